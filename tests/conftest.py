@@ -8,24 +8,28 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import threeam
+from support.commands import Done, Run, command
+from support.journals import FakeClock, writer_of
+from support.night_log import NIGHT_LOG
 from threeam.cli.main import main
-from threeam.core.format.entry import Entry, Stamp, parse_entry
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
-from threeam.projections import FOLD
 
-NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # 2026-11-24T03:14:07.123456789+0000
+SLOW_TIMEOUT_S = 900  # of a test marked `slow`; all others have the `timeout` of pyproject.toml
 
-Run = Callable[..., subprocess.CompletedProcess[bytes]]
+_UNHURRIED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])  # under load
+hypothesis.settings.register_profile("dev", _UNHURRIED, max_examples=25)
+hypothesis.settings.register_profile("ci", _UNHURRIED, max_examples=100, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,8 +45,15 @@ def pytest_configure(config: pytest.Config) -> None:
         compileall.compile_dir(Path(threeam.__file__).parent, quiet=1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the slow tests more time before they count as hanging."""
+    for item in items:
+        if item.get_closest_marker("slow") is not None:
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT_S))
+
+
 def pytest_collection_finish() -> None:
-    """What is imported by now stays, and is not looked through for garbage again: a quarter of the pilots' time."""
+    """Exclude all that is imported by now from garbage collection: it takes a quarter of the time of the pilots."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
@@ -73,6 +84,13 @@ def log(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def night_log(log: Path) -> Path:
+    """Write a log with a night of two people and the script in it."""
+    log.write_bytes(NIGHT_LOG)
+    return log
+
+
+@pytest.fixture
 def bare_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh home folder, and nothing that says where the log is."""
     monkeypatch.delenv("SANITY_LOG")
@@ -84,19 +102,6 @@ def bare_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def journal(log: Path) -> Journal:
     """This test's journal."""
     return resolve_journal(str(log))
-
-
-class FakeClock:
-    """A clock that stands still until it is told otherwise."""
-
-    def __init__(self, now: Stamp = NIGHT) -> None:
-        self.now = now
-
-    def __call__(self) -> Stamp:
-        return self.now
-
-    def forward(self, ns: int) -> None:
-        self.now = Stamp(self.now.ns + ns, self.now.utc_offset_s)
 
 
 @pytest.fixture
@@ -111,18 +116,11 @@ def writer(journal: Journal, clock: FakeClock) -> Writer:
     return writer_of("alice", journal, clock)
 
 
-def writer_of(user: str, journal: Journal, clock: Callable[[], Stamp]) -> Writer:
-    """A writer of somebody's, in this process."""
-    return Writer(journal, FOLD, clock, WriteOptions(user, f"{user}@db1:4121%3", sync=False))
-
-
 @pytest.fixture
 def run_process() -> Run:
     """Run `3am` with arguments as a process of its own: ``run_process("log", "-", stdin=b"hello\\n")``."""
 
-    def run_3am(
-        *args: str | bytes, stdin: bytes = b"", timeout: float = 60, **env: str
-    ) -> subprocess.CompletedProcess[bytes]:
+    def run_3am(*args: str | bytes, stdin: bytes = b"", timeout: float = 60, **env: str) -> Done:
         return subprocess.run(
             [command(), *args],
             input=stdin,
@@ -134,15 +132,29 @@ def run_process() -> Run:
     return run_3am
 
 
-@pytest.fixture
-def run_here(run_process: Run, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run `3am` in the test's own process, at a hundredth of the price; with something on stdin, as a process."""
+@contextmanager
+def _stdin(data: bytes, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let this process read ``data`` from its standard input."""
+    with tempfile.TemporaryFile() as file, open(0, closefd=False) as stdin:
+        file.write(data)
+        file.seek(0)
+        saved = os.dup(0)
+        os.dup2(file.fileno(), 0)
+        patch.setattr("sys.stdin", stdin)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 0)
+            os.close(saved)
 
-    def run_3am(*args: str | bytes, stdin: bytes | None = None, **env: str) -> subprocess.CompletedProcess[bytes]:
-        if stdin is not None:
-            return run_process(*args, stdin=stdin, **env)
+
+@pytest.fixture
+def run_here(capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run `3am` in the test's own process, in a hundredth of the time of a process."""
+
+    def run_3am(*args: str | bytes, stdin: bytes = b"", **env: str) -> Done:
         capfdbinary.readouterr()
-        with monkeypatch.context() as patch:
+        with monkeypatch.context() as patch, _stdin(stdin, patch):
             for name, value in env.items():
                 patch.setenv(name, value)
             code = main([os.fsdecode(arg) for arg in args])
@@ -168,22 +180,3 @@ def place() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
-
-
-def command() -> str:
-    """The installed `3am` of the interpreter that runs the tests."""
-    return str(Path(sys.executable).parent / "3am")
-
-
-def entries(log: Path) -> list[Entry]:
-    """The entries of a log in which every line is whole and one of ours."""
-    raw = log.read_bytes() if log.exists() else b""
-    assert raw == b"" or raw.endswith(b"\n"), f"the last line is torn: {raw[-80:]!r}"
-    found = [parse_entry(one) for one in raw.splitlines()]
-    assert None not in found, raw
-    return [entry for entry in found if entry is not None]
-
-
-def texts(log: Path) -> list[str]:
-    """What the lines of a log say, in order, without the ceremony."""
-    return [entry.text for entry in entries(log) if entry.kind != "ceremony"]

@@ -14,7 +14,8 @@ class Action(NamedTuple):
     ``id``: the binding id, for remapping in the settings; with ``_`` for ``-`` it is the name of the
     method. ``keys``: comma-separated, as Textual names them. ``place``: where the keys act: ``log``
     (while the log has the focus), ``box`` (the input box), ``anywhere``. ``owner``: whose method it
-    is: ``log`` or ``screen``. ``writes``: absent from a read-only screen. ``words``: how the `:` line
+    is: ``log`` or ``screen``. ``writes``: absent from a read-only screen. ``opens_box``: text that
+    follows its key is meant for the input box. ``words``: how the `:` line
     calls it, and ``argument`` what follows there. ``call``: the method with its argument, where the id does not say it.
     """
 
@@ -26,6 +27,7 @@ class Action(NamedTuple):
     scope: str = "log"
     owner: str = "screen"
     writes: bool = False
+    opens_box: bool = False
     footer: bool = False
     command: str = ""
     argument: str = ""
@@ -41,12 +43,12 @@ GROUPS = ("write", "hypotheses", "experiments", "before and after", "find", "mov
 
 ACTIONS = (
     Action("coffee", "c", "coffee", "One coffee: a line in the log, and the count in the header", "write", writes=True, footer=True, command="coffee", argument="N --mg MG"),
-    Action("note", "i", "note", "Write a note; a paste of several lines stays one block", "write", writes=True, footer=True, command="note", argument="TEXT", call="write('note')"),
-    Action("hypothesis", "H", "hypothesis", "Write down what you believe; its number is given under the lock", "write", writes=True, footer=True, command="hyp", argument="TEXT", call="write('hypothesis')"),
-    Action("stamp", "s", "stamp now", "Take a stamp now; the words for it come after", "write", writes=True, command="stamp"),
-    Action("words", "", "words", "The words for a stamp; for your last one, if none is named", "write", writes=True, command="words", argument="@STAMP TEXT"),
-    Action("correct", "", "correct", "Other words in place of those of the selected entry", "write", writes=True, command="correct", argument="@STAMP TEXT"),
-    Action("changed", "", "changed", "Note what was changed, and how it is undone", "write", writes=True, command="changed", argument="[-H H7] TEXT (undo: TEXT)"),
+    Action("note", "i", "note", "Write a note; a paste of several lines stays one block", "write", writes=True, opens_box=True, footer=True, command="note", argument="TEXT", call="write('note')"),
+    Action("hypothesis", "H", "hypothesis", "Write down what you believe; its number is given under the lock", "write", writes=True, opens_box=True, footer=True, command="hyp", argument="TEXT", call="write('hypothesis')"),
+    Action("stamp", "s", "stamp now", "Take a stamp now; the words for it come after", "write", writes=True, opens_box=True, command="stamp"),
+    Action("words", "", "words", "The words for a stamp; for your last one, if none is named", "write", writes=True, opens_box=True, command="words", argument="@STAMP TEXT"),
+    Action("correct", "", "correct", "Other words in place of those of the selected entry", "write", writes=True, opens_box=True, command="correct", argument="@STAMP TEXT"),
+    Action("changed", "", "changed", "Note what was changed, and how it is undone", "write", writes=True, opens_box=True, command="changed", argument="[-H H7] TEXT (undo: TEXT)"),
     Action("undone", "", "undone", "Tick off a change: the selected one, or the only one left", "write", writes=True, command="undone", argument="@STAMP WORDS"),
     Action("take", "", "take", "Say that you hold the journal now", "write", writes=True, command="take"),
     Action("water", "", "water", "One glass of water", "write", writes=True, command="water"),
@@ -54,21 +56,21 @@ ACTIONS = (
     Action("undo-coffee", "", "take a cup back", "Take the last cup back, by a new line", "write", writes=True, command="uncoffee"),
     Action("kind-hypothesis", "alt+h", "hypothesis", "In the input box: make it a hypothesis", "write", scope="box", writes=True, call="convert('hypothesis')"),
     Action("kind-note", "alt+n", "note", "In the input box: make it a note", "write", scope="box", writes=True, call="convert('note')"),
-    Action("box-coffee", "alt+c", "coffee", "In the input box: one coffee, without leaving it", "write", scope="box", writes=True, call="coffee"),
+    Action("box-coffee", "alt+c", "coffee", "In the input box: one coffee, without leaving it", "write", scope="box", writes=True, call="box_coffee"),
     Action("board", "h", "hypotheses", "The hypotheses: j k pick, enter opens one, f is full screen", "hypotheses", command="board"),
     *(
         Action(f"pick-{n}", str(n), f"pick H{n}", f"Pick hypothesis {n}", "hypotheses", call=f"pick('H{n}')")
         for n in range(1, 10)
     ),
-    Action("predict", "p", "predict", "Predict what is seen if the picked one is true, before you look", "hypotheses", writes=True, command="predict", argument="H7 TEXT", call="ask_about('predict')"),
-    Action("support", "plus", "supports", "The selected line supports the picked one; words if you like", "hypotheses", writes=True, command="support", argument="H7 @STAMP WORDS", call="evidence('support')"),
-    Action("contradict", "minus", "contradicts", "The selected line contradicts the picked one", "hypotheses", writes=True, command="contradict", argument="H7 @STAMP WORDS", call="evidence('contradict')"),
-    Action("confirm", "v", "confirm", "Confirm the picked hypothesis, with a line of why", "hypotheses", writes=True, command="confirm", argument="H7 WHY", call="ask_about('confirm')"),
-    Action("refute", "x", "refute", "Refute the picked hypothesis, with a line of why", "hypotheses", writes=True, command="refute", argument="H7 WHY", call="ask_about('refute')"),
-    Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, command="park", argument="H7 WHY", call="ask_about('park')"),
-    Action("reopen", "", "reopen", "Open the picked hypothesis again, with a line of why", "hypotheses", writes=True, command="reopen", argument="H7 WHY", call="ask_about('reopen')"),
+    Action("predict", "p", "predict", "Predict what is seen if the picked one is true, before you look", "hypotheses", writes=True, opens_box=True, command="predict", argument="H7 TEXT", call="ask_about('predict')"),
+    Action("support", "plus", "supports", "The selected line supports the picked one; words if you like", "hypotheses", writes=True, opens_box=True, command="support", argument="H7 @STAMP WORDS", call="evidence('support')"),
+    Action("contradict", "minus", "contradicts", "The selected line contradicts the picked one", "hypotheses", writes=True, opens_box=True, command="contradict", argument="H7 @STAMP WORDS", call="evidence('contradict')"),
+    Action("confirm", "v", "confirm", "Confirm the picked hypothesis, with a line of why", "hypotheses", writes=True, opens_box=True, command="confirm", argument="H7 WHY", call="ask_about('confirm')"),
+    Action("refute", "x", "refute", "Refute the picked hypothesis, with a line of why", "hypotheses", writes=True, opens_box=True, command="refute", argument="H7 WHY", call="ask_about('refute')"),
+    Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, opens_box=True, command="park", argument="H7 WHY", call="ask_about('park')"),
+    Action("reopen", "", "reopen", "Open the picked hypothesis again, with a line of why", "hypotheses", writes=True, opens_box=True, command="reopen", argument="H7 WHY", call="ask_about('reopen')"),
     Action("thread", "", "thread", "The thread of the picked one: claim, predictions, evidence", "hypotheses", command="thread", argument="H7"),
-    Action("run", "exclamation_mark", "run", "Run a command, see what it prints, and keep it beside the journal", "experiments", writes=True, command="run", argument="-n 200 --arm ARM -- CMD"),
+    Action("run", "exclamation_mark", "run", "Run a command, see what it prints, and keep it beside the journal", "experiments", writes=True, opens_box=True, command="run", argument="-n 200 --arm ARM -- CMD"),
     Action("runs", "r", "runs", "Experiments, arm beside arm, and every command that was run", "experiments", command="runs", argument="R12"),
     Action("capture", "P", "capture a pane", "Keep the last lines of another tmux pane beside the journal", "experiments", writes=True, command="capture", argument="%PANE"),
     Action("fixed", "", "call it fixed?", "May the picked one be called fixed? Runs before a change, and since", "experiments", command="fixed", argument="H7"),

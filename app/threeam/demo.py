@@ -1,7 +1,7 @@
-"""The story that `3am demo` tells: one night, two people, a Bash script, one log.
+"""The story of `3am demo`: one night, two people, a Bash script, one log.
 
-Told live it is written by real writers, the script's part by a real ``bash`` with a real flock(1).
-Told at once, for a pipe or a picture, it is written by the same writers with a clock of its own.
+Live, it is written by real writers, and the script's part by a real ``bash`` with a real flock(1). At once, for a pipe
+or a picture, it is written by the same writers with a clock of the story.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ ALICE = Author("alice", "db1", 4121, "%3")
 BOB = Author("bob", "db1", 2290, "%1")
 TOUR = Author("tour", "3am", 1)
 STORY_BEGIN = Stamp(1_795_487_469_418_273_645)  # 2026-11-24T02:31:09.418273645+0000
-BEAT_INTERVAL_S = 3.6  # s between two beats when it is told live: about two minutes in all
+BEAT_INTERVAL_S = 3.6  # seconds between two beats of the live story: about two minutes in all
 
-_DEFAULT = Settings()
+_DEFAULT_SETTINGS = Settings()
 
 
 class Beat(NamedTuple):
-    """One thing that happens: how long after the last (ns of story time), who, and what they write.
+    """One event of the story: how long after the last one (ns of story time), who writes, and what.
 
-    ``draft`` None: the Bash script speaks, and ``said`` is (cups, message).
+    ``draft``: None for the Bash script, which then writes ``script_args``: (cups, message).
     """
 
     after_ns: int
@@ -51,44 +51,44 @@ class Beat(NamedTuple):
     script_args: tuple[int, str] = (0, "")
 
 
-def _cup() -> Draft:
-    return coffee_draft(1, _DEFAULT.cup_mg, _DEFAULT.toxic_cups)
+def _coffee() -> Draft:
+    return coffee_draft(1, _DEFAULT_SETTINGS.cup_mg, _DEFAULT_SETTINGS.toxic_cups)
 
 
-def _claim(text: str) -> Draft:
-    return hypothesis_draft(text, _DEFAULT.toxic_cups)
+def _hypothesis(text: str) -> Draft:
+    return hypothesis_draft(text, _DEFAULT_SETTINGS.toxic_cups)
 
 
-def _judge(verb: str, name: str, why: str) -> Draft:
-    return conclusion_draft(verb, name, why, _DEFAULT.toxic_cups)
+def _conclude(verb: str, name: str, why: str) -> Draft:
+    return conclusion_draft(verb, name, why, _DEFAULT_SETTINGS.toxic_cups)
 
 
-def _last(verb: str, name: str, words: str) -> Draft:
-    """Evidence that points at the line before."""
+def _evidence_for_last_line(verb: str, name: str, words: str) -> Draft:
+    """Return the draft of evidence that cites the line before it."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        return evidence_draft(verb, name, state.last_stamp, words).make_lines(state, author, stamp)
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        return evidence_draft(verb, name, state.last_stamp, words).make_lines(state, context, stamp)
 
     return Draft(lines)
 
 
-def _at(seconds: float, by: Author, draft: Draft) -> Beat:
-    return Beat(_ns(seconds), by, draft)
+def _beat(seconds: float, author: Author, draft: Draft) -> Beat:
+    return Beat(_jittered_ns(seconds), author, draft)
 
 
-def _script(seconds: float, cups: int, message: str) -> Beat:
-    return Beat(_ns(seconds), TOUR, None, (cups, message))
+def _script_beat(seconds: float, cups: int, message: str) -> Beat:
+    return Beat(_jittered_ns(seconds), TOUR, None, (cups, message))
 
 
-def _ns(seconds: float) -> int:
-    """About so many seconds: nothing at night happens on the second."""
+def _jittered_ns(seconds: float) -> int:
+    """Return ``seconds`` in ns with a fraction: nothing at night happens on the second."""
     return round(seconds * NS_PER_S) + round(seconds * 7_919_331_017) % NS_PER_S
 
 
 _ARMS, _RUNS, _SEED = ("bare", "strace"), 200, 7  # of the experiment, which is the first one of its journal
 
 
-def _planned() -> Draft:
+def _plan_draft() -> Draft:
     text = (
         f"./renew --while-sweeping; {_RUNS} runs each of bare, strace (strace -f -o /dev/null), in random blocks, "
         f"seed {_SEED}; fails if exit!=0; no other 3am runs"
@@ -98,67 +98,70 @@ def _planned() -> Draft:
     return plan_draft(text, PlanFacts(_RUNS, _SEED, arms, identity, "plan-1.json"), "H1")
 
 
-def _ran() -> Draft:
-    """Twelve of 200 fail, and with strace one: the numbers of a tracer that hides it."""
+def _runs_draft() -> Draft:
+    """Return the draft of the runs: 12 of 200 fail, and 1 of 200 with strace, which hides the bug."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        made: list[Run] = []
-        seen = [0, 0]
-        for nth, arm in enumerate(run_order(len(_ARMS), _RUNS, _SEED), 1):
-            failed = seen[arm] % 17 == 5 if arm == 0 else seen[arm] == 131
-            seen[arm] += 1
-            ns = (1_900_000, 9_100_000)[arm] + nth * 7_919_331 % 400_000
-            began, outcome = stamp.ns - (2 * _RUNS - nth) * 6_000_000, FAILED if failed else PASSED
-            made.append(Run(nth, _ARMS[arm], outcome, int(failed), began, ns, ns * 3 // 4, 44 * failed))
-        return runs_draft(1, len(made), made).make_lines(state, author, stamp)
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        runs: list[Run] = []
+        counts = [0, 0]
+        for number, arm in enumerate(run_order(len(_ARMS), _RUNS, _SEED), 1):
+            failed = counts[arm] % 17 == 5 if arm == 0 else counts[arm] == 131
+            counts[arm] += 1
+            duration_ns = (1_900_000, 9_100_000)[arm] + number * 7_919_331 % 400_000
+            began_ns, outcome = stamp.ns - (2 * _RUNS - number) * 6_000_000, FAILED if failed else PASSED
+            cpu_ns, output_bytes = duration_ns * 3 // 4, 44 if failed else 0
+            runs.append(Run(number, _ARMS[arm], outcome, int(failed), began_ns, duration_ns, cpu_ns, output_bytes))
+        return runs_draft(1, len(runs), runs).make_lines(state, context, stamp)
 
     return Draft(lines, source=SOURCE)
 
 
 STORY = (
-    _at(0, ALICE, note_draft("paged: GET /cart/8812 answered with somebody else's cart. Once. 02:30:54, never in staging")),
-    _at(41, ALICE, _cup()),
-    _at(210, ALICE, note_draft("row 8812: DELETE at .335, UPDATE at .337: it was updated 2 ms after it was gone")),
-    _at(95, ALICE, _claim("the TTL sweeper races the cart writer: it deletes what is being renewed")),
-    _at(30, BOB, note_draft("awake. I take the replica, you take the sweeper")),
-    _at(12, BOB, _cup()),
-    _at(388, BOB, _claim("reads go to the replica, and the replica lags")),
-    _script(64, 3, "cron: session-sweep started while session-sweep was running"),
-    _at(171, BOB, note_draft("replication lag at 02:30:54 was 0.4 ms. It would have to be 2 s")),
-    _at(6, BOB, _last("contradict", "H2", "0.4 ms of lag, and 2 s would be needed")),
-    _at(9, BOB, _judge("refute", "H2", "lag was 0.4 ms at the time; a stale read needs 2 s")),
-    _at(260, ALICE, _cup()),
-    _at(48, ALICE, note_draft("strace -f -p 30977 on the sweeper: ten minutes, and not one. Of course")),
-    _at(130, BOB, _cup()),
-    _at(22, BOB, note_draft(
+    _beat(0, ALICE, note_draft(
+        "paged: GET /cart/8812 answered with somebody else's cart. Once. 02:30:54, never in staging"
+    )),
+    _beat(41, ALICE, _coffee()),
+    _beat(210, ALICE, note_draft("row 8812: DELETE at .335, UPDATE at .337: it was updated 2 ms after it was gone")),
+    _beat(95, ALICE, _hypothesis("the TTL sweeper races the cart writer: it deletes what is being renewed")),
+    _beat(30, BOB, note_draft("awake. I take the replica, you take the sweeper")),
+    _beat(12, BOB, _coffee()),
+    _beat(388, BOB, _hypothesis("reads go to the replica, and the replica lags")),
+    _script_beat(64, 3, "cron: session-sweep started while session-sweep was running"),
+    _beat(171, BOB, note_draft("replication lag at 02:30:54 was 0.4 ms. It would have to be 2 s")),
+    _beat(6, BOB, _evidence_for_last_line("contradict", "H2", "0.4 ms of lag, and 2 s would be needed")),
+    _beat(9, BOB, _conclude("refute", "H2", "lag was 0.4 ms at the time; a stale read needs 2 s")),
+    _beat(260, ALICE, _coffee()),
+    _beat(48, ALICE, note_draft("strace -f -p 30977 on the sweeper: ten minutes, and not one. Of course")),
+    _beat(130, BOB, _coffee()),
+    _beat(22, BOB, note_draft(
         "it happens without strace, and the log says so:\n"
         "ERROR: could not serialize access due to concurrent delete\n"
         "  at CartStore.renew (cart_store.py:214)\n"
         "  at Sweeper.tick (sweeper.py:88)"
     )),
-    _at(77, ALICE, _cup()),
-    _at(36, ALICE, water_draft()),
-    _script(118, 5, "two sweepers: the lock file is in /tmp, and /tmp is per container"),
-    _at(205, BOB, _claim("two sweepers run at once: their lock is in /tmp, and each container has its own")),
-    _at(31, ALICE, prediction_draft("H3", "with one lock for both containers, no two sweeps overlap")),
-    _at(14, ALICE, _cup()),
-    _at(66, ALICE, _cup()),
-    _at(92, ALICE, _claim("the pool hands out a connection with an open transaction")),
-    _at(143, BOB, note_draft("docker exec: lsof shows /tmp/sweep.lock held in both. Two locks, one table")),
-    _at(8, BOB, _last("support", "H3", "one lock file in each container, and both are held")),
-    _at(31, ALICE, _judge("park", "H4", "true or not, it is not this: the pool resets on return (pool.py:61)")),
-    _at(188, BOB, note_draft("lock moved to the shared volume on canary. 1,200 sweeps, none overlap")),
-    _at(27, BOB, _judge("confirm", "H3", "one lock for both: 1,200 sweeps and no overlap; before it was 1 in 90")),
-    _at(8, ALICE, _judge("refute", "H1", "the sweeper was innocent alone; it took two of them (H3)")),
-    _at(45, BOB, _judge("reopen", "H1", "with one sweeper the window is 2 ms wide still. Not tonight")),
-    _at(60, ALICE, change_draft("canary runs with SWEEP_LOCK=/shared", "unset SWEEP_LOCK, and restart canary")),
-    _at(71, BOB, _planned()),
-    _at(4, BOB, _ran()),
-    _at(0.1, BOB, verdict_draft(1)),
-    _at(24, BOB, note_draft("Next: the window of H1, by daylight: take the row lock in Sweeper.tick")),
+    _beat(77, ALICE, _coffee()),
+    _beat(36, ALICE, water_draft()),
+    _script_beat(118, 5, "two sweepers: the lock file is in /tmp, and /tmp is per container"),
+    _beat(205, BOB, _hypothesis("two sweepers run at once: their lock is in /tmp, and each container has its own")),
+    _beat(31, ALICE, prediction_draft("H3", "with one lock for both containers, no two sweeps overlap")),
+    _beat(14, ALICE, _coffee()),
+    _beat(66, ALICE, _coffee()),
+    _beat(92, ALICE, _hypothesis("the pool hands out a connection with an open transaction")),
+    _beat(143, BOB, note_draft("docker exec: lsof shows /tmp/sweep.lock held in both. Two locks, one table")),
+    _beat(8, BOB, _evidence_for_last_line("support", "H3", "one lock file in each container, and both are held")),
+    _beat(31, ALICE, _conclude("park", "H4", "true or not, it is not this: the pool resets on return (pool.py:61)")),
+    _beat(188, BOB, note_draft("lock moved to the shared volume on canary. 1,200 sweeps, none overlap")),
+    _beat(27, BOB, _conclude("confirm", "H3", "one lock for both: 1,200 sweeps and no overlap; before it was 1 in 90")),
+    _beat(8, ALICE, _conclude("refute", "H1", "the sweeper was innocent alone; it took two of them (H3)")),
+    _beat(45, BOB, _conclude("reopen", "H1", "with one sweeper the window is 2 ms wide still. Not tonight")),
+    _beat(60, ALICE, change_draft("canary runs with SWEEP_LOCK=/shared", "unset SWEEP_LOCK, and restart canary")),
+    _beat(71, BOB, _plan_draft()),
+    _beat(4, BOB, _runs_draft()),
+    _beat(0.1, BOB, verdict_draft(1)),
+    _beat(24, BOB, note_draft("Next: the window of H1, by daylight: take the row lock in Sweeper.tick")),
 )  # fmt: skip
 
-# What the tour suggests, and before which beat of the story; each key once.
+# The hints of the tour, by the beat before which they are shown; each key once.
 HINTS = {
     1: "a throwaway journal: press anything\nc  counts a coffee",
     3: "i  writes a note\nEnter sends it, esc comes back here",
@@ -179,7 +182,7 @@ HINTS = {
 
 
 class StoryClock:
-    """A clock that says what time it is in the story; every look at it takes a moment."""
+    """A clock with the time of the story; each reading advances it a little."""
 
     def __init__(self) -> None:
         self.now = STORY_BEGIN
@@ -189,46 +192,49 @@ class StoryClock:
         return self.now
 
     def advance(self, ns: int) -> None:
-        """Lets ``ns`` pass."""
+        """Advance the clock by ``ns``."""
         self.now = Stamp(self.now.ns + ns, self.now.utc_offset_s)
 
 
-def write_story(journal: Journal, fold: Fold, beats: int | None = None) -> StoryClock:
-    """Writes the story (its first ``beats``) into ``journal`` at once; gives the clock as it is then."""
+def write_story(journal: Journal, fold: Fold, max_beats: int | None = None) -> StoryClock:
+    """Write the story (its first ``max_beats``) into ``journal`` at once; return its clock."""
     clock = StoryClock()
-    writers = _writers(journal, fold, clock, sync=False)
-    for beat in STORY[:beats]:
+    writers = _make_writers(journal, fold, clock, sync=False)
+    for beat in STORY[:max_beats]:
         clock.advance(beat.after_ns)
         if beat.draft is not None:
             writers[beat.author].write(beat.draft)
             continue
         cups, message = beat.script_args
-        with writers[TOUR].lock_log(whole=False) as log:
+        with writers[TOUR].lock_log(full_state=False) as log:
             for text in script_lines(cups, message):
                 log.write_script_line(text, cups)
                 clock.advance(round(0.31 * NS_PER_S))
     return clock
 
 
-def play_story(journal: Journal, fold: Fold, stopped: threading.Event) -> None:
-    """Writes the story into ``journal`` as it happens, with the hints, until it ends or ``stopped`` is set."""
-    writers = _writers(journal, fold, system_clock, sync=True)
+def play_story(journal: Journal, fold: Fold, stop: threading.Event) -> None:
+    """Write the story into ``journal`` as it happens, with the hints, until it ends or ``stop`` is set."""
+    writers = _make_writers(journal, fold, system_clock, sync=True)
     for number, beat in enumerate(STORY, 1):
         if hint := HINTS.get(number):
             writers[TOUR].write(note_draft(hint))
-            if stopped.wait(BEAT_INTERVAL_S / 2):
+            if stop.wait(BEAT_INTERVAL_S / 2):
                 return
         if beat.draft is not None:
             writers[beat.author].write(beat.draft)
         else:
             _run_script(journal, *beat.script_args)
-        if stopped.wait(BEAT_INTERVAL_S):
+        if stop.wait(BEAT_INTERVAL_S):
             return
     writers[TOUR].write(note_draft("that was the night; look around\nq  quits, and this journal is gone"))
 
 
-def _writers(journal: Journal, fold: Fold, clock: Clock, *, sync: bool) -> dict[Author, Writer]:
-    return {by: Writer(journal, fold, clock, WriteOptions(by.user, str(by), sync=sync)) for by in (ALICE, BOB, TOUR)}
+def _make_writers(journal: Journal, fold: Fold, clock: Clock, *, sync: bool) -> dict[Author, Writer]:
+    return {
+        author: Writer(journal, fold, clock, WriteOptions(author.user, str(author), sync=sync))
+        for author in (ALICE, BOB, TOUR)
+    }
 
 
 _SCRIPT = r"""
@@ -244,7 +250,7 @@ log_debug() { echo "[$(date +'%Y-%m-%dT%H:%M:%S.%N%z')] [COFFEE: $3] $4" | tee -
 
 
 def _run_script(journal: Journal, cups: int, message: str) -> None:
-    """The essay's critical section, by bash itself; where there is no flock(1) the script stays silent."""
+    """Run the critical section of the Bash script; without bash or flock(1) do nothing."""
     if shutil.which("bash") and shutil.which("flock"):
         command = ["bash", "-c", _SCRIPT, "3am-sanity-lock.sh", journal.log_path, journal.lock_path, str(cups), message]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=30)

@@ -1,11 +1,14 @@
-"""The one list of rooms: what each capability brings to the fold."""
+"""The one list of projections: the part of the fold that each capability defines."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from threeam.core.state.fold import Fold, Projection
 
 
-def _rooms() -> Sequence[Projection]:
+def _projections() -> Sequence[Projection[Any]]:
     from threeam.experiments.runs import PROJECTION as RUNS
     from threeam.host.baseline_log import PROJECTION as BASELINES
     from threeam.human.intake import PROJECTION as HUMAN
@@ -20,4 +23,4 @@ def _rooms() -> Sequence[Projection]:
     return (HUMAN, MARKS, LEDGER, TEXTS, CHANGES, NOTED, BASELINES, STABLES, RUNS, OBSERVERS)
 
 
-FOLD = Fold(_rooms)
+FOLD = Fold(_projections)

@@ -19,6 +19,8 @@ from test_speed import COMMAND, EMPTY_APP, latencies
 
 from threeam.core.format.entry import Stamp, format_batch
 
+pytestmark = pytest.mark.timeout(900)
+
 LINES = 10_000_000
 TOGETHER = 4000
 LAST = "LAST-LINE-OF-ALL"

@@ -9,7 +9,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from measured import Measured
+
+pytestmark = pytest.mark.timeout(900)
 
 COMMAND = str(Path(sys.executable).parent / "3am")
 RUNS = 1000

@@ -34,6 +34,8 @@ if __name__ == '__main__':
 EMPTY_APP = """
 from textual.app import App
 from textual.widgets import Static
+
+pytestmark = pytest.mark.timeout(900)
 class Empty(App):
     def compose(self):
         yield Static("EMPTY-APP-READY")

@@ -16,8 +16,10 @@ from statistics import median
 import pytest
 from measured import Measured
 
-from threeam.core.write.lock import SanityLock
+from threeam.core.write.lock import SanityLock, WaitPolicy
 from threeam.core.write.lock_file import LockFileSpec
+
+pytestmark = pytest.mark.timeout(900)
 
 COMMAND = str(Path(sys.executable).parent / "3am")
 MILLION = 1_000_000
@@ -90,7 +92,7 @@ def _piped(argv: list[str], stdin: Path) -> float:
 def _wait_of_ours(lock: Path) -> float:
     waiting = SanityLock(str(lock), LockFileSpec(0o600, os.geteuid(), os.getegid()))
     began = time.perf_counter()
-    waiting.acquire(60)
+    waiting.acquire(WaitPolicy(60))
     took = (time.perf_counter() - began) * 1000
     waiting.release()
     return took

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Run, entries
-from people import Person
+from support.commands import Run
+from support.journals import entries
+from support.people import ALICE, BOB, TEAM, Person
 from threeam.core.errors import FileUnusable
 from threeam.core.store.attachment_kinds import (
     BASELINE,
@@ -35,10 +36,6 @@ from threeam.core.store.attachments import (
     write_attachment,
 )
 from threeam.core.store.journal import Journal
-
-TEAM = 64001
-ALICE = Person("alice", 64011, (64002, TEAM))
-BOB = Person("bob", 64012, (64002, TEAM))
 
 As = Callable[..., subprocess.CompletedProcess[bytes]]
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import Output, eventually, held, process, three_am, wait_queued
 
-from conftest import Run, command, entries
-from people import Person
+from support.commands import Run, command
+from support.journals import entries
+from support.people import Person
+from support.processes import Output, eventually, held, is_gone, process, three_am, wait_queued
 from threeam.core.format.entry import Entry
 from threeam.core.store.journal import resolve_journal
 from threeam.core.store.reader import lines_forward
@@ -73,14 +74,6 @@ def reported(run: Run, name: str = "R1") -> dict[str, Any]:
 
 def lines_of(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
-
-
-def is_gone(pid: int) -> bool:
-    """Whether no process has this number any more, or one that has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
 
 
 def children(pid: int) -> list[int]:

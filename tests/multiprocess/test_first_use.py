@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Run, entries
-from people import Person
+from support.commands import Run
+from support.journals import entries
+from support.people import ALICE, BOB, TEAM, Person
 from threeam.core.errors import BadInput
 from threeam.core.platform import user_dirs
 from threeam.core.store.attachment_kinds import COPIED_TEXT
@@ -18,9 +19,6 @@ from threeam.core.store.attachments import attachment_dir, attachment_dirs, repl
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.tui.draft_store import DraftStore, SavedDraft, SavedDrafts
 
-TEAM = 64001
-ALICE = Person("alice", 64011, (64002, TEAM))
-BOB = Person("bob", 64012, (64002, TEAM))
 NOBODY = Person("nobody", 64099, (64002,))  # without an entry in the user database, as all of these
 
 As = Callable[..., subprocess.CompletedProcess[bytes]]

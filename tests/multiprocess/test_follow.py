@@ -15,9 +15,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from processes import BASH_LINE, Output, eventually, lines, process, three_am
 
-from conftest import Run, command
+from support.commands import Run, command
+from support.journals import lines
+from support.processes import BASH_LINE, Output, eventually, process, three_am
 from threeam.core.store.follow import Follower
 from threeam.core.store.journal import Journal, ResumePoint
 

@@ -13,25 +13,23 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from processes import (
+
+from support.commands import Run, command
+from support.journals import all_texts, entries, lines, writer_of
+from support.processes import (
     BASH_LINE,
     Output,
-    entries,
     eventually,
     held,
     is_free,
     let_go,
-    lines,
     process,
     state_of,
-    texts,
     three_am,
     wait_queued,
     waiters,
     waiters_on,
 )
-
-from conftest import Run, command, writer_of
 from threeam.core.errors import LockTimeout, WaitCancelled
 from threeam.core.format.clock import system_clock
 from threeam.core.store.journal import Journal
@@ -100,7 +98,7 @@ def test_a_waiter_gets_the_lock_when_its_holder_ends(log: Path, lock: Path) -> N
         out, err = waiting.communicate(timeout=20)
     assert (waiting.returncode, err) == (0, b"")
     assert out == log.read_bytes()
-    assert texts(log) == ["after you"]
+    assert all_texts(log) == ["after you"]
 
 
 def test_a_waiter_gets_the_lock_when_its_holder_is_killed(log: Path, lock: Path) -> None:
@@ -109,7 +107,7 @@ def test_a_waiter_gets_the_lock_when_its_holder_is_killed(log: Path, lock: Path)
         other.kill()
         waiting.communicate(timeout=20)
     assert waiting.returncode == 0
-    assert texts(log) == ["after you"]
+    assert all_texts(log) == ["after you"]
 
 
 def test_a_lock_that_leaked_into_a_child_names_a_living_process(run: Run, lock: Path) -> None:
@@ -167,7 +165,7 @@ def test_a_stopped_holder_is_named_and_the_lock_is_had_once_it_goes_on(run: Run,
             let_go(other)
             waiting.communicate(timeout=20)
         assert waiting.returncode == 0
-    assert texts(log) == ["words"]
+    assert all_texts(log) == ["words"]
 
 
 def wait_asked(lock: Path, asking: threading.Thread) -> None:
@@ -221,7 +219,7 @@ def test_a_waiter_among_many_3am_is_served_too(log: Path, lock: Path) -> None:
         for one in waiting:
             one.communicate(timeout=20)
             assert one.returncode == 0
-    assert Counter(texts(log)) == Counter(f"words {i}" for i in range(6))
+    assert Counter(all_texts(log)) == Counter(f"words {i}" for i in range(6))
 
 
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
@@ -244,7 +242,7 @@ def test_a_lock_file_that_goes_away_under_a_waiter_never_lets_two_in(log: Path, 
                 let_go(second)
             waiting.communicate(timeout=20)
             assert waiting.returncode == 0
-    assert texts(log) == ["words"]
+    assert all_texts(log) == ["words"]
 
 
 def test_a_lock_file_that_is_deleted_between_two_turns_is_made_anew(run: Run, log: Path, lock: Path) -> None:
@@ -252,7 +250,7 @@ def test_a_lock_file_that_is_deleted_between_two_turns_is_made_anew(run: Run, lo
     lock.unlink()
     assert run("log", "two").returncode == 0
     assert lock.exists()
-    assert texts(log) == ["one", "two"]
+    assert all_texts(log) == ["one", "two"]
 
 
 def _plant(kind: str, lock: Path) -> None:
@@ -328,7 +326,7 @@ def test_giving_up_leaves_the_queue(journal: Journal, log: Path, lock: Path) -> 
 
     def wait() -> None:
         try:
-            patient(journal, None).write(note_draft("never"), abandoned=abandoned)
+            patient(journal, None).write(note_draft("never"), cancelled=abandoned)
         except WaitCancelled as error:
             ended.append(error)
 
@@ -358,7 +356,7 @@ def test_a_long_lived_process_does_not_keep_a_lock_it_no_longer_wants(journal: J
     eventually(lambda: is_free(lock), "the lock is free")
     assert not log.exists()
     patient(journal, 5).write(note_draft("at last"))
-    assert texts(log) == ["at last"]
+    assert all_texts(log) == ["at last"]
 
 
 def test_a_wait_tells_who_holds_the_lock(journal: Journal, lock: Path) -> None:
@@ -375,13 +373,13 @@ def test_no_waiting_at_all_is_possible(journal: Journal, log: Path, lock: Path) 
         patient(journal, 0).write(note_draft("never"))
     eventually(lambda: is_free(lock), "the lock is free")
     patient(journal, 0).write(note_draft("now"))
-    assert texts(log) == ["now"]
+    assert all_texts(log) == ["now"]
 
 
 def test_a_hold_is_not_passed_on_to_children(journal: Journal, lock: Path) -> None:
     """A program started while the lock is held must not keep it."""
     with ExitStack() as stack:
-        with patient(journal, 1).lock_log(whole=False):
+        with patient(journal, 1).lock_log(full_state=False):
             child = stack.enter_context(process("cat"))
             eventually(lambda: Path(f"/proc/{child.pid}/comm").read_text() == "cat\n", "the child runs")
             assert not is_free(lock)
@@ -444,7 +442,7 @@ def test_killed_writers_leave_whole_lines_and_a_log_to_go_on_with(run: Run, log:
     assert len(acknowledged) > 5000
     lost_or_doubled = [line for line in acknowledged if found[line] != 1]
     assert lost_or_doubled == []
-    said = texts(log)
+    said = all_texts(log)
     heads = [i for i, text in enumerate(said) if text.startswith("crowd ")]
     assert all(said[i + 1] == "| second " + said[i].removeprefix("crowd ") for i in heads)
     eventually(lambda: is_free(lock), "the lock died with its holders")

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from processes import BASH_LINE, entries, lines, sections, texts
 
-from conftest import Run, command
+from support.commands import Run, command
+from support.journals import all_texts, entries, lines
+from support.processes import BASH_LINE, sections
 from threeam.core.format.entry import NS_PER_S
 
 # The script of the essay. Only its two paths and its root check are adapted.
@@ -96,7 +97,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     jobs += [("carol", ["3am", "hyp", "new", f"claim of process {c}"], b"") for c in range(CLAIMS)]
     jobs.append(("alice", ["3am", "sanity", "2", "the script's own words", "--delay", "0.02"], b""))
 
-    running = []
+    running: list[tuple[list[str], subprocess.Popen[bytes]]] = []
     for user, argv, stdin in jobs:
         with (folder / f"in.{len(running)}").open("w+b") as source:
             source.write(stdin)
@@ -130,7 +131,7 @@ def test_nothing_is_lost_and_nothing_is_doubled(night: Night) -> None:
     expected.update(f"Hypothesis: claim of process {c}" for c in range(CLAIMS))
     expected.update(["Hypothesis: the script's own words"])
     expected.update(["Acquired sanity lock.", "Releasing sanity lock."] * (CLAIMS + 1))
-    found = Counter(text for text in texts(night.log) if not text.startswith("WARNING: Caffeine"))
+    found = Counter(text for text in all_texts(night.log) if not text.startswith("WARNING: Caffeine"))
     assert found == expected
 
 
@@ -151,7 +152,7 @@ def test_the_lines_of_a_block_stand_together(night: Night) -> None:
 
 
 def test_the_lines_of_each_writer_keep_their_order(night: Night) -> None:
-    said = texts(night.log)
+    said = all_texts(night.log)
     for s in range(STREAMS):
         assert [t for t in said if t.startswith(f"stream {s} ")] == [f"stream {s} line {i}" for i in range(STREAMED)]
     for b in range(LOOPS):
@@ -214,7 +215,7 @@ def test_the_script_of_the_essay_shares_the_log(run: Run, tmp_path: Path, log: P
             ["sanity", "3", "imitated", "--delay", "0.01"],
         )
     ]
-    printed = Counter()
+    printed: Counter[bytes] = Counter()
     for job in (*panes, *beside):
         out, err = job.communicate(timeout=30)
         assert (job.returncode, err) == (0, b"")
@@ -243,7 +244,7 @@ def test_a_stream_whose_reader_leaves_is_written_whole_or_says_that_it_was_not(t
     source.write_text("".join(f"line {i}\n" for i in range(50_000)))
     pipeline = f"{command()} log - < '{source}' | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", pipeline], capture_output=True, timeout=60)
-    assert done.returncode != 0 or texts(log) == source.read_text().splitlines()
+    assert done.returncode != 0 or all_texts(log) == source.read_text().splitlines()
 
 
 def test_sanity_whose_reader_leaves_writes_its_hypothesis_or_says_that_it_did_not(log: Path) -> None:
@@ -252,4 +253,4 @@ def test_sanity_whose_reader_leaves_writes_its_hypothesis_or_says_that_it_did_no
     os.close(read)  # nobody reads from the start
     done = subprocess.run([command(), "sanity", "2", "words", "--delay", "0"], stdout=write, timeout=60)
     os.close(write)
-    assert done.returncode != 0 or "Hypothesis: words" in texts(log)
+    assert done.returncode != 0 or "Hypothesis: words" in all_texts(log)

@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import Output, held, process
 
-from conftest import NIGHT, texts
+from support.journals import texts
+from support.lines import NIGHT
+from support.processes import Output, held, process
 
 # Everything that Python 3.11 offers on Linux and not on macOS, of the modules that are imported in this package.
 WITHOUT_LINUX = """

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from processes import entries, eventually, held, is_free, texts
 
-from conftest import command
-from people import Person
+from support.commands import command
+from support.journals import all_texts, entries
+from support.people import Person
+from support.processes import eventually, held, is_free
 
 # Writes one line into each of many logs, every time at the same instant as the other one does: each says with a
 # file that it is there, and waits for the other's.
@@ -30,7 +31,8 @@ from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 folder, me, other, rounds = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 for n in range(rounds):
-    writer = Writer(resolve_journal(f"{folder}/{n}.log"), FOLD, system_clock, WriteOptions(me, f"{me}@db1:1", sync=False))
+    journal = resolve_journal(f"{folder}/{n}.log")
+    writer = Writer(journal, FOLD, system_clock, WriteOptions(me, f"{me}@db1:1", sync=False))
     os.close(os.open(f"{folder}/{n}.{me}", os.O_CREAT))
     while not os.path.exists(f"{folder}/{n}.{other}"):
         pass
@@ -41,8 +43,6 @@ for n in range(rounds):
 """
 
 TEAM, ELSEWHERE = 64001, 64002
-
-
 # All have the same primary group, as on hosts with a group `users`; alice and bob are in the team, mallory is not.
 ALICE = Person("alice", 64011, (ELSEWHERE, TEAM))
 BOB = Person("bob", 64012, (ELSEWHERE, TEAM))
@@ -118,7 +118,7 @@ def test_the_lock_lets_in_each_class_that_may_write_the_log(
     assert does(ALICE._replace(umask=umask), "log", "words").returncode == 0
     assert mode(Path(f"{log}.lock")) == lock_bits
     assert mode(log) == f"{bits:04o}", "an existing log keeps its mode"
-    assert texts(log) == ["before", "words"]
+    assert all_texts(log) == ["before", "words"]
 
 
 @pytest.mark.parametrize("first", [ALICE, BOB], ids=["alice-first", "bob-first"])
@@ -187,7 +187,7 @@ def test_a_lock_that_two_people_make_at_the_same_instant_lets_both_in(place: Pat
     refused = [line for one in both for line in one.communicate(timeout=60)[0].decode().splitlines()]
     assert refused == []
     for n in range(rounds):
-        assert sorted(texts(folder / f"{n}.log")) == ["alice", "bob"]
+        assert sorted(all_texts(folder / f"{n}.log")) == ["alice", "bob"]
 
 
 def test_the_lock_is_open_to_the_group_of_the_log_and_not_to_its_makers(does: Does, place: Path) -> None:
@@ -219,7 +219,7 @@ def test_root_who_writes_first_does_not_lock_the_owner_out(does: Does, place: Pa
     assert by_root.returncode == 0
     done = does(ALICE, "log", "from alice")
     assert (done.returncode, done.stderr) == (0, b"")
-    assert texts(log) == ["before", "from root", "from alice"]
+    assert all_texts(log) == ["before", "from root", "from alice"]
     assert (log.stat().st_uid, mode(log)) == (ALICE.uid, "0600")
 
 
@@ -250,7 +250,7 @@ def test_root_can_use_the_lock_that_root_made_again(place: Path) -> None:
     for words in ("one", "two"):
         done = subprocess.run([command(), "log", words], capture_output=True, timeout=60, env=env)
         assert (done.returncode, done.stderr) == (0, b"")
-    assert texts(log) == ["before", "one", "two"]
+    assert all_texts(log) == ["before", "one", "two"]
 
 
 @pytest.mark.parametrize("lock", ["no lock yet", "the owner's lock"])
@@ -281,7 +281,7 @@ def test_a_log_that_may_only_be_read_leaves_no_lock_behind(does: Does, place: Pa
     assert does(BOB, "log", "the words").returncode == 3
     assert [path.name for path in place.iterdir()] == ["sanity.log"]
     assert does(ALICE, "log", "words").returncode == 0
-    assert texts(log) == ["before", "words"]
+    assert all_texts(log) == ["before", "words"]
 
 
 @pytest.mark.parametrize(
@@ -440,7 +440,7 @@ def test_a_symlink_of_somebody_elses_is_refused_and_ones_own_is_followed(does: D
     assert "the words" in done.stderr.decode()
     done = does(BOB, "log", "the words", SANITY_LOG=str(link))
     assert done.returncode == 0
-    assert texts(target) == ["before", "the words"]
+    assert all_texts(target) == ["before", "the words"]
     assert Path(f"{target}.lock").exists(), "the lock lies beside the target"
     assert not Path(f"{link}.lock").exists()
 
@@ -459,5 +459,5 @@ def test_a_lock_in_a_sticky_folder_that_is_somebody_elses_is_refused(does: Does,
     assert str(lock) in said
     assert str(MALLORY.uid) in said
     assert "--lock" in said
-    assert texts(log) == ["before"]
+    assert all_texts(log) == ["before"]
     eventually(lambda: is_free(lock), "the planted lock is not held by us")

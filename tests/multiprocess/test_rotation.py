@@ -8,9 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from processes import BASH_LINE, Output, eventually, three_am
 
-from conftest import Run, command, writer_of
+from support.commands import Run, command
+from support.journals import writer_of
+from support.processes import BASH_LINE, Output, eventually, three_am
 from threeam.core.format.clock import system_clock
 from threeam.core.format.entry import Entry, parse_entry
 from threeam.core.store.follow import Follower
@@ -100,7 +101,7 @@ def test_a_follower_that_was_several_files_behind_shows_each_line_once(journal: 
         for i in range(20):
             writer.write(note_draft(f"file {number} line {i}"))
             expected.append(f"file {number} line {i}")
-        with writer.lock_log(whole=True) as locked:
+        with writer.lock_log(full_state=True) as locked:
             locked.rotate()
     writer.write(note_draft("the last"))
     heard: list[str] = []

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from processes import Output, entries, eventually, held, is_free, process, texts, three_am
 
-from conftest import Run, command
-from people import Person
+from support.commands import Run, command
+from support.journals import all_texts, entries
+from support.people import Person
+from support.processes import Output, eventually, held, is_free, is_gone, process, three_am
 from threeam.core.format.entry import Entry
 from threeam.process.guard import kill_program
 
@@ -58,14 +59,6 @@ def kept(log: Path) -> Path:
     return found
 
 
-def is_gone(pid: int) -> bool:
-    """Whether no process has this number any more, or one that has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
 def said(output: Output) -> bytes:
     """The next line that a process prints."""
     seen = len(output.lines)
@@ -83,7 +76,7 @@ def test_the_output_is_live_and_the_lock_is_free_while_the_command_runs(log: Pat
         running.stdin.flush()
         assert said(output) == b"got words"
         assert running.wait(20) == 0
-    first, second = texts(log)
+    first, second = all_texts(log)
     assert first == "meanwhile"
     assert second.startswith("Run: passed, exit 0, ")
 

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from processes import eventually, held, texts, wait_queued
 
-from conftest import Run, command, writer_of
+from support.commands import Run, command
+from support.journals import all_texts, writer_of
+from support.processes import eventually, held, wait_queued
 from threeam.cli.main import main
 from threeam.core.errors import WaitCancelled
 from threeam.core.format.clock import system_clock
@@ -32,7 +33,7 @@ def lock(journal: Journal) -> Path:
 def test_lines_that_are_written_are_never_called_not_written(log: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run([command(), "log", "-"], input=b"one\ntwo\n", stdout=full, stderr=subprocess.PIPE)
-    assert texts(log) == ["one", "two"]
+    assert all_texts(log) == ["one", "two"]
     assert done.returncode == 3
     assert b"not written" not in done.stderr
     assert b"everything is written" in done.stderr
@@ -44,12 +45,12 @@ def test_a_stdin_that_does_not_block_is_waited_for(log: Path) -> None:
     with subprocess.Popen([command(), "log", "-q", "-"], stdin=read, stderr=subprocess.PIPE) as stream:
         os.close(read)
         os.write(write, b"alpha\n")
-        eventually(lambda: log.exists() and texts(log) == ["alpha"], "the first line is written")
+        eventually(lambda: log.exists() and all_texts(log) == ["alpha"], "the first line is written")
         os.write(write, b"beta\n")
         os.close(write)
         _, err = stream.communicate(timeout=20)
     assert (stream.returncode, err) == (0, b"")
-    assert texts(log) == ["alpha", "beta"]
+    assert all_texts(log) == ["alpha", "beta"]
 
 
 def test_ctrl_c_while_a_stream_waits_hands_back_what_it_has_read(log: Path, lock: Path) -> None:
@@ -136,7 +137,7 @@ def test_what_was_taken_back_is_not_written_although_the_lock_is_free(journal: J
     abandoned = threading.Event()
     abandoned.set()
     with pytest.raises(WaitCancelled):
-        writer_of("alice", journal, system_clock).write(note_draft("never"), abandoned=abandoned)
+        writer_of("alice", journal, system_clock).write(note_draft("never"), cancelled=abandoned)
     assert not log.exists()
 
 
@@ -149,7 +150,7 @@ def test_tail_f_ends_when_nobody_reads_although_the_log_is_quiet(log: Path) -> N
 def test_a_script_run_whose_stdout_is_full_is_written_whole(log: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run([command(), "sanity", "2", "words", "--delay", "0"], stdout=full, stderr=subprocess.PIPE)
-    assert texts(log) == ["Acquired sanity lock.", "Hypothesis: words", "Releasing sanity lock."]
+    assert all_texts(log) == ["Acquired sanity lock.", "Hypothesis: words", "Releasing sanity lock."]
     assert done.returncode == 3
     assert b"not written" not in done.stderr
 
@@ -197,7 +198,7 @@ def test_a_long_line_is_kept_whole_up_to_64_kib_and_goes_on_after_that(log: Path
     text = "é" * (length // 2) + "x" * (length % 2)
     done = subprocess.run([command(), "log", "-q", "-"], input=f"before\n{text}\nafter\n".encode(), check=True)
     assert done.returncode == 0
-    before, first, *rest, after = texts(log)
+    before, first, *rest, after = all_texts(log)
     assert (before, after) == ("before", "after")
     assert len(rest) == -(-length // 65_536) - 1
     assert first + "".join(one.removeprefix("|+ ") for one in rest) == text
@@ -205,8 +206,8 @@ def test_a_long_line_is_kept_whole_up_to_64_kib_and_goes_on_after_that(log: Path
 
 def test_a_line_that_grows_when_it_is_made_visible_stays_within_the_limit(log: Path) -> None:
     subprocess.run([command(), "log", "-q", "-"], input=b"\xff" * 60_000 + b"\n", check=True)
-    assert max(len(text) for text in texts(log)) <= 65_536 + 3
-    assert "".join(text.removeprefix("|+ ") for text in texts(log)) == "\\xff" * 60_000
+    assert max(len(text) for text in all_texts(log)) <= 65_536 + 3
+    assert "".join(text.removeprefix("|+ ") for text in all_texts(log)) == "\\xff" * 60_000
 
 
 def test_a_pipe_of_50_000_lines_keeps_no_one_shot_waiting(log: Path) -> None:
@@ -219,7 +220,7 @@ def test_a_pipe_of_50_000_lines_keeps_no_one_shot_waiting(log: Path) -> None:
         shot = subprocess.run([command(), "log", "-q", "a shot"], timeout=5)
         feeder.join()
     assert (shot.returncode, stream.returncode) == (0, 0)
-    found = texts(log)
+    found = all_texts(log)
     assert len(found) == 50_001
     assert found.count("a shot") == 1
 
@@ -275,4 +276,4 @@ def test_an_interrupt_before_the_second_batch_hands_that_batch_back(
     done = run_here("log", "-q", "-")
     assert done.returncode == 130
     assert done.stderr.decode().startswith("3am: not written: two\n")
-    assert texts(log) == ["one"]
+    assert all_texts(log) == ["one"]

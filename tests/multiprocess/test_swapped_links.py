@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import writer_of
-from people import Person
+from support.journals import writer_of
+from support.people import Person
 from threeam.core.errors import JournalError
 from threeam.core.format.clock import system_clock
 from threeam.core.store.attachment_kinds import COPIED_TEXT, RUN_OUTPUT

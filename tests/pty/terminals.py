@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import pyte
 import pytest
 
-from conftest import command
+from support.commands import command
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class Terminal:
         """Sends a signal to the program."""
         self.process.send_signal(number)
 
-    def eventually(self, fact: Callable[[], T], what: str, seconds: float = 10.0) -> T:
+    def eventually(self, fact: Callable[..., T], what: str, seconds: float = 10.0) -> T:
         """Waits for a fact, reading the terminal meanwhile; fails loudly, with the screen."""
         deadline = time.monotonic() + seconds
         while not (value := fact()):
@@ -215,7 +215,7 @@ class Tmux:
         """Waits until a text stands in a pane."""
         self.eventually(lambda: text in self.shown(pane), f"{text!r} is in {pane}")
 
-    def eventually(self, fact: Callable[[], T], what: str, seconds: float = 10.0) -> T:
+    def eventually(self, fact: Callable[..., T], what: str, seconds: float = 10.0) -> T:
         """Waits for a fact; fails loudly, with every pane."""
         deadline = time.monotonic() + seconds
         while not (value := fact()):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from terminals import terminal
 
-from conftest import entries, texts
+from support.journals import entries, texts
 
 
 def test_alt_h_and_alt_n_switch_the_kind_and_type_nothing(log: Path) -> None:

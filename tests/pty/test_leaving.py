@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from terminals import ENTERED, held, kept, terminal
 
-from conftest import command, texts
+from support.commands import command
+from support.journals import texts
 
 
 def lock_of(log: Path) -> Path:

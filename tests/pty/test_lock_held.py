@@ -7,7 +7,7 @@ from pathlib import Path
 
 from terminals import Terminal, held, let_go, terminal
 
-from conftest import texts
+from support.journals import texts
 
 
 def lock_of(log: Path) -> Path:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from terminals import Terminal, terminal
 
-from conftest import command, entries
+from support.commands import command
+from support.journals import entries
 from threeam.core.format.entry import Entry
 
 TOLD = ("--arm", "bare", "--arm", "told=env ARM=told")

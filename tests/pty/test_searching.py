@@ -61,6 +61,6 @@ def test_a_filter_of_a_long_line_is_taken_away_again() -> None:
     with terminal() as screen:
         screen.opened()
         screen.send("&.*id.*deadlock\r")
-        screen.shows("No line is like that.")
+        screen.shows("No line matches.")
         screen.send("&\r")
         screen.shows("the last one")

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from terminals import terminal
 
-from conftest import Run, command, texts
+from support.commands import Run, command
+from support.journals import texts
 
 ALICE = 64011
 LINE = b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] before\n"
@@ -130,7 +131,7 @@ def test_a_screen_on_which_nothing_happens_draws_nothing(log: Path) -> None:
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}], ids=str)
 def test_it_opens_without_colour_and_without_utf_8(log: Path, env: dict[str, str]) -> None:
     log.write_bytes(LINE)
-    with terminal(**env) as on:
+    with terminal(argv=None, size=(100, 24), **env) as on:
         on.opened()
         on.shows("before")
         on.send("q")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from terminals import held, let_go, needs_tmux, tmux
 
-from conftest import Run, entries, texts
+from support.commands import Run
+from support.journals import entries, texts
 
 pytestmark = needs_tmux
 

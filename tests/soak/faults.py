@@ -206,11 +206,10 @@ def _reversed_batches() -> None:
 
 def _nothing_repeated() -> None:
     from threeam.core.write import locked_log
+    from threeam.core.write.rotate import rotate as real
 
-    real = locked_log.rotate
-
-    def rotate(journal: Any, old: Any, by: str, stamp: Any, last: Any, carried: Any, **how: Any) -> Any:
-        return real(journal, old, by, stamp, last, type(carried)(), **how)
+    def rotate(journal: Any, old: Any, new: Any, **how: Any) -> Any:
+        return real(journal, old, new._replace(carried=b""), **how)
 
     _replace(locked_log, "rotate", rotate)
 

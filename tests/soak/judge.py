@@ -24,7 +24,7 @@ _TIMES = {
     Answer.UNSURE: (0, 1),
     Answer.UNKNOWN: (0, 1),
 }
-_STAMPED = re.compile(rb"\[2[^\]]*\] \[COFFEE: \d")
+_STAMPED = re.compile(rb"\[(2[^\]]*)\] \[COFFEE: \d")
 _TIE_NS = 1_000_000  # the script's clock reading may be this far behind the line before
 
 
@@ -208,7 +208,7 @@ def doctor_agrees(
     journal: Journal, torn: Sequence[Torn], findings: Sequence[Mapping[str, Any]], code: int
 ) -> Iterator[Problem]:
     """Checks that `3am doctor` finds the lines that a full disk tore and the script's clock readings, and no other."""
-    expected = {(one.row, what) for one in torn for what in _damage(one)}
+    expected = {(one.row, what) for one in torn for what in _damage(one, _stamp_after(one.row, journal))}
     last: Stamp | None = None
     for row in journal.rows:
         entry = row.entry
@@ -292,13 +292,33 @@ def _same(one: State, other: State, before: str, after: str) -> Iterator[Problem
     yield Problem("state", f"{', '.join(differences)}: the state of {before} is not that with which {after}")
 
 
-def _damage(torn: Torn) -> Iterator[str]:
-    """What the doctor says of a torn line: a beginning with its tag of the cups parses, and hides what follows it."""
-    following = torn.row.raw[len(torn.beginnings[0]) :]
-    if not torn.row.finished or (torn.row.entry is not None and _STAMPED.search(following)):
+def _damage(torn: Torn, following: Stamp | None) -> Iterator[str]:
+    """Yield the findings of the doctor for a torn line, before a line stamped ``following`` (None: the last one).
+
+    A beginning with its tag of the cups parses, and hides what is glued to it. The doctor knows that only from a later
+    stamp, which must not be later than that of the line after it, as a quoted one may be.
+    """
+    entry = torn.row.entry
+    glued = [*torn.beginnings[1:], *([torn.row.raw[sum(map(len, torn.beginnings)) :]] if torn.glued else [])]
+    stamps = [Stamp.parse(match[1].decode(errors="replace")) for piece in glued if (match := _STAMPED.match(piece))]
+    if not torn.row.finished or (
+        entry is not None
+        and any(
+            stamp is not None
+            and stamp.ns > entry.stamp.ns
+            and (following is None or stamp.ns <= following.ns + _TIE_NS)
+            for stamp in stamps
+        )
+    ):
         yield "torn"
-    elif torn.row.entry is None:
+    elif entry is None:
         yield "foreign"
+
+
+def _stamp_after(row: Row, journal: Journal) -> Stamp | None:
+    """Return the stamp of the first entry after ``row`` in its file, or None."""
+    later = (other for other in journal.rows if other.file == row.file and other.offset > row.offset)
+    return next((other.entry.stamp for other in later if other.entry is not None), None)
 
 
 def _opened(row: Row) -> int | None:

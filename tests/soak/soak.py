@@ -176,9 +176,9 @@ def _run_phase(phase: Phase, plan: Plan, end: End, *, mounted: bool) -> list[Pro
     heard = [Follower(phase, number) for number in range(2)]
     taker = LogTaker(phase)
     work: list[Callable[[], None]] = [
-        *(lambda name=name: notes(phase, name) for name in ("note0", "note1")),  # type: ignore[misc]
+        *(lambda name=name: notes(phase, name) for name in ("note0", "note1")),
         lambda: hypotheses(phase, "claim"),
-        *(lambda name=name: script(phase, name) for name in ("script0", "script1")),  # type: ignore[misc]
+        *(lambda name=name: script(phase, name) for name in ("script0", "script1")),
         lambda: streams(phase, "stream0"),
         lambda: streams(phase, "cramped", cramped=True),
         lambda: streams(phase, "second", second_user=True),
@@ -186,7 +186,7 @@ def _run_phase(phase: Phase, plan: Plan, end: End, *, mounted: bool) -> list[Pro
         lambda: disturbances.signals(phase),
         lambda: disturbances.holders(phase),
         *(
-            lambda disturb=disturb: disturb(phase)  # type: ignore[misc]
+            lambda disturb=disturb: disturb(phase)
             for disturb in plan.disturbances
             if mounted or disturb is not disturbances.full_disks
         ),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from terminals import Terminal, terminal
 
-from conftest import command
+from support.commands import command
 from threeam.core.format.entry import Stamp, format_batch
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from conftest import Run, command, entries, texts
-from postgres import PASSWORD, Cluster, Sessions, cluster, eventually
+from support.commands import Run, command
+from support.journals import entries, texts
+from support.postgres import PASSWORD, Cluster, Sessions, cluster, eventually
 
 USERS = ("app", "seer", "boss")  # an ordinary one, one who sees all and may end nothing, one who may end app's
 HOLDS = "UPDATE orders SET amount = 2 WHERE id = 1"
@@ -192,7 +193,7 @@ def test_an_ordinary_role_is_served_with_what_it_may_see(server: Cluster, night:
     blocker, waiter = night.holds(HOLDS), night.waits(WAITS)
     done = run("blockers", "--json", "--dsn", server.dsn("app"))
     assert done.returncode == 0
-    assert b"2 of 2 sessions are not to be seen by this user: GRANT pg_monitor" in done.stderr
+    assert b"2 of 2 sessions are hidden from this user: GRANT pg_monitor" in done.stderr
     first, second = map(json.loads, done.stdout.splitlines())
     assert [first["pid"], second["pid"]] == [blocker, waiter]
     assert HOLDS not in first["query"]

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from conftest import command
+from support.commands import command
 from threeam.core.format.entry import parse_entry
 from threeam.core.store.journal import resolve_journal
 

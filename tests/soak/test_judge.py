@@ -177,7 +177,7 @@ def test_a_new_file_begins_with_the_state_of_all_before_it() -> None:
 def test_the_doctor_must_find_what_is_expected_and_no_more() -> None:
     books = Books()
     journal = of(books, log(note(1, "x")))
-    finding = {"file": "sanity.log", "offset": 0, "what": "double", "text": "it is there twice"}
+    finding = {"file": "sanity.log", "offset": 0, "what": "double", "text": "it was written twice"}
     assert rules(judge.doctor_agrees(journal, [], [], 0)) == []
     assert rules(judge.doctor_agrees(journal, [], [], 5)) == ["doctor"]
     assert rules(judge.doctor_agrees(journal, [], [finding], 5)) == ["doctor", "doctor"]
@@ -298,6 +298,19 @@ def test_the_doctor_finds_a_line_that_was_glued_to_one_that_parses() -> None:
     finding = {"file": "sanity.log", "offset": 0, "what": "torn", "text": "torn"}
     assert rules(judge.doctor_agrees(journal, found, [finding], 5)) == []
     assert rules(judge.doctor_agrees(journal, found, [], 0)) == ["doctor", "doctor"]
+
+
+def test_the_doctor_cannot_find_a_glued_line_whose_clock_was_ahead_of_the_next_one() -> None:
+    books = Books()
+    torn = script_line(books, 1, "torn", Answer.UNKNOWN)
+    whole = script_line(books, 2, "whole")
+    books.full_disk.append([0, 10**18 * 9])
+    found, _ = torn_lines(of(books, log(torn[:-2] + whole)), books)
+    finding = {"file": "sanity.log", "offset": 0, "what": "torn", "text": "torn"}
+    before = of(books, log(torn[:-2] + whole, note(1, "x")))
+    assert rules(judge.doctor_agrees(before, found, [], 0)) == []
+    after = of(books, log(torn[:-2] + whole, note(2, "x")))
+    assert rules(judge.doctor_agrees(after, found, [finding], 5)) == []
 
 
 def test_an_unfinished_last_line_has_no_place_in_the_order_of_a_follower() -> None:

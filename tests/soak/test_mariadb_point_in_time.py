@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import pytest
 
-from conftest import Run, entries
-from mariadb import Maria, maria
-from postgres import eventually
+from support.commands import Run
+from support.journals import entries
+from support.mariadb import Maria, maria
+from support.postgres import eventually
 from threeam.core.format.entry import NS_PER_S, Stamp
 
 pytestmark = pytest.mark.slow

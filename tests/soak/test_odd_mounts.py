@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Run, command
+from support.commands import Run, command
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Run
-from postgres import PASSWORD, Cluster, cluster, eventually
+from support.commands import Run
+from support.postgres import PASSWORD, Cluster, cluster, eventually
 from threeam.core.format.entry import Stamp
 
 pytestmark = pytest.mark.slow

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from conftest import Run, entries
-from postgres import PASSWORD, Cluster, cluster, eventually, free_port
+from support.commands import Run
+from support.journals import entries
+from support.postgres import PASSWORD, Cluster, cluster, eventually, free_port
 from threeam.core.format.entry import Stamp
 
 pytestmark = pytest.mark.slow

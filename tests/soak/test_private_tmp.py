@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import entries
-from threeam.core.config.settings import SCRIPT_LOG
+from support.journals import entries
+from threeam.core.store.journal import SCRIPT_LOG
 
 pytestmark = pytest.mark.slow
 

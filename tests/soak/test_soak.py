@@ -10,6 +10,7 @@ from books import Answer
 
 from soak import run
 
+SOAK_SECONDS = float(os.environ.get("SOAK_SECONDS", "60"))
 INJECTED = (
     "3am rotate",
     "SIGHUP",
@@ -28,11 +29,12 @@ WRITERS = ("block", "claim", "cramped", "cup", "long line", "note", "screen", "s
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(SOAK_SECONDS + 600)
 def test_a_minute_of_everything_at_once_loses_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    seconds, seed = float(os.environ.get("SOAK_SECONDS", "60")), int(time.time())
-    report = run(seconds, seed)
+    seed = int(time.time())
+    report = run(SOAK_SECONDS, seed)
     with capsys.disabled():
-        print(f"\nseed {seed}\n{report.table(seconds)}")
+        print(f"\nseed {seed}\n{report.table(SOAK_SECONDS)}")
     assert report.problems == []
     assert report.unknown_share < 0.05
     assert [what for what in INJECTED if not report.injected[what]] == []

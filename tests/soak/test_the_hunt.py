@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import command
+from support.commands import command
 
 pytestmark = [
     pytest.mark.slow,

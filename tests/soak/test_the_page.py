@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pytest
 
-from conftest import Run
+from support.commands import Run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 

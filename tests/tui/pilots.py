@@ -33,7 +33,7 @@ from threeam.tui.widgets.log_view import LogView
 
 T = TypeVar("T")
 
-NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # as in tests/conftest.py
+NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # as in tests/support/lines.py
 HOUR_NS = 3600 * 1_000_000_000
 BY = Author("alice", "db1", 4121, "%3")
 WIDE, SMALL, TINY = (120, 36), (80, 24), (40, 10)
@@ -70,6 +70,16 @@ class Night:
         desk = self.journal_screen.editor
         assert desk is not None, "this screen has no input box"
         return desk.composer
+
+    @property
+    def box_kind(self) -> str:
+        """The kind of the input box, as it is kept."""
+        return str(self.composer.kind)
+
+    @property
+    def drafts(self) -> list[tuple[str, str]]:
+        """The texts that the box must not lose, with their kinds."""
+        return [(str(kind), text) for kind, text in self.composer.drafts]
 
     @property
     def selected_text(self) -> str:
@@ -147,7 +157,7 @@ class Night:
         await self.press("colon")
         await self.type(text + "\n")
 
-    async def eventually(self, fact: Callable[[], T], what: str, seconds: float = 10.0) -> T:
+    async def eventually(self, fact: Callable[..., T], what: str, seconds: float = 10.0) -> T:
         """Waits for what a thread does; fails loudly, with the screen, when it does not come."""
         deadline = time.monotonic() + seconds
         while not (value := fact()):

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 from pilots import append, line, method_of, night
-from textual.binding import Binding
+from textual.binding import Binding, BindingsMap
 from textual.command import CommandPalette
 from textual.widget import Widget
 
-from conftest import texts
+from support.journals import texts
 from threeam.actions import ACTIONS, BY_COMMAND, BY_ID, GROUPS, format_keys, key_table
 from threeam.core.config.settings import Settings
 from threeam.core.store.journal import Journal
 from threeam.tui.app import JournalApp
-from threeam.tui.commands import UnknownCommand, parse_command
+from threeam.tui.command_line import UnknownCommand, parse_command
 from threeam.tui.screens.coffee import CoffeeScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.journal import JournalScreen
@@ -29,7 +29,7 @@ MARKED = [action for action in ACTIONS if not action.id.startswith("pick-")]
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
 def test_every_action_says_what_it_is_and_its_method_exists(action: object) -> None:
     assert action in ACTIONS
-    one = BY_ID[action.id]  # type: ignore[attr-defined]
+    one = BY_ID[action.id]
     assert one.id
     assert one.label
     assert one.description
@@ -51,8 +51,8 @@ def test_an_action_without_a_key_can_be_called_by_its_word() -> None:
     assert [action.id for action in ACTIONS if not action.keys and not action.command] == []
 
 
-def keys_of(bindings: object) -> set[str]:
-    return set(bindings.key_to_bindings)  # type: ignore[attr-defined]
+def keys_of(bindings: BindingsMap) -> set[str]:
+    return set(bindings.key_to_bindings)
 
 
 async def test_keys_of_tmux_flow_control_and_vim_are_never_bound(journal: Journal, log: Path) -> None:
@@ -282,7 +282,7 @@ async def test_remapped_keys_act_in_the_sidebar_and_in_the_box(journal: Journal,
         await it.press("f2")
         await it.eventually(lambda: texts(log)[1:] == ["Coffee: cup 1 of the night."], "one cup")
         await it.press("f3")
-        assert it.composer.kind == "refute H1"
+        assert it.box_kind == "refute H1"
         it.at_once(*"because", "escape", *"!", "f9", "f4")
         await it.settled()
         assert it.composer.text == "because!"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pilots import NIGHT, SMALL, TINY, WIDE, Night, append, line, night, notes, section
 
-from conftest import FakeClock, texts
+from support.journals import FakeClock, texts
 from threeam.actions import ACTIONS
 from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Stamp
 from threeam.core.store.journal import Journal
@@ -193,7 +193,7 @@ async def test_what_stands_above_a_step_of_the_clock_stays(journal: Journal, log
 async def test_right_after_a_rotation_it_is_what_the_file_before_said(
     journal: Journal, a_night: Path, clock: FakeClock, writer: Writer
 ) -> None:
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
     clock.forward(MINUTE)
     writer.write(note_draft("after the rotation"))
@@ -220,7 +220,7 @@ async def test_the_writing_keys_say_read_only_and_write_nothing(
         await it.press("1")
         for key in WRITING_KEYS:
             it.app.clear_notifications()
-            await it.press(key)
+            await it.press("escape", key)
             assert any("> leads back to now" in notice for notice in it.notices), key
         for command in ("note no", "coffee", "confirm H2 no", f"undone {at(3)}"):
             it.app.clear_notifications()
@@ -332,8 +332,8 @@ async def test_what_names_no_moment_is_said(journal: Journal, a_night: Path, clo
         for word, why in (
             (at(99), "there is no entry"),
             ("03:00", "begins later"),
-            ("tea time", "is no time"),
-            ("@tea", "is no stamp"),
+            ("tea time", "is not a time"),
+            ("@tea", "is not a stamp"),
         ):
             it.app.clear_notifications()
             await it.command(f"as-of {word}")

@@ -8,12 +8,14 @@ import os
 from pathlib import Path
 
 import pytest
-from pilots import BY, append, full_disk, held, line, night
+from pilots import BY, NIGHT, append, full_disk, held, line, night
 
-from conftest import texts
+from support.journals import texts
 from threeam.core.store.journal import Journal
 from threeam.tui import draft_store
 from threeam.tui.widgets.log_view import LogView
+
+STAMP = str(NIGHT)
 
 
 def leave_behind_as_another(journal: Journal) -> None:
@@ -64,7 +66,7 @@ async def test_a_draft_of_a_screen_that_was_killed_is_restored(
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
     async with night(journal) as it:
         assert it.composer.text == "the [/foo] sweeper\\x1b[2J"
-        assert it.composer.kind == "hypothesis"
+        assert it.box_kind == "hypothesis"
         assert it.in_the_log, "the log has the focus at the start"
         await it.says("draft")
         await it.press("i", "alt+h", "enter")
@@ -75,7 +77,7 @@ async def test_a_draft_of_several_lines_is_restored_whole(journal: Journal) -> N
     leave_behind(journal, "Traceback\n  File\nKeyError", "hypothesis")
     async with night(journal) as it:
         assert it.composer.text == "Traceback\n  File\nKeyError"
-        assert it.composer.kind == "hypothesis"
+        assert it.box_kind == "hypothesis"
 
 
 @pytest.mark.parametrize(
@@ -99,6 +101,67 @@ async def test_a_draft_that_stands_in_the_log_already_is_not_restored(
         await it.says("stands in the log already")
         await it.press("i", "up")
         assert it.composer.text == text, "it is one key away all the same"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "written"),
+    [
+        ("note", "next: restart it", ["Next: restart it"]),
+        ("note", "topology: a\nb", ["Topology: a", "| b"]),
+        ("note", "changed: the pool (undo: set it to 5)", ["Changed: the pool (undo: set it to 5)"]),
+        ("changed", "the pool --undo 'set it to 5'", ["Changed: the pool (undo: set it to 5)"]),
+        ("changed", "-H H1 the pool\nof db1", ["Changed: the pool", "| of db1"]),
+        (f"correct @{STAMP}", "one\n two", [f"Correction: @{STAMP} one / two"]),
+        (f"words @{STAMP}", "the LED\nblinked", [f"Words: @{STAMP} the LED / blinked"]),
+        ("words", "the LED", [f"Words: @{STAMP} the LED"]),
+        (f"support H1 @{STAMP}", "as predicted", [f"Supports: @{STAMP} as predicted"]),
+        ("predict H1", "it stops", ["Prediction: it stops"]),
+        ("reopen H1", "it is back", ["Reopened: it is back"]),
+        ("note", "a \x1b[2J byte", ["a \\x1b[2J byte"]),
+    ],
+)
+async def test_a_draft_is_compared_with_what_it_writes(
+    journal: Journal, log: Path, kind: str, text: str, written: list[str]
+) -> None:
+    by_alice = str(BY).encode()
+    append(log, b"".join(line(text, n).replace(b"bob@db1:77%1", by_alice) for n, text in enumerate(written)))
+    leave_behind(journal, text, kind)
+    async with night(journal) as it:
+        assert it.drafts == []
+        await it.press("i", "enter")
+        await it.says("nothing to write yet")
+    assert texts(log) == written
+
+
+@pytest.mark.parametrize(
+    ("kind", "written"),
+    [
+        ("hypothesis", "the sweeper"),
+        ("note", "Hypothesis: the sweeper"),
+        (f"correct @{STAMP}", f"Words: @{STAMP} the sweeper"),
+        (f"support H1 @{STAMP}", "Supports: @2026-11-24T03:14:07.123456788+0000 the sweeper"),
+    ],
+)
+async def test_the_same_words_of_another_kind_do_not_take_a_draft_away(
+    journal: Journal, log: Path, kind: str, written: str
+) -> None:
+    append(log, line(written).replace(b"bob@db1:77%1", str(BY).encode()))
+    leave_behind(journal, "the sweeper", kind)
+    async with night(journal) as it:
+        assert it.drafts == [(kind, "the sweeper")]
+
+
+@pytest.mark.parametrize("kind", ["words", "words +1"])
+async def test_words_whose_stamp_was_never_written_are_a_note_and_not_for_the_next_stamp(
+    journal: Journal, log: Path, kind: str
+) -> None:
+    leave_behind(journal, "old words", kind)
+    async with night(journal) as it:
+        assert it.drafts == [("note", "old words")]
+        it.at_once(*"snew words\n")
+        await it.eventually(lambda: len(texts(log)) == 2, "the stamp has its words")
+        assert texts(log)[1].endswith(" new words")
+        assert it.drafts == [("note", "old words")]
 
 
 async def test_a_draft_whose_first_line_alone_stands_in_the_log_is_restored(journal: Journal, log: Path) -> None:
@@ -173,9 +236,10 @@ async def test_notes_typed_ahead_are_drafts_of_their_own(
             await it.type("ione\ntwo\nthr")
             await it.eventually(lambda: '"thr"' in kept(journal), "all are kept")
             # and the screen is killed
-            log.write_bytes(line("one").replace(b"bob@db1:77%1", str(BY).encode()))
             left = json.loads(next(Path(journal.attachments_dir).glob("draft-*.json")).read_text())
             assert [draft[1] for draft in left[1]] == ["one", "two", "thr"]
+    # As if it had been killed when the first was written; what it wrote while it was closed is not there.
+    log.write_bytes(line("one").replace(b"bob@db1:77%1", str(BY).encode()))
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
     (Path(journal.attachments_dir) / f"draft-{os.getpid()}-1.json").write_text(json.dumps(left))
     async with night(journal) as it:
@@ -194,7 +258,7 @@ async def test_a_note_that_was_put_aside_for_a_verdict_is_kept_with_it(journal: 
         assert "my precious note" in kept(journal)
         leave_behind_as_another(journal)
     async with night(journal) as it:
-        assert it.composer.kind == "refute H1"
+        assert it.box_kind == "refute H1"
         assert it.composer.text == "because"
         await it.press("x", "enter")
         await it.eventually(lambda: texts(log)[1:] == ["Conclusion: because"], "the verdict is written")
@@ -209,9 +273,9 @@ async def test_the_drafts_of_each_kind_come_back_where_they_were(journal: Journa
         await it.eventually(lambda: "half a claim" in kept(journal), "both are kept")
         leave_behind_as_another(journal)
     async with night(journal) as it:
-        assert (it.composer.kind, it.composer.text) == ("hypothesis", "half a claim")
+        assert (it.box_kind, it.composer.text) == ("hypothesis", "half a claim")
         await it.press("i")
-        assert (it.composer.kind, it.composer.text) == ("note", "half a note")
+        assert (it.box_kind, it.composer.text) == ("note", "half a note")
 
 
 async def test_what_is_typed_after_enter_is_kept_while_the_lock_is_held(journal: Journal, log: Path) -> None:

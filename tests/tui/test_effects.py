@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pilots import held, night
 
-from conftest import texts
+from support.journals import texts
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft, note_draft
 from threeam.host import baseline_store as normal

@@ -10,14 +10,14 @@ from types import SimpleNamespace
 import pytest
 from pilots import SMALL, append, full_disk, held, line, night, notes
 
-from conftest import entries, texts
+from support.journals import entries, texts
 from threeam.core.state.fold import Fold
 from threeam.core.store.follow import Follower
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import Line
 from threeam.core.write.draft import Draft
 from threeam.core.write.lock import SanityLock
-from threeam.tui.screens import writing
+from threeam.tui.prompts import BoxKind
 
 
 @pytest.mark.parametrize("fault", [OSError(errno.ESTALE, "Stale file handle"), ValueError("ours")], ids=["io", "ours"])
@@ -101,7 +101,7 @@ async def test_an_error_of_ours_in_the_writer_keeps_the_text_and_the_next_one_is
 
     async with night(journal) as it:
         with monkeypatch.context() as patch:
-            patch.setattr(writing, "draft_from_box", lambda *_: Draft(broken))  # type: ignore[arg-type]
+            patch.setattr(BoxKind, "draft", lambda *_: Draft(broken))  # type: ignore[arg-type]
             await it.type("imy words\n")
             await it.says("ValueError: ours")
             assert it.composer.text == "my words"
@@ -219,7 +219,7 @@ async def test_lines_that_were_read_when_the_fold_failed_are_shown_later(
 
     async with night(journal) as it:
         with monkeypatch.context() as patch:
-            patch.setattr(Fold, "advance", failing)
+            patch.setattr(Fold, "__call__", failing)
             append(log, line("read, and not folded"))
             await it.eventually(lambda: "STALE" in it.header, "the header says that this is not the truth")
         await it.shows("read, and not folded")

@@ -9,21 +9,22 @@ from pathlib import Path
 import pytest
 from pilots import SMALL, TINY, append, held, line, night, notes, section
 
-from conftest import NIGHT, entries, texts
+from support.journals import entries, texts
+from support.lines import NIGHT
 from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Stamp
 from threeam.core.store import reader
 from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import lines_forward
 from threeam.core.store.seek import ChunkMatches
-from threeam.core.store.segment import _MOST_OPEN, RotatedSegment
+from threeam.core.store.segment import _MAX_OPEN_FILES, RotatedSegment
 from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 from threeam.tui import log_window as window
 from threeam.tui.line_counter import LineCounter
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
 from threeam.tui.screens.entry import EntryScreen
-from threeam.tui.widgets.log_pane import _number
+from threeam.tui.widgets.log_pane import _line_number
 
 
 def hay(needles: dict[int, str], count: int = 3000) -> bytes:
@@ -104,10 +105,10 @@ async def test_what_is_no_pattern_is_said_and_changes_nothing(journal: Journal, 
     log.write_bytes(notes(3))
     async with night(journal) as it:
         await it.type("/(\n")
-        await it.says("'(' is no regular expression")
+        await it.says("'(' is not a regular expression")
         await it.press("escape")
         await it.type("&(\n")
-        await it.says("'(' is no regular expression")
+        await it.says("'(' is not a regular expression")
         await it.press("escape")
         assert "note 2" in it.shown
         assert it.in_the_log
@@ -116,7 +117,7 @@ async def test_what_is_no_pattern_is_said_and_changes_nothing(journal: Journal, 
 async def test_n_before_any_search_says_how_to_begin_one(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         await it.press("n")
-        await it.says("/ asks what for")
+        await it.says("/ starts one")
 
 
 async def test_the_lock_s_own_lines_are_found_only_where_they_are_shown(journal: Journal, log: Path) -> None:
@@ -143,7 +144,7 @@ async def test_the_history_of_searches_is_one_key_away(journal: Journal, log: Pa
 async def test_a_search_goes_through_every_file_of_the_journal(journal: Journal, log: Path, writer: Writer) -> None:
     for n in range(3):
         writer.write(note_draft(f"needle {n}"))
-        with writer.lock_log(whole=True) as file:
+        with writer.lock_log(full_state=True) as file:
             file.rotate()
     writer.write(note_draft("hay"))
     async with night(journal) as it:
@@ -247,7 +248,7 @@ async def test_a_filter_is_live(journal: Journal, log: Path) -> None:
     log.write_bytes(notes(5))
     async with night(journal) as it:
         await it.type("&needle\n")
-        await it.shows("No line is like that")
+        await it.shows("No line matches")
         append(log, line("hay") + line("a needle"))
         await it.shows("a needle")
         assert "hay" not in it.shown
@@ -289,7 +290,7 @@ async def test_a_filter_outlives_a_rotation(journal: Journal, log: Path, writer:
     async with night(journal) as it:
         await it.type("&needle\n")
         await it.shows("1 line")
-        with writer.lock_log(whole=True) as file:
+        with writer.lock_log(full_state=True) as file:
             file.rotate()
         writer.write(note_draft("hay"))
         writer.write(note_draft("needle 2"))
@@ -327,7 +328,7 @@ async def test_goto_finds_a_time_in_a_big_log(journal: Journal, log: Path) -> No
         await it.shows("there")
         assert it.selected_text == "there"
         await it.command("goto nonsense")
-        await it.says("is no time")
+        await it.says("is not a time")
         await it.press("escape")
         await it.command("goto 2030-01-01")
         await it.says("there is no line as late as 2030-01-01")
@@ -361,12 +362,12 @@ def test_a_row_of_a_file_that_was_deleted_has_no_number(journal: Journal, log: P
     segment = RotatedSegment(str(path))
     (read,) = lines_forward(segment)
     others = []
-    for n in range(_MOST_OPEN):
+    for n in range(_MAX_OPEN_FILES):
         other = path.with_name(f"other-{n}")
         other.write_bytes(b"")
         others.append(RotatedSegment(str(other)))
     path.unlink()
-    assert _number(LineCounter(journal, LineFilter(skip_repeated=True)), Row(read, read.entry)) is None
+    assert _line_number(LineCounter(journal, LineFilter(skip_repeated=True)), Row(read, read.entry)) is None
 
 
 async def test_lines_of_a_file_that_the_new_one_does_not_continue_are_not_counted(journal: Journal, log: Path) -> None:
@@ -436,7 +437,7 @@ async def test_marks_survive_a_rotation(journal: Journal, log: Path, writer: Wri
         await it.shows("marked")
         await it.press("k", "m")
         await it.eventually(lambda: len(it.view.marked_ns) == 1, "it is marked")
-        with writer.lock_log(whole=True) as file:
+        with writer.lock_log(full_state=True) as file:
             file.rotate()
         writer.write(note_draft("after"))
         await it.shows("after")

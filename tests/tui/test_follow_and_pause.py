@@ -65,7 +65,10 @@ async def test_ones_own_lines_are_not_unread(journal: Journal, log: Path) -> Non
         await it.type("Hof my own\n")
         await it.eventually(lambda: it.unanswered == 0 and len(it.journal_screen.state.hypotheses) == 1, "it is read")
         append(log, line("bob's [BY: alice@db1:4121%3] own"))
-        await it.eventually(lambda: it.view.window.log_end.offset == log.stat().st_size, "bob's line is read")
+        await it.eventually(
+            lambda: (end := it.view.window.log_end) is not None and end.offset == log.stat().st_size,
+            "bob's line is read",
+        )
         assert it.view.unread == 1
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pilots import SMALL, WIDE, append, full_disk, held, line, night
 
-from conftest import FakeClock, entries, texts
+from support.journals import FakeClock, entries, texts
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import system_clock
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
@@ -47,7 +47,7 @@ async def test_a_verdict_asks_for_a_line_of_why_and_is_written(
     async with night(journal) as it:
         await it.press("2", key)
         assert it.in_the_box
-        assert "H2" in it.composer.kind
+        assert "H2" in it.box_kind
         await it.type("because [/foo] of the trace\n")
         await it.eventually(lambda: "Conclusion: because [/foo] of the trace" in texts(log), "the verdict is written")
         assert entries(log)[-1].hypothesis == (2, state)
@@ -59,7 +59,7 @@ async def test_a_verdict_on_nothing_says_so(journal: Journal, log: Path) -> None
     async with night(journal) as it:
         for key in ("v", "x", "tilde"):
             it.app.clear_notifications()
-            await it.press(key)
+            await it.press("escape", key)
             await it.says("pick a hypothesis first")
             assert it.in_the_log
         assert len(texts(log)) == 1
@@ -125,7 +125,7 @@ async def test_the_one_under_the_cursor_in_the_panel_is_picked(journal: Journal,
         await it.press("h")
         assert it.in_the_log
         await it.press("x")
-        assert it.composer.kind == f"refute {picked}"
+        assert it.box_kind == f"refute {picked}"
 
 
 async def test_esc_leaves_the_panel(journal: Journal, log: Path) -> None:
@@ -303,11 +303,11 @@ async def test_in_the_panel_the_keys_act_on_the_one_under_the_cursor(journal: Jo
     opened(log, 1, 2, 3)
     async with night(journal, size=WIDE) as it:
         await it.press("1", "h", "j")
-        under = it.journal_screen.sidebar.hypothesis_list.highlighted_name
-        assert under is not None
-        assert under != "H1"
+        highlighted = it.journal_screen.sidebar.hypothesis_list.highlighted_option
+        assert highlighted is not None
+        assert highlighted.id != "H1"
         await it.press("x")
-        assert it.composer.kind == f"refute {under}"
+        assert it.box_kind == f"refute {highlighted.id}"
         assert it.in_the_box
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from pilots import BY, append, failing_sync, full_disk, held, line, night, notes
+from textual.dom import DOMNode
 
-from conftest import texts
+from support.journals import texts
 from threeam.actions import ACTIONS, BY_ID
 from threeam.core.config.settings import Settings
 from threeam.core.store.journal import Journal
@@ -49,7 +50,11 @@ async def test_an_unsure_row_is_marked(journal: Journal, log: Path, monkeypatch:
 
 async def test_every_action_with_keys_is_bound_with_its_id_a_description_and_a_tooltip(journal: Journal) -> None:
     async with night(journal) as it:
-        places = {"log": [it.view], "box": [it.composer.box], "anywhere": [it.journal_screen, it.composer.box]}
+        places: dict[str, list[DOMNode]] = {
+            "log": [it.view],
+            "box": [it.composer.box],
+            "anywhere": [it.journal_screen, it.composer.box],
+        }
         for action in ACTIONS:
             for key in filter(None, action.keys.split(",")):
                 for owner in places[action.scope]:

@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 from pilots import HOUR_NS, append, full_disk, line, night, notes
 
-from conftest import FakeClock, entries, texts
-from postgres import PASSWORD, Cluster, Sessions, cluster
-from repos import a_tree
+from support.journals import FakeClock, entries, texts
+from support.postgres import PASSWORD, Cluster, Sessions, cluster
+from support.repos import a_tree
 from threeam.core.config.settings import Settings
 from threeam.core.format.entry import Stamp
 from threeam.core.store.journal import Journal
+from threeam.host.baseline_log import saved_baselines
 from threeam.human.drafts import pluralize
 from threeam.reports import handoff
 from threeam.reports import preflight_checks as preflight
 from threeam.reports.end_of_night import SLEEP_ADVICE
-from threeam.restore.stable_commit import stable_draft
+from threeam.restore.stable_commit import stable_commits, stable_draft
 from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.screens.restore import BlockersScreen, ConfirmScreen, RestoreScreen, SleepScreen
 
@@ -130,7 +131,7 @@ async def test_a_baseline_is_saved_and_compared_with(journal: Journal, log: Path
     async with night(journal) as it:
         await it.command("baseline save quiet")
         await it.eventually(lambda: texts(log)[-1:] and texts(log)[-1].startswith("Baseline: quiet is "), "it is saved")
-        await it.eventually(lambda: it.journal_screen.state.projections["baselines"], "the screen knows it")
+        await it.eventually(lambda: saved_baselines(it.journal_screen.state), "the screen knows it")
         await it.press("B")
         await it.shows("quiet is ")
         await it.eventually(lambda: texts(log)[-1].startswith("Compared: with quiet @"), "one line about it")
@@ -143,8 +144,8 @@ WRONG = {
     "baseline save a/b": "one plain word",
     "restore everything": "application or data",
     "restore data": "takes the time",
-    "restore data 25:99": "is no time",
-    "restore data @now": "is no time",
+    "restore data 25:99": "is not a time",
+    "restore data @now": "is not a time",
     "restore data now --engine oracle": "postgres, mariadb, mysql",
     "restore data now --minus soon": "no length of time",
     "restore data now --minus": "says nothing",
@@ -212,7 +213,7 @@ async def test_sleeps_that_were_added_since_the_stable_commit_are_shown(
     monkeypatch.chdir(tree)
     async with night(journal) as it:
         await it.command("stable")
-        await it.eventually(lambda: it.journal_screen.state.projections["stables"], "it is noted")
+        await it.eventually(lambda: stable_commits(it.journal_screen.state), "it is noted")
         (tree / "cart.py").write_text("time.sleep(0.1)  # only for tonight\nrenew()\n")
         await it.press("R")
         await it.shows("sleeps: cart.py:1")
@@ -230,7 +231,7 @@ async def test_the_runbook_for_the_moment_before_a_line(journal: Journal, log: P
     log.write_bytes(notes(3))
     async with night(journal, size=(120, 40)) as it:
         await it.press("g", "R", "d")
-        await it.eventually(lambda: it.composer.kind == "command", "the line asks for it")
+        await it.eventually(lambda: it.box_kind == "command", "the line asks for it")
         assert "restore data @2026-11-24T03:14:07.123456789+0000" in it.composer.text
         await it.type("\n")
         await it.shows("recovery_target_time = '2026-11-24 03:14:07.122456+00'")

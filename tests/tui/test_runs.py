@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pilots import BY, NIGHT, SMALL, TINY, WIDE, Night, night
 
-from conftest import FakeClock, entries, texts
+from support.journals import FakeClock, entries, texts
 from threeam.core.format.clock import Clock
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
@@ -140,7 +140,7 @@ async def test_a_read_only_screen_runs_nothing_and_shows_all(journal: Journal) -
     async with night(journal, read_only=True) as it:
         await it.press("exclamation_mark")
         await it.says("read-only")
-        await it.press("P")
+        await it.press("escape", "P")
         await it.says("read-only")
         await it.press("r", "enter")
         await it.shows("5 of 8 runs")
@@ -199,7 +199,7 @@ async def test_what_a_failing_run_has_printed_is_opened(journal: Journal) -> Non
         await it.press("enter")
         await it.shows("row 8812 \\x1b[2J was updated")
         await it.press("escape", "j", "enter")
-        await it.says("R1-3-1.out is not there")
+        await it.says("R1-3-1.out does not exist")
 
 
 async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Journal) -> None:
@@ -243,7 +243,7 @@ async def test_may_it_be_called_fixed(journal: Journal) -> None:
     write(journal, hypothesis_draft("the sweeper races the writer", 4), *experiment("H1"), clock=clock)
     async with night(journal, size=WIDE) as it:
         await it.command("fixed H1")
-        await it.says("nothing was changed that still stands")
+        await it.says("no change still stands")
         clock.forward(NS_PER_S)
         write(journal, change_draft("the row lock"), clock=clock)
         await it.shows("Changed: the row lock")
@@ -287,7 +287,7 @@ async def test_an_open_answer_that_holds_no_more_says_so(journal: Journal) -> No
         await it.shows("not yet: no run since the change")
         clock.forward(NS_PER_S)
         write(journal, undone_draft(None, "taken out"), clock=clock)
-        await it.shows("nothing was changed that still stands")
+        await it.shows("no change still stands")
         assert it.app.is_running
 
 

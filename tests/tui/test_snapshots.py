@@ -52,7 +52,7 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lines are counted at once, and the night drawn with them."""
-    monkeypatch.setattr(log_pane, "_STRIP", 0.01)
+    monkeypatch.setattr(log_pane, "_COUNTS_INTERVAL_S", 0.01)
 
 
 def story(
@@ -72,7 +72,7 @@ async def settled(pilot: Pilot[None]) -> None:
     screen = pilot.app.screen
     assert isinstance(screen, LookingScreen)
     while screen.log_view.window.rows and (
-        screen.state.last_stamp is None or not screen.pane.activity.is_done or screen.sparkline._shown is None
+        screen.state.last_stamp is None or not screen.pane.activity.is_done or screen.sparkline._shown_data is None
     ):
         await pilot.pause(0.01)
 

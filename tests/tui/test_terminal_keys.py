@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual import constants, events
 
-from threeam.tui import terminal_driver
 from threeam.tui.terminal_driver import EscapedKey, KeyParser
 
 
@@ -22,7 +23,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(terminal_driver.time, "monotonic", clock.monotonic)
+    monkeypatch.setattr(time, "monotonic", clock.monotonic)
     return clock
 
 
@@ -139,7 +140,7 @@ PIECES = [
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join), st.data())
 def test_where_a_stream_is_cut_into_reads_changes_nothing(stream: str, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(terminal_driver.time, "monotonic", lambda: 0.0)
+        patch.setattr(time, "monotonic", lambda: 0.0)
         whole = told(KeyParser(), stream)
         assert told(KeyParser(), *stream) == whole
         cuts = sorted(data.draw(st.sets(st.integers(1, len(stream)))))

@@ -10,7 +10,7 @@ import pytest
 from pilots import NIGHT, Night, append, held, line, night, notes
 from textual import events
 
-from conftest import entries, texts
+from support.journals import entries, texts
 from threeam.core.format.entry import Stamp
 from threeam.core.store.journal import Journal
 from threeam.tui.screens.report_screen import ThreadScreen
@@ -88,7 +88,7 @@ async def test_while_the_lock_is_held_another_box_opens_and_esc_brings_the_text_
             it.journal_screen.set_focus(it.view)
             await it.press("p")
             await it.type("it stops")
-            assert it.composer.kind == "predict H1"
+            assert it.box_kind == "predict H1"
             assert it.composer.text == "it stops"
             await it.shows("note: my words")
             await it.press("escape")
@@ -108,7 +108,7 @@ async def test_what_waits_beside_the_box_outlives_the_screen(journal: Journal, l
             await it.shows("waits for the lock")
             it.journal_screen.set_focus(it.view)
             await it.type("Ha claim")
-            assert it.composer.drafts == [("hypothesis", "a claim"), ("note", "my words")]
+            assert it.drafts == [("hypothesis", "a claim"), ("note", "my words")]
 
 
 async def test_a_verdict_leads_back_to_the_log_before_it_is_written(journal: Journal, log: Path) -> None:

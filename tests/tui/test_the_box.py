@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pilots import append, failing_sync, full_disk, held, line, night, notes
 
-from conftest import entries, texts
+from support.journals import entries, texts
 from threeam.core.config.settings import Settings
 from threeam.core.store.journal import Journal
 from threeam.tui.terminal_driver import EscapedKey
@@ -17,7 +17,7 @@ async def test_a_note_is_typed_and_sent_with_enter(journal: Journal, log: Path) 
     async with night(journal) as it:
         await it.press("i")
         assert it.in_the_box
-        assert it.composer.kind == "note"
+        assert it.box_kind == "note"
         await it.press(*"three jobs", "enter")
         await it.eventually(lambda: texts(log) == ["three jobs"], "it is written")
         await it.eventually(lambda: it.composer.text == "", "the box is empty again")
@@ -263,11 +263,11 @@ async def test_each_kind_of_box_keeps_its_own_draft(journal: Journal, log: Path)
     async with night(journal) as it:
         await it.type("ihalf a note")
         await it.press("escape", "H")
-        assert (it.composer.kind, it.composer.text) == ("hypothesis", "")
+        assert (it.box_kind, it.composer.text) == ("hypothesis", "")
         await it.type("half a claim")
         await it.press("escape", "i")
-        assert (it.composer.kind, it.composer.text) == ("note", "half a note")
-        assert ("hypothesis", "half a claim") in it.composer.drafts, "what is not shown is not lost"
+        assert (it.box_kind, it.composer.text) == ("note", "half a note")
+        assert ("hypothesis", "half a claim") in it.drafts, "what is not shown is not lost"
         await it.press("escape")
         await it.command("note written meanwhile")
         await it.eventually(lambda: texts(log) == ["written meanwhile"], "it is written")
@@ -285,7 +285,7 @@ async def test_alt_h_takes_the_words_along_and_what_they_replace_is_one_key_away
         await it.press("escape", "i")
         await it.type("the sweeper")
         await it.press("alt+h")
-        assert (it.composer.kind, it.composer.text) == ("hypothesis", "the sweeper")
+        assert (it.box_kind, it.composer.text) == ("hypothesis", "the sweeper")
         await it.press("up")
         assert it.composer.text == "half a claim"
 
@@ -312,7 +312,7 @@ async def test_esc_and_a_key_that_come_together_wait_in_their_order(journal: Jou
         it.at_once(*"z")
         await it.settled()
         assert it.app.theme == "nord"
-        assert (it.composer.kind, it.composer.text) == ("hypothesis", "xyz")
+        assert (it.box_kind, it.composer.text) == ("hypothesis", "xyz")
 
 
 async def test_ctrl_o_breaks_the_line(journal: Journal, log: Path) -> None:
@@ -384,9 +384,9 @@ async def test_alt_h_and_alt_n_switch_the_kind_and_keep_the_text(journal: Journa
     async with night(journal) as it:
         await it.type("ithe sweeper")
         await it.press("alt+h")
-        assert it.composer.kind == "hypothesis"
+        assert it.box_kind == "hypothesis"
         await it.press("alt+n")
-        assert it.composer.kind == "note"
+        assert it.box_kind == "note"
         await it.press("alt+h", "enter")
         await it.eventually(lambda: texts(log) == ["Hypothesis: the sweeper"], "it is a hypothesis")
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pilots import append, line, night, notes, section
 
-from conftest import writer_of
+from support.journals import writer_of
 from threeam.core.format.clock import system_clock
 from threeam.core.format.entry import ACQUIRED, RELEASING
 from threeam.core.store.follow import Follower
@@ -81,7 +81,7 @@ class Small:
 
     def __init__(self, step: int, kept: int) -> None:
         # the sections of these tests are of six lines at the most
-        self.patch = mock.patch.multiple(window_module, ROWS_PER_READ=step, MAX_ROWS=kept, _LONGEST_SECTION=8)
+        self.patch = mock.patch.multiple(window_module, ROWS_PER_READ=step, MAX_ROWS=kept, _MAX_SECTION_LINES=8)
 
     def __enter__(self) -> None:
         self.patch.start()
@@ -305,7 +305,7 @@ def test_what_was_forgotten_comes_back_with_its_hold_time(journal: Journal, log:
 
 
 def rotate(journal: Journal) -> None:
-    with writer_of("alice", journal, system_clock).lock_log(whole=True) as locked:
+    with writer_of("alice", journal, system_clock).lock_log(full_state=True) as locked:
         locked.rotate()
 
 

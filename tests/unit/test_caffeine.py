@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from threeam.human.caffeine import DAY_NS, HOUR_NS, caffeine_curve, mg_last_24h, remaining_mg, time_below_ns
@@ -16,7 +16,6 @@ FINE = 1e-9  # relative: what floats may differ by
 doses = st.lists(st.tuples(st.integers(0, NOW), st.integers(1, 1000)), max_size=8)
 to_come = st.lists(st.tuples(st.integers(NOW + 1, 2 * NOW), st.integers(1, 1000)), max_size=4)
 half_lives = st.floats(1.5, 9.5)
-quickly = settings(deadline=None, max_examples=200)
 
 
 @pytest.mark.parametrize(("hours", "left"), [(0, 95.0), (5, 47.5), (10, 23.75), (15, 11.875)])
@@ -33,27 +32,23 @@ def test_a_cup_counts_from_the_nanosecond_at_which_it_is_drunk() -> None:
     assert remaining_mg([(HOUR_NS, 95)], HOUR_NS, 5.0) == 95
 
 
-@quickly
 @given(doses)
 def test_whatever_was_drunk_halves_in_five_hours(drunk: Doses) -> None:
     assert remaining_mg(drunk, NOW + 5 * HOUR_NS, 5.0) == pytest.approx(remaining_mg(drunk, NOW, 5.0) / 2, rel=FINE)
 
 
-@quickly
 @given(doses, half_lives)
 def test_whatever_was_drunk_halves_in_each_half_life(drunk: Doses, half_life: float) -> None:
     later = NOW + round(half_life * HOUR_NS)
     assert remaining_mg(drunk, later, half_life) == pytest.approx(remaining_mg(drunk, NOW, half_life) / 2, rel=FINE)
 
 
-@quickly
 @given(doses, doses, half_lives)
 def test_doses_add_up(some: Doses, others: Doses, half_life: float) -> None:
     apart = remaining_mg(some, NOW, half_life) + remaining_mg(others, NOW, half_life)
     assert remaining_mg(some + others, NOW, half_life) == pytest.approx(apart, rel=FINE)
 
 
-@quickly
 @given(st.data(), doses, half_lives)
 def test_the_order_of_the_doses_does_not_matter(data: st.DataObject, drunk: Doses, half_life: float) -> None:
     shuffled = data.draw(st.permutations(drunk))
@@ -63,14 +58,12 @@ def test_the_order_of_the_doses_does_not_matter(data: st.DataObject, drunk: Dose
     assert abs(time_below_ns(shuffled, NOW, half_life, 50) - little) <= 8  # ns
 
 
-@quickly
 @given(doses, half_lives, st.integers(0, 1000 * HOUR_NS))
 def test_what_is_left_only_grows_less_and_is_never_negative(drunk: Doses, half_life: float, later: int) -> None:
     left = remaining_mg(drunk, NOW + later, half_life)
     assert 0 <= left <= remaining_mg(drunk, NOW, half_life) <= sum(mg for _, mg in drunk)
 
 
-@quickly
 @given(doses, to_come, half_lives)
 def test_what_is_drunk_later_does_not_count(drunk: Doses, later: Doses, half_life: float) -> None:
     assert remaining_mg(drunk + later, NOW, half_life) == remaining_mg(drunk, NOW, half_life)
@@ -107,7 +100,6 @@ def test_where_little_is_left_already_that_is_now(drunk: Doses) -> None:
     assert time_below_ns(drunk, NOW, 5.0, 50) == NOW
 
 
-@quickly
 @given(doses, half_lives, st.integers(1, 400))
 def test_it_is_the_first_nanosecond_at_which_no_more_than_the_level_is_left(
     drunk: Doses, half_life: float, level: int
@@ -120,7 +112,6 @@ def test_it_is_the_first_nanosecond_at_which_no_more_than_the_level_is_left(
         assert remaining_mg(drunk, max(NOW, when - slack), half_life) > level * (1 - 1e-12)
 
 
-@quickly
 @given(
     st.lists(st.tuples(st.integers(NOW - 10**10, NOW), st.integers(1, 1000)), max_size=8),
     st.floats(0.001, 0.02),
@@ -136,7 +127,6 @@ def test_it_is_so_to_the_nanosecond_where_a_double_can_tell(drunk: Doses, half_l
 # --- the curve
 
 
-@quickly
 @given(doses, half_lives, st.integers(0, NOW), st.integers(1, NOW), st.integers(2, 60))
 def test_the_curve_is_what_is_left_at_each_of_its_points(
     drunk: Doses, half_life: float, begin: int, span: int, points: int

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import resource
-import signal
-import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -14,13 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import NIGHT, FakeClock, Run, command, writer_of
-from people import Person
+from support.commands import Run
+from support.journals import FakeClock, writer_of
+from support.lines import BY, at_second
+from support.rotated_files import as_a_symlink, chain_of, head, line, repeated, rotated_name, texts
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
+from threeam.core.state.fold import State
 from threeam.core.store import segment as segment_module
 from threeam.core.store.filters import LineFilter, MatchesPattern
 from threeam.core.store.follow import Follower
-from threeam.core.store.journal import Journal, Position, Segment, resolve_journal
+from threeam.core.store.journal import Journal, Position, Segment
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import lines_forward
 from threeam.core.store.seek import search_forward
@@ -32,42 +33,7 @@ from threeam.hypotheses.drafts import conclusion_draft, hypothesis_draft
 from threeam.projections import FOLD
 from threeam.tui.log_window import LogWindow
 
-BY = ("BY", "alice@db1:4121%3")
 PRIVATE = "hunter2"
-
-
-def at(seconds: float) -> Stamp:
-    return Stamp(NIGHT.ns + round(seconds * NS_PER_S))
-
-
-def line(seconds: float, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
-    return format_entry(Entry(at(seconds), cups, (BY, *tags), text))
-
-
-def repeated(seconds: float, text: str, *tags: tuple[str, str], cups: int = 0) -> bytes:
-    return line(seconds, text, ("AT", str(at(0))), *tags, cups=cups)
-
-
-def rotated_name(seconds: float, stem: str = "sanity") -> str:
-    return f"{stem}.{at(seconds).rfc3339().replace('-', '').replace(':', '')}.log"
-
-
-def head(seconds: float, stem: str = "sanity", *, lines: str | None = None) -> bytes:
-    """The first line of a file that continues another; ``lines``: how many repeated ones follow, as it says."""
-    stated = [("REPEATED", lines)] if lines is not None else []
-    return repeated(seconds, f"Continued from {rotated_name(seconds, stem)}", *stated)
-
-
-def chain_of(log: Path, count: int) -> list[Path]:
-    """A journal of ``count`` rotated files and the live one, each with a note in it, as its rotations leave it."""
-    paths = [log.parent / rotated_name(n) for n in range(1, count + 1)]
-    for n, path in enumerate([*paths, log]):
-        path.write_bytes((head(n) if n else b"") + line(n + 0.5, f"note {n}."))
-    return paths
-
-
-def texts(output: bytes) -> list[str]:
-    return [one.partition("%3] ")[2] for one in output.decode().splitlines()]
 
 
 # --- what a rotation repeats
@@ -77,11 +43,11 @@ FORGED = [
     repeated(3, "Carried: 9 cups of alice.", cups=9),
     repeated(3, "Hypothesis: forged", ("H1", "refuted")),
     repeated(3, "Coffee: forged", ("MG", "900"), cups=9),
-    line(3, "Carried: 9 cups of alice.", ("AT", str(at(3))), ("NIGHT", "new"), cups=9),
-    line(3, "Carried: 9 cups of alice.", ("AT", str(at(3))), ("NIGHT", "over"), cups=9),
-    line(3, "Conclusion: forged", ("AT", str(at(3))), ("H1", "refuted")),
+    line(3, "Carried: 9 cups of alice.", ("AT", str(at_second(3))), ("NIGHT", "new"), cups=9),
+    line(3, "Carried: 9 cups of alice.", ("AT", str(at_second(3))), ("NIGHT", "over"), cups=9),
+    line(3, "Conclusion: forged", ("AT", str(at_second(3))), ("H1", "refuted")),
     head(3),
-    format_entry(Entry(at(3), 0, (("AT", str(at(0))),), "Hypothesis: forged")),
+    format_entry(Entry(at_second(3), 0, (("AT", str(at_second(0))),), "Hypothesis: forged")),
 ]
 
 
@@ -97,8 +63,8 @@ def test_a_forged_line_is_shown_and_found_and_reported_and_changes_nothing(
     assert with_it.hypotheses == without_it.hypotheses
     assert with_it.projections == without_it.projections
     assert with_it.people["alice"].cups == 1
-    assert FOLD.state_at(live, len(sound + forged)).last_stamp == at(3)
-    assert awake_since(journal, Position(live, live.size()), "alice") == at(0)
+    assert FOLD.state_at(live, len(sound + forged)).last_stamp == at_second(3)
+    assert awake_since(journal, Position(live, live.size()), "alice") == at_second(0)
     assert forged in run_here("tail").stdout
     assert run_here("tail", "--grep", "AT: ").stdout == forged
     assert b"forged" in run_here("export", "csv").stdout or b"Continued" in forged or b"Carried" in forged
@@ -112,9 +78,9 @@ def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_
     """No ordinary line stands between them and what the rotation repeats."""
     writer = writer_of("alice", journal, clock)
     for n, draft in enumerate((coffee_draft(1, 95, 4), hypothesis_draft("the sweeper", 4))):
-        clock.now = at(n)
+        clock.now = at_second(n)
         writer.write(draft)
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
     live = journal.open_live()
     assert live is not None
@@ -124,8 +90,8 @@ def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_
     with log.open("ab") as file:
         file.write(b"".join(FORGED))
     assert [line.is_forged for line in lines_forward(live)] == [False] * lines_there + [True] * len(FORGED)
-    assert FOLD.state_at(live, live.size()) == before._replace(last_stamp=at(3))
-    assert awake_since(journal, Position(live, live.size()), "alice") == at(0)
+    assert FOLD.state_at(live, live.size()) == before._replace(last_stamp=at_second(3))
+    assert awake_since(journal, Position(live, live.size()), "alice") == at_second(0)
     told = run_here("tail", "-n", "+1").stdout
     assert run_here("tail", "--grep", "forged|9 cups|AT: ").stdout.count(b"\n") == len(FORGED) + 1  # `Continued from`
     assert all(forged in told for forged in FORGED)
@@ -137,7 +103,7 @@ def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_
     assert run_here("fork", "-q", "--to", f"{log}.copy").returncode == 0
     copy = (log.parent / "sanity.log.copy").read_bytes()
     assert (copy.count(b": forged"), copy.count(b"the sweeper")) == (4, 1)
-    clock.now = at(9)
+    clock.now = at_second(9)
     assert writer.write(note_draft("after it")).entries[0].cups == 1
     done = run_here("doctor")
     assert (done.returncode, done.stdout.count(b": forged: ")) == (5, len(FORGED))
@@ -175,7 +141,9 @@ def test_the_head_is_no_longer_than_it_states_and_than_what_is_repeated(
     findings = run_here("doctor").stdout
     assert findings.count(b": forged: ") == 4 - repeats
     assert (b"offset 0, line 1: lines are missing: " in findings) == bool(missing)
-    assert (b"offset 0, line 1: its REPEATED tag is no number" in findings) == (stated is not None and missing is None)
+    assert (b"offset 0, line 1: its REPEATED tag is not a number" in findings) == (
+        stated is not None and missing is None
+    )
 
 
 def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal: Journal, clock: FakeClock) -> None:
@@ -183,14 +151,14 @@ def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal:
     for n, draft in enumerate(
         (coffee_draft(1, 95, 4), hypothesis_draft("the sweeper", 4), conclusion_draft("refute", "H1", "no", 4))
     ):
-        clock.now = at(n)
+        clock.now = at_second(n)
         writer.write(draft)
     live = journal.open_live()
     assert live is not None
     before = FOLD.state_at(live, live.size())
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
-    clock.now = at(5)
+    clock.now = at_second(5)
     writer.write(note_draft("after it"))
     told = run_here("tail", "-n", "+1").stdout
     assert told.count(b"the sweeper") == 1
@@ -205,8 +173,8 @@ def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal:
     assert (done.returncode, b"is not there any more" in done.stderr) == (0, True)
     live = journal.open_live()
     assert live is not None
-    apart = {"people": {}, "last_stamp": None, "last_position": 0}  # of the lines of the rotation itself, too
-    assert FOLD.state_at(live, live.size())._replace(**apart) == before._replace(**apart)
+    without_lines_of_the_rotation = partial(State._replace, people={}, last_stamp=None, last_position=0)
+    assert without_lines_of_the_rotation(FOLD.state_at(live, live.size())) == without_lines_of_the_rotation(before)
 
 
 def test_the_head_ends_with_the_first_line_that_is_not_repeated(log: Path, journal: Journal) -> None:
@@ -224,7 +192,7 @@ def test_the_head_is_looked_for_once_also_while_there_is_nothing_else(log: Path,
     log.write_bytes(head(1) + some * 100)
     live = journal.open_live()
     assert live is not None
-    with patch.object(segment_module, "_head_of", wraps=segment_module._head_of) as looked:
+    with patch.object(segment_module, "_read_head", wraps=segment_module._read_head) as looked:
         assert [line.is_forged for line in lines_forward(live)] == [False] * 101
         with log.open("ab") as file:  # the rest of what is copied there
             file.write(some + line(2, "a note") + some)
@@ -250,7 +218,7 @@ def test_every_line_that_a_rotation_repeats_is_in_the_head(
     data = begin + b"".join(map(format_entry, some))
     fd = os.memfd_create("log")
     os.write(fd, data + b"foreign\n")
-    with patch.object(segment_module, "_BLOCK", block):
+    with patch.object(segment_module, "_READ_BYTES", block):
         found = Segment(fd, "sanity.log").head
     inside = begin + b"".join(map(format_entry, some[:stated]))
     assert (found.end, found.missing_lines) == (len(inside), None if stated is None else max(0, stated - len(some)))
@@ -292,11 +260,6 @@ def as_a_folder(path: Path) -> None:
     path.mkdir()
 
 
-def as_a_symlink(path: Path) -> None:
-    path.rename(path.with_suffix(".away"))
-    path.symlink_to(path.with_suffix(".away"))
-
-
 @pytest.mark.parametrize(("change", "why"), [(as_a_folder, "it is not a file"), (as_a_symlink, "it is a symlink")])
 def test_a_file_that_cannot_be_read_is_not_taken_for_a_deleted_one(
     run_here: Run, log: Path, tmp_path: Path, change: Callable[[Path], None], why: str
@@ -324,7 +287,7 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_a_deleted_one(
 def test_each_window_on_a_chain_says_what_could_not_be_read(log: Path, journal: Journal) -> None:
     paths = chain_of(log, 3)
     as_a_symlink(paths[1])
-    missing = [f"{paths[1]} cannot be read (it is a symlink): what stands in it is missing here"]
+    missing = [f"{paths[1]} cannot be read (it is a symlink): its lines are missing here"]
     main = LogWindow(journal)
     live = journal.open_live()
     assert live is not None
@@ -338,48 +301,11 @@ def test_each_window_on_a_chain_says_what_could_not_be_read(log: Path, journal: 
         assert window.missing.pop_unreported(window.log_end and window.log_end.segment) == []
 
 
-def test_tail_says_what_it_could_not_read_before_it_waits_for_more(log: Path) -> None:
-    paths = chain_of(log, 2)
-    as_a_symlink(paths[1])
-    with subprocess.Popen(
-        [command(), "tail", "-f", "-n", "+1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as tail:
-        assert tail.stderr is not None
-        assert f"{paths[1]} cannot be read" in tail.stderr.readline().decode()
-        tail.send_signal(signal.SIGINT)
-        assert tail.stderr.read() == b""
-
-
-def test_of_a_file_of_somebody_else_it_is_said_that_it_is_missing(place: Path) -> None:
-    bob = Person("bob", 4712, (4712,))
-    log = place / "sanity.log"
-    paths = chain_of(log, 2)
-    for path in (log, paths[0]):
-        path.chmod(0o644)
-    paths[1].chmod(0o600)
-    argv = bob.argv("--log", str(log), "tail", "--grep", "note")
-    done = subprocess.run(argv, capture_output=True, env={**os.environ, "HOME": str(place)})
-    assert (done.returncode, texts(done.stdout)) == (3, ["note 0.", "note 2."])
-    assert f"3am: {paths[1]} cannot be read (Permission denied)" in done.stderr.decode()
-
-
 def test_a_deleted_file_is_where_the_journal_begins(run_here: Run, log: Path) -> None:
     paths = chain_of(log, 3)
     paths[1].unlink()
     done = run_here("tail", "--grep", "note")
     assert (done.returncode, texts(done.stdout), done.stderr) == (0, ["note 2.", "note 3."], b"")
-
-
-@pytest.mark.parametrize("argv", [["-n", "1000"], ["-n", "+1"], ["--grep", "note"], ["--json", "-n", "1000"]])
-def test_two_dozen_descriptors_are_enough_for_250_files(log: Path, argv: list[str]) -> None:
-    chain_of(log, 250)
-    done = subprocess.run(
-        [command(), "tail", *argv],
-        capture_output=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24)),
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.count(b"note ") == 251
 
 
 @pytest.fixture
@@ -419,7 +345,7 @@ def test_rows_of_many_files_can_be_read_again(log: Path, journal: Journal) -> No
     lines = [line for segment in journal.segments_forward(live) for line in lines_forward(segment)]
     open_files = set(os.listdir("/proc/self/fd"))
     assert [line.segment.read(line.offset, len(line.raw)) for line in lines] == [line.raw for line in lines]
-    assert len(set(os.listdir("/proc/self/fd")) - open_files) <= segment_module._MOST_OPEN
+    assert len(set(os.listdir("/proc/self/fd")) - open_files) <= segment_module._MAX_OPEN_FILES
     gone = lines[4].segment
     (log.parent / "other").write_bytes(b"another file")
     os.replace(log.parent / "other", gone.path)
@@ -429,7 +355,7 @@ def test_rows_of_many_files_can_be_read_again(log: Path, journal: Journal) -> No
 
 def test_a_known_head_needs_neither_a_look_at_the_file_nor_the_file(log: Path) -> None:
     """An export asks for it at each line, and the screen at each row, also after ``keep`` has deleted the file."""
-    paths = chain_of(log, segment_module._MOST_OPEN + 2)
+    paths = chain_of(log, segment_module._MAX_OPEN_FILES + 2)
     segment = RotatedSegment(str(paths[1]))
     known = segment.head
     with patch.object(os, "fstat", wraps=os.fstat) as looked:
@@ -440,19 +366,7 @@ def test_a_known_head_needs_neither_a_look_at_the_file_nor_the_file(log: Path) -
     with pytest.raises(FileNotFoundError):  # it was closed for the others
         segment.size()
     assert segment.head == known
-    assert len(others) == segment_module._MOST_OPEN
-
-
-def test_a_follower_from_the_beginning_reads_every_file(log: Path) -> None:
-    chain_of(log, 20)
-    follower = Follower(resolve_journal(str(log)), None)
-    lines = []
-    while some := follower.read():
-        lines += some
-    follower.close()
-    assert [text for line in lines if (entry := line.entry) and (text := entry.text).startswith("note")] == [
-        f"note {n}." for n in range(21)
-    ]
+    assert len(others) == segment_module._MAX_OPEN_FILES
 
 
 def test_a_truncated_file_has_no_head_any_more(log: Path, journal: Journal) -> None:

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from conftest import FakeClock
+from support.journals import FakeClock
 from threeam.core.format.entry import NS_PER_S, Entry, parse_entry
 from threeam.core.platform.disk import format_bytes, free_bytes, mount_fstype, network_fs_warning
 from threeam.core.state import state_cache
 from threeam.core.store.journal import Journal, Segment
-from threeam.core.store.reader import Line
+from threeam.core.store.reader import Line, matching_lines_backward
 from threeam.core.write.draft import note_draft
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
@@ -69,7 +69,7 @@ def test_the_log_is_not_searched_for_the_warning_again_and_again(
 ) -> None:
     """It is searched under the lock, and the warning may lie 64 MiB back."""
     searches: list[int] = []
-    search = state_cache.matching_lines_backward
+    search = matching_lines_backward
 
     def counted(segment: Segment, end: int, pattern: re.Pattern[bytes]) -> Iterator[Line]:
         searches.append(end)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import NIGHT, FakeClock, writer_of
+from support.journals import FakeClock, writer_of
+from support.lines import NIGHT
 from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Entry, Stamp, format_entry
 from threeam.core.store.doctor import Finding, LogChecker
 from threeam.core.store.journal import Journal, Segment
@@ -103,6 +104,51 @@ def test_a_line_that_was_glued_to_a_torn_one_is_found(log_: Log) -> None:
     offset = log_.add(torn + format_entry(Entry(Stamp(stamp.ns + 1), 1, (), "b")))
     log_.line(f"quoted: [{stamp}] [COFFEE: 1] Hypothesis: x", None, forward=100)
     assert log_.whats() == [("torn", offset)]
+
+
+@pytest.mark.parametrize("text", ["", "it is [ab", "arr[i", "at [12:0", "[a] [b", "[AB: c", "[2026-11-24T03:1", "x ["])
+@pytest.mark.parametrize("is_last", [False, True])
+def test_a_line_that_was_glued_behind_an_open_bracket_is_found(log_: Log, text: str, is_last: bool) -> None:
+    log_.line("a")
+    stamp = Stamp(log_.ns + 1)
+    torn = format_entry(Entry(stamp, 1, (), text))[:-1]
+    offset = log_.add(torn + format_entry(Entry(Stamp(stamp.ns + 1), 1, (), "b")))
+    if not is_last:
+        log_.add(b"\n")
+        log_.line("c", forward=100)
+    assert ("torn", offset) in log_.whats()
+
+
+def test_two_lines_that_were_glued_to_a_torn_one_are_one_finding(log_: Log) -> None:
+    stamps = [Stamp(log_.ns + n) for n in range(3)]
+    torn = [format_entry(Entry(stamp, 1, (), "arr[i]"))[:-2] for stamp in stamps]
+    offset = log_.add(torn[0] + torn[1][:20] + torn[2] + b"]\n")
+    log_.line("c", forward=100)
+    assert log_.whats() == [("torn", offset)]
+
+
+@pytest.mark.parametrize("forward", [2_000_000, 9 * 3600 * NS_PER_S])
+def test_a_quoted_stamp_that_is_later_than_the_next_line_is_no_damage(log_: Log, forward: int) -> None:
+    log_.line("a")
+    log_.line(f"the other host has: [{Stamp(log_.ns + forward)}] [COFFEE: 1] Hypothesis: x", None)
+    log_.line("b", forward=100)
+    assert log_.findings() == []
+
+
+def test_a_quoted_line_of_3am_is_no_damage(log_: Log) -> None:
+    log_.line("a")
+    quoted = format_entry(Entry(Stamp(log_.ns + 50), 12, (("BY", BOB),), "x"))[:-1].decode()
+    log_.line(f"the other host has: {quoted}", None)
+    log_.line("b", forward=100)
+    assert log_.findings() == []
+
+
+def test_a_section_goes_on_behind_a_quoted_stamp(log_: Log) -> None:
+    section = log_.line(ACQUIRED, None)
+    log_.line(f"the other host has: [{Stamp(log_.ns + NS_PER_S)}] [COFFEE: 1] x", None)
+    log_.line("a note without the lock", BOB)
+    log_.line(RELEASING, None)
+    assert log_.whats() == [("overlap", section)]
 
 
 @pytest.mark.parametrize(("size", "what"), [(-14, "torn"), (10, "foreign")], ids=["it parses", "it does not"])
@@ -256,7 +302,6 @@ def test_a_bad_line_is_quoted_in_short_and_made_safe(log_: Log) -> None:
     assert len(finding.text) < 200
 
 
-@settings(deadline=None)
 @given(st.binary())
 def test_the_doctor_is_total_on_any_bytes(data: bytes) -> None:
     log = Log()

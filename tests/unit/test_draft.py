@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from support.lines import BY, HOUR_NS, NIGHT
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp
 from threeam.core.state.fold import State
@@ -13,10 +14,7 @@ from threeam.hypotheses.drafts import conclusion_draft, hypothesis_draft
 from threeam.projections import FOLD
 from threeam.reports.end_of_night import sleep_draft
 
-NIGHT = Stamp(1_795_490_047_123_456_789, 0)
-HOUR = 3600 * NS_PER_S
-BY = ("BY", "alice@db1:4121%3")
-ALICE = WriteContext("alice", 8 * HOUR)
+ALICE = WriteContext("alice", 8 * HOUR_NS)
 NOW = Stamp(NIGHT.ns + 60 * NS_PER_S)
 
 
@@ -74,7 +72,7 @@ def test_the_cup_over_the_limit_brings_the_warning() -> None:
 
 
 def test_the_first_cup_after_a_night_is_the_first() -> None:
-    said = human_drafts.coffee_draft(1, 95, 4).make_lines(WITH_FOUR, ALICE, Stamp(NIGHT.ns + 9 * HOUR))
+    said = human_drafts.coffee_draft(1, 95, 4).make_lines(WITH_FOUR, ALICE, Stamp(NIGHT.ns + 9 * HOUR_NS))
     assert [one.cups for one in said] == [1]
 
 
@@ -95,12 +93,14 @@ def test_no_cup_can_be_taken_back_before_the_first(state: State) -> None:
 def test_water_counts_the_glasses_of_this_night() -> None:
     state = after((0, (BY, ("WATER", "2")), "Water: ."))
     assert human_drafts.water_draft().make_lines(state, ALICE, NOW)[0].tags == (("WATER", "3"),)
-    assert human_drafts.water_draft().make_lines(state, ALICE, Stamp(NIGHT.ns + 9 * HOUR))[0].tags == (("WATER", "1"),)
+    assert human_drafts.water_draft().make_lines(state, ALICE, Stamp(NIGHT.ns + 9 * HOUR_NS))[0].tags == (
+        ("WATER", "1"),
+    )
 
 
 def test_sleep_says_what_the_night_came_to_and_starts_anew() -> None:
     state = after((1, (BY, ("MG", "95")), "Coffee: ."), (1, (BY, ("WATER", "1")), "Water: ."))
-    head, said = sleep_draft(5.0).make_lines(state, ALICE, Stamp(NIGHT.ns + 5 * HOUR))
+    head, said = sleep_draft(5.0).make_lines(state, ALICE, Stamp(NIGHT.ns + 5 * HOUR_NS))
     assert head == DraftLine("Handoff: alice goes to sleep, and nothing is still open.", (("HANDOFF", "0"),))
     assert said.text.startswith("Sleep: 1 cup, 1 glass of water, 48 mg of caffeine left.")
     assert (said.tags, said.cups) == ((("NIGHT", "over"),), 0)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from support.lines import BY, NIGHT
+from support.text_strategies import HARMFUL, texts
 from threeam.core.format import entry as entry_module
 from threeam.core.format.entry import (
     CONTINUATION_PREFIX,
@@ -30,33 +30,8 @@ from threeam.core.format.entry import (
     utf8_boundary,
 )
 
-HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-BY = ("BY", "alice@db1:4121%3")
-NIGHT = Stamp(1_795_490_047_123_456_789, 0)
 YEAR_2200 = 7_258_118_400 * NS_PER_S
-
-steady = settings(deadline=None)
-
 stamps = st.builds(Stamp, st.integers(0, YEAR_2200 - 1), st.integers(-1439, 1439).map(lambda minutes: minutes * 60))
-pieces = st.one_of(
-    st.text(st.characters(exclude_categories=())),
-    st.text(st.sampled_from("[]:\\ AH0 9@-\n\r\t\x1b\x00\x85\x9b\u2028\u202e\udcff%"), max_size=8),
-    st.sampled_from(
-        [
-            "[COFFEE: 9]",
-            "[H9: open]",
-            "[BY: mallory@x:1]",
-            "\\[MG: 95]",
-            "\\\\[X: ]",
-            " [Y: 1]",
-            "[NEW: [nested]",
-            "[lower: 1]",
-            "Hypothesis: ",
-            "\n[2026-11-24T03:14:07.123456789+0000] [COFFEE: 9] forged",
-        ]
-    ),
-)
-texts = st.lists(pieces, max_size=4).map("".join)
 keys = st.text(st.sampled_from("ABCGHMVY0179"), min_size=1, max_size=6)
 tags = st.lists(st.tuples(keys, texts), max_size=4).map(tuple)
 entries = st.builds(Entry, stamps, st.integers(0, 999_999_999), tags, texts, st.none())
@@ -75,7 +50,6 @@ def as_read(entry: Entry) -> Entry:
     )
 
 
-@steady
 @given(entries)
 @example(Entry(NIGHT, 0, (), ""))
 @example(Entry(NIGHT, 0, (), " "))
@@ -89,7 +63,6 @@ def test_parsing_what_was_formatted_gives_the_entry_back(entry: Entry) -> None:
     assert parse_entry(line(entry)) == as_read(entry)
 
 
-@steady
 @given(entries)
 def test_what_was_read_is_written_again_byte_for_byte(entry: Entry) -> None:
     again = parse_entry(line(entry))
@@ -97,13 +70,11 @@ def test_what_was_read_is_written_again_byte_for_byte(entry: Entry) -> None:
     assert line(again) == line(entry)
 
 
-@steady
 @given(entries)
 def test_a_formatted_line_holds_no_control_but_its_newline(entry: Entry) -> None:
     assert not HARMFUL.search(line(entry).decode())
 
 
-@steady
 @given(entries)
 def test_a_text_never_becomes_a_second_line(entry: Entry) -> None:
     raw = format_entry(entry)
@@ -111,7 +82,6 @@ def test_a_text_never_becomes_a_second_line(entry: Entry) -> None:
     assert len(raw.decode().splitlines()) == 1
 
 
-@steady
 @given(tags, texts, texts)
 def test_a_text_never_forges_a_tag(own: tuple[tuple[str, str], ...], before: str, after: str) -> None:
     for forged in ("[H9: open]", "[BY: mallory@x:1]", "[LATER0: capability]"):
@@ -133,7 +103,6 @@ def test_a_text_that_cannot_be_a_tag_is_left_as_it_is(text: str) -> None:
     assert line(Entry(NIGHT, 0, (BY,), text)).endswith(b"] " + text.encode())
 
 
-@steady
 @given(texts)
 def test_a_tag_value_never_ends_its_tag(value: str) -> None:
     assert "]" not in escape_tag_value(value)
@@ -142,7 +111,6 @@ def test_a_tag_value_never_ends_its_tag(value: str) -> None:
     assert [key for key, _ in read.tags] == ["BY", "H7"]
 
 
-@steady
 @given(st.binary())
 @example(b"")
 @example(b"[2026-02-31T03:14:07.123456789+0000] [COFFEE: 3] no such day")
@@ -160,7 +128,6 @@ def test_parsing_is_total_on_any_bytes(raw: bytes) -> None:
         assert isinstance(entry.body, str)
 
 
-@steady
 @given(entries, st.integers(0, 200), st.binary(max_size=3))
 def test_parsing_is_total_on_damaged_lines(entry: Entry, at: int, damage: bytes) -> None:
     raw = line(entry)
@@ -218,80 +185,6 @@ def test_a_by_that_names_nobody_is_nobodys(by: str) -> None:
     assert Entry(NIGHT, 0, (("BY", by),), "x").author is None
 
 
-@steady
-@given(texts)
-def test_making_visible_twice_changes_nothing_more(text: str) -> None:
-    once = escape_unprintable(text)
-    assert escape_unprintable(once) == once
-    assert not HARMFUL.search(once)
-    once.encode()
-
-
-@steady
-@given(st.binary())
-def test_any_bytes_can_be_shown(raw: bytes) -> None:
-    shown = escape_unprintable(decode_utf8(raw))
-    assert not HARMFUL.search(shown)
-    shown.encode()
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("\x1b[2J", "\\x1b[2J"),
-        ("\x00", "\\x00"),
-        ("\x9b31m", "\\x9b31m"),
-        ("\u202egnp.exe", "\\u202egnp.exe"),
-        ("\u2028", "\\u2028"),
-        ("\r", "\\x0d"),
-        ("\udcff", "\\xff"),
-        ("naïve ☕ 漢字", "naïve ☕ 漢字"),
-        ("pass\u200bword \u00ad\u2060\ufeff", "pass\\u200bword \\xad\\u2060\\ufeff"),
-        ("a\u200db a\u200cb", "a\\u200db a\\u200cb"),
-        ("a\ufe0f \u2764\ufe0f\ufe0f", "a\\ufe0f \u2764\ufe0f\\ufe0f"),
-        ("x\U000e0068\U000e0069\U000e007f", "x\\U000e0068\\U000e0069\\U000e007f"),
-        ("\U0001f3f4\U000e0067\U000e0068", "\U0001f3f4\\U000e0067\\U000e0068"),
-        ("\u3164\u115f\u034f", "\\u3164\\u115f\\u034f"),
-    ],
-)
-def test_controls_are_made_visible_and_words_are_left_alone(text: str, shown: str) -> None:
-    assert escape_unprintable(text) == shown
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "\U0001f469\u200d\U0001f4bb",  # a woman with a computer
-        "\U0001f468\U0001f3fd\u200d\u2764\ufe0f\u200d\U0001f468",  # two men and a heart
-        "\u2764\ufe0f and 1\ufe0f\u20e3",
-        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",  # the flag of England
-        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian
-        "\u0915\u094d\u200d\u0937 \u0d28\u0d4d\u200d",  # Hindi, and Malayalam at the end of a word
-        "\u845b\U000e0100",  # an ideograph in a form of its own
-        "\u182e\u180b",  # Mongolian
-    ],
-)
-def test_what_words_and_emoji_need_stays(text: str) -> None:
-    assert escape_unprintable(text) == text
-
-
-ODD = "ab1#\x1b\u200b\u200c\u200d\ufe0f\u20e3\u2764\U0001f469\U0001f3f4\U000e0067\U000e007f"
-ODD += "\u0915\u182e\u180b\u845b\U000e0100"
-
-
-@given(st.text(st.sampled_from(ODD), max_size=12))
-def test_the_unseen_is_made_visible_once_and_read_back(text: str) -> None:
-    once = escape_unprintable(text)
-    assert escape_unprintable(once) == once
-    entry = Entry(NIGHT, 0, (), once)
-    assert parse_entry(format_entry(entry)[:-1]) == entry
-
-
-def test_undecodable_bytes_are_shown_by_their_value() -> None:
-    assert decode_utf8(b"a\xff\xc3b") == "a\\xff\\xc3b"
-
-
-@steady
 @given(stamps)
 @example(Stamp(0, 0))
 @example(Stamp(0, -60))
@@ -301,7 +194,6 @@ def test_a_stamp_survives_being_written_to_the_nanosecond(stamp: Stamp) -> None:
     assert Stamp.parse(str(stamp)) == stamp
 
 
-@steady
 @given(stamps)
 def test_a_stamp_says_the_instant_that_the_calendar_says(stamp: Stamp) -> None:
     utc = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=stamp.ns // 1000)
@@ -312,16 +204,6 @@ def test_a_stamp_says_the_instant_that_the_calendar_says(stamp: Stamp) -> None:
     assert (stamp.iso_date, stamp.time_of_day) == (str(stamp)[:10], str(stamp)[11:29])
 
 
-def test_a_stamp_is_what_date_prints() -> None:
-    printed = subprocess.run(
-        ["date", "+%Y-%m-%dT%H:%M:%S.%N%z"], env={"TZ": "Asia/Kathmandu", "PATH": "/usr/bin:/bin"}, capture_output=True
-    ).stdout.decode()
-    stamp = Stamp.parse(printed.strip())
-    assert stamp is not None
-    assert str(stamp) == printed.strip()
-
-
-@steady
 @given(
     st.builds(
         Stamp,
@@ -435,7 +317,6 @@ def test_a_text_with_several_lines_survives_whole(text: str, lines: list[str]) -
     assert split_submission(text) == lines
 
 
-@steady
 @given(texts)
 def test_no_line_of_a_submission_holds_a_newline(text: str) -> None:
     lines = split_submission(text)

@@ -6,7 +6,6 @@ The files under `golden/` were read before they were kept. SANITY_GOLDEN=write m
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +13,10 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from conftest import FakeClock, Run, writer_of
+from support.commands import Run
+from support.golden import assert_golden
+from support.journals import FakeClock, end_of, writer_of
+from support.lines import at_minute, entry_of
 from threeam.cli import handoff as command
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, format_entry, parse_entry
 from threeam.core.format.report import ReportSection
@@ -26,19 +28,12 @@ from threeam.projections import FOLD
 from threeam.reports.end_of_night import sleep_draft
 from threeam.reports.handoff import Handoff, collect_handoff, find_awake_since, handoff_report
 
-REWRITE = os.environ.get("SANITY_GOLDEN") == "write"  # read before a test clears the environment
-GOLDEN = Path(__file__).parent / "golden"
-NIGHT = Stamp(1_795_490_047_123_456_789, 0)
 MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S
 ALICE, BOB, SCRIPT = Author("alice", "db1", 4121, "%3"), Author("bob", "db1", 9, "%1"), None
 
 
-def at(minutes: float) -> Stamp:
-    return Stamp(NIGHT.ns + round(minutes * MINUTE))
-
-
 def line(minutes: float, by: Author | None, text: str, *tags: tuple[str, str], cups: int = 0) -> Entry:
-    return Entry(at(minutes), cups, ((("BY", str(by)),) if by is not None else ()) + tags, text)
+    return entry_of(by, at_minute(minutes), text, tags, cups)
 
 
 # A night in which everything was noted that can be handed over, some of it in words that are markup elsewhere.
@@ -48,11 +43,11 @@ THE_NIGHT = (
     line(2, ALICE, "Hypothesis: the sweeper races the writer", ("H1", "open"), cups=1),
     line(3, BOB, "UPDATE 2 ms after DELETE [row 8812]"),
     line(4, ALICE, "Prediction: with it off, 500 runs stay clean", ("H1", "open"), cups=1),
-    line(5, BOB, f"Supports: @{at(3)} updated after it was gone", ("H1", "open")),
+    line(5, BOB, f"Supports: @{at_minute(3)} updated after it was gone", ("H1", "open")),
     line(6, BOB, "Hypothesis: reads go to replica 1", ("H2", "open")),
-    line(7, ALICE, f"Contradicts: @{at(3)} the row is on the primary", ("H2", "open"), cups=1),
+    line(7, ALICE, f"Contradicts: @{at_minute(3)} the row is on the primary", ("H2", "open"), cups=1),
     line(8, BOB, "Conclusion: lag was 0.4 ms", ("H2", "refuted")),
-    line(9, ALICE, f"Correction: @{at(6)} reads go to replica_2", ("CORRECTION", "1"), cups=1),
+    line(9, ALICE, f"Correction: @{at_minute(6)} reads go to replica_2", ("CORRECTION", "1"), cups=1),
     line(10, SCRIPT, "Acquired sanity lock.", cups=3),
     line(11, SCRIPT, "Hypothesis: cron | <script>alert(1)</script>", cups=3),
     line(12, SCRIPT, "Releasing sanity lock.", cups=3),
@@ -64,7 +59,7 @@ THE_NIGHT = (
     line(18, ALICE, "Changed: SWEEP_LOCK=/shared on canary (undo: unset it)", ("CHANGE", "open"), cups=5),
     line(19, ALICE, "Changed: pool at 50", ("CHANGE", "open"), cups=5),
     line(20, BOB, "Changed: debug log on (undo: off)", ("CHANGE", "open")),
-    line(21, BOB, f"Undone: @{at(20)} off", ("CHANGE", "undone")),
+    line(21, BOB, f"Undone: @{at_minute(20)} off", ("CHANGE", "undone")),
     line(22, BOB, "Topology: lb -> app1, app2 -> db1", ("NOTED", "topology")),
     line(22.1, BOB, "|   # db2 is a replica", ("NOTED", "topology")),
     line(23, BOB, "Shared: /shared is NFS", ("NOTED", "shared")),
@@ -74,17 +69,11 @@ THE_NIGHT = (
     line(27, BOB, "Taken: bob holds the journal now.", ("HOLDS", "bob")),
     line(28, ALICE, "Contradicts: it happened with the sweeper off", ("H1", "open"), cups=5),
 )
-NOW = at(30)
+NOW = at_minute(30)
 
 
 def written(log: Path, lines: Iterable[Entry]) -> None:
     log.write_bytes(b"".join(map(format_entry, lines)))
-
-
-def end_of(journal: Journal) -> Position:
-    live = journal.open_live()
-    assert live is not None
-    return Position(live, live.size())
 
 
 def handed_over(journal: Journal, now: Stamp = NOW) -> Handoff:
@@ -115,10 +104,7 @@ def test_the_handoff_is_what_it_was_when_it_was_read(
     if name.endswith(".json"):  # one object on one line; the golden one is for eyes
         assert text.count("\n") == 1
         text = json.dumps(json.loads(text), ensure_ascii=False, indent=2) + "\n"
-    if REWRITE:
-        GOLDEN.mkdir(exist_ok=True)
-        (GOLDEN / name).write_text(text)
-    assert text == (GOLDEN / name).read_text()
+    assert_golden(name, text)
 
 
 def test_a_handoff_of_next_to_nothing_says_so(log: Path, journal: Journal) -> None:
@@ -167,14 +153,14 @@ def test_the_last_next_step_is_the_next_step(log: Path, journal: Journal) -> Non
 
 def test_the_cups_of_another_night_are_nobodys_any_more(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
-    assert [one.user for one in handed_over(journal, at(60)).people] == ["alice", "bob"]
-    assert handed_over(journal, at(60 * 9)).people == []
+    assert [one.user for one in handed_over(journal, at_minute(60)).people] == ["alice", "bob"]
+    assert handed_over(journal, at_minute(60 * 9)).people == []
 
 
 def test_the_same_is_handed_over_after_a_rotation(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
     before = [one for one in handoff_report(handed_over(journal)) if one.title != "where we stand"]
-    with writer_of("carol", journal, FakeClock(at(29))).lock_log(whole=True) as held:
+    with writer_of("carol", journal, FakeClock(at_minute(29))).lock_log(full_state=True) as held:
         held.rotate()
     after = [one for one in handoff_report(handed_over(journal)) if one.title != "where we stand"]
     assert after == before
@@ -192,7 +178,7 @@ def test_the_shell_hands_over_in_three_shapes(run: Run, log: Path) -> None:
     assert [one["recheck"] for one in as_json["hypotheses"]] == [False, False, False, True, False]
     assert as_json["next"]["text"] == "take the row lock in Sweeper.tick"
     assert as_json["topology"]["text"] == "lb -> app1, app2 -> db1\n  # db2 is a replica"
-    assert as_json["holder"] == {"by": str(BOB), "at": str(at(27))}
+    assert as_json["holder"] == {"by": str(BOB), "at": str(at_minute(27))}
 
 
 def test_notes_from_the_shell_are_handed_over(run: Run) -> None:
@@ -251,11 +237,11 @@ def test_the_handoff_is_read_in_markdown_as_it_is_told(
         for before, token in pairwise(tokens)
         if token.type == "inline" and before.type == "paragraph_open"
     ]
-    told = [one for found in handoff_report(handed_over(journal)) for one in found.lines]
-    assert items == [
-        f"{one.text.strip()}{f' ({one.detail})' if one.detail else ''}{f' @{one.stamp}' if one.stamp is not None else ''}"
-        for one in told
-    ]
+    expected = []
+    for line in (line for section in handoff_report(handed_over(journal)) for line in section.lines):
+        detail = f" ({line.detail})" if line.detail else ""
+        expected.append(line.text.strip() + detail + (f" @{line.stamp}" if line.stamp is not None else ""))
+    assert items == expected
     headings = [token.content for before, token in pairwise(tokens) if before.tag == "h2" and token.type == "inline"]
     assert headings == [one.title.capitalize() for one in handoff_report(handed_over(journal))]
 
@@ -269,8 +255,8 @@ def awake(journal: Journal, user: str = "alice") -> Stamp | None:
 
 def test_a_first_night_began_with_the_first_line_of_the_journal(log: Path, journal: Journal) -> None:
     written(log, [line(0, BOB, "a"), line(1, ALICE, "b"), line(2, ALICE, "c"), line(3, BOB, "d")])
-    assert awake(journal) == at(1)
-    assert awake(journal, "bob") == at(0)
+    assert awake(journal) == at_minute(1)
+    assert awake(journal, "bob") == at_minute(0)
     assert awake(journal, "carol") is None
 
 
@@ -278,7 +264,7 @@ def test_nobody_is_taken_for_somebody_whose_name_begins_so(log: Path, journal: J
     written(
         log, [line(0, Author("alice2", "db1", 1), "a"), line(1, Author("xalice", "db1", 1), "b"), line(2, ALICE, "c")]
     )
-    assert awake(journal) == at(2)
+    assert awake(journal) == at_minute(2)
     assert awake(journal, "alic") is None
     assert awake(journal, "al.ce") is None
 
@@ -317,7 +303,7 @@ def test_after_sleep_nobody_is_awake_until_they_type_again(journal: Journal) -> 
 def test_what_streams_and_runs_write_wakes_nobody(log: Path, journal: Journal) -> None:
     stream = ("VIA", "stdin")
     written(log, [line(0, ALICE, "a", stream), line(1, ALICE, "b"), line(2, ALICE, "c", stream)])
-    assert awake(journal) == at(1)
+    assert awake(journal) == at_minute(1)
     written(
         log,
         [
@@ -332,7 +318,7 @@ def test_what_streams_and_runs_write_wakes_nobody(log: Path, journal: Journal) -
 
 def test_words_that_look_like_a_sleep_end_no_night(log: Path, journal: Journal) -> None:
     written(log, [line(0, ALICE, "a"), line(1, ALICE, "he wrote [NIGHT: over] and [NIGHT: new] here")])
-    assert awake(journal) == at(0)
+    assert awake(journal) == at_minute(0)
 
 
 @pytest.mark.parametrize("rotate_after", [0, 1, 2, 3, 4], ids=str)
@@ -351,7 +337,7 @@ def test_a_night_that_is_longer_than_a_file_is_one_night(journal: Journal, rotat
         clock.forward(pause)
         stamps.append(alice.write(draft()).entries[0].stamp)
         if n >= rotate_after:
-            with writer_of("bob", journal, clock).lock_log(whole=True) as held:
+            with writer_of("bob", journal, clock).lock_log(full_state=True) as held:
                 held.rotate()
     assert awake(journal) == stamps[1]
 
@@ -362,11 +348,11 @@ def test_what_a_rotation_carries_over_was_not_typed(journal: Journal) -> None:
     first = alice.write(note_draft("up")).entries[0]
     alice.write(coffee_draft(1, 95, 4))
     clock.forward(MINUTE)
-    with alice.lock_log(whole=True) as held:
+    with alice.lock_log(full_state=True) as held:
         held.rotate()
     assert awake(journal) == first.stamp
     alice.write(sleep_draft(5.0))
-    with alice.lock_log(whole=True) as held:
+    with alice.lock_log(full_state=True) as held:
         held.rotate()
     assert awake(journal) is None
     clock.forward(MINUTE)
@@ -379,12 +365,17 @@ def test_the_night_is_told_as_of_the_end_that_is_asked_for(log: Path, journal: J
     written(log, lines)
     live = end_of(journal).segment
     ends = [len(b"".join(map(format_entry, lines[:n]))) for n in range(4)]
-    assert [awake_since(journal, Position(live, end), "alice") for end in ends] == [None, at(0), None, at(2)]
+    assert [awake_since(journal, Position(live, end), "alice") for end in ends] == [
+        None,
+        at_minute(0),
+        None,
+        at_minute(2),
+    ]
 
 
 def test_hours_awake_stand_in_the_handoff(log: Path, journal: Journal) -> None:
     written(log, [line(0, ALICE, "a"), line(90, ALICE, "b", cups=1)])
-    told = handoff_report(handed_over(journal, at(96)))
+    told = handoff_report(handed_over(journal, at_minute(96)))
     assert part(told, "people") == ["alice: 1 cup, 0 mg · awake for 1.6 h at least"]
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from conftest import NIGHT
+from support.lines import NIGHT
 from threeam.core.format.entry import Entry, Stamp, format_entry
 from threeam.core.store.filters import ByAuthor, Condition, InHypothesis, IsCeremony, IsClockStep, IsKind
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.reader import last_active_entry
 from threeam.core.write.draft import split_undo
-from threeam.host.baseline import _without_numbers
+from threeam.host.baseline import _mask_numbers
 from threeam.human.awake import awake_since
 from threeam.projections import FOLD
 
@@ -69,7 +69,7 @@ def test_people_of_one_line_are_one_line_of_the_first(journal: Journal, log: Pat
 
 
 def test_a_line_of_blanks_in_an_output_is_compared_without_its_numbers() -> None:
-    assert _without_numbers(f"  12 MB{' ' * SIZE}x 3,5  4") == f"0 MB{' ' * SIZE}x00"
+    assert _mask_numbers(f"  12 MB{' ' * SIZE}x 3,5  4") == f"0 MB{' ' * SIZE}x00"
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +10,9 @@ from typing import NamedTuple
 import pytest
 
 import threeam
+from support.modules import DRAWING, is_below
 
 HOME = Path(threeam.__file__).parent
-DRAWING = ("textual", "rich")
 CAPABILITIES = ("human", "hypotheses", "host", "experiments", "tracing", "restore")
 # Who may import whom. A package may import itself, and nothing that is not in its row.
 _BELOW_WRITE = ("core.errors", "core.format", "core.platform", "core.redact", "core.store", "core.config", "core.state")
@@ -80,10 +77,6 @@ def imports(folder: str) -> list[Import]:
     return [one for path in paths for one in imports_of(path)]
 
 
-def of(module: str, *roots: str) -> bool:
-    return any(module == root or module.startswith(root + ".") for root in roots)
-
-
 def package_of(module: str) -> str:
     """The package of a module, as `WALLS` names it: ``core.store`` of ``core.store.reader``."""
     first, *rest = module.split(".")
@@ -114,8 +107,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         name: {one.module.removeprefix("threeam.") for one in imports_of(path) if not one.typing} & set(modules)
         for name, path in modules.items()
     }
-    circles = [sorted(circle) for circle in _circles(graph) if not any(name.startswith("tui") for name in circle)]
-    assert circles == []
+    assert [sorted(circle) for circle in _circles(graph)] == []
 
 
 def _circles(graph: dict[str, set[str]]) -> Iterator[set[str]]:
@@ -139,96 +131,16 @@ def _circles(graph: dict[str, set[str]]) -> Iterator[set[str]]:
 
 def test_nothing_below_the_screen_imports_what_draws() -> None:
     below = [one for one in imports(".") if not one.file.startswith("tui/")]
-    assert [one for one in below if of(one.module, *DRAWING)] == []
-    for_help = {(one.file, one.deferred) for one in below if of(one.module, "rich_argparse")}
+    assert [one for one in below if is_below(one.module, *DRAWING)] == []
+    for_help = {(one.file, one.deferred) for one in below if is_below(one.module, "rich_argparse")}
     assert for_help == {("cli/parser.py", True)}
 
 
 def test_the_screen_never_imports_the_command_line() -> None:
-    assert [one for one in imports("tui") if of(one.module, "threeam.cli")] == []
+    assert [one for one in imports("tui") if is_below(one.module, "threeam.cli")] == []
 
 
 def test_the_command_line_reaches_the_screen_by_one_deferred_import() -> None:
-    reached = [one for one in imports(".") if not one.file.startswith("tui/") and of(one.module, "threeam.tui")]
+    reached = [one for one in imports(".") if not one.file.startswith("tui/") and is_below(one.module, "threeam.tui")]
     assert {one.file for one in reached} <= {"cli/screen.py", "cli/demo.py"}
     assert all(one.deferred for one in reached)
-
-
-def loaded_by(code: str, stdout: int = subprocess.PIPE) -> set[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules, sep='\\n', file=sys.stderr)"],
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        env=dict(os.environ),
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return set(done.stderr.decode().split())
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ["log", "a note"],
-        ["log", "-H", "a claim"],
-        ["coffee"],
-        ["tail"],
-        ["hyp", "list"],
-        ["status"],
-        ["doctor"],
-        ["path"],
-        ["stamp"],
-        ["changed", "x"],
-        ["handoff"],
-        ["export", "md"],
-        ["journals"],
-        ["sanity", "--delay", "0"],
-    ],
-    ids=" ".join,
-)
-def test_a_command_loads_nothing_that_draws(argv: list[str], log: Path) -> None:
-    log.touch()
-    loaded = loaded_by(f"from threeam.cli.main import main\nassert main({argv!r}) == 0")
-    assert "threeam.cli.main" in loaded
-    assert {name for name in loaded if of(name, *DRAWING, "rich_argparse", "threeam.tui")} == set()
-
-
-@pytest.mark.parametrize("on_a_terminal", [False, True], ids=["piped", "on a terminal"])
-def test_a_note_loads_no_more_than_it_needs(on_a_terminal: bool, log: Path) -> None:
-    master, slave = os.openpty()
-    try:
-        loaded = loaded_by(
-            "from threeam.cli.main import main\nassert main(['log', 'a note']) == 0",
-            slave if on_a_terminal else subprocess.PIPE,
-        )
-    finally:
-        os.close(slave)
-        os.close(master)
-    heavy = {
-        "asyncio",
-        "re2",
-        "tomllib",
-        "subprocess",
-        "threeam.cli.tail",
-        "threeam.cli.hyp",
-        "threeam.hypotheses.drafts",
-    }
-    for_help_and_mistakes = {"rich_argparse", "rich", "shutil", "difflib"}
-    assert loaded & (heavy | for_help_and_mistakes | {"json"}) == set()
-
-
-def test_the_first_screen_waits_for_nothing_that_only_a_key_needs() -> None:
-    loaded = loaded_by("import threeam.tui.app")
-    later = (
-        "psutil",
-        "re2",
-        "jinja2",
-        "psycopg",
-        "threeam.host.baseline_store",
-        "threeam.reports.restore_report",
-        "threeam.restore.pitr_plan",
-    )
-    assert {name for name in loaded if of(name, *later)} == set()
-
-
-def test_the_screen_would_be_seen_if_it_were_loaded() -> None:
-    assert "textual" in loaded_by("import textual")

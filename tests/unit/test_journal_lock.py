@@ -6,24 +6,19 @@ import fcntl
 import os
 import stat
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from conftest import FakeClock, Run, entries
+from support.journals import FakeClock, entries
+from support.locks import NOBODY, locked, writer_on
 from threeam.core.errors import LockTimeout
 from threeam.core.store import journal as journal_module
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.draft import note_draft
 from threeam.core.write.lock import JournalLock, SanityLock, find_lock_holder
-from threeam.core.write.locked_log import WriteOptions
-from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee_draft
-from threeam.projections import FOLD
-
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -33,17 +28,6 @@ def of_the_script(log: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lock.parent.mkdir()
     monkeypatch.setitem(journal_module.SCRIPT_LOCKS, str(log), str(lock))
     return lock
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Another open file description has the lock."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
 
 
 def is_free(path: Path) -> bool:
@@ -57,17 +41,13 @@ def is_free(path: Path) -> bool:
     return True
 
 
-def writer_on(journal: Journal, clock: FakeClock, timeout: float = 0.0) -> Writer:
-    return Writer(journal, FOLD, clock, WriteOptions("root", "root@db1:1", sync=False, lock_timeout=timeout))
-
-
 def test_whoever_has_another_tmp_is_kept_out_all_the_same(
     of_the_script: Path, log: Path, tmp_path: Path, clock: FakeClock
 ) -> None:
     """A service with PrivateTmp=yes has the same log, and another /tmp/sanity.lock."""
     here, there = resolve_journal(str(log)), resolve_journal(str(log), str(tmp_path / "another sanity.lock"))
     assert here.lock_path == str(of_the_script)
-    with writer_on(here, clock).lock_log(whole=True) as held:
+    with writer_on(here, clock).lock_log(full_state=True) as held:
         with pytest.raises(LockTimeout, match=r"sanity\.log\.lock within"):
             writer_on(there, clock).write(coffee_draft(1, 95, 4))
         held.write(coffee_draft(1, 95, 4))
@@ -100,13 +80,13 @@ def test_two_locks_are_taken_in_their_order_and_have_one_deadline(
 ) -> None:
     acquire, asked = SanityLock.acquire, []
 
-    def spied(lock: SanityLock, timeout: float | None, *, wait_start: float, **how: object) -> None:
-        asked.append((lock.path, timeout, wait_start))
-        acquire(lock, timeout, wait_start=wait_start, **how)  # type: ignore[arg-type]
+    def spied(lock: SanityLock, wait: WaitPolicy, *, wait_start: float) -> None:
+        asked.append((lock.path, wait, wait_start))
+        acquire(lock, wait, wait_start=wait_start)
 
     monkeypatch.setattr(SanityLock, "acquire", spied)
     lock = JournalLock(resolve_journal(str(log)), 0o600)
-    lock.acquire(7.0)
+    lock.acquire(WaitPolicy(7.0))
     lock.release()
     first, second = asked
     assert (first[0], second[0]) == (str(of_the_script), f"{log}.lock")
@@ -153,32 +133,6 @@ def test_a_lock_that_was_named_or_is_somebody_elses_or_has_a_second_name_keeps_i
     os.link(lock, tmp_path / "second")
     writer_on(journal, clock).write(note_draft("x"))
     assert stat.S_IMODE(lock.stat().st_mode) == 0o644
-
-
-def test_a_lock_that_everybody_can_hold_is_named_by_who_waits_for_it_and_by_preflight(
-    journal: Journal, log: Path, clock: FakeClock, run_here: Run
-) -> None:
-    writer_on(journal, clock).write(note_draft("x"))
-    lock = Path(journal.lock_path)
-    lock.chmod(0o644)
-    os.chown(lock, NOBODY, NOBODY)
-    remedy = f"other users can open and hold it (mode 0644): chmod 600 {lock}"
-    with locked(lock), pytest.raises(LockTimeout) as refused:
-        writer_on(journal, clock).write(note_draft("y"))
-    assert remedy in str(refused.value)
-    said = run_here("preflight").stdout.decode()
-    assert f"lock: {lock}: other users can open and hold it (mode 0644)\n           $ chmod 600 {lock}" in said
-
-
-def test_a_process_that_is_killed_while_it_makes_the_lock_leaves_no_file(journal: Journal, log: Path) -> None:
-    before = set(os.listdir(log.parent))
-    child = os.fork()
-    if child == 0:
-        os.link = lambda *_, **__: os._exit(9)  # type: ignore[assignment]
-        JournalLock(journal, 0o600).acquire(0.0)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    assert set(os.listdir(log.parent)) == before
 
 
 @pytest.mark.parametrize("fails", ["O_TMPFILE", "link"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -53,7 +53,6 @@ pieces = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None, max_examples=400)
 @given(st.one_of(markup, pieces, st.text(max_size=30)))
 @example("1234567890. not a list")
 @example("10) a")
@@ -70,7 +69,6 @@ def test_no_text_is_markup(text: str) -> None:
         assert said == as_it_is
 
 
-@settings(deadline=None, max_examples=100)
 @given(pieces, pieces)
 def test_text_after_text_is_no_markup_either(text: str, more: str) -> None:
     # As the hand-off has it: (by whom, when) behind the words, and the stamp as code.
@@ -106,7 +104,6 @@ def pieces_of_text(markdown: str) -> list[str]:
     return pieces
 
 
-@settings(max_examples=400)
 @given(references)
 @example("ask @alice about #12")
 @example("#12@alice")
@@ -129,7 +126,6 @@ def test_a_long_text_takes_no_longer_than_it_is(text: str) -> None:
 # --- code
 
 
-@settings(max_examples=300)
 @given(st.text(st.sampled_from("`` ab|*\\\n\t\x1b\u202e"), max_size=20))
 @example("")
 @example("cp %p /a\n```\n```sh\nrm -rf /\n```")

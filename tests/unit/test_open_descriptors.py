@@ -14,7 +14,6 @@ from threeam.core.errors import FileUnusable
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, PLAN, seal
 from threeam.core.store.attachments import read_attachment
 from threeam.core.store.journal import Journal
-from threeam.tui import draft_store
 from threeam.tui.draft_store import DraftStore, SavedDraft, SavedDrafts
 
 KEPT = SavedDrafts("alice@db1:4121", (SavedDraft("note", "half a thought", None),))
@@ -94,7 +93,7 @@ def test_drafts_that_cannot_be_taken_over(
     Path(journal.attachments_dir).mkdir(0o700)
     (Path(journal.attachments_dir) / f"draft-4000001-77.json{'.1.new' if call == 'unlink' else ''}").write_text(content)
     with monkeypatch.context() as patch:
-        patch.setattr(draft_store.os, call, fail)
+        patch.setattr(os, call, fail)
         assert repeat(store.restore) == 0
 
 

@@ -37,8 +37,8 @@ NOT_YET = (
 """The packages and modules whose prose is not revised yet."""
 
 UNIDIOMATIC = {
-    r"(is|are) (?-i:none)\b": "is not an X",
-    r"(?<!there )(is|are) no (?!longer|more than|less than)": "is not an X",
+    r"(?<!there )(is|are) (?-i:none)\b": "is not an X",
+    r"(?<!there )is no (?!longer|more than|less than)": "is not an X",
     r"how manieth": "the 1-based index",
     r"so long\b": "as long as; this long",
     r"so many\b": "N; as many as",

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import NIGHT, FakeClock, Run, entries, texts, writer_of
+from support.commands import Run
+from support.journals import FakeClock, entries, texts, writer_of
+from support.lines import NIGHT, parse_stamp
 from threeam.core.errors import RotationSkipped, Unsure, WriteFailed
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
 from threeam.core.store.journal import Journal
@@ -18,8 +20,7 @@ from threeam.human.drafts import coffee_draft, undo_coffee_draft
 from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.projections import FOLD
 
-LAST = Stamp.parse("9999-12-31T23:59:59.999999999+0000")
-assert LAST is not None
+LAST = parse_stamp("9999-12-31T23:59:59.999999999+0000")
 UNREADABLE = [
     Stamp(NIGHT.ns, 24 * 3600),
     Stamp(NIGHT.ns, -25 * 3600),
@@ -37,7 +38,7 @@ def test_a_time_that_could_not_be_read_back_is_refused(writer: Writer, clock: Fa
     for write in (lambda: writer.write(note_draft("x")), lambda: writer.write_stream(["x"])):
         with pytest.raises(WriteFailed, match="look at the clock and at TZ"):
             write()
-    with pytest.raises(WriteFailed), writer.lock_log(whole=False) as locked:
+    with pytest.raises(WriteFailed), writer.lock_log(full_state=False) as locked:
         locked.write_script_line("x", 1)
     assert log.read_bytes() == b""
 
@@ -70,7 +71,7 @@ def test_a_cup_that_the_tag_has_no_digits_for_is_refused_and_can_be_taken_back(
 def test_lines_of_the_script_that_were_written_before_one_that_is_refused_are_unsure(
     writer: Writer, clock: FakeClock, log: Path
 ) -> None:
-    with writer.lock_log(whole=False) as locked:
+    with writer.lock_log(full_state=False) as locked:
         locked.write_script_line("first", 1)
         clock.now = Stamp(LAST.ns + 1)
         with pytest.raises(Unsure, match="only its first lines"):
@@ -102,11 +103,11 @@ def test_a_log_that_ends_with_the_year_9999_is_rotated_after_the_next_block_and_
     line = format_entry(Entry(LAST, 0, (("BY", "alice@db1:1"),), "by hand"))
     log.write_bytes(line)
     writer = Writer(journal, FOLD, clock, WriteOptions("alice", "alice@db1:1", sync=False, rotate_bytes=50))
-    with writer.lock_log(whole=True) as locked, pytest.raises(RotationSkipped, match="the end of the year 9999"):
+    with writer.lock_log(full_state=True) as locked, pytest.raises(RotationSkipped, match="the end of the year 9999"):
         locked.rotate()
     assert log.read_bytes() == line
     writer.write(note_draft("after"))
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.rotate()
     live = journal.open_live()
     assert live is not None

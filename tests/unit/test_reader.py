@@ -9,10 +9,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conftest import FakeClock, writer_of
+from support.journals import FakeClock, segment_of, writer_of
 from threeam.core.format.entry import parse_entry
 from threeam.core.store import reader
 from threeam.core.store.doctor import LogChecker
@@ -34,9 +34,6 @@ from threeam.core.store.seek import matches_backward, matches_forward, ranges_be
 from threeam.hypotheses.drafts import hypothesis_draft
 
 Draw = st.DataObject
-
-steady = settings(deadline=None)
-
 contents = st.one_of(
     st.binary(max_size=60),
     st.lists(st.sampled_from([b"\n", b"a", b"bc", b"\r\n", b"\n\n", b"x" * 40, b"\0", b"\xff"]), max_size=20).map(
@@ -60,12 +57,6 @@ pieces = st.sampled_from(
 logs = st.lists(pieces, max_size=12).map(b"".join)
 
 
-def segment_of(data: bytes) -> Segment:
-    fd = os.memfd_create("log")
-    os.write(fd, data)
-    return Segment(fd, "sanity.log")
-
-
 def expected(data: bytes) -> list[tuple[int, bytes, bool]]:
     *whole, last = data.split(b"\n")
     lines, at = [], 0
@@ -75,7 +66,6 @@ def expected(data: bytes) -> list[tuple[int, bytes, bool]]:
     return [*lines, (at, last, False)] if last else lines
 
 
-@steady
 @given(contents, blocks)
 @example(b"", 1)
 @example(b"\n", 1)
@@ -89,7 +79,6 @@ def test_every_line_is_read_whatever_the_block(data: bytes, block: int) -> None:
     assert read == expected(data)
 
 
-@steady
 @given(contents, blocks, st.data())
 @example(b"\n\n", 1, None)
 @example(b"a\nb", 1, None)
@@ -103,7 +92,6 @@ def test_backwards_gives_the_same_lines_the_other_way_round(data: bytes, block: 
         assert [line.end for line in forward[:-1]] == [line.offset for line in forward[1:]]
 
 
-@steady
 @given(contents, blocks, st.data())
 def test_reading_on_from_the_beginning_of_a_line_leaves_nothing_out(data: bytes, block: int, draw: Draw) -> None:
     segment = segment_of(data)
@@ -114,7 +102,6 @@ def test_reading_on_from_the_beginning_of_a_line_leaves_nothing_out(data: bytes,
             assert list(lines_forward(segment, lines[start].offset)) == lines[start:]
 
 
-@steady
 @given(contents, blocks, st.data())
 def test_whole_lines_end_after_the_last_newline(data: bytes, block: int, draw: Draw) -> None:
     end = draw.draw(st.integers(0, len(data)))
@@ -122,14 +109,13 @@ def test_whole_lines_end_after_the_last_newline(data: bytes, block: int, draw: D
         assert last_line_end(segment_of(data), end) == data.rfind(b"\n", 0, end) + 1
 
 
-@steady
 @given(contents, blocks, st.integers(1, 8), st.data())
 def test_blocks_backwards_are_whole_lines_and_all_of_them(data: bytes, block: int, probe: int, draw: Draw) -> None:
     segment = segment_of(data)
     starts = [offset for offset, _, _ in expected(data)]
     since = draw.draw(st.sampled_from([0, *starts]))
     end = draw.draw(st.integers(since, len(data) + 9))
-    with patch.object(reader, "CHUNK_BYTES", block), patch.object(reader, "_PROBE", probe):
+    with patch.object(reader, "CHUNK_BYTES", block), patch.object(reader, "_PROBE_BYTES", probe):
         read = list(chunks_backward(segment, end, since))
     at = max(since, data.rfind(b"\n", 0, end) + 1)
     for start, whole, _ in read:
@@ -145,7 +131,6 @@ def test_a_last_line_without_its_newline_is_unfinished() -> None:
     assert (last.raw, last.finished, last.end) == (b"thr", False, 11)
 
 
-@steady
 @given(logs, blocks)
 def test_the_last_entry_is_the_last_whole_line_that_parses(data: bytes, block: int) -> None:
     segment = segment_of(data)
@@ -155,7 +140,6 @@ def test_the_last_entry_is_the_last_whole_line_that_parses(data: bytes, block: i
     assert found == ((whole[-1], whole[-1].entry) if whole else None)
 
 
-@steady
 @given(
     logs,
     st.one_of(st.integers(1, 300), st.just(reader.CHUNK_BYTES)),
@@ -186,7 +170,6 @@ def test_a_line_longer_than_any_block_is_one_line(block: int, monkeypatch: pytes
     assert [line.raw for line in lines_backward(segment, segment.size())] == [b"b", long, b"a"]
 
 
-@steady
 @given(contents, st.integers(1, 30), st.integers(4, 50))
 def test_of_a_long_line_only_the_head_is_held(data: bytes, block: int, over: int) -> None:
     segment, held = segment_of(data), block + over

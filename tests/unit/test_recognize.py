@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import NIGHT, FakeClock, Run, entries, writer_of
+from support.commands import Run
+from support.journals import FakeClock, entries, writer_of
+from support.lines import NIGHT
 from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import Entry, format_entry
 from threeam.core.store import recognize
@@ -107,7 +109,7 @@ def test_in_the_state_folder_lines_by_hand_are_enough(tmp_path: Path, clock: Fak
 
 def test_an_old_file_of_a_journal_is_closed(writer: Writer, journal: Journal, clock: FakeClock, log: Path) -> None:
     writer.write(note_draft("before"))
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         old = locked.rotate().rotated_path
     before = Path(old).read_bytes()
     with pytest.raises(FileUnusable, match=f"{old} was rotated away from {log}: name that one"):
@@ -121,7 +123,7 @@ def test_an_old_file_of_a_journal_is_closed(writer: Writer, journal: Journal, cl
 def test_a_log_without_an_extension_has_old_files_too(clock: FakeClock, tmp_path: Path) -> None:
     writer = writer_of("alice", resolve_journal(str(tmp_path / "night")), clock)
     writer.write(note_draft("before"))
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         assert recognize.live_log_path(locked.rotate().rotated_path) == str(tmp_path / "night")
 
 

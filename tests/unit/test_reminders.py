@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from conftest import FakeClock, Run, command, writer_of
+from support.commands import Run
+from support.journals import FakeClock, writer_of
+from support.lines import HOUR_NS
 from threeam.core.config.settings import REMINDERS, PathFlags, load_config
 from threeam.core.errors import BadSetting
-from threeam.core.format.entry import NS_PER_S, Stamp
+from threeam.core.format.entry import Stamp
 from threeam.core.store.journal import Journal
 from threeam.human.drafts import coffee_draft, water_draft
 from threeam.human.reminders import AWAKE_LIMIT_H, awake_reminder, coffee_reminders
 from threeam.projections import FOLD
-
-HOUR = 3600 * NS_PER_S
 
 
 def said(journal: Journal, clock: FakeClock, wanted: Sequence[str] = REMINDERS) -> list[str]:
@@ -26,7 +24,7 @@ def said(journal: Journal, clock: FakeClock, wanted: Sequence[str] = REMINDERS) 
     assert live is not None
     soon = Stamp(clock().ns + 100)  # after all of the last block: its lines are a nanosecond apart
     state = FOLD.state_at(live, live.size())
-    return list(coffee_reminders(state, "alice", soon, 8 * HOUR, 5.0, wanted))
+    return list(coffee_reminders(state, "alice", soon, 8 * HOUR_NS, 5.0, wanted))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +60,7 @@ def test_the_dose_is_told_once_it_is_over_what_is_no_concern(
 
 def test_the_hours_are_told_after_seventeen_if_that_is_wanted(clock: FakeClock) -> None:
     since = clock()
-    clock.forward(AWAKE_LIMIT_H * HOUR - 1)
+    clock.forward(AWAKE_LIMIT_H * HOUR_NS - 1)
     assert awake_reminder(since, clock(), REMINDERS) is None
     clock.forward(1)
     assert (awake_reminder(since, clock(), ["awake"]) or "").startswith("awake for 17 hours")
@@ -112,19 +110,3 @@ def test_nonsense_in_the_environment_is_named_by_its_variable(run_here: Run, mon
     assert did.returncode == 2
     assert did.stderr.count(b"\n") == 1
     assert b"SANITY_REMINDERS must be some of water, dose, awake, or none" in did.stderr
-
-
-@pytest.mark.parametrize(("wanted", "times"), [("water", 1), ("none", 0)])
-def test_somebody_at_a_terminal_is_reminded_and_a_script_is_not(
-    run: Run, monkeypatch: pytest.MonkeyPatch, wanted: str, times: int
-) -> None:
-    monkeypatch.setenv("SANITY_REMINDERS", wanted)
-    assert run("coffee").stderr == b""
-    ours, theirs = os.openpty()
-    try:
-        subprocess.run([command(), "coffee"], stdout=subprocess.DEVNULL, stderr=theirs, timeout=60, check=True)
-        os.write(theirs, b".")  # so that there is something to read in any case
-        assert os.read(ours, 4096).count(b"2 cups, 0 glasses of water") == times
-    finally:
-        os.close(ours)
-        os.close(theirs)

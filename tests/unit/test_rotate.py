@@ -2,68 +2,32 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from conftest import NIGHT, FakeClock, Run
-from threeam.core.errors import RotationSkipped, Unsure
-from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
-from threeam.core.state import fold as fold_module
-from threeam.core.state.fold import Fold, State
-from threeam.core.store import reader as reader_module
+from support.journals import FakeClock, entries
+from support.lines import NIGHT
+from support.rotations import OLD, SMALL, files, fill, segment, writer_with
+from threeam.core.errors import RotationSkipped
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.core.store.reader import last_active_entry
-from threeam.core.store.segment import is_rotated_name
-from threeam.core.write import rotate as rotate_module
-from threeam.core.write import rotation_due
 from threeam.core.write.draft import note_draft
-from threeam.core.write.lock import SanityLock
-from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.rotate import check_replaceable
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee_draft, water_draft
 from threeam.human.intake import intake_of
 from threeam.hypotheses.drafts import conclusion_draft, hypothesis_draft
 from threeam.projections import FOLD
-from threeam.reports.end_of_night import sleep_draft
-
-SMALL = 4000  # bytes: a log of about forty lines
-OLD = "sanity.20261124T031407.123456789Z.log"
-
-
-def writer_with(journal: Journal, clock: FakeClock, *, rotate_bytes: int = SMALL, keep: int | None = None) -> Writer:
-    options = WriteOptions("alice", "alice@db1:4121%3", sync=False, rotate_bytes=rotate_bytes, keep=keep)
-    return Writer(journal, FOLD, clock, options)
 
 
 @pytest.fixture
 def small(journal: Journal, clock: FakeClock) -> Writer:
     """A writer of alice's to whom a log of 4,000 bytes is full."""
     return writer_with(journal, clock)
-
-
-def entries(log: Path) -> list[Entry]:
-    found = [parse_entry(line) for line in log.read_bytes().splitlines()]
-    assert None not in found
-    return [entry for entry in found if entry is not None]
-
-
-def files(log: Path) -> list[Path]:
-    """The rotated files and the live one, the oldest first."""
-    return [*sorted(path for path in log.parent.iterdir() if is_rotated_name(str(log), path.name)), log]
-
-
-def fill(writer: Writer, log: Path) -> None:
-    """Writes notes until the log is full: the next block rotates it."""
-    while not log.exists() or log.stat().st_size < SMALL:
-        writer.write(note_draft("x" * 60))
 
 
 def test_a_full_log_is_rotated_before_the_next_block(small: Writer, clock: FakeClock, log: Path) -> None:
@@ -100,18 +64,12 @@ def test_the_new_log_stands_alone(small: Writer, journal: Journal, clock: FakeCl
     assert small.write(coffee_draft(1, 95, 4)).entries[0].cups == 4
 
 
-def segment(journal: Journal):  # type: ignore[no-untyped-def]
-    live = journal.open_live()
-    assert live is not None
-    return live
-
-
 def test_a_one_shot_knows_its_cups_from_what_was_carried(
     small: Writer, journal: Journal, clock: FakeClock, log: Path
 ) -> None:
     small.write(coffee_draft(2, 95, 4))
     fill(small, log)
-    with small.lock_log(whole=True) as locked:
+    with small.lock_log(full_state=True) as locked:
         locked.rotate()
     assert writer_with(journal, clock).write(note_draft("a")).entries[0].cups == 2
     clock.forward(9 * 3600 * NS_PER_S)
@@ -123,7 +81,7 @@ def test_a_rotation_keeps_no_night_going(small: Writer, journal: Journal, clock:
     small.write(coffee_draft(2, 95, 4))
     fill(small, log)
     clock.forward(7 * 3600 * NS_PER_S)
-    with writer_with(journal, clock).lock_log(whole=True) as locked:
+    with writer_with(journal, clock).lock_log(full_state=True) as locked:
         locked.rotate()
     clock.forward(2 * 3600 * NS_PER_S)
     assert small.write(note_draft("b")).entries[0].cups == 0
@@ -139,44 +97,6 @@ def test_mode_and_owner_stay(small: Writer, log: Path) -> None:
         assert (stat.S_IMODE(about.st_mode), about.st_uid, about.st_gid) == (0o664, 65534, 65534)
 
 
-def test_a_rotation_that_another_writer_undid_meanwhile_loses_nothing(
-    small: Writer, journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The lock file is removed, and another writer takes our second name for one that was left behind."""
-    fill(small, log)
-    before = log.read_bytes()
-    real_fdatasync = os.fdatasync
-
-    def undone(fd: int) -> None:
-        for path in files(log)[:-1]:
-            path.unlink()
-        real_fdatasync(fd)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fdatasync", undone)
-        small.write(note_draft("after"))
-    assert log.read_bytes().startswith(before)
-    assert files(log) == [log]
-
-
-def test_a_sync_that_fails_in_a_rotation_is_not_kept_quiet(
-    small: Writer, journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writer = Writer(journal, FOLD, clock, WriteOptions("alice", "alice@db1:4121%3", rotate_bytes=SMALL))
-    fill(writer, log)
-    tried: list[int] = []
-
-    def failing_once(fd: int) -> None:
-        tried.append(fd)
-        if len(tried) == 1:
-            raise OSError(errno.EIO, "Input/output error")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fdatasync", failing_once)
-        with pytest.raises(Unsure, match="did not confirm"):
-            writer.write(note_draft("after"))
-
-
 def test_a_name_that_is_taken_is_left_alone(small: Writer, log: Path) -> None:
     fill(small, log)
     taken = log.parent / OLD
@@ -187,45 +107,6 @@ def test_a_name_that_is_taken_is_left_alone(small: Writer, log: Path) -> None:
     small.write(note_draft("after"))
     assert taken.read_bytes() == b"mine"
     assert len([path for path in files(log) if path.read_bytes() != b"mine"]) == 2
-
-
-@pytest.mark.parametrize("call", ["link", "rename", "fchown", "fchmod", "fsync", "fdatasync"])
-def test_a_rotation_that_fails_leaves_the_log_and_the_block_is_written(
-    small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    fill(small, log)
-    if call == "fchown":
-        os.chown(log, 65534, 65534)
-    before = log.read_bytes()
-
-    def failing(*_: object, **__: object) -> None:
-        raise OSError(errno.EPERM, "Operation not permitted")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, call, failing)
-        small.write(note_draft("after"))
-        with small.lock_log(whole=True) as locked, pytest.raises(RotationSkipped):
-            locked.rotate()
-    assert log.read_bytes().startswith(before)
-    assert entries(log)[-1].text == "after"
-    assert files(log) == [log]
-    assert not list(log.parent.glob("*.rotating"))
-    for _ in range(3):  # it is tried again when the log has grown a little
-        small.write(note_draft("again " + "x" * 100))
-    assert len(files(log)) == 2
-
-
-def test_a_rotation_that_was_cut_off_is_undone_by_the_next_writer(small: Writer, log: Path) -> None:
-    small.write(note_draft("before"))
-    os.link(log, log.parent / OLD)
-    (log.parent / "sanity.log.4711.rotating").write_bytes(b"half of it")
-    small.write(note_draft("after"))
-    assert files(log) == [log]
-    assert [entry.text for entry in entries(log)] == ["before", "after"]
-    fill(small, log)
-    small.write(note_draft("last"))
-    assert len(files(log)) == 2
-    assert not list(log.parent.glob("*.rotating"))
 
 
 def test_only_so_many_are_kept_as_was_said(journal: Journal, clock: FakeClock, log: Path) -> None:
@@ -240,192 +121,6 @@ def test_only_so_many_are_kept_as_was_said(journal: Journal, clock: FakeClock, l
     assert stranger.exists()
     live = segment(journal)
     assert len(list(journal.segments_backward(live))) == 3
-
-
-def test_a_log_that_is_mostly_carried_over_grows_on(journal: Journal, clock: FakeClock, log: Path) -> None:
-    writer = writer_with(journal, clock, rotate_bytes=100)
-    for n in range(20):
-        writer.write(hypothesis_draft(f"claim {n} " + "x" * 50, 4))
-    assert len(files(log)) <= 4
-    state = FOLD.state_at(live := segment(journal), live.size())
-    assert sorted(one.number or 0 for one in state.hypotheses.values()) == list(range(1, 21))
-
-
-CHANGED = Entry(NIGHT, 0, (("BY", "alice@db1:4121%3"), ("CHANGE", "open")), "Changed: " + "x" * 60)
-
-
-class Work:
-    """What writers fold and format, all in all and while the lock is held."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folded = self.folded_under_lock = self.formatted_under_lock = 0
-        self._held = False
-        call, acquire, release, tail = Fold.__call__, SanityLock.acquire, SanityLock.release, rotation_due._tail
-
-        def counted(fold: Fold, state: State, entries: Iterable[Entry]) -> State:
-            entries = list(entries)
-            self.folded += len(entries)
-            self.folded_under_lock += len(entries) * self._held
-            return call(fold, state, entries)
-
-        def acquired(lock: SanityLock, *args: Any, **kwargs: Any) -> None:
-            acquire(lock, *args, **kwargs)
-            self._held = True
-
-        def released(lock: SanityLock) -> None:
-            self._held = False
-            release(lock)
-
-        def formatted(entry: Entry) -> str:
-            self.formatted_under_lock += self._held
-            return tail(entry)
-
-        monkeypatch.setattr(Fold, "__call__", counted)
-        monkeypatch.setattr(SanityLock, "acquire", acquired)
-        monkeypatch.setattr(SanityLock, "release", released)
-        monkeypatch.setattr(rotation_due, "_tail", formatted)
-
-
-def changes(count: int) -> bytes:
-    """A log of lines that are all carried over, and repeated at the same length or longer."""
-    return b"".join(format_entry(CHANGED._replace(stamp=Stamp(NIGHT.ns - count + i))) for i in range(count))
-
-
-def test_a_log_that_would_not_shrink_is_folded_once_until_it_has_doubled(
-    journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log.write_bytes(changes(500))
-    size = log.stat().st_size
-    work = Work(monkeypatch)
-    writer_with(journal, clock, rotate_bytes=size).write(note_draft("the first finds out"))
-    assert work.folded >= 500
-    work.folded = 0
-    for text in ("a one-shot", "another one"):
-        writer_with(journal, clock, rotate_bytes=size).write(note_draft(text))
-    assert work.folded < 20
-    with log.open("ab") as file:
-        file.write(changes(500))
-    writer_with(journal, clock, rotate_bytes=size).write(note_draft("it has doubled"))
-    assert work.folded >= 1000
-    assert work.folded_under_lock < 20
-    assert work.formatted_under_lock == 0
-    assert files(log) == [log]
-
-
-def test_what_a_rotation_carries_over_is_read_and_formatted_before_the_lock(
-    journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log.write_bytes(
-        changes(500) + b"".join(format_entry(CHANGED._replace(tags=(), text="x" * 500)) for _ in range(500))
-    )
-    work = Work(monkeypatch)
-    writer_with(journal, clock, rotate_bytes=log.stat().st_size).write(note_draft("after"))
-    assert len(files(log)) == 2
-    assert work.folded >= 500
-    assert work.folded_under_lock < 20
-    assert work.formatted_under_lock == 0
-    assert len(entries(log)) > 500
-
-
-def test_who_was_active_is_found_behind_whatever_was_carried_over(
-    journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log.write_bytes(changes(500))
-    writer = writer_with(journal, clock)
-    writer.write(coffee_draft(2, 95, 4))
-    writer.write(sleep_draft(5.0))
-    with writer.lock_log(whole=True, rotating=True) as locked:
-        locked.rotate()
-    parsed: list[bytes] = []
-    monkeypatch.setattr(reader_module, "parse_entry", lambda raw: parsed.append(raw) or parse_entry(raw))
-    live = segment(journal)
-    found = last_active_entry(live, live.size(), "alice")
-    assert found is not None
-    assert (found[1].kind, found[1].tag("NIGHT")) == ("Carried", "over")
-    assert len(parsed) < 10
-
-
-def test_the_state_after_a_rotation_is_what_the_new_log_says(small: Writer, journal: Journal, log: Path) -> None:
-    small.write(hypothesis_draft("one", 4))
-    small.write(coffee_draft(2, 95, 4))
-    fill(small, log)
-    before = small.write(hypothesis_draft("two", 4)).prior_state
-    assert len(files(log)) == 2
-    live = segment(journal)
-    size = sum(len(line) + 1 for line in log.read_bytes().splitlines()[:-3])  # without the new claim's block
-    assert before == FOLD.state_at(live, size)
-
-
-def test_a_note_that_a_log_would_not_shrink_goes_with_the_rotation(
-    journal: Journal, clock: FakeClock, log: Path
-) -> None:
-    log.write_bytes(changes(50))
-    log.chmod(0o640)
-    writer = writer_with(journal, clock)
-    writer.write(note_draft("x"))
-    beside = Path(rotation_due.no_gain_note_path(str(log)))
-    assert stat.S_IMODE(beside.stat().st_mode) == 0o640
-    assert "3am tries again at" in beside.read_text()
-    with writer.lock_log(whole=True, rotating=True) as locked:
-        locked.rotate()
-    assert not beside.exists()
-
-
-@pytest.mark.parametrize(
-    "planted",
-    [
-        b"",
-        b"nonsense",
-        b"1:2 was not rotated at 4000 bytes",
-        b"{identity} was not rotated at 999999999999 bytes",
-        b"{identity} was not rotated at 99999999999999999999999999 bytes",
-        b"\xff\x00" * 4000,
-        "folder",
-        "link",
-        "fifo",
-    ],
-)
-def test_a_note_that_says_nothing_of_this_log_holds_up_no_rotation(
-    small: Writer, log: Path, planted: bytes | str
-) -> None:
-    fill(small, log)
-    about = log.stat()
-    beside = Path(rotation_due.no_gain_note_path(str(log)))
-    if planted == "folder":
-        beside.mkdir()
-    elif planted == "link":
-        beside.symlink_to("/dev/zero")
-    elif planted == "fifo":
-        os.mkfifo(beside)
-    else:
-        assert isinstance(planted, bytes)
-        beside.write_bytes(planted.replace(b"{identity}", f"{about.st_dev}:{about.st_ino}".encode()))
-    small.write(note_draft("after"))
-    assert len(files(log)) == 2
-
-
-def test_a_note_of_a_stranger_in_a_sticky_folder_holds_up_no_rotation(small: Writer, log: Path) -> None:
-    fill(small, log)
-    about = log.stat()
-    beside = Path(rotation_due.no_gain_note_path(str(log)))
-    beside.write_text(f"{about.st_dev}:{about.st_ino} was not rotated at {about.st_size} bytes\n")
-    os.chown(beside, 65534, 65534)
-    log.parent.chmod(0o1777)
-    small.write(note_draft("after"))
-    assert len(files(log)) == 2
-
-
-def test_a_log_of_the_script_alone_is_rotated_however_many_hypotheses_it_has(
-    journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fold_module, "MAX_SCRIPT_HYPOTHESES", 10)
-    lines = (Entry(Stamp(NIGHT.ns - 100 + i), 3, (), f"Hypothesis: {i} of them") for i in range(100))
-    log.write_bytes(b"".join(map(format_entry, lines)))
-    writer = writer_with(journal, clock)
-    writer.write(note_draft("after"))
-    assert len(files(log)) == 2
-    state = FOLD.state_at(live := segment(journal), live.size())
-    assert [one.claim for one in state.open_hypotheses()] == [f"{i} of them" for i in range(90, 100)]
 
 
 def test_a_torn_line_is_ended_by_a_block_before_the_log_is_rotated(small: Writer, log: Path) -> None:
@@ -452,21 +147,6 @@ def test_what_is_somebody_elses_beside_the_log_is_left_alone(small: Writer, log:
     small.write(note_draft("after"))
     small.write(note_draft("again"))
     assert [path.read_bytes() for path in theirs] == [b"theirs"] * len(theirs)
-
-
-def test_a_second_name_that_cannot_be_taken_away_shuts_nobody_out(
-    small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small.write(note_draft("before"))
-    os.link(log, log.parent / OLD)
-
-    def failing(*_: object, **__: object) -> None:
-        raise OSError(errno.EPERM, "Operation not permitted")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "unlink", failing)
-        small.write(note_draft("after"))
-    assert [entry.text for entry in entries(log)] == ["before", "after"]
 
 
 @pytest.mark.parametrize(
@@ -534,82 +214,6 @@ def test_the_access_list_stays(small: Writer, log: Path, monkeypatch: pytest.Mon
     assert given == [b"the list"]
 
 
-def test_a_rotation_that_the_disk_does_not_confirm_is_in_doubt_and_so_is_what_came_with_it(
-    journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writer = Writer(journal, FOLD, clock, WriteOptions("alice", "alice@db1:4121%3", rotate_bytes=SMALL))
-    fill(writer, log)
-
-    tried: list[str] = []
-
-    def failing_after_the_rename(folder: int) -> None:
-        tried.append(folder)
-        if len(tried) == 2:
-            raise OSError(errno.EIO, "Input/output error")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(rotate_module, "fsync_dir_fd", failing_after_the_rename)
-        with pytest.raises(Unsure, match="rotated"):
-            writer.write(note_draft("after"))
-    assert len(files(log)) == 2
-    assert entries(log)[-1].text == "after"
-
-
-def test_a_rotation_that_was_asked_for_and_cannot_be_synced_is_exit_3(
-    small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch, run_here: Run
-) -> None:
-    small.write(note_draft("before"))
-    before = log.read_bytes()
-
-    def failing(_: int) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(os, "fdatasync", failing)
-    done = run_here("rotate")
-    assert (done.returncode, done.stdout) == (3, b"")
-    assert b"the disk did not confirm" in done.stderr
-    assert log.read_bytes() == before
-
-
-def test_no_old_file_is_deleted_while_the_rotation_is_in_doubt(
-    small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch, run_here: Run
-) -> None:
-    small.write(note_draft("before"))
-    monkeypatch.setenv("SANITY_KEEP", "0")
-    synced: list[int] = []
-
-    def failing_after_the_rename(dir_fd: int) -> None:
-        synced.append(dir_fd)
-        if len(synced) == 2:
-            raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(rotate_module, "fsync_dir_fd", failing_after_the_rename)
-    done = run_here("rotate")
-    assert done.returncode == 3
-    assert b"the disk did not confirm that it was rotated" in done.stderr
-    assert len(files(log)) == 2
-
-
-def test_an_old_file_that_cannot_be_deleted_refuses_no_line(
-    journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    writer = writer_with(journal, clock, keep=0)
-    fill(writer, log)
-    real_unlink = os.unlink
-
-    def failing(path: str, **where: int) -> None:
-        if is_rotated_name(str(log), os.path.basename(path)):
-            raise OSError(errno.EPERM, "Operation not permitted")
-        real_unlink(path, **where)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "unlink", failing)
-        writer.write(note_draft("after"))
-        with writer.lock_log(whole=True) as locked:
-            assert "cannot be deleted" in locked.prune_rotated()
-    assert len(files(log)) == 2
-
-
 @pytest.mark.parametrize("name", ["a\tb.log", "a\u202eb.log", "a\udcffb.log"])
 def test_a_log_whose_name_no_line_can_hold_grows_on(tmp_path: Path, clock: FakeClock, name: str) -> None:
     """The new log would name a file that is not there, and everything before it would be gone from the journal."""
@@ -617,7 +221,10 @@ def test_a_log_whose_name_no_line_can_hold_grows_on(tmp_path: Path, clock: FakeC
     writer = writer_with(journal, clock)
     for _ in range(60):
         writer.write(note_draft("x" * 60))
-    with writer.lock_log(whole=True) as locked, pytest.raises(RotationSkipped, match="a line of the log cannot hold"):
+    with (
+        writer.lock_log(full_state=True) as locked,
+        pytest.raises(RotationSkipped, match="a line of the log cannot hold"),
+    ):
         locked.rotate()
     assert len(list(journal.segments_backward(segment(journal)))) == 1
     assert segment(journal).size() > SMALL

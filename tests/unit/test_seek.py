@@ -28,7 +28,7 @@ from threeam.core.store.seek import (
 @pytest.fixture(autouse=True)
 def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "CHUNK_BYTES", 128)
-    monkeypatch.setattr(seek, "_NEAR", 64)
+    monkeypatch.setattr(seek, "_LINEAR_SCAN_BYTES", 64)
 
 
 def segment_of(path: Path, data: bytes) -> Segment:

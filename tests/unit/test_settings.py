@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from threeam.core.config.identity import current_author
-from threeam.core.config.settings import SCRIPT_LOCK, SCRIPT_LOG, PathFlags, ResolvedConfig, load_config
+from threeam.core.config.settings import PathFlags, ResolvedConfig, load_config
 from threeam.core.errors import BadInput, BadSetting, FileUnusable
 from threeam.core.format.entry import NS_PER_S
+from threeam.core.store.journal import SCRIPT_LOCK, SCRIPT_LOG
 from threeam.core.write.log_file import LogFile
 
 USER = 1000

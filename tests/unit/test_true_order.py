@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from conftest import FakeClock
-from threeam.core.format.entry import NS_PER_S, Stamp
+from support.journals import FakeClock
+from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.draft import note_draft
@@ -25,9 +25,9 @@ from threeam.experiments.fix_confidence import FixConfidence, answer_line
 from threeam.experiments.runs import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.hypotheses.amendments import correction_draft
 from threeam.hypotheses.changes import change_draft, undone_draft
-from threeam.hypotheses.drafts import evidence_draft, hypothesis_draft
+from threeam.hypotheses.drafts import evidence_draft, hypothesis_draft, prediction_draft
 from threeam.hypotheses.guards import event_warnings, warnings_for
-from threeam.hypotheses.ledger import event_text, thread_of
+from threeam.hypotheses.ledger import event_text, sorted_hypotheses, thread_of
 from threeam.projections import FOLD
 from threeam.reports.fixed_report import assess_occurrences, assess_runs, find_occurrences
 
@@ -55,7 +55,7 @@ class Night:
 
     def _stepped(self) -> None:
         if self._steps == self._rotate_after:
-            with self.writer.lock_log(whole=True) as locked:
+            with self.writer.lock_log(full_state=True) as locked:
                 locked.rotate()
         self._steps += 1
         self.clock.forward(MINUTE)
@@ -69,6 +69,14 @@ class Night:
 
     def claims(self) -> None:
         self.writer.write(hypothesis_draft("it races", 9))
+        self._stepped()
+
+    def claims_by_a_script(self, ahead_ns: int) -> None:
+        """Append a hypothesis as the Bash script does, on a host whose clock is ahead, and give it its number."""
+        stamp = Stamp(self.clock.now.ns + ahead_ns)
+        with open(self.journal.log_path, "ab") as log:
+            log.write(format_entry(Entry(stamp, 0, (), "Hypothesis: it races")))
+        self.writer.write(prediction_draft(f"@{stamp}", "a deadlock"))
         self._stepped()
 
     def changes(self, text: str = "fix", hypothesis: str | None = "H1") -> None:
@@ -164,6 +172,14 @@ def stepped_back_twice(night: Night) -> None:
     night.tries(60, PASSED)
 
 
+def a_script_of_the_future(night: Night) -> None:
+    night.claims_by_a_script(30 * MINUTE)
+    night.tries(10, FAILED)
+    night.changes()
+    night.tries(3, FAILED)
+    night.tries(60, PASSED)
+
+
 def changed_meanwhile(night: Night) -> None:
     night.claims()
     night.tries(10, FAILED)
@@ -200,6 +216,7 @@ CASES: Sequence[tuple[Steps, str, int, int]] = [
     (stepped_back_one_run, "no", 1, 0),
     (stepped_back_before_the_fix, "yes", 0, 0),
     (stepped_back_twice, "yes", 0, 0),
+    (a_script_of_the_future, "no", 3, 0),
     (changed_meanwhile, "no", 10, 1),
     (changed_meanwhile_and_stepped_back, "no", 10, 1),
     (changed_meanwhile_and_held, "yes", 0, 1),
@@ -231,7 +248,7 @@ def test_a_rotation_in_between_changes_no_answer(
     expected = next(case[1:] for case in CASES if case[0] == steps)
     fixed = night.answer()
     assert (answer_line(fixed).text.partition(":")[0], fixed.recurrences, fixed.straddling_count) == expected
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         assert locked._load_state(full=True) == night.state
 
 
@@ -332,3 +349,17 @@ def test_a_note_that_quotes_a_step_of_the_clock_lengthens_no_time(
     before = seen(night)
     night.says("WARNING: Clock stepped back 99999.000 s; the order of the file is the true order.")
     assert seen(night).clean_since == before.clean_since + MINUTE
+
+
+@pytest.mark.parametrize("rotate_after", [None, 0, 1, 2, 3])
+def test_the_newest_open_hypothesis_is_first_on_the_board_after_the_clock_was_stepped_back(
+    journal: Journal, clock: FakeClock, writer: Writer, rotate_after: int | None
+) -> None:
+    night = Night(journal, clock, writer, rotate_after)
+    night.claims()
+    night.back()
+    night.claims()
+    night.back()
+    night.claims()
+    night.says("rotated before this, if not earlier")
+    assert [hypothesis.name for hypothesis in sorted_hypotheses(night.state)] == ["H3", "H2", "H1"]

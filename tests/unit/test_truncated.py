@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import NIGHT, FakeClock, entries, texts, writer_of
+from support.journals import FakeClock, entries, texts, writer_of
+from support.lines import NIGHT
 from threeam.core.errors import Unsure
 from threeam.core.format.entry import Entry, format_entry
 from threeam.core.state.state_cache import TRUNCATION_WARNING
@@ -68,7 +69,7 @@ def test_it_is_said_whatever_is_written(writer: Writer, log: Path, how: str) -> 
     if how == "stream":
         writer.write_stream(["two", "three"])
     else:
-        with writer.lock_log(whole=False) as locked:
+        with writer.lock_log(full_state=False) as locked:
             for text in ("two", "three"):
                 locked.write_script_line(text, 3)
     assert gone(log) == [size]

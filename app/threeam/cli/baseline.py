@@ -22,7 +22,7 @@ from threeam.host.baseline_store import (
     save_baseline,
     take_baseline,
 )
-from threeam.host.snapshot import ProcessNotFound, watch_process
+from threeam.host.snapshot_collector import ProcessNotFound, watch_process
 
 _MAX_SAMPLES = 1000
 _MAX_INTERVAL_S = 86_400

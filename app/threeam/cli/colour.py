@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import re
 
+from threeam.core.format.kinds import KINDS
 from threeam.core.store.reader import Line
 
 _DIM, _AMBER, _CYAN, _RED, _END = "\x1b[2m", "\x1b[33m", "\x1b[36m", "\x1b[31m", "\x1b[0m"
-_KINDS = {
-    "Coffee": _AMBER,
-    "WARNING": _RED,
-    "Water": _CYAN,
-    "note": "",
+_COLOURS = {  # by the style class of the kind; a style that is not here has no colour
+    "hypothesis": _CYAN,
+    "coffee": _AMBER,
+    "water": _CYAN,
+    "toxic": _RED,
+    "dim": _DIM,
     "foreign": _DIM,
-    "ceremony": _DIM,
-    "Continued": _DIM,
 }
 _HEAD = re.compile(r"(?:\[[^\]]*\] ?)*")  # the stamp and the tags
 
@@ -33,6 +33,6 @@ def format_coloured(line: Line) -> str:
     head = _HEAD.match(text)
     assert head is not None  # it matches nothing at all, too
     cut = min(head.end(), len(text) - len(entry.text) if not entry.text.startswith("[") else head.end())
-    colour = _KINDS.get(entry.kind, _CYAN)
+    colour = _COLOURS.get(KINDS[entry.kind].style, "")
     shown = text[cut:]
     return f"{_DIM}{text[:cut]}{_END}{colour}{shown}{_END}" if colour else f"{_DIM}{text[:cut]}{_END}{shown}"

@@ -22,8 +22,11 @@ from threeam.core.store.journal import Position, Segment
 from threeam.core.store.reader import Line
 from threeam.core.store.recognize import UTF16_HINT, is_utf16
 from threeam.core.store.seek import find_line
+from threeam.experiments.runs import PROJECTION as RUNS
+from threeam.hypotheses.amendments import PROJECTION as TEXTS
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.drafts import require_hypothesis
+from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import thread_of
 from threeam.projections import FOLD
 from threeam.reports.export_records import (
@@ -34,6 +37,7 @@ from threeam.reports.export_records import (
     csv_rows,
     json_lines,
 )
+from threeam.tracing.observations import PROJECTION as OBSERVERS
 from threeam.tracing.observations import observed_intervals
 
 _FORMATS = ("md", "html", "jsonl", "csv")
@@ -129,8 +133,8 @@ def _restrict_to_hypothesis(
     selected.sort(key=lambda line: (file_numbers.get(line.segment.identity, len(file_numbers)), line.offset))
     projections = {
         **FOLD.empty_state.projections,
-        **{name: state.projections[name] for name in ("ledger", "runs", "observers")},
-        "texts": amendments(state)._replace(pending_stamps={}),
+        **{projection.name: projection.of(state) for projection in (LEDGER, RUNS, OBSERVERS)},
+        TEXTS.name: amendments(state)._replace(pending_stamps={}),
     }
     return state._replace(hypotheses={number: hypothesis}, projections=projections), iter(selected)
 

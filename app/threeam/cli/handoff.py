@@ -38,7 +38,7 @@ def run(command: str, argv: Sequence[str]) -> int:
     if command == "take":
         parser = command_parser(command, _HELP)
         args = parser.parse_args(argv)
-        return submit(lambda: context(args), lambda ctx: take_journal_draft(ctx.author), "", quiet=args.quiet)
+        return submit(lambda: context(args), lambda _: take_journal_draft(), "", quiet=args.quiet)
     parser = Parser("3am handoff", _HELP[command].description, _HELP[command].epilog())
     output_format = parser.add_mutually_exclusive_group()
     output_format.add_argument("--json", action="store_true", help="one object")

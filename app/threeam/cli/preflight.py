@@ -42,7 +42,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
 def _print_json_lines(groups: Sequence[CheckGroup]) -> None:
     for group in groups:
         for check in group.checks:
-            fields = {key: escape_unprintable(text) for key, text in check._asdict().items()}
+            fields = {key: escape_unprintable(text) for key, text in check.to_json().items()}
             print_json({"group": group.title, **fields})
 
 
@@ -50,7 +50,7 @@ def _print_groups(groups: Sequence[CheckGroup]) -> None:
     for group in groups:
         print_out(group.title.upper())
         for check in group.checks:
-            print_out(escape_unprintable(f"  {check.verdict:<7}  {check.name}: {check.found}"))
-            if check.mend:
-                print_out(escape_unprintable(f"           $ {check.mend}"))
+            print_out(escape_unprintable(f"  {check.verdict:<7}  {check.name}: {check.detail}"))
+            if check.fix:
+                print_out(escape_unprintable(f"           $ {check.fix}"))
     print_out(f"{format_verdict_counts(all_checks(groups))}.")

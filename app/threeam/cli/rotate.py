@@ -27,7 +27,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     rotated: RotationResult | None = None
     prune_warning = ""
     try:
-        with ctx.writer().lock_log(whole=True, rotating=True) as log:
+        with ctx.writer().lock_log(full_state=True, will_rotate=True) as log:
             rotated = log.rotate()
             if not rotated.durability_warning:  # otherwise a crash may leave nothing but the old files
                 prune_warning = log.prune_rotated()

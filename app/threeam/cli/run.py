@@ -282,7 +282,7 @@ def _go_through(
 
     def write(draft: Draft) -> None:
         with writer.lock_log(
-            whole=draft.needs_full_state, interruptible=True
+            full_state=draft.needs_full_state, interruptible=True
         ) as log:  # interrupts are held back by whoever runs
             log.write(draft)
 

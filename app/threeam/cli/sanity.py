@@ -38,7 +38,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     writer = None
     try:
         writer = context(args).writer()
-        with writer.lock_log(whole=False, interruptible=True) as log:
+        with writer.lock_log(full_state=False, interruptible=True) as log:
             for index, text in enumerate(script_lines(args.cups, message)):
                 if index == 1:
                     time.sleep(args.delay)

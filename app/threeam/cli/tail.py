@@ -79,12 +79,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 def _line_filter(args: Namespace) -> LineFilter:
     include: tuple[Condition, ...] = (
-        *(MatchesPattern(Pattern(text, exact=True)) for text in args.grep),
+        *(MatchesPattern(Pattern(text, case_sensitive=True)) for text in args.grep),
         *map(parse_kind, args.kind),
         *map(ByAuthor, args.by),
         *map(InHypothesis, args.hyp),
     )
-    exclude = tuple(parse_condition(text, exact=True) for text in getattr(args, "not"))
+    exclude = tuple(parse_condition(text, case_sensitive=True) for text in getattr(args, "not"))
     return LineFilter(include, exclude, skip_repeated=True)
 
 

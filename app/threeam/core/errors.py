@@ -1,4 +1,4 @@
-"""What may go wrong, in one place: the errors of the journal. `cli.exits` gives each its exit code."""
+"""The exceptions of 3am. `cli.exits` maps each of them to an exit code."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ if TYPE_CHECKING:
 
 
 class JournalError(Exception):
-    """Something about the journal's files that its user must mend. The message is the whole sentence."""
+    """The base of the errors that the user can fix. The message is a complete sentence for the user."""
 
 
 class BadInput(JournalError):
-    """What a person has typed or set cannot be understood; the sentence says what can."""
+    """Input or a setting that cannot be understood; the message says what can."""
 
 
 class FileUnusable(JournalError):
-    """The log cannot be read or written as it is; the sentence names the path and the remedy."""
+    """A log that cannot be read or written as it is; the message names the path and the remedy."""
 
 
 class PreconditionFailed(JournalError):
-    """The state under the lock does not allow this draft; nothing was written. The message says why."""
+    """A request that the present state does not allow; nothing was written. The message says why."""
 
 
 class WriteFailed(JournalError):
-    """Nothing was written: the log is byte for byte as it was, and the text is still the caller's."""
+    """A failed write: the log is byte for byte as it was, and the caller still has the text."""
 
 
 class DiskFull(WriteFailed):
-    """Nothing was written, for want of room: it can be once there is some."""
+    """A failed write for lack of disk space; it succeeds once there is some."""
 
 
 class Unsure(JournalError):
-    """The lines are in the file, but it is not certain that they will stay; ``stamp`` names the first.
+    """A write whose lines are in the file, but may not stay there; ``stamp`` is that of the first.
 
-    ``interrupted``: nothing is wrong with the log, but a signal asked the program to end.
+    ``interrupted``: the log is right, but a signal ended the program before it could confirm the lines.
     """
 
     def __init__(self, stamp: Stamp, reason: str, *, interrupted: bool = False) -> None:
@@ -49,24 +49,27 @@ class Unsure(JournalError):
 
 
 class LockTimeout(JournalError):
-    """The lock was not had in time; nothing was written."""
+    """A lock that was not free in time; nothing was written."""
 
-    def __init__(self, path: str, waited: float, holder: LockHolder | None, remark: str = "") -> None:
-        held = f"it is held by {holder}" if holder else "nobody is seen to hold it now; try again"
-        look = f"; look at it with: ps -fp {holder.pid}" if holder and holder.pid else ""
-        super().__init__(f"no lock on {path} within {waited:g} s: {held}{look}{remark and '; '}{remark}")
+    def __init__(self, path: str, waited_s: float, holder: LockHolder | None, remark: str = "") -> None:
+        parts = [f"it is held by {holder}"] if holder else ["no process is seen to hold it now; try again"]
+        if holder and holder.pid:
+            parts.append(f"look at it with: ps -fp {holder.pid}")
+        if remark:
+            parts.append(remark)
+        super().__init__(f"no lock on {path} within {waited_s:g} s: {'; '.join(parts)}")
 
 
 class WaitCancelled(Exception):
-    """The wait was given up from outside; nothing was written."""
+    """A wait for the lock that another thread has ended; nothing was written."""
 
 
 class LockUnusable(JournalError):
-    """The lock file must not be used as it is; nothing was written."""
+    """A lock file that must not be used as it is; nothing was written."""
 
 
 class AppendFailed(Exception):
-    """Nothing of it is in the file; ``number`` is the errno that says why."""
+    """An append of which nothing is in the file. ``error_number``: the errno."""
 
     def __init__(self, error_number: int) -> None:
         super().__init__(os.strerror(error_number))
@@ -74,31 +77,31 @@ class AppendFailed(Exception):
 
 
 class PartialAppend(Exception):
-    """A part of it is in the file and cannot be taken out any more. The message says why."""
+    """An append of which a part is in the file and could not be removed. The message says why."""
 
 
 class RotationSkipped(Exception):
-    """The log is as it was. The message says why; ``remedy`` is a command that changes that, if there is one."""
+    """A rotation that was not done; the log is as it was. ``remedy``: a command that makes it possible, or empty."""
 
-    def __init__(self, why: str, remedy: str = "") -> None:
-        super().__init__(why)
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(reason)
         self.remedy = remedy
 
 
 class RotationFailed(RotationSkipped):
-    """The log is as it was, since the disk or the folder did not allow it."""
+    """A rotation that the disk or the folder did not allow; the log is as it was."""
 
 
 class SyncFailed(RotationFailed):
-    """The log is as it was, and the disk did not confirm what was written to it lately."""
+    """A rotation before which the disk did not confirm earlier writes to the log; the log is as it was."""
 
 
 class BadSetting(BadInput):
-    """A setting, flag or settings file that cannot be used; the sentence names where it stands."""
+    """A setting, option or settings file that cannot be used; the message names its place."""
 
 
 class BadClock(JournalError):
-    """The clock shows a time that cannot be read."""
+    """A clock or time zone whose times a stamp cannot hold."""
 
 
 class BadTime(BadInput):
@@ -106,11 +109,11 @@ class BadTime(BadInput):
 
 
 class BadStamp(BadInput):
-    """What was to name an entry is no stamp."""
+    """Text in place of a stamp that is not one."""
 
 
 class BadKind(BadInput):
-    """There is no such kind of line."""
+    """A kind of line that does not exist."""
 
 
 class BadPattern(BadInput):
@@ -122,7 +125,7 @@ class NonlinearPattern(BadPattern):
 
 
 class ForeignSymlink(OSError):
-    """A symlink on the way belongs to another user, who may redirect it at any moment. ``filename`` is its path."""
+    """A symlink in a path that belongs to another user, who may redirect it at any time. ``filename``: its path."""
 
     def __init__(self, path: str, uid: int) -> None:
         super().__init__(errno.ELOOP, os.strerror(errno.ELOOP), path)

@@ -45,8 +45,7 @@ _PLACE = re.compile(r"(\d{1,9})/(\d{1,9})", re.ASCII)
 
 def experiments_by_number(state: State) -> Mapping[int, Experiment]:
     """All of them, by number."""
-    found: Mapping[int, Experiment] = state.projections[PROJECTION.name]
-    return found
+    return PROJECTION.of(state)
 
 
 def experiments(state: State) -> list[Experiment]:
@@ -383,4 +382,4 @@ def _carry(found: Mapping[int, Experiment]) -> Iterator[Entry]:
             yield Entry(one.verdict_stamp, 0, (*by, *tags), f"Verdict: {one.verdict}")
 
 
-PROJECTION = Projection("runs", (r"R\d+", "CHANGE"), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[int, Experiment]] = Projection("runs", (r"R\d+", "CHANGE"), {}, _fold, _carry)

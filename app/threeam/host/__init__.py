@@ -1,1 +1,1 @@
-"""The machine on which the hunt is: whether it is fit for one, and what is normal there."""
+"""The machine that is being debugged: whether it is ready for the hunt, and what is normal on it."""

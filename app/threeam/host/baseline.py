@@ -1,4 +1,4 @@
-"""A baseline: several snapshots of normal, how much is normal between them, and what is not. Pure."""
+"""A baseline: several snapshots of normal, how much varies between them, and what differs from them. Pure."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from threeam.core.errors import FileUnusable
 from threeam.core.platform.disk import format_bytes
 from threeam.host.snapshot import Snapshot, WatchedProcess
 
-_FORMAT = 1
-_NUMBER = re.compile(r"(?<! ) *\d[\d.,:]*")  # from the first of many blanks only: from each one costs their square
-_SHARE = 0.10  # of the middle: less than that is no difference, however still it was while it was looked at
-_STEPS = {
+_FORMAT_VERSION = 1
+# Anchored at the first of many blanks: starting at each one would take quadratic time.
+_NUMBER = re.compile(r"(?<! ) *\d[\d.,:]*")
+_RELATIVE_TOLERANCE = 0.10  # of the middle of the range: a smaller difference is never reported
+_ABSOLUTE_TOLERANCES = {
     "load": 0.25,
     "cpu": 5.0,
     "bytes": 16.0 * 1024 * 1024,
     "%": 1.0,
     "inodes free": 10_000.0,
-}  # and less than this
-_FOR_NOTHING = 1e9  # a text that was always the same, and is not: more unusual than any number
+}  # group or name suffix -> a smaller difference is never reported
+_CATEGORICAL_SCORE = 1e9  # of a text that was always the same and has changed: above the score of any number
 
 
 class Baseline(NamedTuple):
-    """Snapshots of normal, with what is needed to look again: the processes and the commands."""
+    """Snapshots of normal, with the processes and commands that are needed to take another one."""
 
     name: str
     host: str
@@ -36,9 +37,9 @@ class Baseline(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Something that is not normal: its name, what it is now, what is normal, and how unusual that is.
+    """A value that is not normal: its name, what it is now, what is normal, and its score.
 
-    ``unusual``: for a number, how many times as far outside of its range as that is wide.
+    ``score``: for a number, its distance from the normal range, in widths of that range.
     """
 
     name: str
@@ -48,180 +49,184 @@ class Difference(NamedTuple):
 
 
 class NormalRange(NamedTuple):
-    """From where to where a number was normal."""
+    """The lowest and the highest normal value of a number."""
 
     low: float
     high: float
 
     def tolerance(self, name: str) -> float:
-        """How much variation of ``name`` is nothing: what was seen, a tenth of its size, and a step at the least."""
+        """Return how much variation of ``name`` is normal.
+
+        That is the width of the range, a tenth of its middle, or the absolute tolerance, whichever is largest.
+        """
         middle = (self.low + self.high) / 2
-        return max(self.high - self.low, _SHARE * abs(middle), _step(name))
+        return max(self.high - self.low, _RELATIVE_TOLERANCE * abs(middle), _absolute_tolerance(name))
 
     def distance_outside(self, value: float) -> float:
-        """How far ``value`` is outside; 0 inside."""
+        """Return how far ``value`` is outside the range; 0 inside."""
         return max(self.low - value, value - self.high, 0.0)
 
 
 def normal_ranges(baseline: Baseline) -> dict[str, NormalRange]:
-    """The range of each number; one that was not there in some snapshot was 0 there, as far as it is a count."""
-    names = {name for one in baseline.snapshots for name in one.numbers}
-    found = {}
+    """Return the range of each number. A number that a snapshot lacks counts as 0 in it."""
+    names = {name for snapshot in baseline.snapshots for name in snapshot.numbers}
+    ranges = {}
     for name in names:
-        values = [one.numbers.get(name, 0.0) for one in baseline.snapshots]
-        found[name] = NormalRange(min(values), max(values))
-    return found
+        values = [snapshot.numbers.get(name, 0.0) for snapshot in baseline.snapshots]
+        ranges[name] = NormalRange(min(values), max(values))
+    return ranges
 
 
 def find_differences(baseline: Baseline, now: Snapshot) -> list[Difference]:
-    """What is not normal in ``now``, the most unusual first."""
-    blind = tuple(prefix for one in (*baseline.snapshots, now) for prefix in one.blind)  # what is not known is no news
-    found = [*_numbers(normal_ranges(baseline), now.numbers), *_texts(baseline, now.texts)]
-    found = [one for one in found if not one.name.startswith(blind)]
-    return sorted(found, key=lambda one: (-one.score, one.name))
+    """Return what is not normal in ``now``, highest score first. Values unknown in any snapshot are left out."""
+    unknown_prefixes = tuple(prefix for snapshot in (*baseline.snapshots, now) for prefix in snapshot.blind)
+    differences = [*_number_differences(normal_ranges(baseline), now.numbers), *_text_differences(baseline, now.texts)]
+    known = [difference for difference in differences if not difference.name.startswith(unknown_prefixes)]
+    return sorted(known, key=lambda difference: (-difference.score, difference.name))
 
 
 def count_compared(baseline: Baseline, now: Snapshot) -> int:
-    """How many things were compared."""
-    names = {name for one in baseline.snapshots for name in (*one.numbers, *one.texts)}
+    """Return the number of values compared."""
+    names = {name for snapshot in baseline.snapshots for name in (*snapshot.numbers, *snapshot.texts)}
     return len(names | set(now.numbers) | set(now.texts))
 
 
-def _numbers(normal: Mapping[str, NormalRange], now: Mapping[str, float]) -> Iterator[Difference]:
-    for name in sorted({*normal, *now}):
-        range_ = normal.get(name, NormalRange(0.0, 0.0))
+def _number_differences(ranges: Mapping[str, NormalRange], now: Mapping[str, float]) -> Iterator[Difference]:
+    for name in sorted({*ranges, *now}):
+        normal_range = ranges.get(name, NormalRange(0.0, 0.0))
         value = now.get(name, 0.0)
-        unusual = range_.distance_outside(value) / range_.tolerance(name)
-        if (unusual and name.startswith("listening/")) or name.endswith("/there"):
-            unusual *= _FOR_NOTHING  # who is gone, or new, stands before every amount
-        if unusual >= 1.0:
-            yield Difference(name, format_amount(name, value), format_range(name, range_), unusual)
+        score = normal_range.distance_outside(value) / normal_range.tolerance(name)
+        if (score and name.startswith("listening/")) or name.endswith("/there"):
+            score *= _CATEGORICAL_SCORE  # something new or gone comes before every amount
+        if score >= 1.0:
+            yield Difference(name, format_amount(name, value), format_range(name, normal_range), score)
 
 
-def _texts(baseline: Baseline, now: Mapping[str, str]) -> Iterator[Difference]:
-    names = {name for one in baseline.snapshots for name in one.texts}
+def _text_differences(baseline: Baseline, now: Mapping[str, str]) -> Iterator[Difference]:
+    names = {name for snapshot in baseline.snapshots for name in snapshot.texts}
     for name in sorted({*names, *now}):
-        before = [one.texts.get(name) for one in baseline.snapshots]
-        here = now.get(name)
-        if here in before:
+        normal_texts = [snapshot.texts.get(name) for snapshot in baseline.snapshots]
+        text = now.get(name)
+        if text in normal_texts:
             continue
-        if name.startswith("command/"):
-            plain = set(map(_without_numbers, before))
-            if len(set(before)) > 1 and _without_numbers(here) in plain:  # it counts, and is another one each time
-                continue
-            usual = _without_numbers(here) in plain
-        elif len(set(before)) == len(before) > 1:  # it was another one each time: there is no normal
+        is_command = name.startswith("command/")
+        only_numbers_differ = is_command and _mask_numbers(text) in set(map(_mask_numbers, normal_texts))
+        if only_numbers_differ and len(set(normal_texts)) > 1:  # the command counts something that always changes
             continue
-        else:
-            usual = False
-        yield Difference(name, *_changed(before[-1], here), 1.0 if usual else _FOR_NOTHING)
+        if not is_command and len(set(normal_texts)) == len(normal_texts) > 1:  # it was never the same: none is normal
+            continue
+        score = 1.0 if only_numbers_differ else _CATEGORICAL_SCORE
+        yield Difference(name, *_changed_lines(normal_texts[-1], text), score)
 
 
-def _without_numbers(text: str | None) -> str | None:
-    """``text`` with each number as ``0``: what a command counts is another one each time."""
+def _mask_numbers(text: str | None) -> str | None:
+    """Return ``text`` with each number as ``0``: the numbers that a command prints vary."""
     return None if text is None else _NUMBER.sub("0", text)
 
 
-def _changed(before: str | None, here: str | None) -> tuple[str, str]:
-    """What differs between two texts, in a line for each: the lines that the other has not."""
-    if before is None or here is None:
-        return _first(here), _first(before)
-    old, new = before.splitlines(), here.splitlines()
-    gone = [line for line in old if line not in new]
-    come = [line for line in new if line not in old]
-    return _few(come) if come or gone else "in another order", _few(gone)
+def _changed_lines(before: str | None, now: str | None) -> tuple[str, str]:
+    """Return the lines of ``now`` that ``before`` lacks, and the reverse, each abbreviated to one line."""
+    if before is None or now is None:
+        return _abbreviate_text(now), _abbreviate_text(before)
+    old_lines, new_lines = before.splitlines(), now.splitlines()
+    removed = [line for line in old_lines if line not in new_lines]
+    added = [line for line in new_lines if line not in old_lines]
+    return _abbreviate_lines(added) if added or removed else "in another order", _abbreviate_lines(removed)
 
 
-def _few(lines: Sequence[str]) -> str:
+def _abbreviate_lines(lines: Sequence[str]) -> str:
     more = f" (and {len(lines) - 1} lines more)" if len(lines) > 1 else ""
     return f"{lines[0].strip() if lines else 'nothing'}{more}"
 
 
-def _first(text: str | None) -> str:
-    return "not there" if text is None else _few(text.splitlines())
+def _abbreviate_text(text: str | None) -> str:
+    return "not there" if text is None else _abbreviate_lines(text.splitlines())
 
 
 def format_amount(name: str, value: float) -> str:
-    """``value`` as a person reads it."""
+    """Return ``value`` for a reader."""
     if name.endswith("bytes"):
         return format_bytes(round(value))
     return f"{value:,.0f}" if value == int(value) else f"{value:.2f}"
 
 
-def format_range(name: str, range_: NormalRange) -> str:
-    """``0.31 to 0.94``, or the one value that it always had."""
-    low, high = format_amount(name, range_.low), format_amount(name, range_.high)
+def format_range(name: str, normal_range: NormalRange) -> str:
+    """Return ``0.31 to 0.94``, or the one value of an empty range."""
+    low, high = format_amount(name, normal_range.low), format_amount(name, normal_range.high)
     return low if low == high else f"{low} to {high}"
 
 
 def format_difference(difference: Difference) -> str:
-    """``load/1 min 14.2 (normal: 0.31 to 0.94)``."""
+    """Return ``load/1 min 14.2 (normal: 0.31 to 0.94)``."""
     return f"{difference.name} {difference.now} (normal: {difference.normal})"
 
 
 def format_score(difference: Difference) -> str:
-    """``15 ×`` its normal variation; of a text, and of what is new or gone, a word."""
-    if difference.score < _FOR_NOTHING / 1000:
+    """Return ``15 ×`` the normal variation; for a text, or for something new or gone, a word."""
+    if difference.score < _CATEGORICAL_SCORE / 1000:
         return f"{difference.score:,.0f} ×"
     return "gone" if difference.now in ("0", "not there") else "never before"
 
 
-def _step(name: str) -> float:
-    group, _, what = name.partition("/")
-    return next((step for word, step in _STEPS.items() if group == word or what.endswith(word)), 1.0)
+def _absolute_tolerance(name: str) -> float:
+    group, _, detail = name.partition("/")
+    matches = (step for word, step in _ABSOLUTE_TOLERANCES.items() if group == word or detail.endswith(word))
+    return next(matches, 1.0)
 
 
 def encode_baseline(baseline: Baseline) -> bytes:
-    """``baseline`` as the file that it is kept in: JSON."""
-    value = {
-        "format": _FORMAT,
+    """Return ``baseline`` as the content of its file: JSON."""
+    document = {
+        "format": _FORMAT_VERSION,
         "name": baseline.name,
         "host": baseline.host,
-        "watched": [one._asdict() for one in baseline.watched_processes],
+        "watched": [process._asdict() for process in baseline.watched_processes],
         "commands": baseline.commands,
-        "snapshots": [one._asdict() | {"at_ns": str(one.at_ns)} for one in baseline.snapshots],
+        "snapshots": [snapshot._asdict() | {"at_ns": str(snapshot.at_ns)} for snapshot in baseline.snapshots],
     }
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
 def decode_baseline(data: bytes, path: str) -> Baseline:
-    """The baseline that a file holds. Raises `Unusable`, naming ``path``."""
+    """Return the baseline in a file's content. Raise `FileUnusable`, naming ``path``."""
     try:
-        value: Any = json.loads(data)
-        if value["format"] != _FORMAT:
-            raise FileUnusable(f"{path} is of a later 3am: format {value['format']!r}")
+        document: Any = json.loads(data)
+        if document["format"] != _FORMAT_VERSION:
+            raise FileUnusable(f"{path} is of a later 3am: format {document['format']!r}")
         baseline = Baseline(
-            str(value["name"]),
-            str(value["host"]),
-            tuple(_snapshot(one) for one in value["snapshots"]),
-            tuple(
-                WatchedProcess(_pid(one["pid"]), float(one["created"]), str(one["name"]), _texts_in(one["cmdline"]))
-                for one in value["watched"]
-            ),
-            _texts_in(value["commands"]),
+            str(document["name"]),
+            str(document["host"]),
+            tuple(map(_parse_snapshot, document["snapshots"])),
+            tuple(map(_parse_process, document["watched"])),
+            _parse_texts(document["commands"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
-        raise FileUnusable(f"{path} is no baseline: 3am baseline save takes a new one") from None
+        raise FileUnusable(f"{path} is not a baseline: 3am baseline save takes a new one") from None
     if not baseline.snapshots:
         raise FileUnusable(f"{path} holds no snapshot: 3am baseline save takes a new one")
     return baseline
 
 
-def _snapshot(value: Any) -> Snapshot:
+def _parse_snapshot(value: Any) -> Snapshot:
     numbers = {str(name): float(number) for name, number in value["numbers"].items()}
     if not all(map(math.isfinite, numbers.values())):
         raise ValueError
     texts = {str(name): str(text) for name, text in value["texts"].items()}
-    return Snapshot(int(value["at_ns"]), numbers, texts, _texts_in(value["unread"]), _texts_in(value["blind"]))
+    return Snapshot(int(value["at_ns"]), numbers, texts, _parse_texts(value["unread"]), _parse_texts(value["blind"]))
 
 
-def _pid(value: Any) -> int:
+def _parse_process(value: Any) -> WatchedProcess:
+    created, name, cmdline = float(value["created"]), str(value["name"]), _parse_texts(value["cmdline"])
+    return WatchedProcess(_parse_pid(value["pid"]), created, name, cmdline)
+
+
+def _parse_pid(value: Any) -> int:
     if not isinstance(value, int) or not 0 < value < 2**31:
         raise ValueError
     return value
 
 
-def _texts_in(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):  # a string is one of letters, too
+def _parse_texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):  # a string would be taken for a list of letters
         raise TypeError
     return tuple(map(str, value))

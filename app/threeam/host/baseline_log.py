@@ -1,4 +1,4 @@
-"""The baseline room: which snapshots of normal there are, as their lines say. What they hold lies in files."""
+"""The projection of the saved baselines: their lines in the log. The snapshots themselves are in files."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
 class InvalidBaselineName(BadInput):
-    """A baseline cannot be called that."""
+    """A name that a baseline cannot have."""
 
 
 class SavedBaseline(NamedTuple):
-    """A snapshot of normal: its name, the file that it is in, what its line says, when and by whom."""
+    """A saved baseline: its name, its file, the text of its line, when and by whom."""
 
     name: str
     file: str
@@ -30,62 +30,61 @@ class SavedBaseline(NamedTuple):
 
 
 def check_baseline_name(name: str) -> str:
-    """``name``, if a baseline can be called that. Raises `BadName`."""
+    """Return ``name``. Raise `InvalidBaselineName` if a baseline cannot have it."""
     if not _NAME.fullmatch(name):
         raise InvalidBaselineName(
-            f"a baseline is called by one plain word, such as {DEFAULT_NAME} or checkout-prod, and not {name!r}"
+            f"the name of a baseline is one plain word, such as {DEFAULT_NAME} or checkout-prod, and not {name!r}"
         )
     return name
 
 
 def saved_baselines(state: State) -> list[SavedBaseline]:
-    """The newest snapshot of each name, the one that was saved last at the end."""
-    found: Mapping[str, SavedBaseline] = state.projections[PROJECTION.name]
-    return list(found.values())
+    """Return the newest baseline of each name, in the order in which they were saved."""
+    saved_by_name = PROJECTION.of(state)
+    return list(saved_by_name.values())
 
 
 def require_baseline(state: State, name: str | None) -> SavedBaseline:
-    """The newest snapshot of ``name``; without one, the one that was saved last. Raises `Declined`."""
-    found = saved_baselines(state)
-    if not found:
+    """Return the newest baseline called ``name`` (None: the one saved last). Raise `PreconditionFailed` if none is."""
+    saved = saved_baselines(state)
+    if not saved:
         raise PreconditionFailed("there is no baseline yet: 3am baseline save takes one, while all is well")
     if name is None:
-        return found[-1]
-    for one in found:
-        if one.name == name:
-            return one
-    raise PreconditionFailed(
-        f"there is no baseline {escape_tag_value(name)}: there are {', '.join(one.name for one in found)}"
-    )
+        return saved[-1]
+    for baseline in saved:
+        if baseline.name == name:
+            return baseline
+    names = ", ".join(baseline.name for baseline in saved)
+    raise PreconditionFailed(f"there is no baseline {escape_tag_value(name)}: there are {names}")
 
 
 def baseline_saved_draft(name: str, file: str, text: str) -> Draft:
-    """Says that a snapshot was saved."""
+    """Return the draft of the line that a baseline was saved."""
     line = DraftLine(f"Baseline: {text}", (("BASELINE", name), ("FILE", file)))
-    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
+    return Draft.fixed([line])
 
 
 def baseline_compared_draft(name: str, text: str) -> Draft:
-    """Says what is different from a snapshot."""
+    """Return the draft of the line with the differences from a baseline."""
     line = DraftLine(f"Compared: {text}", (("BASELINE", name),))
-    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
+    return Draft.fixed([line])
 
 
-def _read(entry: Entry) -> tuple[str, SavedBaseline] | None:
+def _parse_entry(entry: Entry) -> tuple[str, SavedBaseline] | None:
     name, file = entry.tag("BASELINE"), entry.tag("FILE")
     if name is None or file is None or entry.kind != "Baseline":
         return None
     return name, SavedBaseline(name, file, entry.body, entry.effective_stamp, entry.author)
 
 
-def _fold(found: Mapping[str, SavedBaseline], entries: Sequence[Entry]) -> Mapping[str, SavedBaseline]:
-    return latest_by_key(found, entries, _read)
+def _fold(saved_by_name: Mapping[str, SavedBaseline], entries: Sequence[Entry]) -> Mapping[str, SavedBaseline]:
+    return latest_by_key(saved_by_name, entries, _parse_entry)
 
 
-def _carry(found: Mapping[str, SavedBaseline]) -> Iterator[Entry]:
-    for one in found.values():
-        tags = (*by_tag(one.author), ("BASELINE", one.name), ("FILE", one.file))
-        yield Entry(one.stamp, 0, tags, f"Baseline: {one.text}")
+def _checkpoint(saved_by_name: Mapping[str, SavedBaseline]) -> Iterator[Entry]:
+    for saved in saved_by_name.values():
+        tags = (*by_tag(saved.author), ("BASELINE", saved.name), ("FILE", saved.file))
+        yield Entry(saved.stamp, 0, tags, f"Baseline: {saved.text}")
 
 
-PROJECTION = Projection("baselines", ("BASELINE",), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[str, SavedBaseline]] = Projection("baselines", ("BASELINE",), {}, _fold, _checkpoint)

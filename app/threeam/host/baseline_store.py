@@ -1,4 +1,4 @@
-"""Taking a baseline, keeping it beside the journal, and looking at what is different now."""
+"""Take a baseline, save it beside the journal, and compare it with the machine as it is now."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ from threeam.host.baseline import (
     format_score,
 )
 from threeam.host.baseline_log import SavedBaseline, baseline_compared_draft, baseline_saved_draft
-from threeam.host.snapshot import WatchedProcess, command_failed, span_seconds, take_snapshot
+from threeam.host.snapshot import WatchedProcess, span_seconds
+from threeam.host.snapshot_collector import command_failed, take_snapshot
 
-_IN_THE_LINE = 5  # differences that the log's one line names
-_SHOWN = 200  # and that anybody reads
-_WIDEST = 40  # characters of a column
-_VERY = 10  # times its normal variation: that is looked at first
+_MAX_IN_LOG_LINE = 5  # differences that the line in the log names
+_MAX_ROWS = 200  # differences in a report
+_MAX_COLUMN_CHARS = 40
+_RED_SCORE = 10  # times the normal variation
 
 
 class BaselineComparison(NamedTuple):
-    """What came of looking again: the baseline, what is different, of how many things, and what could not be read."""
+    """A comparison of a baseline with now: the differences, the number of values compared, and what was not read."""
 
     saved_baseline: SavedBaseline
     baseline: Baseline
@@ -49,61 +50,68 @@ def take_baseline(
     host: str,
     watched: Sequence[WatchedProcess],
     commands: Sequence[str],
-    samples: int,
-    every_s: float,
+    sample_count: int,
+    interval_s: float,
     clock: Callable[[], Stamp],
-    pause: Callable[[float], object] = time.sleep,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Baseline:
-    """``samples`` snapshots, one ``every_s`` seconds, counted from the first so that they do not drift."""
-    taken = []
-    begun = time.monotonic()
-    for n in range(samples):
-        if n:
-            pause(max(0.0, begun + n * every_s - time.monotonic()))
-        taken.append(take_snapshot(watched, commands, lambda: clock().ns))
-    return Baseline(name, host, tuple(taken), tuple(watched), tuple(commands))
+    """Return a baseline of ``sample_count`` snapshots, one every ``interval_s`` seconds.
+
+    The times are counted from the first snapshot, so they do not drift.
+    """
+    snapshots = []
+    start = time.monotonic()
+    for index in range(sample_count):
+        if index:
+            sleep(max(0.0, start + index * interval_s - time.monotonic()))
+        snapshots.append(take_snapshot(watched, commands, lambda: clock().ns))
+    return Baseline(name, host, tuple(snapshots), tuple(watched), tuple(commands))
 
 
 def save_baseline(journal: Journal, baseline: Baseline) -> tuple[str, Draft]:
-    """Keeps ``baseline`` in a file beside the journal: its path, and the line that says so. Raises `Unusable`."""
+    """Save ``baseline`` in a file beside the journal. Return its path and the draft of its line.
+
+    Raise `FileUnusable`.
+    """
     last = baseline.snapshots[-1]
     path = write_attachment(journal, BASELINE, f"baseline-{baseline.name}-{last.at_ns}.json", encode_baseline(baseline))
     count = len({*last.numbers, *last.texts})
     samples = "one sample" if len(baseline.snapshots) == 1 else f"{len(baseline.snapshots)} samples"
-    over = f" over {span_seconds(baseline.snapshots):.0f} s" if len(baseline.snapshots) > 1 else ""
+    duration = f" over {span_seconds(baseline.snapshots):.0f} s" if len(baseline.snapshots) > 1 else ""
     unread = f"; not read: {'; '.join(last.unread)}" if last.unread else ""
-    text = f"{baseline.name} is {count:,} things on {baseline.host}, {samples}{over}{unread}"
+    text = f"{baseline.name} is {count:,} things on {baseline.host}, {samples}{duration}{unread}"
     return path, baseline_saved_draft(baseline.name, os.path.basename(path), text)
 
 
 def failed_commands(baseline: Baseline) -> list[str]:
-    """The user's own commands that did not end well, or not in time, in its last snapshot."""
-    said = baseline.snapshots[-1].texts
-    return [one for one in baseline.commands if command_failed(said.get(f"command/{one}", ""))]
+    """Return the user's commands that failed or timed out in the last snapshot."""
+    texts = baseline.snapshots[-1].texts
+    return [command for command in baseline.commands if command_failed(texts.get(f"command/{command}", ""))]
 
 
 class LoadedBaseline(NamedTuple):
-    """A baseline from its file, and why its commands are not run (empty: they may be)."""
+    """A baseline from its file, and why its commands must not be run (empty: they may be run)."""
 
     baseline: Baseline
     commands_refused_reason: str
 
     @property
     def runnable_commands(self) -> tuple[str, ...]:
-        """The commands that may be run."""
+        """Return the commands that may be run."""
         return () if self.commands_refused_reason else self.baseline.commands
 
 
-def load_baseline(journal: Journal, saved_as: SavedBaseline) -> LoadedBaseline:
-    """Load the baseline that a line of the log names. Raises `Unusable`.
+def load_baseline(journal: Journal, saved_baseline: SavedBaseline) -> LoadedBaseline:
+    """Load the baseline that a line of the log names. Raise `FileUnusable`.
 
-    Only this user's key says that its commands are this user's: the line can be written by anybody in the team.
+    Anyone in the team can write such a line, so the commands count as this user's only if the user's key signed the
+    file.
     """
-    path, content, signed = read_attachment(journal, saved_as.file, BASELINE)
+    path, content, signed = read_attachment(journal, saved_baseline.file, BASELINE)
     baseline = decode_baseline(content, path)
-    if baseline.name != saved_as.name:
+    if baseline.name != saved_baseline.name:
         raise FileUnusable(
-            f"{path} is the baseline {baseline.name}, and its line calls it {saved_as.name}: take a new one"
+            f"{path} is the baseline {baseline.name}, and its line calls it {saved_baseline.name}: take a new one"
         )
     if signed or not baseline.commands:
         return LoadedBaseline(baseline, "")
@@ -114,57 +122,55 @@ def load_baseline(journal: Journal, saved_as: SavedBaseline) -> LoadedBaseline:
     )
 
 
-def compare_now(journal: Journal, saved_as: SavedBaseline, clock: Callable[[], Stamp]) -> BaselineComparison:
-    """Look at everything again that the baseline holds. Raises `Unusable`."""
-    loaded = load_baseline(journal, saved_as)
+def compare_now(journal: Journal, saved_baseline: SavedBaseline, clock: Callable[[], Stamp]) -> BaselineComparison:
+    """Take a snapshot with the processes and commands of the baseline, and compare it. Raise `FileUnusable`."""
+    loaded = load_baseline(journal, saved_baseline)
     baseline = loaded.baseline
     now = take_snapshot(baseline.watched_processes, loaded.runnable_commands, lambda: clock().ns)
     if loaded.commands_refused_reason:
         now = now._replace(unread=(*now.unread, loaded.commands_refused_reason), blind=(*now.blind, "command/"))
     return BaselineComparison(
-        saved_as, baseline, find_differences(baseline, now), count_compared(baseline, now), now.unread
+        saved_baseline, baseline, find_differences(baseline, now), count_compared(baseline, now), now.unread
     )
 
 
-def comparison_draft(looked: BaselineComparison) -> Draft:
-    """The one line of the log about it."""
-    found = looked.differences
-    named = redact("; ".join(format_difference(one) for one in found[:_IN_THE_LINE]))
-    more = f"; and {len(found) - _IN_THE_LINE} more" if len(found) > _IN_THE_LINE else ""
-    said = (
-        f"{len(found)} of {looked.compared_count:,} differ: {named}{more}"
-        if found
-        else f"all {looked.compared_count:,} are normal"
-    )
-    return baseline_compared_draft(
-        looked.saved_baseline.name, f"with {looked.saved_baseline.name} @{looked.saved_baseline.stamp}: {said}"
-    )
+def comparison_draft(comparison: BaselineComparison) -> Draft:
+    """Return the draft of the line about a comparison."""
+    differences, saved = comparison.differences, comparison.saved_baseline
+    named = redact("; ".join(map(format_difference, differences[:_MAX_IN_LOG_LINE])))
+    omitted = len(differences) - _MAX_IN_LOG_LINE
+    more = f"; and {omitted} more" if omitted > 0 else ""
+    result = f"all {comparison.compared_count:,} are normal"
+    if differences:
+        result = f"{len(differences)} of {comparison.compared_count:,} differ: {named}{more}"
+    return baseline_compared_draft(saved.name, f"with {saved.name} @{saved.stamp}: {result}")
 
 
-def _rows(found: Sequence[Difference]) -> Iterator[tuple[str, str]]:
-    """The rows of the table, under their heads, each with the sign that it has: columns as wide as they must be."""
-    rows = [
-        ("what", "now", "normal", "unusual"),
-        *((one.name, one.now, one.normal, format_score(one)) for one in found),
-    ]
-    widths = [min(_WIDEST, max(len(row[column]) for row in rows)) for column in range(3)]
-    for row, one in zip(rows, (None, *found), strict=True):
+def _table_rows(differences: Sequence[Difference]) -> Iterator[tuple[str, str]]:
+    """Yield the header and the rows of the table, each with its icon. Columns are as wide as their content."""
+    rows = [("what", "now", "normal", "unusual")]
+    icons = [""]
+    for difference in differences:
+        rows.append((difference.name, difference.now, difference.normal, format_score(difference)))
+        icons.append("red" if difference.score >= _RED_SCORE else "yellow")
+    widths = [min(_MAX_COLUMN_CHARS, max(len(row[column]) for row in rows)) for column in range(3)]
+    for row, icon in zip(rows, icons, strict=True):
         text = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, (*widths, 0), strict=True))
-        yield text.rstrip(), "" if one is None else "red" if one.score >= _VERY else "yellow"
+        yield text.rstrip(), icon
 
 
-def baseline_report(looked: BaselineComparison, now: Stamp) -> list[ReportSection]:
-    """The table: what is different, now and normal, the most unusual first."""
-    found = looked.differences
-    at = format_when(looked.saved_baseline.stamp, now)
-    head = [ReportLine(looked.saved_baseline.text, at, looked.saved_baseline.stamp)]
-    table = [ReportLine(row, icon=sign) for row, sign in _rows(found[:_SHOWN])] if found else []
-    if len(found) > _SHOWN:
-        table.append(ReportLine(f"and {len(found) - _SHOWN:,} more: 3am baseline diff"))
-    normal = [] if found else [ReportLine(f"all {looked.compared_count:,} things are as they were", icon="ok")]
-    told = [
+def baseline_report(comparison: BaselineComparison, now: Stamp) -> list[ReportSection]:
+    """Return the report on a comparison: a table of the differences, highest score first."""
+    differences, saved = comparison.differences, comparison.saved_baseline
+    head = [ReportLine(saved.text, format_when(saved.stamp, now), saved.stamp)]
+    table = [ReportLine(f"all {comparison.compared_count:,} things are as they were", icon="ok")]
+    if differences:
+        table = [ReportLine(row, icon=icon) for row, icon in _table_rows(differences[:_MAX_ROWS])]
+    if len(differences) > _MAX_ROWS:
+        table.append(ReportLine(f"and {len(differences) - _MAX_ROWS:,} more: 3am baseline diff"))
+    sections = [
         ReportSection("baseline", head),
-        ReportSection(f"different now: {len(found)} of {looked.compared_count:,}", table or normal),
-        ReportSection("not read", [ReportLine(one, icon="unknown") for one in looked.unread]),
+        ReportSection(f"different now: {len(differences)} of {comparison.compared_count:,}", table),
+        ReportSection("not read", [ReportLine(reason, icon="unknown") for reason in comparison.unread]),
     ]
-    return [part for part in told if part.lines]
+    return [section for section in sections if section.lines]

@@ -1,4 +1,4 @@
-"""Checks: what was looked at, the verdict, and the command that mends it."""
+"""Checks: what was checked, the verdict, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ VERDICTS = (RED, YELLOW, UNKNOWN, OK)  # the worst first
 
 
 class Check(NamedTuple):
-    """One thing that was looked at: ``verdict`` of `VERDICTS`, what was ``found``, and how it is mended (empty: it
-    needs no mending, or nobody here can).
+    """The result of one check: a ``verdict`` of `VERDICTS`, the ``detail``, and the command that fixes it.
+
+    ``fix`` is empty if there is nothing to fix, or no command for it.
     """
 
     name: str
     verdict: str
-    found: str
-    mend: str = ""
+    detail: str
+    fix: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Return the check under the keys of ``3am preflight --json``."""
+        return {"name": self.name, "verdict": self.verdict, "found": self.detail, "mend": self.fix}
 
 
 class CheckGroup(NamedTuple):
@@ -29,11 +34,11 @@ class CheckGroup(NamedTuple):
 
 
 def worst_verdict(checks: Sequence[Check]) -> str:
-    """The worst verdict of ``checks``."""
-    return next((verdict for verdict in VERDICTS if any(one.verdict == verdict for one in checks)), OK)
+    """Return the worst verdict of ``checks``."""
+    return next((verdict for verdict in VERDICTS if any(check.verdict == verdict for check in checks)), OK)
 
 
 def format_verdict_counts(checks: Sequence[Check]) -> str:
-    """How many of each verdict: ``1 red, 2 yellow, 9 ok``."""
-    counts = Counter(one.verdict for one in checks)
+    """Return the number of checks per verdict: ``1 red, 2 yellow, 9 ok``."""
+    counts = Counter(check.verdict for check in checks)
     return ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])

@@ -1,4 +1,4 @@
-"""The preflight as it is written into the log, and as it is told."""
+"""The preflight as a block in the log and as a report."""
 
 from __future__ import annotations
 
@@ -11,43 +11,44 @@ from threeam.host.check import OK, VERDICTS, Check, CheckGroup, format_verdict_c
 
 
 def all_checks(groups: Sequence[CheckGroup]) -> list[Check]:
-    """All checks of all groups."""
+    """Return the checks of all groups."""
     return [check for group in groups for check in group.checks]
 
 
 def preflight_draft(groups: Sequence[CheckGroup]) -> Draft:
-    """What was looked at before the hunt, as one block: a line for each that is not well."""
+    """Return the draft of a preflight: one block, with a line for each check that is not ok."""
     checks = all_checks(groups)
-    head = DraftLine(f"Preflight: {format_verdict_counts(checks)}.", (("PREFLIGHT", worst_verdict(checks)),))
-    lines = [head, *(DraftLine(f"| {_line(one)}{f' ({one.mend})' if one.mend else ''}") for one in _not_well(checks))]
-    if well := [one.name for one in checks if one.verdict == OK]:
-        lines.append(DraftLine(f"| {OK:<7} {', '.join(well)}"))
-    return Draft(lambda state, author, stamp: lines, needs_full_state=False)
+    lines = [DraftLine(f"Preflight: {format_verdict_counts(checks)}.", (("PREFLIGHT", worst_verdict(checks)),))]
+    for check in _problems(checks):
+        fix = f" ({check.fix})" if check.fix else ""
+        lines.append(DraftLine(f"| {_format_check(check)}{fix}"))
+    ok_names = [check.name for check in checks if check.verdict == OK]
+    if ok_names:
+        lines.append(DraftLine(f"| {OK:<7} {', '.join(ok_names)}"))
+    return Draft.fixed(lines)
 
 
 def preflight_report(groups: Sequence[CheckGroup]) -> list[ReportSection]:
-    """The same, to be shown: first what is not well, with the mending below each."""
+    """Return the report of a preflight: first all problems with their fixes, then what is ok in each group."""
     checks = all_checks(groups)
-    told = [
-        ReportSection(
-            format_verdict_counts(checks),
-            [_told(one) for one in _not_well(checks)] or [ReportLine("all is well", icon=OK)],
-        )
-    ]
+    problems = [_report_line(check) for check in _problems(checks)] or [ReportLine("all is well", icon=OK)]
+    sections = [ReportSection(format_verdict_counts(checks), problems)]
     for group in groups:
-        well = [_told(one) for one in group.checks if one.verdict == OK]
-        told += [ReportSection(group.title, well)] if well else []
-    return told
+        ok_lines = [_report_line(check) for check in group.checks if check.verdict == OK]
+        if ok_lines:
+            sections.append(ReportSection(group.title, ok_lines))
+    return sections
 
 
-def _not_well(checks: Sequence[Check]) -> list[Check]:
-    """Those that are not ok, the worst first."""
-    return sorted((one for one in checks if one.verdict != OK), key=lambda one: VERDICTS.index(one.verdict))
+def _problems(checks: Sequence[Check]) -> list[Check]:
+    """Return the checks that are not ok, the worst first."""
+    problems = [check for check in checks if check.verdict != OK]
+    return sorted(problems, key=lambda check: VERDICTS.index(check.verdict))
 
 
-def _told(check: Check) -> ReportLine:
-    return ReportLine(_line(check), check.mend, icon=check.verdict, command=check.mend)
+def _report_line(check: Check) -> ReportLine:
+    return ReportLine(_format_check(check), check.fix, icon=check.verdict, command=check.fix)
 
 
-def _line(check: Check) -> str:
-    return f"{check.verdict:<7} {check.name}: {' / '.join(split_submission(check.found))}"
+def _format_check(check: Check) -> str:
+    return f"{check.verdict:<7} {check.name}: {' / '.join(split_submission(check.detail))}"

@@ -1,51 +1,15 @@
-"""A snapshot of the machine: numbers and texts by name, read with psutil and from /proc and /sys."""
+"""What a snapshot of the machine holds: numbers and texts by name, and the processes to watch. Pure."""
 
 from __future__ import annotations
 
-import os
-import platform
-import re
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-import psutil
-
-from threeam.core.format.entry import NS_PER_S, escape_unprintable
-from threeam.host.system import run_captured
-
-_EXIT = re.compile(r"\(exit \d+\)\n\Z")
-_COMMAND_S = 10.0  # so long a command of the user's may take
-_KTHREADD = 2  # the parent of the threads of the kernel
-_CPU_S = 0.1  # over which the share of the processor is measured
-
-# What decides who runs when, and how many may wait. Those that a kernel does not have are left out.
-_TUNABLES = (
-    *(f"/proc/sys/kernel/{name}" for name in (
-        "sched_autogroup_enabled", "sched_cfs_bandwidth_slice_us", "sched_rt_period_us", "sched_rt_runtime_us",
-        "sched_rr_timeslice_ms", "sched_schedstats", "sched_child_runs_first", "numa_balancing", "timer_migration",
-        "watchdog", "randomize_va_space", "pid_max", "threads-max", "perf_event_paranoid", "preempt",
-    )),
-    *(f"/proc/sys/vm/{name}" for name in (
-        "swappiness", "overcommit_memory", "dirty_ratio", "dirty_background_ratio", "zone_reclaim_mode",
-    )),
-    "/proc/sys/fs/file-max",
-    "/proc/sys/net/core/somaxconn",
-    "/proc/sys/net/ipv4/tcp_retries2",
-    "/sys/devices/system/clocksource/clocksource0/current_clocksource",
-    "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
-    "/sys/devices/system/cpu/isolated",
-    "/sys/devices/system/cpu/online",
-    "/sys/devices/system/cpu/smt/active",
-    "/sys/kernel/mm/transparent_hugepage/enabled",
-    "/sys/kernel/debug/sched/preempt",
-)  # fmt: skip
+from threeam.core.format.entry import NS_PER_S
 
 
 class WatchedProcess(NamedTuple):
-    """A process that is looked at closely: as it was found, so that it can be found again."""
+    """A process to read in detail, with what is needed to find it again after a restart."""
 
     pid: int
     created: float
@@ -54,10 +18,10 @@ class WatchedProcess(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """What was seen at ``at_ns``: numbers and texts by name, and what could not be read, in words.
+    """What was read at ``at_ns``: numbers and texts by name, and in ``unread``, in words, what could not be read.
 
-    A name is ``group/what``; a number that is not there is 0 of its kind. Bytes, counts, and per cent. ``blind``: what
-    the names begin with of which nothing is known, because it could not be read.
+    A name is ``group/what``. Numbers are bytes, counts and per cent; a missing number means 0. ``blind``: prefixes of
+    names of which nothing is known, because they could not be read.
     """
 
     at_ns: int
@@ -67,252 +31,6 @@ class Snapshot(NamedTuple):
     blind: tuple[str, ...] = ()
 
 
-class ProcessNotFound(Exception):
-    """There is no process of this number."""
-
-
-def watch_process(pid: int) -> WatchedProcess:
-    """The process ``pid``, to be looked at closely. Raises `NoSuchProcess`."""
-    try:
-        process = psutil.Process(pid)
-        with process.oneshot():
-            return WatchedProcess(pid, process.create_time(), process.name(), tuple(_or_nothing(process.cmdline)))
-    except (psutil.NoSuchProcess, ValueError, OverflowError):
-        raise ProcessNotFound(f"there is no process {pid}") from None
-
-
-def take_snapshot(watched: Sequence[WatchedProcess], commands: Sequence[str], clock: Callable[[], int]) -> Snapshot:
-    """Looks at everything once; what cannot be read is told in `Snapshot.unread`, and stops nothing."""
-    at_ns = clock()
-    found = _Found()
-    for read, groups in _READ.items():
-        with found.whatever_is_readable(read.__name__.strip("_"), *groups):
-            read(found)
-    seen: set[int] = set()
-    for label, one in _labelled(watched):
-        others = {other.pid for other in watched if other != one}
-        _process(found, label, one, seen | others)
-        seen.add(one.pid)
-    for command in commands:
-        found.texts[f"command/{command}"] = _output(command)
-    return Snapshot(at_ns, found.numbers, found.texts, tuple(found.unread), tuple(found.blind))
-
-
-class _Found:
-    """What has been found so far."""
-
-    def __init__(self) -> None:
-        self.numbers: dict[str, float] = {}
-        self.texts: dict[str, str] = {}
-        self.unread: list[str] = []
-        self.blind: list[str] = []
-
-    @contextmanager
-    def whatever_is_readable(self, what: str, *names: str) -> Iterator[None]:
-        """Notes that ``what`` could not be read, and so nothing is known of ``names``; and goes on."""
-        why = ""
-        try:
-            yield
-        except psutil.AccessDenied:
-            why = "permission denied"
-        except (psutil.Error, OSError) as error:
-            why = str(error)
-        if why:
-            self.unread.append(f"{what}: {why}")
-            self.blind += names
-
-
-def _load(found: _Found) -> None:
-    for minutes, load in zip((1, 5, 15), os.getloadavg(), strict=True):
-        found.numbers[f"load/{minutes} min"] = load
-    cpu = psutil.cpu_times_percent(interval=_CPU_S)
-    for kind in ("user", "system", "iowait", "steal"):
-        found.numbers[f"cpu/{kind} %"] = getattr(cpu, kind, 0.0)
-
-
-def _memory(found: _Found) -> None:
-    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
-    found.numbers["memory/used bytes"] = memory.used
-    found.numbers["memory/available bytes"] = memory.available
-    found.numbers["memory/swap used bytes"] = swap.used
-
-
-def _processes(found: _Found) -> None:
-    names: Counter[str] = Counter()
-    threads: Counter[str] = Counter()
-    states: Counter[str] = Counter()
-    hidden = 0
-    for process in psutil.process_iter(["name", "num_threads", "status", "ppid"]):
-        about = process.info
-        if process.pid == os.getpid():  # who looks is no part of it
-            continue
-        name = escape_unprintable(about["name"] or "?")
-        if about["ppid"] == _KTHREADD:  # kworker/1:2-events is called something else in a second
-            name = name.partition("/")[0]
-        names[name] += 1
-        states[about["status"]] += 1
-        if about["num_threads"] is None:
-            hidden += 1
-        else:
-            threads[name] += about["num_threads"]
-    if hidden:
-        found.unread.append(f"threads of {hidden} processes: permission denied")
-    found.numbers["processes/all"] = names.total()
-    for name, count in names.items():
-        found.numbers[f"processes/{name}"] = count
-    for name, count in threads.items():
-        found.numbers[f"threads/{name}"] = count
-    for state in (psutil.STATUS_DISK_SLEEP, psutil.STATUS_ZOMBIE, psutil.STATUS_STOPPED):
-        found.numbers[f"processes in state/{state}"] = states[state]
-
-
-def _sockets(found: _Found) -> None:
-    connections = psutil.net_connections("inet")
-    served = {one.laddr.port for one in connections if one.laddr and one.status == psutil.CONN_LISTEN}
-    for one in connections:
-        protocol = "udp" if one.type == 2 else "tcp"
-        state = one.status if one.status != psutil.CONN_NONE else "open"
-        _count(found, f"sockets/{protocol} {state}")
-        if not one.laddr:
-            continue
-        if one.status == psutil.CONN_LISTEN:
-            _count(found, f"listening/{one.laddr.ip}:{one.laddr.port}")
-        elif one.raddr and one.laddr.port in served:  # the peer's own port is any, and another each time
-            _count(found, f"peers/{one.raddr.ip} at our :{one.laddr.port}")
-        elif one.raddr:
-            _count(found, f"peers/{one.raddr.ip}:{one.raddr.port}")
-
-
-def _disks(found: _Found) -> None:
-    for disk in psutil.disk_partitions(all=False):
-        with found.whatever_is_readable(f"disk {disk.mountpoint}", f"disk/{disk.mountpoint} "):
-            usage, about = psutil.disk_usage(disk.mountpoint), os.statvfs(disk.mountpoint)
-            found.numbers[f"disk/{disk.mountpoint} free bytes"] = usage.free
-            found.numbers[f"disk/{disk.mountpoint} used %"] = usage.percent
-            if about.f_files:
-                found.numbers[f"disk/{disk.mountpoint} inodes free"] = about.f_favail
-            found.texts[f"mount/{disk.mountpoint}"] = f"{disk.device} {disk.fstype} {disk.opts}"
-
-
-def _tunables(found: _Found) -> None:
-    for path in _TUNABLES:
-        try:
-            text = Path(path).read_text(encoding="utf-8", errors="replace").strip()
-        except OSError:  # this kernel has none, or it is root's alone
-            continue
-        found.texts[f"sysctl/{_as_sysctl(path)}"] = text
-
-
-def _as_sysctl(path: str) -> str:
-    return path.removeprefix("/proc/sys/").replace("/", ".") if path.startswith("/proc/sys/") else path
-
-
-def _versions(found: _Found) -> None:
-    about = os.uname()
-    found.texts["version/kernel"] = f"{about.sysname} {about.release} {about.machine}"
-    found.texts["version/libc"] = " ".join(platform.libc_ver()).strip() or "?"
-    with found.whatever_is_readable("os-release"):
-        found.texts["version/system"] = platform.freedesktop_os_release().get("PRETTY_NAME", "?")
-    found.texts["version/processors"] = str(psutil.cpu_count())
-    found.texts["version/boot"] = f"booted {int(psutil.boot_time())}"
-
-
-_READ: dict[Callable[[_Found], None], tuple[str, ...]] = {
-    _load: ("load/", "cpu/"),
-    _memory: ("memory/",),
-    _processes: ("processes/", "threads/", "processes in state/"),
-    _sockets: ("sockets/", "listening/", "peers/"),
-    _disks: ("disk/", "mount/"),
-    _tunables: ("sysctl/",),
-    _versions: ("version/",),
-}  # what is looked at, and what the names begin with that come of it
-
-
-def _labelled(watched: Sequence[WatchedProcess]) -> Iterator[tuple[str, WatchedProcess]]:
-    """Each process with a name of its own, which is the same after a restart: ``worker``, ``worker 2``."""
-    seen: Counter[str] = Counter()
-    for one in watched:
-        seen[one.name] += 1
-        yield one.name if seen[one.name] == 1 else f"{one.name} {seen[one.name]}", one
-
-
-def _process(found: _Found, label: str, one: WatchedProcess, others: Collection[int]) -> None:
-    process = _again(one, others)
-    found.numbers[f"process {label}/there"] = int(process is not None)
-    if process is None:
-        found.unread.append(f"process {label}: {one.pid} is gone, and nothing with its command line is there")
-        return
-
-    def told(what: str, read: Callable[[], float]) -> None:
-        with found.whatever_is_readable(f"{what} of {label} ({process.pid})", f"process {label}/{what}"):
-            found.numbers[f"process {label}/{what}"] = read()
-
-    told("threads", process.num_threads)
-    told("descriptors", process.num_fds)
-    told("memory bytes", lambda: process.memory_info().rss)
-    told("children", lambda: len(process.children()))
-    with found.whatever_is_readable(f"sockets of {label} ({process.pid})", f"process {label}/sockets"):
-        for connection in process.net_connections("inet"):
-            _count(found, f"process {label}/sockets {connection.status}")
-    with found.whatever_is_readable(f"files of {label} ({process.pid})", f"process {label}/open files"):
-        found.numbers[f"process {label}/open files"] = len(process.open_files())
-    with found.whatever_is_readable("locks", f"process {label}/locks"):
-        held, waited_for = _locks(process.pid)
-        found.numbers[f"process {label}/locks held"] = held
-        found.numbers[f"process {label}/locks waited for"] = waited_for
-
-
-def _again(one: WatchedProcess, others: Collection[int]) -> psutil.Process | None:
-    """The same process; or, after a restart, the oldest one with its command line that is none of ``others``."""
-    try:
-        process = psutil.Process(one.pid)
-        if process.create_time() == one.created and process.status() != psutil.STATUS_ZOMBIE:
-            return process
-    except psutil.NoSuchProcess:
-        pass
-    same = [
-        process
-        for process in psutil.process_iter()
-        if one.cmdline and process.pid not in others and tuple(_or_nothing(process.cmdline)) == one.cmdline
-    ]
-    return min(same, key=lambda process: process.create_time(), default=None)
-
-
-def _locks(pid: int) -> tuple[int, int]:
-    """How many file locks a process holds and waits for: /proc/locks (proc(5)); ``->`` stands before one that waits."""
-    rows = [row.split() for row in Path("/proc/locks").read_text().splitlines()]
-    held = sum(len(row) > 4 and row[1] != "->" and row[4] == str(pid) for row in rows)
-    waits = sum(len(row) > 5 and row[1] == "->" and row[5] == str(pid) for row in rows)
-    return held, waits
-
-
-def command_failed(said: str) -> bool:
-    """Whether what a command has said, as `snapshot` has it, ends with how it failed."""
-    return said.endswith(("(there is no sh)\n", f"(took more than {_COMMAND_S:g} s)\n")) or bool(_EXIT.search(said))
-
-
-def _output(command: str) -> str:
-    """What a command of the user's says on both streams, cut, and how it ended."""
-    heard = run_captured(["sh", "-c", command], _COMMAND_S, os.environ)
-    if heard is None:
-        return "(there is no sh)\n"
-    code, said = heard
-    if code is None:
-        return f"{said}(took more than {_COMMAND_S:g} s)\n"
-    return said if code == 0 else f"{said}\n(exit {code})\n"
-
-
-def _count(found: _Found, name: str) -> None:
-    found.numbers[name] = found.numbers.get(name, 0) + 1
-
-
-def _or_nothing(read: Callable[[], Any]) -> Any:
-    try:
-        return read()
-    except psutil.Error:
-        return ()
-
-
 def span_seconds(snapshots: Sequence[Snapshot]) -> float:
-    """From the first to the last of them, in seconds."""
+    """Return the time from the first to the last snapshot, in seconds."""
     return (snapshots[-1].at_ns - snapshots[0].at_ns) / NS_PER_S if snapshots else 0.0

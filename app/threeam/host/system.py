@@ -1,4 +1,4 @@
-"""The system as a check sees it: its files, its programs, its environment. Handed in, so that tests have their own."""
+"""The system that checks look at: its files, programs and environment. Tests pass in their own."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-_LONGEST_S = 5.0  # that a program may take to say what it is asked
-_LONGEST = 64 * 1024  # bytes of what it says that are kept
+_TIMEOUT_S = 5.0  # of a program that a check runs
+_MAX_OUTPUT_BYTES = 64 * 1024  # the rest of a program's output is dropped
 
-CommandResult = tuple[int, str]  # exit code, and what it said on both streams
+CommandResult = tuple[int, str]  # exit code, output of both streams
 
 
 class System(NamedTuple):
-    """``read``: the text of a file, None where there is none or it is not ours. ``run``: the exit code and all that a
-    program said, None where it could not be started or took too long. ``which``: the path of a program, or None.
+    """Access to the system.
+
+    ``read_file``: return the text of a file, None if it cannot be read. ``run``: return a program's result, None if it
+    could not be started or timed out. ``which``: return the path of a program, or None.
     """
 
     read_file: Callable[[str], str | None]
@@ -30,7 +32,7 @@ class System(NamedTuple):
     uid: int
 
     def has_capability(self, capability: int) -> bool:
-        """Whether this process has a capability (capabilities(7), by its number) in effect."""
+        """Return whether this process has a capability in effect, by its number in capabilities(7)."""
         for line in (self.read_file("/proc/self/status") or "").splitlines():
             if line.startswith("CapEff:"):
                 return bool(int(line.split()[1], 16) >> capability & 1)
@@ -38,19 +40,19 @@ class System(NamedTuple):
 
     @property
     def sudo_prefix(self) -> str:
-        """What stands before a command that only root may run."""
+        """Return the prefix of a command that only root may run."""
         return "" if self.uid == 0 else "sudo "
 
     def install_command(self, package: str) -> str:
-        """The command that installs ``package`` here."""
+        """Return the command that installs ``package`` on this system."""
         sudo = self.sudo_prefix
-        for manager, words in _MANAGERS.items():
+        for manager, verb in _INSTALL_VERBS.items():
             if self.which(manager):
-                return f"{sudo}{manager} {words} {package}"
+                return f"{sudo}{manager} {verb} {package}"
         return f"install {package}"
 
 
-_MANAGERS = {
+_INSTALL_VERBS = {
     "apt-get": "install",
     "dnf": "install",
     "yum": "install",
@@ -62,11 +64,11 @@ _MANAGERS = {
 
 
 def this_system(environ: Mapping[str, str] = os.environ) -> System:
-    """The system that this process runs on."""
-    return System(_read, _run, shutil.which, environ, os.geteuid())
+    """Return the system that this process runs on."""
+    return System(_read_file, _run_command, shutil.which, environ, os.geteuid())
 
 
-def _read(path: str) -> str | None:
+def _read_file(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -74,17 +76,17 @@ def _read(path: str) -> str | None:
         return None
 
 
-def _run(argv: Sequence[str]) -> CommandResult | None:
-    heard = run_captured(argv, _LONGEST_S, {**os.environ, "LC_ALL": "C"})
-    return None if heard is None or heard[0] is None else (heard[0], heard[1])
+def _run_command(argv: Sequence[str]) -> CommandResult | None:
+    result = run_captured(argv, _TIMEOUT_S, {**os.environ, "LC_ALL": "C"})
+    return None if result is None or result[0] is None else (result[0], result[1])
 
 
-def run_captured(argv: Sequence[str], seconds: float, environ: Mapping[str, str]) -> tuple[int | None, str] | None:
-    """The exit code of a program (None: it took longer than ``seconds``) and all that it said on both streams, cut.
+def run_captured(argv: Sequence[str], timeout_s: float, environ: Mapping[str, str]) -> tuple[int | None, str] | None:
+    """Run a program. Return its exit code (None: it timed out) and its output on both streams, cut.
 
-    None where it cannot be started. Whatever it has started ends with it.
+    Return None if it cannot be started. All processes that it has started end with it.
     """
-    deadline, said, is_open = time.monotonic() + seconds, bytearray(), True
+    deadline, output, is_open = time.monotonic() + timeout_s, bytearray(), True
     try:
         process = subprocess.Popen(
             argv,
@@ -99,14 +101,14 @@ def run_captured(argv: Sequence[str], seconds: float, environ: Mapping[str, str]
     with process:
         assert process.stdout is not None
         fd = process.stdout.fileno()
-        while is_open and (left := deadline - time.monotonic()) > 0:
-            if select.select([fd], [], [], left)[0]:
-                data = os.read(fd, _LONGEST)
-                said += data[: _LONGEST - len(said)]
+        while is_open and (remaining_s := deadline - time.monotonic()) > 0:
+            if select.select([fd], [], [], remaining_s)[0]:
+                data = os.read(fd, _MAX_OUTPUT_BYTES)
+                output += data[: _MAX_OUTPUT_BYTES - len(output)]
                 is_open = bool(data)
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, deadline - time.monotonic()))
         code = None if is_open else process.returncode
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    return code, said.decode("utf-8", "replace")
+    return code, output.decode("utf-8", "replace")

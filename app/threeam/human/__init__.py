@@ -1,1 +1,1 @@
-"""The human state: coffee, water, sleep. It meets the rest of the program in the log alone."""
+"""The human state: coffee, water, sleep. Other packages learn of it through the log only."""

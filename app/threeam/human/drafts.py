@@ -1,4 +1,4 @@
-"""What the human state writes: cups, water, sleep."""
+"""The drafts of the human state: cups, water, sleep."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from threeam.core.write.draft import Draft, DraftLine, WriteContext, toxicity_wa
 from threeam.human.caffeine import remaining_mg
 from threeam.human.intake import intake_of
 
-MAX_CUPS_AT_ONCE = 20  # in one go: more is a slip of the finger
-MAX_CUP_MG = 1000  # in one cup: more is another one
+MAX_CUPS_AT_ONCE = 20  # more is a typing error
+MAX_CUP_MG = 1000  # more is a typing error
 
 
 def coffee_draft(cups: int, mg: int, toxic_cups: int) -> Draft:
-    """``cups`` cups of ``mg`` milligrams each, a line a cup, and the warning when that is too many."""
+    """Return the draft of ``cups`` cups of ``mg`` milligrams, one line a cup, and the warning over ``toxic_cups``."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        before = author.cups(state, stamp)
-        said = [
-            DraftLine(f"Coffee: cup {n} of the night.", (("MG", str(mg)),), n)
-            for n in range(before + 1, before + cups + 1)
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        before = context.cups(state, stamp)
+        total = before + cups
+        cup_lines = [
+            DraftLine(f"Coffee: cup {number} of the night.", (("MG", str(mg)),), number)
+            for number in range(before + 1, total + 1)
         ]
-        return said + [one._replace(cups=before + cups) for one in toxicity_warning(before + cups, toxic_cups)]
+        return cup_lines + [line._replace(cups=total) for line in toxicity_warning(total, toxic_cups)]
 
     return Draft(lines)
 
 
 def undo_coffee_draft() -> Draft:
-    """Takes the author's last cup of this night back: a new line, since nothing is rewritten."""
+    """Return the draft that takes back the author's last cup of this night. No line is rewritten."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        cups = author.cups(state, stamp)
-        doses = intake_of(state, author.user).doses
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        cups = context.cups(state, stamp)
+        doses = intake_of(state, context.user).doses
         if cups == 0:
             raise PreconditionFailed("no cup to take back: you have had none this night")
         tags = (("MG", str(-doses[-1][1])),) if doses else ()
@@ -44,32 +45,35 @@ def undo_coffee_draft() -> Draft:
 
 
 def water_draft() -> Draft:
-    """One glass of water."""
+    """Return the draft of one glass of water."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        glasses = glasses_tonight(state, author.user, stamp.ns, author.night_gap_ns) + 1
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        glasses = glasses_tonight(state, context.user, stamp.ns, context.night_gap_ns) + 1
         return [DraftLine(f"Water: glass {glasses} of the night.", (("WATER", str(glasses)),))]
 
     return Draft(lines)
 
 
-def sleep_line(state: State, author: WriteContext, stamp: Stamp, half_life_h: float) -> DraftLine:
-    """The last line of a night: what it came to. Cups are counted anew after it; milligrams go their own way."""
-    cups = author.cups(state, stamp)
-    glasses = glasses_tonight(state, author.user, stamp.ns, author.night_gap_ns)
-    left = remaining_mg(intake_of(state, author.user).doses, stamp.ns, half_life_h)
+def sleep_line(state: State, context: WriteContext, stamp: Stamp, half_life_h: float) -> DraftLine:
+    """Return the last line of a night: its cups, its glasses of water, and the caffeine left.
+
+    The cups start again at zero after it; the caffeine does not.
+    """
+    cups = context.cups(state, stamp)
+    glasses = glasses_tonight(state, context.user, stamp.ns, context.night_gap_ns)
+    remaining = remaining_mg(intake_of(state, context.user).doses, stamp.ns, half_life_h)
     text = (
         f"Sleep: {pluralize(cups, 'cup')}, {pluralize(glasses, 'glass', 'es')} of water, "
-        f"{left:.0f} mg of caffeine left. The ghost will still be there tomorrow."
+        f"{remaining:.0f} mg of caffeine left. The ghost will still be there tomorrow."
     )
     return DraftLine(text, (("NIGHT", "over"),), 0)
 
 
 def glasses_tonight(state: State, user: str, now_ns: int, gap_ns: int) -> int:
-    """Glasses of water of ``user`` this night, as of ``now_ns``."""
+    """Return the glasses of water of ``user`` this night, as of ``now_ns``."""
     return 0 if state.current_night(user, now_ns, gap_ns) is None else intake_of(state, user).glasses
 
 
-def pluralize(n: int, word: str, plural: str = "s") -> str:
-    """``1 cup``, ``2 cups``."""
-    return f"{n} {word}{'' if n == 1 else plural}"
+def pluralize(count: int, noun: str, plural_suffix: str = "s") -> str:
+    """Return ``count`` and ``noun``: ``1 cup``, ``2 cups``."""
+    return f"{count} {noun}{'' if count == 1 else plural_suffix}"

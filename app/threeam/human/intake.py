@@ -1,4 +1,4 @@
-"""The human room: doses (MG) and water (WATER) of each person, folded from their lines."""
+"""The projection of what each person drank: doses of caffeine (MG) and glasses of water (WATER)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from threeam.core.state.fold import Projection, State
 
 _DOSE = re.compile(r"(\d{1,6})@(-?\d{1,20})", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,6}", re.ASCII)
-_KEYS = ("MG", "WATER", "NIGHT", "DOSES")
-_KEPT = 64  # doses a person: more than a week of excess, and after two days none of them counts
+_TAG_KEYS = ("MG", "WATER", "NIGHT", "DOSES")
+_MAX_DOSES = 64  # doses a person: more than a week of excess; a dose has no effect after two days
 
 
 class Intake(NamedTuple):
-    """One person: glasses of water this night, doses as (ns, mg), the oldest first, and from where they wrote."""
+    """What one person drank: glasses of water this night, doses as (ns, mg), oldest first; and their last ``[BY]``."""
 
     glasses: int = 0
     doses: tuple[tuple[int, int], ...] = ()
@@ -24,59 +24,61 @@ class Intake(NamedTuple):
 
 
 def intake_of(state: State, user: str) -> Intake:
-    """What the log says of ``user``; a newcomer has had nothing."""
-    people: Mapping[str, Intake] = state.projections[PROJECTION.name]
+    """Return what ``user`` drank; nothing if the log does not mention them."""
+    people = PROJECTION.of(state)
     return people.get(user, Intake())
 
 
 def _fold(people: Mapping[str, Intake], entries: Sequence[Entry]) -> Mapping[str, Intake]:
-    others: dict[str, Intake] | None = None
+    updated: dict[str, Intake] | None = None
     for entry in entries:
-        by = entry.author
-        if by is not None and any(key in _KEYS for key, _ in entry.tags):
-            others = dict(people) if others is None else others
-            one = _after(others.get(by.user, Intake()), entry, by)
-            if one.author is not None:  # else nothing but nonsense is known of them
-                others[by.user] = one
-    return people if others is None else others
+        author = entry.author
+        if author is not None and any(key in _TAG_KEYS for key, _ in entry.tags):
+            updated = dict(people) if updated is None else updated
+            intake = _apply_entry(updated.get(author.user, Intake()), entry, author)
+            if intake.author is not None:  # else their lines had malformed tags only
+                updated[author.user] = intake
+    return people if updated is None else updated
 
 
-def _after(one: Intake, entry: Entry, by: Author) -> Intake:
-    mg, water, night = _number(entry.tag("MG")), _number(entry.tag("WATER")), entry.tag("NIGHT")
+def _apply_entry(intake: Intake, entry: Entry, author: Author) -> Intake:
+    mg, water, night = _parse_number(entry.tag("MG")), _parse_number(entry.tag("WATER")), entry.tag("NIGHT")
     doses = entry.tag("DOSES")
     if mg is None and water is None and night is None and doses is None:  # [MG: lots], written by hand
-        return one
+        return intake
     if doses is not None:
-        return Intake(water or 0, _doses(doses), by)
-    one = one._replace(author=by)
+        return Intake(water or 0, _parse_doses(doses), author)
+    intake = intake._replace(author=author)
     if night is not None:
-        one = one._replace(glasses=0)
+        intake = intake._replace(glasses=0)
     if water is not None:
-        one = one._replace(glasses=water)
+        intake = intake._replace(glasses=water)
     if mg is not None and mg > 0:
-        one = one._replace(doses=(*one.doses, (entry.stamp.ns, mg))[-_KEPT:])
-    elif mg is not None and one.doses:  # a negative dose takes the last one back
-        one = one._replace(doses=one.doses[:-1])
-    return one
+        intake = intake._replace(doses=(*intake.doses, (entry.stamp.ns, mg))[-_MAX_DOSES:])
+    elif mg is not None and intake.doses:  # a negative dose takes the last one back
+        intake = intake._replace(doses=intake.doses[:-1])
+    return intake
 
 
-def _number(value: str | None) -> int | None:
+def _parse_number(value: str | None) -> int | None:
     if value is None or not _NUMBER.fullmatch(value):
         return None
     return int(value)
 
 
-def _carry(people: Mapping[str, Intake]) -> Iterator[Entry]:
-    for user, one in people.items():
-        doses = ",".join(f"{mg}@{at}" for at, mg in one.doses)
-        tags = (("BY", str(one.author)), ("WATER", str(one.glasses)), ("DOSES", doses))
-        yield Entry(Stamp(one.doses[-1][0] if one.doses else 0), 0, tags, f"Doses: {len(one.doses)} of {user}.")
+def _checkpoint(people: Mapping[str, Intake]) -> Iterator[Entry]:
+    for user, intake in people.items():
+        doses = ",".join(f"{mg}@{ns}" for ns, mg in intake.doses)
+        tags = (("BY", str(intake.author)), ("WATER", str(intake.glasses)), ("DOSES", doses))
+        yield Entry(
+            Stamp(intake.doses[-1][0] if intake.doses else 0), 0, tags, f"Doses: {len(intake.doses)} of {user}."
+        )
 
 
-def _doses(value: str) -> tuple[tuple[int, int], ...]:
-    """``95@ns,95@ns`` as doses; what is no dose is left out."""
-    found = (_DOSE.fullmatch(one) for one in value.split(","))
-    return tuple((int(dose[2]), int(dose[1])) for dose in found if dose)[-_KEPT:]
+def _parse_doses(value: str) -> tuple[tuple[int, int], ...]:
+    """Return the doses in ``95@ns,95@ns``; malformed ones are left out."""
+    matches = (_DOSE.fullmatch(dose) for dose in value.split(","))
+    return tuple((int(match[2]), int(match[1])) for match in matches if match)[-_MAX_DOSES:]
 
 
-PROJECTION = Projection("human", ("MG", "WATER", "DOSES"), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[str, Intake]] = Projection("human", ("MG", "WATER", "DOSES"), {}, _fold, _checkpoint)

@@ -1,4 +1,4 @@
-"""The night of one person as it is drawn and told: cups, what is left of them and when it will be little. Pure."""
+"""The night of one person as the screens and reports show it: cups, caffeine left, a forecast. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from threeam.human.caffeine import HOUR_NS, SLEEP_THRESHOLD_MG, mg_last_24h, rem
 from threeam.human.drafts import glasses_tonight, pluralize
 from threeam.human.intake import intake_of
 
-MORNING_HOUR = 7  # o'clock, in the zone of the writer: what is left then is still in bed, or should be
+MORNING_HOUR = 7  # o'clock, in the writer's time zone
 
 
 class NightSummary(NamedTuple):
-    """``user`` as of ``now``. ``cups``: the doses of this night as (ns, mg); ``doses``: all that may still count.
+    """The night of ``user`` as of ``now``.
 
-    ``mg``: left now; ``day_mg``: drunk in 24 hours; ``morning``: the next 07:00, with ``morning_mg`` left then;
-    ``little``: from when on less than `SLEEP_MG` is left. ``zone``: that of the times that are shown.
+    ``tonight_doses``: the doses of this night as (ns, mg). ``doses``: all doses that may still have an effect.
+    ``mg_now``: caffeine left now. ``morning``: the next 07:00; ``mg_at_morning``: caffeine left then.
+    ``below_threshold_at``: when at most `SLEEP_THRESHOLD_MG` is left. ``zone``: the time zone of the times shown.
     """
 
     user: str
@@ -36,11 +37,11 @@ class NightSummary(NamedTuple):
 
 
 def summarize_night(state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float, zone: Zone) -> NightSummary:
-    """What ``state`` says of ``user``, as of ``now``, if they drink nothing more."""
+    """Return the night of ``user`` as of ``now``, with a forecast for the case that they drink nothing more."""
     doses = intake_of(state, user).doses
     cups = state.cups(user, now.ns, gap_ns)
     morning = next_morning(now, zone)
-    little_ns = time_below_ns(doses, now.ns, half_life_h, SLEEP_THRESHOLD_MG)
+    below_ns = time_below_ns(doses, now.ns, half_life_h, SLEEP_THRESHOLD_MG)
     return NightSummary(
         user,
         now,
@@ -51,7 +52,7 @@ def summarize_night(state: State, user: str, now: Stamp, gap_ns: int, half_life_
         mg_last_24h(doses, now.ns),
         morning,
         remaining_mg(doses, morning.ns, half_life_h),
-        Stamp(little_ns, zone(little_ns)),
+        Stamp(below_ns, zone(below_ns)),
         zone,
     )
 
@@ -65,33 +66,30 @@ def next_morning(now: Stamp, zone: Zone) -> Stamp:
     return Stamp(ns, zone(ns))
 
 
-def format_forecast(one: NightSummary) -> str:
-    """``102 mg left at 07:00, under 50 mg at 11:40``; empty where hardly anything is left."""
-    if one.mg_now < 1:
+def format_forecast(night: NightSummary) -> str:
+    """Return ``102 mg left at 07:00, under 50 mg at 11:40``; an empty string if less than 1 mg is left."""
+    if night.mg_now < 1:
         return ""
-    tomorrow = " tomorrow" if one.morning.ns - one.now.ns > 12 * HOUR_NS else ""
-    at_seven = f"{one.mg_at_morning:.0f} mg left at {one.morning.time_of_day[:5]}{tomorrow}"
-    day = (
-        ""
-        if one.below_threshold_at.iso_date == one.now.iso_date or one.below_threshold_at.ns - one.now.ns < 12 * HOUR_NS
-        else f" ({one.below_threshold_at.iso_date})"
-    )
-    if one.below_threshold_at.ns == one.now.ns:
+    tomorrow = " tomorrow" if night.morning.ns - night.now.ns > 12 * HOUR_NS else ""
+    at_seven = f"{night.mg_at_morning:.0f} mg left at {night.morning.time_of_day[:5]}{tomorrow}"
+    below = night.below_threshold_at
+    if below.ns == night.now.ns:
         return f"{at_seven}, under {SLEEP_THRESHOLD_MG} mg already"
-    return f"{at_seven}, under {SLEEP_THRESHOLD_MG} mg at {one.below_threshold_at.time_of_day[:5]}{day}"
+    is_soon = below.iso_date == night.now.iso_date or below.ns - night.now.ns < 12 * HOUR_NS
+    day = "" if is_soon else f" ({below.iso_date})"
+    return f"{at_seven}, under {SLEEP_THRESHOLD_MG} mg at {below.time_of_day[:5]}{day}"
 
 
 def summarize_others(
     state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float, zone: Zone
 ) -> list[NightSummary]:
-    """Everybody else who has had something this night, the most in them first."""
-    people = [one for one in state.people if one != user and state.current_night(one, now.ns, gap_ns) is not None]
-    found = [summarize_night(state, one, now, gap_ns, half_life_h, zone) for one in people]
-    return sorted(
-        (one for one in found if one.tonight_doses or one.mg_now >= 1), key=lambda one: (-one.mg_now, one.user)
-    )
+    """Return the nights of the other people who had coffee this night or before, the most caffeine left first."""
+    people = [other for other in state.people if other != user and state.current_night(other, now.ns, gap_ns)]
+    nights = [summarize_night(state, other, now, gap_ns, half_life_h, zone) for other in people]
+    with_coffee = [night for night in nights if night.tonight_doses or night.mg_now >= 1]
+    return sorted(with_coffee, key=lambda night: (-night.mg_now, night.user))
 
 
-def format_intake(one: NightSummary) -> str:
-    """``3 cups, 1 glass of water``."""
-    return f"{pluralize(len(one.tonight_doses), 'cup')}, {pluralize(one.glasses, 'glass', 'es')} of water"
+def format_intake(night: NightSummary) -> str:
+    """Return ``3 cups, 1 glass of water``."""
+    return f"{pluralize(len(night.tonight_doses), 'cup')}, {pluralize(night.glasses, 'glass', 'es')} of water"

@@ -1,1 +1,1 @@
-"""The method: claims, and what became of them. It meets the rest of the program in the log alone."""
+"""Working with hypotheses: evidence, verdicts, warnings, changes to the system, notes for the next person."""

@@ -1,4 +1,4 @@
-"""What was changed on the system that is being debugged, and must be undone before the night is over."""
+"""Changes to the system that is being debugged. They must be undone before the night is over."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from threeam.core.state.fold import Projection, State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, change_lines, hypothesis_tag, split_undo
 from threeam.hypotheses.amendments import amendments
 
-_BOUND = re.compile(r"(?:-H|--hyp)[ =]([Hh]?\d{1,9}|@\S+) +(?=\S)")
+_HYPOTHESIS_OPTION = re.compile(r"(?:-H|--hyp)[ =]([Hh]?\d{1,9}|@\S+) +(?=\S)")
 
 
 class Change(NamedTuple):
-    """Something that was changed, and how to undo it (empty: nobody has said).
+    """A change to the system, and how to undo it (empty: not known).
 
-    ``undone``: when it was, by ``undoer``, with the words ``how``; None while it is still to do. ``hypothesis``: the
-    number of the hypothesis to which it is bound; None if it is bound to none. ``position``, ``undone_position``:
+    ``undone_at``, ``undone_by``, ``undone_how``: when, by whom and how it was undone; None while it is open.
+    ``hypothesis``: the number of the hypothesis that it is bound to, or None. ``position``, ``undone_position``: those
     of its two lines, see `Entry.position`.
     """
 
@@ -36,109 +36,116 @@ class Change(NamedTuple):
 
 
 def changes(state: State) -> list[Change]:
-    """All changes, in their order, as they are read now."""
-    found: Mapping[int, Change] = state.projections[PROJECTION.name]
-    return [_as_read(state, one) for one in found.values()]
+    """Return all changes, oldest first, as they read now."""
+    changes_by_ns = PROJECTION.of(state)
+    return [_apply_amendment(state, change) for change in changes_by_ns.values()]
 
 
-def _as_read(state: State, one: Change) -> Change:
-    """``one`` with the words that were put in place of its own; without an undo among them, that of before."""
-    said = amendments(state).by_target.get(one.stamp.ns)
-    if said is None:
-        return one
-    text, undo, _ = parse_typed_change(said.text)
-    return one._replace(text=text, undo=undo or one.undo)
+def _apply_amendment(state: State, change: Change) -> Change:
+    """Return ``change`` with its corrected text; if that names no way to undo it, keep the one before."""
+    amendment = amendments(state).by_target.get(change.stamp.ns)
+    if amendment is None:
+        return change
+    text, undo, _ = parse_typed_change(amendment.text)
+    return change._replace(text=text, undo=undo or change.undo)
 
 
 def open_changes(state: State) -> list[Change]:
-    """What is still to be undone, in the order in which it was changed."""
-    return [one for one in changes(state) if one.undone_at is None]
+    """Return the changes that are not undone yet, oldest first."""
+    return [change for change in changes(state) if change.undone_at is None]
 
 
 def change_draft(text: str, undo: str = "", hypothesis: str | None = None) -> Draft:
     """Return the draft of the line that says what was changed, how it is undone, and for which hypothesis."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         return change_lines(text, undo, hypothesis_tag(state, hypothesis))
 
     return Draft(lines, needs_full_state=hypothesis is not None)
 
 
-def parse_typed_change(words: str) -> tuple[str, str, str | None]:
+def parse_typed_change(typed: str) -> tuple[str, str, str | None]:
     """Return the text, the way to undo it and the hypothesis of a change as it is typed.
 
     That is ``TEXT (undo: HOW)`` or ``TEXT --undo HOW``, with ``-H H7`` in front if it is bound to a hypothesis.
     """
-    bound = _BOUND.match(words.lstrip())
-    words = words.lstrip()[bound.end() :] if bound else words
-    text, option, undo = words.partition(" --undo ")
-    text, undo = (text, undo.strip().strip("'\"")) if option else split_undo(words)
-    return text, undo, bound[1] if bound else None
+    option_match = _HYPOTHESIS_OPTION.match(typed.lstrip())
+    typed = typed.lstrip()[option_match.end() :] if option_match else typed
+    text, separator, undo = typed.partition(" --undo ")
+    text, undo = (text, undo.strip().strip("'\"")) if separator else split_undo(typed)
+    return text, undo, option_match[1] if option_match else None
 
 
-def undone_draft(at: Stamp | None, words: str) -> Draft:
-    """Ticks off the change of ``at``; without one, the only change that is open."""
+def undone_draft(change_stamp: Stamp | None, text: str) -> Draft:
+    """Return the draft that ticks off the change of ``change_stamp``; if None, the only open change."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        one = _to_undo(state, at)
-        said = split_submission(f"@{one.stamp} {words.strip() or one.undo or one.text}")
-        return [DraftLine(f"Undone: {said[0]}", (("CHANGE", "undone"),)), *map(DraftLine, said[1:])]
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        change = _find_change_to_undo(state, change_stamp)
+        texts = split_submission(f"@{change.stamp} {text.strip() or change.undo or change.text}")
+        return [DraftLine(f"Undone: {texts[0]}", (("CHANGE", "undone"),)), *map(DraftLine, texts[1:])]
 
     return Draft(lines)
 
 
-def _to_undo(state: State, at: Stamp | None) -> Change:
-    left = open_changes(state)
-    if at is None:
-        if len(left) == 1:
-            return left[0]
+def _find_change_to_undo(state: State, change_stamp: Stamp | None) -> Change:
+    remaining = open_changes(state)
+    if change_stamp is None:
+        if len(remaining) == 1:
+            return remaining[0]
         raise PreconditionFailed(
-            f"name the change by its @stamp: {_listed(left)}" if left else "nothing is left to undo"
+            f"name the change by its @stamp: {_format_changes(remaining)}" if remaining else "nothing is left to undo"
         )
-    for one in changes(state):
-        if one.stamp.ns == at.ns and one.undone_at is not None:
-            who = author_name(one.undone_by)
-            raise PreconditionFailed(f"that was undone already, by {who} at {one.undone_at}: {one.undone_how}")
-        if one.stamp.ns == at.ns:
-            return one
-    raise PreconditionFailed(
-        f"@{at} is no change: {_listed(left)}" if left else f"@{at} is no change, and none is left to undo"
-    )
+    change = next((change for change in changes(state) if change.stamp.ns == change_stamp.ns), None)
+    if change is None:
+        raise PreconditionFailed(
+            f"@{change_stamp} is not a change: {_format_changes(remaining)}"
+            if remaining
+            else f"@{change_stamp} is not a change, and none is left to undo"
+        )
+    if change.undone_at is not None:
+        undoer = author_name(change.undone_by)
+        raise PreconditionFailed(f"that was undone already, by {undoer} at {change.undone_at}: {change.undone_how}")
+    return change
 
 
-def _listed(left: Sequence[Change]) -> str:
-    return "; ".join(f"@{one.stamp} {one.text}" for one in left)
+def _format_changes(listed: Sequence[Change]) -> str:
+    return "; ".join(f"@{change.stamp} {change.text}" for change in listed)
 
 
-def _fold(found: Mapping[int, Change], entries: Sequence[Entry]) -> Mapping[int, Change]:
-    others: dict[int, Change] | None = None
+def _fold(changes_by_ns: Mapping[int, Change], entries: Sequence[Entry]) -> Mapping[int, Change]:
+    updated: dict[int, Change] | None = None
     for entry in entries:
         if entry.tag("CHANGE") is None or (kind := entry.kind) not in ("Changed", "Undone"):
             continue
-        others = dict(found) if others is None else others
+        updated = dict(changes_by_ns) if updated is None else updated
         stamp, body = entry.effective_stamp, entry.body
         if kind == "Changed":
             text, undo = split_undo(body)
-            bound = None if entry.hypothesis is None else entry.hypothesis[0]
-            others.pop(stamp.ns, None)
-            others[stamp.ns] = Change(stamp, entry.author, text, undo, hypothesis=bound, position=entry.position)
-        elif (at := leading_stamp_ref(body)) is not None and (one := others.get(at.ns)) is not None:
-            how = body.removeprefix(f"@{at}").strip()
-            others[one.stamp.ns] = one._replace(
+            hypothesis = None if entry.hypothesis is None else entry.hypothesis[0]
+            updated.pop(stamp.ns, None)
+            updated[stamp.ns] = Change(stamp, entry.author, text, undo, hypothesis=hypothesis, position=entry.position)
+            continue
+        change_stamp = leading_stamp_ref(body)
+        change = None if change_stamp is None else updated.get(change_stamp.ns)
+        if change is not None:
+            how = body.removeprefix(f"@{change_stamp}").strip()
+            updated[change.stamp.ns] = change._replace(
                 undone_at=stamp, undone_by=entry.author, undone_how=how, undone_position=entry.position
             )
-    return found if others is None else others
+    return changes_by_ns if updated is None else updated
 
 
-def _carry(found: Mapping[int, Change]) -> Iterator[Entry]:
-    for one in found.values():
-        undo = f" (undo: {one.undo})" if one.undo else ""
-        bound = () if one.hypothesis is None else ((f"H{one.hypothesis}", "change"),)
-        tags = (*by_tag(one.author), *bound, ("CHANGE", "open"))
-        yield Entry(one.stamp, 0, tags, f"Changed: {one.text}{undo}", one.position)
-        if one.undone_at is not None:
-            tags = (*by_tag(one.undone_by), ("CHANGE", "undone"))
-            yield Entry(one.undone_at, 0, tags, f"Undone: @{one.stamp} {one.undone_how}", one.undone_position)
+def _checkpoint(changes_by_ns: Mapping[int, Change]) -> Iterator[Entry]:
+    for change in changes_by_ns.values():
+        undo = f" (undo: {change.undo})" if change.undo else ""
+        hypothesis_tag = () if change.hypothesis is None else ((f"H{change.hypothesis}", "change"),)
+        tags = (*by_tag(change.author), *hypothesis_tag, ("CHANGE", "open"))
+        yield Entry(change.stamp, 0, tags, f"Changed: {change.text}{undo}", change.position)
+        if change.undone_at is not None:
+            tags = (*by_tag(change.undone_by), ("CHANGE", "undone"))
+            yield Entry(
+                change.undone_at, 0, tags, f"Undone: @{change.stamp} {change.undone_how}", change.undone_position
+            )
 
 
-PROJECTION = Projection("changes", ("CHANGE",), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[int, Change]] = Projection("changes", ("CHANGE",), {}, _fold, _checkpoint)

@@ -1,4 +1,4 @@
-"""What the method writes about hypotheses: claims, predictions, evidence, verdicts."""
+"""The drafts of lines about hypotheses: claims, predictions, evidence, verdicts."""
 
 from __future__ import annotations
 
@@ -20,116 +20,124 @@ from threeam.hypotheses.ledger import (
     verdict_of,
 )
 
-# What each verb writes: the kind of its line, and for a verdict the state of the hypothesis after it.
+# verb -> (the kind of its line, the state of the hypothesis after it)
 VERDICT_VERBS = {
     "confirm": ("Conclusion", "confirmed"),
     "refute": ("Conclusion", "refuted"),
     "park": ("Conclusion", "parked"),
     "reopen": ("Reopened", OPEN),
 }
-_GLANCE = 160  # characters
 EVIDENCE_VERBS = {"support": SUPPORTS, "contradict": CONTRADICTS}
+_MAX_EXCERPT_CHARS = 160
 
 
 def hypothesis_draft(text: str, toxic_cups: int) -> Draft:
-    """A new hypothesis, open, with the next number, and the warning when its author had too many."""
+    """Return the draft of a new open hypothesis with the next number.
+
+    If its author had more than ``toxic_cups`` cups, the warning follows.
+    """
     first, *rest = split_submission(text)
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         tag = ((f"H{state.next_number()}", OPEN),)
-        said = [DraftLine(f"Hypothesis: {first}", tag), *(DraftLine(line, tag) for line in rest)]
-        return said + toxicity_warning(author.cups(state, stamp), toxic_cups)
+        opening = [DraftLine(f"Hypothesis: {first}", tag), *(DraftLine(line, tag) for line in rest)]
+        return opening + toxicity_warning(context.cups(state, stamp), toxic_cups)
 
     return Draft(lines, ceremonial=True)
 
 
 def prediction_draft(name: str, text: str) -> Draft:
-    """What is to be seen if the hypothesis ``name`` is true: said before the experiment, it can be wrong."""
+    """Return the draft of a prediction: what will be seen if the hypothesis ``name`` is true."""
     first, *rest = split_submission(text)
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        one = require_hypothesis(state, name)
-        said, tag = _with_a_number(state, one)
-        return [*said, DraftLine(f"{PREDICTION}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        hypothesis = require_hypothesis(state, name)
+        numbering, tag = _ensure_numbered(state, hypothesis)
+        return [*numbering, DraftLine(f"{PREDICTION}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)
 
 
-def evidence_draft(verb: str, name: str, at: Stamp | None, words: str, entry: Entry | None = None) -> Draft:
-    """What ``support`` or ``contradict`` does: ties the line of ``at`` to the hypothesis ``name``, with words for it.
+def evidence_draft(verb: str, name: str, cited_stamp: Stamp | None, words: str, entry: Entry | None = None) -> Draft:
+    """Return the draft of evidence for (``support``) or against (``contradict``) the hypothesis ``name``.
 
-    Without words those of ``entry`` stand there, as they are read under the lock. Without a line the words are the
-    evidence. A line counts once; what is said of it last is what counts.
+    It cites the line of ``cited_stamp``. Without ``words``, the current text of ``entry`` is used, read under the lock.
+    Without ``cited_stamp``, the words are the evidence themselves. A cited line counts once: its newest evidence
+    counts.
     """
     kind = EVIDENCE_VERBS[verb]
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        one = require_hypothesis(state, name)
-        said = words.strip() or (excerpt(state, entry) if entry is not None else "")
-        first, *rest = split_submission(f"@{at} {said}".rstrip() if at is not None else said)
-        for move in thread_of(state, one).evidence:
-            if at is not None and move.cited is not None and move.cited.ns == at.ns and move.kind == kind:
-                who = author_name(move.author)
-                raise PreconditionFailed(f"{who} has said already that this line {kind.lower()} {one.name}")
-        numbered, tag = _with_a_number(state, one)
-        return [*numbered, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        hypothesis = require_hypothesis(state, name)
+        text = words.strip() or (excerpt(state, entry) if entry is not None else "")
+        first, *rest = split_submission(text if cited_stamp is None else f"@{cited_stamp} {text}".rstrip())
+        for event in thread_of(state, hypothesis).evidence:
+            cites_same_line = cited_stamp is not None and event.cited is not None and event.cited.ns == cited_stamp.ns
+            if cites_same_line and event.kind == kind:
+                author = author_name(event.author)
+                raise PreconditionFailed(f"{author} has said already that this line {kind.lower()} {hypothesis.name}")
+        numbering, tag = _ensure_numbered(state, hypothesis)
+        return [*numbering, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)
 
 
 def citable_stamp(entry: Entry) -> Stamp:
-    """The line that is cited by who points at ``entry``: of evidence, the line that matters, and not what was said."""
-    move = parse_event(entry)
-    return entry.effective_stamp if move is None or move.cited is None else move.cited
+    """Return the stamp to cite for ``entry``: for evidence the stamp that it cites itself, else its own."""
+    event = parse_event(entry)
+    return entry.effective_stamp if event is None or event.cited is None else event.cited
 
 
 def excerpt(state: State, entry: Entry) -> str:
-    """The beginning of what is read in ``entry`` now: the story of a hypothesis is read without looking it up."""
-    move = parse_event(entry)
+    """Return the beginning of the current text of ``entry``, so that a thread reads without looking lines up."""
+    event = parse_event(entry)
     text = (
         current_text(state, entry.effective_stamp, entry.text)
-        if move is None or move.cited is None
-        else event_text(state, move)
+        if event is None or event.cited is None
+        else event_text(state, event)
     )
-    return text if len(text) <= _GLANCE else text[: _GLANCE - 1] + "…"
+    return text if len(text) <= _MAX_EXCERPT_CHARS else text[: _MAX_EXCERPT_CHARS - 1] + "…"
 
 
-def conclusion_draft(verb: str, name: str, why: str, toxic_cups: int) -> Draft:
-    """What one of `VERDICT_VERBS` does to the hypothesis ``name`` (``H7``, or the script's ``@stamp``), and why.
+def conclusion_draft(verb: str, name: str, reason: str, toxic_cups: int) -> Draft:
+    """Return the draft of a verdict (a verb of `VERDICT_VERBS`) on the hypothesis ``name``.
 
-    Over ``toxic_cups`` the verdict is marked: it is to be looked at again.
+    ``name``: ``H7``, or ``@stamp`` for one of the script. Over ``toxic_cups`` cups the verdict is marked for a recheck.
     """
     kind, state_after = VERDICT_VERBS[verb]
-    first, *rest = split_submission(why)
+    first, *rest = split_submission(reason)
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        one = require_hypothesis(state, name)
-        if one.state == state_after:
-            verdict = verdict_of(state, one)
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        hypothesis = require_hypothesis(state, name)
+        if hypothesis.state == state_after:
+            verdict = verdict_of(state, hypothesis)
             is_open = verdict is None or state_after == OPEN
-            why_already = claim_of(state, one) if verdict is None or is_open else event_text(state, verdict)
-            raise PreconditionFailed(f"{one.name} is {state_after} already: {why_already}")
-        said, ((key, _),) = _with_a_number(state, one)
+            current_reason = claim_of(state, hypothesis) if verdict is None or is_open else event_text(state, verdict)
+            raise PreconditionFailed(f"{hypothesis.name} is {state_after} already: {current_reason}")
+        numbering, ((key, _),) = _ensure_numbered(state, hypothesis)
         tag = ((key, state_after),)
-        recheck = RECHECK_TAGS if kind == "Conclusion" and author.cups(state, stamp) > toxic_cups else ()
-        return [*said, DraftLine(f"{kind}: {first}", (*tag, *recheck)), *(DraftLine(line, tag) for line in rest)]
+        recheck = RECHECK_TAGS if kind == "Conclusion" and context.cups(state, stamp) > toxic_cups else ()
+        return [*numbering, DraftLine(f"{kind}: {first}", (*tag, *recheck)), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)
 
 
 def require_hypothesis(state: State, name: str) -> Hypothesis:
-    """The hypothesis that ``name`` names. Raises `Declined`, with those there are."""
-    one = state.find_hypothesis(name)
-    if one is None:
-        names = ", ".join(other.name for other in list(state.hypotheses.values())[-9:])
-        there = f"there are {names}" if names else "there is none yet, and 3am hyp new opens one"
-        raise PreconditionFailed(f"there is no hypothesis {name}: {there}")
-    return one
+    """Return the hypothesis called ``name``. Raise `PreconditionFailed`, naming the last ones, if there is none."""
+    hypothesis = state.find_hypothesis(name)
+    if hypothesis is None:
+        names = ", ".join(known.name for known in list(state.hypotheses.values())[-9:])
+        known_ones = f"there are {names}" if names else "there is none yet, and 3am hyp new opens one"
+        raise PreconditionFailed(f"there is no hypothesis {name}: {known_ones}")
+    return hypothesis
 
 
-def _with_a_number(state: State, one: Hypothesis) -> tuple[list[DraftLine], tuple[tuple[str, str]]]:
-    """The tag of ``one``; and for one of the script's the line before, which gives it a number and cites it."""
-    if one.number is not None:
-        return [], ((f"H{one.number}", one.state),)
-    tag = ((f"H{state.next_number()}", one.state),)
-    return [DraftLine(f"Hypothesis: @{one.opened_at} {one.claim}", tag)], tag
+def _ensure_numbered(state: State, hypothesis: Hypothesis) -> tuple[list[DraftLine], tuple[tuple[str, str]]]:
+    """Return the line that numbers ``hypothesis``, and its tag.
+
+    Only a hypothesis of the script has no number: the line cites it and gives it the next number.
+    """
+    if hypothesis.number is not None:
+        return [], ((f"H{hypothesis.number}", hypothesis.state),)
+    tag = ((f"H{state.next_number()}", hypothesis.state),)
+    return [DraftLine(f"Hypothesis: @{hypothesis.opened_at} {hypothesis.claim}", tag)], tag

@@ -1,4 +1,4 @@
-"""Guards for a tired mind: what a careful colleague would say of a move, and would not forbid."""
+"""Warnings for a tired mind: what a careful colleague would say about an event. They forbid nothing."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from threeam.hypotheses.ledger import (
 
 NO_EVIDENCE = "no evidence stands for it or against it"
 LATE_PREDICTION = "written after the evidence: a prediction counts when it comes first"
-_COMPARED = 50  # claims
-_LIKE = 0.5  # of the words of two claims: so many in common, and they are taken for one
-_STEM = 3  # letters, at least, that two forms of a word begin with
-_SAME_WORD = 0.7  # of the letters of two words
-_SMALL = frozenset(
+_MAX_COMPARED_CLAIMS = 50
+_MIN_CLAIM_SIMILARITY = 0.5  # the share of common words from which two claims are taken for the same
+_MIN_STEM_CHARS = 3  # two forms of a word begin with this many common letters at least
+_MIN_WORD_SIMILARITY = 0.7  # the share of common letters from which two words are taken for the same
+_STOP_WORDS = frozenset(
     (
         *("a", "an", "and", "are", "at", "by", "for", "from", "in", "is", "it", "not", "of", "on", "or"),
         *("than", "that", "the", "then", "this", "to", "was", "when", "which", "with"),
@@ -38,135 +38,144 @@ _SMALL = frozenset(
 
 
 def similar_refuted(state: State, claim: str) -> Hypothesis | None:
-    """The refuted hypothesis that ``claim`` resembles most, if it resembles any."""
-    words = _words(claim)
-    refuted = [one for one in state.hypotheses.values() if one.state == "refuted"]
-    claims = [(_words(claim_of(state, one)), one) for one in refuted]
-    # Who has no word in common is not compared letter by letter: that takes long with thousands of them.
-    claims = nlargest(_COMPARED, claims, key=lambda claim: len(words & claim[0]))
-    ranked = [(_likeness(words, others), one) for others, one in claims]
-    best = max(ranked, default=None, key=lambda found: found[0])
-    return best[1] if best is not None and best[0] >= _LIKE else None
+    """Return the refuted hypothesis that resembles ``claim`` most, or None if none is similar enough."""
+    words = _significant_words(claim)
+    refuted = [hypothesis for hypothesis in state.hypotheses.values() if hypothesis.state == "refuted"]
+    claims = [(_significant_words(claim_of(state, hypothesis)), hypothesis) for hypothesis in refuted]
+    # Only the claims with most words in common are compared letter by letter: for thousands that would be slow.
+    claims = nlargest(_MAX_COMPARED_CLAIMS, claims, key=lambda candidate: len(words & candidate[0]))
+    ranked = [(_claim_similarity(words, other_words), hypothesis) for other_words, hypothesis in claims]
+    score, best = max(ranked, default=(0.0, None), key=lambda candidate: candidate[0])
+    return best if score >= _MIN_CLAIM_SIMILARITY else None
 
 
-def why_refuted(state: State, one: Hypothesis) -> str:
-    """A refuted hypothesis with its reason, in a sentence."""
-    verdict = verdict_of(state, one)
-    who = f" by {verdict.author.user}" if verdict is not None and verdict.author is not None else ""
-    why = f": {event_text(state, verdict)}" if verdict is not None and verdict.text else ""
-    return f"{one.name} {claim_of(state, one)!r}, refuted{who}{why}"
+def why_refuted(state: State, hypothesis: Hypothesis) -> str:
+    """Return a refuted hypothesis with its verdict's author and reason, in one sentence."""
+    verdict = verdict_of(state, hypothesis)
+    author = f" by {verdict.author.user}" if verdict is not None and verdict.author is not None else ""
+    reason = f": {event_text(state, verdict)}" if verdict is not None and verdict.text else ""
+    return f"{hypothesis.name} {claim_of(state, hypothesis)!r}, refuted{author}{reason}"
 
 
-def warnings_for(before: State, entries: Sequence[Entry]) -> list[str]:
-    """What is to be said of a block that was written, given the state ``before`` it."""
-    said: list[str] = []
-    scripts = [one for one in before.hypotheses.values() if one.number is None]
+def warnings_for(prior_state: State, entries: Sequence[Entry]) -> list[str]:
+    """Return the warnings about ``entries``, a block that was written on top of ``prior_state``."""
+    warnings: list[str] = []
+    unnumbered = [hypothesis for hypothesis in prior_state.hypotheses.values() if hypothesis.number is None]
     for entry in entries:
-        if (tagged := entry.hypothesis) is None:
+        if entry.hypothesis is None:
             continue
-        one = before.hypotheses.get(tagged[0])
-        is_new = entry.kind == "Hypothesis" and one is None and script_hypothesis_numbered_by(scripts, entry) is None
-        if is_new and (like := similar_refuted(before, entry.body)) is not None:
-            said.append(f"H{tagged[0]} resembles {why_refuted(before, like)}")
-        move = parse_event(entry)
-        if move is None:
+        number, _ = entry.hypothesis
+        hypothesis = prior_state.hypotheses.get(number)
+        if entry.kind == "Hypothesis" and hypothesis is None and not script_hypothesis_numbered_by(unnumbered, entry):
+            similar = similar_refuted(prior_state, entry.body)
+            if similar is not None:
+                warnings.append(f"H{number} resembles {why_refuted(prior_state, similar)}")
+        event = parse_event(entry)
+        if event is None:
             continue
-        # No fold has given the lines of a block their positions yet.
-        move = move._replace(position=max(move.stamp.ns + before.clock_lag_ns, before.last_position + 1))
-        moves = () if one is None else thread_of(before, one).events
-        evidence = next((other for other in reversed(moves) if other.kind in EVIDENCE_KINDS), None)
-        said += (f"H{tagged[0]}: {remark}" for remark in event_warnings(move, evidence, before, tagged[0]))
-        if one is not None and move.kind in VERDICT_KINDS and (verdict := verdict_of(before, one)) is not None:
-            who = author_name(verdict.author)
-            ago = format_duration(max(0, move.stamp.ns - verdict.stamp.ns))
-            said.append(
-                f"H{tagged[0]} was {verdict.state} by {who} {ago} before ({event_text(before, verdict)}): "
+        # No fold has given the lines of this block their positions yet.
+        event = event._replace(position=max(event.stamp.ns + prior_state.clock_lag_ns, prior_state.last_position + 1))
+        earlier = () if hypothesis is None else thread_of(prior_state, hypothesis).events
+        evidence = next((other for other in reversed(earlier) if other.kind in EVIDENCE_KINDS), None)
+        warnings += (f"H{number}: {warning}" for warning in event_warnings(event, evidence, prior_state, number))
+        verdict = None if hypothesis is None else verdict_of(prior_state, hypothesis)
+        if event.kind in VERDICT_KINDS and verdict is not None:
+            author = author_name(verdict.author)
+            elapsed = format_duration(max(0, event.stamp.ns - verdict.stamp.ns))
+            warnings.append(
+                f"H{number} was {verdict.state} by {author} {elapsed} before ({event_text(prior_state, verdict)}): "
                 "both stand, and the later counts"
             )
-    return said
+    return warnings
 
 
-def overturned_verdicts(before: State, entries: Sequence[Entry], user: str) -> list[str]:
-    """What ``user`` is told when ``entries``, which others wrote, overturn a verdict of theirs in ``before``."""
-    said: list[str] = []
+def overturned_verdicts(prior_state: State, entries: Sequence[Entry], user: str) -> list[str]:
+    """Return the notices for ``user`` about ``entries`` of others that overturn their verdicts in ``prior_state``."""
     if not any(entry.kind in VERDICT_KINDS for entry in entries):  # nearly always
-        return said
-    verdicts = {one.number: verdict_of(before, one) for one in before.hypotheses.values() if one.number is not None}
-    mine = {number: move for number, move in verdicts.items() if move is not None and _is_of(move, user)}
+        return []
+    notices: list[str] = []
+    own_verdicts: dict[int, HypothesisEvent] = {}
+    for hypothesis in prior_state.hypotheses.values():
+        verdict = verdict_of(prior_state, hypothesis)
+        if hypothesis.number is not None and verdict is not None and _is_by(verdict, user):
+            own_verdicts[hypothesis.number] = verdict
     for entry in entries:
-        tagged, move = entry.hypothesis, parse_event(entry)
-        if tagged is None or move is None or move.kind not in VERDICT_KINDS:
+        event = parse_event(entry)
+        if entry.hypothesis is None or event is None or event.kind not in VERDICT_KINDS:
             continue
-        own = mine.pop(tagged[0], None)
-        if _is_of(move, user):
-            mine[tagged[0]] = move
-        elif own is not None and own.state != move.state:
-            who = author_name(move.author)
-            ago = format_duration(max(0, move.stamp.ns - own.stamp.ns))
-            said.append(f"H{tagged[0]}: {who} says {move.state} {ago} after you said {own.state}: {move.text}")
-    return said
+        number, _ = entry.hypothesis
+        own = own_verdicts.pop(number, None)
+        if _is_by(event, user):
+            own_verdicts[number] = event
+        elif own is not None and own.state != event.state:
+            author = author_name(event.author)
+            elapsed = format_duration(max(0, event.stamp.ns - own.stamp.ns))
+            notices.append(f"H{number}: {author} says {event.state} {elapsed} after you said {own.state}: {event.text}")
+    return notices
 
 
-def _is_of(move: HypothesisEvent, user: str) -> bool:
-    return move.author is not None and move.author.user == user
+def _is_by(event: HypothesisEvent, user: str) -> bool:
+    return event.author is not None and event.author.user == user
 
 
 def event_warnings(
-    move: HypothesisEvent, evidence: HypothesisEvent | None, state: State, hypothesis: int | None
+    event: HypothesisEvent, last_evidence: HypothesisEvent | None, state: State, hypothesis_number: int | None
 ) -> Iterator[str]:
-    """What is to be said of ``move``, given the last evidence before it about the same hypothesis.
+    """Yield the warnings about ``event``, given the last evidence before it about the same hypothesis.
 
     A change that is bound to another hypothesis is not counted among those between two pieces of evidence.
     """
-    if move.kind == PREDICTION and evidence is not None:
+    if event.kind == PREDICTION and last_evidence is not None:
         yield LATE_PREDICTION
-    if move.kind == "Conclusion" and move.state in ("confirmed", "refuted") and evidence is None:
+    if event.kind == "Conclusion" and event.state in ("confirmed", "refuted") and last_evidence is None:
         yield NO_EVIDENCE
-    if move.cited is not None and evidence is not None and evidence.cited is not None:
-        first, after = sorted((_position(evidence, evidence.cited), _position(move, move.cited)))
-        concerned = [one for one in changes(state) if one.hypothesis in (None, hypothesis)]
-        between = [one.text for one in concerned if first < one.position < after]
+    if event.cited is not None and last_evidence is not None and last_evidence.cited is not None:
+        first, second = sorted(
+            (_cited_position(last_evidence, last_evidence.cited), _cited_position(event, event.cited))
+        )
+        relevant = [change for change in changes(state) if change.hypothesis in (None, hypothesis_number)]
+        between = [change.text for change in relevant if first < change.position < second]
         if len(between) > 1:
-            yield f"{_COUNTS.get(len(between), len(between))} things changed at once since the evidence before: " + (
-                "; ".join(between)
-            )
+            count = _NUMBER_WORDS.get(len(between), len(between))
+            yield f"{count} things changed at once since the evidence before: {'; '.join(between)}"
 
 
-def _position(move: HypothesisEvent, cited: Stamp) -> int:
-    """Return the position of the line that ``move`` cites, as far as the stamps of both tell it.
+def _cited_position(event: HypothesisEvent, cited: Stamp) -> int:
+    """Return the position of the line that ``event`` cites, computed from the stamps of both.
 
-    A cited stamp that is later than that of the move is from before the clock was stepped back.
+    A cited stamp that is later than the event's own was written before the clock was stepped back.
     """
-    return cited.ns if cited.ns > move.stamp.ns else cited.ns + move.position - move.stamp.ns
+    return cited.ns if cited.ns > event.stamp.ns else cited.ns + event.position - event.stamp.ns
 
 
-_COUNTS = {2: "two", 3: "three", 4: "four"}
+_NUMBER_WORDS = {2: "two", 3: "three", 4: "four"}
 
 
-def _words(text: str) -> frozenset[str]:
-    words = re.findall(r"[^\W_]+", re.sub(r"@\S+", " ", text).casefold())  # a reference is no word
-    return frozenset(word for word in words if word not in _SMALL) or frozenset(words)
+def _significant_words(text: str) -> frozenset[str]:
+    words = re.findall(r"[^\W_]+", re.sub(r"@\S+", " ", text).casefold())  # without stamp references
+    return frozenset(word for word in words if word not in _STOP_WORDS) or frozenset(words)
 
 
-def _likeness(words: frozenset[str], others: frozenset[str]) -> float:
-    """How much of the words of two claims is common to both, from 0 to 1; a word may be in another form."""
-    if not words or not others:
+def _claim_similarity(words: frozenset[str], other_words: frozenset[str]) -> float:
+    """Return the share of words that two claims have in common, from 0 to 1. A word may be in another form."""
+    if not words or not other_words:
         return 0.0
-    common = sum(any(_is_like(word, other) for other in others) for word in words)
-    common += sum(any(_is_like(word, other) for word in words) for other in others)
-    return common / (len(words) + len(others))
+    common = sum(any(_is_similar_word(word, other) for other in other_words) for word in words)
+    common += sum(any(_is_similar_word(word, other) for word in words) for other in other_words)
+    return common / (len(words) + len(other_words))
 
 
-def _is_like(word: str, other: str) -> bool:
+def _is_similar_word(word: str, other: str) -> bool:
     if word == other:
         return True
     short, long = sorted((word, other), key=len)
-    if len(short) >= _STEM and long.startswith(short[: max(_STEM, len(short) - 1)]):  # lags, lagging
+    stem = short[: max(_MIN_STEM_CHARS, len(short) - 1)]
+    if len(short) >= _MIN_STEM_CHARS and long.startswith(stem):  # lags, lagging
         return True
-    # The upper bounds first: they cost little.
+    # The cheap upper bounds come first.
     matcher = SequenceMatcher(None, word, other)
     return (
-        matcher.real_quick_ratio() >= _SAME_WORD
-        and matcher.quick_ratio() >= _SAME_WORD
-        and matcher.ratio() >= _SAME_WORD
+        matcher.real_quick_ratio() >= _MIN_WORD_SIMILARITY
+        and matcher.quick_ratio() >= _MIN_WORD_SIMILARITY
+        and matcher.ratio() >= _MIN_WORD_SIMILARITY
     )

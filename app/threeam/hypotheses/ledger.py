@@ -1,4 +1,4 @@
-"""The ledger: what was predicted of each hypothesis, what stands for it and against it, and every verdict."""
+"""The ledger: what was predicted of each hypothesis, the evidence for and against it, and its verdicts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from threeam.hypotheses.amendments import amendments, current_text
 SUPPORTS, CONTRADICTS, PREDICTION = "Supports", "Contradicts", "Prediction"
 EVIDENCE_KINDS = (SUPPORTS, CONTRADICTS)
 VERDICT_KINDS = ("Conclusion", "Reopened")
-RECHECK_TAGS = (("RECHECK", "toxic"),)  # the tags of a verdict by somebody who had too many cups
-RECHECK_NOTE = "recheck: too many cups"  # and what is said of it
+RECHECK_TAGS = (("RECHECK", "toxic"),)  # the tags of a verdict whose author had too many cups
+RECHECK_NOTE = "recheck: too many cups"  # the text beside such a verdict
 
 
 class HypothesisEvent(NamedTuple):
-    """One line about a hypothesis: when, of which kind, by whom, the words, the state after it.
+    """One line about a hypothesis: when, of which kind, by whom, its text, and the state of the hypothesis after it.
 
-    ``cites``: the line that a piece of evidence points at; one without a reference is its own evidence. ``recheck``: a
-    verdict by somebody who had too many cups. ``position``: of the line, see `Entry.position`.
+    ``cited``: the line that evidence points at; evidence without a reference cites itself. ``recheck``: the author of
+    this verdict had too many cups. ``position``: that of the line, see `Entry.position`.
     """
 
     stamp: Stamp
@@ -34,138 +34,142 @@ class HypothesisEvent(NamedTuple):
 
 
 class Thread(NamedTuple):
-    """All moves of one hypothesis, in the order of the file.
+    """All events of one hypothesis, in the order of the log.
 
-    ``evidence``: what stands for it and against it: for each line that is cited, the last that was said of it.
+    ``evidence``: for each cited line, the last evidence that cites it.
     """
 
     events: tuple[HypothesisEvent, ...] = ()
     evidence: tuple[HypothesisEvent, ...] = ()
 
     @classmethod
-    def from_events(cls, moves: Iterable[HypothesisEvent]) -> Thread:
-        """The thread of these moves."""
-        last: dict[int, HypothesisEvent] = {}
-        moves = tuple(moves)
-        for move in moves:
-            if move.cited is not None:
-                last.pop(move.cited.ns, None)
-                last[move.cited.ns] = move
-        return cls(moves, tuple(last.values()))
+    def from_events(cls, events: Iterable[HypothesisEvent]) -> Thread:
+        """Return the thread of ``events``."""
+        last_by_cited: dict[int, HypothesisEvent] = {}
+        events = tuple(events)
+        for event in events:
+            if event.cited is not None:
+                last_by_cited.pop(event.cited.ns, None)
+                last_by_cited[event.cited.ns] = event
+        return cls(events, tuple(last_by_cited.values()))
 
     @property
     def supports(self) -> tuple[HypothesisEvent, ...]:
-        """What stands for it."""
-        return tuple(move for move in self.evidence if move.kind == SUPPORTS)
+        """Return the evidence for it."""
+        return tuple(event for event in self.evidence if event.kind == SUPPORTS)
 
     @property
     def contradicts(self) -> tuple[HypothesisEvent, ...]:
-        """What stands against it."""
-        return tuple(move for move in self.evidence if move.kind == CONTRADICTS)
+        """Return the evidence against it."""
+        return tuple(event for event in self.evidence if event.kind == CONTRADICTS)
 
     @property
     def predictions(self) -> tuple[HypothesisEvent, ...]:
-        """What was predicted."""
-        return tuple(move for move in self.events if move.kind == PREDICTION)
+        """Return the predictions."""
+        return tuple(event for event in self.events if event.kind == PREDICTION)
 
 
-def thread_of(state: State, one: Hypothesis) -> Thread:
-    """What was said of a hypothesis; nothing, for one that has no number yet."""
-    threads: Mapping[int, Thread] = state.projections[PROJECTION.name]
-    return threads.get(one.number, Thread()) if one.number is not None else Thread()
+def thread_of(state: State, hypothesis: Hypothesis) -> Thread:
+    """Return the thread of a hypothesis; an empty one if it has no number yet."""
+    threads = PROJECTION.of(state)
+    return threads.get(hypothesis.number, Thread()) if hypothesis.number is not None else Thread()
 
 
-def verdict_of(state: State, one: Hypothesis) -> HypothesisEvent | None:
-    """The verdict that gave it the state that it has; None for one that has had none."""
-    verdicts = (move for move in reversed(thread_of(state, one).events) if move.kind in VERDICT_KINDS)
+def verdict_of(state: State, hypothesis: Hypothesis) -> HypothesisEvent | None:
+    """Return the verdict that gave a hypothesis its current state, or None."""
+    verdicts = (event for event in reversed(thread_of(state, hypothesis).events) if event.kind in VERDICT_KINDS)
     last = next(verdicts, None)
-    return last if last is not None and last.state == one.state else None
+    return last if last is not None and last.state == hypothesis.state else None
 
 
-def event_text(state: State, move: HypothesisEvent) -> str:
-    """The words of a move as they are read now; for evidence whose line was corrected since, the new words first."""
-    words = own_event_text(state, move)
-    said = (
-        amendments(state).by_target.get(move.cited.ns) if move.cited is not None and move.cited != move.stamp else None
-    )
-    if said is None or said.position <= move.position or words == said.text:
-        return words
-    return f"{said.text} (before it was corrected: {words})" if said.correction_count and words else said.text
+def event_text(state: State, event: HypothesisEvent) -> str:
+    """Return the text of an event as it reads now.
+
+    If the line that it cites was corrected since, the corrected text comes first.
+    """
+    own_text = own_event_text(state, event)
+    if event.cited is None or event.cited == event.stamp:
+        return own_text
+    amendment = amendments(state).by_target.get(event.cited.ns)
+    if amendment is None or amendment.position <= event.position or own_text == amendment.text:
+        return own_text
+    if amendment.correction_count and own_text:
+        return f"{amendment.text} (before it was corrected: {own_text})"
+    return amendment.text
 
 
-def own_event_text(state: State, move: HypothesisEvent) -> str:
-    """The words of a move's own line as they are read now, without the reference that evidence begins with."""
-    text = current_text(state, move.stamp, move.text)
-    at = leading_stamp_ref(text) if move.kind in EVIDENCE_KINDS else None
-    return text if at is None else text.removeprefix(f"@{at}").strip()
+def own_event_text(state: State, event: HypothesisEvent) -> str:
+    """Return the text of an event's own line as it reads now, without the reference that evidence begins with."""
+    text = current_text(state, event.stamp, event.text)
+    reference = leading_stamp_ref(text) if event.kind in EVIDENCE_KINDS else None
+    return text if reference is None else text.removeprefix(f"@{reference}").strip()
 
 
-def last_event_stamp(state: State, one: Hypothesis) -> Stamp:
-    """When something was last said of it."""
-    moves = thread_of(state, one).events
-    return moves[-1].stamp if moves else one.opened_at
+def last_event_stamp(state: State, hypothesis: Hypothesis) -> Stamp:
+    """Return the stamp of the last event of a hypothesis; of its opening, if there was none."""
+    events = thread_of(state, hypothesis).events
+    return events[-1].stamp if events else hypothesis.opened_at
 
 
-def _last_position(state: State, one: Hypothesis) -> int:
-    moves = thread_of(state, one).events
-    return moves[-1].position if moves else one.opened_at.ns
+def _last_event_position(state: State, hypothesis: Hypothesis) -> int:
+    events = thread_of(state, hypothesis).events
+    return events[-1].position if events else hypothesis.position
 
 
 def sorted_hypotheses(state: State) -> list[Hypothesis]:
-    """All hypotheses as a board has them: the open ones first.
+    """Return all hypotheses in the order of the board.
 
-    Those by fewest contradictions and then by most support, the others by their verdicts, the last one first.
+    The open ones come first, by fewest contradictions, then by most support, then by the newest event. The others
+    follow by their verdicts, newest first.
     """
 
-    def place(one: Hypothesis) -> tuple[int, ...]:
-        if one.state != OPEN:
-            verdict = verdict_of(state, one)
-            return (1, -(verdict.position if verdict is not None else one.opened_at.ns))
-        thread = thread_of(state, one)
-        return (0, len(thread.contradicts), -len(thread.supports), -_last_position(state, one))
+    def sort_key(hypothesis: Hypothesis) -> tuple[int, ...]:
+        if hypothesis.state != OPEN:
+            verdict = verdict_of(state, hypothesis)
+            return (1, -(verdict.position if verdict is not None else hypothesis.position))
+        thread = thread_of(state, hypothesis)
+        return (0, len(thread.contradicts), -len(thread.supports), -_last_event_position(state, hypothesis))
 
-    return sorted(state.hypotheses.values(), key=place)
+    return sorted(state.hypotheses.values(), key=sort_key)
 
 
 def parse_event(entry: Entry) -> HypothesisEvent | None:
-    """The move that a line is, or None."""
-    tagged, kind, text, at = entry.hypothesis, entry.kind, entry.body, entry.effective_stamp
-    if tagged is None:
+    """Return the event that a line is, or None."""
+    kind = entry.kind
+    if entry.hypothesis is None or kind not in (*EVIDENCE_KINDS, PREDICTION, *VERDICT_KINDS):
         return None
+    _, state_after = entry.hypothesis
+    text, stamp = entry.body, entry.effective_stamp
+    event = HypothesisEvent(stamp, kind, entry.author, text, state_after, position=entry.position)
     if kind in EVIDENCE_KINDS:
-        return HypothesisEvent(
-            at, kind, entry.author, text, tagged[1], leading_stamp_ref(text) or at, position=entry.position
-        )
-    if kind == PREDICTION or kind in VERDICT_KINDS:
-        recheck = entry.tag("RECHECK") is not None
-        return HypothesisEvent(at, kind, entry.author, text, tagged[1], recheck=recheck, position=entry.position)
-    return None
+        return event._replace(cited=leading_stamp_ref(text) or stamp)
+    return event._replace(recheck=entry.tag("RECHECK") is not None)
 
 
 def _fold(threads: Mapping[int, Thread], entries: Sequence[Entry]) -> Mapping[int, Thread]:
     changed: dict[int, dict[HypothesisEvent, None]] = {}
     for entry in entries:
-        tagged = entry.hypothesis
-        if tagged is None or (move := parse_event(entry)) is None:
+        event = parse_event(entry)
+        if entry.hypothesis is None or event is None:
             continue
-        number = tagged[0]
-        moves = changed.get(number)
-        if moves is None:
-            moves = changed[number] = dict.fromkeys(threads.get(number, Thread()).events)
-        # What a rotation says again comes after all that was said before, and in its order.
-        moves.pop(move, None)
-        moves[move] = None
+        number, _ = entry.hypothesis
+        events = changed.get(number)
+        if events is None:
+            events = changed[number] = dict.fromkeys(threads.get(number, Thread()).events)
+        # A rotation repeats events in their order, after all events before it.
+        events.pop(event, None)
+        events[event] = None
     if not changed:
         return threads
-    return {**threads, **{number: Thread.from_events(moves) for number, moves in changed.items()}}
+    return {**threads, **{number: Thread.from_events(events) for number, events in changed.items()}}
 
 
-def _carry(threads: Mapping[int, Thread]) -> Iterator[Entry]:
+def _checkpoint(threads: Mapping[int, Thread]) -> Iterator[Entry]:
     for number, thread in threads.items():
-        for move in thread.events:
-            recheck = RECHECK_TAGS if move.recheck else ()
-            tags = (*by_tag(move.author), (f"H{number}", move.state), *recheck)
-            yield Entry(move.stamp, 0, tags, f"{move.kind}: {move.text}", move.position)
+        for event in thread.events:
+            recheck = RECHECK_TAGS if event.recheck else ()
+            tags = (*by_tag(event.author), (f"H{number}", event.state), *recheck)
+            yield Entry(event.stamp, 0, tags, f"{event.kind}: {event.text}", event.position)
 
 
-PROJECTION = Projection("ledger", (), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[int, Thread]] = Projection("ledger", (), {}, _fold, _checkpoint)

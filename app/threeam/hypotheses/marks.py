@@ -1,4 +1,4 @@
-"""Marks: lines that say which lines matter. Everybody sees them, and they survive."""
+"""Marks: lines that say which lines matter. Everyone sees them, and they survive a rotation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threeam.core.write.draft import Draft, DraftLine, WriteContext
 
 
 class Mark(NamedTuple):
-    """A mark on the line of ``at``, and who set it when."""
+    """A mark on the line of ``stamp``: who set it, and when."""
 
     stamp: Stamp
     author: Author | None
@@ -20,38 +20,37 @@ class Mark(NamedTuple):
 
 
 def marks(state: State) -> Mapping[int, Mark]:
-    """The marks that are set, by the stamps (ns) of their lines; the one set last is the last."""
-    found: Mapping[int, Mark] = state.projections[PROJECTION.name]
-    return found
+    """Return the marks that are set, by the stamps (ns) of the marked lines, in the order in which they were set."""
+    return PROJECTION.of(state)
 
 
-def mark_draft(at: Stamp, *, on: bool) -> Draft:
-    """Sets a mark on the line of ``at``, or takes it away."""
+def mark_draft(target: Stamp, *, on: bool) -> Draft:
+    """Return the draft that sets (``on``) or removes the mark on the line of ``target``."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        if (at.ns in marks(state)) == on:
-            raise PreconditionFailed(f"@{at} is {'marked already' if on else 'not marked any more'}")
-        return [DraftLine(f"Mark: @{at}", (("MARK", "on" if on else "off"),))]
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        if (target.ns in marks(state)) == on:
+            raise PreconditionFailed(f"@{target} is {'marked already' if on else 'not marked any more'}")
+        return [DraftLine(f"Mark: @{target}", (("MARK", "on" if on else "off"),))]
 
     return Draft(lines)
 
 
-def _fold(found: Mapping[int, Mark], entries: Sequence[Entry]) -> Mapping[int, Mark]:
-    others: dict[int, Mark] | None = None
+def _fold(marks_by_ns: Mapping[int, Mark], entries: Sequence[Entry]) -> Mapping[int, Mark]:
+    updated: dict[int, Mark] | None = None
     for entry in entries:
         value = entry.tag("MARK")
-        if value not in ("on", "off") or entry.kind != "Mark" or not (cited := find_stamp_refs(entry.text)[:1]):
+        if value not in ("on", "off") or entry.kind != "Mark" or not (refs := find_stamp_refs(entry.text)[:1]):
             continue
-        others = dict(found) if others is None else others
-        others.pop(cited[0].ns, None)
+        updated = dict(marks_by_ns) if updated is None else updated
+        updated.pop(refs[0].ns, None)
         if value == "on":
-            others[cited[0].ns] = Mark(cited[0], entry.author, entry.effective_stamp)
-    return found if others is None else others
+            updated[refs[0].ns] = Mark(refs[0], entry.author, entry.effective_stamp)
+    return marks_by_ns if updated is None else updated
 
 
-def _carry(found: Mapping[int, Mark]) -> Iterator[Entry]:
-    for one in found.values():
-        yield Entry(one.set_at, 0, (*by_tag(one.author), ("MARK", "on")), f"Mark: @{one.stamp}")
+def _checkpoint(marks_by_ns: Mapping[int, Mark]) -> Iterator[Entry]:
+    for mark in marks_by_ns.values():
+        yield Entry(mark.set_at, 0, (*by_tag(mark.author), ("MARK", "on")), f"Mark: @{mark.stamp}")
 
 
-PROJECTION = Projection("marks", ("MARK",), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[int, Mark]] = Projection("marks", ("MARK",), {}, _fold, _checkpoint)

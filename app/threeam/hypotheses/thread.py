@@ -1,4 +1,4 @@
-"""The thread of a hypothesis, as it is told: the claim, what was predicted, the evidence, the history."""
+"""The report on one hypothesis: the claim, the predictions, the evidence, the history."""
 
 from __future__ import annotations
 
@@ -22,71 +22,86 @@ from threeam.hypotheses.ledger import (
     verdict_of,
 )
 
-_MOST = 200  # lines of a part
+_MAX_LINES = 200  # of a section
 MISSING_CLAIM = "(its first line is not in this log)"
 
 
-def thread_report(state: State, one: Hypothesis, now: Stamp | None) -> list[ReportSection]:
-    """What there is to tell of ``one``, as of ``now``; without one, with the days."""
-    thread, verdict = thread_of(state, one), verdict_of(state, one)
-    where = [
-        ReportLine(
-            claim_of(state, one) or MISSING_CLAIM,
-            format_attribution(one.author, one.opened_at, now),
-            one.opened_at,
-            "Hypothesis",
-        )
+def thread_report(state: State, hypothesis: Hypothesis, now: Stamp | None) -> list[ReportSection]:
+    """Return the report on ``hypothesis`` as of ``now``. If ``now`` is None, times carry their date."""
+    thread, verdict = thread_of(state, hypothesis), verdict_of(state, hypothesis)
+    opened_at = hypothesis.opened_at
+    attribution = format_attribution(hypothesis.author, opened_at, now)
+    claim_lines = [ReportLine(claim_of(state, hypothesis) or MISSING_CLAIM, attribution, opened_at, "Hypothesis")]
+    amendment = amendments(state).by_target.get(opened_at.ns)
+    if amendment is not None:
+        attribution = format_attribution(amendment.author, amendment.stamp, now)
+        claim_lines.append(ReportLine(f"it was: {hypothesis.claim}", attribution, amendment.stamp, "Correction"))
+    warnings_by_event = _warnings_by_event(state, thread, hypothesis.number)
+
+    def event_line(event: HypothesisEvent) -> ReportLine:
+        """Return an event with its warnings. Evidence links to the line that it cites."""
+        prefix, icon = "", event.kind
+        if event.kind == "Reopened":
+            prefix = "reopened: "
+        elif event.kind == "Conclusion":
+            prefix, icon = f"{event.state}: ", event.state
+        detail = " · ".join([format_attribution(event.author, event.stamp, now), *warnings_by_event.get(event, ())])
+        return ReportLine(prefix + event_text(state, event), detail, event.cited or event.stamp, icon)
+
+    claim_lines.append(ReportLine(hypothesis.state, icon=hypothesis.state) if verdict is None else event_line(verdict))
+    verdicts = [event for event in thread.events if event.kind in VERDICT_KINDS]
+    sections = [
+        ReportSection("claim", claim_lines),
+        ReportSection("predictions", _last_lines(thread.predictions, event_line)),
+        ReportSection(f"{SUPPORTS.lower()} it: {len(thread.supports)}", _last_lines(thread.supports, event_line)),
+        ReportSection(
+            f"{CONTRADICTS.lower()} it: {len(thread.contradicts)}", _last_lines(thread.contradicts, event_line)
+        ),
+        ReportSection("history", _last_lines(verdicts, event_line)),
     ]
-    if (said := amendments(state).by_target.get(one.opened_at.ns)) is not None:
-        where.append(
-            ReportLine(
-                f"it was: {one.claim}", format_attribution(said.author, said.stamp, now), said.stamp, "Correction"
-            )
-        )
-    doubts = _doubts(state, thread, one.number)
-
-    def told(move: HypothesisEvent) -> ReportLine:
-        """A move with what a colleague would say of it. Evidence leads to the line that it cites."""
-        word = "reopened: " if move.kind == "Reopened" else f"{move.state}: " if move.kind == "Conclusion" else ""
-        more = " · ".join([format_attribution(move.author, move.stamp, now), *doubts.get(move, ())])
-        sign = move.state if move.kind == "Conclusion" else move.kind
-        return ReportLine(word + event_text(state, move), more, move.cited or move.stamp, sign)
-
-    where.append(ReportLine(one.state, icon=one.state) if verdict is None else told(verdict))
-    found = [
-        ReportSection("claim", where),
-        ReportSection("predictions", _last(thread.predictions, told)),
-        ReportSection(f"{SUPPORTS.lower()} it: {len(thread.supports)}", _last(thread.supports, told)),
-        ReportSection(f"{CONTRADICTS.lower()} it: {len(thread.contradicts)}", _last(thread.contradicts, told)),
-        ReportSection("history", _last([move for move in thread.events if move.kind in VERDICT_KINDS], told)),
-    ]
-    return [part for part in found if part.lines]
+    return [section for section in sections if section.lines]
 
 
-def verdict_line(state: State, one: Hypothesis, now: Stamp | None) -> ReportLine:
-    """A hypothesis in a line, with the verdict on it and its reason."""
-    verdict, claim = verdict_of(state, one), f"{one.label} {claim_of(state, one) or MISSING_CLAIM}"
+def verdict_line(state: State, hypothesis: Hypothesis, now: Stamp | None) -> ReportLine:
+    """Return a hypothesis in one line, with its verdict and the reason."""
+    verdict, claim = verdict_of(state, hypothesis), f"{hypothesis.label} {claim_of(state, hypothesis) or MISSING_CLAIM}"
     if verdict is None:
-        return ReportLine(claim, format_attribution(one.author, one.opened_at, now), one.opened_at, one.state)
-    more = [f"{one.state}: {event_text(state, verdict)}", format_attribution(verdict.author, verdict.stamp, now)]
-    return ReportLine(
-        claim, " · ".join([*more, *([RECHECK_NOTE] if verdict.recheck else [])]), verdict.stamp, one.state
-    )
+        return ReportLine(
+            claim,
+            format_attribution(hypothesis.author, hypothesis.opened_at, now),
+            hypothesis.opened_at,
+            hypothesis.state,
+        )
+    details = [
+        f"{hypothesis.state}: {event_text(state, verdict)}",
+        format_attribution(verdict.author, verdict.stamp, now),
+    ]
+    if verdict.recheck:
+        details.append(RECHECK_NOTE)
+    return ReportLine(claim, " · ".join(details), verdict.stamp, hypothesis.state)
 
 
-def _last(moves: Sequence[HypothesisEvent], told: Callable[[HypothesisEvent], ReportLine]) -> list[ReportLine]:
-    """The last of ``moves``, as many as anybody reads."""
-    before = len(moves) - _MOST
-    return [*([ReportLine(f"and {before:,} before them")] if before > 0 else []), *map(told, moves[-_MOST:])]
+def _last_lines(
+    events: Sequence[HypothesisEvent], format_event: Callable[[HypothesisEvent], ReportLine]
+) -> list[ReportLine]:
+    """Return the last `_MAX_LINES` events as lines, and the number of those before them."""
+    omitted = len(events) - _MAX_LINES
+    return [
+        *([ReportLine(f"and {omitted:,} before them")] if omitted > 0 else []),
+        *map(format_event, events[-_MAX_LINES:]),
+    ]
 
 
-def _doubts(state: State, thread: Thread, hypothesis: int | None) -> dict[HypothesisEvent, list[str]]:
-    """What is to be said of each move, of which there is anything."""
-    found: dict[HypothesisEvent, list[str]] = {}
+def _warnings_by_event(state: State, thread: Thread, hypothesis_number: int | None) -> dict[HypothesisEvent, list[str]]:
+    """Return the warnings about each event that has any."""
+    warnings_by_event: dict[HypothesisEvent, list[str]] = {}
     evidence: HypothesisEvent | None = None
-    for move in thread.events:
-        remarks = [*event_warnings(move, evidence, state, hypothesis), *([RECHECK_NOTE] if move.recheck else [])]
-        if remarks:
-            found[move] = remarks
-        evidence = move if move.kind in EVIDENCE_KINDS else evidence
-    return found
+    for event in thread.events:
+        warnings = [
+            *event_warnings(event, evidence, state, hypothesis_number),
+            *([RECHECK_NOTE] if event.recheck else []),
+        ]
+        if warnings:
+            warnings_by_event[event] = warnings
+        evidence = event if event.kind in EVIDENCE_KINDS else evidence
+    return warnings_by_event

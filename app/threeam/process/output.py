@@ -88,7 +88,7 @@ class OutputRecorder:
             for text in (lines, lines.replace(b"\r\n", b"\n")) if b"\r\n" in lines else (lines,):
                 # After the last newline there is no line, which ^$ would match.
                 self.matched = self.matched or self._regex.has_match(escape_invalid_utf8(text.removesuffix(b"\n")))
-        lines = self._redaction(lines, more=more)
+        lines = self._redaction(lines, has_more=more)
         now, later = lines[: self._half - self._written], lines[self._half - self._written :]
         if now:
             self._write(now)

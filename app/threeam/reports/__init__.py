@@ -1,1 +1,1 @@
-"""What is told from all rooms together."""
+"""Reports that combine several capabilities."""

@@ -1,4 +1,4 @@
-"""Restoring the sysadmin: what is still open, said into the log, and then lights out."""
+"""The end of a night: list what is still open, write it into the log, and send the person to bed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_when
-from threeam.core.state.fold import State
+from threeam.core.state.fold import OPEN, State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
 from threeam.human import drafts
 from threeam.human.night_summary import NightSummary, format_forecast, format_intake
@@ -19,88 +19,84 @@ from threeam.hypotheses.thread import MISSING_CLAIM
 
 SLEEP_ADVICE = "the system is eventually consistent, and right now you are not"
 UNDO_UNKNOWN = "nobody has said how it is undone"
-_MOST = 12  # lines of each kind: a list that is longer is read by nobody
-_LONGEST = 160  # characters of a line of it
+_MAX_LINES_PER_KIND = 12  # a longer list is not read
+_MAX_LINE_CHARS = 160
 
 
 def open_items(state: State) -> list[list[ReportLine]]:
-    """What is not done, by kind: what must be undone, the live hypotheses, the next step, stamps without words."""
-    open_ones = [one for one in sorted_hypotheses(state) if one.state == "open"]
-    undo = [
-        ReportLine(
-            *(f"undo: {one.undo}", one.text) if one.undo else (f"changed: {one.text}", UNDO_UNKNOWN),
-            one.stamp,
-            "Changed",
-        )
-        for one in reversed(open_changes(state))
-    ]
-    live = []
-    for one in open_ones:
-        thread = thread_of(state, one)
-        counts = f"+{len(thread.supports)} −{len(thread.contradicts)}"
-        live.append(
-            ReportLine(f"{one.label} {claim_of(state, one) or MISSING_CLAIM}", counts, one.opened_at, "Hypothesis")
-        )
-    following = handoff_note(state, "next")
-    then = (
-        []
-        if following is None
-        else [
-            ReportLine(f"next: {current_text(state, following.stamp, following.lines[0])}", "", following.stamp, "Next")
-        ]
-    )
-    unworded = [
-        ReportLine("a stamp without words", "", one.stamp, "Stamp") for one in amendments(state).pending_stamps.values()
-    ]
-    return [undo, live, then, unworded]
+    """Return what is not done, by kind: changes to undo, open hypotheses, the next step, stamps without words."""
+    to_undo = []
+    for change in reversed(open_changes(state)):
+        text, detail = f"undo: {change.undo}", change.text
+        if not change.undo:
+            text, detail = f"changed: {change.text}", UNDO_UNKNOWN
+        to_undo.append(ReportLine(text, detail, change.stamp, "Changed"))
+    hypotheses = []
+    for hypothesis in sorted_hypotheses(state):
+        if hypothesis.state == OPEN:
+            thread = thread_of(state, hypothesis)
+            claim = f"{hypothesis.label} {claim_of(state, hypothesis) or MISSING_CLAIM}"
+            counts = f"+{len(thread.supports)} −{len(thread.contradicts)}"
+            hypotheses.append(ReportLine(claim, counts, hypothesis.opened_at, "Hypothesis"))
+    next_step = []
+    note = handoff_note(state, "next")
+    if note is not None:
+        next_step.append(ReportLine(f"next: {current_text(state, note.stamp, note.lines[0])}", "", note.stamp, "Next"))
+    pending = amendments(state).pending_stamps.values()
+    stamps = [ReportLine("a stamp without words", "", stamp.stamp, "Stamp") for stamp in pending]
+    return [to_undo, hypotheses, next_step, stamps]
 
 
-def _short_list(kinds: Sequence[Sequence[ReportLine]]) -> list[ReportLine]:
-    """As many lines of each kind as anybody reads."""
-    told: list[ReportLine] = []
+def _limit_lines(kinds: Sequence[Sequence[ReportLine]]) -> list[ReportLine]:
+    """Return the first lines of each kind, and the number of those left out."""
+    limited: list[ReportLine] = []
     for lines in kinds:
-        more = len(lines) - _MOST
-        told += [*lines[:_MOST], *([ReportLine(f"and {more:,} more: 3am handoff")] if more > 0 else [])]
-    return told
+        limited += lines[:_MAX_LINES_PER_KIND]
+        omitted = len(lines) - _MAX_LINES_PER_KIND
+        if omitted > 0:
+            limited.append(ReportLine(f"and {omitted:,} more: 3am handoff"))
+    return limited
 
 
 def sleep_draft(half_life_h: float) -> Draft:
-    """The end of the author's night, as one block: what is still open, for whoever is up, and the sleep line."""
+    """Return the draft that ends the author's night: one block with all that is still open, and the sleep line."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        me = state.people.get(author.user)
-        if me is not None and me.asleep:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        person = state.people.get(context.user)
+        if person is not None and person.asleep:
             raise PreconditionFailed(
-                f"the night of {author.user} is over already, since {Stamp(me.last_active_ns, stamp.utc_offset_s)}"
+                f"the night of {context.user} is over already, since {Stamp(person.last_active_ns, stamp.utc_offset_s)}"
             )
         kinds = open_items(state)
-        left = sum(map(len, kinds))
-        head = f"Handoff: {author.user} goes to sleep, and {left or 'nothing'} {_is(left)} still open."
+        count = sum(map(len, kinds))
+        head = f"Handoff: {context.user} goes to sleep, and {count or 'nothing'} {_things_are(count)} still open."
         return [
-            DraftLine(head, (("HANDOFF", str(left)),)),
-            *(DraftLine(f"| {_short(one)}") for one in _short_list(kinds)),
-            drafts.sleep_line(state, author, stamp, half_life_h),
+            DraftLine(head, (("HANDOFF", str(count)),)),
+            *(DraftLine(f"| {_format_item(item)}") for item in _limit_lines(kinds)),
+            drafts.sleep_line(state, context, stamp, half_life_h),
         ]
 
     return Draft(lines)
 
 
-def _is(count: int) -> str:
-    return "thing is" if count == 1 else "things are" if count else "is"
+def _things_are(count: int) -> str:
+    if count == 0:
+        return "is"
+    return "thing is" if count == 1 else "things are"
 
 
-def _short(line: ReportLine) -> str:
+def _format_item(line: ReportLine) -> str:
     text = f"{line.text}{f' ({line.detail})' if line.detail else ''}"
-    text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    text = text if len(text) <= _MAX_LINE_CHARS else text[: _MAX_LINE_CHARS - 1] + "…"
     return f"{text}{f' @{line.stamp}' if line.stamp is not None else ''}"
 
 
-def sleep_report(state: State, one: NightSummary, awake_since: Stamp | None) -> list[ReportSection]:
-    """What ``one`` reads before the lights go out."""
-    you = [ReportLine(f"{format_intake(one)}, {one.mg_now:.0f} mg", format_forecast(one))]
+def sleep_report(state: State, night: NightSummary, awake_since: Stamp | None) -> list[ReportSection]:
+    """Return what a person reads before they go to sleep: what is still open, and how their night was."""
+    you = [ReportLine(f"{format_intake(night)}, {night.mg_now:.0f} mg", format_forecast(night))]
     if awake_since is not None:
-        you.append(ReportLine("awake", f"since {format_when(awake_since, one.now)} at least", awake_since))
+        you.append(ReportLine("awake", f"since {format_when(awake_since, night.now)} at least", awake_since))
     return [
-        ReportSection("still open", _short_list(open_items(state)) or [ReportLine("nothing", icon="ok")]),
+        ReportSection("still open", _limit_lines(open_items(state)) or [ReportLine("nothing", icon="ok")]),
         ReportSection("you", [*you, ReportLine("a glass of water, and then lights out"), ReportLine(SLEEP_ADVICE)]),
     ]

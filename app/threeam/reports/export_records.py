@@ -1,7 +1,7 @@
 """Lines as records for machines, and back: no byte of a log is lost on the way.
 
-A line that is too long to be held whole is several records. Each says in ``more`` how many bytes of the line are in
-the next ones, which have ``continues`` and no more than their bytes.
+A line that is too long to be held whole becomes several records. ``more`` in each is the number of bytes of the line in
+the next ones. Those have ``continues`` and their bytes only.
 """
 
 from __future__ import annotations
@@ -37,50 +37,50 @@ CSV_COLUMNS = (
     "more",
     "continues",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")  # with what a spreadsheet begins to calculate, and the quote itself
+# A spreadsheet runs a cell that begins with one of these as a formula; and the quote itself.
+_FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 class InvalidRecord(BadInput):
     """A record from which no line can be made."""
 
 
-MAX_RECORD_BYTES = (
-    16 * MAX_HELD_LINE_BYTES
-)  # bytes: JSON writes a byte of a head in six, and in one and a half for ``raw``
+# JSON needs at most six bytes for a byte of the head, and one and a half for it in ``raw``.
+MAX_RECORD_BYTES = 16 * MAX_HELD_LINE_BYTES
 
 
 def line_records(line: Line, observed: IntervalSet) -> Iterator[dict[str, Any]]:
-    """The record of a line, and those of the bytes that are not held. Raises OSError."""
+    """Yield the record of a line, and further ones for the bytes that are not held. Raise OSError."""
     if not line.omitted_bytes:
-        yield _record_of(line, observed) | _end(line)
+        yield _head_record(line, observed) | _end_fields(line)
         return
-    more = line.omitted_bytes
-    yield _record_of(line, observed) | {"more": more}
+    remaining = line.omitted_bytes
+    yield _head_record(line, observed) | {"more": remaining}
     start = line.offset + len(line.raw)
-    for piece in read_chunks(line.segment, start, start + more):
-        more -= len(piece)
+    for piece in read_chunks(line.segment, start, start + remaining):
+        remaining -= len(piece)
         record = {"ts": None, "ts_ns": None, "continues": True, "raw": base64.b64encode(piece).decode()}
-        yield record | ({"more": more} if more else _end(line))
+        yield record | ({"more": remaining} if remaining else _end_fields(line))
 
 
-def _record_of(line: Line, observed: IntervalSet) -> dict[str, Any]:
-    """A line as a record: stamp, cups, tags in their order, text; ``observed`` where a tracer was attached then.
+def _head_record(line: Line, observed: IntervalSet) -> dict[str, Any]:
+    """Return a line as a record: stamp, cups, tags in their order, text; ``observed`` if a tracer was attached then.
 
-    A line of which these do not give every byte back (torn, foreign, or written otherwise than 3am writes) has its
-    bytes in ``raw``, in base64, too.
+    If these fields do not give every byte back (a torn line, a foreign one, another spelling), ``raw`` has the bytes in
+    base64.
     """
     entry = line.entry
     data = line.raw + line.line_end[:-1]
     raw = base64.b64encode(data).decode()
     if entry is None:
         return {"ts": None, "ts_ns": None, "foreign": True, "text": line.display_text, "raw": raw}
-    by, hypothesis = entry.author, entry.hypothesis
+    author, hypothesis = entry.author, entry.hypothesis
     record: dict[str, Any] = {
         "ts": entry.stamp.rfc3339(),
         "ts_ns": str(entry.stamp.ns),
         "at": str(entry.stamp),
         "coffee": entry.cups,
-        "by": str(by) if by is not None else None,
+        "by": str(author) if author is not None else None,
         "kind": entry.kind,
     }
     if hypothesis is not None:
@@ -95,14 +95,14 @@ def _record_of(line: Line, observed: IntervalSet) -> dict[str, Any]:
     return record
 
 
-def _end(line: Line) -> dict[str, Any]:
+def _end_fields(line: Line) -> dict[str, Any]:
     return {} if line.finished else {"unfinished": True}
 
 
 def record_to_bytes(record: object) -> bytes:
-    """The bytes of the line that a record is of, with its newline. Raises `BadRecord`."""
+    """Return the bytes of a record's line, with its newline. Raise `InvalidRecord`."""
     if not isinstance(record, Mapping):
-        raise InvalidRecord("it is no object")
+        raise InvalidRecord("it is not an object")
     try:
         if (raw := record.get("raw")) is not None:
             line = base64.b64decode(raw, validate=True) + b"\n"
@@ -111,14 +111,14 @@ def record_to_bytes(record: object) -> bytes:
         else:
             stamp = Stamp.parse(record["at"])
             if stamp is None:
-                raise InvalidRecord(f"{record['at']!r} is no stamp")
+                raise InvalidRecord(f"{record['at']!r} is not a stamp")
             tags = tuple((str(key), str(value)) for key, value in record["tags"])
             if type(record["coffee"]) is not int or not isinstance(record["tags"], list):
                 raise InvalidRecord("coffee is a whole number, and tags are a list of pairs")
             entry = Entry(stamp, record["coffee"], tags, str(record["text"]))
             line = format_entry(entry)
-            if parse_entry(line[:-1]) != entry:  # a key that is none, cups below nothing: it would be another line
-                raise InvalidRecord("it is not as 3am export jsonl writes it: its tags or cups are none")
+            if parse_entry(line[:-1]) != entry:  # an invalid key or negative cups: the line would parse differently
+                raise InvalidRecord("it is not as 3am export jsonl writes it: its tags or cups are invalid")
     except KeyError as error:
         raise InvalidRecord(f"it has no {error.args[0]!r}") from None
     except (TypeError, ValueError, OverflowError, binascii.Error) as error:
@@ -127,59 +127,64 @@ def record_to_bytes(record: object) -> bytes:
 
 
 class RecordDecoder:
-    """Makes the bytes of a log from its records, one after the other.
+    """Decodes the records of a log to its bytes, one after the other.
 
-    ``ended``: whether the last line has no newline, so that no record can follow.
+    ``is_at_unfinished_line``: the last line has no newline, so no record can follow.
     """
 
     def __init__(self) -> None:
         self.is_at_unfinished_line = False
-        self._more = 0  # bytes of the line that the next records must have
+        self._missing_bytes = 0  # of the current line, expected in the next records
 
     def decode(self, record: object) -> bytes:
-        """The bytes that ``record`` stands for. Raises `BadRecord`."""
+        """Return the bytes of ``record``. Raise `InvalidRecord`."""
         data = record_to_bytes(record)
         assert isinstance(record, Mapping)
-        if (record.get("continues") is True) != (self._more > 0):
+        if (record.get("continues") is True) != (self._missing_bytes > 0):
             raise InvalidRecord(
-                "the rest of a long line is missing before it" if self._more else "it continues no line"
+                "the rest of a long line is missing before it" if self._missing_bytes else "it continues no line"
             )
-        size, more = len(data.removesuffix(b"\n")), record.get("more", 0)
-        if type(more) is not int or more < 0 or (self._more and more != self._more - size):
+        size, remaining = len(data.removesuffix(b"\n")), record.get("more", 0)
+        if (
+            type(remaining) is not int
+            or remaining < 0
+            or (self._missing_bytes and remaining != self._missing_bytes - size)
+        ):
             raise InvalidRecord("its 'more' is not the number of bytes that the line still has")
-        self._more, self.is_at_unfinished_line = more, record.get("unfinished") is True
+        self._missing_bytes, self.is_at_unfinished_line = remaining, record.get("unfinished") is True
         return data
 
     def check_complete(self) -> None:
-        """Raises `BadRecord` if the rest of a line has not come."""
-        if self._more:
-            raise InvalidRecord(f"{self._more:,} bytes of its line are missing")
+        """Raise `InvalidRecord` if the rest of a line is missing."""
+        if self._missing_bytes:
+            raise InvalidRecord(f"{self._missing_bytes:,} bytes of its line are missing")
 
 
 def json_lines(line: Line, observed: IntervalSet) -> Iterator[str]:
-    """A line of the log as JSON: one line for each of its records. Raises OSError."""
+    """Yield a line of the log as JSON: one line for each of its records. Raise OSError."""
     for record in line_records(line, observed):
         yield escape_json(json.dumps(record, ensure_ascii=False)) + "\n"
 
 
 def csv_header() -> str:
-    """The first row: what the columns are."""
-    return _row(list(CSV_COLUMNS))
+    """Return the first row: the names of the columns."""
+    return _csv_row(list(CSV_COLUMNS))
 
 
 def csv_rows(line: Line, observed: IntervalSet) -> Iterator[str]:
-    """A line of the log as CSV: one row for each of its records. Raises OSError.
+    """Yield a line of the log as CSV: one row for each of its records. Raise OSError.
 
-    A cell with which a spreadsheet would calculate, or that begins with a single quote, has one more in front.
+    A cell that a spreadsheet would run as a formula, or that begins with a single quote, gets a single quote in front.
     """
     for record in line_records(line, observed):
         if "tags" in record:
             record["tags"] = json.dumps(record["tags"], ensure_ascii=False)
-        cells = ["" if (value := record.get(name)) is None else escape_unprintable(str(value)) for name in CSV_COLUMNS]
-        yield _row([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
+        values = [record.get(name) for name in CSV_COLUMNS]
+        cells = ["" if value is None else escape_unprintable(str(value)) for value in values]
+        yield _csv_row([f"'{cell}" if cell.startswith(_FORMULA_PREFIXES) else cell for cell in cells])
 
 
-def _row(cells: list[str]) -> str:
+def _csv_row(cells: list[str]) -> str:
     row = io.StringIO()
     csv.writer(row).writerow(cells)
     return row.getvalue()

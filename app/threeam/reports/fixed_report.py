@@ -1,12 +1,12 @@
-"""May I call it fixed? What was changed, what was run before and since, or what the journal has seen.
+"""Can a bug be called fixed? The runs before and after the change, or the occurrences in the journal.
 
 Which change is the fix, and which runs are before it and after it:
 
-- A change that is bound to the hypothesis (``3am changed -H H7``) concerns it. If none is, all changes that are bound
-  to no hypothesis do. A change for another hypothesis never does.
-- The answer is about the oldest change that concerns the hypothesis, still stands, and had a failure before it. A later
-  change does not begin the count again, and a failure after an earlier one is not forgotten.
-- Every failure since that change counts against it. If a later change is the fix, ``--since`` says so.
+- A change that is bound to the hypothesis (``3am changed -H H7``) concerns it. If there is none, all changes that are
+  bound to no hypothesis do. A change for another hypothesis never does.
+- The answer is about the oldest change that concerns the hypothesis, was not undone, and had a failure before it. A
+  later change does not restart the count, and a failure after an earlier one still counts.
+- Every failure since that change counts against it. If a later change is the fix, ``--since`` names it.
 - The rate before it is that of the last regime (`threeam.experiments.regime`).
 """
 
@@ -25,7 +25,7 @@ from threeam.core.store.journal import Journal, Segment
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line, lines_backward, lines_forward
 from threeam.core.store.seek import matches_forward
-from threeam.experiments import fix_confidence as fixed
+from threeam.experiments import fix_confidence
 from threeam.experiments.experiment import Experiment, LogPoint
 from threeam.experiments.fix_confidence import FixConfidence, estimate_from_occurrences, estimate_from_runs
 from threeam.experiments.regime import ChangePeriod
@@ -33,43 +33,58 @@ from threeam.experiments.runs import experiments
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.changes import Change, changes
 
-_LISTED = 5  # changes that a message names
-_BEFORE_STEP = 3  # lines before that about a step of the clock: of the same block, and the last one before it
+_MAX_LISTED = 5  # changes that a message names
+_LINES_BEFORE_STEP = 3  # searched before the line about a clock step: those of its block, and the last one before
 
 
-def relevant_changes(known: Sequence[Change], hypothesis: Hypothesis) -> list[Change]:
-    """Return the changes of ``known`` that concern a hypothesis: those bound to it, or else those bound to none."""
-    own = [one for one in known if hypothesis.number is not None and one.hypothesis == hypothesis.number]
-    return own or [one for one in known if one.hypothesis is None]
+def relevant_changes(all_changes: Sequence[Change], hypothesis: Hypothesis) -> list[Change]:
+    """Return the changes that concern a hypothesis: those bound to it, or else those bound to no hypothesis."""
+    bound = [
+        change for change in all_changes if hypothesis.number is not None and change.hypothesis == hypothesis.number
+    ]
+    return bound or [change for change in all_changes if change.hypothesis is None]
 
 
 def assess_runs(
-    state: State, hypothesis: Hypothesis, since: int | None = None, arm: str | None = None
+    state: State, hypothesis: Hypothesis, since_ns: int | None = None, arm: str | None = None
 ) -> tuple[Change, FixConfidence]:
     """Return the change and the answer from the runs that are bound to a hypothesis.
 
-    ``since``: when the change was made; see `_the_change`. Raise `Declined`.
+    ``since_ns``: when the change was made, see `_select_change`. Raise `PreconditionFailed`.
     """
-    every = experiments(state)
-    bound = [one for one in every if one.hypothesis == hypothesis.number is not None]
+    all_experiments = experiments(state)
+    bound = [
+        experiment
+        for experiment in all_experiments
+        if hypothesis.number is not None and experiment.hypothesis == hypothesis.number
+    ]
     if not bound:
         name = hypothesis.label
         raise PreconditionFailed(
             f"no run is bound to {name}: 3am run -n 50 -H {name} -- CMD, or --seen RE for what comes by time"
         )
-    failures = [one.last_point.position for one in bound if any(counts.failed for counts in one.counts().values())]
-    known = changes(state)
-    change = _the_change(known, hypothesis, since, failures)
-    unbound = [one for one in every if one.hypothesis is None and _resembles(one, bound)]
-    return change, estimate_from_runs(
-        bound, LogPoint(change.position, change.stamp.ns), arm, _in_force(known, hypothesis, change), unbound
-    )
+    failures = [
+        experiment.last_point.position
+        for experiment in bound
+        if any(counts.failed for counts in experiment.counts().values())
+    ]
+    all_changes = changes(state)
+    change = _select_change(all_changes, hypothesis, since_ns, failures)
+    in_force = _changes_in_force(all_changes, hypothesis, change)
+    unbound = [
+        experiment
+        for experiment in all_experiments
+        if experiment.hypothesis is None and _is_comparable(experiment, bound)
+    ]
+    fix = LogPoint(change.position, change.stamp.ns)
+    return change, estimate_from_runs(bound, fix, arm, in_force, unbound)
 
 
 class Occurrences(NamedTuple):
-    """What was ``seen`` since ``start``: times (ns) as if the clock had never been stepped back.
+    """When a pattern occurred since ``start_ns``: times (ns) as if the clock had never been stepped back.
 
-    ``changed``: the times of the lines about changes, by their stamps. ``behind``: how far the clock is behind now.
+    ``change_times_ns``: the times of the lines about changes, by their stamps. ``clock_behind_ns``: how far the clock
+    is behind now, after all its steps.
     """
 
     times_ns: Sequence[int]
@@ -82,167 +97,174 @@ class Occurrences(NamedTuple):
         return self.change_times_ns.get(stamp.ns, stamp.ns)
 
 
-def find_occurrences(journal: Journal, live: Segment, text: str, start: int | None) -> Occurrences:
-    """Return when ``text``, a regular expression, is found in a note, a stream or a foreign line, and the first time.
+def find_occurrences(journal: Journal, live: Segment, pattern: str, start_ns: int | None) -> Occurrences:
+    """Return when ``pattern``, a regular expression, occurs in a note, a stream or a foreign line.
 
-    Watched from ``start`` on (ns), or from the first line. Read the journal. Raise OSError and `BadPattern`.
+    The search begins at ``start_ns``, or at the first line. Read the journal. Raise OSError and `BadPattern`.
     """
-    sought = MatchesPattern(Pattern(text, exact=True))
-    seen: list[int] = []
-    changed: dict[int, int] = {}
-    behind = 0
+    occurs = MatchesPattern(Pattern(pattern, case_sensitive=True))
+    times_ns: list[int] = []
+    change_times_ns: dict[int, int] = {}
+    behind_ns = 0
     for segment in journal.segments_forward(live):
-        if start is None:
+        if start_ns is None:
             first = next((line.entry for line in lines_forward(segment) if line.entry is not None), None)
-            start = first.effective_stamp.ns if first is not None else None
+            start_ns = first.effective_stamp.ns if first is not None else None
         lines: dict[int, Line] = {}
-        for condition in (sought, IsClockStep(), IsKind("Changed"), IsKind("Undone")):
-            for found in matches_forward(segment, 0, segment.size(), LineFilter((condition,), skip_repeated=True)):
-                lines.update((line.offset, line) for line in found.lines)
+        for condition in (occurs, IsClockStep(), IsKind("Changed"), IsKind("Undone")):
+            for block in matches_forward(segment, 0, segment.size(), LineFilter((condition,), skip_repeated=True)):
+                lines.update((line.offset, line) for line in block.lines)
         for _, line in sorted(lines.items()):
             if (entry := line.entry) is None:
                 continue
             if is_clock_step(entry):
-                behind += _stepped_ns(line, entry)
+                behind_ns += _clock_step_ns(line, entry)
             elif entry.kind == "note":
-                seen.append(entry.stamp.ns + behind)
+                times_ns.append(entry.stamp.ns + behind_ns)
             else:
-                changed[entry.stamp.ns] = entry.stamp.ns + behind
-    return Occurrences(seen, start, changed, behind)
+                change_times_ns[entry.stamp.ns] = entry.stamp.ns + behind_ns
+    return Occurrences(times_ns, start_ns, change_times_ns, behind_ns)
 
 
-def _stepped_ns(line: Line, entry: Entry) -> int:
-    """Return by how much the stamp of ``entry`` is before those of the lines before it: its words can be anybody's."""
-    before = (other.entry for other in islice(lines_backward(line.segment, line.offset), _BEFORE_STEP))
-    return max(0, *(other.stamp.ns + 1 - entry.stamp.ns for other in before if other is not None), 0)
+def _clock_step_ns(line: Line, entry: Entry) -> int:
+    """Return how far the stamp of ``entry`` is before those of the lines before it.
+
+    The text of the line also says it, but anyone could have written that.
+    """
+    entries_before = (other.entry for other in islice(lines_backward(line.segment, line.offset), _LINES_BEFORE_STEP))
+    return max(0, *(other.stamp.ns + 1 - entry.stamp.ns for other in entries_before if other is not None), 0)
 
 
 def assess_occurrences(
-    state: State, hypothesis: Hypothesis, what: str, watched: Occurrences, since: int | None, now: Stamp
+    state: State, hypothesis: Hypothesis, pattern: str, occurrences: Occurrences, since_ns: int | None, now: Stamp
 ) -> tuple[Change, FixConfidence]:
-    """Return the change and the answer for what was seen; ``watched``: what `from_lines` gives. Raise `Declined`."""
-    # The times of a journal and the positions of a state are not the same: notes are part of the former alone.
+    """Return the change and the answer from what `find_occurrences` returned. Raise `PreconditionFailed`."""
+    # Occurrences are times, so each change gets a time in place of its position, in which notes do not count.
     state_changes = [
-        one._replace(
-            position=watched.time_of(one.stamp),
-            undone_position=0 if one.undone_at is None else watched.time_of(one.undone_at),
+        change._replace(
+            position=occurrences.time_of(change.stamp),
+            undone_position=0 if change.undone_at is None else occurrences.time_of(change.undone_at),
         )
-        for one in changes(state)
+        for change in changes(state)
     ]
-    change = _the_change(state_changes, hypothesis, since, watched.times_ns)
-    in_force = _in_force(state_changes, hypothesis, change)
-    begin = change.position if watched.start_ns is None else watched.start_ns
-    now_ns = now.ns + watched.clock_behind_ns
+    change = _select_change(state_changes, hypothesis, since_ns, occurrences.times_ns)
+    in_force = _changes_in_force(state_changes, hypothesis, change)
+    begin = change.position if occurrences.start_ns is None else occurrences.start_ns
+    now_ns = now.ns + occurrences.clock_behind_ns
     return change, estimate_from_occurrences(
-        f"lines with {what}", watched.times_ns, begin, change.position, now_ns, in_force
+        f"lines with {pattern}", occurrences.times_ns, begin, change.position, now_ns, in_force
     )
 
 
-def _the_change(known: Sequence[Change], hypothesis: Hypothesis, since: int | None, failures: Iterable[int]) -> Change:
-    """Return the change after which it may be fixed. ``failures``: when it failed.
+def _select_change(
+    all_changes: Sequence[Change], hypothesis: Hypothesis, since_ns: int | None, failures: Iterable[int]
+) -> Change:
+    """Return the change that may be the fix. ``failures``: the positions of the failures.
 
-    ``since``: the stamp of a change, or a time: then the first change that was made at that time or later.
-    Raise `Declined`, with the changes that there are.
+    ``since_ns``: the stamp of a change, or a time: then the first change at that time or later. Raise
+    `PreconditionFailed`, naming the changes that are not undone.
     """
-    concerning = relevant_changes(known, hypothesis)
-    standing = [one for one in concerning if one.undone_at is None]
-    if since is not None:
-        exact = next((one for one in known if one.stamp.ns == since), None)
+    relevant = relevant_changes(all_changes, hypothesis)
+    standing = [change for change in relevant if change.undone_at is None]
+    if since_ns is not None:
+        exact = next((change for change in all_changes if change.stamp.ns == since_ns), None)
         if exact is not None:
             _check_may_be_fix(exact, hypothesis, standing)
-        later = next((one for one in standing if one.stamp.ns >= since), None)
-        if exact is None and later is None:
+            return exact
+        later = next((change for change in standing if change.stamp.ns >= since_ns), None)
+        if later is None:
             raise PreconditionFailed(
-                f"nothing that still stands was changed at that time or later: {_listed(standing)}"
+                f"no change that still stands was made at that time or later: {_format_changes(standing)}"
             )
-        return exact or later or standing[-1]
+        return later
     if not standing:
-        undone = ": all that was changed is undone" if concerning else ""
-        name = hypothesis.label
+        undone = ": every change is undone" if relevant else ""
         raise PreconditionFailed(
-            f"nothing was changed that still stands{undone}: 3am changed -H {name} TEXT says what the fix is"
+            f"no change still stands{undone}: 3am changed -H {hypothesis.label} TEXT notes the fix"
         )
-    first = min(failures, default=None)
-    after_a_failure = [one for one in standing if first is not None and first <= one.position]
+    first_failure = min(failures, default=None)
+    after_a_failure = [change for change in standing if first_failure is not None and first_failure <= change.position]
     return (after_a_failure or standing[-1:])[0]
 
 
-def _check_may_be_fix(change: Change, hypothesis: Hypothesis, standing: Sequence[Change]) -> None:
-    """Raise `Declined` if the change that ``--since`` names cannot be the fix: with it a yes would be wrong."""
+def _check_may_be_fix(change: Change, hypothesis: Hypothesis, standing_changes: Sequence[Change]) -> None:
+    """Raise `PreconditionFailed` if the change that ``--since`` names cannot be the fix: a yes would be wrong."""
     name = f"@{change.stamp} {change.text}"
     if change.hypothesis not in (None, hypothesis.number):
         raise PreconditionFailed(
-            f"{name} was made for H{change.hypothesis}, not for {hypothesis.label}: {_listed(standing)}"
+            f"{name} was made for H{change.hypothesis}, not for {hypothesis.label}: {_format_changes(standing_changes)}"
         )
     if change.undone_at is not None:
         raise PreconditionFailed(
             f"{name} was undone by {author_name(change.undone_by)} at {change.undone_at}, so it fixes nothing now: "
-            f"{_listed(standing)}"
+            f"{_format_changes(standing_changes)}"
         )
 
 
-def _listed(standing: Sequence[Change]) -> str:
-    return "; ".join(f"@{one.stamp} {one.text}" for one in standing[-_LISTED:]) or "no change still stands"
+def _format_changes(standing_changes: Sequence[Change]) -> str:
+    listed = "; ".join(f"@{change.stamp} {change.text}" for change in standing_changes[-_MAX_LISTED:])
+    return listed or "no change still stands"
 
 
-def _in_force(known: Sequence[Change], hypothesis: Hypothesis, change: Change) -> list[ChangePeriod]:
-    """Return when each change was in force that may concern a hypothesis, but for the one that is judged."""
-    own = {one.stamp.ns for one in relevant_changes(known, hypothesis)}
-    return [
-        ChangePeriod(one.position, None if one.undone_at is None else one.undone_position, one.stamp.ns in own)
-        for one in known
-        if one.stamp.ns != change.stamp.ns and (one.hypothesis is None or one.stamp.ns in own)
-    ]
+def _changes_in_force(all_changes: Sequence[Change], hypothesis: Hypothesis, change: Change) -> list[ChangePeriod]:
+    """Return the periods in which the other changes that may concern a hypothesis were in force."""
+    relevant_ns = {other.stamp.ns for other in relevant_changes(all_changes, hypothesis)}
+    periods = []
+    for other in all_changes:
+        is_relevant = other.stamp.ns in relevant_ns
+        if other.stamp.ns != change.stamp.ns and (other.hypothesis is None or is_relevant):
+            end = None if other.undone_at is None else other.undone_position
+            periods.append(ChangePeriod(other.position, end, is_relevant))
+    return periods
 
 
-def _resembles(one: Experiment, bound: Sequence[Experiment]) -> bool:
-    return any(one.fingerprint == other.fingerprint for other in bound)
+def _is_comparable(experiment: Experiment, bound: Sequence[Experiment]) -> bool:
+    return any(experiment.fingerprint == other.fingerprint for other in bound)
 
 
 def fix_progress_lines(state: State) -> list[ReportLine]:
-    """How far each bug is from being called fixed that has failed in a run before a change."""
-    told = []
-    numbers = {one.hypothesis for one in experiments(state)}
+    """Return one line for each bug with runs before and after a change: how far it is from being called fixed."""
+    lines = []
+    numbers = {experiment.hypothesis for experiment in experiments(state)}
     for hypothesis in state.hypotheses.values():
         if hypothesis.number not in numbers:
             continue
         try:
             _, answer = assess_runs(state, hypothesis)
-        except PreconditionFailed:  # nothing to say of that one
+        except PreconditionFailed:  # no answer for this one
             continue
-        so = fixed.answer_line(answer)
-        told.append(
-            so._replace(
-                text=f"{hypothesis.label} {so.text}", detail=fixed.format_clean_runs(answer), stamp=hypothesis.opened_at
-            )
-        )
-    return told
+        line = fix_confidence.answer_line(answer)
+        text, detail = f"{hypothesis.label} {line.text}", fix_confidence.format_clean_runs(answer)
+        lines.append(line._replace(text=text, detail=detail, stamp=hypothesis.opened_at))
+    return lines
 
 
 def fix_report(
     state: State, hypothesis: Hypothesis, change: Change, answer: FixConfidence, now: Stamp
 ) -> list[ReportSection]:
-    """The answer, under what it is about."""
-    about = ReportLine(
-        f"{hypothesis.label} {claim_of(state, hypothesis)}", stamp=hypothesis.opened_at, icon="Hypothesis"
-    )
-    changed = ReportLine(
-        f"changed: {change.text}", format_attribution(change.author, change.stamp, now), change.stamp, "Changed"
-    )
-    later = [] if answer.is_fixed else _later(state, hypothesis, change)
-    first, facts, *rest = fixed.fix_confidence_report(answer)
-    return [first, ReportSection(facts.title, [about, changed, *later, *facts.lines]), *rest]
+    """Return the answer, with the hypothesis and the change that it is about."""
+    claim = f"{hypothesis.label} {claim_of(state, hypothesis)}"
+    attribution = format_attribution(change.author, change.stamp, now)
+    lines = [
+        ReportLine(claim, stamp=hypothesis.opened_at, icon="Hypothesis"),
+        ReportLine(f"changed: {change.text}", attribution, change.stamp, "Changed"),
+    ]
+    if not answer.is_fixed:
+        lines += _later_change_lines(state, hypothesis, change)
+    first, facts, *rest = fix_confidence.fix_confidence_report(answer)
+    return [first, ReportSection(facts.title, [*lines, *facts.lines]), *rest]
 
 
-def _later(state: State, hypothesis: Hypothesis, change: Change) -> list[ReportLine]:
-    """Return the changes that came after the one that is judged: one of them may be the fix."""
-    return [
+def _later_change_lines(state: State, hypothesis: Hypothesis, change: Change) -> list[ReportLine]:
+    """Return the changes after ``change``: one of them may be the fix."""
+    lines = [
         ReportLine(
-            f"later: {one.text}",
-            f"if that is the fix: 3am fixed {hypothesis.name} --since @{one.stamp}",
-            one.stamp,
+            f"later: {later.text}",
+            f"if that is the fix: 3am fixed {hypothesis.name} --since @{later.stamp}",
+            later.stamp,
             "Changed",
         )
-        for one in relevant_changes(changes(state), hypothesis)
-        if one.undone_at is None and one.position > change.position
-    ][-_LISTED:]
+        for later in relevant_changes(changes(state), hypothesis)
+        if later.undone_at is None and later.position > change.position
+    ]
+    return lines[-_MAX_LISTED:]

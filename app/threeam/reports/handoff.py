@@ -1,4 +1,4 @@
-"""The hand-off: what whoever takes over has to know, the most important first. Pure, but for `nights_of`."""
+"""The hand-off: what the next person must know, the most important first. Pure, except `find_awake_since`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from threeam.experiments.experiment_report import experiment_line, is_running, i
 from threeam.experiments.runs import experiments
 from threeam.human.awake import awake_since
 from threeam.human.caffeine import HOUR_NS, remaining_mg
+from threeam.human.drafts import pluralize
 from threeam.human.intake import intake_of
 from threeam.hypotheses.amendments import PendingStamp, amendments, claim_of, current_text
 from threeam.hypotheses.changes import Change, open_changes
@@ -23,12 +24,12 @@ from threeam.hypotheses.ledger import HypothesisEvent, event_text, sorted_hypoth
 from threeam.hypotheses.thread import MISSING_CLAIM, verdict_line
 from threeam.reports.fixed_report import fix_progress_lines
 
-_MOST = 100  # lines of a part
-_STATES = (OPEN, "confirmed", "refuted", "parked")
+_MAX_LINES = 100  # of a section
+_STATE_ORDER = (OPEN, "confirmed", "refuted", "parked")
 
 
 class AwakePerson(NamedTuple):
-    """Somebody who is up this night: cups, milligrams left, and since when (None: not known)."""
+    """A person who is up this night: cups, milligrams left, and since when they are awake (None: not known)."""
 
     user: str
     cups: int
@@ -37,7 +38,7 @@ class AwakePerson(NamedTuple):
 
 
 class Handoff(NamedTuple):
-    """All that is handed over, as of ``now``."""
+    """Everything that is handed over, as of ``now``."""
 
     state: State
     now: Stamp
@@ -52,16 +53,18 @@ class Handoff(NamedTuple):
 
 
 def collect_handoff(
-    state: State, now: Stamp, gap_ns: int, half_life_h: float, nights: Mapping[str, Stamp | None]
+    state: State, now: Stamp, gap_ns: int, half_life_h: float, awake_since_by_user: Mapping[str, Stamp | None]
 ) -> Handoff:
-    """What ``state`` comes to, as of ``now``. ``nights``: since when each is awake, from `nights_of`."""
-    people = [
-        AwakePerson(
-            user, person.cups, remaining_mg(intake_of(state, user).doses, now.ns, half_life_h), nights.get(user)
-        )
-        for user in state.people
-        if (person := state.current_night(user, now.ns, gap_ns)) is not None
-    ]
+    """Return the hand-off of ``state`` as of ``now``.
+
+    ``awake_since_by_user``: what `find_awake_since` returned.
+    """
+    people = []
+    for user in state.people:
+        person = state.current_night(user, now.ns, gap_ns)
+        if person is not None:
+            mg = remaining_mg(intake_of(state, user).doses, now.ns, half_life_h)
+            people.append(AwakePerson(user, person.cups, mg, awake_since_by_user.get(user)))
     return Handoff(
         state,
         now,
@@ -72,116 +75,133 @@ def collect_handoff(
         handoff_note(state, "shared"),
         handoff_note(state, "next"),
         journal_holder(state),
-        sorted(people, key=lambda one: (-one.cups, one.user)),
+        sorted(people, key=lambda awake: (-awake.cups, awake.user)),
     )
 
 
 def find_awake_since(journal: Journal, end: Position, state: State, now: Stamp, gap_ns: int) -> dict[str, Stamp | None]:
-    """Since when everybody is awake who is up this night. Reads the log. Raises OSError."""
-    up = [user for user in state.people if state.current_night(user, now.ns, gap_ns) is not None]
-    return {user: awake_since(journal, end, user) for user in up}
+    """Return since when each person is awake who is up this night (None: not known). Read the log. Raise OSError."""
+    awake_users = [user for user in state.people if state.current_night(user, now.ns, gap_ns) is not None]
+    return {user: awake_since(journal, end, user) for user in awake_users}
 
 
-def handoff_report(all_of_it: Handoff) -> list[ReportSection]:
-    """The hand-off as it is told, the most important first; a part with nothing in it is left out."""
-    state, now, every = all_of_it.state, all_of_it.now, all_of_it.hypotheses
-    plans = [one for one in experiments(state) if one.remaining]
-    found = [
-        ReportSection("where we stand", _standing(all_of_it)),
-        ReportSection("live hypotheses", [line for one in every if one.state == OPEN for line in _live(state, one, now)]),
-        ReportSection("running", [experiment_line(one, now) for one in plans if is_running(one, now)]),
-        ReportSection("running, or ended without a word", [_resumable(one, now) for one in plans if is_stalled(one, now)]),
-        ReportSection("interrupted", [_resumable(one, now) for one in plans if one.interrupted_run is not None]),
+def handoff_report(handoff: Handoff) -> list[ReportSection]:
+    """Return the hand-off as a report, the most important first. Empty sections are left out."""
+    state, now = handoff.state, handoff.now
+    open_ = [hypothesis for hypothesis in handoff.hypotheses if hypothesis.state == OPEN]
+    refuted = [hypothesis for hypothesis in handoff.hypotheses if hypothesis.state == "refuted"]
+    parked = [hypothesis for hypothesis in handoff.hypotheses if hypothesis.state not in (OPEN, "refuted", "confirmed")]
+    unfinished = [experiment for experiment in experiments(state) if experiment.remaining]
+    running = [experiment for experiment in unfinished if is_running(experiment, now)]
+    stalled = [experiment for experiment in unfinished if is_stalled(experiment, now)]
+    interrupted = [experiment for experiment in unfinished if experiment.interrupted_run is not None]
+    sections = [
+        ReportSection("where we stand", _status_lines(handoff)),
+        ReportSection(
+            "live hypotheses", [line for known in open_ for line in _open_hypothesis_lines(state, known, now)]
+        ),
+        ReportSection("running", [experiment_line(experiment, now) for experiment in running]),
+        ReportSection("running, or ended without a word", [_resumable_line(experiment, now) for experiment in stalled]),
+        ReportSection("interrupted", [_resumable_line(experiment, now) for experiment in interrupted]),
         ReportSection("may it be called fixed", fix_progress_lines(state)),
-        ReportSection("ruled out", [verdict_line(state, one, now) for one in every if one.state == "refuted"]),
-        ReportSection("parked", [verdict_line(state, one, now) for one in every if one.state not in (OPEN, "refuted", "confirmed")]),
-        ReportSection("to be undone", [_to_undo(one, now) for one in all_of_it.open_changes]),
-        ReportSection("topology", _noted(state, all_of_it.topology, now)),
-        ReportSection("shared state", _noted(state, all_of_it.shared_state, now)),
-        ReportSection("next", _noted(state, all_of_it.next_step, now)),
-        ReportSection("stamps without words", [ReportLine("no words yet", format_attribution(one.author, one.stamp, now), one.stamp, "Stamp")
-                                      for one in all_of_it.pending_stamps]),
-        ReportSection("people", [_person(one, now) for one in all_of_it.people]),
-    ]  # fmt: skip
-    return [ReportSection(part.title, _readable(part.lines)) for part in found if part.lines]
+        ReportSection("ruled out", [verdict_line(state, hypothesis, now) for hypothesis in refuted]),
+        ReportSection("parked", [verdict_line(state, hypothesis, now) for hypothesis in parked]),
+        ReportSection("to be undone", [_change_line(change, now) for change in handoff.open_changes]),
+        ReportSection("topology", _note_lines(state, handoff.topology, now)),
+        ReportSection("shared state", _note_lines(state, handoff.shared_state, now)),
+        ReportSection("next", _note_lines(state, handoff.next_step, now)),
+        ReportSection(
+            "stamps without words", [_pending_stamp_line(pending, now) for pending in handoff.pending_stamps]
+        ),
+        ReportSection("people", [_person_line(person, now) for person in handoff.people]),
+    ]
+    return [ReportSection(section.title, _limit_lines(section.lines)) for section in sections if section.lines]
 
 
-def _readable(lines: Sequence[ReportLine]) -> list[ReportLine]:
-    """As many lines as anybody reads: a script in a loop opens thousands of hypotheses."""
-    more = len(lines) - _MOST
-    return [*lines[:_MOST], *([ReportLine(f"and {more:,} lines more: 3am hyp list")] if more > 0 else [])]
+def _limit_lines(lines: Sequence[ReportLine]) -> list[ReportLine]:
+    """Return the first lines, and the number of those left out: a script in a loop opens thousands of hypotheses."""
+    omitted = len(lines) - _MAX_LINES
+    return [*lines[:_MAX_LINES], *([ReportLine(f"and {omitted:,} lines more: 3am hyp list")] if omitted > 0 else [])]
 
 
-def _standing(all_of_it: Handoff) -> list[ReportLine]:
-    state, now = all_of_it.state, all_of_it.now
-    counts = Counter(one.state for one in all_of_it.hypotheses)
-    known = [f"{counts.pop(name)} {name}" for name in _STATES if counts[name]]
-    others = [f"{count} {name}" for name, count in counts.items() if count]
-    lines = [verdict_line(state, one, now) for one in all_of_it.hypotheses if one.state == "confirmed"]
-    lines.append(ReportLine("hypotheses: " + (", ".join([*known, *others]) or "none yet")))
-    if (holder := all_of_it.holder) is not None:
-        user = author_name(holder.author)
-        lines.append(
-            ReportLine(f"{user} holds the journal", f"since {holder.stamp.time_of_day[:8]}", holder.stamp, "Taken")
-        )
+def _status_lines(handoff: Handoff) -> list[ReportLine]:
+    state, now = handoff.state, handoff.now
+    counts = Counter(hypothesis.state for hypothesis in handoff.hypotheses)
+    known_counts = [f"{counts.pop(name)} {name}" for name in _STATE_ORDER if counts[name]]
+    other_counts = [f"{count} {name}" for name, count in counts.items() if count]
+    confirmed = [hypothesis for hypothesis in handoff.hypotheses if hypothesis.state == "confirmed"]
+    lines = [verdict_line(state, hypothesis, now) for hypothesis in confirmed]
+    lines.append(ReportLine("hypotheses: " + (", ".join([*known_counts, *other_counts]) or "none yet")))
+    if (holder := handoff.holder) is not None:
+        since = f"since {holder.stamp.time_of_day[:8]}"
+        lines.append(ReportLine(f"{author_name(holder.author)} holds the journal", since, holder.stamp, "Taken"))
     if state.last_stamp is not None:
         lines.append(ReportLine(f"last entry {format_when(state.last_stamp, now)}", stamp=state.last_stamp))
     return lines
 
 
-def _live(state: State, one: Hypothesis, now: Stamp) -> list[ReportLine]:
-    """An open hypothesis, and of what stands for it and against it the last of each."""
-    thread = thread_of(state, one)
+def _open_hypothesis_lines(state: State, hypothesis: Hypothesis, now: Stamp) -> list[ReportLine]:
+    """Return an open hypothesis with the last evidence for it, the last against it, and its last prediction."""
+    thread = thread_of(state, hypothesis)
     counts = f"+{len(thread.supports)} −{len(thread.contradicts)}"
     lines = [
         ReportLine(
-            f"{one.label} {claim_of(state, one) or MISSING_CLAIM}",
-            f"{counts} · {format_attribution(one.author, one.opened_at, now)}",
-            one.opened_at,
+            f"{hypothesis.label} {claim_of(state, hypothesis) or MISSING_CLAIM}",
+            f"{counts} · {format_attribution(hypothesis.author, hypothesis.opened_at, now)}",
+            hypothesis.opened_at,
             "Hypothesis",
         )
     ]
-    for best in (thread.supports[-1:], thread.contradicts[-1:], thread.predictions[-1:]):
-        lines += [_evidence(state, move, now) for move in best]
+    for events in (thread.supports, thread.contradicts, thread.predictions):
+        lines += [_event_line(state, event, now) for event in events[-1:]]
     return lines
 
 
-def _evidence(state: State, move: HypothesisEvent, now: Stamp) -> ReportLine:
+def _event_line(state: State, event: HypothesisEvent, now: Stamp) -> ReportLine:
     return ReportLine(
-        f"    {move.kind}: {event_text(state, move)}",
-        format_attribution(move.author, move.stamp, now),
-        move.cited or move.stamp,
-        move.kind,
+        f"    {event.kind}: {event_text(state, event)}",
+        format_attribution(event.author, event.stamp, now),
+        event.cited or event.stamp,
+        event.kind,
     )
 
 
-def _resumable(one: Experiment, now: Stamp) -> ReportLine:
-    told, resume = experiment_line(one, now), f"3am run --resume {one.name}"
-    return told._replace(detail=f"{told.detail} · {resume} goes on", command=resume)
+def _resumable_line(experiment: Experiment, now: Stamp) -> ReportLine:
+    line, resume = experiment_line(experiment, now), f"3am run --resume {experiment.name}"
+    return line._replace(detail=f"{line.detail} · {resume} resumes it", command=resume)
 
 
-def _to_undo(one: Change, now: Stamp) -> ReportLine:
-    undo = f"undo: {one.undo}" if one.undo else "nobody has said how"
-    return ReportLine(one.text, f"{undo} · {format_attribution(one.author, one.stamp, now)}", one.stamp, "Changed")
+def _change_line(change: Change, now: Stamp) -> ReportLine:
+    undo = f"undo: {change.undo}" if change.undo else "nobody has said how"
+    attribution = format_attribution(change.author, change.stamp, now)
+    return ReportLine(change.text, f"{undo} · {attribution}", change.stamp, "Changed")
 
 
-def _noted(state: State, one: HandoffNote | None, now: Stamp) -> list[ReportLine]:
-    if one is None:
+def _pending_stamp_line(pending: PendingStamp, now: Stamp) -> ReportLine:
+    attribution = format_attribution(pending.author, pending.stamp, now)
+    return ReportLine("no words yet", attribution, pending.stamp, "Stamp")
+
+
+def _note_lines(state: State, note: HandoffNote | None, now: Stamp) -> list[ReportLine]:
+    if note is None:
         return []
-    first, *rest = one.lines
+    first, *rest = note.lines
     return [
-        ReportLine(current_text(state, one.stamp, first), format_attribution(one.author, one.stamp, now), one.stamp),
-        *(ReportLine(line, stamp=one.stamp) for line in rest),
+        ReportLine(
+            current_text(state, note.stamp, first), format_attribution(note.author, note.stamp, now), note.stamp
+        ),
+        *(ReportLine(line, stamp=note.stamp) for line in rest),
     ]
 
 
-def _person(one: AwakePerson, now: Stamp) -> ReportLine:
-    awake = "" if one.awake_since is None else f" · awake for {hours_awake(one, now)} h at least"
+def _person_line(person: AwakePerson, now: Stamp) -> ReportLine:
+    awake = "" if person.awake_since is None else f" · awake for {hours_awake(person, now)} h at least"
     return ReportLine(
-        f"{one.user}: {one.cups} {'cup' if one.cups == 1 else 'cups'}, {one.mg:.0f} mg{awake}", stamp=one.awake_since
+        f"{person.user}: {pluralize(person.cups, 'cup')}, {person.mg:.0f} mg{awake}",
+        stamp=person.awake_since,
     )
 
 
-def hours_awake(one: AwakePerson, now: Stamp) -> float | None:
-    """Hours since the night of somebody began, to a tenth."""
-    return None if one.awake_since is None else max(0, now.ns - one.awake_since.ns) * 10 // HOUR_NS / 10
+def hours_awake(person: AwakePerson, now: Stamp) -> float | None:
+    """Return the hours since a person's night began, to a tenth; None if that is not known."""
+    return None if person.awake_since is None else max(0, now.ns - person.awake_since.ns) * 10 // HOUR_NS / 10

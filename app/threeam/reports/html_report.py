@@ -1,4 +1,4 @@
-"""The report as one HTML page: self-contained, printable, the night drawn, and every stamp an anchor."""
+"""The postmortem as one self-contained, printable HTML page with a chart of the night; each entry is an anchor."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from threeam.core.format.entry import Stamp, author_name, escape_unprintable, fi
 from threeam.hypotheses.ledger import RECHECK_NOTE
 from threeam.reports.postmortem import OBSERVED_NOTE, Postmortem, TimelineEvent
 
-_WIDTH = 1000  # units of the drawing
-_LANES = {  # what is drawn on which line of it, from the top, in which colour
+_WIDTH = 1000  # SVG units of the chart
+_LANES = {  # kind -> (row from the top, its label, the colour of its dots)
     "Hypothesis": (0, "claims", "#0a7d8c"),
     "Prediction": (0, "claims", "#0a7d8c"),
     "Supports": (1, "evidence", "#2f7d32"),
@@ -26,12 +26,12 @@ _LANES = {  # what is drawn on which line of it, from the top, in which colour
     "Coffee": (4, "coffee", "#a15c00"),
     "WARNING": (4, "coffee", "#b3261e"),
 }
-_ROW, _BARS = 22, 40  # units: a line of it, and the height of what is below them
-_COLUMNS = 100
+_ROW_HEIGHT, _BARS_HEIGHT = 22, 40  # SVG units: a row of dots, and the bars below all rows
+_COLUMN_COUNT = 100
 
 
 class Tick(NamedTuple):
-    """An entry in the drawing: where it is, its colour, the anchor and the words."""
+    """An entry in the chart: a dot with a link to the entry and its text."""
 
     x: float
     y: float
@@ -41,14 +41,14 @@ class Tick(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """How much was written in one column of time."""
+    """The number of entries in one interval of time, as a bar."""
 
     x: float
     height: float
 
 
-def postmortem_to_html(report: Postmortem) -> str:
-    """The page."""
+def postmortem_to_html(postmortem: Postmortem) -> str:
+    """Return the page."""
     environment = Environment(
         loader=PackageLoader("threeam.reports"),
         autoescape=True,
@@ -56,71 +56,76 @@ def postmortem_to_html(report: Postmortem) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    entries = [event for event in report.events if not event.foreign]
-    there = frozenset(stamp.ns for event in entries for stamp in (event.entry.stamp, *event.amendment_stamps))
+    entries = [event for event in postmortem.events if not event.foreign]
+    known_ns = frozenset(stamp.ns for event in entries for stamp in (event.entry.stamp, *event.amendment_stamps))
     environment.filters |= {
-        "linked": partial(link_stamps, there=there),
+        "linked": partial(link_stamps, known_ns=known_ns),
         "anchor": anchor_id,
         "user": author_name,
-        "shown": escape_unprintable,
+        "visible": escape_unprintable,
     }
-    environment.tests["there"] = lambda stamp: stamp.ns in there
-    lanes = {(row * _ROW + _ROW / 2, name) for row, name, _ in _LANES.values()}
+    environment.tests["on_page"] = lambda stamp: stamp.ns in known_ns
+    lanes = {(row * _ROW_HEIGHT + _ROW_HEIGHT / 2, name) for row, name, _ in _LANES.values()}
     return environment.get_template("night.html").render(
-        report=report,
-        too_many_cups=RECHECK_NOTE,
-        observed=OBSERVED_NOTE,
-        ticks=list(_ticks(entries)),
-        bars=_bars(entries),
+        postmortem=postmortem,
+        recheck_note=RECHECK_NOTE,
+        observed_note=OBSERVED_NOTE,
+        ticks=list(_make_ticks(entries)),
+        bars=_make_bars(entries),
         lanes=sorted(lanes),
         width=_WIDTH,
-        height=5 * _ROW + _BARS,
-        column=_WIDTH / _COLUMNS,
+        height=5 * _ROW_HEIGHT + _BARS_HEIGHT,
+        column=_WIDTH / _COLUMN_COUNT,
     )
 
 
 def anchor_id(stamp: Stamp) -> str:
-    """The anchor of the entry of a stamp: the same in whatever zone it is cited."""
+    """Return the anchor of an entry: the same for every time zone in which its stamp is cited."""
     return f"at-{stamp.ns}"
 
 
-def link_stamps(text: str, there: frozenset[int]) -> Markup:
-    """``text``, with each ``@stamp`` in it a link to its entry, if that is one of ``there`` (ns)."""
-    whole, pieces = escape_unprintable(text), list[Markup]()
-    for stamp in find_stamp_refs(whole):
-        before, cited, whole = whole.partition(f"@{stamp}")
-        if cited and stamp.ns not in there:
-            pieces.append(escape(before + cited))
-        elif cited:
-            pieces += [
-                escape(before),
-                Markup('<a href="#{}">{}</a>').format(anchor_id(stamp), f"@{stamp.time_of_day[:12]}"),
-            ]
+def link_stamps(text: str, known_ns: frozenset[int]) -> Markup:
+    """Return ``text`` as HTML with each ``@stamp`` in it a link to its entry, if that is one of ``known_ns``."""
+    remaining, pieces = escape_unprintable(text), list[Markup]()
+    for stamp in find_stamp_refs(remaining):
+        before, reference, after = remaining.partition(f"@{stamp}")
+        if not reference:
+            continue
+        remaining = after
+        if stamp.ns in known_ns:
+            link = Markup('<a href="#{}">{}</a>').format(anchor_id(stamp), f"@{stamp.time_of_day[:12]}")
+            pieces += [escape(before), link]
         else:
-            whole = before
-    return Markup("").join([*pieces, escape(whole)])
+            pieces.append(escape(before + reference))
+    return Markup("").join([*pieces, escape(remaining)])
 
 
-def _ticks(events: Sequence[TimelineEvent]) -> Iterator[Tick]:
-    for event, x in zip(events, _places(events), strict=True):
+def _make_ticks(events: Sequence[TimelineEvent]) -> Iterator[Tick]:
+    for event, x in zip(events, _x_positions(events), strict=True):
         entry = event.entry
         if entry.kind in _LANES:
             row, _, colour = _LANES[entry.kind]
             if entry.hypothesis is not None and entry.hypothesis[1] == "refuted":
                 colour = "#b3261e"
             title = f"{entry.stamp.time_of_day[:12]} {event.text}"
-            yield Tick(x, row * _ROW + _ROW / 2, colour, "#" + anchor_id(entry.stamp), escape_unprintable(title))
+            y = row * _ROW_HEIGHT + _ROW_HEIGHT / 2
+            yield Tick(x, y, colour, f"#{anchor_id(entry.stamp)}", escape_unprintable(title))
 
 
-def _bars(events: Sequence[TimelineEvent]) -> list[Bar]:
-    counts = [0] * _COLUMNS
-    for x in _places(events):
-        counts[min(_COLUMNS - 1, int(x * _COLUMNS / _WIDTH))] += 1
-    most = max(*counts, 1)
-    return [Bar(i * _WIDTH / _COLUMNS, count * _BARS / most) for i, count in enumerate(counts) if count]
+def _make_bars(events: Sequence[TimelineEvent]) -> list[Bar]:
+    counts = [0] * _COLUMN_COUNT
+    for x in _x_positions(events):
+        counts[min(_COLUMN_COUNT - 1, int(x * _COLUMN_COUNT / _WIDTH))] += 1
+    highest = max(*counts, 1)
+    return [
+        Bar(column * _WIDTH / _COLUMN_COUNT, count * _BARS_HEIGHT / highest)
+        for column, count in enumerate(counts)
+        if count
+    ]
 
 
-def _places(events: Sequence[TimelineEvent]) -> list[float]:
+def _x_positions(events: Sequence[TimelineEvent]) -> list[float]:
     times = [event.entry.stamp.ns for event in events]
-    begin, span = min(times, default=0), max(max(times, default=0) - min(times, default=0), 1)
+    begin = min(times, default=0)
+    span = max(max(times, default=0) - begin, 1)
     return [round((ns - begin) * _WIDTH / span, 2) for ns in times]

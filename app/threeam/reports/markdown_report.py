@@ -1,4 +1,4 @@
-"""The reports in Markdown."""
+"""Reports in Markdown."""
 
 from __future__ import annotations
 
@@ -11,54 +11,55 @@ from threeam.hypotheses.ledger import RECHECK_NOTE
 from threeam.reports.postmortem import OBSERVED_NOTE, Postmortem
 
 
-def format_list(part: ReportSection) -> Iterator[str]:
-    """The lines of ``part`` as a list."""
-    for line in part.lines:
+def format_list(section: ReportSection) -> Iterator[str]:
+    """Yield the lines of ``section`` as a list."""
+    for line in section.lines:
         indent = "  " if line.text.startswith(" ") else ""
-        more = f" ({escape_markdown(line.detail)})" if line.detail else ""
-        at = f" `@{line.stamp}`" if line.stamp is not None else ""
-        yield f"{indent}- {escape_markdown(line.text)}{more}{at}"
+        detail = f" ({escape_markdown(line.detail)})" if line.detail else ""
+        reference = f" `@{line.stamp}`" if line.stamp is not None else ""
+        yield f"{indent}- {escape_markdown(line.text)}{detail}{reference}"
 
 
-def sections_to_markdown(title: str, told: Sequence[ReportSection]) -> str:
-    """Parts under a title."""
+def sections_to_markdown(title: str, sections: Sequence[ReportSection]) -> str:
+    """Return the sections of a report under a title."""
     lines = [f"# {escape_markdown(title)}"]
-    for part in told:
-        lines += ["", f"## {escape_markdown(part.title.capitalize())}", "", *format_list(part)]
+    for section in sections:
+        lines += ["", f"## {escape_markdown(section.title.capitalize())}", "", *format_list(section)]
     return "\n".join(lines)
 
 
-def postmortem_to_markdown(report: Postmortem) -> str:
-    """A postmortem to go on with by hand."""
-    lines = [f"# Postmortem: {escape_markdown(report.name)}"]
-    for section in report.sections:
+def postmortem_to_markdown(postmortem: Postmortem) -> str:
+    """Return a postmortem to continue by hand."""
+    lines = [f"# Postmortem: {escape_markdown(postmortem.name)}"]
+    for section in postmortem.sections:
         lines += ["", f"## {section.title}", ""]
         if section.hint:
             lines += [f"*{section.hint}*", ""]
-        if not section.hint and not any(part.lines for part in section.subsections):
+        if not section.hint and not any(subsection.lines for subsection in section.subsections):
             lines += ["Nothing.", ""]
-        for part in section.subsections:
-            if part.title:
-                lines += [f"### {escape_markdown(part.title)}", ""]
-            lines += [*format_list(part), ""]
+        for subsection in section.subsections:
+            if subsection.title:
+                lines += [f"### {escape_markdown(subsection.title)}", ""]
+            lines += [*format_list(subsection), ""]
         while not lines[-1]:
             lines.pop()
         if section.title == "Impact":
-            lines += ["", "## Timeline", "", *_timeline(report)]
+            lines += ["", "## Timeline", "", *_timeline_lines(postmortem)]
     return "\n".join(lines)
 
 
-def _timeline(report: Postmortem) -> Iterator[str]:
-    for event in report.events:
+def _timeline_lines(postmortem: Postmortem) -> Iterator[str]:
+    for event in postmortem.events:
         if event.foreign:
             yield f"- {escape_markdown(event.text)}"
             continue
         entry = event.entry
-        who = escape_markdown(author_name(entry.author))
+        author = escape_markdown(author_name(entry.author))
         tag = f"H{entry.hypothesis[0]} " if entry.hypothesis is not None else ""
-        was = f" (it was: {escape_markdown(event.original_text)})" if event.original_text else ""
+        original = f" (it was: {escape_markdown(event.original_text)})" if event.original_text else ""
         recheck = f" ({RECHECK_NOTE})" if entry.tag("RECHECK") is not None else ""
         observed = f" ({OBSERVED_NOTE})" if event.observed else ""
-        yield f"- `{entry.stamp}` {who}: {tag}{escape_markdown(event.text)}{was}{recheck}{observed}"
-    if report.omitted_lines:
-        yield f"\n{report.omitted_lines:,} lines that came through a pipe, or are of another program, are not in it."
+        yield f"- `{entry.stamp}` {author}: {tag}{escape_markdown(event.text)}{original}{recheck}{observed}"
+    if postmortem.omitted_lines:
+        count = f"{postmortem.omitted_lines:,}"
+        yield f"\n{count} lines that came through a pipe, or are of another program, are not in it."

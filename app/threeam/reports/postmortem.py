@@ -1,4 +1,4 @@
-"""The night as a report: what is known in the end, the theories tried, the evidence, what was changed, what is open."""
+"""The postmortem of a night: summary, theories, evidence, changes, open questions, and the timeline. Pure."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from threeam.hypotheses.ledger import event_text, own_event_text, sorted_hypothe
 from threeam.hypotheses.thread import MISSING_CLAIM, verdict_line
 from threeam.tracing.observations import observed_intervals
 
-_QUIET = ("ceremony", "Continued")  # lines of the journal itself
-_MANY = IsExperimentRun()
-_MOST_FOREIGN = 100  # lines that are not entries, one after the other: more of them are another program's stream
-_LONGEST_FOREIGN = 2000  # characters of one
+_SKIPPED_KINDS = ("ceremony", "Continued")  # lines of the journal itself
+_RUN_OF_EXPERIMENT = IsExperimentRun()
+_MAX_FOREIGN_LINES = 100  # lines in a row that are not entries: more are the stream of another program
+_MAX_FOREIGN_CHARS = 2000  # of one such line
 OBSERVED_NOTE = "observed: timings perturbed"
 
 
 class PostmortemSection(NamedTuple):
-    """A part of the report with parts of its own; ``hint``: what its writer has to add."""
+    """A section of the postmortem. ``hint``: what its reader still has to write."""
 
     title: str
     subsections: Sequence[ReportSection]
@@ -38,11 +38,11 @@ class PostmortemSection(NamedTuple):
 
 
 class TimelineEvent(NamedTuple):
-    """An entry of the timeline: its words as they are read now, and those that were written where they are others.
+    """An entry of the timeline: its text as it reads now, and ``original_text`` if it was corrected.
 
-    ``lines``: the stamps of the lines that have words for it, or a number, and are told here. ``observed``: whether a
-    tracer was attached to something then. ``foreign``: it is a line that is not an entry; ``entry`` has only the stamp
-    of the entry before it.
+    ``amendment_stamps``: the stamps of the lines that amend it or give it a number, which are not in the timeline
+    themselves. ``observed``: a tracer was attached to a process then. ``foreign``: the line is not an entry; ``entry``
+    has only the stamp of the entry before it.
     """
 
     entry: Entry
@@ -56,8 +56,8 @@ class TimelineEvent(NamedTuple):
 class Postmortem(NamedTuple):
     """A report on the journal called ``name``, from the stamp ``begin`` to ``end``.
 
-    ``events``: the timeline. ``left_out``: lines that are not in it, since they came through a pipe, or since many that
-    are not entries follow one another.
+    ``events``: the timeline. ``omitted_lines``: the number of lines that are not in it, since they came through a pipe,
+    or after too many lines in a row that are not entries.
     """
 
     name: str
@@ -69,171 +69,196 @@ class Postmortem(NamedTuple):
 
 
 def build_postmortem(name: str, state: State, lines: Iterable[Line]) -> Postmortem:
-    """What ``lines`` and ``state`` come to. Pure."""
-    cited = {move.cited.ns for one in sorted_hypotheses(state) for move in thread_of(state, one).evidence if move.cited}
-    events: list[TimelineEvent] = []
+    """Return the postmortem of ``lines``, which fold to ``state``."""
+    events, omitted = _build_timeline(state, lines)
+    entries = [event.entry for event in events if not event.foreign]
+    stamps = [entry.stamp for entry in entries]
+    people = Counter(author_name(entry.author) for entry in entries)
+    summary = _summary_section(state, stamps, people)
+    sections = [
+        PostmortemSection("Summary", [summary], "In two sentences: what broke, and why."),
+        PostmortemSection("Impact", [], "Who noticed, what it did to them, and for how long."),
+        PostmortemSection("Theories tried, and their verdicts", _theory_sections(state)),
+        PostmortemSection("Evidence", [_evidence_section(state, events)]),
+        PostmortemSection("What was changed, and undone", [_changes_section(state)]),
+        PostmortemSection("Open questions", [_open_questions_section(state)]),
+    ]
+    begin, end = (stamps[0], stamps[-1]) if stamps else (None, None)
+    return Postmortem(name, begin, end, sections, events, omitted)
+
+
+def _build_timeline(state: State, lines: Iterable[Line]) -> tuple[list[TimelineEvent], int]:
+    """Return the events of the timeline, and the number of lines left out."""
+    cited_ns = {
+        event.cited.ns
+        for hypothesis in state.hypotheses.values()
+        for event in thread_of(state, hypothesis).evidence
+        if event.cited
+    }
     observed = observed_intervals(state)
-    people: Counter[str] = Counter()
-    elsewhere: dict[int, list[Stamp]] = {}
-    left_out = foreign = 0
-    last = Stamp(0)
+    events: list[TimelineEvent] = []
+    amendment_stamps: dict[int, list[Stamp]] = {}
+    omitted = foreign_in_a_row = 0
+    last_stamp = Stamp(0)
     for line in lines:
-        entry = None if line.is_forged else line.entry  # else a forged verdict would be told as one
-        if entry is None and foreign < _MOST_FOREIGN:
-            foreign += 1
-            events.append(TimelineEvent(Entry(last, 0, (), ""), _shortened(line.display_text), foreign=True))
+        entry = None if line.is_forged else line.entry  # a forged verdict must not look like a verdict
+        if entry is None and foreign_in_a_row < _MAX_FOREIGN_LINES:
+            foreign_in_a_row += 1
+            events.append(TimelineEvent(Entry(last_stamp, 0, (), ""), _truncate(line.display_text), foreign=True))
             continue
-        if entry is None or (_is_streamed(line, entry) and entry.stamp.ns not in cited):
-            left_out += 1
+        if entry is None or (_is_streamed(line, entry) and entry.stamp.ns not in cited_ns):
+            omitted += 1
             continue
-        foreign, last = 0, entry.stamp
-        if entry.kind in _QUIET or line.offset < line.segment.head.end:
+        foreign_in_a_row, last_stamp = 0, entry.stamp
+        if entry.kind in _SKIPPED_KINDS or line.offset < line.segment.head.end:
             continue
-        if (of := _told_at(state, entry)) is not None:
-            elsewhere.setdefault(of.ns, []).append(entry.stamp)
-            continue
-        said = amendments(state).by_target.get(entry.stamp.ns)
-        text = entry.text if said is None else entry.text.removesuffix(entry.body) + said.text
-        if entry.kind == "Conclusion" and entry.hypothesis is not None:
-            text = text.replace("Conclusion", entry.hypothesis[1], 1)
-        was = entry.text if said is not None and said.correction_count else ""
-        events.append(TimelineEvent(entry, text, was, observed=entry.stamp in observed))
-        people[author_name(entry.author)] += 1
-    events = [
-        event if event.foreign else event._replace(amendment_stamps=tuple(elsewhere.get(event.entry.stamp.ns, ())))
+        target = _merged_into(state, entry)
+        if target is not None:
+            amendment_stamps.setdefault(target.ns, []).append(entry.stamp)
+        else:
+            events.append(_timeline_event(state, entry, observed=entry.stamp in observed))
+    merged = [
+        event
+        if event.foreign
+        else event._replace(amendment_stamps=tuple(amendment_stamps.get(event.entry.stamp.ns, ())))
         for event in events
     ]
-    stamps = [event.entry.stamp for event in events if not event.foreign]
-    begin, end = (stamps[0], stamps[-1]) if stamps else (None, None)
-    sections = [
-        PostmortemSection("Summary", [_summary(state, stamps, people)], "In two sentences: what broke, and why."),
-        PostmortemSection("Impact", [], "Who noticed, what it did to them, and for how long."),
-        PostmortemSection("Theories tried, and their verdicts", _theories(state)),
-        PostmortemSection("Evidence", [_evidence(state, events)]),
-        PostmortemSection("What was changed, and undone", [_changes(state)]),
-        PostmortemSection("Open questions", [_open(state)]),
-    ]
-    return Postmortem(name, begin, end, sections, events, left_out)
+    return merged, omitted
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_FOREIGN else text[:_LONGEST_FOREIGN] + "…"
+def _timeline_event(state: State, entry: Entry, *, observed: bool) -> TimelineEvent:
+    """Return an entry as it reads now; a conclusion begins with its verdict."""
+    amendment = amendments(state).by_target.get(entry.stamp.ns)
+    text = entry.text if amendment is None else entry.text.removesuffix(entry.body) + amendment.text
+    if entry.kind == "Conclusion" and entry.hypothesis is not None:
+        text = text.replace("Conclusion", entry.hypothesis[1], 1)
+    is_corrected = amendment is not None and amendment.correction_count > 0
+    return TimelineEvent(entry, text, entry.text if is_corrected else "", observed=observed)
+
+
+def _truncate(text: str) -> str:
+    return text if len(text) <= _MAX_FOREIGN_CHARS else text[:_MAX_FOREIGN_CHARS] + "…"
 
 
 def _is_streamed(line: Line, entry: Entry) -> bool:
-    """Whether a line came through a pipe, or is one of an experiment's many: there are too many of them to be told."""
-    return entry.tag("VIA") == "stdin" or _MANY.matches(line.raw)
+    """Return whether a line came through a pipe or is a run of an experiment: there are too many of them."""
+    return entry.tag("VIA") == "stdin" or _RUN_OF_EXPERIMENT.matches(line.raw)
 
 
-def _told_at(state: State, entry: Entry) -> Stamp | None:
-    """The line for which this one only has words that are read there, or a number; None where it says something."""
-    of = amended_stamp(state, entry)
+def _merged_into(state: State, entry: Entry) -> Stamp | None:
+    """Return the line that ``entry`` only amends or numbers; None if ``entry`` has a place in the timeline."""
+    target = amended_stamp(state, entry)
     if entry.kind in ("Words", "Correction"):
-        return of if of.ns in amendments(state).by_target else None
-    return of if of.ns != entry.stamp.ns else None
+        return target if target.ns in amendments(state).by_target else None
+    return target if target.ns != entry.stamp.ns else None
 
 
-def _summary(state: State, stamps: Sequence[Stamp], people: Counter[str]) -> ReportSection:
-    lines = [verdict_line(state, one, None) for one in sorted_hypotheses(state) if one.state == "confirmed"]
+def _summary_section(state: State, stamps: Sequence[Stamp], people: Counter[str]) -> ReportSection:
+    confirmed = [hypothesis for hypothesis in sorted_hypotheses(state) if hypothesis.state == "confirmed"]
+    lines = [verdict_line(state, hypothesis, None) for hypothesis in confirmed]
     if stamps:
         begin, end = stamps[0], stamps[-1]
         span = f"{begin.iso_date} {begin.time_of_day[:8]} to {end.iso_date} {end.time_of_day[:8]}"
         if any(later.ns < earlier.ns for earlier, later in pairwise(stamps)):
-            lines.append(
-                ReportLine(f"{span}; the clock was stepped back in between, so the length is not known", stamp=begin)
-            )
+            text = f"{span}; the clock was stepped back in between, so the length is not known"
         else:
             hours, minutes = divmod((end.ns - begin.ns) // (60 * NS_PER_S), 60)
-            lines.append(ReportLine(f"{span}, {hours} h {minutes} min", stamp=begin))
-    lines.append(
-        ReportLine("written by " + (", ".join(f"{who} ({count})" for who, count in people.most_common()) or "nobody"))
-    )
-    counts = Counter(one.state for one in state.hypotheses.values())
-    lines.append(
-        ReportLine("hypotheses: " + (", ".join(f"{count} {name}" for name, count in counts.items()) or "none"))
-    )
+            text = f"{span}, {hours} h {minutes} min"
+        lines.append(ReportLine(text, stamp=begin))
+    authors = ", ".join(f"{author} ({count})" for author, count in people.most_common())
+    lines.append(ReportLine(f"written by {authors or 'nobody'}"))
+    counts = Counter(hypothesis.state for hypothesis in state.hypotheses.values())
+    states = ", ".join(f"{count} {name}" for name, count in counts.items())
+    lines.append(ReportLine(f"hypotheses: {states or 'none'}"))
     return ReportSection("", lines)
 
 
-def _theories(state: State) -> list[ReportSection]:
-    found = []
-    for one in sorted_hypotheses(state):
-        lines = [line for part in thread.thread_report(state, one, None) for line in _under(part)]
-        lines += [told for made in experiments(state) if made.hypothesis == one.number for told in _shown_by(made)]
-        found.append(ReportSection(f"{one.label} {claim_of(state, one) or MISSING_CLAIM}: {one.state}", lines))
-    return found
+def _theory_sections(state: State) -> list[ReportSection]:
+    sections = []
+    for hypothesis in sorted_hypotheses(state):
+        lines = [line for section in thread.thread_report(state, hypothesis, None) for line in _labelled_lines(section)]
+        for experiment in experiments(state):
+            if experiment.hypothesis == hypothesis.number:
+                lines += _experiment_lines(experiment)
+        claim = claim_of(state, hypothesis) or MISSING_CLAIM
+        sections.append(ReportSection(f"{hypothesis.label} {claim}: {hypothesis.state}", lines))
+    return sections
 
 
-def _shown_by(one: Experiment) -> list[ReportLine]:
-    """The verdict of an experiment, or how far it came."""
-    if one.seed is None:
-        return []  # one run is a line of the timeline
-    text = one.verdict or f"{one.done_count} of {one.total} runs, and no verdict"
-    return [ReportLine(f"experiment {one.name}: {text}", one.command, one.verdict_stamp or one.stamp, "Verdict")]
-
-
-def _under(part: ReportSection) -> list[ReportLine]:
-    """The lines of a part of the thread, each of which says what it is."""
-    if part.title == "claim":
-        return [line for line in part.lines if line.stamp is not None]
-    if part.title == "history":  # the verdict that stands is told with the claim
-        return list(part.lines) if len(part.lines) > 1 else []
-    word = "predicted" if part.title == "predictions" else part.title.partition(":")[0]
-    return [line._replace(text=f"{word}: {line.text}") for line in part.lines]
-
-
-def _evidence(state: State, events: Sequence[TimelineEvent]) -> ReportSection:
-    """Every line that is cited, and for what."""
-    found = {event.entry.stamp.ns: event for event in events if not event.foreign}
-    lines = []
-    for one in sorted_hypotheses(state):
-        for move in thread_of(state, one).evidence:
-            event = found.get(move.cited.ns) if move.cited is not None else None
-            words, judge = own_event_text(state, move), author_name(move.author)
-            about = f"{move.kind.lower()} {one.name}, says {judge}"
-            if event is None or event.entry.stamp == move.stamp:
-                lines.append(ReportLine(event_text(state, move), about, move.cited, move.kind))
-                continue
-            who = author_name(event.entry.author)
-            why = "" if words in event.text or words in event.original_text else f": {words}"
-            lines.append(ReportLine(event.text, f"{who} · {about}{why}", move.cited, move.kind))
-    return ReportSection("", lines)
-
-
-def _changes(state: State) -> ReportSection:
-    lines = []
-    for one in changes(state):
-        undo = f"undo: {one.undo}" if one.undo else "nobody has said how to undo it"
-        done = (
-            "NOT UNDONE"
-            if one.undone_at is None
-            else f"undone, {format_attribution(one.undone_by, one.undone_at, None)}: {one.undone_how}"
+def _experiment_lines(experiment: Experiment) -> list[ReportLine]:
+    """Return the verdict of an experiment, or its progress."""
+    if experiment.seed is None:
+        return []  # a single run: it has its own line in the timeline
+    text = experiment.verdict or f"{experiment.done_count} of {experiment.total} runs, and no verdict"
+    return [
+        ReportLine(
+            f"experiment {experiment.name}: {text}",
+            experiment.command,
+            experiment.verdict_stamp or experiment.stamp,
+            "Verdict",
         )
-        text = f"{one.text} ({undo})"
-        lines.append(
-            ReportLine(text, f"{format_attribution(one.author, one.stamp, None)} · {done}", one.stamp, "Changed")
-        )
-    return ReportSection("", lines)
-
-
-def _open(state: State) -> ReportSection:
-    lines = []
-    for one in sorted_hypotheses(state):
-        verdict = verdict_of(state, one)
-        name = f"{one.label} {claim_of(state, one) or MISSING_CLAIM}"
-        if verdict is not None and verdict.recheck:
-            lines.append(ReportLine(f"recheck {name}", f"{one.state} over the toxic limit", verdict.stamp, one.state))
-        elif one.state not in ("confirmed", "refuted"):
-            lines.append(ReportLine(name, one.state, one.opened_at, "Hypothesis" if one.state == OPEN else one.state))
-    lines += [
-        ReportLine("a stamp without words", format_when(taken.stamp, None), taken.stamp, "Stamp")
-        for taken in amendments(state).pending_stamps.values()
     ]
-    if (following := handoff_note(state, "next")) is not None:
-        text = current_text(state, following.stamp, following.lines[0])
-        lines.append(
-            ReportLine(
-                f"next: {text}", format_attribution(following.author, following.stamp, None), following.stamp, "Next"
-            )
-        )
+
+
+def _labelled_lines(section: ReportSection) -> list[ReportLine]:
+    """Return the lines of a section of the thread, each with its section's label."""
+    if section.title == "claim":
+        return [line for line in section.lines if line.stamp is not None]
+    if section.title == "history":  # the current verdict stands with the claim
+        return list(section.lines) if len(section.lines) > 1 else []
+    label = "predicted" if section.title == "predictions" else section.title.partition(":")[0]
+    return [line._replace(text=f"{label}: {line.text}") for line in section.lines]
+
+
+def _evidence_section(state: State, events: Sequence[TimelineEvent]) -> ReportSection:
+    """Return every cited line, and what it supports or contradicts."""
+    event_by_ns = {event.entry.stamp.ns: event for event in events if not event.foreign}
+    lines = []
+    for hypothesis in sorted_hypotheses(state):
+        for evidence in thread_of(state, hypothesis).evidence:
+            claim = f"{evidence.kind.lower()} {hypothesis.name}, says {author_name(evidence.author)}"
+            event = event_by_ns.get(evidence.cited.ns) if evidence.cited is not None else None
+            if event is None or event.entry.stamp == evidence.stamp:
+                lines.append(ReportLine(event_text(state, evidence), claim, evidence.cited, evidence.kind))
+                continue
+            comment = own_event_text(state, evidence)
+            is_quote = comment in event.text or comment in event.original_text
+            detail = f"{author_name(event.entry.author)} · {claim}{'' if is_quote else f': {comment}'}"
+            lines.append(ReportLine(event.text, detail, evidence.cited, evidence.kind))
+    return ReportSection("", lines)
+
+
+def _changes_section(state: State) -> ReportSection:
+    lines = []
+    for change in changes(state):
+        how_to_undo = f"undo: {change.undo}" if change.undo else "nobody has said how to undo it"
+        outcome = "NOT UNDONE"
+        if change.undone_at is not None:
+            attribution = format_attribution(change.undone_by, change.undone_at, None)
+            outcome = f"undone, {attribution}: {change.undone_how}"
+        detail = f"{format_attribution(change.author, change.stamp, None)} · {outcome}"
+        lines.append(ReportLine(f"{change.text} ({how_to_undo})", detail, change.stamp, "Changed"))
+    return ReportSection("", lines)
+
+
+def _open_questions_section(state: State) -> ReportSection:
+    lines = []
+    for hypothesis in sorted_hypotheses(state):
+        verdict = verdict_of(state, hypothesis)
+        claim = f"{hypothesis.label} {claim_of(state, hypothesis) or MISSING_CLAIM}"
+        if verdict is not None and verdict.recheck:
+            detail = f"{hypothesis.state} over the toxic limit"
+            lines.append(ReportLine(f"recheck {claim}", detail, verdict.stamp, hypothesis.state))
+        elif hypothesis.state not in ("confirmed", "refuted"):
+            icon = "Hypothesis" if hypothesis.state == OPEN else hypothesis.state
+            lines.append(ReportLine(claim, hypothesis.state, hypothesis.opened_at, icon))
+    lines += [
+        ReportLine("a stamp without words", format_when(pending.stamp, None), pending.stamp, "Stamp")
+        for pending in amendments(state).pending_stamps.values()
+    ]
+    next_step = handoff_note(state, "next")
+    if next_step is not None:
+        text = current_text(state, next_step.stamp, next_step.lines[0])
+        attribution = format_attribution(next_step.author, next_step.stamp, None)
+        lines.append(ReportLine(f"next: {text}", attribution, next_step.stamp, "Next"))
     return ReportSection("", lines)

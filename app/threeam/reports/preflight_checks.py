@@ -1,4 +1,4 @@
-"""The essay's list before the hunt, looked at: tools, clock, disk, terminal, and what the journal knows."""
+"""The essay's checklist before the hunt: tools, clock, disk, terminal, and what the journal knows."""
 
 from __future__ import annotations
 
@@ -19,58 +19,63 @@ from threeam.human.caffeine import SINGLE_DOSE_LIMIT_MG
 from threeam.human.night_summary import format_intake, summarize_night
 from threeam.hypotheses.handoff_notes import handoff_note
 
-_OLD_NS = 30 * 86_400 * NS_PER_S  # after a month of deploys, what was normal is a guess
+_MAX_BASELINE_AGE_NS = 30 * 86_400 * NS_PER_S  # a month: after so many deploys the baseline says little
 
 
 def run_preflight_checks(
     system: System, journal: Journal, state: State, settings: Settings, user: str, now: Stamp
 ) -> list[CheckGroup]:
-    """Everything that is looked at before the hunt, in the order of the essay. Raises OSError, `Unusable`."""
+    """Run all checks before the hunt, in the order of the essay. Raise OSError or `FileUnusable`."""
     return [
         CheckGroup("tracing tools", check_tracers(system)),
         CheckGroup("the clock", check_clock(system, now.ns)),
         CheckGroup("the log's disk", check_disk(system, journal, now.ns, settings.disk_floor, settings.rotate_bytes)),
         CheckGroup("the terminal", check_tmux(system)),
         CheckGroup(
-            "the hunt", [*_architecture(state, now), _baseline(state, now), _hunter(state, settings, user, now)]
+            "the hunt",
+            [
+                *_check_architecture_notes(state, now),
+                _check_baseline(state, now),
+                _check_person(state, settings, user, now),
+            ],
         ),
     ]
 
 
-def _architecture(state: State, now: Stamp) -> list[Check]:
-    """ "You need the topology. Where is the shared state actually living?" """
+def _check_architecture_notes(state: State, now: Stamp) -> list[Check]:
+    """Return whether the architecture is noted: "You need the topology. Where is the shared state actually living?"."""
     checks = []
     for name, example in (("topology", "LB -> app1, app2 -> primary, replica"), ("shared", "the carts, in redis 0")):
-        one = handoff_note(state, name)
-        if one is None:
-            mend = f"3am log '{name.capitalize()}: {example}'"
-            checks.append(Check(name, YELLOW, "nobody has said", mend))
+        note = handoff_note(state, name)
+        if note is None:
+            fix = f"3am log '{name.capitalize()}: {example}'"
+            checks.append(Check(name, YELLOW, "nobody has said", fix))
         else:
-            checks.append(Check(name, OK, f"{one.lines[0]} ({format_when(one.stamp, now)})"))
+            checks.append(Check(name, OK, f"{note.lines[0]} ({format_when(note.stamp, now)})"))
     return checks
 
 
-def _baseline(state: State, now: Stamp) -> Check:
-    found = saved_baselines(state)
-    if not found:
-        mend = "3am baseline save --samples 5 --every 2"
-        return Check("baseline", YELLOW, "none: nobody can say what is unusual", mend)
-    last = found[-1]
+def _check_baseline(state: State, now: Stamp) -> Check:
+    saved = saved_baselines(state)
+    if not saved:
+        fix = "3am baseline save --samples 5 --every 2"
+        return Check("baseline", YELLOW, "none: nobody can say what is unusual", fix)
+    last = saved[-1]
     days = (now.ns - last.stamp.ns) // (86_400 * NS_PER_S)
-    mend = f"3am baseline save {last.name} --samples 5 --every 2"
-    if now.ns - last.stamp.ns > _OLD_NS:
-        return Check("baseline", YELLOW, f"{last.name} is {days} days old", mend)
+    fix = f"3am baseline save {last.name} --samples 5 --every 2"
+    if now.ns - last.stamp.ns > _MAX_BASELINE_AGE_NS:
+        return Check("baseline", YELLOW, f"{last.name} is {days} days old", fix)
     return Check("baseline", OK, f"{last.name}, {format_when(last.stamp, now)}")
 
 
-def _hunter(state: State, settings: Settings, user: str, now: Stamp) -> Check:
-    """ "Caffeine and hydration": whoever is about to begin."""
-    one = summarize_night(
-        state, user, now, settings.night_gap_ns, settings.half_life_h, fixed_zone(now.utc_offset_s)
-    )  # no time of it is shown
-    found = f"{format_intake(one)}, {one.mg_now:.0f} mg"
-    if len(one.tonight_doses) > settings.toxic_cups or one.mg_now > SINGLE_DOSE_LIMIT_MG:
-        return Check("you", YELLOW, f"{found}: no more coffee", "3am water")
-    if len(one.tonight_doses) > one.glasses:
-        return Check("you", YELLOW, found, "3am water")
-    return Check("you", OK, found)
+def _check_person(state: State, settings: Settings, user: str, now: Stamp) -> Check:
+    """Return the "caffeine and hydration" of the person who is about to begin."""
+    zone = fixed_zone(now.utc_offset_s)  # any zone will do: no time is shown
+    night = summarize_night(state, user, now, settings.night_gap_ns, settings.half_life_h, zone)
+    cups = len(night.tonight_doses)
+    detail = f"{format_intake(night)}, {night.mg_now:.0f} mg"
+    if cups > settings.toxic_cups or night.mg_now > SINGLE_DOSE_LIMIT_MG:
+        return Check("you", YELLOW, f"{detail}: no more coffee", "3am water")
+    if cups > night.glasses:
+        return Check("you", YELLOW, detail, "3am water")
+    return Check("you", OK, detail)

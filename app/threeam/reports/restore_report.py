@@ -1,4 +1,4 @@
-"""Restoring the application: what must be undone, and what has changed since the last known stable commit."""
+"""Restoring the application: changes to undo, and what has changed in the code since the last stable commit."""
 
 from __future__ import annotations
 
@@ -9,107 +9,100 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.state.fold import State
-from threeam.hypotheses.changes import changes, open_changes
+from threeam.hypotheses.changes import Change, changes, open_changes
 from threeam.reports.end_of_night import UNDO_UNKNOWN
 from threeam.restore.git import ChangesSince, GitFailed, changes_since
 from threeam.restore.stable_commit import stable_commits
 
-_FILES = 40  # of a work tree that are named
-_DONE = 5  # changes that are undone already and are shown for comfort
+_MAX_FILES = 40  # listed of a work tree
+_MAX_UNDONE = 5  # changes listed that are undone already
 
 TreeChanges = Mapping[str, ChangesSince | str]
-"""What has changed in each work tree since its stable commit; or the sentence that says why git cannot tell."""
+"""Work tree -> what has changed in it since its stable commit, or a sentence why git failed."""
 
 
 def inspect_trees(state: State) -> TreeChanges:
-    """Asks git about every work tree that has a stable commit. Runs git; what it cannot say is a sentence."""
-    found: dict[str, ChangesSince | str] = {}
-    for one in stable_commits(state):
+    """Run git in every work tree that has a stable commit. Return what has changed in each."""
+    tree_changes: dict[str, ChangesSince | str] = {}
+    for stable_commit in stable_commits(state):
         try:
-            found[one.tree] = changes_since(one)
-        except (GitFailed, PreconditionFailed) as failed:
-            found[one.tree] = str(failed)
-    return found
+            tree_changes[stable_commit.tree] = changes_since(stable_commit)
+        except (GitFailed, PreconditionFailed) as error:
+            tree_changes[stable_commit.tree] = str(error)
+    return tree_changes
 
 
-def application_report(state: State, now: Stamp, looked: TreeChanges) -> list[ReportSection]:
-    """What is left to do, the newest change first; then the code."""
-    left = open_changes(state)[::-1]
-    undo = [
-        ReportLine(
-            one.undo or one.text,
-            f"{f'changed: {one.text}' if one.undo else UNDO_UNKNOWN} · {format_attribution(one.author, one.stamp, now)}",
-            one.stamp,
-            "Changed",
-        )
-        for one in left
-    ]
-    done = [one for one in changes(state) if one.undone_at is not None][::-1][:_DONE]
-    ticked = [
-        ReportLine(
-            one.text,
-            f"{f'{one.undone_how} · ' if one.undone_how not in ('', one.text) else ''}{format_attribution(one.undone_by, one.undone_at, now)}",
-            one.stamp,
-            "Undone",
-        )
-        for one in done
-        if one.undone_at is not None
-    ]
-    every = "every change is undone" if done else "no change was noted, and 3am changed notes one"
-    nothing = [ReportLine(f"nothing: {every}", icon="ok")]
+def application_report(state: State, now: Stamp, tree_changes: TreeChanges) -> list[ReportSection]:
+    """Return what must be undone, the newest change first, then what has changed in the code."""
+    undone = [change for change in reversed(changes(state)) if change.undone_at is not None]
+    reason = "every change is undone" if undone else "no change was noted, and 3am changed notes one"
+    nothing = ReportLine(f"nothing: {reason}", icon="ok")
+    to_undo = [_open_change_line(change, now) for change in reversed(open_changes(state))]
+    sections = [ReportSection("to be undone, the newest first", to_undo or [nothing])]
+    if undone:
+        lines = [_undone_change_line(change, now) for change in undone[:_MAX_UNDONE]]
+        sections.append(ReportSection("undone", lines))
+    blockers = ReportLine("who blocks whom", "3am blockers --dsn …", command="3am blockers --dsn ")
+    return [*sections, *_code_sections(state, now, tree_changes), ReportSection("blocked queries", [blockers])]
+
+
+def _open_change_line(change: Change, now: Stamp) -> ReportLine:
+    detail = f"changed: {change.text}" if change.undo else UNDO_UNKNOWN
+    attribution = format_attribution(change.author, change.stamp, now)
+    return ReportLine(change.undo or change.text, f"{detail} · {attribution}", change.stamp, "Changed")
+
+
+def _undone_change_line(change: Change, now: Stamp) -> ReportLine:
+    assert change.undone_at is not None
+    how = "" if change.undone_how in ("", change.text) else f"{change.undone_how} · "
+    attribution = format_attribution(change.undone_by, change.undone_at, now)
+    return ReportLine(change.text, f"{how}{attribution}", change.stamp, "Undone")
+
+
+def remaining_work(state: State, tree_changes: TreeChanges) -> list[str]:
+    """Return what still has to be done: changes to undo, sleeps to remove, and work trees that git cannot compare."""
+    undo_count = len(open_changes(state))
+    diffs = [diff for diff in tree_changes.values() if isinstance(diff, ChangesSince)]
+    sleep_count = sum(len(diff.added_sleeps) for diff in diffs)
     return [
-        ReportSection("to be undone, the newest first", undo or nothing),
-        *([ReportSection("undone", ticked)] if ticked else []),
-        *_code(state, now, looked),
-        ReportSection(
-            "blocked queries", [ReportLine("who blocks whom", "3am blockers --dsn …", command="3am blockers --dsn ")]
-        ),
+        *([f"changes to undo: {undo_count}"] if undo_count else []),
+        *([f"sleeps to take out: {sleep_count}"] if sleep_count else []),
+        *(error for error in tree_changes.values() if isinstance(error, str)),
     ]
 
 
-def remaining_work(state: State, looked: TreeChanges) -> list[str]:
-    """What is to be done still, or nobody can say: changes to undo, sleeps to take out, no git."""
-    undo = len(open_changes(state))
-    sleeps = sum(len(one.added_sleeps) for one in looked.values() if isinstance(one, ChangesSince))
-    return [
-        *([f"changes to undo: {undo}"] if undo else []),
-        *([f"sleeps to take out: {sleeps}"] if sleeps else []),
-        *(one for one in looked.values() if isinstance(one, str)),
-    ]
-
-
-def _code(state: State, now: Stamp, looked: TreeChanges) -> list[ReportSection]:
-    found = stable_commits(state)
-    if not found:
-        return [
-            ReportSection(
-                "since the stable commit",
-                [ReportLine("none is noted", "3am stable REV, in the work tree", command="3am stable")],
-            )
-        ]
-    told = []
-    for one in reversed(found):
-        lines = [ReportLine(one.text, format_attribution(one.author, one.stamp, now), one.stamp, "Stable")]
-        seen = looked.get(one.tree)
-        if isinstance(seen, str):
-            lines.append(ReportLine(seen, icon="unknown"))
-        elif seen is None:
+def _code_sections(state: State, now: Stamp, tree_changes: TreeChanges) -> list[ReportSection]:
+    title, commits = "since the stable commit", stable_commits(state)
+    if not commits:
+        missing = ReportLine("none is noted", "3am stable REV, in the work tree", command="3am stable")
+        return [ReportSection(title, [missing])]
+    sections = []
+    for commit in reversed(commits):
+        attribution = format_attribution(commit.author, commit.stamp, now)
+        lines = [ReportLine(commit.text, attribution, commit.stamp, "Stable")]
+        diff = tree_changes.get(commit.tree)
+        if isinstance(diff, str):
+            lines.append(ReportLine(diff, icon="unknown"))
+        elif diff is None:
             lines.append(ReportLine("git is being asked"))
         else:
-            lines += _since(seen, one.commit, one.tree)
-        told.append(ReportSection("since the stable commit", lines))
-    return told
+            lines += _tree_lines(diff, commit.commit, commit.tree)
+        sections.append(ReportSection(title, lines))
+    return sections
 
 
-def _since(seen: ChangesSince, commit: str, tree: str) -> Sequence[ReportLine]:
-    if not seen.files:
+def _tree_lines(diff: ChangesSince, commit: str, tree: str) -> Sequence[ReportLine]:
+    if not diff.files:
         return [ReportLine("nothing has changed since", icon="ok")]
-    sleeps = [ReportLine(f"sleeps: {one.file}:{one.line}  {one.text}", icon="red") for one in seen.added_sleeps]
+    sleeps = [ReportLine(f"sleeps: {sleep.file}:{sleep.line}  {sleep.text}", icon="red") for sleep in diff.added_sleeps]
     if sleeps:
         sleeps[-1] = sleeps[-1]._replace(detail="do not leave temporary sleep statements in the code")
-    files = [ReportLine(f"  {name}") for name in seen.files[:_FILES]]
-    if len(seen.files) > _FILES:
-        files.append(ReportLine(f"  and {len(seen.files) - _FILES:,} files more"))
-    counts = f"commits since: {seen.commit_count} · files that differ: {len(seen.files)} · not committed: {seen.uncommitted_count}"
-    back = f"git -C {shlex.quote(tree)} diff {commit[:12]}"
-    return [ReportLine(counts, back, command=back), *sleeps, *files]
+    files = [ReportLine(f"  {name}") for name in diff.files[:_MAX_FILES]]
+    if len(diff.files) > _MAX_FILES:
+        files.append(ReportLine(f"  and {len(diff.files) - _MAX_FILES:,} files more"))
+    counts = (
+        f"commits since: {diff.commit_count} · files that differ: {len(diff.files)} · "
+        f"not committed: {diff.uncommitted_count}"
+    )
+    command = f"git -C {shlex.quote(tree)} diff {commit[:12]}"
+    return [ReportLine(counts, command, command=command), *sleeps, *files]

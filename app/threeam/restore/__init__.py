@@ -1,1 +1,1 @@
-"""Restoring what the hunt has broken: the application, its queries, its data."""
+"""Restoring what the hunt has broken: the application, blocked queries, data."""

@@ -1,4 +1,4 @@
-"""Who blocks whom in a PostgreSQL: the tree of waiting backends, and the end of one of them."""
+"""Who blocks whom in a PostgreSQL: build the tree of waiting backends, and terminate one of them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from threeam.restore.prepared_transactions import PreparedTransaction, prepared_
 if TYPE_CHECKING:
     from threeam.restore.postgres import Connection
 
-_LONGEST = 120  # characters of a query that are shown
-_KEPT = 500  # and that go into the log
-HIDDEN_QUERY = "<insufficient privilege>"  # what PostgreSQL gives in place of another user's query
-HIDDEN_SESSIONS_WARNING = "{} of {} sessions are not to be seen by this user: GRANT pg_monitor TO it, as a superuser"
-_GONE_S = 5.0  # within which a backend that is told to end has ended
-_LOOK_S = 0.02
-_THERE = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
+_MAX_QUERY_CHARS = 120  # shown of a query
+_MAX_LOGGED_QUERY_CHARS = 500
+HIDDEN_QUERY = "<insufficient privilege>"  # PostgreSQL's replacement for another user's query
+HIDDEN_SESSIONS_WARNING = "{} of {} sessions are hidden from this user: GRANT pg_monitor TO it, as a superuser"
+_TERMINATION_TIMEOUT_S = 5.0  # for a backend to end after pg_terminate_backend
+_POLL_S = 0.02
+_EXISTS_SQL = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
 
-# pg_locks.waitstart is of PostgreSQL 14: through a row's JSON an older one gives null.
-_ASKED = """
+# pg_locks.waitstart came with PostgreSQL 14: read through the row's JSON, it is null in older versions.
+_BACKENDS_SQL = """
 SELECT a.pid, a.usename, a.datname, a.application_name,
        CASE WHEN a.client_addr IS NOT NULL THEN host(a.client_addr) WHEN a.client_port = -1 THEN 'local' ELSE '?' END,
        a.state,
@@ -39,20 +39,23 @@ SELECT a.pid, a.usename, a.datname, a.application_name,
   LEFT JOIN LATERAL (SELECT * FROM pg_locks p WHERE p.pid = a.pid AND NOT p.granted LIMIT 1) l ON true
  WHERE a.pid <> pg_backend_pid() AND coalesce(a.backend_type, '') <> ALL (%s)
 """
-# They are processes of the server, and no sessions; pg_terminate_backend does not take them.
-_NO_SESSIONS = [
+# Processes of the server that are not sessions: pg_terminate_backend does not accept them.
+_NON_SESSION_TYPES = [
     *("checkpointer", "background writer", "walwriter", "archiver", "startup", "logger", "walreceiver", "io worker"),
     *("autovacuum launcher", "logical replication launcher", "walsummarizer", "slotsync worker"),
 ]
-_SAME = "pid = %s AND coalesce(backend_start::text, '') || ' ' || coalesce(xact_start::text, '') = %s"
+# True while a backend is in the transaction that `Backend.start_key` names.
+_SAME_WORK_CONDITION_SQL = (
+    "pid = %s AND coalesce(backend_start::text, '') || ' ' || coalesce(xact_start::text, '') = %s"
+)
 
 
 class Backend(NamedTuple):
-    """One process of the server, as it was at the time of asking. Seconds since; None: the server does not say.
+    """A process of the server when it was listed. Seconds since then; None: the server does not report it.
 
-    ``blocked_by``: the pids that it waits for. ``started``: when it was, and its transaction: with the pid that names
-    this work of this process for good. ``prepared``: it is no process but a prepared transaction, and its pid is the
-    negative number of that; a pid of 0 stands for prepared transactions that are not known.
+    ``blocked_by``: the pids that it waits for. ``start_key``: when the backend and its transaction started; with the
+    pid this identifies one transaction uniquely. ``prepared``: it is not a process but a prepared transaction; its pid
+    is the negative number of that. A pid of 0 stands for prepared transactions that are not known.
     """
 
     pid: int
@@ -72,7 +75,7 @@ class Backend(NamedTuple):
 
 
 class BlockerNode(NamedTuple):
-    """A backend in the tree: how deep, who waits for it directly, and the one that it stands below."""
+    """A backend in the tree: its depth, the pids that wait for it directly, and the backend above it."""
 
     depth: int
     backend: Backend
@@ -81,23 +84,24 @@ class BlockerNode(NamedTuple):
 
     @property
     def other_blockers(self) -> list[int]:
-        """The pids that it waits for besides the one above it."""
+        """Return the pids that it waits for besides its parent."""
         return [pid for pid in self.backend.blocked_by if pid != self.parent_pid]
 
 
 def list_backends(connection: Connection) -> list[Backend]:
-    """All backends of the server, and the prepared transactions that one of them waits for, by pid."""
-    found = []
+    """Return the backends of the server and the prepared transactions that they wait for, sorted by pid."""
+    backends = []
     prepared = prepared_blockers(connection)
-    for row in connection.execute(_ASKED, (_NO_SESSIONS,)):
+    for row in connection.execute(_BACKENDS_SQL, (_NON_SESSION_TYPES,)):
         pid, user, database, application, client, state, state_s, transaction_s, query = row[:9]
-        blocked_by, mode, kind, relation, waits_s, started = row[9:]
+        blocked_by, mode, lock_type, relation, waits_s, start_key = row[9:]
         if 0 in (blocked_by or ()) and pid in prepared:
-            blocked_by = [other for other in blocked_by if other != 0] + [-one.xid for one in prepared[pid]]
-        waits_for = None if mode is None else f"{mode} on {relation or kind}"
+            blocked_by = [other for other in blocked_by if other != 0]
+            blocked_by += [-transaction.xid for transaction in prepared[pid]]
+        waits_for = None if mode is None else f"{mode} on {relation or lock_type}"
         if blocked_by and waits_for is None:
             waits_for = "a lock"
-        found.append(
+        backends.append(
             Backend(
                 pid,
                 user or "?",
@@ -111,170 +115,191 @@ def list_backends(connection: Connection) -> list[Backend]:
                 tuple(dict.fromkeys(blocked_by or ())),
                 waits_for,
                 waits_s if waits_for is not None else None,
-                started or "",
+                start_key or "",
             )
         )
-    known = {one.xid: one for blockers in prepared.values() for one in blockers}
-    return sorted([*found, *map(_as_backend, known.values())])
+    transactions = {transaction.xid: transaction for blockers in prepared.values() for transaction in blockers}
+    return sorted([*backends, *map(_backend_of_prepared, transactions.values())])
 
 
-def _as_backend(one: PreparedTransaction) -> Backend:
-    return Backend(-one.xid, one.owner, one.database, "", "?", "prepared", one.age_s, None, "", (), None, None, "", one)
-
-
-def build_blocker_tree(every: Sequence[Backend]) -> list[BlockerNode]:
-    """Those that wait, below the one that they wait for; first those that wait for nobody. Each stands there once."""
-    known = {one.pid: one for one in every}
-    blocks: dict[int, list[int]] = {}
-    for one in every:
-        for blocker in one.blocked_by:
-            blocks.setdefault(blocker, []).append(one.pid)
-            known.setdefault(blocker, _unknown(blocker))
-    concerned = [one for one in known.values() if one.blocked_by or one.pid in blocks]
-    nodes: list[BlockerNode] = []
-    seen: set[int] = set()
-
-    def order(one: Backend) -> tuple[bool, bool, int, int]:
-        # What is not below somebody who waits for nobody waits for a circle, or is in it; that comes first.
-        in_circle = one.pid in _below(blocks, one.pid)
-        return bool(one.blocked_by), not in_circle, -len(blocks.get(one.pid, ())), one.pid
-
-    for first in sorted(concerned, key=order):
-        stack: list[tuple[int, int, int | None]] = [(0, first.pid, None)]
-        while stack:
-            depth, pid, above = stack.pop()
-            if pid in seen:
-                continue
-            seen.add(pid)
-            below = tuple(sorted(blocks.get(pid, ())))
-            nodes.append(BlockerNode(depth, known[pid], below, above))
-            stack += [(depth + 1, other, pid) for other in reversed(below)]
-    return nodes
-
-
-def _unknown(pid: int) -> Backend:
-    return Backend(pid, "?", "?", "", "?", "?", None, None, "", (), None, None, "")
-
-
-def format_backend(one: Backend) -> str:
-    """``4711 app@orders · idle in transaction 12 min``, and what it waits for."""
-    if one.prepared is not None:
-        gid = f"prepared transaction {one.prepared.xid} {one.prepared.gid!r}"
-        return escape_unprintable(f"{gid} {one.user}@{one.database} · prepared{_for(one.state_s)} ago")
-    if one.pid == 0:
-        return "a prepared transaction that is not known (pg_prepared_xacts)"
-    program = f" ({one.application})" if one.application else ""
-    client = f" from {one.client}" if one.client not in ("local", "?", "", "127.0.0.1", "::1") else ""
-    said = f"{one.pid} {one.user}@{one.database}{program}{client} · {one.state}{_for(one.state_s)}"
-    if one.transaction_s is not None and one.state == "active":
-        said += f", in a transaction{_for(one.transaction_s)}"
-    if one.waits_for is not None:
-        said += f" · waits{_for(one.waits_s)} for {one.waits_for}"
-    return escape_unprintable(said)
-
-
-def format_query(one: Backend, longest: int = _LONGEST) -> str:
-    """Its query in one line."""
-    query = escape_unprintable(" ".join(one.query.split()))
-    return query if len(query) <= longest else query[: longest - 1] + "…"
-
-
-def node_line(node: BlockerNode) -> ReportLine:
-    """A node as it is shown."""
-    lead = "    " * node.depth + ("└ " if node.depth else "")
-    return ReportLine(
-        lead + format_backend(node.backend) + format_other_blockers(node),
-        format_query(node.backend) or (termination_sql(node.backend) if node.backend.pid <= 0 else ""),
-        icon="red" if node.depth == 0 else "yellow",
-        command=termination_sql(node.backend),
+def _backend_of_prepared(prepared: PreparedTransaction) -> Backend:
+    backend = _unknown_backend(-prepared.xid)
+    return backend._replace(
+        user=prepared.owner,
+        database=prepared.database,
+        state="prepared",
+        state_s=prepared.age_s,
+        prepared=prepared,
     )
 
 
+def _unknown_backend(pid: int) -> Backend:
+    return Backend(pid, "?", "?", "", "?", "?", None, None, "", (), None, None, "")
+
+
+def build_blocker_tree(backends: Sequence[Backend]) -> list[BlockerNode]:
+    """Return the backends that block or wait, in the order of the tree: each once, below one that it waits for.
+
+    The roots wait for no backend, or are in a circle of backends that wait for each other.
+    """
+    backend_by_pid = {backend.pid: backend for backend in backends}
+    blocked_pids: dict[int, list[int]] = {}
+    for backend in backends:
+        for blocker in backend.blocked_by:
+            blocked_pids.setdefault(blocker, []).append(backend.pid)
+            backend_by_pid.setdefault(blocker, _unknown_backend(blocker))
+    involved = [backend for backend in backend_by_pid.values() if backend.blocked_by or backend.pid in blocked_pids]
+
+    def root_order(backend: Backend) -> tuple[bool, bool, int, int]:
+        # A backend that is below no root waits for a circle, or is in one. Those in one come first.
+        is_in_circle = backend.pid in _transitively_blocked(blocked_pids, backend.pid)
+        return bool(backend.blocked_by), not is_in_circle, -len(blocked_pids.get(backend.pid, ())), backend.pid
+
+    nodes: list[BlockerNode] = []
+    seen: set[int] = set()
+    for root in sorted(involved, key=root_order):
+        stack: list[tuple[int, int, int | None]] = [(0, root.pid, None)]
+        while stack:
+            depth, pid, parent_pid = stack.pop()
+            if pid in seen:
+                continue
+            seen.add(pid)
+            children = tuple(sorted(blocked_pids.get(pid, ())))
+            nodes.append(BlockerNode(depth, backend_by_pid[pid], children, parent_pid))
+            stack += [(depth + 1, child, pid) for child in reversed(children)]
+    return nodes
+
+
+def format_backend(backend: Backend) -> str:
+    """Return ``4711 app@orders · idle in transaction 12 min``, and what it waits for."""
+    if backend.prepared is not None:
+        transaction = f"prepared transaction {backend.prepared.xid} {backend.prepared.gid!r}"
+        age = f"prepared{_format_elapsed(backend.state_s)} ago"
+        return escape_unprintable(f"{transaction} {backend.user}@{backend.database} · {age}")
+    if backend.pid == 0:
+        return "a prepared transaction that is not known (pg_prepared_xacts)"
+    program = f" ({backend.application})" if backend.application else ""
+    client = f" from {backend.client}" if backend.client not in ("local", "?", "", "127.0.0.1", "::1") else ""
+    text = f"{backend.pid} {backend.user}@{backend.database}{program}{client}"
+    text += f" · {backend.state}{_format_elapsed(backend.state_s)}"
+    if backend.transaction_s is not None and backend.state == "active":
+        text += f", in a transaction{_format_elapsed(backend.transaction_s)}"
+    if backend.waits_for is not None:
+        text += f" · waits{_format_elapsed(backend.waits_s)} for {backend.waits_for}"
+    return escape_unprintable(text)
+
+
+def format_query(backend: Backend, max_chars: int = _MAX_QUERY_CHARS) -> str:
+    """Return the query of a backend in one line."""
+    query = escape_unprintable(" ".join(backend.query.split()))
+    return query if len(query) <= max_chars else query[: max_chars - 1] + "…"
+
+
+def node_line(node: BlockerNode) -> ReportLine:
+    """Return a node as a line of a report, indented by its depth."""
+    backend, sql = node.backend, termination_sql(node.backend)
+    indent = "    " * node.depth + ("└ " if node.depth else "")
+    detail = format_query(backend)
+    if not detail and backend.pid <= 0:
+        detail = sql
+    icon = "red" if node.depth == 0 else "yellow"
+    return ReportLine(f"{indent}{format_backend(backend)}{format_other_blockers(node)}", detail, icon=icon, command=sql)
+
+
 def format_other_blockers(node: BlockerNode) -> str:
-    """Whom it waits for besides the one above it, in words; empty if for nobody."""
+    """Return ``, also for 4712``: what a node waits for besides its parent; empty if for nothing else."""
     others = [str(pid) if pid > 0 else f"prepared transaction {-pid or '?'}" for pid in node.other_blockers]
     return f", also for {', '.join(others)}" if others else ""
 
 
-def termination_sql(one: Backend) -> str:
-    """The statement that ends ``one``. A prepared transaction has no process that could be terminated."""
-    if one.prepared is not None:
-        return one.prepared.rollback_sql
-    return f"SELECT pg_terminate_backend({one.pid})" if one.pid > 0 else "SELECT * FROM pg_prepared_xacts"
+def termination_sql(backend: Backend) -> str:
+    """Return the statement that ends ``backend``. A prepared transaction has no process to terminate."""
+    if backend.prepared is not None:
+        return backend.prepared.rollback_sql
+    return f"SELECT pg_terminate_backend({backend.pid})" if backend.pid > 0 else "SELECT * FROM pg_prepared_xacts"
 
 
-def why_not_terminable(one: Backend) -> str:
-    """Why ``one``, which is no process, is not terminated, and what ends it."""
-    where = f", in the database {one.database}, as {one.user} or a superuser" if one.prepared is not None else ""
-    return escape_unprintable(f"it is no process that could be terminated. {termination_sql(one)} ends it{where}")
+def why_not_terminable(backend: Backend) -> str:
+    """Return why ``backend``, a prepared transaction, cannot be terminated, and what ends it."""
+    rights = ""
+    if backend.prepared is not None:
+        rights = f", in the database {backend.database}, as {backend.user} or a superuser"
+    return escape_unprintable(f"there is no process to terminate. {termination_sql(backend)} ends it{rights}")
 
 
-def terminate_backend(connection: Connection, one: Backend, waits: int) -> Draft:
-    """Ends ``one``, for whom ``waits`` others wait, if it is still at the work at which it was seen; what to note.
+def terminate_backend(connection: Connection, backend: Backend, waiting_count: int) -> Draft:
+    """Terminate ``backend`` if it still is in the transaction in which it was listed. Return the draft that says so.
 
-    Raises `Declined` if it is not, or is no process, and `Unreachable` if it may not be ended. If the connection is
-    lost after the server was asked, the backend may have ended, so there is something to note all the same.
+    ``waiting_count``: how many backends wait for it. Raise `PreconditionFailed` if it is not in that transaction or has
+    no process, and `ServerUnreachable` if the server refuses. If the connection is lost after the statement was sent,
+    the backend may have ended, so there is a draft all the same.
     """
-    if one.pid <= 0:
-        raise PreconditionFailed(why_not_terminable(one))
+    if backend.pid <= 0:
+        raise PreconditionFailed(why_not_terminable(backend))
     from threeam.restore.postgres import AnswerLost, execute_change
 
-    host = _host(connection)
-    asked = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {_SAME}"
+    host = _format_host(connection)
+    statement = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {_SAME_WORK_CONDITION_SQL}"
     try:
-        done = execute_change(connection, asked, (one.pid, one.start_key))
+        row = execute_change(connection, statement, (backend.pid, backend.start_key))
     except AnswerLost as lost:
-        doubt = f"asked for, and the answer was lost ({lost}), so look whether it has ended: "
-        return _noted(one, waits, host, doubt=doubt)
-    if done is None:
-        raise PreconditionFailed(f"{one.pid} has gone by itself, or is at other work by now: nothing was terminated")
-    deadline = time.monotonic() + _GONE_S
+        uncertainty = f"asked for, and the answer was lost ({lost}), so look whether it has ended: "
+        return _termination_draft(backend, waiting_count, host, uncertainty=uncertainty)
+    if row is None:
+        raise PreconditionFailed(
+            f"{backend.pid} has ended by itself, or is in another transaction by now: nothing was terminated"
+        )
+    deadline = time.monotonic() + _TERMINATION_TIMEOUT_S
     try:
-        while execute_change(connection, _THERE, (one.pid,)) is not None:
-            if not done[0] or time.monotonic() > deadline:
-                return _noted(one, waits, host, but=f"; it was told to end, and is there still after {_GONE_S:g} s")
-            time.sleep(_LOOK_S)
+        while execute_change(connection, _EXISTS_SQL, (backend.pid,)) is not None:
+            if not row[0] or time.monotonic() > deadline:
+                remark = f"; it was told to end, and is there still after {_TERMINATION_TIMEOUT_S:g} s"
+                return _termination_draft(backend, waiting_count, host, remark=remark)
+            time.sleep(_POLL_S)
     except AnswerLost as lost:
-        doubt = f"asked for and begun, and the connection was lost ({lost}), so look whether it has ended: "
-        return _noted(one, waits, host, doubt=doubt)
-    return _noted(one, waits, host)
+        uncertainty = f"asked for and begun, and the connection was lost ({lost}), so look whether it has ended: "
+        return _termination_draft(backend, waiting_count, host, uncertainty=uncertainty)
+    return _termination_draft(backend, waiting_count, host)
 
 
-def interrupted_termination_draft(connection: Connection, one: Backend, waits: int) -> Draft:
-    """Return what to note if `terminate` was interrupted: the server may have got the statement."""
-    doubt = "asked for, and interrupted before its end was seen, so look whether it has ended: "
-    return _noted(one, waits, _host(connection), doubt=doubt)
+def interrupted_termination_draft(connection: Connection, backend: Backend, waiting_count: int) -> Draft:
+    """Return the draft for an interrupted `terminate_backend`: the server may have got the statement."""
+    uncertainty = "asked for, and interrupted before its end was seen, so look whether it has ended: "
+    return _termination_draft(backend, waiting_count, _format_host(connection), uncertainty=uncertainty)
 
 
-def _noted(one: Backend, waits: int, host: str, *, doubt: str = "", but: str = "") -> Draft:
-    query, which = format_query(one, _KEPT), f"{format_backend(one)} on {escape_unprintable(host)}"
-    text = f"Terminated: {escape_unprintable(doubt)}{which}, for whom {waits} waited: {query or 'no query'}{but}"
-    line = DraftLine(text, (("TERMINATED", str(one.pid)),))
-    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
+def _termination_draft(
+    backend: Backend, waiting_count: int, host: str, *, uncertainty: str = "", remark: str = ""
+) -> Draft:
+    query = format_query(backend, _MAX_LOGGED_QUERY_CHARS) or "no query"
+    subject = f"{escape_unprintable(uncertainty)}{format_backend(backend)} on {escape_unprintable(host)}"
+    text = f"Terminated: {subject}, for whom {waiting_count} waited: {query}{remark}"
+    line = DraftLine(text, (("TERMINATED", str(backend.pid)),))
+    return Draft.fixed([line])
 
 
-def _host(connection: Connection) -> str:
-    """The host that is asked, as the log may name it."""
+def _format_host(connection: Connection) -> str:
+    """Return the server of a connection, without its user and password."""
     info = connection.info
     return f"{info.host or 'local'}:{info.port}/{info.dbname}"
 
 
-def _for(seconds: float | None) -> str:
+def _format_elapsed(seconds: float | None) -> str:
     return "" if seconds is None else f" {format_duration(round(max(0.0, seconds) * 10) * 10**8)}"
 
 
 def waiting_pids(nodes: Sequence[BlockerNode], pid: int) -> Iterator[int]:
-    """The pids that wait for ``pid``, directly or through others."""
-    yield from _below({node.backend.pid: node.blocked_pids for node in nodes}, pid) - {pid}
+    """Yield the pids that wait for ``pid``, directly or through others."""
+    yield from _transitively_blocked({node.backend.pid: node.blocked_pids for node in nodes}, pid) - {pid}
 
 
-def _below(blocks: Mapping[int, Sequence[int]], pid: int) -> set[int]:
-    """Everybody who waits for ``pid``; in a circle it does so itself."""
+def _transitively_blocked(blocked_pids: Mapping[int, Sequence[int]], pid: int) -> set[int]:
+    """Return all pids that wait for ``pid``, directly or not; in a circle also ``pid`` itself."""
     seen: set[int] = set()
-    stack = list(blocks.get(pid, ()))
+    stack = list(blocked_pids.get(pid, ()))
     while stack:
-        one = stack.pop()
-        if one not in seen:
-            seen.add(one)
-            stack += blocks.get(one, ())
+        blocked = stack.pop()
+        if blocked not in seen:
+            seen.add(blocked)
+            stack += blocked_pids.get(blocked, ())
     return seen

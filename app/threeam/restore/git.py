@@ -1,4 +1,4 @@
-"""What git says of a work tree: a commit that is to be noted as stable, and what has changed since one."""
+"""Ask git about a work tree: a commit to note as stable, and what has changed since one."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from threeam.core.write.draft import Draft
 from threeam.restore.sleep_statements import MAX_SHOWN_CHARS, SleepCall, added_sleeps, has_sleep_call, removed_sleeps
 from threeam.restore.stable_commit import StableCommit, stable_draft
 
-_LONGEST = 64 * 1024 * 1024  # bytes of a diff: more is no hotfix
-_LARGEST_FILE = 1024 * 1024  # bytes of a new file that is looked through
-_GIT_S = 30.0
-# Each of them beats what the tree and the user have set. The first ones are about names and about writing nothing; the
+_MAX_DIFF_BYTES = 64 * 1024 * 1024  # more is not a hotfix
+_MAX_NEW_FILE_BYTES = 1024 * 1024  # scanned of a new file
+_GIT_TIMEOUT_S = 30.0
+# These override the settings of the tree and of the user. The first ones are about names and about writing nothing. The
 # others name programs that git would run, or switch off what would run one.
-_SETTINGS = (
+_GIT_SETTINGS = (
     ("core.quotePath", "false"),
     ("diff.autoRefreshIndex", "false"),
     ("safe.bareRepository", "explicit"),
-    ("safe.directory", ""),  # forgets every `*`: git refuses another user's tree by itself, too
+    ("safe.directory", ""),  # resets the list, also a `*`: git itself refuses another user's tree, too
     ("core.fsmonitor", "false"),
     ("core.hooksPath", "/dev/null"),
     ("core.attributesFile", "/dev/null"),
@@ -35,19 +35,19 @@ _SETTINGS = (
     ("gpg.program", "false"),
 )
 _FILTER_OFF = (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
-# dirty: a submodule at another commit is a change; for a look into its work tree git would start another git.
-_NO_PROGRAMS = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", "--submodule=short")
-_PLAIN = ("--text", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
+# dirty: a submodule at another commit is a change. To look into its work tree git would start another git.
+_NO_PROGRAMS_OPTIONS = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty", "--submodule=short")
+_PLAIN_DIFF_OPTIONS = ("--text", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")
 
 
 class GitFailed(JournalError):
-    """git could not say it; the message is its own."""
+    """git failed; the message is its own."""
 
 
 class ChangesSince(NamedTuple):
     """What has changed in a work tree since a commit: files as ``M path``, and the sleeps that were added.
 
-    ``commits``: how many the branch has since then; ``unsaved``: files that are changed and not committed.
+    ``commit_count``: the number of commits since then. ``uncommitted_count``: that of changed files not committed.
     """
 
     files: tuple[str, ...]
@@ -56,138 +56,148 @@ class ChangesSince(NamedTuple):
     uncommitted_count: int
 
 
-class _Tree:
-    """The work tree around a folder. It must belong to this user; git runs no other program in it."""
+class _WorkTree:
+    """The work tree around a folder. It must belong to this user. git starts no other program in it."""
 
     def __init__(self, folder: str) -> None:
         self._filters: tuple[tuple[str, str], ...] = ()
         self._folder = folder
-        # Nothing else is asked before the owner is known, and this runs nothing. One by one: a name may hold a newline.
+        # These run no program. The owner is checked before any other command. One path a call: it may hold a newline.
         self.path, *git_folders = (
-            self.git("rev-parse", what).removesuffix("\n")
-            for what in ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
+            self.run("rev-parse", option).removesuffix("\n")
+            for option in ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
         )
         for path in (self.path, *git_folders):
-            _refuse_foreign(os.path.join(folder, path))
+            _check_owner(os.path.join(folder, path))
         self._filters = tuple(self._filters_off())
 
-    def git(self, *words: str) -> str:
-        """Return what git prints. It writes nothing, and runs no program that is configured. Raises `GitFailed`."""
-        return _git(self._folder, (*_SETTINGS, *self._filters), words)
+    def run(self, *args: str) -> str:
+        """Return the output of git, which writes nothing and runs no configured program. Raise `GitFailed`."""
+        return _run_git(self._folder, (*_GIT_SETTINGS, *self._filters), args)
 
-    def diff(self, *words: str) -> str:
-        """Return what git diff prints. Raises `GitFailed`."""
-        return self.git("diff", *_NO_PROGRAMS, *words)
+    def diff(self, *args: str) -> str:
+        """Return the output of git diff. Raise `GitFailed`."""
+        return self.run("diff", *_NO_PROGRAMS_OPTIONS, *args)
 
-    def unsaved(self) -> list[str]:
-        """Return the lines of git status: one for each file that is changed and not committed."""
-        words = ("--porcelain", "--no-renames", "--untracked-files=all", "--ignore-submodules=dirty")
-        return [line for line in self.git("status", *words).splitlines() if line]
+    def uncommitted(self) -> list[str]:
+        """Return the lines of git status: one for each changed file that is not committed."""
+        options = ("--porcelain", "--no-renames", "--untracked-files=all", "--ignore-submodules=dirty")
+        return [line for line in self.run("status", *options).splitlines() if line]
 
     def _filters_off(self) -> Iterator[tuple[str, str]]:
-        """Yield the settings that switch off every filter, also those of the user: git-lfs runs what a tree names."""
+        """Yield the settings that switch off every filter, also the user's: git-lfs runs what a tree configures."""
         try:
-            names = self.git("config", "-z", "--name-only", "--get-regexp", r"^filter\.").split("\0")
-        except GitFailed:  # there are none
+            names = self.run("config", "-z", "--name-only", "--get-regexp", r"^filter\.").split("\0")
+        except GitFailed:  # no filter is configured
             return
-        for name in sorted({name.rpartition(".")[0] for name in names if name.count(".") > 1}):
-            for word, value in _FILTER_OFF:
-                yield f"{name}.{word}", value
+        for section in sorted({name.rpartition(".")[0] for name in names if name.count(".") > 1}):
+            for key, value in _FILTER_OFF:
+                yield f"{section}.{key}", value
 
 
-def _refuse_foreign(path: str) -> None:
+def _check_owner(path: str) -> None:
     """Raise `GitFailed` if ``path`` belongs to another user, whatever safe.directory says."""
     try:
         uid = os.stat(path).st_uid
     except OSError as error:
-        raise GitFailed(f"{path} cannot be looked at: {error.strerror}") from None
+        raise GitFailed(f"cannot look at {path}: {error.strerror}") from None
     if uid != os.geteuid():
-        who = user_name(uid)
-        raise GitFailed(f"{path} belongs to {who}, who decides what runs there: ask as {who}")
+        owner = user_name(uid)
+        raise GitFailed(f"{path} belongs to {owner}, who decides what runs there: ask as {owner}")
 
 
 def stable_commit_draft(rev: str, folder: str) -> Draft:
-    """Notes that ``rev`` of the work tree around ``folder`` is stable. Raises `Declined`, `GitFailed`."""
+    """Return the draft that ``rev`` of the work tree around ``folder`` is stable.
+
+    Raise `PreconditionFailed` or `GitFailed`.
+    """
     if rev.startswith("-"):
-        raise PreconditionFailed(f"{rev} is no commit: write a hash, a branch or a tag")
-    tree = _Tree(folder)
+        raise PreconditionFailed(f"{rev} is not a commit: write a hash, a branch or a tag")
+    tree = _WorkTree(folder)
     try:
-        commit = tree.git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}").strip()
+        commit = tree.run("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}").strip()
     except GitFailed:
-        raise PreconditionFailed(f"{rev} is no commit of {tree.path}: write a hash, a branch or a tag") from None
-    short, _, subject = tree.git("log", "-1", "--no-show-signature", "--format=%h %s", commit).strip().partition(" ")
-    unsaved = len(tree.unsaved())
-    also = f"; {unsaved} changed and not committed" if unsaved else ""
-    return stable_draft(commit, tree.path, f"{short} in {tree.path}: {subject}{also}")
+        raise PreconditionFailed(f"{rev} is not a commit of {tree.path}: write a hash, a branch or a tag") from None
+    short, _, subject = tree.run("log", "-1", "--no-show-signature", "--format=%h %s", commit).strip().partition(" ")
+    uncommitted_count = len(tree.uncommitted())
+    uncommitted = f"; {uncommitted_count} changed and not committed" if uncommitted_count else ""
+    return stable_draft(commit, tree.path, f"{short} in {tree.path}: {subject}{uncommitted}")
 
 
-def changes_since(one: StableCommit) -> ChangesSince:
-    """What has changed since ``one``, commits and the work tree together. Raises `GitFailed`."""
-    if not os.path.isabs(one.tree) or not os.path.isdir(one.tree):
-        raise GitFailed(f"{one.tree} is not on this machine")
-    _refuse_foreign(one.tree)
-    tree = _Tree(one.tree)
-    if tree.path != one.tree:
-        raise GitFailed(f"{one.tree} is no work tree any more")
-    names = tree.diff("--name-status", "--no-renames", "-z", one.commit, "--").split("\0")
-    files = [f"{kind} {path}" for kind, path in zip(names[::2], names[1::2], strict=False)]
-    diff = tree.diff("-U0", "-M", *_PLAIN, one.commit, "--")  # what was only moved was not added
-    sleeps, gone = list(added_sleeps(diff)), removed_sleeps(diff)
-    untracked = [path for path in tree.git("ls-files", "--others", "--exclude-standard", "-z").split("\0") if path]
-    for path in untracked:
-        sleeps += [new for new in _sleeps_of(one.tree, path) if new.text not in gone]  # moved without telling git
-    commits = int(tree.git("rev-list", "--count", f"{one.commit}..HEAD").strip())
-    return ChangesSince((*files, *(f"? {path}" for path in untracked)), tuple(sleeps), commits, len(tree.unsaved()))
+def changes_since(stable_commit: StableCommit) -> ChangesSince:
+    """Return what has changed since ``stable_commit``, committed or not. Raise `GitFailed`."""
+    commit, path = stable_commit.commit, stable_commit.tree
+    if not os.path.isabs(path) or not os.path.isdir(path):
+        raise GitFailed(f"{path} is not on this machine")
+    _check_owner(path)
+    tree = _WorkTree(path)
+    if tree.path != path:
+        raise GitFailed(f"{path} is not a work tree any more")
+    names = tree.diff("--name-status", "--no-renames", "-z", commit, "--").split("\0")
+    files = [f"{status} {name}" for status, name in zip(names[::2], names[1::2], strict=False)]
+    diff = tree.diff("-U0", "-M", *_PLAIN_DIFF_OPTIONS, commit, "--")  # -M: a moved line was not added
+    sleeps, removed = list(added_sleeps(diff)), removed_sleeps(diff)
+    untracked = [name for name in tree.run("ls-files", "--others", "--exclude-standard", "-z").split("\0") if name]
+    for name in untracked:
+        # A removed sleep that is in a new file was moved, without git mv.
+        sleeps += [sleep for sleep in _sleeps_in_new_file(path, name) if sleep.text not in removed]
+    commit_count = int(tree.run("rev-list", "--count", f"{commit}..HEAD").strip())
+    files += [f"? {name}" for name in untracked]
+    return ChangesSince(tuple(files), tuple(sleeps), commit_count, len(tree.uncommitted()))
 
 
-def _sleeps_of(tree: str, path: str) -> Iterator[SleepCall]:
-    """The sleeps of a file that git does not know yet."""
-    whole = os.path.join(tree, path)
-    if os.path.islink(whole) or not os.path.isfile(whole):
+def _sleeps_in_new_file(tree: str, name: str) -> Iterator[SleepCall]:
+    """Yield the sleeps of a file that git does not track yet."""
+    path = os.path.join(tree, name)
+    if os.path.islink(path) or not os.path.isfile(path):
         return
     try:
-        with open(whole, "rb") as file:
-            data = file.read(_LARGEST_FILE)
-    except OSError:  # it went away since git has seen it, or is not ours to read
+        with open(path, "rb") as file:
+            data = file.read(_MAX_NEW_FILE_BYTES)
+    except OSError:  # it was removed meanwhile, or this user may not read it
         return
     if b"\0" in data:
         return
     for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):
         if has_sleep_call(line):
-            yield SleepCall(path, number, line.strip()[:MAX_SHOWN_CHARS])
+            yield SleepCall(name, number, line.strip()[:MAX_SHOWN_CHARS])
 
 
-def _git(folder: str, settings: Sequence[tuple[str, str]], words: Sequence[str]) -> str:
-    """Return what git prints, under ``settings``. Raises `GitFailed`."""
-    argv = ["git", "--no-pager", "-C", folder, *words]
-    # A hook has variables that name another repository; others name programs, or settings that would beat these.
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k == "GIT_CONFIG_GLOBAL"}
-    kept.pop("SUDO_UID", None)  # else git takes the tree of the user behind sudo for root's own
+def _run_git(folder: str, settings: Sequence[tuple[str, str]], args: Sequence[str]) -> str:
+    """Return the output of git under ``settings``. Raise `GitFailed`."""
+    argv = ["git", "--no-pager", "-C", folder, *args]
+    # Inside a hook, variables name another repository. Others name programs, or override the settings here.
+    inherited = {
+        key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key == "GIT_CONFIG_GLOBAL"
+    }
+    inherited.pop("SUDO_UID", None)  # else git, run as root, trusts the tree of the user behind sudo
     environ = {
-        **kept,
+        **inherited,
         "LC_ALL": "C.UTF-8",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_NO_LAZY_FETCH": "1",
-        "GIT_ALLOW_PROTOCOL": "",  # nothing is fetched, by whatever program; protocol.file.allow does not beat it
+        "GIT_ALLOW_PROTOCOL": "",  # nothing is fetched; protocol.file.allow cannot override it
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_COUNT": str(len(settings)),  # not -c: there a name with = in it ends too early
-        **{f"GIT_CONFIG_KEY_{n}": key for n, (key, _) in enumerate(settings)},
-        **{f"GIT_CONFIG_VALUE_{n}": value for n, (_, value) in enumerate(settings)},
+        "GIT_CONFIG_COUNT": str(len(settings)),  # not -c, which splits a name at its first =
+        **{f"GIT_CONFIG_KEY_{index}": key for index, (key, _) in enumerate(settings)},
+        **{f"GIT_CONFIG_VALUE_{index}": value for index, (_, value) in enumerate(settings)},
     }
     try:
-        ran = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GIT_S, env=environ, check=False
+        result = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GIT_TIMEOUT_S, env=environ, check=False
         )
     except FileNotFoundError:
         raise GitFailed("git is not installed") from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise GitFailed(f"git in {folder}: {error}") from None
-    if len(ran.stdout) > _LONGEST:
-        raise GitFailed(f"git in {folder}: what has changed is more than {_LONGEST // 2**20} MiB; look there by hand")
-    if ran.returncode != 0:
-        why = ran.stderr.decode("utf-8", "replace").strip().partition("\n")[0].removeprefix("fatal: ")
-        if "dubious ownership" in why:
+    if len(result.stdout) > _MAX_DIFF_BYTES:
+        raise GitFailed(
+            f"git in {folder}: what has changed is more than {_MAX_DIFF_BYTES // 2**20} MiB; look there by hand"
+        )
+    if result.returncode != 0:
+        error_line = result.stderr.decode("utf-8", "replace").strip().partition("\n")[0].removeprefix("fatal: ")
+        if "dubious ownership" in error_line:
             raise GitFailed(f"the tree at {folder} belongs to another user, who decides what runs there: ask as them")
-        raise GitFailed(f"git in {folder}: {why or f'exit {ran.returncode}'}")
-    return os.fsdecode(ran.stdout)  # a path may be of any bytes
+        raise GitFailed(f"git in {folder}: {error_line or f'exit {result.returncode}'}")
+    return os.fsdecode(result.stdout)  # a path may be of any bytes

@@ -1,4 +1,4 @@
-"""What a PostgreSQL says of its archive, of its base backup, and of the transactions around a moment."""
+"""Facts about a PostgreSQL: its archive, its base backup, and the transactions around T."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from threeam.restore.postgres import connection_strings
 if TYPE_CHECKING:
     from threeam.restore.postgres import Connection
 
-_AROUND_NS = NS_PER_S  # on either side of T
-_AT_ONCE = 10_000  # transactions that are looked at in one question
-_MOST_LOOKED = 2_000_000  # and in all, back from the newest: a busy hour
-_MOST_TOLD = 20
+_WINDOW_NS = NS_PER_S  # on either side of T
+_TRANSACTIONS_PER_QUERY = 10_000
+_MAX_TRANSACTIONS_SCANNED = 2_000_000  # back from the newest: a busy hour
+_MAX_TRANSACTIONS_LISTED = 20
 
-_TIMES = """
+_COMMIT_TIMES_SQL = """
 SELECT x::text, (extract(epoch FROM t) * 1000000)::int8
   FROM (SELECT x, pg_xact_commit_timestamp((x %% 4294967296)::text::xid) AS t
           FROM generate_series(%s::int8, %s::int8) AS x WHERE x %% 4294967296 > 2) AS y
@@ -31,168 +31,173 @@ SELECT x::text, (extract(epoch FROM t) * 1000000)::int8
 
 
 class Commit(NamedTuple):
-    """A transaction and when it was committed (ns, whole microseconds)."""
+    """A transaction and the time of its commit (ns, in whole microseconds)."""
 
     xid: int
     ns: int
 
 
 def commit_time(connection: Connection, xid: int) -> int:
-    """When ``xid`` was committed, in ns. Raises `Declined` where the server does not know."""
-    if not _tracks(connection):
+    """Return when ``xid`` was committed (ns). Raise `PreconditionFailed` if the server does not know it."""
+    if not _tracks_commit_times(connection):
         raise PreconditionFailed("track_commit_timestamp is off on that server: name the time with --at")
-    row, low = None, xid % 2**32
-    newest = _newest(connection)
-    whole = newest - (newest - low) % 2**32  # the last transaction that had this number
-    if low > 2 and xid in (low, whole):
-        asked = "SELECT (extract(epoch FROM pg_xact_commit_timestamp(%s::text::xid)) * 1000000)::int8"
-        row = connection.execute(asked, (low,)).fetchone()
+    row, short_xid = None, xid % 2**32
+    next_xid = _next_xid(connection)
+    full_xid = next_xid - (next_xid - short_xid) % 2**32  # the last transaction with this number
+    if short_xid > 2 and xid in (short_xid, full_xid):
+        query = "SELECT (extract(epoch FROM pg_xact_commit_timestamp(%s::text::xid)) * 1000000)::int8"
+        row = connection.execute(query, (short_xid,)).fetchone()
     if row is None or row[0] is None:
         raise PreconditionFailed(f"no transaction {xid} was committed there, as far as the server remembers")
     return int(row[0]) * 1_000
 
 
 def inspect_postgres(connection: Connection, target: RecoveryTarget, clock: Callable[[], int]) -> ServerReport:
-    """What the server says, and what stands against restoring to ``target``. What is not ours to ask is told."""
-    says, against = [_version(connection), _offset(connection, clock)], []
-    mode, command = _setting(connection, "archive_mode"), _setting(connection, "archive_command")
+    """Return facts about the server, and the obstacles to a restore to ``target``.
+
+    What this user may not query is named among the facts.
+    """
+    facts, obstacles = [_describe_version(connection), _describe_clock_offset(connection, clock)], []
+    mode, command = _read_setting(connection, "archive_mode"), _read_setting(connection, "archive_command")
     if mode == "off":
-        against.append("archive_mode is off: there is nothing to replay beyond the base backup")
+        obstacles.append("archive_mode is off: there is nothing to replay beyond the base backup")
     else:
-        shown = inline_code(redact(command)) if command else "empty"
-        says.append(f"archive_mode is {inline_code(mode)}, archive_command {shown}")
-        says += _archiver(connection)
-    oldest = _told(lambda: _oldest(connection), "the oldest restorable point is not known")
-    if isinstance(oldest, str):
-        says.append(oldest)
+        shown_command = inline_code(redact(command)) if command else "empty"
+        facts.append(f"archive_mode is {inline_code(mode)}, archive_command {shown_command}")
+        facts += _describe_archiver(connection)
+    oldest_backup = _result_or_reason(
+        lambda: _oldest_backup_end(connection), "the oldest restorable point is not known"
+    )
+    if isinstance(oldest_backup, str):
+        facts.append(oldest_backup)
     else:
-        stop, label = oldest
-        end = format_postgres_time(stop)
-        says.append(
-            f"the oldest restorable point that it knows of: {end}, the end of its last base backup, {inline_code(label)}"
-        )
-        if target.ns < stop:
-            against.append(
-                f"the target is before the end of the last base backup, {end}: it takes an older backup, of which the "
-                "server does not know"
+        stop_ns, label = oldest_backup
+        end = format_postgres_time(stop_ns)
+        backup = f"the end of its last base backup, {inline_code(label)}"
+        facts.append(f"the oldest restorable point that it knows of: {end}, {backup}")
+        if target.ns < stop_ns:
+            obstacles.append(
+                f"the target is before the end of the last base backup, {end}: "
+                "it takes an older backup, which the server does not know of"
             )
-    says += _transactions(connection, target)
-    live, then = connection_strings(connection, RESTORED_PORT)
-    if (
-        escape_unprintable(live) != live
-    ):  # a newline in a block of code could end it, and begin another one that somebody pastes
-        says.append(f"its address, {inline_code(live)}, cannot stand in a shell block: set LIVE and THEN by hand")
-        live = then = ""
-    return ServerReport(says, against, redact(command) if mode != "off" else "", live, then)
+    facts += _describe_transactions(connection, target)
+    live, restored = connection_strings(connection, RESTORED_PORT)
+    if escape_unprintable(live) != live:  # a newline could end the code block and begin another, which a user pastes
+        facts.append(f"its address, {inline_code(live)}, cannot stand in a shell block: set LIVE and THEN by hand")
+        live = restored = ""
+    return ServerReport(facts, obstacles, redact(command) if mode != "off" else "", live, restored)
 
 
-def _version(connection: Connection) -> str:
-    version, zone = (_setting(connection, name) for name in ("server_version", "TimeZone"))
+def _describe_version(connection: Connection) -> str:
+    version, zone = (_read_setting(connection, name) for name in ("server_version", "TimeZone"))
     return f"PostgreSQL {inline_code(version)}, time zone {inline_code(zone)}"
 
 
-def _offset(connection: Connection, clock: Callable[[], int]) -> str:
-    """How far its clock is from ours: the middle of the question is taken for the time of the answer."""
-    before, begun = clock(), time.monotonic_ns()
+def _describe_clock_offset(connection: Connection, clock: Callable[[], int]) -> str:
+    """Return how far the server's clock is from ours. It is taken to have answered in the middle of the query."""
+    before_ns, start_ns = clock(), time.monotonic_ns()
     row = connection.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8").fetchone()
-    took = time.monotonic_ns() - begun
+    took_ns = time.monotonic_ns() - start_ns
     assert row is not None
-    off = int(row[0]) * 1_000 - (before + took // 2)
-    way = "ahead of" if off > 0 else "behind"
-    if abs(off) <= took:
-        return f"its clock is ours, within {format_duration(took)}"
-    return f"its clock is {format_duration(abs(off))} {way} this machine's (± {format_duration(took // 2)}): T must be of its clock"
+    offset_ns = int(row[0]) * 1_000 - (before_ns + took_ns // 2)
+    if abs(offset_ns) <= took_ns:
+        return f"its clock agrees with this machine's, within {format_duration(took_ns)}"
+    offset = f"{format_duration(abs(offset_ns))} {'ahead of' if offset_ns > 0 else 'behind'}"
+    return f"its clock is {offset} this machine's (± {format_duration(took_ns // 2)}): T must be a time of its clock"
 
 
-def _archiver(connection: Connection) -> list[str]:
+def _describe_archiver(connection: Connection) -> list[str]:
     row = connection.execute(
         "SELECT last_archived_wal, last_archived_time::text, last_failed_wal, last_failed_time::text,"
         " last_failed_time > last_archived_time FROM pg_stat_archiver"
     ).fetchone()
     assert row is not None
-    wal, at, failed, failed_at, fails = row
-    archived = f"the last segment that was archived: {inline_code(wal)}, {inline_code(at or '?')}"
-    says = [archived if wal else "nothing has been archived yet"]
-    if failed:
-        how = "archiving FAILS" if fails or not wal else "archiving failed once"
-        says.append(f"{how}: {inline_code(failed)}, {inline_code(failed_at or '?')}")
-    return says
+    wal, archived_at, failed_wal, failed_at, has_failed_since = row
+    archived = f"the last segment that was archived: {inline_code(wal)}, {inline_code(archived_at or '?')}"
+    facts = [archived if wal else "nothing has been archived yet"]
+    if failed_wal:
+        failure = "archiving FAILS" if has_failed_since or not wal else "archiving failed once"
+        facts.append(f"{failure}: {inline_code(failed_wal)}, {inline_code(failed_at or '?')}")
+    return facts
 
 
-def _oldest(connection: Connection) -> tuple[int, str]:
-    """When the oldest base backup whose history file is in pg_wal was finished (ns), and its label.
+def _oldest_backup_end(connection: Connection) -> tuple[int, str]:
+    """Return when the oldest base backup with a history file in pg_wal was finished (ns), and its label.
 
-    The file says so to the second (STOP TIME), so it is taken for the end of that; the server deletes those of backups
-    before the last one.
+    STOP TIME in the file is in whole seconds, so the end of that second is taken. The server deletes the history files
+    of backups before the last one.
     """
     names = [row[0] for row in connection.execute("SELECT name FROM pg_ls_waldir() WHERE name LIKE '%.backup'")]
-    found = []
+    backups = []
     for name in sorted(names):
         row = connection.execute(
-            # An abbreviation of a zone means another one elsewhere (CST, IST): the setting says which it is.
+            # Zone abbreviations are ambiguous (CST, IST), so the setting log_timezone is used.
             "SELECT (extract(epoch FROM left(substring(t FROM 'STOP TIME: ([^\\n]+)'), 19)::timestamp"
             " AT TIME ZONE current_setting('log_timezone')))::int8,"
             " substring(t FROM 'LABEL: ([^\\n]+)') FROM pg_read_file('pg_wal/' || %s) AS t",
             (name,),
         ).fetchone()
         if row is not None and row[0] is not None:
-            found.append(((int(row[0]) + 1) * NS_PER_S, row[1] or name))
-    if not found:
+            backups.append(((int(row[0]) + 1) * NS_PER_S, row[1] or name))
+    if not backups:
         raise PreconditionFailed("no base backup has left its history file in pg_wal")
-    return min(found)
+    return min(backups)
 
 
-def _transactions(connection: Connection, target: RecoveryTarget) -> list[str]:
-    if not _tracks(connection):
+def _describe_transactions(connection: Connection, target: RecoveryTarget) -> list[str]:
+    if not _tracks_commit_times(connection):
         return ["track_commit_timestamp is off: it cannot say which transaction was committed when"]
-    around = _around(connection, target.t.ns)
-    if not around:
-        return [f"no transaction was committed within {format_duration(_AROUND_NS)} of T"]
-    nearest = sorted(around, key=lambda one: (abs(one.ns - target.t.ns), one.xid))[:_MOST_TOLD]
-    said = [f"committed within {format_duration(_AROUND_NS)} of T: {len(around)}, the nearest of them:"]
-    for one in sorted(nearest, key=lambda one: (one.ns, one.xid)):
-        where = "is replayed" if one.ns <= target.ns else "is not replayed"
-        away = format_duration(abs(one.ns - target.t.ns))
-        side = "at T" if one.ns == target.t.ns else f"{away} {'before' if one.ns < target.t.ns else 'after'} T"
-        said.append(f"xid {one.xid}, {format_postgres_time(one.ns)}, {side}: {where}")
-    return said
+    t_ns = target.t.ns
+    commits = _commits_around(connection, t_ns)
+    if not commits:
+        return [f"no transaction was committed within {format_duration(_WINDOW_NS)} of T"]
+    nearest = sorted(commits, key=lambda commit: (abs(commit.ns - t_ns), commit.xid))[:_MAX_TRANSACTIONS_LISTED]
+    facts = [f"committed within {format_duration(_WINDOW_NS)} of T: {len(commits)}, the nearest of them:"]
+    for commit in sorted(nearest, key=lambda commit: (commit.ns, commit.xid)):
+        distance = format_duration(abs(commit.ns - t_ns))
+        position = "at T" if commit.ns == t_ns else f"{distance} {'before' if commit.ns < t_ns else 'after'} T"
+        fate = "is replayed" if commit.ns <= target.ns else "is not replayed"
+        facts.append(f"xid {commit.xid}, {format_postgres_time(commit.ns)}, {position}: {fate}")
+    return facts
 
 
-def _around(connection: Connection, t_ns: int) -> list[Commit]:
-    """The transactions that were committed within a second of ``t_ns``, looked at from the newest on."""
-    end, found = _newest(connection), []
-    for high in range(end, max(3, end - _MOST_LOOKED), -_AT_ONCE):
-        rows: list[Any] = connection.execute(_TIMES, (max(3, high - _AT_ONCE + 1), high)).fetchall()
+def _commits_around(connection: Connection, t_ns: int) -> list[Commit]:
+    """Return the transactions that were committed within a second of ``t_ns``, scanned from the newest backward."""
+    end, nearby = _next_xid(connection), []
+    for high in range(end, max(3, end - _MAX_TRANSACTIONS_SCANNED), -_TRANSACTIONS_PER_QUERY):
+        rows: list[Any] = connection.execute(
+            _COMMIT_TIMES_SQL, (max(3, high - _TRANSACTIONS_PER_QUERY + 1), high)
+        ).fetchall()
         commits = [Commit(int(xid), us * 1_000) for xid, us in rows]
-        found += [one for one in commits if abs(one.ns - t_ns) <= _AROUND_NS]
-        if not commits or max(one.ns for one in commits) < t_ns - _AROUND_NS:
+        nearby += [commit for commit in commits if abs(commit.ns - t_ns) <= _WINDOW_NS]
+        if not commits or max(commit.ns for commit in commits) < t_ns - _WINDOW_NS:
             break
-    return found
+    return nearby
 
 
-def _newest(connection: Connection) -> int:
-    """The next transaction's number, with its epoch."""
+def _next_xid(connection: Connection) -> int:
+    """Return the number of the next transaction, with its epoch."""
     row = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8").fetchone()
     assert row is not None
     return int(row[0])
 
 
-def _tracks(connection: Connection) -> bool:
-    return _setting(connection, "track_commit_timestamp") == "on"
+def _tracks_commit_times(connection: Connection) -> bool:
+    return _read_setting(connection, "track_commit_timestamp") == "on"
 
 
-def _setting(connection: Connection, name: str) -> str:
+def _read_setting(connection: Connection, name: str) -> str:
     row = connection.execute("SELECT current_setting(%s, true)", (name,)).fetchone()
     return str(row[0]) if row is not None and row[0] is not None else ""
 
 
-def _told(ask: Callable[[], tuple[int, str]], what: str) -> tuple[int, str] | str:
-    """What ``ask`` finds; or the sentence that says why not, where that is a matter of rights or of nothing there."""
+def _result_or_reason(query: Callable[[], tuple[int, str]], unknown: str) -> tuple[int, str] | str:
+    """Return what ``query`` returns, or a sentence why it failed, if rights are missing or there is nothing to find."""
     import psycopg
 
     try:
-        return ask()
-    except PreconditionFailed as none:
-        return f"{what}: {none}"
+        return query()
+    except PreconditionFailed as error:
+        return f"{unknown}: {error}"
     except psycopg.errors.InsufficientPrivilege:
-        return f"{what}: that takes a superuser, or pg_monitor and EXECUTE on pg_read_file(text)"
+        return f"{unknown}: that takes a superuser, or pg_monitor and EXECUTE on pg_read_file(text)"

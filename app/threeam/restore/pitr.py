@@ -1,4 +1,4 @@
-"""Point-in-time recovery: the moment before the corruption, and the runbook that leads there. Pure."""
+"""Point-in-time recovery: the target before the corrupted transaction, and the runbook that leads there. Pure."""
 
 from __future__ import annotations
 
@@ -16,60 +16,66 @@ from threeam.core.write.draft import Draft, DraftLine
 ENGINES = ("postgres", "mariadb", "mysql")
 DEFAULT_MINUS = "1ms"
 RESTORED_PORT = 5433  # of the second server, as the runbook starts it
-_US = 1_000  # ns
+_NS_PER_US = 1_000
 
 
 class RecoveryTarget(NamedTuple):
-    """``t``: when the corrupted transaction was committed; ``minus_ns`` before it is where the replay must end."""
+    """The time at which the replay must end: ``minus_ns`` before ``t``, the commit of the corrupted transaction."""
 
     t: Stamp
     minus_ns: int
 
     @property
     def ns(self) -> int:
-        """T − minus."""
+        """Return the target: T − minus."""
         return self.t.ns - self.minus_ns
 
     @property
     def microsecond(self) -> str:
-        """The last whole microsecond that is not after it, as PostgreSQL writes it, in UTC with the offset."""
+        """Return the last whole microsecond up to the target, as PostgreSQL writes it, in UTC."""
         return format_postgres_time(self.ns)
 
     @property
     def t_microsecond(self) -> str:
-        """T itself, so written, rounded down."""
+        """Return T in the same format, rounded down."""
         return format_postgres_time(self.t.ns)
 
     @property
     def second(self) -> str:
-        """The second that it is in, in UTC: mysqlbinlog stops at the first event of it, and so never after it."""
-        at = Stamp(self.ns)
-        return f"{at.iso_date} {at.time_of_day[:8]}"
+        """Return the second of the target, in UTC.
+
+        mysqlbinlog stops at the first event of it, so never after the target.
+        """
+        stamp = Stamp(self.ns)
+        return f"{stamp.iso_date} {stamp.time_of_day[:8]}"
 
     @property
     def search_begin(self) -> str:
-        """Two seconds before the target, in UTC: a transaction has the time at which its last statement began."""
-        at = Stamp((self.ns // NS_PER_S - 2) * NS_PER_S)
-        return f"{at.iso_date} {at.time_of_day[:8]}"
+        """Return the time two seconds before the target, in UTC.
+
+        A transaction in a binary log has the time at which its last statement began.
+        """
+        stamp = Stamp((self.ns // NS_PER_S - 2) * NS_PER_S)
+        return f"{stamp.iso_date} {stamp.time_of_day[:8]}"
 
     @property
     def search_end(self) -> str:
-        """The end of the second after T, in UTC: up to there one looks for the transaction itself."""
-        at = Stamp((self.t.ns // NS_PER_S + 2) * NS_PER_S)
-        return f"{at.iso_date} {at.time_of_day[:8]}"
+        """Return the end of the second after T, in UTC: the transaction itself is searched up to there."""
+        stamp = Stamp((self.t.ns // NS_PER_S + 2) * NS_PER_S)
+        return f"{stamp.iso_date} {stamp.time_of_day[:8]}"
 
 
 def format_postgres_time(ns: int) -> str:
-    """An instant as PostgreSQL writes it, in UTC with the offset, rounded down to its microsecond."""
-    at = Stamp(ns)
-    return f"{at.iso_date} {at.time_of_day[:15]}+00"
+    """Return an instant as PostgreSQL writes it, in UTC, rounded down to its microsecond."""
+    stamp = Stamp(ns)
+    return f"{stamp.iso_date} {stamp.time_of_day[:15]}+00"
 
 
 class ServerReport(NamedTuple):
-    """What a server says of itself, and what stands against a restore to the target (empty: nothing).
+    """Facts about a server, and obstacles to a restore to the target (empty: none is known).
 
-    ``says``: sentences in Markdown; a value of the server in them is code. ``against``: sentences of our own words.
-    ``live``: how its database is reached, without a password; ``then``: how that of the restored one is.
+    ``facts``: Markdown sentences, in which values of the server are code. ``obstacles``: sentences without such values.
+    ``live_address``, ``restored_address``: how the live and the restored database are reached, without a password.
     """
 
     facts: Sequence[str]
@@ -79,8 +85,8 @@ class ServerReport(NamedTuple):
     restored_address: str = ""
 
 
-# How the live server and the restored one are reached if no server was asked.
-_ADDRESSES = {
+# engine -> how the live and the restored server are reached, if no server was inspected
+_DEFAULT_ADDRESSES = {
     "postgres": ("port=5432 dbname=postgres", f"port={RESTORED_PORT} dbname=postgres"),
     "mariadb": ("--host=127.0.0.1 --user=root", ""),
     "mysql": ("--host=127.0.0.1 --user=root", ""),
@@ -92,39 +98,43 @@ _PROGRAMS = {
 
 
 def render_runbook(engine: str, target: RecoveryTarget, source: str, server: ServerReport | None = None) -> str:
-    """The way to ``target`` and back into the live rows, as Markdown. ``source``: where T comes from."""
-    from jinja2 import Environment, FunctionLoader, StrictUndefined  # 20 ms: parsing options does not wait for it
+    """Return the steps to ``target`` and back into the live rows, as Markdown. ``source``: where T comes from."""
+    from jinja2 import (
+        Environment,
+        FunctionLoader,
+        StrictUndefined,
+    )  # takes 20 ms, which parsing options must not wait for
 
     environment = Environment(
-        loader=FunctionLoader(_template),
+        loader=FunctionLoader(_load_template),
         autoescape=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(text=escape_markdown, code=inline_code)
-    engine_live, engine_then = _ADDRESSES[engine]
+    default_live, default_restored = _DEFAULT_ADDRESSES[engine]
     return environment.get_template(f"{engine}.md").render(
         target=target,
         step=5,
         **_PROGRAMS.get(engine, {}),
         minus=format_duration(target.minus_ns),
         at=str(target.t),
-        t_us=target.t.ns // _US,
+        t_us=target.t.ns // _NS_PER_US,
         source=source,
-        live=shlex.quote((server.live_address if server is not None else "") or engine_live),
-        then=shlex.quote((server.restored_address if server is not None else "") or engine_then),
+        live=shlex.quote((server.live_address if server is not None else "") or default_live),
+        then=shlex.quote((server.restored_address if server is not None else "") or default_restored),
         server=server,
     )
 
 
-def _template(name: str) -> str:
+def _load_template(name: str) -> str:
     return (files("threeam.restore") / "runbooks" / name).read_text(encoding="utf-8")
 
 
 def restore_draft(engine: str, target: RecoveryTarget, path: str) -> Draft:
-    """Says to where data is being restored, and where the runbook lies."""
-    where = target.microsecond if engine == "postgres" else f"{target.second}, and on by position or GTID"
-    text = f"Restore: data of {engine} to {where}, {format_duration(target.minus_ns)} before @{target.t}: {path}"
+    """Return the draft of the line that data is being restored, with the target and the runbook's path."""
+    destination = target.microsecond if engine == "postgres" else f"{target.second}, and on by position or GTID"
+    text = f"Restore: data of {engine} to {destination}, {format_duration(target.minus_ns)} before @{target.t}: {path}"
     line = DraftLine(text, (("RESTORE", "data"), ("FILE", os.path.basename(path))))
-    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
+    return Draft.fixed([line])

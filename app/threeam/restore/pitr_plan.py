@@ -1,4 +1,4 @@
-"""The plan of a restore of data: when, what the server says to it, the runbook, and where that is kept."""
+"""Plan a restore of data: check the time, inspect the server, render the runbook, save it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
 from threeam.restore.pitr import RecoveryTarget, ServerReport, render_runbook, restore_draft
 
-_AHEAD_NS = 60 * NS_PER_S  # that the clock of a server may be ahead of ours
-_LAST_NS = 253_402_214_400 * NS_PER_S  # the last day of the year 9999: what comes after it nobody can write
+_MAX_CLOCK_AHEAD_NS = 60 * NS_PER_S  # the clock of a server may be ahead of ours by this much
+_MAX_TARGET_NS = 253_402_214_400 * NS_PER_S  # the last day of the year 9999: later times have no standard format
 
 
 class RestorePlan(NamedTuple):
-    """A runbook, and what stands against it (empty: nothing)."""
+    """A runbook, and the obstacles to the restore (empty: none is known)."""
 
     engine: str
     target: RecoveryTarget
@@ -27,50 +27,56 @@ class RestorePlan(NamedTuple):
 
 
 def plan_restore_to_time(
-    engine: str, at: Stamp, source: str, minus_ns: int, dsn: str | None, clock: Clock
+    engine: str, stamp: Stamp, source: str, minus_ns: int, dsn: str | None, clock: Clock
 ) -> RestorePlan:
-    """The way to ``minus_ns`` before ``at``; ``source``: the words for that. Raises `Unreachable`, `BadInput`."""
-    target = RecoveryTarget(at, minus_ns)
-    if at.ns > clock().ns + _AHEAD_NS:
-        raise BadInput(f"{at} is still to come: nothing was committed then")
+    """Return the plan to restore to ``minus_ns`` before ``stamp``. ``source``: where that time comes from, in words.
+
+    Raise `ServerUnreachable` or `BadInput`.
+    """
+    target = RecoveryTarget(stamp, minus_ns)
+    if stamp.ns > clock().ns + _MAX_CLOCK_AHEAD_NS:
+        raise BadInput(f"{stamp} is still to come: nothing was committed then")
     if dsn is not None and engine == "mysql":
         raise BadInput("--dsn is for --engine postgres and mariadb")
     if dsn is None:
-        return _plan(engine, target, source, None)
+        return _make_plan(engine, target, source, None)
     if engine == "mariadb":
         from threeam.restore import mariadb
 
-        return _plan(
-            engine, target, source, mariadb.inspect_mariadb(mariadb.parse_dsn(dsn), target, lambda: clock().ns)
-        )
+        server_report = mariadb.inspect_mariadb(mariadb.parse_dsn(dsn), target, lambda: clock().ns)
+        return _make_plan(engine, target, source, server_report)
     from threeam.restore.pg_archive import inspect_postgres
     from threeam.restore.postgres import connect
 
     with connect(dsn) as connection:
-        return _plan(engine, target, source, inspect_postgres(connection, target, lambda: clock().ns))
+        server_report = inspect_postgres(connection, target, lambda: clock().ns)
+        return _make_plan(engine, target, source, server_report)
 
 
 def plan_restore_before_commit(xid: int, minus_ns: int, dsn: str, clock: Clock, zone: Zone) -> RestorePlan:
-    """The way to ``minus_ns`` before a PostgreSQL has committed ``xid``. Raises `Unreachable`, `Declined`."""
+    """Return the plan to restore a PostgreSQL to ``minus_ns`` before the commit of ``xid``.
+
+    Raise `ServerUnreachable` or `PreconditionFailed`.
+    """
     from threeam.restore.pg_archive import commit_time, inspect_postgres
     from threeam.restore.postgres import connect
 
     with connect(dsn) as connection:
-        ns = commit_time(connection, xid)
-        target = RecoveryTarget(Stamp(ns, zone(ns)), minus_ns)
-        said = inspect_postgres(connection, target, lambda: clock().ns)
-        return _plan("postgres", target, f"the commit of transaction {xid}", said)
+        commit_ns = commit_time(connection, xid)
+        target = RecoveryTarget(Stamp(commit_ns, zone(commit_ns)), minus_ns)
+        server_report = inspect_postgres(connection, target, lambda: clock().ns)
+        return _make_plan("postgres", target, f"the commit of transaction {xid}", server_report)
 
 
 def save_runbook(journal: Journal, plan: RestorePlan, now: Stamp) -> tuple[str, Draft]:
-    """Keeps the runbook beside the journal: its path, and the line that says so. Raises `Unusable`."""
+    """Save the runbook beside the journal. Return its path and the draft of its line. Raise `FileUnusable`."""
     data = plan.text.encode("utf-8", "backslashreplace")
     path = write_attachment(journal, RUNBOOK, f"restore-{plan.engine}-{now.ns}.md", data)
     return path, restore_draft(plan.engine, plan.target, path)
 
 
-def _plan(engine: str, target: RecoveryTarget, source: str, said: ServerReport | None) -> RestorePlan:
-    if not 0 < target.ns < _LAST_NS:
-        raise BadInput(f"{target.t} minus that is no time to restore to")
-    text = render_runbook(engine, target, source, said) + "\n"
-    return RestorePlan(engine, target, text, tuple(said.obstacles) if said is not None else ())
+def _make_plan(engine: str, target: RecoveryTarget, source: str, server_report: ServerReport | None) -> RestorePlan:
+    if not 0 < target.ns < _MAX_TARGET_NS:
+        raise BadInput(f"{target.t} minus that is not a time to restore to")
+    text = render_runbook(engine, target, source, server_report) + "\n"
+    return RestorePlan(engine, target, text, tuple(server_report.obstacles) if server_report is not None else ())

@@ -1,4 +1,4 @@
-"""The way to a PostgreSQL: one connection that asks and does no harm. psycopg is an extra, and imported only here."""
+"""A connection to PostgreSQL for short queries. psycopg is an optional dependency, imported only here."""
 
 from __future__ import annotations
 
@@ -15,93 +15,97 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[Any]
 
-_ODD = re.compile(r"\w+://[^?]*@[^?]*@")
-_CONNECT_S = 5
-_UNSURE = ("08", "57")  # classes of SQLSTATE: a lost connection; a statement that was cancelled, a server that ends
-_ASK_MS = 10_000  # a question of ours that takes longer would be in the way itself
+_UNESCAPED_PASSWORD = re.compile(r"\w+://[^?]*@[^?]*@")
+_CONNECT_TIMEOUT_S = 5
+# Classes of SQLSTATE: 08 is a lost connection, 57 a cancelled statement or a server that shuts down.
+_UNSURE_SQLSTATES = ("08", "57")
+_STATEMENT_TIMEOUT_MS = 10_000  # a longer query would itself be in the way
 
 
 class ServerUnreachable(JournalError):
-    """The server could not be asked, or would not answer; the message says why, and names no password."""
+    """The server could not be reached or did not answer. The message says why, without the password."""
 
 
 class AnswerLost(ServerUnreachable):
-    """The server was asked to do something, and what it has done is not known; the message says why."""
+    """The server got a statement that changes something, and its answer was lost. The message says why."""
 
 
-def execute_change(connection: Connection, statement: str, values: tuple[object, ...]) -> tuple[Any, ...] | None:
+def execute_change(connection: Connection, statement: str, parameters: tuple[object, ...]) -> tuple[Any, ...] | None:
     """Return the first row of a statement that changes something.
 
-    Raises `AnswerLost` if the statement was sent and the server may have executed it. Raises `psycopg.Error` if it
-    has refused it.
+    Raise `AnswerLost` if the statement was sent and the server may have executed it. Raise `psycopg.Error` if the
+    server refused it.
     """
     import psycopg
 
     try:
-        return connection.execute(statement, values).fetchone()
+        return connection.execute(statement, parameters).fetchone()
     except psycopg.Error as error:
-        if error.sqlstate is None or error.sqlstate[:2] in _UNSURE:
-            raise AnswerLost(_sentence(error, connection.info.password)) from None
+        if error.sqlstate is None or error.sqlstate[:2] in _UNSURE_SQLSTATES:
+            raise AnswerLost(_error_sentence(error, connection.info.password)) from None
         raise
 
 
 @contextmanager
 def connect(dsn: str) -> Iterator[Connection]:
-    """A connection to the server that ``dsn`` names; an empty one: what libpq's environment says (PGHOST, …).
+    """Yield a connection to the server of ``dsn``; if empty, to the one of libpq's environment (PGHOST, …).
 
-    Raises `Unreachable`, also for what fails in the block.
+    Raise `ServerUnreachable`, also for errors of the database in the block.
     """
     try:
         import psycopg
         from psycopg.conninfo import conninfo_to_dict
     except ImportError:
         raise ServerUnreachable("this needs psycopg: pip install '3am[postgres]'") from None
-    if _ODD.match(dsn):  # libpq would take a piece of the password for the host, and say so
+    if _UNESCAPED_PASSWORD.match(dsn):  # libpq would take part of the password for the host, and print it
         raise ServerUnreachable("this DSN has an @ or a / in its password: write %40 for @, %2F for /")
     try:
         password = str(conninfo_to_dict(dsn).get("password") or "")
-    except (psycopg.Error, UnicodeError):  # what libpq says of it may be a piece of the password
-        raise ServerUnreachable("this DSN is none: write postgresql://user@host:5432/database") from None
+    except (psycopg.Error, UnicodeError):  # the message of libpq may contain part of the password
+        raise ServerUnreachable("not a valid DSN: write postgresql://user@host:5432/database") from None
     try:
         with psycopg.connect(
-            dsn, autocommit=True, connect_timeout=_CONNECT_S, application_name="3am", client_encoding="utf-8"
+            dsn, autocommit=True, connect_timeout=_CONNECT_TIMEOUT_S, application_name="3am", client_encoding="utf-8"
         ) as connection:
-            connection.execute(f"SET statement_timeout = {_ASK_MS}")
+            connection.execute(f"SET statement_timeout = {_STATEMENT_TIMEOUT_MS}")
             yield connection
-    except UnicodeError:  # a host that is no name, or what a server without an encoding has kept
-        raise ServerUnreachable("PostgreSQL: that host is no name, or what it says is no UTF-8") from None
+    except UnicodeError:  # an invalid host name, or text from a database without an encoding
+        raise ServerUnreachable("PostgreSQL: the host name is invalid, or the answer is not UTF-8") from None
     except psycopg.Error as error:
-        how = "" if dsn else "; name the server: --dsn postgresql://user@host:5432/database"
-        raise ServerUnreachable(f"PostgreSQL: {_sentence(error, password)}{how}") from None
+        hint = "" if dsn else "; name the server: --dsn postgresql://user@host:5432/database"
+        raise ServerUnreachable(f"PostgreSQL: {_error_sentence(error, password)}{hint}") from None
 
 
-def _sentence(error: psycopg.Error, password: str) -> str:
-    """Return the first line of what PostgreSQL or libpq says, without the password."""
+def _error_sentence(error: psycopg.Error, password: str) -> str:
+    """Return the first line of an error of PostgreSQL or libpq, without the password."""
     sentence = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return redact_url_passwords(sentence.replace(password, "***") if password else sentence)
 
 
-def connection_strings(connection: Connection, restored_at: int) -> tuple[str, str]:
-    """How the database of ``connection`` is reached, without a password, and how on a second server at that port."""
+def connection_strings(connection: Connection, restored_port: int) -> tuple[str, str]:
+    """Return how the database of ``connection`` is reached, and how that of a second server at ``restored_port`` is.
+
+    Neither has a password.
+    """
     from psycopg.conninfo import make_conninfo
 
     info = connection.info
-    given: dict[str, str | int] = {"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname}
-    live = make_conninfo("", **{key: value for key, value in given.items() if value})
-    return live, make_conninfo("", port=restored_at, dbname=info.dbname)
+    parameters: dict[str, str | int] = {"host": info.host, "port": info.port, "user": info.user, "dbname": info.dbname}
+    live = make_conninfo("", **{key: value for key, value in parameters.items() if value})
+    return live, make_conninfo("", port=restored_port, dbname=info.dbname)
 
 
 def format_dsn(dsn: str) -> str:
-    """The server of ``dsn`` as it may be shown: host, port and database."""
+    """Return the server of ``dsn`` for display: host, port and database."""
     if not dsn:
-        return "as PGHOST and its like say"
+        return "as set by PGHOST and the like"
     try:
         import psycopg
         from psycopg.conninfo import conninfo_to_dict
-    except ImportError:  # that will be said when it is asked
+    except ImportError:  # `connect` reports it
         return "?"
     try:
-        given = conninfo_to_dict(dsn)
-    except (psycopg.Error, UnicodeError):  # and this, too
+        parameters = conninfo_to_dict(dsn)
+    except (psycopg.Error, UnicodeError):  # `connect` reports it
         return "?"
-    return f"{given.get('host', 'local')}:{given.get('port', 5432)}/{given.get('dbname', '')}"
+    return f"{parameters.get('host', 'local')}:{parameters.get('port', 5432)}/{parameters.get('dbname', '')}"

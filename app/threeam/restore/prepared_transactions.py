@@ -1,4 +1,4 @@
-"""Prepared transactions that hold locks: PostgreSQL names them all pid 0, since no process belongs to them."""
+"""Prepared transactions that hold locks. PostgreSQL reports all of them as pid 0: they have no process."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from threeam.core.format.entry import escape_unprintable
 if TYPE_CHECKING:
     from threeam.restore.postgres import Connection
 
-# A lock of a prepared transaction has no pid. It has the virtual transaction of the lock on the transaction's number.
-_ASKED = """
+# A lock of a prepared transaction has no pid. Its virtual transaction is that of the lock on the transaction's number.
+_PREPARED_BLOCKERS_SQL = """
 SELECT w.pid, w.mode, h.mode, p.transaction::text::int8, p.gid, p.owner::text, p.database::text,
        extract(epoch FROM clock_timestamp() - p.prepared)::float8
   FROM pg_locks w
@@ -24,22 +24,30 @@ SELECT w.pid, w.mode, h.mode, p.transaction::text::int8, p.gid, p.owner::text, p
  ORDER BY w.pid, p.prepared
 """
 
-_ALL = ("AccessShare", "RowShare", "RowExclusive", "ShareUpdateExclusive", "Share", "ShareRowExclusive", "Exclusive")
+_LOCK_MODES = (
+    "AccessShare",
+    "RowShare",
+    "RowExclusive",
+    "ShareUpdateExclusive",
+    "Share",
+    "ShareRowExclusive",
+    "Exclusive",
+)
 # https://www.postgresql.org/docs/current/explicit-locking.html, table 13.2
 _CONFLICTS = {
     "AccessShare": frozenset({"AccessExclusive"}),
     "RowShare": frozenset({"Exclusive", "AccessExclusive"}),
-    "RowExclusive": frozenset({*_ALL[4:], "AccessExclusive"}),
-    "ShareUpdateExclusive": frozenset({*_ALL[3:], "AccessExclusive"}),
-    "Share": frozenset({"RowExclusive", "ShareUpdateExclusive", *_ALL[5:], "AccessExclusive"}),
-    "ShareRowExclusive": frozenset({*_ALL[2:], "AccessExclusive"}),
-    "Exclusive": frozenset({*_ALL[1:], "AccessExclusive"}),
-    "AccessExclusive": frozenset({*_ALL, "AccessExclusive"}),
+    "RowExclusive": frozenset({*_LOCK_MODES[4:], "AccessExclusive"}),
+    "ShareUpdateExclusive": frozenset({*_LOCK_MODES[3:], "AccessExclusive"}),
+    "Share": frozenset({"RowExclusive", "ShareUpdateExclusive", *_LOCK_MODES[5:], "AccessExclusive"}),
+    "ShareRowExclusive": frozenset({*_LOCK_MODES[2:], "AccessExclusive"}),
+    "Exclusive": frozenset({*_LOCK_MODES[1:], "AccessExclusive"}),
+    "AccessExclusive": frozenset({*_LOCK_MODES, "AccessExclusive"}),
 }
 
 
 class PreparedTransaction(NamedTuple):
-    """A prepared transaction: its number, its name, who prepared it in which database, and how long ago (s)."""
+    """A prepared transaction: its number, its name, its owner and database, and its age (s)."""
 
     xid: int
     gid: str
@@ -49,23 +57,23 @@ class PreparedTransaction(NamedTuple):
 
     @property
     def rollback_sql(self) -> str:
-        """The statement that ends it. It works in its own database only, for its owner or a superuser."""
-        return f"ROLLBACK PREPARED {_literal(self.gid)}"
+        """Return the statement that ends it. It works only in its database, for its owner or a superuser."""
+        return f"ROLLBACK PREPARED {_sql_literal(self.gid)}"
 
 
 def prepared_blockers(connection: Connection) -> dict[int, list[PreparedTransaction]]:
     """Return the prepared transactions that each waiting backend (by pid) waits for."""
     blockers: dict[int, list[PreparedTransaction]] = {}
-    for pid, wanted, held, xid, gid, owner, database, age_s in connection.execute(_ASKED):
+    for pid, wanted_mode, held_mode, xid, gid, owner, database, age_s in connection.execute(_PREPARED_BLOCKERS_SQL):
         prepared = PreparedTransaction(int(xid), gid, owner or "?", database or "?", age_s)
-        conflicts = held.removesuffix("Lock") in _CONFLICTS.get(wanted.removesuffix("Lock"), ())
+        conflicts = held_mode.removesuffix("Lock") in _CONFLICTS.get(wanted_mode.removesuffix("Lock"), ())
         if conflicts and prepared not in blockers.setdefault(pid, []):
             blockers[pid].append(prepared)
     return blockers
 
 
-def _literal(text: str) -> str:
-    """``text`` as a string of SQL that can be shown and pasted; what cannot be seen is escaped."""
+def _sql_literal(text: str) -> str:
+    """Return ``text`` as an SQL string that can be shown and pasted; invisible characters are escaped."""
     quoted = text.replace("'", "''")
     if escape_unprintable(text) == text:
         return f"'{quoted}'"

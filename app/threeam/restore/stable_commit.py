@@ -1,4 +1,4 @@
-"""The last known stable commit of a work tree, as the line says that notes it."""
+"""The projection of the last known stable commit of each work tree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threeam.core.write.draft import Draft, DraftLine
 
 
 class StableCommit(NamedTuple):
-    """A commit that is known to be good: its hash, its work tree, what its line says, when and by whom."""
+    """A commit that is known to be good: its hash, its work tree, the text of its line, when and by whom."""
 
     commit: str
     tree: str
@@ -21,32 +21,31 @@ class StableCommit(NamedTuple):
 
 
 def stable_commits(state: State) -> list[StableCommit]:
-    """The newest stable commit of each work tree, the one noted last at the end."""
-    found: Mapping[str, StableCommit] = state.projections[PROJECTION.name]
-    return list(found.values())
+    """Return the newest stable commit of each work tree, in the order in which they were noted."""
+    return list(PROJECTION.of(state).values())
 
 
 def stable_draft(commit: str, tree: str, text: str) -> Draft:
-    """Notes that ``commit`` of a work tree is stable."""
+    """Return the draft of the line that ``commit`` of a work tree is stable."""
     line = DraftLine(f"Stable: {text}", (("STABLE", commit), ("TREE", tree)))
-    return Draft(lambda state, author, stamp: [line], needs_full_state=False)
+    return Draft.fixed([line])
 
 
-def _read(entry: Entry) -> tuple[str, StableCommit] | None:
+def _parse_entry(entry: Entry) -> tuple[str, StableCommit] | None:
     commit, tree = entry.tag("STABLE"), entry.tag("TREE")
     if commit is None or tree is None or entry.kind != "Stable" or not commit.isalnum():
         return None
     return tree, StableCommit(commit, tree, entry.body, entry.effective_stamp, entry.author)
 
 
-def _fold(found: Mapping[str, StableCommit], entries: Sequence[Entry]) -> Mapping[str, StableCommit]:
-    return latest_by_key(found, entries, _read)
+def _fold(commits: Mapping[str, StableCommit], entries: Sequence[Entry]) -> Mapping[str, StableCommit]:
+    return latest_by_key(commits, entries, _parse_entry)
 
 
-def _carry(found: Mapping[str, StableCommit]) -> Iterator[Entry]:
-    for one in found.values():
-        tags = (*by_tag(one.author), ("STABLE", one.commit), ("TREE", one.tree))
-        yield Entry(one.stamp, 0, tags, f"Stable: {one.text}")
+def _checkpoint(commits: Mapping[str, StableCommit]) -> Iterator[Entry]:
+    for stable in commits.values():
+        tags = (*by_tag(stable.author), ("STABLE", stable.commit), ("TREE", stable.tree))
+        yield Entry(stable.stamp, 0, tags, f"Stable: {stable.text}")
 
 
-PROJECTION = Projection("stables", ("STABLE",), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[str, StableCommit]] = Projection("stables", ("STABLE",), {}, _fold, _checkpoint)

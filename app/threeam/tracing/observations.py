@@ -56,8 +56,7 @@ class IntervalSet:
 
 def observations(state: State) -> Mapping[tuple[str, int, int], Observation]:
     """Every time that something was attached, in the order in which it is known of."""
-    found: Mapping[tuple[str, int, int], Observation] = state.projections[PROJECTION.name]
-    return found
+    return PROJECTION.of(state)
 
 
 def observed_intervals(state: State) -> IntervalSet:
@@ -120,4 +119,6 @@ def _carry(found: Mapping[tuple[str, int, int], Observation]) -> Iterator[Entry]
         yield Entry(one.stamp, 0, (*by_tag(one.author), tag, *kept), f"Observer: {one.text}")
 
 
-PROJECTION = Projection("observers", ("OBSERVER",), {}, _fold, _carry)
+PROJECTION: Projection[Mapping[tuple[str, int, int], Observation]] = Projection(
+    "observers", ("OBSERVER",), {}, _fold, _carry
+)

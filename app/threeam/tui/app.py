@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 from typing import ClassVar
 
+from rich.console import RenderableType
 from textual import events
 from textual.app import App
 from textual.binding import Binding
@@ -33,9 +34,10 @@ from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 from threeam.tui import messages
-from threeam.tui.commands import ActionProvider, JournalProvider
 from threeam.tui.keys import key_for_action
 from threeam.tui.log_window import LogWindow
+from threeam.tui.palette import ActionProvider, JournalProvider
+from threeam.tui.prompts import NOTE
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.journal import JournalScreen
@@ -48,6 +50,8 @@ _TWICE = 2.0  # s: a second ctrl+c within them quits
 _LOOK_AT_TERMINAL = 3.0  # s
 _LATE = 6.0  # s after a signal: `leave` takes at most 3.5 s, and then the program has ended, or never will
 _INTERRUPTED = 130
+REFUSED_TEXT_PAUSE_S = 0.7  # a text for a box that did not open ends with a pause of this length
+_TEXT_KEYS = frozenset(("enter", "tab", "backspace"))  # keys within a text that print nothing
 
 
 def style_sheets() -> list[str | PurePath]:
@@ -87,7 +91,9 @@ class JournalApp(App[None], inherit_bindings=False):
         self._keys_wait = True  # until there is a screen that can take them
         self._waiting_keys: list[events.Event] = []
         self.leave_pressed_s = 0.0  # when the last key came: those behind one that leaves wait until that has been done
-        self._leads_back: events.Key | None = None  # the last key, if those behind it wait until it has been acted on
+        self._leads_out: events.Key | None = None  # the last key, if those behind it wait until it has been acted on
+        self._is_ending = False  # `exit` was called
+        self._refused_s = float("-inf")  # when a box did not open, or the last key of the text that was typed for it
         self._window = LogWindow(session.journal)  # read before the first frame, so that it is full
         theme = session.settings.theme
         self.theme = theme if theme in self.available_themes else NIGHT_THEME.name
@@ -114,7 +120,8 @@ class JournalApp(App[None], inherit_bindings=False):
         import asyncio
 
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):  # else they would leave the terminal as it is
+        # Else they would leave the terminal as it is: an exception may come anywhere, and end the loop in its middle.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             loop.add_signal_handler(number, self._signalled, 128 + number)
         loop.add_signal_handler(signal.SIGCONT, self._continued)
         if self._as_of is not None:
@@ -164,10 +171,13 @@ class JournalApp(App[None], inherit_bindings=False):
 
         Keys behind the Enter of a command, and behind one that closes what is open, wait until that has been done: they
         may be for what it opens, or leads to. So do those that were typed before there was a screen. A widget that has
-        the focus gets its keys in a queue of its own, so there it would be too late.
+        the focus gets its keys in a queue of its own, so there it would be too late. Keys behind one that quits are
+        dropped, and so is the text that was typed for a box that did not open.
         """
         screen = self.screen if self._screen_stack else None
         typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
+        if typed and (self._is_ending or self._is_refused_text(event)):
+            return
         if typed and self._keys_wait and not (isinstance(event, events.Key) and event.key == "ctrl+c"):
             self._waiting_keys.append(event)
             return
@@ -176,17 +186,19 @@ class JournalApp(App[None], inherit_bindings=False):
             return
         if isinstance(event, events.Key) and typed:
             is_command = event.key == "enter" and isinstance(screen, CommandingScreen) and screen.is_enter_a_command
-            self._leads_back = event if self._is_way_back(event.key) else None
+            self._leads_out = event if self._is_way_out(event.key) else None
             self.leave_pressed_s = event.time
-            self._keys_wait = is_command or self._leads_back is not None
-        leads_back = event is self._leads_back  # also when it comes back from a widget that had no use for it
+            self._keys_wait = is_command or self._leads_out is not None
+            if isinstance(screen, CommandingScreen) and screen.refuses_box_of(event.key):
+                self.refuse_text()
+        leads_out = event is self._leads_out  # also when it comes back from a widget that had no use for it
         if (
             isinstance(event, events.Paste)
             and not event.is_forwarded
             and isinstance(screen, CommandingScreen)
             and not isinstance(screen.focused, InputBox)
         ):
-            screen.action_write("note", event.text)  # a paste is a note, and never keys
+            screen.open_box(NOTE, event.text)  # a paste is a note, and never keys
             return
         is_ctrl_c = typed and isinstance(event, events.Key) and event.key == "ctrl+c"
         if is_ctrl_c and self.screen.is_modal and not self.screen.get_selected_text():
@@ -194,9 +206,25 @@ class JournalApp(App[None], inherit_bindings=False):
             return
         was_forwarded = event.is_forwarded
         await super().on_event(event)
-        if leads_back and was_forwarded == event.is_forwarded:  # its binding has run, and no widget has it any more
+        if leads_out and was_forwarded == event.is_forwarded:  # its binding has run, and no widget has it any more
             # Behind what the screen below does with the answer of the one that was closed.
             self.screen.call_later(self.post_message, messages.CommandDone())
+
+    def refuse_text(self) -> None:
+        """Drop the text that is being typed for a box that does not open, since its keys would be commands.
+
+        It ends with a pause after the refusal was shown, or with a key that is not part of a text (Esc).
+        """
+        self._refused_s = time.monotonic()
+
+    def _is_refused_text(self, event: events.Event) -> bool:
+        if isinstance(event, EscapedKey) or event.time - self._refused_s > REFUSED_TEXT_PAUSE_S:
+            return False
+        if isinstance(event, events.Key) and not (event.is_printable or event.key in _TEXT_KEYS):
+            self._refused_s = float("-inf")
+            return False
+        self._refused_s = max(self._refused_s, event.time)
+        return True
 
     async def _take_escaped(self, event: EscapedKey) -> None:
         """Take ESC and a key for alt+key if that is bound in the box that has the focus, and else for two keys."""
@@ -209,24 +237,27 @@ class JournalApp(App[None], inherit_bindings=False):
             key.time = event.time
             await self.on_event(key)
 
-    def _is_way_back(self, key: str) -> bool:
-        """Whether ``key`` leaves the box, or whatever lies over the journal."""
-        if isinstance(self.focused, Input):
+    def _is_way_out(self, key: str) -> bool:
+        """Return whether ``key`` leaves the box, the screen that lies over the journal, or the program."""
+        if isinstance(self.focused, Input) or not self._screen_stack:
             return False
-        return key == "escape" or key in self.leave_keys or key in self._closing_keys
-
-    @property
-    def _closing_keys(self) -> list[str]:
-        """The keys that close the screen that lies over the journal, and answer it."""
-        if not (self._screen_stack and self.screen.is_modal):
-            return []
-        active = self.screen.active_bindings.items()
-        return [key for key, bound in active if bound.enabled and bound.binding.action.startswith("dismiss")]
+        if key == "escape" or key in self.leave_keys:
+            return True
+        active = self.screen.active_bindings.get(key)
+        if active is None or not active.enabled:
+            return False
+        action = active.binding.action
+        return action == "screen.quit" or (self.screen.is_modal and action.startswith("dismiss"))
 
     @property
     def leave_keys(self) -> list[str]:
         """The keys that leave the box: Esc, unless the settings say otherwise."""
         return self.session.settings.keys.get("leave", BY_ID["leave"].keys).split(",")
+
+    def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        """End the program: no key acts any more."""
+        self._is_ending = True
+        super().exit(result, return_code, message)
 
     async def on_command_done(self) -> None:
         """Hands on the keys that came while a command was done, up to the next one."""
@@ -241,6 +272,10 @@ class JournalApp(App[None], inherit_bindings=False):
     def other_journals(self) -> list[Journal]:
         """The journals that can be changed to, as of now."""
         return [one for one in self._all_journals() if one.log_path != self.session.journal.log_path]
+
+    def open_as_of(self, session: Session, moment: PointInTime) -> None:
+        """Lay the journal of ``session`` as it was at ``moment`` over the screen."""
+        self.push_screen(AsOfScreen(session, moment))
 
     def open_journal(self, journal: Journal) -> None:
         """Ends, for another journal to be shown in its place; what stands in the box stays with this one."""

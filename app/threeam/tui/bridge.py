@@ -1,26 +1,30 @@
-"""The one place where threads meet the screen: tickets in, in order; facts out, as messages.
+"""The threads of the screen: write requests go in, in order; facts come out, as messages.
 
-One daemon thread writes and one follows. Neither touches a widget; the screen never waits for
-either, and quitting does not either, however long somebody holds the lock.
+One daemon thread writes and one follows the log. Neither touches a widget, and the screen never waits for
+either. Quitting does not wait either, however long another process holds the lock.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import groupby
 from queue import Empty, SimpleQueue
 
 from textual.message import Message
 
 from threeam.core.errors import DiskFull, JournalError, Unsure, WaitCancelled
+from threeam.core.format.entry import Entry
 from threeam.core.platform.disk import free_bytes
 from threeam.core.state.fold import Fold, State
 from threeam.core.store.follow import Follower, batch_start
 from threeam.core.store.journal import Journal, Position, ResumePoint
-from threeam.core.store.reader import Line
+from threeam.core.store.reader import Chunk, Line, state_lines_in_chunk
 from threeam.core.write.lock import LockHolder, find_lock_holder
 from threeam.core.write.locked_log import Block, LockedLog
 from threeam.core.write.writer import RELOCK_DELAY_S, Writer
@@ -37,184 +41,201 @@ from threeam.tui.messages import (
 )
 from threeam.tui.outbox import WriteRequest
 
-_FRAME = 1 / 25  # s: a burst costs a frame, not a line; the first line after a quiet time costs no wait
-_QUIET = 1.0  # s: then a last line without its newline is called unfinished, and the lock is looked at
-_TOGETHER = 64  # tickets under one hold and one sync at the most, so that others get in between
+_FRAME_S = 1 / 25  # a burst costs a frame, not a line; the first line after a quiet time is posted at once
+_QUIET_S = 1.0  # then a last line without a newline counts as unfinished, and the lock is checked
+_MAX_BATCH_REQUESTS = 64  # requests under one hold and one sync, so that other processes get the lock in between
+
+
+@dataclass
+class _Batch:
+    """Requests that are written under one hold of the lock."""
+
+    requests: list[WriteRequest]
+    blocks: list[tuple[WriteRequest, Block]] = field(default_factory=list)  # in the log, and not synced yet
+    postponed: list[WriteRequest] = field(default_factory=list)  # there was no room for them on the disk
 
 
 class Bridge:
-    """Follows ``journal`` from ``start``, and writes through ``writer`` (None: a read-only screen).
+    """Follows ``journal`` from ``anchor``, and writes through ``writer`` (None: a read-only screen).
 
-    What all lines up to ``start`` add up to it has to be told by `begin_with`: that takes long in a big log.
-    With less than ``disk_floor`` bytes of room for the log, it says so.
+    The state as of ``anchor`` comes later, by `set_initial_state`: to compute it takes long for a large log.
+    `DiskSpaceChanged` is posted when the log's disk has less than ``disk_floor`` bytes free.
     """
 
     def __init__(
         self,
         journal: Journal,
-        start: ResumePoint | None,
+        anchor: ResumePoint | None,
         fold: Fold,
         writer: Writer | None,
         disk_floor: int,
         post: Callable[[Message], object],
     ) -> None:
         self._journal = journal
-        self._start = start
+        self._anchor = anchor
         self._fold = fold
         self._writer = writer
         self._post = post
         self.adjust_state: Callable[[State, Position], State] = lambda state, end: state  # see `as_of_now`
-        self._tickets: SimpleQueue[WriteRequest | None] = SimpleQueue()  # None: no more
-        self._ready = threading.Event()
+        self._requests: SimpleQueue[WriteRequest | None] = SimpleQueue()  # None: no more
+        self._acknowledged = threading.Event()
         self._stopped = threading.Event()
-        self._follower = Follower(journal, start)
-        self._thread = threading.Thread(target=self._follow, name="follow", daemon=True)
-        self._base = None if start is not None else fold.empty_state  # the state as of ``start``
-        self._state: State | None = None  # the state by now
-        self._segment = start.segment if start is not None else None
-        self._restarts = 0
-        self._taken_back = 0
-        self._lines: list[Line] = []  # read, and not handed over yet
-        self._told: Line | None = None
-        self._held: tuple[LockHolder | None, int] = (None, 0)
+        self._follower = Follower(journal, anchor)
+        self._follow_thread = threading.Thread(target=self._follow_loop, name="follow", daemon=True)
+        self._initial_state = None if anchor is not None else fold.empty_state  # the state as of the anchor
+        self._state: State | None = None  # the current state
+        self._segment = anchor.segment if anchor is not None else None
+        self._truncations = 0  # of the follower, as of the last post
+        self._rollbacks = 0
+        self._pending_lines: list[Line] = []  # read, and not posted yet
+        self._pending_since = (0, 0)  # the follower's truncations and rollbacks when they were read
+        self._posted_unfinished: Line | None = None
+        self._posted_lock: tuple[LockHolder | None, int] = (None, 0)
         self._disk_floor = disk_floor
-        self._low: int | None = None
+        self._posted_free_bytes: int | None = None
 
     def start(self) -> None:
-        """Begins to follow and to write."""
-        self._thread.start()
+        """Start both threads."""
+        self._follow_thread.start()
         if self._writer is not None:
-            threading.Thread(target=self._write, args=(self._writer,), name="write", daemon=True).start()
+            threading.Thread(target=self._write_loop, args=(self._writer,), name="write", daemon=True).start()
 
-    def submit(self, ticket: WriteRequest) -> None:
-        """Hands a ticket to the writer; the answer comes as a message."""
-        self._tickets.put(ticket)
+    def submit(self, request: WriteRequest) -> None:
+        """Queue ``request`` for the writing thread; the answer is posted as a message."""
+        self._requests.put(request)
 
-    def set_initial_state(self, base: State) -> None:
-        """Takes the state as of ``start``: from now on there is one to hand over."""
-        self._base = base
+    def set_initial_state(self, state: State) -> None:
+        """Set the state as of the anchor: messages carry a state from now on."""
+        self._initial_state = state
         if not self._stopped.is_set():  # else the wake-up could reach another file's descriptor
             self._follower.wake()
 
     def acknowledge(self) -> None:
-        """The screen is done with the last lines: more may come."""
-        self._ready.set()
+        """Confirm that the screen has handled the last lines: the next ones may be posted."""
+        self._acknowledged.set()
 
     def stop(self) -> None:
-        """Lets the follower end, and the writer once it has nothing left; or that ends with the process."""
+        """Stop following, and stop writing once all requests are answered (or the process ends)."""
         self._stopped.set()
-        self._tickets.put(None)
-        self._ready.set()
+        self._requests.put(None)
+        self._acknowledged.set()
         self._follower.wake()
-        if self._thread.ident is not None:
-            self._thread.join(1.0)
-        if not self._thread.is_alive():  # else a wake-up could reach another file's descriptor
+        if self._follow_thread.ident is not None:
+            self._follow_thread.join(1.0)
+        if not self._follow_thread.is_alive():  # else a wake-up could reach another file's descriptor
             self._follower.close()
 
     # The thread that writes.
 
-    def _write(self, writer: Writer) -> None:
-        left: list[WriteRequest] = []
+    def _write_loop(self, writer: Writer) -> None:
+        postponed: list[WriteRequest] = []
         while True:
-            if not left:
-                if (ticket := self._tickets.get()) is None:
+            if not postponed:
+                request = self._requests.get()
+                if request is None:
                     return
-                left = [ticket]
-            left = self._commit(writer, left)
-            if left:
-                left[0].cancelled.wait(_QUIET)
-            elif not self._tickets.empty():
+                postponed = [request]
+            postponed = self._write_batch(writer, postponed)
+            if postponed:
+                postponed[0].cancelled.wait(_QUIET_S)
+            elif not self._requests.empty():
                 time.sleep(RELOCK_DELAY_S)
 
-    def _commit(self, writer: Writer, taken: list[WriteRequest]) -> list[WriteRequest]:
-        """Writes ``taken``, and all that has arrived by the time that the lock is had, in one hold and one sync.
+    def _write_batch(self, writer: Writer, requests: list[WriteRequest]) -> list[WriteRequest]:
+        """Write ``requests``, and those that arrive until the lock is granted, in one hold and one sync.
 
-        Gives those for which there was no room on the disk: they are to be tried again.
+        Return the requests for which the disk has no room: they are to be tried again.
         """
-        first, landed, left = taken[0], list[tuple[WriteRequest, Block]](), list[WriteRequest]()
+        batch = _Batch(requests)
+        failure = self._write_under_lock(writer, batch)
+        for request, block in batch.blocks:
+            self._answer(request, _written_or_unsure(request, block, failure))
+        for request in batch.requests:
+            if not request.answered.is_set() and request not in batch.postponed:
+                self._answer(request, WriteRefused(request, failure or ""))
+        return batch.postponed
 
-        def on_wait(held_by: LockHolder | None, seconds: float) -> None:
-            self._post(WriteWaiting(first, held_by, seconds))
+    def _write_under_lock(self, writer: Writer, batch: _Batch) -> str | None:
+        """Take the lock and write ``batch``; return why it failed as a whole ("": cancelled), or None."""
+        first = batch.requests[0]
 
-        why: str | None = None
+        def on_wait(holder: LockHolder | None, seconds: float) -> None:
+            self._post(WriteWaiting(first, holder, seconds))
+
         try:
-            # Whole: a ticket that arrives meanwhile may need it, and under the lock it is too late to read it all.
-            with writer.lock_log(whole=True, abandoned=first.cancelled, on_wait=on_wait) as log:
-                taken += self._arrived()
-                for number, ticket in enumerate(taken):
-                    try:
-                        if (block := self._write_one(log, ticket)) is not None:
-                            landed.append((ticket, block))
-                    except DiskFull as full:  # nobody overtakes anybody
-                        left = taken[number:]
-                        self._post(WriteOutOfSpace(ticket, str(full)))
-                        break
+            # The whole state: a request that arrives while we wait may need it, and under the lock it is too late
+            # to read the log.
+            with writer.lock_log(full_state=True, cancelled=first.cancelled, on_wait=on_wait) as log:
+                batch.requests += self._drain_queue()
+                self._write_requests(log, batch)
         except WaitCancelled:
-            why = ""
+            return ""
         except Unsure as unsure:
-            why = unsure.reason
+            return unsure.reason
         except JournalError as error:
-            why = str(error)
-        except Exception as error:  # a ticket without an answer would hold the box for ever
-            why = f"{type(error).__name__}: {error}"
-        for ticket, block in landed:
-            if why is None:
-                self._answer(ticket, BlockWritten(ticket, block))
-            else:
-                entries = block.entries
-                sentence = str(Unsure(entries[0].stamp, why))
-                self._answer(ticket, WriteUnsure(ticket, sentence, entries[0].stamp, entries[-1].stamp))
-        for ticket in taken:
-            if not ticket.answered.is_set() and ticket not in left:
-                self._answer(ticket, WriteRefused(ticket, why or ""))
-        return left
+            return str(error)
+        except Exception as error:  # a request without an answer would block the box for ever
+            return f"{type(error).__name__}: {error}"
+        return None
 
-    def _arrived(self) -> list[WriteRequest]:
-        arrived: list[WriteRequest] = []
+    def _write_requests(self, log: LockedLog, batch: _Batch) -> None:
+        for index, request in enumerate(batch.requests):
+            try:
+                block = self._write_request(log, request)
+            except DiskFull as full:  # the requests behind it wait too: their order is preserved
+                batch.postponed = batch.requests[index:]
+                self._post(WriteOutOfSpace(request, str(full)))
+                return
+            if block is not None:
+                batch.blocks.append((request, block))
+
+    def _drain_queue(self) -> list[WriteRequest]:
+        requests: list[WriteRequest] = []
         try:
-            while len(arrived) < _TOGETHER - 1:
-                if (ticket := self._tickets.get_nowait()) is None:
-                    self._tickets.put(None)
+            while len(requests) < _MAX_BATCH_REQUESTS - 1:
+                request = self._requests.get_nowait()
+                if request is None:
+                    self._requests.put(None)
                     break
-                arrived.append(ticket)
+                requests.append(request)
         except Empty:
             pass
-        return arrived
+        return requests
 
-    def _write_one(self, log: LockedLog, ticket: WriteRequest) -> Block | None:
-        """The block that a ticket became; None where it became none, and has its answer."""
-        if ticket.cancelled.is_set():
-            self._answer(ticket, WriteRefused(ticket, ""))
+    def _write_request(self, log: LockedLog, request: WriteRequest) -> Block | None:
+        """Write ``request`` and return its block; None if it was not written, and has its answer."""
+        if request.cancelled.is_set():
+            self._answer(request, WriteRefused(request, ""))
             return None
         try:
-            ticket.block = log.write(ticket.draft)
-            return ticket.block
+            request.block = log.write(request.draft)
+            return request.block
         except DiskFull:
             raise
         except Unsure as unsure:
-            self._answer(ticket, WriteUnsure(ticket, str(unsure), unsure.stamp, unsure.stamp))
+            self._answer(request, WriteUnsure(request, str(unsure), unsure.stamp, unsure.stamp))
         except JournalError as refused:
-            self._answer(ticket, WriteRefused(ticket, str(refused)))
+            self._answer(request, WriteRefused(request, str(refused)))
         return None
 
-    def _answer(self, ticket: WriteRequest, answer: Message) -> None:
-        ticket.written = not isinstance(answer, WriteRefused)
-        ticket.answered.set()
+    def _answer(self, request: WriteRequest, answer: Message) -> None:
+        request.written = not isinstance(answer, WriteRefused)
+        request.answered.set()
         self._post(answer)
 
     # The thread that follows.
 
-    def _follow(self) -> None:
+    def _follow_loop(self) -> None:
         failed = False
         while not self._stopped.is_set():
             try:
                 self._follow_once()
-            except Exception as error:  # a folder in its place, a stale file, or a fault of ours: it may pass
+            except Exception as error:  # a folder under the log's name, a stale file, or a bug: it may pass
                 if not failed:
-                    known = isinstance(error, JournalError | OSError)
-                    self._post(FollowFailed(str(error) if known else f"{type(error).__name__}: {error}"))
+                    expected = isinstance(error, JournalError | OSError)
+                    self._post(FollowFailed(str(error) if expected else f"{type(error).__name__}: {error}"))
                 failed = True
-                self._stopped.wait(_QUIET)
+                self._stopped.wait(_QUIET_S)
             else:
                 if failed:
                     self._post(FollowFailed(""))
@@ -222,66 +243,117 @@ class Bridge:
 
     def _follow_once(self) -> None:
         follower = self._follower
-        self._lines += follower.read()  # and kept, if the fold fails, until it has been done
-        lines, end = self._lines, follower.position
-        restarted = follower.truncations != self._restarts
-        state = self._folded(lines, end, restarted)
+        self._read_pending()
+        lines, end = self._pending_lines, follower.position
+        truncated = follower.truncations != self._truncations
+        state = self._fold_lines(lines, end, truncated)
         if lines or state is not self._state:
-            self._state, self._restarts, self._taken_back = state, follower.truncations, follower.rollbacks
+            self._state, self._truncations, self._rollbacks = state, follower.truncations, follower.rollbacks
             if end is not None:
                 self._segment = end.segment
-            self._told, self._lines = None, []
-            self._hand_over(lines, state, None, restarted)
-            self._look_around()
-        elif not follower.wait(_QUIET) and (state is not None or self._base is None):
-            self._look_around()
-            if follower.unfinished != self._told:
-                self._told = follower.unfinished
-                self._hand_over([], state, self._told, False)
+            self._posted_unfinished, self._pending_lines = None, []
+            self._post_lines(lines, state, None, truncated)
+            self._check_lock_and_disk()
+        elif not follower.wait(_QUIET_S) and (state is not None or self._initial_state is None):
+            self._check_lock_and_disk()
+            if follower.unfinished != self._posted_unfinished:
+                self._posted_unfinished = follower.unfinished
+                self._post_lines([], state, self._posted_unfinished, False)
 
-    def _folded(self, lines: list[Line], end: Position | None, restarted: bool) -> State | None:
-        """The state as of ``end``, now that ``lines`` have come; None while that before them is not known."""
-        state = self._state
+    def _read_pending(self) -> None:
+        """Read what the follower has; lines stay pending if the fold fails, until they are folded and posted."""
+        lines, end = self._follower.read(), self._follower.position
+        read_since = (self._follower.truncations, self._follower.rollbacks)
+        if end is not None and read_since != self._pending_since:  # some pending lines are not in the log any more
+            start = batch_start(lines, end)
+            self._pending_lines = [
+                line for line in self._pending_lines if line.segment != end.segment or line.offset < start
+            ]
+        self._pending_lines, self._pending_since = self._pending_lines + lines, read_since
+
+    def _fold_lines(self, lines: list[Line], end: Position | None, truncated: bool) -> State | None:
+        """Return the state as of ``end``, after ``lines``; None while the state as of the anchor is not known."""
         if end is None:
-            return state or self._base
-        since, until, segment = batch_start(lines, end), end.offset, end.segment
-        if restarted or (lines and segment != self._segment):  # its lines are the truth now
+            return self._state or self._initial_state
+        own_lines = [line for line in lines if line.segment == end.segment]
+        state = self._state
+        if truncated or (lines and end.segment != self._segment):  # the lines of this file are all there is
             state = self._fold.empty_state
-        elif self._follower.rollbacks != self._taken_back:  # lines are gone that were folded
-            state = self._fold.state_at(segment, since)
-        elif state is None and self._base is not None and self._start is not None:
-            state, since = self._base, self._start.offset
-            if segment != self._start.segment:  # renamed meanwhile, and nothing stands in the new file yet
-                segment, until = self._start.segment, self._start.segment.size()
-        if state is None or since >= until:
-            return state
-        return self._fold.advance(state, segment, since, until)
+        elif self._follower.rollbacks != self._rollbacks:  # lines are gone that were folded
+            state = self._fold.state_at(end.segment, batch_start(lines, end))
+        elif state is None:
+            return self._fold_from_anchor(end)
+        return self._fold(state, _state_entries(own_lines, self._fold.state_line_pattern)) if own_lines else state
 
-    def _hand_over(self, lines: list[Line], state: State | None, unfinished: Line | None, restarted: bool) -> None:
-        """Posts, and waits for the screen to be done and for the frame to be over."""
+    def _fold_from_anchor(self, end: Position) -> State | None:
+        """Return the state as of ``end`` from the initial state, by reading the lines posted without a state again."""
+        if self._initial_state is None or self._anchor is None:
+            return None
+        segment, until = end.segment, end.offset
+        if segment != self._anchor.segment:  # renamed, and the new file is still empty
+            segment, until = self._anchor.segment, self._anchor.segment.size()
+        if until <= self._anchor.offset:
+            return self._initial_state
+        return self._fold.advance(self._initial_state, segment, self._anchor.offset, until)
+
+    def _post_lines(self, lines: list[Line], state: State | None, unfinished: Line | None, truncated: bool) -> None:
+        """Post ``lines``, and wait until the screen acknowledges them and the frame is over."""
         began = time.monotonic()
-        self._ready.clear()
-        if self._stopped.is_set():  # `stop` sets both; after the clear nobody would set the other again
+        self._acknowledged.clear()
+        if self._stopped.is_set():  # `stop` sets both events; nothing would set the cleared one again
             return
         end = self._follower.position
         if state is not None and end is not None:
             with suppress(OSError):  # the lines are shown all the same
                 state = self.adjust_state(state, end)
-        self._post(LinesArrived(lines, state, end, unfinished, restarted))
-        self._ready.wait()
-        self._stopped.wait(max(0.0, _FRAME - (time.monotonic() - began)))
+        self._post(LinesArrived(lines, state, end, unfinished, truncated))
+        self._acknowledged.wait()
+        self._stopped.wait(max(0.0, _FRAME_S - (time.monotonic() - began)))
 
-    def _look_around(self) -> None:
-        """Tells who holds the lock, and how much room is left, where that has changed."""
-        now = find_lock_holder(*self._journal.lock_paths)
-        if now != self._held[0]:
-            self._held = (now, time.monotonic_ns())
-            self._post(LockHolderChanged(*self._held))
+    def _check_lock_and_disk(self) -> None:
+        """Post the holder of the lock, and the free space if it is low, when they have changed."""
+        holder = find_lock_holder(*self._journal.lock_paths)
+        if holder != self._posted_lock[0]:
+            self._posted_lock = (holder, time.monotonic_ns())
+            self._post(LockHolderChanged(*self._posted_lock))
         try:
             free = free_bytes(os.path.dirname(self._journal.log_path))
-        except FileNotFoundError:  # there is no folder yet, and so no log: nobody has written
+        except FileNotFoundError:  # there is no folder yet, and so no log
             return
-        low = free if free < self._disk_floor else None
-        if low != self._low:
-            self._low = low
-            self._post(DiskSpaceChanged(low))
+        low_bytes = free if free < self._disk_floor else None
+        if low_bytes != self._posted_free_bytes:
+            self._posted_free_bytes = low_bytes
+            self._post(DiskSpaceChanged(low_bytes))
+
+
+def _written_or_unsure(request: WriteRequest, block: Block, failure: str | None) -> Message:
+    """Return the answer to a request that is in the log as ``block``; ``failure``: why the sync failed, or None."""
+    if failure is None:
+        return BlockWritten(request, block)
+    first, last = block.entries[0].stamp, block.entries[-1].stamp
+    return WriteUnsure(request, str(Unsure(first, failure)), first, last)
+
+
+def _state_entries(lines: Sequence[Line], tags: re.Pattern[bytes]) -> list[Entry]:
+    """Return the entries of ``lines`` (consecutive and finished) that change the state, in order.
+
+    A byte search, as in `state_entries_backward`: to parse each line of a burst takes 30 times as long.
+    """
+    last = next((line for line in reversed(lines) if line.state_entry is not None), None)
+    if last is None:
+        return []
+    entries, seen = {last.offset: last.state_entry}, set[bytes]()
+    for chunk in reversed(_chunks_of(lines)):
+        for line in state_lines_in_chunk(last.segment, chunk, tags, seen):
+            entries[line.offset] = line.state_entry
+    return [entry for _, entry in sorted(entries.items()) if entry is not None]
+
+
+def _chunks_of(lines: Sequence[Line]) -> list[Chunk]:
+    """Return the bytes of ``lines`` as they are in the file; a line with omitted bytes is a chunk by itself."""
+    chunks = []
+    for _, group in groupby(lines, key=lambda line: line.offset if line.omitted_bytes else None):
+        members = list(group)
+        data = b"".join(line.raw + line.line_end for line in members)
+        chunks.append(Chunk(members[0].offset, data, members[-1].end))
+    return chunks

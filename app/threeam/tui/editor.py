@@ -7,17 +7,17 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from threeam.actions import BY_ID
-from threeam.core.format.entry import Author, escape_unprintable, split_submission
+from threeam.core.format.entry import Author
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.reader import last_line_end, matching_lines_backward
-from threeam.tui.commands import valid_box_kind
 from threeam.tui.draft_store import DraftStore, SavedDraft, SavedDrafts
 from threeam.tui.keys import key_for_action
 from threeam.tui.outbox import Outbox, WriteRequest
+from threeam.tui.prompts import NOTE, BoxKind
 from threeam.tui.widgets.composer import Composer
 
 _LOOK_BACK = 64 * 1024 * 1024  # bytes of the log in which a draft that was left may stand
-_CITED = re.compile(r"@\S+ ")  # before the words that are for another line
+_CITED = re.compile(r"(\AWords: )@\S+ ")  # the stamp of words that were begun before it was known
 _MOMENT = 0.3  # s: how long quitting waits for what is being written
 _KEEPING = 1.0  # s: and for the drafts to be kept
 
@@ -53,15 +53,17 @@ class Editor:
         if not left:
             self.save_drafts()
             return "what was left in the box stands in the log already: up brings it back", ""
-        first, *others = (draft._replace(kind=valid_box_kind(draft.kind)) for draft in left)
-        self.composer.begin_prompt(first.kind, first.text)
-        to_history = [draft.text for draft in others if not self.composer.add_draft(draft.kind, draft.text)]
+        kinds = [BoxKind.parse(draft.kind) for draft in left]
+        texts = [(kind if kind.survives_screen else NOTE, draft.text) for kind, draft in zip(kinds, left, strict=True)]
+        (first_kind, first_text), *others = texts
+        self.composer.begin_prompt(first_kind, first_text)
+        to_history = [text for kind, text in others if not self.composer.add_draft(kind, text)]
         for text in to_history:
             self.add_to_history(text)
         more = "; up brings back the others" if to_history else ""
-        verb = first.kind.partition(" ")[0]
+        verb = first_kind.verb
         key = key_for_action(self.composer, verb) if BY_ID[verb].keys else "tab"
-        return f"a draft was left here: {abbreviate(first.text)}{more}", f"{key} leads to the draft"
+        return f"a draft was left here: {abbreviate(first_text)}{more}", f"{key} leads to the draft"
 
     def submit(self, ticket: WriteRequest) -> None:
         """Send ``ticket``; if it is a text of the box, the `Composer` keeps that until the answer."""
@@ -82,7 +84,8 @@ class Editor:
         """Keeps the drafts as they are now."""
         place, since = self._place(), {draft[:2]: draft.log_end for draft in self._drafts}
         now = None if place is None else (*place.segment.identity, place.offset)
-        self._drafts = tuple(SavedDraft(*one, since.get(one, now)) for one in self.composer.drafts)
+        drafts = [(str(kind), text) for kind, text in self.composer.drafts]
+        self._drafts = tuple(SavedDraft(*draft, since.get(draft, now)) for draft in drafts)
         self._store.save(SavedDrafts(self._by, self._drafts))
 
     def add_to_history(self, words: str) -> None:
@@ -112,7 +115,7 @@ class Editor:
 def _is_written(journal: Journal, by: str, draft: SavedDraft) -> bool:
     """Whether the screen that left ``draft`` had written it by then. The same words may stand there from before."""
     live, left = journal.open_live(), _LOOK_BACK
-    lines = {escape_unprintable(line).strip() for line in split_submission(draft.text)}
+    unseen = {text.strip() for text in BoxKind.parse(draft.kind).texts(draft.text)}
     for segment in journal.segments_backward(live) if live is not None else ():
         size = segment.size()
         since = last_line_end(segment, max(0, size - left))
@@ -122,13 +125,13 @@ def _is_written(journal: Journal, by: str, draft: SavedDraft) -> bool:
         for line in matching_lines_backward(segment, size, re.compile(re.escape(f"[BY: {by}]".encode())), since):
             entry = line.entry
             if entry is not None and str(entry.author) == by:
-                lines -= {entry.text.strip(), entry.body.strip(), _CITED.sub("", entry.body).strip()}
-            if not lines:
+                unseen -= {entry.text.strip(), _CITED.sub(r"\1", entry.text).strip()}
+            if not unseen:
                 return True
         left -= size
         if left <= 0 or typed_here:
             break
-    return not lines
+    return not unseen
 
 
 def abbreviate(text: str) -> str:

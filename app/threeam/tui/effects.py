@@ -1,10 +1,10 @@
-"""Work that changes something outside the screen: each runs only once at a time, and to its end while the program runs.
+"""Work that changes something outside the screen: never twice at the same time, and never cancelled while 3am runs.
 
-A worker of Textual would not do. It is cancelled when its group begins another one or its screen closes, its thread
-goes on all the same, and nobody writes the line about what it did.
+A Textual worker would not do: it is cancelled when its group starts another one or its screen closes. Its thread runs
+on all the same, and its result is lost, so no line about it would be written.
 
-The end of the program ends the threads of these, too. What is under way then may have happened and gets no line, so
-the screen says so before, and the parting text on the terminal names it.
+The end of the program ends the threads of effects too. Work that is under way then may have happened and gets no line,
+so the screen warns before it quits, and the last text on the terminal names the work.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ T = TypeVar("T")
 
 @dataclass(eq=False)
 class Effect:
-    """A piece of work under way. ``then`` takes its result on the screen; ``problem`` is set if it has none.
+    """A piece of work under way. ``on_done`` takes its result on the screen; ``problem`` is set if it failed.
 
-    ``check``: how to find out whether it has happened, if the program ends before it.
+    ``how_to_check``: how to find out whether it has happened, if the program ends first.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Effect:
 
 
 class EffectRunner:
-    """The effects of one screen that are under way. ``on_finished`` is called on the thread of each."""
+    """The effects of one screen that are under way. ``on_finished`` is called on the thread of the effect."""
 
     def __init__(self, on_finished: Callable[[Effect], object]) -> None:
         self._on_finished = on_finished
@@ -47,24 +47,24 @@ class EffectRunner:
 
     @property
     def running(self) -> list[Effect]:
-        """Those that have not been struck off."""
+        """The effects that are not removed yet."""
         return list(self._running.values())
 
-    def start(self, name: str, work: Callable[[], T], then: Callable[[T], object], check: str = "") -> bool:
+    def start(self, name: str, work: Callable[[], T], on_done: Callable[[T], object], how_to_check: str = "") -> bool:
         """Run ``work`` on a thread of its own; return False if work of this name is under way."""
         if name in self._running:
             return False
-        effect = self._running[name] = Effect(name, then, check)
+        effect = self._running[name] = Effect(name, on_done, how_to_check)
         threading.Thread(target=self._run, args=(effect, work), name=name, daemon=True).start()
         return True
 
     def remove(self, effect: Effect) -> bool:
-        """Strike ``effect`` off; return False if that was done before."""
+        """Remove ``effect``; return False if it was removed before."""
         return self._running.pop(effect.name, None) is effect
 
-    def wait(self, timeout: float) -> list[Effect]:
-        """Wait for all, at most ``timeout`` seconds; return those that have finished."""
-        deadline = time.monotonic() + timeout
+    def wait(self, timeout_s: float) -> list[Effect]:
+        """Wait for all effects, at most ``timeout_s`` seconds; return the finished ones."""
+        deadline = time.monotonic() + timeout_s
         for effect in self._running.values():
             effect.finished.wait(max(0.0, deadline - time.monotonic()))
         return [effect for effect in self._running.values() if effect.finished.is_set()]
@@ -74,7 +74,7 @@ class EffectRunner:
             effect.result = work()
         except (JournalError, OSError) as error:
             effect.problem = str(error)
-        except Exception as error:  # else it would stay under way
+        except Exception as error:  # else it would stay under way for ever
             effect.problem = f"{type(error).__name__}: {error}"
         effect.finished.set()
         self._on_finished(effect)

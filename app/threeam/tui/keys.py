@@ -1,4 +1,4 @@
-"""The keys as the settings have them, for the sentences that name one."""
+"""The keys of actions, as configured, for the sentences that name one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from threeam.actions import BY_ID, format_keys
 
 
 def key_for_action(node: DOMNode, action_id: str) -> str:
-    """The key of an action on the screen of ``node``; without one, how the `:` line calls it."""
+    """Return the key of an action, or if it has none its `:` command; ``node``: any widget of the app."""
     action = BY_ID[action_id]
     keys = node.app.session.settings.keys.get(action_id, action.keys)  # type: ignore[attr-defined]  # of `JournalApp`
     return format_keys(keys.partition(",")[0]) or f":{action.command}"

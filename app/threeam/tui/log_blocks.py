@@ -1,15 +1,15 @@
-"""Blocks: the lines that were written under one hold of the lock, as the log shows them."""
+"""Blocks: the lines that were written under one hold of the lock, recognized from the log."""
 
 from __future__ import annotations
 
 from threeam.core.format.entry import ACQUIRED, RELEASING, Entry
 from threeam.core.store.reader import Line
 
-BLOCK_GAP_NS = 1_000  # two lines of one author closer than this are of one block, which is stamped + 1 ns a line
+BLOCK_GAP_NS = 1_000  # closer lines of one author are of one block: its stamps are 1 ns apart
 
 
 def block_bounds(lines: list[Line], index: int) -> tuple[int, int]:
-    """The first and last index of the block that the line at index ``at`` is in: what was written under one hold."""
+    """Return the first and last index of the block that contains the line at ``index``."""
     first = last = index
     while first > 0 and _is_same_block(lines[first - 1].entry, lines[first].entry):
         first -= 1
@@ -19,7 +19,7 @@ def block_bounds(lines: list[Line], index: int) -> tuple[int, int]:
 
 
 def lock_hold_ns(block: list[Line]) -> int | None:
-    """How long the lock was held around a block at least, as its ceremony says (ns); None where it has none."""
+    """Return how long the lock was held at least (ns), from the ceremony of ``block``; None if it has no ceremony."""
     first, last = block[0].entry, block[-1].entry
     if first is None or last is None or first.text != ACQUIRED or last.text != RELEASING:
         return None

@@ -1,66 +1,43 @@
-"""The part of the journal that is on the screen, and some around it, as rows.
+"""The rows of the journal that are on the screen, and some around them.
 
-Anchored in bytes: the window knows where in the file it begins and ends, reads backwards or forwards
-from there on demand, and forgets what is far away, so its size does not depend on the log's. It never
-reads beyond what the follower has told of, so no line can come to it twice, or before another.
+The window is anchored in bytes: it knows where in the file its rows begin and end, reads backwards or forwards from
+there on demand, and drops rows that are far from the screen, so its size does not depend on the log's. It never reads
+beyond the lines that the follower has read, so each line becomes a row once, and in order.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, islice
-from typing import NamedTuple
 
 from threeam.core.errors import JournalError
-from threeam.core.format.entry import ACQUIRED, CEREMONY_TEXTS, RELEASING, Author, Entry
+from threeam.core.format.entry import ACQUIRED, RELEASING, Author
 from threeam.core.store.chain import UnreadableNotices
-from threeam.core.store.filters import IsCeremony, LineFilter, MatchesPattern
+from threeam.core.store.filters import LineFilter, MatchesPattern
 from threeam.core.store.follow import batch_start
 from threeam.core.store.journal import Journal, Position, ResumePoint, Segment
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line, last_line_end, lines_backward, lines_forward
 from threeam.core.store.seek import ChunkMatches, matches_backward, matches_forward, search_backward, search_forward
-from threeam.experiments.run_rows import IsExperimentRun
 from threeam.tui.background_scan import SLICE_S
+from threeam.tui.log_rows import HIDDEN_UNLESS_RAW, LockSection, Row, fold_lines
 
 MAX_ROWS = 3000  # rows in memory
-ROWS_PER_READ = 300  # rows read at a time
-_LONGEST_SECTION = 64  # lines: a longer one that is cut by an edge loses its hold time
-_HIDDEN = (IsCeremony(), IsExperimentRun())  # what is a row only when the log is shown raw
-_CEREMONY_BYTES = (ACQUIRED.encode(), RELEASING.encode())
-
-
-class Row(NamedTuple):
-    """One row: a line, its entry if it is one, and how long the lock was held around it (ns)."""
-
-    line: Line
-    entry: Entry | None
-    lock_held_ns: int | None = None
-    read_from: int | None = None  # where to read from to have this row and its section whole; None: inside one
-
-    @property
-    def position(self) -> Position:
-        """Where the line is: the identity of the row."""
-        return Position(self.line.segment, self.line.offset)
-
-
-class _Section(NamedTuple):
-    """A critical section that has begun: its first line, and the index of the first row after it."""
-
-    acquired: Entry
-    first: int
-    begin: int
+ROWS_PER_READ = 300
+_MAX_SECTION_LINES = 64  # a longer section that is cut by an edge of the window loses its hold time
+_ACQUIRED_END, _RELEASING_END = ACQUIRED.encode(), RELEASING.encode()
 
 
 class LogWindow:
-    """Rows of ``journal``, opened at its end; with ``until``, as it was when it ended there.
+    """Rows of ``journal``, opened at its end; with ``until``, the rows of the journal when it ended there.
 
-    ``wanted``: the lines that are rows, where not all are; then a read looks for a few milliseconds and no more, and
-    may come back with nothing. ``raw``: whether the lock's own lines, and those that a rotation has carried over, are
-    rows too; otherwise a critical section is folded, and its first row has the time that the lock was held.
-    ``at_end``: whether the last row is the last that is known of, so that new lines can be appended. ``problem``: why
-    the last read failed, or nothing. ``missing``: the rotated files that cannot be read, of which it has to tell.
+    ``line_filter`` selects the lines that are rows; with one, a read searches for a few milliseconds at most and may
+    add no row. ``raw``: the lock's own lines and those repeated by a rotation are rows too. Otherwise a critical
+    section is folded, and its first row has the hold time. ``at_end``: the last row is the last line that was read by
+    the follower, so new lines can be appended. ``problem``: why the last read failed, or "". ``missing``: the rotated
+    files that cannot be read, and were not reported yet. ``anchor``: where the journal ended when the window was
+    opened; a follower starts there. ``log_end``: how far the follower has read.
     """
 
     def __init__(self, journal: Journal, *, raw: bool = False, until: Position | None = None) -> None:
@@ -72,260 +49,267 @@ class LogWindow:
         self.at_start = True
         self.problem = ""
         self.missing = UnreadableNotices(journal.chain)
-        self.anchor: ResumePoint | None = (
-            None  # where the journal ended when it was opened: a follower goes on from here
-        )
-        self._start: Position | None = None
-        self._end: Position | None = None
-        self.log_end: Position | None = None  # how far the follower has told
-        self._section: _Section | None = None
+        self.anchor: ResumePoint | None = None
+        self.log_end: Position | None = until
+        self._rows_start: Position | None = None
+        self._rows_end: Position | None = None
+        self._section: LockSection | None = None
         segment = journal.open_live() if until is None else None
-        if until is not None:
-            self.log_end = until
-            self.go_to_end()
         if segment is not None:
             self.anchor = ResumePoint.capture(segment, last_line_end(segment, segment.size()))
             self.log_end = Position(segment, self.anchor.offset)
-            self.go_to_end()
+        self.go_to_end()
 
     def go_to_end(self) -> None:
-        """The last rows of the journal."""
+        """Load the last rows of the journal."""
         if self.log_end is not None:
-            self._begin_at(self.log_end)
+            self._reset_to(self.log_end)
             self.at_end = True
             self.read_backward()
 
     def go_to_start(self) -> None:
-        """The first rows of the journal."""
-        if self._start is None:
+        """Load the first rows of the journal."""
+        if self._rows_start is None:
             return
         try:
-            oldest = self._journal.oldest_segment(self._start.segment)
+            oldest = self._journal.oldest_segment(self._rows_start.segment)
         except OSError as error:
-            self._failed(self._start.segment, error)
+            self._report_failure(self._rows_start.segment, error)
             return
-        self._begin_at(Position(oldest, 0))
+        self._reset_to(Position(oldest, 0))
         self.at_start, self.at_end = True, False
         self.read_forward()
 
-    def load_around(self, place: Position) -> int:
-        """The rows around ``place``; gives the index of the first that is there or after it."""
-        self._begin_at(place)
+    def load_around(self, position: Position) -> int:
+        """Load the rows around ``position``; return the index of the first row at or after it."""
+        self._reset_to(position)
         self.at_end = False
         self.read_forward()
         return self.read_backward()
 
     def read_backward(self) -> int:
-        """Reads rows before the first; gives how many came. None while `at_start` is not so: there may be more."""
-        if self._start is None or self.at_start:
+        """Read rows before the first; return how many were added. 0 with `at_start` False means: call again."""
+        if self._rows_start is None or self.at_start:
             return 0
-        segment, offset = self._start
+        segment, offset = self._rows_start
         try:
             if offset == 0:
-                before = self._journal.predecessor(segment)
-                if before is None:
+                predecessor = self._journal.predecessor(segment)
+                if predecessor is None:
                     self.at_start = True
                     return 0
-                segment, offset = before, before.size()
-            begin, lines = self._before(segment, offset)
+                segment, offset = predecessor, predecessor.size()
+            begin, lines = self._read_before(segment, offset)
         except OSError as error:
-            self._failed(segment, error)
+            self._report_failure(segment, error)
             return 0
-        self._start = Position(segment, begin)
+        self._rows_start = Position(segment, begin)
         if not lines:
             return 0 if self.line_filter else self.read_backward()
         rows: list[Row] = []
         section = self._fold(lines, rows, None)
-        if not self.rows:  # the first ones: what they leave open is open at the end
+        if not self.rows:  # the first rows: a section that is open after them is open at the end
             self._section = section
         elif self._section is not None:
-            self._section = self._section._replace(first=self._section.first + len(rows))
+            self._section = self._section._replace(first_row=self._section.first_row + len(rows))
         self.rows[:0] = rows
         return len(rows)
 
     def read_forward(self) -> int:
-        """Reads rows after the last; gives how many came. None while `at_end` is not so: there may be more."""
-        if self._end is None or self.at_end:
+        """Read rows after the last; return how many were added. 0 with `at_end` False means: call again."""
+        if self._rows_end is None or self.at_end:
             return 0
-        segment, offset = self._end
-        known = self.log_end
-        stop = known.offset if known is not None and segment == known.segment else None
+        segment, offset = self._rows_end
+        log_end = self.log_end
+        stop = log_end.offset if log_end is not None and segment == log_end.segment else None
+        successor: Segment | None = None
         try:
-            until, lines = self._after(segment, offset, stop)
-            after = None if until > offset or known is None else self._journal.successor(segment) or known.segment
+            end, lines = self._read_after(segment, offset, stop)
+            if end == offset and log_end is not None:
+                successor = self._journal.successor(segment) or log_end.segment
         except (OSError, JournalError) as error:
-            self._failed(segment, error)
+            self._report_failure(segment, error)
             return 0
-        if until == offset:
-            if known is not None and after is not None and known.segment != segment:  # rotated since
-                self._end, self._section = Position(after, 0), None
+        if end == offset:
+            if log_end is not None and successor is not None and log_end.segment != segment:  # rotated since
+                self._rows_end, self._section = Position(successor, 0), None
                 return self.read_forward()
             self.at_end = True
             return 0
-        self._end = Position(segment, until)
-        return self._take(lines)
+        self._rows_end = Position(segment, end)
+        return self._append_rows(lines)
 
-    def append(self, lines: Sequence[Line], end: Position | None = None, *, restarted: bool = False) -> int:
-        """Adds lines that the follower has told of, up to ``end``; gives how many rows they are, shown or not.
+    def append(self, lines: Sequence[Line], end: Position | None = None, *, truncated: bool = False) -> int:
+        """Add lines that the follower has read, up to ``end``; return how many rows they make, shown or not.
 
-        While the last row is not the last that is known of, or there would be too many, they are only counted.
+        They are only counted if the last row is not the last line that was read, or if there would be too many rows.
         """
-        end = end or (Position(lines[-1].segment, lines[-1].end) if lines else None)
+        if end is None and lines:
+            end = Position(lines[-1].segment, lines[-1].end)
         if end is None:
             return 0
-        if not restarted:
+        if truncated:
+            self._restart_in(end.segment)
+        else:
             self._drop_from(Position(end.segment, batch_start(lines, end)))
         self.log_end = end
-        if restarted:  # what stood above is nowhere to be read again: it can be shown, and not cut or unfolded
-            self.rows = [row._replace(read_from=None) for row in self.rows]
-            self._section, self.at_start = None, True
-            self._start = self._end = Position(self.log_end.segment, 0)
         if not lines:
             return 0
-        begin = Position(lines[0].segment, lines[0].offset)
-        if self.line_filter:
-            lines = _among(lines, self.effective_filter)
-        if not self.at_end or len(self.rows) + len(lines) > 2 * MAX_ROWS:
+        rows_start = Position(lines[0].segment, lines[0].offset)
+        selected = _select_lines(lines, self.effective_filter) if self.line_filter else lines
+        if not self.at_end or len(self.rows) + len(selected) > 2 * MAX_ROWS:
             self.at_end = False
-            return len(lines if self.line_filter or self.raw else _among(lines, self.effective_filter))
-        self._end = self.log_end
-        if self._start is None:
-            self._start = begin
-        return self._take(lines)
+            return len(selected if self.line_filter or self.raw else _select_lines(lines, self.effective_filter))
+        self._rows_end = end
+        if self._rows_start is None:
+            self._rows_start = rows_start
+        return self._append_rows(selected)
 
     def count_rows_of(self, lines: Sequence[Line], author: Author | None) -> int:
         """Return how many of ``lines`` are rows of ``author``."""
+        if author is None:
+            return 0
         needle = str(author).encode()
         own = [line for line in lines if needle in line.raw and line.entry is not None and line.entry.author == author]
-        return len(_among(own, self.effective_filter)) if author is not None else 0
+        return len(_select_lines(own, self.effective_filter))
 
     def read_lines_around(self, line: Line) -> list[Line]:
-        """Some lines before ``line``, itself, and some after it, in their order. Raises OSError."""
-        segment, known = line.segment, self.log_end
-        if segment.size() < line.end:  # it was truncated: nothing is beside it any more
+        """Return some lines before ``line``, itself, and some after it, in order. Raises OSError."""
+        segment, log_end = line.segment, self.log_end
+        if segment.size() < line.end:  # truncated: its neighbours are gone
             return [line]
-        end = known.offset if known is not None and known.segment == segment else None
-        before = list(islice(lines_backward(segment, line.offset), _LONGEST_SECTION))[::-1] if line.offset else []
-        return [*before, line, *islice(lines_forward(segment, line.end, end), _LONGEST_SECTION)]
+        end = log_end.offset if log_end is not None and log_end.segment == segment else None
+        before = list(islice(lines_backward(segment, line.offset), _MAX_SECTION_LINES))[::-1] if line.offset else []
+        return [*before, line, *islice(lines_forward(segment, line.end, end), _MAX_SECTION_LINES)]
 
     def search(
-        self, pattern: Pattern, beside: Row | None, step: int, *, around: bool = False
+        self, pattern: Pattern, from_row: Row | None, direction: int, *, wrapped: bool = False
     ) -> Iterator[ChunkMatches]:
-        """The shown lines that ``pattern`` finds, below the row ``beside`` (``step`` 1) or above it (-1).
+        """Yield the shown lines that ``pattern`` matches, below ``from_row`` (``direction`` 1) or above it (-1).
 
-        ``around``: those on its other side and itself, in the same direction. Raises OSError.
+        Without a row the search starts at the end of the log. ``wrapped``: search from the other end of the log up to
+        and including ``from_row``, in the same direction. Raises OSError.
         """
         if self.log_end is None:
             return iter(())
-        wanted = self.effective_filter_with(pattern)
-        if around:
-            if step < 0:
-                return search_backward(self._journal, self.log_end, wanted)
+        line_filter = self.effective_filter_with(pattern)
+        after_row = self.log_end if from_row is None else Position(from_row.line.segment, from_row.line.end)
+        if direction < 0:
+            end = self.log_end if from_row is None or wrapped else from_row.position
+            return search_backward(self._journal, end, line_filter)
+        if wrapped:
             first = Position(self._journal.oldest_segment(self.log_end.segment), 0)
-            end = self.log_end if beside is None else Position(beside.line.segment, beside.line.end)
-            return search_forward(self._journal, first, end, wanted)
-        if step < 0:
-            return search_backward(self._journal, self.log_end if beside is None else beside.position, wanted)
-        after = self.log_end if beside is None else Position(beside.line.segment, beside.line.end)
-        if after.segment == self.log_end.segment and after.offset > self.log_end.offset:  # it was truncated since
-            after = Position(after.segment, 0)
-        return search_forward(self._journal, after, self.log_end, wanted)
+            return search_forward(self._journal, first, after_row, line_filter)
+        if after_row.segment == self.log_end.segment and after_row.offset > self.log_end.offset:  # truncated since
+            after_row = Position(after_row.segment, 0)
+        return search_forward(self._journal, after_row, self.log_end, line_filter)
 
     def replace_rows(self, lines: Sequence[Line], end: Position) -> int:
-        """Makes the last lines that the follower has told of, up to ``end``, all rows there are; gives how many.
+        """Make ``lines``, the last that the follower has read, up to ``end``, all the rows; return how many they are.
 
-        Those before them are read when they are asked for.
+        The rows before them are read on demand.
         """
-        self._begin_at(Position(lines[0].segment, lines[0].offset))
-        self.log_end = self._end = end
+        self._reset_to(Position(lines[0].segment, lines[0].offset))
+        self.log_end = self._rows_end = end
         self.at_end = True
-        return self._take(lines)
+        return self._append_rows(lines)
 
     @property
     def effective_filter(self) -> LineFilter:
-        """The lines that are rows now."""
-        return (
-            self.line_filter
-            if self.raw
-            else LineFilter(self.line_filter.include, (*self.line_filter.exclude, *_HIDDEN), skip_repeated=True)
-        )
+        """The filter that selects all lines that are rows now."""
+        if self.raw:
+            return self.line_filter
+        exclude = (*self.line_filter.exclude, *HIDDEN_UNLESS_RAW)
+        return LineFilter(self.line_filter.include, exclude, skip_repeated=True)
 
     def effective_filter_with(self, pattern: Pattern) -> LineFilter:
-        """The lines that are rows now and that ``pattern`` finds."""
-        return self.effective_filter._replace(include=(*self.effective_filter.include, MatchesPattern(pattern)))
-
-    def _drop_from(self, place: Position) -> None:
-        """Drops the rows of lines that stood at ``place`` or after it, and were taken back."""
-        if self._end is None or self._end.segment != place.segment or self._end.offset <= place.offset:
-            return
-        while self.rows and self.rows[-1].line.segment == place.segment and self.rows[-1].line.offset >= place.offset:
-            self.rows.pop()
-        self._end, self._section = place, None
+        """Return the filter for the lines that are rows now and that ``pattern`` matches."""
+        line_filter = self.effective_filter
+        return line_filter._replace(include=(*line_filter.include, MatchesPattern(pattern)))
 
     def forget_before(self, index: int) -> int:
-        """Drops rows far before ``index``; gives how many."""
+        """Drop rows far before ``index``; return how many."""
         excess = min(len(self.rows) - MAX_ROWS, index - MAX_ROWS // 2)
         while excess > 0 and self.rows[excess].read_from is None:
             excess -= 1
         if excess < ROWS_PER_READ:
             return 0
-        segment, begin = self.rows[excess].line.segment, self.rows[excess].read_from
-        assert begin is not None
+        self._rows_start, self.at_start = self._read_position(excess), False
         del self.rows[:excess]
         if self._section is not None:
-            self._section = self._section._replace(first=self._section.first - excess)
-        self._start, self.at_start = Position(segment, begin), False
+            self._section = self._section._replace(first_row=self._section.first_row - excess)
         return excess
 
     def forget_after(self, index: int) -> None:
-        """Drops rows far after ``index``."""
-        keep = MAX_ROWS
-        while keep < len(self.rows) and self.rows[keep].read_from is None:
-            keep += 1
-        if len(self.rows) - keep >= ROWS_PER_READ and index < MAX_ROWS // 2:
-            segment, begin = self.rows[keep].line.segment, self.rows[keep].read_from
-            assert begin is not None
-            self._end, self._section, self.at_end = Position(segment, begin), None, False
-            del self.rows[keep:]
+        """Drop rows far after ``index``."""
+        count = MAX_ROWS
+        while count < len(self.rows) and self.rows[count].read_from is None:
+            count += 1
+        if len(self.rows) - count >= ROWS_PER_READ and index < MAX_ROWS // 2:
+            self._rows_end, self._section, self.at_end = self._read_position(count), None, False
+            del self.rows[count:]
 
     def set_raw(self, raw: bool) -> None:
-        """Folds or unfolds the sections of the rows that are here."""
+        """Fold or unfold the sections of the loaded rows."""
         self.raw = raw
-        if self._start is None or self._end is None:
+        if self._rows_start is None or self._rows_end is None:
             return
         if self.line_filter:
-            self.load_around(self.rows[0].position if self.rows else self._start)
+            self.load_around(self.rows[0].position if self.rows else self._rows_start)
             return
         try:
-            lines = [line for line in self._lines_between(self._start, self._end) if line.finished]
+            lines = [line for line in self._lines_between(self._rows_start, self._rows_end) if line.finished]
         except (OSError, JournalError) as error:
-            self._failed(self._end.segment, error)
+            self._report_failure(self._rows_end.segment, error)
             return
         self.rows = []
         self._section = self._fold(lines, self.rows, None)
 
-    def _before(self, segment: Segment, offset: int) -> tuple[int, list[Line]]:
-        """Lines before ``offset`` that may be rows, and from where on they are all that there are."""
+    def _drop_from(self, position: Position) -> None:
+        """Drop the rows of lines at ``position`` or after it, which were cut off the log again."""
+        segment, offset = position
+        if self._rows_end is None or self._rows_end.segment != segment or self._rows_end.offset <= offset:
+            return
+        while self.rows and self.rows[-1].line.segment == segment and self.rows[-1].line.offset >= offset:
+            self.rows.pop()
+        self._rows_end, self._section = position, None
+
+    def _restart_in(self, segment: Segment) -> None:
+        """Begin again at the start of a truncated file.
+
+        The old rows can still be shown, but not be read again: they are never folded, unfolded or dropped.
+        """
+        self.rows = [row._replace(read_from=None) for row in self.rows]
+        self._section, self.at_start = None, True
+        self._rows_start = self._rows_end = Position(segment, 0)
+
+    def _read_position(self, index: int) -> Position:
+        row = self.rows[index]
+        assert row.read_from is not None
+        return Position(row.line.segment, row.read_from)
+
+    def _read_before(self, segment: Segment, offset: int) -> tuple[int, list[Line]]:
+        """Return a begin, and the lines from there to ``offset`` that may be rows."""
         if not self.line_filter:
             lines = _lines_before(segment, offset)
             return (lines[0].offset if lines else 0), lines
-        until = time.monotonic() + SLICE_S
-        for found in matches_backward(segment, offset, self.effective_filter):
-            if found.lines or time.monotonic() > until:
-                return found.start, found.lines
+        deadline = time.monotonic() + SLICE_S
+        for matches in matches_backward(segment, offset, self.effective_filter):
+            if matches.lines or time.monotonic() > deadline:
+                return matches.start, matches.lines
         return 0, []
 
-    def _after(self, segment: Segment, offset: int, stop: int | None) -> tuple[int, list[Line]]:
-        """Lines after ``offset`` that may be rows, and up to where they are all that there are."""
+    def _read_after(self, segment: Segment, offset: int, stop: int | None) -> tuple[int, list[Line]]:
+        """Return an end, at most ``stop``, and the lines from ``offset`` to there that may be rows."""
         if not self.line_filter:
             lines = list(islice(lines_forward(segment, offset, stop), ROWS_PER_READ))
             if stop is not None and lines and not lines[-1].finished:
                 lines.pop()
             return (lines[-1].end if lines else offset), lines
-        end, lines, until = offset, list[Line](), time.monotonic() + SLICE_S
-        for found in matches_forward(segment, offset, stop, self.effective_filter):
-            end, lines = found.end, found.lines
-            if lines or time.monotonic() > until:
+        end, lines, deadline = offset, list[Line](), time.monotonic() + SLICE_S
+        for matches in matches_forward(segment, offset, stop, self.effective_filter):
+            end, lines = matches.end, matches.lines
+            if lines or time.monotonic() > deadline:
                 break
         return end, lines
 
@@ -334,70 +318,53 @@ class LogWindow:
             offset = start.offset if segment == start.segment else 0
             yield from lines_forward(segment, offset, end.offset if segment == end.segment else None)
 
-    def _failed(self, segment: Segment, error: OSError | JournalError) -> None:
-        why = error.strerror if isinstance(error, OSError) else error
-        self.problem = f"{segment.path} cannot be read: {why}"
+    def _report_failure(self, segment: Segment, error: OSError | JournalError) -> None:
+        reason = error.strerror if isinstance(error, OSError) else error
+        self.problem = f"{segment.path} cannot be read: {reason}"
 
-    def _begin_at(self, place: Position) -> None:
+    def _reset_to(self, position: Position) -> None:
         self.rows, self._section = [], None
-        self._start = self._end = place
+        self._rows_start = self._rows_end = position
         self.at_start = False
 
-    def _take(self, lines: Sequence[Line]) -> int:
-        before = len(self.rows)
+    def _append_rows(self, lines: Sequence[Line]) -> int:
+        old_count = len(self.rows)
         self._section = self._fold(lines, self.rows, self._section)
-        return len(self.rows) - before
+        return len(self.rows) - old_count
 
-    def _fold(self, lines: Iterable[Line], rows: list[Row], section: _Section | None) -> _Section | None:
-        """Adds the rows of ``lines`` to ``rows``; gives the section that is still open after them."""
-        for line in lines:
-            entry = line.entry
-            begin: int | None = line.offset
-            if self.line_filter:  # the lines between are not here, and so no section is whole
-                rows.append(Row(line, entry, None, begin))
-                continue
-            if section is not None:
-                begin = section.begin if section.first == len(rows) else None
-            if self.raw or entry is None or not (line.is_repeated or any(one.matches(line.raw) for one in _HIDDEN)):
-                rows.append(Row(line, entry, None, begin))
-            if entry is None or entry.text not in CEREMONY_TEXTS:
-                continue
-            if entry.text == ACQUIRED:
-                section = _Section(entry, len(rows), line.offset)
-            elif section is not None:
-                if not self.raw and section.acquired.tag("BY") == entry.tag("BY") and 0 <= section.first < len(rows):
-                    held = entry.stamp.ns - section.acquired.stamp.ns
-                    rows[section.first] = rows[section.first]._replace(lock_held_ns=held)
-                section = None
+    def _fold(self, lines: Sequence[Line], rows: list[Row], section: LockSection | None) -> LockSection | None:
+        """Add the rows of ``lines`` to ``rows``; return the section that is open after them."""
+        if not self.line_filter:
+            return fold_lines(lines, rows, section, raw=self.raw)
+        # The lines in between are not loaded, so no section is complete.
+        rows += [Row(line, line.entry, None, line.offset) for line in lines]
         return section
 
 
-def _among(lines: Sequence[Line], wanted: LineFilter) -> list[Line]:
-    """Those of ``lines`` that are ``wanted``: found all at once."""
-    begins = list(accumulate((len(line.raw) + 1 for line in lines), initial=0))
-    found = set(wanted.matching_line_offsets(b"".join(line.raw + b"\n" for line in lines)))
-    among = (line for line, begin in zip(lines, begins, strict=False) if begin in found)
-    return [line for line in among if not (wanted.skip_repeated and line.is_repeated)]
+def _select_lines(lines: Sequence[Line], line_filter: LineFilter) -> list[Line]:
+    """Return the ``lines`` that pass ``line_filter``, by one search in the bytes of all."""
+    begins = accumulate((len(line.raw) + 1 for line in lines), initial=0)
+    matching = set(line_filter.matching_line_offsets(b"".join(line.raw + b"\n" for line in lines)))
+    selected = [line for line, begin in zip(lines, begins, strict=False) if begin in matching]
+    return [line for line in selected if not (line_filter.skip_repeated and line.is_repeated)]
 
 
 def _lines_before(segment: Segment, offset: int) -> list[Line]:
-    """Some lines before ``offset``, in their order; a section that would be cut and lose its hold time comes whole."""
+    """Return some lines before ``offset``, in order; the first section is complete, so that it has its hold time."""
     earlier = lines_backward(segment, offset)
     lines = list(islice(earlier, ROWS_PER_READ))
-    if _cuts_a_section(lines):
-        for line in islice(earlier, _LONGEST_SECTION):
+    if _begins_inside_section(lines):
+        for line in islice(earlier, _MAX_SECTION_LINES):
             lines.append(line)
-            if line.raw.endswith(_CEREMONY_BYTES[0]):
+            if line.raw.endswith(_ACQUIRED_END):
                 break
     lines.reverse()
     return lines
 
 
-def _cuts_a_section(lines: Sequence[Line]) -> bool:
-    """Whether the earliest of ``lines`` (the last first) is inside a section."""
+def _begins_inside_section(lines: Sequence[Line]) -> bool:
+    """Return whether the earliest of ``lines``, which is the last item, is inside a section."""
     for line in reversed(lines):
-        if line.raw.endswith(_CEREMONY_BYTES[1]):
-            return True
-        if line.raw.endswith(_CEREMONY_BYTES[0]):
-            return False
+        if line.raw.endswith((_ACQUIRED_END, _RELEASING_END)):
+            return line.raw.endswith(_RELEASING_END)
     return False

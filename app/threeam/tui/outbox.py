@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from threeam.core.write.draft import Draft
 from threeam.core.write.locked_log import Block
+from threeam.tui.prompts import BoxKind
 
 _FACT_S = 1.5  # how long quitting waits for a line about something that has happened
 
@@ -19,7 +20,7 @@ _FACT_S = 1.5  # how long quitting waits for a line about something that has hap
 class Outgoing:
     """A text of the input box, from its Enter until it is written or comes back; ``kind``: of its box."""
 
-    kind: str
+    kind: BoxKind
     text: str
 
 
@@ -27,15 +28,16 @@ class Outgoing:
 class WriteRequest:
     """A draft on its way through the bridge.
 
-    ``what`` names it in a notice; ``outgoing``: the text of the input box that it is, which is kept there until it is
-    answered (None: it came from a key). Setting ``abandoned`` takes it back for as long as it waits for the lock.
-    ``answered`` is set by the writer's thread, and ``landed`` before it, if the text is in the log (or may be).
-    ``block``: what it became, as soon as it was put there. ``beside``: a file that it names, which is removed if the
-    ticket is refused. ``is_fact``: it tells of something that has happened, so it cannot be taken back.
+    ``title`` names it in a notice. ``outgoing`` is the text of the input box that it writes, which is kept there until
+    the answer (None: a key asked for it). ``on_written`` is called on the screen with the block when that is in the
+    log, or may be; ``on_refused`` if it is not. Setting ``cancelled`` takes it back while it waits for the lock.
+    The writer's thread sets ``answered``, and ``written`` before it, if the text is in the log (or may be). ``block``
+    is set as soon as it is appended. ``attachment`` is the path of a file that the draft names, which is removed if the
+    request is refused. ``is_irrevocable``: the draft reports something that has happened, so it cannot be taken back.
     """
 
     draft: Draft
-    kind: str
+    title: str
     outgoing: Outgoing | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
     answered: threading.Event = field(default_factory=threading.Event)
@@ -43,6 +45,8 @@ class WriteRequest:
     block: Block | None = None
     attachment: str = ""
     is_irrevocable: bool = False
+    on_written: Callable[[Block], object] | None = None
+    on_refused: Callable[[], object] | None = None
 
     def remove_attachment(self) -> None:
         """Remove the file that it names, since no line names it. Raises OSError."""

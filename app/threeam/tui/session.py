@@ -1,4 +1,4 @@
-"""What the screen works with, handed in."""
+"""The objects that the screen works with."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from threeam.core.write.writer import Writer
 
 
 class Session(NamedTuple):
-    """A journal and all that is needed to show it and write to it.
+    """A journal, and what is needed to show it and write to it.
 
-    ``writer`` None: read-only by construction. ``emoji``: whether signs are drawn as they are, and not in
-    ASCII. ``notice``: a sentence to begin with. ``zone``: the rules of the zone of the times that are typed and shown.
+    ``writer``: None for a read-only screen. ``emoji``: draw Unicode signs; else ASCII. ``notice``: a sentence to show
+    at the start. ``zone``: the time zone of the times that are typed and shown.
     """
 
     journal: Journal

@@ -1,10 +1,10 @@
-"""Our own theme: ink, soft grey, one amber for coffee, one pale cyan for what is alive, red for what is toxic."""
+"""The theme of 3am: dark ink, soft grey, amber for coffee, pale cyan for what is open or live, red for toxic."""
 
 from __future__ import annotations
 
 from textual.theme import Theme
 
-# The look's own words, each with the variable that stands in for it in a theme of Textual's.
+# Our own variables, each with the variable that replaces it in Textual's themes.
 FALLBACK_VARIABLES = {
     "coffee": "text-warning",
     "hypothesis": "text-accent",

@@ -1,1 +1,1 @@
-"""Settings, and who writes."""
+"""Settings, and the author of this process."""

@@ -1,4 +1,4 @@
-"""Who writes: user, host, process and pane, as the ``BY`` tag has them."""
+"""The author of this process: user, host, process and pane, for the ``BY`` tag."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threeam.core.format.entry import Author, escape_tag_value
 
 
 def current_author(environ: Mapping[str, str], uid: int) -> Author:
-    """Who writes from this process; under sudo, the person behind it."""
+    """Return the author of this process; under sudo, the user who called it."""
     user = environ.get("SUDO_USER") if uid == 0 else None
     if not user:
         from getpass import getuser

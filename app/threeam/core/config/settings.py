@@ -1,12 +1,13 @@
-"""Which files, which settings, and where each comes from: a flag beats the environment, which beats
-the settings file, which beats the default.
+"""The files and settings of this run, and where each comes from.
+
+A flag beats the environment, which beats the settings file, which beats the default.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from threeam.core.errors import BadSetting
@@ -15,12 +16,13 @@ from threeam.core.platform.user_dirs import user_state_dir, xdg_dir
 from threeam.core.store.journal import SCRIPT_LOCK, SCRIPT_LOG, Journal, resolve_journal
 
 REMINDERS = ("water", "dose", "awake")
+_MAX_NAME_BYTES = 200  # of a journal: with .log and a rotation's suffix it still is a file name
 
 
 class Settings(NamedTuple):
     """The settings in force. Units: hours (``_h``), milligrams, seconds, bytes, as in the settings file.
 
-    ``keep``: rotated files that stay; None is ``all``. ``reminders``: those that are wanted.
+    ``keep``: the number of rotated files to keep; None is ``all``. ``reminders``: those that are on.
     """
 
     ceremony: str = "hypotheses"
@@ -40,12 +42,12 @@ class Settings(NamedTuple):
 
     @property
     def night_gap_ns(self) -> int:
-        """``night_gap_h`` in nanoseconds."""
+        """Return ``night_gap_h`` in nanoseconds."""
         return round(self.night_gap_h * 3600) * NS_PER_S
 
 
 class PathFlags(NamedTuple):
-    """What the command line says about files."""
+    """The options of the command line that name files."""
 
     log: str | None = None
     lock: str | None = None
@@ -53,7 +55,7 @@ class PathFlags(NamedTuple):
 
 
 class ResolvedConfig(NamedTuple):
-    """Everything that was decided: the journal, the settings, and for each of them why."""
+    """The journal and the settings of this run. ``origins``: where the log, the lock and each setting come from."""
 
     journal: Journal
     settings: Settings
@@ -61,65 +63,89 @@ class ResolvedConfig(NamedTuple):
     origins: Mapping[str, str]
 
 
+class _LogChoice(NamedTuple):
+    """A log, where its path comes from, and the folder that 3am makes for it; None: the folder must exist."""
+
+    path: str
+    origin: str
+    state_dir: str | None = None
+
+
+class _Validator(NamedTuple):
+    """The rule for one setting. ``convert`` returns the value to use, or raises ValueError."""
+
+    must_be: str
+    convert: Callable[[object], Any]
+
+
 def load_config(flags: PathFlags, environ: Mapping[str, str], uid: int) -> ResolvedConfig:
-    """Decides. Raises `BadSetting`, or `Unusable` for a log that must not be used."""
-    config, why = environ.get("SANITY_CONFIG") or "", {"settings": "SANITY_CONFIG"}
-    if not config:
+    """Return what applies to this run. Raises `BadSetting`, or `FileUnusable` for a log that must not be used."""
+    config_path, origins = environ.get("SANITY_CONFIG") or "", {"settings": "SANITY_CONFIG"}
+    if not config_path:
         folder = xdg_dir(environ, "XDG_CONFIG_HOME", ".config")
-        config = os.path.join(folder, "3am", "config.toml") if folder is not None else ""
-        why["settings"] = "default" if config else "none: there is no home folder"
-    table = _read(config) if config else {}
-    settings = _settings(table, environ, config, why)
-    journal = _journal(flags, environ, table, config, uid, why)
-    return ResolvedConfig(journal, settings, config, why)
+        config_path = os.path.join(folder, "3am", "config.toml") if folder is not None else ""
+        origins["settings"] = "default" if config_path else "none: there is no home folder"
+    table = _read_toml(config_path) if config_path else {}
+    settings = _merge_settings(table, environ, config_path, origins)
+    journal = _choose_journal(_choose_log(flags, environ, table, config_path, uid), flags, environ, origins)
+    return ResolvedConfig(journal, settings, config_path, origins)
 
 
-def _journal(
-    flags: PathFlags, environ: Mapping[str, str], table: Mapping[str, Any], config: str, uid: int, why: dict[str, str]
-) -> Journal:
-    home: str | None = None
+def _choose_log(
+    flags: PathFlags, environ: Mapping[str, str], table: Mapping[str, Any], config_path: str, uid: int
+) -> _LogChoice:
     if flags.log is not None:
-        log, why["log"] = flags.log, "--log"
-    elif flags.journal_name is not None:
-        home, why["log"] = user_state_dir(environ), f"-j {flags.journal_name}"
-        log = os.path.join(home, _name(flags.journal_name) + ".log")
-    elif environ.get("SANITY_LOG"):
-        log, why["log"] = environ["SANITY_LOG"], "SANITY_LOG"
-    elif "log" in table:
+        return _LogChoice(flags.log, "--log")
+    if flags.journal_name is not None:
+        state_dir = user_state_dir(environ)
+        path = os.path.join(state_dir, _check_journal_name(flags.journal_name) + ".log")
+        return _LogChoice(path, f"-j {flags.journal_name}", state_dir)
+    if environ.get("SANITY_LOG"):
+        return _LogChoice(environ["SANITY_LOG"], "SANITY_LOG")
+    if "log" in table:
         if not isinstance(table["log"], str) or not table["log"]:
-            raise BadSetting(f"{config}: log must be the path of a file, in quotes")
-        log, why["log"] = os.path.expanduser(table["log"]), config
-        if log.startswith("~"):
-            raise BadSetting(f"{config}: log begins with ~, and there is no such home folder: write the whole path")
-    elif uid == 0:
-        log, why["log"] = SCRIPT_LOG, "default for root, the log of the Bash script"
+            raise BadSetting(f"{config_path}: log must be the path of a file, in quotes")
+        path = os.path.expanduser(table["log"])
+        if path.startswith("~"):
+            raise BadSetting(
+                f"{config_path}: log begins with ~, and there is no such home folder: write the whole path"
+            )
+        return _LogChoice(path, config_path)
+    if uid == 0:
+        return _LogChoice(SCRIPT_LOG, "default for root, the log of the Bash script")
+    state_dir = user_state_dir(environ)
+    return _LogChoice(os.path.join(state_dir, "sanity.log"), "default", state_dir)
+
+
+def _choose_journal(log: _LogChoice, flags: PathFlags, environ: Mapping[str, str], origins: dict[str, str]) -> Journal:
+    """Return the journal of ``log`` with its lock, and add to ``origins`` where both come from."""
+    lock_path = flags.lock if flags.lock is not None else environ.get("SANITY_LOCK") or None
+    if flags.lock is not None:
+        lock_origin = "--lock"
+    elif lock_path is not None:
+        lock_origin = "SANITY_LOCK"
     else:
-        home, why["log"] = user_state_dir(environ), "default"
-        log = os.path.join(home, "sanity.log")
-    lock = flags.lock if flags.lock is not None else environ.get("SANITY_LOCK") or None
-    why["lock"] = "--lock" if flags.lock is not None else "SANITY_LOCK" if lock else "beside the log"
-    for path, of in ((log, why["log"]), (lock, why["lock"])):
+        lock_origin = "beside the log"
+    for path, origin in ((log.path, log.origin), (lock_path, lock_origin)):
         if path is not None and (not path or "\0" in path):
-            raise BadSetting(f"{of} must be the path of a file, and {escape_tag_value(path)!r} is none")
-    journal = resolve_journal(log, lock, state_dir=home)
-    if lock is None and journal.lock_path == SCRIPT_LOCK:
-        why["lock"] = "the lock of the Bash script, for its log"
+            raise BadSetting(f"{origin}: {escape_tag_value(path)!r} is not a file path")
+    journal = resolve_journal(log.path, lock_path, state_dir=log.state_dir)
+    if lock_path is None and journal.lock_path == SCRIPT_LOCK:
+        lock_origin = "the lock of the Bash script, for its log"
+    origins |= {"log": log.origin, "lock": lock_origin}
     return journal
 
 
-def _name(name: str) -> str:
-    if (
-        not name.strip(". ")
-        or "/" in name
-        or ".." in name
-        or escape_tag_value(name) != name
-        or len(name.encode()) > 200
-    ):
+def _check_journal_name(name: str) -> str:
+    """Return ``name``. Raises `BadSetting` if it is not a plain file name."""
+    is_plain = name.strip(". ") and "/" not in name and ".." not in name and escape_tag_value(name) == name
+    if not is_plain or len(name.encode()) > _MAX_NAME_BYTES:
         raise BadSetting(f"-j {escape_tag_value(name)!r}: the name of a journal is one plain word, such as -j checkout")
     return name
 
 
-def _read(path: str) -> Mapping[str, Any]:
+def _read_toml(path: str) -> Mapping[str, Any]:
+    """Return the table of the settings file at ``path``; an empty one if there is no file. Raises `BadSetting`."""
     try:
         with open(path, "rb") as file:
             data = file.read()
@@ -127,7 +153,7 @@ def _read(path: str) -> Mapping[str, Any]:
         return {}
     except OSError as error:
         raise BadSetting(f"{path} cannot be read: {error.strerror}; correct it, or set SANITY_CONFIG") from None
-    import tomllib  # only where there is a settings file: it is on the path of every `3am log`
+    import tomllib  # imported only if there is a settings file: every `3am log` comes this way
 
     try:
         return tomllib.loads(data.decode())
@@ -136,77 +162,139 @@ def _read(path: str) -> Mapping[str, Any]:
         raise BadSetting(f"{path}, line {line}: bytes that are not UTF-8") from None
     except RecursionError:
         raise BadSetting(f"{path}: nested too deep to be settings") from None
-    except ValueError as error:  # tomllib.TOMLDecodeError, and what int() says of 5,000 digits
-        found = re.search(r"\(at (?:line (\d+), column \d+|end of document)\)", str(error))
-        line = int(found[1]) if found and found[1] else data.count(b"\n") + 1
-        what = re.sub(r" \(at .*", "", str(error))
-        raise BadSetting(f"{path}, line {line}: {what}") from None
+    except ValueError as error:  # tomllib.TOMLDecodeError, or int() for 5,000 digits
+        match = re.search(r"\(at (?:line (\d+), column \d+|end of document)\)", str(error))
+        line = int(match[1]) if match and match[1] else data.count(b"\n") + 1
+        problem = re.sub(r" \(at .*", "", str(error))
+        raise BadSetting(f"{path}, line {line}: {problem}") from None
 
 
-def _settings(table: Mapping[str, Any], environ: Mapping[str, str], config: str, why: dict[str, str]) -> Settings:
+def _merge_settings(
+    table: Mapping[str, Any], environ: Mapping[str, str], config_path: str, origins: dict[str, str]
+) -> Settings:
+    """Return the settings of the environment, the file and the defaults, and add to ``origins`` where each is from."""
     default = Settings()
     for key in table:
         if key not in default._fields and key != "log":
-            near = _nearest(key, (*default._fields, "log"))
-            raise BadSetting(f"{config}: there is no setting {escape_tag_value(key)!r}{near}")
+            suggestion = _suggestion(key, (*default._fields, "log"))
+            raise BadSetting(f"{config_path}: there is no setting {escape_tag_value(key)!r}{suggestion}")
     values: dict[str, Any] = {}
     for name in default._fields:
         variable = f"SANITY_{name.upper()}"
         if name != "keys" and environ.get(variable):
-            values[name] = _checked(name, environ[variable], variable)
-            why[name] = variable
+            values[name] = _validate(name, environ[variable], variable)
+            origins[name] = variable
         elif name in table:
-            values[name] = _checked(name, table[name], f"{config}: {name}")
-            why[name] = config
+            values[name] = _validate(name, table[name], f"{config_path}: {name}")
+            origins[name] = config_path
         else:
-            why[name] = "default"
+            origins[name] = "default"
     return default._replace(**values)
 
 
-def _checked(name: str, value: object, where: str) -> object:
-    """``value`` as the setting has it, or `BadSetting` with what it should have been."""
-    match name:
-        case "ceremony" | "sync":
-            choices = ("hypotheses", "always", "never") if name == "ceremony" else ("always", "never")
-            if value in choices:
-                return value
-            wanted = f"one of {', '.join(choices)}"
-        case "reminders":
-            listed = value if isinstance(value, list) else re.findall(r"[^\s,]+", str(value).lower())
-            if listed == ["none"] or all(one in REMINDERS for one in listed):
-                return tuple(one for one in REMINDERS if one in listed)
-            wanted = f"some of {', '.join(REMINDERS)}, or none"
-        case "theme":
-            if isinstance(value, str) and value:
-                return value
-            wanted = "the name of a theme, in quotes"
-        case "emoji":
-            if str(value).lower() in ("true", "1", "yes", "false", "0", "no"):
-                return str(value).lower() in ("true", "1", "yes")
-            wanted = "true or false"
-        case "keys":
-            if isinstance(value, dict) and all(isinstance(key, str) for key in value.values()):
-                return value
-            wanted = 'a table such as coffee = "f2"'
-        case "keep" if value == "all":
-            return None
-        case _:
-            whole = name in ("toxic_cups", "cup_mg", "rotate_bytes", "keep", "disk_floor")
-            try:
-                number = float(str(value)) if not isinstance(value, bool) else -1.0
-            except ValueError:
-                number = -1.0
-            low = 0.0 if name in ("toxic_cups", "lock_timeout", "keep", "disk_floor") else 1e-3
-            high = 1e15 if name in ("rotate_bytes", "disk_floor") else 1e3 if name == "cup_mg" else 1e6
-            if low <= number <= high and not (whole and number != int(number)):
-                return int(number) if whole else number
-            words = "all, or a" if name == "keep" else "a"
-            wanted = f"{words} {'whole ' if whole else ''}number{'' if low == 0.0 else ' above 0'}"
-    raise BadSetting(f"{where} must be {wanted}, and not {escape_tag_value(str(value))!r}")
+def _validate(name: str, value: object, origin: str) -> object:
+    """Return ``value`` as the setting ``name`` has it. Raises `BadSetting` with what it must be."""
+    validator = _VALIDATORS[name]
+    try:
+        return validator.convert(value)
+    except ValueError:
+        raise BadSetting(f"{origin} must be {validator.must_be}, and not {escape_tag_value(str(value))!r}") from None
 
 
-def _nearest(word: str, words: tuple[str, ...]) -> str:
+def _choice(*choices: str) -> _Validator:
+    """Return the rule for one of ``choices``."""
+
+    def convert(value: object) -> object:
+        if value not in choices:
+            raise ValueError
+        return value
+
+    return _Validator(f"one of {', '.join(choices)}", convert)
+
+
+def _subset(*choices: str) -> _Validator:
+    """Return the rule for a list of ``choices``, or for text that names some of them; ``none``: an empty one."""
+
+    def convert(value: object) -> tuple[str, ...]:
+        names = value if isinstance(value, list) else re.findall(r"[^\s,]+", str(value).lower())
+        if names != ["none"] and not all(name in choices for name in names):
+            raise ValueError
+        return tuple(choice for choice in choices if choice in names)
+
+    return _Validator(f"some of {', '.join(choices)}, or none", convert)
+
+
+def _number(high: float, *, positive: bool = False) -> _Validator:
+    """Return the rule for a number up to ``high``: ``positive`` (0.001 at least), or 0 at least."""
+    low = 1e-3 if positive else 0.0
+
+    def convert(value: object) -> float:
+        number = float(str(value))  # a boolean raises
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return _Validator("a number above 0" if positive else "a number", convert)
+
+
+def _integer(high: float, *, positive: bool = False) -> _Validator:
+    """Return the rule for a whole number up to ``high``, which may be written as ``1e6``."""
+    number = _number(high, positive=positive)
+
+    def convert(value: object) -> int:
+        converted = number.convert(value)
+        if converted != int(converted):
+            raise ValueError
+        return int(converted)
+
+    return _Validator(number.must_be.replace("a ", "a whole "), convert)
+
+
+def _all_or_integer(high: float) -> _Validator:
+    """Return the rule for a whole number, or ``all``, which becomes None."""
+    integer = _integer(high)
+    return _Validator(f"all, or {integer.must_be}", lambda value: None if value == "all" else integer.convert(value))
+
+
+def _convert_boolean(value: object) -> bool:
+    word = str(value).lower()
+    if word not in ("true", "1", "yes", "false", "0", "no"):
+        raise ValueError
+    return word in ("true", "1", "yes")
+
+
+def _convert_theme(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError
+    return value
+
+
+def _convert_keys(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value.values()):
+        raise ValueError
+    return value
+
+
+_VALIDATORS = {
+    "ceremony": _choice("hypotheses", "always", "never"),
+    "toxic_cups": _integer(1e6),
+    "cup_mg": _integer(1e3, positive=True),
+    "half_life_h": _number(1e6, positive=True),
+    "reminders": _subset(*REMINDERS),
+    "night_gap_h": _number(1e6, positive=True),
+    "lock_timeout": _number(1e6),
+    "sync": _choice("always", "never"),
+    "rotate_bytes": _integer(1e15, positive=True),
+    "keep": _all_or_integer(1e6),
+    "disk_floor": _integer(1e15),
+    "theme": _Validator("the name of a theme, in quotes", _convert_theme),
+    "emoji": _Validator("true or false", _convert_boolean),
+    "keys": _Validator('a table such as coffee = "f2"', _convert_keys),
+}
+
+
+def _suggestion(word: str, choices: tuple[str, ...]) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(word, words, 1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(words)}"
+    matches = get_close_matches(word, choices, 1)
+    return f"; did you mean {matches[0]!r}?" if matches else f"; there are {', '.join(choices)}"

@@ -1,4 +1,4 @@
-"""The clock and the rules of the time zone, handed in: the one place that reads either from the machine."""
+"""The clock and the time zone: the one module that reads either from the machine. Others get them as arguments."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from threeam.core.errors import BadClock
 from threeam.core.format.entry import NS_PER_S, Stamp
 
 Clock = Callable[[], Stamp]
-"""Gives the true time now. Tests and the demo hand in their own."""
+"""Returns the time now. Tests and the demo pass their own."""
 
 Zone = Callable[[int], int]
-"""Gives the seconds east of UTC that are in force at an instant (ns): the rules, since summer time is not all year."""
+"""Returns the seconds east of UTC that are in force at an instant (ns), with the rules of summer time."""
 
-MAX_TIE_NS = 1_000_000  # a reading this little behind the last stamp is a tie, not a step of the clock
-_MAX_OFFSET_S = 24 * 3600  # s: ``%z`` in a stamp says less than that
+MAX_TIE_NS = 1_000_000  # a reading at most this far behind the last stamp is a tie, not a step of the clock
+_MAX_OFFSET_S = 24 * 3600  # a stamp holds less than that
 
 
 def system_clock() -> Stamp:
-    """Return the time now in this process's zone, to the nanosecond (``time.time_ns``: no float).
+    """Return the time now in this process's zone, to the nanosecond (``time.time_ns``, without a float).
 
-    Raises `BadClock` if no line could be stamped with it.
+    Raises `BadClock` if a stamp cannot hold it.
     """
     try:
         ns = time.time_ns()
@@ -33,10 +33,10 @@ def system_clock() -> Stamp:
 
 
 def utc_offset(ns: int) -> int:
-    """Return the seconds east of UTC here at ``ns``, in whole minutes, since ``%z`` can say no more.
+    """Return the seconds east of UTC here at ``ns``, in whole minutes, as stamps hold it.
 
-    These are the C library's rules: of `TZ` (a name or a POSIX string), or of /etc/localtime. Raises `BadClock` if no
-    stamp can hold it.
+    The rules are those of the C library: from ``TZ`` (a name or a POSIX string), or from /etc/localtime. Raises
+    `BadClock` if a stamp cannot hold the offset.
     """
     offset = time.localtime(ns // NS_PER_S).tm_gmtoff
     if abs(offset) >= _MAX_OFFSET_S:

@@ -1,9 +1,9 @@
-"""Text made safe to print: what moves a cursor, reorders text or cannot be seen at all stands there as an escape.
+"""Escaping of characters that are not safe to print: those that move a cursor, reorder text, or cannot be seen.
 
-Some invisible characters belong to the words that they stand in, and stay: the joiners in Arabic and in the scripts of
+Some invisible characters are part of the words around them, and stay: the joiners in Arabic and in the scripts of
 India and its neighbours, those in an emoji of several people, the selectors after a symbol or an ideograph, and the
-tags in the flags of England, Scotland and Wales. What decides is always a visible character beside them, so text that
-was made visible stays as it is when that is done again.
+tags in the flags of England, Scotland and Wales. A visible character beside them decides, so escaping twice gives the
+same as escaping once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from collections.abc import Callable
 from functools import cache
 
 # Letters that join: Arabic to Mandaic, Devanagari to Sinhala, Myanmar, Khmer, Mongolian, Balinese and their like.
-_JOINING = "\u0620-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17b3\u17b6-\u17ff\u1820-\u18aa\u1b00-\u1b7f\ua840-\ua9df"
+_JOINING_LETTERS = (
+    "\u0620-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17b3\u17b6-\u17ff\u1820-\u18aa\u1b00-\u1b7f\ua840-\ua9df"
+)
 _EMOJI = (
     "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299"
 )
@@ -21,29 +23,29 @@ _EMOJI += "\U0001f000-\U0001faff"
 _IDEOGRAPHS = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _SYMBOLS = _EMOJI + _IDEOGRAPHS + "\u2200-\u22ff\u1000-\u109f\ua840-\ua877"  # with a selector of their own form
 
-# Unsafe, whatever stands beside them: C0 with tab, DEL, C1, the line and paragraph separators, every bidirectional
-# control, the surrogates with which Python carries undecodable bytes; and never seen: fillers, zero-width spaces,
-# invisible operators, annotations.
-_ALWAYS = (
+# Unsafe, whatever is beside them: C0 with tab, DEL, C1, the line and paragraph separators, all bidirectional controls,
+# and the surrogates that Python uses for undecodable bytes. Never visible: fillers, zero-width spaces, invisible
+# operators, annotations.
+_ALWAYS_UNSAFE = (
     "\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
     "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e001f\U000e0080-\U000e00ff\U000e01f0-\U000e0fff"
 )
 
 
-@cache  # compiled when it is needed first: it takes as long as the rest of a one-shot's imports
-def _may_be_unsafe() -> re.Pattern[str]:
-    """Every character that may be unsafe: one class is searched ten times as fast as what looks beside a character."""
+@cache  # compiled at the first use: it takes as long as the other imports of a short command
+def _suspect_pattern() -> re.Pattern[str]:
+    """Return a pattern for each character that may be unsafe: ten times as fast as one that looks at its neighbours."""
     selectors = "\u200c\u200d\ufe00-\ufe0f\u180b-\u180d\u180f\U000e0020-\U000e007f\U000e0100-\U000e01ef"
-    return re.compile(f"[{_ALWAYS}{selectors}]")
+    return re.compile(f"[{_ALWAYS_UNSAFE}{selectors}]")
 
 
 @cache
-def _unsafe() -> re.Pattern[str]:
+def _unsafe_pattern() -> re.Pattern[str]:
     return re.compile(
-        f"[{_ALWAYS}]"
-        f"|(?<![{_JOINING}])\u200c"
-        f"|(?<![{_JOINING}])(?!(?:(?<=[{_EMOJI}])|(?<=[{_EMOJI}]\ufe0f))\u200d[{_EMOJI}])\u200d"
+        f"[{_ALWAYS_UNSAFE}]"
+        f"|(?<![{_JOINING_LETTERS}])\u200c"
+        f"|(?<![{_JOINING_LETTERS}])(?!(?:(?<=[{_EMOJI}])|(?<=[{_EMOJI}]\ufe0f))\u200d[{_EMOJI}])\u200d"
         f"|(?<![{_SYMBOLS}])(?!(?<=[0-9#*])\ufe0f\u20e3)[\ufe00-\ufe0f]"
         f"|(?<![{_IDEOGRAPHS}])[\U000e0100-\U000e01ef]"
         "|(?<![\u1820-\u18aa])[\u180b-\u180d\u180f]"
@@ -53,27 +55,27 @@ def _unsafe() -> re.Pattern[str]:
 
 
 @cache
-def _controls() -> re.Pattern[str]:
+def _control_pattern() -> re.Pattern[str]:
     return re.compile("[\x00-\x1f\x7f]")
 
 
 def escape_unprintable(text: str) -> str:
-    """``text`` with every character that is unsafe or unseen made visible (``\\x1b``, ``\\u202e``, ``\\xff``)."""
-    return _replaced(text, _show)
+    """Return ``text`` with each unsafe or invisible character escaped (``\\x1b``, ``\\u202e``, ``\\xff``)."""
+    return _escape(text, _escape_char)
 
 
 def escape_json(text: str) -> str:
-    """``text``, which is JSON, with those characters as its escapes: it is the same JSON, and safe to print."""
-    return _replaced(text, _json_escapes)
+    """Return ``text``, which is JSON, with those characters as JSON escapes: the same JSON, and safe to print."""
+    return _escape(text, _json_escape)
 
 
-def _replaced(text: str, escape: Callable[[re.Match[str]], str]) -> str:
+def _escape(text: str, escape_match: Callable[[re.Match[str]], str]) -> str:
     if text.isascii():
-        return text if text.isprintable() else _controls().sub(escape, text)
-    return _unsafe().sub(escape, text) if _may_be_unsafe().search(text) else text
+        return text if text.isprintable() else _control_pattern().sub(escape_match, text)
+    return _unsafe_pattern().sub(escape_match, text) if _suspect_pattern().search(text) else text
 
 
-def _show(match: re.Match[str]) -> str:
+def _escape_char(match: re.Match[str]) -> str:
     characters = match[0]
     if len(characters) > 1:  # a flag
         return characters
@@ -82,9 +84,11 @@ def _show(match: re.Match[str]) -> str:
         return "\\t"
     if 0xDC80 <= code <= 0xDCFF:  # a byte that os.fsdecode could not read
         return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def _json_escapes(match: re.Match[str]) -> str:
+def _json_escape(match: re.Match[str]) -> str:
     data = match[0].encode("utf-16-be", "surrogatepass")
     return "".join([f"\\u{data[index]:02x}{data[index + 1]:02x}" for index in range(0, len(data), 2)])

@@ -1,4 +1,4 @@
-"""Text of others in Markdown: shown as it is, and read as nothing. For what comes from a log, a server or git."""
+"""Escaping of text from a log, a server or git, so that Markdown shows it as it is."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import re
 
 from threeam.core.format.entry import escape_unprintable
 
-# GitHub looks for @user and #12 in the rendered page, so a backslash or an entity hides nothing from it. It does not
-# look into code, and neither does GitLab.
+# GitHub searches the rendered page for @user and #12, so a backslash or an entity does not hide them. It skips code,
+# and so does GitLab.
 _REFERENCE = (
     r"(?P<reference>(?:(?<!\w)@(?=\w)|(?<![\w./-])[\w./-]{0,80}\#(?=\d)|\#(?=\d)|\b[Gg][Hh]-(?=\d))[\w@#./:+-]*\w)"
 )
-# What is markup anywhere, what GitHub makes a link of by itself, and what GitLab takes for a reference: there a
-# backslash is enough.
+# Markup at any place, text that GitHub turns into a link, and text that GitLab takes for a reference: a backslash is
+# enough.
 _MARKUP = r"[\\`*_\[\]<>&~|$]|(?<=[a-zA-Z]):(?=//)|(?<=[wW]{3})\.|(?<=[\w.+-])@(?=\w)|!(?=\d)|%(?=[\w\"])"
-_ANYWHERE = re.compile(f"{_REFERENCE}|{_MARKUP}")
-_BLOCK = re.compile(r"(\d{1,9})([.)])|([#+\-=>:])")  # what would make a block of a line
-_TICKS = re.compile("`+")
+_SPECIAL = re.compile(f"{_REFERENCE}|{_MARKUP}")
+_BLOCK_MARKER = re.compile(r"(\d{1,9})([.)])|([#+\-=>:])")  # a list, a heading, a quote and the like
+_BACKTICKS = re.compile("`+")
 
 
 def escape_markdown(text: str) -> str:
     """Return ``text`` as one line that Markdown shows as it is. ``@user`` and ``#12`` become code, not mentions."""
-    text = _ANYWHERE.sub(_shown, escape_unprintable(text).strip())
-    if match := _BLOCK.match(text):
+    text = _SPECIAL.sub(_escape_match, escape_unprintable(text).strip())
+    if match := _BLOCK_MARKER.match(text):
         text = f"{match[1]}\\{match[2]}{text[match.end() :]}" if match[1] else "\\" + text
     return text
 
@@ -30,11 +30,11 @@ def escape_markdown(text: str) -> str:
 def inline_code(text: str) -> str:
     """Return ``text`` as inline code, in backticks that it cannot close."""
     text = escape_unprintable(text)
-    ticks = "`" * (1 + max((len(run) for run in _TICKS.findall(text)), default=0))
-    # One blank on each side is taken off by Markdown. It keeps a backtick at an end apart, and what is only blanks.
+    ticks = "`" * (1 + max((len(run) for run in _BACKTICKS.findall(text)), default=0))
+    # Markdown removes one blank on each side. It separates a backtick at an end, and protects a text of blanks.
     pad = " " if text[:1] in ("`", " ", "") or text[-1:] in ("`", " ") else ""
     return f"{ticks}{pad}{text}{pad}{ticks}"
 
 
-def _shown(match: re.Match[str]) -> str:
+def _escape_match(match: re.Match[str]) -> str:
     return f"`{match[0]}`" if match["reference"] is not None else f"\\{match[0]}"

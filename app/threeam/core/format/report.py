@@ -1,4 +1,4 @@
-"""What is told of the journal: parts with titles, line by line; a line may be that of an entry."""
+"""Reports about the journal: sections with titles, and lines that may refer to an entry."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import NamedTuple
 from threeam.core.format.entry import NS_PER_S, Author, Stamp, author_name
 from threeam.core.format.times import format_age
 
-_THESE_HOURS_NS = 12 * 3600 * NS_PER_S
+_CLOCK_ONLY_NS = 12 * 3600 * NS_PER_S
 
 
 class ReportLine(NamedTuple):
-    """One line: the words, what is added to them (who, when, why), and the entry that it is about.
+    """One line: the text, a detail (who, when, why), and the stamp of the entry that it is about.
 
-    ``sign``: the kind of line, the state of a hypothesis or the verdict that its sign stands for; empty: none.
-    ``command``: what is to be typed in a shell for it, to be copied.
+    ``icon``: the kind of line, the state of a hypothesis or the verdict whose icon is shown; empty: no icon.
+    ``command``: a shell command for the user to copy.
     """
 
     text: str
@@ -26,20 +26,22 @@ class ReportLine(NamedTuple):
 
 
 class ReportSection(NamedTuple):
-    """Lines under a title."""
+    """Some lines under a title."""
 
     title: str
     lines: Sequence[ReportLine]
 
 
-def format_attribution(by: Author | None, at: Stamp, now: Stamp | None) -> str:
-    """``alice, 03:14:07 (5 min)``: by whom and when, as `when` tells it."""
-    return f"{author_name(by)}, {format_when(at, now)}"
+def format_attribution(author: Author | None, stamp: Stamp, now: Stamp | None) -> str:
+    """Return author and time: ``alice, 03:14:07 (5 min)``; the time as in `format_when`."""
+    return f"{author_name(author)}, {format_when(stamp, now)}"
 
 
-def format_when(at: Stamp, now: Stamp | None) -> str:
-    """``03:14:07 (5 min)``, with the day where it is not of these hours; without a ``now``, day and time."""
+def format_when(stamp: Stamp, now: Stamp | None) -> str:
+    """Return ``03:14:07 (5 min)``, with the day if it is 12 hours away or more; without ``now``, day and time."""
+    clock = stamp.time_of_day[:8]
     if now is None:
-        return f"{at.iso_date} {at.time_of_day[:8]}"
-    clock = at.time_of_day[:8] if abs(now.ns - at.ns) < _THESE_HOURS_NS else f"{at.iso_date} {at.time_of_day[:8]}"
-    return f"{clock} ({format_age(now.ns - at.ns)})"
+        return f"{stamp.iso_date} {clock}"
+    if abs(now.ns - stamp.ns) >= _CLOCK_ONLY_NS:
+        clock = f"{stamp.iso_date} {clock}"
+    return f"{clock} ({format_age(now.ns - stamp.ns)})"

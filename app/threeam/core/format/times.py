@@ -1,4 +1,4 @@
-"""A time as people write it: ``03:14``, ``-15m``, ``yesterday``, RFC 3339, ``@stamp``."""
+"""Times and durations as people write them: ``03:14``, ``-15m``, ``yesterday``, RFC 3339, ``@stamp``, ``500us``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threeam.core.errors import BadTime
 from threeam.core.format.clock import Zone, fixed_zone
 from threeam.core.format.entry import NS_PER_S, Stamp
 
-_UNITS = {
+_UNIT_NS = {
     "ns": 1,
     "us": 1000,
     "µs": 1000,
@@ -20,8 +20,8 @@ _UNITS = {
     "h": 3600 * NS_PER_S,
     "d": 86400 * NS_PER_S,
 }
-_LENGTH = re.compile(rf"(\d{{1,12}})({'|'.join(_UNITS)})", re.ASCII)
-_CLOCK = re.compile(
+_DURATION = re.compile(rf"(\d{{1,12}})({'|'.join(_UNIT_NS)})", re.ASCII)
+_TIME = re.compile(
     r"(?:(\d{4})-(\d\d)-(\d\d)(?:[T ]|$))?(?:(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
 )
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -30,22 +30,22 @@ _FIRST_NS = (1 - _EPOCH_DAY) * DAY_NS
 
 
 def parse_duration(text: str) -> int:
-    """``1ms``, ``500us``, ``2s`` in ns. Raises `BadTime`."""
-    found = _LENGTH.fullmatch(text.strip())
-    if not found or int(found[1]) == 0:
-        raise BadTime(f"{text!r} is no length of time: write 1ms, 500us, 2s")
-    return int(found[1]) * _UNITS[found[2]]
+    """Return ``text`` (``1ms``, ``500us``, ``2s``) in ns. Raises `BadTime`."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or int(match[1]) == 0:
+        raise BadTime(f"{text!r} is not a duration: write 1ms, 500us, 2s")
+    return int(match[1]) * _UNIT_NS[match[2]]
 
 
 def parse_time(text: str, now: Stamp, zone: Zone) -> int:
     """Return the instant that ``text`` names, in ns since the epoch; a local time is one of ``zone``.
 
-    A clock time alone is the last such time: ``23:50`` asked at 03:14 is yesterday's. Raises `BadTime`, also if the
-    clocks showed that time twice.
+    A clock time alone is the last such time: at 03:14, ``23:50`` is yesterday's. Raises `BadTime`, also if the clocks
+    showed that time twice.
     """
-    instants = _instants_named(text, now, zone)
+    instants = _resolve_instants(text, now, zone)
     if len(instants) > 1:
-        raise BadTime(f"{_twice(text, instants, zone)}: write which of them is meant")
+        raise BadTime(f"{_ambiguity_sentence(text, instants, zone)}: write which of them is meant")
     return instants[0]
 
 
@@ -54,63 +54,66 @@ def parse_time_bound(
 ) -> tuple[int, str]:
     """Return the first (or ``latest``) instant that ``text`` names, and a sentence if there are two. Raises `BadTime`.
 
-    For an end of a range: it then holds all that the text can mean. ``after_ns``: a clock time alone is the first such
-    time after this instant, and not the last one before ``now``.
+    For an end of a range: the range then includes both meanings. ``after_ns``: a clock time alone is the first such
+    time after this instant, not the last one before ``now``.
     """
-    instants = _instants_named(text, now, zone, after_ns)
+    instants = _resolve_instants(text, now, zone, after_ns)
     if len(instants) == 1:
         return instants[0], ""
     taken = "later" if latest else "earlier"
-    return instants[-1 if latest else 0], f"{_twice(text, instants, zone)}: the {taken} one is taken"
+    return instants[-1 if latest else 0], f"{_ambiguity_sentence(text, instants, zone)}: the {taken} one is taken"
 
 
-def _instants_named(text: str, now: Stamp, zone: Zone, after_ns: int | None = None) -> list[int]:
+def _resolve_instants(text: str, now: Stamp, zone: Zone, after_ns: int | None = None) -> list[int]:
     """Return the instant that ``text`` names; two, the earlier one first, if the clocks showed that time twice."""
     text = text.strip()
     if text == "now":
         return [now.ns]
-    if text.startswith("-") and (ago := _LENGTH.fullmatch(text[1:])):
-        if (ns := now.ns - int(ago[1]) * _UNITS[ago[2]]) < _FIRST_NS:
-            raise BadTime(f"{text!r} is no time: there is no year before the first")
+    if text.startswith("-") and (ago := _DURATION.fullmatch(text[1:])):
+        if (ns := now.ns - int(ago[1]) * _UNIT_NS[ago[2]]) < _FIRST_NS:
+            raise BadTime(f"{text!r} is not a time: it is before the year 1")
         return [ns]
     if stamp := Stamp.parse(text.removeprefix("@")):
         return [stamp.ns]
     if text in ("today", "yesterday"):
-        return [instant_at_hour(local_day_number(now.ns, zone) - (text == "yesterday"), 0, zone)]
-    match = _CLOCK.fullmatch(text)
+        days_ago = 1 if text == "yesterday" else 0
+        return [instant_at_hour(local_day_number(now.ns, zone) - days_ago, 0, zone)]
+    match = _TIME.fullmatch(text)
     if not text or not match or not (match[1] or match[4]):
-        raise BadTime(f"{text!r} is no time: write 03:14, -15m, yesterday, 2026-11-24T03:14:07.5Z or @stamp")
+        raise BadTime(f"{text!r} is not a time: write 03:14, -15m, yesterday, 2026-11-24T03:14:07.5Z or @stamp")
     year, month, day, hour, minute, second, fraction, offset = match.groups()
     if offset is not None:
-        zone = fixed_zone(_offset(offset))
+        zone = fixed_zone(_parse_utc_offset(offset))
     try:
-        of_day = time(int(hour or 0), int(minute or 0), int(second or 0))
+        clock_time = time(int(hour or 0), int(minute or 0), int(second or 0))
         day_number = date(int(year), int(month), int(day)).toordinal() - _EPOCH_DAY if year else None
         if offset is not None:
-            timezone(timedelta(seconds=zone(0)))  # raises, if nothing is so far from UTC
+            timezone(timedelta(seconds=zone(0)))  # raises for 24 hours and more
     except ValueError as error:
-        raise BadTime(f"{text!r} is no time: {error}") from None
+        raise BadTime(f"{text!r} is not a time: {error}") from None
     if day_number is not None and hour is None:
         return [instant_at_hour(day_number, 0, zone)]
-    since_midnight = ((of_day.hour * 60 + of_day.minute) * 60 + of_day.second) * NS_PER_S
+    since_midnight = ((clock_time.hour * 60 + clock_time.minute) * 60 + clock_time.second) * NS_PER_S
     since_midnight += int((fraction or "0").ljust(9, "0"))
     if day_number is not None:
-        return _instants_at(text, day_number * DAY_NS + since_midnight, zone)
+        return _require_instants(text, day_number * DAY_NS + since_midnight, zone)
     if after_ns is not None:
         days = range(local_day_number(after_ns, zone), local_day_number(after_ns, zone) + 3)  # a day may skip that time
-        later = ([ns for ns in _shown_at(day * DAY_NS + since_midnight, zone) if ns > after_ns] for day in days)
+        later = (
+            [ns for ns in _instants_of_local_time(day * DAY_NS + since_midnight, zone) if ns > after_ns] for day in days
+        )
         return next(filter(None, later))
     local_ns = local_day_number(now.ns, zone) * DAY_NS + since_midnight
-    past = [ns for ns in _shown_at(local_ns, zone) if ns <= now.ns]
+    past = [ns for ns in _instants_of_local_time(local_ns, zone) if ns <= now.ns]
     if past:
         return past
     is_to_come = local_ns > now.ns + zone(now.ns) * NS_PER_S
-    return _instants_at(text, local_ns - DAY_NS if is_to_come else local_ns, zone)
+    return _require_instants(text, local_ns - DAY_NS if is_to_come else local_ns, zone)
 
 
-def _instants_at(text: str, local_ns: int, zone: Zone) -> list[int]:
+def _require_instants(text: str, local_ns: int, zone: Zone) -> list[int]:
     """Return the instants at which clocks show ``local_ns`` (ns since 1970 as they show them). Raises `BadTime`."""
-    instants = _shown_at(local_ns, zone)
+    instants = _instants_of_local_time(local_ns, zone)
     if not instants:
         before, after = (Stamp(0, zone(local_ns + ns)) for ns in (-DAY_NS, DAY_NS))
         raise BadTime(
@@ -120,9 +123,9 @@ def _instants_at(text: str, local_ns: int, zone: Zone) -> list[int]:
     return instants
 
 
-def _shown_at(local_ns: int, zone: Zone) -> list[int]:
-    """Return the instants at which clocks of ``zone`` show ``local_ns``: one; none or two if the clocks are changed."""
-    offsets = {zone(local_ns + ns) for ns in (-DAY_NS, 0, DAY_NS)}  # those of before a change and of after it
+def _instants_of_local_time(local_ns: int, zone: Zone) -> list[int]:
+    """Return the instants at which clocks of ``zone`` show ``local_ns``: one, or none or two at a change of clocks."""
+    offsets = {zone(local_ns + ns) for ns in (-DAY_NS, 0, DAY_NS)}  # before and after a change
     instants = (local_ns - offset * NS_PER_S for offset in offsets)
     return sorted(ns for ns in instants if ns + zone(ns) * NS_PER_S == local_ns)
 
@@ -138,23 +141,23 @@ def instant_at_hour(day: int, hour: int, zone: Zone) -> int:
     If they skip it, return the instant at which they would have shown it.
     """
     local_ns = (day * 24 + hour) * 3600 * NS_PER_S
-    return min(_shown_at(local_ns, zone), default=local_ns - zone(local_ns - DAY_NS) * NS_PER_S)
+    return min(_instants_of_local_time(local_ns, zone), default=local_ns - zone(local_ns - DAY_NS) * NS_PER_S)
 
 
-def _twice(text: str, instants: list[int], zone: Zone) -> str:
-    """Return a sentence that says how the two ``instants`` of ``text`` are written."""
-    first, second = (_shortly(Stamp(ns, zone(ns))) for ns in instants)
-    return f"{text!r} is there twice, since the clocks went back: {first}, and then {second}"
+def _ambiguity_sentence(text: str, instants: list[int], zone: Zone) -> str:
+    """Return a sentence with the unambiguous forms of the two ``instants`` of ``text``."""
+    first, second = (_format_trimmed(Stamp(ns, zone(ns))) for ns in instants)
+    return f"{text!r} exists twice, since the clocks went back: {first}, and then {second}"
 
 
-def _shortly(stamp: Stamp) -> str:
+def _format_trimmed(stamp: Stamp) -> str:
     """Return ``stamp`` without a fraction of zero."""
     shown = str(stamp)
     return f"{shown[:29].rstrip('0').rstrip('.') if stamp.ns % NS_PER_S else shown[:19]}{shown[29:]}"
 
 
-def _offset(text: str) -> int:
-    """Return the seconds east of UTC that ``Z``, ``+0200`` or ``+02:00`` says."""
+def _parse_utc_offset(text: str) -> int:
+    """Return the seconds east of UTC for ``Z``, ``+0200`` or ``+02:00``."""
     if text == "Z":
         return 0
     digits = text[1:].replace(":", "")
@@ -163,7 +166,7 @@ def _offset(text: str) -> int:
 
 
 def format_duration(ns: int) -> str:
-    """A length of time with the unit that fits: ``12 ns``, ``0.8 ms``, ``1.003 s``, ``5 min``, ``3 h``."""
+    """Return a duration with a unit that fits: ``12 ns``, ``0.8 ms``, ``1.003 s``, ``5 min``, ``3 h``."""
     sign, ns = ("-", -ns) if ns < 0 else ("", ns)
     if ns < 1000:
         return f"{sign}{ns} ns"
@@ -178,5 +181,5 @@ def format_duration(ns: int) -> str:
 
 
 def format_age(ns: int) -> str:
-    """How long ago, as a person says it: ``now``, ``5 min``, ``3 h``. Seconds would only flicker."""
+    """Return an age as a person says it: ``now``, ``5 min``, ``3 h``. Seconds would only flicker."""
     return "now" if ns < 60 * NS_PER_S else format_duration(ns)

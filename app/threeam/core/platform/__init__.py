@@ -1,1 +1,1 @@
-"""What the operating system is asked for: folders, disks, signals."""
+"""System calls and their rules: folders, disks, signals, and what differs between systems."""

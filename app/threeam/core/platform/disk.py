@@ -1,4 +1,4 @@
-"""The disk of a log: how much room there is, and whether it is one on which the lock means something."""
+"""Free space and properties of the file system that a log lies on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _FS_IOC_GETFLAGS = 0x8008_6601 if sys.maxsize > 2**32 else 0x8004_6601  # FS_IOC
 
 
 def free_bytes(path_or_fd: str | int) -> int:
-    """Bytes that an ordinary user can still write on the disk of a path or descriptor. Raises OSError."""
-    about = os.statvfs(path_or_fd)
-    return about.f_bavail * about.f_frsize
+    """Return how many bytes an ordinary user can still write to the file system of a file. Raises OSError."""
+    status = os.statvfs(path_or_fd)
+    return status.f_bavail * status.f_frsize
 
 
 def is_read_only(path: str) -> bool:
@@ -25,7 +25,7 @@ def is_read_only(path: str) -> bool:
 
 
 def has_file_attribute(fd: int, attribute: int) -> bool:
-    """Return whether a file has an attribute of chattr(1); False if the file system does not say."""
+    """Return whether a file has an attribute of chattr(1); False if the file system does not support them."""
     try:
         flags = fcntl.ioctl(fd, _FS_IOC_GETFLAGS, bytes(8))
     except OSError:
@@ -34,16 +34,16 @@ def has_file_attribute(fd: int, attribute: int) -> bool:
 
 
 def has_space(fd: int, size: int, extra: int) -> bool:
-    """Whether a file of ``size`` bytes may well have room for ``more``. Raises OSError."""
-    about = os.fstatvfs(fd)
-    if about.f_blocks == 0:  # a file system that does not say
+    """Return whether a file of ``size`` bytes probably has space for ``extra`` bytes more. Raises OSError."""
+    status = os.fstatvfs(fd)
+    if status.f_blocks == 0:  # the file system does not report its size
         return True
-    free = about.f_bfree if os.geteuid() == 0 else about.f_bavail
-    return extra <= free * about.f_frsize + -size % about.f_frsize
+    free_blocks = status.f_bfree if os.geteuid() == 0 else status.f_bavail
+    return extra <= free_blocks * status.f_frsize + -size % status.f_frsize
 
 
 def format_bytes(size: int) -> str:
-    """``size`` bytes as a person reads them: ``40 KiB``, ``1.5 GiB``."""
+    """Return ``size`` in the largest fitting unit: ``40 KiB``, ``1.5 GiB``."""
     amount, unit = float(size), "B"
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if amount < 1024 or unit == "TiB":
@@ -56,27 +56,27 @@ _NETWORK_FSTYPES = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "gluster", "fuse.
 
 
 def network_fs_warning(path: str) -> str | None:
-    """A sentence where ``path`` lies on a network file system, or None. From ``/proc/self/mountinfo``.
+    """Return a warning if ``path`` lies on a network file system, else None. Source: ``/proc/self/mountinfo``.
 
     flock(2) does not exclude across the clients of NFS, and O_APPEND is not atomic there (open(2)).
     """
     folder = os.path.dirname(path)
     try:
         device = os.stat(folder).st_dev
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as table:
-            rows = table.read().splitlines()
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mountinfo:
+            rows = mountinfo.read().splitlines()
     except OSError:
         return None
-    kind = mount_fstype(rows, device)
-    if kind is None or not kind.startswith(_NETWORK_FSTYPES):
+    fstype = mount_fstype(rows, device)
+    if fstype is None or not fstype.startswith(_NETWORK_FSTYPES):
         return None
-    return f"{path} lies on {kind}: there the lock does not keep other hosts out; put the log on a local disk"
+    return f"{path} lies on {fstype}: there the lock does not keep other hosts out; put the log on a local disk"
 
 
 def mount_fstype(mountinfo_rows: list[str], device: int) -> str | None:
-    """The file system of a device number, from the rows of a mountinfo (proc(5)), or None."""
+    """Return the file system type of a device number, from rows of mountinfo (proc(5)); None if it is not mounted."""
     for row in mountinfo_rows:
-        about, _, rest = row.partition(" - ")
-        if f" {os.major(device)}:{os.minor(device)} " in about:
-            return rest.partition(" ")[0]
+        mount, _, file_system = row.partition(" - ")
+        if f" {os.major(device)}:{os.minor(device)} " in mount:
+            return file_system.partition(" ")[0]
     return None

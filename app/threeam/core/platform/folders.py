@@ -1,12 +1,12 @@
-"""Opening files by name where somebody else may swap the folders and links on the way.
+"""Opening files by name when another user may swap the folders and links on the way.
 
-A check by name and an open by name are two steps, and the owner of a folder can put a symlink there in between. Here
-each step of a path is opened first and checked then, and a symlink is read through the descriptor that was checked.
-A symlink is followed only if it belongs to this user or to root.
+A check by name and an open by name are two steps, and the owner of a folder can put a symlink there in between. So each
+step of a path is opened first and then checked, and a symlink is read through the descriptor that was checked. A
+symlink is followed only if it belongs to this user or to root.
 
-Without O_PATH (macOS), a folder on the way must also be readable, and a symlink cannot be opened: it is read by name,
-between two looks at it that must show the same link. So the check and the read are apart by one system call: somebody
-who puts another link there for just that time, and changes neither the link nor its times, is not noticed.
+Without O_PATH (macOS), a folder on the way must also be readable, and a symlink cannot be opened. It is read by name,
+between two calls of stat(2) that must show the same link. The check and the read are then separate system calls: a
+user who puts another link there between the two, and leaves the link and its times unchanged, is not noticed.
 """
 
 from __future__ import annotations
@@ -30,10 +30,12 @@ _MAX_SYMLINKS = 40  # on one path, as in the kernel
 
 
 class _PathWalk:
-    """A walk along ``path``: the descriptor of the last step, its real names, and the missing names.
+    """A walk along a path, one name at a time. Construction raises OSError; the caller closes ``fd``.
 
-    The walk itself steps back at a ``..``: behind a symlink that leads out of what the link points to.
-    ``is_folder``: whether the last step is a folder. Without O_PATH the descriptor of a file is that of its folder.
+    A ``..`` is resolved by the kernel, so after a symlink it leads out of the link's target.
+
+    ``fd``: the descriptor of the last step; without O_PATH, of a file's folder. ``is_dir``: whether the last step is a
+    folder. ``real_names``: the names from the root to it. ``missing_names``: the names after it, which do not exist.
     """
 
     def __init__(self, path: str) -> None:
@@ -49,34 +51,35 @@ class _PathWalk:
             raise
 
     def _walk(self, path: str) -> None:
-        todo, links = _reversed_names(path), 0
-        while todo:
-            name = todo.pop()
+        remaining, links = _reversed_names(path), 0
+        while remaining:
+            name = remaining.pop()
             try:
-                fd, about = _open_step(name, self.fd)
+                fd, status = _open_step(name, self.fd)
             except FileNotFoundError:
-                self.missing_names = [name, *reversed(todo)]
+                self.missing_names = [name, *reversed(remaining)]
                 return
             try:
-                target = self._read_symlink(fd, name, about) if stat.S_ISLNK(about.st_mode) else None
+                target = self._read_symlink(fd, name, status) if stat.S_ISLNK(status.st_mode) else None
             except BaseException:
                 _close_if_open(fd)
                 raise
             if target is None:
                 if fd >= 0:
                     self._enter(fd)
-                elif todo:
+                elif remaining:
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-                self.is_dir = stat.S_ISDIR(about.st_mode)
+                self.is_dir = stat.S_ISDIR(status.st_mode)
                 self.real_names = self.real_names[:-1] if name == ".." else [*self.real_names, name]
                 continue
             _close_if_open(fd)
-            if (links := links + 1) > _MAX_SYMLINKS:
+            links += 1
+            if links > _MAX_SYMLINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
             if target.startswith("/"):
                 self._enter(os.open("/", _STEP_FLAGS))
                 self.real_names = []
-            todo += _reversed_names(target)
+            remaining += _reversed_names(target)
 
     def _enter(self, fd: int) -> None:
         if self.fd >= 0:
@@ -87,11 +90,11 @@ class _PathWalk:
         if status.st_uid not in (0, os.geteuid()):
             raise ForeignSymlink("/" + "/".join([*self.real_names, name]), status.st_uid)
         if fd >= 0:
-            return os.readlink("", dir_fd=fd)  # of the very link that was checked
+            return os.readlink("", dir_fd=fd)  # the link that was checked
         target = os.readlink(name, dir_fd=self.fd)
-        after = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
-        # A link that was replaced is looked at again; doing that for ever ends like a loop of links.
-        return target if _link_version(after) == _link_version(status) else name
+        status_after = os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        # A link that was replaced is read again, by its name; the limit for links ends this as it ends a loop.
+        return target if _link_version(status_after) == _link_version(status) else name
 
 
 def _open_step(name: str, dir_fd: int) -> tuple[int, os.stat_result]:
@@ -106,10 +109,10 @@ def _open_step(name: str, dir_fd: int) -> tuple[int, os.stat_result]:
     except OSError:
         if _HAS_O_PATH:
             raise
-        about = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
-        if stat.S_ISDIR(about.st_mode):  # one that cannot be opened, or that was put there meanwhile
+        status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+        if stat.S_ISDIR(status.st_mode):  # it cannot be opened, or it was put there meanwhile
             raise
-        return -1, about
+        return -1, status
     try:
         return fd, os.fstat(fd)
     except BaseException:
@@ -123,25 +126,25 @@ def _close_if_open(fd: int) -> None:
 
 
 def _link_version(status: os.stat_result) -> tuple[int, ...]:
-    """Return what differs between two links, and between a link and the same one renamed away and back."""
+    """Return values that differ between two links, and between a link and the same one renamed away and back."""
     return status.st_dev, status.st_ino, status.st_uid, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _reversed_names(path: str) -> list[str]:
-    """The names in ``path``, the last one first."""
+    """Return the names in ``path``, the last one first."""
     return [name for name in path.split("/") if name not in ("", ".")][::-1]
 
 
 def absolute_path(path: str) -> str:
-    """Return ``path`` from the root. What it names stays the same: a ``..`` is not removed, as `os.path.abspath` does.
+    """Return ``path`` from the root. Raises OSError if the working directory was removed.
 
-    Raises OSError if the working directory was removed.
+    It names the same file as ``path``: unlike `os.path.abspath`, this keeps each ``..``.
     """
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
 def resolve_path(path: str) -> str:
-    """Return the real path of ``path``, which need not exist. Raises `ForeignLink`, or another OSError."""
+    """Return the real path of ``path``, which need not exist. Raises `ForeignSymlink` or another OSError."""
     walk = _PathWalk(path)
     os.close(walk.fd)
     return "/" + "/".join([*walk.real_names, *walk.missing_names])
@@ -149,7 +152,7 @@ def resolve_path(path: str) -> str:
 
 @contextmanager
 def open_dir(path: str) -> Iterator[int]:
-    """Yield a descriptor of the folder at ``path``, to be used as ``dir_fd``. Raises OSError, also for a non-folder."""
+    """Yield a descriptor of the folder at ``path``, for use as ``dir_fd``. Raises OSError, also for a file."""
     walk = _PathWalk(path)
     try:
         if walk.missing_names:
@@ -162,7 +165,7 @@ def open_dir(path: str) -> Iterator[int]:
 
 
 def open_file(path: str, flags: int, mode: int = 0o600) -> int:
-    """Open the file at ``path``. Its last name is not followed if it is a symlink. Raises OSError."""
+    """Open the file at ``path`` and return its descriptor. Raises OSError, also if the file itself is a symlink."""
     folder, name = os.path.split(path)
     with open_dir(folder) as dir_fd:
         return os.open(name, flags | SAFE_OPEN_FLAGS, mode, dir_fd=dir_fd)
@@ -171,8 +174,8 @@ def open_file(path: str, flags: int, mode: int = 0o600) -> int:
 def safe_opener(dir_fd: int) -> Callable[[str, int], int]:
     """Return an ``opener`` for `open`, which opens a name in an opened folder.
 
-    `open` closes a descriptor that its opener has opened if it refuses it, a folder for example. It would leave one
-    open that it is given.
+    If `open` refuses a descriptor, of a folder for example, it closes one from its opener and leaves one from its
+    caller open.
     """
     return lambda name, flags: os.open(name, flags | SAFE_OPEN_FLAGS, dir_fd=dir_fd)
 
@@ -203,15 +206,15 @@ def fsync_dir_fd(dir_fd: int) -> None:
 
 
 def _reopen_readable(dir_fd: int) -> int:
-    """Open a folder once more: a descriptor that only names it can be neither listed nor synced."""
+    """Open a folder again, for reading: a descriptor of O_PATH can be neither listed nor synced."""
     return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=dir_fd)
 
 
 def make_dirs(path: str) -> None:
-    """Make the missing folders of ``path``, 0700 and on the disk. Raises OSError.
+    """Make the missing folders of ``path`` with mode 0700, and sync them. Raises OSError.
 
-    Root makes them for the owner of the folder that they lie in: a first ``sudo 3am`` must not take the user's state
-    folder away from them.
+    Folders that root makes get the owner of the folder that they lie in: after a first ``sudo 3am`` the state folder
+    must still be the user's.
     """
     walk = _PathWalk(path)
     try:

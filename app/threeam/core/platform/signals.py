@@ -1,4 +1,4 @@
-"""Signals that have to wait: between the write and its acknowledgement nobody may be interrupted."""
+"""Signals that have to wait: a process must not be interrupted between a write and its acknowledgement."""
 
 from __future__ import annotations
 
@@ -15,39 +15,40 @@ INTERRUPT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUI
 
 @contextmanager
 def defer_interrupts(enabled: bool) -> Iterator[Callable[[], bool]]:
-    """Hold the `INTERRUPTIONS` back from the main thread; yield a function that takes one that came.
+    """Block the `INTERRUPT_SIGNALS` in the main thread, and yield a function that consumes those that are pending.
 
-    No other thread is ever interrupted. There nothing is held back, and nothing is taken away from the main thread.
+    The function returns whether there were any. Without ``enabled``, and in any other thread, which no signal
+    interrupts, nothing is blocked and the function always returns False.
     """
 
-    def interrupted() -> bool:
+    def consume_pending() -> bool:
         pending = signal.sigpending() & set(INTERRUPT_SIGNALS)
-        for number in pending:
-            consume_pending_signal(number)
+        for signum in pending:
+            consume_pending_signal(signum)
         return bool(pending)
 
     if not enabled or threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
     try:
-        yield interrupted
+        yield consume_pending
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
 @contextmanager
 def signal_wakeup_fd() -> Iterator[int]:
-    """Yield a descriptor that is readable once a signal has come, to be waited for with others. Main thread only.
+    """Yield a descriptor that becomes readable when a signal arrives, for use with poll(2). Main thread only.
 
-    Python calls a handler between two instructions. A signal that comes right before a system call that blocks has only
-    set a flag by then, and nothing would end the call.
+    Python calls a handler between two instructions. A signal right before a blocking system call only sets a flag, and
+    nothing would end the call.
     """
-    reader, writer = make_nonblocking_pipe()
-    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    read_fd, write_fd = make_nonblocking_pipe()
+    previous_fd = signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
     try:
-        yield reader
+        yield read_fd
     finally:
-        signal.set_wakeup_fd(before)
-        os.close(writer)
-        os.close(reader)
+        signal.set_wakeup_fd(previous_fd)
+        os.close(write_fd)
+        os.close(read_fd)

@@ -1,4 +1,4 @@
-"""The folders of a user: home, state and configuration, as XDG has them."""
+"""A user's folders: home, state and configuration, by the XDG Base Directory Specification."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threeam.core.errors import BadSetting
 
 
 def user_state_dir(environ: Mapping[str, str]) -> str:
-    """The folder of one's own journals. Raises `BadSetting` if nothing says where the user's home is."""
+    """Return the folder of this user's journals. Raises `BadSetting` if the user has no known home."""
     folder = xdg_dir(environ, "XDG_STATE_HOME", ".local/state")
     if folder is None:
         raise BadSetting(
@@ -19,9 +19,9 @@ def user_state_dir(environ: Mapping[str, str]) -> str:
 
 
 def private_state_dir(environ: Mapping[str, str]) -> str:
-    """Return a state folder that is this user's alone. Raises `BadSetting` if nothing says where it could be.
+    """Return a state folder that is this user's alone. Raises `BadSetting` if the user has no known home.
 
-    It is the `state_folder`, but for root with the HOME of another user (sudo): then it is root's own.
+    It is `user_state_dir`, except for root with the HOME of another user (sudo): then it is root's own.
     """
     folder = user_state_dir(environ)
     if os.geteuid() == 0:
@@ -34,18 +34,21 @@ def private_state_dir(environ: Mapping[str, str]) -> str:
 
 
 def xdg_dir(environ: Mapping[str, str], name: str, under_home: str) -> str | None:
-    """Return a base folder, or None without a home. An XDG folder that is not absolute is ignored, as specified."""
+    """Return the XDG base folder of the variable ``name``, or its default ``under_home``; None without a home.
+
+    A relative path in the variable is ignored, as the specification says.
+    """
     folder = environ.get(name, "")
     if os.path.isabs(folder):
         return folder
     home = environ.get("HOME", "")
-    if not os.path.isabs(home):  # a relative one would make a folder wherever the user happens to be
+    if not os.path.isabs(home):  # a relative one would be a folder in the working directory
         home = home_in_passwd(os.geteuid())
     return os.path.join(home, under_home) if os.path.isabs(home) else None
 
 
 def home_in_passwd(uid: int) -> str:
-    """Return the home folder that the user database knows, or an empty string."""
+    """Return the home folder of a user in the user database, or an empty string."""
     import pwd  # needed without HOME only
 
     try:

@@ -1,1 +1,1 @@
-"""Leaving secrets out of text."""
+"""Redaction of secrets in text."""

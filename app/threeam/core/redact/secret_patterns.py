@@ -1,10 +1,10 @@
-"""The kinds of secrets that `core.redact` leaves out, as a table: the tests and the manual are made from it.
+"""The kinds of secrets that `core.redact` replaces, as a table from which the tests and the manual are made.
 
-The triggers are for RE2, which finds all of them in one pass and knows no lookaround. They demand as much of what stands
-around a secret as they can: each place that they find costs a step of Python, and most text has none.
+The triggers are for RE2, which finds all of them in one pass, and has no lookaround. They include as much of the context
+of a secret as possible: each match costs a step of Python, and most text has none.
 
-All attempts together take time that is linear in the length of the text. What a pattern scans before it fails is bounded by
-a constant, or ends before the next place at which the same pattern is tried.
+All attempts together take time that is linear in the length of the text: what a pattern scans before it fails is bounded
+by a constant, or ends before the next offset at which the same pattern is tried.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from threeam.core.redact.secret_values import BLANK, COLOUR, VALUE, WORD
 class SecretKind(NamedTuple):
     """One kind of secret.
 
-    ``name``: how the manual names it. ``triggers``: for RE2, case-insensitive unless ``exact``; the patterns are tried where
-    one matches. Each begins with two characters that stand for themselves. ``before``: what must precede a trigger: nothing
-    or one character. Without triggers the patterns are tried at the beginning of each line.
-    ``patterns``: the first one that matches counts. The group ``keep`` stays, the rest of the match is replaced.
-    ``secrets``: examples; what stands between « and » must be replaced, all else must stay. ``{20}`` stands for twenty
-    letters and digits, so that no file of this project looks like it holds a key. ``plain``: lines that must stay.
-    ``exact``: capitals count. ``to_the_end``: for RE2, what follows a trigger to the end of a name of any length. The
-    patterns match at the first trigger of the name or at none of it, so the search goes on after its end.
+    ``name``: its name in the manual. ``triggers``: for RE2; the patterns are tried at each match. Each trigger begins with
+    two literal characters. Without triggers the patterns are tried at the beginning of each line. ``patterns``: the first
+    one that matches counts. The group ``keep`` stays, the rest of the match is replaced. ``examples``: the text between «
+    and » must be replaced, all else must stay. ``{20}`` means twenty letters and digits, so that no file of this project
+    looks as if it had a key in it. ``counterexamples``: lines that must stay. ``case_sensitive``: of triggers and patterns.
+    ``preceded_by``: what must precede a trigger: nothing or one character. ``name_tail``: for RE2, what follows a trigger
+    to the end of a name of any length. The patterns match at the first trigger of the name or at none of them, so the
+    search continues after its end.
     """
 
     name: str
@@ -37,25 +37,25 @@ class SecretKind(NamedTuple):
     name_tail: str = ""
 
 
-_SEPARATOR = rf"(?:\\*+[\"'])?\]?{BLANK}(?:=>|:=|[?+]?={{1,3}}|:(?!:)){BLANK}"
-_KEYS = r"(?:api|access|secret|private|account)[-_ ]?key"
-_NAMED = rf"(?:passw(?:or)?d|passphrase|pwd(?!(?<=\bpwd)=/)(?!(?<=\boldpwd)=/)|secret|token|{_KEYS})"
-# Of a name that ends in "_file" none of the words in it is a secret. Looked for at the end of the name, which all of them share.
-_NO_FILE = r"(?<![-_]file)(?<![-_]path)(?<![-_]dir)(?<![-_]stdin)"
-_PASS = r"(?:(?<![a-z])|(?<=db)|(?<=user)|(?<=smtp)|(?<=mail)|(?<=root)|(?<=admin)|(?<=ftp)|(?<=ldap))pass\d{0,3}"
-_OPTION = r"(?:[ \t]++|[\"'],\s{0,64})(?![-|<>&;])"  # an option and its value, also as two strings of a list
+_ASSIGNMENT = rf"(?:\\*+[\"'])?\]?{BLANK}(?:=>|:=|[?+]?={{1,3}}|:(?!:)){BLANK}"
+_KEY_NAMES = r"(?:api|access|secret|private|account)[-_ ]?key"
+_SECRET_NAME = rf"(?:passw(?:or)?d|passphrase|pwd(?!(?<=\bpwd)=/)(?!(?<=\boldpwd)=/)|secret|token|{_KEY_NAMES})"
+# A name that ends in "_file" is not that of a secret. This is checked at the end of the name, which all triggers share.
+_NOT_A_FILE_NAME = r"(?<![-_]file)(?<![-_]path)(?<![-_]dir)(?<![-_]stdin)"
+_PASS_NAME = r"(?:(?<![a-z])|(?<=db)|(?<=user)|(?<=smtp)|(?<=mail)|(?<=root)|(?<=admin)|(?<=ftp)|(?<=ldap))pass\d{0,3}"
+_OPTION_SEPARATOR = r"(?:[ \t]++|[\"'],\s{0,64})(?![-|<>&;])"  # an option and its value, also as two strings of a list
 _OPTION_NAME = r"(?:password|passwd|passphrase|pass|pwd|secret|token|(?:api|access|secret|private|account)[-_]?key)"
 _SQL_STRING = r"(?:E|U&|N)?'(?:''|\\.|[^'\\\n])*+'?|\"[^\"\n]*+\"?|\$(?P<tag>\w{0,32})\$(?:(?!\$(?P=tag)\$)[^\n])*+(?:\$(?P=tag)\$)?"
-_SQL_NESTED = r"(?:E|U&|N)?[\"']?\\++[\"'][^\n]*+"  # quotes of a string in a string: nobody can tell where they end
-_SQL_WORD = r"(?:passw(?:or)?d\s{1,64}|passw(?:or)?d\s{0,16}\(\s{0,16}|passw(?:or)?d\s{1,16}for\s{1,16}\S{1,128}\s{0,16}=\s{0,16})"
+_SQL_NESTED = r"(?:E|U&|N)?[\"']?\\++[\"'][^\n]*+"  # a string in a string: its end cannot be found
+_SQL_PASSWORD = r"(?:passw(?:or)?d\s{1,64}|passw(?:or)?d\s{0,16}\(\s{0,16}|passw(?:or)?d\s{1,16}for\s{1,16}\S{1,128}\s{0,16}=\s{0,16})"
 _SQL_BY = r"identified\s{1,16}(?:(?:via|with)\s{1,16}\w{1,64}\s{1,16}(?:using|as|by)|by)\s{1,16}(?:password\s{1,16})?"
 
-# For RE2, which knows no possessive repetition.
-_AT_WORD = r"(?:\b|_)"
-_AT_OPTION = r"[^\w-]"
-_USER = r"(?:[ \t=]*[\"']?|[\"'],\s*[\"'])[^\s:\"'-]"
+# For RE2, which has no possessive repetition.
+_WORD_EDGE = r"(?:\b|_)"
+_OPTION_EDGE = r"[^\w-]"
+_USER_ARGUMENT = r"(?:[ \t=]*[\"']?|[\"'],\s*[\"'])[^\s:\"'-]"
 _AFTER_NAME = r"(?:\x1b\[[0-9;:]*m)*(?:\\*[\"'])?\]?[ \t]*(?:\x1b\[[0-9;:]*m)*[ \t]*"
-_NAME = rf"[\w-]*{_AFTER_NAME}(?:[?+]?=|:)"
+_NAME_TAIL = rf"[\w-]*{_AFTER_NAME}(?:[?+]?=|:)"
 
 
 def _tokens(*patterns: str) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ SECRET_KINDS = (
     SecretKind(
         "the password in a URL",
         (r"://[^/\s:@'\"]*:(?:[^\d\s'\"]|\d{1,5}[^\d/?'\",;)\s]|\d{6})",),
-        # What is looked through for an @ ends where the next URL with a user begins.
+        # The search for an @ ends at the next URL with a user.
         (
             r"(?P<keep>://[^/\s:@'\"]{0,256}:)(?!\d{1,5}(?:[/?'\",;)\s]|\Z))"
             r"(?=(?:[^\s'\"@:]|:(?!//[^/\s:@'\"]{0,256}:)){0,1024}+@)[^\s'\"]{1,1024}(?=@)",
@@ -86,7 +86,7 @@ SECRET_KINDS = (
             *("passw(?:or)?d", "passphrase", "pwd", "secret", "token"),
             *("api[-_ ]?key", "access[-_ ]?key", "secret[-_ ]?key", "private[-_ ]?key", "account[-_ ]?key"),
         ),
-        (rf"(?P<keep>{_NAMED}[\w-]*+{_NO_FILE}{COLOUR}{_SEPARATOR}){VALUE}",),
+        (rf"(?P<keep>{_SECRET_NAME}[\w-]*+{_NOT_A_FILE_NAME}{COLOUR}{_ASSIGNMENT}){VALUE}",),
         (
             "PASSWORD=«hunter2» ./run",
             "DB_PASSWORD=«ab,S3cr3t» ./run",
@@ -128,19 +128,19 @@ SECRET_KINDS = (
             "POSTGRES_PASSWORD_FILE=/run/secrets/db",
             "a secret to everybody",
         ),
-        name_tail=_NAME,
+        name_tail=_NAME_TAIL,
     ),
     SecretKind(
         "what follows PASS and a =",
         (rf"pass\d{{0,3}}{_AFTER_NAME}[?+:]?=",),
-        (rf"(?P<keep>{_PASS}{COLOUR}(?:\\*+[\"'])?\]?{BLANK}(?:=>|:=|[?+]?={{1,3}}){BLANK}){VALUE}",),
+        (rf"(?P<keep>{_PASS_NAME}{COLOUR}(?:\\*+[\"'])?\]?{BLANK}(?:=>|:=|[?+]?={{1,3}}){BLANK}){VALUE}",),
         ("PASS=«hunter2» ./run", "DB_PASS=«hunter2»", "dbpass=«hunter2»"),
         ("pass: 12, fail: 3", "compass=north", "bypass=true", "passed=12"),
     ),
     SecretKind(
         "what follows _PASS, .pass or a quoted pass and a :",
         (rf"pass\d{{0,3}}{_AFTER_NAME}:",),
-        (rf"(?P<keep>(?<=[_\-.\"']){_PASS}(?:\\*+[\"'])?{BLANK}:(?!:){BLANK}){VALUE}",),
+        (rf"(?P<keep>(?<=[_\-.\"']){_PASS_NAME}(?:\\*+[\"'])?{BLANK}:(?!:){BLANK}){VALUE}",),
         ("smtp_pass: «hunter2»", '{"pass": "«hunter2»"}'),
         ("PASS: test_reader", "--- PASS: TestReader (0.01s)"),
         preceded_by=r"[_\-.\"']",
@@ -148,7 +148,7 @@ SECRET_KINDS = (
     SecretKind(
         "the value of an option like --password or --token",
         (rf"--(?:[\w-]*[-_])?{_OPTION_NAME}[ \t\"']",),
-        (rf"(?P<keep>(?<![\w-])--(?:[\w-]{{0,64}}?[-_])?{_OPTION_NAME}{_OPTION}){VALUE}",),
+        (rf"(?P<keep>(?<![\w-])--(?:[\w-]{{0,64}}?[-_])?{_OPTION_NAME}{_OPTION_SEPARATOR}){VALUE}",),
         (
             "curl --token «hunter2» https://h/",
             "psql --password '«a hunter2»' -h db1",
@@ -156,11 +156,11 @@ SECRET_KINDS = (
             'execve("x", ["x", "--password", "«hunter2»", "y"])',
         ),
         ("login --password-stdin --user app", "x --token-file /run/t", "x --password --user app", "-- password reset"),
-        preceded_by=_AT_OPTION,
+        preceded_by=_OPTION_EDGE,
     ),
     SecretKind(
         "the password in -u USER:PASSWORD",
-        (rf"-u{_USER}", rf"--(?:proxy-)?user{_USER}"),
+        (rf"-u{_USER_ARGUMENT}", rf"--(?:proxy-)?user{_USER_ARGUMENT}"),
         (
             r"(?P<keep>(?<![\w-])(?:-u|--(?:proxy-)?user)[ \t=]*+\"[^\s:\"]{1,128}:)[^\"\n]++",
             r"(?P<keep>(?<![\w-])(?:-u|--(?:proxy-)?user)[ \t=]*+'[^\s:']{1,128}:)[^'\n]++",
@@ -169,7 +169,7 @@ SECRET_KINDS = (
         ),
         ("curl -u app:«hunter2» https://h/", "curl -u 'app:«a hunter2»' https://h/", "curl --user app:«hunter2» x"),
         ("docker run -u 1000:1000 x", "gobuster -u http://h/", "sort -u a.txt"),
-        preceded_by=_AT_OPTION,
+        preceded_by=_OPTION_EDGE,
     ),
     SecretKind(
         "a password in SQL",
@@ -178,8 +178,8 @@ SECRET_KINDS = (
             r"identified\s+(?:by|via|with)\s",
         ),
         (
-            rf"(?P<keep>{_SQL_WORD}){_SQL_NESTED}",
-            rf"(?P<keep>{_SQL_WORD})(?:{_SQL_STRING})",
+            rf"(?P<keep>{_SQL_PASSWORD}){_SQL_NESTED}",
+            rf"(?P<keep>{_SQL_PASSWORD})(?:{_SQL_STRING})",
             rf"(?P<keep>{_SQL_BY})(?:{_SQL_NESTED}|{_SQL_STRING}|{WORD})",
         ),
         (
@@ -209,7 +209,7 @@ SECRET_KINDS = (
             '{"authorization": "«Bearer hunter2»", "accept": "*/*"}',
         ),
         ("authorization failed", "a cookie is missing"),
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "a Bearer or Basic token",
@@ -219,7 +219,7 @@ SECRET_KINDS = (
         ("sent Basic «hunter2hunter2==»", "Bearer «{20}»"),
         ("Basic functionality works", "the bearer of bad news"),
         case_sensitive=True,
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "a line of .pgpass",
@@ -255,7 +255,7 @@ SECRET_KINDS = (
         ("using «AKIAIOSFODNN7EXAMPLE» now", "«AIza{35}»", "«ya29.{40}»", "«GOCSPX-{28}»"),
         ("AKIA is a prefix", "aizawa", "Asia/Tokyo"),
         case_sensitive=True,
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "client secrets of Azure, bot tokens of Telegram",
@@ -286,7 +286,7 @@ SECRET_KINDS = (
         ),
         ("npm_config_cache", "pypi-mirror is down", "ghp_short"),
         case_sensitive=True,
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "keys and tokens of Slack, Stripe, Twilio, SendGrid and Shopify",
@@ -310,7 +310,7 @@ SECRET_KINDS = (
         ),
         ("SKIP 3 tests", "SG. is short", "task-list", "xoxo"),
         case_sensitive=True,
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "keys and tokens of OpenAI, Anthropic, Hugging Face, DigitalOcean, Vault, Grafana, Databricks and others",
@@ -350,7 +350,7 @@ SECRET_KINDS = (
         ),
         ("sk-learn-contrib-and-other-packages", "task-1234567890123456789012", "hf_hub", "dapi is short"),
         case_sensitive=True,
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "a webhook of Slack, Discord, Teams or Telegram",
@@ -370,7 +370,7 @@ SECRET_KINDS = (
             "https://x.webhook.office.com/webhookb2/«a@b/IncomingWebhook/c/d»",
         ),
         ("https://discord.com/api/v10/gateway",),
-        preceded_by=_AT_WORD,
+        preceded_by=_WORD_EDGE,
     ),
     SecretKind(
         "the signature of a signed URL",
@@ -387,7 +387,7 @@ SECRET_KINDS = (
         ("jwt «eyJ{20}.eyJ{20}.{30}» end",),
         ("eyJa.b",),
         case_sensitive=True,
-        preceded_by=_AT_OPTION,
+        preceded_by=_OPTION_EDGE,
     ),
     SecretKind(
         "a PEM private key",

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-COLOUR = r"(?:\x1b\[[0-9;:]*m)*+"  # of a terminal: around a word, and before a value
+COLOUR = r"(?:\x1b\[[0-9;:]*m)*+"  # of a terminal, around a word and before a value
 BLANK = rf"[ \t]*+{COLOUR}[ \t]*+"
-_QUOTED = r"(?:\"(?:\\.|[^\"\\\n])*+\"?|'(?:\\.|[^'\\\n])*+'?)"
+_QUOTED_STRING = r"(?:\"(?:\\.|[^\"\\\n])*+\"?|'(?:\\.|[^'\\\n])*+'?)"
 # JSON in a string of JSON has a backslash before its quotes, or three. The closing quote is not part of the match.
-_ESCAPED = r"(?P<escape>\\{1,16})[\"'](?:(?!(?<!\\)(?P=escape)[\"'])[^\n])*+"
+_ESCAPED_STRING = r"(?P<escape>\\{1,16})[\"'](?:(?!(?<!\\)(?P=escape)[\"'])[^\n])*+"
 _LIST = (
-    rf"(?:\[\s{{0,512}}{_QUOTED}(?:\s{{0,512}},\s{{0,512}}{_QUOTED})*+\s{{0,512}},?\s{{0,512}}\]?"
+    rf"(?:\[\s{{0,512}}{_QUOTED_STRING}(?:\s{{0,512}},\s{{0,512}}{_QUOTED_STRING})*+\s{{0,512}},?\s{{0,512}}\]?"
     rf"|[\[(][^\])\n]{{1,1024}}+[\])])"
 )
-# To the end of the word. A separator, a bracket or a quote that ends the word belongs to what stands around it.
+# To the end of the word, without a separator, bracket or quote at its end.
 WORD = (
     r"(?:[^\s\"'`,;&)}\]\\]|\\[^\s\"']|,(?=[^\s\"'`)}\],])|[;&](?![\w.-]{1,64}=)(?=[^\s\"'`)}\];&])"
     r"|[`)}\]](?=[^\s\"'`,;&)}\]])"
     r"|\"(?=[^\s\"',;:&)}\]|>])(?:\\.|[^\"\\\n]){1,4096}+\"|'(?=[^\s\"',;:&)}\]|>])[^'\n]{1,4096}+')++"
 )
-VALUE = rf"(?:{_ESCAPED}|{_LIST}|{_QUOTED}|{WORD})"
+VALUE = rf"(?:{_ESCAPED_STRING}|{_LIST}|{_QUOTED_STRING}|{WORD})"
 QUOTED_REST = {'"': r"(?:\\.|[^\"\\\n])*+\"?", "'": r"(?:\\.|[^'\\\n])*+'?"}  # after the first part of a long value
-LIST_REST = rf"(?:\s{{0,512}},?\s{{0,512}}{_QUOTED})*+\s{{0,512}},?\s{{0,512}}\]?"
+LIST_REST = rf"(?:\s{{0,512}},?\s{{0,512}}{_QUOTED_STRING})*+\s{{0,512}},?\s{{0,512}}\]?"
 WORD_REST = rf"(?:{WORD})?"

@@ -1,1 +1,1 @@
-"""What the lines add up to."""
+"""The state of a journal, folded from its lines."""

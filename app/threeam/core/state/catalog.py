@@ -1,4 +1,4 @@
-"""All journals of one folder: several bugs at once."""
+"""The journals of one folder: one for each bug."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _ROTATED_SUFFIX = re.compile(r"\.\d{8}T\d{6}\.\d{9}Z\.log\Z")
 
 
 class JournalSummary(NamedTuple):
-    """A journal in a line: its last entry, how many hypotheses are open, its bytes in all files.
+    """A journal in a line: its last entry, the number of open hypotheses, and the size of all its files.
 
-    ``problem``: why that cannot be told; mostly empty.
+    ``problem``: why these are unknown; empty as a rule.
     """
 
     journal: Journal
@@ -32,7 +32,7 @@ class JournalSummary(NamedTuple):
 
 
 def list_own_journals(environ: Mapping[str, str], lock_path: str | None = None) -> list[Journal]:
-    """Return the journals of the user's state folder; none for a user without a home. ``lock`` as in `journals`."""
+    """Return the journals of the user's state folder; none without a home. ``lock_path``: as in `list_journals`."""
     try:
         folder = user_state_dir(environ)
     except BadSetting:
@@ -41,35 +41,35 @@ def list_own_journals(environ: Mapping[str, str], lock_path: str | None = None) 
 
 
 def list_journals(folder: str, lock_path: str | None = None) -> list[Journal]:
-    """The journals whose logs lie in ``folder``, by name; without the files that were rotated away.
+    """Return the journals whose logs are in ``folder``, by name, without rotated files.
 
-    ``lock``: the one that was asked for, for all of them; None: each has its own.
+    ``lock_path``: one lock for all of them; None: each has its own.
     """
     try:
         names = sorted(
             name for name in os.listdir(folder) if _LOG_NAME.fullmatch(name) and not _ROTATED_SUFFIX.search(name)
         )
-    except OSError:  # there is none yet, or it is not ours to read
+    except OSError:  # it does not exist yet, or we may not read it
         return []
-    found: dict[str, Journal] = {}
+    journals: dict[str, Journal] = {}
     for name in names:
         path = os.path.join(folder, name)
         if os.path.isfile(path):
             try:
-                one = resolve_journal(path, lock_path, state_dir=folder)
-            except JournalError:  # somebody else's symlink
+                journal = resolve_journal(path, lock_path, state_dir=folder)
+            except JournalError:  # a symlink of another user
                 continue
-            found[one.log_path] = found.get(one.log_path, one)  # a link of our own is another name of the same
-    return list(found.values())
+            journals.setdefault(journal.log_path, journal)  # a symlink of our own is another name of the same log
+    return list(journals.values())
 
 
 def journal_name(journal: Journal) -> str:
-    """What ``-j`` calls it."""
+    """Return its name for the option ``-j``."""
     return journal.log_name.removesuffix(".log")
 
 
 def summarize_journal(journal: Journal, fold: Fold) -> JournalSummary:
-    """What ``journal`` comes to: a byte search through its live log."""
+    """Return the summary of ``journal``, by a byte search through its live log."""
     try:
         live = journal.open_live()
         if live is None:
@@ -77,7 +77,7 @@ def summarize_journal(journal: Journal, fold: Fold) -> JournalSummary:
         end = live.size()
         last = last_entry(live, end)
         size = sum(segment.size() for segment in journal.segments_backward(live))
-        opened = len(fold.state_at(live, end).open_hypotheses())
-        return JournalSummary(journal, last[1] if last is not None else None, opened, size)
+        open_count = len(fold.state_at(live, end).open_hypotheses())
+        return JournalSummary(journal, last[1] if last is not None else None, open_count, size)
     except (OSError, JournalError) as error:
         return JournalSummary(journal, problem=error.strerror or "" if isinstance(error, OSError) else str(error))

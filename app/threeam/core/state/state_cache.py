@@ -1,4 +1,4 @@
-"""What a writer knows of its log between two holds of the lock."""
+"""The state of the log that a writer keeps between two holds of the lock."""
 
 from __future__ import annotations
 
@@ -11,102 +11,105 @@ from threeam.core.state.fold import CORE_FOLD, Fold, State
 from threeam.core.store.journal import Fingerprint, Segment
 from threeam.core.store.reader import CHUNK_BYTES, last_active_entry, last_entry, last_line_end, matching_lines_backward
 
-TRUNCATION_WARNING = b"] WARNING: Log truncated by another program: "  # and how many bytes are gone
-_DISK = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
+TRUNCATION_WARNING = b"] WARNING: Log truncated by another program: "  # and the number of missing bytes
+_DISK_WARNING = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
 
 
 class StateCache:
-    """The state that a writer has read so far, so that under the lock only what came since is read.
+    """The state that a writer has read so far, so that under the lock it reads only newer lines.
 
-    ``named``: the file whose name is known to be on the disk.
+    ``durable_name``: the device and inode of the file whose name is known to be on the disk.
     """
 
     def __init__(self, fold: Fold, user: str) -> None:
         self.fold = fold
-        self.failed_rotation_bytes = 0  # of the log when it could not be rotated; 0: it did not fail
+        self.failed_rotation_bytes = 0  # the size of the log at a failed rotation; 0: none
         self._user = user
-        self._mark: Fingerprint | None = None  # and no open file: the log may be renamed or removed between two holds
-        self._whole = False
-        self._written: Fingerprint | None = None  # the end of the last append
+        self._fingerprint: Fingerprint | None = (
+            None  # not an open file: the log may be renamed or removed between two holds
+        )
+        self._is_full_state = False
+        self._append_fingerprint: Fingerprint | None = None  # the end of the last append
         self.durable_name: tuple[int, int] | None = None
-        self._warned_ns: int | None = None  # when the log last said that its disk is nearly full
+        self._disk_warning_ns: int | None = None  # the stamp of the last warning that the disk is nearly full
         self._state = CORE_FOLD.empty_state
 
-    def empty(self, whole: bool) -> State:
-        """The state where there is no log."""
-        return (self.fold if whole else CORE_FOLD).empty_state
+    def empty(self, full_state: bool) -> State:
+        """Return the state without a log."""
+        return (self.fold if full_state else CORE_FOLD).empty_state
 
-    def state_at(self, segment: Segment, end: int, whole: bool) -> State:
-        """The state as of the last whole line before ``end``."""
-        mark = self._mark
-        if mark is None or not mark.matches(segment) or (whole and not self._whole):
+    def state_at(self, segment: Segment, end: int, full_state: bool) -> State:
+        """Return the state after the last complete line before ``end``. Raises OSError."""
+        mark = self._fingerprint
+        if mark is None or not mark.matches(segment) or (full_state and not self._is_full_state):
             end = last_line_end(segment, end)
-            self._whole = whole
-            self._state = self.fold.state_at(segment, end) if whole else self._authors(segment, end)
-            self._mark = Fingerprint.capture(segment, end)
+            self._is_full_state = full_state
+            self._state = self.fold.state_at(segment, end) if full_state else self._author_state(segment, end)
+            self._fingerprint = Fingerprint.capture(segment, end)
         elif (end := last_line_end(segment, end)) > mark.offset:
-            self._state = self._known.advance(self._state, segment, mark.offset, end)
-            self._mark = Fingerprint.capture(segment, end)
+            self._state = self._current_fold.advance(self._state, segment, mark.offset, end)
+            self._fingerprint = Fingerprint.capture(segment, end)
         return self._state
 
     def record_append(self, segment: Segment, begin: int, end: int, entries: Sequence[Entry]) -> None:
-        """What we wrote ourselves from ``begin`` to ``end`` need not be read again."""
-        mark, self._mark = self._mark, None  # whatever fails from here on must not be taken for a refusal
-        with suppress(OSError):  # then it is read again, and the next write says what is wrong
+        """Add ``entries``, which we have written from ``begin`` to ``end``, so that they are not read again."""
+        mark, self._fingerprint = self._fingerprint, None  # an error after this must not look like a failed write
+        with suppress(OSError):  # then it is read again, and the next write reports the problem
             written = Fingerprint.capture(segment, end)
-            if segment.size() < end:  # truncated meanwhile: that mark would hold in every file
+            if segment.size() < end:  # truncated meanwhile: that fingerprint would match any file
                 return
-            self._written = written
+            self._append_fingerprint = written
             if mark is not None and mark.identity == segment.identity and mark.offset == begin:
-                self._state, self._mark = self._known(self._state, entries), written
+                self._state, self._fingerprint = self._current_fold(self._state, entries), written
             else:
-                self._mark = mark
+                self._fingerprint = mark
 
     def record_rotation(self, segment: Segment, end: int, state: State) -> None:
-        """Know ``state`` of a new log, ``segment``, whose first ``end`` bytes a rotation has made of it.
+        """Set ``state`` for a new log, ``segment``, whose first ``end`` bytes a rotation has written.
 
-        They need not be read again under the lock, which is long for a log that carries much.
+        So they are not read again under the lock, which takes long for a log with many carried lines.
         """
-        self._mark = None
+        self._fingerprint = None
         with suppress(OSError):
-            self._state, self._whole, self._mark = state, True, Fingerprint.capture(segment, end)
+            self._state, self._is_full_state, self._fingerprint = state, True, Fingerprint.capture(segment, end)
 
     def truncated_bytes(self, segment: Segment) -> int:
-        """Return how many bytes another program has cut off ``segment`` since the last append; 0 if the log says so.
+        """Return how many bytes another program has cut off ``segment`` since the last append.
 
-        Only a process that has appended before can know that, and only under the lock. Raises OSError.
+        0 if the log has a warning about it. Only a process that has appended before can know it, and only under the
+        lock. Raises OSError.
         """
-        written = self._written
+        written = self._append_fingerprint
         if written is None or written.identity != segment.identity or written.matches(segment):
             return 0
         size = segment.size()
-        gone = written.offset - size if written.matches_head(segment) else written.offset
-        if gone <= 0:  # changed in place, and not truncated
+        missing = written.offset - size if written.matches_head(segment) else written.offset
+        if missing <= 0:  # changed in place, and not truncated
             return 0
         reported = any(
             TRUNCATION_WARNING in segment.read(start, CHUNK_BYTES) for start in {0, max(0, size - CHUNK_BYTES)}
         )
-        return 0 if reported else gone
+        return 0 if reported else missing
 
     def has_recent_disk_warning(self, segment: Segment, end: int, now_ns: int, within_ns: int) -> bool:
-        """Return whether the log has said within the last ``within_ns`` that its disk is nearly full.
+        """Return whether the log has a warning of the last ``within_ns`` that its disk is nearly full.
 
-        It is searched under the lock, so what was found once is not searched for again.
+        The search is under the lock, so its result is kept. Raises OSError.
         """
-        if self._warned_ns is not None and 0 <= now_ns - self._warned_ns < within_ns:
+        if self._disk_warning_ns is not None and 0 <= now_ns - self._disk_warning_ns < within_ns:
             return True
-        for line in matching_lines_backward(segment, end, _DISK):
+        for line in matching_lines_backward(segment, end, _DISK_WARNING):
             if (entry := line.entry) is not None and entry.tag("DISK") is not None:
-                self._warned_ns = entry.stamp.ns
-                return 0 <= now_ns - self._warned_ns < within_ns
+                self._disk_warning_ns = entry.stamp.ns
+                return 0 <= now_ns - self._disk_warning_ns < within_ns
         return False
 
     @property
-    def _known(self) -> Fold:
-        """The fold of what is known: of all, or of the author's cups alone."""
-        return self.fold if self._whole else CORE_FOLD
+    def _current_fold(self) -> Fold:
+        """Return the fold of the state here: with all projections, or of the author's cups alone."""
+        return self.fold if self._is_full_state else CORE_FOLD
 
-    def _authors(self, segment: Segment, end: int) -> State:
-        """The state as far as the author's cups and the next stamp need it."""
-        pair = (last_active_entry(segment, end, self._user), last_entry(segment, end))
-        return CORE_FOLD(CORE_FOLD.empty_state, [found[1] for found in pair if found is not None])
+    def _author_state(self, segment: Segment, end: int) -> State:
+        """Return the part of the state that the author's cups and the next stamp need."""
+        pairs = (last_active_entry(segment, end, self._user), last_entry(segment, end))
+        return CORE_FOLD(CORE_FOLD.empty_state, [pair[1] for pair in pairs if pair is not None])

@@ -1,1 +1,1 @@
-"""The files of a journal, read: segments, lines, filters, search."""
+"""Reading the files of a journal: segments, lines, filters, search."""

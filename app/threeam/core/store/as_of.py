@@ -1,4 +1,4 @@
-"""The journal as it was: a moment, and where it ended then."""
+"""The journal as it was at an instant: where it ended then."""
 
 from __future__ import annotations
 
@@ -13,75 +13,75 @@ from threeam.core.store.journal import Journal, Position
 from threeam.core.store.reader import Line, lines_backward
 from threeam.core.store.seek import bisect_time, find_line, first_entry, monotonic_ranges, parse_stamp_ref
 
-_BEFORE_NS = 1_000_000  # so long before an entry the world was as it was before it
+_BEFORE_ENTRY_NS = 1_000_000  # ns; `as-of` an entry means this much before its stamp
 
 
 class PointInTime(NamedTuple):
-    """An instant (ns), and the place where the journal ended then."""
+    """An instant (ns), and the position where the journal ended then."""
 
     ns: int
     end: Position
 
 
 def point_before_entry(journal: Journal, line: Line) -> PointInTime:
-    """A little before the entry that ``line`` is: what stands above it and was stamped later than that is not there.
+    """Return the instant `_BEFORE_ENTRY_NS` before the entry of ``line``, and the journal's end then. Raises OSError.
 
-    The order of the file is the true one: what stands above a step of the clock was there before. Raises OSError.
+    Lines above the entry that are stamped later than the instant are left out. The order of the file is the true one,
+    so all lines above a step of the clock are kept.
     """
     entry = line.entry
     assert entry is not None
-    ns, end = entry.stamp.ns - _BEFORE_NS, Position(line.segment, line.offset)
+    ns, end = entry.stamp.ns - _BEFORE_ENTRY_NS, Position(line.segment, line.offset)
     if is_clock_step(entry):
-        return PointInTime(ns, _where_it_stands_alone(journal, end))
+        return PointInTime(ns, _exclude_partial_head(journal, end))
     for segment in journal.segments_backward(line.segment):
-        for before in lines_backward(segment, line.offset if segment == line.segment else segment.size()):
-            above = before.entry
-            if above is None or before.is_repeated:  # what a rotation says again was there before
+        for line_above in lines_backward(segment, line.offset if segment == line.segment else segment.size()):
+            previous = line_above.entry
+            if previous is None or line_above.is_repeated:  # a repeated line is older than its stamp
                 continue
-            if above.stamp.ns <= ns:
-                return PointInTime(ns, _where_it_stands_alone(journal, end))
-            end = Position(segment, before.offset)
-            if is_clock_step(above):
-                return PointInTime(ns, _where_it_stands_alone(journal, end))
-    return PointInTime(ns, _where_it_stands_alone(journal, end))
+            if previous.stamp.ns <= ns:
+                return PointInTime(ns, _exclude_partial_head(journal, end))
+            end = Position(segment, line_above.offset)
+            if is_clock_step(previous):
+                return PointInTime(ns, _exclude_partial_head(journal, end))
+    return PointInTime(ns, _exclude_partial_head(journal, end))
 
 
-def resolve_point(journal: Journal, end: Position, word: str, now: Stamp, zone: Zone) -> PointInTime:
-    """The moment that ``word`` names: a time, or a little before the entry of an ``@stamp``.
+def resolve_point(journal: Journal, end: Position, text: str, now: Stamp, zone: Zone) -> PointInTime:
+    """Return the instant of ``text``: a time, or an ``@stamp``, which means just before its entry.
 
-    Where the clock was stepped back, a time is that of the last stretch that had begun by then. Raises `BadTime`,
-    `BadStamp`, and `Declined` where the journal begins later, or has no such entry. Raises OSError.
+    If the clock was stepped back, a time belongs to the last monotonic range that had begun by then. Raises `BadTime`,
+    `BadStamp`, OSError, and `PreconditionFailed` if the journal begins later or has no such entry.
     """
-    stamp, _ = parse_stamp_ref(word)
+    stamp, _ = parse_stamp_ref(text)
     if stamp is not None:
         return point_before_entry(journal, find_line(journal, stamp))
-    ns = parse_time(word, now, zone)
-    place = end_at_time(journal, end, ns)
-    if place is None:
-        raise PreconditionFailed(f"the journal begins later than {word.strip()}")
-    return PointInTime(ns, place)
+    ns = parse_time(text, now, zone)
+    end_then = end_at_time(journal, end, ns)
+    if end_then is None:
+        raise PreconditionFailed(f"the journal begins later than {text.strip()}")
+    return PointInTime(ns, end_then)
 
 
 def end_at_time(journal: Journal, end: Position, ns: int) -> Position | None:
-    """Where the journal ended at the instant ``ns``, up to ``end``; None where it begins later. Raises OSError."""
+    """Return where the journal ended at ``ns``, at most ``end``; None if it begins later. Raises OSError."""
     for segment in journal.segments_backward(end.segment):
         for begin, stop in reversed(
             monotonic_ranges(segment, end.offset if segment == end.segment else segment.size())
         ):
             first = first_entry(segment, begin, stop)
             if first is not None and first[1].stamp.ns <= ns:
-                place = Position(segment, bisect_time(segment, begin, stop, ns + 1))
-                return _where_it_stands_alone(journal, place)
+                return _exclude_partial_head(journal, Position(segment, bisect_time(segment, begin, stop, ns + 1)))
     return None
 
 
-def _where_it_stands_alone(journal: Journal, end: Position) -> Position:
-    """``end`` itself; or the end of the file before, where ``end`` is among the lines with which a rotation begins one.
+def _exclude_partial_head(journal: Journal, end: Position) -> Position:
+    """Return ``end``, or if it is inside the head that a rotation wrote, the end of the predecessor.
 
-    Until the last of those is there, the file does not say all that the one before it does.
+    A file with a part of its head has only a part of the state of its predecessor.
     """
     if end.offset < end.segment.head.end or end.offset == 0:
-        before = journal.predecessor(end.segment)
-        if before is not None:
-            return Position(before, before.size())
+        predecessor = journal.predecessor(end.segment)
+        if predecessor is not None:
+            return Position(predecessor, predecessor.size())
     return end

@@ -1,8 +1,8 @@
-"""The kinds of files that go with a journal: what each is called, and what its first bytes are.
+"""The kinds of a journal's attachments: their names, their first bytes, and their signatures.
 
-Anybody who can write the log can write a line that names a file. So a reader says which kind it wants, and gets a file
-only if its name and its first bytes are of that kind. What is executed later is signed as well: with a key in the
-owner's state folder, over the kind, the name and the contents.
+Every user who can write the log can write a line that names a file. So a reader states which kind it wants, and gets a
+file only if its name and its first bytes are of that kind. A file with commands that are executed later is signed as
+well: with a key in the owner's state folder, over the kind, the name and the content.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ _CONTENT_PREFIX, _CONTENT_SUFFIX = b'", "content": ', b"}\n"
 
 
 class AttachmentKind(NamedTuple):
-    """A kind of attachment. ``pattern`` is of the whole file name.
+    """A kind of attachment.
 
-    ``header``: the first bytes of its files; empty for what another program printed, byte for byte, and for text.
-    ``signed``: its files carry an HMAC behind the header. ``unsigned``: the first bytes of what 3am wrote before there
-    were signatures; such a file may be shown, and nothing in it is executed.
+    ``name_pattern``: a regular expression for the whole file name. ``header``: the first bytes of its files; empty for
+    the output of other programs, which is kept byte for byte, and for text. ``signed``: its files have an HMAC after
+    the header. ``legacy_header``: the first bytes of unsigned files, which older versions wrote. They may be shown, but
+    their commands are never executed.
     """
 
     name: str
@@ -51,19 +52,19 @@ RUN_OUTPUT = AttachmentKind("run output", r"run-\d+-\d+\.out|R\d+-\d+-\d+\.out")
 TRACER_OUTPUT = AttachmentKind("tracer output", r"(?:strace|perf|lsof|tcpdump)-\d+-\d+\.out")
 CAPTURED_PANE = AttachmentKind("captured pane", r"pane-\d+-\d+\.out")
 RUNBOOK = AttachmentKind("restore runbook", r"restore-[a-z]+-\d+\.md", b"# ")
-HANDOFF_SHOWN = AttachmentKind("mark of a hand-off that was shown", r"morning-\d+")
+HANDOFF_SHOWN = AttachmentKind("marker of a hand-off that was shown", r"morning-\d+")
 COPIED_TEXT = AttachmentKind("copied text", r"copied")
 INPUT_HISTORY = AttachmentKind("history of the input box", r"history")
 DRAFT = AttachmentKind("draft", r"draft-(\d+)-(\d+)(?:-[0-9a-f]{8})?\.json(?:\.\d+\.new)?")
 
 
 def is_valid_name(kind: AttachmentKind, name: str) -> bool:
-    """Whether ``name`` is the name of a file of this kind."""
+    """Return whether ``name`` is the name of a file of this kind."""
     return re.fullmatch(kind.name_pattern, name, re.ASCII) is not None
 
 
 def seal(kind: AttachmentKind, name: str, content: bytes) -> bytes:
-    """Return the bytes of the file: ``content`` itself, or with its header and signature. Raises `Unusable`."""
+    """Return the bytes of a file: ``content``, for a signed kind with header and signature. Raises `FileUnusable`."""
     if not kind.signed:
         return content
     content = content.rstrip(b"\n")
@@ -73,7 +74,7 @@ def seal(kind: AttachmentKind, name: str, content: bytes) -> bytes:
 
 
 def unseal(kind: AttachmentKind, name: str, data: bytes) -> tuple[bytes, bool] | None:
-    """Return the content of a file's bytes and whether this user has signed it; None if it is not of this kind."""
+    """Return a file's content and whether this user has signed it; None if ``data`` is not of this kind."""
     if not kind.signed:
         return (data, False) if data.startswith(kind.header) else None
     if not data.startswith(kind.header):
@@ -105,53 +106,53 @@ def _hmac_hex(key: bytes, kind: AttachmentKind, name: str, content: bytes) -> by
 
 
 def _load_or_create_key() -> bytes:
-    """Return this user's key, and make it first if there is none. Raises `Unusable`."""
+    """Return this user's key, and create it first if there is none. Raises `FileUnusable`."""
     try:
         folder = private_state_dir(os.environ)
     except BadSetting:
         raise FileUnusable(
-            "there is no folder for the key, and what is executed later must be signed: set HOME or XDG_STATE_HOME"
+            "there is no folder for the key that signs commands to be executed later: set HOME or XDG_STATE_HOME"
         ) from None
     try:
         make_dirs(folder)
         with open_dir(folder) as dir_fd:
             if os.fstat(dir_fd).st_uid != os.geteuid():
-                raise FileUnusable(f"{folder} belongs to another user, so no key can lie there: set XDG_STATE_HOME")
+                raise FileUnusable(f"{folder} belongs to another user, so your key cannot be there: set XDG_STATE_HOME")
             with suppress(FileNotFoundError):
                 return _read_key(dir_fd)
             _create_key(dir_fd)
-            return _read_key(dir_fd)  # of whoever was first
+            return _read_key(dir_fd)  # another process may have created it first
     except OSError as error:
         raise FileUnusable(
-            f"the key in {folder} cannot be used ({error.strerror}), and what is executed later must be signed: "
+            f"the key in {folder}, which signs commands to be executed later, cannot be used ({error.strerror}): "
             "set XDG_STATE_HOME to a folder of yours"
         ) from None
 
 
 def _read_key(dir_fd: int) -> bytes:
-    """Read the key. Raises `Unusable` if another user could have written or read it, and OSError."""
+    """Return the key. Raises `FileUnusable` if another user could have read or written it, and OSError."""
     with open(_KEY_FILE, "rb", opener=safe_opener(dir_fd)) as file:
-        about = os.fstat(file.fileno())
-        key = file.read(_KEY_BYTES + 1) if stat.S_ISREG(about.st_mode) else b""
-    if about.st_uid != os.geteuid() or about.st_mode & 0o077 or len(key) != _KEY_BYTES:
+        status = os.fstat(file.fileno())
+        key = file.read(_KEY_BYTES + 1) if stat.S_ISREG(status.st_mode) else b""
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077 or len(key) != _KEY_BYTES:
         raise FileUnusable(
             f"{os.path.join(private_state_dir(os.environ), _KEY_FILE)} is not a key that only you can read: remove it, "
-            "and what was signed with it must be made again"
+            "and make again what was signed with it"
         )
     return key
 
 
 def _create_key(dir_fd: int) -> None:
-    """Make the key aside and link it, so that it is whole under its name, and never replaces another one."""
-    aside = f"{_KEY_FILE}.{os.urandom(8).hex()}.new"
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
+    """Create the key under another name and link it: it appears complete, and never replaces another key."""
+    temporary_name = f"{_KEY_FILE}.{os.urandom(8).hex()}.new"
+    fd = os.open(temporary_name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
     try:
         with open(fd, "wb") as file:
             file.write(os.urandom(_KEY_BYTES))
             file.flush()
             fsync_fd(fd)
         with suppress(FileExistsError):
-            os.link(aside, _KEY_FILE, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
+            os.link(temporary_name, _KEY_FILE, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
         fsync_dir_fd(dir_fd)
     finally:
-        os.unlink(aside, dir_fd=dir_fd)
+        os.unlink(temporary_name, dir_fd=dir_fd)

@@ -1,8 +1,8 @@
-"""The folder of a journal's attachments: which one it is, and how the files in it are written and read.
+"""The folder of a journal's attachments, and how the files in it are written and read.
 
-It is ``<log>.d``, or a private folder of this user if that one belongs to another user or cannot be made. It is opened
-once for each piece of work, checked, and everything in it is reached through its descriptor: whoever may rename things
-in the log's folder cannot make another file out of a name that was checked.
+It is ``<log>.d``, or a private folder of this user if that one belongs to another user or cannot be made. Each
+operation opens and checks it once, and reaches every file in it through its descriptor. So a user who may rename files
+in the log's folder cannot put another file in the place of one that was checked.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from threeam.core.platform.user_dirs import private_state_dir
 from threeam.core.store.attachment_kinds import HANDOFF_SHOWN, AttachmentKind, is_valid_name, seal, unseal
 from threeam.core.store.journal import Journal, user_name
 
-MAX_ATTACHMENT_BYTES = 64 * 1024 * 1024  # bytes that are read back: nothing of ours is larger
-_MAX_NAME_BYTES = 200  # bytes of a folder's name: a file system takes 255, and a few are put before or behind it
+MAX_ATTACHMENT_BYTES = 64 * 1024 * 1024  # bytes; no attachment of 3am is larger
+_MAX_NAME_BYTES = 200  # bytes of a folder's name; file systems allow 255, and prefixes and suffixes are added
 
 
 class Attachment(NamedTuple):
-    """What was read: its path, its content, and whether this user's key has signed it."""
+    """An attachment that was read: its path, its content, and whether this user's key has signed it."""
 
     path: str
     content: bytes
@@ -37,8 +37,8 @@ class Attachment(NamedTuple):
 def attachment_dirs(journal: Journal) -> list[str]:
     """Return the folders of this user's attachments: the one in use, then the other one if that exists as well.
 
-    A folder that exists is used before one that would have to be made, so the answer stays the same once something was
-    kept, also if the log's folder was made or changed its mode since.
+    An existing folder is preferred to one that would have to be made. So the result stays the same once an attachment
+    was written, even if the log's folder was made or changed its mode since.
     """
     beside, private = journal.attachments_dir, _private_dir(journal)
     if _is_own_dir(beside):
@@ -47,12 +47,12 @@ def attachment_dirs(journal: Journal) -> list[str]:
 
 
 def attachment_dir(journal: Journal) -> str:
-    """Return the folder in which this user's attachments are kept."""
+    """Return the folder of this user's attachments."""
     return attachment_dirs(journal)[0]
 
 
 def memory_dir(journal: Journal) -> str:
-    """Return the folder in memory in which drafts are kept if the disk is full."""
+    """Return the folder in memory that drafts are saved in if the disk is full."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if os.path.isabs(runtime):
         return os.path.join(runtime, "3am", flattened_path(journal))
@@ -60,7 +60,7 @@ def memory_dir(journal: Journal) -> str:
 
 
 def flattened_path(journal: Journal) -> str:
-    """Return the journal's path as the name of one folder. No two paths have the same name."""
+    """Return the journal's path as the name of one folder, which is unique to the path."""
     name = journal.log_path.strip("/").replace("/", "%")
     if "%" in journal.log_path or len(os.fsencode(name)) > _MAX_NAME_BYTES:
         digest = hashlib.sha256(os.fsencode(journal.log_path)).hexdigest()[:16]
@@ -71,11 +71,11 @@ def flattened_path(journal: Journal) -> str:
 @contextmanager
 def open_own_dir(folder: str, *, make: bool = False) -> Iterator[int]:
     """Yield a descriptor of ``folder``, which must belong to this user. ``make``: make it first. Raises OSError."""
-    outer, name = os.path.split(folder)
+    parent, name = os.path.split(folder)
     if make:
-        make_dirs(outer)
-        with open_dir(outer) as outer_fd, suppress(FileExistsError):
-            os.mkdir(name, 0o700, dir_fd=outer_fd)
+        make_dirs(parent)
+        with open_dir(parent) as parent_fd, suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=parent_fd)
     with open_dir(folder) as dir_fd:
         uid = os.fstat(dir_fd).st_uid
         if uid != os.geteuid():
@@ -84,7 +84,7 @@ def open_own_dir(folder: str, *, make: bool = False) -> Iterator[int]:
 
 
 def write_attachment(journal: Journal, kind: AttachmentKind, name: str, content: bytes) -> str:
-    """Put ``content`` into a new file ``name``, synced, and return its path. Raises `Unusable`, with nothing left."""
+    """Write ``content`` to a new file ``name``, sync it, and return its path. Raises `FileUnusable`, without a file."""
     data = seal(kind, name, content)
     with create_attachment(journal, kind, name) as file:
         file.write(data)
@@ -93,9 +93,9 @@ def write_attachment(journal: Journal, kind: AttachmentKind, name: str, content:
 
 @contextmanager
 def create_attachment(journal: Journal, kind: AttachmentKind, name: str) -> Iterator[BinaryIO]:
-    """Yield a new file ``name`` to be written; it is synced at the end. Its ``name`` is its path.
+    """Yield a new file ``name`` for writing, and sync it at the end. The attribute ``name`` of the file is its path.
 
-    Raises `Unusable`. If it cannot be written, or what is done with it fails, it is removed.
+    Raises `FileUnusable`. If the file cannot be written, or the body raises an error, the file is removed.
     """
     assert is_valid_name(kind, name), f"{name} is not the name of a {kind.name}"
     folder = attachment_dir(journal)
@@ -120,7 +120,7 @@ def create_attachment(journal: Journal, kind: AttachmentKind, name: str) -> Iter
 
 
 def replace_attachment(journal: Journal, kind: AttachmentKind, content: bytes) -> str:
-    """Write ``content`` over the one file of this kind, and return its path. Raises OSError."""
+    """Replace the content of the only file of this kind, and return its path. Raises OSError."""
     folder, name = attachment_dir(journal), kind.name_pattern
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFE_OPEN_FLAGS
     with open_own_dir(folder, make=True) as dir_fd, open(os.open(name, flags, 0o600, dir_fd=dir_fd), "wb") as file:
@@ -129,16 +129,16 @@ def replace_attachment(journal: Journal, kind: AttachmentKind, content: bytes) -
 
 
 def create_marker(journal: Journal, name: str) -> bool:
-    """Leave an empty file ``name``, and return whether there was none before."""
+    """Create an empty file ``name`` if there is none, and return whether there was none."""
     if os.path.lexists(attachment_path(journal, name)):
         return False
-    with suppress(FileUnusable):  # then it will be the first again
+    with suppress(FileUnusable):  # the next call then returns True again
         write_attachment(journal, HANDOFF_SHOWN, name, b"")
     return True
 
 
 def discard_attachment(path: str) -> None:
-    """Remove an attachment whose line was refused. It may be gone already; if it stays, no line names it."""
+    """Remove an attachment whose line was refused, if that is possible. If it stays, no line names it."""
     with suppress(OSError):
         os.unlink(path)
 
@@ -150,38 +150,38 @@ def attachment_path(journal: Journal, name: str) -> str:
 
 
 def read_attachment(journal: Journal, name: str, *kinds: AttachmentKind) -> Attachment:
-    """Return the file ``name``, which must be one of ``kinds`` and must have been kept for this very user.
+    """Return the file ``name``, which must be of one of ``kinds`` and belong to this user. Raises `FileUnusable`.
 
-    Anybody in a team may write a line that names a file: only what its name and its first bytes say is read, and
-    neither another user's file nor one that lies elsewhere. Raises `Unusable`.
+    Every user who can write the log can write a line that names a file. So the file must be in the folder of this
+    user's attachments, and its name and first bytes must be those of its kind.
     """
-    wanted = " or ".join(kind.name for kind in kinds)
+    kind_names = " or ".join(kind.name for kind in kinds)
     kind = next((kind for kind in kinds if is_valid_name(kind, name)), None)
     if kind is None:
-        raise FileUnusable(f"{name!r} is not the name of a {wanted}: the line that names it was not written by 3am")
+        raise FileUnusable(f"{name!r} is not the name of a {kind_names}: the line that names it was not written by 3am")
     path = attachment_path(journal, name)
     try:
         with open_own_dir(os.path.dirname(path)) as dir_fd:
             data = _read_own_file(dir_fd, name, path)
     except FileNotFoundError:
-        raise FileUnusable(f"{path} is not there: it was removed, or somebody else keeps it") from None
+        raise FileUnusable(f"{path} does not exist: it was removed, or another user has it") from None
     except OSError as error:
         raise FileUnusable(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > MAX_ATTACHMENT_BYTES:
-        raise FileUnusable(f"{path} is larger than anything that 3am keeps")
+        raise FileUnusable(f"{path} is larger than any file that 3am writes")
     content = unseal(kind, name, data)
     if content is None:
-        raise FileUnusable(f"{path} is no {kind.name} of 3am: its first bytes are of something else")
+        raise FileUnusable(f"{path} is not a {kind.name} of 3am: its first bytes are different")
     return Attachment(path, *content)
 
 
 def _read_own_file(dir_fd: int, name: str, path: str) -> bytes:
     with open(name, "rb", opener=safe_opener(dir_fd)) as file:
-        about = os.fstat(file.fileno())
-        if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
-            raise FileUnusable(f"{path} is no file that 3am keeps: it is not a regular file with one name")
-        if about.st_uid != os.geteuid():
-            raise FileUnusable(f"{path} is somebody else's, and what others keep is not believed: keep one of your own")
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise FileUnusable(f"{path} was not written by 3am: it is not a regular file with one name")
+        if status.st_uid != os.geteuid():
+            raise FileUnusable(f"{path} belongs to another user and is not trusted: make one of your own")
         return file.read(MAX_ATTACHMENT_BYTES + 1)
 
 
@@ -204,13 +204,11 @@ def _is_own_dir(folder: str) -> bool:
 
 
 def _can_create_dir(journal: Journal) -> bool:
-    """Whether ``<log>.d`` can be made: also before the state folder is, in which it will lie."""
+    """Return whether ``<log>.d`` can be made; the state folder that it will lie in may be missing as well."""
     parent, name = os.path.split(journal.attachments_dir)
     if os.path.lexists(journal.attachments_dir) or len(os.fsencode(name)) > 255:
         return False
-    if (
-        journal.new_file_owner()[0] != os.geteuid()
-    ):  # root in a user's state folder (sudo) leaves its place to that user
+    if journal.new_file_owner()[0] != os.geteuid():  # root in a user's state folder (sudo): it is for that user
         return False
     if not os.path.lexists(parent):
         return journal.state_dir is not None

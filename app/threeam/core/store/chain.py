@@ -1,7 +1,7 @@
-"""The files of a journal in their order: each names in its first line the one that it continues.
+"""The files of a journal in their order: the first line of each names the file that it continues.
 
-A file that is not there any more was deleted (`keep`), and the journal begins after it. One that is there and cannot
-be read is another matter: the readers go on with the next older one, and say which is missing, and why.
+If the predecessor does not exist, it was deleted (`keep`), and the journal begins after it. If it exists and cannot be
+read, readers continue with the next older file, and report which one is missing and why.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from threeam.core.store.segment import RotatedSegment, Segment, is_rotated_name
 
 
 class Chain:
-    """The files of the journal whose log is at ``log``.
+    """The files of the journal whose log is at ``log_path``.
 
-    ``unread``: the path of each file that is there and could not be read, and why. Several readers share a chain, and
-    each looks there for what it has not told of yet.
+    ``unreadable``: the path of each file that exists and could not be read, and why. Several readers share a chain;
+    `UnreadableNotices` remembers which of these files one of them has reported.
     """
 
-    def __init__(self, log: str) -> None:
-        self.log_path = log
+    def __init__(self, log_path: str) -> None:
+        self.log_path = log_path
         self.unreadable: dict[str, str] = {}
-        self._successor_paths: dict[str, str] = {}  # of the path of a file, the path of the one that continues it
+        self._successor_paths: dict[str, str] = {}  # from the path of a file to that of its successor
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Chain) and other.log_path == self.log_path
@@ -33,38 +33,39 @@ class Chain:
         return hash(self.log_path)
 
     def predecessor(self, segment: Segment) -> Segment | None:
-        """The file that ``segment`` continues, as its first line says; None if it says none, or that one is deleted.
+        """Return the file that ``segment`` continues; None if its first line names none, or that one was deleted.
 
-        If it cannot be read, the newest of the older ones that can. Raises OSError if ``segment`` cannot be read.
+        If it cannot be read, return the newest of the older files that can. Raises OSError if ``segment`` cannot be
+        read.
         """
         name = segment.head.predecessor_name
         if name is None:
             return None
         folder = os.path.dirname(self.log_path)
-        before = self._open_segment(os.path.join(folder, name), segment)
-        if before is None and os.path.join(folder, name) in self.unreadable:
-            for older in self._older_rotated_names(folder, name):
-                before = before or self._open_segment(os.path.join(folder, older), segment)
-        return before
+        predecessor = self._open_segment(os.path.join(folder, name), segment)
+        if predecessor is None and os.path.join(folder, name) in self.unreadable:
+            for older_name in self._older_rotated_names(folder, name):
+                predecessor = predecessor or self._open_segment(os.path.join(folder, older_name), segment)
+        return predecessor
 
     def segments_backward(self, segment: Segment) -> Iterator[Segment]:
-        """``segment`` and every file before it, the newest first."""
+        """Yield ``segment`` and every file before it, the newest first. Raises OSError."""
         seen = set()
-        at: Segment | None = segment
-        while at is not None and at.identity not in seen:  # a link in a circle, written by hand, ends there
-            seen.add(at.identity)
-            yield at
-            before = self.predecessor(at)
-            if before is not None:
-                self._successor_paths[before.path] = at.path
-            at = before
+        current: Segment | None = segment
+        while current is not None and current.identity not in seen:  # links in a circle, written by hand, end here
+            seen.add(current.identity)
+            yield current
+            predecessor = self.predecessor(current)
+            if predecessor is not None:
+                self._successor_paths[predecessor.path] = current.path
+            current = predecessor
 
     def segments_forward(self, last: Segment) -> Iterator[Segment]:
-        """Every file up to ``last``, the oldest first."""
+        """Yield every file up to ``last``, the oldest first. Raises OSError."""
         yield from self._open_forward([segment.path for segment in self.segments_backward(last)][1:], last)
 
     def segments_between(self, first: Segment, last: Segment) -> Iterator[Segment]:
-        """The files from ``first`` to ``last``, in their order."""
+        """Yield the files from ``first`` to ``last``, the oldest first. Raises OSError."""
         yield first
         if first == last:
             return
@@ -74,19 +75,19 @@ class Chain:
                 yield from self._open_forward(paths[1:], last)
                 return
             paths.append(segment.path)
-        yield last  # nothing links the two any more
+        yield last  # the two are not linked any more
 
     def successor(self, segment: Segment, live: Segment) -> Segment | None:
-        """The file that continues ``segment``; None for the ``live`` log, and for a file that none continues."""
+        """Return the file that continues ``segment``; None for the ``live`` log, and for a file without a successor."""
         path = self._successor_paths.get(segment.path)
         known = self._open_segment(path, segment) if path is not None and path != self.log_path else None
         if known is not None and known.head.predecessor_name == os.path.basename(segment.path):
             return known
-        after: Segment | None = None
-        for at in self.segments_backward(live):
-            if at == segment:
-                return after
-            after = at
+        successor: Segment | None = None
+        for candidate in self.segments_backward(live):
+            if candidate == segment:
+                return successor
+            successor = candidate
         return None
 
     def _open_forward(self, paths: list[str], last: Segment) -> Iterator[Segment]:
@@ -96,14 +97,14 @@ class Chain:
         yield last
 
     def _open_segment(self, path: str, successor: Segment) -> Segment | None:
-        """The file at ``path``, which comes before ``after``; None if it is deleted, or there and not to be read."""
+        """Return the file at ``path``, a predecessor of ``successor``; None if it is deleted or `unreadable`."""
         try:
             segment = RotatedSegment(path)
             status = segment.fstat()
             if not stat.S_ISREG(status.st_mode):
                 why = "it is not a file"
             elif status.st_nlink > 1 and status.st_uid != successor.fstat().st_uid:
-                why = "it has another owner and a second name"  # a link to a file that is not of this journal
+                why = "it has another owner and a second name"  # a hard link to a file outside of this journal
             else:
                 return segment
         except OSError as error:
@@ -114,18 +115,18 @@ class Chain:
         return None
 
     def _older_rotated_names(self, folder: str, name: str) -> list[str]:
-        """The names of the rotated files that are older than ``name``, the newest first."""
+        """Return the names of the rotated files that are older than ``name``, the newest first."""
         try:
             names = os.listdir(folder)
         except OSError:
             return []
         return sorted(
-            (other for other in names if is_rotated_name(self.log_path, other) and other < name), reverse=True
+            (older for older in names if is_rotated_name(self.log_path, older) and older < name), reverse=True
         )
 
 
 class UnreadableNotices:
-    """What one reader of ``chain`` tells of the files that could not be read, whichever reader has met them first."""
+    """The unreadable files of a chain, each reported once to one reader, even if another reader has met it first."""
 
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
@@ -135,12 +136,12 @@ class UnreadableNotices:
         return bool(self._chain.unreadable)
 
     def pop_unreported(self, up_to: Segment | None = None) -> list[str]:
-        """Return a sentence for each file of which none was returned before, up to the file ``last``."""
+        """Return a sentence for each file that was not reported yet, up to the file ``up_to`` (None: all of them)."""
         sentences = []
         for path, why in sorted(self._chain.unreadable.items()):
-            # The names of rotated files are in their order.
+            # Names of rotated files sort by time.
             is_before = up_to is None or up_to.path == self._chain.log_path or path < up_to.path
             if is_before and path not in self._reported:
                 self._reported.add(path)
-                sentences.append(f"{path} cannot be read ({why}): what stands in it is missing here")
+                sentences.append(f"{path} cannot be read ({why}): its lines are missing here")
         return sentences

@@ -1,4 +1,4 @@
-"""What is wrong with a log: every finding with the offset of its line. Reads, and changes nothing."""
+"""Checking a log for damage: each finding has the offset of its line. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from threeam.core.format.clock import MAX_TIE_NS
-from threeam.core.format.entry import ACQUIRED, RELEASING, REPEATED_TAG, Entry, Stamp, decode_utf8, escape_unprintable
+from threeam.core.format.entry import ACQUIRED, RELEASING, REPEATED_TAG, Entry, Stamp, escape_unprintable
 from threeam.core.store.filters import is_clock_step
 from threeam.core.store.journal import Segment
 from threeam.core.store.reader import Line, lines_forward, read_chunks
 from threeam.core.store.recognize import UTF16_HINT, is_utf16
 
-_EMBEDDED_LINE = re.compile(rb"(?<!^)\[([^\]]{29,40})\] \[COFFEE: \d")
-_ENCODING_PROBE_BYTES = 1024  # bytes: they tell the encoding of a file
+# The beginning of a line of the Bash script. A line of 3am, which begins with its author, is never glued to another.
+_SCRIPT_LINE_BEGIN = re.compile(rb"\[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4})\] \[COFFEE: \d(?!\d*\] \[BY: )")
+_ENCODING_PROBE_BYTES = 1024  # bytes; enough to recognize the encoding of a file
 _MAX_QUOTED_CHARS = 60  # characters of a bad line that are shown
 
 
 class Finding(NamedTuple):
-    """One finding: where (file, byte offset and line number, from 1), what kind of damage, and a sentence."""
+    """One finding: its file, byte offset and line number (from 1), the kind of damage, and a sentence."""
 
     file: str
     offset: int
@@ -32,42 +33,51 @@ class Finding(NamedTuple):
 
 @dataclass
 class _CriticalSection:
-    """A critical section that has begun: whose (None: the script's), where, and who broke into it."""
+    """A critical section that has begun: its author (None: the script), its first line, and what broke into it."""
 
     author: str | None
     line: Line
     line_number: int
-    intruder_offset: int | None = None  # the offset of the first line inside that is not its author's
+    intruder_offset: int | None = None  # of the first line inside that is not of its author
+
+
+class _EmbeddedStamps(NamedTuple):
+    """A script line with later stamps inside it, of glued lines or of quotations."""
+
+    line: Line
+    line_number: int
+    earliest_ns: int  # of the stamps that are later than the line's own
 
 
 class LogChecker:
-    """Reads the files of a journal, in their order, and finds what is wrong.
+    """A check of the files of a journal, one after the other.
 
-    ``sections``: the critical sections that were seen whole. While none of them overlaps, their order proves that
-    nobody was in one while somebody else was.
+    ``complete_sections``: the number of complete critical sections so far. If none of them overlaps, no process was in
+    one during that of another process.
     """
 
     def __init__(self, *, lock_held: bool) -> None:
         self.complete_sections = 0
         self._lock_held = lock_held
         self._last_stamp: Stamp | None = None
+        self._embedded: _EmbeddedStamps | None = None  # of the last entry, until the stamp of the next one is known
         self._open_sections: list[_CriticalSection] = []
 
     def check(self, segment: Segment, end: int) -> Iterator[Finding]:
-        """The findings in the first ``end`` bytes of the next file.
+        """Yield the findings in the first ``end`` bytes of the next file.
 
-        A torn last line counts only while nobody holds the lock: otherwise it may be being written.
+        A torn last line is a finding only if no process holds the lock: otherwise it may be being written.
         """
         if is_utf16(segment.read(0, min(end, _ENCODING_PROBE_BYTES))):
             first = next(lines_forward(segment, 0, end))
             yield Finding(_file_name(first), 0, 1, "utf-16", f"{UTF16_HINT}; none of its lines can be read")
             return
         for number, line in enumerate(lines_forward(segment, 0, end), 1):
-            if (nuls := _nul_problem(line)) is not None:
-                yield _make_finding(line, number, "nul", nuls)
+            if (problem := _nul_problem(line)) is not None:
+                yield _make_finding(line, number, "nul", problem)
                 continue
             if not line.finished and self._lock_held:
-                return
+                break
             entry = line.entry
             if not line.finished:
                 yield _make_finding(line, number, "torn", "torn: the last line has no newline")
@@ -78,33 +88,58 @@ class LogChecker:
                 )
             elif entry is None:
                 yield _make_finding(line, number, "foreign", "not a line of the log (torn, or written by another tool)")
-            glued = entry is not None and _is_glued(line.raw, entry)
-            if glued:
-                yield _make_finding(line, number, "torn", "torn: another line begins inside it")
-            if glued or entry is None:
-                # It may be the end of a section of the Bash script, whose lines do not say which process wrote them.
-                self._open_sections = [section for section in self._open_sections if section.author is not None]
             if entry is None:
+                self._drop_script_sections()
                 continue
-            if number == 1 and (why := _head_problem(line, entry)) is not None:
-                yield _make_finding(line, number, "head", why)
+            if self._embedded is not None:
+                yield from self._check_glued(entry.stamp)
+            earliest_ns = _earliest_embedded_ns(line.raw, entry)
+            if earliest_ns is not None:
+                self._embedded = _EmbeddedStamps(line, number, earliest_ns)
+            if number == 1 and (problem := _head_problem(line, entry)) is not None:
+                yield _make_finding(line, number, "head", problem)
             if line.is_forged:
                 yield _make_finding(
-                    line, number, "forged", "forged: it has the AT tag of what a rotation repeats elsewhere"
+                    line, number, "forged", "forged: it has the AT tag of a repeated line, but no rotation wrote it"
                 )
             last, self._last_stamp = self._last_stamp, entry.stamp
             if last is not None and entry.stamp.ns < last.ns and not _is_allowed_step_back(entry, last):
                 back = last.ns - entry.stamp.ns
                 yield _make_finding(line, number, "backwards", f"its stamp runs backwards by {back} ns, undeclared")
             elif last is not None and entry.stamp.ns == last.ns and entry.author is not None:
-                yield _make_finding(line, number, "double", "its stamp is that of the line before: it is there twice")
+                yield _make_finding(
+                    line, number, "double", "its stamp is that of the line before: it was written twice"
+                )
             yield from self._check_overlap(line, number, entry)
+        yield from self._check_glued(None)
+
+    def _check_glued(self, next_stamp: Stamp | None) -> Iterator[Finding]:
+        """Yield a finding if the last entry is the beginning of a script line with a later line glued to it.
+
+        A full disk tears a line of the script, and the script's next line continues where it ends. A quotation looks
+        the same, so only its stamp tells the two apart: that of a glued line is later than the stamp in front of it,
+        and at most a tie later than ``next_stamp``, the next one in the file (None: there is none, and no limit). A
+        quotation whose stamp lies between the two is reported by mistake. A glued line is missed if the next line was
+        written by a clock that is behind: a miss is better than a false alarm.
+        """
+        embedded, self._embedded = self._embedded, None
+        if embedded is None or (next_stamp is not None and embedded.earliest_ns > next_stamp.ns + MAX_TIE_NS):
+            return
+        self._drop_script_sections()
+        yield _make_finding(embedded.line, embedded.line_number, "torn", "torn: another line begins inside it")
+
+    def _drop_script_sections(self) -> None:
+        """Forget the open sections of the Bash script: a damaged line may hide the end of one.
+
+        Lines of the script do not name the process that wrote them.
+        """
+        self._open_sections = [section for section in self._open_sections if section.author is not None]
 
     def _check_overlap(self, line: Line, line_number: int, entry: Entry) -> Iterator[Finding]:
-        """Follows the sections that have begun and not ended; finds the ones that somebody broke into.
+        """Track the open sections, and yield a finding for each that another line broke into.
 
-        Mutual exclusion puts the lines of a section next to each other. One that never ends is no
-        damage: its process was killed, and the kernel gave the lock to the next.
+        Mutual exclusion puts the lines of a section next to each other. A section that never ends is not damage: its
+        process was killed, and the kernel gave the lock to the next one.
         """
         by = entry.tag("BY")
         for section in self._open_sections:
@@ -113,43 +148,39 @@ class LogChecker:
         if entry.text == ACQUIRED:
             self._open_sections.append(_CriticalSection(by, line, line_number))
         elif entry.text == RELEASING:
-            mine = next((section for section in reversed(self._open_sections) if section.author == by), None)
-            if mine is None:
+            ended = next((section for section in reversed(self._open_sections) if section.author == by), None)
+            if ended is None:
                 return
-            self._open_sections.remove(mine)
+            self._open_sections.remove(ended)
             self.complete_sections += 1
-            if mine.intruder_offset is not None:
-                sentence = f"a critical section that another line, at offset {mine.intruder_offset}, broke into"
-                yield Finding(_file_name(mine.line), mine.line.offset, mine.line_number, "overlap", sentence)
+            if ended.intruder_offset is not None:
+                sentence = f"a critical section that another line, at offset {ended.intruder_offset}, broke into"
+                yield Finding(_file_name(ended.line), ended.line.offset, ended.line_number, "overlap", sentence)
 
 
-def _is_glued(raw: bytes, entry: Entry) -> bool:
-    """Return whether ``raw`` is the beginning of a line of the Bash script, with a later line behind it.
-
-    A full disk tears a line of the script, and the script's next line goes on where it ends. A line that quotes another
-    one has the later stamp of the two.
-    """
+def _earliest_embedded_ns(raw: bytes, entry: Entry) -> int | None:
+    """Return the earliest stamp (ns) of a line that begins inside a script line and is later than it; None without."""
     if entry.author is not None:
-        return False
-    stamps = (Stamp.parse(decode_utf8(match[1])) for match in _EMBEDDED_LINE.finditer(raw))
-    return any(stamp is not None and stamp.ns > entry.stamp.ns for stamp in stamps)
+        return None
+    stamps = (Stamp.parse(match[1].decode()) for match in _SCRIPT_LINE_BEGIN.finditer(raw, 1))
+    return min((stamp.ns for stamp in stamps if stamp is not None and stamp.ns > entry.stamp.ns), default=None)
 
 
 def _head_problem(line: Line, entry: Entry) -> str | None:
-    """Return what is wrong with the number of repeated lines that the first line of a file states; None if nothing."""
+    """Return a sentence if the first line of a file announces another number of repeated lines than follow, or None."""
     head, stated = line.segment.head, entry.tag(REPEATED_TAG)
     if stated is None or head.begin == 0:
         return None
     if head.missing_lines is None:
-        return "its REPEATED tag is no number"
+        return "its REPEATED tag is not a number"
     if head.missing_lines > 0:
-        there = entry.repeated_count - head.missing_lines if entry.repeated_count is not None else 0
-        return f"lines are missing: it repeats {stated} lines of the file before it, and {there} are there"
+        present = entry.repeated_count - head.missing_lines if entry.repeated_count is not None else 0
+        return f"lines are missing: it repeats {stated} lines of the file before it, and {present} are there"
     return None
 
 
 def _nul_problem(line: Line) -> str | None:
-    """What to say of the NUL bytes in ``line``; None if it has none. Reads all of it."""
+    """Return a sentence about the NUL bytes in ``line``; None if it has none. Reads all of the line."""
     rest = read_chunks(line.segment, line.offset + len(line.raw), line.end) if line.omitted_bytes else ()
     size = len(line.raw) + line.omitted_bytes
     count = line.raw.count(0) + sum(piece.count(0) for piece in rest)
@@ -162,7 +193,7 @@ def _nul_problem(line: Line) -> str | None:
 
 
 def _is_allowed_step_back(entry: Entry, last_stamp: Stamp) -> bool:
-    # Only 3am breaks ties, so a line of the script may carry a reading a little behind the last stamp.
+    # Only 3am breaks ties, so the clock reading of a script line may be a little behind the last stamp.
     return is_clock_step(entry) or (entry.author is None and last_stamp.ns - entry.stamp.ns <= MAX_TIE_NS)
 
 

@@ -1,7 +1,7 @@
-"""Which lines are wanted: by text, kind, person or hypothesis, in or out, all at once.
+"""Filters of lines: by text, kind, author or hypothesis.
 
-Each condition knows the lines that it is about in a block of bytes, so that a block in which there are none costs
-a byte search, and a big log is never parsed line by line for the few that are wanted.
+Each condition finds its lines in a block of bytes itself. A block without such lines then costs a byte search, and a
+large log is not parsed line by line.
 """
 
 from __future__ import annotations
@@ -11,31 +11,29 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import BadKind
-from threeam.core.format.entry import CEREMONY_TEXTS, CLOCK_STEPPED_PREFIX, KIND_TAGS, Entry, parse_entry
+from threeam.core.format.entry import CEREMONY_TEXTS, CLOCK_STEPPED_PREFIX, Entry, parse_entry
+from threeam.core.format.kinds import KINDS, WORDS
 from threeam.core.store.pattern import Pattern
 
-KIND_NAMES = {
-    "note": "note", "ceremony": "ceremony", "continued": "Continued", "foreign": "foreign",
-    **{kind.lower(): kind for kind in KIND_TAGS},
-}  # fmt: skip
+KIND_NAMES = {name.lower(): name for name in KINDS}
 
 
 class Condition(Protocol):
-    """Something that a line is, or is not."""
+    """A condition that a line meets or does not meet."""
 
     @property
     def name(self) -> str:
-        """As its person reads it."""
+        """The condition as a user types it."""
 
     def matches(self, raw: bytes) -> bool:
-        """Whether it holds of a line (without its newline)."""
+        """Return whether a line (without its newline) meets the condition."""
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        """Where the lines of ``data``, which is whole lines, begin of which it holds; in their order."""
+        """Yield the index of each line of ``data``, which is whole lines, that meets the condition; in their order."""
 
 
 class MatchesPattern(NamedTuple):
-    """A pattern is found in it."""
+    """The condition that a line has a match of a pattern."""
 
     pattern: Pattern
 
@@ -51,7 +49,7 @@ class MatchesPattern(NamedTuple):
 
 
 class IsKind(NamedTuple):
-    """It is of this kind (as `Entry.kind` has it), or ``foreign``."""
+    """The condition that a line is of a kind: one of `Entry.kind`, or ``foreign``."""
 
     kind: str
 
@@ -64,11 +62,11 @@ class IsKind(NamedTuple):
         return self.kind == ("foreign" if entry is None else entry.kind)
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return _verified(self, None if self.kind not in KIND_TAGS else f"] {self.kind}:".encode(), data)
+        return _verified_offsets(self, None if self.kind not in WORDS else f"] {self.kind}:".encode(), data)
 
 
 class ByAuthor(NamedTuple):
-    """This user wrote it; ``script``: nobody is said to have."""
+    """The condition that a user wrote the line; ``script``: that the line has no author."""
 
     user: str
 
@@ -90,22 +88,22 @@ class ByAuthor(NamedTuple):
         if self.user == "script":
             for offset in line_offsets(data):
                 end = data.find(b"\n", offset)
-                at = data.find(b" [BY: ", offset, end if end >= 0 else len(data))
-                if 0 <= at - offset < _HEAD_LENGTH:  # its first tag: no need to parse
+                tag_offset = data.find(b" [BY: ", offset, end if end >= 0 else len(data))
+                if 0 <= tag_offset - offset < _MAX_HEAD_BYTES:  # the first tag is an author: no need to parse
                     continue
                 if self.matches(line_at_offset(data, offset)):
                     yield offset
             return
-        # No bracket in it: from each of many openings in a line, it would be read on to the line's end.
+        # The host has no bracket: otherwise each of many tag beginnings in a line would be matched to the line's end.
         tag = re.compile(rb"\[BY: %s@[^\[\]\n]*:\d{1,9}(?:%%\d+)?\]" % re.escape(self.user.encode()))
-        for begin, start in _lines_with(tag, data):
-            # If it stands where 3am writes it, there is no need to parse.
-            if _HEAD.fullmatch(data, begin, start) or self.matches(line_at_offset(data, begin)):
+        for begin, start in _scan_lines(tag, data):
+            # A tag where 3am writes it needs no parsing.
+            if _LINE_HEAD.fullmatch(data, begin, start) or self.matches(line_at_offset(data, begin)):
                 yield begin
 
 
 class InHypothesis(NamedTuple):
-    """It belongs to this hypothesis."""
+    """The condition that a line belongs to a hypothesis."""
 
     number: int
 
@@ -118,47 +116,50 @@ class InHypothesis(NamedTuple):
         return entry is not None and entry.hypothesis is not None and entry.hypothesis[0] == self.number
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return _verified(self, re.compile(rb"\[H0*%d: " % self.number), data)
+        return _verified_offsets(self, re.compile(rb"\[H0*%d: " % self.number), data)
 
 
 class IsClockStep(NamedTuple):
-    """It says that the clock was stepped back before it."""
+    """The condition that a line says that the clock was stepped back before it."""
 
     name: str = "stepped back"
 
     def matches(self, raw: bytes) -> bool:
-        return _STEPPED in raw and (entry := parse_entry(raw)) is not None and is_clock_step(entry)
+        return _CLOCK_STEPPED_BYTES in raw and (entry := parse_entry(raw)) is not None and is_clock_step(entry)
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return _verified(self, _STEPPED, data)
+        return _verified_offsets(self, _CLOCK_STEPPED_BYTES, data)
 
 
 def is_clock_step(entry: Entry) -> bool:
-    """Return whether this line says that the clock was stepped back before it."""
+    """Return whether ``entry`` says that the clock was stepped back before it."""
     return entry.kind == "WARNING" and entry.text.startswith(CLOCK_STEPPED_PREFIX)
 
 
 class IsCeremony(NamedTuple):
-    """It is one of the lock's own."""
+    """The condition that a line is of the ceremony of the lock."""
 
     name: str = "ceremony"
 
     def matches(self, raw: bytes) -> bool:
-        return raw.endswith(_CEREMONY) and (entry := parse_entry(raw)) is not None and entry.text in CEREMONY_TEXTS
+        return (
+            raw.endswith(_CEREMONY_ENDINGS) and (entry := parse_entry(raw)) is not None and entry.text in CEREMONY_TEXTS
+        )
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return _verified(self, _MAY_BE_CEREMONY, data)
+        return _verified_offsets(self, _CEREMONY_END, data)
 
 
-_STEPPED = CLOCK_STEPPED_PREFIX.encode()
-_CEREMONY = tuple(text.encode() for text in CEREMONY_TEXTS)
-_MAY_BE_CEREMONY = re.compile(rb" sanity lock\.$", re.MULTILINE)
+_CLOCK_STEPPED_BYTES = CLOCK_STEPPED_PREFIX.encode()
+_CEREMONY_ENDINGS = tuple(text.encode() for text in CEREMONY_TEXTS)
+_CEREMONY_END = re.compile(rb" sanity lock\.$", re.MULTILINE)
 
 
 class LineFilter(NamedTuple):
-    """All of ``conditions`` hold, and none of ``exclusions``. Without any, every line is wanted.
+    """A filter that accepts a line if it meets all of ``include`` and none of ``exclude``.
 
-    ``once``: no line that a rotation repeats is wanted. Its bytes do not say so, but its place: see `seek.is_wanted`.
+    ``skip_repeated``: do not accept lines that a rotation repeats. Their bytes do not show this, only their position
+    does: see `seek.passes_filter`.
     """
 
     include: tuple[Condition, ...] = ()
@@ -169,106 +170,108 @@ class LineFilter(NamedTuple):
         return bool(self.include or self.exclude or self.skip_repeated)
 
     def matches(self, raw: bytes) -> bool:
-        """Whether a line (without its newline) is wanted."""
-        return all(one.matches(raw) for one in self.include) and not any(one.matches(raw) for one in self.exclude)
+        """Return whether a line (without its newline) meets ``include`` and ``exclude``."""
+        is_included = all(condition.matches(raw) for condition in self.include)
+        return is_included and not any(condition.matches(raw) for condition in self.exclude)
 
     def matching_line_offsets(self, data: bytes) -> Iterable[int]:
-        """Where the wanted lines of ``data``, which is whole lines, begin; in their order."""
-        seen = any(map(_sees_line_end, (*self.include, *self.exclude)))
-        if seen and b"\r" in data and (without := data.replace(b"\r\n", b"\n")) != data:
-            places = dict(zip(line_offsets(without), line_offsets(data), strict=True))
-            return [places[begin] for begin in self.matching_line_offsets(without)]
+        """Return the index of each accepted line of ``data``, which is whole lines; in their order."""
+        is_sensitive = any(map(_is_line_end_sensitive, (*self.include, *self.exclude)))
+        if is_sensitive and b"\r" in data and b"\r\n" in data:
+            normalized = data.replace(b"\r\n", b"\n")
+            original_offsets = dict(zip(line_offsets(normalized), line_offsets(data), strict=True))
+            return [original_offsets[offset] for offset in self.matching_line_offsets(normalized)]
         if not self.include:
-            found = line_offsets(data)
+            offsets = line_offsets(data)
         else:
-            # Words first: they are searched fastest, and leave the fewest lines to be looked at.
-            first, *others = sorted(self.include, key=lambda one: not isinstance(one, MatchesPattern))
-            found = list(first.matching_line_offsets(data))
-            for one in others:
-                found = _among(found, one, data, holds=True)
-        for one in self.exclude:
-            found = _among(found, one, data, holds=False)
-        return found
+            # Patterns first: searching them is fastest, and leaves the fewest lines to check.
+            first, *others = sorted(self.include, key=lambda condition: not isinstance(condition, MatchesPattern))
+            offsets = list(first.matching_line_offsets(data))
+            for condition in others:
+                offsets = _filter_offsets(offsets, condition, data, keep_matches=True)
+        for condition in self.exclude:
+            offsets = _filter_offsets(offsets, condition, data, keep_matches=False)
+        return offsets
 
 
-def parse_term(word: str, *, words: bool = False) -> tuple[bool, Condition]:
-    """A condition as it is typed, and whether it is to be left out: ``deadlock``, ``!kind:note``, ``by:alice``, ``H7``.
+def parse_term(term: str, *, skip_stamp: bool = False) -> tuple[bool, Condition]:
+    """Return whether a typed term excludes lines (``!kind:note``), and its condition; see `parse_condition`.
 
-    Raises `BadPattern`, or `BadKind`.
+    Raises `BadPattern` or `BadKind`.
     """
-    out = word.startswith("!") and len(word) > 1
-    return out, parse_condition(word[1:] if out else word, words=words)
+    is_excluding = term.startswith("!") and len(term) > 1
+    return is_excluding, parse_condition(term[1:] if is_excluding else term, skip_stamp=skip_stamp)
 
 
-def parse_condition(word: str, *, exact: bool = False, words: bool = False) -> Condition:
-    """The condition that ``word`` says: ``deadlock``, ``kind:note``, ``by:alice``, ``H7``. Raises as above."""
-    field, colon, value = word.partition(":")
+def parse_condition(text: str, *, case_sensitive: bool = False, skip_stamp: bool = False) -> Condition:
+    """Return the condition of ``deadlock``, ``kind:note``, ``by:alice`` or ``H7``. Raises as `parse_term` does."""
+    field, colon, value = text.partition(":")
     if colon and field == "kind" and value:
         return parse_kind(value)
     if colon and field == "by" and value:
         return ByAuthor(value)
-    if re.fullmatch(r"H\d{1,9}", word, re.ASCII):
-        return InHypothesis(int(word[1:]))
-    return MatchesPattern(Pattern(word, exact=exact, words=words))
+    if re.fullmatch(r"H\d{1,9}", text, re.ASCII):
+        return InHypothesis(int(text[1:]))
+    return MatchesPattern(Pattern(text, case_sensitive=case_sensitive, skip_stamp=skip_stamp))
 
 
 def parse_kind(name: str) -> IsKind:
-    """The kind that ``name`` says, in capitals or not. Raises `BadKind`."""
+    """Return the condition of the kind ``name``, in any case. Raises `BadKind`."""
     kind = KIND_NAMES.get(name.lower())
     if kind is None:
-        raise BadKind(f"there is no kind {name!r}: there are {', '.join(KIND_NAMES)}")
+        raise BadKind(f"there is no kind {name!r}: the kinds are {', '.join(KIND_NAMES)}")
     return IsKind(kind)
 
 
 def line_at_offset(data: bytes, begin: int) -> bytes:
-    """The line of ``data`` that begins at ``begin``, without its newline."""
+    """Return the line of ``data`` that begins at ``begin``, without its newline."""
     end = data.find(b"\n", begin)
     return data[begin : end if end >= 0 else len(data)]
 
 
 def line_offsets(data: bytes) -> list[int]:
-    """Where the lines of ``data``, which is whole lines, begin."""
-    return [0, *(found.end() for found in _NEWLINE.finditer(data, 0, len(data) - 1))] if data else []
+    """Return the index of each line of ``data``, which is whole lines."""
+    return [0, *(match.end() for match in _NEWLINE.finditer(data, 0, len(data) - 1))] if data else []
 
 
 _NEWLINE = re.compile(b"\n")
-_HEAD_LENGTH = 60  # bytes: the stamp and the cups are never longer
-_FEW = 50  # lines: so many are looked at one by one before a block is searched for them
-_HEAD = re.compile(
+_MAX_HEAD_BYTES = 60  # bytes; the stamp and the COFFEE tag are never longer
+_MAX_LINES_CHECKED_SINGLY = 50  # lines; for more of them, a search of the block is faster
+_LINE_HEAD = re.compile(
     rb"\[\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{9}[+-](?:[01]\d|2[0-3])[0-5]\d\]"
     rb" \[COFFEE: \d{1,9}\] "
 )
 
 
-def _sees_line_end(condition: Condition) -> bool:
-    """Whether a carriage return at the end of a line, which is not a part of the text, could hide the line from it."""
+def _is_line_end_sensitive(condition: Condition) -> bool:
+    """Return whether a carriage return before a newline, which is not part of the text, may prevent a match."""
     return isinstance(condition, IsCeremony) or (
         isinstance(condition, MatchesPattern) and not condition.pattern.is_literal
     )
 
 
-def _among(offsets: list[int], condition: Condition, data: bytes, *, holds: bool) -> list[int]:
-    """Those of ``offsets`` at which a line begins of which ``condition`` holds, or does not."""
+def _filter_offsets(offsets: list[int], condition: Condition, data: bytes, *, keep_matches: bool) -> list[int]:
+    """Return the ``offsets`` of lines that meet ``condition``, or without ``keep_matches`` of those that do not."""
     if not offsets:
         return offsets
-    if len(offsets) > _FEW:
-        those = set(condition.matching_line_offsets(data))
-        return [offset for offset in offsets if (offset in those) == holds]
-    return [offset for offset in offsets if condition.matches(line_at_offset(data, offset)) == holds]
+    if len(offsets) > _MAX_LINES_CHECKED_SINGLY:
+        matching = set(condition.matching_line_offsets(data))
+        return [offset for offset in offsets if (offset in matching) == keep_matches]
+    return [offset for offset in offsets if condition.matches(line_at_offset(data, offset)) == keep_matches]
 
 
-def _verified(condition: Condition, scout: bytes | re.Pattern[bytes] | None, data: bytes) -> Iterator[int]:
-    """The lines of which ``condition`` holds among those that ``scout`` finds (None: all of them)."""
-    if scout is None:
+def _verified_offsets(condition: Condition, prefilter: bytes | re.Pattern[bytes] | None, data: bytes) -> Iterator[int]:
+    """Yield the index of each line that meets ``condition``, of those with a match of ``prefilter`` (None: of all)."""
+    if prefilter is None:
         offsets: Iterable[int] = line_offsets(data)
     else:
-        offsets = (begin for begin, _ in _lines_with(scout, data))
+        offsets = (begin for begin, _ in _scan_lines(prefilter, data))
     return (offset for offset in offsets if condition.matches(line_at_offset(data, offset)))
 
 
-def _lines_with(scout: bytes | re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where each line begins that has a match of ``scout``, and where its first match does."""
-    pattern = re.compile(re.escape(scout)) if isinstance(scout, bytes) else scout
+def _scan_lines(prefilter: bytes | re.Pattern[bytes], data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield for each line with a match of ``prefilter`` the index of the line and that of its first match."""
+    pattern = re.compile(re.escape(prefilter)) if isinstance(prefilter, bytes) else prefilter
     begin = 0
     while (match := pattern.search(data, begin)) is not None:
         start = match.start()

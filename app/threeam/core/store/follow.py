@@ -1,7 +1,7 @@
 """Following the live log by name: every line once, through rename, re-creation and truncation.
 
-inotify tells when to look (0.1 ms); where there is none, the file is looked at every 50 ms.
-What is read is decided by the file alone, so a missed or superfluous wake-up changes nothing.
+inotify(7) reports changes within 0.1 ms; without it, the file is polled every 50 ms. A wake-up only starts a read of
+the file, so a missed or superfluous one changes no result.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from threeam.core.store.reader import Line, lines_forward
 if TYPE_CHECKING:
     from inotify_simple import INotify
 
-_MAX_READ_BYTES = 4 * 1024 * 1024  # bytes read in one go at most, so that a burst costs bounded memory
-_REMEMBERED_BYTES = 512 * 1024  # bytes of lines that are remembered: more than a stream writes in one go
-MAX_POLL_S = 2.0  # s: who waits should look so often, since network file systems tell inotify nothing
+_MAX_READ_BYTES = 4 * 1024 * 1024  # bytes of one read, so that a burst needs bounded memory
+_REMEMBERED_BYTES = 512 * 1024  # bytes of recent lines; more than one write of a stream
+MAX_POLL_S = 2.0  # s; the caller should read at least this often: inotify misses changes on network file systems
 
 _FILE_EVENTS = 0x2 | 0x4 | 0x800  # IN_MODIFY, IN_ATTRIB, IN_MOVE_SELF
 _FOLDER_EVENTS = 0x100 | 0x80  # IN_CREATE, IN_MOVED_TO
 
 
 class Follower:
-    """Reads what is appended to ``journal`` after ``start`` (None: from the beginning).
+    """A reader of the lines that are appended to ``journal`` after ``start`` (None: from the beginning).
 
-    Rotated files are read one after the other, as their first lines link them; where one is not linked, or was
-    truncated, the first line that is read of it says that there is a gap before it.
-    `read` never blocks; `wait` does, and `wake` ends a wait from another thread. ``unfinished`` is
-    the last line while it has no newline, ``restarts`` counts the truncations seen, and ``taken_back`` how often
-    lines were cut off again that had been told, since the disk had no room for all of their block. A file that was
-    renamed is let go once nothing has come into it for ``grace`` seconds.
+    Rotated files are read one after the other, as their first lines link them. The first line of a file that is not
+    linked or was truncated has a ``gap_reason``. `read` never blocks; `wait` does, and `wake` ends a wait from another
+    thread. A renamed file is released once nothing was appended to it for ``grace_s`` seconds.
+
+    ``unfinished``: the last line while it has no newline. ``truncations``: those that were seen. ``rollbacks``: how
+    often a writer removed lines that were already read, since the disk filled up within their block.
     """
 
     def __init__(
@@ -47,75 +47,75 @@ class Follower:
         self.unfinished: Line | None = None
         self.truncations = 0
         self.rollbacks = 0
-        self._has_more = False  # whether the last read left something that no event will tell of
+        self._has_more = False  # whether unread bytes remain that no event will report
         self._resume_point = start
-        self._previous: ResumePoint | None = (
-            None  # the file before: a writer that opened it by its old name may go on there
-        )
+        # In the file before the current one, to which a writer that opened it by its old name may still append.
+        self._previous: ResumePoint | None = None
         self._previous_size, self._previous_changed_s, self._grace_s = 0, 0.0, grace_s
         self._recent_lines: deque[Line] = deque()
         self._recent_bytes = 0
-        self._late_lines: list[Line] = []  # read of the file before, and not given out yet
+        self._late_lines: list[Line] = []  # read from the previous file, and not returned yet
         self._gap_reason = ""  # why lines may be missing before the next one
-        self._searched_to = 0  # up to here there is no newline, in a line longer than a chunk
+        self._searched_to = 0  # in a line longer than one read: there is no newline up to here
         self._watcher = _FileWatcher(journal.log_path, poll_interval_s)
         if start is not None:
             self._watcher.follow(start.segment)
 
     def read(self) -> list[Line]:
-        """The lines that were finished since the last call; none is a fine answer. After an error, read again."""
+        """Return the lines that were finished since the last call, perhaps none. After an error, call it again."""
         lines = self._read_current()
-        late, self._late_lines = self._late_lines, []
-        return late + lines
+        late_lines, self._late_lines = self._late_lines, []
+        return late_lines + lines
 
     def _read_current(self) -> list[Line]:
-        at = self._resume_point
+        point = self._resume_point
         self._watcher.mark_seen()
-        named = self._replacement(at)  # before the drain: what is renamed after this look is drained next time
-        self._has_more = named is not None
-        if at is None:
-            return [] if named is None else self._read_from(self._switch_to(self.journal.oldest_segment(named)))
+        replacement = self._replacement(point)  # before reading: a file renamed after this is read to its end next time
+        self._has_more = replacement is not None
+        if point is None:
+            if replacement is None:
+                return []
+            return self._read_from(self._switch_to(self.journal.oldest_segment(replacement)))
         self._late_lines += self._read_predecessor()
-        if not at.is_valid():
-            stands = self._valid_prefix_end(at)
-            if stands is not None:  # a block that had no room was cut back by its writer
+        if not point.is_valid():
+            valid_end = self._valid_prefix_end(point)
+            if valid_end is not None:  # the writer removed a block for which there was no space
                 self.rollbacks += 1
-                self._resume_point = at = ResumePoint.capture(at.segment, stands)
+                self._resume_point = point = ResumePoint.capture(point.segment, valid_end)
                 self.unfinished, self._searched_to = None, 0
-            else:  # truncated, and perhaps written anew
+            else:  # truncated, and perhaps rewritten
                 self.truncations += 1
                 self._gap_reason = "the log was truncated here"
-                at.segment.invalidate_head()
-                at = self._switch_to(at.segment)
-        lines = self._read_from(at)
-        if lines or named is None or not at.is_valid():
+                point.segment.invalidate_head()
+                point = self._switch_to(point.segment)
+        lines = self._read_from(point)
+        if lines or replacement is None or not point.is_valid():
             return lines
-        after = self.journal.successor(at.segment)
+        successor = self.journal.successor(point.segment)
         self._late_lines += self._read_predecessor(final=True)
         self._previous, self._previous_size, self._previous_changed_s = self._resume_point, -1, time.monotonic()
-        if after is None:
+        if successor is None:
             self._gap_reason = "this file does not say that it continues the one before"
-        return self._read_from(self._switch_to(after or named))
+        return self._read_from(self._switch_to(successor or replacement))
 
     @property
     def position(self) -> Position | None:
-        """How far the journal has been read; None where there is none yet."""
+        """The position up to which the journal was read; None if there is no log yet."""
         return None if self._resume_point is None else Position(self._resume_point.segment, self._resume_point.offset)
 
     def _read_from(self, point: ResumePoint) -> list[Line]:
         segment, begin = point.segment, point.offset
         if self._searched_to > begin and not self._is_line_finished(segment):
             return []
-        lines = list(
-            lines_forward(segment, begin, min(segment.size(), begin + _MAX_READ_BYTES))
-        )  # no more room than needed
+        read_end = min(segment.size(), begin + _MAX_READ_BYTES)  # the size: it saves memory if there is little to read
+        lines = list(lines_forward(segment, begin, read_end))
         if len(lines) == 1 and not lines[0].finished and lines[0].end - begin >= _MAX_READ_BYTES:
-            whole = next(lines_forward(segment, begin))  # one line longer than a chunk: take it whole, or not yet
-            if whole.finished:
-                lines = [whole]
+            long_line = next(lines_forward(segment, begin))  # longer than one read: it is returned once it is finished
+            if long_line.finished:
+                lines = [long_line]
             else:
-                self._searched_to = whole.end
-        if lines and not point.is_valid():  # cut back since it was looked at: these may begin in the middle of a line
+                self._searched_to = long_line.end
+        if lines and not point.is_valid():  # truncated meanwhile: these may begin in the middle of a line
             self._has_more, self._searched_to = True, 0
             return []
         end = lines[-1].end if lines else begin
@@ -128,31 +128,30 @@ class Follower:
         return lines
 
     def _remember(self, lines: list[Line]) -> None:
-        """Keeps the last lines that were told, at least as many as one write of ours can be."""
+        """Remember the last lines that were returned: at least as many bytes as one write of a writer."""
         self._recent_lines.extend(lines)
         self._recent_bytes += sum(len(line.raw) for line in lines)
         while self._recent_bytes - len(self._recent_lines[0].raw) > _REMEMBERED_BYTES:
             self._recent_bytes -= len(self._recent_lines.popleft().raw)
 
     def _valid_prefix_end(self, point: ResumePoint) -> int | None:
-        """Up to where what was told still stands, if only its end is gone; None if the file was truncated."""
+        """Return the end of the lines that are still in the file, if only the last ones were removed, else None."""
         segment = point.segment
         if not point.fingerprint.matches_head(segment):
             return None
-        told = [line for line in self._recent_lines if line.segment == segment]
-        for line in reversed(told):
-            ends = segment.read(line.end - 1, 1) == b"\n"
-            if ends and segment.read(line.offset, len(line.raw)) == line.raw:
+        recent_lines = [line for line in self._recent_lines if line.segment == segment]
+        for line in reversed(recent_lines):
+            is_finished = segment.read(line.end - 1, 1) == b"\n"
+            if is_finished and segment.read(line.offset, len(line.raw)) == line.raw:
                 return line.end
-        first = (
-            told[0].offset if told else point.offset
-        )  # all that is remembered is gone: what came before it may not be
+        # All remembered lines are gone; the ones before them may still be in the file.
+        first = recent_lines[0].offset if recent_lines else point.offset
         if segment.size() >= first and (first == 0 or segment.read(first - 1, 1) == b"\n"):
             return first
         return None
 
     def _is_line_finished(self, segment: Segment) -> bool:
-        """Whether the long line has its newline by now. Only what is new is looked at."""
+        """Return whether the long line has its newline by now. Only new bytes are searched."""
         while data := segment.read(self._searched_to, _MAX_READ_BYTES):
             if b"\n" in data:
                 self._searched_to = 0
@@ -161,68 +160,71 @@ class Follower:
         return False
 
     def _read_predecessor(self, *, final: bool = False) -> list[Line]:
-        """What came into the file before after it was left; ``last``: it is let go, and its unfinished line told."""
-        left = self._previous
-        if left is None:
+        """Return the lines that were appended to the previous file after it was renamed.
+
+        ``final``: release the file, and include its unfinished line.
+        """
+        point = self._previous
+        if point is None:
             return []
-        size, now = left.segment.size(), time.monotonic()
+        size, now = point.segment.size(), time.monotonic()
         if size != self._previous_size:
             self._previous_size, self._previous_changed_s = size, now
         elif now - self._previous_changed_s < self._grace_s and not final:
             return []
         else:
             final = True
-        lines = list(lines_forward(left.segment, left.offset)) if size > left.offset else []
+        lines = list(lines_forward(point.segment, point.offset)) if size > point.offset else []
         if final:
             self._previous = None
             return lines
         if lines and not lines[-1].finished:
             lines.pop()
         if lines:
-            self._previous = ResumePoint.capture(left.segment, lines[-1].end)
+            self._previous = ResumePoint.capture(point.segment, lines[-1].end)
         return lines
 
     def _replacement(self, point: ResumePoint | None) -> Segment | None:
-        """The file that has the log's name now, if it is another one than that of ``at``."""
+        """Return the file that has the log's name now, or None if it is that of ``point``, or there is none."""
         try:
-            about = os.stat(self.journal.log_path)
+            status = os.stat(self.journal.log_path)
         except OSError:
             return None
-        if point is not None and (about.st_dev, about.st_ino) == point.segment.identity:
+        if point is not None and (status.st_dev, status.st_ino) == point.segment.identity:
             return None
         try:
             return self.journal.open_live()
-        except FileUnusable:  # just made, and not readable yet: the old one is followed meanwhile
+        except FileUnusable:  # just created, and not readable yet: follow the old one meanwhile
             if point is None:
                 raise
             return None
 
     def wait(self, timeout: float) -> bool:
-        """Waits until there may be something to read (True), `wake`, or ``timeout`` seconds (False)."""
+        """Wait until there may be lines to read (True), or until `wake` or ``timeout`` seconds (False)."""
         return self._has_more or self._watcher.wait(timeout)
 
     def wake(self) -> None:
-        """Ends a wait, from any thread."""
+        """End a wait, from any thread."""
         self._watcher.wake()
 
     def close(self) -> None:
-        """Gives the watches back."""
+        """Close the watches. The follower must not be used after this."""
         self._watcher.close()
 
     def _switch_to(self, segment: Segment) -> ResumePoint:
-        self._resume_point = at = ResumePoint.capture(segment, 0)
+        self._resume_point = point = ResumePoint.capture(segment, 0)
         self.unfinished, self._searched_to = None, 0
         self._watcher.follow(segment)
-        return at
+        return point
 
 
 def batch_start(lines: Sequence[Line], end: Position) -> int:
-    """From where on ``lines``, which a follower read up to ``end``, are those of its file: all before stands."""
+    """Return the offset of the first of ``lines`` in the file of ``end``, up to which a follower has read them."""
     return next((line.offset for line in lines if line.segment == end.segment), end.offset)
 
 
 class _FileWatcher:
-    """Tells when a file, or the folder where its name is, may have changed."""
+    """A watch that reports when a file, or the folder of its name, may have changed."""
 
     def __init__(self, path: str, poll_interval_s: float) -> None:
         self._path = path
@@ -235,40 +237,40 @@ class _FileWatcher:
             self._poller.register(self._inotify.fileno(), select.POLLIN)
         self._folder_watch: int | None = None
         self._file_watch: int | None = None
-        self._previous_watch: int | None = None  # of the file before
+        self._previous_watch: int | None = None  # of the previous file
         self._segment: Segment | None = None
-        self._may_have_changed = False  # whether a watch was set that cannot have told what came before it
+        self._may_have_changed = False  # whether a watch is new, so that it missed earlier changes
         self._seen_signature: tuple[int, ...] = ()
 
     def follow(self, segment: Segment) -> None:
-        """Watches another file, through its descriptor: the name may mean yet another by now."""
+        """Watch another file, by its descriptor, since another file may have its name."""
         if segment == self._segment:
             return
         if self._previous_watch is not None and self._inotify is not None:
             try:
                 self._inotify.rm_watch(self._previous_watch)
-            except OSError:  # the kernel took it back with the file
+            except OSError:  # the kernel removed the watch with the file
                 pass
         self._segment, self._previous_watch = segment, self._file_watch
         self._file_watch = self._add_watch(segment.inotify_path, _FILE_EVENTS)
 
     def mark_seen(self) -> None:
-        """The caller is about to look: what changes after this is news."""
+        """Note that the caller reads the file next: only later changes are reported."""
         self._may_have_changed = False
         if self._folder_watch is None:
             self._folder_watch = self._add_watch(os.path.dirname(self._path), _FOLDER_EVENTS)
-            self._may_have_changed = False  # it is looked at after this
+            self._may_have_changed = False  # the caller reads after this
         if not self._covers_all_changes():
             self._seen_signature = self._file_signature()
 
     def wait(self, timeout: float) -> bool:
-        """True when there may be news; False on `wake` or after ``timeout`` seconds."""
+        """Return True when something may have changed, False on `wake` or after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
-        while not self._may_have_changed and (left := deadline - time.monotonic()) > 0:
-            step = left if self._covers_all_changes() else min(left, self._poll_interval_s)
-            ready = {fd for fd, _ in self._poller.poll(max(1, round(step * 1000)))}
+        while not self._may_have_changed and (remaining_s := deadline - time.monotonic()) > 0:
+            step_s = remaining_s if self._covers_all_changes() else min(remaining_s, self._poll_interval_s)
+            ready = {fd for fd, _ in self._poller.poll(max(1, round(step_s * 1000)))}
             for fd in ready:
-                os.read(fd, 65536)  # what the events say does not matter: the file decides
+                os.read(fd, 65536)  # the events themselves do not matter, since the file is read
             if ready:
                 return self._wake_read not in ready
             if not self._covers_all_changes() and self._file_signature() != self._seen_signature:
@@ -276,21 +278,21 @@ class _FileWatcher:
         return self._may_have_changed
 
     def wake(self) -> None:
-        """Ends a wait, from any thread."""
+        """End a wait, from any thread."""
         try:
             os.write(self._wake_write, b"w")
-        except BlockingIOError:  # full of wake-ups already
+        except BlockingIOError:  # the pipe is full of wake-ups
             pass
 
     def close(self) -> None:
-        """Gives everything back."""
+        """Close inotify and the pipe."""
         if self._inotify is not None:
             self._inotify.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
 
     def _covers_all_changes(self) -> bool:
-        """Whether inotify would tell of every change."""
+        """Return whether inotify reports every change."""
         return self._folder_watch is not None and (self._segment is None or self._file_watch is not None)
 
     def _add_watch(self, path: str, events: int) -> int | None:
@@ -298,20 +300,23 @@ class _FileWatcher:
             return None
         try:
             watch = int(self._inotify.add_watch(path, events))
-        except OSError:  # not there, or no watch left: then polling has to do
+        except OSError:  # it does not exist, or the limit of watches is reached: poll instead
             return None
         self._may_have_changed = True
         return watch
 
     def _file_signature(self) -> tuple[int, ...]:
-        seen: list[int] = []
-        for status in (lambda: os.stat(self._path), self._segment.fstat if self._segment is not None else None):
+        """Return values that change with the named file or the watched one."""
+        status_readers = [lambda: os.stat(self._path), *([self._segment.fstat] if self._segment is not None else [])]
+        signature: list[int] = []
+        for read_status in status_readers:
             try:
-                about = status() if status is not None else None
+                status = read_status()
             except OSError:
-                about = None
-            seen += [about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns] if about is not None else [0]
-        return tuple(seen)
+                signature.append(0)
+            else:
+                signature += [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns]
+        return tuple(signature)
 
 
 def _open_inotify() -> INotify | None:
@@ -319,5 +324,5 @@ def _open_inotify() -> INotify | None:
         from inotify_simple import INotify  # Linux only
 
         return INotify()
-    except (ImportError, OSError):  # no inotify here, or no instance of it left
+    except (ImportError, OSError):  # no inotify on this system, or the limit of its instances is reached
         return None

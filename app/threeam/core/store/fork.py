@@ -1,4 +1,4 @@
-"""A copy of a journal up to a place, byte for byte, that says where it comes from; texts can be left out of it."""
+"""Forking a journal: a copy up to a position, byte for byte, that names its origin; texts can be blanked in it."""
 
 from __future__ import annotations
 
@@ -32,16 +32,18 @@ from threeam.core.store.reader import (
 )
 
 BLANKED_TEXT = "(left out)"
-_LONG_ENOUGH = 8  # characters: a shorter text is left out only where its entry is cited
-_BEGINNING = 100  # characters
-_LATER_WORDS = re.compile(rb"\] (?:Words|Correction): @")
-_OURS = ("Coffee", "Water", "Sleep", "Stamp", "WARNING", "ceremony", "Continued")  # 3am's own words are no secret
+_MIN_BLANK_CHARS = 8  # characters; a shorter text is blanked only in lines that cite its entry
+_MAX_BLANK_CHARS = 100  # characters
+_AMENDMENT = re.compile(rb"\] (?:Words|Correction): @")
+# The text of these is generated, so it is not a secret.
+_GENERATED_KINDS = ("Coffee", "Water", "Sleep", "Stamp", "WARNING", "ceremony", "Continued")
 
 
 class Blank(NamedTuple):
-    """A text that is not to be in the copy: the stamps of its lines (ns), and the words of each, made visible.
+    """A text that is left out of a copy.
 
-    ``anywhere``: whether a line that has these words, and does not cite it, is left out as well.
+    ``stamps``: of its lines (ns). ``texts``: the words of each line, with control characters escaped. ``anywhere``:
+    whether lines that have these words are blanked even if they do not cite the text.
     """
 
     stamps: frozenset[int]
@@ -50,41 +52,39 @@ class Blank(NamedTuple):
 
 
 def make_blank(journal: Journal, line: Line) -> Blank:
-    """What `fork` leaves out for the entry that ``line`` is: its text, with the later lines of that and later words.
-
-    Raises OSError.
-    """
+    """Return the blank for the entry of ``line``, its continuation lines and its amendments. Raises OSError."""
     entry = line.entry
     assert entry is not None
-    said = {entry.stamp.ns: entry.body}
-    for later in _goes_on(journal, line, entry):
-        said[later.stamp.ns] = later.text.partition(" ")[2]
+    texts_by_stamp = {entry.stamp.ns: entry.body}
+    for continuation in _continuation_entries(journal, line, entry):
+        texts_by_stamp[continuation.stamp.ns] = continuation.text.partition(" ")[2]
     live = journal.open_live()
     for segment in journal.segments_backward(live) if live is not None else ():
-        for found in matching_lines_backward(segment, segment.size(), _LATER_WORDS):
-            words = found.entry
-            if words is not None and (of := leading_stamp_ref(words.body)) is not None and of.ns in said:
-                said[words.stamp.ns] = words.body.removeprefix(f"@{of}")
-    # The beginning is enough: where it is quoted, the end may be cut off.
+        for amendment_line in matching_lines_backward(segment, segment.size(), _AMENDMENT):
+            amendment = amendment_line.entry
+            cited = leading_stamp_ref(amendment.body) if amendment is not None else None
+            if amendment is not None and cited is not None and cited.ns in texts_by_stamp:
+                texts_by_stamp[amendment.stamp.ns] = amendment.body.removeprefix(f"@{cited}")
+    # The beginning of each text is enough: a quotation may be cut off at its end.
     texts = (
-        escape_unprintable(part).strip().removesuffix(")")[:_BEGINNING]
-        for text in said.values()
+        escape_unprintable(part).strip().removesuffix(")")[:_MAX_BLANK_CHARS]
+        for text in texts_by_stamp.values()
         for part in text.split(" (undo: ")
     )
-    return Blank(frozenset(said), tuple(text for text in texts if text), entry.kind not in _OURS)
+    return Blank(frozenset(texts_by_stamp), tuple(text for text in texts if text), entry.kind not in _GENERATED_KINDS)
 
 
-def _goes_on(journal: Journal, line: Line, entry: Entry) -> Iterator[Entry]:
-    """The later lines of the text that begins with ``entry``; through a pipe those of others may get in between."""
-    begun = False
+def _continuation_entries(journal: Journal, line: Line, entry: Entry) -> Iterator[Entry]:
+    """Yield the continuation lines of ``entry``; lines of other authors may lie between those of a piped text."""
+    has_begun = False
     live = journal.open_live()
     for segment in journal.segments_forward(live) if live is not None else ():
-        begun = begun or segment == line.segment
-        if not begun:
+        has_begun = has_begun or segment == line.segment
+        if not has_begun:
             continue
-        for after in lines_forward(segment, line.end if segment == line.segment else 0):
-            later = after.entry
-            if later is None or later.author != entry.author or after.is_repeated:
+        for later_line in lines_forward(segment, line.end if segment == line.segment else 0):
+            later = later_line.entry
+            if later is None or later.author != entry.author or later_line.is_repeated:
                 continue
             if not later.text.startswith(("| ", CONTINUATION_PREFIX)):
                 return
@@ -92,32 +92,35 @@ def _goes_on(journal: Journal, line: Line, entry: Entry) -> Iterator[Entry]:
 
 
 def fork_chunks(
-    journal: Journal, end: Position, blanks: Sequence[Blank], last: Callable[[Entry | None, str, int, int], Entry]
+    journal: Journal,
+    end: Position,
+    blanks: Sequence[Blank],
+    make_last_entry: Callable[[Entry | None, str, int, int], Entry],
 ) -> Iterator[bytes]:
-    """The bytes of ``journal`` up to ``end``, through all of its files, without ``blanks``; and then a last line.
+    """Yield the bytes of ``journal`` up to ``end``, from all of its files, without ``blanks``; and then a last line.
 
-    ``last`` makes that of: the last entry copied, the SHA-256 of the bytes copied in hexadecimal, how many they are,
-    and how many lines have had words left out. Raises OSError.
+    ``make_last_entry`` returns the entry of that line. Its arguments: the last entry copied, the SHA-256 of the bytes
+    copied (hexadecimal), their number, and the number of blanked lines. Raises OSError.
     """
-    digest, size, left_out = hashlib.sha256(), 0, 0
+    digest, size, blanked_lines = hashlib.sha256(), 0, 0
     for segment in journal.segments_forward(end.segment):
-        start = (
-            segment.head.end if segment.head.is_predecessor_readable else 0
-        )  # what the file before it says is in the copy
-        for block in chunks_forward(segment, start, end.offset if segment == end.segment else None):
-            copy, count = (
-                _long_line_without(segment, block, blanks) if block.omitted_bytes else _without(block.data, blanks)
-            )
-            left_out += count
-            for data in copy:
+        # A head repeats the predecessor, which is in the copy.
+        start = segment.head.end if segment.head.is_predecessor_readable else 0
+        for chunk in chunks_forward(segment, start, end.offset if segment == end.segment else None):
+            if chunk.omitted_bytes:
+                pieces, count = _blank_long_line(segment, chunk, blanks)
+            else:
+                pieces, count = _blank_lines(chunk.data, blanks)
+            blanked_lines += count
+            for data in pieces:
                 digest.update(data)
                 size += len(data)
                 yield data
-    yield format_entry(last(_last_entry(journal, end), digest.hexdigest(), size, left_out))
+    yield format_entry(make_last_entry(_last_entry(journal, end), digest.hexdigest(), size, blanked_lines))
 
 
 def _last_entry(journal: Journal, end: Position) -> Entry | None:
-    """The last entry before ``end``, also one without its newline: that gets one in the copy."""
+    """Return the last entry before ``end``, even one without a newline, which it gets in the copy."""
     for segment in journal.segments_backward(end.segment):
         for line in lines_backward(segment, end.offset if segment == end.segment else segment.size()):
             if (entry := line.entry) is not None:
@@ -125,72 +128,75 @@ def _last_entry(journal: Journal, end: Position) -> Entry | None:
     return None
 
 
-def _without(data: bytes, blanks: Sequence[Blank]) -> tuple[list[bytes], int]:
-    """``data`` without the words of ``blanks``, each line ended, and the number of lines that this has changed."""
+def _blank_lines(data: bytes, blanks: Sequence[Blank]) -> tuple[Iterable[bytes], int]:
+    """Return the lines of ``data`` without ``blanks``, each with a newline, and the number of blanked lines."""
     if not blanks:
         return ([data] if data.endswith(b"\n") else [data, b"\n"]), 0
     *lines, rest = data.split(b"\n")
     lines += [rest] if rest else []  # a torn line at the end of a file
-    copy, count = [], 0
+    copied_lines, count = [], 0
     for raw in lines:
-        says = any(_says(raw, blank) for blank in blanks)
-        copy.append(_left_out(raw) if says else raw + b"\n")
-        count += says
-    return copy, count
+        is_blanked = any(_is_blanked(raw, blank) for blank in blanks)
+        copied_lines.append(_blank_line(raw) if is_blanked else raw + b"\n")
+        count += is_blanked
+    return copied_lines, count
 
 
-def _long_line_without(segment: Segment, block: Chunk, blanks: Sequence[Blank]) -> tuple[Iterable[bytes], int]:
-    """The same for a line of which ``block`` holds only the head: it is read in pieces, and twice if there are blanks.
+def _blank_long_line(segment: Segment, chunk: Chunk, blanks: Sequence[Blank]) -> tuple[Iterable[bytes], int]:
+    """Do as `_blank_lines` for a line of which ``chunk`` holds only the beginning.
 
-    The pieces overlap, since the words may stand across the edge of two.
+    The line is read in pieces, and twice if there are blanks. The pieces that are searched overlap, since words may
+    cross the edge of two pieces.
     """
-    head = block.data.removesuffix(b"\n")
-    finished = block.data.endswith(b"\n")
-    overlap = 4 * max((len(word) for blank in blanks for word in blank.texts), default=0)  # bytes of a character
-    texts = chain([head], _overlapping(read_chunks(segment, block.start, block.end), overlap)) if blanks else ()
-    if any(_says(text, blank) for text in texts for blank in blanks):
-        return [_left_out(head)], 1
-    return chain(read_chunks(segment, block.start, block.end), () if finished else (b"\n",)), 0
+    beginning = chunk.data.removesuffix(b"\n")
+    is_finished = chunk.data.endswith(b"\n")
+    overlap_bytes = 4 * max((len(text) for blank in blanks for text in blank.texts), default=0)  # 4: of a character
+    pieces = _with_overlap(read_chunks(segment, chunk.start, chunk.end), overlap_bytes)
+    if blanks and any(_is_blanked(piece, blank) for piece in chain([beginning], pieces) for blank in blanks):
+        return [_blank_line(beginning)], 1
+    return chain(read_chunks(segment, chunk.start, chunk.end), () if is_finished else (b"\n",)), 0
 
 
-def _overlapping(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """``pieces``, each with the last ``size`` bytes of the one before it in front."""
-    before = b""
+def _with_overlap(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Yield each of ``pieces`` with the last ``size`` bytes before it in front."""
+    overlap = b""
     for piece in pieces:
-        yield before + piece
-        before = (before + piece)[-size:]
+        yield overlap + piece
+        overlap = (overlap + piece)[-size:]
 
 
-def _says(raw: bytes, blank: Blank) -> bool:
-    """Whether a line says what ``blank`` is: it is one of its own, has words for one, cites one, or has its words."""
+def _is_blanked(raw: bytes, blank: Blank) -> bool:
+    """Return whether a line is to be blanked: it is a line of ``blank``, amends or cites one, or has its words."""
     text = escape_unprintable(decode_utf8(raw))
-    has_words = any(word in text for word in blank.texts)
+    has_words = any(words in text for words in blank.texts)
     if not has_words and "@" not in text and not any(str(ns % NS_PER_S) in text for ns in blank.stamps):
         return False
     entry = parse_entry(raw)
     if entry is not None:
-        own = entry.stamp.ns in blank.stamps or (
+        is_own = entry.stamp.ns in blank.stamps or (
             entry.carried_from is not None and entry.carried_from.ns in blank.stamps
         )
         cites = any(stamp.ns in blank.stamps for stamp in find_stamp_refs(entry.text))
-        if own or (cites and (has_words or entry.kind in ("Correction", "Words"))):
+        if is_own or (cites and (has_words or entry.kind in ("Correction", "Words"))):
             return True
-    return blank.anywhere and any(len(word) >= _LONG_ENOUGH and word in text for word in blank.texts)
+    return blank.anywhere and any(len(words) >= _MIN_BLANK_CHARS and words in text for words in blank.texts)
 
 
-def _left_out(raw: bytes) -> bytes:
-    """The line with all that counts, and without its words."""
+def _blank_line(raw: bytes) -> bytes:
+    """Return a line with its stamp, tags and kind, but without its words."""
     entry = parse_entry(raw)
     if entry is None:
         return BLANKED_TEXT.encode() + b"\n"
-    words = entry.text.removesuffix(entry.body)
+    prefix = entry.text.removesuffix(entry.body)
     if entry.text.startswith(("| ", CONTINUATION_PREFIX)):
-        words = entry.text.partition(" ")[0] + " "
-    if (at := leading_stamp_ref(entry.body)) is not None:
-        words += f"@{at} "
-    return format_entry(entry._replace(text=words + BLANKED_TEXT))
+        prefix = entry.text.partition(" ")[0] + " "
+    if (cited := leading_stamp_ref(entry.body)) is not None:
+        prefix += f"@{cited} "
+    return format_entry(entry._replace(text=prefix + BLANKED_TEXT))
 
 
-def stamp_after(last: Entry | None, now: Stamp) -> Stamp:
-    """A stamp for the line behind ``last``: now, or right after it."""
-    return now if last is None or now.ns > last.stamp.ns else Stamp(last.stamp.ns + 1, now.utc_offset_s)
+def stamp_after(last_entry: Entry | None, now: Stamp) -> Stamp:
+    """Return a stamp for a line after ``last_entry``: ``now``, or 1 ns after the entry if that is later."""
+    if last_entry is None or now.ns > last_entry.stamp.ns:
+        return now
+    return Stamp(last_entry.stamp.ns + 1, now.utc_offset_s)

@@ -1,7 +1,7 @@
-"""The journal: a chain of log files under one name, the lock that guards them, the folder beside them.
+"""The journal: the paths of a log, its lock and its attachments, and positions in its chain of files.
 
-The live log and its rotated predecessors are linked by the first line of each, which names the file
-before; not by the sort of their names. A place in the journal is (segment, offset).
+The first line of each file names its predecessor. This links the live log and the rotated files; the order of their
+names does not. A position in the journal is (segment, offset).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from threeam.core.store.segment import Segment as Segment
 
 SCRIPT_LOG = "/var/log/sysadmin_sanity.log"
 SCRIPT_LOCK = "/tmp/sanity.lock"
-SCRIPT_LOCKS = {SCRIPT_LOG: SCRIPT_LOCK}  # logs whose lock the Bash script has elsewhere
-_HEAD_BYTES = 64  # bytes of the first line of a file: its stamp fits in, and no two files share it
-_TAIL_BYTES = 256  # bytes before a place: the last line's stamp, for all but the longest
+SCRIPT_LOCKS = {SCRIPT_LOG: SCRIPT_LOCK}  # logs of the Bash script, whose lock is not beside the log
+_HEAD_BYTES = 64  # bytes of the first line of a file: enough for its stamp, which is different in each file
+_TAIL_BYTES = 256  # bytes before an offset: enough for the stamp of the last line, unless that is long
 
 
 class Position(NamedTuple):
@@ -35,7 +35,7 @@ class Position(NamedTuple):
 
 
 class Fingerprint(NamedTuple):
-    """A place in a file, by what stood before it when it was taken. Keeps nothing open."""
+    """An offset in a file, and bytes before it that tell later whether the file still has them. Holds no open file."""
 
     identity: tuple[int, int]
     offset: int
@@ -44,33 +44,33 @@ class Fingerprint(NamedTuple):
 
     @classmethod
     def capture(cls, segment: Segment, offset: int) -> Fingerprint:
-        """A mark at ``offset``."""
+        """Return the fingerprint of ``segment`` at ``offset``. Raises OSError."""
         start = max(0, offset - _TAIL_BYTES)
         head = segment.read(0, min(_HEAD_BYTES, offset)).partition(b"\n")[0]
         return cls(segment.identity, offset, head, segment.read(start, offset - start))
 
     def matches(self, segment: Segment) -> bool:
-        """Whether ``segment`` is the same file, and was not truncated and written anew since."""
+        """Return whether ``segment`` is the same file, and was not truncated and rewritten since. Raises OSError."""
         if segment.identity != self.identity or not self.matches_head(segment):
             return False
-        if len(self.tail) < min(self.offset, _TAIL_BYTES):  # it was taken while the file was being truncated
+        if len(self.tail) < min(self.offset, _TAIL_BYTES):  # captured while the file was being truncated
             return False
         return segment.read(self.offset - len(self.tail), len(self.tail)) == self.tail
 
     def matches_head(self, segment: Segment) -> bool:
-        """Whether ``segment`` begins as the file did: it was not written anew."""
+        """Return whether ``segment`` begins as the file did: it was not rewritten. Raises OSError."""
         return segment.read(0, len(self.head)) == self.head
 
 
 class ResumePoint(NamedTuple):
-    """A marked place, with its file held open: from here one can go on reading, whatever the file is called by now."""
+    """A position from which reading can resume, with its file held open: the file may be renamed meanwhile."""
 
     segment: Segment
     fingerprint: Fingerprint
 
     @classmethod
     def capture(cls, segment: Segment, offset: int) -> ResumePoint:
-        """An anchor at ``offset``."""
+        """Return the resume point of ``segment`` at ``offset``. Raises OSError."""
         return cls(segment, Fingerprint.capture(segment, offset))
 
     @property
@@ -79,14 +79,14 @@ class ResumePoint(NamedTuple):
         return self.fingerprint.offset
 
     def is_valid(self) -> bool:
-        """Whether the file was not truncated and written anew since."""
+        """Return whether the file was not truncated and rewritten since. Raises OSError."""
         return self.fingerprint.matches(self.segment)
 
 
 class Journal(NamedTuple):
-    """The resolved paths of one journal. Make it with `journal_at`.
+    """The resolved paths of one journal. Make it with `resolve_journal`.
 
-    ``home``: the state folder that a writer may create, or None where the log lies elsewhere. ``chain``: the log and
+    ``state_dir``: the state folder that a writer may create, or None if the log lies elsewhere. ``chain``: the log and
     the rotated files before it.
     """
 
@@ -97,20 +97,20 @@ class Journal(NamedTuple):
 
     @property
     def log_name(self) -> str:
-        """The file name of the log, safe to show."""
+        """The file name of the log."""
         return os.path.basename(self.log_path)
 
     @property
     def attachments_dir(self) -> str:
-        """Where the files that go with the journal lie."""
+        """The folder of the journal's attachments."""
         return self.log_path + ".d"
 
     @property
     def lock_paths(self) -> tuple[str, ...]:
         """The lock files that a writer takes, in this order.
 
-        For a log of the Bash script, whose lock lies in /tmp, the one beside the log as well: a service with a private
-        /tmp, or a container, sees the log and another /tmp, and the lock there keeps nobody out.
+        For a log of the Bash script, whose lock lies in /tmp, this includes the one beside the log. A service with a
+        private /tmp, or a container, may see the log but another /tmp, in which a lock excludes no other process.
         """
         beside = self.log_path + ".lock"
         return (
@@ -120,9 +120,9 @@ class Journal(NamedTuple):
         )
 
     def open_live(self) -> Segment | None:
-        """The live log opened for reading, or None where there is none yet.
+        """Open the live log for reading; return None if there is none yet.
 
-        Raises `Unusable` for what is no regular file or cannot be read.
+        Raises `FileUnusable` if it is not a regular file or cannot be read.
         """
         try:
             fd = open_file(self.log_path, os.O_RDONLY)
@@ -138,30 +138,31 @@ class Journal(NamedTuple):
         return Segment(fd, self.log_path)
 
     def predecessor(self, segment: Segment) -> Segment | None:
-        """As `Chain.predecessor`."""
+        """Return the predecessor of a file; see `Chain.predecessor`."""
         return self.chain.predecessor(segment)
 
     def segments_backward(self, segment: Segment) -> Iterator[Segment]:
-        """As `Chain.back_from`."""
+        """Yield a file and those before it; see `Chain.segments_backward`."""
         return self.chain.segments_backward(segment)
 
     def successor(self, segment: Segment) -> Segment | None:
-        """The file that continues ``segment``; None for the live log, and for a file that none continues."""
+        """Return the file that continues ``segment``; None for the live log, and for a file without a successor."""
         live = self.open_live()
         return None if live is None else self.chain.successor(segment, live)
 
     def oldest_segment(self, segment: Segment) -> Segment:
-        """The first file of the chain that ``segment`` is in."""
-        for at in self.segments_backward(segment):
-            segment = at
-        return segment
+        """Return the oldest file of the chain that ``segment`` is in."""
+        oldest = segment
+        for predecessor in self.segments_backward(segment):
+            oldest = predecessor
+        return oldest
 
     def segments_forward(self, last: Segment) -> Iterator[Segment]:
-        """Every file of the journal up to ``last``, the oldest first."""
+        """Yield every file of the journal up to ``last``, the oldest first."""
         return self.chain.segments_forward(last)
 
     def ensure_state_dir(self) -> None:
-        """Makes the state folder where it is ours to make. Raises `Unusable`."""
+        """Make the state folder if the log lies in it. Raises `FileUnusable`."""
         if self.state_dir is None:
             return
         try:
@@ -173,26 +174,26 @@ class Journal(NamedTuple):
             ) from None
 
     def new_file_owner(self) -> tuple[int, int]:
-        """Return the owner and group of new files: root makes those in a user's state folder for that user."""
+        """Return the uid and gid of new files: those that root makes in a user's state folder belong to that user."""
         if self.state_dir is not None and os.geteuid() == 0:
             folder = self.state_dir
-            while not os.path.exists(folder):  # its folders will be made for the owner of the first one that is there
+            while not os.path.exists(folder):  # missing folders will get the owner of the first one that exists
                 folder = os.path.dirname(folder)
-            about = os.stat(folder)
-            if about.st_uid != 0:
-                return about.st_uid, about.st_gid
+            status = os.stat(folder)
+            if status.st_uid != 0:
+                return status.st_uid, status.st_gid
         return os.geteuid(), os.getegid()
 
     def write_obstacle(self) -> str | None:
-        """The sentence that says why nothing can be appended here, or None. Creates nothing."""
-        while (about := _lstat_or_none(self.log_path)) is not None:
+        """Return a sentence that says why nothing can be appended to the log, or None. Creates nothing."""
+        while (status := _lstat_or_none(self.log_path)) is not None:
             if os.access(self.log_path, os.W_OK):
                 return self._append_obstacle()
-            after = _lstat_or_none(self.log_path)
-            if after is not None and os.path.samestat(about, after):  # else it was rotated away in between
+            status_after = _lstat_or_none(self.log_path)
+            if status_after is not None and os.path.samestat(status, status_after):  # else it was rotated in between
                 return describe_open_error(self.log_path, _access_error(self.log_path))
         folder = os.path.dirname(self.log_path)
-        if self.state_dir is None and not os.path.isdir(folder):  # our own state folder is made if it is missing
+        if self.state_dir is None and not os.path.isdir(folder):  # a missing state folder will be made
             return describe_open_error(self.log_path, OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)))
         while not os.path.exists(folder):
             folder = os.path.dirname(folder)
@@ -203,18 +204,18 @@ class Journal(NamedTuple):
         return f"{self.log_path} cannot be created: {folder} is not yours to write; choose another with --log"
 
     def _append_obstacle(self) -> str | None:
-        """Return the sentence that says why the file at the log's path is not one to append to, or None."""
-        if (live := live_log_path(self.log_path)) is not None:
-            return f"{self.log_path} was rotated away from {live}: name that one with --log"
+        """Return a sentence that says why the existing file must not be appended to, or None."""
+        if (live_path := live_log_path(self.log_path)) is not None:
+            return f"{self.log_path} was rotated away from {live_path}: name that one with --log"
         try:
             log = self.open_live()
-            # The lock beside it tells that 3am has written here, whatever logrotate has put in its place since.
-            used = self.state_dir is not None or os.path.lexists(self.log_path + ".lock")
-            if log is None or is_journal(log, text_is_enough=used):
+            # The lock beside it shows that 3am has written here, even if logrotate has put another file here since.
+            was_used = self.state_dir is not None or os.path.lexists(self.log_path + ".lock")
+            if log is None or is_journal(log, accept_plain_text=was_used):
                 return None
-        except FileUnusable as why:
-            return str(why)
-        except OSError:  # the writer fails at the same, and says why
+        except FileUnusable as error:
+            return str(error)
+        except OSError:  # the writer will get and report the same error
             return None
         if is_utf16(log.read(0, 1024)):
             return f"{self.log_path} is {UTF16_HINT}"
@@ -222,24 +223,22 @@ class Journal(NamedTuple):
 
 
 def resolve_journal(log_path: str, lock_path: str | None = None, *, state_dir: str | None = None) -> Journal:
-    """The journal whose log is at ``log``.
+    """Return the journal whose log is at ``log_path``.
 
-    A log that is a symlink of our own (or root's) is resolved once, so that its lock lies beside
-    its target; another user's is refused with `Unusable`. Without ``lock`` it is the log's path +
-    ``.lock``, or for the log of the Bash script what `SCRIPT_LOCKS` says. Raises `BadInput` if the
-    lock is the log itself.
+    A log that is a symlink of this user or of root is resolved once, so that the lock lies beside its target. Raises
+    `FileUnusable` for a symlink of another user. Without ``lock_path`` the lock is the log's path + ``.lock``, or for
+    the log of the Bash script that of `SCRIPT_LOCKS`. Raises `BadInput` if the lock is the log itself.
     """
     try:
         resolved = resolve_path(log_path)
     except ForeignSymlink as error:
         raise FileUnusable(describe_open_error(log_path, error)) from None
-    except OSError:  # not to be seen: opening it says so better
+    except OSError:  # opening it raises a clearer error
         resolved = absolute_path(log_path)
     if lock_path is None:
         lock_path = SCRIPT_LOCKS.get(resolved, resolved + ".lock")
-    elif _is_same_file(
-        lock_path, resolved
-    ):  # an empty lock file would be made there first, or the log be replaced as a lock
+    elif _is_same_file(lock_path, resolved):
+        # An empty lock file would be made at the path of a missing log; an existing log could be replaced as a lock.
         raise BadInput(f"the lock {lock_path} is the log itself: name another file with --lock, or leave it out")
     else:
         lock_path = _resolve_lock_dir(lock_path)
@@ -247,11 +246,11 @@ def resolve_journal(log_path: str, lock_path: str | None = None, *, state_dir: s
 
 
 def _resolve_lock_dir(lock_path: str) -> str:
-    """Return the path of a lock with its folder resolved. The file itself is not followed: a symlink is refused."""
+    """Return a lock's path with its folder resolved, but not its last name: a lock that is a symlink is refused."""
     folder, name = os.path.split(lock_path.rstrip("/") or "/")
     try:
         return os.path.join(resolve_path(folder), name)
-    except OSError:  # opening it says why
+    except OSError:  # opening it raises a clearer error
         return absolute_path(lock_path)
 
 
@@ -263,7 +262,7 @@ def _lstat_or_none(path: str) -> os.stat_result | None:
 
 
 def _is_same_file(path: str, resolved: str) -> bool:
-    """Whether ``path`` is another name of the file at ``resolved``, or of the file that will be made there."""
+    """Return whether ``path`` is another name of the file at ``resolved``, or of the file that will be made there."""
     try:
         return os.path.realpath(path) == resolved or os.path.samefile(path, resolved)
     except OSError:  # one of them does not exist
@@ -271,23 +270,23 @@ def _is_same_file(path: str, resolved: str) -> bool:
 
 
 def check_regular_file(fd: int, path: str) -> os.stat_result:
-    """The status of ``fd`` if it is a regular file, else `Unusable`."""
-    about = os.fstat(fd)
-    if not stat.S_ISREG(about.st_mode):
-        raise FileUnusable(f"{path} is {_file_type(about.st_mode)}, not a file: name another with --log")
-    return about
+    """Return the status of ``fd``. Raises `FileUnusable` if it is not a regular file."""
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        raise FileUnusable(f"{path} is {_file_type(status.st_mode)}, not a file: name another with --log")
+    return status
 
 
 def describe_open_error(path: str, error: OSError) -> str:
-    """One sentence for a failed open: the path, what is wrong, and what to do."""
+    """Return a sentence about a failed open: the path, the cause, and a remedy."""
     match error.errno:
         case errno.EISDIR:
             return f"{path} is a folder, not a file: name another with --log"
         case errno.ENXIO:
             return f"{path} is a FIFO or a device, not a file: name another with --log"
         case errno.ELOOP if isinstance(error, ForeignSymlink):
-            what = "file" if os.path.basename(error.filename) == os.path.basename(path) else "folder"
-            return f"{error.filename} is a symlink of {user_name(error.uid)}: name the {what} that it points to"
+            target = "file" if os.path.basename(error.filename) == os.path.basename(path) else "folder"
+            return f"{error.filename} is a symlink of {user_name(error.uid)}: name the {target} that it points to"
         case errno.ELOOP:
             return f"{path} is a symlink: name the file that it points to with --log"
         case errno.EROFS:
@@ -299,14 +298,14 @@ def describe_open_error(path: str, error: OSError) -> str:
             return f"{path} cannot be {verb}: permission denied; ask {_owner_phrase(path)}, or name another with --log"
         case errno.ENOTDIR | errno.ENOENT:
             folder = os.path.dirname(path)
-            what = "is not a folder;" if os.path.exists(folder) else "does not exist; make it (mkdir -p), or"
-            return f"{path} cannot be opened: its folder {folder} {what} name another with --log"
+            cause = "is not a folder;" if os.path.exists(folder) else "does not exist; make it (mkdir -p), or"
+            return f"{path} cannot be opened: its folder {folder} {cause} name another with --log"
         case _:
             return f"{path} cannot be opened: {os.strerror(error.errno or 0)}"
 
 
 def fsync_dir(path: str) -> None:
-    """Waits until the names in a folder are on the disk. Raises OSError."""
+    """Wait until the names in a folder are on the disk. Raises OSError."""
     fd = os.open(path or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fsync_fd(fd)
@@ -315,8 +314,8 @@ def fsync_dir(path: str) -> None:
 
 
 def user_name(uid: int) -> str:
-    """The name of a user, or ``uid N`` for one without a name."""
-    import pwd  # needed for a refusal only
+    """Return the name of a user, or ``uid N`` if it is not in the user database."""
+    import pwd  # here, since only a refusal needs it
 
     try:
         return pwd.getpwuid(uid).pw_name
@@ -332,7 +331,7 @@ def _owner_phrase(path: str) -> str:
 
 
 def _access_error(path: str) -> OSError:
-    """Return why the file at ``path`` cannot be written, as an error for `unusable`."""
+    """Return an error for `describe_open_error` that says why the file at ``path`` cannot be written."""
     if is_read_only(path):
         return OSError(errno.EROFS, os.strerror(errno.EROFS))
     try:

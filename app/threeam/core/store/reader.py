@@ -1,7 +1,7 @@
 """Reading a segment: lines forwards, lines backwards, and the few lines that carry state.
 
-Everything reads bytes by offset (pread) in blocks. Of one line at most `HELD` bytes are held, so neither the size of
-the log nor the length of a line matters for memory, and every scan takes linear time.
+Bytes are read by offset (pread) in chunks. At most `MAX_HELD_LINE_BYTES` of a line are held. So memory depends neither
+on the size of the log nor on the length of a line, and every scan takes linear time.
 """
 
 from __future__ import annotations
@@ -14,26 +14,28 @@ from typing import NamedTuple
 from threeam.core.format.entry import BOM, Entry, decode_utf8, escape_unprintable, parse_entry, utf8_boundary
 from threeam.core.store.segment import Segment
 
-CHUNK_BYTES = 256 * 1024  # bytes: larger gains nothing in a scan, smaller costs more calls
-MAX_HELD_LINE_BYTES = 1024 * 1024  # bytes of one line that are held at the most; 3am itself writes lines of 64 KiB
+CHUNK_BYTES = 256 * 1024  # bytes; larger makes a scan no faster, smaller costs more calls
+MAX_HELD_LINE_BYTES = 1024 * 1024  # bytes of one line; the lines of 3am have at most 64 KiB
 
-_FIRST_BLOCK = 8 * 1024  # bytes: backwards, most want the last few lines
-_PROBE = 4 * 1024  # bytes: a read of this size nearly always contains the end of a line
-_FEW_USERS = 50  # more of them in a block are not what a night looks like
-_LONG_RUN = 16  # NULs: more of them in a row are shown as a count
+_FIRST_CHUNK_BYTES = 8 * 1024  # bytes; most readers backwards want the last few lines
+_PROBE_BYTES = 4 * 1024  # bytes; a read of this size nearly always contains the end of a line
+_MAX_USERS_PER_CHUNK = 50  # more names in a chunk are probably quoted
+_MAX_SHOWN_NULS = 16  # NULs in a row; more are shown as a count
 
 _NEWLINE = re.compile(b"\n")
-_AT = b" [AT: "
-# After the author: what came through a pipe, and what a rotation repeated, which shows nobody active but in `Carried:`.
-_NOT_ACTIVE = rb"(?! \[VIA: )(?! \[AT: [^\]\n]*\] (?!(?:\[[A-Z0-9]+: [^\]\n]*\] ){0,20}Carried: ))"
-_AUTHOR = re.compile(rb"\] \[BY: ([^@\]]*)@[^\]]*\](?! \[VIA: )")
-_NULS = re.compile(b"\0{%d,}" % (_LONG_RUN + 1))
+_AT_TAG = b" [AT: "
+# After an author: not of a line that came through a pipe (VIA), nor of one that a rotation repeated, which shows its
+# author active only if it is a `Carried:`.
+_ACTIVE_LOOKAHEAD = rb"(?! \[VIA: )(?! \[AT: [^\]\n]*\] (?!(?:\[[A-Z0-9]+: [^\]\n]*\] ){0,20}Carried: ))"
+_ACTIVE_BY_TAG = re.compile(rb"\] \[BY: ([^@\]]*)@[^\]]*\](?! \[VIA: )")
+_LONG_NUL_RUN = re.compile(b"\0{%d,}" % (_MAX_SHOWN_NULS + 1))
 
 
 class Chunk(NamedTuple):
     """Whole lines of a segment from ``start`` to ``end``; the last may be unfinished.
 
-    A line longer than `HELD` is a block by itself. ``data`` is then its head, with a newline if the line has one.
+    A line longer than `MAX_HELD_LINE_BYTES` is a chunk by itself. ``data`` is then the beginning of the line, with a
+    newline if the line has one.
     """
 
     start: int
@@ -47,11 +49,12 @@ class Chunk(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line of a segment: where it begins, its bytes without the line end, and whether it has one.
+    """One line of a segment.
 
-    ``gap``: for a follower's line, why others may be missing before it; mostly empty. ``more``: how many bytes of a
-    line longer than `HELD` follow ``raw``, which is its head. ``line_end``: a carriage return before the newline is a
-    part of it, and not of the text.
+    ``offset``: where it begins. ``raw``: its bytes without the line end; of a line longer than `MAX_HELD_LINE_BYTES`
+    its beginning, which ``omitted_bytes`` follow. ``finished``: whether it has a line end. ``gap_reason``: in a line
+    from a follower, why lines may be missing before it; mostly empty. ``line_end``: it includes a carriage return
+    before the newline.
     """
 
     segment: Segment
@@ -69,21 +72,25 @@ class Line(NamedTuple):
 
     @property
     def entry(self) -> Entry | None:
-        """The entry that the line is, or None for a foreign or torn one. The text of a long line ends with a mark."""
+        """The entry of the line, or None for a foreign or torn one. The text of a truncated line ends with a mark."""
         entry = parse_entry(self.raw)
-        return entry if not self.omitted_bytes or entry is None else entry._replace(text=entry.text + self._mark)
+        return (
+            entry
+            if not self.omitted_bytes or entry is None
+            else entry._replace(text=entry.text + self._truncation_mark)
+        )
 
     @property
     def is_repeated(self) -> bool:
-        """Whether a rotation repeats here what the file before it says, and that file can be read."""
-        head = self.segment.head if _AT in self.raw else None
+        """Whether it is one of the lines with which a rotation repeats the state of a readable predecessor."""
+        head = self.segment.head if _AT_TAG in self.raw else None
         return head is not None and head.is_predecessor_readable and head.begin <= self.offset < head.end
 
     @property
     def is_forged(self) -> bool:
-        """Whether the line has the tag of repeated lines, and is not where a rotation writes them."""
+        """Whether the line has the tag of repeated lines, but is not where a rotation writes them."""
         return (
-            _AT in self.raw
+            _AT_TAG in self.raw
             and self.offset >= self.segment.head.end
             and (entry := self.entry) is not None
             and (entry.tag("AT") is not None)
@@ -91,55 +98,55 @@ class Line(NamedTuple):
 
     @property
     def state_entry(self) -> Entry | None:
-        """The entry that the line is for the state. Of a forged one only its stamp counts."""
+        """The entry of the line as the state sees it: of a forged line, only the stamp."""
         entry = self.entry
-        if _AT not in self.raw or entry is None or not self.is_forged:
+        if _AT_TAG not in self.raw or entry is None or not self.is_forged:
             return entry
         return Entry(entry.stamp, 0, (), "")
 
     @property
     def display_text(self) -> str:
-        """The line as it is, made safe to print; a long run of NULs is counted, and a long line ends with a mark."""
+        """The line, made safe to print: a long run of NULs becomes a count, and a truncated line ends with a mark."""
         raw = self.raw if self.offset else self.raw.removeprefix(BOM)
         if b"\0" not in raw:
-            return escape_unprintable(decode_utf8(raw)) + self._mark
-        texts = [escape_unprintable(decode_utf8(text)) for text in _NULS.split(raw)]
-        counts = [f"\\x00 ({len(run):,} times)" for run in _NULS.findall(raw)]
-        return "".join([text for pair in zip(texts, [*counts, self._mark], strict=True) for text in pair])
+            return escape_unprintable(decode_utf8(raw)) + self._truncation_mark
+        texts = [escape_unprintable(decode_utf8(text)) for text in _LONG_NUL_RUN.split(raw)]
+        counts = [f"\\x00 ({len(run):,} times)" for run in _LONG_NUL_RUN.findall(raw)]
+        return "".join([text for pair in zip(texts, [*counts, self._truncation_mark], strict=True) for text in pair])
 
     @property
-    def _mark(self) -> str:
+    def _truncation_mark(self) -> str:
         return f"… {self.omitted_bytes:,} bytes more" if self.omitted_bytes else ""
 
 
 def chunks_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[Chunk]:
-    """Blocks of whole lines from ``start`` (the beginning of a line) to ``end``. The last line may be unfinished."""
+    """Yield chunks of whole lines from ``start`` (the beginning of a line) to ``end``. The last may be unfinished."""
     while end is None or start < end:
         size = CHUNK_BYTES if end is None else min(CHUNK_BYTES, end - start)
         data = segment.read(start, size)
         cut = data.rfind(b"\n") + 1
-        if len(data) < size:  # the end of the file: what follows the last newline is unfinished
+        if len(data) < size:  # the end of the file: a line after the last newline is unfinished
             if data:
                 yield Chunk(start, data, start + len(data))
             return
         if cut == 0:
-            newline, finished = _next_newline(segment, start + size, end)
-            block = read_line_chunk(segment, start, newline, finished=finished)
+            newline, finished = _find_newline(segment, start + size, end)
+            chunk = read_line_chunk(segment, start, newline, finished=finished)
         else:
-            block = Chunk(start, data[:cut], start + cut)
-        yield block
-        start = block.end
+            chunk = Chunk(start, data[:cut], start + cut)
+        yield chunk
+        start = chunk.end
 
 
 def lines_forward(segment: Segment, start: int = 0, end: int | None = None) -> Iterator[Line]:
-    """Every line from ``start`` (the beginning of a line) to ``end``; the last may be unfinished."""
-    for block in chunks_forward(segment, start, end):
-        if block.omitted_bytes or b"\r" in block.data:
-            yield from map(partial(line_containing, segment, block), _beginnings(block.data))
+    """Yield every line from ``start`` (the beginning of a line) to ``end``; the last may be unfinished."""
+    for chunk in chunks_forward(segment, start, end):
+        if chunk.omitted_bytes or b"\r" in chunk.data:
+            yield from map(partial(line_containing, segment, chunk), _line_begins(chunk.data))
             continue
-        offset, data, _ = block
-        *whole, last = data.split(b"\n")
-        for raw in whole:
+        offset, data, _ = chunk
+        *finished_lines, last = data.split(b"\n")
+        for raw in finished_lines:
             yield Line(segment, offset, raw)
             offset += len(raw) + 1
         if last:
@@ -147,28 +154,28 @@ def lines_forward(segment: Segment, start: int = 0, end: int | None = None) -> I
 
 
 def lines_backward(segment: Segment, end: int) -> Iterator[Line]:
-    """Every line that begins before ``end``, the last one first; that one may be unfinished."""
+    """Yield every line that begins before ``end``, the last one first; that one may be unfinished."""
     end = min(end, segment.size())  # it may have been truncated meanwhile
-    whole = last_line_end(segment, end)
-    if whole < end:
-        yield line_containing(segment, read_line_chunk(segment, whole, end, finished=False), 0)
-    for block in chunks_backward(segment, whole, first=_FIRST_BLOCK):
-        if block.omitted_bytes or b"\r" in block.data:
-            yield from map(partial(line_containing, segment, block), reversed(_beginnings(block.data)))
+    finished_end = last_line_end(segment, end)
+    if finished_end < end:
+        yield line_containing(segment, read_line_chunk(segment, finished_end, end, finished=False), 0)
+    for chunk in chunks_backward(segment, finished_end, first_bytes=_FIRST_CHUNK_BYTES):
+        if chunk.omitted_bytes or b"\r" in chunk.data:
+            yield from map(partial(line_containing, segment, chunk), reversed(_line_begins(chunk.data)))
             continue
-        offset = block.end
-        for raw in reversed(block.data[:-1].split(b"\n")):
+        offset = chunk.end
+        for raw in reversed(chunk.data[:-1].split(b"\n")):
             offset -= len(raw) + 1
             yield Line(segment, offset, raw)
 
 
 def last_line_end(segment: Segment, end: int) -> int:
-    """The end of the last whole line before ``end``: what follows it is unfinished."""
-    return _line_begin(segment, min(end, segment.size()))
+    """Return the end of the last finished line before ``end``."""
+    return _find_line_begin(segment, min(end, segment.size()))
 
 
 def read_line_chunk(segment: Segment, start: int, end: int, *, finished: bool) -> Chunk:
-    """The block of the one line from ``start`` to ``end``, where its newline is if it is ``finished``."""
+    """Return the chunk of the line from ``start`` to ``end``, the offset of its newline if it is ``finished``."""
     if end - start <= MAX_HELD_LINE_BYTES:
         data = segment.read(start, end - start + finished)
     else:
@@ -178,14 +185,14 @@ def read_line_chunk(segment: Segment, start: int, end: int, *, finished: bool) -
 
 
 def read_chunks(segment: Segment, start: int, end: int) -> Iterator[bytes]:
-    """All bytes from ``start`` to ``end``, in pieces of at most `BLOCK` bytes."""
+    """Yield all bytes from ``start`` to ``end``, in pieces of at most `CHUNK_BYTES`."""
     while start < end and (data := segment.read(start, min(CHUNK_BYTES, end - start))):
         yield data
         start += len(data)
 
 
 def last_entry(segment: Segment, end: int) -> tuple[Line, Entry] | None:
-    """The last whole line before ``end`` that parses, and its entry, or None."""
+    """Return the last finished line before ``end`` that is an entry, and the entry; None without one."""
     for line in lines_backward(segment, end):
         if line.finished and (entry := line.state_entry):
             return line, entry
@@ -193,112 +200,116 @@ def last_entry(segment: Segment, end: int) -> tuple[Line, Entry] | None:
 
 
 def last_active_entry(segment: Segment, end: int, user: str) -> tuple[Line, Entry] | None:
-    """The last whole line before ``end`` that shows ``user`` active: a byte search, backwards."""
-    return next(_active_back(segment, end, user), None)
+    """Return the last finished line before ``end`` that shows ``user`` active, by a byte search backwards."""
+    return next(_active_lines_backward(segment, end, user), None)
 
 
 def active_entries_backward(segment: Segment, end: int, user: str) -> Iterator[Entry]:
     """Yield the entries before ``end`` that show ``user`` active, the last one first."""
-    return (entry for _, entry in _active_back(segment, end, user))
+    return (entry for _, entry in _active_lines_backward(segment, end, user))
 
 
-def _active_back(segment: Segment, end: int, user: str) -> Iterator[tuple[Line, Entry]]:
-    pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\[\]]*\]" + _NOT_ACTIVE)
+def _active_lines_backward(segment: Segment, end: int, user: str) -> Iterator[tuple[Line, Entry]]:
+    pattern = re.compile(rb"\[BY: " + re.escape(user.encode()) + rb"@[^\[\]]*\]" + _ACTIVE_LOOKAHEAD)
     for line in matching_lines_backward(segment, end, pattern):
         entry = line.state_entry
         if entry and entry.activity_stamp and entry.author and entry.author.user == user:
             yield line, entry
 
 
-def matching_lines_backward(segment: Segment, end: int, pattern: re.Pattern[bytes], since: int = 0) -> Iterator[Line]:
-    """The whole lines between ``since`` (the beginning of one) and ``end`` in which ``pattern`` is found.
+def matching_lines_backward(
+    segment: Segment, end: int, pattern: re.Pattern[bytes], min_offset: int = 0
+) -> Iterator[Line]:
+    """Yield the finished lines between ``min_offset`` (the beginning of a line) and ``end`` that match ``pattern``.
 
-    The last one first; once for each line, however many matches it has.
+    The last line comes first. A line with several matches comes once.
     """
-    for block in chunks_backward(segment, end, since):
-        begin = len(block.data)  # of the last line that was yielded
-        for index in reversed([match.start() for match in pattern.finditer(block.data)]):
+    for chunk in chunks_backward(segment, end, min_offset):
+        begin = len(chunk.data)  # of the last line that was yielded
+        for index in reversed([match.start() for match in pattern.finditer(chunk.data)]):
             if index < begin:
-                line = line_containing(segment, block, index)
-                begin = line.offset - block.start
+                line = line_containing(segment, chunk, index)
+                begin = line.offset - chunk.start
                 yield line
 
 
 def state_entries_backward(
-    segment: Segment, end: int, tags: re.Pattern[bytes], since: int = 0
+    segment: Segment, end: int, tags: re.Pattern[bytes], min_offset: int = 0
 ) -> Iterator[list[Entry]]:
-    """The entries between ``since`` (the beginning of a line) and ``end`` that state is made of: those of each block.
+    """Yield the entries between ``min_offset`` (the beginning of a line) and ``end`` that the state is made of.
 
-    The last block first, in each in their order.
+    They come chunk by chunk, the last chunk first; those of a chunk are in their order.
 
-    Those that carry one of ``tags``, the Bash script's hypotheses, the last line that shows each
-    person active, and the last line that parses. Folding these gives what folding every line gives
-    (a property test), at the price of a byte search: 64 MiB in about 0.1 s.
+    They are the last line that parses, the last line that shows each user active, and the lines that match ``tags``:
+    those with certain tags, and the Bash script's hypotheses. Folding these gives the same state as folding every line
+    (a property test verifies this), and takes no longer than a byte search: about 0.1 s for 64 MiB.
     """
     for number, last in enumerate(lines_backward(segment, end)):
-        if last.offset < since:
+        if last.offset < min_offset:
             return
         if last.finished and (entry := last.state_entry):
             yield [entry]
             break
-        if number % 1000 == 999:  # much of another program's
+        if number % 1000 == 999:  # many lines of another program: let the caller do other work
             yield []
     else:
         return
-    seen: set[bytes] = set()
-    for block in chunks_backward(segment, last.end, since):
-        found = {line.offset: line.state_entry for line in state_lines_in_chunk(segment, block, tags, seen)}
-        yield [entry for offset, entry in sorted(found.items()) if entry is not None and offset != last.offset]
+    seen_users: set[bytes] = set()
+    for chunk in chunks_backward(segment, last.end, min_offset):
+        entries = {line.offset: line.state_entry for line in state_lines_in_chunk(segment, chunk, tags, seen_users)}
+        yield [entry for offset, entry in sorted(entries.items()) if entry is not None and offset != last.offset]
 
 
-def state_lines_in_chunk(segment: Segment, block: Chunk, tags: re.Pattern[bytes], seen: set[bytes]) -> Iterator[Line]:
-    """The significant lines of ``block``; in no order.
+def state_lines_in_chunk(
+    segment: Segment, chunk: Chunk, tags: re.Pattern[bytes], seen_users: set[bytes]
+) -> Iterator[Line]:
+    """Yield the lines of ``chunk`` that the state is made of, in no particular order.
 
-    ``seen`` holds the people whose last line is known from later blocks, and gains those found here.
+    ``seen_users``: the users whose last active line is in a later chunk. Those whose line is in this chunk are added.
     """
-    data, line_end = block.data, -1
+    data, line_end = chunk.data, -1
     for match in tags.finditer(data):
         if match.start() > line_end:
-            line = line_containing(segment, block, match.start())
-            line_end = line.end - block.start - 1
+            line = line_containing(segment, chunk, match.start())
+            line_end = line.end - chunk.start - 1
             yield line
-    users = set(_AUTHOR.findall(data)) - seen
-    if len(users) > _FEW_USERS:  # a line can quote any number of tags: each name would be looked for in all of it
-        users = set(_first_authors(data)) - seen
+    users = set(_ACTIVE_BY_TAG.findall(data)) - seen_users
+    if len(users) > _MAX_USERS_PER_CHUNK:  # quoted tags, perhaps; and each name needs a search of the chunk
+        users = set(_first_authors(data)) - seen_users
     for user in users:
         needle, index = b"] [BY: " + user + b"@", len(data)
         while (index := data.rfind(needle, 0, index)) >= 0:
-            line = line_containing(segment, block, index)
+            line = line_containing(segment, chunk, index)
             entry = line.state_entry
             if entry and entry.activity_stamp and entry.author and entry.author.user == decode_utf8(user):
-                seen.add(user)
+                seen_users.add(user)
                 yield line
                 break
-            index = line.offset - block.start  # no other tag of this line names its author
+            index = line.offset - chunk.start  # any other match in this line is in its text
 
 
 def _first_authors(data: bytes) -> Iterator[bytes]:
-    """Yield the first author that each line of ``data`` names: the others are in its text."""
+    """Yield the first author that each line of ``data`` names; any other is in its text."""
     begin = 0
-    while (match := _AUTHOR.search(data, begin)) is not None:
+    while (match := _ACTIVE_BY_TAG.search(data, begin)) is not None:
         yield match[1]
         begin = data.find(b"\n", match.end()) + 1
         if not begin:
             return
 
 
-def chunks_backward(segment: Segment, end: int, since: int = 0, first: int | None = None) -> Iterator[Chunk]:
-    """Blocks of whole finished lines from ``end`` back to ``since`` (the beginning of a line).
+def chunks_backward(segment: Segment, end: int, min_offset: int = 0, first_bytes: int | None = None) -> Iterator[Chunk]:
+    """Yield chunks of finished lines from ``end`` back to ``min_offset`` (the beginning of a line).
 
-    ``first``: the size of the first one. Each of the next is four times as large, up to `BLOCK`.
+    ``first_bytes``: the size of the first chunk. Each of the next ones is four times as large, up to `CHUNK_BYTES`.
     """
-    end, size = last_line_end(segment, end), CHUNK_BYTES if first is None else min(first, CHUNK_BYTES)
-    while end > since:
-        # Where a line begins is looked up before the block is read: to cut and join blocks takes as long as a search.
-        low = max(since, end - size)
-        start = since if low == since else find_line_begin_between(segment, low, end)
+    end, size = last_line_end(segment, end), CHUNK_BYTES if first_bytes is None else min(first_bytes, CHUNK_BYTES)
+    while end > min_offset:
+        # The line begin is looked up before the chunk is read: cutting and joining chunks takes as long as a search.
+        low = max(min_offset, end - size)
+        start = min_offset if low == min_offset else find_line_begin_between(segment, low, end)
         if start is None:
-            start = _line_begin(segment, low, since)
+            start = _find_line_begin(segment, low, min_offset)
             yield read_line_chunk(segment, start, end - 1, finished=True)
         else:
             yield Chunk(start, segment.read(start, end - start), end)
@@ -306,31 +317,31 @@ def chunks_backward(segment: Segment, end: int, since: int = 0, first: int | Non
 
 
 def find_line_begin_between(segment: Segment, low: int, high: int) -> int | None:
-    """Where the first line begins that begins after ``low`` and before ``high``, or None."""
-    for probe in range(low, high - 1, _PROBE):
-        index = segment.read(probe, min(_PROBE, high - 1 - probe)).find(b"\n")
+    """Return the offset of the first line that begins after ``low`` and before ``high``, or None."""
+    for probe in range(low, high - 1, _PROBE_BYTES):
+        index = segment.read(probe, min(_PROBE_BYTES, high - 1 - probe)).find(b"\n")
         if index >= 0:
             return probe + index + 1
     return None
 
 
-def line_containing(segment: Segment, block: Chunk, index: int) -> Line:
-    """The line of ``block`` that the byte at ``index`` of its data is in."""
-    data = block.data
+def line_containing(segment: Segment, chunk: Chunk, index: int) -> Line:
+    """Return the line of ``chunk`` that contains the byte at ``index`` of its data."""
+    data = chunk.data
     begin, end = data.rfind(b"\n", 0, index) + 1, data.find(b"\n", index)
     raw = data[begin : end if end >= 0 else None]
-    if end >= 0 and raw[-1:] == b"\r" and not block.omitted_bytes:
-        return Line(segment, block.start + begin, raw[:-1], line_end=b"\r\n")
-    return Line(segment, block.start + begin, raw, end >= 0, "", block.omitted_bytes)
+    if end >= 0 and raw[-1:] == b"\r" and not chunk.omitted_bytes:
+        return Line(segment, chunk.start + begin, raw[:-1], line_end=b"\r\n")
+    return Line(segment, chunk.start + begin, raw, end >= 0, "", chunk.omitted_bytes)
 
 
-def _beginnings(data: bytes) -> list[int]:
-    """Where each line of ``data`` begins."""
+def _line_begins(data: bytes) -> list[int]:
+    """Return the index at which each line of ``data`` begins."""
     return [0, *(match.end() for match in _NEWLINE.finditer(data, 0, len(data) - 1))]
 
 
-def _next_newline(segment: Segment, start: int, end: int | None) -> tuple[int, bool]:
-    """The offset of the first newline at or after ``start`` and before ``end``, or where the bytes end, and which."""
+def _find_newline(segment: Segment, start: int, end: int | None) -> tuple[int, bool]:
+    """Return the offset of the first newline from ``start`` to ``end`` and True; else where the bytes end and False."""
     while data := segment.read(start, CHUNK_BYTES if end is None else min(CHUNK_BYTES, end - start)):
         index = data.find(b"\n")
         if index >= 0:
@@ -339,13 +350,13 @@ def _next_newline(segment: Segment, start: int, end: int | None) -> tuple[int, b
     return start, False
 
 
-def _line_begin(segment: Segment, end: int, since: int = 0) -> int:
-    """The offset after the last newline before ``end``; ``since`` if there is none after it."""
-    size = min(_PROBE, CHUNK_BYTES)
-    while end > since:
-        begin = max(since, end - size)
+def _find_line_begin(segment: Segment, end: int, min_offset: int = 0) -> int:
+    """Return the offset after the last newline before ``end``; ``min_offset`` if no later line begins."""
+    size = min(_PROBE_BYTES, CHUNK_BYTES)
+    while end > min_offset:
+        begin = max(min_offset, end - size)
         index = segment.read(begin, end - begin).rfind(b"\n")
         if index >= 0:
             return begin + index + 1
         end, size = begin, min(size * 4, CHUNK_BYTES)
-    return since
+    return min_offset

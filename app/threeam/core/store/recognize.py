@@ -1,4 +1,4 @@
-"""Whether a file is a journal: nothing is appended to what is obviously another program's."""
+"""Recognizing a journal: nothing is appended to a file that is obviously another program's."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ import re
 
 from threeam.core.store.segment import Segment
 
-UTF16_HINT = "UTF-16, as some Windows tools write it, where a journal is UTF-8: iconv -f UTF-16 -t UTF-8 converts it"
-_HEAD = 1024  # bytes: the beginning of the first line is enough for nearly all
-_EDGE = 128 * 1024  # bytes at each end of the file that are searched: more than the longest line of ours
-# As the Bash script and 3am begin a line, also with a date(1) that has no nanoseconds, after a byte order mark, and
-# after the NULs that a truncation leaves under a program that does not append.
-_LINE = re.compile(rb"(?:^|(?<=\0))(?:\xef\xbb\xbf)?\[[^\]\n]{1,64}\] \[COFFEE: \d", re.MULTILINE)
-_TORN = "[0000-00-00T00:00:00.000000000+0000] [COFFEE: "  # a first line that was cut off begins like this
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
-_OLD = re.compile(r"(.+)\.\d{8}T\d{6}\.\d{9}Z\.log", re.DOTALL)
+UTF16_HINT = "UTF-16, as some Windows tools write it, but a journal is UTF-8: iconv -f UTF-16 -t UTF-8 converts it"
+_HEAD_BYTES = 1024  # bytes; enough for the beginning of the first line
+_EDGE_BYTES = 128 * 1024  # bytes at each end of the file that are searched; more than the longest line that 3am writes
+# The beginning of a line, by the Bash script or 3am. The stamp may be of a date(1) without nanoseconds. A byte order
+# mark may come before it, or the NULs that are left if a file is truncated under a program that does not append.
+_JOURNAL_LINE = re.compile(rb"(?:^|(?<=\0))(?:\xef\xbb\xbf)?\[[^\]\n]{1,64}\] \[COFFEE: \d", re.MULTILINE)
+_LINE_TEMPLATE = "[0000-00-00T00:00:00.000000000+0000] [COFFEE: "  # the beginning of a torn first line has this shape
+_CONTROL_CHAR = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
+_ROTATED_PATH = re.compile(r"(.+)\.\d{8}T\d{6}\.\d{9}Z\.log", re.DOTALL)
 
 
-def is_journal(log: Segment, *, text_is_enough: bool) -> bool:
+def is_journal(log: Segment, *, accept_plain_text: bool) -> bool:
     """Return whether ``log`` is empty, or has lines of a journal at its beginning or end. Raises OSError.
 
-    ``text_is_enough``: the file lies where only journals do, so lines that somebody wrote by hand will do.
+    ``accept_plain_text``: accept any text, since only journals lie at this path; a user may have written lines by hand.
     """
-    if _LINE.search(head := log.read(0, _HEAD)) or not head:
+    if _JOURNAL_LINE.search(head := log.read(0, _HEAD_BYTES)) or not head:
         return True
-    head = log.read(0, _EDGE)
-    if _LINE.search(head) or _LINE.search(log.read(max(0, log.size() - _EDGE), _EDGE)):
+    head = log.read(0, _EDGE_BYTES)
+    if _JOURNAL_LINE.search(head) or _JOURNAL_LINE.search(log.read(max(0, log.size() - _EDGE_BYTES), _EDGE_BYTES)):
         return True
-    return (b"\n" not in head and _begins_a_line(head)) or (text_is_enough and not _CONTROL.search(head))
+    return (b"\n" not in head and _is_torn_first_line(head)) or (accept_plain_text and not _CONTROL_CHAR.search(head))
 
 
 def is_utf16(data: bytes) -> bool:
-    """Return whether ``data`` is text in UTF-16: it has a byte order mark, or NULs in every other place alone."""
+    """Return whether ``data`` is UTF-16: it has a byte order mark, or almost all of its NULs are every other byte."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
     pairs = len(data) // 2
@@ -41,15 +41,15 @@ def is_utf16(data: bytes) -> bool:
 
 
 def live_log_path(path: str) -> str | None:
-    """Return the path of the live log if the file at ``path`` is one that a rotation left beside it, else None."""
-    match = _OLD.fullmatch(path)
-    names = (match[1] + ".log", match[1]) if match is not None else ()
-    return next(filter(os.path.isfile, names), None)
+    """Return the path of the live log if ``path`` is that of one of its rotated files, else None."""
+    match = _ROTATED_PATH.fullmatch(path)
+    candidates = (match[1] + ".log", match[1]) if match is not None else ()
+    return next(filter(os.path.isfile, candidates), None)
 
 
-def _begins_a_line(torn: bytes) -> bool:
+def _is_torn_first_line(torn: bytes) -> bool:
     """Return whether ``torn`` is the beginning of the first line of a journal."""
     return all(
         chr(byte).isdigit() if shape == "0" else chr(byte) in "+-" if shape == "+" else chr(byte) == shape
-        for byte, shape in zip(torn, _TORN, strict=False)
+        for byte, shape in zip(torn, _LINE_TEMPLATE, strict=False)
     )

@@ -1,13 +1,13 @@
-"""Regular expressions that a person types, matched by RE2 in time that is linear in the text, whatever the pattern.
+"""Regular expressions that a user types, matched by RE2: in linear time, whatever the pattern.
 
 The standard library's engine backtracks: `.*id.*timeout` on one line of 60 KB takes hours, during which a screen
-answers no key and a command no signal.
+handles no key and a command no signal.
 
 A pattern is written as for `re`, and is translated to RE2's syntax. It differs from `re` in five ways. It has no
 lookaround and no backreference: these cannot be matched in linear time. It has no possessive quantifier and no atomic
-group: they only limit backtracking. The classes of letters, digits, blanks and word
-boundaries (``\\w \\d \\s \\b``) are those of ASCII. A newline is never matched. A character that is shown as an escape
-(``\\u200b``) is found as it is shown.
+group: they only limit backtracking. The classes of letters, digits, blanks and word boundaries (``\\w \\d \\s \\b``)
+are those of ASCII. A newline is never matched. A character that is shown as an escape (``\\u200b``) is also found by
+that escape.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from threeam.core.format.entry import decode_utf8, escape_unprintable
 
 
 class PatternLimit(NamedTuple):
-    """How large a pattern may be.
+    """The limit of a pattern's size.
 
-    ``instructions``: those of RE2 that it compiles to. ``copies``: how many characters and classes its counted
-    repetitions add. RE2 falls back to a slow engine if it has to remember many of the copies at each character of the
-    text. It then needs about 5 ns for each copy and each character.
+    ``max_instructions``: of the RE2 program that it compiles to. ``max_copies``: characters and classes that its
+    counted repetitions add. RE2 falls back to a slow engine if it has to track many of the copies at each character of
+    the text. It then needs about 5 ns for each copy and each character.
     """
 
     max_instructions: int
@@ -36,7 +36,7 @@ COMMAND_LINE_LIMIT = PatternLimit(20_000, 1000)  # about 2 s for 256 KiB at wors
 LINE_BEGIN = "(?m:^)"
 _LINE_END = r"(?:\r?(?m:$))"  # a line of a log from Windows ends before its carriage return
 
-# What a pattern consists of. ``shown``: an escaped backslash, and then an escape as `visible` writes it.
+# The tokens of a pattern. ``shown``: an escaped backslash and the rest of an escape of `escape_unprintable`.
 _TOKEN = re.compile(
     r"""
     (?P<shown>\\\\(?:t|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}))
@@ -48,14 +48,14 @@ _TOKEN = re.compile(
     | (?P<refused>\(\?(?:[=!>(|&R\#]|<[=!]|P=|P>|[+-]?\d))
     | (?P<open>\(\?(?:P?<\w*>|[A-Za-z-]*[:)]))
     | \\(?P<escape>.)
-    | (?P<one>.)
+    | (?P<char>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
-_IN_CLASS = re.compile(r"(?P<posix>\[:\^?\w+:\])|" + _TOKEN.pattern, re.VERBOSE | re.DOTALL)
-_CONTROLS = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-_CLASSES = "bBdDsSwW"
-_NOT_LINEAR = {
+_CLASS_TOKEN = re.compile(r"(?P<posix>\[:\^?\w+:\])|" + _TOKEN.pattern, re.VERBOSE | re.DOTALL)
+_CONTROL_ESCAPES = {"a": "\a", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_CLASS_ESCAPES = "bBdDsSwW"
+_NONLINEAR_OPERATORS = {
     "(?=": "a lookahead",
     "(?!": "a lookahead",
     "(?<=": "a lookbehind",
@@ -63,7 +63,7 @@ _NOT_LINEAR = {
     "(?P=": "a backreference",
     "(?(": "a condition",
 }
-_UNSUPPORTED = {
+_UNSUPPORTED_OPERATORS = {
     "(?>": "an atomic group, which RE2 does not support: write (?:…), which takes no longer here",
     "(?|": "a branch reset group, which RE2 does not support: write (?:…)",
     "(?#": "a comment, which RE2 does not support: leave it out",
@@ -71,10 +71,10 @@ _UNSUPPORTED = {
 
 
 class Regex:
-    """The compiled form of the pattern ``text``. Raises `BadPattern`.
+    """A compiled pattern. Construction raises `BadPattern`.
 
-    ``line_begin``: what ``^`` becomes, in RE2's syntax. ``whole_line``: whether a match goes on to the end of its line.
-    ``limit``: how large it may be. Data that is searched must be UTF-8: see `utf8`.
+    ``line_begin``: the translation of ``^``, in RE2's syntax. ``match_to_line_end``: extend each match to the end of
+    its line. ``limit``: of its size. Data to be searched must be UTF-8: see `escape_invalid_utf8`.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class Regex:
         *,
         ignore_case: bool = False,
         line_begin: str = LINE_BEGIN,
-        whole_line: bool = False,
+        match_to_line_end: bool = False,
         limit: PatternLimit = COMMAND_LINE_LIMIT,
     ) -> None:
-        translated = _translated(text, line_begin)
-        self._compiled = _compiled(text, translated, ignore_case)
-        if whole_line:
-            self._compiled = _compiled(text, f"(?:{translated}).*", ignore_case)
-        if self._compiled.programsize > limit.max_instructions or _copies(text) > limit.max_copies:
+        translated = _translate(text, line_begin)
+        self._compiled = _compile(text, translated, ignore_case)
+        if match_to_line_end:
+            self._compiled = _compile(text, f"(?:{translated}).*", ignore_case)
+        if self._compiled.programsize > limit.max_instructions or _count_copies(text) > limit.max_copies:
             raise BadPattern(f"{text!r} is too large a pattern: write smaller numbers of repetitions, or fewer words")
 
     def has_match(self, data: bytes) -> bool:
@@ -98,12 +98,12 @@ class Regex:
         return self._compiled.search(data) is not None
 
     def spans(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Yield where each match begins and ends."""
+        """Yield the begin and end of each match."""
         return (match.span() for match in self._compiled.finditer(data))
 
 
 def escape_invalid_utf8(data: bytes) -> bytes:
-    """Return ``data`` with each undecodable byte as the escape that is shown for it. Line ends stay what they are."""
+    """Return ``data`` with each undecodable byte replaced by the escape that is shown for it. Line ends stay."""
     if data.isascii():
         return data
     try:
@@ -115,69 +115,71 @@ def escape_invalid_utf8(data: bytes) -> bytes:
 
 def has_capitals(text: str) -> bool:
     """Return whether the pattern ``text`` has a capital letter that stands for itself."""
-    return any((match["one"] or "").isupper() for match in _TOKEN.finditer(text))
+    return any((match["char"] or "").isupper() for match in _TOKEN.finditer(text))
 
 
-def _compiled(text: str, translated: str, ignore_case: bool) -> Any:
-    import re2  # here, since neither `3am log` nor the first screen needs it
+def _compile(text: str, translated: str, ignore_case: bool) -> Any:
+    import re2  # here, since `3am log` and the first screen do not need it
 
     options = re2.Options()
     options.case_sensitive = not ignore_case
     options.log_errors = False  # it would print them on stderr
-    options.never_capture = True  # no group is asked for, and matching without them is much faster
+    options.never_capture = True  # matching without groups is much faster
     options.never_nl = True
     try:
         return re2.compile(translated, options)
     except (re2.error, UnicodeEncodeError) as error:
-        raise BadPattern(f"{text!r} is no regular expression: {_reason(error, text)}") from None
+        raise BadPattern(f"{text!r} is not a regular expression: {_error_reason(error, text)}") from None
 
 
-def _reason(error: Exception, text: str) -> str:
+def _error_reason(error: Exception, text: str) -> str:
     """Return RE2's message, without the part of the translated pattern that is not in ``text``."""
     message = error.args[0] if error.args else str(error)
-    said = message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)
-    reason, colon, part = said.partition(": ")
-    return said if colon and part in text else reason
+    sentence = message.decode("utf-8", "replace") if isinstance(message, bytes) else str(message)
+    reason, colon, part = sentence.partition(": ")
+    return sentence if colon and part in text else reason
 
 
-def _translated(text: str, line_begin: str) -> str:
+def _translate(text: str, line_begin: str) -> str:
     """Return the pattern ``text`` in RE2's syntax."""
     pieces: list[str] = []
-    at = 0
-    while at < len(text):
-        match = _TOKEN.match(text, at)
+    index = 0
+    while index < len(text):
+        match = _TOKEN.match(text, index)
         assert match is not None  # the last alternative is any character
-        at = match.end()
-        if match["one"] == "[":
-            piece, at = _class(text, at)
+        index = match.end()
+        if match["char"] == "[":
+            piece, index = _translate_class(text, index)
             pieces.append(piece)
         else:
-            pieces.append(_piece(text, match, line_begin))
+            pieces.append(_translate_token(text, match, line_begin))
     return "".join(pieces)
 
 
-def _piece(text: str, match: re.Match[str], line_begin: str) -> str:
-    """Return what a token outside of a class becomes."""
-    if match["refused"] in _UNSUPPORTED:
-        raise BadPattern(f"{text!r} has {_UNSUPPORTED[match['refused']]}")
+def _translate_token(text: str, match: re.Match[str], line_begin: str) -> str:
+    """Return the translation of a token outside of a class."""
+    if match["refused"] in _UNSUPPORTED_OPERATORS:
+        raise BadPattern(f"{text!r} has {_UNSUPPORTED_OPERATORS[match['refused']]}")
     if match["refused"]:
-        raise _not_linear(text, _NOT_LINEAR.get(match["refused"], "a recursion"))
+        raise _nonlinear_pattern(text, _NONLINEAR_OPERATORS.get(match["refused"], "a recursion"))
     if match["possessive"]:
         greedy = match[0][:-1]
-        what = f"a possessive quantifier, {match[0]}, which RE2 does not support"
-        raise BadPattern(f"{text!r} has {what}: write {greedy}, which takes no longer here")
+        raise BadPattern(
+            f"{text!r} has a possessive quantifier, {match[0]}, which RE2 does not support: "
+            f"write {greedy}, which takes no longer here"
+        )
     if match["property"] or match["open"]:
         return match[0]
     if match["repeat"]:
         return match[0].replace("{,", "{0,")  # to RE2 `{,3}` is four characters
     if match["shown"]:
-        return _shown_escape(match["shown"][1:])
-    char = _character(text, match)
-    if char is not None and match["hex"] and char >= "\x80":  # or the undecodable byte that is shown as this escape
-        return f"(?:{_quoted(char)}|{_quoted(match[0].lower())})"
+        return _escape_pattern(match["shown"][1:])
+    char = _literal_char(text, match)
+    if char is not None and match["hex"] and char >= "\x80":  # or an undecodable byte, shown as this escape
+        return f"(?:{_quote(char)}|{_quote(match[0].lower())})"
     if char is not None:
-        return _literal(char)
-    match match["escape"] or match["one"]:
+        return _char_pattern(char)
+    match match["escape"] or match["char"]:
         case "^" | "A":
             return line_begin
         case "$" | "Z" | "z":
@@ -190,11 +192,11 @@ def _piece(text: str, match: re.Match[str], line_begin: str) -> str:
             return match[0]
 
 
-def _copies(text: str) -> int:
+def _count_copies(text: str) -> int:
     """Return how many characters and classes the counted repetitions of the valid pattern ``text`` add to it."""
     typed = 0  # characters and classes
-    open_groups: list[int] = []  # for each, the size of what is before it in the group around it
-    before = last = 0  # in the innermost group: the size of what is before its last item, and that of this item
+    open_groups: list[int] = []  # for each: the expanded size before it, in the group around it
+    before = last = 0  # in the innermost group: the expanded size before its last item, and that of this item
     offset = 0
     while offset < len(text):
         match = _TOKEN.match(text, offset)
@@ -202,91 +204,91 @@ def _copies(text: str) -> int:
         offset = match.end()
         if match["repeat"]:
             last *= max(map(int, re.findall(r"\d+", match[0])), default=1)
-        elif match["one"] == "(" or (match["open"] and match[0][-1] != ")"):
+        elif match["char"] == "(" or (match["open"] and match[0][-1] != ")"):
             open_groups.append(before + last)
             before = last = 0
-        elif match["one"] == ")" and open_groups:
+        elif match["char"] == ")" and open_groups:
             before, last = open_groups.pop(), before + last
-        elif (match["one"] or "") not in ("", *"*+?|^$") or not (match["one"] or match["open"]):
-            if match["one"] == "[":
-                offset = _class(text, offset)[1]
+        elif (match["char"] or "") not in ("", *"*+?|^$") or not (match["char"] or match["open"]):
+            if match["char"] == "[":
+                offset = _translate_class(text, offset)[1]
             before, last, typed = before + last, 1, typed + 1
     return before + last - typed
 
 
-def _class(text: str, at: int) -> tuple[str, int]:
-    """Return the class whose ``[`` is before ``at`` in RE2's syntax, and where it ends."""
+def _translate_class(text: str, index: int) -> tuple[str, int]:
+    """Return the translation of the class whose ``[`` is before ``index``, and the index after the class."""
     pieces = ["["]
-    if text.startswith("^", at):
+    if text.startswith("^", index):
         pieces.append("^")
-        at += 1
-    first = at
-    while at < len(text) and (text[at] != "]" or at == first):
-        match = _IN_CLASS.match(text, at)
+        index += 1
+    first = index
+    while index < len(text) and (text[index] != "]" or index == first):
+        match = _CLASS_TOKEN.match(text, index)
         assert match is not None
-        if match["shown"]:  # in a class, an escaped backslash is nothing but that
+        if match["shown"]:  # in a class, this is an escaped backslash and other characters
             pieces.append(r"\\")
-            at += 2
+            index += 2
             continue
         if match["refused"] or match["open"] or match["repeat"] or match["possessive"]:
-            pieces.append(_quoted(text[at]))
-            at += 1
+            pieces.append(_quote(text[index]))
+            index += 1
             continue
-        at = match.end()
-        char = None if match["posix"] or match["property"] else _character(text, match, in_class=True)
+        index = match.end()
+        char = None if match["posix"] or match["property"] else _literal_char(text, match, in_class=True)
         if char is not None and "\ud800" <= char <= "\udfff":
-            raise BadPattern(f"{text!r} is no regular expression: an undecodable byte cannot be in brackets")
-        pieces.append(match[0] if char is None else _quoted(char))
-    if at < len(text):
+            raise BadPattern(f"{text!r} is not a regular expression: an undecodable byte cannot be in brackets")
+        pieces.append(match[0] if char is None else _quote(char))
+    if index < len(text):
         pieces.append("]")
-        at += 1
-    return "".join(pieces), at
+        index += 1
+    return "".join(pieces), index
 
 
-def _character(text: str, match: re.Match[str], *, in_class: bool = False) -> str | None:
+def _literal_char(text: str, match: re.Match[str], *, in_class: bool = False) -> str | None:
     """Return the character that a token stands for; None if it is an operator, a class or an anchor."""
     number = match["hex"] or match["four"] or match["eight"]
     if number or match["octal"]:
         code = int(number, 16) if number else int(match["octal"], 8)
         if code > 0x10FFFF:
-            raise BadPattern(f"{text!r} is no regular expression: there is no character {match[0]}")
+            raise BadPattern(f"{text!r} is not a regular expression: there is no character {match[0]}")
         return chr(code)
     if (escape := match["escape"]) is not None:
-        if escape in _CONTROLS:
-            return _CONTROLS[escape]
-        if escape in _CLASSES or (escape in "AZz" and not in_class):
+        if escape in _CONTROL_ESCAPES:
+            return _CONTROL_ESCAPES[escape]
+        if escape in _CLASS_ESCAPES or (escape in "AZz" and not in_class):
             return None
         if "1" <= escape <= "9" or (escape in "gk" and not in_class):
-            raise _not_linear(text, "a backreference")
+            raise _nonlinear_pattern(text, "a backreference")
         if escape.isascii() and escape.isalnum():
-            raise BadPattern(f"{text!r} is no regular expression: there is no escape {match[0]}")
+            raise BadPattern(f"{text!r} is not a regular expression: there is no escape {match[0]}")
         return escape
-    one: str = match["one"]
-    return None if one in ("-" if in_class else r"\.^$*+?{}[]|()") else one
+    char: str = match["char"]
+    return None if char in ("-" if in_class else r"\.^$*+?{}[]|()") else char
 
 
-def _literal(char: str) -> str:
-    """Return a pattern for ``char``, and for the escape that is shown for it if one is."""
+def _char_pattern(char: str) -> str:
+    """Return a pattern for ``char``, and for its escape if it is shown as one."""
     shown = escape_unprintable(char)
     if shown == char:
-        return _quoted(char)
-    if "\ud800" <= char <= "\udfff":  # an undecodable byte: `utf8` has put the escape there
-        return _quoted(shown)
-    return f"(?:{_quoted(char)}|{_quoted(shown)})"
+        return _quote(char)
+    if "\ud800" <= char <= "\udfff":  # an undecodable byte, which `escape_invalid_utf8` replaces
+        return _quote(shown)
+    return f"(?:{_quote(char)}|{_quote(shown)})"
 
 
-def _shown_escape(shown: str) -> str:
-    """Return a pattern for the text ``shown``, and for the character that is shown that way if there is one."""
+def _escape_pattern(shown: str) -> str:
+    """Return a pattern for the escape ``shown``, and for the character that is shown as this escape if there is one."""
     code = int(shown[2:] or "9", 16)  # \t has no digits
     if code <= 0x10FFFF and escape_unprintable(chr(code)) == shown:
-        return _literal(chr(code))
-    return _quoted(shown)
+        return _char_pattern(chr(code))
+    return _quote(shown)
 
 
-def _quoted(chars: str) -> str:
+def _quote(chars: str) -> str:
     """Return a pattern that matches ``chars`` and nothing else."""
     return "".join(char if char.isalnum() or not char.isascii() else f"\\x{{{ord(char):x}}}" for char in chars)
 
 
-def _not_linear(text: str, what: str) -> NonlinearPattern:
-    return NonlinearPattern(f"{text!r} has {what}, which cannot be searched in a bounded time: write the words out")
+def _nonlinear_pattern(text: str, operator: str) -> NonlinearPattern:
+    return NonlinearPattern(f"{text!r} has {operator}, which cannot be matched in linear time: write the words out")

@@ -1,4 +1,4 @@
-"""One file of a journal: its bytes, and what a rotation has written at its head."""
+"""One file of a journal: its bytes, and the head that a rotation writes."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from typing import NamedTuple
 from threeam.core.format.entry import Stamp, parse_entry
 from threeam.core.platform.folders import open_file
 
-_FIRST_LINE = 4096  # bytes in which the line that names the file before must fit
-_BLOCK = 256 * 1024  # bytes
-_MOST_OPEN = 8  # rotated files that are open at the same time
+_MAX_FIRST_LINE_BYTES = 4096  # bytes; a first line that names the predecessor must fit in
+_READ_BYTES = 256 * 1024  # bytes
+_MAX_OPEN_FILES = 8  # rotated files that are open at the same time
 
-_ROTATED = re.compile(r"(.+)\.\d{8}T\d{6}\.\d{9}Z\.log", re.DOTALL)
+_ROTATED_NAME = re.compile(r"(.+)\.\d{8}T\d{6}\.\d{9}Z\.log", re.DOTALL)
 
-# A line that a rotation repeats. Every stamp that the first expression accepts is valid; it leaves out the 29th of
-# February, for which the second one and `Stamp.parse` are needed.
+# A line that a rotation repeats. Every stamp that this expression accepts is valid. It does not accept the 29th of
+# February, which needs `_repeated_prefix_pattern` and `Stamp.parse`.
 _STAMP = (
     rb"(?!0000)\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
     rb"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{9}[+-](?:[01]\d|2[0-3])[0-5]\d"
 )
-_REPEATED = rb"\[(%s)\] \[COFFEE: \d{1,9}\](?: \[BY: [^\]\n]*\])? \[AT: (%s)\](?=[ \n])"
+_REPEATED_LINE = rb"\[(%s)\] \[COFFEE: \d{1,9}\](?: \[BY: [^\]\n]*\])? \[AT: (%s)\](?=[ \n])"
 
 
 class SegmentHead(NamedTuple):
-    """What a rotation has written at the beginning of a file.
+    """The lines that a rotation has written at the beginning of a file.
 
-    ``predecessor``: the name of the file that this one continues, or None. ``begin``, ``end``: where the lines are that
-    repeat what the file before says. ``linked``: whether that file can be read, so that they are nothing new.
-    ``missing``: how many of the lines that the first line announces are not there; None if it announces no number.
+    ``predecessor_name``: the name of the file that this one continues, or None. ``begin``, ``end``: the offsets between
+    which the lines repeat the state of the predecessor. ``is_predecessor_readable``: whether the predecessor can be
+    read, so that the repeated lines are not new. ``missing_lines``: how many of the lines that the first line announces
+    are missing; None if it announces no number.
     """
 
     predecessor_name: str | None = None
@@ -46,21 +47,21 @@ class SegmentHead(NamedTuple):
 
 
 class Segment:
-    """One file of the journal, held open for reading; bytes are read on demand and never mapped.
+    """One file of the journal, open for reading; bytes are read on demand and never mapped.
 
-    Equal when it is the same file, whatever its name is by now. The descriptor is closed with the
-    last reference, so rows on the screen can keep reading a file that has been renamed or removed.
+    Two segments are equal if they are the same file, whatever its name is. The descriptor is closed with the last
+    reference, so rows on the screen can read from a file that was renamed or removed.
     """
 
     __slots__ = ("__weakref__", "_head", "_head_size", "fd", "identity", "path")
 
     def __init__(self, fd: int, path: str) -> None:
-        about = os.fstat(fd)
+        status = os.fstat(fd)
         self.fd = fd
         self.path = path
-        self.identity = (about.st_dev, about.st_ino)
+        self.identity = (status.st_dev, status.st_ino)
         self._head: SegmentHead | None = None
-        self._head_size: int | None = None  # of a file that is nothing but a head: more of it may still be copied here
+        self._head_size: int | None = None  # of a file that ends with its head, which may still be being copied
         weakref.finalize(self, os.close, fd)
 
     def __eq__(self, other: object) -> bool:
@@ -71,42 +72,42 @@ class Segment:
 
     @property
     def inotify_path(self) -> str:
-        """A path of the file for inotify: its name may mean another file by now."""
+        """The path of the file for inotify: of its descriptor, since another file may have its name."""
         return f"/proc/self/fd/{self.fd}"
 
     def fstat(self) -> os.stat_result:
-        """What fstat(2) says of the file now."""
+        """Return the current status of the file. Raises OSError."""
         return os.fstat(self.fd)
 
     def size(self) -> int:
-        """Bytes in the file now."""
+        """Return the current size of the file in bytes. Raises OSError."""
         return self.fstat().st_size
 
     def is_removed(self) -> bool:
-        """Whether the file has no name any more."""
+        """Return whether the file has no name any more. Raises OSError."""
         return self.fstat().st_nlink == 0
 
     def read(self, offset: int, size: int) -> bytes:
-        """Up to ``size`` bytes from ``offset``; fewer at the end of the file."""
+        """Return up to ``size`` bytes from ``offset``; fewer at the end of the file. Raises OSError."""
         return os.pread(self.fd, size, offset)
 
     @property
     def head(self) -> SegmentHead:
-        """What a rotation has written at its beginning. Raises OSError."""
+        """The head that a rotation has written. Raises OSError."""
         if self._head is None or (self._head_size is not None and self._head_size != self.size()):
-            self._head, size = _head_of(self), self.size()
+            self._head, size = _read_head(self), self.size()
             self._head_size = size if self._head.end >= size and self._head.missing_lines != 0 else None
         return self._head
 
     def invalidate_head(self) -> None:
-        """Looks at the head again when it is next asked for: the file was truncated."""
+        """Forget the head, since the file was truncated: it is read again when it is needed."""
         self._head = None
 
 
 class RotatedSegment(Segment):
-    """A file that a rotation has given its last name. It is closed while others are read, and opened again by name.
+    """A rotated file, whose name is final: it can be closed while others are read, and opened again by name.
 
-    So a journal of a thousand files takes few descriptors, whoever holds on to their lines.
+    So a journal of a thousand files needs few descriptors, even if lines of all files are held.
     """
 
     __slots__ = ("_key",)
@@ -114,13 +115,13 @@ class RotatedSegment(Segment):
     def __init__(self, path: str) -> None:
         fd = open_file(path, os.O_RDONLY)
         self._key = object()
-        with _open_files.lock:
-            _open_files.add(self._key, fd)
-            weakref.finalize(self, _open_files.close, self._key)
-            about = os.fstat(fd)
+        with _fd_cache.lock:
+            _fd_cache.add(self._key, fd)
+            weakref.finalize(self, _fd_cache.close, self._key)
+            status = os.fstat(fd)
         self.fd = -1
         self.path = path
-        self.identity = (about.st_dev, about.st_ino)
+        self.identity = (status.st_dev, status.st_ino)
         self._head = self._head_size = None
 
     @property
@@ -128,30 +129,30 @@ class RotatedSegment(Segment):
         return self.path
 
     def fstat(self) -> os.stat_result:
-        with _open_files.lock:
-            return os.fstat(self._opened())
+        with _fd_cache.lock:
+            return os.fstat(self._open_fd())
 
     def read(self, offset: int, size: int) -> bytes:
-        with _open_files.lock:  # nobody closes it meanwhile
-            return os.pread(self._opened(), size, offset)
+        with _fd_cache.lock:  # no other thread may close it meanwhile
+            return os.pread(self._open_fd(), size, offset)
 
-    def _opened(self) -> int:
-        fd = _open_files.get(self._key)
+    def _open_fd(self) -> int:
+        fd = _fd_cache.get(self._key)
         if fd is None:
             fd = open_file(self.path, os.O_RDONLY)
-            about = os.fstat(fd)
-            if (about.st_dev, about.st_ino) != self.identity:
+            status = os.fstat(fd)
+            if (status.st_dev, status.st_ino) != self.identity:
                 os.close(fd)
                 raise FileNotFoundError(errno.ENOENT, "it was removed, and another file has its name", self.path)
-            _open_files.add(self._key, fd)
+            _fd_cache.add(self._key, fd)
         return fd
 
 
-class _OpenFiles:
-    """The descriptors of rotated files, the last used at the end. Use it with its ``lock`` held."""
+class _FdCache:
+    """The open descriptors of rotated files, in the order of their last use. The caller must hold ``lock``."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()  # a finalizer may run while its own thread holds it
+        self.lock = threading.RLock()  # reentrant: a finalizer may run in a thread that holds it
         self._fds: OrderedDict[object, int] = OrderedDict()
 
     def get(self, key: object) -> int | None:
@@ -162,7 +163,7 @@ class _OpenFiles:
 
     def add(self, key: object, fd: int) -> None:
         self._fds[key] = fd
-        while len(self._fds) > _MOST_OPEN:
+        while len(self._fds) > _MAX_OPEN_FILES:
             os.close(self._fds.popitem(last=False)[1])
 
     def close(self, key: object) -> None:
@@ -172,81 +173,84 @@ class _OpenFiles:
                 os.close(fd)
 
 
-_open_files = _OpenFiles()
+_fd_cache = _FdCache()
 
 
-def is_rotated_name(path: str, name: str) -> bool:
-    """Whether ``name`` is one that a rotation gives to the log at ``path``, or gave to it before it had that path."""
-    match = _ROTATED.fullmatch(name)
-    return match is not None and match[1] == _stem(os.path.basename(path))
+def is_rotated_name(log_path: str, name: str) -> bool:
+    """Return whether a rotation of the log at ``log_path`` could have made the file name ``name``.
+
+    The log itself may have a name that a rotation has made.
+    """
+    match = _ROTATED_NAME.fullmatch(name)
+    return match is not None and match[1] == _log_stem(os.path.basename(log_path))
 
 
-def _stem(name: str) -> str:
-    match = _ROTATED.fullmatch(name)
+def _log_stem(name: str) -> str:
+    match = _ROTATED_NAME.fullmatch(name)
     return match[1] if match is not None else name.removesuffix(".log")
 
 
-def _head_of(segment: Segment) -> SegmentHead:
-    """The head of ``segment``: none unless the first line says in the way of a rotation which file it continues."""
-    first, newline, _ = segment.read(0, _FIRST_LINE).partition(b"\n")
-    entry = parse_entry(first) if newline else None
+def _read_head(segment: Segment) -> SegmentHead:
+    """Return the head of ``segment``; an empty one if its first line does not name a predecessor as a rotation does."""
+    first_line, newline, _ = segment.read(0, _MAX_FIRST_LINE_BYTES).partition(b"\n")
+    entry = parse_entry(first_line) if newline else None
     name = entry.predecessor_name if entry is not None else None
-    if entry is None or name is None or os.path.basename(name) != name or _ROTATED.fullmatch(name) is None:
+    if entry is None or name is None or os.path.basename(name) != name or _ROTATED_NAME.fullmatch(name) is None:
         return SegmentHead()
-    begin = len(first) + 1
+    begin = len(first_line) + 1
     announced = entry.repeated_count
-    end, count = _end_of_repeated(segment, begin, announced)
+    end, count = _find_repeated_end(segment, begin, announced)
     missing = None if announced is None else announced - count
-    if not is_rotated_name(segment.path, name):  # the log of another name: imported, or moved
+    if not is_rotated_name(segment.path, name):  # of a log with another name: this one was imported or moved
         return SegmentHead(None, begin, end, False, missing)
-    return SegmentHead(name, begin, end, _is_readable(os.path.join(os.path.dirname(segment.path), name)), missing)
+    return SegmentHead(name, begin, end, _is_readable_file(os.path.join(os.path.dirname(segment.path), name)), missing)
 
 
-@cache  # compiled when it is needed first: a one-shot seldom comes to the head of a file
-def _repeated_lines() -> re.Pattern[bytes]:
-    return re.compile(rb"(?:%s[^\n]*\n)++" % (_REPEATED % (_STAMP, _STAMP)))
+@cache  # compiled on the first use: a short command seldom reads a head
+def _repeated_lines_pattern() -> re.Pattern[bytes]:
+    return re.compile(rb"(?:%s[^\n]*\n)++" % (_REPEATED_LINE % (_STAMP, _STAMP)))
 
 
 @cache
-def _repeated_begin() -> re.Pattern[bytes]:
-    return re.compile(_REPEATED % (rb"[^\]\n]{34}", rb"[^\]\n]{34}"))
+def _repeated_prefix_pattern() -> re.Pattern[bytes]:
+    return re.compile(_REPEATED_LINE % (rb"[^\]\n]{34}", rb"[^\]\n]{34}"))
 
 
-def _end_of_repeated(segment: Segment, offset: int, most: int | None) -> tuple[int, int]:
-    """Return where the lines end that a rotation repeats, from ``offset`` on, and how many they are.
+def _find_repeated_end(segment: Segment, offset: int, max_lines: int | None) -> tuple[int, int]:
+    """Return where the repeated lines that begin at ``offset`` end, and how many there are.
 
-    At most ``most``: whoever appends lines that look like them must not make the head longer. None: a version that
-    did not count them wrote the file, and all that look like them belong to it.
+    ``max_lines``: the announced number; lines after these that only look repeated are not part of the head. None: an
+    older version, which announced no number, wrote the file, and all lines that look repeated are part of the head.
     """
-    data, index, count = segment.read(offset, _BLOCK), 0, 0
-    while most is None or count < most:
-        match = _repeated_lines().match(data, index)
+    data, index, count = segment.read(offset, _READ_BYTES), 0, 0
+    while max_lines is None or count < max_lines:
+        match = _repeated_lines_pattern().match(data, index)
         if match is not None:
             lines = data.count(b"\n", index, match.end())
-            if most is not None and count + lines > most:
-                for _ in range(most - count):
+            if max_lines is not None and count + lines > max_lines:
+                for _ in range(max_lines - count):
                     index = data.index(b"\n", index) + 1
-                return offset + index, most
+                return offset + index, max_lines
             index, count = match.end(), count + lines
-        elif index > 0 and len(data) == _BLOCK:  # the next line may go on after this block
+        elif index > 0 and len(data) == _READ_BYTES:  # the next line may continue after these bytes
             offset, index = offset + index, 0
-            data = segment.read(offset, _BLOCK)
-        elif (match := _repeated_begin().match(data, index)) is None or not all(
+            data = segment.read(offset, _READ_BYTES)
+        elif (match := _repeated_prefix_pattern().match(data, index)) is None or not all(
             Stamp.parse(stamp.decode("ascii", "replace")) for stamp in match.groups()
         ):
             break
         else:
             newline = data.find(b"\n", index)
-            while newline < 0:  # a line longer than a block
+            while newline < 0:  # the line is longer than one read
                 offset, index = offset + len(data), 0
-                if not (data := segment.read(offset, _BLOCK)):
+                if not (data := segment.read(offset, _READ_BYTES)):
                     return offset, count
                 newline = data.find(b"\n")
             index, count = newline + 1, count + 1
     return offset + index, count
 
 
-def _is_readable(path: str) -> bool:
+def _is_readable_file(path: str) -> bool:
     try:
         fd = open_file(path, os.O_RDONLY)
     except OSError:

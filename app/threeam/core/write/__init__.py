@@ -1,1 +1,1 @@
-"""The one way into a log: drafts, the lock, the writer, rotation."""
+"""Writing to a log: drafts, the lock, the writer, rotation."""

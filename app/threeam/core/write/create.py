@@ -1,4 +1,4 @@
-"""A new log from bytes that are there already: whole or not at all, and never over another one."""
+"""Creation of a log from existing bytes: completely or not at all, and never over another file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from threeam.core.store.journal import Journal, describe_open_error
 
 
 def create_log(journal: Journal, mode: int, chunks: Iterable[bytes]) -> int:
-    """Makes the log of ``journal`` of ``chunks``; gives its bytes once they are on the disk. Call it under its lock.
+    """Create the log of ``journal`` from ``chunks``, and return its size once it is on the disk. Call under its lock.
 
-    It is made aside and then gets its name, which must be nobody's. Raises `Declined` where it is somebody's by then,
-    and `Unusable` or whatever ``chunks`` raise, with nothing left behind.
+    It is created under a temporary name, and then linked under its own. Raises `PreconditionFailed` if that name
+    exists by then, `FileUnusable`, or an error of ``chunks``; it then leaves nothing behind.
     """
     folder, name = os.path.split(journal.log_path)
     try:
@@ -27,17 +27,17 @@ def create_log(journal: Journal, mode: int, chunks: Iterable[bytes]) -> int:
     except OSError as error:
         if error.errno == errno.EEXIST:
             raise PreconditionFailed(
-                f"{journal.log_path} is there by now, and stays as it is: name one that is not there"
+                f"{journal.log_path} exists by now, and stays as it is: name one that does not exist"
             ) from None
         raise FileUnusable(describe_open_error(journal.log_path, error)) from None
 
 
 def _create_in_dir(dir_fd: int, name: str, permissions: tuple[int, int, int], chunks: Iterable[bytes]) -> int:
     mode, uid, gid = permissions
-    aside, size = f"{name}.{os.urandom(8).hex()}.creating", 0
+    temporary, size = f"{name}.{os.urandom(8).hex()}.creating", 0
     try:
         _remove_leftovers(dir_fd, name)
-        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
         try:
             if uid != os.geteuid():
                 os.fchown(fd, uid, gid)
@@ -50,18 +50,18 @@ def _create_in_dir(dir_fd: int, name: str, permissions: tuple[int, int, int], ch
             fsync_fd(fd)
         finally:
             os.close(fd)
-        # fails where somebody else was there first
-        os.link(aside, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
-        os.unlink(aside, dir_fd=dir_fd)
+        # fails if another process was faster
+        os.link(temporary, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
+        os.unlink(temporary, dir_fd=dir_fd)
         fsync_dir_fd(dir_fd)
     finally:
         with suppress(FileNotFoundError):
-            os.unlink(aside, dir_fd=dir_fd)
+            os.unlink(temporary, dir_fd=dir_fd)
     return size
 
 
 def _remove_leftovers(dir_fd: int, log_name: str) -> None:
-    """Removes what one that was killed has left: under the lock nobody else is at it. Raises OSError."""
+    """Remove the temporary files of processes that were killed: under the lock no other is in use. Raises OSError."""
     for name in list_names(dir_fd):
         if re.fullmatch(re.escape(log_name) + r"\.[0-9a-f]{16}\.creating", name):
             os.unlink(name, dir_fd=dir_fd)

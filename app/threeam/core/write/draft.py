@@ -1,7 +1,7 @@
-"""Drafts: what is going to be written, as a function of the state at the moment of writing.
+"""Drafts: lines to write, as a function of the state at the moment of writing.
 
-Numbers, cups and stamps are only true while the lock is held, so nobody hands the writer finished
-lines: they hand it a `Draft`, and the writer calls it under the lock.
+Numbers, cups and stamps are only known while the lock is held. So callers do not give the writer finished lines but a
+`Draft`, and the writer calls it under the lock.
 """
 
 from __future__ import annotations
@@ -10,26 +10,27 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import ACQUIRED, KIND_TAGS, RELEASING, Stamp, split_submission
+from threeam.core.format.entry import ACQUIRED, RELEASING, Stamp, split_submission
+from threeam.core.format.kinds import NOTED_TAG, WORDS
 from threeam.core.state.fold import State
 
 TOXIC_TEXT = "WARNING: Caffeine toxicity imminent. Logic may be compromised."
-_SCRIPT_TOXIC_CUPS = 4  # cups: the script's own, whatever toxic_cups says
+_SCRIPT_TOXIC_CUPS = 4  # cups: the limit of the script, which does not know the setting toxic_cups
 
 
 class WriteContext(NamedTuple):
-    """Whoever writes: the user, and how long a night's gap is (ns)."""
+    """The user who writes, and the gap (ns) after which their night ends."""
 
     user: str
     night_gap_ns: int
 
     def cups(self, state: State, stamp: Stamp) -> int:
-        """The author's cups this night, at ``stamp``."""
+        """Return the author's cups this night, at ``stamp``."""
         return state.cups(self.user, stamp.ns, self.night_gap_ns)
 
 
 class DraftLine(NamedTuple):
-    """One line to be: text, tags of its own, and the author's cups after it (None: as before)."""
+    """A line to write: its text, its tags, and the author's cups after it (None: unchanged)."""
 
     text: str
     tags: tuple[tuple[str, str], ...] = ()
@@ -37,12 +38,11 @@ class DraftLine(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """Lines to be written in one block.
+    """Lines to write in one block.
 
-    ``lines``: (state, author, stamp) to the lines; pure; may raise `Declined`. ``ceremonial``: written
-    with the ceremony of the lock around it by default. ``whole``: needs the whole state, and not
-    just the author's cups, which are found much faster. ``via``: what says it, where nobody types it: so it keeps no
-    night going.
+    ``make_lines``: returns them; pure; may raise `PreconditionFailed`. ``ceremonial``: written with the ceremony of the
+    lock around them by default. ``needs_full_state``: False if the author's cups are enough, which are found much
+    faster. ``source``: the program that wrote it, if no person typed it; such lines do not extend a night.
     """
 
     make_lines: Callable[[State, WriteContext, Stamp], Sequence[DraftLine]]
@@ -50,54 +50,71 @@ class Draft(NamedTuple):
     needs_full_state: bool = True
     source: str = ""
 
+    @classmethod
+    def fixed(cls, lines: Sequence[DraftLine], source: str = "") -> Draft:
+        """Return a draft of ``lines``, which do not depend on the state."""
+        return cls(lambda state, context, stamp: lines, needs_full_state=False, source=source)
+
 
 def note_draft(text: str) -> Draft:
-    """A note; the lines of a text with several become one block."""
+    """Return the draft of a note, with a block of lines for a text of several lines."""
+    return Draft.fixed(_note_lines(text))
+
+
+def _note_lines(text: str) -> list[DraftLine]:
     word, colon, rest = text.partition(":")
+    kind = WORDS.get(word.capitalize()) if colon else None
     tags: tuple[tuple[str, str], ...] = ()
-    if colon and KIND_TAGS.get(word.capitalize()) == "NOTED":  # what the next person must know
-        tags, text = (("NOTED", word.lower()),), f"{word.capitalize()}:{rest}"
-    elif colon and word.capitalize() == "Changed":  # what must be undone, whoever does it
-        return Draft(lambda state, author, stamp: change_lines(*split_undo(rest.strip())), needs_full_state=False)
-    said = [DraftLine(line, tags) for line in split_submission(text)]
-    return Draft(lambda state, author, stamp: said, needs_full_state=False)
+    if kind is not None and kind.tag == NOTED_TAG:  # what the next person must know
+        tags, text = ((NOTED_TAG, word.lower()),), f"{kind.name}:{rest}"
+    elif kind is not None and kind.name == "Changed":  # what must be undone, by anyone
+        return change_lines(*split_undo(rest.strip()))
+    return [DraftLine(line, tags) for line in split_submission(text)]
+
+
+def note_texts(text: str) -> list[str]:
+    """Return the texts of the lines that `note_draft` writes."""
+    return [line.text for line in _note_lines(text)]
 
 
 def split_undo(text: str) -> tuple[str, str]:
-    """Split ``TEXT (undo: HOW)`` into both; the second one is empty if ``text`` does not end so.
+    """Split ``TEXT (undo: HOW)`` into both parts; HOW is empty if ``text`` does not end like this.
 
-    Only the end of the whole text counts: a note may go on for lines after the first.
+    Only the end of the full text counts: a note may have more lines after the first.
     """
-    whole, opening = text.strip(), " (undo: "
-    begin = whole.rfind(opening, 0, len(whole) - 2) if whole.endswith(")") else -1  # something stands in between
-    undo = whole[begin + len(opening) : -1]
-    return (whole[:begin], undo) if begin >= 0 and ")\n" not in undo else (text, "")
+    stripped, opening = text.strip(), " (undo: "
+    begin = stripped.rfind(opening, 0, len(stripped) - 2) if stripped.endswith(")") else -1  # HOW is not empty
+    undo = stripped[begin + len(opening) : -1]
+    return (stripped[:begin], undo) if begin >= 0 and ")\n" not in undo else (text, "")
 
 
 def change_lines(text: str, undo: str, tags: tuple[tuple[str, str], ...] = ()) -> list[DraftLine]:
-    """Return the lines of a change. The way to undo it stands in the first: only that line is read as the change."""
+    """Return the lines of a change. The first has the way to undo it: only that line is read as the change."""
     first, *rest = split_submission(text)
     first = f"{first} (undo: {' / '.join(undo.splitlines())})" if undo.strip() else first
     return [DraftLine(f"Changed: {first}", (*tags, ("CHANGE", "open"))), *map(DraftLine, rest)]
 
 
 def hypothesis_tag(state: State, name: str | None) -> tuple[tuple[str, str], ...]:
-    """The tag that binds a line to a hypothesis, as it stands. Raises `Declined`."""
+    """Return the tag that binds a line to a hypothesis, with its state; no tag without ``name``.
+
+    Raises `PreconditionFailed`.
+    """
     if name is None:
         return ()
-    known = state.find_hypothesis(name)
-    if known is None:
+    hypothesis = state.find_hypothesis(name)
+    if hypothesis is None:
         raise PreconditionFailed(f"there is no hypothesis {name}: 3am hyp list shows those there are")
-    if known.number is None:
-        raise PreconditionFailed(f"{known.name} has no number yet: 3am hyp predict gives it one")
-    return ((f"H{known.number}", known.state),)
+    if hypothesis.number is None:
+        raise PreconditionFailed(f"{hypothesis.name} has no number yet: 3am hyp predict gives it one")
+    return ((f"H{hypothesis.number}", hypothesis.state),)
 
 
 def toxicity_warning(cups: int, limit: int) -> list[DraftLine]:
-    """The script's warning where ``cups`` are over ``limit``; nothing below."""
+    """Return the script's warning if ``cups`` are over ``limit``, else nothing."""
     return [DraftLine(TOXIC_TEXT)] if cups > limit else []
 
 
 def script_lines(cups: int, message: str) -> list[str]:
-    """The lines that the Bash script writes in its critical section; it pauses after the first."""
+    """Return the lines that the Bash script writes in its critical section; it pauses after the first."""
     return [ACQUIRED, f"Hypothesis: {message}", *([TOXIC_TEXT] if cups > _SCRIPT_TOXIC_CUPS else []), RELEASING]

@@ -1,8 +1,8 @@
-"""Rotation, under the lock: the live log gets a name of its own, and a new one takes its place and stands alone.
+"""Rotation, under the lock: the log gets a second name, and a new log that needs no older file takes its place.
 
-At every moment the name of the log means a whole file: the old one is linked under its second name, the
-new one is made aside, and then renamed over the first name. A rotation that was cut off between the two is undone
-by the next writer.
+At every moment the name of the log is that of a complete file: the old log is linked under its second name, the new
+one is created under a temporary name, and then renamed over the first name. The next writer undoes a rotation that was
+interrupted between these steps.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from threeam.core.store.segment import is_rotated_name
 
 
 class RotationResult(NamedTuple):
-    """The path that the old log has now, and the bytes of the new one.
+    """The path that the old log has now, and the size of the new one.
 
-    ``doubt``: why that may not outlast a crash, mostly empty.
+    ``durability_warning``: why the rotation may not outlast a crash; empty as a rule.
     """
 
     rotated_path: str
@@ -36,23 +36,36 @@ class RotationResult(NamedTuple):
     durability_warning: str = ""
 
 
-def rotate(
-    journal: Journal,
-    old: Segment,
-    by: str,
-    stamp: Stamp,
-    last: Stamp,
-    carried: bytes,
-    *,
-    gain: bool,
-    lost: Callable[[], bool],
-) -> RotationResult:
-    """Puts a new log in the place of ``old``, and gives the path that ``old`` has now. Call it under the lock.
+class NewLog(NamedTuple):
+    """The content of a new log: a line by ``author_id`` at ``stamp`` that names the old log, and the carried lines.
 
-    The new one begins at ``stamp`` with a line that names the old one, whose last stamp is ``last``, and states how
-    many lines ``carried`` has; these follow. It has the mode and group of the old one, and the owner if root rotates;
-    else it is ours. ``gain``: only if the new one is at most half as long: else a log that carries much would be
-    rotated for every block. ``lost``: whether the lock may be somebody else's by now. Raises `NotRotated`.
+    ``last_stamp``: the last stamp of the old log. ``carried``: the lines that repeat the state of the old log.
+    """
+
+    author_id: str
+    stamp: Stamp
+    last_stamp: Stamp
+    carried: bytes
+
+    @property
+    def carried_count(self) -> int:
+        """Return the number of carried lines."""
+        return self.carried.count(b"\n")
+
+    def format(self, rotated_name: str) -> bytes:
+        """Return the bytes of the log, if the old one has been renamed to ``rotated_name``."""
+        tags = (("BY", self.author_id), ("AT", str(self.last_stamp)), (REPEATED_TAG, str(self.carried_count)))
+        return format_entry(Entry(self.stamp, 0, tags, CONTINUED_FROM + rotated_name)) + self.carried
+
+
+def rotate(
+    journal: Journal, old: Segment, new: NewLog, *, only_if_smaller: bool, lock_lost: Callable[[], bool]
+) -> RotationResult:
+    """Put a new log in the place of ``old``, and return the path that ``old`` has now. Call it under the lock.
+
+    The new log gets the mode and group of the old one, and its owner if root rotates; else it is ours.
+    ``only_if_smaller``: only if the new log is at most half as long; else a log with much to carry would be rotated
+    for every block. ``lock_lost``: returns whether another process may hold the lock by now. Raises `RotationSkipped`.
     """
     folder, name = os.path.split(journal.log_path)
     with ExitStack() as stack:
@@ -60,74 +73,68 @@ def rotate(
             dir_fd = stack.enter_context(open_dir(folder))
         except OSError as error:
             raise RotationFailed(f"{journal.log_path} is not rotated, and as it was: {error.strerror}") from None
-        aside, rotated = f"{name}.{os.getpid()}.rotating", ""
+        temporary, rotated = f"{name}.{os.getpid()}.rotating", ""
         try:
-            about = os.fstat(old.fd)
-            if gain and 2 * len(carried) > about.st_size:
-                raise RotationSkipped("what the new log would have to carry over is as long as the log")
-            if not has_space(old.fd, 0, len(carried)):  # before it is written: that may be megabytes, under the lock
+            old_status = os.fstat(old.fd)
+            if only_if_smaller and 2 * len(new.carried) > old_status.st_size:
+                raise RotationSkipped("the lines that the new log would have to carry over are as long as the log")
+            if not has_space(old.fd, 0, len(new.carried)):  # before megabytes are written under the lock
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            rotated = _link(name, dir_fd, stamp)
-            count = carried.count(b"\n")  # the head of the new log ends after them, whatever is appended
-            first = Entry(
-                stamp, 0, (("BY", by), ("AT", str(last)), (REPEATED_TAG, str(count))), CONTINUED_FROM + rotated
-            )
-            data = format_entry(first) + carried
-            _make(aside, dir_fd, data, old, about)
-            _sync(old)
+            rotated = _link_rotated_name(name, dir_fd, new.stamp)
+            data = new.format(rotated)
+            _create_log_file(temporary, dir_fd, data, old, old_status)
+            _sync_old_log(old)
             fsync_dir_fd(dir_fd)  # the second name is on the disk before it is the only one
-            named = [os.stat(path, dir_fd=dir_fd, follow_symlinks=False) for path in (name, rotated)]
-            if lost() or not all(os.path.samestat(one, about) for one in named):
+            statuses = [os.stat(path, dir_fd=dir_fd, follow_symlinks=False) for path in (name, rotated)]
+            if lock_lost() or not all(os.path.samestat(status, old_status) for status in statuses):
                 raise RotationSkipped(
-                    f"the lock file was removed meanwhile, and somebody else was at {journal.log_path}"
+                    f"the lock file was removed meanwhile, and another process changed {journal.log_path}"
                 )
-            os.rename(aside, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+            os.rename(temporary, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
         except BaseException as error:
-            for path in filter(None, (aside, rotated)):
-                with suppress(OSError):  # or the next writer does it
+            for path in filter(None, (temporary, rotated)):
+                with suppress(OSError):  # else the next writer does it
                     os.unlink(path, dir_fd=dir_fd)
             if isinstance(error, OSError):
                 raise RotationFailed(
                     f"{journal.log_path} is not rotated, and as it was: {error.strerror}; fix that and try again"
                 ) from None
             raise
-        rotated = os.path.join(folder, rotated)
+        rotated_path, warning = os.path.join(folder, rotated), ""
         try:
             fsync_dir_fd(dir_fd)
         except OSError as error:
-            return RotationResult(
-                rotated, len(data), f"the disk did not confirm that it was rotated ({error.strerror})"
-            )
-        return RotationResult(rotated, len(data))
+            warning = f"the disk did not confirm that it was rotated ({error.strerror})"
+        return RotationResult(rotated_path, len(data), warning)
 
 
 def recover_interrupted_rotation(path: str, log: Segment) -> int:
-    """Takes back what a rotation of ``log`` at ``path`` left when it was cut off. Under the lock.
+    """Remove the names that an interrupted rotation of ``log`` at ``path`` has left. Call it under the lock.
 
-    Gives how many second names of that kind it has still, since they are not ours to remove.
+    Return how many second names of that kind remain, because they are not ours to remove. Raises OSError.
     """
     folder, base = os.path.split(path)
-    left = 0
+    remaining = 0
     with open_dir(folder) as dir_fd:
         for name in list_names(dir_fd):
-            second = is_rotated_name(path, name) and os.path.samestat(
+            is_second_name = is_rotated_name(path, name) and os.path.samestat(
                 os.stat(name, dir_fd=dir_fd, follow_symlinks=False), os.fstat(log.fd)
             )
-            if second or re.fullmatch(re.escape(base) + r"\.\d+\.rotating", name):
+            if is_second_name or re.fullmatch(re.escape(base) + r"\.\d+\.rotating", name):
                 try:
                     os.unlink(name, dir_fd=dir_fd)
                 except OSError:
-                    left += second
-    return left
+                    remaining += 1 if is_second_name else 0
+    return remaining
 
 
 def prune_rotated(journal: Journal, keep: int) -> str:
-    """Deletes the oldest files of the chain, so that ``keep`` rotated ones stay. Under the lock.
+    """Delete the oldest files of the chain, so that ``keep`` rotated ones stay. Call it under the lock.
 
-    Gives why one stays all the same, or nothing.
+    Return why a file could not be deleted, or nothing.
     """
     live = journal.open_live()
-    chain = Chain(journal.log_path)  # one of its own: a file that cannot be read does not matter here
+    chain = Chain(journal.log_path)  # a new chain: a file that cannot be read does not matter here
     for number, segment in enumerate(chain.segments_backward(live) if live is not None else ()):
         if number > keep and is_rotated_name(journal.log_path, os.path.basename(segment.path)):
             try:
@@ -139,21 +146,19 @@ def prune_rotated(journal: Journal, keep: int) -> str:
 
 
 def check_rotatable(log: Segment, path: str) -> None:
-    """Raise `NotRotated` if ``log`` at ``path`` is not ours to rotate, or cannot get another name.
+    """Raise `RotationSkipped` if ``log`` at ``path`` is not ours to rotate, or cannot get another name.
 
     It needs no lock, and changes nothing.
     """
-    folder = os.path.dirname(path)
+    folder, name = os.path.split(path)
     try:
-        if escape_unprintable(os.path.basename(path)) != os.path.basename(
-            path
-        ):  # the new log could not name the old one
+        if escape_unprintable(name) != name:  # the new log could not name the old one
             raise RotationSkipped(f"{path} is not rotated: its name has characters that a line of the log cannot hold")
         check_replaceable(path, os.stat(folder), os.fstat(log.fd))
         if not os.access(folder, os.W_OK | os.X_OK):
             raise RotationFailed(f"{path} cannot get another name: {folder} is not yours to write")
         if has_file_attribute(log.fd, APPEND_ONLY):
-            import shlex  # for a sentence that is rarely needed
+            import shlex  # rarely needed
 
             remedy = f"chattr -a {shlex.quote(path)}"
             raise RotationFailed(f"{path} cannot get another name: it is append-only (chattr +a)", remedy)
@@ -167,7 +172,7 @@ def check_rotatable(log: Segment, path: str) -> None:
 
 
 def _is_mount_point(path: str) -> bool:
-    """Return whether something is mounted at ``path`` itself: then it cannot be renamed, and nothing over it."""
+    """Return whether ``path`` itself is a mount point: then a rename from it or to it fails."""
     try:
         with open("/proc/self/mountinfo", "rb") as table:
             rows = table.read().splitlines()
@@ -177,17 +182,21 @@ def _is_mount_point(path: str) -> bool:
     return any(row.split(b" ", 5)[4] == escaped for row in rows)
 
 
-def check_replaceable(path: str, folder: os.stat_result, log: os.stat_result) -> None:
-    """Raise `NotRotated` if the new log could not be to everybody what the old one is to them.
+def check_replaceable(path: str, folder_status: os.stat_result, log_status: os.stat_result) -> None:
+    """Raise `RotationSkipped` if a user could lose access to the log by the rotation.
 
-    It has the same mode and group, but unless we are root it is ours. So if another user owns the old one, they must
-    be able to write the new one as a member of the group.
+    The new log has the mode and group of the old one, but unless we are root it is ours. So if another user owns the
+    old log, they must be able to write the new one as a member of the group.
     """
-    me = os.geteuid()
-    if folder.st_mode & stat.S_ISVTX and me not in (0, folder.st_uid, log.st_uid):
+    uid = os.geteuid()
+    if folder_status.st_mode & stat.S_ISVTX and uid not in (0, folder_status.st_uid, log_status.st_uid):
         raise RotationSkipped(f"{path} lies in a folder where only its owner can give it another name")
-    if me in (0, log.st_uid) or (
-        log.st_mode & stat.S_IWGRP and (_is_in_group(log.st_uid, log.st_gid) or _is_for_group(path, folder, log))
+    if uid in (0, log_status.st_uid) or (
+        log_status.st_mode & stat.S_IWGRP
+        and (
+            _is_group_member(log_status.st_uid, log_status.st_gid)
+            or _is_accessible_by_group_only(path, folder_status, log_status)
+        )
     ):
         return
     raise RotationSkipped(
@@ -196,31 +205,35 @@ def check_replaceable(path: str, folder: os.stat_result, log: os.stat_result) ->
     )
 
 
-def _is_in_group(uid: int, gid: int) -> bool:
-    """Return whether the system's lists say that a user has the rights of a group. A login may give more groups."""
+def _is_group_member(uid: int, gid: int) -> bool:
+    """Return whether the system lists a user as a member of a group. A login may give more groups."""
     import pwd
 
     if uid == 0:
         return True
     try:
         user = pwd.getpwuid(uid)
-    except KeyError:  # one without a name
+    except KeyError:  # a uid without a name
         return False
     return gid in os.getgrouplist(user.pw_name, user.pw_gid)
 
 
-def _is_for_group(path: str, folder: os.stat_result, log: os.stat_result) -> bool:
-    """Return whether the owner of the log at ``path`` gets to it only as a member of its group.
+def _is_accessible_by_group_only(path: str, folder_status: os.stat_result, log_status: os.stat_result) -> bool:
+    """Return whether the owner of the log at ``path`` can reach it only as a member of its group.
 
-    Then a log of another member takes nothing from them, whatever the list of groups says of them.
+    Then they are a member, even if the system's list does not say so, and can write a log of another member.
     """
-    if folder.st_mode & stat.S_IXOTH or folder.st_uid == log.st_uid or folder.st_gid != log.st_gid:
+    if (
+        folder_status.st_mode & stat.S_IXOTH
+        or folder_status.st_uid == log_status.st_uid
+        or folder_status.st_gid != log_status.st_gid
+    ):
         return False
     return read_acl(os.path.dirname(path)) is None
 
 
-def _link(name: str, dir_fd: int, stamp: Stamp) -> str:
-    """Gives the log its second name, which was nobody's before; gives that name. Raises OSError."""
+def _link_rotated_name(name: str, dir_fd: int, stamp: Stamp) -> str:
+    """Give the log a second name that is not in use, and return the name. Raises OSError."""
     stem = name.removesuffix(".log")
     ns = stamp.ns
     while True:
@@ -234,17 +247,17 @@ def _link(name: str, dir_fd: int, stamp: Stamp) -> str:
             return rotated
 
 
-def _make(name: str, dir_fd: int, data: bytes, old: Segment, like: os.stat_result) -> None:
-    """Make a synced file with ``data`` in it, and with the mode, group and access list of ``old``. Raises OSError.
+def _create_log_file(name: str, dir_fd: int, data: bytes, old: Segment, old_status: os.stat_result) -> None:
+    """Create a synced file with ``data``, and with the mode, group and access list of ``old``. Raises OSError.
 
-    Only root can give it the owner, too.
+    It gets the owner of ``old`` only if we are root.
     """
     fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
     try:
-        made = os.fstat(fd)
-        if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):
-            os.fchown(fd, like.st_uid if os.geteuid() == 0 else -1, like.st_gid)
-        os.fchmod(fd, stat.S_IMODE(like.st_mode))
+        status = os.fstat(fd)
+        if (status.st_uid, status.st_gid) != (old_status.st_uid, old_status.st_gid):
+            os.fchown(fd, old_status.st_uid if os.geteuid() == 0 else -1, old_status.st_gid)
+        os.fchmod(fd, stat.S_IMODE(old_status.st_mode))
         if (access := read_acl(old.fd)) is not None:
             write_acl(fd, access)
         view = memoryview(data)
@@ -255,7 +268,7 @@ def _make(name: str, dir_fd: int, data: bytes, old: Segment, like: os.stat_resul
         os.close(fd)
 
 
-def _sync(old: Segment) -> None:
+def _sync_old_log(old: Segment) -> None:
     try:
         fdatasync_fd(old.fd)
     except OSError as error:

@@ -1,7 +1,7 @@
-"""What a writer costs the others: how often and how long it held the lock, and what it wrote, for whoever asks.
+"""Statistics of a writer that other processes can read: its holds of the lock, their time, and the bytes written.
 
-It stands in memory of its own that is no file (memfd_create(2)): nothing is left of it when its process ends, however
-that ends, and nothing is written to a disk for it. Who may trace the process may read it.
+The counters are in a memfd (memfd_create(2)), so they vanish with the process and never touch the disk. A user who may
+trace the process can read them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _COUNTERS = struct.Struct("<QQQ")
 
 
 class WriteStats(NamedTuple):
-    """Holds of the lock, how long they took together (ns), and the bytes that were written under them."""
+    """The number of holds of the lock, their total time (ns), and the bytes that were written under them."""
 
     holds: int = 0
     held_ns: int = 0
@@ -27,25 +27,25 @@ class WriteStats(NamedTuple):
 
 
 class WriteStatsPublisher:
-    """What one writer on ``log`` has spent so far. Where there is no such memory nobody else sees it."""
+    """The published statistics of one writer on ``log``. Without memfds other processes cannot see them."""
 
     def __init__(self, log: str) -> None:
         self.stats = WriteStats()
         self._memfd: FileIO | None = None
-        with suppress(AttributeError, OSError):  # another system, or no descriptor left: it is a meter, and no need
+        with suppress(AttributeError, OSError):  # another system, or no descriptor left: the writer works without
             self._memfd = FileIO(os.memfd_create(_MEMFD_NAME), "wb")
             self._memfd.write(_COUNTERS.pack(*self.stats) + os.fsencode(log))
 
     def record_hold(self, held_ns: int, written: int) -> None:
-        """Adds one hold of the lock."""
-        holds, held, bytes_ = self.stats
-        self.stats = WriteStats(holds + 1, held + held_ns, bytes_ + written)
+        """Add one hold of the lock."""
+        total = self.stats
+        self.stats = WriteStats(total.holds + 1, total.held_ns + held_ns, total.written + written)
         if self._memfd is not None:
             os.pwrite(self._memfd.fileno(), _COUNTERS.pack(*self.stats), 0)
 
 
 def write_stats_of(pid: int) -> Iterator[tuple[str, WriteStats]]:
-    """The log of each writer of the process ``pid``, and what it has spent. Raises OSError where it may not be seen."""
+    """Yield the log and the statistics of each writer in the process ``pid``. Raises OSError if we may not see them."""
     folder = f"/proc/{pid}/fd"
     for fd in os.listdir(folder):
         path = f"{folder}/{fd}"

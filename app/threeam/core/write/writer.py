@@ -1,6 +1,6 @@
-"""The one door in: whatever is added to a log goes through a `Writer`, under the lock.
+"""The writer of a journal: everything that is added to a log is written by a `Writer`, under the lock.
 
-Lock, look, stamp, write once, release, sync, and only then say so.
+It takes the lock, reads what is new, stamps, writes once, releases, syncs, and only then reports success.
 """
 
 from __future__ import annotations
@@ -19,52 +19,48 @@ from threeam.core.state.fold import Fold
 from threeam.core.state.state_cache import StateCache
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
-from threeam.core.write.lock import JournalLock, LockHolder
+from threeam.core.write.lock import JournalLock, OnWait, WaitPolicy
 from threeam.core.write.locked_log import INTERRUPTED_REASON, Block, LockedLog, WriteOptions, new_log_mode
 from threeam.core.write.rotation_due import CarriedLines, is_rotation_due, write_no_gain_note
 from threeam.core.write.write_stats import WriteStatsPublisher
 
-RELOCK_DELAY_S = 0.0002  # s away from the lock between two holds: without it a queued waiter starved for 5.5 s
-
-OnWait = Callable[[LockHolder | None, float], None]
-"""Told who holds the lock, and the seconds waited so far, for as long as a writer waits."""
+RELOCK_DELAY_S = 0.0002  # seconds without the lock between two holds: without them a queued waiter starved for 5.5 s
 
 
 class Writer:
-    """Appends to ``journal`` as one author. For one thread at a time."""
+    """A writer of ``journal`` as one author. For one thread at a time."""
 
     def __init__(self, journal: Journal, fold: Fold, clock: Clock, options: WriteOptions) -> None:
         self.journal = journal
         self.options = options
-        self.first_stamp: Stamp | None = None  # the first stamp of what was last put into the file
-        self.stats_publisher: WriteStatsPublisher | None = None  # where it says what it spends; the one-shots do not
+        self.first_stamp: Stamp | None = None  # of the lines that were written last
+        self.stats_publisher: WriteStatsPublisher | None = None  # None: short commands publish no statistics
         self._clock = clock
         self._cache = StateCache(fold, options.user)
 
-    def write(self, draft: Draft, *, abandoned: threading.Event | None = None, on_wait: OnWait | None = None) -> Block:
-        """Writes what ``draft`` gives as one block, and returns it once it is synced.
+    def write(self, draft: Draft, *, cancelled: threading.Event | None = None, on_wait: OnWait | None = None) -> Block:
+        """Write the lines of ``draft`` as one block, and return the block once it is synced.
 
-        Nothing was written if it raises `Refused`, `LockTimeout`, `LockUnusable`, `Unusable`,
-        `Abandoned`, or the draft's own `Declined`. `Unsure`: it was written, and may not last.
+        Nothing was written if it raises `WriteFailed`, `LockTimeout`, `LockUnusable`, `FileUnusable`, `WaitCancelled`,
+        or the `PreconditionFailed` of the draft. `Unsure`: it was written, and may not last.
         """
-        with self.lock_log(whole=draft.needs_full_state, abandoned=abandoned, on_wait=on_wait) as log:
+        with self.lock_log(full_state=draft.needs_full_state, cancelled=cancelled, on_wait=on_wait) as log:
             return log.write(draft)
 
     def write_stream(self, texts: list[str]) -> bytes:
-        """Writes a line for each of ``texts`` in one hold, and returns their bytes once synced.
+        """Write a line for each of ``texts`` in one hold, and return their bytes once they are synced.
 
-        For what comes through a pipe: no person typed it, so it keeps no night going. Raises as
-        `write` does.
+        For input from a pipe: no person typed it, so it does not extend a night. Raises as `write` does.
         """
-        with self.lock_log(whole=False) as log:
+        with self.lock_log(full_state=False) as log:
             return log.write_stream(texts)
 
     def create(self, chunks: Callable[[], Iterable[bytes]]) -> int:
-        """Makes the journal's log, which must not be there, of what ``chunks`` give under its lock; gives its bytes.
+        """Create the journal's log, which must not exist, from ``chunks``, called under its lock; return its size.
 
-        Raises `Declined`, `LockTimeout`, `LockUnusable` or `Unusable`, and leaves nothing but the lock file then.
+        Raises `PreconditionFailed`, `LockTimeout`, `LockUnusable` or `FileUnusable`, leaving only the lock file.
         """
-        from threeam.core.write.create import create_log  # the first verb is called a thousand times as often
+        from threeam.core.write.create import create_log  # rarely needed
 
         journal, mode = self.journal, new_log_mode(self.journal)
         if os.path.lexists(journal.log_path):
@@ -72,10 +68,10 @@ class Writer:
                 f"{journal.log_path} is there already, and stays as it is: name another (-j, --log, --to)"
             )
         journal.ensure_state_dir()
-        if (why := journal.write_obstacle()) is not None:
-            raise FileUnusable(why)
+        if (obstacle := journal.write_obstacle()) is not None:
+            raise FileUnusable(obstacle)
         lock = JournalLock(journal, mode)
-        lock.acquire(self.options.lock_timeout)
+        lock.acquire(WaitPolicy(self.options.lock_timeout))
         try:
             return create_log(journal, mode, chunks())
         finally:
@@ -85,48 +81,46 @@ class Writer:
     def lock_log(
         self,
         *,
-        whole: bool,
-        rotating: bool = False,
+        full_state: bool,
+        will_rotate: bool = False,
         interruptible: bool = False,
-        abandoned: threading.Event | None = None,
+        cancelled: threading.Event | None = None,
         on_wait: OnWait | None = None,
     ) -> Iterator[LockedLog]:
-        """The log, with the lock held; what was written to it is synced after the release.
+        """Yield the log with the lock held. What was written to it is synced after the release.
 
-        ``whole``: the whole state will be needed, and not the author's cups alone: so much is read before the lock is
-        asked for. ``rotating``: the log will be rotated, whatever its size. Unless it is ``interruptible``, an
-        interrupt that comes after the lock was granted waits until everything is done, and then becomes `Unsure` if
-        there is something in the log that was not acknowledged.
+        ``full_state``: the caller needs the full state, not only the author's cups; it is read before the lock is
+        taken. ``will_rotate``: the log will be rotated, whatever its size. Unless ``interruptible``, an interrupt
+        during the hold is deferred to its end, and then raises `Unsure` if the log has lines that were not confirmed.
         """
         journal, self.first_stamp = self.journal, None
         try:
             journal.ensure_state_dir()
-            if (why := journal.write_obstacle()) is not None:  # before a lock is left beside it
-                raise FileUnusable(why)
-            carried = self._look(whole, rotating)
+            if (obstacle := journal.write_obstacle()) is not None:  # before a lock file is created
+                raise FileUnusable(obstacle)
+            carried = self._read_ahead(full_state, will_rotate)
             mode = new_log_mode(journal)
             lock = JournalLock(journal, mode)
-            lock.acquire(self.options.lock_timeout, cancelled=abandoned, on_wait=on_wait)
-            since, written = time.monotonic_ns(), 0
+            lock.acquire(WaitPolicy(self.options.lock_timeout, cancelled, on_wait))
+            hold_start, written = time.monotonic_ns(), 0
             with defer_interrupts(not interruptible) as interrupted:
                 try:
-                    log = LockedLog(journal, mode, lock, self._cache, self._clock, self.options)
+                    log = LockedLog(journal, lock, self._cache, self._clock, self.options)
                     log.carried_lines = carried
                     try:
                         yield log
                     finally:
                         self.first_stamp, written = log.first_stamp, log.bytes_written
-                    alone = not lock.was_replaced()
+                    was_replaced = lock.was_replaced()
                 finally:
                     lock.release()
                     if self.stats_publisher is not None:
-                        self.stats_publisher.record_hold(time.monotonic_ns() - since, written)
+                        self.stats_publisher.record_hold(time.monotonic_ns() - hold_start, written)
                 if log.first_stamp is not None:
                     log.confirm(log.first_stamp)
-                    if not alone:
-                        raise Unsure(
-                            log.first_stamp, "the lock file was removed meanwhile, and others may have had it too"
-                        )
+                    if was_replaced:
+                        reason = "the lock file was removed meanwhile, and others may have had it too"
+                        raise Unsure(log.first_stamp, reason)
                     if interrupted():
                         raise Unsure(log.first_stamp, INTERRUPTED_REASON, interrupted=True)
         except OSError as error:  # a read that failed, under the lock or before it
@@ -134,10 +128,11 @@ class Writer:
                 raise Unsure(self.first_stamp, f"then the disk failed ({error.strerror})") from None
             raise WriteFailed(f"nothing was written: {journal.log_path}: {error.strerror}") from None
 
-    def _look(self, whole: bool, rotating: bool) -> CarriedLines | None:
-        """Read the log before the lock is asked for, which may take seconds.
+    def _read_ahead(self, full_state: bool, will_rotate: bool) -> CarriedLines | None:
+        """Read the log before the lock is taken, since this may take seconds.
 
-        Return what a rotation has to carry over, if the log is to be rotated: ``rotating``, or it is full and shrinks.
+        Return the lines that a rotation repeats, if the log is to be rotated: ``will_rotate``, or it is full and would
+        shrink.
         """
         segment, cache, path = self.journal.open_live(), self._cache, self.journal.log_path
         if segment is None:
@@ -147,11 +142,11 @@ class Writer:
         # After a failure the log grows a little before the next attempt, which may write megabytes under the lock.
         retry_at = cache.failed_rotation_bytes + full // 16 if 0 < cache.failed_rotation_bytes <= size else 0
         due = size >= retry_at and is_rotation_due(segment, path, full)
-        state = cache.state_at(segment, size, whole or due or rotating)
-        if not (due or rotating):
+        state = cache.state_at(segment, size, full_state or due or will_rotate)
+        if not (due or will_rotate):
             return None
         carried = CarriedLines(cache.fold, state)
-        if not rotating and 2 * carried.size > size:
+        if not will_rotate and 2 * carried.size > size:
             write_no_gain_note(segment, path, size, carried.size)
             return None
         return carried

@@ -184,5 +184,6 @@ def _minutes(ns: int) -> str:
 def _note(half_life_h: float) -> str:
     return (
         f"Half of it is gone after {half_life_h:g} h, in the average adult: it may be 2 h or 10 h in you. "
-        f"{SINGLE_DOSE_LIMIT_MG} mg at once and {DAILY_LIMIT_MG} mg a day are EFSA's figures (2015). Not medical advice."
+        f"{SINGLE_DOSE_LIMIT_MG} mg at once and {DAILY_LIMIT_MG} mg a day are EFSA's figures (2015). "
+        "Not medical advice."
     )

@@ -7,17 +7,18 @@ from inspect import isawaitable
 
 from textual.actions import parse as parse_action
 
-from threeam.actions import Action
+from threeam.actions import ACTIONS, Action
 from threeam.core.format.entry import Entry
 from threeam.core.redact.redact import redact
 from threeam.core.state.fold import Hypothesis
 from threeam.tui import messages
-from threeam.tui.commands import HYPOTHESIS_VERBS, UnknownCommand, parse_command
+from threeam.tui.command_line import UnknownCommand, parse_command
 from threeam.tui.keys import key_for_action
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
+from threeam.tui.prompts import CHANGED, COMMAND, DRAFTS, HYPOTHESIS_VERBS, BoxKind
 from threeam.tui.screens.writing import WritingScreen
 from threeam.tui.widgets.box import InputBox
-from threeam.tui.widgets.composer import DRAFTS, Composer
+from threeam.tui.widgets.composer import Composer
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.prompt import Prompt
 from threeam.tui.widgets.sidebar import Sidebar
@@ -44,9 +45,17 @@ class CommandingScreen(WritingScreen):
             return False
         return self.editor.composer.kind not in DRAFTS and not self.editor.composer.is_waiting
 
+    def refuses_box_of(self, key: str) -> bool:
+        """Return whether ``key`` asks for a box that a read-only screen does not have."""
+        if self.is_writable or isinstance(self.focused, InputBox):
+            return False
+        remapped = self.session.settings.keys
+        asking = (action for action in ACTIONS if action.opens_box)
+        return any(key in remapped.get(action.id, action.keys).split(",") for action in asking)
+
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
         composer, text = message.composer, message.outgoing.text
-        if message.outgoing.kind != "command":  # that is the writing half's
+        if message.outgoing.kind != COMMAND:  # that is the writing half's
             return
         known = self._parsed(text) if text.strip() else None
         composer.release(message.outgoing, clear=known is not None)
@@ -83,8 +92,10 @@ class CommandingScreen(WritingScreen):
         """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
         if action.writes and not self.is_writable:
             self._read_only()
+            if action.opens_box:
+                self._refuse_text()
             return
-        kind, text = action.id, argument
+        kind, text = BoxKind(action.id), argument
         owner = self.log_view if action.owner == "log" else self
         if action.id in HYPOTHESIS_VERBS and argument:
             name, _, text = argument.partition(" ")
@@ -92,12 +103,12 @@ class CommandingScreen(WritingScreen):
             if known is None:
                 if text.strip() and self.editor is not None:  # the words stand in the line again, to be sent once more
                     self.editor.add_to_history(
-                        self.editor.composer.begin_prompt("command", f"{action.command} {argument}")
+                        self.editor.composer.begin_prompt(COMMAND, f"{action.command} {argument}")
                     )
                     self.set_focus(self.editor.composer.box)
                 return
-            kind = f"{action.id} {known.name}"
-        if action.id in (*DRAFTS, "changed", *HYPOTHESIS_VERBS) and (text.strip() or kind != action.id):
+            kind = BoxKind(action.id, known.name)
+        if kind.hypothesis or (kind in (*DRAFTS, CHANGED) and text.strip()):
             self._write_at_once(kind, text)
         elif argument and action.argument:
             _, method, parameters = parse_action(action.method)
@@ -109,7 +120,7 @@ class CommandingScreen(WritingScreen):
         else:
             await owner.run_action(action.method)
 
-    def _write_at_once(self, kind: str, text: str) -> None:
+    def _write_at_once(self, kind: BoxKind, text: str) -> None:
         """Writes ``text`` as if it had been typed into a box for ``kind``; without a text, goes to that box."""
         words = text.strip()
         if words and self.editor is not None:
@@ -117,7 +128,7 @@ class CommandingScreen(WritingScreen):
             if not self._send(self.editor.composer.send()):  # there is something to be read before it is sent
                 self.set_focus(self.editor.composer.box)
         else:
-            self.action_write(kind)
+            self.open_box(kind)
 
     def _selected_entry(self) -> Entry | None:
         """The entry that a command is about: the one that was selected when its person began to type it."""
@@ -129,7 +140,7 @@ class CommandingScreen(WritingScreen):
         if self.editor is None:
             self.action_ask("command")
         else:
-            self.action_write("command")
+            self.open_box(COMMAND)
 
     def action_ask(self, what: str, words: str = "") -> None:
         if self.pane.ask(what, words):
@@ -142,12 +153,13 @@ class CommandingScreen(WritingScreen):
         if self.editor is not None:
             outbox = self.editor.outbox
             # Not what is just being written. Who pressed Esc before the screen told of the wait wants to leave the box.
-            pressed_s: float = self.app.leave_pressed_s  # type: ignore[attr-defined]  # the app is the journals'
+            pressed_s = self.program.leave_pressed_s
             if outbox.is_blocked and pressed_s > outbox.told_s and outbox.cancel_waiting():
                 return
             composer = self.editor.composer
-            if composer.kind not in DRAFTS and (composer.kind == "command" or not composer.text.strip()):
+            if composer.kind not in DRAFTS and (composer.kind == COMMAND or not composer.text.strip()):
                 self.editor.add_to_history(composer.end_prompt())
+            composer.send_typed_ahead()
         self.sidebar.remove_class("-open")
         if self.focused is self.log_view and self._ready:
             self._ready.pop(0)()

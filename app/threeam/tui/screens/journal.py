@@ -12,17 +12,19 @@ from threeam.core.state.fold import State
 from threeam.core.store.attachments import create_marker
 from threeam.core.store.journal import Position
 from threeam.core.store.reader import Line
+from threeam.core.write.locked_log import Block
 from threeam.human import drafts as human_drafts
 from threeam.human import reminders
 from threeam.human.awake import last_sleep, update_awake_since
 from threeam.human.caffeine import DAY_NS
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
-from threeam.tui.commands import HYPOTHESIS_VERBS
 from threeam.tui.draft_store import DraftStore
 from threeam.tui.editor import Editor
 from threeam.tui.keys import key_for_action
 from threeam.tui.log_window import LogWindow
+from threeam.tui.outbox import WriteRequest
+from threeam.tui.prompts import HYPOTHESIS_VERBS
 from threeam.tui.screens.looking import CLOCK_REFRESH_S, LookingScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.composer import Composer
@@ -56,8 +58,9 @@ class JournalScreen(LookingScreen):
     def on_mount(self) -> None:
         if self.editor is not None:
             sentence, title = self.editor.restore(self.session.journal)
-            verb, _, name = self.editor.composer.kind.partition(" ")
-            self.picked_name = name if verb in HYPOTHESIS_VERBS else None  # a verdict that was begun is on this one
+            kind = self.editor.composer.kind
+            # A verdict that was begun is on this one.
+            self.picked_name = kind.hypothesis if kind.verb in HYPOTHESIS_VERBS else None
             if sentence:
                 self._say(sentence, title=title)
         if self.session.notice:
@@ -85,7 +88,7 @@ class JournalScreen(LookingScreen):
                 self._begin()
             else:
                 self._follow_the_night(message.lines)
-        self.pane.add_lines(message.lines, message.end, message.unfinished, restarted=message.truncated)
+        self.pane.add_lines(message.lines, message.end, message.unfinished, truncated=message.truncated)
         if message.truncated:
             self._say("the log was truncated: what is above may be nowhere else than here", severity="warning")
         self._show_state()
@@ -97,9 +100,9 @@ class JournalScreen(LookingScreen):
         if me is not None and me.asleep:
             self.awake_is_known = True
         else:
-            self.run_worker(self._remind_of_the_hours(), group="awake")
+            self._start_worker(self._remind_of_the_hours, "awake")
         if self.is_writable and (end := self.pane.view.window.log_end) is not None:
-            self.run_worker(self._good_morning(end), group="morning")
+            self._start_worker(partial(self._good_morning, end), "morning")
         self.set_interval(_HOURS_AGAIN, self._say_the_hours)
 
     async def _good_morning(self, end: Position) -> None:
@@ -141,14 +144,13 @@ class JournalScreen(LookingScreen):
             elif entry is not None:
                 self._typed_meanwhile.append(entry)
 
-    def on_block_written(self, message: messages.BlockWritten) -> None:
-        if message.request.kind == "coffee":
-            settings, user, block = self.session.settings, self.session.author.user, message.block
-            state = self.session.fold(block.prior_state, block.entries)
-            now, gap_ns = block.entries[-1].stamp, settings.night_gap_ns
-            said = reminders.coffee_reminders(state, user, now, gap_ns, settings.half_life_h, settings.reminders)
-            if sentences := "; ".join(said):
-                self._say(sentences, title="coffee", timeout=3)  # gently: the next cup has one of its own
+    def _remind_of_coffee(self, block: Block) -> None:
+        settings, user = self.session.settings, self.session.author.user
+        state = self.session.fold(block.prior_state, block.entries)
+        now, gap_ns = block.entries[-1].stamp, settings.night_gap_ns
+        sentences = reminders.coffee_reminders(state, user, now, gap_ns, settings.half_life_h, settings.reminders)
+        if sentence := "; ".join(sentences):
+            self._say(sentence, title="coffee", timeout=3)  # gently: the next cup has one of its own
 
     def on_lock_holder_changed(self, message: messages.LockHolderChanged) -> None:
         self.header.set_lock_holder(message.holder, message.since_ns)
@@ -178,16 +180,17 @@ class JournalScreen(LookingScreen):
         said = _COFFEE.fullmatch(argument)
         cups, mg = (int(said[1] or 1), int(said[2] or settings.cup_mg)) if said else (0, 0)
         if 1 <= cups <= human_drafts.MAX_CUPS_AT_ONCE and 1 <= mg <= human_drafts.MAX_CUP_MG:
-            self._submit(human_drafts.coffee_draft(cups, mg, settings.toxic_cups), "coffee")
+            draft = human_drafts.coffee_draft(cups, mg, settings.toxic_cups)
+            self.submit(WriteRequest(draft, "coffee", on_written=self._remind_of_coffee))
         else:
             most = f"1 to {human_drafts.MAX_CUPS_AT_ONCE} cups, and --mg 1 to {human_drafts.MAX_CUP_MG}"
             self._say(f"coffee takes {most}, not {argument!r}", severity="warning")
 
     def action_undo_coffee(self) -> None:
-        self._submit(human_drafts.undo_coffee_draft(), "taking a cup back")
+        self.submit(WriteRequest(human_drafts.undo_coffee_draft(), "taking a cup back"))
 
     def action_water(self) -> None:
-        self._submit(human_drafts.water_draft(), "water")
+        self.submit(WriteRequest(human_drafts.water_draft(), "water"))
 
     def action_quit(self) -> None:
         if not self.is_busy or self.is_leaving:

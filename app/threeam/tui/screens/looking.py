@@ -32,6 +32,17 @@ from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.marks import mark_draft, marks
 from threeam.tracing.observations import Observation, observations, observed_intervals
 from threeam.tui.log_window import LogWindow
+from threeam.tui.outbox import WriteRequest
+from threeam.tui.report_answers import (
+    AskAbout,
+    CapturePane,
+    GoTo,
+    LightsOut,
+    OpenRun,
+    ReportAnswer,
+    RestoreData,
+    RunAction,
+)
 from threeam.tui.screens.coffee import CoffeeScreen
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
@@ -155,6 +166,26 @@ class LookingScreen(ObservingScreen):
             self.log_view.set_observed_intervals(observed_intervals(self.state))
         self._show_marks()
 
+    def on_report_closed(self, answer: ReportAnswer | None) -> None:
+        super().on_report_closed(answer)
+        match answer:
+            case GoTo(stamp):
+                self.sidebar.remove_class("-full", "-open")
+                self.set_focus(self.log_view)
+                self.pane.go_to(stamp)
+            case AskAbout(verb):
+                self.action_ask_about(verb)
+            case RunAction(action_id):
+                self.call_next(self.run_action, BY_ID[action_id].method)
+            case RestoreData():
+                self.begin_data_restore()
+            case OpenRun(name):
+                self.open_run(name)
+            case CapturePane(pane_id):
+                self.action_capture(pane_id)
+            case LightsOut():
+                self.lights_out()
+
     # What the keys do; each is an action of the table.
 
     def action_coffee_panel(self) -> None:
@@ -178,12 +209,12 @@ class LookingScreen(ObservingScreen):
             if screen.is_mounted:
                 screen.update_content()
 
-        self.run_worker(look_again(), group="cups", exclusive=True)
+        self._start_worker(look_again, "cups", exclusive=True)
 
     def action_journal(self, name: str = "") -> None:
-        others = {journal_name(one): one for one in self.app.other_journals}  # type: ignore[attr-defined]  # the app is the journals'
+        others = {journal_name(journal): journal for journal in self.program.other_journals}
         if name in others:
-            self.app.open_journal(others[name])  # type: ignore[attr-defined]
+            self.program.open_journal(others[name])
         else:
             there = f"there are {', '.join(others)}" if others else "3am -j NAME begins one"
             self._say(f"there is no other journal {name}: {there}" if name else f"other journals: {there}")
@@ -215,8 +246,11 @@ class LookingScreen(ObservingScreen):
         if entry is None:
             self._say("select a line of the log first: only those have a stamp")
         elif self.editor is not None:
-            self._submit(
-                mark_draft(entry.effective_stamp, on=entry.effective_stamp.ns not in self.log_view.marked_ns), "mark"
+            self.submit(
+                WriteRequest(
+                    mark_draft(entry.effective_stamp, on=entry.effective_stamp.ns not in self.log_view.marked_ns),
+                    "mark",
+                )
             )
         else:  # nobody else sees it, and it goes with this screen
             if entry.stamp.ns in self._own_marks:
@@ -248,8 +282,6 @@ class LookingScreen(ObservingScreen):
 
     async def action_as_of(self, argument: str = "") -> None:
         """Shows the journal as it was 1 ms before the selected line, or at the time that is named."""
-        from threeam.tui.screens.as_of import AsOfScreen  # which is one of these
-
         journal, end, row = self.session.journal, self.log_view.window.log_end, self.log_view.selected_row
         if end is None or (not argument and (row is None or row.entry is None)):
             self._say("select a line of the log first: only those have a stamp")
@@ -264,8 +296,7 @@ class LookingScreen(ObservingScreen):
         except (OSError, JournalError) as error:
             self._say(str(error), severity="warning")
             return
-        screen = AsOfScreen(self.session, moment)
-        self.show_when_free("as of then", lambda: self.app.push_screen(screen))
+        self.show_when_free("as of then", lambda: self.program.open_as_of(self.session, moment))
 
     def action_now(self) -> None:
         self._say("this is now")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -23,6 +23,8 @@ from threeam.host.baseline_log import DEFAULT_NAME, check_baseline_name, require
 from threeam.human.awake import awake_since, update_awake_since
 from threeam.human.night_summary import summarize_night
 from threeam.hypotheses.changes import undone_draft
+from threeam.tui.outbox import WriteRequest
+from threeam.tui.prompts import COMMAND
 from threeam.tui.screens.method import MethodScreen
 from threeam.tui.screens.report_screen import ReportScreen
 
@@ -45,7 +47,7 @@ class MachineScreen(MethodScreen):
     # Before the hunt.
 
     def action_preflight(self) -> None:
-        self._work(self._preflight(), "preflight")
+        self._work(self._preflight, "preflight")
 
     async def _preflight(self) -> None:
         session, state = self.session, self.state
@@ -76,7 +78,7 @@ class MachineScreen(MethodScreen):
         elif verb == "save":
             self._save(name.strip())
         else:
-            self._work(self._diff(name.strip()), "baseline")
+            self._work(partial(self._diff, name.strip()), "baseline")
 
     def _save(self, name: str) -> None:
         session, state = self.session, self.state
@@ -103,7 +105,7 @@ class MachineScreen(MethodScreen):
         path, draft, not_run = saved
         if not_run:
             self._say(f"not taken over: {not_run}", title="baseline", severity="warning", timeout=10)
-        self._submit(draft, "baseline", beside=path)
+        self.submit(WriteRequest(draft, "baseline", attachment=path))
 
     async def _diff(self, name: str) -> None:
         session, state = self.session, self.state
@@ -125,7 +127,7 @@ class MachineScreen(MethodScreen):
     def action_restore(self, argument: str = "") -> None:
         what, _, rest = argument.partition(" ")
         if what in ("", "application"):
-            self._work(self._application(), "restore")
+            self._work(self._application, "restore")
         elif what == "data":
             self._restore_data(rest)
         else:
@@ -142,7 +144,7 @@ class MachineScreen(MethodScreen):
             return application.application_report(self.state, self.session.clock(), looked)
 
         def undo(at: Stamp) -> None:
-            self._submit(undone_draft(at, ""), "undone")
+            self.submit(WriteRequest(undone_draft(at, ""), "undone"))
 
         screen = RestoreScreen(tell, self.copy_text, undo if self.is_writable else None, emoji=self.session.emoji)
         self._show(screen)
@@ -158,13 +160,13 @@ class MachineScreen(MethodScreen):
             return stable_commit_draft(rev or "HEAD", os.getcwd())
 
         check = "3am stable writes it"
-        self._effect("stable", noted, lambda draft: self._submit(draft, "stable"), check)
+        self._effect("stable", noted, lambda draft: self.submit(WriteRequest(draft, "stable")), check)
 
-    def action_data(self) -> None:
-        """Goes to the `:` line, with a restore to before the selected line in it."""
+    def begin_data_restore(self) -> None:
+        """Go to the `:` line, with a restore to before the selected line in it."""
         entry = self._selected_entry()
         at = f"@{entry.effective_stamp}" if entry is not None else "03:14:07.123456"
-        self.action_write("command", f"restore data {at} --engine postgres")
+        self.open_box(COMMAND, f"restore data {at} --engine postgres")
 
     def _restore_data(self, argument: str) -> None:
         try:
@@ -192,7 +194,7 @@ class MachineScreen(MethodScreen):
 
         def then(result: tuple[RestorePlan, str, Draft]) -> None:
             plan, path, draft = result
-            self._submit(draft, "restore", beside=path)
+            self.submit(WriteRequest(draft, "restore", attachment=path))
             report = _as_parts(plan.text, path, plan.obstacles)
             self._show(ReportScreen("runbook", lambda: report, self.copy_text, emoji=session.emoji))
 
@@ -201,11 +203,11 @@ class MachineScreen(MethodScreen):
     def action_blockers(self, dsn: str = "") -> None:
         dsn = dsn.removeprefix("--dsn").strip(" =")
         if dsn or any(os.environ.get(name) for name in _LIBPQ):
-            self._work(self._blockers(dsn), "blockers")
+            self._work(partial(self._blockers, dsn), "blockers")
             return
         self._say("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
         if self.editor is not None:
-            self.action_write("command", "blockers postgresql://")
+            self.open_box(COMMAND, "blockers postgresql://")
 
     async def _blockers(self, dsn: str) -> None:
         from threeam.tui.screens.restore import BlockersScreen
@@ -242,12 +244,16 @@ class MachineScreen(MethodScreen):
 
         what = f"terminated {backend.pid}"
         check = f"SELECT * FROM pg_stat_activity WHERE pid = {backend.pid}, on {host}, shows whether it is there still"
-        self._effect(f"terminate {backend.pid}", ended, lambda draft: self._submit(draft, what, is_fact=True), check)
+
+        def then(draft: Draft) -> None:
+            self.submit(WriteRequest(draft, what, is_irrevocable=True))
+
+        self._effect(f"terminate {backend.pid}", ended, then, check)
 
     # The sysadmin.
 
     def action_sleep(self) -> None:
-        self._work(self._sleep(), "sleep")
+        self._work(self._sleep, "sleep")
 
     async def _sleep(self) -> None:
         session = self.session
@@ -277,22 +283,16 @@ class MachineScreen(MethodScreen):
             since = update_awake_since(since, entry, user)
         self.awake_from, self.awake_is_known = since, True
 
-    def _told_and_closed(self, answer: Stamp | str | None) -> None:
-        if answer in ("data", "blockers", "sleep"):
-            self.open_report = None
-            self.call_next(self.run_action, str(answer))
-        elif answer == "lights-out":
-            self.open_report = None
-            self.lights_out()
-        else:
-            super()._told_and_closed(answer)
-
     def lights_out(self) -> None:
-        """Writes the end of the night, and quits when it is written."""
+        """Write the end of the night, and quit when it is written."""
         from threeam.reports import end_of_night as sleep
 
-        if self._submit(sleep.sleep_draft(self.session.settings.half_life_h), "sleep") is not None:
+        draft = sleep.sleep_draft(self.session.settings.half_life_h)
+        if self.submit(WriteRequest(draft, "sleep", on_refused=self._stay)):
             self.is_leaving, self.parting_text = True, f"a glass of water, and lights out: {sleep.SLEEP_ADVICE}"
+
+    def _stay(self) -> None:
+        self.is_leaving, self.parting_text = False, ""
 
     # How it is done: what takes its time is asked on a thread, and what went wrong is said.
 
@@ -303,13 +303,13 @@ class MachineScreen(MethodScreen):
             self._say(str(error), severity="warning", timeout=10)
             return None
 
-    def _work(self, work: Coroutine[None, None, None], group: str) -> None:
-        self.run_worker(work, group=group, exclusive=True)
+    def _work(self, work: Callable[[], Awaitable[object]], group: str) -> None:
+        self._start_worker(work, group, exclusive=True)
 
     def _note_down(self, draft: Draft, what: str) -> None:
         """Writes a line about what was looked at; a read-only screen only looks."""
         if self.is_writable:
-            self._submit(draft, what)
+            self.submit(WriteRequest(draft, what))
 
 
 def _data_options(argument: str) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
 
 from threeam.core.errors import BadStamp, JournalError, PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
@@ -13,6 +12,7 @@ from threeam.core.state.fold import Hypothesis
 from threeam.core.store.reader import Line
 from threeam.core.store.seek import find_line, parse_stamp_ref
 from threeam.core.write.draft import Draft
+from threeam.core.write.locked_log import Block
 from threeam.hypotheses import thread
 from threeam.hypotheses.amendments import (
     amended_stamp,
@@ -27,10 +27,11 @@ from threeam.hypotheses.changes import open_changes, undone_draft
 from threeam.hypotheses.drafts import citable_stamp, evidence_draft
 from threeam.hypotheses.guards import overturned_verdicts
 from threeam.hypotheses.handoff_notes import take_journal_draft
-from threeam.tui import messages
 from threeam.tui.editor import abbreviate
 from threeam.tui.keys import key_for_action
 from threeam.tui.outbox import WriteRequest
+from threeam.tui.prompts import CHANGED, NOTE, BoxKind
+from threeam.tui.report_answers import ReportAnswer
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.report_screen import ReportScreen, ThreadScreen
 from threeam.tui.widgets.sidebar import HypothesisList
@@ -41,11 +42,11 @@ class MethodScreen(CommandingScreen):
 
     picked_name: str | None = None
     open_report: ReportScreen | None = None  # what lies over it, and is to be told of news
-    _stamp_ticket: WriteRequest | None = None  # of the stamp that was taken last
 
     def __init__(self) -> None:
         super().__init__()
-        self._cited: dict[str, Entry] = {}  # by kind of box: the line that is cited there
+        self._cited: dict[BoxKind, Entry] = {}  # by kind of box: the line that is cited there
+        self._stamp_requests: dict[BoxKind, WriteRequest] = {}  # by kind of box: the stamp whose words are typed there
 
     # Hypotheses.
 
@@ -81,19 +82,22 @@ class MethodScreen(CommandingScreen):
         if message.name != self.picked_name:
             self.picked_name = message.name
             self._show_state()
-        if message.opens:
+        if message.opens_thread:
             self.action_thread()
 
     def action_ask_about(self, verb: str) -> None:
         """Goes to the box for what ``verb`` says about the picked hypothesis."""
-        if (one := self._picked()) is not None:
-            self.action_write(f"{verb} {one.name}")
+        if (hypothesis := self._picked()) is not None:
+            self.open_box(BoxKind(verb, hypothesis.name))
+        else:
+            self._refuse_text()
 
     async def action_evidence(self, verb: str, argument: str = "") -> None:
         """Ties the selected line to the picked hypothesis; with an argument, what it names: ``H7 @stamp words``."""
         name, _, rest = argument.partition(" ")
         one = self._named(name) if name else self._picked()
         if one is None:
+            self._refuse_text()
             return
         at, words = self._stamp_in(rest)
         if words is None:
@@ -104,16 +108,17 @@ class MethodScreen(CommandingScreen):
             entry = line.entry if line is not None else None
         if entry is not None:
             cites = citable_stamp(entry)
-            kind = f"{verb} {one.name} @{cites}"
+            kind = BoxKind(verb, one.name, cites)
             self._cited[kind] = entry
             if at is not None and not words:  # who names the line wants no box
-                self._submit(evidence_draft(verb, one.name, cites, "", entry), verb)
+                self.submit(WriteRequest(evidence_draft(verb, one.name, cites, "", entry), verb))
             else:
                 self._write_at_once(kind, words)
         elif words and at is None:
-            self._submit(evidence_draft(verb, one.name, None, words), verb)
+            self.submit(WriteRequest(evidence_draft(verb, one.name, None, words), verb))
         elif at is None:
             self._say("select a line of the log first: only those have a stamp")
+            self._refuse_text()
 
     def action_thread(self, name: str = "") -> None:
         """Shows all that was said of a hypothesis."""
@@ -155,24 +160,29 @@ class MethodScreen(CommandingScreen):
     def action_stamp(self) -> None:
         if self.editor is None:
             self._read_only()
+            self._refuse_text()
             return
-        if (ticket := self._submit(stamp_draft(), "stamp")) is not None:
-            self._stamp_ticket = ticket
-            self.action_write("words")
+        composer = self.editor.composer
+        kind = BoxKind("words", pending_stamp=len(self._stamp_requests) + 1)
+        request = WriteRequest(
+            stamp_draft(),
+            "stamp",
+            on_written=lambda block: composer.rename_prompt(kind, BoxKind("words", cites=_stamp_of(block))),
+            on_refused=lambda: composer.rename_prompt(kind, NOTE),  # there is no stamp for these words
+        )
+        self._stamp_requests[kind] = request
+        self.submit(request)
+        self.open_box(kind)
 
-    def on_block_written(self, message: messages.BlockWritten) -> None:
-        if self.editor is not None and message.request is self._stamp_ticket:
-            self.editor.composer.rename_prompt("words", f"words @{message.block.draft_entries[-1].stamp}")
-
-    def _draft(self, kind: str, text: str) -> Draft:
-        if kind == "words":
-            return stamp_words_draft(partial(_stamp_of, self._stamp_ticket), text)
+    def _draft(self, kind: BoxKind, text: str) -> Draft:
+        if (stamp_request := self._stamp_requests.get(kind)) is not None:
+            # The writer's thread asks for the stamp when it is in the log.
+            return stamp_words_draft(lambda: stamp_request.block and _stamp_of(stamp_request.block), text)
         if (entry := self._cited.get(kind)) is not None:
-            verb, name, _ = kind.split(" ")
-            return evidence_draft(verb, name, citable_stamp(entry), text, entry)
+            return evidence_draft(kind.verb, kind.hypothesis, kind.cites, text, entry)
         return super()._draft(kind, text)
 
-    def _may_be_empty(self, kind: str) -> bool:
+    def _may_be_empty(self, kind: BoxKind) -> bool:
         return kind in self._cited
 
     async def action_words(self, argument: str = "") -> None:
@@ -190,8 +200,9 @@ class MethodScreen(CommandingScreen):
             at = selected.effective_stamp
         elif at is None and not mine:
             self._say(f"no stamp of yours is without words: {key_for_action(self, 'stamp')} takes one")
+            self._refuse_text()
             return
-        self._write_at_once(f"words @{at or mine[-1]}", words)
+        self._write_at_once(BoxKind("words", cites=at or mine[-1]), words)
 
     async def action_correct(self, argument: str = "") -> None:
         """Writes other words for an entry: the one that is named, or the selected one."""
@@ -206,10 +217,11 @@ class MethodScreen(CommandingScreen):
                 return
         if selected is None:
             self._say("select a line of the log first, or name it: :correct @stamp text")
+            self._refuse_text()
             return
         named, at = at is not None, amended_stamp(self.state, selected)
         words = strip_kind(selected, words)
-        self._write_at_once(f"correct @{at}", words if named else "")
+        self._write_at_once(BoxKind("correct", cites=at), words if named else "")
         if (
             not named and self.editor is not None and not self.editor.composer.is_waiting
         ):  # to be seen before it is sent
@@ -224,7 +236,7 @@ class MethodScreen(CommandingScreen):
             return None, None
 
     def action_changed(self) -> None:
-        self.action_write("changed")
+        self.open_box(CHANGED)
 
     async def action_undone(self, argument: str = "") -> None:
         at, words = self._stamp_in(argument)
@@ -237,15 +249,15 @@ class MethodScreen(CommandingScreen):
             and selected.effective_stamp.ns in {c.stamp.ns for c in open_changes(self.state)}
         ):
             at = selected.effective_stamp
-        self._submit(undone_draft(at, words), "undone")
+        self.submit(WriteRequest(undone_draft(at, words), "undone"))
 
     def action_take(self) -> None:
-        self._submit(take_journal_draft(self.session.author), "taking the journal")
+        self.submit(WriteRequest(take_journal_draft(), "taking the journal"))
 
     # The hand-off, and whatever is told.
 
     def action_handoff(self) -> None:
-        self.run_worker(self._handoff(), group="handoff", exclusive=True)  # it may have to read much of the log
+        self._start_worker(self._handoff, "handoff", exclusive=True)  # it may have to read much of the log
 
     async def _handoff(self) -> None:
         from threeam.reports.handoff import collect_handoff, find_awake_since, handoff_report
@@ -275,16 +287,11 @@ class MethodScreen(CommandingScreen):
     def _tell(self, screen: ReportScreen) -> None:
         if self.open_report is None:  # S again while the log is read for it
             self.open_report = screen
-            self.app.push_screen(screen, self._told_and_closed)
+            self.app.push_screen(screen, self.on_report_closed)
 
-    def _told_and_closed(self, answer: Stamp | str | None) -> None:
+    def on_report_closed(self, answer: ReportAnswer | None) -> None:
+        """Do what the report that lay over the journal was closed with."""
         self.open_report = None
-        if isinstance(answer, Stamp):
-            self.sidebar.remove_class("-full", "-open")
-            self.set_focus(self.log_view)
-            self.pane.go_to(answer)
-        elif answer:
-            self.action_ask_about(answer)
 
     async def _line_of(self, at: Stamp) -> Line | None:
         """The line of a stamp; None, and it is said, where there is none."""
@@ -307,6 +314,6 @@ class MethodScreen(CommandingScreen):
             self.open_report.update_report()
 
 
-def _stamp_of(ticket: WriteRequest | None) -> Stamp | None:
-    """Return the stamp that ``ticket`` became, once it is in the log. The writer's thread calls this, in its turn."""
-    return ticket.block.draft_entries[-1].stamp if ticket is not None and ticket.block is not None else None
+def _stamp_of(block: Block) -> Stamp:
+    """Return the stamp of what was written in ``block``, without the ceremony around it."""
+    return block.draft_entries[-1].stamp

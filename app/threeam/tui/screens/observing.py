@@ -16,9 +16,10 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import Entry, Stamp, decode_utf8
+from threeam.core.format.entry import Entry, decode_utf8
 from threeam.core.format.report import ReportSection
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
 from threeam.core.store.attachments import read_attachment
@@ -27,6 +28,8 @@ from threeam.experiments.run_rows import attachment_of
 from threeam.experiments.runs import experiments, require_experiment
 from threeam.tui.editor import abbreviate
 from threeam.tui.keys import key_for_action
+from threeam.tui.outbox import WriteRequest
+from threeam.tui.prompts import COMMAND
 from threeam.tui.screens.machine import MachineScreen
 from threeam.tui.screens.report_screen import ReportScreen
 
@@ -41,7 +44,7 @@ class ObservingScreen(MachineScreen):
     def action_run(self, argument: str = "") -> None:
         if not argument:
             bound = f"-H {self.picked_name} " if self.picked_name and self.picked_name[:1] == "H" else ""
-            self.action_write("command", f"run {bound}-- ")
+            self.open_box(COMMAND, f"run {bound}-- ")
             return
         try:
             options, command = _words_of(argument)
@@ -54,7 +57,7 @@ class ObservingScreen(MachineScreen):
             return
         words = [*options, "--", *command] if command else options
         many = any(word[:2] == "-n" or word == "--resume" for word in options)
-        self.run_worker(self._go_through(words, argument) if many else self._run(words, argument), group="run")
+        self._start_worker(partial(self._go_through if many else self._run, words, argument), "run")
 
     async def _go_through(self, words: Sequence[str], said: str) -> None:
         """Goes through a plan; `r` shows how far it is, here and everywhere."""
@@ -113,7 +116,7 @@ class ObservingScreen(MachineScreen):
 
     def action_runs(self, name: str = "") -> None:
         if name:
-            self._experiment(name)
+            self.open_run(name)
             return
         from threeam.tui.screens.runs import RunsScreen
 
@@ -122,7 +125,8 @@ class ObservingScreen(MachineScreen):
         )
         self._tell(found)
 
-    def _experiment(self, name: str) -> None:
+    def open_run(self, name: str) -> None:
+        """Show an experiment, or what a single run printed."""
         from threeam.tui.screens.runs import ExperimentScreen
 
         try:
@@ -149,10 +153,10 @@ class ObservingScreen(MachineScreen):
         if kept is not None and kept.endswith(".out"):
             self._show_file(entry.body, kept)
         elif kept is not None:
-            self._experiment(kept)
+            self.open_run(kept)
 
     def _show_file(self, title: str, name: str) -> None:
-        self._work(self._output(title, name), "output")
+        self._work(partial(self._output, title, name), "output")
 
     async def _output(self, title: str, name: str) -> None:
         from threeam.tui.screens.runs import OutputScreen
@@ -169,7 +173,7 @@ class ObservingScreen(MachineScreen):
                 self.show_when_free("output", lambda: self.app.push_screen(screen))
 
     def action_capture(self, name: str = "") -> None:
-        self._work(self._capture(name or None), "capture")
+        self._work(partial(self._capture, name or None), "capture")
 
     async def _capture(self, name: str | None) -> None:
         from threeam.tracing.capture import DEFAULT_LINES, Pane, capture_pane, list_panes, select_pane
@@ -193,7 +197,12 @@ class ObservingScreen(MachineScreen):
             return capture_pane(session.journal, there[0], DEFAULT_LINES, session.clock(), None)
 
         check = f"look for a new pane-… in {session.journal.attachments_dir}"
-        self._effect("capture", captured, lambda saved: self._submit(saved[1], "capture", beside=saved[0]), check)
+        self._effect(
+            "capture",
+            captured,
+            lambda saved: self.submit(WriteRequest(saved[1], "capture", attachment=saved[0])),
+            check,
+        )
 
     def action_fixed(self, name: str = "") -> None:
         one = self._named(name) if name else self._picked()
@@ -214,19 +223,6 @@ class ObservingScreen(MachineScreen):
             self._say(str(declined), severity="warning", timeout=10)
             return
         self._tell(ReportScreen(f"{one.label}: may I call it fixed?", tell, self.copy_text, emoji=self.session.emoji))
-
-    def _told_and_closed(self, answer: Stamp | str | None) -> None:
-        if isinstance(answer, str) and answer[:1] == "R":
-            self.open_report = None
-            self._experiment(answer)
-        elif isinstance(answer, str) and answer[:1] == "%":
-            self.open_report = None
-            self.action_capture(answer)
-        elif answer == "runs":
-            self.open_report = None
-            self.action_runs()
-        else:
-            super()._told_and_closed(answer)
 
 
 @contextmanager

@@ -16,24 +16,24 @@ from textual.widgets.option_list import Option
 
 from threeam.actions import BY_ID
 from threeam.core.errors import JournalError
-from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.tui.cells import drawable
 from threeam.tui.glyphs import GLYPHS
+from threeam.tui.report_answers import AskAbout, GoTo, ReportAnswer, RunAction
 
 _MUTED = "$foreground-muted"
 _ASKS = ("predict", "confirm", "refute", "park", "reopen")  # what a thread can be answered with
 
 
-class ReportScreen(ModalScreen[Stamp | str]):
-    """Lines under titles, told by ``tell`` each time that there may be news.
+class ReportScreen(ModalScreen[ReportAnswer | None]):
+    """Lines under titles, which ``tell`` returns each time that there may be news.
 
-    ``copy``: what y does with the words of a line, or with its command.
-    Dismissed with the stamp of the entry to go to, with the id of an action that was asked for, or with nothing.
+    ``copy`` is what y does with the words of a line, or with its command. It is dismissed with what the journal is to
+    do next, or with None.
     """
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("escape,q", "dismiss('')", "close"),
+        Binding("escape,q", "dismiss", "close"),
         Binding("j", "cursor(1)", "down", show=False),
         Binding("k", "cursor(-1)", "up", show=False),
         Binding("y", "copy_line", "copy", show=False),
@@ -111,7 +111,14 @@ class ReportScreen(ModalScreen[Stamp | str]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         if self.selected_line is not None and self.selected_line.stamp is not None:
-            self.dismiss(self.selected_line.stamp)
+            self.dismiss(GoTo(self.selected_line.stamp))
+
+    def action_go(self) -> None:
+        if self.selected_line is not None and self.selected_line.stamp is not None:
+            self.dismiss(GoTo(self.selected_line.stamp))
+
+    def action_dismiss_to(self, action_id: str) -> None:
+        self.dismiss(RunAction(action_id))
 
     def action_copy_line(self) -> None:
         if self.selected_line is not None:
@@ -147,7 +154,9 @@ class ThreadScreen(ReportScreen):
     """The thread of one hypothesis; the keys of the method act on it."""
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding(BY_ID[one].keys, f"dismiss('{one}')", BY_ID[one].label, id=one) for one in _ASKS if BY_ID[one].keys
+        Binding(BY_ID[verb].keys, f"dismiss_asking('{verb}')", BY_ID[verb].label, id=verb)
+        for verb in _ASKS
+        if BY_ID[verb].keys
     ]
 
     def __init__(
@@ -163,7 +172,10 @@ class ThreadScreen(ReportScreen):
         super().__init__(title, tell, copy, emoji=emoji)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self._writes or action != "dismiss" or parameters == ("",)
+        return self._writes or action != "dismiss_asking"
+
+    def action_dismiss_asking(self, verb: str) -> None:
+        self.dismiss(AskAbout(verb))
 
     def _keys(self) -> str:
         return f"enter: its line · {'p v x ~ · ' if self._writes else ''}esc"

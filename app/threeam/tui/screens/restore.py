@@ -18,6 +18,7 @@ from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.restore.blockers import BlockerNode, format_backend, node_line, waiting_pids, why_not_terminable
 from threeam.tui.cells import drawable
+from threeam.tui.report_answers import LightsOut, RestoreData
 from threeam.tui.screens.report_screen import ReportScreen
 
 _LOOK_S = 1.0  # between two looks at who blocks whom
@@ -27,9 +28,9 @@ class RestoreScreen(ReportScreen):
     """What is to be undone; Enter ticks off the change under the cursor by ``undo``. Without one it is read-only."""
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding("b", "dismiss('blockers')", "blocked queries"),
-        Binding("d", "dismiss('data')", "the data"),
-        Binding("s", "dismiss('sleep')", "the sysadmin"),
+        Binding("b", "dismiss_to('blockers')", "blocked queries"),
+        Binding("d", "dismiss_for_data", "the data"),
+        Binding("s", "dismiss_to('sleep')", "the sysadmin"),
         Binding("g", "go", "its line", show=False),
     ]
 
@@ -45,7 +46,11 @@ class RestoreScreen(ReportScreen):
         self._undo = undo
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self._undo is not None or parameters not in (("data",), ("sleep",))
+        writes = action == "dismiss_for_data" or (action, parameters) == ("dismiss_to", ("sleep",))
+        return self._undo is not None or not writes
+
+    def action_dismiss_for_data(self) -> None:
+        self.dismiss(RestoreData())
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         line = self.selected_line
@@ -60,10 +65,6 @@ class RestoreScreen(ReportScreen):
 
             self.app.push_screen(ConfirmScreen(f"Undone: {line.text}?\n\n{line.detail}"), answered)
 
-    def action_go(self) -> None:
-        if self.selected_line is not None and self.selected_line.stamp is not None:
-            self.dismiss(self.selected_line.stamp)
-
     def _keys(self) -> str:
         ticks = "enter: undone · g its line" if self._undo is not None else "enter: its line"
         others = "b queries · d data · s sleep" if self._undo is not None else "b queries"
@@ -71,9 +72,12 @@ class RestoreScreen(ReportScreen):
 
 
 class SleepScreen(ReportScreen):
-    """What is still open, and you. Dismissed with ``lights-out``."""
+    """What is still open, and you. Dismissed with `LightsOut`."""
 
-    BINDINGS: ClassVar[list[Binding]] = [Binding("z", "dismiss('lights-out')", "lights out")]
+    BINDINGS: ClassVar[list[Binding]] = [Binding("z", "dismiss_for_the_night", "lights out")]
+
+    def action_dismiss_for_the_night(self) -> None:
+        self.dismiss(LightsOut())
 
     def _keys(self) -> str:
         return "z: lights out · enter: its line · esc: not yet"
@@ -104,7 +108,7 @@ class BlockersScreen(ReportScreen):
         self._failed = ""
 
     def on_mount(self) -> None:
-        self.run_worker(self._look(), group="blockers")
+        self.run_worker(self._look, group="blockers")  # type: ignore[arg-type]  # mypy cannot tell which kind it is
 
     async def _look(self) -> None:
         while True:

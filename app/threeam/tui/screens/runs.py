@@ -17,13 +17,14 @@ from threeam.experiments.experiment import Experiment
 from threeam.experiments.experiment_report import experiment_list_report, experiment_report
 from threeam.tracing.capture import Pane
 from threeam.tui.cells import drawable
+from threeam.tui.report_answers import CapturePane, OpenRun
 from threeam.tui.screens.report_screen import ReportScreen
 
 _MOST_LINES = 20_000  # of an output that are shown
 
 
 class RunsScreen(ReportScreen):
-    """Every command that was run. Dismissed with ``R12``, to open that one."""
+    """Every command that was run. Dismissed with `OpenRun`."""
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("g", "go", "its line", show=False)]
 
@@ -44,11 +45,7 @@ class RunsScreen(ReportScreen):
         line = self.selected_line
         one = next((one for one in self._found() if line is not None and one.stamp == line.stamp), None)
         if one is not None:
-            self.dismiss(one.name)
-
-    def action_go(self) -> None:
-        if self.selected_line is not None and self.selected_line.stamp is not None:
-            self.dismiss(self.selected_line.stamp)
+            self.dismiss(OpenRun(one.name))
 
     def _keys(self) -> str:
         return "enter opens · g its line · y copies · esc"
@@ -60,7 +57,7 @@ class ExperimentScreen(ReportScreen):
     keeps_cursor_at_top = True  # where the verdict will be
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding("escape,q", "dismiss('runs')", "back", show=False),
+        Binding("escape,q", "dismiss_to('runs')", "back", show=False),
         Binding("g", "go", "its line", show=False),
     ]
 
@@ -86,16 +83,12 @@ class ExperimentScreen(ReportScreen):
             event.prevent_default()
             self._open_file(self.selected_line.text, self.selected_line.command)
 
-    def action_go(self) -> None:
-        if self.selected_line is not None and self.selected_line.stamp is not None:
-            self.dismiss(self.selected_line.stamp)
-
     def _keys(self) -> str:
         return "enter: what it printed · g its line · esc: all runs"
 
 
 class PanesScreen(ReportScreen):
-    """The other panes of tmux. Dismissed with the id of the one that is to be captured."""
+    """The other panes of tmux. Dismissed with `CapturePane`."""
 
     def __init__(self, found: Sequence[Pane], copy: Callable[[str], object], *, emoji: bool) -> None:
         lines = [
@@ -108,7 +101,7 @@ class PanesScreen(ReportScreen):
         event.stop()
         event.prevent_default()
         if self.selected_line is not None:
-            self.dismiss(self.selected_line.command)
+            self.dismiss(CapturePane(self.selected_line.command))
 
     def _keys(self) -> str:
         return "enter captures its last lines · esc"

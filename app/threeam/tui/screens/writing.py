@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
 
@@ -19,13 +19,14 @@ from threeam.core.write.draft import Draft
 from threeam.hypotheses.guards import similar_refuted, warnings_for, why_refuted
 from threeam.tui import messages
 from threeam.tui.clipboard import send_to_clipboard
-from threeam.tui.commands import draft_from_box
 from threeam.tui.editor import Editor, abbreviate
 from threeam.tui.effects import Effect, EffectRunner
 from threeam.tui.keys import key_for_action
 from threeam.tui.outbox import Outgoing, WriteRequest
+from threeam.tui.prompts import COMMAND, DRAFTS, HYPOTHESIS, BoxKind
+from threeam.tui.services import Program
 from threeam.tui.session import Session
-from threeam.tui.widgets.composer import DRAFTS, Composer
+from threeam.tui.widgets.composer import Composer
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_view import LogView
 
@@ -54,6 +55,12 @@ class WritingScreen(Screen[None]):
         self.effects = EffectRunner(lambda effect: self.post_message(messages.EffectFinished(effect)))
 
     @property
+    def program(self) -> Program:
+        """The program around this screen."""
+        assert isinstance(self.app, Program)
+        return self.app
+
+    @property
     def is_writable(self) -> bool:
         """Whether this screen has a writer."""
         return self.editor is not None
@@ -68,7 +75,7 @@ class WritingScreen(Screen[None]):
         if self.editor.composer.sends:
             self.editor.composer.set_status(sentence)
         elif not self.editor.outbox.is_blocked:
-            self._say(sentence, title=message.request.kind)
+            self._say(sentence, title=message.request.title)
         self.editor.outbox.tell()
         self._show_waiting()
 
@@ -78,28 +85,34 @@ class WritingScreen(Screen[None]):
         sentence = f"the disk is full: written as soon as there is room{_back(self, message.request)}"
         if self.editor.composer.sends:
             self.editor.composer.set_status(sentence)
-        self._say(message.sentence, title=f"{message.request.kind}: {sentence}", severity="error")
+        self._say(message.sentence, title=f"{message.request.title}: {sentence}", severity="error")
         self.editor.outbox.tell()
         self._show_waiting()
 
     def on_block_written(self, message: messages.BlockWritten) -> None:
+        if message.request.on_written is not None:
+            message.request.on_written(message.block)
         self._answered(message.request, written=True)
         for remark in warnings_for(message.block.prior_state, message.block.entries):
-            self._say(remark, title=message.request.kind, severity="warning", timeout=10)
+            self._say(remark, title=message.request.title, severity="warning", timeout=10)
 
     def on_write_refused(self, message: messages.WriteRefused) -> None:
+        if message.request.on_refused is not None:
+            message.request.on_refused()
         if message.request.is_irrevocable:
-            self._at_end_too(f"this happened, and is not in the log: {message.request.kind} ({message.sentence})")
+            self._at_end_too(f"this happened, and is not in the log: {message.request.title} ({message.sentence})")
         self._answered(message.request, written=False)
         self._remove_beside(message.request)
         if message.sentence:
             sentence = message.sentence + self._where_kept([message.request])
-            self._say(sentence, title=f"{message.request.kind}: not written", severity="error")
+            self._say(sentence, title=f"{message.request.title}: not written", severity="error")
 
     def on_write_unsure(self, message: messages.WriteUnsure) -> None:
         self.log_view.mark_unsure(message.first, message.last)
+        if message.request.on_written is not None and message.request.block is not None:
+            message.request.on_written(message.request.block)
         self._answered(message.request, written=True)
-        self._say(message.sentence, title=message.request.kind, severity="error", timeout=60)
+        self._say(message.sentence, title=message.request.title, severity="error", timeout=60)
 
     def _answered(self, ticket: WriteRequest, *, written: bool) -> None:
         if self.editor is None:
@@ -107,12 +120,10 @@ class WritingScreen(Screen[None]):
         self.editor.finish_request(ticket, written=written)
         self._show_waiting()
         if taken_back := self.editor.outbox.all_taken_back():
-            names = Counter(ticket.kind for ticket in taken_back)
+            names = Counter(ticket.title for ticket in taken_back)
             several = ", ".join(f"{name} × {count}" if count > 1 else name for name, count in names.items())
-            what = taken_back[0].kind if len(taken_back) == 1 else f"{len(taken_back)} ({several})"
+            what = taken_back[0].title if len(taken_back) == 1 else f"{len(taken_back)} ({several})"
             self._say(f"taken back{self._where_kept(taken_back)}", title=f"{what}: not written")
-        if not written and ticket.kind == "sleep":  # nobody goes to bed on that
-            self.is_leaving, self.parting_text = False, ""
         self._leave_if_done()
 
     def _where_kept(self, tickets: list[WriteRequest]) -> str:
@@ -122,21 +133,18 @@ class WritingScreen(Screen[None]):
             return ""
         composer = self.editor.composer
         seen = composer.kind if composer.box.has_focus else None
-        keys = dict.fromkeys(key_for_action(self, kind.partition(" ")[0]) for kind in kinds if kind != seen)
+        keys = dict.fromkeys(key_for_action(self, kind.verb) for kind in kinds if kind != seen)
         kept = "; your text is still in the box" if len(kinds) == 1 else f"; your {len(kinds)} texts are kept"
         return kept + (f": {' and '.join(keys)} leads there" if keys else "")
 
-    def _submit(
-        self, draft: Draft, what: str, outgoing: Outgoing | None = None, *, beside: str = "", is_fact: bool = False
-    ) -> WriteRequest | None:
-        """Send ``draft``; return None if this screen is read-only."""
+    def submit(self, request: WriteRequest) -> bool:
+        """Send ``request``; return False if this screen is read-only."""
         if self.editor is None:
             self._read_only()
-            return None
-        ticket = WriteRequest(draft, what, outgoing, attachment=beside, is_irrevocable=is_fact)
-        self.editor.submit(ticket)
+            return False
+        self.editor.submit(request)
         self._show_waiting()
-        return ticket
+        return True
 
     def _show_waiting(self) -> None:
         """Show how many writes wait: each press of a key is seen, although nothing is written yet."""
@@ -212,7 +220,7 @@ class WritingScreen(Screen[None]):
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
         outgoing = message.outgoing
-        if outgoing.kind == "command":  # done where the commands are
+        if outgoing.kind == COMMAND:  # done where the commands are
             return
         if not (outgoing.text.strip() or self._may_be_empty(outgoing.kind)):
             self._say("nothing to write yet: type it first")
@@ -227,7 +235,7 @@ class WritingScreen(Screen[None]):
         if self.editor is None:
             return False
         kind, text = outgoing.kind, outgoing.text
-        like = similar_refuted(self.state, text) if kind == "hypothesis" and text != self._tried_before else None
+        like = similar_refuted(self.state, text) if kind == HYPOTHESIS and text != self._tried_before else None
         if like is not None:
             self._tried_before = text
             stands_there = self.editor.composer.has(outgoing)
@@ -237,17 +245,20 @@ class WritingScreen(Screen[None]):
             self._say(f"this resembles {why_refuted(self.state, like)}", title="tried before", severity="warning")
             return False
         self._tried_before = ""
-        self._submit(self._draft(kind, text), kind, outgoing)
+        self.submit(WriteRequest(self._draft(kind, text), kind.title, outgoing))
         return True
 
-    def _may_be_empty(self, kind: str) -> bool:
+    def _may_be_empty(self, kind: BoxKind) -> bool:
         """Whether a box of this kind can be sent without a text."""
         return False
 
-    def _draft(self, kind: str, text: str) -> Draft:
-        return draft_from_box(kind, text, self.session.settings)
+    def _draft(self, kind: BoxKind, text: str) -> Draft:
+        return kind.draft(text, self.session.settings)
 
-    def action_write(self, kind: str, text: str | None = None) -> None:
+    def action_write(self, kind: str) -> None:
+        self.open_box(BoxKind.parse(kind))
+
+    def open_box(self, kind: BoxKind, text: str | None = None) -> None:
         """Go to the box for ``kind``; ``text`` is added to what stands there."""
         if (composer := self._writing_composer()) is not None and self.editor is not None:
             self.editor.add_to_history(composer.switch_to(kind))
@@ -255,15 +266,22 @@ class WritingScreen(Screen[None]):
             if text is not None:
                 composer.box.paste(text)
 
+    def action_box_coffee(self) -> None:
+        """Write a coffee from within the box, behind the texts that were sent before."""
+        if self.editor is not None:
+            self.editor.composer.send_typed_ahead()
+        self.call_later(self.run_action, "coffee")  # this screen gets the texts as messages: they are before it
+
     def action_convert(self, kind: str) -> None:
         """Make the draft in the box one of ``kind``."""
         if (composer := self._writing_composer()) is not None and self.editor is not None:
-            self.editor.add_to_history(composer.convert_to(kind))
+            self.editor.add_to_history(composer.convert_to(BoxKind.parse(kind)))
 
     def _writing_composer(self) -> Composer | None:
         """The composer; None if this screen is read-only, which is said."""
         if self.editor is None:
             self._read_only()
+            self._refuse_text()
             return None
         composer = self.editor.composer
         if self._tried_before:
@@ -286,7 +304,7 @@ class WritingScreen(Screen[None]):
             for effect in self.effects.running
         ]
         if self.editor is not None:
-            lost += [f"3am: this happened, and may not be in the log: {fact.kind}" for fact in self.editor.close()]
+            lost += [f"3am: this happened, and may not be in the log: {fact.title}" for fact in self.editor.close()]
         parting = "\n".join([*self._at_end, *lost]) or self.parting_text
         # As a Text: a path in brackets is no markup.
         self.app.exit(return_code=code, message=Text(parting) if parting else None)
@@ -299,7 +317,18 @@ class WritingScreen(Screen[None]):
             told = await send_to_clipboard(text, self.app.copy_to_clipboard, keep)
             self._say(told, title=f"{what}: {abbreviate(text)}", timeout=3)
 
-        self.run_worker(copied())  # not in the key's own time: a tmux that hangs would hold up every other
+        self._start_worker(copied)  # not in the key's own time: a tmux that hangs would hold up every other
+
+    def _start_worker(self, work: Callable[[], Awaitable[object]], group: str = "", *, exclusive: bool = False) -> None:
+        """Run ``work`` beside the keys; ``exclusive`` cancels what runs in ``group``.
+
+        It is called by its worker. A coroutine would be left behind, with a warning, if the program ends before that.
+        """
+        self.run_worker(work, group=group or "default", exclusive=exclusive)
+
+    def _refuse_text(self) -> None:
+        """Drop what was typed behind the key of a box that does not open."""
+        self.program.refuse_text()
 
     def _read_only(self) -> None:
         self._say("read-only: this screen was opened without a writer")

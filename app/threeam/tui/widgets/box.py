@@ -41,6 +41,8 @@ _AT_ONCE = {
     if one.action != "copy"  # ctrl+c: it may be the app's
 }
 
+_BOX_ACTIONS = frozenset(action.id for action in ACTIONS if action.scope == "box")
+
 
 def sanitize_text(text: str) -> str:
     """``text`` as it may stand in the box: its lines, with every control made visible."""
@@ -91,6 +93,11 @@ class InputBox(TextArea, inherit_bindings=False):
             elif one[0] == "send":
                 texts.append("")
         return [text for text in texts if text.strip()]
+
+    @property
+    def is_enter_typed_ahead(self) -> bool:
+        """Whether Enter was typed since the text is held: what stands before it is sent as soon as the box is free."""
+        return any(part[0] == "send" for part in self._ahead if not isinstance(part, str))
 
     def add_to_history(self, texts: list[str]) -> None:
         """Adds ``texts`` to what up and down walk through."""
@@ -199,7 +206,11 @@ class InputBox(TextArea, inherit_bindings=False):
                 self.insert(rest)
                 if not rest and len(words) > 1:
                     self.app.notify(", ".join(words), markup=False, timeout=3)
-        elif event.key.startswith("alt+"):  # a terminal sends the letter with it, and that is not typed
+        elif (box_action := self._box_action(event)) is not None:
+            event.stop()
+            event.prevent_default()
+            await self.screen.run_action(box_action)
+        elif event.key.startswith("alt+"):  # the letter that comes with it is not typed
             event.prevent_default()
         elif walk and not self.read_only and self._can_walk(walk):
             event.stop()
@@ -221,6 +232,17 @@ class InputBox(TextArea, inherit_bindings=False):
             if event.is_printable:
                 self._begin_line()
             await super()._on_key(event)
+
+    def _box_action(self, event: events.Key) -> str | None:
+        """Return the action of the box that the key of ``event`` runs, as a binding names it.
+
+        It runs before the next key is handled, as the keys that edit do.
+        """
+        if event.is_printable and not event.key.startswith("alt+"):  # a terminal sends the letter with it
+            return None
+        active = self.screen.active_bindings.get(event.key)
+        is_bound = active is not None and active.enabled and active.binding.id in _BOX_ACTIONS
+        return active.binding.action if active is not None and is_bound else None
 
     def _leaves(self, event: events.Key) -> bool:
         if event.is_printable:

@@ -11,11 +11,11 @@ from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from threeam.core.redact.redact import redact
-from threeam.tui.commands import complete_command
+from threeam.tui.command_line import complete_command
 from threeam.tui.outbox import Outgoing
+from threeam.tui.prompts import COMMAND, DRAFTS, HYPOTHESIS, NOTE, BoxKind
 from threeam.tui.widgets.box import InputBox
 
-DRAFTS = ("note", "hypothesis")  # the kinds that a draft can be, and be changed between
 PLACEHOLDERS = {
     "note": "what did you see?",
     "hypothesis": "what do you believe right now?",
@@ -53,13 +53,13 @@ class Composer(Horizontal):
 
     def __init__(self, *, emoji: bool) -> None:
         super().__init__()
-        self.kind = "note"
+        self.kind = NOTE
         self.box = InputBox(self._enter)
         self._draft_kind = DRAFTS[0]  # of the draft that was in the box last
-        self._others: dict[str, str] = {}  # by kind: what was begun in other boxes than this one
+        self._others: dict[BoxKind, str] = {}  # by kind: what was begun in other boxes than this one
         self._held: Outgoing | None = None  # the text that was sent and stands in the box
         self._beside: list[Outgoing] = []  # those that were sent and do not, since another box was asked for
-        self._returned: dict[str, str] = {}  # by kind: those of them that were not written
+        self._returned: dict[BoxKind, str] = {}  # by kind: those of them that were not written
         self._bar = "▏" if emoji else "|"
         self._holdup = ""
         self._label = Static(classes="composer--kind")
@@ -80,12 +80,12 @@ class Composer(Horizontal):
         return self.box.text
 
     @property
-    def drafts(self) -> list[tuple[str, str]]:
+    def drafts(self) -> list[tuple[BoxKind, str]]:
         """What must not be lost, as kinds and texts: what is in the box, waits beside it, or was begun elsewhere."""
-        ahead = [("note", text) for text in self.box.typed_ahead]
+        ahead = [(NOTE, text) for text in self.box.typed_ahead]
         beside = [(outgoing.kind, outgoing.text) for outgoing in self._beside]
         every = [(self.kind, self.text), *beside, *ahead, *self._returned.items(), *self._others.items()]
-        return [(kind, text) for kind, text in every if text.strip() and kind != "command"]
+        return [(kind, text) for kind, text in every if text.strip() and kind != COMMAND]
 
     @property
     def is_waiting(self) -> bool:
@@ -101,12 +101,12 @@ class Composer(Horizontal):
         """Whether ``outgoing`` stands in the box."""
         return outgoing is self._held
 
-    def switch_to(self, kind: str) -> str:
+    def switch_to(self, kind: BoxKind) -> str:
         """Turn to the box for ``kind`` and what was begun in it; return words that had to go for it."""
         self._make_room()
         return "" if kind == self.kind else self.begin_prompt(kind, "")
 
-    def convert_to(self, kind: str) -> str:
+    def convert_to(self, kind: BoxKind) -> str:
         """Make the draft in the box one of ``kind``; return the words of another draft that had to go for it."""
         self._make_room()
         if kind == self.kind or self.kind not in DRAFTS or not self.text.strip():
@@ -114,7 +114,7 @@ class Composer(Horizontal):
         self._call_it(kind)
         return self._begun(kind)
 
-    def begin_prompt(self, kind: str, text: str) -> str:
+    def begin_prompt(self, kind: BoxKind, text: str) -> str:
         """Turn to the box for ``kind`` with ``text``, or what was begun in it; return words that had to go for it."""
         self._make_room()
         dropped = self._put_aside()
@@ -126,30 +126,39 @@ class Composer(Horizontal):
         """Turn back to the draft; return words that had to go for it."""
         return self.switch_to(self._draft_kind)
 
-    def add_draft(self, kind: str, text: str) -> bool:
+    def add_draft(self, kind: BoxKind, text: str) -> bool:
         """Keep ``text`` as begun in a box for ``kind``; return False if something is begun there already."""
         if kind == self.kind or kind in self._others:
             return False
         self._others[kind] = text
         return True
 
-    def rename_prompt(self, kind: str, name: str) -> None:
-        """Calls the prompt that was begun as ``kind`` by its whole name, which was not known then."""
-        if self.kind == kind:
-            self._call_it(name)
+    def rename_prompt(self, kind: BoxKind, name: BoxKind) -> None:
+        """Make the box for ``kind`` one for ``name``, which was not known when it was begun."""
         for outgoing in (self._held, *self._beside):
             if outgoing is not None and outgoing.kind == kind:
                 outgoing.kind = name
         for texts in (self._others, self._returned):
             if kind in texts:
-                texts[name] = texts.pop(kind)
+                texts[name] = _below(texts.pop(kind), texts.get(name, ""))
+        if self.kind == kind:
+            self._call_it(name)
+            if not self.is_waiting and (text := self._others.pop(name, "")):
+                self.box.set_text(_below(self.text, text))
+        elif self.kind == name and not self.is_waiting and (text := self._others.pop(name, "")):
+            self.box.put_above(text)
 
     def send(self) -> Outgoing:
         """Hold what stands in the box for the writer: it stays, and cannot be changed or sent a second time."""
         self.box.hold()
-        self.set_class(self.kind != "command", "-waiting")  # a command is done at once
+        self.set_class(self.kind != COMMAND, "-waiting")  # a command is done at once
         self._held = Outgoing(self.kind, self.text)
         return self._held
+
+    def send_typed_ahead(self) -> None:
+        """Send what Enter was typed behind while the box was held, so that a later write does not overtake it."""
+        if self.box.is_enter_typed_ahead:
+            self._make_room()
 
     def set_status(self, sentence: str) -> None:
         """Says behind the text what holds it up, and what was typed meanwhile; empty: nothing does."""
@@ -157,7 +166,7 @@ class Composer(Horizontal):
         self._show_status()
 
     def _show_status(self) -> None:
-        beside = "".join(f"\n{text.kind}: {text.text[:_SHOWN_AHEAD]}" for text in self._beside)
+        beside = "".join(f"\n{text.kind.title}: {text.text[:_SHOWN_AHEAD]}" for text in self._beside)
         ahead = "\n".join(self.box.typed_ahead)
         typed = "" if not ahead else f"\ntyped since: {'…' if len(ahead) > _SHOWN_AHEAD else ''}{ahead[-_SHOWN_AHEAD:]}"
         self._status.update(Content(self._holdup + beside + typed))
@@ -202,10 +211,13 @@ class Composer(Horizontal):
         self.box.set_text(self._begun(kind))
         self._call_it(kind)
 
-    def _begun(self, kind: str) -> str:
+    def _begun(self, kind: BoxKind) -> str:
         """Return what was begun in a box for ``kind``, below what came back to it, to be put into the box."""
         returned = "" if self.sends else self._returned.pop(kind, "")
         return _below(returned, self._others.pop(kind, ""))
+
+    def on_descendant_blur(self) -> None:
+        self.send_typed_ahead()  # the next key may write, and a mouse has led to it
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
@@ -214,7 +226,7 @@ class Composer(Horizontal):
 
     def _put_aside(self) -> str:
         """Keep what was begun here for when this kind comes back; return words that cannot be kept so."""
-        if self.kind == "command":
+        if self.kind == COMMAND:
             return redact(self.text)  # :blockers takes a DSN, and what is given here is kept
         if not self.text.strip():
             return ""
@@ -222,15 +234,15 @@ class Composer(Horizontal):
         self._others[self.kind] = self.text
         return dropped
 
-    def _call_it(self, kind: str) -> None:
+    def _call_it(self, kind: BoxKind) -> None:
         self.kind = kind
         if kind in DRAFTS:
             self._draft_kind = kind
-        self._label.update(Content(f" {_STAMP.sub(_clock, kind)} {self._bar}"))
-        self._label.set_class(kind == "hypothesis", "-hypothesis")
-        self.box.accepts_alt_keys = kind != "command"
-        self.box.completer = complete_command if kind == "command" else None
-        self.box.placeholder = PLACEHOLDERS.get(kind.partition(" ")[0], "why? one line")
+        self._label.update(Content(f" {_STAMP.sub(_clock, kind.title)} {self._bar}"))
+        self._label.set_class(kind == HYPOTHESIS, "-hypothesis")
+        self.box.accepts_alt_keys = kind != COMMAND
+        self.box.completer = complete_command if kind == COMMAND else None
+        self.box.placeholder = PLACEHOLDERS.get(kind.verb, "why? one line")
 
 
 def _below(first: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""The one line at the top: which journal, how the person is doing, the lock, and whether the tail is live."""
+"""The line at the top: the journal, the user's caffeine, the lock, and whether the tail is live."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from threeam.core.platform.disk import format_bytes
 from threeam.core.write.lock import LockHolder
 from threeam.tui.keys import key_for_action
 
+_MAX_DROPPED_KINDS = 5
+
 
 class Header(Widget):
-    """Facts as reactives; what does not fit is left out, the least important first."""
+    """Facts as reactives. If they do not fit, the least important details are dropped first."""
 
     DEFAULT_CSS: ClassVar[str] = "Header { height: 1; }"
 
-    is_state_known: reactive[bool] = reactive(False)  # whether it is known what the log says: a big one takes its time
+    is_state_known: reactive[bool] = reactive(False)  # False while a large log is read
     cups: reactive[int] = reactive(0)
     mg: reactive[float] = reactive(0.0)
     water: reactive[int] = reactive(0)
@@ -29,8 +31,8 @@ class Header(Widget):
     unread: reactive[int] = reactive(0)
     stale: reactive[bool] = reactive(False)
     free_bytes: reactive[int | None] = reactive[int | None](None)
-    ready_reports: reactive[int] = reactive(0)  # reports that wait for their reader
-    waiting_writes: reactive[int] = reactive(0)  # writes that wait for the lock, or for room on the disk
+    ready_reports: reactive[int] = reactive(0)  # reports that are not opened yet
+    waiting_writes: reactive[int] = reactive(0)  # writes that wait for the lock, or for space on the disk
 
     def __init__(self, name: str, *, toxic_cups: int, read_only: bool, emoji: bool) -> None:
         super().__init__()
@@ -38,105 +40,112 @@ class Header(Widget):
         self._toxic_cups = toxic_cups
         self._read_only = read_only
         self._emoji = emoji
-        self._dot = "·" if emoji else "|"
-        self._held_since = time.monotonic_ns()
-        self.is_as_of = False  # it is not what is now
+        self._separator = "·" if emoji else "|"
+        self._held_since_ns = time.monotonic_ns()
+        self.is_as_of = False  # whether a past state is shown
 
     @property
     def is_toxic(self) -> bool:
-        """Whether this person has had too many."""
+        """Whether this user has had too many cups."""
         return self.cups > self._toxic_cups
 
     def on_mount(self) -> None:
-        self._ticking = self.set_interval(1.0, self.refresh, pause=True)  # the seconds for which the lock is held
+        self._tick_timer = self.set_interval(1.0, self.refresh, pause=True)  # the seconds that the lock is held
 
     @property
     def is_alarming(self) -> bool:
-        """Whether something here is red: too many cups, or hardly any room on the disk."""
+        """Whether anything here is red: too many cups, or little space on the disk."""
         return self.is_toxic or self.free_bytes is not None
 
     def set_lock_holder(self, holder: LockHolder | None, since_ns: int) -> None:
-        """Somebody took the lock at ``since_ns`` (monotonic), or it is free."""
-        self._held_since = since_ns
+        """Show that ``holder`` took the lock at ``since_ns`` (monotonic), or that it is free (None)."""
+        self._held_since_ns = since_ns
         self.holder = holder
         if holder is None:
-            self._ticking.pause()
+            self._tick_timer.pause()
         else:
-            self._ticking.resume()
+            self._tick_timer.resume()
 
     def render(self) -> Content:
         width = self.size.width
-        left = self._left(width)
-        for dropped in range(6):
-            right = self._right(dropped)
+        left = self._left_content(width)
+        for dropped_kinds in range(_MAX_DROPPED_KINDS + 1):
+            right = self._right_content(dropped_kinds)
             gap = width - cell_len(left.plain) - cell_len(right.plain)
             if gap >= 1:
                 break
-            if dropped == 5 or cell_len(right.plain) + 1 >= width:
+            if dropped_kinds == _MAX_DROPPED_KINDS or cell_len(right.plain) + 1 >= width:
                 left = Content("")
-                gap = max(0, width - cell_len(right.plain))
+                gap = width - cell_len(right.plain)
         return Content.assemble(left, " " * max(0, gap), right)
 
-    def _left(self, width: int) -> Content:
+    def _left_content(self, width: int) -> Content:
         if width < 60:
             return Content.assemble((" 3am ", "$foreground-muted"))
         return Content.assemble(
             (" 3am ", "bold $foreground"),
-            (f"{self._dot} ", "$foreground-muted"),
+            (f"{self._separator} ", "$foreground-muted"),
             (self._journal_name, "$foreground-muted"),
         )
 
-    def _right(self, dropped: int) -> Content:
-        """The facts; ``dropped``: how many kinds of detail to leave out."""
-        parts: list[Content] = []
-        cup = "☕ " if self._emoji else "c "
-        mg = f" {self.mg:.0f} mg" if dropped < 3 and (self.cups or self.mg >= 1) else ""
-        if not self.is_state_known:
-            parts.append(Content.assemble((f"{cup}{'…' if self._emoji else '..'}", "$foreground-muted")))
-        elif self.is_toxic:
-            parts.append(Content.assemble((f"{cup}{self.cups} TOXIC{mg}", "bold $error")))
-        else:
-            parts.append(Content.assemble((f"{cup}{self.cups}{mg}", "$coffee" if self.cups else "$foreground-muted")))
-        if dropped < 2 and self.is_state_known:
-            parts.append(Content.assemble((f"{'💧' if self._emoji else 'w'} {self.water}", "$foreground-muted")))
-        parts += self._lock(dropped)
+    def _right_content(self, dropped_kinds: int) -> Content:
+        """Return the facts, without ``dropped_kinds`` kinds of detail."""
+        parts = [self._cups_content(dropped_kinds)]
+        if dropped_kinds < 2 and self.is_state_known:
+            parts.append(_text(f"{self._sign('💧', 'w')} {self.water}", "$foreground-muted"))
+        parts += self._lock_contents(dropped_kinds)
         if self.waiting_writes:
-            parts.append(Content.assemble((f"{self.waiting_writes} wait", "bold $warning")))
+            parts.append(_text(f"{self.waiting_writes} wait", "bold $warning"))
         if self.free_bytes is not None:
-            parts.append(Content.assemble((f"DISK {format_bytes(self.free_bytes)}", "bold $error")))
+            parts.append(_text(f"DISK {format_bytes(self.free_bytes)}", "bold $error"))
         if self.ready_reports:
-            parts.append(
-                Content.assemble((f"{self.ready_reports} ready: {key_for_action(self, 'leave')}", "bold $hypothesis"))
-            )
+            parts.append(_text(f"{self.ready_reports} ready: {key_for_action(self, 'leave')}", "bold $hypothesis"))
         if self._read_only:
-            parts.append(Content.assemble(("read-only", "$hypothesis")))
-        parts.append(self._tail(dropped))
-        return Content.assemble(
-            *_between(parts, Content.assemble((" · " if self._emoji else " | ", "$foreground-muted"))), " "
-        )
+            parts.append(_text("read-only", "$hypothesis"))
+        parts.append(self._tail_content())
+        separator = _text(f" {self._separator} ", "$foreground-muted")
+        return Content.assemble(*_join(parts, separator), " ")
 
-    def _lock(self, dropped: int) -> list[Content]:
+    def _cups_content(self, dropped_kinds: int) -> Content:
+        cup = self._sign("☕ ", "c ")
+        mg = f" {self.mg:.0f} mg" if dropped_kinds < 3 and (self.cups or self.mg >= 1) else ""
+        if not self.is_state_known:
+            return _text(f"{cup}{self._sign('…', '..')}", "$foreground-muted")
+        if self.is_toxic:
+            return _text(f"{cup}{self.cups} TOXIC{mg}", "bold $error")
+        return _text(f"{cup}{self.cups}{mg}", "$coffee" if self.cups else "$foreground-muted")
+
+    def _lock_contents(self, dropped_kinds: int) -> list[Content]:
         if self.is_as_of:
             return []
         if self.holder is None:
-            return [Content.assemble(("lock free", "$foreground-muted"))] if dropped < 1 else []
-        seconds = (time.monotonic_ns() - self._held_since) // 1_000_000_000
+            return [_text("lock free", "$foreground-muted")] if dropped_kinds < 1 else []
+        if dropped_kinds >= 4:
+            return [_text("LOCK HELD", "bold $warning")]
+        seconds = (time.monotonic_ns() - self._held_since_ns) // 1_000_000_000
         name = f"{self.holder.name} {self.holder.pid}" if self.holder.pid else "somebody"
-        long = f"lock held by {name}" + (f" for {seconds} s" if seconds else "")
-        return [Content.assemble((long if dropped < 4 else "LOCK HELD", "bold $warning"))]
+        duration = f" for {seconds} s" if seconds else ""
+        return [_text(f"lock held by {name}{duration}", "bold $warning")]
 
-    def _tail(self, dropped: int) -> Content:
-        if self.stale:  # what is shown may not be what the file has by now
-            return Content.assemble((f"{'×' if self._emoji else 'x'} STALE", "bold $error"))
+    def _tail_content(self) -> Content:
+        if self.stale:  # the log may have changed since it was last read
+            return _text(f"{self._sign('×', 'x')} STALE", "bold $error")
         if self.is_as_of:
-            return Content.assemble((f"{'◂' if self._emoji else '<'} AS OF", "bold $warning"))
+            return _text(f"{self._sign('◂', '<')} AS OF", "bold $warning")
         if self.following:
-            return Content.assemble((f"{'●' if self._emoji else '*'} LIVE", "$hypothesis"))
+            return _text(f"{self._sign('●', '*')} LIVE", "$hypothesis")
         unread = f" {self.unread} unread" if self.unread else ""
-        return Content.assemble((f"{'‖' if self._emoji else '='} PAUSED{unread}", "bold $warning"))
+        return _text(f"{self._sign('‖', '=')} PAUSED{unread}", "bold $warning")
+
+    def _sign(self, symbol: str, ascii_symbol: str) -> str:
+        return symbol if self._emoji else ascii_symbol
 
 
-def _between(parts: list[Content], separator: Content) -> list[Content]:
+def _text(text: str, style: str) -> Content:
+    return Content.assemble((text, style))
+
+
+def _join(parts: list[Content], separator: Content) -> list[Content]:
     joined: list[Content] = []
     for part in parts:
         joined += [separator, part] if joined else [part]

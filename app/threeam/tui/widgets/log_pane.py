@@ -1,4 +1,4 @@
-"""The log with all that serves to find one's way in it: the facts of a line, search, filters, times, counts."""
+"""The log with its navigation: the facts of the selected line, search, filters, jumps to a time, counts."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ from threeam.tui.background_scan import BackgroundScan
 from threeam.tui.histogram import ActivityIndex
 from threeam.tui.keys import key_for_action
 from threeam.tui.line_counter import LineCounter
-from threeam.tui.log_window import LogWindow, Row
+from threeam.tui.log_rows import Row
+from threeam.tui.log_window import LogWindow
 from threeam.tui.widgets.log_view import LogView
 from threeam.tui.widgets.prompt import Prompt
-from threeam.tui.widgets.search_bar import SearchBar
+from threeam.tui.widgets.search_bar import SearchBar, SearchStatus
 from threeam.tui.widgets.status_line import StatusLine
 
-_STRIP = 0.5  # s between two pictures of the night, and after the last count one more
+_COUNTS_INTERVAL_S = 0.5  # between two pictures of the night; one more follows the last count
 
 
 class LogPane(Vertical):
-    """A `LogView` of ``journal``, and below it what it is asked and what it says."""
+    """A `LogView` of ``journal`` with the status line, the search bar and the prompt below it."""
 
     class CountsChanged(Message):
         """More of the journal was counted."""
 
     class NoticePosted(Message):
-        """Something to say in a notice."""
+        """A sentence to show as a notice."""
 
         def __init__(self, sentence: str, severity: str = "information") -> None:
             super().__init__()
@@ -58,14 +59,14 @@ class LogPane(Vertical):
         self.status_line = StatusLine(emoji=emoji)
         self.search_bar = SearchBar()
         self.prompt = Prompt()
-        self._filters: list[tuple[bool, Condition]] = []  # in the order in which they came
-        self._steps: list[int] = []  # of n and N, that are still to be made
-        self._counts = self._is_due = False
-        self._told = float("-inf")
-        self._reading = BackgroundScan(journal, self._counted)
+        self._filters: list[tuple[bool, Condition]] = []  # (whether it excludes lines, condition), the oldest first
+        self._pending_directions: list[int] = []  # of the presses of n and N that are not answered yet
+        self._is_counting = self._is_update_due = False
+        self._posted_at = float("-inf")
+        self._scan = BackgroundScan(journal, self._handle_progress)
 
     def compose(self) -> ComposeResult:
-        """From top to bottom."""
+        """Yield the parts from top to bottom."""
         yield self.view
         yield self.status_line
         yield self.search_bar
@@ -75,250 +76,250 @@ class LogPane(Vertical):
         self._show_counts()
 
     def start_scan(self, steps: Iterator[object], cost: int) -> None:
-        """Counts from now on; ``steps`` read the whole log too, at the price of counting ``cost`` bytes."""
-        self._reading.add_task(steps, cost)
-        self._counts = True
-        self._count()
+        """Count from now on; ``steps`` read the log too, at the cost of counting ``cost`` bytes."""
+        self._scan.add_task(steps, cost)
+        self._is_counting = True
+        self._update_scan()
 
     def on_unmount(self) -> None:
-        self._counts = False  # whatever arrives still
-        self._reading.stop()
+        self._is_counting = False  # messages may still arrive
+        self._scan.stop()
 
-    def add_lines(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, restarted: bool) -> None:
-        """Takes lines that came back from the file, which has been read up to ``end``."""
-        before = self.view.window.log_end
-        self.view.add_lines(lines, end, unfinished, restarted=restarted)
-        if restarted or _is_taken_back(before, lines, end) or any(line.gap_reason for line in lines):
-            self._reading.restart()
-        self._count()
+    def add_lines(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, truncated: bool) -> None:
+        """Add ``lines`` that were read from the file, up to ``end``."""
+        old_end = self.view.window.log_end
+        self.view.add_lines(lines, end, unfinished, truncated=truncated)
+        if truncated or _is_rolled_back(old_end, lines, end) or any(line.gap_reason for line in lines):
+            self._scan.restart()
+        self._update_scan()
 
     def cancel(self) -> bool:
-        """Gives up what is asked or looked for; whether there was anything."""
+        """Close the prompt or cancel the search; return whether there was one."""
         if self.prompt.is_open:
             self.prompt.close()
             return True
-        self._steps.clear()  # a search that was cancelled before it began cannot do it itself
+        self._pending_directions.clear()  # a worker that is cancelled before it starts cannot clear them
         return bool(self.workers.cancel_group(self, "find"))
 
-    # What is asked for.
+    # The prompt and its answers.
 
-    def ask(self, what: str, words: str) -> bool:
-        """Do a ``search``, ``filter``, ``unfilter`` or ``goto``; return whether its prompt is open then.
+    def ask(self, kind: str, text: str) -> bool:
+        """Do a ``search``, ``filter``, ``unfilter`` or ``goto``; return whether the prompt is open after it.
 
-        It opens if there are no words, or if they are refused: they stand in it.
+        It opens if there is no text, or if the text is refused, which then stands in it.
         """
-        if words or what == "unfilter":
-            self._answer(what, words)
+        if text or kind == "unfilter":
+            self._handle_answer(kind, text)
         else:
-            self._open_prompt(what)
+            self._open_prompt(kind)
         return self.prompt.is_open
 
-    def _open_prompt(self, what: str, words: str = "") -> None:
-        filters = self._filter_name
-        self.prompt.ask(what, f"{filters} " if what == "filter" and filters else "")
-        self.prompt.box.set_text(words)
+    def _open_prompt(self, kind: str, text: str = "") -> None:
+        self.prompt.ask(kind, f"{self._filters_text} " if kind == "filter" and self._filters else "")
+        self.prompt.box.set_text(text)
 
-    def find_next_match(self, step: int) -> None:
-        """Goes to the next match (``step`` 1), or the one before (-1)."""
+    def find_next_match(self, direction: int) -> None:
+        """Go to the next match (``direction`` 1), or to the previous one (-1)."""
         if self.view.render_options.pattern is None:
-            self._tell(f"nothing is searched yet: {key_for_action(self, 'search')} asks what for")
+            self._post_notice(f"no search yet: {key_for_action(self, 'search')} starts one")
         else:
-            self._find(step)
+            self._queue_find(direction)
 
     def on_prompt_answered(self, message: Prompt.Answered) -> None:
-        if message.what != "command":  # that is the screen's, and so is the focus
-            self._answer(message.what, message.text)
+        if message.what != "command":  # the screen handles commands, and the focus
+            self._handle_answer(message.what, message.text)
 
     def on_log_view_mark_requested(self, message: LogView.MarkRequested) -> None:
         message.stop()
         if message.ns is None:
-            self._tell(f"no mark there: {key_for_action(self, 'mark')} marks the selected line")
+            self._post_notice(f"no mark there: {key_for_action(self, 'mark')} marks the selected line")
         else:
-            self._go_to(message.ns, "the mark")
+            self._go_to_time(message.ns, "the mark")
 
-    def _answer(self, what: str, words: str) -> None:
+    def _handle_answer(self, kind: str, text: str) -> None:
         try:
-            match what:
+            match kind:
                 case "search":
-                    self._search(words)
+                    self._search(text)
                 case "filter":
-                    self._filter(words)
+                    self._add_filter(text)
                 case "unfilter":
-                    self._show_only([])
+                    self._set_filters([])
                 case _:
-                    self._go_to(parse_time(words, self._clock(), self._zone), words)
+                    self._go_to_time(parse_time(text, self._clock(), self._zone), text)
         except BadInput as bad:
-            self._tell(str(bad), "warning")
-            self._open_prompt(what, words)  # else the words are gone, and the keys of the next try act on the log
+            self._post_notice(str(bad), "warning")
+            self._open_prompt(kind, text)  # else the text is lost, and the keys of the next try act on the log
 
-    def _search(self, words: str) -> None:
-        if words:
-            self.view.set_render_options(pattern=Pattern(words, words=True))
-            self._count()
+    def _search(self, text: str) -> None:
+        if text:
+            self.view.set_render_options(pattern=Pattern(text, skip_stamp=True))
+            self._update_scan()
         if self.view.render_options.pattern is None:
-            self._tell("nothing is searched yet: type what for")
+            self._post_notice("no search yet: type a pattern")
             return
-        self._find(-1 if self.view.following else 1)  # at the end, what was is above
+        self._queue_find(-1 if self.view.following else 1)  # at the end, all lines are above
 
-    def _find(self, step: int) -> None:
-        self._steps.append(step)  # two keys are two matches, however long the first one takes
-        if len(self._steps) == 1:
-            self.run_worker(self._find_all, group="find")  # type: ignore[arg-type]  # mypy cannot tell which kind it is
+    def _queue_find(self, direction: int) -> None:
+        self._pending_directions.append(direction)  # two keys are two matches, however long the first one takes
+        if len(self._pending_directions) == 1:
+            self.run_worker(self._run_finds, group="find")  # type: ignore[arg-type]  # mypy cannot tell which kind it is
 
-    async def _find_all(self) -> None:
-        self._reading.may_continue.clear()
+    async def _run_finds(self) -> None:
+        self._scan.may_continue.clear()
         try:
-            while self._steps:
-                if await self.view.find_match(step := self._steps[0]) is False:
-                    await self._find_around(step)
-                self._steps.pop(0)
+            while self._pending_directions:
+                direction = self._pending_directions[0]
+                if await self.view.find_match(direction) is False:
+                    await self._find_wrapped(direction)
+                self._pending_directions.pop(0)
         except (OSError, JournalError) as error:
-            self._tell(f"the search has failed: {error}", "error")
-        finally:  # or it was given up
-            self._steps.clear()
-            self._reading.may_continue.set()
+            self._post_notice(f"the search has failed: {error}", "error")
+        finally:  # also when it is cancelled
+            self._pending_directions.clear()
+            self._scan.may_continue.set()
             self.view.searched_bytes = 0
 
-    async def _find_around(self, step: int) -> None:
-        """Goes on at the other end of the log, since there is no match from here to this one."""
-        before = self.view.selected_row
-        is_searched = self.view.following and step < 0  # from the end, all of it was above
-        if is_searched or not await self.view.find_match(step, around=True):
-            self._tell("no match at all")
-        elif (
-            before is not None
-            and self.view.selected_row is not None
-            and self.view.selected_row.position == before.position
-        ):
-            self._tell("there is no other match")
+    async def _find_wrapped(self, direction: int) -> None:
+        """Continue at the other end of the log, since there is no match from here to this end."""
+        old_row = self.view.selected_row
+        is_all_searched = self.view.following and direction < 0  # from the end, all lines were above
+        if is_all_searched or not await self.view.find_match(direction, wrapped=True):
+            self._post_notice("no match at all")
+            return
+        row = self.view.selected_row
+        if old_row is not None and row is not None and row.position == old_row.position:
+            self._post_notice("there is no other match")
         else:
-            self._tell(f"continued from the {'top' if step > 0 else 'bottom'}")
+            self._post_notice(f"continued from the {'top' if direction > 0 else 'bottom'}")
 
-    def _filter(self, words: str) -> None:
-        if words:
-            self._show_only([*self._filters, parse_term(words, words=True)])
+    def _add_filter(self, text: str) -> None:
+        if text:
+            self._set_filters([*self._filters, parse_term(text, skip_stamp=True)])
         elif self._filters:
-            self._show_only(self._filters[:-1])
+            self._set_filters(self._filters[:-1])
         else:
-            self._tell("nothing is filtered: every line is shown")
+            self._post_notice("nothing is filtered: every line is shown")
 
-    def _show_only(self, filters: list[tuple[bool, Condition]]) -> None:
+    def _set_filters(self, filters: list[tuple[bool, Condition]]) -> None:
         self._filters = filters
-        wanted = tuple(condition for out, condition in filters if not out)
-        self.view.set_filter(LineFilter(wanted, tuple(condition for out, condition in filters if out)))
-        self._count()
+        include = tuple(condition for excludes, condition in filters if not excludes)
+        exclude = tuple(condition for excludes, condition in filters if excludes)
+        self.view.set_filter(LineFilter(include, exclude))
+        self._update_scan()
 
     @property
-    def _filter_name(self) -> str:
-        """The filters as their person typed them: ``deadlock  !kind:note``."""
-        return "  ".join(f"{'!' if out else ''}{condition.name}" for out, condition in self._filters)
+    def _filters_text(self) -> str:
+        """The filters as the user typed them: ``deadlock  !kind:note``."""
+        return "  ".join(f"{'!' if excludes else ''}{condition.name}" for excludes, condition in self._filters)
 
     def go_to(self, stamp: Stamp) -> None:
-        """Goes to the entry of ``stamp``."""
-        self._go_to(stamp.ns, f"@{stamp}")
+        """Go to the entry of ``stamp``."""
+        self._go_to_time(stamp.ns, f"@{stamp}")
 
-    def _go_to(self, ns: int, words: str) -> None:
+    def _go_to_time(self, ns: int, label: str) -> None:
         end = self.view.window.log_end
         if end is None:
-            self._tell("there is no line yet", "warning")
+            self._post_notice("there is no line yet", "warning")
             return
+        self.run_worker(self._find_time(end, ns, label), group="find")
 
-        async def go() -> None:
-            try:
-                place, others = await asyncio.to_thread(find_time, self._journal, end, ns)
-                too_early = place is not None and await asyncio.to_thread(
-                    journal_begins_after, self._journal, place, ns
-                )
-            except (OSError, JournalError) as error:
-                self._tell(f"the log cannot be read: {error}", "error")
-                return
-            if place is None:
-                self._tell(f"there is no line as late as {words}", "warning")
-                return
-            if too_early:
-                self._tell(f"the journal begins later than {words}")
-            self.view.go_to_position(place)
-            shown = self.view.selected_row
-            if self.view.window.line_filter and (shown is None or shown.position != place):
-                self._tell("the filter leaves that line out: :unfilter shows it")
-            if others:
-                more = "one more place has" if others == 1 else f"{others} more places have"
-                self._tell(f"the clock was stepped back: {more} this time, further up", "warning")
+    async def _find_time(self, end: Position, ns: int, label: str) -> None:
+        """Go to the first line at ``ns`` or later; ``label`` is the time in the user's words."""
+        try:
+            position, other_count = await asyncio.to_thread(find_time, self._journal, end, ns)
+            begins_later = position is not None and await asyncio.to_thread(
+                journal_begins_after, self._journal, position, ns
+            )
+        except (OSError, JournalError) as error:
+            self._post_notice(f"the log cannot be read: {error}", "error")
+            return
+        if position is None:
+            self._post_notice(f"there is no line as late as {label}", "warning")
+            return
+        if begins_later:
+            self._post_notice(f"the journal begins later than {label}")
+        self.view.go_to_position(position)
+        row = self.view.selected_row
+        if self.view.window.line_filter and (row is None or row.position != position):
+            self._post_notice("the filter hides that line: :unfilter shows it")
+        if other_count:
+            places = "one more place has" if other_count == 1 else f"{other_count} more places have"
+            self._post_notice(f"the clock was stepped back: {places} this time, further up", "warning")
 
-        self.run_worker(go(), group="find")
-
-    # What is said below the log.
+    # The lines below the log.
 
     def on_log_view_row_selected(self) -> None:
-        self._show_counts_soon()
+        self._schedule_counts()
 
     def on_log_view_tail_changed(self) -> None:
-        self._show_counts_soon()
+        self._schedule_counts()
 
-    def _show_counts_soon(self) -> None:
-        if not self._is_due:  # once for all that comes with one frame
-            self._is_due = True
+    def _schedule_counts(self) -> None:
+        if not self._is_update_due:  # once for all changes of one frame
+            self._is_update_due = True
             self.call_later(self._show_counts)
 
-    def _count(self) -> None:
+    def _update_scan(self) -> None:
         window, pattern = self.view.window, self.view.render_options.pattern
-        found = window.effective_filter_with(pattern) if pattern is not None else None
-        self._reading.set_filters(window.effective_filter if window.line_filter else None, found)
-        if window.log_end is not None and self._counts:
-            self._reading.scan_to(window.log_end)
-        self._show_counts_soon()
+        self._scan.set_filters(
+            window.effective_filter if window.line_filter else None,
+            window.effective_filter_with(pattern) if pattern is not None else None,
+        )
+        if window.log_end is not None and self._is_counting:
+            self._scan.scan_to(window.log_end)
+        self._schedule_counts()
 
     @property
     def activity(self) -> ActivityIndex:
-        """When how much was written, as far as it was read."""
-        return self._reading.line_index
+        """When lines were written, as far as the log is counted."""
+        return self._scan.line_index
 
-    def _counted(self) -> None:
-        self._show_counts_soon()
+    def _handle_progress(self) -> None:
+        self._schedule_counts()
         now = time.monotonic()
-        if now - self._told > _STRIP:
-            self._told = now
-            self.set_timer(_STRIP, self._tell_counted)
+        if now - self._posted_at > _COUNTS_INTERVAL_S:
+            self._posted_at = now
+            self.set_timer(_COUNTS_INTERVAL_S, self._post_counts_changed)
 
-    def _tell_counted(self) -> None:
+    def _post_counts_changed(self) -> None:
         self.post_message(self.CountsChanged())
 
     def _show_counts(self) -> None:
-        self._is_due = False
-        reading, row, look = self._reading, self.view.selected_row, self.view.render_options
-        self.status_line.show(row, _number(reading.line_index, row), reading.line_index)
-        match = _number(reading.match_counter, row)
-        pattern = "" if look.pattern is None else look.pattern.text
-        filters = self._filter_name
+        self._is_update_due = False
+        scan, row, pattern = self._scan, self.view.selected_row, self.view.render_options.pattern
+        self.status_line.show(row, _line_number(scan.line_index, row), scan.line_index)
         self.search_bar.show(
-            pattern,
-            match,
-            reading.match_counter,
-            filters,
-            reading.shown_counter,
-            searched=self.view.searched_bytes,
-            looking=self.view.is_searching_rows,
+            SearchStatus(
+                pattern="" if pattern is None else pattern.text,
+                match_number=_line_number(scan.match_counter, row),
+                match_counter=scan.match_counter,
+                filters=self._filters_text,
+                shown_counter=scan.shown_counter,
+                searched_bytes=self.view.searched_bytes,
+                is_searching_rows=self.view.is_searching_rows,
+            )
         )
 
-    def _tell(self, sentence: str, severity: str = "information") -> None:
+    def _post_notice(self, sentence: str, severity: str = "information") -> None:
         self.post_message(self.NoticePosted(sentence, severity))
 
 
-def _number(tally: LineCounter | None, row: Row | None) -> int | None:
-    """The number of ``row`` among the lines of ``tally``, from 1; None where it is not one, or not counted so far."""
-    if tally is None or row is None:
+def _line_number(counter: LineCounter | None, row: Row | None) -> int | None:
+    """Return the 1-based number of ``row`` among the lines that ``counter`` counts; None if it is not known."""
+    if counter is None or row is None:
         return None
     try:
-        if not passes_filter(row.line, tally.line_filter):
+        if not passes_filter(row.line, counter.line_filter):
             return None
-        before = tally.count_before(row.position)
-    except OSError:  # whoever reads the lines tells of it
+        count_before = counter.count_before(row.position)
+    except OSError:  # the follower reports that the log cannot be read
         return None
-    return None if before is None else before + 1
+    return None if count_before is None else count_before + 1
 
 
-def _is_taken_back(before: Position | None, lines: list[Line], end: Position | None) -> bool:
-    """Whether lines that were told, up to ``before``, are not there any more now that ``lines`` have come."""
-    if before is None or end is None or before.segment != end.segment:
+def _is_rolled_back(old_end: Position | None, lines: list[Line], end: Position | None) -> bool:
+    """Return whether lines that were read, up to ``old_end``, were cut off again before ``lines``."""
+    if old_end is None or end is None or old_end.segment != end.segment:
         return False
-    return batch_start(lines, end) < before.offset
+    return batch_start(lines, end) < old_end.offset

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
-from threeam.tui.commands import complete_command
+from threeam.tui.command_line import complete_command
 from threeam.tui.widgets.box import InputBox
 
 _ASKS = {

@@ -1,4 +1,4 @@
-"""Rows on lines of the screen, drawn with the line API: what is not on the screen costs nothing."""
+"""Rows on lines of the screen, drawn with Textual's line API: a row that is not on the screen costs nothing."""
 
 from __future__ import annotations
 
@@ -18,17 +18,21 @@ from threeam.core.store.reader import Line
 from threeam.hypotheses.amendments import Amendment
 from threeam.tracing.observations import IntervalSet
 from threeam.tui.keys import key_for_action
-from threeam.tui.log_window import LogWindow, Row
+from threeam.tui.log_rows import Row
+from threeam.tui.log_window import LogWindow
 from threeam.tui.widgets.row_renderer import AUTHOR_STYLE_COUNT, RenderOptions, RowFlags, render_row
 
 _STYLES = (
     *("row", "selected", "cursor", "time", "dim", "text", "coffee", "hypothesis", "water", "note"),
     *("match", "refuted", "parked", "toxic", "foreign", "bar", *(f"who-{n}" for n in range(AUTHOR_STYLE_COUNT))),
 )
+_MAX_CACHED_ROWS = 1000
+
+Layout = list[tuple[int, int]]  # for each line of the screen: index of a row, and of a strip within it
 
 
 class RowList(Widget):
-    """Draws the rows of a `Window`, one of them under the cursor. From memory: drawing reads no file."""
+    """The rows of a `LogWindow`, one of them under the cursor. Drawing reads no file."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"log--{name}" for name in _STYLES}
 
@@ -38,21 +42,21 @@ class RowList(Widget):
         super().__init__()
         self.window = window
         self._read_only = read_only
-        self.own_author: Author | None = None  # the author of what is written here, which is not unread
+        self.own_author: Author | None = None  # lines of this author do not count as unread
         self._cursor = len(window.rows) - 1
-        self._top = (0, 0)  # the first strip on the screen: row, and strip within it; while not following
-        self._unfinished: Line | None = None
-        self._unsure: list[range] = []  # the stamps (ns) of blocks that may not last
-        self._strips: dict[tuple[object, ...], list[Strip]] = {}
-        self._layout: list[tuple[int, int]] | None = None
-        self._bar_at: int | None = None
-        self._drawn_at = Size(0, 0)  # the size that the layout and the strips are for
-        self._styles: dict[str, Style] = {}
+        self._top = (0, 0)  # the first strip on the screen while not following: row, and strip within it
+        self._unfinished_line: Line | None = None
+        self._unsure_ranges: list[range] = []  # the stamps (ns) of blocks that may not stay in the log
+        self._strip_cache: dict[tuple[object, ...], list[Strip]] = {}
+        self._screen_layout: Layout | None = None
+        self._scrollbar_y: int | None = None
+        self._layout_size = Size(0, 0)  # the size that the layout and the strips are for
+        self._style_cache: dict[str, Style] = {}
         self.render_options = RenderOptions(emoji=emoji)
-        self.amendments: Mapping[int, Amendment] = {}  # by stamp (ns): what is read there, in place of what was written
-        self.plan_progress: Mapping[int, str] = {}  # by the stamp (ns) of a plan: how far its experiment is
-        self.observed_intervals = IntervalSet()  # when a tracer was attached to something
-        self.marked_ns: Collection[int] = ()  # stamps (ns) of rows with a mark, the one set last at the end
+        self.amendments: Mapping[int, Amendment] = {}  # by stamp (ns): shown in place of what was written
+        self.plan_progress: Mapping[int, str] = {}  # the progress of an experiment, by the stamp (ns) of its plan
+        self.observed_intervals = IntervalSet()  # when a tracer was attached
+        self.marked_ns: Collection[int] = ()  # stamps (ns) of marked rows, the newest mark last
 
     @property
     def selected_row(self) -> Row | None:
@@ -61,124 +65,159 @@ class RowList(Widget):
         return rows[self._cursor] if 0 <= self._cursor < len(rows) else None
 
     def mark_unsure(self, first: Stamp, last: Stamp) -> None:
-        """Marks the rows of a block that may not last."""
-        self._unsure.append(range(first.ns, last.ns + 1))
-        self._strips.clear()
-        self._layout = None
+        """Mark the rows of a block that may not stay in the log."""
+        self._unsure_ranges.append(range(first.ns, last.ns + 1))
+        self._strip_cache.clear()
+        self._screen_layout = None
         self.refresh()
+
+    def set_marks(self, marked_ns: Collection[int]) -> None:
+        """Draw a sign on the rows of these stamps (ns), which are in the order in which they were marked."""
+        if list(marked_ns) != list(self.marked_ns):
+            self.marked_ns = marked_ns
+            self._redraw()
+
+    def set_amendments(self, amendments: Mapping[int, Amendment]) -> None:
+        """Draw these texts on the rows of these stamps (ns), in place of what was written there."""
+        if amendments is not self.amendments:  # the fold returns the same object unless one was added
+            self.amendments = amendments
+            self._redraw()
+
+    def set_progress(self, progress: Mapping[int, str]) -> None:
+        """Draw the progress of experiments on the rows of their plans, by stamp (ns)."""
+        if progress != self.plan_progress:
+            self.plan_progress = progress
+            self._redraw()
+
+    def set_observed_intervals(self, intervals: IntervalSet) -> None:
+        """Draw a sign on the rows of the times at which a tracer was attached."""
+        self.observed_intervals = intervals
+        self._redraw()
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        rows = self.window.rows
-        if not rows and self._unfinished is None:
+        if not self.window.rows and self._unfinished_line is None:
             return self._empty_line(y, width)
-        lines = self._lines()
-        bar = self._bar(y)
-        if y >= len(lines):
-            return Strip([Segment(" " * (width - 1), self._style("row")), bar], width)
-        index, n = lines[y]
-        strips = self._drawn(index, first=y == 0)
-        strip = strips[n] if n < len(strips) else Strip.blank(width - 1, self._style("row"))
-        return Strip.join([strip, Strip([bar], 1)]).apply_offsets(0, y)
+        layout = self._visible_strips()
+        scrollbar = self._scrollbar_segment(y)
+        if y >= len(layout):
+            return Strip([Segment(" " * (width - 1), self._style_of("row")), scrollbar], width)
+        row_index, strip_index = layout[y]
+        strips = self._row_strips(row_index, is_first=y == 0)
+        blank = Strip.blank(width - 1, self._style_of("row"))
+        strip = strips[strip_index] if strip_index < len(strips) else blank
+        return Strip.join([strip, Strip([scrollbar], 1)]).apply_offsets(0, y)
 
     def notify_style_update(self) -> None:
-        self._styles.clear()
-        self._strips.clear()
+        self._style_cache.clear()
+        self._strip_cache.clear()
         super().notify_style_update()
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return container.width
 
-    def _lines(self) -> list[tuple[int, int]]:
-        """What is on each line of the screen: (row, strip within it). From memory: drawing reads no file."""
-        if self.size != self._drawn_at:  # a frame may come before the message that tells of the new size
-            self._drawn_at, self._layout = self.size, None
-            self._strips.clear()
-        if self._layout is not None:
-            return self._layout
-        height, rows = self.size.height, self._rows()
-        lines: list[tuple[int, int]] = []
-        if self.following:
-            at = len(rows) - 1
-            while at >= 0 and len(lines) < height:
-                lines[:0] = [(at, n) for n in range(len(self._drawn(at)))]
-                at -= 1
-            lines = lines[-height:]
-        else:
-            at, skip = max((0, 0), self._top)  # where nothing is shown, no row has the cursor
-            while len(lines) < height and at < len(rows):
-                lines += [(at, n) for n in range(skip, len(self._drawn(at)))]
-                at, skip = at + 1, 0
-            lines = lines[:height]
-        self._layout = lines
-        return lines
+    def _visible_strips(self) -> Layout:
+        """Return what is on each line of the screen. Nothing is read: only loaded rows are shown."""
+        if self.size != self._layout_size:  # a frame may come before the message with the new size
+            self._layout_size, self._screen_layout = self.size, None
+            self._strip_cache.clear()
+        if self._screen_layout is None:
+            has_unfinished = self._unfinished_line is not None and self.window.at_end
+            last_index = len(self.window.rows) - (0 if has_unfinished else 1)
+            if self.following:
+                self._screen_layout = self._strips_up_to(last_index, self.size.height)
+            else:
+                self._screen_layout = self._strips_from(self._top, last_index, self.size.height)
+        return self._screen_layout
 
-    def _rows(self) -> list[Row]:
-        rows = self.window.rows
-        if self._unfinished is None or not self.window.at_end:
-            return rows
-        return [*rows, Row(self._unfinished, None)]
+    def _strips_up_to(self, last_index: int, height: int) -> Layout:
+        """Return the last ``height`` strips of the rows up to ``last_index``."""
+        layout: Layout = []
+        row_index = last_index
+        while row_index >= 0 and len(layout) < height:
+            layout[:0] = [(row_index, strip_index) for strip_index in range(len(self._row_strips(row_index)))]
+            row_index -= 1
+        return layout[-height:]
 
-    def _drawn(self, index: int, *, first: bool = False) -> list[Strip]:
-        """The strips of a row; the ``first`` of the screen has its time whole, whatever stands before it."""
+    def _strips_from(self, top: tuple[int, int], last_index: int, height: int) -> Layout:
+        """Return the first ``height`` strips from ``top`` on."""
+        layout: Layout = []
+        row_index, strip_index = max((0, 0), top)  # if no row is shown, none has the cursor
+        while len(layout) < height and row_index <= last_index:
+            layout += [(row_index, index) for index in range(strip_index, len(self._row_strips(row_index)))]
+            row_index, strip_index = row_index + 1, 0
+        return layout[:height]
+
+    def _row_strips(self, row_index: int, *, is_first: bool = False) -> list[Strip]:
+        """Return the strips of a row; the first row of the screen shows its full time, whatever is before it."""
         rows = self.window.rows
-        if index >= len(rows):  # the unfinished line: it changes, so it is never cached
-            line = self._unfinished
-            return [] if line is None else self._draw(Row(line, None), None, RowFlags())
-        row, before = rows[index], rows[index - 1] if index else None
-        entry = row.entry
-        about = RowFlags(
-            is_selected=index == self._cursor and (self.has_focus or not self.following),
-            is_unsure=entry is not None and any(entry.stamp.ns in stamps for stamps in self._unsure),
-            is_marked=entry is not None and entry.stamp.ns in self.marked_ns,
-            is_first=first,
-            amendment=self.amendments.get(entry.stamp.ns) if entry is not None and self.amendments else None,
-            progress=self.plan_progress.get(entry.stamp.ns, "") if entry is not None and self.plan_progress else "",
-            is_observed=entry is not None and bool(self.observed_intervals) and entry.stamp in self.observed_intervals,
-        )
-        key = (row, before.position if before else None, about)
-        strips = self._strips.get(key)
+        if row_index >= len(rows):  # the unfinished line: it changes, so it is never cached
+            line = self._unfinished_line
+            return [] if line is None else self._render_strips(Row(line, None), None, RowFlags())
+        row = rows[row_index]
+        previous = rows[row_index - 1] if row_index else None
+        flags = self._flags_of(row, is_selected=row_index == self._cursor, is_first=is_first)
+        key = (row, previous.position if previous else None, flags)
+        strips = self._strip_cache.get(key)
         if strips is None:
-            if len(self._strips) > 1000:
-                self._strips.clear()
-            strips = self._strips[key] = self._draw(row, before, about)
+            if len(self._strip_cache) > _MAX_CACHED_ROWS:
+                self._strip_cache.clear()
+            strips = self._strip_cache[key] = self._render_strips(row, previous, flags)
         return strips
 
-    def _draw(self, row: Row, before: Row | None, about: RowFlags) -> list[Strip]:
-        return render_row(row, before, max(2, self.size.width - 1), self.render_options, about, self._style)
+    def _flags_of(self, row: Row, *, is_selected: bool, is_first: bool) -> RowFlags:
+        is_selected = is_selected and (self.has_focus or not self.following)
+        if row.entry is None:
+            return RowFlags(is_selected=is_selected, is_first=is_first)
+        stamp = row.entry.stamp
+        return RowFlags(
+            is_selected=is_selected,
+            is_unsure=any(stamp.ns in stamps_ns for stamps_ns in self._unsure_ranges),
+            is_marked=stamp.ns in self.marked_ns,
+            is_first=is_first,
+            amendment=self.amendments.get(stamp.ns),
+            progress=self.plan_progress.get(stamp.ns, ""),
+            is_observed=bool(self.observed_intervals) and stamp in self.observed_intervals,
+        )
 
-    def _style(self, name: str) -> Style:
-        style = self._styles.get(name)
+    def _render_strips(self, row: Row, previous: Row | None, flags: RowFlags) -> list[Strip]:
+        width = max(2, self.size.width - 1)
+        return render_row(row, previous, width, self.render_options, flags, self._style_of)
+
+    def _redraw(self) -> None:
+        self.refresh()
+
+    def _style_of(self, name: str) -> Style:
+        style = self._style_cache.get(name)
         if style is None:
-            style = self._styles[name] = self.get_component_rich_style(
-                f"log--{name}", partial=name not in ("row", "selected")
-            )
+            is_partial = name not in ("row", "selected")
+            style = self._style_cache[name] = self.get_component_rich_style(f"log--{name}", partial=is_partial)
         return style
 
-    def _bar(self, y: int) -> Segment:
-        if self._bar_at is None:
-            return Segment(" ", self._style("row"))
-        sign = ("┃" if y == self._bar_at else "│") if self.render_options.emoji else ("#" if y == self._bar_at else "|")
-        return Segment(sign, self._style("bar"))
+    def _scrollbar_segment(self, y: int) -> Segment:
+        if self._scrollbar_y is None:
+            return Segment(" ", self._style_of("row"))
+        thumb, track = ("┃", "│") if self.render_options.emoji else ("#", "|")
+        return Segment(thumb if y == self._scrollbar_y else track, self._style_of("bar"))
 
-    def _place_of_bar(self) -> int | None:
-        """The line of the scrollbar's mark, from the place in the file: the number of lines need not be known."""
+    def _scrollbar_position(self) -> int | None:
+        """Return the line of the scrollbar's thumb, from the offset in the file: lines need not be counted for it."""
         row, height = self.selected_row, self.size.height
-        all_here = self.window.at_start and self.window.at_end and len(self.window.rows) <= height
-        if row is None or all_here:
+        all_visible = self.window.at_start and self.window.at_end and len(self.window.rows) <= height
+        if row is None or all_visible:
             return None
         if self.following:
             return height - 1
         return round(row.line.offset / max(1, row.line.segment.size()) * (height - 1))
 
-    def _why_empty(self) -> tuple[str, ...]:
-        """Why nothing is shown, and the keys that change it."""
+    def _empty_hints(self) -> tuple[str, ...]:
+        """Return why there are no rows, and the keys that change it, one string per line."""
         key = partial(key_for_action, self)
         if self.window.line_filter:
-            return "No line is like that.", f"{key('filter')} and enter takes the last filter away"
+            return "No line matches.", f"{key('filter')} and enter removes the last filter"
         if self._read_only:
-            tail = "This is a read-only tail: it shows what others write."
-            return "Nothing here yet.", tail, f"{key('help')}  all the keys    {key('quit')}  quit"
+            about = "This is a read-only tail: it shows what others write."
+            return "Nothing here yet.", about, f"{key('help')}  all the keys    {key('quit')}  quit"
         return (
             "Nothing here yet.",
             f"{key('note')}  write a note    {key('hypothesis')}  open a hypothesis    {key('coffee')}  count a coffee",
@@ -186,9 +225,9 @@ class RowList(Widget):
         )
 
     def _empty_line(self, y: int, width: int) -> Strip:
-        said = self._why_empty()
-        at = y - max(0, (self.size.height - len(said)) // 2)
-        text = said[at] if 0 <= at < len(said) else ""
-        style = self._style("text" if at == 0 else "dim")
-        left = max(0, (width - len(text)) // 2)
-        return Strip([Segment(" " * left + text, style)]).adjust_cell_length(width, self._style("row"))
+        hints = self._empty_hints()
+        index = y - max(0, (self.size.height - len(hints)) // 2)
+        text = hints[index] if 0 <= index < len(hints) else ""
+        style = self._style_of("text" if index == 0 else "dim")
+        indent = max(0, (width - len(text)) // 2)
+        return Strip([Segment(" " * indent + text, style)]).adjust_cell_length(width, self._style_of("row"))

@@ -1,6 +1,8 @@
-"""The line that says what is searched and filtered, and how much of it there is; gone when there is none."""
+"""The line that shows the search and the filters, each with its counts; hidden if there are none."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from textual.content import Content
 from textual.widgets import Static
@@ -10,43 +12,51 @@ from threeam.tui.cells import drawable
 from threeam.tui.line_counter import LineCounter
 
 
+class SearchStatus(NamedTuple):
+    """A search and filters, and how far each is counted.
+
+    ``match_number`` is that of the match under the cursor. ``searched_bytes``: how much a running search has read.
+    ``is_searching_rows``: the screen is not full yet, since the filtered lines are far apart.
+    """
+
+    pattern: str = ""
+    match_number: int | None = None
+    match_counter: LineCounter | None = None
+    filters: str = ""
+    shown_counter: LineCounter | None = None
+    searched_bytes: int = 0
+    is_searching_rows: bool = False
+
+
 class SearchBar(Static):
-    """One line of search and filter, with counts."""
+    """One line with a search and filters."""
 
-    def show(
-        self,
-        search: str,
-        place: int | None,
-        found: LineCounter | None,
-        filters: str,
-        shown: LineCounter | None,
-        *,
-        searched: int,
-        looking: bool,
-    ) -> None:
-        """Shows a search with the number of the match under the cursor, and the filters with what they let through.
-
-        ``searched``: bytes that a search has gone through, while it is under way. ``looking``: the screen is not full
-        yet, since what is wanted is far apart.
-        """
+    def show(self, status: SearchStatus) -> None:
+        """Show ``status``, or hide the line if it is empty."""
         parts: list[tuple[str, str]] = []
-        if search:
-            number = f"match {place:,} of {_count(found)}" if place is not None else _count(found, "match", "es")
-            number += " in what is shown  " if filters else ""
-            parts += [(" / ", "$coffee"), (drawable(search), "bold"), (f"  {number}", "$foreground-muted")]
-        if filters:
-            parts += [(" & ", "$coffee"), (drawable(filters), "bold")]
-            parts += [(f"  {_count(shown, 'line', 's')}", "$foreground-muted")]
-        if searched:
-            parts += [(f"  searching… {format_bytes(searched)}, esc stops ", "$warning")]
-        if looking:
-            parts += [("  looking… ", "$warning")]
+        if status.pattern:
+            count = _format_matches(status) + (" in what is shown  " if status.filters else "")
+            parts += [(" / ", "$coffee"), (drawable(status.pattern), "bold"), (f"  {count}", "$foreground-muted")]
+        if status.filters:
+            count = _format_count(status.shown_counter, "line", "s")
+            parts += [(" & ", "$coffee"), (drawable(status.filters), "bold"), (f"  {count}", "$foreground-muted")]
+        if status.searched_bytes:
+            parts.append((f"  searching… {format_bytes(status.searched_bytes)}, esc stops ", "$warning"))
+        if status.is_searching_rows:
+            parts.append(("  looking… ", "$warning"))
         self.set_class(bool(parts), "-on")
         self.update(Content.assemble(*parts), layout=False)
 
 
-def _count(tally: LineCounter | None, one: str = "", more: str = "") -> str:
-    if tally is None:
+def _format_matches(status: SearchStatus) -> str:
+    if status.match_number is None:
+        return _format_count(status.match_counter, "match", "es")
+    return f"match {status.match_number:,} of {_format_count(status.match_counter)}"
+
+
+def _format_count(counter: LineCounter | None, noun: str = "", plural_suffix: str = "") -> str:
+    if counter is None:
         return "…"
-    words = f" {one}{'' if tally.total == 1 else more}" if one else ""
-    return f"{tally.total:,}{words}" if tally.is_done else f"{tally.total:,}{words} so far, {tally.progress:.0%}"
+    suffix = "" if counter.total == 1 else plural_suffix
+    count = f"{counter.total:,} {noun}{suffix}" if noun else f"{counter.total:,}"
+    return count if counter.is_done else f"{count} so far, {counter.progress:.0%}"

@@ -1,4 +1,4 @@
-"""The side panel: hypotheses, tonight's caffeine, and who is here."""
+"""The side panel: hypotheses, the user's caffeine, and the people who have written lately."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from threeam.human.intake import intake_of
 from threeam.hypotheses.amendments import amendments, claim_of
 from threeam.hypotheses.drafts import VERDICT_VERBS
 from threeam.hypotheses.handoff_notes import journal_holder
+from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import Thread, last_event_stamp, sorted_hypotheses, thread_of
 from threeam.hypotheses.thread import MISSING_CLAIM
 from threeam.tui.cells import drawable
@@ -29,15 +30,16 @@ from threeam.tui.glyphs import GLYPHS
 from threeam.tui.keys import key_for_action
 from threeam.tui.widgets.row_renderer import author_style
 
-_SHOWN = 200  # options at the most: a script in a loop opens thousands of hypotheses
-_WHOLE = 60  # cells: with more than that a claim is shown whole
-_HERE_NS = 15 * 60 * NS_PER_S
+_MAX_OPTIONS = 200  # a script in a loop opens thousands of hypotheses
+_FULL_CLAIM_CELLS = 60  # with more width, a claim is shown in full
+_PRESENT_NS = 15 * 60 * NS_PER_S
 _BARS = "▁▂▃▄▅▆▇█"
-_CURVE_H = 8
+_CURVE_HOURS = 8
+_CURVE_POINTS = 16
 
 
 class HypothesisList(OptionList):
-    """The list, the open ones first; the picked one has a mark, and that is the one under the cursor."""
+    """The list of hypotheses, the open ones first. The picked one has a mark."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("j", "cursor_down", "down", show=False),
@@ -53,98 +55,104 @@ class HypothesisList(OptionList):
     ]
 
     class Picked(Message):
-        """A hypothesis was picked; ``opens``: its thread is to be shown."""
+        """A hypothesis was picked; ``opens_thread``: its thread is to be shown."""
 
-        def __init__(self, name: str, *, opens: bool) -> None:
+        def __init__(self, name: str, *, opens_thread: bool) -> None:
             super().__init__()
             self.name = name
-            self.opens = opens
+            self.opens_thread = opens_thread
 
     def __init__(self, *, emoji: bool) -> None:
         super().__init__(markup=False)
         self._emoji = emoji
-        self._between = " · " if emoji else " | "
-        self._shown: tuple[object, ...] = ()
-        self._arguments: tuple[State, str | None, Stamp] | None = None  # of `show`
+        self._separator = " · " if emoji else " | "
+        self._shown_key: tuple[object, ...] = ()  # all that the options were made from
+        self._shown_arguments: tuple[State, str | None, Stamp] | None = None  # of `show`
 
     def on_resize(self) -> None:
-        """Fit the claims to the new width: a list that was hidden until now has none while it is filled."""
-        if self._arguments is not None:
-            self.show(*self._arguments)
-
-    @property
-    def highlighted_name(self) -> str | None:
-        """The hypothesis that has the cursor, while the list has the focus."""
-        return self.highlighted_option.id if self.has_focus and self.highlighted_option else None
+        """Fit the claims to the new width: a hidden list had none when it was filled."""
+        if self._shown_arguments is not None:
+            self.show(*self._shown_arguments)
 
     def show(self, state: State, picked: str | None, now: Stamp) -> None:
-        """Shows what the log says; the highlight stays on the same hypothesis."""
-        self._arguments = (state, picked, now)
+        """Show the hypotheses of ``state``; the cursor stays on the same one."""
+        self._shown_arguments = (state, picked, now)
         minutes = now.ns // (60 * NS_PER_S)
-        shown = (
-            state.hypotheses,
-            state.projections["ledger"],
-            amendments(state).by_target,
-            picked,
-            minutes,
-            self._room,
-        )
-        if shown == self._shown:
+        ledger, amended = LEDGER.of(state), amendments(state).by_target
+        key = (state.hypotheses, ledger, amended, picked, minutes, self._claim_cells)
+        if key == self._shown_key:
             return
-        self._shown, ordered = shown, sorted_hypotheses(state)
-        at = self.highlighted_option.id if self.highlighted_option else picked
+        self._shown_key = key
+        highlighted = self.highlighted_option.id if self.highlighted_option else picked
+        hypotheses = sorted_hypotheses(state)
+        listed = hypotheses[:_MAX_OPTIONS]
         self.clear_options()
         self.add_options(
-            [Option(self._prompt(state, one, one.name == picked, now), id=one.name) for one in ordered[:_SHOWN]]
+            [Option(self._option_text(state, h, is_picked=h.name == picked, now=now), id=h.name) for h in listed]
         )
-        if len(ordered) > _SHOWN:
-            self.add_option(Option(Content(f"and {len(ordered) - _SHOWN} more: 3am hyp list"), disabled=True))
-        names = [one.name for one in ordered[:_SHOWN]]
-        if at in names:
-            self.highlighted = names.index(at)
+        if len(hypotheses) > len(listed):
+            remaining = len(hypotheses) - len(listed)
+            self.add_option(Option(Content(f"and {remaining} more: 3am hyp list"), disabled=True))
+        names = [hypothesis.name for hypothesis in listed]
+        if highlighted in names:
+            self.highlighted = names.index(highlighted)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         if event.option.id is not None:
-            self.post_message(self.Picked(event.option.id, opens=True))
+            self.post_message(self.Picked(event.option.id, opens_thread=True))
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
         if event.option.id is not None and self.has_focus:
-            self.post_message(self.Picked(event.option.id, opens=False))
+            self.post_message(self.Picked(event.option.id, opens_thread=False))
 
-    def _prompt(self, state: State, one: Hypothesis, picked: bool, now: Stamp) -> Content:
-        sign = GLYPHS.get(one.state, GLYPHS["Hypothesis"])
-        live = one.state == OPEN
-        mark = ("▸" if self._emoji else ">") if picked else " "
-        thread, room = thread_of(state, one), self._room
-        moves = thread.events
-        author = moves[-1].author if moves else one.author
-        who = self._between + drawable(author.user) if author else ""
-        about = f" {self._counts(thread)}{self._between}{format_age(now.ns - last_event_stamp(state, one).ns)}{who}"
-        first = f"{mark}{sign.symbol if self._emoji else sign.ascii_symbol} {one.label} "
-        live_style = "$hypothesis" if live else "$foreground-muted"
+    def _option_text(self, state: State, hypothesis: Hypothesis, *, is_picked: bool, now: Stamp) -> Content:
+        claim_cells = self._claim_cells
+        label = f"{self._pick_mark(is_picked)}{self._glyph(hypothesis)} {hypothesis.label} "
+        label_style = "$hypothesis" if hypothesis.state == OPEN else "$foreground-muted"
+        facts_cells = claim_cells + 3 - cell_len(label + hypothesis.state)
         head = Content.assemble(
-            (first, "bold " + live_style),
-            (drawable(one.state), live_style),
-            (self._fit(about, room + 3 - cell_len(first + one.state)), "$foreground-muted"),
+            (label, "bold " + label_style),
+            (drawable(hypothesis.state), label_style),
+            (self._fit(self._facts(state, hypothesis, now), facts_cells), "$foreground-muted"),
         )
-        style = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}.get(one.state, "$foreground")
-        claim = drawable(claim_of(state, one)) or MISSING_CLAIM
-        return Content.assemble(head, "\n   ", (claim if room > _WHOLE else self._fit(claim, room), style))
+        styles = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}
+        claim = drawable(claim_of(state, hypothesis)) or MISSING_CLAIM
+        if claim_cells <= _FULL_CLAIM_CELLS:
+            claim = self._fit(claim, claim_cells)
+        return Content.assemble(head, "\n   ", (claim, styles.get(hypothesis.state, "$foreground")))
+
+    def _pick_mark(self, is_picked: bool) -> str:
+        if not is_picked:
+            return " "
+        return "▸" if self._emoji else ">"
+
+    def _glyph(self, hypothesis: Hypothesis) -> str:
+        glyph = GLYPHS.get(hypothesis.state, GLYPHS["Hypothesis"])
+        return glyph.symbol if self._emoji else glyph.ascii_symbol
+
+    def _facts(self, state: State, hypothesis: Hypothesis, now: Stamp) -> str:
+        """Return the counts of evidence, the age of the last event, and its author."""
+        thread = thread_of(state, hypothesis)
+        author = thread.events[-1].author if thread.events else hypothesis.author
+        age = format_age(now.ns - last_event_stamp(state, hypothesis).ns)
+        facts = [self._evidence_counts(thread), age]
+        if author:
+            facts.append(drawable(author.user))
+        return " " + self._separator.join(facts)
 
     @property
-    def _room(self) -> int:
-        """Cells for a claim."""
+    def _claim_cells(self) -> int:
         return max(12, self.scrollable_content_region.width - 3)
 
-    def _counts(self, thread: Thread) -> str:
+    def _evidence_counts(self, thread: Thread) -> str:
         return f"+{len(thread.supports)} {'−' if self._emoji else '-'}{len(thread.contradicts)}"
 
-    def _fit(self, text: str, room: int) -> str:
-        if cell_len(text) <= room:
+    def _fit(self, text: str, width_cells: int) -> str:
+        if cell_len(text) <= width_cells:
             return text
-        return set_cell_size(text, max(0, room - 1)) + ("…" if self._emoji else "~")
+        return set_cell_size(text, max(0, width_cells - 1)) + ("…" if self._emoji else "~")
 
 
 class Sidebar(Vertical):
@@ -152,79 +160,77 @@ class Sidebar(Vertical):
 
     @property
     def is_on_screen(self) -> bool:
-        """Whether there is room for it, or it was opened."""
+        """Whether the panel is shown, because there is room for it or it was opened."""
         return self.display and self.size.width > 0
 
     def __init__(self, *, emoji: bool, read_only: bool) -> None:
         super().__init__()
         self._emoji = emoji
-        self._between = " · " if emoji else " | "
+        self._separator = " · " if emoji else " | "
         self._read_only = read_only
-        self.is_state_known = False  # whether it is known what the log says: a big one takes its time
+        self.is_state_known = False  # False while a large log is read
         self.hypothesis_list = HypothesisList(emoji=emoji)
-        self._none = Static(classes="board--none")
-        self._coffee = Static(classes="board--coffee")
-        self._here = Static(classes="board--here")
+        self._empty_text = Static(classes="board--none")
+        self._caffeine_text = Static(classes="board--coffee")
+        self._people_text = Static(classes="board--here")
 
     def compose(self) -> ComposeResult:
-        """The parts, from top to bottom."""
+        """Yield the parts from top to bottom."""
         yield Static(Content("HYPOTHESES"), classes="board--title")
-        yield self._none
+        yield self._empty_text
         yield self.hypothesis_list
         yield Static(Content("COFFEE"), classes="board--title")
-        yield self._coffee
+        yield self._caffeine_text
         yield Static(Content("HERE"), classes="board--title")
-        yield self._here
+        yield self._people_text
 
     def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
-        """Shows what the log says, as of ``now``."""
-        _put(self._none, self._absent("none yet", f"{key_for_action(self, 'hypothesis')} opens one"))
-        self._none.display = not state.hypotheses
+        """Show ``state`` as of ``now``, with the caffeine of ``user``."""
+        new_key = key_for_action(self, "hypothesis")
+        _update_if_changed(self._empty_text, self._empty_content("none yet", f"{new_key} opens one"))
+        self._empty_text.display = not state.hypotheses
         self.hypothesis_list.display = bool(state.hypotheses)
         self.hypothesis_list.show(state, picked, now)
         doses = intake_of(state, user).doses
-        _put(self._coffee, self._curve(doses, now, half_life_h))
-        _put(self._here, self._people(state, now))
+        _update_if_changed(self._caffeine_text, self._caffeine_content(doses, now, half_life_h))
+        _update_if_changed(self._people_text, self._people_content(state, now))
 
-    def _curve(self, doses: tuple[tuple[int, int], ...], now: Stamp, half_life_h: float) -> Content:
-        left = remaining_mg(doses, now.ns, half_life_h)
-        if left < 1:
-            return self._absent("none", f"{key_for_action(self, 'coffee')} counts one")
-        points = 16
-        step = _CURVE_H * HOUR_NS // points
-        values = [remaining_mg(doses, now.ns - (points - 1 - i) * step, half_life_h) for i in range(points)]
+    def _caffeine_content(self, doses: tuple[tuple[int, int], ...], now: Stamp, half_life_h: float) -> Content:
+        now_mg = remaining_mg(doses, now.ns, half_life_h)
+        if now_mg < 1:
+            return self._empty_content("none", f"{key_for_action(self, 'coffee')} counts one")
+        step_ns = _CURVE_HOURS * HOUR_NS // _CURVE_POINTS
+        times_ns = [now.ns - i * step_ns for i in reversed(range(_CURVE_POINTS))]
+        values = [remaining_mg(doses, ns, half_life_h) for ns in times_ns]
         top = max(*values, 1.0)
         bars = "".join(_BARS[min(7, int(value / top * 7.99))] for value in values) if self._emoji else ""
-        return Content.assemble((bars, "$coffee"), (f" {left:.0f} mg now", "$coffee"))
+        return Content.assemble((bars, "$coffee"), (f" {now_mg:.0f} mg now", "$coffee"))
 
-    def _absent(self, words: str, key: str = "") -> Content:
-        """What stands where there is nothing: why, and the key that makes it something."""
+    def _empty_content(self, reason: str, key: str = "") -> Content:
+        """Return what a part shows if it is empty: why, and the key that changes it."""
         if not self.is_state_known:
-            words = "reading the log"
+            reason = "reading the log"
         elif key and not self._read_only:
-            words = f"{words}: {key}"
-        return Content.assemble((words, "$foreground-muted"))
+            reason = f"{reason}: {key}"
+        return Content.assemble((reason, "$foreground-muted"))
 
-    def _people(self, state: State, now: Stamp) -> Content:
-        here = sorted(
-            (p for p in state.people.values() if 0 <= now.ns - p.last_active_ns <= _HERE_NS),
-            key=lambda p: -p.last_active_ns,
-        )
-        if not here:
-            return self._absent("nobody has written for 15 min")
+    def _people_content(self, state: State, now: Stamp) -> Content:
+        present = [p for p in state.people.values() if 0 <= now.ns - p.last_active_ns <= _PRESENT_NS]
+        if not present:
+            return self._empty_content("no one has written for 15 min")
+        holder = journal_holder(state)
+        holder_user = holder.author.user if holder is not None and holder.author is not None else None
         lines = []
-        taken = journal_holder(state)
-        for person in here:
-            style = f"${author_style(person.author.user)}"
-            holds = taken is not None and taken.author is not None and taken.author.user == person.author.user
-            about = (
-                f" {format_age(now.ns - person.last_active_ns)}{self._between + 'holds the journal' if holds else ''}"
-            )
-            lines.append(Content.assemble((drawable(person.author.label), style), (about, "$foreground-muted")))
+        for person in sorted(present, key=lambda p: -p.last_active_ns):
+            author = person.author
+            holds = f"{self._separator}holds the journal" if author.user == holder_user else ""
+            facts = f" {format_age(now.ns - person.last_active_ns)}{holds}"
+            style = f"${author_style(author.user)}"
+            lines.append(Content.assemble((drawable(author.label), style), (facts, "$foreground-muted")))
         return Content("\n").join(lines)
 
 
-def _put(part: Static, content: Content) -> None:
-    """Shows ``content`` if it is another: an update lays out the whole screen, and in a burst each frame brings one."""
-    if part.content != content:
-        part.update(content)
+def _update_if_changed(widget: Static, content: Content) -> None:
+    """Show ``content``, unless it is shown: an update lays out the whole screen, and a burst has one each frame."""
+    if widget.content != content:
+        widget.update(content)

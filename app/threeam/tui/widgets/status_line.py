@@ -1,4 +1,4 @@
-"""The line under the log: the selected entry's whole stamp and author, since columns may be cut."""
+"""The line under the log: the full stamp and author of the selected entry, which the columns may cut."""
 
 from __future__ import annotations
 
@@ -10,40 +10,42 @@ from textual.widgets import Static
 from threeam.core.format.times import format_duration
 from threeam.tui.cells import drawable
 from threeam.tui.line_counter import LineCounter
-from threeam.tui.log_window import Row
+from threeam.tui.log_rows import Row
 
 
 class StatusLine(Static):
-    """Shows one row's facts."""
+    """The facts of one row."""
 
     DEFAULT_CSS: ClassVar[str] = "StatusLine { height: 1; }"
 
     def __init__(self, *, emoji: bool) -> None:
         super().__init__()
-        self._between = " · " if emoji else " | "
+        self._separator = " · " if emoji else " | "
 
-    def show(self, row: Row | None, number: int | None, lines: LineCounter) -> None:
-        """Shows ``row``, and its ``number`` among the ``lines`` as far as they are counted; or nothing."""
-        if row is None:
-            self.update(Content(""), layout=False)
-            return
-        entry, count = row.entry, self._count(number, lines)
-        if entry is None:
-            parts = [f" byte {row.line.offset}", *count, "not a line of the log, shown as it is"]
-        else:
-            stamp = str(entry.stamp)
-            parts = [
-                f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}",
-                *count,
-                str(entry.author) if entry.author else "script",
-            ]
-            if hypothesis := entry.hypothesis:
-                parts.append(f"H{hypothesis[0]} {hypothesis[1]}")
-            if row.lock_held_ns is not None:
-                parts.append(f"held {format_duration(row.lock_held_ns)}")
-        self.update(Content(drawable(self._between.join(parts))), layout=False)
+    def show(self, row: Row | None, line_number: int | None, counter: LineCounter) -> None:
+        """Show ``row`` (None: nothing) and its ``line_number`` among the lines that ``counter`` counts."""
+        parts = [] if row is None else _row_facts(row, _line_number_facts(line_number, counter))
+        self.update(Content(drawable(self._separator.join(parts))), layout=False)
 
-    def _count(self, number: int | None, lines: LineCounter) -> list[str]:
-        if not lines.is_done:
-            return [f"counting the lines: {lines.progress:.0%}"] if lines.progress else []
-        return [] if number is None else [f"line {number:,}/{lines.total:,}"]
+
+def _row_facts(row: Row, line_number_facts: list[str]) -> list[str]:
+    entry = row.entry
+    if entry is None:
+        return [f" byte {row.line.offset}", *line_number_facts, "not a line of the log, shown as it is"]
+    stamp = str(entry.stamp)
+    facts = [
+        f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}",
+        *line_number_facts,
+        str(entry.author) if entry.author else "script",
+    ]
+    if hypothesis := entry.hypothesis:
+        facts.append(f"H{hypothesis[0]} {hypothesis[1]}")
+    if row.lock_held_ns is not None:
+        facts.append(f"held {format_duration(row.lock_held_ns)}")
+    return facts
+
+
+def _line_number_facts(line_number: int | None, counter: LineCounter) -> list[str]:
+    if not counter.is_done:
+        return [f"counting the lines: {counter.progress:.0%}"] if counter.progress else []
+    return [] if line_number is None else [f"line {line_number:,}/{counter.total:,}"]

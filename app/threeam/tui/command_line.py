@@ -1,0 +1,46 @@
+"""The `:` line: an action by its command, which is the one of the shell."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from itertools import takewhile
+
+from threeam.actions import BY_COMMAND, Action
+from threeam.hypotheses.drafts import EVIDENCE_VERBS
+from threeam.tui.prompts import HYPOTHESIS_VERBS
+
+ALIASES = {"journals": "journal", "hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee", "hyp new": "hyp"}
+_HYP = (*HYPOTHESIS_VERBS, *EVIDENCE_VERBS, "list", "show")
+
+
+class UnknownCommand(Exception):
+    """There is no such word on the `:` line; the message names the nearest."""
+
+
+def parse_command(text: str) -> tuple[Action, str]:
+    """The action that a `:` line calls, and what follows. Raises `UnknownCommand`.
+
+    The words are the shell's: ``hyp refute H7 why`` and ``refute H7 why`` are the same.
+    """
+    text = text.strip().removeprefix(":").removeprefix("3am ").strip()
+    for long, short in ALIASES.items():
+        if text == long or text.startswith(long + " "):
+            text = short + text[len(long) :]
+    word, _, rest = text.partition(" ")
+    if word == "hyp" and rest.partition(" ")[0] in _HYP:
+        word, _, rest = rest.partition(" ")
+        word, rest = ("board", "") if word == "list" else ("thread" if word == "show" else word, rest)
+    if word == "log":
+        word = "note"
+    if word not in BY_COMMAND:
+        near = get_close_matches(word, list(BY_COMMAND), 1)
+        raise UnknownCommand(f"there is no :{word}" + (f"; did you mean :{near[0]}?" if near else "; ? lists them"))
+    return BY_COMMAND[word], rest.strip()
+
+
+def complete_command(text: str) -> tuple[str, list[str]]:
+    """What Tab adds to a `:` line, and the words that begin like it: all that these have in common is added."""
+    words = [word for word in BY_COMMAND if text and word.startswith(text)]
+    letters = takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False))
+    rest = "".join(column[0] for column in letters)[len(text) :]
+    return (rest + " " if len(words) == 1 and BY_COMMAND[words[0]].argument else rest), words

@@ -1,0 +1,77 @@
+"""Rows of the journal: a row for each line that is shown, with the critical sections of the lock folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from threeam.core.format.entry import ACQUIRED, CEREMONY_TEXTS, Entry
+from threeam.core.store.filters import IsCeremony
+from threeam.core.store.journal import Position
+from threeam.core.store.reader import Line
+from threeam.experiments.run_rows import IsExperimentRun
+
+HIDDEN_UNLESS_RAW = (IsCeremony(), IsExperimentRun())  # conditions: a line that meets one is not a row
+
+
+class Row(NamedTuple):
+    """A line, its entry if it is one, and how long the lock was held around it (ns).
+
+    ``read_from`` is the offset from which to read to get this row and its complete section; None inside a section.
+    """
+
+    line: Line
+    entry: Entry | None
+    lock_held_ns: int | None = None
+    read_from: int | None = None
+
+    @property
+    def position(self) -> Position:
+        """The position of the line, which identifies the row."""
+        return Position(self.line.segment, self.line.offset)
+
+
+class LockSection(NamedTuple):
+    """A critical section that has begun: its first line, that line's offset, and the index of the first row in it."""
+
+    acquired_entry: Entry
+    first_row: int
+    offset: int
+
+
+def fold_lines(lines: Iterable[Line], rows: list[Row], section: LockSection | None, *, raw: bool) -> LockSection | None:
+    """Add the rows of ``lines`` to ``rows``; return the section that is open after them.
+
+    ``section`` is open before them. ``raw``: every line is a row, and no row gets a hold time.
+    """
+    for line in lines:
+        entry = line.entry
+        if raw or entry is None or not _is_hidden(line):
+            rows.append(Row(line, entry, None, _offset_to_read_from(line, section, len(rows))))
+        if entry is None or entry.text not in CEREMONY_TEXTS:
+            continue
+        if entry.text == ACQUIRED:
+            section = LockSection(entry, len(rows), line.offset)
+        elif section is not None:
+            if not raw:
+                _set_hold_time(rows, section, entry)
+            section = None
+    return section
+
+
+def _is_hidden(line: Line) -> bool:
+    return line.is_repeated or any(condition.matches(line.raw) for condition in HIDDEN_UNLESS_RAW)
+
+
+def _offset_to_read_from(line: Line, section: LockSection | None, index: int) -> int | None:
+    """Return the `Row.read_from` of ``line``, which becomes the row at ``index``."""
+    if section is None:
+        return line.offset
+    return section.offset if section.first_row == index else None
+
+
+def _set_hold_time(rows: list[Row], section: LockSection, released_entry: Entry) -> None:
+    """Set the hold time of the first row of ``section``, if it has one and the same author released the lock."""
+    index, acquired_entry = section.first_row, section.acquired_entry
+    if acquired_entry.tag("BY") == released_entry.tag("BY") and 0 <= index < len(rows):
+        rows[index] = rows[index]._replace(lock_held_ns=released_entry.stamp.ns - acquired_entry.stamp.ns)

@@ -1,0 +1,81 @@
+"""`3am sanity` writes what the Bash script writes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.commands import Run, good
+from support.journals import entries
+from threeam.core.format.entry import NS_PER_S
+from threeam.core.write.draft import TOXIC_TEXT
+
+# The script of the essay from its settings on: with another log and lock, no root and no pause.
+SCRIPT = """
+set -euo pipefail
+LOG_FILE="$SCRIPT_LOG"
+LOCK_FILE="$SCRIPT_LOCK"
+COFFEE_CUPS=${1:-0}
+MESSAGE=${2:-"Staring into the void. The void is returning a 502 Bad Gateway."}
+log_debug() {
+local msg="$1"
+local timestamp
+timestamp=$(date +'%Y-%m-%dT%H:%M:%S.%N%z')
+echo "[${timestamp}] [COFFEE: ${COFFEE_CUPS}] ${msg}" | tee -a "${LOG_FILE}"
+}
+(
+flock -e 200
+log_debug "Acquired sanity lock."
+log_debug "Hypothesis: ${MESSAGE}"
+if [[ ${COFFEE_CUPS} -gt 4 ]]; then
+log_debug "WARNING: Caffeine toxicity imminent. Logic may be compromised."
+fi
+log_debug "Releasing sanity lock."
+) 200> "${LOCK_FILE}"
+exit 0
+"""
+
+
+# --- sanity
+
+
+def texts_without_stamps(raw: bytes) -> list[bytes]:
+    stamped = rb"^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4}\] "
+    lines = raw.splitlines()
+    assert all(re.match(stamped, one) for one in lines)
+    return [re.sub(stamped, b"", one) for one in lines]
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [[], ["0"], ["3", "the cron job"], ["4", "x"], ["5", "the cron job and the API share a row"], ["", ""], ["9"]],
+    ids=lambda argv: repr(argv),
+)
+def test_sanity_writes_what_the_script_writes(run: Run, log: Path, tmp_path: Path, argv: list[str]) -> None:
+    env = {**os.environ, "SCRIPT_LOG": str(tmp_path / "script.log"), "SCRIPT_LOCK": str(tmp_path / "script.lock")}
+    script = subprocess.run(["bash", "-c", SCRIPT, "3am-sanity-lock.sh", *argv], env=env, capture_output=True)
+    done = run("sanity", *argv, "--delay", "0")
+    assert good(done).encode() == log.read_bytes()
+    assert done.stderr == b""
+    assert script.returncode == 0
+    assert texts_without_stamps(done.stdout) == texts_without_stamps(script.stdout)
+
+
+def test_sanity_has_no_tag_but_coffee(run: Run, log: Path) -> None:
+    assert texts_without_stamps(run("sanity", "5", "--delay", "0").stdout) == [
+        b"[COFFEE: 5] Acquired sanity lock.",
+        b"[COFFEE: 5] Hypothesis: Staring into the void. The void is returning a 502 Bad Gateway.",
+        b"[COFFEE: 5] " + TOXIC_TEXT.encode(),
+        b"[COFFEE: 5] Releasing sanity lock.",
+    ]
+    assert all(entry.tags == () for entry in entries(log))
+
+
+def test_sanity_pauses_inside_the_lock(run: Run, log: Path) -> None:
+    good(run("sanity", "--delay", "0.05"))
+    first, second, *_ = entries(log)
+    assert second.stamp.ns - first.stamp.ns >= NS_PER_S // 20

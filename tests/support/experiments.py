@@ -1,0 +1,107 @@
+"""Experiments and changes as events, and the state after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
+from threeam.core.state.fold import State
+from threeam.experiments.arms import Arm
+from threeam.experiments.experiment import outcome_code
+from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
+from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
+from threeam.experiments.fix_confidence import (
+    FixConfidence,
+)
+from threeam.projections import FOLD
+from threeam.reports.fixed_report import assess_runs
+
+BEGIN = 1_795_490_047 * NS_PER_S
+MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S
+BY = ("BY", str(Author("alice", "db1", 4121)))
+REPRO = ExperimentIdentity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
+
+
+class Runs(NamedTuple):
+    """An experiment: how many runs failed, passed, were inconclusive and timed out, and how long it lasted (ns)."""
+
+    failed: int
+    passed: int
+    inconclusive: int = 0
+    timed_out: int = 0
+    identity: ExperimentIdentity = REPRO
+    command: str = "./repro"
+    arm: Arm = Arm("bare")
+    hypothesis: int | None = 7
+    lasts: int = 1000
+
+
+class Changed(NamedTuple):
+    """A change; ``hypothesis``: to which it is bound."""
+
+    text: str
+    hypothesis: int | None = None
+
+
+class Undone(NamedTuple):
+    """A change is undone."""
+
+    text: str
+
+
+Event = Runs | Changed | Undone
+
+
+def stamp(minute: float) -> Stamp:
+    return Stamp(BEGIN + round(minute * MINUTE))
+
+
+def state_after(events: Sequence[Event]) -> State:
+    """The state after the events, each a minute after the one before it; H7 and H8 are open."""
+    entries = [Entry(stamp(-9 + n), 0, (BY, (f"H{n}", "open")), "Hypothesis: it races") for n in (7, 8)]
+    made: dict[str, Stamp] = {}
+    for minute, event in enumerate(events):
+        now = stamp(minute)
+        match event:
+            case Runs():
+                entries.append(plan_entry(minute + 1, now, event))
+            case Changed(text, hypothesis):
+                bound = () if hypothesis is None else ((f"H{hypothesis}", "open"),)
+                made[text] = now
+                entries.append(Entry(now, 0, (BY, *bound, ("CHANGE", "open")), f"Changed: {text}"))
+            case Undone(text):
+                entries.append(Entry(now, 0, (BY, ("CHANGE", "undone")), f"Undone: @{made[text]} {text}"))
+    return FOLD(FOLD.empty_state, entries)
+
+
+def plan_entry(number: int, now: Stamp, runs: Runs) -> Entry:
+    """The line with which a rotation carries an experiment over: it says all of it at once."""
+    counts = [(FAILED, runs.failed), (PASSED, runs.passed), (INCONCLUSIVE, runs.inconclusive)]
+    counts.append((TIMED_OUT, runs.timed_out))
+    letters = "".join(outcome_code(0, outcome) * count for outcome, count in counts)
+    facts = f"n={len(letters)} seed=1 arms={runs.arm.name} same={runs.identity.fingerprint}"
+    facts += f" wrappers={wrapper_fingerprint(runs.arm)}"
+    tags = (
+        (f"R{number}", f"0/{len(letters)}"),
+        ("AT", str(now)),
+        *(() if runs.hypothesis is None else ((f"H{runs.hypothesis}", "run"),)),
+        ("PLAN", facts),
+        runs.identity.to_tag(),
+        ("RUNS", letters),
+        ("SPENT", f"{len(letters)} 1 1 {now.ns + runs.lasts} 86400"),
+    )
+    return Entry(now, 0, (BY, *tags), f"Plan: {runs.command}; {len(letters)} runs of {runs.arm.name}, seed 1")
+
+
+def answer_to(events: Sequence[Event], since: int | None = None, arm: str | None = None) -> tuple[str, FixConfidence]:
+    """The text of the change that is taken for the fix, and the answer about H7."""
+    state = state_after(events)
+    hypothesis = state.find_hypothesis("H7")
+    assert hypothesis is not None
+    change, answer = assess_runs(state, hypothesis, since, arm)
+    return change.text, answer
+
+
+FIX, OTHER, MORE = Changed("fix", 7), Changed("other"), Changed("more", 7)
+HALF = Runs(100, 100)

@@ -1,0 +1,225 @@
+"""Keys that come in one read: each acts where the keys before it lead, and nowhere if they lead to a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from pathlib import Path
+
+import pytest
+from pilots import Night, append, held, line, night, notes
+
+from support.journals import entries, texts
+from threeam.core.store.journal import Journal
+from threeam.tui.screens.journal import JournalScreen
+from threeam.tui.screens.looking import LookingScreen
+
+CLAIM = line("Hypothesis: the pool", 10_000_000, tags=(("H1", "open"),))
+
+
+async def has_ended(it: Night) -> None:
+    await it.eventually(lambda: not it.app.is_running, "it has ended")
+
+
+# --- behind the key that quits
+
+
+@pytest.mark.parametrize("keys", ["qc", "qs", "qjm", "qkm", ":q\nc"])
+async def test_keys_behind_the_one_that_quits_write_nothing(journal: Journal, log: Path, keys: str) -> None:
+    append(log, notes(2))
+    async with night(journal) as it:
+        it.at_once(*keys)
+        await has_ended(it)
+        await asyncio.sleep(0.1)  # a line would be written by now
+    assert len(texts(log)) == 2
+
+
+async def test_keys_behind_the_one_that_quits_write_nothing_from_the_sidebar(journal: Journal, log: Path) -> None:
+    append(log, CLAIM)
+    async with night(journal) as it:
+        await it.eventually(lambda: it.journal_screen.state.hypotheses, "the hypothesis is known")
+        await it.press("h")
+        assert it.app.focused is it.journal_screen.sidebar.hypothesis_list
+        it.at_once(*"qc")
+        await has_ended(it)
+        await asyncio.sleep(0.1)
+    assert len(texts(log)) == 1
+
+
+async def test_keys_behind_a_quit_that_has_to_wait_act(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            await it.type("c")
+            await it.shows("waits for the lock")
+            it.at_once(*"qq")
+            await has_ended(it)
+    assert texts(log) == []
+
+
+# --- the keys of the box itself
+
+
+async def test_alt_h_and_enter_in_one_read_write_a_hypothesis(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        it.at_once(*"ifoo", "alt+h", *"\n")
+        await it.eventually(lambda: texts(log) == ["Hypothesis: foo"], "it is a hypothesis")
+        await it.settled()
+        assert it.box_kind == "note"
+        it.at_once("escape", *"Hbar", "alt+n", *"\n")
+        await it.eventually(lambda: texts(log)[1:] == ["bar"], "it is a note")
+
+
+async def test_a_text_that_is_typed_ahead_becomes_a_hypothesis_before_its_enter(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            it.at_once(*"ifoo\n", *"bar", "alt+h", *"\n")
+            await it.shows("waits for the lock")
+        await it.eventually(lambda: len(texts(log)) == 2, "both are written")
+    assert texts(log) == ["foo", "Hypothesis: bar"]
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_what_is_sent_first_is_written_first(journal: Journal, log: Path, is_held: bool) -> None:
+    async with night(journal) as it:
+        burst = (*"ione\n", *"two\n", "alt+c", *"three\n", "alt+c", *"four")
+        if is_held:
+            with held(journal.lock_path):
+                it.at_once(*burst)
+                await it.shows("waits for the lock")
+        else:
+            it.at_once(*burst)
+        await it.eventually(lambda: len(texts(log)) == 5, "all of it is written")
+        await it.eventually(lambda: it.composer.text == "four", "and the next text is in the box")
+    assert [entry.cups or entry.text for entry in entries(log)] == ["one", "two", 1, 1, 2]
+    assert texts(log)[3] == "three"
+
+
+async def test_a_key_of_the_log_writes_behind_what_was_sent_before_it(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            it.at_once(*"ione\n", *"two\n", "escape", *"c")
+            await it.shows("3 wait")
+        await it.eventually(lambda: len(texts(log)) == 3, "all of it is written")
+    assert texts(log)[:2] == ["one", "two"]
+
+
+# --- text for a box that did not open
+
+
+@pytest.mark.parametrize("key", ["p", "v", "x", "~", "+", "-"])
+async def test_words_for_a_hypothesis_that_is_not_picked_do_nothing(journal: Journal, log: Path, key: str) -> None:
+    append(log, CLAIM)
+    async with night(journal) as it:
+        it.at_once(key, *"scc qm\n")
+        await it.says("pick a hypothesis first")
+        assert it.app.is_running
+        assert it.in_the_log
+        it.at_once("escape", *"c")
+        await it.eventually(lambda: len(texts(log)) == 2, "after esc the keys act again")
+    assert entries(log)[-1].cups == 1
+
+
+async def test_a_paste_for_a_box_that_did_not_open_is_not_sent(journal: Journal, log: Path) -> None:
+    append(log, CLAIM)
+    async with night(journal) as it:
+        it.at_once("p")
+        await it.paste("it stops")
+        await it.press("enter")
+        await it.settled()
+        assert it.in_the_log
+    assert len(texts(log)) == 1
+
+
+async def test_after_a_pause_keys_act_again(journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threeam.tui.app.REFUSED_TEXT_PAUSE_S", 0.2)
+    append(log, CLAIM)
+    async with night(journal) as it:
+        it.at_once(*"psc")
+        await it.says("pick a hypothesis first")
+        await asyncio.sleep(0.3)
+        await it.press("c")
+        await it.eventually(lambda: len(texts(log)) == 2, "one cup")
+
+
+@pytest.mark.parametrize("key", ["i", "H", "s", "p", "!"])
+async def test_words_for_a_box_of_a_read_only_screen_do_nothing(journal: Journal, log: Path, key: str) -> None:
+    append(log, notes(2))
+    async with night(journal, read_only=True) as it:
+        it.at_once(key, *"quiet <\n")
+        await it.says("read-only")
+        assert it.app.is_running
+        assert isinstance(it.app.screen, JournalScreen)
+        assert it.in_the_log
+
+
+async def test_words_for_a_box_of_the_journal_as_it_was_do_nothing(journal: Journal, log: Path) -> None:
+    append(log, notes(2))
+    async with night(journal) as it:
+        await it.press("k")
+        await it.press("<")
+        await it.eventually(lambda: not isinstance(it.app.screen, JournalScreen), "it is shown as it was")
+        screen = it.app.screen
+        assert isinstance(screen, LookingScreen)
+        it.at_once(*"iquick >cs\n")
+        await it.says("this is as it was")
+        assert it.app.screen is screen
+    assert len(texts(log)) == 2
+
+
+async def test_words_typed_while_the_log_is_still_being_read_do_nothing(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(log, CLAIM)
+    monkeypatch.setattr("threeam.tui.screens.looking._FIRST", 3600)
+    async with night(journal) as it:
+        it.at_once(*"1pscc\n")
+        await it.says("the log is still being read")
+        assert it.in_the_log
+    assert len(texts(log)) == 1
+
+
+# --- words and their stamp
+
+
+async def test_the_words_that_were_begun_for_one_stamp_are_not_for_the_next(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            it.at_once(*"sfirst", "escape", *"ssecond\n")
+            await it.shows("waits for the lock")
+        await it.eventually(lambda: len(texts(log)) == 3, "all but the first words is written")
+        first, second, words = entries(log)
+        assert words.text == f"Words: @{second.stamp} second"
+        assert dict(it.drafts) == {f"words @{first.stamp}": "first"}
+
+
+async def test_the_words_for_a_stamp_that_was_taken_back_are_a_note(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            it.at_once(*"sfirst")
+            await it.shows("waits for the lock")
+            await it.press("escape")
+            await it.says("taken back")
+            assert it.drafts == [("note", "first")]
+            it.at_once("escape", *"ssecond\n")
+            await it.shows("2 wait")
+        await it.eventually(lambda: len(texts(log)) == 2, "a stamp with its words is written")
+        stamp, words = entries(log)
+        assert words.text == f"Words: @{stamp.stamp} second"
+        assert it.drafts == [("note", "first")]
+
+
+# --- the end of the program
+
+
+async def test_a_copy_that_does_not_begin_before_the_end_leaves_no_warning(journal: Journal, log: Path) -> None:
+    append(log, notes(2))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        async with night(journal, read_only=True) as it:
+            it.at_once(*"kyYq")
+            await has_ended(it)
+        del it
+        import gc
+
+        gc.collect()
+    assert [str(one.message) for one in caught if "never awaited" in str(one.message)] == []
