@@ -37,7 +37,7 @@ A_NIGHT = (
 def good(done: Done) -> bytes:
     """What was printed; of words that were left out it is said as well where else they may stand."""
     assert done.returncode == 0, done.stderr
-    assert done.stderr == b"" or done.stderr.startswith(b"3am: the words may still stand in"), done.stderr
+    assert done.stderr == b"" or done.stderr.startswith(b"3am: the words may still be in"), done.stderr
     return done.stdout
 
 

@@ -171,7 +171,9 @@ def test_reminders_that_cannot_be_read_do_not_change_the_exit_code_of_a_coffee(
     assert len(entries(log)) == 1
 
 
-def test_an_interrupt_after_a_rotation_does_not_hide_it(run: Run, night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_after_a_rotation_does_not_hide_it(
+    run: Run, night_log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(_: LockedLog) -> str:
         os.kill(os.getpid(), signal.SIGINT)
         return ""

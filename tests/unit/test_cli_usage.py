@@ -177,7 +177,7 @@ def test_the_options_of_every_command_may_stand_before_or_after_it(run: Run, tmp
 def test_3am_without_a_terminal_is_tail_and_says_so(run: Run, night_log: Path, argv: list[str]) -> None:
     done = run(*argv)
     assert good(done) == good(run("tail"))
-    assert stderr_lines(done) == ["3am: stdout is no terminal, so this is 3am tail"]
+    assert stderr_lines(done) == ["3am: stdout is not a terminal, so this is 3am tail"]
 
 
 def test_an_interrupt_while_modules_are_imported_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

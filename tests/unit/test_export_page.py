@@ -47,7 +47,7 @@ from threeam.tracing.observations import IntervalSet
 def night(log: Path) -> Path:
     """A night with all that there is to export, rotated in its middle."""
     log.write_bytes(BEFORE)
-    with writer_of("carol", resolve_journal(str(log)), FakeClock(at_minute(7.5))).lock_log(whole=True) as locked:
+    with writer_of("carol", resolve_journal(str(log)), FakeClock(at_minute(7.5))).lock_log(full_state=True) as locked:
         locked.rotate()
     with log.open("ab") as file:
         file.write(AFTER)

@@ -170,7 +170,7 @@ def test_a_word_that_is_no_stamp_is_bad_usage_and_the_words_come_back(run: Run, 
     given_back, why = refused(run, 2, *argv)
     assert given_back.startswith("3am: not written: @")
     assert given_back.endswith("precious")
-    assert "is no stamp: write it as the log has it" in why
+    assert "is not a stamp: write it as the log has it" in why
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ from threeam.tracing.observations import IntervalSet
 def night(log: Path) -> Path:
     """A night with all that there is to export, rotated in its middle."""
     log.write_bytes(BEFORE)
-    with writer_of("carol", resolve_journal(str(log)), FakeClock(at_minute(7.5))).lock_log(whole=True) as locked:
+    with writer_of("carol", resolve_journal(str(log)), FakeClock(at_minute(7.5))).lock_log(full_state=True) as locked:
         locked.rotate()
     with log.open("ab") as file:
         file.write(AFTER)
@@ -170,7 +170,7 @@ def test_a_torn_line_at_the_end_of_a_rotated_file_is_ended(run: Run, log: Path, 
 def test_an_endless_line_is_refused(run: Run, log: Path) -> None:
     done = run("import", "/dev/zero")
     assert (done.returncode, log.exists()) == (2, False)
-    assert b"line 1: it is longer than the 16 MiB" in done.stderr
+    assert b"line 1: it is longer than the limit of 16 MiB" in done.stderr
 
 
 def test_a_long_line_is_exported_in_pieces_and_imported_whole(run: Run, log: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from threeam.core.errors import LockTimeout
 from threeam.core.store import journal as journal_module
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.draft import note_draft
-from threeam.core.write.lock import JournalLock, SanityLock, find_lock_holder
+from threeam.core.write.lock import JournalLock, SanityLock, WaitPolicy, find_lock_holder
 from threeam.human.drafts import coffee_draft
 
 

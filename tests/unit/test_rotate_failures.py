@@ -80,7 +80,7 @@ def test_a_rotation_that_fails_leaves_the_log_and_the_block_is_written(
     with monkeypatch.context() as patch:
         patch.setattr(os, call, failing)
         small.write(note_draft("after"))
-        with small.lock_log(whole=True) as locked, pytest.raises(RotationSkipped):
+        with small.lock_log(full_state=True) as locked, pytest.raises(RotationSkipped):
             locked.rotate()
     assert log.read_bytes().startswith(before)
     assert entries(log)[-1].text == "after"
@@ -190,6 +190,6 @@ def test_an_old_file_that_cannot_be_deleted_refuses_no_line(
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", failing)
         writer.write(note_draft("after"))
-        with writer.lock_log(whole=True) as locked:
+        with writer.lock_log(full_state=True) as locked:
             assert "cannot be deleted" in locked.prune_rotated()
     assert len(files(log)) == 2

@@ -53,7 +53,12 @@ class Work:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folded = self.folded_under_lock = self.formatted_under_lock = 0
         self._held = False
-        call, acquire, release, tail = Fold.__call__, SanityLock.acquire, SanityLock.release, rotation_due._tail
+        call, acquire, release, tail = (
+            Fold.__call__,
+            SanityLock.acquire,
+            SanityLock.release,
+            rotation_due._format_without_stamp,
+        )
 
         def counted(fold: Fold, state: State, entries: Iterable[Entry]) -> State:
             entries = list(entries)
@@ -76,7 +81,7 @@ class Work:
         monkeypatch.setattr(Fold, "__call__", counted)
         monkeypatch.setattr(SanityLock, "acquire", acquired)
         monkeypatch.setattr(SanityLock, "release", released)
-        monkeypatch.setattr(rotation_due, "_tail", formatted)
+        monkeypatch.setattr(rotation_due, "_format_without_stamp", formatted)
 
 
 def changes(count: int) -> bytes:
@@ -127,7 +132,7 @@ def test_who_was_active_is_found_behind_whatever_was_carried_over(
     writer = writer_with(journal, clock)
     writer.write(coffee_draft(2, 95, 4))
     writer.write(sleep_draft(5.0))
-    with writer.lock_log(whole=True, rotating=True) as locked:
+    with writer.lock_log(full_state=True, will_rotate=True) as locked:
         locked.rotate()
     parsed: list[bytes] = []
 
@@ -164,7 +169,7 @@ def test_a_note_that_a_log_would_not_shrink_goes_with_the_rotation(
     beside = Path(rotation_due.no_gain_note_path(str(log)))
     assert stat.S_IMODE(beside.stat().st_mode) == 0o640
     assert "3am tries again at" in beside.read_text()
-    with writer.lock_log(whole=True, rotating=True) as locked:
+    with writer.lock_log(full_state=True, will_rotate=True) as locked:
         locked.rotate()
     assert not beside.exists()
 

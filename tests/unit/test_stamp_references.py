@@ -29,7 +29,7 @@ def test_a_stamp_is_taken_from_the_beginning_of_the_words() -> None:
     assert parse_stamp_ref(f"see @{at_second(1)}") == (None, f"see @{at_second(1)}")
     assert parse_stamp_ref("") == (None, "")
     for bad in ("@", "@nobody", f"@{at_second(1)},", "@2026-02-31T00:00:00.000000000+0000"):
-        with pytest.raises(BadStamp, match="is no stamp"):
+        with pytest.raises(BadStamp, match="is not a stamp"):
             parse_stamp_ref(f"{bad} words")
 
 
@@ -39,7 +39,7 @@ def test_a_line_is_found_by_its_stamp_over_rotated_files(journal: Journal, write
         clock.forward(NS_PER_S)
         blocks.append(writer.write(Draft(lambda *_, n=n: [DraftLine(f"note {n}")])))
         if n % 2:
-            with writer.lock_log(whole=True) as held:
+            with writer.lock_log(full_state=True) as held:
                 held.rotate()
     for n, block in enumerate(blocks):
         found = find_line(journal, Stamp(block.entries[0].stamp.ns, 3600)).entry

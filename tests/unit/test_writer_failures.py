@@ -214,7 +214,7 @@ def test_a_read_that_fails_under_the_lock_is_a_refusal(
 
 
 def test_two_drafts_under_one_hold_are_two_blocks_and_two_cups(writer: Writer, log: Path) -> None:
-    with writer.lock_log(whole=True) as locked:
+    with writer.lock_log(full_state=True) as locked:
         locked.write(coffee_draft(1, 95, 4))
         locked.write(coffee_draft(1, 95, 4))
         locked.write(hypothesis_draft("a", 4))

@@ -106,7 +106,7 @@ def _hmac_hex(key: bytes, kind: AttachmentKind, name: str, content: bytes) -> by
 
 
 def _load_or_create_key() -> bytes:
-    """Return this user's key, and create it first if there is none. Raises `FileUnusable`."""
+    """Return this user's key, and create it first if it is missing. Raises `FileUnusable`."""
     try:
         folder = private_state_dir(os.environ)
     except BadSetting:

@@ -129,7 +129,7 @@ def replace_attachment(journal: Journal, kind: AttachmentKind, content: bytes) -
 
 
 def create_marker(journal: Journal, name: str) -> bool:
-    """Create an empty file ``name`` if there is none, and return whether there was none."""
+    """Create an empty file ``name``; return False if it exists already."""
     if os.path.lexists(attachment_path(journal, name)):
         return False
     with suppress(FileUnusable):  # the next call then returns True again

@@ -118,7 +118,7 @@ class LogChecker:
 
         A full disk tears a line of the script, and the script's next line continues where it ends. A quotation looks
         the same, so only its stamp tells the two apart: that of a glued line is later than the stamp in front of it,
-        and at most a tie later than ``next_stamp``, the next one in the file (None: there is none, and no limit). A
+        and at most a tie later than ``next_stamp``, the next one in the file (None: the file ends; no limit). A
         quotation whose stamp lies between the two is reported by mistake. A glued line is missed if the next line was
         written by a clock that is behind: a miss is better than a false alarm.
         """

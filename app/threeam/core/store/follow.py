@@ -185,7 +185,7 @@ class Follower:
         return lines
 
     def _replacement(self, point: ResumePoint | None) -> Segment | None:
-        """Return the file that has the log's name now, or None if it is that of ``point``, or there is none."""
+        """Return the file with the log's name if it is not that of ``point``; None also if no file has the name."""
         try:
             status = os.stat(self.journal.log_path)
         except OSError:

@@ -120,7 +120,7 @@ class Journal(NamedTuple):
         )
 
     def open_live(self) -> Segment | None:
-        """Open the live log for reading; return None if there is none yet.
+        """Open the live log for reading; return None if it does not exist yet.
 
         Raises `FileUnusable` if it is not a regular file or cannot be read.
         """

@@ -65,7 +65,7 @@ class Pattern:
 
     @property
     def is_literal(self) -> bool:
-        """Whether the pattern is text without an operator."""
+        """True if the pattern is text without an operator."""
         return bool(self._literal)
 
     def matches(self, raw: bytes) -> bool:

@@ -82,13 +82,13 @@ class Line(NamedTuple):
 
     @property
     def is_repeated(self) -> bool:
-        """Whether it is one of the lines with which a rotation repeats the state of a readable predecessor."""
+        """True for a line with which a rotation repeats the state of a readable predecessor."""
         head = self.segment.head if _AT_TAG in self.raw else None
         return head is not None and head.is_predecessor_readable and head.begin <= self.offset < head.end
 
     @property
     def is_forged(self) -> bool:
-        """Whether the line has the tag of repeated lines, but is not where a rotation writes them."""
+        """True for a line with the tag of repeated lines that is not where a rotation writes them."""
         return (
             _AT_TAG in self.raw
             and self.offset >= self.segment.head.end

@@ -162,7 +162,7 @@ def parse_stamp_ref(text: str) -> tuple[Stamp | None, str]:
 def find_line(journal: Journal, stamp: Stamp) -> Line:
     """Return the line with this stamp; if there are several, since the clock was stepped back, the last one.
 
-    Raises `PreconditionFailed` if there is none, and OSError.
+    Raises `PreconditionFailed` if no line has it, and OSError.
     """
     live = journal.open_live()
     for segment in journal.segments_backward(live) if live is not None else ():
