@@ -11,12 +11,11 @@ from typing import NamedTuple
 class Action(NamedTuple):
     """One thing that a person can do on the screen.
 
-    ``id``: the binding id, for remapping in the settings; with ``_`` for ``-`` it is the name of the
-    method. ``keys``: comma-separated, as Textual names them. ``place``: where the keys act: ``log``
-    (while the log has the focus), ``box`` (the input box), ``anywhere``. ``owner``: whose method it
-    is: ``log`` or ``screen``. ``writes``: absent from a read-only screen. ``opens_box``: text that
-    follows its key is meant for the input box. ``words``: how the `:` line
-    calls it, and ``argument`` what follows there. ``call``: the method with its argument, where the id does not say it.
+    ``id`` is the id of its bindings, for remapping in the settings, and names its handler. ``keys`` are separated by
+    commas, as Textual names them. ``scope`` says where the keys act: ``log`` (while the log or the sidebar has the
+    focus), ``box`` (the input box), ``anywhere``; with ``log_only`` they do not act in the sidebar. An action that
+    ``writes`` is absent from a read-only screen. ``opens_box``: text that follows its key is meant for the input box.
+    ``command`` is its word on the `:` line, and ``argument`` describes what may follow it there.
     """
 
     id: str
@@ -25,26 +24,25 @@ class Action(NamedTuple):
     description: str
     group: str
     scope: str = "log"
-    owner: str = "screen"
+    log_only: bool = False
     writes: bool = False
     opens_box: bool = False
     footer: bool = False
     command: str = ""
     argument: str = ""
-    call: str = ""
 
     @property
-    def method(self) -> str:
-        """What to run on the owner."""
-        return self.call or self.id.replace("-", "_")
+    def binding(self) -> str:
+        """What a key of it is bound to, as Textual names it."""
+        return f"screen.do('{self.id}')"
 
 
 GROUPS = ("write", "hypotheses", "experiments", "before and after", "find", "move", "look", "leave")
 
 ACTIONS = (
     Action("coffee", "c", "coffee", "One coffee: a line in the log, and the count in the header", "write", writes=True, footer=True, command="coffee", argument="N --mg MG"),
-    Action("note", "i", "note", "Write a note; a paste of several lines stays one block", "write", writes=True, opens_box=True, footer=True, command="note", argument="TEXT", call="write('note')"),
-    Action("hypothesis", "H", "hypothesis", "Write down what you believe; its number is given under the lock", "write", writes=True, opens_box=True, footer=True, command="hyp", argument="TEXT", call="write('hypothesis')"),
+    Action("note", "i", "note", "Write a note; a paste of several lines stays one block", "write", writes=True, opens_box=True, footer=True, command="note", argument="TEXT"),
+    Action("hypothesis", "H", "hypothesis", "Write down what you believe; its number is given under the lock", "write", writes=True, opens_box=True, footer=True, command="hyp", argument="TEXT"),
     Action("stamp", "s", "stamp now", "Take a stamp now; the words for it come after", "write", writes=True, opens_box=True, command="stamp"),
     Action("words", "", "words", "The words for a stamp; for your last one, if none is named", "write", writes=True, opens_box=True, command="words", argument="@STAMP TEXT"),
     Action("correct", "", "correct", "Other words in place of those of the selected entry", "write", writes=True, opens_box=True, command="correct", argument="@STAMP TEXT"),
@@ -54,21 +52,21 @@ ACTIONS = (
     Action("water", "", "water", "One glass of water", "write", writes=True, command="water"),
     Action("coffee-panel", "C", "coffee panel", "Tonight's cups, and take the last one back", "write", command="cups"),
     Action("undo-coffee", "", "take a cup back", "Take the last cup back, by a new line", "write", writes=True, command="uncoffee"),
-    Action("kind-hypothesis", "alt+h", "hypothesis", "In the input box: make it a hypothesis", "write", scope="box", writes=True, call="convert('hypothesis')"),
-    Action("kind-note", "alt+n", "note", "In the input box: make it a note", "write", scope="box", writes=True, call="convert('note')"),
-    Action("box-coffee", "alt+c", "coffee", "In the input box: one coffee, without leaving it", "write", scope="box", writes=True, call="box_coffee"),
+    Action("kind-hypothesis", "alt+h", "hypothesis", "In the input box: make it a hypothesis", "write", scope="box", writes=True),
+    Action("kind-note", "alt+n", "note", "In the input box: make it a note", "write", scope="box", writes=True),
+    Action("box-coffee", "alt+c", "coffee", "In the input box: one coffee, without leaving it", "write", scope="box", writes=True),
     Action("board", "h", "hypotheses", "The hypotheses: j k pick, enter opens one, f is full screen", "hypotheses", command="board"),
     *(
-        Action(f"pick-{n}", str(n), f"pick H{n}", f"Pick hypothesis {n}", "hypotheses", call=f"pick('H{n}')")
+        Action(f"pick-{n}", str(n), f"pick H{n}", f"Pick hypothesis {n}", "hypotheses")
         for n in range(1, 10)
     ),
-    Action("predict", "p", "predict", "Predict what is seen if the picked one is true, before you look", "hypotheses", writes=True, opens_box=True, command="predict", argument="H7 TEXT", call="ask_about('predict')"),
-    Action("support", "plus", "supports", "The selected line supports the picked one; words if you like", "hypotheses", writes=True, opens_box=True, command="support", argument="H7 @STAMP WORDS", call="evidence('support')"),
-    Action("contradict", "minus", "contradicts", "The selected line contradicts the picked one", "hypotheses", writes=True, opens_box=True, command="contradict", argument="H7 @STAMP WORDS", call="evidence('contradict')"),
-    Action("confirm", "v", "confirm", "Confirm the picked hypothesis, with a line of why", "hypotheses", writes=True, opens_box=True, command="confirm", argument="H7 WHY", call="ask_about('confirm')"),
-    Action("refute", "x", "refute", "Refute the picked hypothesis, with a line of why", "hypotheses", writes=True, opens_box=True, command="refute", argument="H7 WHY", call="ask_about('refute')"),
-    Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, opens_box=True, command="park", argument="H7 WHY", call="ask_about('park')"),
-    Action("reopen", "", "reopen", "Open the picked hypothesis again, with a line of why", "hypotheses", writes=True, opens_box=True, command="reopen", argument="H7 WHY", call="ask_about('reopen')"),
+    Action("predict", "p", "predict", "Predict what is seen if the picked one is true, before you look", "hypotheses", writes=True, opens_box=True, command="predict", argument="H7 TEXT"),
+    Action("support", "plus", "supports", "The selected line supports the picked one; words if you like", "hypotheses", writes=True, opens_box=True, command="support", argument="H7 @STAMP WORDS"),
+    Action("contradict", "minus", "contradicts", "The selected line contradicts the picked one", "hypotheses", writes=True, opens_box=True, command="contradict", argument="H7 @STAMP WORDS"),
+    Action("confirm", "v", "confirm", "Confirm the picked hypothesis, with a line of why", "hypotheses", writes=True, opens_box=True, command="confirm", argument="H7 WHY"),
+    Action("refute", "x", "refute", "Refute the picked hypothesis, with a line of why", "hypotheses", writes=True, opens_box=True, command="refute", argument="H7 WHY"),
+    Action("park", "tilde", "park", "Park the picked hypothesis, with a line of why", "hypotheses", writes=True, opens_box=True, command="park", argument="H7 WHY"),
+    Action("reopen", "", "reopen", "Open the picked hypothesis again, with a line of why", "hypotheses", writes=True, opens_box=True, command="reopen", argument="H7 WHY"),
     Action("thread", "", "thread", "The thread of the picked one: claim, predictions, evidence", "hypotheses", command="thread", argument="H7"),
     Action("run", "exclamation_mark", "run", "Run a command, see what it prints, and keep it beside the journal", "experiments", writes=True, opens_box=True, command="run", argument="-n 200 --arm ARM -- CMD"),
     Action("runs", "r", "runs", "Experiments, arm beside arm, and every command that was run", "experiments", command="runs", argument="R12"),
@@ -80,36 +78,36 @@ ACTIONS = (
     Action("stable", "", "stable", "Note the last known stable commit of the work tree here", "before and after", writes=True, command="stable", argument="REV"),
     Action("blockers", "", "blocked queries", "Who blocks whom in a PostgreSQL, live; x terminates one", "before and after", command="blockers", argument="DSN"),
     Action("sleep", "", "sleep", "Restore the sysadmin: what is open is handed over, and lights out", "before and after", writes=True, command="sleep"),
-    Action("search", "slash", "search", "Search a regular expression; with nothing, the one before", "find", footer=True, command="search", argument="RE", call="ask('search')"),
-    Action("next-match", "n", "next match", "The next match", "find", call="find_next(1)"),
-    Action("previous-match", "N", "match before", "The match before", "find", call="find_next(-1)"),
-    Action("filter", "ampersand", "filter", "Show only what matches; !RE leaves out; kind:note, by:alice, H7", "find", command="filter", argument="RE", call="ask('filter')"),
-    Action("unfilter", "", "show all", "Take every filter away", "find", command="unfilter", call="ask('unfilter')"),
-    Action("goto", "", "go to a time", "Go to a time: 03:14, -15m, @stamp", "find", command="goto", argument="TIME", call="ask('goto')"),
+    Action("search", "slash", "search", "Search a regular expression; with nothing, the one before", "find", footer=True, command="search", argument="RE"),
+    Action("next-match", "n", "next match", "The next match", "find"),
+    Action("previous-match", "N", "match before", "The match before", "find"),
+    Action("filter", "ampersand", "filter", "Show only what matches; !RE leaves out; kind:note, by:alice, H7", "find", command="filter", argument="RE"),
+    Action("unfilter", "", "show all", "Take every filter away", "find", command="unfilter"),
+    Action("goto", "", "go to a time", "Go to a time: 03:14, -15m, @stamp", "find", command="goto", argument="TIME"),
     Action("mark", "m", "mark", "Mark the selected line for everybody, or take its mark away", "find"),
-    Action("last-mark", "apostrophe", "last mark", "Go to the mark that was set last", "find", owner="log"),
-    Action("mark-before", "left_square_bracket", "mark before", "Go to the mark before", "find", owner="log"),
-    Action("next-mark", "right_square_bracket", "next mark", "Go to the next mark", "find", owner="log"),
+    Action("last-mark", "apostrophe", "last mark", "Go to the mark that was set last", "find", log_only=True),
+    Action("mark-before", "left_square_bracket", "mark before", "Go to the mark before", "find", log_only=True),
+    Action("next-mark", "right_square_bracket", "next mark", "Go to the next mark", "find", log_only=True),
     Action("as-of", "less_than_sign", "as of then", "Journal, board and cups as they were 1 ms before this line", "find", command="as-of", argument="TIME"),
     Action("now", "greater_than_sign", "now", "Back from there to now", "find", command="now"),
-    Action("t0", "T", "set T0", "Take the selected line as T0, and show times since then", "find", owner="log"),
-    Action("time-column", "t", "time column", "Times: whole, since the row before, since T0, local", "find", owner="log"),
-    Action("down", "j,down", "down", "One line down", "move", owner="log"),
-    Action("up", "k,up", "up", "One line up; the tail pauses, and never yanks you back", "move", owner="log"),
-    Action("half-down", "d", "half a page down", "Half a page down", "move", owner="log"),
-    Action("half-up", "u", "half a page up", "Half a page up", "move", owner="log"),
-    Action("page-down", "space,pagedown", "page down", "A page down", "move", owner="log"),
-    Action("page-up", "b,pageup", "page up", "A page up", "move", owner="log"),
-    Action("top", "g,home", "first line", "The first line", "move", owner="log"),
-    Action("bottom", "G,end", "last line", "The last line, and follow", "move", owner="log"),
-    Action("follow", "F", "follow", "Follow again after a pause", "move", owner="log", command="follow"),
+    Action("t0", "T", "set T0", "Take the selected line as T0, and show times since then", "find", log_only=True),
+    Action("time-column", "t", "time column", "Times: whole, since the row before, since T0, local", "find", log_only=True),
+    Action("down", "j,down", "down", "One line down", "move", log_only=True),
+    Action("up", "k,up", "up", "One line up; the tail pauses, and never yanks you back", "move", log_only=True),
+    Action("half-down", "d", "half a page down", "Half a page down", "move", log_only=True),
+    Action("half-up", "u", "half a page up", "Half a page up", "move", log_only=True),
+    Action("page-down", "space,pagedown", "page down", "A page down", "move", log_only=True),
+    Action("page-up", "b,pageup", "page up", "A page up", "move", log_only=True),
+    Action("top", "g,home", "first line", "The first line", "move", log_only=True),
+    Action("bottom", "G,end", "last line", "The last line, and follow", "move", log_only=True),
+    Action("follow", "F", "follow", "Follow again after a pause", "move", log_only=True, command="follow"),
     Action("open-entry", "enter", "entry", "Open the entry: all of it, its block, its neighbours in time", "look"),
     Action("handoff", "S", "hand-off", "What whoever takes over has to know, the most important first", "look", command="handoff"),
-    Action("copy-entry", "y", "copy", "Copy the selected line", "look", call="copy('entry')"),
-    Action("copy-stamp", "Y", "copy @stamp", "Copy the @stamp of the selected line, to cite it", "look", call="copy('stamp')"),
-    Action("wrap", "w", "wrap", "Wrap long lines, or cut them", "look", owner="log", command="wrap"),
-    Action("raw", "z", "raw ceremony", "Show the lines of the lock itself, or fold them", "look", owner="log", command="raw"),
-    Action("command", "colon", "command", "The command line: the words of the shell", "look", call="command_line"),
+    Action("copy-entry", "y", "copy", "Copy the selected line", "look"),
+    Action("copy-stamp", "Y", "copy @stamp", "Copy the @stamp of the selected line, to cite it", "look"),
+    Action("wrap", "w", "wrap", "Wrap long lines, or cut them", "look", log_only=True, command="wrap"),
+    Action("raw", "z", "raw ceremony", "Show the lines of the lock itself, or fold them", "look", log_only=True, command="raw"),
+    Action("command", "colon", "command", "The command line: the words of the shell", "look"),
     Action("journal", "", "change journal", "Show another journal of the state folder", "look", command="journal", argument="NAME"),
     Action("theme", "", "theme", "Change the theme", "look", command="theme", argument="NAME"),
     Action("help", "question_mark,f1", "help", "All the keys and signs", "look", footer=True, command="help"),

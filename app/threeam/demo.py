@@ -24,7 +24,7 @@ from threeam.experiments.arms import Arm, run_order
 from threeam.experiments.experiment import Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.runs import SOURCE, PlanFacts, plan_draft, runs_draft
+from threeam.experiments.run_drafts import SOURCE, PlanFacts, plan_draft, runs_draft
 from threeam.experiments.verdict import verdict_draft
 from threeam.human.drafts import coffee_draft, water_draft
 from threeam.hypotheses.changes import change_draft

@@ -42,34 +42,34 @@ def all_entries(log: Path) -> list[Entry]:
     journal = resolve_journal(str(log))
     live = journal.open_live()
     assert live is not None
-    found = [line.entry for segment in journal.segments_forward(live) for line in lines_forward(segment)]
-    return [entry for entry in found if entry is not None and entry.carried_from is None]
+    entries = [line.entry for segment in journal.segments_forward(live) for line in lines_forward(segment)]
+    return [entry for entry in entries if entry is not None and entry.carried_from is None]
 
 
-def numbers(found: list[Entry], name: str = "R1") -> list[int]:
+def numbers(entries: list[Entry], name: str = "R1") -> list[int]:
     """The numbers of the runs of an experiment that have a result, as their lines stand."""
-    return [int((entry.tag(name) or "").split("/")[0]) for entry in with_result(found, name)]
+    return [int((entry.tag(name) or "").split("/")[0]) for entry in with_result(entries, name)]
 
 
-def came(found: list[Entry], name: str = "R1") -> Counter[tuple[str, ...]]:
+def came(entries: list[Entry], name: str = "R1") -> Counter[tuple[str, ...]]:
     """How often each arm came to what, by the lines of its runs."""
-    return Counter(tuple((entry.tag("RUN") or "").split()[:2]) for entry in with_result(found, name))
+    return Counter(tuple((entry.tag("RUN") or "").split()[:2]) for entry in with_result(entries, name))
 
 
-def with_result(found: list[Entry], name: str) -> list[Entry]:
+def with_result(entries: list[Entry], name: str) -> list[Entry]:
     """The lines of the runs of an experiment, without those of a run that was cut short or lost."""
-    runs = [entry for entry in found if entry.kind == "Run" and entry.tag(name)]
+    runs = [entry for entry in entries if entry.kind == "Run" and entry.tag(name)]
     return [entry for entry in runs if (entry.tag("RUN") or "").split()[1] not in ("cut", "lost")]
 
 
-def verdicts(found: list[Entry]) -> list[str]:
-    return [entry.body for entry in found if entry.kind == "Verdict"]
+def verdicts(entries: list[Entry]) -> list[str]:
+    return [entry.body for entry in entries if entry.kind == "Verdict"]
 
 
 def reported(run: Run, name: str = "R1") -> dict[str, Any]:
     """What ``--report --json`` says."""
-    found: dict[str, Any] = json.loads(run("run", "--report", name, "--json").stdout)
-    return found
+    entries: dict[str, Any] = json.loads(run("run", "--report", name, "--json").stdout)
+    return entries
 
 
 def lines_of(path: Path) -> list[str]:
@@ -77,7 +77,7 @@ def lines_of(path: Path) -> list[str]:
 
 
 def children(pid: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.fixture(autouse=True)
@@ -120,24 +120,24 @@ def test_the_plan_is_a_line_before_anything_runs(log: Path, run: Run, tmp_path: 
 
 def test_each_arm_has_n_runs_and_what_is_counted_is_what_happened(log: Path, run: Run, tmp_path: Path) -> None:
     assert run("run", "-q", "-n", "12", *TOLD, "--", "sh", "-c", EVERY_THIRD).returncode == 1
-    found = all_entries(log)
-    assert numbers(found) == list(range(1, 25))
-    assert {entry.tag("R1") for entry in found if entry.kind == "Run"} == {f"{i}/24" for i in range(1, 25)}
+    entries = all_entries(log)
+    assert numbers(entries) == list(range(1, 25))
+    assert {entry.tag("R1") for entry in entries if entry.kind == "Run"} == {f"{i}/24" for i in range(1, 25)}
     happened = Counter(tuple(line.split()) for line in lines_of(tmp_path / "happened"))
-    assert came(found) == happened
+    assert came(entries) == happened
     arms = reported(run)["arms"]
     assert [(arm["arm"], arm["failed"] + arm["passed"]) for arm in arms] == [("bare", 12), ("told", 12)]
     assert {(arm["arm"], key): arm[key] for arm in arms for key in ("failed", "passed")} == happened
-    (verdict,) = verdicts(found)
+    (verdict,) = verdicts(entries)
     assert f"bare {happened['bare', 'failed']}/12 failed" in verdict
 
 
 def test_the_order_is_random_in_blocks_and_the_same_for_the_same_seed(log: Path, run: Run) -> None:
     for seed in ("1", "1", "2"):
         run("run", "-q", "-n", "20", *TOLD, "--seed", seed, "--", "true")
-    found = all_entries(log)
+    entries = all_entries(log)
     orders = [
-        [(entry.tag("RUN") or "").split()[0] for entry in found if entry.kind == "Run" and entry.tag(name)]
+        [(entry.tag("RUN") or "").split()[0] for entry in entries if entry.kind == "Run" and entry.tag(name)]
         for name in ("R1", "R2", "R3")
     ]
     assert orders[0] == orders[1] != orders[2]
@@ -172,37 +172,37 @@ def test_a_run_leaves_no_process_behind(run: Run, tmp_path: Path, leaves: str, e
 
 def marked(mark: str) -> list[int]:
     """The processes that have ``mark`` in their environment."""
-    found = []
+    pids = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):
             if mark.encode() in path.read_bytes().split(b"\0"):
-                found.append(int(path.parent.name))
-    return found
+                pids.append(int(path.parent.name))
+    return pids
 
 
 def test_a_time_out_is_neither_failed_nor_passed(log: Path, run: Run) -> None:
     script = "echo x >> turns; [ $(wc -l < turns) -ne 2 ] || exec sleep 60"
     assert run("run", "-q", "-n", "4", "--timeout", "300ms", "--", "sh", "-c", script).returncode == 0
-    found = all_entries(log)
-    assert came(found) == {("bare", "passed"): 3, ("bare", "timed-out"): 1}
+    entries = all_entries(log)
+    assert came(entries) == {("bare", "passed"): 3, ("bare", "timed-out"): 1}
     (arm,) = reported(run)["arms"]
     assert (arm["failed"], arm["passed"], arm["timed_out"], arm["rate"]) == (0, 3, 1, 0.0)
-    (verdict,) = verdicts(found)
+    (verdict,) = verdicts(entries)
     assert "bare 0/3 failed" in verdict
     assert "1 of bare timed out" in verdict
 
 
 def test_two_at_once_have_two_numbers_and_mix_up_nothing(log: Path, run: Run) -> None:
     argv = [command(), "run", "-q", "-n", "60", *TOLD, "--"]
-    with process(*argv, "true") as one, process(*argv, "false") as other:
-        assert (one.wait(60), other.wait(60)) == (0, 1)
-    found = all_entries(log)
-    plans = {entry.body.partition(";")[0]: entry for entry in found if entry.kind == "Plan"}
-    for what, outcome in (("true", "passed"), ("false", "failed")):
-        name = next(key for key, value in plans[what].tags if value == "0/120")
-        assert numbers(found, name) == list(range(1, 121))
-        assert came(found, name) == {("bare", outcome): 60, ("told", outcome): 60}
-    assert len(plans) == len(verdicts(found)) == 2
+    with process(*argv, "true") as item, process(*argv, "false") as other:
+        assert (item.wait(60), other.wait(60)) == (0, 1)
+    entries = all_entries(log)
+    plans = {entry.body.partition(";")[0]: entry for entry in entries if entry.kind == "Plan"}
+    for label, outcome in (("true", "passed"), ("false", "failed")):
+        name = next(key for key, value in plans[label].tags if value == "0/120")
+        assert numbers(entries, name) == list(range(1, 121))
+        assert came(entries, name) == {("bare", outcome): 60, ("told", outcome): 60}
+    assert len(plans) == len(verdicts(entries)) == 2
 
 
 # A rotation.
@@ -212,13 +212,13 @@ def test_a_rotation_in_the_middle_loses_no_run(log: Path, run: Run, tmp_path: Pa
     small = {"SANITY_ROTATE_BYTES": "8192"}
     done = run("run", "-q", "-n", "150", *TOLD, "--", "sh", "-c", EVERY_THIRD, **small)
     assert (done.returncode, done.stderr) == (1, b"")
-    found = all_entries(log)
+    entries = all_entries(log)
     assert len(list(tmp_path.glob("sanity.log.2*")) or list(tmp_path.glob("sanity.*.log"))) >= 1, "it was rotated"
-    assert sorted(numbers(found)) == list(range(1, 301))
+    assert sorted(numbers(entries)) == list(range(1, 301))
     happened = Counter(tuple(line.split()) for line in lines_of(tmp_path / "happened"))
     arms = reported(run)["arms"]
     assert {(arm["arm"], key): arm[key] for arm in arms for key in ("failed", "passed")} == happened
-    assert len(verdicts(found)) == 1
+    assert len(verdicts(entries)) == 1
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "json"])
@@ -252,8 +252,8 @@ def test_what_ends_it_leaves_a_valid_partial_record_and_resume_makes_the_missing
         if number != signal.SIGKILL:
             assert b"--resume R1" in err
         eventually(lambda: is_gone(int(lines_of(tmp_path / "turns")[6])), "the run has ended")
-        what = b"cut" if number != signal.SIGKILL else b"lost"
-        eventually(lambda: b" " + what + b" exit=" in log.read_bytes(), "a line says that it has no result")
+        label = b"cut" if number != signal.SIGKILL else b"lost"
+        eventually(lambda: b" " + label + b" exit=" in log.read_bytes(), "a line says that it has no result")
     written = numbers(all_entries(log))
     assert written == list(range(1, len(written) + 1))
     if number != signal.SIGKILL:
@@ -272,14 +272,14 @@ def test_what_ends_it_leaves_a_valid_partial_record_and_resume_makes_the_missing
     before = len(lines_of(tmp_path / "turns"))
     assert run("run", "-q", "--resume", "R1").returncode == 0
     assert len(lines_of(tmp_path / "turns")) - before == 10 - len(written), "exactly the missing ones were made"
-    found = all_entries(log)
-    assert numbers(found) == list(range(1, 11))
-    assert came(found) == {("bare", "passed"): 5, ("told", "passed"): 5}
-    assert len(verdicts(found)) == 1
+    entries = all_entries(log)
+    assert numbers(entries) == list(range(1, 11))
+    assert came(entries) == {("bare", "passed"): 5, ("told", "passed"): 5}
+    assert len(verdicts(entries)) == 1
     assert b"INTERRUPTED" not in run("handoff").stdout
     again = run("run", "--resume", "R1")
     assert (again.returncode, b"R1 is done" in again.stderr) == (1, True)
-    assert all_entries(log) == found
+    assert all_entries(log) == entries
 
 
 def test_what_is_being_run_is_not_gone_on_with_by_another(log: Path, run: Run, tmp_path: Path) -> None:
@@ -339,9 +339,9 @@ def test_a_lock_that_is_held_for_too_long_ends_it_and_it_goes_on_later(
     assert b"Traceback" not in err
     assert run("doctor").returncode == 0
     run("run", "-q", "--resume", "R1")
-    found = all_entries(log)
-    assert numbers(found) == list(range(1, 11))
-    assert len(verdicts(found)) == 1
+    entries = all_entries(log)
+    assert numbers(entries) == list(range(1, 11))
+    assert len(verdicts(entries)) == 1
     assert b"--resume R1" in err, "how to go on is said, as after ctrl+c"
 
 
@@ -374,9 +374,9 @@ def test_a_disk_that_is_full_in_the_middle_is_said_and_it_goes_on_when_there_is_
 def test_a_command_that_prints_much_is_not_slowed_down_by_its_observer(log: Path, run: Run) -> None:
     """4 MB cost it some 10 ms in a shell; what is done with them must not be done inside the timed window."""
     assert run("run", "-q", "-n", "3", "--", "sh", "-c", "yes | head -c 4000000").returncode == 0
-    told = [entry.tag("RUN") or "" for entry in all_entries(log) if entry.kind == "Run"]
-    took = [int(one.partition(" ns=")[2].split()[0]) for one in told]
-    assert min(took) < 250_000_000, took
+    run_tags = [entry.tag("RUN") or "" for entry in all_entries(log) if entry.kind == "Run"]
+    durations = [int(item.partition(" ns=")[2].split()[0]) for item in run_tags]
+    assert min(durations) < 250_000_000, durations
 
 
 def test_an_arm_that_fails_by_itself_is_found_before_the_plan(log: Path, run: Run, tmp_path: Path) -> None:
@@ -444,17 +444,17 @@ def stat_of(pid: int) -> str:
 def test_a_verdict_that_was_not_written_is_computed_and_written_later(log: Path, run: Run) -> None:
     """The runs are there, and the last line is not: the lock was held, say, when the plan was done."""
     assert run("run", "-q", "-n", "5", *TOLD, "--", "false").returncode == 1
-    whole = run("run", "--report", "R1")
+    report = run("run", "--report", "R1")
     lines = log.read_bytes().splitlines(keepends=True)
-    (at,) = [i for i, line in enumerate(lines) if b"] Verdict: " in line]
-    log.write_bytes(b"".join(lines[:at]))
+    (index,) = [i for i, line in enumerate(lines) if b"] Verdict: " in line]
+    log.write_bytes(b"".join(lines[:index]))
     done = run("run", "--report", "R1")
-    verdict = whole.stdout.partition(b"verdict: ")[2]
+    verdict = report.stdout.partition(b"verdict: ")[2]
     assert (done.returncode, verdict in done.stdout) == (1, True), done.stdout
     assert b"it is not in the journal yet: 3am run --resume R1 writes it" in done.stdout
     assert reported(run)["verdict"].encode() + b"\n" == verdict
     assert run("run", "-q", "--resume", "R1").returncode == 1
-    assert run("run", "--report", "R1").stdout == whole.stdout
+    assert run("run", "--report", "R1").stdout == report.stdout
     assert len(numbers(all_entries(log))) == 10, "and no run was made again"
 
 
@@ -500,9 +500,9 @@ def test_two_that_resume_it_at_once_make_each_run_once(log: Path, run: Run, tmp_
         assert run("run", "-q", "--resume", "R1").returncode == 0
         hold.unlink()
         code = late.wait(20)
-    found = all_entries(log)
-    assert numbers(found) == list(range(1, 11)), "each number once"
-    assert len(verdicts(found)) == 1
+    entries = all_entries(log)
+    assert numbers(entries) == list(range(1, 11)), "each number once"
+    assert len(verdicts(entries)) == 1
     assert code == 1, "R1 is done by then"
 
 
@@ -515,10 +515,10 @@ def test_what_is_missing_is_known_after_a_rotation_too(log: Path, run: Run, tmp_
     assert log.stat().st_ino != inode, "it was rotated"
     assert run("run", "--report", "R1").stdout == before.stdout
     assert run("run", "-q", "--resume", "R1").returncode == 0
-    found = all_entries(log)
-    assert numbers(found) == list(range(1, 11))
-    assert came(found) == {("bare", "passed"): 5, ("told", "passed"): 5}
-    assert len(verdicts(found)) == 1
+    entries = all_entries(log)
+    assert numbers(entries) == list(range(1, 11))
+    assert came(entries) == {("bare", "passed"): 5, ("told", "passed"): 5}
+    assert len(verdicts(entries)) == 1
 
 
 @pytest.mark.parametrize("why", ["no such hypothesis", "the lock is held", "ended meanwhile"])
@@ -571,9 +571,9 @@ def test_a_secret_is_in_no_line_and_in_no_output_of_an_experiment(log: Path, run
     done = subprocess.run(["sh", "-c", script], capture_output=True, timeout=20)
     assert (done.returncode, b"hunter2" in done.stdout + done.stderr) == (1, False)
     assert "hunter2" not in log.read_text()
-    found = list(Path(f"{log}.d").iterdir())
-    assert {path.stat().st_mode & 0o7777 for path in found} == {0o600}
-    outputs = [path.read_text() for path in found if path.suffix == ".out"]
+    entries = list(Path(f"{log}.d").iterdir())
+    assert {path.stat().st_mode & 0o7777 for path in entries} == {0o600}
+    outputs = [path.read_text() for path in entries if path.suffix == ".out"]
     assert len(outputs) == 2
     assert not any("hunter2" in output for output in outputs)
 
@@ -587,9 +587,9 @@ def test_another_of_the_team_reads_the_report_and_does_not_run_the_plan(place: P
     alice, bob = Person("alice", 64011, (64001,), "000"), Person("bob", 64012, (64001,), "000")
     env = {**os.environ, "SANITY_LOG": str(log), "SANITY_LOCK": f"{log}.lock"}
 
-    def of(who: Person, *args: str) -> subprocess.CompletedProcess[bytes]:
-        theirs = {**env, "HOME": str(place / who.name), "LOGNAME": who.name}
-        return subprocess.run(who.argv(*args), capture_output=True, timeout=30, env=theirs, cwd=place)
+    def of(person: Person, *args: str) -> subprocess.CompletedProcess[bytes]:
+        theirs = {**env, "HOME": str(place / person.name), "LOGNAME": person.name}
+        return subprocess.run(person.argv(*args), capture_output=True, timeout=30, env=theirs, cwd=place)
 
     script = f"echo x >> {turns}; [ $(wc -l < {turns}) -ne 3 ] || kill -TERM $PPID; sleep 0.1"
     assert of(alice, "run", "-q", "-n", "5", "--", "sh", "-c", script).returncode == 143
@@ -629,7 +629,7 @@ def test_a_neighbour_that_was_killed_is_said(log: Path, run: Run, tmp_path: Path
     ("argv", "why"),
     [
         (("-n", "3", "--fail", "timeout", "--", "true"), b"never comes true without --timeout"),
-        (("-n", "3", "true", "--arm", "pin"), b"--arm stands behind the command"),
+        (("-n", "3", "true", "--arm", "pin"), b"--arm is after the command"),
     ],
 )
 def test_a_plan_that_is_not_what_was_meant_is_none(log: Path, run: Run, argv: tuple[str, ...], why: bytes) -> None:

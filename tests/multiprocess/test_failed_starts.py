@@ -52,15 +52,15 @@ def nothing_is_left() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    "how", [ExecuteOptions(), ExecuteOptions(new_session=False, isolated=False)], ids=["apart", "as in a shell"]
+    "options", [ExecuteOptions(), ExecuteOptions(new_session=False, isolated=False)], ids=["apart", "as in a shell"]
 )
 def test_a_program_that_cannot_be_watched_is_ended_and_reaped(
-    how: ExecuteOptions, monkeypatch: pytest.MonkeyPatch
+    options: ExecuteOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "pidfd_open", fail)
     running = RunningProgram()
     with pytest.raises(OSError, match="Too many open files"):
-        execute(["sleep", "1000"], lambda *_: None, how, running=running)
+        execute(["sleep", "1000"], lambda *_: None, options, running=running)
     assert running.pid == 0
 
 
@@ -82,15 +82,19 @@ def test_children_that_cannot_be_listed_are_not_taken_for_none() -> None:
     assert child_pids(2**22) == [], "a process that has ended has none"
 
 
-@pytest.mark.parametrize("how", [ExecuteOptions(), ExecuteOptions(new_session=False)], ids=["apart", "as in a shell"])
-def test_a_program_that_may_not_be_signalled_is_reaped(how: ExecuteOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "options", [ExecuteOptions(), ExecuteOptions(new_session=False)], ids=["apart", "as in a shell"]
+)
+def test_a_program_that_may_not_be_signalled_is_reaped(
+    options: ExecuteOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As one that sudo has started."""
 
     def refuse(*_: object) -> NoReturn:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
-    monkeypatch.setattr(os, "killpg" if how.new_session else "kill", refuse)
-    assert execute(["sh", "-c", "exit 3"], lambda *_: None, how).exit_code == 3
+    monkeypatch.setattr(os, "killpg" if options.new_session else "kill", refuse)
+    assert execute(["sh", "-c", "exit 3"], lambda *_: None, options).exit_code == 3
 
 
 ANOTHERS = """

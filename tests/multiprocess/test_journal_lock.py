@@ -13,7 +13,7 @@ from support.locks import NOBODY, locked, writer_on
 from threeam.core.errors import LockTimeout
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import note_draft
-from threeam.core.write.lock import JournalLock
+from threeam.core.write.lock import JournalLock, WaitPolicy
 
 
 def test_a_lock_that_everybody_can_hold_is_named_by_who_waits_for_it_and_by_preflight(
@@ -36,7 +36,7 @@ def test_a_process_that_is_killed_while_it_makes_the_lock_leaves_no_file(journal
     child = os.fork()
     if child == 0:
         os.link = lambda *_, **__: os._exit(9)
-        JournalLock(journal, 0o600).acquire(0.0)
+        JournalLock(journal, 0o600).acquire(WaitPolicy(0.0))
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
     assert set(os.listdir(log.parent)) == before

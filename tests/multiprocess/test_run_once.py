@@ -54,9 +54,9 @@ def outcome(log: Path) -> str:
 
 def kept(log: Path) -> Path:
     """The file that the line of the one run names; there is no other."""
-    (found,) = Path(f"{log}.d").iterdir()
-    assert the_run(log).tag("FILE") == found.name
-    return found
+    (attachment,) = Path(f"{log}.d").iterdir()
+    assert the_run(log).tag("FILE") == attachment.name
+    return attachment
 
 
 def said(output: Output) -> bytes:
@@ -413,8 +413,8 @@ def test_nohup_of_the_shell_reaches_the_command_with_its_terminal_gone(log: Path
     with process("nohup", command(), "run", "-q", "--", "sh", "-c", "echo $$; read -r word; echo $word") as running:
         output = Output(running)
         pid = int(said(output))
-        for one in (running.pid, pid):
-            os.kill(one, signal.SIGHUP)
+        for process_pid in (running.pid, pid):
+            os.kill(process_pid, signal.SIGHUP)
         assert running.stdin is not None
         running.stdin.write(b"still here\n")
         running.stdin.close()

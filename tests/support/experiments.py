@@ -11,9 +11,7 @@ from threeam.experiments.arms import Arm
 from threeam.experiments.experiment import outcome_code
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
-from threeam.experiments.fix_confidence import (
-    FixConfidence,
-)
+from threeam.experiments.fix_confidence import FixConfidence
 from threeam.projections import FOLD
 from threeam.reports.fixed_report import assess_runs
 

@@ -17,7 +17,6 @@ from textual import events
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
-from threeam.actions import BY_ID
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import Clock, system_clock
 from threeam.core.format.entry import ACQUIRED, RELEASING, Author, Entry, Stamp, format_entry
@@ -225,11 +224,6 @@ async def night(
             await asyncio.sleep(0.001)
         await it.settled()
         yield it
-
-
-def method_of(action_id: str) -> str:
-    """The method that an action runs on its owner, without its argument."""
-    return "action_" + BY_ID[action_id].method.partition("(")[0]
 
 
 def line(text: str, ns: int = 0, *, user: str = "bob", cups: int = 0, tags: tuple[tuple[str, str], ...] = ()) -> bytes:

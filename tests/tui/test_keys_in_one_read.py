@@ -187,6 +187,7 @@ async def test_the_words_that_were_begun_for_one_stamp_are_not_for_the_next(jour
             it.at_once(*"sfirst", "escape", *"ssecond\n")
             await it.shows("waits for the lock")
         await it.eventually(lambda: len(texts(log)) == 3, "all but the first words is written")
+        await it.eventually(lambda: it.unanswered == 0, "the screen has been told")
         first, second, words = entries(log)
         assert words.text == f"Words: @{second.stamp} second"
         assert dict(it.drafts) == {f"words @{first.stamp}": "first"}
@@ -203,6 +204,7 @@ async def test_the_words_for_a_stamp_that_was_taken_back_are_a_note(journal: Jou
             it.at_once("escape", *"ssecond\n")
             await it.shows("2 wait")
         await it.eventually(lambda: len(texts(log)) == 2, "a stamp with its words is written")
+        await it.eventually(lambda: it.unanswered == 0, "the screen has been told")
         stamp, words = entries(log)
         assert words.text == f"Words: @{stamp.stamp} second"
         assert it.drafts == [("note", "first")]

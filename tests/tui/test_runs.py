@@ -21,12 +21,12 @@ from threeam.experiments.arms import Arm
 from threeam.experiments.experiment import Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.runs import PlanFacts, plan_draft, runs_draft, single_run_draft
+from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.experiments.verdict import verdict_draft
 from threeam.hypotheses.changes import change_draft, undone_draft
 from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.projections import FOLD
-from threeam.tracing.observations import attached_draft, detached_draft
+from threeam.tracing.observations import TracerAttachment, attached_draft, detached_draft
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.screens.runs import ExperimentScreen, OutputScreen, RunsScreen
 
@@ -259,15 +259,15 @@ async def test_may_it_be_called_fixed(journal: Journal) -> None:
 @pytest.mark.parametrize(("emoji", "sign"), [(True, "◉"), (False, "o")])
 async def test_what_was_logged_while_a_tracer_was_attached_is_marked(journal: Journal, emoji: bool, sign: str) -> None:
     clock = FakeClock()
-    since = NIGHT.ns + 10 * NS_PER_S
+    attachment = TracerAttachment("strace", 4121, "worker", NIGHT.ns + 10 * NS_PER_S, None)
     for words, ns in (("before it", 5), ("during it", 20), ("after it", 60)):
         at = Stamp(NIGHT.ns + ns * NS_PER_S)
         if words == "during it":
             clock.now = Stamp(NIGHT.ns + 10 * NS_PER_S)
-            write(journal, attached_draft("strace", 4121, "worker", since, None), clock=clock)
+            write(journal, attached_draft(attachment), clock=clock)
         if words == "after it":
             clock.now = Stamp(NIGHT.ns + 30 * NS_PER_S)
-            write(journal, detached_draft("strace", 4121, "worker", since, clock.now.ns, "", None), clock=clock)
+            write(journal, detached_draft(attachment, clock.now.ns, ""), clock=clock)
         clock.now = at
         write(journal, note_draft(words), clock=clock)
     async with night(journal, size=WIDE, emoji=emoji, clock=clock, by=BY) as it:

@@ -11,13 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.commands import Run as Run3am
-from threeam.cli import run as run_command
+from threeam.cli.console import Echo
 from threeam.cli.exits import run_reporting_errors
+from threeam.cli.run_progress import ExperimentProgress
 from threeam.core.errors import BadInput, FileUnusable, JournalError, LockTimeout, PreconditionFailed
+from threeam.core.format.clock import system_clock
 from threeam.core.format.entry import NS_PER_S, Stamp
+from threeam.core.state.fold import State
 from threeam.core.store.journal import resolve_journal
 from threeam.core.write.writer import Writer
-from threeam.experiments import experiment_report as told
+from threeam.experiments import experiment_report as report
 from threeam.experiments import runs as runs_module
 from threeam.experiments import verdict
 from threeam.experiments.arms import Arm, parse_arm, parse_arms, run_order
@@ -35,8 +38,9 @@ from threeam.experiments.failure_rule import (
 from threeam.experiments.fingerprint import ExperimentIdentity
 from threeam.experiments.fix_confidence import estimate_from_occurrences, estimate_from_runs
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan
+from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.experiments.run_rows import IsExperimentRun
-from threeam.experiments.runs import PlanFacts, plan_draft, runs_draft, single_run_draft
+from threeam.experiments.runner import ExperimentRunner, JournalAccess
 from threeam.projections import FOLD
 
 AT = Stamp(1_795_490_047_123_456_789)
@@ -49,33 +53,33 @@ def place(ns: int = 0) -> LogPoint:
 
 
 def experiment(
-    *counts: tuple[int, int, int], arms: str = "bare strace stress", left: int = 0, at: Stamp = AT
+    *counts: tuple[int, int, int], arms: str = "bare strace stress", remaining: int = 0, stamp: Stamp = AT
 ) -> Experiment:
     """One with so many failed, passed and timed out in each arm."""
     names = tuple(arms.split()[: len(counts)])
     letters = "".join(
         outcome_code(arm, outcome) * count
-        for arm, of in enumerate(counts)
-        for outcome, count in zip((FAILED, PASSED, TIMED_OUT), of, strict=True)
+        for arm, arm_counts in enumerate(counts)
+        for outcome, count in zip((FAILED, PASSED, TIMED_OUT), arm_counts, strict=True)
     )
-    spent = tuple(ArmUsage(sum(of), sum(of) * 2_000_000, 0) for of in counts)
-    letters += "." * left
+    spent = tuple(ArmUsage(sum(arm_counts), sum(arm_counts) * 2_000_000, 0) for arm_counts in counts)
+    letters += "." * remaining
     text = f"./repro; {len(letters)} runs of {', '.join(names)}, seed 7; fails if exit!=0"
     n = len(letters) // len(counts)
-    return Experiment(12, at, None, 7, n, 7, names, "0123456789ab", text, "", letters, spent, (), at)
+    return Experiment(12, stamp, None, 7, n, 7, names, "0123456789ab", text, "", letters, spent, (), stamp)
 
 
 def test_a_tracer_that_hides_it() -> None:
-    said = verdict.verdict_text(experiment((12, 188, 0), (1, 199, 0)))
-    assert said == (
+    sentence = verdict.verdict_text(experiment((12, 188, 0), (1, 199, 0)))
+    assert sentence == (
         "strace hides it (p = 0.0030); bare 12/200 failed, 6.00 % (3.14 to 10.2); "
         "strace 1/200 failed, 0.500 % (0.0127 to 2.75)"
     )
 
 
 def test_what_looks_convincing_and_is_not() -> None:
-    said = verdict.verdict_text(experiment((3, 47, 0), (0, 50, 0)))
-    assert said.startswith("strace: no difference shown (p = 0.24); 158 runs an arm would show one of this size; ")
+    sentence = verdict.verdict_text(experiment((3, 47, 0), (0, 50, 0)))
+    assert sentence.startswith("strace: no difference shown (p = 0.24); 158 runs an arm would show one of this size; ")
 
 
 def test_chaos_that_provokes_it() -> None:
@@ -83,8 +87,8 @@ def test_chaos_that_provokes_it() -> None:
 
 
 def test_the_first_arm_need_not_be_the_bare_program() -> None:
-    said = verdict.verdict_text(experiment((30, 170, 0), (1, 199, 0), arms="stress strace"))
-    assert said.startswith("strace: fewer failures than stress (p = ")
+    sentence = verdict.verdict_text(experiment((30, 170, 0), (1, 199, 0), arms="stress strace"))
+    assert sentence.startswith("strace: fewer failures than stress (p = ")
 
 
 def test_one_arm_has_a_rate_and_nothing_to_be_compared_with() -> None:
@@ -92,22 +96,22 @@ def test_one_arm_has_a_rate_and_nothing_to_be_compared_with() -> None:
 
 
 def test_runs_that_timed_out_are_in_no_rate() -> None:
-    said = verdict.verdict_text(experiment((0, 50, 0), (0, 20, 30)))
-    assert "strace 0/20 failed" in said
-    assert said.startswith("strace: no difference shown (p = 1.0), it never failed; ")
-    assert said.endswith("; 30 of strace timed out, and are in no rate")
+    sentence = verdict.verdict_text(experiment((0, 50, 0), (0, 20, 30)))
+    assert "strace 0/20 failed" in sentence
+    assert sentence.startswith("strace: no difference shown (p = 1.0), it never failed; ")
+    assert sentence.endswith("; 30 of strace timed out, and are in no rate")
 
 
 def test_an_arm_that_only_timed_out_tells_nothing() -> None:
-    said = verdict.verdict_text(experiment((9, 41, 0), (0, 0, 50)))
-    assert "strace: no difference shown (p = 1.0)" in said
-    assert "strace: no run has ended; 50 of strace timed out" in said, "and there is no rate of 0 %"
+    sentence = verdict.verdict_text(experiment((9, 41, 0), (0, 0, 50)))
+    assert "strace: no difference shown (p = 1.0)" in sentence
+    assert "strace: no run has ended; 50 of strace timed out" in sentence, "and there is no rate of 0 %"
 
 
 def test_with_many_comparisons_each_has_to_be_clearer() -> None:
-    said = verdict.verdict_text(experiment((6, 44, 0), (0, 50, 0), (6, 44, 0)))
-    assert said.startswith("strace: no difference shown (p = 0.027); ")
-    assert "; 2 comparisons, so p is held against 0.025; bare 6/50 failed" in said
+    sentence = verdict.verdict_text(experiment((6, 44, 0), (0, 50, 0), (6, 44, 0)))
+    assert sentence.startswith("strace: no difference shown (p = 0.027); ")
+    assert "; 2 comparisons, so p is held against 0.025; bare 6/50 failed" in sentence
 
 
 @given(st.floats(1e-12, 1.0), st.integers(2, 4))
@@ -135,15 +139,15 @@ def test_a_record_has_everything_in_full_and_compares_nothing_before_the_end() -
     assert done["comparisons"][0]["p"] == pytest.approx(0.002960333899180048, rel=1e-9)
     assert done["arms"][0]["low"] == pytest.approx(0.03138395389348353, rel=1e-9)
     assert done["arms"][0]["mean_ns"] == 2_000_000
-    assert verdict.experiment_json(experiment((12, 188, 0), (1, 199, 0), left=2))["comparisons"] is None
+    assert verdict.experiment_json(experiment((12, 188, 0), (1, 199, 0), remaining=2))["comparisons"] is None
 
 
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 3), st.integers(20, 130), st.booleans())
 def test_whatever_the_width_a_bar_fits_and_holds_its_rate(
     failed: int, passed: int, timed_out: int, width: int, emoji: bool
 ) -> None:
-    one = experiment((failed, passed, timed_out), (0, 9, 1))
-    for part in told.experiment_report(one, LATER, width, emoji=emoji):
+    planned = experiment((failed, passed, timed_out), (0, 9, 1))
+    for part in report.experiment_report(planned, LATER, width, emoji=emoji):
         for line in part.lines:
             if ("●" if emoji else "*") in line.text:
                 assert len(line.text) <= width
@@ -152,12 +156,12 @@ def test_whatever_the_width_a_bar_fits_and_holds_its_rate(
 
 
 def test_runs_that_failed_are_listed_before_those_that_passed() -> None:
-    kept = tuple(
+    detailed_runs = tuple(
         Run(n, "bare", outcome, int(outcome == FAILED), AT.ns, 1, 1, 5, f"R12-{n}-1.out", AT)
         for n, outcome in ((1, PASSED), (2, TIMED_OUT), (3, FAILED))
     )
-    one = experiment((1, 1, 1))._replace(detailed_runs=kept)
-    titles = [part.title for part in told.experiment_report(one, LATER, 80, emoji=True)]
+    planned = experiment((1, 1, 1))._replace(detailed_runs=detailed_runs)
+    titles = [part.title for part in report.experiment_report(planned, LATER, 80, emoji=True)]
     assert titles[1:] == ["failed", "timed out", "passed, the first of each arm", "plan"]
 
 
@@ -175,7 +179,7 @@ def test_the_order_of_a_seed_is_the_same_for_ever() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "before", "stated"),
+    ("spec", "before", "stated"),
     [
         ("bare", (), ""),
         ("pin", ("taskset", "-c", "3"), "taskset -c 3"),
@@ -184,29 +188,29 @@ def test_the_order_of_a_seed_is_the_same_for_ever() -> None:
         ("pin+gdb=gdb -batch", ("taskset", "-c", "3", "gdb", "-batch"), "taskset -c 3; gdb -batch"),
     ],
 )
-def test_an_arm_is_stated_as_it_is_done(said: str, before: tuple[str, ...], stated: str) -> None:
-    arm = parse_arm(said, [3, 5])
+def test_an_arm_is_stated_as_it_is_done(spec: str, before: tuple[str, ...], stated: str) -> None:
+    arm = parse_arm(spec, [3, 5])
     assert (arm.before, arm.about) == (before, stated)
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("spec", "why"),
     [
         (["strace"], "say what strace is"),
-        (["bare=strace"], "bare comes with what it does already"),
-        (["bare+pin"], "bare is with nothing"),
+        (["bare=strace"], "'bare' is built in and takes no wrapper"),
+        (["bare+pin"], "'bare' cannot be combined"),
         (["a b=x"], "plain words"),
-        (["x="], "it wraps nothing"),
-        (["x='"], "a quotation mark"),
-        (["bare,pin"], "an --arm for each"),
-        (["pin", "pin"], "one of that name already"),
-        (["pin+pin"], "once is enough"),
+        (["x="], "the wrapper is empty"),
+        (["x='"], "unbalanced quote"),
+        (["bare,pin"], "use an --arm for each"),
+        (["pin", "pin"], "already an arm of that name"),
+        (["pin+pin"], "'pin' is repeated"),
         ([f"a{n}=x" for n in range(9)], "too many"),
     ],
 )
-def test_an_arm_that_cannot_be_is_a_sentence(said: list[str], why: str) -> None:
+def test_an_arm_that_cannot_be_is_a_sentence(spec: list[str], why: str) -> None:
     with pytest.raises(BadInput, match=why):
-        parse_arms(said, [0])
+        parse_arms(spec, [0])
 
 
 @pytest.mark.parametrize(
@@ -264,25 +268,27 @@ def test_a_plan_comes_back_from_its_file_byte_for_byte() -> None:
 def test_three_answers_since_the_rate_itself_is_uncertain() -> None:
     before = experiment((3, 47, 0))
     for clean, reached in ((48, 0), (49, 1), (84, 2), (237, 2), (238, 3)):
-        answer = estimate_from_runs([before, experiment((0, clean, 0), at=LATER)], place())
+        answer = estimate_from_runs([before, experiment((0, clean, 0), stamp=LATER)], place())
         assert (answer.required, answer.clean_since, answer.levels_reached) == ((49, 84, 238), clean, reached)
         assert answer.is_fixed == (reached == 3)
 
 
 def test_only_the_same_command_under_the_same_rule_in_the_same_arm_counts() -> None:
-    before, clean = experiment((3, 47, 0)), experiment((0, 300, 0), at=LATER)
+    before, clean = experiment((3, 47, 0)), experiment((0, 300, 0), stamp=LATER)
     assert estimate_from_runs([before, clean._replace(fingerprint="another")], place()).clean_since == 0
     assert estimate_from_runs([before, clean._replace(arms=("strace",))], place()).clean_since == 0
     assert estimate_from_runs([before, clean], place()).is_fixed
 
 
 def test_one_failure_since_is_an_answer_in_whichever_arm() -> None:
-    answer = estimate_from_runs([experiment((3, 47, 0)), experiment((0, 300, 0), (1, 299, 0), at=LATER)], place())
+    answer = estimate_from_runs([experiment((3, 47, 0)), experiment((0, 300, 0), (1, 299, 0), stamp=LATER)], place())
     assert (answer.recurrences, answer.levels_reached) == (1, 0)
 
 
 def test_runs_that_timed_out_since_are_not_clean() -> None:
-    assert estimate_from_runs([experiment((3, 47, 0)), experiment((0, 10, 290), at=LATER)], place()).clean_since == 10
+    assert (
+        estimate_from_runs([experiment((3, 47, 0)), experiment((0, 10, 290), stamp=LATER)], place()).clean_since == 10
+    )
 
 
 def test_what_went_on_while_the_change_was_made_is_left_out_and_told() -> None:
@@ -309,10 +315,10 @@ def test_a_bug_that_comes_by_time_is_counted_once_a_minute() -> None:
 def test_it_is_about_the_bare_program_where_that_has_failed() -> None:
     """An arm that provokes it fails each time: two clean runs in that say nothing of the program."""
     before = experiment((5, 95, 0), (60, 0, 0), arms="bare pin")
-    after = experiment((0, 2, 0), arms="pin", at=LATER)
+    after = experiment((0, 2, 0), arms="pin", stamp=LATER)
     answer = estimate_from_runs([before, after], place(1))
     assert (answer.label, answer.failed, answer.exposure, answer.clean_since) == ("./repro, bare", 5, 100, 0)
-    assert [(one.what, one.clean) for one in answer.other_failing_arms] == [("./repro, pin", 2)]
+    assert [(tally.label, tally.clean) for tally in answer.other_failing_arms] == [("./repro, pin", 2)]
     assert not answer.is_fixed
     assert estimate_from_runs([before, after], place(1), "pin").is_fixed, "asked for by name"
 
@@ -328,8 +334,8 @@ def test_a_note_that_quotes_a_run_is_no_run() -> None:
 
 def test_what_was_cut_short_is_not_running() -> None:
     run = Run(1, "bare", CUT_SHORT, 130, AT.ns, 1, 1, 0)
-    one = Experiment(1, AT, None, 7, 1, None, ("bare",), "x", "cut: sleep 20", "", ".", (ArmUsage(),), (run,), AT)
-    assert one.remaining == []
+    planned = Experiment(1, AT, None, 7, 1, None, ("bare",), "x", "cut: sleep 20", "", ".", (ArmUsage(),), (run,), AT)
+    assert planned.remaining == []
 
 
 def test_of_commands_by_themselves_the_last_are_remembered(writer: Writer, log: Path) -> None:
@@ -371,16 +377,20 @@ def test_a_verdict_that_cannot_be_written_is_told_as_that(
 
     def conclude() -> int:
         with patch.object(Writer, "write", side_effect=error):
-            run_command._conclude(1, plan, writer)
+            access = JournalAccess(writer.journal, system_clock, lambda: writer, State)
+            ExperimentRunner(access, ExperimentProgress(Echo(quiet=True)))._write_verdict(1, plan, writer)
         return 0
 
     assert run_reporting_errors(conclude) == code
-    told = capfd.readouterr().err
-    assert "all 2 runs of R1 are made and in the journal; its verdict is not" in told
-    assert "ended before its plan is done" not in told
+    message = capfd.readouterr().err
+    assert "all 2 runs of R1 are made and in the journal; its verdict is not" in message
+    assert "ended before its plan is done" not in message
 
 
 def test_another_command_that_fails_since_takes_nothing_back() -> None:
     before = experiment((3, 47, 0))
-    after, another = experiment((0, 240, 0), at=LATER), experiment((1, 0, 0), at=LATER)._replace(fingerprint="another")
+    after, another = (
+        experiment((0, 240, 0), stamp=LATER),
+        experiment((1, 0, 0), stamp=LATER)._replace(fingerprint="another"),
+    )
     assert estimate_from_runs([before, after, another], place(1)).is_fixed

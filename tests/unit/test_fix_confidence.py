@@ -36,10 +36,7 @@ from threeam.core.format.entry import NS_PER_S, Entry
 from threeam.experiments.arms import Arm, parse_arm
 from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.fingerprint import ExperimentIdentity, identity_of, parse_identity, wrapper_fingerprint
-from threeam.experiments.fix_confidence import (
-    answer_line,
-    fix_confidence_report,
-)
+from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_report
 from threeam.projections import FOLD
 from threeam.reports.fixed_report import assess_runs, fix_progress_lines
 from threeam.reports.fixed_report import fix_report as told_parts
@@ -86,7 +83,7 @@ def test_the_table_of_cases(events: list[Event], fix: str, answer: str, before: 
     change, fixed = answer_to(events)
     assert (change, answer_line(fixed).text.partition(":")[0]) == (fix, answer)
     assert (fixed.failed, fixed.exposure, fixed.clean_since) == (*before, clean)
-    assert [one.text.startswith("H7 " + answer) for one in fix_progress_lines(state_after(events))] == [True]
+    assert [line.text.startswith("H7 " + answer) for line in fix_progress_lines(state_after(events))] == [True]
 
 
 def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one_left() -> None:
@@ -96,8 +93,8 @@ def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one
     hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
     change, answer = assess_runs(state, hypothesis)
-    told = [line for part in told_parts(state, hypothesis, change, answer, stamp(9)) for line in part.lines]
-    (later,) = (line for line in told if line.text == "later: more")
+    lines = [line for part in told_parts(state, hypothesis, change, answer, stamp(9)) for line in part.lines]
+    (later,) = (line for line in lines if line.text == "later: more")
     assert later.detail == f"if that is the fix: 3am fixed H7 --since @{stamp(3)}"
     change, answer = assess_runs(state, hypothesis, stamp(3).ns)
     assert (change.text, answer.failed, answer.exposure, answer.required[-1]) == ("more", 2, 200, 2468)
@@ -132,17 +129,17 @@ def test_of_two_unrelated_changes_neither_makes_a_yes_of_a_no() -> None:
         assert answer_line(answer_to(events)[1]).text.startswith("no: ")
 
 
-@pytest.mark.parametrize("others", [[], [Runs(0, 50)]], ids=["no run is left", "no failure is left"])
-def test_an_unrelated_change_during_every_failing_experiment_leaves_one_rate(others: list[Event]) -> None:
+@pytest.mark.parametrize("extra_events", [[], [Runs(0, 50)]], ids=["no run is left", "no failure is left"])
+def test_an_unrelated_change_during_every_failing_experiment_leaves_one_rate(extra_events: list[Event]) -> None:
     """With that change counted, the failing runs have no single configuration, and no rate remains to compare."""
-    events: list[Event] = [*others, Runs(4, 0, lasts=3 * MINUTE // 2), OTHER, FIX, Runs(0, 1)]
+    events: list[Event] = [*extra_events, Runs(4, 0, lasts=3 * MINUTE // 2), OTHER, FIX, Runs(0, 1)]
     _, answer = answer_to(events)
     _, without = answer_to([Changed("of H8", 8) if event == OTHER else event for event in events])
     assert (answer.failed, answer.exposure, answer.required) == (without.failed, without.exposure, without.required)
     assert (answer.ignores_unbound_changes, without.ignores_unbound_changes) == (True, False)
-    told = [(line.text, line.detail) for line in fix_confidence_report(answer)[1].lines]
+    lines = [(line.text, line.detail) for line in fix_confidence_report(answer)[1].lines]
     ignored = "changes that are bound to no hypothesis are ignored"
-    assert (ignored, "one was made or undone during each experiment that failed before") in told
+    assert (ignored, "one was made or undone during each experiment that failed before") in lines
     assert ignored not in [line.text for line in fix_confidence_report(without)[1].lines]
 
 
@@ -217,8 +214,8 @@ def test_runs_of_another_experiment_do_not_count_and_are_named(other: Runs, diff
     _, answer = answer_to([HALF, FIX, other])
     assert (answer.clean_since, answer.is_fixed) == (0, False)
     (runs,) = answer.not_counted
-    assert (runs.passed, runs.differs) == (150, differs)
-    assert f"not counted: {runs.what}: 0 failed, 150 passed" in [
+    assert (runs.passed, runs.differences) == (150, differs)
+    assert f"not counted: {runs.label}: 0 failed, 150 passed" in [
         line.text for line in fix_confidence_report(answer)[1].lines
     ]
 
@@ -228,21 +225,66 @@ def test_other_runs_that_failed_are_named_whatever_the_answer_is(counted: Runs) 
     """./repro --hard still fails: a yes for ./repro must not hide that."""
     hard = Runs(30, 0, identity=REPRO._replace(arguments="ba9876543210"), command="./repro --hard")
     _, answer = answer_to([HALF, FIX, *[hard] * 5, counted])
-    assert [(runs.failed, runs.differs) for runs in answer.not_counted] == [
+    assert [(runs.failed, runs.differences) for runs in answer.not_counted] == [
         (30, "other arguments: ./repro --hard, not ./repro")
     ] * 5
-    told = [(line.text, line.icon) for line in fix_confidence_report(answer)[1].lines]
-    assert ("not counted: R7 ./repro --hard, bare: 30 failed, 0 passed", "red") in told
+    lines = [(line.text, line.icon) for line in fix_confidence_report(answer)[1].lines]
+    assert ("not counted: R7 ./repro --hard, bare: 30 failed, 0 passed", "red") in lines
     _, answer = answer_to([HALF, hard, FIX, hard, counted])
     assert [line.detail for line in fix_confidence_report(answer)[1].lines if line.text.startswith("apart:")] == [
         "30 of 30 before, 30 failed and 0 clean since"
     ]
 
 
+CLEAN_REMARK = "the rate is that of earlier changes, too: after the last one before it "
+
+
+@pytest.mark.parametrize(
+    ("between", "without"),
+    [
+        ([], "no run that counts was made"),
+        ([Runs(0, 0, timed_out=9)], "no run that counts was made"),
+        ([Runs(0, 9)], "nothing had failed"),
+    ],
+    ids=["nothing", "no run that counts", "clean runs"],
+)
+def test_that_nothing_ran_between_two_changes_is_not_called_clean(between: list[Event], without: str) -> None:
+    _, answer = answer_to([MORE, HALF, Changed("half a fix", 7), *between, FIX, Runs(0, 20)], since=stamp(3).ns)
+    remarks = [line.text for line in fix_confidence_report(answer)[1].lines]
+    assert f"{CLEAN_REMARK}{without}" in remarks
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (REPRO._replace(rule="exit==3"), "it fails if exit==3, not if exit!=0"),
+        (REPRO._replace(arguments="ba9876543210"), "other arguments: ./repro, not ./repro"),
+    ],
+    ids=["rule", "arguments"],
+)
+def test_clean_runs_that_do_not_count_are_named_beside_those_that_do(other: ExperimentIdentity, differs: str) -> None:
+    _, answer = answer_to([HALF, FIX, Runs(0, 20, identity=other), Runs(0, 5)])
+    assert (answer.clean_since, [(runs.passed, runs.differences) for runs in answer.not_counted]) == (
+        5,
+        [(20, differs)],
+    )
+    _, answer = answer_to([HALF, FIX, *[Runs(0, 20, identity=other)] * 5, Runs(0, 5)])
+    assert (len(answer.not_counted), answer.further_clean_runs) == (3, 40)
+    assert "not counted: 40 runs more, all clean" in [line.text for line in fix_confidence_report(answer)[1].lines]
+
+
+def test_a_clean_arm_beside_the_one_that_counts_is_named_once() -> None:
+    slow = Arm("slow", ("nice",))
+    _, answer = answer_to([HALF, FIX, Runs(0, 20), Runs(0, 7, arm=slow)])
+    assert [(runs.passed, runs.differences) for runs in answer.not_counted] == [(7, "arm slow, not bare")]
+    _, answer = answer_to([HALF, Runs(5, 5, arm=slow), FIX, Runs(0, 20), Runs(0, 7, arm=slow)])
+    assert ([tally.clean for tally in answer.other_failing_arms], answer.not_counted) == ([7], ())
+
+
 def test_an_arm_with_another_wrapper_is_another_arm() -> None:
     slow, fast = Arm("slow", ("env", "P=0.6")), Arm("slow", ("env", "P=0"))
     _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=fast)])
-    assert (answer.clean_since, answer.not_counted[0].differs) == (0, "the arm slow has another wrapper")
+    assert (answer.clean_since, answer.not_counted[0].differences) == (0, "the arm slow has another wrapper")
     _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=slow)])
     assert answer.is_fixed
 
@@ -251,7 +293,7 @@ def test_the_nearest_of_those_that_do_not_count_is_named_first() -> None:
     far = Runs(0, 9, identity=ExperimentIdentity("/x", "1" * 12, "/y", "timeout after 1 s"), arm=Arm("pin"))
     near = OTHER_ARGUMENTS
     _, answer = answer_to([HALF, FIX, near, far])
-    assert [one.passed for one in answer.not_counted] == [150, 9]
+    assert [runs.passed for runs in answer.not_counted] == [150, 9]
 
 
 def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
@@ -273,7 +315,7 @@ def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
     mixed = FOLD(FOLD.empty_state, [*entries[:-1], plan_entry(3, stamp(2), Runs(0, 150))])
     _, answer = assess_runs(mixed, hypothesis)
     assert (answer.clean_since, len(answer.not_counted)) == (0, 1)
-    assert answer.not_counted[0].differs.startswith("an older 3am wrote R1, and did not record its program")
+    assert answer.not_counted[0].differences.startswith("an older 3am wrote R1, and did not record its program")
 
 
 def test_that_the_program_has_changed_is_told_and_is_no_other_experiment() -> None:
@@ -340,7 +382,7 @@ def test_the_program_is_the_one_that_is_run_also_behind_a_symlink(tmp_path: Path
 
 
 def test_a_wrapper_is_its_words_and_not_its_name() -> None:
-    same = [wrapper_fingerprint(parse_arm(said, [0])) for said in ("a=strace -f", "b=strace -f", "b=strace", "bare")]
+    same = [wrapper_fingerprint(parse_arm(spec, [0])) for spec in ("a=strace -f", "b=strace -f", "b=strace", "bare")]
     assert same[0] == same[1] != same[2]
     assert same[3] == "-"
 
@@ -354,17 +396,17 @@ def test_the_json_has_the_names_of_the_report() -> None:
     hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
     change, answer = assess_runs(state, hypothesis)
-    told = {
+    lines = {
         line.text.split(":")[0]: line
         for part in told_parts(state, hypothesis, change, answer, stamp(9))
         for line in part.lines
     }
     record = answer_json(answer)
     assert (record["timed_out"], record["inconclusive"]) == (5, 2)
-    assert told["timed out"].text == "timed out: 5 runs since, in no rate"
-    assert told["inconclusive"].text == "inconclusive: 2 runs since, in no rate"
+    assert lines["timed out"].text == "timed out: 5 runs since, in no rate"
+    assert lines["inconclusive"].text == "inconclusive: 2 runs since, in no rate"
     (apart,), (runs,) = record["apart"], record["not_counted"]
     assert (apart["what"], apart["failed"], apart["ended"]) == ("./repro, pin", 3, 10)
-    assert told["apart"].text == f"apart:  {apart['what']}"
+    assert lines["apart"].text == f"apart:  {apart['what']}"
     assert (runs["passed"], runs["differs"]) == (150, "it is bound to no hypothesis")
-    assert told["not counted"].text.startswith(f"not counted: {runs['what']}: ")
+    assert lines["not counted"].text.startswith(f"not counted: {runs['what']}: ")

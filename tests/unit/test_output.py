@@ -19,9 +19,9 @@ from support.journals import FakeClock
 from threeam.core.redact.redact import Redactor, redact
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
 from threeam.core.store.journal import Journal
-from threeam.experiments import runner as hunt
+from threeam.experiments import single_run as single_run_module
 from threeam.experiments.failure_rule import parse_failure_rule
-from threeam.experiments.runner import SingleRun, run_once
+from threeam.experiments.single_run import SingleRun, run_once
 from threeam.process import output as output_module
 from threeam.process.execute import STDOUT, ExecutionResult
 from threeam.process.output import MAX_SAVED_BYTES, OutputRecorder, TerminalSanitizer, record_output
@@ -78,19 +78,19 @@ def kept_of(pieces: Iterable[bytes], regex: str = "", cap: int = MAX_SAVED_BYTES
     return b"".join(written), output
 
 
-def cut(data: bytes, at: list[int]) -> list[bytes]:
-    edges = sorted({0, len(data), *(one % (len(data) + 1) for one in at)})
+def split_at(data: bytes, cuts: list[int]) -> list[bytes]:
+    edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     return [data[begin:end] for begin, end in pairwise(edges)]
 
 
 @pytest.mark.parametrize(("line", "secret", "stays"), SECRETS)
 def test_what_is_listed_is_left_out_of_what_is_kept(line: str, secret: str, stays: str) -> None:
     for piece in range(1, len(line), 7):
-        kept, _ = kept_of([line[:piece].encode(), line[piece:].encode(), b"\nnext line\n"])
-        assert secret.encode() not in kept
-        assert stays.encode() in kept
-        assert b"***" in kept
-        assert kept.endswith(b"\nnext line\n")
+        saved, _ = kept_of([line[:piece].encode(), line[piece:].encode(), b"\nnext line\n"])
+        assert secret.encode() not in saved
+        assert stays.encode() in saved
+        assert b"***" in saved
+        assert saved.endswith(b"\nnext line\n")
     assert secret not in redact(line)
 
 
@@ -100,11 +100,11 @@ def test_what_is_no_secret_is_kept_as_it_is(line: str) -> None:
 
 
 @given(st.lists(st.integers(0, 500)))
-def test_a_private_key_is_left_out_with_all_of_its_lines(at: list[int]) -> None:
-    kept, _ = kept_of(cut(f"before\n{KEY}between\n{KEY}after\n".encode(), at))
-    assert b"b3Blbn" not in kept
-    assert b"AAAABG" not in kept
-    assert [one for one in kept.split(b"\n") if one in (b"before", b"between", b"after")] == [
+def test_a_private_key_is_left_out_with_all_of_its_lines(cuts: list[int]) -> None:
+    saved, _ = kept_of(split_at(f"before\n{KEY}between\n{KEY}after\n".encode(), cuts))
+    assert b"b3Blbn" not in saved
+    assert b"AAAABG" not in saved
+    assert [line for line in saved.split(b"\n") if line in (b"before", b"between", b"after")] == [
         b"before",
         b"between",
         b"after",
@@ -112,8 +112,8 @@ def test_a_private_key_is_left_out_with_all_of_its_lines(at: list[int]) -> None:
 
 
 def test_a_private_key_that_does_not_end_takes_what_follows_with_it() -> None:
-    kept, _ = kept_of([b"before\n", KEY.encode()[:50]])
-    assert kept == b"before\n-----BEGIN OPENSSH PRIVATE KEY-----***\n"
+    saved, _ = kept_of([b"before\n", KEY.encode()[:50]])
+    assert saved == b"before\n-----BEGIN OPENSSH PRIVATE KEY-----***\n"
 
 
 lines = st.lists(
@@ -122,23 +122,23 @@ lines = st.lists(
 
 
 @given(lines, st.lists(st.integers(0, 5000), max_size=12), st.sampled_from([400, 1 << 20]))
-def test_however_it_comes_the_same_is_kept(said: list[str], at: list[int], at_once: int) -> None:
-    data = "\n".join(said).encode()
-    with patch.object(output_module, "_AT_ONCE", at_once):
-        kept, output = kept_of(cut(data, at))
-    assert kept == kept_of([data])[0]
+def test_however_it_comes_the_same_is_kept(texts: list[str], cuts: list[int], at_once: int) -> None:
+    data = "\n".join(texts).encode()
+    with patch.object(output_module, "_FLUSH_BYTES", at_once):
+        saved, output = kept_of(split_at(data, cuts))
+    assert saved == kept_of([data])[0]
     assert output.size == len(data)
 
 
 @given(st.integers(0, 9000), st.integers(1, 700))
 def test_over_the_cap_its_first_half_and_its_last_are_kept(count: int, piece: int) -> None:
     data = b"".join(b"line %d\n" % n for n in range(count))
-    kept, output = kept_of([data[i : i + piece] for i in range(0, len(data), piece)], cap=4000)
+    saved, output = kept_of([data[i : i + piece] for i in range(0, len(data), piece)], cap=4000)
     if len(data) <= 4000:
-        assert kept == data
+        assert saved == data
         return
-    left_out = re.search(rb"\n\[3am: (\d+) bytes are left out here\]\n", kept)
-    begin, _, end = kept.partition(left_out[0]) if left_out else (kept, b"", b"")
+    left_out = re.search(rb"\n\[3am: (\d+) bytes are left out here\]\n", saved)
+    begin, _, end = saved.partition(left_out[0]) if left_out else (saved, b"", b"")
     assert data.startswith(begin)
     assert data.endswith(end)
     assert len(begin) + len(end) + (int(left_out[1]) if left_out else 0) == len(data) == output.size
@@ -152,9 +152,9 @@ def test_a_failure_is_looked_for_in_all_of_it_also_in_what_is_left_out() -> None
 
 
 @given(st.binary(max_size=80), st.lists(st.integers(0, 80), max_size=5))
-def test_nothing_that_is_shown_drives_a_terminal(data: bytes, at: list[int]) -> None:
+def test_nothing_that_is_shown_drives_a_terminal(data: bytes, cuts: list[int]) -> None:
     safe = TerminalSanitizer()
-    shown = b"".join(safe(piece) for piece in cut(data, at)).decode()
+    shown = b"".join(safe(piece) for piece in split_at(data, cuts)).decode()
     assert not re.search(
         "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", shown.replace("\r\n", "\n")
     )
@@ -163,16 +163,16 @@ def test_nothing_that_is_shown_drives_a_terminal(data: bytes, at: list[int]) -> 
 @given(
     st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "Zs"]), max_size=30), st.lists(st.integers(0, 90))
 )
-def test_a_character_that_is_cut_is_shown_whole(text: str, at: list[int]) -> None:
+def test_a_character_that_is_cut_is_shown_whole(text: str, cuts: list[int]) -> None:
     safe = TerminalSanitizer()
-    assert b"".join(safe(piece) for piece in cut(text.encode(), at)).decode() == text
+    assert b"".join(safe(piece) for piece in split_at(text.encode(), cuts)).decode() == text
 
 
 # In the corners.
 
 
-def in_pieces(data: bytes, of: int) -> Iterable[bytes]:
-    return (data[i : i + of] for i in range(0, len(data), of))
+def in_pieces(data: bytes, piece_bytes: int) -> Iterable[bytes]:
+    return (data[i : i + piece_bytes] for i in range(0, len(data), piece_bytes))
 
 
 # The cap.
@@ -181,15 +181,15 @@ def in_pieces(data: bytes, of: int) -> Iterable[bytes]:
 @pytest.mark.parametrize("piece", [65_536, 65_521, 3_000_000])
 def test_a_flood_is_kept_to_the_cap_with_its_head_and_its_tail(piece: int) -> None:
     data = b"".join(b"%08d of a flood\n" % n for n in range(40 * MIB // 18))
-    kept, output = kept_of(in_pieces(data, piece))
-    found = LEFT_OUT.search(kept)
-    assert found
-    head, tail = kept[: found.start()], kept[found.end() :]
+    saved, output = kept_of(in_pieces(data, piece))
+    match = LEFT_OUT.search(saved)
+    assert match
+    head, tail = saved[: match.start()], saved[match.end() :]
     assert data.startswith(head)
     assert data.endswith(tail)
     assert min(len(head), len(tail)) >= MAX_SAVED_BYTES // 2
     assert len(head) + len(tail) <= MAX_SAVED_BYTES + max(OTHERS_LONGEST, piece)
-    assert len(head) + len(tail) + int(found[1]) == output.size == len(data)
+    assert len(head) + len(tail) + int(match[1]) == output.size == len(data)
 
 
 def test_what_is_just_as_long_as_the_cap_is_kept_whole() -> None:
@@ -198,9 +198,9 @@ def test_what_is_just_as_long_as_the_cap_is_kept_whole() -> None:
 
 
 def test_a_small_cap_is_one_too() -> None:
-    kept, _ = kept_of([b"line\n" * 20_000], cap=4000)
-    assert LEFT_OUT.search(kept)
-    assert len(kept) < 5000
+    saved, _ = kept_of([b"line\n" * 20_000], cap=4000)
+    assert LEFT_OUT.search(saved)
+    assert len(saved) < 5000
 
 
 # Secrets, as programs really print them.
@@ -226,41 +226,41 @@ def test_a_small_cap_is_one_too() -> None:
 )
 @pytest.mark.parametrize("piece", [1, 7, 4096])
 def test_no_form_of_a_listed_secret_is_kept(line: str, piece: int) -> None:
-    kept, _ = kept_of(in_pieces(f"before\n{line}\nafter\n".encode(), piece))
-    assert b"hunter2" not in kept
-    assert kept.startswith(b"before\n")
-    assert kept.endswith(b"\nafter\n")
+    saved, _ = kept_of(in_pieces(f"before\n{line}\nafter\n".encode(), piece))
+    assert b"hunter2" not in saved
+    assert saved.startswith(b"before\n")
+    assert saved.endswith(b"\nafter\n")
 
 
 @pytest.mark.parametrize("kind", ["", "RSA ", "EC ", "OPENSSH ", "ENCRYPTED "])
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\\n", "\n  | "])
 def test_a_private_key_of_any_kind_is_left_out(kind: str, newline: str) -> None:
     lines = [f"-----BEGIN {kind}PRIVATE KEY-----", "MIIEhunter2AAAA", "hunter2==", f"-----END {kind}PRIVATE KEY-----"]
-    kept, _ = kept_of(in_pieces(f"before\nkey: {newline.join(lines)}\nafter\n".encode(), 5))
-    assert b"hunter2" not in kept
-    assert kept.startswith(b"before\n")
-    assert kept.endswith(b"\nafter\n")
+    saved, _ = kept_of(in_pieces(f"before\nkey: {newline.join(lines)}\nafter\n".encode(), 5))
+    assert b"hunter2" not in saved
+    assert saved.startswith(b"before\n")
+    assert saved.endswith(b"\nafter\n")
 
 
 def test_a_key_that_was_only_spoken_of_does_not_take_the_rest_with_it() -> None:
-    said = b"error: expected -----BEGIN RSA PRIVATE KEY-----, got 'garbage'\n" + b"Traceback, line %d\n" * 300
-    assert b"Traceback" in kept_of([said])[0]
+    data = b"error: expected -----BEGIN RSA PRIVATE KEY-----, got 'garbage'\n" + b"Traceback, line %d\n" * 300
+    assert b"Traceback" in kept_of([data])[0]
 
 
 def test_a_public_key_is_no_secret() -> None:
-    said = b"-----BEGIN PUBLIC KEY-----\nMFkwEwYH\n-----END PUBLIC KEY-----\n"
-    assert kept_of([said])[0] == said
+    data = b"-----BEGIN PUBLIC KEY-----\nMFkwEwYH\n-----END PUBLIC KEY-----\n"
+    assert kept_of([data])[0] == data
 
 
 @given(st.lists(st.sampled_from(["deadlock", "at 0x7f", "row 8812", "DELETE", "took 2 ms", "é", "\x1b[1m"])))
 def test_ordinary_lines_stay_byte_for_byte(words: list[str]) -> None:
-    said = " ".join(words).encode() + b"\n"
-    assert Redactor()(said) == said
+    data = " ".join(words).encode() + b"\n"
+    assert Redactor()(data) == data
 
 
 def test_ordinary_words_that_look_a_little_like_a_secret_stay() -> None:
-    for said in (b"Basic functionality works\n", b"Unexpected token: }\n", b"a secret to everybody\n"):
-        assert Redactor()(said) == said
+    for data in (b"Basic functionality works\n", b"Unexpected token: }\n", b"a secret to everybody\n"):
+        assert Redactor()(data) == data
 
 
 # What is looked for.
@@ -272,14 +272,16 @@ def test_there_is_no_line_after_the_last_newline(regex: str) -> None:
     assert kept_of([b"ok 1\n", b"\n", b"ok 2\n"], regex)[1].matched
 
 
-@pytest.mark.parametrize("at", [[], [4], [5], [6], [2, 5, 9]])
+@pytest.mark.parametrize("cuts", [[], [4], [5], [6], [2, 5, 9]])
 @pytest.mark.parametrize(
     ("regex", "matched"), [("boom$", True), ("^boom$", True), ("^$", False), ("boom\\r$", True), ("^b\\r$", False)]
 )
-def test_a_line_that_ends_as_on_windows_ends_there_for_a_failure_too(at: list[int], regex: str, matched: bool) -> None:
-    kept, output = kept_of(cut(b"boom\r\nafter it\r\n", at), regex)
+def test_a_line_that_ends_as_on_windows_ends_there_for_a_failure_too(
+    cuts: list[int], regex: str, matched: bool
+) -> None:
+    saved, output = kept_of(split_at(b"boom\r\nafter it\r\n", cuts), regex)
     assert output.matched is matched
-    assert kept == b"boom\r\nafter it\r\n", "what is kept stays as it was printed"
+    assert saved == b"boom\r\nafter it\r\n", "what is kept stays as it was printed"
 
 
 def test_a_command_that_printed_nothing_has_no_line_that_matches() -> None:
@@ -303,20 +305,20 @@ def test_many_small_writes_without_a_newline_are_taken_as_fast_as_lines() -> Non
 
 
 def test_it_is_kept_whole_for_its_person_alone(journal: Journal) -> None:
-    done, output, kept = record_output(
+    done, output, saved = record_output(
         journal, RUN_OUTPUT, "R1-1-1.out", "dead", lambda output: output.feed(b"deadlock\n")
     )
     assert done is None
     assert output.matched
-    assert kept.name == "R1-1-1.out"
-    with open(kept.path, "rb") as file:
+    assert saved.name == "R1-1-1.out"
+    with open(saved.path, "rb") as file:
         assert file.read() == b"deadlock\n"
-    assert os.stat(kept.path).st_mode & 0o777 == 0o600
+    assert os.stat(saved.path).st_mode & 0o777 == 0o600
 
 
 def test_where_nothing_was_printed_nothing_is_left(journal: Journal) -> None:
-    code, output, kept = record_output(journal, RUN_OUTPUT, "R1-1-1.out", "", lambda output: 7)
-    assert (code, output.size, kept.path, kept.problem) == (7, 0, "", "")
+    code, output, saved = record_output(journal, RUN_OUTPUT, "R1-1-1.out", "", lambda output: 7)
+    assert (code, output.size, saved.path, saved.problem) == (7, 0, "", "")
     assert not os.path.exists(os.path.join(journal.attachments_dir, "R1-1-1.out"))
 
 
@@ -339,13 +341,13 @@ def test_what_a_run_prints_is_redacted_after_its_end_and_shown_as_it_comes(
             return super().__call__(data, has_more=has_more)
 
     monkeypatch.setattr(output_module, "Redactor", Recorded)
-    monkeypatch.setattr(hunt, "execute", execute)
-    monkeypatch.setattr(hunt, "adopt_orphans", lambda: None)
-    monkeypatch.setattr(hunt, "process_guard", nullcontext)
+    monkeypatch.setattr(single_run_module, "execute", execute)
+    monkeypatch.setattr(single_run_module, "adopt_orphans", lambda: None)
+    monkeypatch.setattr(single_run_module, "process_guard", nullcontext)
     once = SingleRun(["x"], parse_failure_rule([], None), None, merge_stderr=True)
-    _, _, kept = run_once(journal, once, lambda _, data: happened.append("shown"), lambda _: None, clock)
+    _, _, saved = run_once(journal, once, lambda _, data: happened.append("shown"), lambda _: None, clock)
     assert happened == ["shown"] * 51 + ["ended", "redacted"]
-    assert Path(kept.path).read_bytes().endswith(b"-\npassword=***\n")
+    assert Path(saved.path).read_bytes().endswith(b"-\npassword=***\n")
 
 
 # What is shown.

@@ -17,24 +17,18 @@ import threeam
 APP = Path(threeam.__file__).parent
 NOT_YET = (
     "actions.py",
-    "cli/capture.py",
     "cli/colour.py",
-    "cli/observe.py",
-    "cli/run.py",
     "core/write/lock.py",
-    "experiments",
     "host/disk_checks.py",
     "host/snapshot.py",
     "host/tracer_checks.py",
     "human/intake.py",
-    "process",
     "reports/end_of_night.py",
     "reports/handoff.py",
     "reports/postmortem.py",
     "reports/preflight_checks.py",
     "restore/git.py",
     "restore/mariadb.py",
-    "tracing",
     "tui",
 )
 """The packages and modules whose prose is not revised yet."""

@@ -27,31 +27,35 @@ runs = st.one_of(st.integers(1, 60), st.sampled_from([200, 1000, 3000, 50_000]))
 @st.composite
 def counts(draw: st.DrawFn) -> tuple[int, int]:
     """Failures of so many runs: seldom many."""
-    of = draw(runs)
-    return draw(st.one_of(st.integers(0, min(of, 12)), st.integers(0, of))), of
+    run_count = draw(runs)
+    return draw(st.one_of(st.integers(0, min(run_count, 12)), st.integers(0, run_count))), run_count
 
 
 @given(counts())
 def test_an_interval_is_that_of_the_beta_distribution(seen: tuple[int, int]) -> None:
-    failed, of = seen
-    low, high = clopper_pearson(failed, of)
-    assert low == pytest.approx(stats.beta.ppf(ALPHA / 2, failed, of - failed + 1) if failed else 0, rel=1e-8)
-    assert high == pytest.approx(stats.beta.ppf(1 - ALPHA / 2, failed + 1, of - failed) if failed < of else 1, rel=1e-8)
-    assert low <= failed / of <= high
+    failed, run_count = seen
+    low, high = clopper_pearson(failed, run_count)
+    assert low == pytest.approx(stats.beta.ppf(ALPHA / 2, failed, run_count - failed + 1) if failed else 0, rel=1e-8)
+    assert high == pytest.approx(
+        stats.beta.ppf(1 - ALPHA / 2, failed + 1, run_count - failed) if failed < run_count else 1, rel=1e-8
+    )
+    assert low <= failed / run_count <= high
 
 
 @given(counts(), st.floats(0.0001, 0.9999))
 def test_the_tails_are_those_of_the_binomial_distribution(seen: tuple[int, int], p: float) -> None:
-    failed, of = seen
-    assert binom_cdf(failed, of, p) == pytest.approx(stats.binom.cdf(failed, of, p), rel=1e-7, abs=1e-12)
-    assert binom_upper_tail(failed, of, p) == pytest.approx(stats.binom.sf(failed - 1, of, p), rel=1e-7, abs=1e-12)
+    failed, run_count = seen
+    assert binom_cdf(failed, run_count, p) == pytest.approx(stats.binom.cdf(failed, run_count, p), rel=1e-7, abs=1e-12)
+    assert binom_upper_tail(failed, run_count, p) == pytest.approx(
+        stats.binom.sf(failed - 1, run_count, p), rel=1e-7, abs=1e-12
+    )
 
 
 @given(counts(), counts())
-def test_p_is_that_of_fishers_exact_test(one: tuple[int, int], other: tuple[int, int]) -> None:
-    p = stats.fisher_exact([[one[0], one[1] - one[0]], [other[0], other[1] - other[0]]])[1]
-    assert fisher_exact(*one, *other) == pytest.approx(p, rel=1e-6, abs=1e-200)
-    assert fisher_exact(*other, *one) == pytest.approx(fisher_exact(*one, *other), rel=1e-9)
+def test_p_is_that_of_fishers_exact_test(table: tuple[int, int], other: tuple[int, int]) -> None:
+    p = stats.fisher_exact([[table[0], table[1] - table[0]], [other[0], other[1] - other[0]]])[1]
+    assert fisher_exact(*table, *other) == pytest.approx(p, rel=1e-6, abs=1e-200)
+    assert fisher_exact(*other, *table) == pytest.approx(fisher_exact(*table, *other), rel=1e-9)
 
 
 def test_no_runs_tell_nothing() -> None:
@@ -84,17 +88,17 @@ def test_a_bug_of_every_three_hours_takes_nine_clean_ones() -> None:
 
 @given(st.integers(1, 30), st.integers(0, 30))
 def test_clean_runs_are_the_least_that_do(failed: int, passed: int) -> None:
-    of = failed + passed
-    weak, fair, strong = required_clean_runs(failed, of)
+    run_count = failed + passed
+    weak, fair, strong = required_clean_runs(failed, run_count)
     assert weak is not None
     assert fair is not None
     assert strong is not None
-    for needed, luck in ((weak, failed / of), (strong, clopper_pearson(failed, of)[0])):
+    for needed, luck in ((weak, failed / run_count), (strong, clopper_pearson(failed, run_count)[0])):
         assert (1 - luck) ** needed <= ALPHA + 1e-9
         assert needed == 1 or (1 - luck) ** (needed - 1) > ALPHA - 1e-9
-    assert is_significant(fisher_exact(failed, of, 0, fair), ALPHA)
+    assert is_significant(fisher_exact(failed, run_count, 0, fair), ALPHA)
     assert not any(
-        is_significant(fisher_exact(failed, of, 0, fewer), ALPHA) for fewer in range(max(0, fair - 30), fair)
+        is_significant(fisher_exact(failed, run_count, 0, fewer), ALPHA) for fewer in range(max(0, fair - 30), fair)
     )
     assert weak <= strong
 
@@ -138,11 +142,11 @@ def test_so_many_runs_show_the_difference_in_four_of_five_experiments(
 
 def test_the_formula_is_that_of_casagrande_pike_and_smith_with_the_quantiles_of_scipy() -> None:
     for level in (0.05, 0.0125, 0.05 / 7):
-        mean, apart = (1 / 60 + 5 / 60) / 2, 4 / 60
+        mean, difference = (1 / 60 + 5 / 60) / 2, 4 / 60
         spread = stats.norm.ppf(1 - level / 2) * math.sqrt(2 * mean * (1 - mean))
         spread += stats.norm.ppf(0.8) * math.sqrt(1 / 60 * 59 / 60 + 5 / 60 * 55 / 60)
-        uncorrected = (spread / apart) ** 2
-        needed = uncorrected / 4 * (1 + math.sqrt(1 + 4 / (uncorrected * apart))) ** 2
+        uncorrected = (spread / difference) ** 2
+        needed = uncorrected / 4 * (1 + math.sqrt(1 + 4 / (uncorrected * difference))) ** 2
         assert required_sample_size(1 / 60, 5 / 60, level) == math.ceil(needed)
     assert [required_sample_size(1 / 60, 5 / 60, ALPHA / k) for k in (1, 4)] == [196, 267]
 
@@ -155,9 +159,9 @@ def test_no_number_of_runs_shows_a_difference_that_was_not_seen() -> None:
 def power(n: int, rate: float, other: float, level: float) -> float:
     """How often so many runs an arm show it: every outcome, with its probability."""
     shown = 0.0
-    ways, others = ([(k, stats.binom.pmf(k, n, p)) for k in range(n + 1)] for p in (rate, other))
-    for k, likely in ways:
-        for m, as_likely in others:
+    probabilities, other_probabilities = ([(k, stats.binom.pmf(k, n, p)) for k in range(n + 1)] for p in (rate, other))
+    for k, likely in probabilities:
+        for m, as_likely in other_probabilities:
             if likely * as_likely > 1e-9 and fisher_exact(k, n, m, n) < level:
                 shown += likely * as_likely
     return shown

@@ -18,11 +18,12 @@ from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 from threeam.experiments import runs as runs_module
 from threeam.experiments.arms import Arm
-from threeam.experiments.experiment import BARE, Run
+from threeam.experiments.experiment import BARE, LogPoint, Run, has_begun_after
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.fix_confidence import FixConfidence, answer_line
-from threeam.experiments.runs import PlanFacts, plan_draft, runs_draft, single_run_draft
+from threeam.experiments.fix_confidence import FixConfidence
+from threeam.experiments.fix_confidence_report import answer_line
+from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.hypotheses.amendments import correction_draft
 from threeam.hypotheses.changes import change_draft, undone_draft
 from threeam.hypotheses.drafts import evidence_draft, hypothesis_draft, prediction_draft
@@ -98,22 +99,22 @@ class Night:
     def runs(self, number: int, count: int, outcome: str) -> None:
         """Write the next runs of an experiment, each of which takes a millisecond."""
         for first in range(0, count, _TOGETHER):
-            made = []
+            runs_made = []
             for _ in range(first, min(first + _TOGETHER, count)):
                 self._made[number] += 1
-                made.append(self._run(self._made[number], outcome))
+                runs_made.append(self._run(self._made[number], outcome))
                 self.clock.forward(NS_PER_S // 1000)
-            self.writer.write(runs_draft(number, self._totals[number], made))
+            self.writer.write(runs_draft(number, self._totals[number], runs_made))
         self._stepped()
 
     def tries(self, count: int, outcome: str, identity: ExperimentIdentity = REPRO, command: str = "./repro") -> None:
         self.runs(self.plans(count, identity, command), count, outcome)
 
-    def once(self, outcome: str) -> None:
-        """Write a command that was run by itself."""
-        run = self._run(1, outcome)
+    def once(self, outcome: str, lasts: int = NS_PER_S // 1000, step_back: int = 0) -> None:
+        """Write a command that was run by itself; while it runs the clock is stepped back by ``step_back``."""
+        run = self._run(1, outcome)._replace(duration_ns=lasts)
         self._totals[len(self._totals) + 1] = 1
-        self.clock.forward(NS_PER_S // 1000)
+        self.clock.forward(lasts - step_back)
         self.writer.write(single_run_draft("./repro", run, REPRO, "H1"))
         self._stepped()
 
@@ -172,6 +173,35 @@ def stepped_back_twice(night: Night) -> None:
     night.tries(60, PASSED)
 
 
+def stepped_back_before_single_runs(night: Night) -> None:
+    night.claims()
+    night.changes("half a fix")
+    night.back()
+    for _ in range(3):
+        night.once(FAILED, lasts=NS_PER_S)
+    night.changes()
+    night.tries(60, PASSED)
+
+
+def stepped_back_before_an_undo_and_a_single_run(night: Night) -> None:
+    night.claims()
+    night.changes("half a fix")
+    night.undoes("half a fix")
+    night.back()
+    night.once(FAILED, lasts=NS_PER_S)
+    night.tries(3, FAILED)
+    night.changes()
+    night.tries(60, PASSED)
+
+
+def stepped_back_during_a_single_run(night: Night) -> None:
+    night.claims()
+    night.tries(10, FAILED)
+    night.once(FAILED, lasts=HOUR, step_back=2 * HOUR)
+    night.changes()
+    night.tries(60, PASSED)
+
+
 def a_script_of_the_future(night: Night) -> None:
     night.claims_by_a_script(30 * MINUTE)
     night.tries(10, FAILED)
@@ -216,6 +246,9 @@ CASES: Sequence[tuple[Steps, str, int, int]] = [
     (stepped_back_one_run, "no", 1, 0),
     (stepped_back_before_the_fix, "yes", 0, 0),
     (stepped_back_twice, "yes", 0, 0),
+    (stepped_back_before_single_runs, "yes", 0, 0),
+    (stepped_back_before_an_undo_and_a_single_run, "yes", 0, 0),
+    (stepped_back_during_a_single_run, "yes", 0, 0),
     (a_script_of_the_future, "no", 3, 0),
     (changed_meanwhile, "no", 10, 1),
     (changed_meanwhile_and_stepped_back, "no", 10, 1),
@@ -252,6 +285,25 @@ def test_a_rotation_in_between_changes_no_answer(
         assert locked._load_state(full=True) == night.state
 
 
+@pytest.mark.parametrize(
+    ("began", "line", "change", "after"),
+    [
+        (5, (10, 10), (3, 3), True),
+        (2, (10, 10), (3, 3), False),
+        (1, (21, 2), (20, 20), True),  # the step back came after the change, and the run after the step
+        (19, (21, 2), (20, 20), False),  # the change and then the step came during the run
+        (19, (30, 11), (25, 6), False),  # the step and then the change came during the run
+    ],
+)
+def test_a_run_is_before_or_after_a_change_whatever_the_clock_was_set_to(
+    began: int, line: tuple[int, int], change: tuple[int, int], after: bool
+) -> None:
+    """Positions and readings of the clock in minutes; the run took one minute."""
+    run = Run(1, BARE, FAILED, 1, began * MINUTE, MINUTE, 0, 0)
+    points = [LogPoint(position * MINUTE, reading * MINUTE) for position, reading in (line, change)]
+    assert has_begun_after(run, *points) == after
+
+
 # Words that come later.
 
 
@@ -286,7 +338,7 @@ def test_failures_of_another_experiment_that_went_on_meanwhile_are_named(
     answer = night.answer()
     assert (answer.recurrences, answer.is_fixed) == (0, True)
     (runs,) = answer.not_counted
-    assert (runs.failed, runs.differs) == (10, "other arguments: ./repro --hard, not ./repro")
+    assert (runs.failed, runs.differences) == (10, "other arguments: ./repro --hard, not ./repro")
 
 
 def test_changes_between_two_pieces_of_evidence_are_counted_after_a_step(

@@ -12,7 +12,7 @@ from support.lines import HOUR_NS
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft, note_draft
-from threeam.core.write.lock import SanityLock
+from threeam.core.write.lock import SanityLock, WaitPolicy
 from threeam.core.write.writer import Writer
 from threeam.human.drafts import coffee_draft, water_draft
 from threeam.hypotheses.drafts import hypothesis_draft
@@ -60,10 +60,10 @@ def test_what_came_between_the_first_look_and_the_lock_counts(
     acquire = SanityLock.acquire
     late: list[Draft] = [coffee_draft(2, 95, 9), hypothesis_draft("another pane was faster", 9)]
 
-    def acquire_late(lock: SanityLock, timeout: float | None, **how: Any) -> None:
+    def acquire_late(lock: SanityLock, wait: WaitPolicy, **how: Any) -> None:
         while late:
             writer_of("alice", journal, clock).write(late.pop(0))
-        acquire(lock, timeout, **how)
+        acquire(lock, wait, **how)
 
     writer = writer_of("alice", journal, clock)
     writer.write(note_draft("the state was known before"))

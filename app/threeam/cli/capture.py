@@ -1,4 +1,4 @@
-"""``3am capture``: the last lines of another pane of tmux."""
+"""``3am capture``: save the last lines of another tmux pane."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ from threeam.tracing.capture import DEFAULT_LINES, MAX_LINES, capture_pane, sele
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
-    """Runs ``3am capture``."""
+    """Run ``3am capture``."""
     parser = Parser(
         "3am capture",
-        "Keeps the last lines of another pane of tmux beside the journal, without their secrets, and writes the last "
-        "few of them. Without a %PANE it is the only other one.",
+        "Saves the last lines of another tmux pane beside the journal, without their secrets, and logs the last few of "
+        "them. Without a %PANE it takes the only other pane.",
         "example:\n  3am capture %3 -n 500 -H H7",
     )
-    parser.add_argument("pane", nargs="?", metavar="%PANE", help="as tmux list-panes -a names it")
-    parser.add_argument("-n", type=int, default=DEFAULT_LINES, metavar="N", help=f"so many lines ({DEFAULT_LINES})")
-    parser.add_argument("-H", "--hyp", metavar="H7", help="the hypothesis that it is about")
+    parser.add_argument("pane", nargs="?", metavar="%PANE", help="pane id, as of tmux list-panes -a")
+    parser.add_argument(
+        "-n", type=int, default=DEFAULT_LINES, metavar="N", help=f"number of lines (default: {DEFAULT_LINES})"
+    )
+    parser.add_argument("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
     args = parser.parse_args(argv)
     if not 1 <= args.n <= MAX_LINES:
         parser.error(f"-n {args.n}: write a number from 1 to {MAX_LINES:,}")
-    at = context(args)
-    if (why := at.journal.write_obstacle()) is not None:
-        raise FileUnusable(f"nothing was captured: {why}")
-    hypothesis_tag(at.load_state(), args.hyp)
+    ctx = context(args)
+    if (obstacle := ctx.journal.write_obstacle()) is not None:
+        raise FileUnusable(f"nothing was captured: {obstacle}")
+    hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is captured
     pane = select_pane(args.pane, os.environ.get("TMUX_PANE"))
-    path, draft = capture_pane(at.journal, pane, args.n, at.clock(), args.hyp)
-    code = submit(lambda: at, lambda _: draft, "", quiet=args.quiet, attachment_path=path)
-    print_err(f"kept as {path}")
+    path, draft = capture_pane(ctx.journal, pane, args.n, ctx.clock(), args.hyp)
+    code = submit(lambda: ctx, lambda _: draft, "", quiet=args.quiet, attachment_path=path)
+    print_err(f"saved as {path}")
     return code

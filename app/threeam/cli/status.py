@@ -58,7 +58,7 @@ def _status_line(values: dict[str, Any], *, emoji: bool, tmux: bool) -> str:
 def _print_footprint(*, as_json: bool) -> int:
     from threeam.tracing.instances import format_instance, measure_instances, summarize_instances
 
-    instances = measure_instances(_SAMPLE_S, but=[os.getpid()])
+    instances = measure_instances(_SAMPLE_S, excluded_pids=[os.getpid()])
     for instance in instances:
         if as_json:
             record = instance._asdict()

@@ -1,1 +1,1 @@
-"""What watching does to a bug: runs, experiments, observers, and whether a bug may be called fixed."""
+"""Runs and experiments: commands that are run many times, what that shows, and whether a bug may be called fixed."""

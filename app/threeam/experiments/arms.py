@@ -1,25 +1,25 @@
-"""Arms: the ways in which the same command is run, and the order in which their turns come. Pure."""
+"""Arms: the ways to run the command of an experiment, and the random order of their runs. Pure."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
 from threeam.core.errors import BadInput
 from threeam.experiments.experiment import BARE, MAX_ARMS
 
-_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
+_ARM_NAME_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", re.ASCII)
 
 
 class InvalidArm(BadInput):
-    """An arm that cannot be."""
+    """An ``--arm`` option that is not valid."""
 
 
 class BuiltinArm(NamedTuple):
-    """What comes built in: what is put before the command, and how it is stated."""
+    """A built-in arm: the words before the command, and the description in the plan."""
 
     wrapper: tuple[str, ...]
     description: str
@@ -34,9 +34,10 @@ BUILTIN_ARMS = {
 
 
 class Arm(NamedTuple):
-    """One way to run the command: its name, what is put before the command, and how all of it is stated.
+    """One way to run the command. The plan file stores these fields by name.
 
-    ``stress``, ``jitter``: whether neighbours run beside it, and whether its processes are stopped now and then.
+    ``before``: the words before the command. ``about``: the description in the plan. ``stress``: whether every CPU is
+    kept busy meanwhile. ``jitter``: whether its processes are stopped now and then.
     """
 
     name: str
@@ -46,64 +47,100 @@ class Arm(NamedTuple):
     jitter: bool = False
 
 
-def parse_arm(said: str, cpus: Sequence[int]) -> Arm:
-    """The arm of ``bare``, ``pin+stress`` or ``strace+pin='strace -f'``. Raises `BadArm`.
+class _ArmSpec(NamedTuple):
+    """The text of an ``--arm`` option, and its parts."""
 
-    ``cpus``: those that this process may use. Of its parts the wrapper comes last, next to the command.
+    text: str
+    name: str
+    parts: list[str]
+    has_wrapper: bool
+    wrapper: list[str]
+
+    @property
+    def custom_parts(self) -> list[str]:
+        """Return the parts that are not built in; `BARE` is one of them."""
+        return [part for part in self.parts if part not in BUILTIN_ARMS]
+
+
+def parse_arm(text: str, cpus: Sequence[int]) -> Arm:
+    """Return the arm of ``bare``, ``pin+stress`` or ``strace+pin='strace -f'``. Raise `InvalidArm`.
+
+    ``cpus``: those that this process may use. The wrapper comes after the words of built-in parts, next to the command.
     """
-    name, equals, wrapper = said.partition("=")
-    parts = name.split("+")
-    if len(set(parts)) < len(parts):
-        raise InvalidArm(f"--arm {said!r}: once is enough")
-    if not equals and ("," in said or " " in said):
-        raise InvalidArm(f"--arm {said!r}: an --arm for each, as in --arm bare --arm pin")
-    if not all(_PART.fullmatch(part) for part in parts):
-        raise InvalidArm(f"--arm {said!r}: an arm is called by plain words, such as bare, strace or strace+pin")
-    own = [part for part in parts if part not in BUILTIN_ARMS]
-    if equals and (len(own) != 1 or own == [BARE]):
-        raise InvalidArm(
-            f"--arm {said!r}: {' and '.join(parts)} come{'s' * (len(parts) == 1)} with what it does already"
-        )
-    if not equals and own not in ([], [BARE]):
-        built_in = ", ".join((BARE, *BUILTIN_ARMS))
-        raise InvalidArm(f"--arm {said!r}: say what {own[0]} is, as in {own[0]}='strace -f'; built in are {built_in}")
-    if own == [BARE] and len(parts) > 1:
-        raise InvalidArm(f"--arm {said!r}: bare is with nothing")
+    spec = _split_spec(text)
+    for is_wrong, message in _checks(spec):
+        if is_wrong:
+            raise InvalidArm(f"--arm {text!r}: {message}")
+    values = {"cpu": str(cpus[0]), "cpus": str(len(cpus))}
+    builtins = [BUILTIN_ARMS[part] for part in spec.parts if part in BUILTIN_ARMS]
+    words = [word.format(**values) for builtin in builtins for word in builtin.wrapper]
+    descriptions = [builtin.description.format(**values) for builtin in builtins]
+    if spec.wrapper:
+        descriptions.append(shlex.join(spec.wrapper))
+    return Arm(
+        spec.name,
+        (*words, *spec.wrapper),
+        "; ".join(descriptions),
+        stress="stress" in spec.parts,
+        jitter="jitter" in spec.parts,
+    )
+
+
+def _split_spec(text: str) -> _ArmSpec:
+    name, equals, wrapper = text.partition("=")
     try:
         words = shlex.split(wrapper)
     except ValueError:
-        raise InvalidArm(f"--arm {said!r}: a quotation mark in it has no other one") from None
-    if equals and not words:
-        raise InvalidArm(f"--arm {said!r}: it wraps nothing; without a wrapper it is {BARE}")
-    known = {"cpu": str(cpus[0]), "cpus": str(len(cpus))}
-    chaos = [BUILTIN_ARMS[part] for part in parts if part in BUILTIN_ARMS]
-    before = tuple(word.format(**known) for one in chaos for word in one.wrapper)
-    about = [one.description.format(**known) for one in chaos] + ([shlex.join(words)] if words else [])
-    return Arm(name, (*before, *words), "; ".join(about), "stress" in parts, "jitter" in parts)
+        raise InvalidArm(f"--arm {text!r}: unbalanced quote") from None
+    return _ArmSpec(text, name, name.split("+"), bool(equals), words)
 
 
-def parse_arms(said: Sequence[str], cpus: Sequence[int]) -> tuple[Arm, ...]:
-    """All arms, the first of which the others are compared with; `BARE` alone where none is named. Raises `BadArm`."""
-    arms = tuple(parse_arm(one, cpus) for one in said or (BARE,))
+def _checks(spec: _ArmSpec) -> Iterator[tuple[bool, str]]:
+    """Yield whether something is wrong with ``spec``, and the message for that. The first one counts."""
+    parts, custom = spec.parts, spec.custom_parts
+    repeated = next((part for part in parts if parts.count(part) > 1), "")
+    yield repeated != "", f"{repeated!r} is repeated"
+    is_list = not spec.has_wrapper and ("," in spec.text or " " in spec.text)
+    yield is_list, "use an --arm for each, as in --arm bare --arm pin"
+    are_names = all(_ARM_NAME_PART.fullmatch(part) for part in parts)
+    yield not are_names, "use plain words as names, such as bare, strace or strace+pin"
+    yield spec.has_wrapper and len(custom) > 1, "a wrapper has one name; the other parts must be built in"
+    wraps_builtin = spec.has_wrapper and custom in ([], [BARE])
+    yield wraps_builtin, f"{spec.name!r} is built in and takes no wrapper"
+    is_undefined = not spec.has_wrapper and custom not in ([], [BARE])
+    builtin_names = ", ".join((BARE, *BUILTIN_ARMS))
+    example = f"{custom[0]}='strace -f'" if custom else ""
+    yield is_undefined, f"say what {''.join(custom[:1])} is, as in {example}; built in are {builtin_names}"
+    yield custom == [BARE] and len(parts) > 1, "'bare' cannot be combined with other arms"
+    yield spec.has_wrapper and not spec.wrapper, f"the wrapper is empty; use --arm {BARE}"
+
+
+def parse_arms(texts: Sequence[str], cpus: Sequence[int]) -> tuple[Arm, ...]:
+    """Return the arms of an experiment, `BARE` if ``texts`` is empty. Raise `InvalidArm`.
+
+    The other arms are compared with the first one.
+    """
+    arms = tuple(parse_arm(text, cpus) for text in texts or (BARE,))
     if len(arms) > MAX_ARMS:
         raise InvalidArm(f"{len(arms)} arms are too many: {MAX_ARMS} at most")
-    for i, arm in enumerate(arms):
-        if arm.name in [other.name for other in arms[:i]]:
-            raise InvalidArm(f"--arm {arm.name}: there is one of that name already")
+    names = [arm.name for arm in arms]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise InvalidArm(f"--arm {name}: there is already an arm of that name")
     return arms
 
 
-def run_order(arms: int, n: int, seed: int) -> list[int]:
-    """Whose turn it is, by the number of the arm: ``n`` blocks, in each of which every arm comes once.
+def run_order(arm_count: int, n: int, seed: int) -> list[int]:
+    """Return the index of the arm of each run: ``n`` blocks, each with every arm once.
 
-    The load of a machine drifts over a night, and drifts for every arm alike. The order in a block is random, and the
-    same for the same seed for ever: of Python's generator only `random()` is promised to be.
+    The load of a machine drifts over a night. With blocks it drifts for every arm alike. The order in a block is
+    random, but the same for equal seeds in every version of Python: only `random()` guarantees that.
     """
     random = Random(seed).random
     order: list[int] = []
     for _ in range(n):
-        block = list(range(arms))
-        for i in range(arms - 1, 0, -1):
+        block = list(range(arm_count))
+        for i in range(arm_count - 1, 0, -1):
             j = int(random() * (i + 1))
             block[i], block[j] = block[j], block[i]
         order += block

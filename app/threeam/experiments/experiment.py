@@ -1,30 +1,32 @@
-"""What is known of a command that was run, and of an experiment: what became of each of its runs. Pure."""
+"""The facts about a run and about an experiment, as they are folded from the log. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from threeam.core.format.clock import MAX_TIE_NS
 from threeam.core.format.entry import Author, Stamp
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, LOST, OUTCOMES, PASSED, TIMED_OUT
 
-BARE = "bare"  # the arm in which the command is run as it is
+BARE = "bare"  # the arm without a wrapper
 MAX_ARMS = 8
-MAX_RUNS = 50_000  # of all arms
-MAX_DETAILED_RUNS = 200  # runs of an experiment of which more is known than a letter
-MAX_SINGLE_RUNS = 500  # commands run by themselves, for no hypothesis, that are remembered
+MAX_RUNS = 50_000  # of all arms of an experiment
+MAX_DETAILED_RUNS = 200  # runs of an experiment for which more is remembered than the outcome
+MAX_SINGLE_RUNS = 500  # remembered single runs that are bound to no hypothesis
 NOT_RUN = "."
-# The letter of the first arm's; the next arm's is the next letter. Logs of older versions have no "p" to "w".
-_FIRST = {PASSED: "a", FAILED: "A", TIMED_OUT: "0", INCONCLUSIVE: "p"}
-_COMMAND = re.compile(r"(.*); \d+ runs? ", re.ASCII | re.DOTALL)
+# The code of an outcome in the first arm; the next arm has the next letter. Old logs have no "p" to "w".
+_FIRST_OUTCOME_CODES = {PASSED: "a", FAILED: "A", TIMED_OUT: "0", INCONCLUSIVE: "p"}
+_PLANNED_COMMAND = re.compile(r"(.*); \d+ runs? ", re.ASCII | re.DOTALL)
 
 
 class Run(NamedTuple):
-    """One run: the how manieth it is (from 1), in which arm, what came of it, and how it ended.
+    """One run: its index in the experiment (from 1), its arm, its outcome and its exit code.
 
-    ``began_ns``: since the epoch. ``ns``, ``cpu_ns``: how long it took, and of a CPU. ``size``: bytes that it printed,
-    of which the file ``file`` beside the journal holds what was kept; empty: nothing.
+    ``began_ns``: since the epoch, on a clock that may be stepped. ``duration_ns``: on one that is never stepped.
+    ``output_bytes``: how much it printed. ``file``: the attachment with the saved output; empty: nothing was saved.
     """
 
     number: int
@@ -40,7 +42,7 @@ class Run(NamedTuple):
 
 
 class ArmUsage(NamedTuple):
-    """What the runs of an arm took together."""
+    """The sums over the runs of an arm: how many, their durations, and their CPU times (ns)."""
 
     runs: int = 0
     ns: int = 0
@@ -48,7 +50,7 @@ class ArmUsage(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What came of an arm's runs."""
+    """The number of runs of an arm for each outcome."""
 
     failed: int = 0
     passed: int = 0
@@ -57,26 +59,27 @@ class Counts(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All runs, whatever came of them."""
+        """Return the number of runs, whatever their outcomes."""
         return self.failed + self.passed + self.timed_out + self.inconclusive
 
     @property
     def conclusive(self) -> int:
-        """The runs that count for the rate: those that failed or passed."""
+        """Return the number of runs that count for the rate: those that failed or passed."""
         return self.failed + self.passed
 
 
 class LogPoint(NamedTuple):
-    """Where a line stands among the others, and its stamp (ns); see `Entry.position`."""
+    """The position of a line (`Entry.position`) and its stamp (ns)."""
 
     position: int
     ns: int
 
 
 class MidwayChange(NamedTuple):
-    """Something was changed while an experiment was not done: ``first`` is the first run that began after it.
+    """A change that was made while an experiment had remaining runs: the position and the stamp (ns) of its line.
 
-    0: no run has. Runs are made in the order of their numbers, so this says of each failure whether it came before.
+    ``first_run_after``: the number of the first run that began after it; 0: none has. Runs are made in the order of
+    their numbers, so this tells for each failure whether it came before the change.
     """
 
     position: int
@@ -84,26 +87,31 @@ class MidwayChange(NamedTuple):
     first_run_after: int = 0
 
 
-def has_begun_after(began_ns: int, line: LogPoint, change: LogPoint) -> bool:
-    """Return whether a run that began at ``began_ns``, and is told of in ``line``, began after ``change``.
+def has_begun_after(run: Run, run_point: LogPoint, change: LogPoint) -> bool:
+    """Return whether ``run``, which is logged in ``run_point``, began after ``change``.
 
-    If the clock was stepped back between the two lines, its reading says nothing, and the order of the lines does.
+    If the clock was stepped back, readings from before and after the step cannot be compared. The lag of a line
+    (position - ns) grows with each step back, so two lines with another lag have a step between them. The duration of a
+    run is measured by a clock that is never stepped, so a run that seems to end after its line began before a step.
     """
-    if line.position < change.position:
+    if run_point.position < change.position:
         return False
-    stepped_back = line.position - line.ns > change.position - change.ns
-    return stepped_back or began_ns > change.ns
+    stepped_since_change = run_point.position - run_point.ns > change.position - change.ns
+    stepped_since_begin = run.began_ns + run.duration_ns > run_point.ns + MAX_TIE_NS
+    if stepped_since_change != stepped_since_begin:  # the step is between the two events, and tells their order
+        return stepped_since_change
+    return run.began_ns > change.ns
 
 
 class Experiment(NamedTuple):
-    """A command, and all of its runs; ``seed`` None: it was run once, by itself.
+    """A command and all of its runs; ``seed`` None: a single run, without a plan.
 
-    ``same``: the fingerprint of its identity; two experiments are the same if theirs are equal. ``identity``: that
-    identity as its line holds it; empty in a line of an older version. ``wrappers``: for each arm the fingerprint of
-    the words before the command. ``letters``: one for each run, in their order: whose it was and what came of it.
-    ``kept``: those of which more is known. ``last``: when the last one was written. ``order``, ``last_order``: the
-    positions of the first line and of the last (`Entry.position`); None: the stamp is the position. ``cuts``: what was
-    changed before the last run was made.
+    ``fingerprint``: the hash of its identity; experiments with equal fingerprints are the same. ``identity``: the value
+    of its identity tag; empty in old logs. ``wrapper_fingerprints``: for each arm the hash of the words before the
+    command; empty in old logs. ``outcome_codes``: one character per run, for its arm and outcome, or `NOT_RUN`.
+    ``detailed_runs``: the runs for which more is remembered. ``last_stamp``: of the line of the last run.
+    ``first_position``, ``last_position``: of the first line and the last (`Entry.position`); None: equal to the stamp.
+    ``midway_changes``: changes that were made before the last run.
     """
 
     number: int
@@ -134,93 +142,92 @@ class Experiment(NamedTuple):
 
     @property
     def first_point(self) -> LogPoint:
-        """Return the place of its first line."""
+        """Return the position and the stamp of its first line."""
         return LogPoint(self.stamp.ns if self.first_position is None else self.first_position, self.stamp.ns)
 
     @property
     def last_point(self) -> LogPoint:
-        """Return the place of its last line."""
+        """Return the position and the stamp of its last line."""
         return LogPoint(self.last_stamp.ns if self.last_position is None else self.last_position, self.last_stamp.ns)
 
-    @property
-    def began_position(self) -> int:
-        """Return the position at which the first run began: the line of a command that was run once follows its end."""
-        place = self.first_point
-        return (
-            place.position
-            if self.seed is not None
-            else place.position - max(0, place.ns - self.detailed_runs[0].began_ns)
-        )
+    def began_position(self, changes: Iterable[LogPoint]) -> int:
+        """Return a position that is at or after each of ``changes`` made before the first run began, and before others.
+
+        A plan is logged before its first run. A single run is logged after its end, so each change is compared with it.
+        """
+        if self.seed is not None:
+            return self.first_point.position
+        return max((change.position for change in changes if self.is_after(change)), default=0)
 
     def is_after(self, change: LogPoint) -> bool:
         """Return whether all of its runs began after ``change``."""
         if self.seed is not None:
             return self.first_point.position > change.position
-        return has_begun_after(self.detailed_runs[0].began_ns, self.first_point, change)
+        return has_begun_after(self.detailed_runs[0], self.first_point, change)
 
     def count_failed_since(self, change: LogPoint) -> int:
-        """Return how many runs failed that began after ``change``, of an experiment that went on while it was made."""
-        cut = next((cut for cut in self.midway_changes if cut.position == change.position), None)
-        if cut is None:  # an older version carried it over, and said of the kept runs alone when they began
+        """Return how many of the runs that began after ``change`` failed, if it was made during the experiment."""
+        if self.seed is None:
+            return sum(run.outcome == FAILED for run in self.detailed_runs) if self.is_after(change) else 0
+        midway = next((midway for midway in self.midway_changes if midway.position == change.position), None)
+        if midway is None:  # an older version carried the experiment over, and told only when detailed runs began
             return sum(run.outcome == FAILED and run.began_ns > change.ns for run in self.detailed_runs)
+        if not midway.first_run_after:
+            return 0
         failed = {outcome_code(i, FAILED) for i in range(len(self.arms))}
-        return (
-            sum(letter in failed for letter in self.outcome_codes[cut.first_run_after - 1 :])
-            if cut.first_run_after
-            else 0
-        )
+        return sum(code in failed for code in self.outcome_codes[midway.first_run_after - 1 :])
 
     @property
     def interrupted_run(self) -> Run | None:
-        """Return the run that was cut short or lost when the plan was ended, if it has not been made again."""
-        return (
-            next((run for run in self.detailed_runs if run.outcome in (CUT_SHORT, LOST)), None)
-            if self.remaining
-            else None
-        )
+        """Return the run that was interrupted or lost when the plan was ended, if it has not been made again."""
+        if not self.remaining:
+            return None
+        return next((run for run in self.detailed_runs if run.outcome in (CUT_SHORT, LOST)), None)
 
     @property
     def name(self) -> str:
-        """``R12``."""
+        """Return ``R12``."""
         return f"R{self.number}"
 
     @property
     def total(self) -> int:
-        """Runs of all arms."""
+        """Return the number of planned runs, of all arms."""
         return len(self.outcome_codes)
 
     @property
     def remaining(self) -> list[int]:
-        """Which of them have still to be made: none of a command by itself, which was cut short for good."""
-        return [] if self.seed is None else [i for i, letter in enumerate(self.outcome_codes, 1) if letter == NOT_RUN]
+        """Return the numbers of the runs that are still to be made. A single run is never made again."""
+        return [] if self.seed is None else [i for i, code in enumerate(self.outcome_codes, 1) if code == NOT_RUN]
 
     @property
     def done_count(self) -> int:
-        """How many have been made."""
+        """Return the number of runs that were made."""
         return self.total - self.outcome_codes.count(NOT_RUN)
 
     @property
     def command(self) -> str:
-        """What was run, as its line says."""
+        """Return the command, as its line has it."""
         if self.seed is None:
             return self.text.partition(": ")[2]
-        found = _COMMAND.match(self.text)
-        return found[1] if found else self.text
+        match = _PLANNED_COMMAND.match(self.text)
+        return match[1] if match else self.text
 
     def counts(self) -> dict[str, Counts]:
-        """What came of the runs of each arm."""
-        found = Counter(self.outcome_codes)
+        """Return the counts of each arm, in the order of the arms."""
+        code_counts = Counter(self.outcome_codes)
         return {
-            arm: Counts(*(found[outcome_code(i, outcome)] for outcome in (FAILED, PASSED, TIMED_OUT, INCONCLUSIVE)))
+            arm: Counts(
+                *(code_counts[outcome_code(i, outcome)] for outcome in (FAILED, PASSED, TIMED_OUT, INCONCLUSIVE))
+            )
             for i, arm in enumerate(self.arms)
         }
 
     def outcomes(self, arm: str) -> list[str]:
-        """What came of its runs, in their order."""
-        known = {outcome_code(self.arms.index(arm), outcome): outcome for outcome in OUTCOMES}
-        return [known[letter] for letter in self.outcome_codes if letter in known]
+        """Return the outcomes of the runs of ``arm``, in the order of the runs."""
+        outcome_of = {outcome_code(self.arms.index(arm), outcome): outcome for outcome in OUTCOMES}
+        return [outcome_of[code] for code in self.outcome_codes if code in outcome_of]
 
 
-def outcome_code(arm: int, outcome: str) -> str:
-    """How a run of the ``arm``-th arm is noted; `NOT_RUN` for one that came to nothing."""
-    return chr(ord(_FIRST[outcome]) + arm) if outcome in _FIRST else NOT_RUN
+def outcome_code(arm_index: int, outcome: str) -> str:
+    """Return the character for a run of the arm at ``arm_index``; `NOT_RUN` for an interrupted or lost run."""
+    return chr(ord(_FIRST_OUTCOME_CODES[outcome]) + arm_index) if outcome in _FIRST_OUTCOME_CODES else NOT_RUN

@@ -1,4 +1,4 @@
-"""Experiments as they are told on the screen: arm beside arm, their runs as a strip, those that failed first. Pure."""
+"""Reports on experiments for the screen: the arms compared, the runs as a strip, and the failures first. Pure."""
 
 from __future__ import annotations
 
@@ -8,162 +8,187 @@ from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.format.times import format_duration
 from threeam.core.state.fold import State
-from threeam.experiments.experiment import Experiment, Run
+from threeam.experiments.experiment import Counts, Experiment, Run
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, LOST, PASSED, TIMED_OUT, format_exit
 from threeam.experiments.runs import experiments
 from threeam.experiments.verdict import ArmRate, arm_rates, format_percent, uncounted_run_sentences
 
-_NARROWEST, _WIDEST = 10, 48  # cells of a bar
-_SHOWN = 200  # that anybody reads
-_LONGEST_STRIP = 1000  # runs
-_DOTS = {PASSED: "·", FAILED: "✗", TIMED_OUT: "◷", INCONCLUSIVE: "?"}
-_PLAIN_DOTS = {PASSED: ".", FAILED: "x", TIMED_OUT: "o", INCONCLUSIVE: "?"}
-_TITLES = {
+_MIN_BAR_CELLS, _MAX_BAR_CELLS = 10, 48
+_MAX_ROWS = 200  # rows of a section
+_MAX_STRIP_RUNS = 1000
+_OUTCOME_GLYPHS = {PASSED: "·", FAILED: "✗", TIMED_OUT: "◷", INCONCLUSIVE: "?"}
+_ASCII_OUTCOME_GLYPHS = {PASSED: ".", FAILED: "x", TIMED_OUT: "o", INCONCLUSIVE: "?"}
+_SECTION_TITLES = {
     FAILED: "failed",
     TIMED_OUT: "timed out",
     INCONCLUSIVE: "ended in another way",
     PASSED: "passed, the first of each arm",
 }
-_INTERRUPTED = {
-    CUT_SHORT: "somebody ended it during a run",
-    LOST: "the 3am that ran it ended, and the run that went on has no result",
+_INTERRUPTION_TEXTS = {
+    CUT_SHORT: "a signal ended it during a run",
+    LOST: "the 3am that ran it ended, and the current run has no result",
 }
-_BAR, _PLAIN_BAR = tuple("├─●┤"), tuple("|-*|")
+_BAR_GLYPHS, _ASCII_BAR_GLYPHS = tuple("├─●┤"), tuple("|-*|")
+_BAR_PADDING = 8  # cells of a row besides the name, the bar and the counts
+_STALLED_RUNS = 10  # a plan is stalled if there was no run for this many times the mean duration of a run
+_STALLED_SLACK_NS = 5_000_000_000
 
 
-def experiment_list_report(found: Sequence[Experiment], now: Stamp) -> list[ReportSection]:
-    """All of them, the last one first; those whose plan is not done stand above the others."""
-    many = [one for one in found[::-1] if one.seed is not None]
-    once = [one for one in found[::-1] if one.seed is None]
-    told = [
-        ReportSection("not done", [experiment_line(one, now) for one in many if one.remaining]),
-        ReportSection("experiments", [experiment_line(one, now) for one in many if not one.remaining][:_SHOWN]),
-        ReportSection("run once", [experiment_line(one, now) for one in once][:_SHOWN]),
+def experiment_list_report(all_experiments: Sequence[Experiment], now: Stamp) -> list[ReportSection]:
+    """Return the sections of a list, the newest first: unfinished experiments, the others, and single runs."""
+    newest_first = all_experiments[::-1]
+    planned = [experiment for experiment in newest_first if experiment.seed is not None]
+    unfinished = [experiment_line(experiment, now) for experiment in planned if experiment.remaining]
+    finished = [experiment_line(experiment, now) for experiment in planned if not experiment.remaining]
+    single = [experiment_line(experiment, now) for experiment in newest_first if experiment.seed is None]
+    sections = [
+        ReportSection("not done", unfinished),
+        ReportSection("experiments", finished[:_MAX_ROWS]),
+        ReportSection("run once", single[:_MAX_ROWS]),
     ]
     nothing = ReportSection("runs", [ReportLine("nothing was run yet: ! runs a command, and 3am run -n 200 in arms")])
-    return [part for part in told if part.lines] or [nothing]
+    return [section for section in sections if section.lines] or [nothing]
 
 
 def hypothesis_runs_report(state: State, number: int | None, now: Stamp) -> list[ReportSection]:
-    """What was run for a hypothesis, the last first."""
-    runs = [
-        experiment_line(one, now) for one in experiments(state)[::-1] if number is not None and one.hypothesis == number
+    """Return a section with the runs of the hypothesis ``number``, the newest first; no section if nothing was run."""
+    lines = [
+        experiment_line(experiment, now)
+        for experiment in experiments(state)[::-1]
+        if number is not None and experiment.hypothesis == number
     ]
-    return [ReportSection("runs", runs[:_SHOWN])] if runs else []
+    return [ReportSection("runs", lines[:_MAX_ROWS])] if lines else []
 
 
-def experiment_line(one: Experiment, now: Stamp) -> ReportLine:
-    bound = f"H{one.hypothesis} " if one.hypothesis is not None else ""
-    who = format_attribution(one.author, one.stamp, now)
-    if one.seed is None:
-        run = one.detailed_runs[0]
-        sign = run.outcome if run.outcome != PASSED else "ok"
-        words = one.text.partition(":")[0]
-        return ReportLine(
-            f"{one.name} {bound}{one.command}", f"{words} · {who}", one.stamp, sign, f"3am run --report {one.name}"
-        )
-    arms = ", ".join(
-        f"{arm} {counts.failed}/{counts.conclusive}"
-        + (f" ({counts.timed_out} timed out)" if counts.timed_out else "")
-        + (f" ({counts.inconclusive} inconclusive)" if counts.inconclusive else "")
-        for arm, counts in one.counts().items()
-    )
-    far = f"{format_progress(one, now)} · " if one.remaining else ""
-    more = f"{far}failed {arms} · {who}"
-    return ReportLine(f"{one.name} {bound}{one.command}", more, one.stamp, "Plan", f"3am run --report {one.name}")
+def experiment_line(experiment: Experiment, now: Stamp) -> ReportLine:
+    """Return a line that sums up an experiment, with the command that prints its report."""
+    bound = f"H{experiment.hypothesis} " if experiment.hypothesis is not None else ""
+    attribution = format_attribution(experiment.author, experiment.stamp, now)
+    if experiment.seed is None:
+        outcome = experiment.detailed_runs[0].outcome
+        icon = "ok" if outcome == PASSED else outcome
+        detail = f"{experiment.text.partition(':')[0]} · {attribution}"
+    else:
+        icon = "Plan"
+        progress = f"{format_progress(experiment, now)} · " if experiment.remaining else ""
+        arms = ", ".join(_format_counts(arm, counts) for arm, counts in experiment.counts().items())
+        detail = f"{progress}failed {arms} · {attribution}"
+    text = f"{experiment.name} {bound}{experiment.command}"
+    return ReportLine(text, detail, experiment.stamp, icon, f"3am run --report {experiment.name}")
 
 
-def experiment_report(one: Experiment, now: Stamp, width: int, *, emoji: bool) -> list[ReportSection]:
-    """One experiment, in lines of at most ``width`` cells."""
-    found = arm_rates(one)
-    resume = f"3am run --resume {one.name}"
-    head = [ReportLine(one.verdict, stamp=one.verdict_stamp, icon="Verdict")] if one.verdict else []
-    if one.remaining:
-        head.append(ReportLine(_progress(one, now), resume if not is_running(one, now) else "", command=resume))
-    plan = ReportSection(
-        "plan", [ReportLine(one.text, format_attribution(one.author, one.stamp, now), one.stamp, "Plan")]
-    )
-    arms = [line for rate in found for line in _arm(one, rate, found, width, emoji=emoji)]
-    arms += [ReportLine(sentence, icon=outcome) for outcome, sentence in uncounted_run_sentences(found)]
-    scale = f"failed of all, and the interval of the rate, up to {format_percent(_scale(found))} %"
-    told = [ReportSection(one.name, head), ReportSection(scale, arms)]
-    for outcome, title in _TITLES.items():
-        runs = [run for run in one.detailed_runs if run.outcome == outcome]
-        told.append(ReportSection(title, [_run(one, run) for run in runs[:_SHOWN]]))
-    told.append(plan)
-    return [part for part in told if part.lines]
+def _format_counts(arm: str, counts: Counts) -> str:
+    timed_out = f" ({counts.timed_out} timed out)" if counts.timed_out else ""
+    inconclusive = f" ({counts.inconclusive} inconclusive)" if counts.inconclusive else ""
+    return f"{arm} {counts.failed}/{counts.conclusive}{timed_out}{inconclusive}"
 
 
-def _progress(one: Experiment, now: Stamp) -> str:
-    done, left = one.done_count, len(one.remaining)
-    since = one.last_stamp.ns - one.stamp.ns
-    if one.interrupted_run is not None:
-        return f"{format_progress(one, now)}: {_INTERRUPTED[one.interrupted_run.outcome]}"
+def experiment_report(experiment: Experiment, now: Stamp, width: int, *, emoji: bool) -> list[ReportSection]:
+    """Return the sections of the report on an experiment, in lines of at most ``width`` cells."""
+    rates = arm_rates(experiment)
+    head = []
+    if experiment.verdict:
+        head.append(ReportLine(experiment.verdict, stamp=experiment.verdict_stamp, icon="Verdict"))
+    if experiment.remaining:
+        resume = f"3am run --resume {experiment.name}"
+        hint = "" if is_running(experiment, now) else resume
+        head.append(ReportLine(_progress_details(experiment, now), hint, command=resume))
+    arms = [line for rate in rates for line in _arm_lines(experiment, rate, rates, width, emoji=emoji)]
+    arms += [ReportLine(sentence, icon=outcome) for outcome, sentence in uncounted_run_sentences(rates)]
+    scale = f"failed of all, and the interval of the rate, up to {format_percent(_max_rate(rates))} %"
+    sections = [ReportSection(experiment.name, head), ReportSection(scale, arms)]
+    for outcome, title in _SECTION_TITLES.items():
+        runs = [run for run in experiment.detailed_runs if run.outcome == outcome]
+        sections.append(ReportSection(title, [_run_line(experiment, run) for run in runs[:_MAX_ROWS]]))
+    attribution = format_attribution(experiment.author, experiment.stamp, now)
+    sections.append(ReportSection("plan", [ReportLine(experiment.text, attribution, experiment.stamp, "Plan")]))
+    return [section for section in sections if section.lines]
+
+
+def _progress_details(experiment: Experiment, now: Stamp) -> str:
+    done, remaining = experiment.done_count, len(experiment.remaining)
+    if experiment.interrupted_run is not None:
+        return f"{format_progress(experiment, now)}: {_INTERRUPTION_TEXTS[experiment.interrupted_run.outcome]}"
     if not done:
-        return f"0 of {one.total} runs"
-    pace = f"{format_duration(since * left // done)} left at this pace"
-    still = f", the last {format_duration(now.ns - one.last_stamp.ns)} ago" if is_stalled(one, now) else ""
-    return f"{done} of {one.total} runs{still}, {pace}"
+        return f"0 of {experiment.total} runs"
+    elapsed_ns = experiment.last_stamp.ns - experiment.stamp.ns
+    time_left = f"{format_duration(elapsed_ns * remaining // done)} left at this pace"
+    idle = f", the last {_idle_time(experiment, now)} ago" if is_stalled(experiment, now) else ""
+    return f"{done} of {experiment.total} runs{idle}, {time_left}"
 
 
-def format_progress(one: Experiment, now: Stamp) -> str:
-    """Return how far a plan is that is not done, and whether anybody goes on with it."""
-    far = f"{one.done_count}/{one.total}"
-    if one.interrupted_run is not None:
-        return f"interrupted at {far}"
-    return f"{far}, no run for {format_duration(now.ns - one.last_stamp.ns)}" if is_stalled(one, now) else far
+def format_progress(experiment: Experiment, now: Stamp) -> str:
+    """Return how many runs of an unfinished plan are made, and whether it was interrupted or stalled."""
+    progress = f"{experiment.done_count}/{experiment.total}"
+    if experiment.interrupted_run is not None:
+        return f"interrupted at {progress}"
+    return f"{progress}, no run for {_idle_time(experiment, now)}" if is_stalled(experiment, now) else progress
 
 
-def is_running(one: Experiment, now: Stamp) -> bool:
-    """Return whether somebody seems to go on with a plan: nobody has ended it, and its runs keep their pace."""
-    return bool(one.remaining) and one.interrupted_run is None and not is_stalled(one, now)
+def _idle_time(experiment: Experiment, now: Stamp) -> str:
+    return format_duration(now.ns - experiment.last_stamp.ns)
 
 
-def is_stalled(one: Experiment, now: Stamp) -> bool:
-    """Return whether no run came for much longer than one takes, and nothing in the journal says that it was ended.
+def is_running(experiment: Experiment, now: Stamp) -> bool:
+    """Return whether a process seems to be running the plan: it was not interrupted, and is not stalled."""
+    return bool(experiment.remaining) and experiment.interrupted_run is None and not is_stalled(experiment, now)
 
-    The first run may take long, and a crash of the machine leaves no line: nobody can say from the journal alone.
+
+def is_stalled(experiment: Experiment, now: Stamp) -> bool:
+    """Return whether there was no run for much longer than a run takes, although no line says that it was interrupted.
+
+    This is a guess: the first run may take long, and a crash of the machine leaves no line.
     """
-    pace = (one.last_stamp.ns - one.stamp.ns) // max(1, one.done_count)
-    return one.interrupted_run is None and now.ns - one.last_stamp.ns > 10 * pace + 5_000_000_000
+    pace_ns = (experiment.last_stamp.ns - experiment.stamp.ns) // max(1, experiment.done_count)
+    idle_ns = now.ns - experiment.last_stamp.ns
+    return experiment.interrupted_run is None and idle_ns > _STALLED_RUNS * pace_ns + _STALLED_SLACK_NS
 
 
-def _scale(found: Sequence[ArmRate]) -> float:
-    """The rate at the right end of every bar."""
-    return max((rate.high for rate in found if rate.counts.conclusive), default=1.0)
+def _max_rate(rates: Sequence[ArmRate]) -> float:
+    """Return the rate at the right end of every bar."""
+    return max((rate.high for rate in rates if rate.counts.conclusive), default=1.0)
 
 
-def _arm(one: Experiment, rate: ArmRate, found: Sequence[ArmRate], width: int, *, emoji: bool) -> list[ReportLine]:
-    name = f"{rate.arm:<{max(len(other.arm) for other in found)}}"
-    mean = f", {format_duration(rate.usage.ns // rate.usage.runs)} a run" if rate.usage.runs else ""
+def _arm_lines(
+    experiment: Experiment, rate: ArmRate, rates: Sequence[ArmRate], width: int, *, emoji: bool
+) -> list[ReportLine]:
+    """Return two lines: the rate with its interval as a bar, and a glyph for each run."""
+    name = f"{rate.arm:<{max(len(other.arm) for other in rates)}}"
     counts = f"{rate.counts.failed}/{rate.counts.conclusive}"
-    bounds = f"{format_percent(rate.rate)} % ({format_percent(rate.low)} to {format_percent(rate.high)}){mean}"
-    if not rate.counts.conclusive:
-        bounds = f"no run has ended{mean}"
-    cells = min(_WIDEST, width - len(name) - len(counts) - 8)
-    bar = f" {_bar(rate, found, cells, emoji=emoji)}" if cells >= _NARROWEST and rate.counts.conclusive else ""
-    dots = _DOTS if emoji else _PLAIN_DOTS
-    outcomes = one.outcomes(rate.arm)
-    before = f"{len(outcomes) - _LONGEST_STRIP:,} before and " if len(outcomes) > _LONGEST_STRIP else ""
-    strip = before + "".join(dots[outcome] for outcome in outcomes[-_LONGEST_STRIP:])
-    return [ReportLine(f"{name}{bar} {counts}", bounds), ReportLine(f"    {strip}")]
+    mean = f", {format_duration(rate.usage.ns // rate.usage.runs)} a run" if rate.usage.runs else ""
+    interval = f"{format_percent(rate.low)} to {format_percent(rate.high)}"
+    detail = (
+        f"{format_percent(rate.rate)} % ({interval}){mean}" if rate.counts.conclusive else f"no run has ended{mean}"
+    )
+    cells = min(_MAX_BAR_CELLS, width - len(name) - len(counts) - _BAR_PADDING)
+    has_bar = cells >= _MIN_BAR_CELLS and rate.counts.conclusive
+    bar = f" {_interval_bar(rate, rates, cells, emoji=emoji)}" if has_bar else ""
+    return [ReportLine(f"{name}{bar} {counts}", detail), ReportLine(f"    {_strip(experiment, rate.arm, emoji=emoji)}")]
 
 
-def _bar(rate: ArmRate, found: Sequence[ArmRate], cells: int, *, emoji: bool) -> str:
-    """The interval, and the rate in it, on one scale for all arms: no blank in it, so that it is not broken."""
-    left, line, at, right = _BAR if emoji else _PLAIN_BAR
-    scale = _scale(found)
+def _strip(experiment: Experiment, arm: str, *, emoji: bool) -> str:
+    """Return a glyph for each of the last runs of an arm, and how many there were before."""
+    glyphs = _OUTCOME_GLYPHS if emoji else _ASCII_OUTCOME_GLYPHS
+    outcomes = experiment.outcomes(arm)
+    hidden = len(outcomes) - _MAX_STRIP_RUNS
+    before = f"{hidden:,} before and " if hidden > 0 else ""
+    return before + "".join(glyphs[outcome] for outcome in outcomes[-_MAX_STRIP_RUNS:])
+
+
+def _interval_bar(rate: ArmRate, rates: Sequence[ArmRate], cells: int, *, emoji: bool) -> str:
+    """Return the interval of a rate, drawn on the scale of all arms. It has no blanks, so that it does not wrap."""
+    left, line, point, right = _BAR_GLYPHS if emoji else _ASCII_BAR_GLYPHS
+    scale = _max_rate(rates)
     low, middle, high = (round(share / scale * (cells - 1)) for share in (rate.low, rate.rate, rate.high))
-    empty = "╌" if emoji else "."
-    bar = [empty] * cells
+    bar = ["╌" if emoji else "."] * cells
     bar[low : high + 1] = line * (high + 1 - low)
-    bar[low], bar[high], bar[middle] = left, right, at
+    bar[low], bar[high], bar[middle] = left, right, point
     return "".join(bar)
 
 
-def _run(one: Experiment, run: Run) -> ReportLine:
-    sign = "ok" if run.outcome == PASSED else run.outcome
-    how = f"{run.number}/{one.total} {run.arm}, {format_exit(run.exit_code)}, {format_duration(run.duration_ns)}, {run.output_bytes:,} bytes"
-    return ReportLine(
-        how, f"began {Stamp(run.began_ns, run.stamp.utc_offset_s).time_of_day}", run.stamp, sign, run.file
-    )
+def _run_line(experiment: Experiment, run: Run) -> ReportLine:
+    exit_text, duration = format_exit(run.exit_code), format_duration(run.duration_ns)
+    text = f"{run.number}/{experiment.total} {run.arm}, {exit_text}, {duration}, {run.output_bytes:,} bytes"
+    began = f"began {Stamp(run.began_ns, run.stamp.utc_offset_s).time_of_day}"
+    icon = "ok" if run.outcome == PASSED else run.outcome
+    return ReportLine(text, began, run.stamp, icon, run.file)

@@ -1,4 +1,4 @@
-"""What counts as failing. Pure."""
+"""The failure rule: which outcome a run has. Pure."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from threeam.core.errors import BadInput, BadPattern, NonlinearPattern
 from threeam.core.store.regex import Regex
 
 PASSED, FAILED, TIMED_OUT, INCONCLUSIVE, CUT_SHORT = "passed", "failed", "timed-out", "inconclusive", "cut"
-LOST = "lost"  # the 3am that ran it was killed
-OUTCOMES = (PASSED, FAILED, TIMED_OUT, INCONCLUSIVE)  # a run that was cut short or lost says nothing, and is none
+LOST = "lost"  # 3am was killed during the run
+OUTCOMES = (PASSED, FAILED, TIMED_OUT, INCONCLUSIVE)  # an interrupted or lost run is not a result
 DEFAULT_FAIL_RULE = "exit!=0"
-_EXIT = re.compile(r"exit\s*(!=|==)\s*(\d{1,3})", re.ASCII)
+_EXIT_CONDITION = re.compile(r"exit\s*(!=|==)\s*(\d{1,3})", re.ASCII)
 
 
 class InvalidFailureRule(BadInput):
-    """A rule that cannot be understood."""
+    """A ``--fail`` or ``--fail-regex`` option that is not valid."""
 
 
 class FailureRule(NamedTuple):
-    """A run fails if its exit is (not) ``code``, or its output matches ``regex``; ``timeout``: also if it times out.
+    """The conditions under which a run fails. The plan file stores these fields by name.
 
-    ``unlike``: whether it fails by another exit than ``code``; else by this one. ``code`` None: no exit is a failure.
-    A run that does not fail passes if it ended as the rule expects of a good run (`_passes`). Otherwise it is
+    ``code``: the exit code to compare with; None: no exit code is a failure. ``unlike``: whether other exit codes are
+    failures, rather than this one. ``regex``: a matching line of output is a failure. ``timeout``: a timeout is a
+    failure. A run that does not fail passes if its exit is that of a good run (`_is_clean_exit`). Otherwise it is
     inconclusive: a server that was down must not count as a run without the bug.
     """
 
@@ -40,41 +41,41 @@ class FailureRule(NamedTuple):
         return " or ".join(ways)
 
     def outcome(self, exit_code: int, *, timed_out: bool, matched: bool) -> str:
-        """What a run came to that ended with ``exit_code`` (128 + the signal, if one ended it)."""
+        """Return the outcome of a run with this ``exit_code`` (128 + the number of a signal that ended it)."""
         if timed_out:
             return FAILED if self.timeout else TIMED_OUT
         by_exit = self.code is not None and (exit_code != self.code) == self.unlike
         if by_exit or matched:
             return FAILED
-        return PASSED if self._passes(exit_code) else INCONCLUSIVE
+        return PASSED if self._is_clean_exit(exit_code) else INCONCLUSIVE
 
-    def _passes(self, exit_code: int) -> bool:
+    def _is_clean_exit(self, exit_code: int) -> bool:
         """Return whether a run that did not fail ended well.
 
-        If the rule names the good exit (``exit!=3``), that one is good. If exit 0 is the failure, every other exit is
-        good, but no signal. Otherwise only exit 0 is.
+        If the rule names the good exit code (``exit!=3``), that one is good. If exit code 0 is the failure, every other
+        exit code is good, but a signal is not. Otherwise only 0 is good.
         """
         if self.code is not None and self.unlike:
             return exit_code == self.code
         return 0 < exit_code <= 128 if self.code == 0 else exit_code == 0
 
 
-def parse_failure_rule(fails: list[str], regex: str | None) -> FailureRule:
-    """The rule of ``--fail`` (``exit!=0``, ``exit==3``, ``timeout``) and ``--fail-regex``. Raises `BadRule`.
+def parse_failure_rule(fail_options: list[str], regex: str | None) -> FailureRule:
+    """Return the rule of ``--fail`` (``exit!=0``, ``exit==3``, ``timeout``) and ``--fail-regex``.
 
-    With a regex alone, no exit is a failure, and a run passes if it exits with 0.
+    With a regex alone, no exit code is a failure, and a run passes if it exits with 0. Raise `InvalidFailureRule`.
     """
-    code, unlike, timeout = None if regex or fails else 0, True, False
-    for one in fails:
-        found = _EXIT.fullmatch(one.strip())
-        if one.strip() == "timeout":
+    code, unlike, timeout = None if regex or fail_options else 0, True, False
+    for option in fail_options:
+        match = _EXIT_CONDITION.fullmatch(option.strip())
+        if option.strip() == "timeout":
             timeout = True
-        elif found is None or int(found[2]) > 255:
-            raise InvalidFailureRule(f"--fail {one!r}: write exit!=0, exit==3 or timeout")
+        elif match is None or int(match[2]) > 255:
+            raise InvalidFailureRule(f"--fail {option!r}: write exit!=0, exit==3 or timeout")
         elif code is not None:
-            raise InvalidFailureRule(f"--fail {one!r}: one exit is enough")
+            raise InvalidFailureRule(f"--fail {option!r}: only one exit code can be given")
         else:
-            code, unlike = int(found[2]), found[1] == "!="
+            code, unlike = int(match[2]), match[1] == "!="
     if regex == "":
         raise InvalidFailureRule("--fail-regex '' matches everything: every run would fail")
     try:
@@ -87,11 +88,11 @@ def parse_failure_rule(fails: list[str], regex: str | None) -> FailureRule:
     return FailureRule(code, unlike, regex or "", timeout)
 
 
-def format_exit(code: int) -> str:
-    """``exit 1``, or the name of the signal: ``SIGSEGV``."""
-    if code > 128:
+def format_exit(exit_code: int) -> str:
+    """Return ``exit 1``, or the name of the signal that ended the run: ``SIGSEGV``."""
+    if exit_code > 128:
         try:
-            return signal.Signals(code - 128).name
+            return signal.Signals(exit_code - 128).name
         except ValueError:
             pass
-    return f"exit {code}"
+    return f"exit {exit_code}"

@@ -10,11 +10,11 @@ Glossary
                     - the arguments, word by word, after their secrets were replaced.
                     - the folder in which the command runs.
                     - the failure rule, with its time limit if a time-out is a failure. Another limit finds another
-                      set of failures. If a time-out is no failure, the limit is not part of the identity: runs that
+                      set of failures. If a time-out is not a failure, the limit is not part of the identity: runs that
                       timed out are in no rate.
     same arm        two arms with the same name and the same words before the command (the wrapper).
-    reported only   the SHA-256 of the program. A fix changes the program, so a difference is no reason not to compare,
-                    but the answer names it.
+    reported only   the SHA-256 of the program. A fix changes the program, so the runs are compared all the same, and
+                    the answer names the difference.
     not recorded    the environment, and the files that the command reads. A script that an interpreter runs is an
                     argument: its name is part of the identity, its content is not.
 
@@ -36,12 +36,12 @@ from threeam.experiments.experiment import BARE, Experiment
 from threeam.experiments.failure_rule import FailureRule
 
 IDENTITY_TAG = "IDENTITY"
-_SAFE = "/!=<>|:;,'\"()*$&+@?^{}~"  # characters of a path or rule that stay readable in the tag
-_SHOWN = 12  # hexadecimal digits of a hash
+_UNQUOTED_CHARS = "/!=<>|:;,'\"()*$&+@?^{}~"  # characters of a path or rule that stay readable in the tag
+_HASH_DIGITS = 12  # hexadecimal digits of a hash
 
 
 class ExperimentIdentity(NamedTuple):
-    """The identity of an experiment, as its line holds it. ``sha256`` is reported, and not compared."""
+    """The identity of an experiment. The tag of its line stores these fields by name. ``sha256`` is only reported."""
 
     program: str
     arguments: str
@@ -51,15 +51,15 @@ class ExperimentIdentity(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """Return what two experiments have in common if they are the same, and only then."""
+        """Return a hash that is equal for two experiments if and only if they are the same."""
         return _digest("\0".join(("2", *self[:4])))
 
     def to_tag(self) -> tuple[str, str]:
-        """Return the tag of a line. Values are percent-encoded: a path may contain a blank or a bracket."""
+        """Return the identity as a tag. Values are percent-encoded: a path may contain a blank or a bracket."""
         from urllib.parse import quote
 
         words = (
-            f"{key}={quote(value.encode('utf-8', 'surrogateescape'), safe=_SAFE)}"
+            f"{key}={quote(value.encode('utf-8', 'surrogateescape'), safe=_UNQUOTED_CHARS)}"
             for key, value in self._asdict().items()
             if value
         )
@@ -67,18 +67,20 @@ class ExperimentIdentity(NamedTuple):
 
 
 def identity_of(command: Sequence[str], rule: FailureRule, timeout_ns: int | None, folder: str) -> ExperimentIdentity:
-    """Return the identity of ``command``, run in ``folder`` under ``rule``. Reads the program for its SHA-256."""
+    """Return the identity of ``command``, run in ``folder`` under ``rule``. Read the program for its SHA-256."""
     program = os.path.join(folder, shutil.which(command[0]) or command[0])
-    if ".." in program.split("/"):  # behind a symlink that leads out of what the link points to
+    if ".." in program.split("/"):  # after a symbolic link, ``..`` is the parent of its target
         program = os.path.join(os.path.realpath(os.path.dirname(program)), os.path.basename(program))
     program = os.path.normpath(program)
-    limit = f" after {_seconds(timeout_ns)}" if rule.timeout and timeout_ns is not None else ""
+    limit = f" after {_format_seconds(timeout_ns)}" if rule.timeout and timeout_ns is not None else ""
     arguments = _digest("\0".join(redact_argv(command)[1:]))
-    return ExperimentIdentity(redact(program), arguments, redact(folder), redact(f"{rule}{limit}"), _sha256_of(program))
+    return ExperimentIdentity(
+        redact(program), arguments, redact(folder), redact(f"{rule}{limit}"), _file_sha256(program)
+    )
 
 
 def parse_identity(value: str) -> ExperimentIdentity | None:
-    """Return the identity that a tag holds; None if it holds none, as in a line of an older version."""
+    """Return the identity in the value of a tag; None if it is incomplete, as in old logs."""
     from urllib.parse import unquote_to_bytes
 
     facts = {
@@ -90,58 +92,59 @@ def parse_identity(value: str) -> ExperimentIdentity | None:
 
 
 def legacy_fingerprint(command: Sequence[str], rule: FailureRule) -> str:
-    """Return the fingerprint that versions without the tag wrote: of the words and the rule alone."""
+    """Return the fingerprint that versions without the tag wrote: the hash of the words and the rule alone."""
     return _digest("\0".join((str(rule), *map(redact, command))))
 
 
 def wrapper_fingerprint(arm: Arm) -> str:
-    """Return the fingerprint of the words before the command; ``-`` if there are none."""
+    """Return the hash of the words before the command; ``-`` without a wrapper."""
     return _digest("\0".join(redact_argv(arm.before)))[:8] if arm.before else "-"
 
 
 def experiment_differences(
     reference: tuple[Experiment, str], other: tuple[Experiment, str], hypothesis: int | None
 ) -> Iterator[str]:
-    """Say what distinguishes an arm of another experiment from an arm of ``reference``; nothing if they are equal."""
-    (one, arm), (another, other_arm) = reference, other
-    if one.fingerprint != another.fingerprint:
-        yield from _differences(one, another)
+    """Yield what distinguishes an arm of another experiment from an arm of ``reference``; nothing if they are equal."""
+    (experiment, arm), (other_experiment, other_arm) = reference, other
+    if experiment.fingerprint != other_experiment.fingerprint:
+        yield from _identity_differences(experiment, other_experiment)
     if arm != other_arm:
         yield f"arm {other_arm}, not {arm}"
-    elif one.wrapper_fingerprint(arm) != another.wrapper_fingerprint(other_arm):
+    elif experiment.wrapper_fingerprint(arm) != other_experiment.wrapper_fingerprint(other_arm):
         yield f"the arm {arm} has another wrapper" if arm != BARE else "the arm bare is another"
-    if another.hypothesis != hypothesis:
-        yield "it is bound to no hypothesis" if another.hypothesis is None else f"it is bound to H{another.hypothesis}"
+    number = other_experiment.hypothesis
+    if number != hypothesis:
+        yield "it is bound to no hypothesis" if number is None else f"it is bound to H{number}"
 
 
-def _differences(one: Experiment, another: Experiment) -> Iterator[str]:
-    old, new = parse_identity(one.identity), parse_identity(another.identity)
+def _identity_differences(reference: Experiment, other: Experiment) -> Iterator[str]:
+    old, new = parse_identity(reference.identity), parse_identity(other.identity)
     if old is None or new is None:
-        older = one.name if old is None else another.name
+        older = reference.name if old is None else other.name
         yield f"an older 3am wrote {older}, and did not record its program, folder and wrappers"
         return
     if old.program != new.program:
         yield f"program {new.program}, not {old.program}"
     if old.arguments != new.arguments and old.rule == new.rule:
-        yield f"other arguments: {another.command}, not {one.command}"
+        yield f"other arguments: {other.command}, not {reference.command}"
     if old.folder != new.folder:
         yield f"run in {new.folder}, not in {old.folder}"
     if old.rule != new.rule:
         yield f"it fails if {new.rule}, not if {old.rule}"
 
 
-def _seconds(ns: int) -> str:
-    """Return a length of time in seconds, with all of its digits."""
+def _format_seconds(ns: int) -> str:
+    """Return a duration in seconds, with all of its digits."""
     return f"{ns // NS_PER_S}.{ns % NS_PER_S:09d}".rstrip("0").rstrip(".") + " s"
 
 
 def _digest(text: str) -> str:
-    import hashlib  # the fold of a log needs none
+    import hashlib  # deferred: the fold of a log does not need it
 
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_SHOWN]
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_HASH_DIGITS]
 
 
-def _sha256_of(path: str) -> str:
+def _file_sha256(path: str) -> str:
     """Return the first digits of the SHA-256 of a file; empty if it cannot be read, as with mode 0711."""
     import hashlib
 
@@ -149,6 +152,6 @@ def _sha256_of(path: str) -> str:
         return ""
     try:
         with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:_SHOWN]
+            return hashlib.file_digest(file, "sha256").hexdigest()[:_HASH_DIGITS]
     except OSError:
         return ""

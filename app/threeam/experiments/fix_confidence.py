@@ -1,57 +1,63 @@
-"""May I call it fixed? How often it must not fail after a change, given how often it failed before. Pure."""
+"""The clean runs (or the time) that a fix needs, given how often the bug was seen before it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import ceil, inf
 from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import NS_PER_S
-from threeam.core.format.report import ReportLine, ReportSection
-from threeam.core.format.times import format_duration
 from threeam.experiments.experiment import BARE, Counts, Experiment, LogPoint
 from threeam.experiments.fingerprint import experiment_differences, parse_identity
-from threeam.experiments.regime import ChangePeriod, Period, choose_baseline, configuration_between
-from threeam.experiments.stats import clopper_pearson, required_clean_runs, required_clean_time
-from threeam.experiments.verdict import format_percent
+from threeam.experiments.regime import (
+    ChangePeriod,
+    Configuration,
+    Period,
+    RateBaseline,
+    choose_baseline,
+    configuration_between,
+)
+from threeam.experiments.stats import required_clean_runs, required_clean_time
 
 CONFIDENCE_LEVELS = ("weak", "fair", "strong")
-CLUSTER_NS = 60 * NS_PER_S  # lines closer than this tell of one occurrence: a deadlock is seldom logged once
-_NEAREST = 3  # experiments without a failure that are named because they do not count
+CLUSTER_NS = 60 * NS_PER_S  # closer sightings are one occurrence: a deadlock is seldom logged once
+_MAX_CLEAN_NOT_COUNTED = 3  # clean experiments that are listed although they do not count
 
-ArmKey = tuple[str, str, str]  # the fingerprint of an experiment, the name of an arm, that of its wrapper
+ArmKey = tuple[str, str, str]  # the fingerprint of an experiment, the name of an arm, the hash of its wrapper
 
 
 class ArmTally(NamedTuple):
-    """A command in an arm: how often it ``failed`` before the change, of those that ``ended``, and what came since."""
+    """The runs of a command in an arm: ``failed`` of ``conclusive`` before the change, and the results since."""
 
-    what: str
+    label: str
     failed: int = 0
-    ended: int = 0
-    again: int = 0
+    conclusive: int = 0
+    recurrences: int = 0
     clean: int = 0
 
 
 class NotCounted(NamedTuple):
-    """Runs since the change that do not count: those of ``what``, which differs by ``differs``."""
+    """Runs since the change that do not count, and what distinguishes them from those that do."""
 
-    what: str
+    label: str
     failed: int
     passed: int
-    differs: str
+    differences: str
 
 
 class FixConfidence(NamedTuple):
-    """The answer. ``what`` failed ``failed`` times in ``over`` before the change, and ``again`` times since.
+    """The answer: ``label`` failed ``failed`` times in ``exposure`` before the change, and ``recurrences`` times since.
 
-    ``clean``: what there is of it since without a failure, and ``needed``: what it takes at each level (None: more than
-    anybody has); both in runs, or in ns where it comes by time (``timed``). ``left_out``: experiments that went on
-    while something was changed. ``apart``: what else failed before it, and is not in this answer. ``not_counted``:
-    runs of other experiments since. ``timed_out``, ``inconclusive``: how many runs of this one since did so, and are in
-    no rate. ``earlier``: what was seen in earlier regimes, which are not in the rate. ``widened``, ``ignored``: see
-    `Baseline`. ``builds``: the SHA-256 of the program before and since, if it has changed.
+    ``is_time_based``: ``exposure``, ``clean_since`` and ``required`` are times (ns); otherwise they are runs.
+    ``clean_since``: what was seen without a failure since the change. ``required``: how much of that each of
+    `CONFIDENCE_LEVELS` needs; None: more than is feasible. ``straddling_count``: experiments that lasted over a change.
+    ``other_failing_arms``: what else failed before the change, and is not in this answer. ``not_counted``: runs of
+    other experiments since; ``further_clean_runs``: how many clean ones are not listed there. ``timed_out``,
+    ``inconclusive``: runs since that are in no rate. ``earlier``, ``includes_earlier``, ``clean_exposure``,
+    ``ignores_unbound_changes``: see `RateBaseline`. ``build_hashes``: the SHA-256 of the program before and since, if
+    it has changed.
     """
 
     label: str
@@ -64,333 +70,277 @@ class FixConfidence(NamedTuple):
     straddling_count: int = 0
     other_failing_arms: tuple[ArmTally, ...] = ()
     not_counted: tuple[NotCounted, ...] = ()
+    further_clean_runs: int = 0
     timed_out: int = 0
     inconclusive: int = 0
     earlier: tuple[int, int] = (0, 0)
     includes_earlier: bool = False
+    clean_exposure: int = 0
     ignores_unbound_changes: bool = False
     build_hashes: tuple[str, str] | None = None
 
     @property
     def levels_reached(self) -> int:
-        """How many of the levels are reached."""
+        """Return how many of `CONFIDENCE_LEVELS` are reached."""
         if self.recurrences:
             return 0
-        return next(
-            (i for i, one in enumerate(self.required) if one is None or self.clean_since < one), len(CONFIDENCE_LEVELS)
-        )
+        missing = (required is None or self.clean_since < required for required in self.required)
+        return next((i for i, is_missing in enumerate(missing) if is_missing), len(CONFIDENCE_LEVELS))
 
     @property
     def is_fixed(self) -> bool:
-        """Whether it may be called so."""
+        """Return whether the highest level is reached."""
         return self.levels_reached == len(CONFIDENCE_LEVELS)
 
 
 def estimate_from_runs(
     experiments: Sequence[Experiment],
-    since: LogPoint,
+    change_point: LogPoint,
     arm: str | None = None,
     changes: Sequence[ChangePeriod] = (),
-    unbound: Sequence[Experiment] = (),
+    unbound_experiments: Sequence[Experiment] = (),
 ) -> FixConfidence:
-    """Return the answer from ``experiments``, all of one hypothesis, before ``since`` and after it.
+    """Return the answer from ``experiments``, all of one hypothesis, about the change at ``change_point``.
 
-    Only runs of the same experiment in the same arm are compared (`experiments.fingerprint`). Of several it is the one
-    that ran most since, or else before; the bare program, if that has failed: an arm may provoke the bug. A failure of
-    that experiment since, in whichever arm, is an answer too. ``changes``: all that may concern the hypothesis.
-    ``unbound``: experiments that belong to no hypothesis; they do not count, but they may be named.
-    Raise `Declined` if nothing failed before.
+    Only runs of the same experiment in the same arm are compared (`experiments.fingerprint`). If several failed before
+    the change, prefer the arm `BARE`, since other arms may provoke the bug, and then the one with most runs since. A
+    failure of the same experiment since the change counts in every arm. ``changes``: all that may concern the
+    hypothesis. ``unbound_experiments``: they belong to no hypothesis and do not count, but may be listed.
+    Raise `PreconditionFailed` if nothing failed before the change.
     """
-    sides = _sides(experiments, since, changes)
-    tallies = _tallies(sides)
+    sides = _split_at_change(experiments, change_point, changes)
+    tallies = _tally_arms(sides)
     failing = {key: tally for key, tally in tallies.items() if tally.failed and arm in (None, key[1])}
     if not failing:
-        which = "" if arm is None else f" in the arm {arm}"
+        in_arm = "" if arm is None else f" in the arm {arm}"
         raise PreconditionFailed(
-            f"no run{which} failed before the change: without a rate nobody can say how many it takes now"
+            f"no run{in_arm} failed before the change: without a rate, the required number of runs is unknown"
         )
-    best = max(failing, key=lambda key: (key[1] == BARE, failing[key].clean + failing[key].again, failing[key].ended))
-    tally = failing[best]
-
-    def pieces(concerned: Sequence[ChangePeriod]) -> list[Period]:
-        return list(_pieces(sides.before, best, concerned))
-
-    before = choose_baseline(
-        pieces, changes, since.position, lambda one: _or_inf(required_clean_runs(one.failed, one.exposure)[-1])
+    best = max(failing, key=lambda key: _preference(key, failing[key]))
+    rate = choose_baseline(
+        lambda relevant: list(_run_periods(sides.before, best, relevant)), changes, change_point.position, _strong_runs
     )
-    again = sum(other.again for key, other in tallies.items() if key[0] == best[0])
-    again += sum(one.count_failed_since(since) for one in sides.between if one.fingerprint == best[0])
-    counts_since = [counts for one in sides.after for key, counts in _arms(one) if key == best]
-    others_since = [
-        one for one in sides.after if not tally.clean + again or (one.fingerprint != best[0] and _has_failed(one))
-    ]
-    loose = [one for one in unbound if one.is_after(since)]
-    during = [one for one in sides.between if one.fingerprint != best[0] and one.count_failed_since(since)]
-    reference = next(one for one in reversed(sides.before) if best in dict(_arms(one)))
+    counts_since = [counts for experiment in sides.after for key, counts in _arm_counts(experiment) if key == best]
+    not_counted, further_clean_runs = _list_not_counted(
+        next(experiment for experiment in reversed(sides.before) if best in dict(_arm_counts(experiment))),
+        best,
+        sides._replace(after=[*sides.after, *(other for other in unbound_experiments if other.is_after(change_point))]),
+        change_point,
+        set(failing),
+    )
     return FixConfidence(
-        tally.what, False, before.failed, before.exposure, again, tally.clean, required_clean_runs(before.failed, before.exposure),
+        label=failing[best].label,
+        is_time_based=False,
+        failed=rate.failed,
+        exposure=rate.exposure,
+        recurrences=_count_recurrences(tallies, sides, best, change_point),
+        clean_since=failing[best].clean,
+        required=required_clean_runs(rate.failed, rate.exposure),
         straddling_count=len(sides.between),
-        other_failing_arms=tuple(other for key, other in failing.items() if key != best),
-        not_counted=(
-            *_not_counted(reference, best, [*others_since, *loose]),
-            *(_failed_during(reference, best, one, since) for one in during),
-        ),
+        other_failing_arms=tuple(tally for key, tally in failing.items() if key != best),
+        not_counted=tuple(not_counted),
+        further_clean_runs=further_clean_runs,
         timed_out=sum(counts.timed_out for counts in counts_since),
         inconclusive=sum(counts.inconclusive for counts in counts_since),
-        earlier=before.earlier,
-        includes_earlier=before.includes_earlier,
-        ignores_unbound_changes=before.ignores_unbound_changes,
-        build_hashes=_builds(sides, best),
-    )  # fmt: skip
+        earlier=rate.earlier,
+        includes_earlier=rate.includes_earlier,
+        clean_exposure=rate.clean_exposure,
+        ignores_unbound_changes=rate.ignores_unbound_changes,
+        build_hashes=_changed_build_hashes(sides, best),
+    )
 
 
-class _Sides(NamedTuple):
-    """Experiments by the side of the change on which they were made; ``between``: they went on while it was made."""
+def _preference(key: ArmKey, tally: ArmTally) -> tuple[bool, int, int]:
+    return key[1] == BARE, tally.clean + tally.recurrences, tally.conclusive
+
+
+def _strong_runs(rate: RateBaseline) -> float:
+    """Return how many clean runs the strong level requires."""
+    required = required_clean_runs(rate.failed, rate.exposure)[-1]
+    return inf if required is None else required
+
+
+def _count_recurrences(
+    tallies: Mapping[ArmKey, ArmTally], sides: _ExperimentsBySide, arm: ArmKey, change_point: LogPoint
+) -> int:
+    """Return how many runs of the experiment of ``arm`` failed since the change, in every arm."""
+    after = sum(tally.recurrences for key, tally in tallies.items() if key[0] == arm[0])
+    same = [experiment for experiment in sides.between if experiment.fingerprint == arm[0]]
+    return after + sum(experiment.count_failed_since(change_point) for experiment in same)
+
+
+class _ExperimentsBySide(NamedTuple):
+    """Experiments before a change, after it, and those that lasted over a change."""
 
     before: list[Experiment]
     after: list[Experiment]
     between: list[Experiment]
 
 
-def _sides(experiments: Iterable[Experiment], since: LogPoint, changes: Sequence[ChangePeriod]) -> _Sides:
-    own = [change for change in changes if change.concerns_hypothesis]
-    sides = _Sides([], [], [])
-    for one in experiments:
-        last = one.last_point.position
-        if one.is_after(since):
-            sides.after.append(one)
-        elif last <= since.position and configuration_between(own, one.began_position, last) is not None:
-            sides.before.append(one)
+def _split_at_change(
+    experiments: Iterable[Experiment], change_point: LogPoint, changes: Sequence[ChangePeriod]
+) -> _ExperimentsBySide:
+    own_changes = [change for change in changes if change.concerns_hypothesis]
+    sides = _ExperimentsBySide([], [], [])
+    for experiment in experiments:
+        is_before = experiment.last_point.position <= change_point.position
+        if experiment.is_after(change_point):
+            sides.after.append(experiment)
+        elif is_before and _configuration_of(experiment, own_changes) is not None:
+            sides.before.append(experiment)
         else:
-            sides.between.append(one)
+            sides.between.append(experiment)
     return sides
 
 
-def _arms(one: Experiment) -> list[tuple[ArmKey, Counts]]:
-    return [((one.fingerprint, name, one.wrapper_fingerprint(name)), counts) for name, counts in one.counts().items()]
+def _configuration_of(experiment: Experiment, changes: Sequence[ChangePeriod]) -> Configuration | None:
+    """Return the configuration during ``experiment``; None if it changed meanwhile."""
+    began = experiment.began_position(point for change in changes for point in change.points)
+    return configuration_between(changes, began, experiment.last_point.position)
 
 
-def _tallies(sides: _Sides) -> dict[ArmKey, ArmTally]:
+def _arm_counts(experiment: Experiment) -> list[tuple[ArmKey, Counts]]:
+    return [
+        ((experiment.fingerprint, name, experiment.wrapper_fingerprint(name)), counts)
+        for name, counts in experiment.counts().items()
+    ]
+
+
+def _tally_arms(sides: _ExperimentsBySide) -> dict[ArmKey, ArmTally]:
     tallies: dict[ArmKey, ArmTally] = {}
-    for one in sides.before:
-        for key, counts in _arms(one):
-            tally = tallies.get(key, ArmTally(f"{one.command}, {key[1]}"))
-            tallies[key] = tally._replace(failed=tally.failed + counts.failed, ended=tally.ended + counts.conclusive)
-    for one in sides.after:
-        for key, counts in _arms(one):
-            tally = tallies.get(key, ArmTally(f"{one.command}, {key[1]}"))
-            tallies[key] = tally._replace(again=tally.again + counts.failed, clean=tally.clean + counts.passed)
+    for experiment in sides.before:
+        for key, counts in _arm_counts(experiment):
+            tally = tallies.get(key, ArmTally(f"{experiment.command}, {key[1]}"))
+            tallies[key] = tally._replace(
+                failed=tally.failed + counts.failed, conclusive=tally.conclusive + counts.conclusive
+            )
+    for experiment in sides.after:
+        for key, counts in _arm_counts(experiment):
+            tally = tallies.get(key, ArmTally(f"{experiment.command}, {key[1]}"))
+            tallies[key] = tally._replace(
+                recurrences=tally.recurrences + counts.failed, clean=tally.clean + counts.passed
+            )
     return tallies
 
 
-def _pieces(before: Iterable[Experiment], arm: ArmKey, changes: Sequence[ChangePeriod]) -> Iterator[Period]:
-    """Yield what came of the runs of ``arm``, one experiment after the other; none that a change came into."""
-    for one in before:
-        now = configuration_between(changes, one.began_position, one.last_point.position)
-        for key, counts in _arms(one):
-            if key == arm and now is not None:
-                yield Period(now, counts.failed, counts.conclusive)
+def _run_periods(before: Iterable[Experiment], arm: ArmKey, changes: Sequence[ChangePeriod]) -> Iterator[Period]:
+    """Yield a period for the runs of ``arm`` in each experiment, unless a change was made during the experiment."""
+    for experiment in before:
+        configuration = _configuration_of(experiment, changes)
+        counts = dict(_arm_counts(experiment)).get(arm)
+        if counts is not None and configuration is not None:
+            yield Period(configuration, counts.failed, counts.conclusive)
 
 
-def _has_failed(one: Experiment) -> bool:
-    return any(counts.failed for counts in one.counts().values())
+def _list_not_counted(
+    reference: Experiment,
+    arm: ArmKey,
+    sides: _ExperimentsBySide,
+    change_point: LogPoint,
+    failing_before: Collection[ArmKey],
+) -> tuple[list[NotCounted], int]:
+    """Return the runs since the change that do not count, the most similar first, and how many more clean runs exist.
 
-
-def _failed_during(reference: Experiment, arm: ArmKey, one: Experiment, since: LogPoint) -> NotCounted:
-    """Return the failures after the change of another experiment, which went on while it was made."""
-    differs = experiment_differences((reference, arm[1]), (one, one.arms[0]), reference.hypothesis)
-    return NotCounted(
-        f"{one.name} {one.command}, after the change", one.count_failed_since(since), 0, "; ".join(differs)
-    )
-
-
-def _not_counted(reference: Experiment, arm: ArmKey, others: Iterable[Experiment]) -> tuple[NotCounted, ...]:
-    """Return the runs of ``others`` that do not count, the most similar ones first, with what distinguishes them.
-
-    Those that failed are all named, whatever the answer is: a yes must not hide them.
+    All runs that failed are listed, whatever the answer is: a yes must not hide them. A failure of the same experiment
+    in another arm counts, and ``failing_before`` are reported apart, so neither is listed here.
     """
-    not_counted = []
-    for one in others:
-        for (_, name, _), counts in _arms(one):
-            differs = list(experiment_differences((reference, arm[1]), (one, name), reference.hypothesis))
-            if differs and counts.conclusive:
-                what = f"{one.name} {one.command}, {name}"
-                runs = NotCounted(what, counts.failed, counts.passed, "; ".join(differs))
-                not_counted.append((len(differs), -one.last_point.position, runs))
-    in_order = [runs for _, _, runs in sorted(not_counted)]
-    nearest = [runs for runs in in_order if not runs.failed][:_NEAREST]
-    return tuple(runs for runs in in_order if runs.failed or runs in nearest)
+    candidates = []
+    for experiment in sides.after:
+        for key, counts in _arm_counts(experiment):
+            differences = list(experiment_differences((reference, arm[1]), (experiment, key[1]), reference.hypothesis))
+            is_bound = experiment.hypothesis == reference.hypothesis
+            is_reported = key[0] == arm[0] and is_bound and (counts.failed or key in failing_before)
+            if differences and counts.conclusive and not is_reported:
+                label = f"{experiment.name} {experiment.command}, {key[1]}"
+                runs = NotCounted(label, counts.failed, counts.passed, "; ".join(differences))
+                candidates.append((len(differences), -experiment.last_point.position, runs))
+    in_order = [runs for _, _, runs in sorted(candidates)]
+    further = [runs for runs in in_order if not runs.failed][_MAX_CLEAN_NOT_COUNTED:]
+    during = [
+        _failures_since_change(reference, arm, experiment, change_point)
+        for experiment in sides.between
+        if experiment.fingerprint != arm[0] and experiment.count_failed_since(change_point)
+    ]
+    return [*(runs for runs in in_order if runs not in further), *during], sum(runs.passed for runs in further)
 
 
-def _builds(sides: _Sides, arm: ArmKey) -> tuple[str, str] | None:
-    """Return the last known SHA-256 of the program before and since; None if it is the same, or not known."""
-    old, new = (_sha256(side, arm) for side in (sides.before, sides.after))
+def _failures_since_change(reference: Experiment, arm: ArmKey, other: Experiment, change_point: LogPoint) -> NotCounted:
+    """Return the failures since the change of another experiment that lasted over it."""
+    differences = experiment_differences((reference, arm[1]), (other, other.arms[0]), reference.hypothesis)
+    label, failed = f"{other.name} {other.command}, after the change", other.count_failed_since(change_point)
+    return NotCounted(label, failed, 0, "; ".join(differences))
+
+
+def _changed_build_hashes(sides: _ExperimentsBySide, arm: ArmKey) -> tuple[str, str] | None:
+    """Return the last known SHA-256 of the program before and since; None if they are equal or one is unknown."""
+    old, new = (_last_sha256(side, arm) for side in (sides.before, sides.after))
     return (old, new) if old and new and old != new else None
 
 
-def _sha256(experiments: Iterable[Experiment], arm: ArmKey) -> str:
-    identities = (parse_identity(one.identity) for one in experiments if one.fingerprint == arm[0])
-    return next((one.sha256 for one in reversed(list(identities)) if one is not None and one.sha256), "")
-
-
-def _or_inf(needed: float | None) -> float:
-    return inf if needed is None else needed
+def _last_sha256(experiments: Sequence[Experiment], arm: ArmKey) -> str:
+    """Return the last known SHA-256 of the program; empty if none is known."""
+    for experiment in reversed(experiments):
+        identity = parse_identity(experiment.identity) if experiment.fingerprint == arm[0] else None
+        if identity is not None and identity.sha256:
+            return identity.sha256
+    return ""
 
 
 def estimate_from_occurrences(
-    what: str, seen: Sequence[int], start: int, since: int, now: int, changes: Sequence[ChangePeriod] = ()
+    label: str,
+    seen_ns: Sequence[int],
+    start_ns: int,
+    changed_ns: int,
+    now_ns: int,
+    changes: Sequence[ChangePeriod] = (),
 ) -> FixConfidence:
-    """Return the answer for what was seen at the times ``seen`` (ns), watched from ``start`` on.
+    """Return the answer for a bug that was seen at the times ``seen_ns``, watched since ``start_ns``.
 
-    For the rate, what was seen within a minute is one occurrence: otherwise one deadlock that is logged ten times would
-    make the bug look frequent, and the time without it that is needed short. Since the change, each sighting counts.
-    Raise `Declined` if it was not seen before the change.
+    For the rate, sightings within a minute are one occurrence: otherwise a deadlock that is logged ten times would look
+    frequent, and the required time without it would be short. Since the change each sighting counts.
+    Raise `PreconditionFailed` if it was not seen before the change.
     """
-    times = sorted(seen)
-    before = _occurrences([time for time in times if start <= time < since])
-    if not before or since <= start:
+    times_ns = sorted(seen_ns)
+    before_ns = _cluster_starts([ns for ns in times_ns if start_ns <= ns < changed_ns])
+    if not before_ns or changed_ns <= start_ns:
         raise PreconditionFailed(
-            "it was not seen before the change: without a rate nobody can say how long it takes now"
+            "it was not seen before the change: without a rate, the required time without it is unknown"
         )
-    after = [time for time in times if time >= since]
+    after_ns = [ns for ns in times_ns if ns >= changed_ns]
 
-    def pieces(concerned: Sequence[ChangePeriod]) -> list[Period]:
-        return list(_spans(before, start, since, concerned))
+    def split_periods(relevant: Sequence[ChangePeriod]) -> list[Period]:
+        return list(_time_periods(before_ns, start_ns, changed_ns, relevant))
 
-    rate = choose_baseline(pieces, changes, since, lambda one: required_clean_time(one.failed, one.exposure)[-1])
+    def strong_time(rate: RateBaseline) -> float:
+        return required_clean_time(rate.failed, rate.exposure)[-1]
+
+    rate = choose_baseline(split_periods, changes, changed_ns, strong_time)
     weak, fair, strong = (ceil(ns) for ns in required_clean_time(rate.failed, rate.exposure))
-    clean = max(0, now - (after[-1] if after else since))
     return FixConfidence(
-        what, True, rate.failed, rate.exposure, len(_occurrences(after)), clean, (weak, fair, strong),
-        earlier=rate.earlier, includes_earlier=rate.includes_earlier,
-    )  # fmt: skip
-
-
-def _occurrences(times: Sequence[int]) -> list[int]:
-    """Return when each occurrence began: what follows the last sighting within a minute belongs to the same one."""
-    return [time for i, time in enumerate(times) if i == 0 or time - times[i - 1] >= CLUSTER_NS]
-
-
-def _spans(times: Sequence[int], start: int, end: int, changes: Sequence[ChangePeriod]) -> Iterator[Period]:
-    """Divide the time from ``start`` to ``end`` where a change was made or undone."""
-    cuts = {start, end} | {cut for change in changes for cut in change[:2] if cut is not None and start < cut < end}
-    for begin, until in pairwise(sorted(cuts)):
-        now = configuration_between(changes, begin, until) or frozenset()
-        yield Period(now, sum(begin <= time < until for time in times), until - begin)
-
-
-def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
-    """The answer, as it is told."""
-    if answer.is_time_based:
-        rate = f"{_times(answer.failed)} in {format_duration(answer.exposure)}"
-        since = f"{format_duration(answer.clean_since)} without it"
-        if answer.recurrences:
-            since = f"seen {_times(answer.recurrences)} again, the last time {format_duration(answer.clean_since)} ago"
-    else:
-        low, high = clopper_pearson(answer.failed, answer.exposure)
-        bounds = (
-            f"{format_percent(answer.failed / answer.exposure)} % ({format_percent(low)} to {format_percent(high)})"
-        )
-        rate = f"{answer.failed} of {answer.exposure:,} runs failed, {bounds}"
-        since = (
-            f"{_runs(answer.clean_since)} without a failure"
-            if not answer.recurrences
-            else f"failed {_times(answer.recurrences)}"
-        )
-    facts = [
-        ReportLine(f"before: {rate}", answer.label),
-        ReportLine(f"since:  {since}", icon="red" if answer.recurrences else ""),
-    ]
-    facts += _remarks(answer)
-    facts += [ReportLine(f"apart:  {tally.what}", _apart(tally)) for tally in answer.other_failing_arms]
-    if answer.straddling_count:
-        facts.append(ReportLine(f"left out: {answer.straddling_count} that went on while something was changed"))
-    levels = [_level(answer, i) for i in range(len(CONFIDENCE_LEVELS))]
-    return [
-        ReportSection("the answer", [answer_line(answer)]),
-        ReportSection("the change and the runs", facts),
-        ReportSection("needed without a failure", levels),
-    ]
-
-
-def _apart(tally: ArmTally) -> str:
-    again = f"{tally.again:,} failed and " if tally.again else ""
-    return f"{tally.failed} of {tally.ended:,} before, {again}{tally.clean:,} clean since"
-
-
-def _remarks(answer: FixConfidence) -> list[ReportLine]:
-    """Return what must be known to judge the answer: which runs are not in it, and why."""
-    remarks = []
-    if answer.earlier[1]:
-        failed, over = answer.earlier
-        amount = f"{_times(failed)} in {format_duration(over)}" if answer.is_time_based else f"{failed} of {over:,}"
-        remarks.append(ReportLine(f"earlier: {amount}", "another change was in force: not in the rate"))
-    if answer.includes_earlier:
-        remarks.append(
-            ReportLine("the rate is that of earlier changes, too: after the last one before it nothing had failed")
-        )
-    if answer.ignores_unbound_changes:
-        during = "one was made or undone during each experiment that failed before"
-        remarks.append(ReportLine("changes that are bound to no hypothesis are ignored", during))
-    if answer.timed_out:
-        remarks.append(ReportLine(f"timed out: {_runs(answer.timed_out)} since, in no rate"))
-    if answer.inconclusive:
-        remarks.append(
-            ReportLine(f"inconclusive: {_runs(answer.inconclusive)} since, in no rate", "neither failed nor passed")
-        )
-    if answer.build_hashes is not None:
-        remarks.append(
-            ReportLine("the program changed since", "its SHA-256 was {}, and is {}".format(*answer.build_hashes))
-        )
-    for runs in answer.not_counted:
-        counts = f"{runs.failed} failed, {runs.passed:,} passed"
-        remarks.append(
-            ReportLine(f"not counted: {runs.what}: {counts}", runs.differs, icon="red" if runs.failed else "")
-        )
-    return remarks
-
-
-def _level(answer: FixConfidence, i: int) -> ReportLine:
-    needed = answer.required[i]
-    name = f"{CONFIDENCE_LEVELS[i]:<6}"
-    if needed is None:
-        return ReportLine(f"{name} more than anybody has", icon="unknown")
-    length = format_duration(needed) if answer.is_time_based else _runs(needed)
-    if i < answer.levels_reached:
-        return ReportLine(f"{name} {length}", "there are", icon="ok")
-    if answer.recurrences:
-        return ReportLine(f"{name} {length}")
-    left = max(0, needed - answer.clean_since)
-    return ReportLine(
-        f"{name} {length}", f"{format_duration(left) if answer.is_time_based else f'{left:,}'} more", icon="yellow"
+        label=label,
+        is_time_based=True,
+        failed=rate.failed,
+        exposure=rate.exposure,
+        recurrences=len(_cluster_starts(after_ns)),
+        clean_since=max(0, now_ns - (after_ns[-1] if after_ns else changed_ns)),
+        required=(weak, fair, strong),
+        earlier=rate.earlier,
+        includes_earlier=rate.includes_earlier,
+        clean_exposure=rate.clean_exposure,
     )
 
 
-def answer_line(answer: FixConfidence) -> ReportLine:
-    """The answer in a line."""
-    if answer.recurrences:
-        return ReportLine("no: it happened again after the change", icon="red")
-    if answer.is_fixed:
-        return ReportLine("yes: call it fixed", icon="ok")
-    if not (answer.is_time_based or answer.clean_since):
-        seen = answer.not_counted or answer.timed_out or answer.inconclusive or answer.straddling_count
-        return ReportLine(f"not yet: no run since the change{' counts' if seen else ''}", icon="yellow")
-    if answer.levels_reached == 0:
-        return ReportLine("not yet: even if the rate that was seen were the true one, this may be luck", icon="yellow")
-    return ReportLine(
-        f"not yet: {CONFIDENCE_LEVELS[answer.levels_reached - 1]} only, for the rate itself is uncertain", icon="yellow"
-    )
+def _cluster_starts(times_ns: Sequence[int]) -> list[int]:
+    """Return when each occurrence began: a sighting less than `CLUSTER_NS` after the one before belongs to the same."""
+    return [ns for i, ns in enumerate(times_ns) if i == 0 or ns - times_ns[i - 1] >= CLUSTER_NS]
 
 
-def format_clean_runs(answer: FixConfidence) -> str:
-    """``120 clean runs of 238``."""
-    strong = answer.required[-1]
-    return f"{answer.clean_since:,} clean runs{f' of {strong:,}' if strong is not None else ''}"
-
-
-def _runs(count: int) -> str:
-    return f"{count:,} run" if count == 1 else f"{count:,} runs"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
+def _time_periods(
+    times_ns: Sequence[int], start_ns: int, end_ns: int, changes: Sequence[ChangePeriod]
+) -> Iterator[Period]:
+    """Yield the periods from ``start_ns`` to ``end_ns``, split at each time when a change was made or undone."""
+    change_times = [ns for change in changes for ns in (change.since, change.until) if ns is not None]
+    cuts = {start_ns, end_ns, *(ns for ns in change_times if start_ns < ns < end_ns)}
+    for begin, end in pairwise(sorted(cuts)):
+        configuration = configuration_between(changes, begin, end) or frozenset()
+        yield Period(configuration, sum(begin <= ns < end for ns in times_ns), end - begin)

@@ -1,4 +1,4 @@
-"""The runs of an experiment are folded on the screen: its plan shows what they come to."""
+"""Experiments on the screen: the lines of runs are hidden, and the plan line shows the progress."""
 
 from __future__ import annotations
 
@@ -8,29 +8,31 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import Entry
 from threeam.core.state.fold import State
-from threeam.experiments.runs import experiments, run_label
+from threeam.experiments.run_tags import run_label
+from threeam.experiments.runs import experiments
 
-_TAGS = rb"(?: \[[A-Z0-9]+: [^\]\n]*\])*"
-# From the beginning of the line: a note may quote one.
-_ONE_OF_MANY = re.compile(
-    rb"^\[[^\]\n]+\]" + _TAGS + rb" \[R\d{1,9}: \d{1,9}/(?!1\])\d{1,9}\]" + _TAGS + rb" Run: ", re.MULTILINE
+_TAGS_PATTERN = rb"(?: \[[A-Z0-9]+: [^\]\n]*\])*"
+# Anchored at the beginning of a line: a note may quote a run line.
+_EXPERIMENT_RUN_LINE = re.compile(
+    rb"^\[[^\]\n]+\]" + _TAGS_PATTERN + rb" \[R\d{1,9}: \d{1,9}/(?!1\])\d{1,9}\]" + _TAGS_PATTERN + rb" Run: ",
+    re.MULTILINE,
 )
 
 
 class IsExperimentRun(NamedTuple):
-    """It is a run of an experiment: a condition of core's `Wanted`."""
+    """A condition of a `LineFilter`: the line is about one run of an experiment."""
 
     name: str = "one of many runs"
 
     def matches(self, raw: bytes) -> bool:
-        return b"] Run: " in raw and _ONE_OF_MANY.search(raw) is not None
+        return b"] Run: " in raw and _EXPERIMENT_RUN_LINE.search(raw) is not None
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return (found.start() for found in _ONE_OF_MANY.finditer(data))
+        return (match.start() for match in _EXPERIMENT_RUN_LINE.finditer(data))
 
 
 def attachment_of(entry: Entry) -> str | None:
-    """What was kept with a line: the name of its experiment, or that of a file; None: nothing."""
+    """Return the attachment of a line: a file name, or the name of an experiment; None if it has no attachment."""
     file = entry.tag("FILE") or ""
     if file.endswith(".out"):
         return file
@@ -38,14 +40,16 @@ def attachment_of(entry: Entry) -> str | None:
 
 
 def plan_progress(state: State) -> dict[int, str]:
-    """For each plan, by its stamp (ns): how far it is, and how often it has failed."""
-    found = {}
-    for one in experiments(state):
-        if one.seed is not None:
-            counts = one.counts().values()
-            timed_out = sum(arm.timed_out for arm in counts)
-            late = f" · {timed_out} timed out" if timed_out else ""
-            inconclusive = sum(arm.inconclusive for arm in counts)
-            late += f" · {inconclusive} inconclusive" if inconclusive else ""
-            found[one.stamp.ns] = f"{one.done_count}/{one.total} · {sum(arm.failed for arm in counts)} failed{late}"
-    return found
+    """Return the progress of each plan by its stamp (ns): the runs made, and the outcomes that are not passes."""
+    progress = {}
+    for experiment in experiments(state):
+        if experiment.seed is None:
+            continue
+        counts = experiment.counts().values()
+        parts = [f"{experiment.done_count}/{experiment.total}", f"{sum(arm.failed for arm in counts)} failed"]
+        if timed_out := sum(arm.timed_out for arm in counts):
+            parts.append(f"{timed_out} timed out")
+        if inconclusive := sum(arm.inconclusive for arm in counts):
+            parts.append(f"{inconclusive} inconclusive")
+        progress[experiment.stamp.ns] = " · ".join(parts)
+    return progress

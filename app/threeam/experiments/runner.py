@@ -1,245 +1,246 @@
-"""Going through a plan: its runs are made turn by turn, what did not pass is kept, the lines are written in between."""
+"""The life of an experiment: its plan file, the claim of the plan, its runs, a resume, and its verdict."""
 
 from __future__ import annotations
 
+import fcntl
 import os
-import shutil
-import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext, suppress
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, Protocol
 
-from threeam.core.errors import BadInput, FileUnusable, LockTimeout
+from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed, Unsure
 from threeam.core.format.clock import Clock
-from threeam.core.format.entry import NS_PER_S, decode_utf8
-from threeam.core.platform.signals import defer_interrupts
-from threeam.core.store.attachment_kinds import RUN_OUTPUT
-from threeam.core.store.attachments import attachment_path, write_attachment
+from threeam.core.state.fold import State
+from threeam.core.store.attachment_kinds import PLAN
+from threeam.core.store.attachments import discard_attachment, read_attachment, write_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
-from threeam.experiments.arms import Arm
-from threeam.experiments.chaos import Jitter, Neighbours, start_neighbours
-from threeam.experiments.experiment import BARE, MAX_DETAILED_RUNS, Run
-from threeam.experiments.failure_rule import CUT_SHORT, LOST, PASSED, FailureRule
-from threeam.experiments.plan import ExperimentPlan
-from threeam.experiments.runs import runs_draft
-from threeam.process.execute import ExecuteOptions, ExecutionResult, execute, is_in_foreground
-from threeam.process.guard import RunningProgram, process_guard
-from threeam.process.output import MAX_SAVED_BYTES, OutputRecorder, SavedOutput, record_output
-from threeam.process.process_tree import adopt_orphans
-
-MAX_BATCH_RUNS = 100  # runs in one hold of the lock, and under one sync
-_EVERY_NS = 1 * NS_PER_S  # or those of so long
-_KILLED = 137  # the exit of a run whose end nobody saw: its guard has killed it
-_KEPT_BYTES = 256 * 1024 * 1024  # of the outputs of one experiment
-
-
-class RunInterrupted(KeyboardInterrupt):
-    """Whoever watched a run ended it, with a signal of this ``code`` (128 + its number)."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.code = 128 + number
+from threeam.core.write.locked_log import INTERRUPTED_REASON, Block
+from threeam.core.write.write_stats import WriteStatsPublisher
+from threeam.core.write.writer import Writer
+from threeam.experiments.experiment import Experiment, Run
+from threeam.experiments.failure_rule import LOST
+from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, parse_identity, wrapper_fingerprint
+from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
+from threeam.experiments.plan_runs import RunContext, check_arms, run_plan
+from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
+from threeam.experiments.run_tags import parse_index
+from threeam.experiments.runs import require_experiment
+from threeam.experiments.single_run import EXIT_KILLED, check_runnable
+from threeam.experiments.verdict import verdict_draft
+from threeam.process.execute import StartFailed
 
 
-def check_runnable(command: Sequence[str]) -> None:
-    """Raises `BadInput` where ``command`` is nothing that can be run."""
-    name = command[0]
-    if shutil.which(name) is not None:
-        return
-    if os.path.exists(name):
-        raise BadInput(f"{name} cannot be run: it is no program that you may execute")
-    shell = f"; a line for the shell: 3am run -- sh -c '{name}'" if " " in name else ""
-    raise BadInput(f"{name}: there is no such command{shell}")
+class ExperimentListener(Protocol):
+    """The caller's side of an experiment: it shows what happens."""
+
+    def on_written(self, raw: bytes) -> None:
+        """Show lines that were written to the log."""
+
+    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
+        """Show the lines of the verdict on ``experiment``. After this, a signal does not change the exit code."""
+
+    def on_warning(self, text: str) -> None:
+        """Show a message for the user."""
+
+    def on_begin(self, number: int, plan: ExperimentPlan, remaining: int) -> None:
+        """Show that ``remaining`` runs of the experiment ``number`` are going to be made."""
+
+    def on_run(self, run: Run) -> None:
+        """Show that a run was made."""
+
+    def on_end(self) -> None:
+        """Stop showing progress: the runs are made, or the plan was ended."""
 
 
-def check_arms(arms: Sequence[Arm]) -> None:
-    """Tries what each arm puts before the command on ``true``: if the tracer itself fails, every run would.
-
-    Raises `BadInput` where one does not come through.
-    """
-    for arm in arms:
-        said: list[bytes] = []
-        if arm.before:
-            check_runnable(arm.before)
-            tried = execute([*arm.before, "true"], partial(_gather, said), ExecuteOptions(timeout_s=10))
-            if tried.exit_code != 0:
-                first = decode_utf8(b"".join(said)).strip().partition("\n")[0]
-                raise BadInput(
-                    f"arm {arm.name} fails by itself, with {' '.join(arm.before)} true: {first or tried.exit_code}"
-                )
-
-
-def _gather(said: list[bytes], _which: int, data: bytes) -> None:
-    said.append(data)
-
-
-class SingleRun(NamedTuple):
-    """What is run once: a command, what counts as failing, and how long it may take (ns; None: as long as it takes).
-
-    ``one_pipe``: whether both of its outputs are one, in their order.
-    """
-
-    command: Sequence[str]
-    rule: FailureRule
-    timeout_ns: int | None
-    merge_stderr: bool
-
-
-def run_once(
-    journal: Journal,
-    once: SingleRun,
-    show: Callable[[int, bytes], object],
-    lost: Callable[[Run], object],
-    clock: Clock,
-) -> tuple[Run, int, SavedOutput]:
-    """Run a command and keep what it prints: the run, the signal that cut it short (0: none), and where it is kept.
-
-    ``show`` gets what it prints as it comes. It is redacted and kept after its end, or when there are 16 MiB of it. If
-    this process is killed, the command ends, what was not yet kept is lost, and ``lost`` is called in another process.
-    Raise `NotStarted` or `Unusable` before anything was run.
-    """
-    command, rule, timeout_ns, one_pipe = once
-    began = clock().ns
-    seconds = None if timeout_ns is None else timeout_ns / NS_PER_S
-    name = f"run-{began}-{os.getpid()}.out"
-
-    apart = timeout_ns is not None or not is_in_foreground()  # where no terminal would tell it of a ctrl+c
-    adopt_orphans()
-
-    def orphaned() -> None:
-        lost(_lost(journal, name, began, clock))
-
-    def run(output: OutputRecorder) -> ExecutionResult:
-        def take(which: int, data: bytes) -> None:
-            output.feed(data)
-            show(which, data)
-
-        return execute(command, take, ExecuteOptions(apart, False, one_pipe, seconds), running=running)
-
-    with process_guard(orphaned) as running:
-        # What is done while the program runs is measured with it, and it waits when its pipe is full.
-        ended, output, kept = record_output(journal, RUN_OUTPUT, name, rule.regex, run, at_once=MAX_SAVED_BYTES)
-    return _run(1, BARE, rule, ended, output, began)._replace(file=kept.name), ended.interrupted_by, kept
-
-
-def _lost(journal: Journal, name: str, began: int, clock: Clock) -> Run:
-    """Return the run whose 3am was killed, with what it had printed by then; an empty file is removed."""
-    path, size = attachment_path(journal, name), 0
-    with suppress(OSError):
-        size = os.path.getsize(path)
-        if not size:
-            os.unlink(path)
-    return Run(1, BARE, LOST, _KILLED, began, max(0, clock().ns - began), 0, size, name if size else "")
-
-
-class RunContext(NamedTuple):
-    """What an experiment needs: where to keep, how to write, whom to tell of each run.
-
-    ``lost``: what is to be done if this process is killed; another process does it.
-    """
+class JournalAccess(NamedTuple):
+    """A journal, its clock, and functions that give a new writer for it and its current state."""
 
     journal: Journal
-    submit: Callable[[Draft], object]
-    on_run: Callable[[Run], object]
-    on_lost: Callable[[], object]
     clock: Clock
+    new_writer: Callable[[], Writer]
+    load_state: Callable[[], State]
 
 
-def run_plan(number: int, plan: ExperimentPlan, left: Sequence[int], kept: Sequence[Run], doing: RunContext) -> None:
-    """Makes the runs of ``left``, those of ``plan`` whose turn has not been taken. ``kept``: of which more is known.
+class ExperimentRunner:
+    """A runner of experiments: `start` a new one, or `resume` one that was ended before its plan was done.
 
-    ``doing.submit`` writes lines, without being interrupted. Raises `Cut` when somebody ends it: what has been run is
-    written then, and so it is whatever else goes wrong, if it can be.
+    Both return the experiment as it was just before its verdict. They raise `RunInterrupted` if a signal ends a run;
+    the listener has then told the user how to resume.
     """
-    adopt_orphans()
-    turns, batch = plan.run_arms(), _Batch(number, plan.total, kept, doing)
-    shown_passing = {run.arm for run in kept if run.outcome == PASSED}
-    with ExitStack() as stack:
-        running = stack.enter_context(
-            process_guard(doing.on_lost)
-        )  # before the neighbours: they would keep its pipe open
-        # An interrupt comes only while a run goes on, which is ended by it then.
-        stack.enter_context(defer_interrupts(True))
-        cpus = sorted(os.sched_getaffinity(0))
-        beside = stack.enter_context(start_neighbours(cpus)) if any(arm.stress for arm in plan.arms) else None
-        stack.callback(batch.write)
-        for nth in left:
-            arm = turns[nth - 1]
-            run, cut, printed = _turn(nth, arm, plan, (beside, running), doing.clock)
-            if cut:  # it says that the plan was ended here, until the run is made again
-                batch.add(run, b"", keep=False)
-                raise RunInterrupted(cut)
-            batch.add(run, b"".join(printed), keep=run.outcome != PASSED or arm.name not in shown_passing)
-            if run.outcome == PASSED:
-                shown_passing.add(arm.name)
-            doing.on_run(run)
+
+    def __init__(self, access: JournalAccess, listener: ExperimentListener) -> None:
+        self._access = access
+        self._listener = listener
+
+    def start(self, plan: ExperimentPlan, hypothesis: str | None, measure_load: Callable[[], str]) -> Experiment:
+        """Save and log ``plan``, make its runs, and write the verdict.
+
+        ``measure_load``: measures the cost of the other 3am processes, and returns it as text for the plan line. Raise
+        `BadInput` if the command or an arm cannot be run.
+        """
+        check_runnable(plan.command)
+        check_arms(plan.arms)
+        journal, writer = self._access.journal, self._access.new_writer()
+        file_name = f"plan-{self._access.clock().ns}-{os.getpid()}.json"
+        path = write_attachment(journal, PLAN, file_name, encode_plan(plan))
+        identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
+        facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path))
+        block = _write_plan(writer, plan_draft(f"{plan.text()}; {measure_load()}", facts, hypothesis), path)
+        self._listener.on_written(block.raw)
+        index = parse_index(block.draft_entries[-1])
+        assert index is not None  # the draft has assigned the number
+        number = index.experiment
+        with _lock_plan(path, f"R{number}"):
+            return self._finish(number, plan, range(1, plan.total + 1), (), writer)
+
+    def resume(self, name: str) -> Experiment:
+        """Make the remaining runs of the experiment ``name``, in the folder of its plan, and write the verdict.
+
+        Raise `PreconditionFailed` if it is done or another process runs it, and `FileUnusable` if its plan was changed
+        or would run another program.
+        """
+        experiment = _require_unfinished(self._access.load_state(), name)
+        path, content, is_signed = read_attachment(self._access.journal, experiment.file, PLAN)
+        plan = decode_plan(content, path)
+        if not is_signed:
+            raise FileUnusable(
+                f"{path} is not signed with your key, so its command is not run: {loggable_command(plan.command)}; "
+                "start the experiment again with 3am run -n"
+            )
+        os.chdir(plan.cwd)
+        check_runnable(plan.command)
+        self._check_same_plan(experiment, plan, path)
+        check_arms(plan.arms)
+        with _lock_plan(path, experiment.name):
+            # Another process may have continued it since the first look.
+            experiment = _require_unfinished(self._access.load_state(), experiment.name)
+            writer = self._access.new_writer()
+            return self._finish(experiment.number, plan, experiment.remaining, experiment.detailed_runs, writer)
+
+    def _check_same_plan(self, experiment: Experiment, plan: ExperimentPlan, path: str) -> None:
+        """Raise `FileUnusable` if ``plan`` is not that of ``experiment``, or would run another program now.
+
+        Warn if the content of the program has changed: then the remaining runs are of another build.
+        """
+        identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
+        planned = parse_identity(experiment.identity)
+        fingerprint = identity.fingerprint if planned else legacy_fingerprint(plan.command, plan.rule)
+        names, wrappers = tuple(arm.name for arm in plan.arms), tuple(map(wrapper_fingerprint, plan.arms))
+        has_same_arms = names == experiment.arms and experiment.wrapper_fingerprints in ((), wrappers)
+        name = experiment.name
+        if planned and planned.program != identity.program and planned.folder == identity.folder:
+            raise FileUnusable(
+                f"{name} ran {planned.program}; {plan.command[0]} is {identity.program} now: set PATH as then"
+            )
+        planned_facts = (experiment.n, experiment.seed, experiment.fingerprint)
+        if (plan.n, plan.seed, fingerprint) != planned_facts or not has_same_arms:
+            raise FileUnusable(f"{path} is not the plan of {name}: it has other arms, another seed, or another command")
+        if planned and planned.sha256 != identity.sha256:
+            before, now = planned.sha256 or "not readable", identity.sha256 or "not readable"
+            self._listener.on_warning(
+                f"{identity.program} has changed since {name} was planned: its SHA-256 was {before}, and is {now}"
+            )
+
+    def _finish(
+        self, number: int, plan: ExperimentPlan, remaining: Sequence[int], saved_runs: Sequence[Run], writer: Writer
+    ) -> Experiment:
+        """Make the ``remaining`` runs, write the verdict, and return the experiment that it is about."""
+        writer.stats_publisher = WriteStatsPublisher(self._access.journal.log_path)
+        self._make_runs(number, plan, remaining, saved_runs, writer)
+        block = self._write_verdict(number, plan, writer)
+        experiment = require_experiment(block.prior_state, f"R{number}")
+        self._listener.on_verdict(block.raw, experiment)
+        return experiment
+
+    def _make_runs(
+        self, number: int, plan: ExperimentPlan, remaining: Sequence[int], saved_runs: Sequence[Run], writer: Writer
+    ) -> None:
+        def submit(draft: Draft) -> None:
+            # Interruptible: `run_plan` defers interrupts itself.
+            with writer.lock_log(full_state=draft.needs_full_state, interruptible=True) as log:
+                log.write(draft)
+
+        def on_lost() -> None:
+            self._log_lost_run(number, plan)
+
+        access, listener = self._access, self._listener
+        context = RunContext(access.journal, submit, listener.on_run, on_lost, access.clock)
+        unfinished = f"R{number} is ended before its plan is done"
+        listener.on_begin(number, plan, len(remaining))
+        try:
+            run_plan(number, plan, remaining, saved_runs, context)
+        except KeyboardInterrupt:
+            listener.on_end()
+            listener.on_warning(f"{unfinished}: 3am run --resume R{number} continues it")
+            raise
+        except (JournalError, StartFailed, OSError) as error:
+            listener.on_end()
+            listener.on_warning(f"{unfinished}: once this is fixed, 3am run --resume R{number} continues it")
+            raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
+        except BaseException:
+            listener.on_end()
+            raise
+        listener.on_end()
+
+    def _log_lost_run(self, number: int, plan: ExperimentPlan) -> None:
+        """Log that the first remaining run is lost.
+
+        Later runs may have been made too, but no process knows their results.
+        """
+        experiment = require_experiment(self._access.load_state(), f"R{number}")
+        for run_number in experiment.remaining[:1]:
+            arm = plan.run_arms()[run_number - 1].name
+            run = Run(run_number, arm, LOST, EXIT_KILLED, self._access.clock().ns, 0, 0, 0)
+            self._access.new_writer().write(runs_draft(number, plan.total, [run]))
+
+    def _write_verdict(self, number: int, plan: ExperimentPlan, writer: Writer) -> Block:
+        """Write the verdict. If that fails, tell the user that no run is lost: the plan is done."""
+        try:
+            return writer.write(verdict_draft(number))
+        except Unsure:
+            raise
+        except (JournalError, KeyboardInterrupt):
+            self._listener.on_warning(
+                f"all {plan.total} runs of R{number} are made and in the journal; its verdict is not: "
+                f"3am run --report R{number} shows it, 3am run --resume R{number} writes it"
+            )
+            raise
 
 
-def _turn(
-    nth: int, arm: Arm, plan: ExperimentPlan, around: tuple[Neighbours | None, RunningProgram], clock: Clock
-) -> tuple[Run, int, list[bytes]]:
-    beside, running = around
-    kept: list[bytes] = []
-    # The clock of the run goes on while its output is looked through: that comes after its end, up to 16 MiB.
-    output = OutputRecorder(kept.append, plan.rule.regex, at_once=MAX_SAVED_BYTES)
-    meddler = Jitter(f"{plan.seed}:{nth}") if arm.jitter else None
-    seconds = None if plan.timeout_ns is None else plan.timeout_ns / NS_PER_S
-    with beside.busy() if arm.stress and beside is not None else nullcontext():
-        began = clock().ns
-        ended = execute(
-            [*arm.before, *plan.command],
-            lambda _, data: output.feed(data),
-            ExecuteOptions(timeout_s=seconds),
-            meddler,
-            running,
+def _write_plan(writer: Writer, draft: Draft, path: str) -> Block:
+    """Write the line of a plan; delete the plan file at ``path`` if nothing was written."""
+    try:
+        return writer.write(draft)
+    except BaseException as error:
+        if writer.first_stamp is None:
+            discard_attachment(path)
+        elif isinstance(error, KeyboardInterrupt):  # its exit code would say that nothing was written
+            raise Unsure(writer.first_stamp, INTERRUPTED_REASON) from None
+        raise
+
+
+def _require_unfinished(state: State, name: str) -> Experiment:
+    """Return the experiment of this name. Raise `PreconditionFailed` if it has nothing left to do."""
+    experiment = require_experiment(state, name)
+    if experiment.seed is None:
+        raise PreconditionFailed(
+            f"{experiment.name} is a single run, and has no plan to resume: 3am run -- CMD runs the command again"
         )
-    output.close()
-    return _run(nth, arm.name, plan.rule, ended, output, began), ended.interrupted_by, kept
+    if experiment.verdict and not experiment.remaining:
+        raise PreconditionFailed(f"{experiment.name} is done: {experiment.verdict}")
+    return experiment
 
 
-def _run(nth: int, arm: str, rule: FailureRule, ended: ExecutionResult, output: OutputRecorder, began: int) -> Run:
-    outcome = rule.outcome(ended.exit_code, timed_out=ended.timed_out, matched=output.matched)
-    return Run(
-        nth,
-        arm,
-        CUT_SHORT if ended.interrupted_by else outcome,
-        ended.exit_code,
-        began,
-        ended.duration_ns,
-        ended.cpu_ns,
-        output.size,
-    )
-
-
-class _Batch:
-    """Runs that are not written yet: the journal must not disturb what it counts."""
-
-    def __init__(self, number: int, total: int, kept: Sequence[Run], doing: RunContext) -> None:
-        self._number = number
-        self._total = total
-        self._doing = doing
-        self._runs: list[Run] = []
-        self._since = time.monotonic_ns()
-        self._kept_bytes = sum(min(run.output_bytes, MAX_SAVED_BYTES) for run in kept)
-        self._kept = len(kept)
-
-    def add(self, run: Run, output: bytes, *, keep: bool) -> None:
-        if output and keep and self._kept < MAX_DETAILED_RUNS and self._kept_bytes + len(output) <= _KEPT_BYTES:
-            name = f"R{self._number}-{run.number}-{run.began_ns}.out"
-            with suppress(FileUnusable):  # the line comes first, and says by its silence that there is no file
-                write_attachment(self._doing.journal, RUN_OUTPUT, name, output)
-                run = run._replace(file=name)
-                self._kept, self._kept_bytes = self._kept + 1, self._kept_bytes + len(output)
-        self._runs.append(run)
-        if len(self._runs) >= MAX_BATCH_RUNS or time.monotonic_ns() - self._since >= _EVERY_NS:
-            with suppress(LockTimeout):  # with the next ones, then
-                self.write()
-
-    def write(self) -> None:
-        """Writes what is not written. Raises as the writer does."""
-        if self._runs:
-            self._doing.submit(runs_draft(self._number, self._total, self._runs))
-            self._runs = []
-        self._since = time.monotonic_ns()
+@contextmanager
+def _lock_plan(path: str, name: str) -> Iterator[None]:
+    """Hold a lock on the plan file at ``path``. Raise `PreconditionFailed` if another process holds it."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PreconditionFailed(f"{name} is being run by another process") from None
+        yield
+    finally:
+        os.close(fd)

@@ -1,43 +1,45 @@
-"""The statistics of rare failures, exact and in plain arithmetic. Pure; SciPy is what the tests check it against."""
+"""Exact statistics of rare failures, in plain arithmetic. Pure. The tests compare it with SciPy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import ceil, erfc, exp, inf, lgamma, log, log1p, sqrt
 
-ALPHA = 0.05  # an error that is accepted in one of twenty
-_POWER_Z = 0.8416212335729143  # the normal quantile of 0.8: such a difference is shown in four of five experiments
-_AS_LIKELY = 1 + 1e-7  # two tables whose probabilities differ by less are equally likely: they are floats
-_CLEARLY = 1 - 1e-9  # a p of exactly one in twenty is not below that, though the float may be
-MAX_REQUIRED_RUNS = 10**9  # runs: what needs more is not to be had
+ALPHA = 0.05  # the accepted rate of false positives
+_POWER_Z = (
+    0.8416212335729143  # the normal quantile of 0.8, the power: the share of experiments that show a real difference
+)
+_TIE_FACTOR = 1 + 1e-7  # tables whose probabilities differ by less are equally likely, because of rounding
+_ROUNDING_FACTOR = 1 - 1e-9  # a p of exactly 0.05 is not below 0.05, even if rounding makes it so
+MAX_REQUIRED_RUNS = 10**9  # more runs are not feasible
 
 
 def clopper_pearson(failed: int, runs: int, alpha: float = ALPHA) -> tuple[float, float]:
-    """The exact interval of a rate, ``failed`` of ``runs``: Clopper and Pearson, Biometrika 26 (1934).
+    """Return the exact interval of a rate, ``failed`` of ``runs``; (0, 1) if there are no runs.
 
-    (0, 1) where there are no runs.
+    Clopper and Pearson, Biometrika 26 (1934).
     """
     if runs == 0:
         return 0.0, 1.0
-    low = 0.0 if failed == 0 else _root(lambda p: binom_upper_tail(failed, runs, p) - alpha / 2, 0.0, failed / runs)
-    high = 1.0 if failed == runs else _root(lambda p: alpha / 2 - binom_cdf(failed, runs, p), failed / runs, 1.0)
+    low = 0.0 if failed == 0 else _bisect(lambda p: binom_upper_tail(failed, runs, p) - alpha / 2, 0.0, failed / runs)
+    high = 1.0 if failed == runs else _bisect(lambda p: alpha / 2 - binom_cdf(failed, runs, p), failed / runs, 1.0)
     return low, high
 
 
 def binom_upper_tail(failed: int, runs: int, p: float) -> float:
-    """The probability of ``failed`` or more among ``runs``, each of which fails with ``p``."""
+    """Return the probability of ``failed`` or more failures in ``runs``, each with the probability ``p``."""
     return 1.0 if failed <= 0 else _incomplete_beta(failed, runs - failed + 1, p)
 
 
 def binom_cdf(failed: int, runs: int, p: float) -> float:
-    """The probability of ``failed`` or fewer among ``runs``, each of which fails with ``p``."""
+    """Return the probability of ``failed`` or fewer failures in ``runs``, each with the probability ``p``."""
     return 1.0 if failed >= runs else _incomplete_beta(runs - failed, failed + 1, 1 - p)
 
 
 def fisher_exact(failed: int, runs: int, other_failed: int, other_runs: int) -> float:
-    """The two-sided p of Fisher's exact test (1922): how likely tables as odd as this one are, were the rates the same.
+    """Return the two-sided p of Fisher's exact test (1922).
 
-    Those count that are no more likely than the one that was seen.
+    If the rates were equal, p is the probability of a table that is at most as likely as the observed one.
     """
     both = failed + other_failed
     first, last = max(0, both - other_runs), min(runs, both)
@@ -45,119 +47,124 @@ def fisher_exact(failed: int, runs: int, other_failed: int, other_runs: int) -> 
     def log_of(k: int) -> float:
         return _log_choose(runs, k) + _log_choose(other_runs, both - k)
 
-    seen = log_of(failed) + log(_AS_LIKELY)
-    weights = [log_of(k) for k in range(first, last + 1)]
-    top = max(weights)
-    every = sum(exp(one - top) for one in weights)
-    return min(1.0, sum(exp(one - top) for one in weights if one <= seen) / every)
+    observed = log_of(failed) + log(_TIE_FACTOR)
+    logs = [log_of(k) for k in range(first, last + 1)]
+    largest = max(logs)
+    total = sum(exp(value - largest) for value in logs)
+    return min(1.0, sum(exp(value - largest) for value in logs if value <= observed) / total)
 
 
 def is_significant(p: float, level: float) -> bool:
-    """Whether ``p`` is less than ``level``, and not the same but for the last digits of a float."""
-    return p < level * _CLEARLY
+    """Return whether ``p`` is less than ``level`` by more than a rounding error."""
+    return p < level * _ROUNDING_FACTOR
 
 
 def required_sample_size(rate: float, other_rate: float, level: float = ALPHA) -> int | None:
-    """Return how many runs per arm show a difference of this size in four of five experiments; None if there is none.
+    """Return how many runs per arm show a difference of this size in four of five experiments; None if rates are equal.
 
     The formula of Casagrande, Pike and Smith (Biometrics 34, 1978) for Fisher's two-sided test at ``level``, which is
     less than `ALPHA` if several arms are compared.
     """
-    apart = abs(rate - other_rate)
-    if apart == 0:
+    difference = abs(rate - other_rate)
+    if difference == 0:
         return None
     mean = (rate + other_rate) / 2
-    spread = _two_sided_z(level) * sqrt(2 * mean * (1 - mean))
+    spread = _two_sided_quantile(level) * sqrt(2 * mean * (1 - mean))
     spread += _POWER_Z * sqrt(rate * (1 - rate) + other_rate * (1 - other_rate))
-    without = (spread / apart) ** 2
-    needed = without / 4 * (1 + sqrt(1 + 4 / (without * apart))) ** 2
+    uncorrected = (spread / difference) ** 2
+    needed = uncorrected / 4 * (1 + sqrt(1 + 4 / (uncorrected * difference))) ** 2
     return ceil(needed) if needed < MAX_REQUIRED_RUNS else None
 
 
 def required_clean_runs(failed: int, runs: int) -> tuple[int | None, int | None, int | None]:
-    """After how many runs without a failure a bug that failed ``failed`` of ``runs`` times may be called fixed.
+    """Return the clean runs after which a bug that failed in ``failed`` of ``runs`` may be called fixed.
 
-    Weak: were its rate the one that was seen, such luck would have one chance in twenty. Fair: Fisher's test against
-    what was recorded. Strong: the same as weak for the lowest rate that its interval allows. None: more than `MOST`, or
-    no number at all, where it has not failed.
+    Weak: at the observed rate they would have a probability of `ALPHA`. Fair: Fisher's test against the recorded runs.
+    Strong: the same as weak, for the lowest rate of the interval. None: it never failed, or `MAX_REQUIRED_RUNS` is
+    exceeded.
     """
     if failed == 0:
         return None, None, None
-    weak, strong = _clean_at(failed / runs), _clean_at(clopper_pearson(failed, runs)[0])
-    fair = _least(lambda clean: is_significant(fisher_exact(failed, runs, 0, clean), ALPHA))
+    weak, strong = _clean_runs_at_rate(failed / runs), _clean_runs_at_rate(clopper_pearson(failed, runs)[0])
+    fair = _smallest_satisfying(lambda clean: is_significant(fisher_exact(failed, runs, 0, clean), ALPHA))
     return weak, fair, strong
 
 
-def required_clean_time(seen: int, over: float) -> tuple[float, float, float]:
-    """The same for a bug that comes by time, and came ``seen`` times in ``over``: how long without it, in that unit.
+def required_clean_time(occurrences: int, exposure: float) -> tuple[float, float, float]:
+    """Return the time after which a bug that was seen ``occurrences`` times in ``exposure`` may be called fixed.
 
-    Fair: were the rate the same, all of them would have come before (a binomial test, given how many there were).
-    Strong: the lowest rate of the exact Poisson interval (Garwood, Biometrika 28, 1936). Infinite where it never came.
+    In the unit of ``exposure``; infinite if it was never seen. Weak: as for runs. Fair: if the rate were unchanged, all
+    occurrences would fall before the change (a binomial test, given their number). Strong: as weak, for the lowest rate
+    of the exact Poisson interval (Garwood, Biometrika 28, 1936).
     """
-    if seen == 0:
+    if occurrences == 0:
         return inf, inf, inf
-    lowest = _root(lambda rate: _poisson_at_least(seen, rate) - ALPHA / 2, 0.0, float(seen))
-    return -log(ALPHA) * over / seen, over * (ALPHA ** (-1 / seen) - 1), -log(ALPHA) * over / lowest
+    lowest_rate = _bisect(lambda rate: _poisson_upper_tail(occurrences, rate) - ALPHA / 2, 0.0, float(occurrences))
+    return (
+        -log(ALPHA) * exposure / occurrences,
+        exposure * (ALPHA ** (-1 / occurrences) - 1),
+        -log(ALPHA) * exposure / lowest_rate,
+    )
 
 
-def _clean_at(rate: float) -> int | None:
-    """How many runs without a failure have a chance of `ALPHA` at ``rate``."""
+def _clean_runs_at_rate(rate: float) -> int | None:
+    """Return how many clean runs have a probability of `ALPHA` at ``rate``; None if too many."""
     if rate >= 1:
         return 1
     needed = log(ALPHA) / log1p(-rate) if rate > 0 else inf
     return ceil(needed) if needed < MAX_REQUIRED_RUNS else None
 
 
-def _least(holds: Callable[[int], bool]) -> int | None:
-    """The least number of which ``holds`` is so, as it is of every greater one."""
+def _smallest_satisfying(predicate: Callable[[int], bool]) -> int | None:
+    """Return the least number for which ``predicate`` is true; it is true for all greater ones. None if too large."""
     high = 1
-    while not holds(high):
+    while not predicate(high):
         if high > MAX_REQUIRED_RUNS:
             return None
         high *= 2
     low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle, high)
+        low, high = (low, middle) if predicate(middle) else (middle, high)
     return high
 
 
-def _two_sided_z(level: float) -> float:
+def _two_sided_quantile(level: float) -> float:
     """Return the normal quantile of 1 - ``level`` / 2."""
-    return _root(lambda z: level - erfc(z / sqrt(2)), 0.0, 40.0)
+    return _bisect(lambda z: level - erfc(z / sqrt(2)), 0.0, 40.0)
 
 
-def _root(rising: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function that rises from ``low`` to ``high`` is zero, to the last bit."""
+def _bisect(increasing: Callable[[float], float], low: float, high: float) -> float:
+    """Return the root between ``low`` and ``high`` of a function that rises there, to the last bit."""
     while True:
         middle = (low + high) / 2
         if middle in (low, high):
             return middle
-        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
+        low, high = (middle, high) if increasing(middle) < 0 else (low, middle)
 
 
 def _log_choose(n: int, k: int) -> float:
     return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 
 
-def _poisson_at_least(seen: int, mean: float) -> float:
-    """The regularized lower incomplete gamma function P(seen, mean): its series (DLMF 8.11.4)."""
+def _poisson_upper_tail(count: int, mean: float) -> float:
+    """Return P(count, mean), the regularized lower incomplete gamma function, by its series (DLMF 8.11.4)."""
     if mean <= 0:
         return 0.0
-    term = exp(seen * log(mean) - mean - lgamma(seen + 1))
-    every, k = term, seen
-    while term > every * 1e-17:
+    term = exp(count * log(mean) - mean - lgamma(count + 1))
+    total, k = term, count
+    while term > total * 1e-17:
         k += 1
         term *= mean / k
-        every += term
-    return every
+        total += term
+    return total
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:
-    """The regularized incomplete beta function: its continued fraction (DLMF 8.17.22), by Lentz's method."""
+    """Return the regularized incomplete beta function, by its continued fraction (DLMF 8.17.22) and Lentz's method."""
     if x <= 0 or x >= 1:
         return float(x >= 1)
-    if x > (a + 1) / (a + b + 2):  # where the fraction converges fast
+    if x > (a + 1) / (a + b + 2):  # the fraction converges faster on the other side
         return 1 - _incomplete_beta(b, a, 1 - x)
     front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x)) / a
     tiny = 1e-300

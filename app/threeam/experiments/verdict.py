@@ -1,4 +1,4 @@
-"""What an experiment has shown. Pure: a function of what came of its runs."""
+"""The verdict on an experiment: rates, comparisons, and what they mean. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
 from threeam.experiments.experiment import BARE, ArmUsage, Counts, Experiment
 from threeam.experiments.failure_rule import INCONCLUSIVE, TIMED_OUT
-from threeam.experiments.runs import SOURCE, require_experiment, verdict_draft_line
+from threeam.experiments.run_drafts import SOURCE, verdict_draft_line
+from threeam.experiments.runs import require_experiment
 from threeam.experiments.stats import ALPHA, clopper_pearson, fisher_exact, is_significant, required_sample_size
 
 
 class ArmRate(NamedTuple):
-    """How often an arm fails: its counts, and the exact interval in which its rate lies, but for one in twenty."""
+    """The failure rate of an arm: its counts, and the exact 95 % interval of the rate."""
 
     arm: str
     counts: Counts
@@ -28,14 +29,15 @@ class ArmRate(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """What was seen; 0 where nothing was."""
+        """Return the observed rate; 0 if no run was conclusive."""
         return self.counts.failed / self.counts.conclusive if self.counts.conclusive else 0.0
 
 
 class ArmComparison(NamedTuple):
-    """An arm against the first: Fisher's p, and whether it is small enough.
+    """An arm compared with the first one: the p of Fisher's test, and whether it is small enough.
 
-    ``needed``: how many runs an arm would show a difference of the size that was seen; None: there was none.
+    ``is_lower``: whether the arm fails less often. ``required_runs``: how many runs an arm would show a difference of
+    the observed size; None: the rates are equal.
     """
 
     arm: str
@@ -45,133 +47,143 @@ class ArmComparison(NamedTuple):
     required_runs: int | None
 
 
-def arm_rates(one: Experiment) -> list[ArmRate]:
-    """Of each arm, in their order."""
+def arm_rates(experiment: Experiment) -> list[ArmRate]:
+    """Return the rate of each arm, in the order of the arms."""
     return [
-        ArmRate(arm, counts, *clopper_pearson(counts.failed, counts.conclusive), spent)
-        for (arm, counts), spent in zip(one.counts().items(), one.arm_usage, strict=True)
+        ArmRate(arm, counts, *clopper_pearson(counts.failed, counts.conclusive), usage)
+        for (arm, counts), usage in zip(experiment.counts().items(), experiment.arm_usage, strict=True)
     ]
 
 
-def significance_level(found: Sequence[ArmRate]) -> float:
-    """What p is held against: with many comparisons less (Bonferroni), or one of them shows something by luck."""
-    return ALPHA / max(1, len(found) - 1)
+def significance_level(rates: Sequence[ArmRate]) -> float:
+    """Return the level that p is compared with, divided by the number of comparisons (Bonferroni).
+
+    Otherwise one of many comparisons would be significant by chance.
+    """
+    return ALPHA / max(1, len(rates) - 1)
 
 
-def compare_arms(found: Sequence[ArmRate]) -> list[ArmComparison]:
-    """Every arm but the first, against that."""
-    first, *others = found
-    compared = []
-    for one in others:
-        p = fisher_exact(first.counts.failed, first.counts.conclusive, one.counts.failed, one.counts.conclusive)
-        known = bool(first.counts.conclusive and one.counts.conclusive)
-        needed = required_sample_size(first.rate, one.rate, significance_level(found)) if known else None
-        compared.append(
-            ArmComparison(one.arm, p, is_significant(p, significance_level(found)), one.rate < first.rate, needed)
-        )
-    return compared
+def compare_arms(rates: Sequence[ArmRate]) -> list[ArmComparison]:
+    """Compare each other arm with the first one."""
+    first, *other_rates = rates
+    level = significance_level(rates)
+    comparisons = []
+    for other in other_rates:
+        p = fisher_exact(first.counts.failed, first.counts.conclusive, other.counts.failed, other.counts.conclusive)
+        are_known = first.counts.conclusive and other.counts.conclusive
+        required_runs = required_sample_size(first.rate, other.rate, level) if are_known else None
+        is_lower = other.rate < first.rate
+        comparisons.append(ArmComparison(other.arm, p, is_significant(p, level), is_lower, required_runs))
+    return comparisons
 
 
 def verdict_draft(number: int) -> Draft:
-    """The verdict on an experiment whose plan is done; there is none before, nor a second one."""
+    """Return the draft of the verdict on the experiment ``number``. It is refused before the plan is done, or twice."""
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        one = require_experiment(state, f"R{number}")
-        if one.remaining:
+        experiment = require_experiment(state, f"R{number}")
+        name = experiment.name
+        if experiment.remaining:
             raise PreconditionFailed(
-                f"{one.name} has no verdict before its plan is done: {one.done_count} of {one.total} runs are"
+                f"{name} has no verdict before its plan is done: {experiment.done_count} of {experiment.total} runs are"
             )
-        if one.verdict:
-            raise PreconditionFailed(f"{one.name} has its verdict: {one.verdict}")
-        tag = " ".join(f"{rate.arm}={rate.counts.failed}/{rate.counts.conclusive}" for rate in arm_rates(one))
-        return [verdict_draft_line(one, state, verdict_text(one), tag)]
+        if experiment.verdict:
+            raise PreconditionFailed(f"{name} has its verdict: {experiment.verdict}")
+        rates = arm_rates(experiment)
+        counts = " ".join(f"{rate.arm}={rate.counts.failed}/{rate.counts.conclusive}" for rate in rates)
+        return [verdict_draft_line(experiment, state, verdict_text(experiment), counts)]
 
     return Draft(lines, source=SOURCE)
 
 
-def verdict_text(one: Experiment) -> str:
-    """The verdict in a sentence, what it means first."""
-    found = arm_rates(one)
-    compared = compare_arms(found)
-    said = [describe_comparison(found, other) for other in compared]
-    if len(compared) > 1:
-        said.append(
-            f"{len(compared)} comparisons, so p is held against {format_significant(significance_level(found), 2)}"
-        )
-    return "; ".join([*said, *map(format_rate, found), *(sentence for _, sentence in uncounted_run_sentences(found))])
+def verdict_text(experiment: Experiment) -> str:
+    """Return the verdict: what the comparisons mean, the rates, and the runs that are in no rate."""
+    rates = arm_rates(experiment)
+    comparisons = compare_arms(rates)
+    sentences = [describe_comparison(rates, comparison) for comparison in comparisons]
+    if len(comparisons) > 1:
+        level = format_significant(significance_level(rates), 2)
+        sentences.append(f"{len(comparisons)} comparisons, so p is held against {level}")
+    sentences += [format_rate(rate) for rate in rates]
+    sentences += [sentence for _, sentence in uncounted_run_sentences(rates)]
+    return "; ".join(sentences)
 
 
 def format_rate(rate: ArmRate) -> str:
-    """``strace 1/200 failed, 0.500 % (0.0127 to 2.75)``."""
+    """Return ``strace 1/200 failed, 0.500 % (0.0127 to 2.75)``."""
     if not rate.counts.conclusive:
         return f"{rate.arm}: no run has ended"
-    bounds = f"{format_percent(rate.low)} to {format_percent(rate.high)}"
-    return f"{rate.arm} {rate.counts.failed}/{rate.counts.conclusive} failed, {format_percent(rate.rate)} % ({bounds})"
-
-
-def describe_comparison(found: Sequence[ArmRate], compared: ArmComparison) -> str:
-    """What a comparison means: ``strace hides it (p = 0.0027)``."""
-    first, p = found[0].arm, f"(p = {format_significant(compared.p, 2)})"
-    if compared.is_significant and first == BARE:
-        return f"{compared.arm} {'hides' if compared.is_lower else 'provokes'} it {p}"
-    if compared.is_significant:
-        return f"{compared.arm}: {'fewer' if compared.is_lower else 'more'} failures than {first} {p}"
-    if any(rate.counts.conclusive for rate in found) and not any(rate.counts.failed for rate in found):
-        return f"{compared.arm}: no difference shown {p}, it never failed"
-    if compared.required_runs is None:
-        return f"{compared.arm}: no difference shown {p}"
+    interval = f"{format_percent(rate.low)} to {format_percent(rate.high)}"
     return (
-        f"{compared.arm}: no difference shown {p}; {compared.required_runs:,} runs an arm would show one of this size"
+        f"{rate.arm} {rate.counts.failed}/{rate.counts.conclusive} failed, {format_percent(rate.rate)} % ({interval})"
     )
 
 
-def uncounted_run_sentences(found: Sequence[ArmRate]) -> list[tuple[str, str]]:
+def describe_comparison(rates: Sequence[ArmRate], comparison: ArmComparison) -> str:
+    """Return the meaning of a comparison: ``strace hides it (p = 0.0027)``."""
+    arm, first, p = comparison.arm, rates[0].arm, f"(p = {format_significant(comparison.p, 2)})"
+    if comparison.is_significant and first == BARE:
+        return f"{arm} {'hides' if comparison.is_lower else 'provokes'} it {p}"
+    if comparison.is_significant:
+        return f"{arm}: {'fewer' if comparison.is_lower else 'more'} failures than {first} {p}"
+    no_difference = f"{arm}: no difference shown {p}"
+    if any(rate.counts.conclusive for rate in rates) and not any(rate.counts.failed for rate in rates):
+        return f"{no_difference}, it never failed"
+    if comparison.required_runs is None:
+        return no_difference
+    return f"{no_difference}; {comparison.required_runs:,} runs an arm would show one of this size"
+
+
+def uncounted_run_sentences(rates: Sequence[ArmRate]) -> list[tuple[str, str]]:
     """Return the outcome and a sentence for the runs of each arm that are in no rate."""
     sentences = []
-    for rate in found:
+    for rate in rates:
         if rate.counts.timed_out:
             sentences.append((TIMED_OUT, f"{rate.counts.timed_out} of {rate.arm} timed out, and are in no rate"))
         if rate.counts.inconclusive:
-            ended = f"{rate.counts.inconclusive} of {rate.arm} ended in another way (neither failed nor passed)"
-            sentences.append((INCONCLUSIVE, f"{ended}, and are in no rate"))
+            count = f"{rate.counts.inconclusive} of {rate.arm} ended in another way (neither failed nor passed)"
+            sentences.append((INCONCLUSIVE, f"{count}, and are in no rate"))
     return sentences
 
 
-def format_percent(share: float) -> str:
-    """A share in percent, to three digits."""
-    return format_significant(share * 100, 3)
+def format_percent(fraction: float) -> str:
+    """Return a fraction in percent, to three significant digits."""
+    return format_significant(fraction * 100, 3)
 
 
-def format_significant(value: float, count: int) -> str:
-    """``value`` to so many significant digits, never as a power of ten unless it is tiny."""
+def format_significant(value: float, significant_digits: int) -> str:
+    """Return ``value`` rounded to this many digits, in scientific notation only if it is tiny."""
     if value == 0:
         return "0"
     if value < 1e-6:
-        return f"{value:.{count - 1}e}"
-    return f"{value:.{max(0, count - 1 - floor(log10(value)))}f}"
+        return f"{value:.{significant_digits - 1}e}"
+    return f"{value:.{max(0, significant_digits - 1 - floor(log10(value)))}f}"
 
 
-def experiment_report_lines(one: Experiment) -> Iterator[str]:
-    """Yield the lines of a report."""
-    bound = f" (H{one.hypothesis})" if one.hypothesis is not None else ""
-    yield f"{one.name}{bound}: {one.text}"
-    for rate in arm_rates(one):
+def experiment_report_lines(experiment: Experiment) -> Iterator[str]:
+    """Yield the lines of a report for the shell."""
+    name = experiment.name
+    bound = f" (H{experiment.hypothesis})" if experiment.hypothesis is not None else ""
+    yield f"{name}{bound}: {experiment.text}"
+    rates = arm_rates(experiment)
+    for rate in rates:
         mean = f", {format_duration(rate.usage.ns // rate.usage.runs)} a run" if rate.usage.runs else ""
         yield f"  {format_rate(rate)}{mean}"
-    for _, sentence in uncounted_run_sentences(arm_rates(one)):
+    for _, sentence in uncounted_run_sentences(rates):
         yield f"  {sentence}"
-    if one.verdict:
-        yield f"verdict: {one.verdict}"
-    elif one.seed is not None and not one.remaining:
-        yield f"verdict: {verdict_text(one)}"
-        yield f"it is not in the journal yet: 3am run --resume {one.name} writes it"
-    elif one.remaining and one.seed is not None:
-        yield f"no verdict before the plan is done: {one.done_count} of {one.total} runs are; 3am run --resume {one.name}"
+    if experiment.verdict:
+        yield f"verdict: {experiment.verdict}"
+    elif experiment.seed is not None and not experiment.remaining:
+        yield f"verdict: {verdict_text(experiment)}"
+        yield f"it is not in the journal yet: 3am run --resume {name} writes it"
+    elif experiment.seed is not None:
+        done = f"{experiment.done_count} of {experiment.total} runs are"
+        yield f"no verdict before the plan is done: {done}; 3am run --resume {name}"
 
 
-def experiment_json(one: Experiment) -> dict[str, Any]:
-    """Everything in full precision, for machines. Nothing is compared before the plan is done."""
-    found = arm_rates(one)
+def experiment_json(experiment: Experiment) -> dict[str, Any]:
+    """Return an experiment as a JSON object, in full precision, without comparisons before the plan is done."""
+    rates = arm_rates(experiment)
     arms = [
         {
             "arm": rate.arm,
@@ -185,28 +197,29 @@ def experiment_json(one: Experiment) -> dict[str, Any]:
             "mean_ns": rate.usage.ns // rate.usage.runs if rate.usage.runs else None,
             "mean_cpu_ns": rate.usage.cpu_ns // rate.usage.runs if rate.usage.runs else None,
         }
-        for rate in found
+        for rate in rates
     ]
-    compared = [
+    comparisons = [
         {
             "arm": other.arm,
-            "against": found[0].arm,
+            "against": rates[0].arm,
             "p": other.p,
             "shown": other.is_significant,
             "runs_needed": other.required_runs,
         }
-        for other in compare_arms(found)
+        for other in compare_arms(rates)
     ]
+    is_due = experiment.seed is not None and not experiment.remaining
     return {
-        "run": one.name,
-        "hypothesis": one.hypothesis,
-        "command": one.command,
-        "n": one.n,
-        "seed": one.seed,
-        "total": one.total,
-        "done": one.done_count,
-        "threshold": significance_level(found),
+        "run": experiment.name,
+        "hypothesis": experiment.hypothesis,
+        "command": experiment.command,
+        "n": experiment.n,
+        "seed": experiment.seed,
+        "total": experiment.total,
+        "done": experiment.done_count,
+        "threshold": significance_level(rates),
         "arms": arms,
-        "comparisons": None if one.remaining else compared,
-        "verdict": one.verdict or (None if one.remaining or one.seed is None else verdict_text(one)),
+        "comparisons": None if experiment.remaining else comparisons,
+        "verdict": experiment.verdict or (verdict_text(experiment) if is_due else None),
     }

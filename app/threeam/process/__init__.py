@@ -1,1 +1,1 @@
-"""Running a child process: start, record its output, end it with all that it has started."""
+"""Child processes: start one, record its output, and end it with all its descendants."""

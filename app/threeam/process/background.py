@@ -1,9 +1,9 @@
-"""Work that goes on in a process of its own while the one that was started only waits for it.
+"""Work in a background process, while the process that the user started waits for it.
 
-A tracer stops the process that it watches whenever nobody reads what it prints. So its reader must not be stopped by
-ctrl+z, or by a signal to the process that the user sees: it has a session of its own. Either process makes up for the
-other: if the waiting one ends, the worker is told to end; if the worker is stopped, it is continued; and if it is
-killed, the waiting one does what is left.
+A tracer stops the traced process while its own output is not read. So the reader of that output must not be stopped by
+ctrl+z, or by a signal to the process that the user sees: it runs in a session of its own. The two processes watch each
+other: if the waiting one ends, the worker gets SIGTERM. If the worker is stopped, the waiting one continues it. If the
+worker is killed, the waiting one finishes its work.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from threeam.core.platform.signals import INTERRUPT_SIGNALS
 from threeam.process.guard import RunningProgram
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_AWAITED = (*INTERRUPT_SIGNALS, signal.SIGCHLD)
-PROGRAM_ENDED = -1  # in place of a pid: the program has ended, and only what is written about it is missing
+_AWAITED_SIGNALS = (*INTERRUPT_SIGNALS, signal.SIGCHLD)
+PROGRAM_ENDED = -1  # in place of a pid: the program has ended, and only its last line is not written
 
 
 class BackgroundWork(NamedTuple):
-    """Work for a process of its own.
+    """Work for a background process.
 
-    ``work``: gives its exit code, and tells the `Running` what it runs. ``orphaned``: does what is left if the worker
-    was killed while it ran a program. ``left``: called if the wait is given up while the worker only writes.
+    ``work``: does it, stores in the `RunningProgram` what it runs, and returns the exit code. ``on_orphaned``: finishes
+    the work if the worker was killed while it ran a program. ``on_abandoned``: called if an interrupt ends the wait
+    while the worker only writes.
     """
 
     work: Callable[[RunningProgram], int]
@@ -36,32 +37,35 @@ class BackgroundWork(NamedTuple):
     on_abandoned: Callable[[], object]
 
 
-def run_in_background(background: BackgroundWork) -> int:
-    """Do the work in a process of its own, and return its exit code. Fork: call it while there is one thread.
+def run_in_background(work: BackgroundWork) -> int:
+    """Do the work in a background process, and return its exit code. It forks, so call it before starting threads.
 
-    An interrupt is passed on. Once the program has ended, the next one ends the wait and not the work.
+    An interrupt is passed on to the worker. After the program has ended, an interrupt ends the wait, but not the work.
     """
     running = RunningProgram()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
-    waiting = os.getpid()
+    signal_mask = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED_SIGNALS)
+    own_pid = os.getpid()
     try:
         worker = os.fork()
         if worker == 0:
-            _work(background.work, running, waiting, before)
-        return _wait(worker, running, background)
+            _run_worker(work.work, running, own_pid, signal_mask)
+        return _wait_for_worker(worker, running, work)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal_mask)
 
 
-def _work(
-    work: Callable[[RunningProgram], int], running: RunningProgram, waiting: int, mask: set[int | signal.Signals]
+def _run_worker(
+    work: Callable[[RunningProgram], int],
+    running: RunningProgram,
+    parent_pid: int,
+    signal_mask: set[int | signal.Signals],
 ) -> NoReturn:
     code = 1
     try:
         os.setsid()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if os.getppid() != waiting:  # it ended before it could be asked for a signal
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal_mask)
+        if os.getppid() != parent_pid:  # it ended before the death signal was set
             signal.raise_signal(signal.SIGTERM)
         code = work(running)
     except BaseException:
@@ -70,24 +74,24 @@ def _work(
         os._exit(code)
 
 
-def _wait(worker: int, running: RunningProgram, background: BackgroundWork) -> int:
-    """Wait for the worker, and pass signals on. They are blocked and taken one by one, so none can come in between."""
+def _wait_for_worker(worker: int, running: RunningProgram, work: BackgroundWork) -> int:
+    """Wait for the worker, and pass signals on. They are blocked and taken one by one, so none is missed."""
     while True:
         pid, status = os.waitpid(worker, os.WUNTRACED | os.WNOHANG)
         if pid == 0:
-            number = signal.sigwait(_AWAITED)
-            if number == signal.SIGCHLD:
+            signum = signal.sigwait(_AWAITED_SIGNALS)
+            if signum == signal.SIGCHLD:
                 continue
             if running.pid == PROGRAM_ENDED:
-                background.on_abandoned()
-                return 128 + number
+                work.on_abandoned()
+                return 128 + signum
             with suppress(ProcessLookupError):
-                os.kill(worker, number)
+                os.kill(worker, signum)
             continue
         if os.WIFSTOPPED(status):
             os.kill(worker, signal.SIGCONT)
             continue
         code = os.waitstatus_to_exitcode(status)
         if code < 0 and running.pid:
-            background.on_orphaned(running)
+            work.on_orphaned(running)
         return code if code >= 0 else 128 - code

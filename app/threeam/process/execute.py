@@ -1,8 +1,8 @@
-"""One run of a command: started, timed, and ended with all that it has started.
+"""One run of a program: start it, time it, read its output, and end it with all of its children.
 
-The clock stands from just before the program is started until it has ended, and nothing else is done in between but
-to read what it prints. It gets no descriptor of ours: every one is closed on exec. What its own parent had open for it
-(a ``<(...)`` of a shell) it gets.
+The clock runs from just before the start until the end, and in between this process only reads the output. The program
+inherits no descriptor that this process opened: they are closed on exec. It inherits those that the parent of this
+process opened for it (a ``<(...)`` of a shell).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from threeam.process.guard import RunningProgram
 from threeam.process.process_tree import child_pids, kill_other_children
 
 STDIN, STDOUT, STDERR = 0, 1, 2
-_READ = 256 * 1024  # bytes
-_PIPE = 1024 * 1024  # bytes that it may print before anybody has read them; the most that a user is let
-_GRACE = 5.0  # s to end by itself after it was interrupted
-# Python ignores these, and what it starts would ignore them too.
-_AS_IN_A_SHELL = (signal.SIGPIPE, signal.SIGXFSZ, *INTERRUPT_SIGNALS)
+_READ_BYTES = 256 * 1024
+_PIPE_BYTES = 1024 * 1024  # capacity of a pipe: the default maximum of an unprivileged user
+_GRACE_S = 5.0  # time that an interrupted program has to end by itself
+# Python ignores some of these, and a child would inherit that.
+_SIGNALS_RESET_IN_CHILD = (signal.SIGPIPE, signal.SIGXFSZ, *INTERRUPT_SIGNALS)
 
 
 class StartFailed(Exception):
@@ -35,11 +35,11 @@ class StartFailed(Exception):
 
 
 class ExecutionResult(NamedTuple):
-    """How a run went.
+    """The result of a run.
 
-    ``ns``: from the start to its end. ``cpu_ns``: of it and of all that it has waited for, user and system, as
-    getrusage(2) has it: to the microsecond. ``code``: its exit, or 128 + the signal that ended it. ``cut``: the signal
-    by which whoever watched it had it end; 0: none.
+    ``duration_ns``: from the start to the end. ``cpu_ns``: user and system time of the program and of the children that
+    it waited for, as of getrusage(2), to the microsecond. ``exit_code``: 128 + the number of the signal that ended it.
+    ``interrupted_by``: the signal with which the user ended it; 0: none.
     """
 
     duration_ns: int
@@ -50,26 +50,26 @@ class ExecutionResult(NamedTuple):
 
 
 class Interference:
-    """Interferes with a run while it goes on; this one does not."""
+    """An interference with a program while it runs. This base class does nothing."""
 
     def next_due(self) -> float | None:
-        """When it wants to be called, as `time.monotonic` has it; None: never."""
+        """Return the time of the next call of `fire`, on the clock of `time.monotonic` (s); None: never."""
         return None
 
     def fire(self, pid: int) -> None:
-        """Interferes with the process ``pid`` and its children. It is due."""
+        """Interfere with the process ``pid`` and its children. Called when due."""
 
     def release(self, pid: int) -> None:
-        """Makes good what the process would hang in."""
+        """Undo whatever would keep the process ``pid`` from ending."""
 
 
 class ExecuteOptions(NamedTuple):
-    """How a program is run.
+    """The surroundings of a program.
 
-    ``apart``: in a session of its own, which has no terminal; else as a shell runs it. ``alone``: without our stdin,
-    and what it leaves behind is killed at its end. That is killed in any case if it took too long, or was cut short
-    while it ran apart (`adopt_orphans` must have been called, for what has left the session). ``one_pipe``: both
-    outputs in their order, as `OUT`. ``timeout``: s.
+    ``new_session``: in a session of its own, without a terminal; otherwise as a shell runs it. ``isolated``: with an
+    empty stdin, and its session is killed at its end. The session is also killed if the program timed out, or if it was
+    interrupted in a session of its own. Call `adopt_orphans` before, for processes that have left the session.
+    ``merge_stderr``: both outputs are one pipe, in their order, as `STDOUT`. ``timeout_s``: None: no limit.
     """
 
     new_session: bool = True
@@ -78,188 +78,259 @@ class ExecuteOptions(NamedTuple):
     timeout_s: float | None = None
 
 
-_BY_ITSELF = ExecuteOptions()
+_DEFAULT_OPTIONS = ExecuteOptions()
 
 
 def execute(
     argv: Sequence[str],
-    take: Callable[[int, bytes], object],
-    how: ExecuteOptions = _BY_ITSELF,
-    meddler: Interference | None = None,
+    on_output: Callable[[int, bytes], object],
+    options: ExecuteOptions = _DEFAULT_OPTIONS,
+    interference: Interference | None = None,
     running: RunningProgram | None = None,
 ) -> ExecutionResult:
-    """Run ``argv``; ``take`` gets what it prints as it comes, with `OUT` or `ERR`. Raise `NotStarted`.
+    """Run ``argv``; call ``on_output`` with `STDOUT` or `STDERR` and its output as it comes. Raise `StartFailed`.
 
-    If ``take`` raises BrokenPipeError, the program prints to nobody from then on, as at the end of a pipe in a shell.
-    ``running``: what the guard of this process ends if this process is killed.
+    If ``on_output`` raises BrokenPipeError, the read end of that stream is closed, as at the end of a pipe in a shell.
+    ``running``: tells the guard of this process which program to kill if this process is killed.
     """
-    meddler, (apart, alone, one_pipe, timeout) = meddler or Interference(), how
-    pipes = _pipes(1 if one_pipe else 2)
-    actions: list[tuple[object, ...]] = [
-        (os.POSIX_SPAWN_DUP2, pipes[0][1], STDOUT),
-        (os.POSIX_SPAWN_DUP2, pipes[-1][1], STDERR),
-    ]
-    if alone or (apart and os.isatty(STDIN)):
-        actions.insert(0, (os.POSIX_SPAWN_OPEN, STDIN, os.devnull, os.O_RDONLY, 0))
-    taken = {reader: STDOUT + number for number, (reader, _) in enumerate(pipes)}
-    # An interrupt must not come between the start and the place where it is minded.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
+    process = RunningProcess(argv, on_output, options, interference or Interference(), running)
+    # An interrupt must not come between the start and the loop that handles it.
+    signal_mask = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
     try:
+        process.spawn(signal_mask - set(INTERRUPT_SIGNALS))
         try:
-            known, pipe = child_pids(os.getpid()), os.fstat(pipes[0][0]).st_ino
-            if running is not None:
-                running.update(0, pipe)
-            begun = time.monotonic_ns()
-            pid = os.posix_spawnp(
-                argv[0], [*argv], os.environ, file_actions=actions, setsid=apart,
-                setsigmask=before - set(INTERRUPT_SIGNALS),
-                setsigdef=_default(alone),
-            )  # fmt: skip
-        except OSError as error:
-            raise StartFailed(f"{argv[0]}: {error.strerror}") from None
-        finally:
-            for _, writer in pipes:
-                os.close(writer)
-        ended, timed_out, cut = -1, False, 0
-        try:  # from here on it must not run on, whatever fails
-            if running is not None:
-                running.update(pid, pipe)
-            ended = os.pidfd_open(pid)
-            with signal_wakeup_fd() as signalled:
-                cut, timed_out, end = _watch(pid, (ended, signalled), taken, take, begun, apart, timeout, meddler)
-        except BaseException:
-            _end(pid, signal.SIGKILL, apart)
+            process.read_until_exit()
+        except BaseException:  # whatever failed, the program must not run on
+            process.send_signal(signal.SIGKILL)
             raise
         finally:
-            if ended >= 0:
-                os.close(ended)
-            # What was begun by a program that is cut short ends with it: a shell's background jobs ignore some signals.
-            whole = alone or bool(cut and apart)
-            if whole:  # before it is reaped, while its number is nobody else's
-                _end(pid, signal.SIGKILL, apart)
-            if running is not None:
-                running.update(0, 0)
-            _, status, usage = os.wait4(pid, 0)
-            if whole or timed_out:
-                kill_other_children(known)
-        for reader, which in taken.items():
-            _drain(reader, which, take)
+            process.reap()
+        process.drain()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for reader in taken:
-            os.close(reader)
-    code = os.waitstatus_to_exitcode(status)
-    if not apart and code == 0:  # it has taken ctrl+c in its own way, and gone on
-        cut = 0
-    cpu_ns = round((usage.ru_utime + usage.ru_stime) * 1_000_000) * 1000
-    return ExecutionResult(end - begun, cpu_ns, code if code >= 0 else 128 - code, timed_out, cut)
+        signal.pthread_sigmask(signal.SIG_SETMASK, signal_mask)
+        process.close()
+    return process.result()
 
 
-def _watch(
-    pid: int,
-    wakers: tuple[int, int],
-    taken: dict[int, int],
-    take: Callable[[int, bytes], object],
-    begun: int,
-    apart: bool,
-    timeout: float | None,
-    meddler: Interference,
-) -> tuple[int, bool, int]:
-    """Read until the process has ended.
+class RunningProcess:
+    """A program from its start to its end: its pipes, its deadline, and the signal that interrupted it.
 
-    Return the signal that cut it short, whether it took too long, and when it ended (ns).
-    ``wakers``: descriptors that are readable when the process has ended, and when a signal has come.
+    Call the methods in this order, with `INTERRUPT_SIGNALS` blocked: `spawn`, `read_until_exit`, `reap`, `drain`,
+    `close`, `result`. The signals are unblocked only while `read_until_exit` waits for output.
     """
-    ended, signalled = wakers
-    waiting = poll()
-    for fd in (*wakers, *taken):
-        waiting.register(fd, POLLIN)
-    limit = None if timeout is None else begun + round(timeout * NS_PER_S)
-    cut, timed_out = 0, False
-    while True:
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        on_output: Callable[[int, bytes], object],
+        options: ExecuteOptions,
+        interference: Interference,
+        running: RunningProgram | None,
+    ) -> None:
+        self._argv = argv
+        self._on_output = on_output
+        self._options = options
+        self._interference = interference
+        self._running = running
+        self._pipes = _open_pipes(1 if options.merge_stderr else 2)
+        self._pipe_inode = os.fstat(self._pipes[0][0]).st_ino
+        self._streams = {reader: STDOUT + number for number, (reader, _) in enumerate(self._pipes)}  # by read end
+        self._poll = poll()
+        self._other_children: list[int] = []  # children of this process that existed before
+        self._pid = 0
+        self._pidfd = -1
+        self._started_ns = self._ended_ns = 0
+        self._deadline_ns: int | None = None  # then the program is killed
+        self._timed_out = False
+        self._interrupted_by = 0  # the number of a signal; 0: none
+        self._status = 0  # as of wait4(2)
+        self._cpu_s = 0.0
+
+    def spawn(self, signal_mask: set[signal.Signals | int]) -> None:
+        """Start the program with ``signal_mask``. Raise `StartFailed`."""
+        options = self._options
+        actions: list[tuple[object, ...]] = [
+            (os.POSIX_SPAWN_DUP2, self._pipes[0][1], STDOUT),
+            (os.POSIX_SPAWN_DUP2, self._pipes[-1][1], STDERR),
+        ]
+        if options.isolated or (options.new_session and os.isatty(STDIN)):
+            actions.insert(0, (os.POSIX_SPAWN_OPEN, STDIN, os.devnull, os.O_RDONLY, 0))
         try:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPT_SIGNALS)
-            try:
-                ready = waiting.poll(_milliseconds(limit, meddler.next_due()))
-            finally:
-                signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
+            self._other_children = child_pids(os.getpid())
+            self._tell_guard(0, self._pipe_inode)
+            signals_to_reset = _signals_to_reset(options.isolated)
+            self._started_ns = time.monotonic_ns()
+            self._pid = os.posix_spawnp(
+                self._argv[0], [*self._argv], os.environ, file_actions=actions, setsid=options.new_session,
+                setsigmask=signal_mask, setsigdef=signals_to_reset,
+            )  # fmt: skip
+        except OSError as error:
+            raise StartFailed(f"{self._argv[0]}: {error.strerror}") from None
+        finally:
+            for _, writer in self._pipes:
+                os.close(writer)
+        if options.timeout_s is not None:
+            self._deadline_ns = self._started_ns + round(options.timeout_s * NS_PER_S)
+
+    def read_until_exit(self) -> None:
+        """Pass the output on until the program has ended. Apply the deadline, the interference and interrupts."""
+        self._tell_guard(self._pid, self._pipe_inode)
+        self._pidfd = os.pidfd_open(self._pid)
+        with signal_wakeup_fd() as wakeup_fd:
+            for fd in (self._pidfd, wakeup_fd, *self._streams):
+                self._poll.register(fd, POLLIN)
+            while not self._ended_ns:
+                self._poll_once(wakeup_fd)
+
+    def _poll_once(self, wakeup_fd: int) -> None:
+        try:
+            ready = self._wait_for_events()
         except KeyboardInterrupt as interrupt:
-            number = getattr(interrupt, "code", 128 + signal.SIGINT) - 128
-            if not apart and number in (signal.SIGINT, signal.SIGQUIT) and is_in_foreground():
-                cut = number  # the terminal sends it to everybody, and some programs go on: gdb, a shell, a JVM
-                continue
-            _end(pid, signal.SIGKILL if cut else number, apart)
-            cut, limit = number, time.monotonic_ns() + round(_GRACE * NS_PER_S)
-            meddler.release(pid)
-            meddler = Interference()
-            continue
-        now = time.monotonic_ns()
-        fds = [fd for fd, _ in ready]
-        if ended in fds:
-            return cut, timed_out, now
-        for fd in fds:
-            data = os.read(fd, _READ)
-            if fd == signalled:  # its handler has been called by now
-                continue
-            if not data:
-                waiting.unregister(fd)
-                continue
-            try:
-                take(taken[fd], data)
-            except BrokenPipeError:
-                waiting.unregister(fd)
-                del taken[fd]
-                os.close(fd)
-        if limit is not None and now >= limit:
-            timed_out, limit = timed_out or not cut, None
-            _end(pid, signal.SIGKILL, apart)
-        elif (due := meddler.next_due()) is not None and now >= due * NS_PER_S:  # also if it never stops printing
-            meddler.fire(pid)
+            self._on_interrupt(getattr(interrupt, "code", 128 + signal.SIGINT) - 128)
+            return
+        now_ns = time.monotonic_ns()
+        if self._pidfd in ready:
+            self._ended_ns = now_ns
+            return
+        for fd in ready:
+            data = os.read(fd, _READ_BYTES)
+            if fd != wakeup_fd:  # the handler of the signal has been called by now
+                self._pass_on(fd, data)
+        due_s = self._interference.next_due()
+        if self._deadline_ns is not None and now_ns >= self._deadline_ns:
+            self._on_deadline()
+        elif due_s is not None and now_ns >= due_s * NS_PER_S:  # also if the program never stops printing
+            self._interference.fire(self._pid)
+
+    def _wait_for_events(self) -> list[int]:
+        """Return the descriptors that are readable. Raise KeyboardInterrupt if a signal comes."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPT_SIGNALS)
+        try:
+            ready = self._poll.poll(_poll_timeout_ms(self._deadline_ns, self._interference.next_due()))
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
+        return [fd for fd, _ in ready]
+
+    def _pass_on(self, fd: int, data: bytes) -> None:
+        if not data:
+            self._poll.unregister(fd)
+            return
+        try:
+            self._on_output(self._streams[fd], data)
+        except BrokenPipeError:
+            self._poll.unregister(fd)
+            del self._streams[fd]
+            os.close(fd)
+
+    def _on_interrupt(self, signum: int) -> None:
+        """Send the signal on, unless the terminal has sent it to the program too; the next signal kills the program."""
+        if not self._options.new_session and signum in (signal.SIGINT, signal.SIGQUIT) and is_in_foreground():
+            self._interrupted_by = signum  # some programs handle it and run on: gdb, a shell, a JVM
+            return
+        self.send_signal(signal.SIGKILL if self._interrupted_by else signum)
+        self._interrupted_by = signum
+        self._deadline_ns = time.monotonic_ns() + round(_GRACE_S * NS_PER_S)
+        self._interference.release(self._pid)
+        self._interference = Interference()
+
+    def _on_deadline(self) -> None:
+        if not self._interrupted_by:
+            self._timed_out = True
+        self._deadline_ns = None
+        self.send_signal(signal.SIGKILL)
+
+    def send_signal(self, signum: int) -> None:
+        """Send ``signum`` to the program, and to all of its session if it has its own.
+
+        A process of another user (sudo) may not be signalled. It is waited for all the same, and reaped.
+        """
+        with suppress(ProcessLookupError, PermissionError):
+            (os.killpg if self._options.new_session else os.kill)(self._pid, signum)
+
+    def reap(self) -> None:
+        """Wait for the program, and kill the processes that it left behind if it must not leave any."""
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+        # An interrupted program takes its children with it: the background jobs of a shell ignore some signals.
+        options = self._options
+        kills_session = options.isolated or (self._interrupted_by != 0 and options.new_session)
+        if kills_session:  # before the program is reaped: until then its pid is not used again
+            self.send_signal(signal.SIGKILL)
+        self._tell_guard(0, 0)
+        _, self._status, usage = os.wait4(self._pid, 0)
+        self._cpu_s = usage.ru_utime + usage.ru_stime
+        if kills_session or self._timed_out:
+            kill_other_children(self._other_children)
+
+    def drain(self) -> None:
+        """Pass on what the program printed before its end."""
+        for reader, stream in self._streams.items():
+            _drain(reader, stream, self._on_output)
+
+    def close(self) -> None:
+        """Close the read ends of the pipes."""
+        for reader in self._streams:
+            os.close(reader)
+
+    def result(self) -> ExecutionResult:
+        """Return how the run went."""
+        exit_code = os.waitstatus_to_exitcode(self._status)
+        # A program that shares the terminal of this process and exits with 0 has handled ctrl+c itself.
+        has_handled_interrupt = not self._options.new_session and exit_code == 0
+        return ExecutionResult(
+            self._ended_ns - self._started_ns,
+            round(self._cpu_s * 1_000_000) * 1000,
+            exit_code if exit_code >= 0 else 128 - exit_code,
+            self._timed_out,
+            0 if has_handled_interrupt else self._interrupted_by,
+        )
+
+    def _tell_guard(self, pid: int, pipe_inode: int) -> None:
+        if self._running is not None:
+            self._running.update(pid, pipe_inode)
 
 
-def _milliseconds(limit: int | None, due: float | None) -> int | None:
-    """How long may be waited until the one time (ns) or the other (s); None: for ever."""
-    times = ([] if limit is None else [float(limit)]) + ([] if due is None else [due * NS_PER_S])
-    return max(0, ceil((min(times) - time.monotonic_ns()) / 1_000_000)) if times else None
-
-
-def _end(pid: int, number: int, apart: bool) -> None:
-    """Send ``number`` to the process, and to all of its session if it is apart.
-
-    A process that runs as another user (sudo) may not be signalled. It is waited for all the same, and reaped.
-    """
-    with suppress(ProcessLookupError, PermissionError):
-        (os.killpg if apart else os.kill)(pid, number)
+def _poll_timeout_ms(deadline_ns: int | None, due_s: float | None) -> int | None:
+    """Return the time (ms) until the earlier of a deadline (ns) and a due time (s); None if there is neither."""
+    times_ns = [] if deadline_ns is None else [float(deadline_ns)]
+    if due_s is not None:
+        times_ns.append(due_s * NS_PER_S)
+    return max(0, ceil((min(times_ns) - time.monotonic_ns()) / 1_000_000)) if times_ns else None
 
 
 def is_in_foreground() -> bool:
-    """Whether a terminal sends its ctrl+c and ctrl+\\ to us, and to what we have started, whatever is redirected."""
+    """Return whether a terminal sends its ctrl+c and ctrl+\\ to this process and its children, despite redirections."""
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-    except OSError:  # there is none
+    except OSError:  # there is no terminal
         return False
     try:
         return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:  # it has been hung up
+    except OSError:  # the terminal was hung up
         return False
     finally:
         os.close(terminal)
 
 
-def _default(alone: bool) -> tuple[int, ...]:
-    """The signals that it does not ignore. What nohup had us ignore it goes on to ignore, as in a shell."""
-    ignored = () if alone else [one for one in INTERRUPT_SIGNALS if signal.getsignal(one) == signal.SIG_IGN]
-    return tuple(one for one in _AS_IN_A_SHELL if one not in ignored)
+def _signals_to_reset(isolated: bool) -> tuple[int, ...]:
+    """Return the signals that the program must not ignore. A signal that nohup ignores stays ignored, as in a shell."""
+    if isolated:
+        return _SIGNALS_RESET_IN_CHILD
+    return tuple(
+        signum
+        for signum in _SIGNALS_RESET_IN_CHILD
+        if signum not in INTERRUPT_SIGNALS or signal.getsignal(signum) != signal.SIG_IGN
+    )
 
 
-def _pipes(count: int) -> list[tuple[int, int]]:
+def _open_pipes(count: int) -> list[tuple[int, int]]:
     pipes: list[tuple[int, int]] = []
     try:
         for _ in range(count):
             reader, writer = os.pipe()
             pipes.append((reader, writer))
-            with suppress(OSError):  # a user may have too many large ones: then it is a smaller one
-                fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE)
+            with suppress(OSError):  # the user has too many large pipes: then this one is smaller
+                fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     except BaseException:
         for reader, writer in pipes:
             os.close(reader)
@@ -268,11 +339,11 @@ def _pipes(count: int) -> list[tuple[int, int]]:
     return pipes
 
 
-def _drain(fd: int, which: int, take: Callable[[int, bytes], object]) -> None:
-    """Reads what the process has printed before its end, a pipe full at most: who was started by it may print on."""
+def _drain(fd: int, stream: int, on_output: Callable[[int, bytes], object]) -> None:
+    """Pass on at most a full pipe of output: a process that the program left behind may still print."""
     os.set_blocking(fd, False)
-    left = _PIPE
+    remaining = _PIPE_BYTES
     with suppress(BlockingIOError, BrokenPipeError):
-        while left > 0 and (data := os.read(fd, _READ)):
-            left -= len(data)
-            take(which, data)
+        while remaining > 0 and (data := os.read(fd, _READ_BYTES)):
+            remaining -= len(data)
+            on_output(stream, data)

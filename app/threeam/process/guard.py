@@ -1,7 +1,7 @@
-"""A second process that ends what this one has started, if this one is killed.
+"""A guard process that kills the program that this process runs, if this process is killed.
 
-A program whose observer is gone would run on without its time limit, stay stopped by a jitter arm, or stay traced.
-SIGKILL and a crash leave no chance to end it, so a child waits for the end of this process and does it then.
+Otherwise the program would run on without its time limit, stay stopped by a jitter arm, or stay traced. After SIGKILL
+or a crash this process cannot end it, so a child waits for the end of this process and does it then.
 """
 
 from __future__ import annotations
@@ -17,56 +17,56 @@ from typing import NoReturn
 from threeam.core.platform.signals import INTERRUPT_SIGNALS
 from threeam.process.process_tree import descendant_pids
 
-_NUMBERS = struct.Struct("=qq")
+_LAYOUT = struct.Struct("=qq")
 
 
 class RunningProgram:
-    """The program that runs now, in memory that two processes share: its pid, and the inode of the pipe it prints to.
+    """The current program, in memory shared with another process: its pid, and the inode of its output pipe.
 
-    Each is 0 if there is none. The pipe is known before the program is started, and the pid only after that: whoever is
-    killed in between has told enough. It is written for every run. A pipe to the guard would wake it each time, and
-    disturb what is measured.
+    Both are 0 if no program runs. The pipe is known before the start of the program and the pid only after it, so the
+    program can be found even if this process is killed in between. This is shared memory and not a pipe to the guard: a
+    pipe would wake the guard for each run, and disturb what is measured.
     """
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, _NUMBERS.size)
+        self._memory = mmap.mmap(-1, _LAYOUT.size)
 
     def update(self, pid: int, pipe: int) -> None:
-        """Say what runs now."""
-        self._memory[:] = _NUMBERS.pack(pid, pipe)
+        """Set the current program."""
+        self._memory[:] = _LAYOUT.pack(pid, pipe)
 
     @property
     def pid(self) -> int:
-        """The pid, or 0."""
-        return int(_NUMBERS.unpack(self._memory)[0])
+        """Return the pid, or 0."""
+        return int(_LAYOUT.unpack(self._memory)[0])
 
     @property
     def pipe_inode(self) -> int:
-        """The inode of the pipe, or 0."""
-        return int(_NUMBERS.unpack(self._memory)[1])
+        """Return the inode of the pipe, or 0."""
+        return int(_LAYOUT.unpack(self._memory)[1])
 
 
 @contextmanager
-def process_guard(orphaned: Callable[[], object]) -> Iterator[RunningProgram]:
-    """Start a guard, and give the `Running` that tells it what to end. Fork: call it while there is one thread.
+def process_guard(on_orphaned: Callable[[], object]) -> Iterator[RunningProgram]:
+    """Start a guard, and yield the `RunningProgram` that it reads. It forks, so call it before starting threads.
 
-    If this process is killed, the guard ends the program that runs, with all that it has started, and then calls
-    ``orphaned``. Nobody is left to be told how that went.
+    If this process is killed, the guard kills the current program with all its descendants, and then calls
+    ``on_orphaned``. Errors of that are not reported.
     """
     running = RunningProgram()
     reader, writer = os.pipe()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
+    signal_mask = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPT_SIGNALS)
     guard = None
     try:
         try:
             guard = os.fork()
             if guard == 0:
-                _guard(reader, running, orphaned)
+                _run_guard(reader, running, on_orphaned)
         finally:
             os.close(reader)
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)  # raises the interrupt that came meanwhile
+            signal.pthread_sigmask(signal.SIG_SETMASK, signal_mask)  # an interrupt that came meanwhile is raised here
         yield running
-    finally:  # whatever it was, it was no kill
+    finally:  # this process was not killed
         if guard is not None:
             with suppress(BrokenPipeError):  # the guard was killed itself
                 os.write(writer, b".")
@@ -75,51 +75,54 @@ def process_guard(orphaned: Callable[[], object]) -> Iterator[RunningProgram]:
             os.waitpid(guard, 0)
 
 
-def _guard(reader: int, running: RunningProgram, orphaned: Callable[[], object]) -> NoReturn:
+def _run_guard(parent_pipe: int, running: RunningProgram, on_orphaned: Callable[[], object]) -> NoReturn:
     try:
-        os.setsid()  # what is sent to the group of the other process is not for this one
-        for number in INTERRUPT_SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+        os.setsid()  # signals to the process group of the parent are not for this one
+        for signum in INTERRUPT_SIGNALS:
+            signal.signal(signum, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        _close_all_but(reader)
-        if not os.read(reader, 1):
+        _close_other_fds(parent_pipe)
+        if not os.read(parent_pipe, 1):
             kill_program(running.pid, running.pipe_inode)
-            orphaned()
+            on_orphaned()
     finally:
         os._exit(0)
 
 
-def kill_program(pid: int, pipe: int) -> None:
-    """Kill a program, its session if it has one of its own, and all that it has started, stopped or not.
+def kill_program(pid: int, pipe_inode: int) -> None:
+    """Kill a program, its session if it has its own, and all its descendants, stopped or not.
 
-    ``pipe``: the inode of the pipe to which it prints. Whoever has that as its output belongs to it, also if its pid is
-    not known yet, or if it has left the session and its parent has ended.
+    ``pid``: 0 if it is not known yet. ``pipe_inode``: that of its output pipe. All processes that write to the pipe
+    belong to the program, also those that have left its session and whose parent has ended.
     """
-    below = descendant_pids(pid) if pid else []
+    pids = [pid, *descendant_pids(pid)] if pid else []
     if pid:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
-    for one in (*([pid] if pid else []), *below, *_writers(pipe)):
+    for program_pid in (*pids, *_pids_writing_to(pipe_inode)):
         with suppress(ProcessLookupError, PermissionError):
-            os.kill(one, signal.SIGKILL)
+            os.kill(program_pid, signal.SIGKILL)
 
 
-def _writers(pipe: int) -> list[int]:
-    """Return the processes whose stdout or stderr is the pipe of this inode."""
-    writers = []
-    for name in os.listdir("/proc") if pipe else ():
-        for fd in ("1", "2") if name.isdigit() else ():
-            with suppress(OSError):
-                if os.readlink(f"/proc/{name}/fd/{fd}") == f"pipe:[{pipe}]":
-                    writers.append(int(name))
-                    break
-    return writers
+def _pids_writing_to(pipe_inode: int) -> list[int]:
+    """Return the processes whose stdout or stderr is the pipe of this inode; none if it is 0."""
+    if not pipe_inode:
+        return []
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and _writes_to(name, pipe_inode)]
 
 
-def _close_all_but(reader: int) -> None:
-    """Close what the other process had open: a reader of its output must see its end, and a claim must be free."""
-    nothing = os.open(os.devnull, os.O_RDWR)
+def _writes_to(pid: str, pipe_inode: int) -> bool:
+    for fd in (1, 2):
+        with suppress(OSError):
+            if os.readlink(f"/proc/{pid}/fd/{fd}") == f"pipe:[{pipe_inode}]":
+                return True
+    return False
+
+
+def _close_other_fds(kept_fd: int) -> None:
+    """Close the inherited descriptors: they would keep an output pipe open, and the lock of a plan held."""
+    devnull = os.open(os.devnull, os.O_RDWR)
     for fd in range(3):
-        os.dup2(nothing, fd)
-    os.closerange(3, reader)
-    os.closerange(reader + 1, 1 << 20)
+        os.dup2(devnull, fd)
+    os.closerange(3, kept_fd)
+    os.closerange(kept_fd + 1, 1 << 20)

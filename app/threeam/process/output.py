@@ -1,4 +1,4 @@
-"""What a command printed: kept with its secrets left out, and shown with its escapes made safe."""
+"""The output of a command: saved without its secrets, and shown without terminal escapes."""
 
 from __future__ import annotations
 
@@ -19,98 +19,105 @@ from threeam.core.store.regex import Regex, escape_invalid_utf8
 
 T = TypeVar("T")
 
-MAX_SAVED_BYTES = 16 * 1024 * 1024  # bytes of one output that are kept: its first half, and its last
-_AT_ONCE = 1024 * 1024  # bytes that are looked through at once; of a longer line each piece by itself
-_BETWEEN_LINES = re.compile(r"(\r?\n|\t)")
+MAX_SAVED_BYTES = 16 * 1024 * 1024  # of one output: the first half and the last half of it are saved
+_FLUSH_BYTES = 1024 * 1024  # bytes that are searched and redacted at once; a longer line is split
+_LINE_BREAK_OR_TAB = re.compile(r"(\r?\n|\t)")
 
 
 class OutputRecorder:
-    """Takes an output as it comes, gives ``write`` what of it is kept, and knows how long it was (``size``, bytes).
+    """A receiver of an output in pieces. It passes to ``sink`` what of the output is to be saved, redacted.
 
-    ``regex``: what is looked for in its lines; ``matched`` says whether it was found, at the end. As little as can be
-    is done while it comes, once there are ``at_once`` bytes of it: the clock of a run goes on meanwhile.
+    ``size``: the length of the output (bytes). ``matched``: whether ``regex`` matches one of its lines; known after
+    `close`. Little is done before there are ``flush_bytes`` of it: the clock of a run is ticking meanwhile.
     """
 
     def __init__(
         self,
-        write: Callable[[bytes], object],
+        sink: Callable[[bytes], object],
         regex: str = "",
-        cap: int = MAX_SAVED_BYTES,
+        max_bytes: int = MAX_SAVED_BYTES,
         *,
-        at_once: int | None = None,
+        flush_bytes: int | None = None,
     ) -> None:
         self.size = 0
         self.matched = False
-        self._write = write
+        self._sink = sink
         self._regex = Regex(regex) if regex else None
-        self._half = cap // 2
-        self._written = 0
-        self._last: deque[bytes] = deque()  # of what is over the first half
-        self._held = 0  # bytes of these
-        self._left_out = 0
-        self._redaction = Redactor()
-        self._waiting: list[bytes] = []  # taken, and not looked through yet
-        self._waits = 0  # bytes of these
-        self._at_once = _AT_ONCE if at_once is None else at_once
+        self._half_max_bytes = max_bytes // 2
+        self._written_bytes = 0
+        self._tail_chunks: deque[bytes] = deque()  # the last part of what is over the first half
+        self._tail_bytes = 0
+        self._omitted_bytes = 0
+        self._redactor = Redactor()
+        self._pending: list[bytes] = []  # received, and not searched yet
+        self._pending_bytes = 0
+        self._flush_bytes = _FLUSH_BYTES if flush_bytes is None else flush_bytes
 
     def feed(self, data: bytes) -> None:
-        """Takes ``data``, the next of it."""
+        """Receive ``data``, the next piece of the output."""
         self.size += len(data)
-        self._waiting.append(data)
-        self._waits += len(data)
-        # Where no line ends it waits for more, or each small piece of a long line would have all of it looked through.
-        if (self._waits >= self._at_once and b"\n" in data) or self._waits >= 2 * max(_AT_ONCE, self._at_once):
-            self._look_through()
+        self._pending.append(data)
+        self._pending_bytes += len(data)
+        # Without the end of a line more is collected: otherwise each piece of a long line would be searched again.
+        has_lines = self._pending_bytes >= self._flush_bytes and b"\n" in data
+        if has_lines or self._pending_bytes >= 2 * max(_FLUSH_BYTES, self._flush_bytes):
+            self._process_pending()
 
     def close(self) -> None:
-        """Gives out what is left to be kept."""
-        self._keep(b"".join(self._waiting), more=False)
-        self._waiting = []
-        if (over := self._held - self._half) > 0:  # the pieces are large: of the first one the lines that are too many
-            gone = self._last[0].rfind(b"\n", 0, over) + 1
-            self._last[0] = self._last[0][gone:]
-            self._left_out += gone
-        if self._left_out:
-            self._write(b"\n[3am: %d bytes are left out here]\n" % self._left_out)
-        for data in self._last:
-            self._write(data)
+        """Pass on the rest of what is to be saved."""
+        self._save_lines(b"".join(self._pending), has_more=False)
+        self._pending = []
+        excess = self._tail_bytes - self._half_max_bytes
+        if excess > 0:  # chunks are large: omit only the first lines of the first one
+            end = self._tail_chunks[0].rfind(b"\n", 0, excess) + 1
+            self._tail_chunks[0] = self._tail_chunks[0][end:]
+            self._omitted_bytes += end
+        if self._omitted_bytes:
+            self._sink(b"\n[3am: %d bytes are left out here]\n" % self._omitted_bytes)
+        for data in self._tail_chunks:
+            self._sink(data)
 
-    def _look_through(self) -> None:
-        """Keeps the whole lines of what waits; where there are none, all of it."""
-        waiting = b"".join(self._waiting)
-        end = waiting.rfind(b"\n") + 1 or len(waiting)
-        self._keep(waiting[:end], more=True)
-        self._waiting, self._waits = [waiting[end:]], len(waiting) - end
+    def _process_pending(self) -> None:
+        """Save the complete lines of the pending data; all of it if there is no complete line."""
+        pending = b"".join(self._pending)
+        end = pending.rfind(b"\n") + 1 or len(pending)
+        self._save_lines(pending[:end], has_more=True)
+        self._pending, self._pending_bytes = [pending[end:]], len(pending) - end
 
-    def _keep(self, lines: bytes, *, more: bool) -> None:
+    def _save_lines(self, lines: bytes, *, has_more: bool) -> None:
         if self._regex is not None and not self.matched and lines:
-            # `$` matches before a newline alone, so `boom$` needs lines without their return; `boom\r$` needs it.
-            for text in (lines, lines.replace(b"\r\n", b"\n")) if b"\r\n" in lines else (lines,):
-                # After the last newline there is no line, which ^$ would match.
-                self.matched = self.matched or self._regex.has_match(escape_invalid_utf8(text.removesuffix(b"\n")))
-        lines = self._redaction(lines, has_more=more)
-        now, later = lines[: self._half - self._written], lines[self._half - self._written :]
-        if now:
-            self._write(now)
-            self._written += len(now)
-        if later:
-            self._last.append(later)
-            self._held += len(later)
-            while self._held - len(self._last[0]) >= self._half:
-                gone = self._last.popleft()
-                self._held -= len(gone)
-                self._left_out += len(gone)
+            self.matched = _has_match(self._regex, lines)
+        lines = self._redactor(lines, has_more=has_more)
+        space = self._half_max_bytes - self._written_bytes
+        head, tail = lines[:space], lines[space:]
+        if head:
+            self._sink(head)
+            self._written_bytes += len(head)
+        if tail:
+            self._tail_chunks.append(tail)
+            self._tail_bytes += len(tail)
+            while self._tail_bytes - len(self._tail_chunks[0]) >= self._half_max_bytes:
+                omitted = len(self._tail_chunks.popleft())
+                self._tail_bytes -= omitted
+                self._omitted_bytes += omitted
+
+
+def _has_match(regex: Regex, lines: bytes) -> bool:
+    # `$` matches only before a newline, so `boom$` needs lines without carriage returns; `boom\r$` needs them.
+    texts = [lines, lines.replace(b"\r\n", b"\n")] if b"\r\n" in lines else [lines]
+    # After the last newline there is no line, but ^$ would match there.
+    return any(regex.has_match(escape_invalid_utf8(text.removesuffix(b"\n"))) for text in texts)
 
 
 class SavedOutput(NamedTuple):
-    """Where an output was kept; no path where there was nothing to keep, or where it could not be, and ``why``."""
+    """The path of a saved output; empty if the output was empty, or if ``problem`` kept it from being saved."""
 
     path: str = ""
     problem: str = ""
 
     @property
     def name(self) -> str:
-        """The name of its file."""
+        """Return the name of the file."""
         return os.path.basename(self.path)
 
 
@@ -121,64 +128,65 @@ def record_output(
     regex: str,
     run: Callable[[OutputRecorder], T],
     *,
-    at_once: int | None = None,
+    flush_bytes: int | None = None,
 ) -> tuple[T, OutputRecorder, SavedOutput]:
-    """What ``run`` gives, which puts what is printed into an `Output`; that; and where it was kept.
+    """Call ``run`` with a recorder that saves the output in the attachment ``name``.
 
-    Where there is no room for it, ``run`` goes on all the same. Raises `Unusable` before ``run`` is called.
+    Return its result, the recorder, and where the output was saved. If the disk is full, ``run`` is not disturbed.
+    Raise `FileUnusable` if the file cannot be created; ``run`` is not called then.
     """
-    done: list[tuple[T, OutputRecorder]] = []
-    kept = SavedOutput()
+    results: list[tuple[T, OutputRecorder]] = []
+    saved = SavedOutput()
     try:
         with create_attachment(journal, kind, name) as file:
-            writes = _Writes(file)
-            output = OutputRecorder(writes, regex, at_once=at_once)
-            done.append((run(output), output))
-            output.close()
-            writes.check()
-            kept = SavedOutput(file.name)
-    except FileUnusable as why:
-        if not done:
+            sink = _FileSink(file)
+            recorder = OutputRecorder(sink, regex, flush_bytes=flush_bytes)
+            results.append((run(recorder), recorder))
+            recorder.close()
+            sink.raise_if_failed()
+            saved = SavedOutput(file.name)
+    except FileUnusable as error:
+        if not results:
             raise
-        kept = SavedOutput(problem=str(why))
-    ((result, output),) = done
-    if kept.path and not output.size:
-        discard_attachment(kept.path)
-        kept = SavedOutput()
-    return result, output, kept
+        saved = SavedOutput(problem=str(error))
+    ((result, recorder),) = results
+    if saved.path and not recorder.size:
+        discard_attachment(saved.path)
+        saved = SavedOutput()
+    return result, recorder, saved
 
 
-class _Writes:
-    """Writes into a file until that fails; `check` says so in the end."""
+class _FileSink:
+    """A sink that writes into a file until a write fails."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._failed: OSError | None = None
+        self._error: OSError | None = None
 
     def __call__(self, data: bytes) -> None:
-        if self._failed is None:
+        if self._error is None:
             try:
                 self._file.write(data)
-                self._file.flush()  # whoever is killed has kept it
+                self._file.flush()  # so that it is saved even if this process is killed
             except OSError as error:
-                self._failed = error
+                self._error = error
 
-    def check(self) -> None:
-        """Raises the OSError that came up, if any."""
-        if self._failed is not None:
-            raise self._failed
+    def raise_if_failed(self) -> None:
+        """Raise the OSError of the write that failed, if any."""
+        if self._error is not None:
+            raise self._error
 
 
 class TerminalSanitizer:
-    """Makes an output safe to look at, as it comes: every control but newlines and tabs is made visible."""
+    """A filter that makes controls other than newlines and tabs visible, so that an output is safe for a terminal."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        self._return = ""  # at the end of what came: it may belong to a newline
+        self._pending_cr = ""  # at the end of the last piece: a newline may follow
 
     def __call__(self, data: bytes) -> bytes:
-        """``data``, the next of it, to be written to a terminal."""
-        text = self._return + self._decoder.decode(data)
-        self._return = "\r" if text.endswith("\r") else ""
-        pieces = _BETWEEN_LINES.split(text.removesuffix("\r"))
-        return "".join(one if i % 2 else escape_unprintable(one) for i, one in enumerate(pieces)).encode()
+        """Return ``data``, the next piece of the output, in a form that is safe for a terminal."""
+        text = self._pending_cr + self._decoder.decode(data)
+        self._pending_cr = "\r" if text.endswith("\r") else ""
+        pieces = _LINE_BREAK_OR_TAB.split(text.removesuffix("\r"))
+        return "".join(piece if i % 2 else escape_unprintable(piece) for i, piece in enumerate(pieces)).encode()

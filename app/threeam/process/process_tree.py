@@ -1,4 +1,4 @@
-"""Processes as the kernel has them: who started whom, and whose they are when their parent has ended."""
+"""The process tree: the children of a process, and the adoption and killing of orphans."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ from threeam.core.errors import FileUnusable
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
-_NEEDED = ((os, "pidfd_open"), (os, "sched_getaffinity"), (fcntl, "F_SETPIPE_SZ"))
+_REQUIRED_FEATURES = ((os, "pidfd_open"), (os, "sched_getaffinity"), (fcntl, "F_SETPIPE_SZ"))
 
 
 def require_linux(command: str) -> None:
-    """Raise `Unusable` if this system, or the Python on it, lacks what ``command`` needs to run or watch a process."""
-    missing = [f"{module.__name__}.{name}" for module, name in _NEEDED if not hasattr(module, name)]
+    """Raise `FileUnusable` if this system or its Python lacks what ``command`` needs to run or trace a process."""
+    missing = [f"{module.__name__}.{name}" for module, name in _REQUIRED_FEATURES if not hasattr(module, name)]
     if missing:
         raise FileUnusable(f"{command} needs Linux: there is no {missing[0]} here")
 
 
 def child_pids(pid: int) -> list[int]:
-    """Return what ``pid`` has started and still runs, as far as the kernel tells (CONFIG_PROC_CHILDREN).
+    """Return the running children of ``pid``, if the kernel lists them (CONFIG_PROC_CHILDREN).
 
-    Raise OSError if this process may open no more files: an empty list would leave programs running.
+    Raise OSError if this process has too many open files: an empty list would leave programs running.
     """
-    found: list[int] = []
-    with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+    pids: list[int] = []
+    with suppress(FileNotFoundError, ProcessLookupError):  # the process has ended
         for task in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{task}/children") as file:
-                found += map(int, file.read().split())
-    return found
+                pids += map(int, file.read().split())
+    return pids
 
 
 def descendant_pids(pid: int) -> list[int]:
-    """These, and what they have started."""
-    found = child_pids(pid)
-    return [*found, *(below for one in found for below in descendant_pids(one))]
+    """Return the running children of ``pid`` and all their descendants."""
+    children = child_pids(pid)
+    return [*children, *(descendant for child in children for descendant in descendant_pids(child))]
 
 
 def adopt_orphans() -> None:
-    """From now on what a process of ours leaves behind is ours, and not init's: prctl(2)."""
+    """Make this process, and not init, the new parent of orphans among its descendants: prctl(2)."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def kill_other_children(known: Collection[int]) -> None:
-    """Kill and reap all that runs below this process, but ``known`` and what is below these.
+def kill_other_children(kept_pids: Collection[int]) -> None:
+    """Kill and reap all descendants of this process, except the children ``kept_pids`` and their descendants.
 
     A process of another user, which cannot be killed (sudo), is not waited for.
     """
-    spared = set(known)
-    while left := [pid for pid in child_pids(os.getpid()) if pid not in spared]:
-        for pid in [*left, *(below for one in left for below in descendant_pids(one))]:
+    spared = set(kept_pids)
+    while children := [pid for pid in child_pids(os.getpid()) if pid not in spared]:
+        for pid in [*children, *(descendant for child in children for descendant in descendant_pids(child))]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
             except PermissionError:
                 spared.add(pid)
-        for pid in left:
+        for pid in children:
             os.waitpid(pid, os.WNOHANG if pid in spared else 0)

@@ -25,9 +25,9 @@ from threeam.core.store.journal import Journal, Segment
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line, lines_backward, lines_forward
 from threeam.core.store.seek import matches_forward
-from threeam.experiments import fix_confidence
 from threeam.experiments.experiment import Experiment, LogPoint
 from threeam.experiments.fix_confidence import FixConfidence, estimate_from_occurrences, estimate_from_runs
+from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_report, format_clean_runs
 from threeam.experiments.regime import ChangePeriod
 from threeam.experiments.runs import experiments
 from threeam.hypotheses.amendments import claim_of
@@ -214,7 +214,8 @@ def _changes_in_force(all_changes: Sequence[Change], hypothesis: Hypothesis, cha
         is_relevant = other.stamp.ns in relevant_ns
         if other.stamp.ns != change.stamp.ns and (other.hypothesis is None or is_relevant):
             end = None if other.undone_at is None else other.undone_position
-            periods.append(ChangePeriod(other.position, end, is_relevant))
+            end_ns = None if other.undone_at is None else other.undone_at.ns
+            periods.append(ChangePeriod(other.position, end, is_relevant, other.stamp.ns, end_ns))
     return periods
 
 
@@ -233,8 +234,8 @@ def fix_progress_lines(state: State) -> list[ReportLine]:
             _, answer = assess_runs(state, hypothesis)
         except PreconditionFailed:  # no answer for this one
             continue
-        line = fix_confidence.answer_line(answer)
-        text, detail = f"{hypothesis.label} {line.text}", fix_confidence.format_clean_runs(answer)
+        line = answer_line(answer)
+        text, detail = f"{hypothesis.label} {line.text}", format_clean_runs(answer)
         lines.append(line._replace(text=text, detail=detail, stamp=hypothesis.opened_at))
     return lines
 
@@ -251,7 +252,7 @@ def fix_report(
     ]
     if not answer.is_fixed:
         lines += _later_change_lines(state, hypothesis, change)
-    first, facts, *rest = fix_confidence.fix_confidence_report(answer)
+    first, facts, *rest = fix_confidence_report(answer)
     return [first, ReportSection(facts.title, [*lines, *facts.lines]), *rest]
 
 

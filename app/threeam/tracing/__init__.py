@@ -1,1 +1,1 @@
-"""Observers: tracers attached to processes, panes captured, the footprint of 3am itself."""
+"""Observers: tracers attached to processes, captured tmux panes, and the cost of 3am itself."""

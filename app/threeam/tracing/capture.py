@@ -1,4 +1,4 @@
-"""The last lines of a pane of tmux, as evidence. What stands in a pane is never trusted: nor is its title."""
+"""Capture the last lines of a tmux pane as evidence. The content and the title of a pane are untrusted."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_
 
 DEFAULT_LINES = 200
 MAX_LINES = 50_000
-_IN_THE_LOG = 5  # of the last lines, which are what a colleague can read: the file is for its owner
-_WIDEST = 400  # characters of one of these
-_SECONDS = 5
-_PANE = re.compile(r"%\d{1,9}", re.ASCII)
-_FORMAT = "#{pane_id}\t#{session_name}:#{window_index}.#{pane_index}\t#{pane_current_command}\t#{pane_title}"
+_LOGGED_LINES = 5  # of the last lines: other people can read the log, but not the file
+_MAX_LINE_CHARS = 400  # of a logged line
+_TMUX_TIMEOUT_S = 5
+_PANE_ID = re.compile(r"%\d{1,9}", re.ASCII)
+_LIST_FORMAT = "#{pane_id}\t#{session_name}:#{window_index}.#{pane_index}\t#{pane_current_command}\t#{pane_title}"
 
 
 class Pane(NamedTuple):
-    """A pane: its id (``%3``), where it is, the command that runs in it, its title."""
+    """A pane: its id (``%3``), its location (``session:window.pane``), its current command, and its title."""
 
     id: str
     location: str
@@ -35,71 +35,73 @@ class Pane(NamedTuple):
     title: str
 
 
-def list_panes(own: str | None) -> list[Pane]:
-    """The panes of this tmux but ``own``. Raises `Unusable` where there is no tmux to be asked."""
-    lines = decode_utf8(_tmux("list-panes", "-a", "-F", _FORMAT)).splitlines()
-    found = [Pane(*map(escape_unprintable, (line.split("\t", 3) + [""] * 3)[:4])) for line in lines]
-    return [pane for pane in found if pane.id != own and _PANE.fullmatch(pane.id)]
+def list_panes(own_pane: str | None) -> list[Pane]:
+    """Return the panes of this tmux except ``own_pane``. Raise `FileUnusable` if there is no tmux."""
+    lines = decode_utf8(_run_tmux("list-panes", "-a", "-F", _LIST_FORMAT)).splitlines()
+    panes = [Pane(*map(escape_unprintable, (line.split("\t", 3) + [""] * 3)[:4])) for line in lines]
+    return [pane for pane in panes if pane.id != own_pane and _PANE_ID.fullmatch(pane.id)]
 
 
-def select_pane(name: str | None, own: str | None) -> Pane:
-    """The pane of this name, or the only other one. Raises `BadInput` and `Unusable`."""
-    found = list_panes(own)
+def select_pane(name: str | None, own_pane: str | None) -> Pane:
+    """Return the pane with the id ``name``, or the only other one. Raise `BadInput` and `FileUnusable`."""
+    panes = list_panes(own_pane)
     if name is None:
-        if len(found) == 1:
-            return found[0]
-        there = "; ".join(f"{pane.id} {pane.command} ({pane.location})" for pane in found) or "there is no other"
-        raise BadInput(f"which pane? {there}")
-    if not _PANE.fullmatch(name):
-        raise BadInput(f"{name!r} is no pane: write %3, as tmux list-panes -a names them")
-    if name == own:
+        if len(panes) == 1:
+            return panes[0]
+        choice = "; ".join(f"{pane.id} {pane.command} ({pane.location})" for pane in panes) or "there is no other"
+        raise BadInput(f"which pane? {choice}")
+    if not _PANE_ID.fullmatch(name):
+        raise BadInput(f"{name!r} is not a pane: write %3, as tmux list-panes -a names them")
+    if name == own_pane:
         return Pane(name, "", "", "this one")
-    for pane in found:
+    for pane in panes:
         if pane.id == name:
             return pane
-    raise BadInput(f"there is no pane {name}: there are {', '.join(pane.id for pane in found) or 'no others'}")
+    raise BadInput(f"there is no pane {name}: there are {', '.join(pane.id for pane in panes) or 'no others'}")
 
 
-def capture_pane(journal: Journal, pane: Pane, count: int, now: Stamp, hypothesis: str | None) -> tuple[str, Draft]:
-    """Keeps the last ``count`` lines of ``pane`` in a file beside the journal: its path, and the lines that say so.
+def capture_pane(
+    journal: Journal, pane: Pane, line_count: int, now: Stamp, hypothesis: str | None
+) -> tuple[str, Draft]:
+    """Save the last ``line_count`` lines of ``pane`` as an attachment; return its path and the draft of the log lines.
 
-    Blank lines at the end are none. Raises `Unusable`.
+    Blank lines at the end are dropped. Raise `FileUnusable`.
     """
-    raw = _tmux("capture-pane", "-p", "-J", "-t", pane.id, "-S", f"-{count}")
-    lines = Redactor()(raw.rstrip() + b"\n").decode("utf-8", "backslashreplace").split("\n")[:-1]
-    shown = [escape_unprintable(line) for line in lines[-count:]]
-    if not any(shown):
+    raw = _run_tmux("capture-pane", "-p", "-J", "-t", pane.id, "-S", f"-{line_count}")
+    redacted = Redactor()(raw.rstrip() + b"\n").decode("utf-8", "backslashreplace").split("\n")[:-1]
+    pane_lines = [escape_unprintable(line) for line in redacted[-line_count:]]
+    if not any(pane_lines):
         raise FileUnusable(f"pane {pane.id} is empty: nothing was captured")
-    content = "".join(f"{line}\n" for line in shown).encode()
+    content = "".join(f"{line}\n" for line in pane_lines).encode()
     path = write_attachment(journal, CAPTURED_PANE, f"pane-{now.ns}-{pane.id[1:]}.out", content)
-    return path, captured_draft(pane, shown, os.path.basename(path), hypothesis)
+    return path, captured_draft(pane, pane_lines, os.path.basename(path), hypothesis)
 
 
-def captured_draft(pane: Pane, shown: Sequence[str], file: str, hypothesis: str | None) -> Draft:
-    """Says that a pane was captured, with the last of its lines."""
-    about = " ".join(filter(None, (pane.id, pane.location, pane.command)))
-    title = f" ({redact(pane.title)})" if pane.title else ""  # a shell may put the command line there
-    count = "the last line" if len(shown) == 1 else f"the last {len(shown)} lines"
-    last = [f"| {line[:_WIDEST]}" for line in shown[-_IN_THE_LOG:]]
+def captured_draft(pane: Pane, pane_lines: Sequence[str], file: str, hypothesis: str | None) -> Draft:
+    """Return the draft of the lines about a captured pane, with the last of its lines."""
+    description = " ".join(filter(None, (pane.id, pane.location, pane.command)))
+    title = f" ({redact(pane.title)})" if pane.title else ""  # a shell may set the command line as title
+    count = "the last line" if len(pane_lines) == 1 else f"the last {len(pane_lines)} lines"
+    quoted = [f"| {line[:_MAX_LINE_CHARS]}" for line in pane_lines[-_LOGGED_LINES:]]
 
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         tags = (*hypothesis_tag(state, hypothesis), ("CAPTURED", pane.id), ("FILE", file))
-        return [DraftLine(f"Captured: {about}{title}, {count}:", tags), *map(DraftLine, last)]
+        return [DraftLine(f"Captured: {description}{title}, {count}:", tags), *map(DraftLine, quoted)]
 
     return Draft(lines, needs_full_state=hypothesis is not None)
 
 
-def _tmux(*words: str) -> bytes:
+def _run_tmux(*arguments: str) -> bytes:
     if not os.environ.get("TMUX"):
         raise FileUnusable(
-            "this does not run in tmux ($TMUX is not set), so there is no pane to capture: call it in one"
+            "this does not run in tmux ($TMUX is not set), so there is no pane to capture: run it in tmux"
         )
     try:
-        ran = subprocess.run(["tmux", *words], capture_output=True, timeout=_SECONDS, check=False)
+        result = subprocess.run(["tmux", *arguments], capture_output=True, timeout=_TMUX_TIMEOUT_S, check=False)
     except FileNotFoundError:
-        raise FileUnusable("tmux is not to be found: it must be in the PATH") from None
+        raise FileUnusable("tmux was not found: it must be in the PATH") from None
     except subprocess.TimeoutExpired:
-        raise FileUnusable(f"tmux did not answer within {_SECONDS} s") from None
-    if ran.returncode != 0:
-        raise FileUnusable(f"tmux: {escape_unprintable(decode_utf8(ran.stderr).strip())}")
-    return ran.stdout
+        raise FileUnusable(f"tmux did not answer within {_TMUX_TIMEOUT_S} s") from None
+    if result.returncode != 0:
+        raise FileUnusable(f"tmux: {escape_unprintable(decode_utf8(result.stderr).strip())}")
+    return result.stdout

@@ -1,4 +1,4 @@
-"""The journal's own footprint: what its running instances take, so that it can be ruled out as the observer."""
+"""The cost of running 3am processes, so that 3am can be ruled out as the cause of a disturbance."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from threeam.core.write.write_stats import WriteStats, write_stats_of
 
 
 class Instance(NamedTuple):
-    """A running instance, and what it took in ``over_ns``: of a CPU (ns), wake-ups, and under the lock.
+    """A running 3am process and one log that it writes, and what it used in ``over_ns``: CPU time (ns) and wake-ups.
 
-    ``words``: its command. ``log``: the journal that it writes; None: none, or it may not be seen. ``spent``: since it
-    began; ``lately``: in ``over_ns``. None where it may not be seen.
+    ``words``: its command line. ``log``: the log that it writes; None: none, or it cannot be read. ``spent``: its
+    writes since it started; ``lately``: in ``over_ns``. None if they cannot be read.
     """
 
     pid: int
@@ -33,78 +33,79 @@ class Instance(NamedTuple):
     lately: WriteStats | None = None
 
 
-class _Reading(NamedTuple):
-    at_ns: int
+class _UsageSample(NamedTuple):
+    """The usage of a process until ``taken_ns`` (monotonic). ``writers``: by log; None: they cannot be read."""
+
+    taken_ns: int
     cpu_ns: int
     wakeups: int
     writers: Mapping[str, WriteStats] | None
 
 
 def measure_instances(
-    over: float, but: Sequence[int] = (), pause: Callable[[float], object] = time.sleep
+    interval_s: float, excluded_pids: Sequence[int] = (), sleep: Callable[[float], object] = time.sleep
 ) -> list[Instance]:
-    """Every instance on this machine but those of the pids ``but``, as they were over that many seconds.
-
-    Raises `Unusable` if there is no /proc.
-    """
-    before = {pid: reading for pid in _pids() if pid not in but and (reading := _read(pid)) is not None}
-    pause(over)
-    found = []
-    for pid, first in before.items():
-        last, words = _read(pid), _command(pid)
-        if last is None or words is None:  # it has ended
+    """Measure every other 3am process on this machine for ``interval_s``. Raise `FileUnusable` if there is no /proc."""
+    samples = {pid: _sample_usage(pid) for pid in _instance_pids() if pid not in excluded_pids}
+    sleep(interval_s)
+    instances = []
+    for pid, first in samples.items():
+        last, command = _sample_usage(pid), _command_line(pid)
+        if first is None or last is None or command is None:  # the process has ended
             continue
-        took = (last.at_ns - first.at_ns, last.cpu_ns - first.cpu_ns, last.wakeups - first.wakeups)
-        who = _owner(pid)
+        usage = (last.taken_ns - first.taken_ns, last.cpu_ns - first.cpu_ns, last.wakeups - first.wakeups)
+        owner = _owner_name(pid)
         if not last.writers:
-            hidden = None if last.writers is None else WriteStats()
-            found.append(Instance(pid, who, words, *took, None, hidden, hidden))
-        for log, spent in (last.writers or {}).items():
-            was = (first.writers or {}).get(log, WriteStats())
-            lately = WriteStats(*(now - then for now, then in zip(spent, was, strict=True)))
-            found.append(Instance(pid, who, words, *took, log, spent, lately))
-    return found
+            stats = None if last.writers is None else WriteStats()
+            instances.append(Instance(pid, owner, command, *usage, None, stats, stats))
+        for log, total in (last.writers or {}).items():
+            before = (first.writers or {}).get(log, WriteStats())
+            recent = WriteStats(*(now - then for now, then in zip(total, before, strict=True)))
+            instances.append(Instance(pid, owner, command, *usage, log, total, recent))
+    return instances
 
 
-def summarize_instances(found: Sequence[Instance]) -> str:
-    """All of them in a line, as the plan of an experiment states them."""
-    if not found:
+def summarize_instances(instances: Sequence[Instance]) -> str:
+    """Return the sum over all instances as text, for the plan of an experiment."""
+    if not instances:
         return "no other 3am runs"
-    processes = {one.pid: one for one in found}.values()
-    cpu = sum(one.cpu_ns / one.over_ns for one in processes)
-    wakeups = sum(one.wakeups * NS_PER_S / one.over_ns for one in processes)
-    held = sum(one.lately.held_ns / one.over_ns for one in found if one.lately is not None)
-    others = "1 other 3am" if len(processes) == 1 else f"{len(processes)} other 3ams"
-    return f"{others}: {cpu:.2%} of a CPU, {wakeups:.0f} wake-ups/s, the lock held {held:.2%} of the time"
+    processes = {instance.pid: instance for instance in instances}.values()  # a process may write several logs
+    cpu = sum(instance.cpu_ns / instance.over_ns for instance in processes)
+    wakeups = sum(instance.wakeups * NS_PER_S / instance.over_ns for instance in processes)
+    held = sum(instance.lately.held_ns / instance.over_ns for instance in instances if instance.lately is not None)
+    count = "1 other 3am" if len(processes) == 1 else f"{len(processes)} other 3ams"
+    return f"{count}: {cpu:.2%} of a CPU, {wakeups:.0f} wake-ups/s, the lock held {held:.2%} of the time"
 
 
-def format_instance(one: Instance) -> str:
-    """One of them in a line."""
-    cpu, wakeups = one.cpu_ns / one.over_ns, one.wakeups * NS_PER_S / one.over_ns
-    said = f"{one.pid} {one.user} {one.words}: {cpu:.2%} of a CPU, {wakeups:.1f} wake-ups/s"
-    if one.spent is None or one.lately is None:
-        return f"{said}, what it writes is not to be seen"
-    if one.log is None:
-        return f"{said}, writes nothing"
-    since = f"{one.spent.written:,} bytes in {one.spent.holds:,} holds of {format_duration(one.spent.held_ns)} since it began"
-    return f"{said}, {one.lately.written:,} bytes and the lock for {format_duration(one.lately.held_ns)} now; {since}; {one.log}"
+def format_instance(instance: Instance) -> str:
+    """Return one instance as a line of text."""
+    cpu, wakeups = instance.cpu_ns / instance.over_ns, instance.wakeups * NS_PER_S / instance.over_ns
+    text = f"{instance.pid} {instance.user} {instance.words}: {cpu:.2%} of a CPU, {wakeups:.1f} wake-ups/s"
+    total, recent = instance.spent, instance.lately
+    if total is None or recent is None:
+        return f"{text}, its writes cannot be read"
+    if instance.log is None:
+        return f"{text}, writes nothing"
+    now = f"{recent.written:,} bytes and the lock for {format_duration(recent.held_ns)} now"
+    since = f"{total.written:,} bytes in {total.holds:,} holds of {format_duration(total.held_ns)} since it began"
+    return f"{text}, {now}; {since}; {instance.log}"
 
 
 def is_instance(pid: int) -> bool:
-    """Whether ``pid`` is a 3am that runs."""
-    return _command(pid) is not None
+    """Return whether ``pid`` is a running 3am."""
+    return _command_line(pid) is not None
 
 
-def _pids() -> list[int]:
+def _instance_pids() -> list[int]:
     try:
         names = os.listdir("/proc")
     except OSError:
-        raise FileUnusable("to see what other processes take needs Linux: there is no /proc here") from None
+        raise FileUnusable("measuring other processes needs Linux: there is no /proc here") from None
     return [int(name) for name in names if name.isdigit() and is_instance(int(name))]
 
 
-def _command(pid: int) -> str | None:
-    """The command line of ``pid`` without its interpreter, if it is one of ours; None else."""
+def _command_line(pid: int) -> str | None:
+    """Return the command line of ``pid`` without the interpreter; None if it is not a 3am."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = decode_utf8(file.read()).split("\0")[:-1]
@@ -123,15 +124,15 @@ def _is_python(program: str) -> bool:
     return os.path.basename(program).startswith(("python", "pypy"))
 
 
-def _owner(pid: int) -> str:
+def _owner_name(pid: int) -> str:
     try:
         return user_name(os.stat(f"/proc/{pid}").st_uid)
-    except OSError:  # it has ended
+    except OSError:  # the process has ended
         return "?"
 
 
-def _read(pid: int) -> _Reading | None:
-    """What ``pid`` has taken so far; None where it has ended."""
+def _sample_usage(pid: int) -> _UsageSample | None:
+    """Return what ``pid`` has used since its start; None if it has ended."""
     cpu_ns = wakeups = 0
     try:
         tasks = os.listdir(f"/proc/{pid}/task")
@@ -140,10 +141,10 @@ def _read(pid: int) -> _Reading | None:
     for task in tasks:
         with suppress(OSError):  # a thread that has ended
             with open(f"/proc/{pid}/task/{task}/status") as file:
-                wakeups += next((int(one.split()[1]) for one in file if one.startswith("voluntary_ctxt")), 0)
+                wakeups += next((int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt")), 0)
             with open(f"/proc/{pid}/task/{task}/schedstat") as file:
                 cpu_ns += int(file.read().split()[0])
     writers = None
     with suppress(OSError):
         writers = dict(write_stats_of(pid))
-    return _Reading(time.monotonic_ns(), cpu_ns, wakeups, writers)
+    return _UsageSample(time.monotonic_ns(), cpu_ns, wakeups, writers)

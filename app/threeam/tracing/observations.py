@@ -1,4 +1,4 @@
-"""The observers room: when which tracer was attached to what. What was timed then was timed while it was watched."""
+"""The projection of observations: timings in lines that were logged during one are marked as perturbed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from threeam.core.state.fold import Projection, State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
 
 SOURCE = "observe"
-_OPEN = 2**63  # ns: the end of what has none yet
-_TAG = re.compile(r"(strace|perf|lsof|tcpdump) (\d{1,10}) from=(\d{1,19}) to=(\d{1,19}|now)", re.ASCII)
+_NO_END_NS = 2**63  # in place of the end of an observation that has none yet
+_OBSERVER_VALUE = re.compile(r"(strace|perf|lsof|tcpdump) (\d{1,10}) from=(\d{1,19}) to=(\d{1,19}|now)", re.ASCII)
 
 
 class Observation(NamedTuple):
-    """A tool was attached to the process ``pid`` from ``since`` to ``until`` (ns since the epoch); None: it still is.
+    """An attachment of a tool to the process ``pid``, from ``since_ns`` to ``until_ns`` (None: it is still attached).
 
-    ``text``: what its line says. ``file``: what the tool has printed, beside the journal.
+    ``text``: that of its last line. ``file``: the attachment with the output of the tool; empty: nothing was saved.
     """
 
     tool: str
@@ -32,93 +32,119 @@ class Observation(NamedTuple):
     author: Author | None
 
 
-class IntervalSet:
-    """The times in which something was observed."""
+ObservationKey = tuple[str, int, int]  # the tool, the pid, and since when (ns)
 
-    def __init__(self, found: Sequence[Observation] = ()) -> None:
+
+class IntervalSet:
+    """The times in which something was observed: disjoint intervals, in order."""
+
+    def __init__(self, all_observations: Sequence[Observation] = ()) -> None:
         merged: list[list[int]] = []
-        for one in sorted(found, key=lambda one: one.since_ns):
-            until = _OPEN if one.until_ns is None else one.until_ns
-            if merged and one.since_ns <= merged[-1][1]:
-                merged[-1][1] = max(merged[-1][1], until)
+        for observation in sorted(all_observations, key=lambda observation: observation.since_ns):
+            end_ns = _NO_END_NS if observation.until_ns is None else observation.until_ns
+            if merged and observation.since_ns <= merged[-1][1]:
+                merged[-1][1] = max(merged[-1][1], end_ns)
             else:
-                merged.append([one.since_ns, until])
+                merged.append([observation.since_ns, end_ns])
         self._begins = [begin for begin, _ in merged]
         self._ends = [end for _, end in merged]
 
     def __contains__(self, stamp: Stamp) -> bool:
-        at = bisect_right(self._begins, stamp.ns) - 1
-        return at >= 0 and stamp.ns <= self._ends[at]
+        index = bisect_right(self._begins, stamp.ns) - 1
+        return index >= 0 and stamp.ns <= self._ends[index]
 
     def __bool__(self) -> bool:
         return bool(self._begins)
 
 
-def observations(state: State) -> Mapping[tuple[str, int, int], Observation]:
-    """Every time that something was attached, in the order in which it is known of."""
+def observations(state: State) -> Mapping[ObservationKey, Observation]:
+    """Return all observations, in the order of their first lines."""
     return PROJECTION.of(state)
 
 
 def observed_intervals(state: State) -> IntervalSet:
-    """The times in which something was attached."""
+    """Return the times in which a tool was attached to some process."""
     return IntervalSet(list(observations(state).values()))
 
 
-def attached_draft(tool: str, pid: int, name: str, since: int, hypothesis: str | None) -> Draft:
-    """Says that a tool is attached, since before ``since``."""
-    return _said(f"{tool} attached to {pid} ({name})", (tool, pid, since, "now"), "", hypothesis)
+class TracerAttachment(NamedTuple):
+    """A tool, the process that it is attached to (pid and name), since when (ns), and the hypothesis that it is for."""
+
+    tool: str
+    pid: int
+    name: str
+    since_ns: int
+    hypothesis: str | None
 
 
-def detached_draft(tool: str, pid: int, name: str, since: int, until: int, file: str, hypothesis: str | None) -> Draft:
-    """Says that it is so no more."""
-    text = f"{tool} detached from {pid} ({name}) after {(until - since) / 1e9:.3f} s"
-    return _said(text, (tool, pid, since, str(until)), file, hypothesis)
+def attached_draft(attachment: TracerAttachment) -> Draft:
+    """Return the draft of the line that says that a tool is attached."""
+    text = f"{attachment.tool} attached to {attachment.pid} ({attachment.name})"
+    tag = _observer_tag(attachment.tool, attachment.pid, attachment.since_ns, "now")
+    return _draft(text, tag, "", attachment.hypothesis)
 
 
-def abandoned_draft(one: Observation, now: int) -> Draft:
-    """Says that what was attached is so no more, since ``now`` (ns) at the latest: nobody is left who could."""
-    text = f"{one.text.replace(' attached to ', ' detached from ', 1)} at the latest now: who watched is gone"
-    return _said(text, (one.tool, one.pid, one.since_ns, str(now)), "", None)
+def detached_draft(attachment: TracerAttachment, until_ns: int, file: str) -> Draft:
+    """Return the draft of the line that says that a tool is detached; ``file``: the attachment with its output."""
+    seconds = (until_ns - attachment.since_ns) / 1e9
+    text = f"{attachment.tool} detached from {attachment.pid} ({attachment.name}) after {seconds:.3f} s"
+    tag = _observer_tag(attachment.tool, attachment.pid, attachment.since_ns, str(until_ns))
+    return _draft(text, tag, file, attachment.hypothesis)
 
 
-def _said(text: str, about: tuple[str, int, int, str], file: str, hypothesis: str | None) -> Draft:
+def abandoned_draft(observation: Observation, now_ns: int) -> Draft:
+    """Return the draft of the line that ends an observation whose process is gone: it ended at ``now_ns`` or before."""
+    text = observation.text.replace(" attached to ", " detached from ", 1)
+    tag = _observer_tag(observation.tool, observation.pid, observation.since_ns, str(now_ns))
+    return _draft(f"{text} at the latest now: who watched is gone", tag, "", None)
+
+
+def _draft(text: str, tag: tuple[str, str], file: str, hypothesis: str | None) -> Draft:
     def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        kept = (("FILE", file),) if file else ()
-        return [DraftLine(f"Observer: {text}", (*hypothesis_tag(state, hypothesis), _tag(*about), *kept))]
+        tags = (*hypothesis_tag(state, hypothesis), tag, *_file_tags(file))
+        return [DraftLine(f"Observer: {text}", tags)]
 
     return Draft(lines, needs_full_state=hypothesis is not None, source=SOURCE)
 
 
-def _tag(tool: str, pid: int, since: int, until: str) -> tuple[str, str]:
-    return "OBSERVER", f"{tool} {pid} from={since} to={until}"
+def _observer_tag(tool: str, pid: int, since_ns: int, until: str) -> tuple[str, str]:
+    return "OBSERVER", f"{tool} {pid} from={since_ns} to={until}"
+
+
+def _file_tags(file: str) -> tuple[tuple[str, str], ...]:
+    return (("FILE", file),) if file else ()
 
 
 def _fold(
-    found: Mapping[tuple[str, int, int], Observation], entries: Sequence[Entry]
-) -> Mapping[tuple[str, int, int], Observation]:
-    others: dict[tuple[str, int, int], Observation] | None = None
+    current: Mapping[ObservationKey, Observation], entries: Sequence[Entry]
+) -> Mapping[ObservationKey, Observation]:
+    updated: dict[ObservationKey, Observation] | None = None
     for entry in entries:
-        said = _TAG.fullmatch(entry.tag("OBSERVER") or "")
-        if said is None or entry.kind != "Observer":
+        match = _OBSERVER_VALUE.fullmatch(entry.tag("OBSERVER") or "")
+        if match is None or entry.kind != "Observer":
             continue
-        others = dict(found) if others is None else others
-        tool, pid, since = said[1], int(said[2]), int(said[3])
-        until = None if said[4] == "now" else int(said[4])
-        key = tool, pid, since
-        if until is None and (known := others.get(key)) is not None and known.until_ns is not None:
-            continue  # that it was attached is said again, or late
+        if updated is None:
+            updated = dict(current)
+        tool, pid, since_ns = match[1], int(match[2]), int(match[3])
+        until_ns = None if match[4] == "now" else int(match[4])
+        key = tool, pid, since_ns
+        known = updated.get(key)
+        if until_ns is None and known is not None and known.until_ns is not None:
+            continue  # the line about the begin comes again, or came late
         file = entry.tag("FILE") or ""
-        others[key] = Observation(tool, pid, since, until, entry.body, file, entry.effective_stamp, entry.author)
-    return found if others is None else others
+        updated[key] = Observation(tool, pid, since_ns, until_ns, entry.body, file, entry.effective_stamp, entry.author)
+    return current if updated is None else updated
 
 
-def _carry(found: Mapping[tuple[str, int, int], Observation]) -> Iterator[Entry]:
-    for one in found.values():
-        tag = _tag(one.tool, one.pid, one.since_ns, "now" if one.until_ns is None else str(one.until_ns))
-        kept = (("FILE", one.file),) if one.file else ()
-        yield Entry(one.stamp, 0, (*by_tag(one.author), tag, *kept), f"Observer: {one.text}")
+def _checkpoint(current: Mapping[ObservationKey, Observation]) -> Iterator[Entry]:
+    """Yield the entries that carry the observations over a rotation."""
+    for observation in current.values():
+        until = "now" if observation.until_ns is None else str(observation.until_ns)
+        tag = _observer_tag(observation.tool, observation.pid, observation.since_ns, until)
+        tags = (*by_tag(observation.author), tag, *_file_tags(observation.file))
+        yield Entry(observation.stamp, 0, tags, f"Observer: {observation.text}")
 
 
-PROJECTION: Projection[Mapping[tuple[str, int, int], Observation]] = Projection(
-    "observers", ("OBSERVER",), {}, _fold, _carry
+PROJECTION: Projection[Mapping[ObservationKey, Observation]] = Projection(
+    "observers", ("OBSERVER",), {}, _fold, _checkpoint
 )

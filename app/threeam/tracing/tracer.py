@@ -1,4 +1,4 @@
-"""Attaching a tool to a process that runs, and detaching it again, whatever happens to who has attached it."""
+"""Attach a tool to a running process, and always detach it, even if 3am is killed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from threeam.process.execute import ExecuteOptions, ExecutionResult, Interferenc
 from threeam.process.guard import RunningProgram
 
 TRACERS = ("strace", "perf", "lsof", "tcpdump")
-_LOOK = 0.01  # s between two looks whether it is attached
-_GRACE = 5.0  # s to detach by itself
+_ATTACH_POLL_S = 0.01  # time between two checks whether the tool is attached
+_GRACE_S = 5.0  # time that an interrupted tool has to detach
 
 
 class TracedProcess(NamedTuple):
-    """A process by its number, as the kernel names it, and since when it runs (clock ticks after the boot)."""
+    """A process: its pid, its name in the kernel, and its start (clock ticks since the boot)."""
 
     pid: int
     name: str
@@ -29,18 +29,18 @@ class TracedProcess(NamedTuple):
 
 
 def find_process(pid: int) -> TracedProcess:
-    """The process ``pid``. Raises `Declined` where there is none."""
+    """Return the process ``pid``. Raise `PreconditionFailed` if it does not exist."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            about = file.read().decode("utf-8", "backslashreplace")
+            stat = file.read().decode("utf-8", "backslashreplace")
     except OSError:
         raise PreconditionFailed(f"there is no process {pid}") from None
-    name, _, rest = about.partition("(")[2].rpartition(")")
+    name, _, rest = stat.partition("(")[2].rpartition(")")
     return TracedProcess(pid, escape_unprintable(name), rest.split()[19])
 
 
 def tracer_command(tool: str, pid: int) -> list[str]:
-    """The command that attaches ``tool`` to ``pid``. Raises `Declined` where there is nothing for it to see."""
+    """Return the command that attaches ``tool`` to ``pid``. Raise `PreconditionFailed` if there is nothing to trace."""
     match tool:
         case "strace":
             return ["strace", "-f", "-ttt", "-T", "-s", "256", "-p", str(pid)]
@@ -49,96 +49,97 @@ def tracer_command(tool: str, pid: int) -> list[str]:
         case "lsof":
             return ["lsof", "-n", "-P", "+r", "1", "-p", str(pid)]
         case _:
-            ports = " or ".join(f"port {port}" for port in _ports(pid))
+            ports = " or ".join(f"port {port}" for port in _network_ports(pid))
             return ["tcpdump", "-l", "-n", "-tt", "-i", "any", ports]
 
 
-def _ports(pid: int) -> list[int]:
-    import psutil  # it takes its time, and tcpdump alone needs it
+def _network_ports(pid: int) -> list[int]:
+    import psutil  # deferred: the import is slow, and only tcpdump needs it
 
     try:
-        found = psutil.Process(pid).net_connections(kind="inet")
+        connections = psutil.Process(pid).net_connections(kind="inet")
     except psutil.Error as error:
         raise PreconditionFailed(
-            f"the sockets of {pid} are not to be seen: {type(error).__name__}; try it with sudo"
+            f"the sockets of {pid} cannot be listed: {type(error).__name__}; try it with sudo"
         ) from None
-    ports = sorted({port for one in found if (port := getattr(one.laddr, "port", 0))})  # () where it has none
+    # The local address of a socket that is not bound is an empty tuple.
+    ports = {getattr(connection.laddr, "port", 0) for connection in connections} - {0}
     if not ports:
-        raise PreconditionFailed(f"{pid} has no socket of the network: there is nothing for tcpdump to see")
-    return ports
+        raise PreconditionFailed(f"{pid} has no network socket: there is nothing for tcpdump to trace")
+    return sorted(ports)
 
 
 class TracerSession(Interference):
-    """Tells ``attached`` as soon as the tool is attached, and ends it after ``seconds`` (None: it goes on)."""
+    """A watch over a tool: it calls ``on_attached``, and ends the tool after ``duration_s`` (None: never)."""
 
     def __init__(
-        self, tool: str, process: TracedProcess, seconds: float | None, attached: Callable[[int], object]
+        self, tool: str, process: TracedProcess, duration_s: float | None, on_attached: Callable[[int], object]
     ) -> None:
         self.tool = tool
         self.process = process
-        self._due = None if seconds is None else time.monotonic() + seconds
-        self._attached = attached
-        self._look_at: float | None = time.monotonic() + _LOOK  # None: it is attached
+        self._stop_at = None if duration_s is None else time.monotonic() + duration_s
+        self._on_attached = on_attached
+        self._check_at: float | None = time.monotonic() + _ATTACH_POLL_S  # None: the tool is attached
         self._kill_at: float | None = None
 
     def next_due(self) -> float | None:
-        times = [self._look_at, self._due if self._kill_at is None else self._kill_at]
-        return min((one for one in times if one is not None), default=None)
+        times = [self._check_at, self._stop_at if self._kill_at is None else self._kill_at]
+        return min((time_s for time_s in times if time_s is not None), default=None)
 
     def fire(self, pid: int) -> None:
         now = time.monotonic()
-        if self._look_at is not None and now >= self._look_at:
-            self._look_at = now + _LOOK
+        if self._check_at is not None and now >= self._check_at:
+            self._check_at = now + _ATTACH_POLL_S
             if is_attached(self.tool, pid, self.process.pid):
-                self._look_at = None
-                self._attached(pid)
+                self._check_at = None
+                self._on_attached(pid)
         with suppress(ProcessLookupError):
             if self._kill_at is not None and now >= self._kill_at:
-                self._kill_at = now + _GRACE
+                self._kill_at = now + _GRACE_S
                 os.killpg(pid, signal.SIGKILL)
-            elif self._kill_at is None and self._due is not None and now >= self._due:
-                self._kill_at = now + _GRACE
+            elif self._kill_at is None and self._stop_at is not None and now >= self._stop_at:
+                self._kill_at = now + _GRACE_S
                 os.killpg(pid, signal.SIGINT)
 
 
-def is_attached(tool: str, by: int, pid: int) -> bool:
-    """Whether the process ``by``, which is ``tool``, has begun to watch ``pid``."""
+def is_attached(tool: str, tracer_pid: int, target_pid: int) -> bool:
+    """Return whether the process ``tracer_pid``, which runs ``tool``, has begun to trace ``target_pid``."""
     try:
         if tool == "strace":
-            with open(f"/proc/{pid}/status") as file:
-                return f"TracerPid:\t{by}\n" in file.read()
-        with open(f"/proc/{by}/comm") as file:  # it is itself by now, and no copy of who has started it
+            with open(f"/proc/{target_pid}/status") as file:
+                return f"TracerPid:\t{tracer_pid}\n" in file.read()
+        with open(f"/proc/{tracer_pid}/comm") as file:  # after execve(2) it has the name of the tool
             return file.read().strip()[:15] == tool
     except OSError:
         return False
 
 
 def run_tracer(
-    watching: TracerSession, take: Callable[[int, bytes], object], running: RunningProgram
+    session: TracerSession, on_output: Callable[[int, bytes], object], running: RunningProgram
 ) -> ExecutionResult:
-    """Attach the tool of ``watching`` until its time is over, an interrupt comes, or it ends; ``take`` gets its output.
+    """Attach the tool of ``session`` until its time is over, an interrupt comes, or it ends.
 
-    Raise `Declined` and `NotStarted`.
+    ``on_output`` gets its output. Raise `PreconditionFailed` and `StartFailed`.
     """
-    return execute(tracer_command(watching.tool, watching.process.pid), take, ExecuteOptions(), watching, running)
+    return execute(tracer_command(session.tool, session.process.pid), on_output, ExecuteOptions(), session, running)
 
 
 def stop_orphaned_tracer(running: RunningProgram) -> None:
-    """End a tool whose observer was killed, by an interrupt if it minds one: so it detaches."""
+    """End the tool of an observer that was killed: by SIGINT, so that it detaches, and then by SIGKILL."""
     pid = running.pid
     if pid <= 0:
         return
     with suppress(ProcessLookupError):
         try:
-            ended = os.pidfd_open(pid)
+            pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
             return
-        except OSError:  # no descriptor is free: without one nobody can wait for it, and it must not watch on
+        except OSError:  # no descriptor is free, so the end of the tool cannot be awaited, and it must not trace on
             os.killpg(pid, signal.SIGKILL)
             return
         try:
             os.killpg(pid, signal.SIGINT)
-            if not select([ended], [], [], _GRACE)[0]:
+            if not select([pidfd], [], [], _GRACE_S)[0]:
                 os.killpg(pid, signal.SIGKILL)
         finally:
-            os.close(ended)
+            os.close(pidfd)

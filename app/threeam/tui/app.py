@@ -247,7 +247,7 @@ class JournalApp(App[None], inherit_bindings=False):
         if active is None or not active.enabled:
             return False
         action = active.binding.action
-        return action == "screen.quit" or (self.screen.is_modal and action.startswith("dismiss"))
+        return action == BY_ID["quit"].binding or (self.screen.is_modal and action.startswith("dismiss"))
 
     @property
     def leave_keys(self) -> list[str]:

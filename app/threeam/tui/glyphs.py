@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import Entry
 from threeam.core.format.kinds import FOREIGN, KINDS
-from threeam.experiments.runs import run_outcome
+from threeam.experiments.run_tags import run_outcome
 
 
 class Glyph(NamedTuple):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import isawaitable
-
-from textual.actions import parse as parse_action
 
 from threeam.actions import ACTIONS, Action
 from threeam.core.format.entry import Entry
@@ -96,7 +93,6 @@ class CommandingScreen(WritingScreen):
                 self._refuse_text()
             return
         kind, text = BoxKind(action.id), argument
-        owner = self.log_view if action.owner == "log" else self
         if action.id in HYPOTHESIS_VERBS and argument:
             name, _, text = argument.partition(" ")
             known = self._named(name)
@@ -111,14 +107,11 @@ class CommandingScreen(WritingScreen):
         if kind.hypothesis or (kind in (*DRAFTS, CHANGED) and text.strip()):
             self._write_at_once(kind, text)
         elif argument and action.argument:
-            _, method, parameters = parse_action(action.method)
-            done = getattr(owner, f"action_{method}")(*parameters, argument)
-            if isawaitable(done):
-                await done
+            await self.actions.run(action.id, argument)
         elif argument:
             self._say(f":{action.command} takes nothing more, and {argument!r} follows it", severity="warning")
         else:
-            await owner.run_action(action.method)
+            await self.actions.run(action.id)
 
     def _write_at_once(self, kind: BoxKind, text: str) -> None:
         """Writes ``text`` as if it had been typed into a box for ``kind``; without a text, goes to that box."""
@@ -134,6 +127,10 @@ class CommandingScreen(WritingScreen):
         """The entry that a command is about: the one that was selected when its person began to type it."""
         row = self._at_hand or self.log_view.selected_row
         return row.entry if row is not None else None
+
+    async def action_do(self, action_id: str) -> None:
+        """Run an action of the table: each key is bound to this."""
+        await self.actions.run(action_id)
 
     def action_command_line(self) -> None:
         self._begun_at = self.log_view.selected_row

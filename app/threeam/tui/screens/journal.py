@@ -19,6 +19,7 @@ from threeam.human.awake import last_sleep, update_awake_since
 from threeam.human.caffeine import DAY_NS
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
+from threeam.tui.dispatch import Handler
 from threeam.tui.draft_store import DraftStore
 from threeam.tui.editor import Editor
 from threeam.tui.keys import key_for_action
@@ -48,6 +49,10 @@ class JournalScreen(LookingScreen):
             self.editor = Editor(
                 Composer(emoji=session.emoji), store, self.bridge.submit, session.author, lambda: window.log_end
             )
+
+    def _handlers(self) -> dict[str, Handler]:
+        own = {"coffee": self.action_coffee, "undo-coffee": self.action_undo_coffee, "water": self.action_water}
+        return super()._handlers() | own
 
     def _at_present(self, state: State, end: Position) -> State:
         session = self.session

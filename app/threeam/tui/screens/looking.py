@@ -29,10 +29,13 @@ from threeam.human.drafts import glasses_tonight
 from threeam.human.intake import intake_of
 from threeam.human.night_summary import NightSummary, summarize_night, summarize_others
 from threeam.hypotheses.amendments import amendments
+from threeam.hypotheses.drafts import EVIDENCE_VERBS
 from threeam.hypotheses.marks import mark_draft, marks
 from threeam.tracing.observations import Observation, observations, observed_intervals
+from threeam.tui.dispatch import ActionTable, Handler
 from threeam.tui.log_window import LogWindow
 from threeam.tui.outbox import WriteRequest
+from threeam.tui.prompts import CHANGED, HYPOTHESIS, HYPOTHESIS_VERBS, NOTE
 from threeam.tui.report_answers import (
     AskAbout,
     CapturePane,
@@ -55,7 +58,6 @@ from threeam.tui.widgets.log_view import LogView
 from threeam.tui.widgets.sidebar import Sidebar
 from threeam.tui.widgets.sparkline import ActivitySparkline
 
-_WRITING = {action.method.partition("(")[0] for action in ACTIONS if action.writes}
 _FOLD_COST = 4  # times what it costs to count the lines
 _FIRST = 0.1  # s: the first screen comes first
 _A_MOMENT = 0.3  # s
@@ -66,7 +68,7 @@ class LookingScreen(ObservingScreen):
     """A journal as a `Window` has it, with what it adds up to."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("escape", "leave", "leave", show=False, tooltip=BY_ID["leave"].description, id="leave"),
+        Binding("escape", "do('leave')", "leave", show=False, tooltip=BY_ID["leave"].description, id="leave"),
     ]
 
     def __init__(self, session: Session, window: LogWindow) -> None:
@@ -87,6 +89,72 @@ class LookingScreen(ObservingScreen):
         self.log_view.own_author = session.author
         self.sparkline = ActivitySparkline(emoji=session.emoji, gap_ns=session.settings.night_gap_ns)
         self.sidebar = Sidebar(emoji=session.emoji, read_only=read_only)
+        self.actions = ActionTable(self._handlers(), is_writable=lambda: self.is_writable)
+
+    def _handlers(self) -> dict[str, Handler]:
+        """Return the handlers of the actions, by id."""
+        log, ask = self.log_view, self.action_ask
+        return {
+            "note": partial(self.open_box, NOTE),
+            "hypothesis": partial(self.open_box, HYPOTHESIS),
+            "stamp": self.action_stamp,
+            "words": self.action_words,
+            "correct": self.action_correct,
+            "changed": partial(self.open_box, CHANGED),
+            "undone": self.action_undone,
+            "take": self.action_take,
+            "coffee-panel": self.action_coffee_panel,
+            "kind-hypothesis": partial(self.convert_box, HYPOTHESIS),
+            "kind-note": partial(self.convert_box, NOTE),
+            "box-coffee": self.action_box_coffee,
+            "board": self.action_board,
+            **{f"pick-{number}": partial(self.action_pick, f"H{number}") for number in range(1, 10)},
+            **{verb: partial(self.action_ask_about, verb) for verb in HYPOTHESIS_VERBS},
+            **{verb: partial(self.action_evidence, verb) for verb in EVIDENCE_VERBS},
+            "thread": self.action_thread,
+            "run": self.action_run,
+            "runs": self.action_runs,
+            "capture": self.action_capture,
+            "fixed": self.action_fixed,
+            "preflight": self.action_preflight,
+            "baseline": self.action_baseline,
+            "restore": self.action_restore,
+            "stable": self.action_stable,
+            "blockers": self.action_blockers,
+            "sleep": self.action_sleep,
+            **{what: partial(ask, what) for what in ("search", "filter", "unfilter", "goto")},
+            "next-match": partial(self.pane.find_next_match, 1),
+            "previous-match": partial(self.pane.find_next_match, -1),
+            "mark": self.action_mark,
+            "last-mark": log.action_last_mark,
+            "mark-before": log.action_mark_before,
+            "next-mark": log.action_next_mark,
+            "as-of": self.action_as_of,
+            "now": self.action_now,
+            "t0": log.action_t0,
+            "time-column": log.action_time_column,
+            "down": log.action_down,
+            "up": log.action_up,
+            "half-down": log.action_half_down,
+            "half-up": log.action_half_up,
+            "page-down": log.action_page_down,
+            "page-up": log.action_page_up,
+            "top": log.action_top,
+            "bottom": log.action_bottom,
+            "follow": log.action_follow,
+            "open-entry": self.action_open_entry,
+            "handoff": self.action_handoff,
+            "copy-entry": partial(self.action_copy, "entry"),
+            "copy-stamp": partial(self.action_copy, "stamp"),
+            "wrap": log.action_wrap,
+            "raw": log.action_raw,
+            "command": self.action_command_line,
+            "journal": self.action_journal,
+            "theme": self.action_theme,
+            "help": self.action_help,
+            "leave": self.action_leave,
+            "quit": self.action_quit,
+        }
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
@@ -176,7 +244,7 @@ class LookingScreen(ObservingScreen):
             case AskAbout(verb):
                 self.action_ask_about(verb)
             case RunAction(action_id):
-                self.call_next(self.run_action, BY_ID[action_id].method)
+                self.call_next(self.actions.run, action_id)
             case RestoreData():
                 self.begin_data_restore()
             case OpenRun(name):
@@ -199,7 +267,7 @@ class LookingScreen(ObservingScreen):
 
         def closed(undo: bool | None) -> None:
             if undo:
-                self.call_next(self.run_action, "undo_coffee")
+                self.call_next(self.actions.run, "undo-coffee")
 
         screen = CoffeeScreen(look, half_life_h, writes=self.is_writable, emoji=session.emoji)
         self.app.push_screen(screen, closed)
@@ -237,9 +305,6 @@ class LookingScreen(ObservingScreen):
             self.log_view.action_page_up()
         else:
             self.log_view.action_page_down()
-
-    def action_find_next(self, step: int) -> None:
-        self.pane.find_next_match(step)
 
     def action_mark(self) -> None:
         entry = self.log_view.selected_row.entry if self.log_view.selected_row is not None else None
@@ -301,6 +366,10 @@ class LookingScreen(ObservingScreen):
     def action_now(self) -> None:
         self._say("this is now")
 
+    def action_quit(self) -> None:
+        """Leave this screen."""
+        raise NotImplementedError
+
     def action_copy(self, what: str) -> None:
         if self.log_view.selected_row is not None:
             self._copy(what, self.log_view.selected_row.line)
@@ -314,7 +383,7 @@ class LookingScreen(ObservingScreen):
         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        return self.is_writable or action not in _WRITING
+        return action != "do" or self.actions.is_enabled(str(parameters[0]))
 
     def on_key(self, event: events.Key) -> None:
         moved = self.session.settings.keys

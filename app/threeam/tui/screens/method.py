@@ -30,7 +30,7 @@ from threeam.hypotheses.handoff_notes import take_journal_draft
 from threeam.tui.editor import abbreviate
 from threeam.tui.keys import key_for_action
 from threeam.tui.outbox import WriteRequest
-from threeam.tui.prompts import CHANGED, NOTE, BoxKind
+from threeam.tui.prompts import NOTE, BoxKind
 from threeam.tui.report_answers import ReportAnswer
 from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.report_screen import ReportScreen, ThreadScreen
@@ -234,9 +234,6 @@ class MethodScreen(CommandingScreen):
         except BadStamp as bad:
             self._say(str(bad), severity="warning")
             return None, None
-
-    def action_changed(self) -> None:
-        self.open_box(CHANGED)
 
     async def action_undone(self, argument: str = "") -> None:
         at, words = self._stamp_in(argument)

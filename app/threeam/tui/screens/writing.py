@@ -19,6 +19,7 @@ from threeam.core.write.draft import Draft
 from threeam.hypotheses.guards import similar_refuted, warnings_for, why_refuted
 from threeam.tui import messages
 from threeam.tui.clipboard import send_to_clipboard
+from threeam.tui.dispatch import ActionTable
 from threeam.tui.editor import Editor, abbreviate
 from threeam.tui.effects import Effect, EffectRunner
 from threeam.tui.keys import key_for_action
@@ -44,6 +45,7 @@ class WritingScreen(Screen[None]):
     log_view: LogView
     editor: Editor | None
     state: State
+    actions: ActionTable
     _tried_before = ""  # the claim in the box that was seen to resemble a refuted one
     is_leaving = False  # as soon as everything has its answer
     parting_text = ""  # what is said on the terminal then
@@ -255,9 +257,6 @@ class WritingScreen(Screen[None]):
     def _draft(self, kind: BoxKind, text: str) -> Draft:
         return kind.draft(text, self.session.settings)
 
-    def action_write(self, kind: str) -> None:
-        self.open_box(BoxKind.parse(kind))
-
     def open_box(self, kind: BoxKind, text: str | None = None) -> None:
         """Go to the box for ``kind``; ``text`` is added to what stands there."""
         if (composer := self._writing_composer()) is not None and self.editor is not None:
@@ -270,12 +269,12 @@ class WritingScreen(Screen[None]):
         """Write a coffee from within the box, behind the texts that were sent before."""
         if self.editor is not None:
             self.editor.composer.send_typed_ahead()
-        self.call_later(self.run_action, "coffee")  # this screen gets the texts as messages: they are before it
+        self.call_later(self.actions.run, "coffee")  # this screen gets the texts as messages: they are before it
 
-    def action_convert(self, kind: str) -> None:
+    def convert_box(self, kind: BoxKind) -> None:
         """Make the draft in the box one of ``kind``."""
         if (composer := self._writing_composer()) is not None and self.editor is not None:
-            self.editor.add_to_history(composer.convert_to(BoxKind.parse(kind)))
+            self.editor.add_to_history(composer.convert_to(kind))
 
     def _writing_composer(self) -> Composer | None:
         """The composer; None if this screen is read-only, which is said."""

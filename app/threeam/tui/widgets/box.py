@@ -58,13 +58,13 @@ class InputBox(TextArea, inherit_bindings=False):
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("enter", "send", "send", key_display="enter"),
-        Binding("escape", "screen.leave", "back to the log", tooltip=BY_ID["leave"].description, id="leave"),
+        Binding("escape", "screen.do('leave')", "back to the log", tooltip=BY_ID["leave"].description, id="leave"),
         Binding("pageup", "screen.page_log('up')", "page up", show=False),
         Binding("pagedown", "screen.page_log('down')", "page down", show=False),
         # Not alt+enter: without the kitty protocol a terminal sends that as enter.
         Binding("ctrl+o", "break_line", "new line"),
         *(
-            Binding(a.keys, f"screen.{a.method}", a.label, show=False, tooltip=a.description, id=a.id)
+            Binding(a.keys, a.binding, a.label, show=False, tooltip=a.description, id=a.id)
             for a in ACTIONS
             if a.scope == "box"
         ),
@@ -194,7 +194,7 @@ class InputBox(TextArea, inherit_bindings=False):
         if self._leaves(event):
             event.stop()
             event.prevent_default()
-            await self.screen.run_action("leave")
+            await self.screen.run_action(BY_ID["leave"].binding)
             # Now the keys behind it are for the log; they come after what was sent before it.
             self.screen.call_later(self.app.post_message, CommandDone())
         elif event.key in ("tab", "shift+tab"):  # never to another widget: there the rest of a word would be commands
@@ -248,7 +248,7 @@ class InputBox(TextArea, inherit_bindings=False):
         if event.is_printable:
             return False
         active = self.screen.active_bindings.get(event.key)
-        return active is not None and active.binding.action == "screen.leave"
+        return active is not None and active.binding.action == BY_ID["leave"].binding
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()

@@ -33,7 +33,7 @@ class LogView(RowList, can_focus=True):
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding(
             action.keys,
-            f"{'' if action.owner == 'log' else 'screen.'}{action.method}",
+            action.binding,
             action.label,
             show=action.footer,
             tooltip=action.description,

@@ -26,7 +26,7 @@ from threeam.core.format.times import format_duration
 from threeam.core.platform.disk import format_bytes
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
-from threeam.experiments.runs import run_label
+from threeam.experiments.run_tags import run_label
 from threeam.hypotheses.amendments import Amendment
 from threeam.tui.cells import drawable
 from threeam.tui.glyphs import Glyph, glyph_of

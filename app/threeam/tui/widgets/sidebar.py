@@ -44,13 +44,13 @@ class HypothesisList(OptionList):
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("j", "cursor_down", "down", show=False),
         Binding("k", "cursor_up", "up", show=False),
-        Binding("h", "screen.leave", "back to the log", id="board"),
+        Binding("h", "screen.do('leave')", "back to the log", id="board"),
         Binding("enter", "select", "thread", key_display="enter"),
         Binding("f", "screen.board_full", "full screen"),
         *(
-            Binding(a.keys, f"screen.{a.method}", a.label, show=a.id in VERDICT_VERBS, tooltip=a.description, id=a.id)
+            Binding(a.keys, a.binding, a.label, show=a.id in VERDICT_VERBS, tooltip=a.description, id=a.id)
             for a in ACTIONS
-            if a.owner == "screen" and a.scope == "log" and a.keys and a.id != "board" and not a.id.startswith("pick-")
+            if not a.log_only and a.scope == "log" and a.keys and a.id != "board" and not a.id.startswith("pick-")
         ),
     ]
 

@@ -1,0 +1,125 @@
+"""The options of ``3am run``, and the mode that they ask for."""
+
+from __future__ import annotations
+
+import os
+from argparse import REMAINDER, Namespace
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from threeam.cli.parser import Parser
+from threeam.core.format.times import parse_duration
+from threeam.experiments.arms import parse_arms
+from threeam.experiments.experiment import MAX_RUNS
+from threeam.experiments.failure_rule import FailureRule, parse_failure_rule
+from threeam.experiments.plan import ExperimentPlan
+from threeam.process.process_tree import require_linux
+
+_OWN_OPTIONS = ("--arm", "--seed", "--fail", "--fail-regex", "--exit-code")  # few programs have one of these
+
+
+class OneRun(NamedTuple):
+    """The mode that runs a command once. ``use_exit_code``: exit with the exit code of the command."""
+
+    command: list[str]
+    rule: FailureRule
+    timeout_ns: int | None
+    use_exit_code: bool
+
+
+class ManyRuns(NamedTuple):
+    """The mode that runs a new experiment."""
+
+    plan: ExperimentPlan
+
+
+class Resume(NamedTuple):
+    """The mode that continues the experiment ``name``."""
+
+    name: str
+
+
+class Report(NamedTuple):
+    """The mode that prints the results of the experiment ``name``."""
+
+    name: str
+    as_json: bool
+
+
+Mode = OneRun | ManyRuns | Resume | Report
+
+
+def parse_run(argv: Sequence[str]) -> tuple[Namespace, Mode]:
+    """Return the options and the mode of ``argv``. Exit if they contradict each other."""
+    words, separator, after_separator = _split_at_separator(argv)
+    parser = _parser()
+    args = parser.parse_args(words)
+    command = [*args.command, *after_separator]
+    if args.command and separator:  # a word before the separator is the command, and the separator its argument
+        command = [*args.command, *separator, *after_separator]
+    if not args.report:
+        require_linux("3am run")
+    if args.resume or args.report:
+        if command or args.n is not None or args.arm or (args.resume and args.report):
+            parser.error("--resume and --report take nothing else: what was planned is fixed")
+        return args, Report(args.report, args.json) if args.report else Resume(args.resume)
+    if args.json:
+        parser.error("--json is for --report")
+    if not command:
+        parser.error("which command? it comes after --")
+    if not separator and (own := next((word for word in command if word in _OWN_OPTIONS), None)) is not None:
+        parser.error(f"{own} is after the command, so it belongs to the command: options come first, then --, then CMD")
+    if "timeout" in args.fail and args.timeout is None:
+        parser.error("--fail timeout never comes true without --timeout 5s")
+    if args.n is None and (args.arm or args.seed is not None):
+        parser.error("how many runs in each arm? -n 200")
+    if args.n is not None and args.exit_code:
+        parser.error("--exit-code is for one run: many runs have no common exit code")
+    rule = parse_failure_rule(args.fail, args.fail_regex)
+    timeout_ns = None if args.timeout is None else parse_duration(args.timeout)
+    if args.n is None:
+        return args, OneRun(command, rule, timeout_ns, args.exit_code)
+    arms = parse_arms(args.arm, sorted(os.sched_getaffinity(0)))
+    if not 1 <= args.n * len(arms) <= MAX_RUNS:
+        parser.error(f"-n {args.n}: write a number from 1 to {MAX_RUNS // len(arms)}")
+    if args.seed is not None and not 0 <= args.seed < 2**63:
+        parser.error(f"--seed {args.seed}: write a number from 0 to {2**63 - 1}")
+    seed = int.from_bytes(os.urandom(4)) if args.seed is None else args.seed
+    return args, ManyRuns(ExperimentPlan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd()))
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "3am run",
+        "Runs a command, shows its output, saves the output without its secrets, and logs how the command ended. "
+        "With -n it is an experiment: N runs in each arm, in random order, and a verdict when all are done. "
+        "Built-in arms are bare, pin, nice, stress and jitter; combine them as in pin+stress. Your own arm is "
+        "NAME=WRAPPER. Exit 1 if any run failed, or if in any arm most runs did not pass.",
+        "examples:\n"
+        "  3am run -H H7 -- ./repro --once\n"
+        "  3am run -n 200 --arm bare --arm strace='strace -f -o /dev/null' --timeout 5s -H H7 -- ./repro\n"
+        "  3am run --resume R12\n"
+        "  3am run --report R12 --json",
+    )
+    option = parser.add_argument
+    option("-n", type=int, metavar="N", help="runs in each arm")
+    option("--arm", action="append", default=[], metavar="ARM", help="bare, pin+stress, strace='strace -f'")
+    option("--timeout", metavar="T", help="kill a run after this long, e.g. 5s; it is neither a failure nor clean")
+    option("--seed", type=int, metavar="S", help="random seed for run order and jitter")
+    option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
+    option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")
+    option("--fail-regex", metavar="RE", help="fail if a line of output matches; pass only if the exit code is 0 too")
+    option("--exit-code", action="store_true", help="exit as the command did (124: timed out)")
+    option("--resume", metavar="R12", help="continue an experiment that was ended")
+    option("--report", metavar="R12", help="print the results of an experiment again")
+    option("--json", action="store_true", help="with --report: one object, in full precision")
+    option("-q", "--quiet", action="store_true", help="do not print what was written")
+    option("command", nargs=REMAINDER, metavar="-- CMD", help="the command and its arguments")
+    return parser
+
+
+def _split_at_separator(argv: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Return the words before the first ``--``, the separator as a list (empty: none), and the words after it."""
+    words = list(argv)
+    index = words.index("--") if "--" in words else len(words)
+    return words[:index], words[index : index + 1], words[index + 1 :]

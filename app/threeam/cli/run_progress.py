@@ -1,0 +1,111 @@
+"""The display of ``3am run`` while a command runs: its output, or the progress of an experiment."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from threeam.cli.console import Echo, OutputFailed, print_err, write_bytes
+from threeam.cli.exits import ExitCode
+from threeam.cli.submit import acknowledgement
+from threeam.core.format.times import format_duration
+from threeam.experiments.experiment import Experiment, Run
+from threeam.experiments.failure_rule import FAILED, PASSED
+from threeam.experiments.plan import ExperimentPlan
+from threeam.process.execute import STDERR
+from threeam.process.output import TerminalSanitizer
+
+_REDRAW_INTERVAL_NS = 200_000_000
+
+
+class OutputPrinter:
+    """A printer of the output of a command, made safe if ``fd`` is a terminal. It raises BrokenPipeError."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._sanitize = TerminalSanitizer() if os.isatty(fd) else None
+        self._has_failed = False
+
+    def __call__(self, data: bytes) -> None:
+        if not self._has_failed:
+            try:
+                write_bytes(data if self._sanitize is None else self._sanitize(data), self._fd)
+            except OutputFailed as error:  # a full disk: the output is saved all the same
+                self._has_failed = True
+                print_err(str(error))
+
+
+class ExperimentProgress:
+    """The listener of an experiment: it repeats log lines on stdout, and shows progress on a terminal."""
+
+    def __init__(self, echo: Echo) -> None:
+        self._echo = echo
+        self._line: _ProgressLine | None = None
+
+    def on_written(self, raw: bytes) -> None:
+        self._echo(raw)
+
+    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
+        with acknowledgement(experiment_exit_code(experiment), len(raw)):
+            self._echo(raw)
+
+    def on_warning(self, text: str) -> None:
+        print_err(text)
+
+    def on_begin(self, number: int, plan: ExperimentPlan, remaining: int) -> None:
+        self._line = _ProgressLine(number, plan, remaining)
+
+    def on_run(self, run: Run) -> None:
+        if self._line is not None:
+            self._line.count_run(run)
+
+    def on_end(self) -> None:
+        if self._line is not None:
+            self._line.clear()
+
+
+def experiment_exit_code(experiment: Experiment) -> ExitCode:
+    """Return `NEGATIVE` if a run failed, or if in any arm most runs did not pass: most runs may hang. Else `OK`."""
+    counts = [arm for arm in experiment.counts().values() if arm.total]
+    is_clean = bool(counts) and all(not arm.failed and 2 * arm.passed > arm.total for arm in counts)
+    return ExitCode.OK if is_clean else ExitCode.NEGATIVE
+
+
+class _ProgressLine:
+    """The progress of an experiment, drawn on stderr between two runs: a timer would disturb the runs."""
+
+    def __init__(self, number: int, plan: ExperimentPlan, remaining: int) -> None:
+        self._label = f"R{number}"
+        self._failed = {arm.name: 0 for arm in plan.arms}
+        self._conclusive = {arm.name: 0 for arm in plan.arms}
+        self._done, self._remaining, self._total = 0, remaining, plan.total
+        self._started_ns = self._last_drawn_ns = time.monotonic_ns()
+        self._is_terminal = os.isatty(STDERR)
+
+    def count_run(self, run: Run) -> None:
+        """Count ``run``, and draw the line again if the last time is long enough ago."""
+        self._done += 1
+        if run.outcome == FAILED:
+            self._failed[run.arm] += 1
+        if run.outcome in (FAILED, PASSED):
+            self._conclusive[run.arm] += 1
+        now_ns = time.monotonic_ns()
+        is_due = now_ns - self._last_drawn_ns > _REDRAW_INTERVAL_NS or self._done == self._remaining
+        if self._is_terminal and is_due:
+            self._last_drawn_ns = now_ns
+            rates = " · ".join(f"{arm} {self._failed[arm]}/{ended}" for arm, ended in self._conclusive.items())
+            time_left = format_duration((now_ns - self._started_ns) // self._done * (self._remaining - self._done))
+            done = self._total - self._remaining + self._done
+            self._draw(f"{self._label} {done}/{self._total} · {time_left} left · failed {rates}")
+
+    def clear(self) -> None:
+        """Erase the line."""
+        if self._is_terminal:
+            self._draw("")
+
+    def _draw(self, text: str) -> None:
+        try:
+            width = os.get_terminal_size(STDERR).columns - 1  # a line that wraps would leave rows behind
+            os.write(STDERR, f"\r{text[:width]}\x1b[K".encode())
+        except OSError:  # the terminal is gone; the experiment continues
+            self._is_terminal = False

@@ -1,0 +1,135 @@
+"""The report on a fix: the answer, the runs before and since the change, and how many clean runs each level needs."""
+
+from __future__ import annotations
+
+from threeam.core.format.report import ReportLine, ReportSection
+from threeam.core.format.times import format_duration
+from threeam.experiments.fix_confidence import CONFIDENCE_LEVELS, ArmTally, FixConfidence
+from threeam.experiments.stats import clopper_pearson
+from threeam.experiments.verdict import format_percent
+
+
+def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
+    """Return the report sections of an answer."""
+    facts = [
+        ReportLine(f"before: {_rate_text(answer)}", answer.label),
+        ReportLine(f"since:  {_since_text(answer)}", icon="red" if answer.recurrences else ""),
+        *_caveat_lines(answer),
+        *(ReportLine(f"apart:  {tally.label}", _format_tally(tally)) for tally in answer.other_failing_arms),
+    ]
+    if answer.straddling_count:
+        facts.append(ReportLine(f"left out: {answer.straddling_count} that ran while something was changed"))
+    levels = [_level_line(answer, i) for i in range(len(CONFIDENCE_LEVELS))]
+    return [
+        ReportSection("the answer", [answer_line(answer)]),
+        ReportSection("the change and the runs", facts),
+        ReportSection("needed without a failure", levels),
+    ]
+
+
+def _rate_text(answer: FixConfidence) -> str:
+    if answer.is_time_based:
+        return f"{_times(answer.failed)} in {format_duration(answer.exposure)}"
+    low, high = clopper_pearson(answer.failed, answer.exposure)
+    interval = f"{format_percent(low)} to {format_percent(high)}"
+    percent = format_percent(answer.failed / answer.exposure)
+    return f"{answer.failed} of {answer.exposure:,} runs failed, {percent} % ({interval})"
+
+
+def _since_text(answer: FixConfidence) -> str:
+    if answer.is_time_based:
+        time = format_duration(answer.clean_since)
+        seen = f"seen {_times(answer.recurrences)} again, the last time {time} ago"
+        return seen if answer.recurrences else f"{time} without it"
+    if answer.recurrences:
+        return f"failed {_times(answer.recurrences)}"
+    return f"{_format_run_count(answer.clean_since)} without a failure"
+
+
+def _format_tally(tally: ArmTally) -> str:
+    recurrences = f"{tally.recurrences:,} failed and " if tally.recurrences else ""
+    return f"{tally.failed} of {tally.conclusive:,} before, {recurrences}{tally.clean:,} clean since"
+
+
+def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
+    """Return what a reader must know to judge the answer: which runs are not in it, and why."""
+    caveats = []
+    if answer.earlier[1]:
+        failed, exposure = answer.earlier
+        amount = f"{failed} of {exposure:,}"
+        if answer.is_time_based:
+            amount = f"{_times(failed)} in {format_duration(exposure)}"
+        caveats.append(ReportLine(f"earlier: {amount}", "another change was in force: not in the rate"))
+    if answer.includes_earlier:
+        reason = "nothing had failed" if answer.clean_exposure else "no run that counts was made"
+        caveats.append(ReportLine(f"the rate is that of earlier changes, too: after the last one before it {reason}"))
+    if answer.ignores_unbound_changes:
+        reason = "one was made or undone during each experiment that failed before"
+        caveats.append(ReportLine("changes that are bound to no hypothesis are ignored", reason))
+    if answer.timed_out:
+        caveats.append(ReportLine(f"timed out: {_format_run_count(answer.timed_out)} since, in no rate"))
+    if answer.inconclusive:
+        count = _format_run_count(answer.inconclusive)
+        caveats.append(ReportLine(f"inconclusive: {count} since, in no rate", "neither failed nor passed"))
+    if answer.build_hashes is not None:
+        before, since = answer.build_hashes
+        caveats.append(ReportLine("the program changed since", f"its SHA-256 was {before}, and is {since}"))
+    for runs in answer.not_counted:
+        text = f"not counted: {runs.label}: {runs.failed} failed, {runs.passed:,} passed"
+        caveats.append(ReportLine(text, runs.differences, icon="red" if runs.failed else ""))
+    if answer.further_clean_runs:
+        caveats.append(ReportLine(f"not counted: {_format_run_count(answer.further_clean_runs)} more, all clean"))
+    return caveats
+
+
+def _level_line(answer: FixConfidence, level: int) -> ReportLine:
+    """Return what the level needs, and how much of it is missing."""
+    required = answer.required[level]
+    name = f"{CONFIDENCE_LEVELS[level]:<6}"
+    if required is None:
+        return ReportLine(f"{name} more than is feasible", icon="unknown")
+    amount = format_duration(required) if answer.is_time_based else _format_run_count(required)
+    if level < answer.levels_reached:
+        return ReportLine(f"{name} {amount}", "reached", icon="ok")
+    if answer.recurrences:
+        return ReportLine(f"{name} {amount}")
+    missing = max(0, required - answer.clean_since)
+    missing_text = format_duration(missing) if answer.is_time_based else f"{missing:,}"
+    return ReportLine(f"{name} {amount}", f"{missing_text} more", icon="yellow")
+
+
+def answer_line(answer: FixConfidence) -> ReportLine:
+    """Return the answer in one line."""
+    if answer.recurrences:
+        return ReportLine("no: it happened again after the change", icon="red")
+    if answer.is_fixed:
+        return ReportLine("yes: call it fixed", icon="ok")
+    if not (answer.is_time_based or answer.clean_since):
+        return ReportLine(
+            f"not yet: no run since the change{' counts' if _has_other_runs(answer) else ''}", icon="yellow"
+        )
+    if answer.levels_reached == 0:
+        return ReportLine("not yet: even if the rate that was seen were the true one, this may be luck", icon="yellow")
+    level = CONFIDENCE_LEVELS[answer.levels_reached - 1]
+    return ReportLine(f"not yet: {level} only, because the rate itself is uncertain", icon="yellow")
+
+
+def _has_other_runs(answer: FixConfidence) -> bool:
+    """Return whether there were runs since the change that do not count."""
+    has_runs_apart = any(tally.recurrences or tally.clean for tally in answer.other_failing_arms)
+    counts = (len(answer.not_counted), answer.timed_out, answer.inconclusive, answer.straddling_count)
+    return has_runs_apart or any(counts)
+
+
+def format_clean_runs(answer: FixConfidence) -> str:
+    """Return ``120 clean runs of 238``: the clean runs since the change, and those that the highest level needs."""
+    strong = answer.required[-1]
+    return f"{answer.clean_since:,} clean runs{f' of {strong:,}' if strong is not None else ''}"
+
+
+def _format_run_count(count: int) -> str:
+    return f"{count:,} run" if count == 1 else f"{count:,} runs"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"

@@ -1,0 +1,168 @@
+"""The loop over the runs of a plan: run each in its arm, save the output of failures, log the runs in batches."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext, suppress
+from typing import NamedTuple
+
+from threeam.core.errors import BadInput, FileUnusable, LockTimeout
+from threeam.core.format.clock import Clock
+from threeam.core.format.entry import NS_PER_S, decode_utf8
+from threeam.core.platform.signals import defer_interrupts
+from threeam.core.store.attachment_kinds import RUN_OUTPUT
+from threeam.core.store.attachments import write_attachment
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import Draft
+from threeam.experiments.arms import Arm
+from threeam.experiments.chaos import Jitter, Neighbours, start_neighbours
+from threeam.experiments.experiment import MAX_DETAILED_RUNS, Run
+from threeam.experiments.failure_rule import PASSED
+from threeam.experiments.plan import ExperimentPlan
+from threeam.experiments.run_drafts import runs_draft
+from threeam.experiments.single_run import check_runnable, make_run
+from threeam.process.execute import ExecuteOptions, execute
+from threeam.process.guard import RunningProgram, process_guard
+from threeam.process.output import MAX_SAVED_BYTES, OutputRecorder
+from threeam.process.process_tree import adopt_orphans
+
+MAX_BATCH_RUNS = 100  # runs logged in one hold of the lock, and under one sync
+_BATCH_INTERVAL_NS = 1 * NS_PER_S  # a batch is written after this time, even if it is not full
+_MAX_EXPERIMENT_OUTPUT_BYTES = 256 * 1024 * 1024  # saved output of all runs of one experiment
+_ARM_CHECK_TIMEOUT_S = 10
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """A signal ended a run; ``code``: the exit code that says so (128 + the number of the signal)."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__()
+        self.code = 128 + signum
+
+
+def check_arms(arms: Sequence[Arm]) -> None:
+    """Run ``true`` under the wrapper of each arm. Raise `BadInput` if a wrapper fails: every run would fail then."""
+    for arm in arms:
+        if arm.before:
+            check_runnable(arm.before)
+            _check_wrapper(arm)
+
+
+def _check_wrapper(arm: Arm) -> None:
+    chunks: list[bytes] = []
+    options = ExecuteOptions(timeout_s=_ARM_CHECK_TIMEOUT_S)
+    result = execute([*arm.before, "true"], lambda _, data: chunks.append(data), options)
+    if result.exit_code != 0:
+        first_line = decode_utf8(b"".join(chunks)).strip().partition("\n")[0]
+        reason = first_line or result.exit_code
+        raise BadInput(f"arm {arm.name} fails by itself, with {' '.join(arm.before)} true: {reason}")
+
+
+class RunContext(NamedTuple):
+    """The journal, the clock and the callbacks of a running plan.
+
+    ``submit`` writes lines and is not interrupted. ``on_run`` is called after each run. ``on_lost`` is called by
+    another process if this one is killed.
+    """
+
+    journal: Journal
+    submit: Callable[[Draft], object]
+    on_run: Callable[[Run], object]
+    on_lost: Callable[[], object]
+    clock: Clock
+
+
+def run_plan(
+    number: int, plan: ExperimentPlan, remaining: Sequence[int], saved_runs: Sequence[Run], context: RunContext
+) -> None:
+    """Make the ``remaining`` runs (their numbers) of ``plan`` for the experiment ``number``.
+
+    ``saved_runs``: the detailed runs of the experiment so far. Raise `RunInterrupted` if a signal ends a run. The runs
+    made until then are written, as far as possible, whatever ends the plan.
+    """
+    adopt_orphans()
+    arms = plan.run_arms()
+    batch = _RunBatch(number, plan.total, saved_runs, context)
+    arms_with_saved_pass = {run.arm for run in saved_runs if run.outcome == PASSED}
+    with ExitStack() as stack:
+        # The guard is forked before the neighbours: they would keep its pipe open.
+        running = stack.enter_context(process_guard(context.on_lost))
+        # An interrupt is delivered only during a run, and ends it.
+        stack.enter_context(defer_interrupts(True))
+        neighbours = None
+        if any(arm.stress for arm in plan.arms):
+            neighbours = stack.enter_context(start_neighbours(sorted(os.sched_getaffinity(0))))
+        stack.callback(batch.flush)
+        for run_number in remaining:
+            arm = arms[run_number - 1]
+            run, signum, output = _make_turn(run_number, arm, plan, (neighbours, running), context.clock)
+            if signum:  # the line says that the plan was ended here, until this run is made again
+                batch.add(run, b"", save_output=False)
+                raise RunInterrupted(signum)
+            batch.add(run, output, save_output=run.outcome != PASSED or arm.name not in arms_with_saved_pass)
+            if run.outcome == PASSED:
+                arms_with_saved_pass.add(arm.name)
+            context.on_run(run)
+
+
+def _make_turn(
+    number: int, arm: Arm, plan: ExperimentPlan, surroundings: tuple[Neighbours | None, RunningProgram], clock: Clock
+) -> tuple[Run, int, bytes]:
+    """Make one run; return it, the signal that interrupted it (0: none), and its output."""
+    neighbours, running = surroundings
+    chunks: list[bytes] = []
+    # The output is searched after the end of the run, up to 16 MiB of it: before, the clock of the run is ticking.
+    recorder = OutputRecorder(chunks.append, plan.rule.regex, flush_bytes=MAX_SAVED_BYTES)
+    jitter = Jitter(f"{plan.seed}:{number}") if arm.jitter else None
+    timeout_s = None if plan.timeout_ns is None else plan.timeout_ns / NS_PER_S
+    with neighbours.busy() if arm.stress and neighbours is not None else nullcontext():
+        began_ns = clock().ns
+        result = execute(
+            [*arm.before, *plan.command],
+            lambda _, data: recorder.feed(data),
+            ExecuteOptions(timeout_s=timeout_s),
+            jitter,
+            running,
+        )
+    recorder.close()
+    run = make_run(number, arm.name, plan.rule, result, recorder, began_ns)
+    return run, result.interrupted_by, b"".join(chunks)
+
+
+class _RunBatch:
+    """Runs that are not written yet: writing each by itself would disturb what the experiment counts."""
+
+    def __init__(self, number: int, total: int, saved_runs: Sequence[Run], context: RunContext) -> None:
+        self._number = number
+        self._total = total
+        self._context = context
+        self._runs: list[Run] = []
+        self._flushed_ns = time.monotonic_ns()
+        self._saved_bytes = sum(min(run.output_bytes, MAX_SAVED_BYTES) for run in saved_runs)
+        self._saved_count = len(saved_runs)
+
+    def add(self, run: Run, output: bytes, *, save_output: bool) -> None:
+        """Add ``run`` and save its output if there is space for it; write the batch if it is full or old enough."""
+        if output and save_output and self._has_space(len(output)):
+            name = f"R{self._number}-{run.number}-{run.began_ns}.out"
+            with suppress(FileUnusable):  # the line matters more; without a FILE tag it says that there is no file
+                write_attachment(self._context.journal, RUN_OUTPUT, name, output)
+                run = run._replace(file=name)
+                self._saved_count += 1
+                self._saved_bytes += len(output)
+        self._runs.append(run)
+        if len(self._runs) >= MAX_BATCH_RUNS or time.monotonic_ns() - self._flushed_ns >= _BATCH_INTERVAL_NS:
+            with suppress(LockTimeout):  # the runs are written with the next batch
+                self.flush()
+
+    def flush(self) -> None:
+        """Write the runs that are not written. Raise what the writer raises."""
+        if self._runs:
+            self._context.submit(runs_draft(self._number, self._total, self._runs))
+            self._runs = []
+        self._flushed_ns = time.monotonic_ns()
+
+    def _has_space(self, size: int) -> bool:
+        return self._saved_count < MAX_DETAILED_RUNS and self._saved_bytes + size <= _MAX_EXPERIMENT_OUTPUT_BYTES

@@ -1,0 +1,81 @@
+"""Drafts of the lines about runs: a plan, its runs, a command that was run once, a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from threeam.core.format.entry import Stamp
+from threeam.core.state.fold import State, next_free_number
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
+from threeam.experiments.arms import Arm
+from threeam.experiments.experiment import Experiment, Run
+from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
+from threeam.experiments.run_tags import format_run, index_tag, plan_tag, run_tags
+from threeam.experiments.runs import experiments_by_number
+
+SOURCE = "run"  # the program that writes these lines: no person types them, so they do not extend a night
+
+
+class PlanFacts(NamedTuple):
+    """The tags of a plan line: ``n`` runs in each arm, in the order of ``seed``. ``file``: the plan file's name."""
+
+    n: int
+    seed: int
+    arms: Sequence[Arm]
+    identity: ExperimentIdentity
+    file: str
+
+
+def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
+    """Return the draft of a plan line. The number of the experiment is assigned under the lock."""
+
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        names = ",".join(arm.name for arm in facts.arms)
+        wrappers = ",".join(wrapper_fingerprint(arm) for arm in facts.arms)
+        tags = (
+            index_tag(_next_number(state), 0, facts.n * len(facts.arms)),
+            *hypothesis_tag(state, hypothesis),
+            plan_tag(facts.n, facts.seed, names, facts.identity.fingerprint, wrappers),
+            facts.identity.to_tag(),
+            ("FILE", facts.file),
+        )
+        return [DraftLine(f"Plan: {text}", tags)]
+
+    return Draft(lines, source=SOURCE)
+
+
+def runs_draft(number: int, total: int, runs: Sequence[Run]) -> Draft:
+    """Return the draft of a line for each of ``runs``, which belong to the experiment ``number``."""
+    draft_lines = [DraftLine(format_run(run), (index_tag(number, run.number, total), *run_tags(run))) for run in runs]
+    return Draft(lambda state, author, stamp: draft_lines, needs_full_state=False, source=SOURCE)
+
+
+def single_run_draft(command: str, run: Run, identity: ExperimentIdentity, hypothesis: str | None) -> Draft:
+    """Return the draft of the line about a command that was run once. Its number is assigned under the lock."""
+
+    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        tags = (
+            index_tag(_next_number(state), 1, 1),
+            *hypothesis_tag(state, hypothesis),
+            *run_tags(run, identity.fingerprint),
+            identity.to_tag(),
+        )
+        return [DraftLine(f"{format_run(run)}: {command}", tags)]
+
+    return Draft(lines, source=SOURCE)
+
+
+def verdict_draft_line(experiment: Experiment, state: State, text: str, counts: str) -> DraftLine:
+    """Return the line of a verdict on ``experiment``."""
+    hypothesis = None if experiment.hypothesis is None else f"H{experiment.hypothesis}"
+    tags = (
+        index_tag(experiment.number, experiment.done_count, experiment.total),
+        *hypothesis_tag(state, hypothesis),
+        ("VERDICT", counts),
+    )
+    return DraftLine(f"Verdict: {text}", tags)
+
+
+def _next_number(state: State) -> int:
+    return next_free_number(experiments_by_number(state))

@@ -1,0 +1,221 @@
+"""The tags of run, plan and verdict lines: how they are written and parsed."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from threeam.core.format.entry import Entry, Stamp
+from threeam.experiments.experiment import (
+    BARE,
+    MAX_ARMS,
+    MAX_RUNS,
+    NOT_RUN,
+    ArmUsage,
+    Experiment,
+    MidwayChange,
+    Run,
+    outcome_code,
+)
+from threeam.experiments.failure_rule import CUT_SHORT, LOST, OUTCOMES, TIMED_OUT, format_exit
+
+_EXPERIMENT_KEY = re.compile(r"R(\d{1,9})", re.ASCII)
+_INDEX_VALUE = re.compile(r"(\d{1,9})/(\d{1,9})", re.ASCII)
+_RUN_VALUE = re.compile(
+    rf"(\S+) ({'|'.join((*OUTCOMES, CUT_SHORT, LOST))})"
+    r" exit=(\d{1,19}) began=(\d{1,19}) ns=(\d{1,19}) cpu=(\d{1,19}) bytes=(\d{1,19})(?: |\Z)",
+    re.ASCII,
+)
+_DAY_S = 86_400  # an offset from UTC is shorter, so the sum of both is never negative
+
+
+class MalformedTag(Exception):
+    """A tag that no version of 3am writes."""
+
+
+# Which run a line is about.
+
+
+class RunIndex(NamedTuple):
+    """The number of an experiment, the number of a run in it (from 1; 0: the plan), and how many runs it has."""
+
+    experiment: int
+    run: int
+    total: int
+
+
+def index_tag(number: int, run_number: int, total: int) -> tuple[str, str]:
+    """Return the tag of a line about the run ``run_number`` of ``total`` in the experiment ``number``."""
+    return f"R{number}", f"{run_number}/{total}"
+
+
+def parse_index(entry: Entry) -> RunIndex | None:
+    """Return which run a line is about; None if it has no such tag."""
+    for key, value in entry.tags:
+        if (number := _EXPERIMENT_KEY.fullmatch(key)) and (place := _INDEX_VALUE.fullmatch(value)):
+            return RunIndex(int(number[1]), int(place[1]), int(place[2]))
+    return None
+
+
+def run_label(entry: Entry) -> str | None:
+    """Return ``R12``, or ``R12 37/400`` for one of many runs; None if the line is not about a run."""
+    index = parse_index(entry)
+    if index is None:
+        return None
+    name = f"R{index.experiment}"
+    return f"{name} {index.run}/{index.total}" if entry.kind == "Run" and index.total > 1 else name
+
+
+# One run.
+
+
+def run_tags(run: Run, fingerprint: str = "") -> tuple[tuple[str, str], ...]:
+    """Return the tags with the results of a run. ``fingerprint``: that of its experiment, if no plan line has it."""
+    value = (
+        f"{run.arm} {run.outcome} exit={run.exit_code} began={run.began_ns} ns={run.duration_ns} cpu={run.cpu_ns}"
+        f" bytes={run.output_bytes}"
+    )
+    tag = ("RUN", f"{value} same={fingerprint}" if fingerprint else value)
+    return (tag, ("FILE", run.file)) if run.file else (tag,)
+
+
+def parse_run(number: int, entry: Entry) -> Run | None:
+    """Return the run of a line, with the ``number`` that it has in its experiment; None if the line has none."""
+    match = _RUN_VALUE.match(entry.tag("RUN") or "")
+    if match is None:
+        return None
+    arm, outcome, *numbers = match.groups()
+    exit_code, began_ns, duration_ns, cpu_ns, output_bytes = map(int, numbers)
+    return Run(
+        number,
+        arm,
+        outcome,
+        exit_code,
+        began_ns,
+        duration_ns,
+        cpu_ns,
+        output_bytes,
+        entry.tag("FILE") or "",
+        entry.effective_stamp,
+    )
+
+
+def run_outcome(entry: Entry) -> str:
+    """Return the outcome of the run that a line is about; empty if it is about none."""
+    words = (entry.tag("RUN") or "").split(" ", 2)
+    return words[1] if len(words) > 1 else ""
+
+
+def run_fingerprint(entry: Entry) -> str:
+    """Return the fingerprint of the experiment of a single run; empty if the line has none."""
+    return _parse_facts(entry.tag("RUN") or "").get("same", "")
+
+
+def format_run(run: Run) -> str:
+    """Return the text of a run line. Its first colon after ``Run:`` ends it: the command follows."""
+    arm = "" if run.arm == BARE else f"{run.arm} "
+    if run.outcome == LOST:
+        return f"Run: {arm}no result, the 3am that ran it ended, {run.output_bytes:,} bytes"
+    times = f"{run.duration_ns / 1e9:.9f} s, cpu {run.cpu_ns / 1e9:.6f} s"
+    exit_text = "" if run.outcome == TIMED_OUT else f", {format_exit(run.exit_code)}"
+    return f"Run: {arm}{run.outcome}{exit_text}, {times}, {run.output_bytes:,} bytes"
+
+
+# The plan of many runs.
+
+
+def plan_tag(n: int, seed: int, arms: str, fingerprint: str, wrappers: str) -> tuple[str, str]:
+    """Return the tag of a plan. ``arms``, ``wrappers``: joined by commas; ``wrappers`` is empty in old logs."""
+    value = f"n={n} seed={seed} arms={arms} same={fingerprint}"
+    return "PLAN", f"{value} wrappers={wrappers}" if wrappers else value
+
+
+def checkpoint_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:
+    """Return the tags with which a rotation repeats the results of an experiment at its plan line."""
+    sums = [str(number) for usage in experiment.arm_usage for number in usage]
+    sums += [str(experiment.last_stamp.ns), str(experiment.last_stamp.utc_offset_s + _DAY_S)]
+    tags = [("RUNS", experiment.outcome_codes), ("SPENT", " ".join(sums))]
+    if experiment.last_position is not None:
+        tags.append(("LAST", str(experiment.last_position)))
+    if experiment.midway_changes:
+        tags.append(("CUTS", " ".join(":".join(map(str, change)) for change in experiment.midway_changes)))
+    return tuple(tags)
+
+
+class PlanTags(NamedTuple):
+    """The tags of a plan line. A rotation has added the results so far; otherwise no run has been made."""
+
+    n: int
+    seed: int
+    arms: tuple[str, ...]
+    fingerprint: str
+    wrapper_fingerprints: tuple[str, ...]
+    outcome_codes: str
+    arm_usage: tuple[ArmUsage, ...]
+    last_stamp: Stamp
+    last_position: int | None
+    midway_changes: tuple[MidwayChange, ...]
+
+    @classmethod
+    def parse(cls, entry: Entry, total: int) -> PlanTags:
+        """Return the tags of ``entry``, a plan of ``total`` runs. Raise `MalformedTag`."""
+        facts = _parse_facts(entry.tag("PLAN") or "")
+        arms = tuple(facts.get("arms", "").split(","))
+        n, seed = _require_count(facts.get("n")), _require_count(facts.get("seed"))
+        wrappers = tuple(facts["wrappers"].split(",")) if "wrappers" in facts else ()
+        _require(not wrappers or len(wrappers) == len(arms))
+        _require(all(arms) and len(set(arms)) == len(arms) <= MAX_ARMS)
+        _require(n * len(arms) == total and 1 <= total <= MAX_RUNS)
+        outcome_codes = entry.tag("RUNS") or NOT_RUN * total
+        known_codes = {outcome_code(i, outcome) for i in range(len(arms)) for outcome in OUTCOMES} | {NOT_RUN}
+        _require(len(outcome_codes) == total and set(outcome_codes) <= known_codes)
+        usage, last_stamp = (ArmUsage(),) * len(arms), entry.effective_stamp
+        if (sums := entry.tag("SPENT")) is not None:
+            usage, last_stamp = _parse_usage(sums, len(arms))
+        return cls(
+            n,
+            seed,
+            arms,
+            facts.get("same", ""),
+            wrappers,
+            outcome_codes,
+            usage,
+            last_stamp,
+            _parse_count(entry.tag("LAST")),
+            _parse_midway_changes(entry.tag("CUTS") or ""),
+        )
+
+
+def _parse_usage(value: str, arm_count: int) -> tuple[tuple[ArmUsage, ...], Stamp]:
+    """Return the usage of each arm (three numbers each) and the stamp of the last run (ns, and offset + one day)."""
+    counts = [_require_count(word) for word in value.split()]
+    _require(len(counts) == 3 * arm_count + 2)
+    *numbers, last_ns, shifted_offset_s = counts
+    usage = [ArmUsage(*sums) for sums in zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=True)]
+    return tuple(usage), Stamp(last_ns, shifted_offset_s - _DAY_S)
+
+
+def _parse_midway_changes(value: str) -> tuple[MidwayChange, ...]:
+    """Return the changes of a ``CUTS`` tag, ``position:ns:first_run_after`` each; malformed ones are skipped."""
+    numbers = ([_parse_count(digits) for digits in word.split(":")] for word in value.split())
+    return tuple(MidwayChange(*[number or 0 for number in row]) for row in numbers if len(row) == 3 and None not in row)
+
+
+def _parse_facts(text: str) -> dict[str, str]:
+    return {key: value for key, equals, value in (word.partition("=") for word in text.split(" ")) if equals}
+
+
+def _parse_count(digits: str | None) -> int | None:
+    return int(digits) if digits is not None and digits.isascii() and digits.isdigit() and len(digits) < 20 else None
+
+
+def _require_count(digits: str | None) -> int:
+    count = _parse_count(digits)
+    if count is None:
+        raise MalformedTag
+    return count
+
+
+def _require(condition: bool) -> None:
+    if not condition:
+        raise MalformedTag
