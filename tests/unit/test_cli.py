@@ -6,8 +6,10 @@ import fcntl
 import json
 import os
 import re
+import signal
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,8 +17,10 @@ from support.commands import Run, good, refused, stderr_lines
 from support.journals import entries, parse_entries
 from support.lines import HARMFUL
 from support.night_log import LONG_AGO, line
+from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import ACQUIRED, RELEASING, Stamp
 from threeam.core.write.draft import TOXIC_TEXT
+from threeam.core.write.locked_log import LockedLog
 
 # --- log
 
@@ -151,6 +155,31 @@ def test_the_human_state_goes_up_and_down_in_the_log(run: Run, log: Path) -> Non
     assert facts["mg"] == pytest.approx(380, abs=1)
     good(run("sleep"))
     assert json.loads(good(run("status", "--json")))["cups"] == 0
+
+
+def test_reminders_that_cannot_be_read_do_not_change_the_exit_code_of_a_coffee(
+    run: Run, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> object:
+        raise FileUnusable("the log cannot be read")
+
+    terminal = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setattr("threeam.cli.coffee.sys", SimpleNamespace(stderr=terminal))
+    monkeypatch.setattr("threeam.cli.coffee.coffee_reminders", fail)
+    done = run("coffee")
+    assert (done.returncode, stderr_lines(done)) == (0, ["3am: no reminders: the log cannot be read"])
+    assert len(entries(log)) == 1
+
+
+def test_an_interrupt_after_a_rotation_does_not_hide_it(
+    run: Run, night_log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: LockedLog) -> str:
+        os.kill(os.getpid(), signal.SIGINT)
+        return ""
+
+    monkeypatch.setattr(LockedLog, "prune_rotated", interrupt)
+    assert Path(good(run("rotate")).strip()).exists()
 
 
 def test_a_cup_that_is_not_there_cannot_be_taken_back(run: Run) -> None:
