@@ -1,14 +1,22 @@
-"""What the palette and the screens need of a screen and of the program, without importing either."""
+"""What the palette, the controllers and the screens need of a screen and of the program, without importing either."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from textual.app import App
 
 from threeam.actions import Action
+from threeam.core.state.fold import State
 from threeam.core.store.as_of import PointInTime
-from threeam.core.store.journal import Journal
+from threeam.core.store.journal import Journal, Position
+from threeam.tui.dispatch import ActionTable
+from threeam.tui.outbox import WriteRequest
+from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.session import Session
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -41,3 +49,58 @@ class Program(Protocol):
 
     def refuse_text(self) -> None:
         """Drop the text that is being typed for a box that does not open."""
+
+
+class ScreenServices(Protocol):
+    """The screen of a journal, as its controllers see it."""
+
+    session: Session
+    state: State
+    actions: ActionTable
+
+    @property
+    def app(self) -> App[Any]:
+        """The program, to lay a screen over this one."""
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether this screen has a writer."""
+
+    @property
+    def is_state_known(self) -> bool:
+        """Whether the log was read to its end, so that ``state`` is what it adds up to."""
+
+    @property
+    def is_log_focused(self) -> bool:
+        """Whether keys go to the log, so that a screen may open over it."""
+
+    @property
+    def log_end(self) -> Position | None:
+        """The end of the journal, as far as it was read; None if there is no line."""
+
+    def key_of(self, action_id: str) -> str:
+        """Return the key of an action, for a sentence that names it."""
+
+    def submit(self, request: WriteRequest) -> bool:
+        """Send ``request``; return False if this screen is read-only."""
+
+    def notify_once(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
+        """Show a notice, unless the same one is up."""
+
+    async def run_in_thread(self, ask: Callable[[], T]) -> T | None:
+        """Return what ``ask`` returns on a thread; None if it failed, after a notice."""
+
+    def start_worker(self, work: Callable[[], Awaitable[object]], group: str = "", *, exclusive: bool = False) -> None:
+        """Run ``work`` beside the keys; ``exclusive`` cancels what runs in ``group``."""
+
+    def show_report(self, screen: ReportScreen) -> None:
+        """Lay ``screen`` over the journal, or keep it until the user asks for it."""
+
+    def copy_text(self, text: str) -> None:
+        """Copy ``text`` to the clipboard."""
+
+    def leave_when_written(self, parting_text: str) -> None:
+        """Quit as soon as nothing waits to be written, and print ``parting_text``."""
+
+    def stay(self) -> None:
+        """Do not quit when all is written."""

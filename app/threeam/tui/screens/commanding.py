@@ -25,8 +25,10 @@ class CommandingScreen(WritingScreen):
     """A screen whose actions can be called by their words, about the hypotheses of its state."""
 
     pane: LogPane
-    _begun_at: Row | None = None  # what was selected when the `:` line was asked for: who follows has another line soon
-    _at_hand: Row | None = None  # the same, while the command is done
+    _typed_at_row: Row | None = (
+        None  # what was selected when the `:` line was asked for: who follows has another line soon
+    )
+    _command_row: Row | None = None  # the same, while the command is done
     sidebar: Sidebar
 
     def __init__(self) -> None:
@@ -72,30 +74,30 @@ class CommandingScreen(WritingScreen):
         try:
             return parse_command(text)
         except UnknownCommand as unknown:
-            self._say(str(unknown), severity="warning")
+            self.notify_once(str(unknown), severity="warning")
             return None
 
     async def _do(self, known: tuple[Action, str] | None) -> None:
         """Does what a command says, if it is one; then the keys behind its Enter may go on."""
-        self._at_hand = self._begun_at
+        self._command_row = self._typed_at_row
         try:
             if known is not None:
                 await self.run(*known)
         finally:
-            self._at_hand = None
+            self._command_row = None
             self.app.post_message(messages.CommandDone())
 
     async def run(self, action: Action, argument: str = "") -> None:
         """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
         if action.writes and not self.is_writable:
-            self._read_only()
+            self.refuse_write()
             if action.opens_box:
-                self._refuse_text()
+                self.refuse_text()
             return
         kind, text = BoxKind(action.id), argument
         if action.id in HYPOTHESIS_VERBS and argument:
             name, _, text = argument.partition(" ")
-            known = self._named(name)
+            known = self._require_hypothesis(name)
             if known is None:
                 if text.strip() and self.editor is not None:  # the words stand in the line again, to be sent once more
                     self.editor.add_to_history(
@@ -109,7 +111,7 @@ class CommandingScreen(WritingScreen):
         elif argument and action.argument:
             await self.actions.run(action.id, argument)
         elif argument:
-            self._say(f":{action.command} takes nothing more, and {argument!r} follows it", severity="warning")
+            self.notify_once(f":{action.command} takes nothing more, and {argument!r} follows it", severity="warning")
         else:
             await self.actions.run(action.id)
 
@@ -125,7 +127,7 @@ class CommandingScreen(WritingScreen):
 
     def _selected_entry(self) -> Entry | None:
         """The entry that a command is about: the one that was selected when its person began to type it."""
-        row = self._at_hand or self.log_view.selected_row
+        row = self._command_row or self.log_view.selected_row
         return row.entry if row is not None else None
 
     async def action_do(self, action_id: str) -> None:
@@ -133,7 +135,7 @@ class CommandingScreen(WritingScreen):
         await self.actions.run(action_id)
 
     def action_command_line(self) -> None:
-        self._begun_at = self.log_view.selected_row
+        self._typed_at_row = self.log_view.selected_row
         if self.editor is None:
             self.action_ask("command")
         else:
@@ -177,15 +179,15 @@ class CommandingScreen(WritingScreen):
             return
         self._ready.append(show)
         self.header.ready_reports = len(self._ready)
-        self._say(f"it is ready: {key_for_action(self, 'leave')} in the log shows it", title=name)
+        self.notify_once(f"it is ready: {key_for_action(self, 'leave')} in the log shows it", title=name)
 
-    def _named(self, name: str) -> Hypothesis | None:
+    def _require_hypothesis(self, name: str) -> Hypothesis | None:
         """The hypothesis that has this name; None, and it is said, where there is none that is known of."""
         known = self.state.find_hypothesis(name)
         if known is None and not self.sidebar.is_state_known:
-            self._say("the log is still being read: in a moment")
+            self.notify_once("the log is still being read: in a moment")
         elif known is None:
-            self._say(
+            self.notify_once(
                 f"there is no hypothesis {name}: {key_for_action(self, 'board')} shows those there are",
                 severity="warning",
             )

@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from threeam.actions import ACTIONS, BY_ID
 from threeam.core.errors import JournalError
-from threeam.core.format.entry import Stamp, escape_unprintable
+from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.catalog import journal_name
 from threeam.core.state.fold import State
 from threeam.core.store.as_of import point_before_entry, resolve_point
@@ -27,12 +27,13 @@ from threeam.experiments.runs import experiments_by_number
 from threeam.human.caffeine import remaining_mg
 from threeam.human.drafts import glasses_tonight
 from threeam.human.intake import intake_of
-from threeam.human.night_summary import NightSummary, summarize_night, summarize_others
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.drafts import EVIDENCE_VERBS
 from threeam.hypotheses.marks import mark_draft, marks
 from threeam.tracing.observations import Observation, observations, observed_intervals
+from threeam.tui.controllers.night import NightController
 from threeam.tui.dispatch import ActionTable, Handler
+from threeam.tui.keys import key_for_action
 from threeam.tui.log_window import LogWindow
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import CHANGED, HYPOTHESIS, HYPOTHESIS_VERBS, NOTE
@@ -46,7 +47,6 @@ from threeam.tui.report_answers import (
     RestoreData,
     RunAction,
 )
-from threeam.tui.screens.coffee import CoffeeScreen
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.observing import ObservingScreen
@@ -89,6 +89,7 @@ class LookingScreen(ObservingScreen):
         self.log_view.own_author = session.author
         self.sparkline = ActivitySparkline(emoji=session.emoji, gap_ns=session.settings.night_gap_ns)
         self.sidebar = Sidebar(emoji=session.emoji, read_only=read_only)
+        self.night = NightController(self)
         self.actions = ActionTable(self._handlers(), is_writable=lambda: self.is_writable)
 
     def _handlers(self) -> dict[str, Handler]:
@@ -103,7 +104,7 @@ class LookingScreen(ObservingScreen):
             "changed": partial(self.open_box, CHANGED),
             "undone": self.action_undone,
             "take": self.action_take,
-            "coffee-panel": self.action_coffee_panel,
+            **self.night.handlers(),
             "kind-hypothesis": partial(self.convert_box, HYPOTHESIS),
             "kind-note": partial(self.convert_box, NOTE),
             "box-coffee": self.action_box_coffee,
@@ -121,7 +122,6 @@ class LookingScreen(ObservingScreen):
             "restore": self.action_restore,
             "stable": self.action_stable,
             "blockers": self.action_blockers,
-            "sleep": self.action_sleep,
             **{what: partial(ask, what) for what in ("search", "filter", "unfilter", "goto")},
             "next-match": partial(self.pane.find_next_match, 1),
             "previous-match": partial(self.pane.find_next_match, -1),
@@ -175,6 +175,25 @@ class LookingScreen(ObservingScreen):
     def on_mount(self) -> None:
         self.set_focus(self.log_view)
 
+    @property
+    def is_state_known(self) -> bool:
+        """Whether the log was read to its end, so that ``state`` is what it adds up to."""
+        return self.sidebar.is_state_known
+
+    @property
+    def is_log_focused(self) -> bool:
+        """Whether keys go to the log, so that a screen may open over it."""
+        return self.focused is self.log_view and self.app.screen is self
+
+    @property
+    def log_end(self) -> Position | None:
+        """The end of the journal, as far as it was read; None if there is no line."""
+        return self.log_view.window.log_end
+
+    def key_of(self, action_id: str) -> str:
+        """Return the key of an action, for a sentence that names it."""
+        return key_for_action(self, action_id)
+
     # Reading it all.
 
     def scan_up_to(self, end: Position | None, know: Callable[[State], None]) -> None:
@@ -194,7 +213,7 @@ class LookingScreen(ObservingScreen):
                 yield
         except Exception as error:  # as where lines are followed: it may pass
             known = isinstance(error, JournalError | OSError)
-            self._say(
+            self.notify_once(
                 f"{end.segment.path}: {error if known else f'{type(error).__name__}: {error}'}",
                 title="what the log adds up to is not known",
                 severity="error",
@@ -204,14 +223,14 @@ class LookingScreen(ObservingScreen):
     # What is shown.
 
     def on_log_view_read_failed(self, message: LogView.ReadFailed) -> None:
-        self._say(message.sentence, title="the log cannot be read", severity="error")
+        self.notify_once(message.sentence, title="the log cannot be read", severity="error")
 
     def on_log_pane_counts_changed(self) -> None:
         opened = [one.opened_at.ns for one in self.state.hypotheses.values()]
         self.sparkline.show(self.pane.activity, opened, self.session.zone)
 
     def on_log_pane_notice_posted(self, message: LogPane.NoticePosted) -> None:
-        self._say(message.sentence, severity=message.severity)
+        self.notify_once(message.sentence, severity=message.severity)
 
     def on_log_view_tail_changed(self) -> None:
         self.header.following = self.log_view.following
@@ -252,32 +271,9 @@ class LookingScreen(ObservingScreen):
             case CapturePane(pane_id):
                 self.action_capture(pane_id)
             case LightsOut():
-                self.lights_out()
+                self.night.lights_out()
 
     # What the keys do; each is an action of the table.
-
-    def action_coffee_panel(self) -> None:
-        session, settings = self.session, self.session.settings
-        gap_ns, half_life_h = settings.night_gap_ns, settings.half_life_h
-
-        def look() -> tuple[NightSummary, list[NightSummary], Stamp | None]:
-            now, user = session.clock(), session.author.user
-            mine = summarize_night(self.state, user, now, gap_ns, half_life_h, session.zone)
-            return mine, summarize_others(self.state, user, now, gap_ns, half_life_h, session.zone), self.awake_from
-
-        def closed(undo: bool | None) -> None:
-            if undo:
-                self.call_next(self.actions.run, "undo-coffee")
-
-        screen = CoffeeScreen(look, half_life_h, writes=self.is_writable, emoji=session.emoji)
-        self.app.push_screen(screen, closed)
-
-        async def look_again() -> None:
-            await self.load_awake_from()
-            if screen.is_mounted:
-                screen.update_content()
-
-        self._start_worker(look_again, "cups", exclusive=True)
 
     def action_journal(self, name: str = "") -> None:
         others = {journal_name(journal): journal for journal in self.program.other_journals}
@@ -285,7 +281,7 @@ class LookingScreen(ObservingScreen):
             self.program.open_journal(others[name])
         else:
             there = f"there are {', '.join(others)}" if others else "3am -j NAME begins one"
-            self._say(f"there is no other journal {name}: {there}" if name else f"other journals: {there}")
+            self.notify_once(f"there is no other journal {name}: {there}" if name else f"other journals: {there}")
 
     def action_theme(self, name: str = "") -> None:
         if not name:
@@ -293,7 +289,7 @@ class LookingScreen(ObservingScreen):
         elif name in self.app.available_themes:
             self.app.theme = name
         else:
-            self._say(f"there is no theme {name}; there are {', '.join(sorted(self.app.available_themes))}")
+            self.notify_once(f"there is no theme {name}; there are {', '.join(sorted(self.app.available_themes))}")
 
     def action_help(self) -> None:
         keys = self.session.settings.keys
@@ -309,7 +305,7 @@ class LookingScreen(ObservingScreen):
     def action_mark(self) -> None:
         entry = self.log_view.selected_row.entry if self.log_view.selected_row is not None else None
         if entry is None:
-            self._say("select a line of the log first: only those have a stamp")
+            self.notify_once("select a line of the log first: only those have a stamp")
         elif self.editor is not None:
             self.submit(
                 WriteRequest(
@@ -334,7 +330,7 @@ class LookingScreen(ObservingScreen):
         try:
             around = self.log_view.window.read_lines_around(row.line)
         except OSError as error:
-            self._say(f"{row.line.segment.path} cannot be read: {error.strerror}", severity="error")
+            self.notify_once(f"{row.line.segment.path} cannot be read: {error.strerror}", severity="error")
             return
 
         def closed(what: str | None) -> None:
@@ -349,7 +345,7 @@ class LookingScreen(ObservingScreen):
         """Shows the journal as it was 1 ms before the selected line, or at the time that is named."""
         journal, end, row = self.session.journal, self.log_view.window.log_end, self.log_view.selected_row
         if end is None or (not argument and (row is None or row.entry is None)):
-            self._say("select a line of the log first: only those have a stamp")
+            self.notify_once("select a line of the log first: only those have a stamp")
             return
         try:
             if argument or row is None:
@@ -359,12 +355,12 @@ class LookingScreen(ObservingScreen):
             else:
                 moment = await asyncio.to_thread(point_before_entry, journal, row.line)
         except (OSError, JournalError) as error:
-            self._say(str(error), severity="warning")
+            self.notify_once(str(error), severity="warning")
             return
         self.show_when_free("as of then", lambda: self.program.open_as_of(self.session, moment))
 
     def action_now(self) -> None:
-        self._say("this is now")
+        self.notify_once("this is now")
 
     def action_quit(self) -> None:
         """Leave this screen."""
@@ -376,7 +372,7 @@ class LookingScreen(ObservingScreen):
 
     def _copy(self, what: str, line: Line) -> None:
         if what == "stamp" and line.entry is None:
-            self._say("there is no stamp to copy here")
+            self.notify_once("there is no stamp to copy here")
             return
         self.copy_text(
             f"@{line.entry.stamp}" if what == "stamp" and line.entry is not None else line.display_text, what
@@ -389,4 +385,4 @@ class LookingScreen(ObservingScreen):
         moved = self.session.settings.keys
         writing = (action for action in ACTIONS if action.writes and action.scope == "log")
         if not self.is_writable and any(event.key in moved.get(one.id, one.keys).split(",") for one in writing):
-            self._read_only()
+            self.refuse_write()

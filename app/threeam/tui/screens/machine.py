@@ -15,13 +15,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from threeam.core.errors import BadInput, JournalError, PreconditionFailed
-from threeam.core.format.entry import Entry, Stamp
+from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import parse_duration, parse_time
 from threeam.core.write.draft import Draft
 from threeam.host.baseline_log import DEFAULT_NAME, check_baseline_name, require_baseline
-from threeam.human.awake import awake_since, update_awake_since
-from threeam.human.night_summary import summarize_night
 from threeam.hypotheses.changes import undone_draft
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import COMMAND
@@ -40,14 +38,10 @@ _LIBPQ = ("PGHOST", "PGSERVICE", "PGDATABASE", "PGHOSTADDR")
 class MachineScreen(MethodScreen):
     """A screen on which the machine is looked at, and what the night has broken is restored."""
 
-    awake_from: Stamp | None = None  # since when this person is awake at least; None: nothing says so
-    awake_is_known = False  # whether the log was read for it
-    _typed_meanwhile: list[Entry]  # while it was
-
     # Before the hunt.
 
     def action_preflight(self) -> None:
-        self._work(self._preflight, "preflight")
+        self._start_exclusive(self._preflight, "preflight")
 
     async def _preflight(self) -> None:
         session, state = self.session, self.state
@@ -61,24 +55,26 @@ class MachineScreen(MethodScreen):
             groups = run_preflight_checks(system, session.journal, state, session.settings, user, now)
             return preflight.preflight_report(groups), preflight.preflight_draft(groups)
 
-        self._say("looking at tools, clock, disk and terminal", timeout=2)
-        if (found := await self._asked(looked)) is not None:
+        self.notify_once("looking at tools, clock, disk and terminal", timeout=2)
+        if (found := await self.run_in_thread(looked)) is not None:
             told, draft = found
-            self._show(ReportScreen("preflight", lambda: told, self.copy_text, emoji=session.emoji))
-            self._note_down(draft, "preflight")
+            self.show_report(ReportScreen("preflight", lambda: told, self.copy_text, emoji=session.emoji))
+            self._write_down(draft, "preflight")
 
     def action_baseline(self, argument: str = "") -> None:
         verb, _, name = argument.partition(" ")
         if verb not in ("", "save", "diff"):
-            self._say(f"baseline takes save NAME or diff NAME, and not {argument!r}", severity="warning")
+            self.notify_once(f"baseline takes save NAME or diff NAME, and not {argument!r}", severity="warning")
         elif name.startswith("-"):
-            self._say("processes and commands are named in a shell; here it takes those of the last one of that name")
+            self.notify_once(
+                "processes and commands are named in a shell; here it takes those of the last one of that name"
+            )
         elif verb == "save" and not self.is_writable:
-            self._read_only()
+            self.refuse_write()
         elif verb == "save":
             self._save(name.strip())
         else:
-            self._work(partial(self._diff, name.strip()), "baseline")
+            self._start_exclusive(partial(self._diff, name.strip()), "baseline")
 
     def _save(self, name: str) -> None:
         session, state = self.session, self.state
@@ -97,14 +93,14 @@ class MachineScreen(MethodScreen):
                 session.journal, samples
             ), "" if before is None else before.commands_refused_reason
 
-        self._say("taking three samples", title="baseline", timeout=2)
+        self.notify_once("taking three samples", title="baseline", timeout=2)
         check = f"look for a new baseline-… in {session.journal.attachments_dir}"
-        self._effect("baseline save", taken, self._saved, check)
+        self.start_effect("baseline save", taken, self._saved, check)
 
     def _saved(self, saved: tuple[str, Draft, str]) -> None:
         path, draft, not_run = saved
         if not_run:
-            self._say(f"not taken over: {not_run}", title="baseline", severity="warning", timeout=10)
+            self.notify_once(f"not taken over: {not_run}", title="baseline", severity="warning", timeout=10)
         self.submit(WriteRequest(draft, "baseline", attachment=path))
 
     async def _diff(self, name: str) -> None:
@@ -116,22 +112,22 @@ class MachineScreen(MethodScreen):
             found = normal.compare_now(session.journal, require_baseline(state, name or None), session.clock)
             return normal.baseline_report(found, session.clock()), normal.comparison_draft(found)
 
-        self._say("looking at everything again", title="baseline", timeout=2)
-        if (found := await self._asked(looked)) is not None:
+        self.notify_once("looking at everything again", title="baseline", timeout=2)
+        if (found := await self.run_in_thread(looked)) is not None:
             told, draft = found
-            self._show(ReportScreen("what is not normal", lambda: told, self.copy_text, emoji=session.emoji))
-            self._note_down(draft, "baseline")
+            self.show_report(ReportScreen("what is not normal", lambda: told, self.copy_text, emoji=session.emoji))
+            self._write_down(draft, "baseline")
 
     # After it.
 
     def action_restore(self, argument: str = "") -> None:
         what, _, rest = argument.partition(" ")
         if what in ("", "application"):
-            self._work(self._application, "restore")
+            self._start_exclusive(self._application, "restore")
         elif what == "data":
             self._restore_data(rest)
         else:
-            self._say(f"restore takes application or data, and not {what!r}", severity="warning")
+            self.notify_once(f"restore takes application or data, and not {what!r}", severity="warning")
 
     async def _application(self) -> None:
         from threeam.reports import restore_report as application
@@ -147,8 +143,8 @@ class MachineScreen(MethodScreen):
             self.submit(WriteRequest(undone_draft(at, ""), "undone"))
 
         screen = RestoreScreen(tell, self.copy_text, undo if self.is_writable else None, emoji=self.session.emoji)
-        self._show(screen)
-        if (found := await self._asked(partial(application.inspect_trees, state))) is not None:
+        self.show_report(screen)
+        if (found := await self.run_in_thread(partial(application.inspect_trees, state))) is not None:
             looked = found
             if self.open_report is screen:
                 screen.update_report()
@@ -160,7 +156,7 @@ class MachineScreen(MethodScreen):
             return stable_commit_draft(rev or "HEAD", os.getcwd())
 
         check = "3am stable writes it"
-        self._effect("stable", noted, lambda draft: self.submit(WriteRequest(draft, "stable")), check)
+        self.start_effect("stable", noted, lambda draft: self.submit(WriteRequest(draft, "stable")), check)
 
     def begin_data_restore(self) -> None:
         """Go to the `:` line, with a restore to before the selected line in it."""
@@ -175,12 +171,12 @@ class MachineScreen(MethodScreen):
             ns = parse_time(given["at"], self.session.clock(), self.session.zone)
             at = Stamp(ns, self.session.zone(ns))
         except BadInput as bad:
-            self._say(str(bad), severity="warning")
+            self.notify_once(str(bad), severity="warning")
             return
         if self.is_writable:
             self._plan(given, at, minus_ns)
         else:
-            self._read_only()
+            self.refuse_write()
 
     def _plan(self, given: dict[str, str], at: Stamp, minus_ns: int) -> None:
         session = self.session
@@ -196,16 +192,18 @@ class MachineScreen(MethodScreen):
             plan, path, draft = result
             self.submit(WriteRequest(draft, "restore", attachment=path))
             report = _as_parts(plan.text, path, plan.obstacles)
-            self._show(ReportScreen("runbook", lambda: report, self.copy_text, emoji=session.emoji))
+            self.show_report(ReportScreen("runbook", lambda: report, self.copy_text, emoji=session.emoji))
 
-        self._effect("restore data", planned, then, f"look for a new restore-… in {session.journal.attachments_dir}")
+        self.start_effect(
+            "restore data", planned, then, f"look for a new restore-… in {session.journal.attachments_dir}"
+        )
 
     def action_blockers(self, dsn: str = "") -> None:
         dsn = dsn.removeprefix("--dsn").strip(" =")
         if dsn or any(os.environ.get(name) for name in _LIBPQ):
-            self._work(partial(self._blockers, dsn), "blockers")
+            self._start_exclusive(partial(self._blockers, dsn), "blockers")
             return
-        self._say("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
+        self.notify_once("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
         if self.editor is not None:
             self.open_box(COMMAND, "blockers postgresql://")
 
@@ -230,7 +228,7 @@ class MachineScreen(MethodScreen):
             self._end_backend(dsn, host, node.backend, waits)
 
         end_it = end if self.is_writable else None
-        self._show(BlockersScreen(host, ask, end_it, self.copy_text, emoji=self.session.emoji))
+        self.show_report(BlockersScreen(host, ask, end_it, self.copy_text, emoji=self.session.emoji))
 
     def _end_backend(self, dsn: str, host: str, backend: Backend, waits: int) -> None:
         def ended() -> Draft:
@@ -248,65 +246,21 @@ class MachineScreen(MethodScreen):
         def then(draft: Draft) -> None:
             self.submit(WriteRequest(draft, what, is_irrevocable=True))
 
-        self._effect(f"terminate {backend.pid}", ended, then, check)
-
-    # The sysadmin.
-
-    def action_sleep(self) -> None:
-        self._work(self._sleep, "sleep")
-
-    async def _sleep(self) -> None:
-        session = self.session
-        gap_ns, half_life_h = session.settings.night_gap_ns, session.settings.half_life_h
-        from threeam.reports import end_of_night as sleep
-        from threeam.tui.screens.restore import SleepScreen
-
-        await self.load_awake_from()
-
-        def tell() -> Sequence[ReportSection]:
-            one = summarize_night(self.state, session.author.user, session.clock(), gap_ns, half_life_h, session.zone)
-            return sleep.sleep_report(self.state, one, self.awake_from)
-
-        self._show(SleepScreen("the sysadmin", tell, self.copy_text, emoji=session.emoji))
-
-    async def load_awake_from(self) -> None:
-        """Reads since when this person is awake, unless it is known."""
-        session, user, end = self.session, self.session.author.user, self.pane.view.window.log_end
-        if self.awake_is_known or end is None or not self.sidebar.is_state_known:
-            return
-        since: Stamp | None = None
-        meanwhile: list[Entry] = []
-        self._typed_meanwhile = meanwhile
-        if self.state.current_night(user, session.clock().ns, session.settings.night_gap_ns) is not None:
-            since = await self._asked(partial(awake_since, session.journal, end, user))
-        for entry in meanwhile:
-            since = update_awake_since(since, entry, user)
-        self.awake_from, self.awake_is_known = since, True
-
-    def lights_out(self) -> None:
-        """Write the end of the night, and quit when it is written."""
-        from threeam.reports import end_of_night as sleep
-
-        draft = sleep.sleep_draft(self.session.settings.half_life_h)
-        if self.submit(WriteRequest(draft, "sleep", on_refused=self._stay)):
-            self.is_leaving, self.parting_text = True, f"a glass of water, and lights out: {sleep.SLEEP_ADVICE}"
-
-    def _stay(self) -> None:
-        self.is_leaving, self.parting_text = False, ""
+        self.start_effect(f"terminate {backend.pid}", ended, then, check)
 
     # How it is done: what takes its time is asked on a thread, and what went wrong is said.
 
-    async def _asked(self, ask: Callable[[], _T]) -> _T | None:
+    async def run_in_thread(self, ask: Callable[[], _T]) -> _T | None:
         try:
             return await asyncio.to_thread(ask)
         except (JournalError, OSError) as error:
-            self._say(str(error), severity="warning", timeout=10)
+            self.notify_once(str(error), severity="warning", timeout=10)
             return None
 
-    def _work(self, work: Callable[[], Awaitable[object]], group: str) -> None:
-        self._start_worker(work, group, exclusive=True)
+    def _start_exclusive(self, work: Callable[[], Awaitable[object]], group: str) -> None:
+        self.start_worker(work, group, exclusive=True)
 
-    def _note_down(self, draft: Draft, what: str) -> None:
+    def _write_down(self, draft: Draft, what: str) -> None:
         """Writes a line about what was looked at; a read-only screen only looks."""
         if self.is_writable:
             self.submit(WriteRequest(draft, what))

@@ -69,14 +69,14 @@ class MethodScreen(CommandingScreen):
 
     def action_pick(self, name: str) -> None:
         """Makes ``name`` the hypothesis that evidence and verdicts are about."""
-        known = self._named(name)
+        known = self._require_hypothesis(name)
         if known is None:
             return
         self.picked_name = known.name
         self._show_state()
         if not self.sidebar.is_on_screen:
             judge = " · + - tie lines to it, v x ~ judge it" if self.is_writable else ""
-            self._say(f"picked {name}: {abbreviate(claim_of(self.state, known))}{judge}", timeout=2)
+            self.notify_once(f"picked {name}: {abbreviate(claim_of(self.state, known))}{judge}", timeout=2)
 
     def on_hypothesis_list_picked(self, message: HypothesisList.Picked) -> None:
         if message.name != self.picked_name:
@@ -90,14 +90,14 @@ class MethodScreen(CommandingScreen):
         if (hypothesis := self._picked()) is not None:
             self.open_box(BoxKind(verb, hypothesis.name))
         else:
-            self._refuse_text()
+            self.refuse_text()
 
     async def action_evidence(self, verb: str, argument: str = "") -> None:
         """Ties the selected line to the picked hypothesis; with an argument, what it names: ``H7 @stamp words``."""
         name, _, rest = argument.partition(" ")
-        one = self._named(name) if name else self._picked()
+        one = self._require_hypothesis(name) if name else self._picked()
         if one is None:
-            self._refuse_text()
+            self.refuse_text()
             return
         at, words = self._stamp_in(rest)
         if words is None:
@@ -117,8 +117,8 @@ class MethodScreen(CommandingScreen):
         elif words and at is None:
             self.submit(WriteRequest(evidence_draft(verb, one.name, None, words), verb))
         elif at is None:
-            self._say("select a line of the log first: only those have a stamp")
-            self._refuse_text()
+            self.notify_once("select a line of the log first: only those have a stamp")
+            self.refuse_text()
 
     def action_thread(self, name: str = "") -> None:
         """Shows all that was said of a hypothesis."""
@@ -126,7 +126,7 @@ class MethodScreen(CommandingScreen):
             hypothesis_runs_report,  # with all that it tells of; the first screen needs none of that
         )
 
-        one = self._named(name) if name else self._picked()
+        one = self._require_hypothesis(name) if name else self._picked()
         if one is None:
             return
         self.picked_name = key = one.name
@@ -140,27 +140,31 @@ class MethodScreen(CommandingScreen):
             at = self.session.clock()
             return [*thread.thread_report(self.state, now, at), *hypothesis_runs_report(self.state, now.number, at)]
 
-        self._tell(ThreadScreen(one.name, tell, self.copy_text, emoji=self.session.emoji, writes=self.is_writable))
+        self.push_report(
+            ThreadScreen(one.name, tell, self.copy_text, emoji=self.session.emoji, writes=self.is_writable)
+        )
 
     def _picked(self) -> Hypothesis | None:
         """The hypothesis that is picked; None, and it is said, where there is none."""
         known = self.state.find_hypothesis(self.picked_name) if self.picked_name else None
         if known is None:
-            self._say(f"pick a hypothesis first: 1 to 9, or {key_for_action(self, 'board')}")
+            self.notify_once(f"pick a hypothesis first: 1 to 9, or {key_for_action(self, 'board')}")
         return known
 
     def _tell_of_verdicts(self, lines: Sequence[Line]) -> None:
         """Says which of our own verdicts others have overturned in ``lines``, which have just come."""
         entries = [entry for line in lines if b" [H" in line.raw and (entry := line.state_entry) is not None]
         for sentence in overturned_verdicts(self.state, entries, self.session.author.user):
-            self._say(sentence, title="overturned: both stand, and the later counts", severity="warning", timeout=15)
+            self.notify_once(
+                sentence, title="overturned: both stand, and the later counts", severity="warning", timeout=15
+            )
 
     # Later words, changes, who holds the journal.
 
     def action_stamp(self) -> None:
         if self.editor is None:
-            self._read_only()
-            self._refuse_text()
+            self.refuse_write()
+            self.refuse_text()
             return
         composer = self.editor.composer
         kind = BoxKind("words", pending_stamp=len(self._stamp_requests) + 1)
@@ -199,8 +203,8 @@ class MethodScreen(CommandingScreen):
         if at is None and not words and selected is not None and selected.effective_stamp.ns in waiting:
             at = selected.effective_stamp
         elif at is None and not mine:
-            self._say(f"no stamp of yours is without words: {key_for_action(self, 'stamp')} takes one")
-            self._refuse_text()
+            self.notify_once(f"no stamp of yours is without words: {key_for_action(self, 'stamp')} takes one")
+            self.refuse_text()
             return
         self._write_at_once(BoxKind("words", cites=at or mine[-1]), words)
 
@@ -216,8 +220,8 @@ class MethodScreen(CommandingScreen):
             if selected is None:
                 return
         if selected is None:
-            self._say("select a line of the log first, or name it: :correct @stamp text")
-            self._refuse_text()
+            self.notify_once("select a line of the log first, or name it: :correct @stamp text")
+            self.refuse_text()
             return
         named, at = at is not None, amended_stamp(self.state, selected)
         words = strip_kind(selected, words)
@@ -232,7 +236,7 @@ class MethodScreen(CommandingScreen):
         try:
             return parse_stamp_ref(argument)
         except BadStamp as bad:
-            self._say(str(bad), severity="warning")
+            self.notify_once(str(bad), severity="warning")
             return None, None
 
     async def action_undone(self, argument: str = "") -> None:
@@ -254,14 +258,14 @@ class MethodScreen(CommandingScreen):
     # The hand-off, and whatever is told.
 
     def action_handoff(self) -> None:
-        self._start_worker(self._handoff, "handoff", exclusive=True)  # it may have to read much of the log
+        self.start_worker(self._handoff, "handoff", exclusive=True)  # it may have to read much of the log
 
     async def _handoff(self) -> None:
         from threeam.reports.handoff import collect_handoff, find_awake_since, handoff_report
 
         settings, clock, end = self.session.settings, self.session.clock, self.pane.view.window.log_end
         if end is None or not self.sidebar.is_state_known:
-            self._say(
+            self.notify_once(
                 "there is nothing to hand over yet" if end is None else "the log is still being read: in a moment"
             )
             return
@@ -269,19 +273,19 @@ class MethodScreen(CommandingScreen):
         try:
             nights = await asyncio.to_thread(find_awake_since, self.session.journal, end, state, now, gap)
         except (OSError, JournalError) as error:
-            self._say(f"the log cannot be read: {error}", severity="error")
+            self.notify_once(f"the log cannot be read: {error}", severity="error")
             return
 
         def tell() -> Sequence[ReportSection]:
             return handoff_report(collect_handoff(self.state, clock(), gap, settings.half_life_h, nights))
 
-        self._show(ReportScreen("hand-off", tell, self.copy_text, emoji=self.session.emoji))
+        self.show_report(ReportScreen("hand-off", tell, self.copy_text, emoji=self.session.emoji))
 
-    def _show(self, screen: ReportScreen) -> None:
+    def show_report(self, screen: ReportScreen) -> None:
         """Lay ``screen`` over the journal as soon as it takes nobody's keys."""
-        self.show_when_free(screen.report_title, lambda: self._tell(screen))
+        self.show_when_free(screen.report_title, lambda: self.push_report(screen))
 
-    def _tell(self, screen: ReportScreen) -> None:
+    def push_report(self, screen: ReportScreen) -> None:
         if self.open_report is None:  # S again while the log is read for it
             self.open_report = screen
             self.app.push_screen(screen, self.on_report_closed)
@@ -295,9 +299,9 @@ class MethodScreen(CommandingScreen):
         try:
             return await asyncio.to_thread(find_line, self.session.journal, at)
         except PreconditionFailed as declined:
-            self._say(str(declined), severity="warning")
+            self.notify_once(str(declined), severity="warning")
         except (OSError, JournalError) as error:
-            self._say(f"the log cannot be read: {error}", severity="error")
+            self.notify_once(f"the log cannot be read: {error}", severity="error")
         return None
 
     def _show_state(self) -> None:

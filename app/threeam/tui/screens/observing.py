@@ -49,27 +49,29 @@ class ObservingScreen(MachineScreen):
         try:
             options, command = _words_of(argument)
         except ValueError:
-            self._say(f"{argument}: a quotation mark in it has no other one", title="run", severity="warning")
+            self.notify_once(f"{argument}: a quotation mark in it has no other one", title="run", severity="warning")
             return
         goes_on = "--resume" in options or "--report" in options
         if (command[:1] and command[0][:1] == "-") or not (command or goes_on):
-            self._say("which command? options stand before --: run -n 20 -- CMD", title="run", severity="warning")
+            self.notify_once(
+                "which command? options stand before --: run -n 20 -- CMD", title="run", severity="warning"
+            )
             return
         words = [*options, "--", *command] if command else options
         many = any(word[:2] == "-n" or word == "--resume" for word in options)
-        self._start_worker(partial(self._go_through if many else self._run, words, argument), "run")
+        self.start_worker(partial(self._go_through if many else self._run, words, argument), "run")
 
     async def _go_through(self, words: Sequence[str], said: str) -> None:
         """Goes through a plan; `r` shows how far it is, here and everywhere."""
         child, output = await self._begun(["-q", *words])
         title = f"run {abbreviate(said)}"
-        self._say(
+        self.notify_once(
             f"{key_for_action(self, 'runs')} shows how far it is", title=title, timeout=2
         )  # it lies over the row that counts
         with _may_outlive(child):
             told = decode_utf8(await output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
             code = await asyncio.to_thread(child.wait)
-        self._say(
+        self.notify_once(
             told or f"done: {key_for_action(self, 'runs')} shows it",
             title=title,
             severity="warning" if told or code > 1 else "information",
@@ -112,7 +114,7 @@ class ObservingScreen(MachineScreen):
         if screen.is_mounted:
             screen.set_hint(f"{how} · esc")
         else:
-            self._say(f"{how}: {key_for_action(self, 'runs')} shows it", title=f"run {abbreviate(said)}")
+            self.notify_once(f"{how}: {key_for_action(self, 'runs')} shows it", title=f"run {abbreviate(said)}")
 
     def action_runs(self, name: str = "") -> None:
         if name:
@@ -123,7 +125,7 @@ class ObservingScreen(MachineScreen):
         found = RunsScreen(
             lambda: experiments(self.state), self.session.clock, self.copy_text, emoji=self.session.emoji
         )
-        self._tell(found)
+        self.push_report(found)
 
     def open_run(self, name: str) -> None:
         """Show an experiment, or what a single run printed."""
@@ -132,12 +134,12 @@ class ObservingScreen(MachineScreen):
         try:
             one = require_experiment(self.state, name)
         except PreconditionFailed as declined:
-            self._say(str(declined), severity="warning")
+            self.notify_once(str(declined), severity="warning")
             return
         if one.seed is None and one.file:
             self._show_file(one.command, one.file)
             return
-        self._tell(
+        self.push_report(
             ExperimentScreen(
                 lambda: require_experiment(self.state, one.name),
                 self.session.clock,
@@ -156,14 +158,16 @@ class ObservingScreen(MachineScreen):
             self.open_run(kept)
 
     def _show_file(self, title: str, name: str) -> None:
-        self._work(partial(self._output, title, name), "output")
+        self._start_exclusive(partial(self._output, title, name), "output")
 
     async def _output(self, title: str, name: str) -> None:
         from threeam.tui.screens.runs import OutputScreen
 
         journal = self.session.journal
         if (
-            kept := await self._asked(lambda: read_attachment(journal, name, RUN_OUTPUT, TRACER_OUTPUT, CAPTURED_PANE))
+            kept := await self.run_in_thread(
+                lambda: read_attachment(journal, name, RUN_OUTPUT, TRACER_OUTPUT, CAPTURED_PANE)
+            )
         ) is not None:
             screen = OutputScreen(f"{title} · {kept.path}", text=decode_utf8(kept.content))
             over = self.app.screen  # the page on which it was asked for
@@ -173,7 +177,7 @@ class ObservingScreen(MachineScreen):
                 self.show_when_free("output", lambda: self.app.push_screen(screen))
 
     def action_capture(self, name: str = "") -> None:
-        self._work(partial(self._capture, name or None), "capture")
+        self._start_exclusive(partial(self._capture, name or None), "capture")
 
     async def _capture(self, name: str | None) -> None:
         from threeam.tracing.capture import DEFAULT_LINES, Pane, capture_pane, list_panes, select_pane
@@ -184,20 +188,20 @@ class ObservingScreen(MachineScreen):
         def found() -> list[Pane]:
             return list_panes(own) if name is None else [select_pane(name, own)]
 
-        if (there := await self._asked(found)) is None:
+        if (there := await self.run_in_thread(found)) is None:
             return
         if not there:
-            self._say("there is no other pane: split the window first", title="capture", severity="warning")
+            self.notify_once("there is no other pane: split the window first", title="capture", severity="warning")
             return
         if len(there) > 1:
-            self._show(PanesScreen(there, self.copy_text, emoji=session.emoji))
+            self.show_report(PanesScreen(there, self.copy_text, emoji=session.emoji))
             return
 
         def captured() -> tuple[str, Draft]:
             return capture_pane(session.journal, there[0], DEFAULT_LINES, session.clock(), None)
 
         check = f"look for a new pane-… in {session.journal.attachments_dir}"
-        self._effect(
+        self.start_effect(
             "capture",
             captured,
             lambda saved: self.submit(WriteRequest(saved[1], "capture", attachment=saved[0])),
@@ -205,7 +209,7 @@ class ObservingScreen(MachineScreen):
         )
 
     def action_fixed(self, name: str = "") -> None:
-        one = self._named(name) if name else self._picked()
+        one = self._require_hypothesis(name) if name else self._picked()
         if one is None:
             return
         from threeam.reports import fixed_report as fixed
@@ -220,9 +224,11 @@ class ObservingScreen(MachineScreen):
         try:
             fixed.assess_runs(state, one)
         except PreconditionFailed as declined:
-            self._say(str(declined), severity="warning", timeout=10)
+            self.notify_once(str(declined), severity="warning", timeout=10)
             return
-        self._tell(ReportScreen(f"{one.label}: may I call it fixed?", tell, self.copy_text, emoji=self.session.emoji))
+        self.push_report(
+            ReportScreen(f"{one.label}: may I call it fixed?", tell, self.copy_text, emoji=self.session.emoji)
+        )
 
 
 @contextmanager
