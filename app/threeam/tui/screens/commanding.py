@@ -70,7 +70,7 @@ class CommandingScreen(WritingScreen):
         await self._do(self._parsed(message.text) if message.what == "command" else None)
 
     def _parsed(self, text: str) -> tuple[Action, str] | None:
-        """The action that a `:` line calls, and what follows it; None, and it is said, where there is none."""
+        """Return the action that a `:` line names, and what follows it; None, after a notice, if it names none."""
         try:
             return parse_command(text)
         except UnknownCommand as unknown:
@@ -78,7 +78,7 @@ class CommandingScreen(WritingScreen):
             return None
 
     async def _do(self, known: tuple[Action, str] | None) -> None:
-        """Does what a command says, if it is one; then the keys behind its Enter may go on."""
+        """Run a command, if it is one; then the keys behind its Enter may act."""
         self._command_row = self._typed_at_row
         try:
             if known is not None:
@@ -88,7 +88,7 @@ class CommandingScreen(WritingScreen):
             self.app.post_message(messages.CommandDone())
 
     async def run(self, action: Action, argument: str = "") -> None:
-        """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
+        """Run ``action``, from the palette or the `:` line, with the text that follows its command."""
         if action.writes and not self.is_writable:
             self.refuse_write()
             if action.opens_box:
@@ -116,7 +116,7 @@ class CommandingScreen(WritingScreen):
             await self.actions.run(action.id)
 
     def _write_at_once(self, kind: BoxKind, text: str) -> None:
-        """Writes ``text`` as if it had been typed into a box for ``kind``; without a text, goes to that box."""
+        """Write ``text`` as if it had been typed into a box for ``kind``; without a text, open that box."""
         words = text.strip()
         if words and self.editor is not None:
             self.editor.add_to_history(self.editor.composer.begin_prompt(kind, words))
@@ -126,7 +126,7 @@ class CommandingScreen(WritingScreen):
             self.open_box(kind)
 
     def _selected_entry(self) -> Entry | None:
-        """The entry that a command is about: the one that was selected when its person began to type it."""
+        """Return the entry that a command is about: the one that was selected when the user began to type it."""
         row = self._command_row or self.log_view.selected_row
         return row.entry if row is not None else None
 
@@ -182,7 +182,7 @@ class CommandingScreen(WritingScreen):
         self.notify_once(f"it is ready: {key_for_action(self, 'leave')} in the log shows it", title=name)
 
     def _require_hypothesis(self, name: str) -> Hypothesis | None:
-        """The hypothesis that has this name; None, and it is said, where there is none that is known of."""
+        """Return the hypothesis of this name; None, after a notice, if there is none."""
         known = self.state.find_hypothesis(name)
         if known is None and not self.sidebar.is_state_known:
             self.notify_once("the log is still being read: in a moment")

@@ -169,7 +169,7 @@ class LookingScreen(ObservingScreen):
         yield KeyFooter()
 
     def _above(self) -> Iterator[Widget]:
-        """What stands between the header and the log."""
+        """Yield what is shown between the header and the log."""
         yield from ()
 
     def on_mount(self) -> None:
@@ -197,7 +197,7 @@ class LookingScreen(ObservingScreen):
     # Reading it all.
 
     def scan_up_to(self, end: Position | None, know: Callable[[State], None]) -> None:
-        """Counts the lines, and has ``know`` called with the state as of ``end``, after the first screen."""
+        """Count the lines, and call ``know`` with the state as of ``end``, after the first frame."""
         self.set_timer(_FIRST, partial(self._begin_to_read, end, know))
 
     def _begin_to_read(self, end: Position | None, know: Callable[[State], None]) -> None:
@@ -342,7 +342,7 @@ class LookingScreen(ObservingScreen):
         self.app.push_screen(EntryScreen(row.line, around, amendments(self.state)), closed)
 
     async def action_as_of(self, argument: str = "") -> None:
-        """Shows the journal as it was 1 ms before the selected line, or at the time that is named."""
+        """Show the journal as it was 1 ms before the selected line, or at the time in ``argument``."""
         journal, end, row = self.session.journal, self.log_view.window.log_end, self.log_view.selected_row
         if end is None or (not argument and (row is None or row.entry is None)):
             self.notify_once("select a line of the log first: only those have a stamp")

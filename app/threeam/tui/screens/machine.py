@@ -261,7 +261,7 @@ class MachineScreen(MethodScreen):
         self.start_worker(work, group, exclusive=True)
 
     def _write_down(self, draft: Draft, what: str) -> None:
-        """Writes a line about what was looked at; a read-only screen only looks."""
+        """Write a line about what was shown; a read-only screen only shows it."""
         if self.is_writable:
             self.submit(WriteRequest(draft, what))
 
@@ -292,7 +292,7 @@ def _data_options(argument: str) -> dict[str, str]:
 
 
 def _as_parts(text: str, path: str, against: Sequence[str]) -> list[ReportSection]:
-    """A runbook to be read on the screen: its lines under their headings, and where it is kept."""
+    """Return a runbook as a report: its lines under their headings, and the path of its file."""
     parts = [
         ReportSection("kept as", [ReportLine(path, command=path), *(ReportLine(one, icon="red") for one in against)])
     ]

@@ -68,7 +68,7 @@ class MethodScreen(CommandingScreen):
         super().action_leave()
 
     def action_pick(self, name: str) -> None:
-        """Makes ``name`` the hypothesis that evidence and verdicts are about."""
+        """Make ``name`` the hypothesis that evidence and verdicts are about."""
         known = self._require_hypothesis(name)
         if known is None:
             return
@@ -121,7 +121,7 @@ class MethodScreen(CommandingScreen):
             self.refuse_text()
 
     def action_thread(self, name: str = "") -> None:
-        """Shows all that was said of a hypothesis."""
+        """Show all entries about a hypothesis."""
         from threeam.experiments.experiment_report import (
             hypothesis_runs_report,  # with all that it tells of; the first screen needs none of that
         )
@@ -145,7 +145,7 @@ class MethodScreen(CommandingScreen):
         )
 
     def _picked(self) -> Hypothesis | None:
-        """The hypothesis that is picked; None, and it is said, where there is none."""
+        """Return the hypothesis that is picked; None, after a notice, if there is none."""
         known = self.state.find_hypothesis(self.picked_name) if self.picked_name else None
         if known is None:
             self.notify_once(f"pick a hypothesis first: 1 to 9, or {key_for_action(self, 'board')}")
@@ -190,7 +190,7 @@ class MethodScreen(CommandingScreen):
         return kind in self._cited
 
     async def action_words(self, argument: str = "") -> None:
-        """Writes the words for a stamp: the one that is named, the selected one, or one's own last without any."""
+        """Write the words for a stamp: the one in ``argument``, the selected one, or the user's last without words."""
         at, words = self._stamp_in(argument)
         if words is None or (at is not None and await self._line_of(at) is None):
             return
@@ -209,7 +209,7 @@ class MethodScreen(CommandingScreen):
         self._write_at_once(BoxKind("words", cites=at or mine[-1]), words)
 
     async def action_correct(self, argument: str = "") -> None:
-        """Writes other words for an entry: the one that is named, or the selected one."""
+        """Correct an entry: the one in ``argument``, or the selected one."""
         at, words = self._stamp_in(argument)
         if words is None:
             return
@@ -232,7 +232,7 @@ class MethodScreen(CommandingScreen):
             self.editor.composer.box.set_text(words or current_text(self.state, at, selected.body))
 
     def _stamp_in(self, argument: str) -> tuple[Stamp | None, str | None]:
-        """The stamp that ``argument`` begins with, and the words; None for the words, and it is said, if it is bad."""
+        """Return the stamp at the beginning of ``argument``, and the words; None for these, after a notice, if it is bad."""
         try:
             return parse_stamp_ref(argument)
         except BadStamp as bad:
@@ -295,7 +295,7 @@ class MethodScreen(CommandingScreen):
         self.open_report = None
 
     async def _line_of(self, at: Stamp) -> Line | None:
-        """The line of a stamp; None, and it is said, where there is none."""
+        """Return the line of a stamp; None, after a notice, if there is none."""
         try:
             return await asyncio.to_thread(find_line, self.session.journal, at)
         except PreconditionFailed as declined:
@@ -305,7 +305,7 @@ class MethodScreen(CommandingScreen):
         return None
 
     def _show_state(self) -> None:
-        """Shows what the log says by now."""
+        """Show the state as it is by now."""
         session = self.session
         if self.picked_name and (one := self.state.find_hypothesis(self.picked_name)) is not None:
             self.picked_name = one.name  # it may have got a number

@@ -78,7 +78,7 @@ class ObservingScreen(MachineScreen):
         )
 
     async def _begun(self, words: Sequence[str]) -> tuple[subprocess.Popen[bytes], asyncio.StreamReader]:
-        """A ``3am run`` of its own, and what it prints. A ctrl+c here is not for it, and it outlives the screen."""
+        """Start a ``3am run``; return it and its output. No SIGINT of this terminal reaches it; it may outlive it."""
         journal = self.session.journal
         child = subprocess.Popen(
             [sys.executable, "-m", "threeam", "run", "--log", journal.log_path, "--lock", journal.lock_path, *words],
@@ -150,7 +150,7 @@ class ObservingScreen(MachineScreen):
         )
 
     def show_attachment(self, entry: Entry) -> None:
-        """Shows what was kept with a line: the output of a command, the lines of a pane, an experiment."""
+        """Show the attachment of a line: the output of a command, the lines of a pane, an experiment."""
         kept = attachment_of(entry)
         if kept is not None and kept.endswith(".out"):
             self._show_file(entry.body, kept)
@@ -242,7 +242,7 @@ def _may_outlive(child: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _words_of(argument: str) -> tuple[list[str], list[str]]:
-    """The options and the command of a `:` line; what a shell would have to read goes to one. Raises ValueError."""
+    """Return the options and the command of a `:` line; shell syntax is passed to a shell. Raise ValueError."""
     options, separator, line = f" {argument} ".partition(" -- ")
     if not separator:
         if argument.lstrip()[:1] == "-":

@@ -287,7 +287,7 @@ class WritingScreen(Screen[None]):
             self.editor.add_to_history(composer.convert_to(kind))
 
     def _writing_composer(self) -> Composer | None:
-        """The composer; None if this screen is read-only, which is said."""
+        """Return the composer; None, after a notice, if this screen is read-only."""
         if self.editor is None:
             self.refuse_write()
             self.refuse_text()
@@ -319,7 +319,7 @@ class WritingScreen(Screen[None]):
         self.app.exit(return_code=code, message=Text(parting) if parting else None)
 
     def copy_text(self, text: str, what: str = "line") -> None:
-        """Copies ``text``, and says where it is then."""
+        """Copy ``text``, and show where it is then."""
         keep = partial(replace_attachment, self.session.journal, COPIED_TEXT) if self.is_writable else None
 
         async def copied() -> None:
