@@ -8,11 +8,12 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from textual.app import App
 
 from threeam.actions import Action
-from threeam.core.state.fold import State
+from threeam.core.state.fold import Hypothesis, State
 from threeam.core.store.as_of import PointInTime
 from threeam.core.store.journal import Journal, Position
 from threeam.tui.dispatch import ActionTable
 from threeam.tui.outbox import WriteRequest
+from threeam.tui.prompts import BoxKind
 from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.session import Session
 
@@ -57,6 +58,8 @@ class ScreenServices(Protocol):
     session: Session
     state: State
     actions: ActionTable
+    picked_name: str | None  # of a hypothesis
+    open_report: ReportScreen | None  # what lies over the journal
 
     @property
     def app(self) -> App[Any]:
@@ -92,6 +95,24 @@ class ScreenServices(Protocol):
 
     def start_worker(self, work: Callable[[], Awaitable[object]], group: str = "", *, exclusive: bool = False) -> None:
         """Run ``work`` beside the keys; ``exclusive`` cancels what runs in ``group``."""
+
+    def start_effect(self, name: str, work: Callable[[], T], then: Callable[[T], object], check: str) -> None:
+        """Run ``work``, which changes something, to its end on a thread, and then ``then`` with its result."""
+
+    def open_box(self, kind: BoxKind, text: str | None = None) -> None:
+        """Go to the input box for ``kind``; ``text`` is added to what it holds."""
+
+    def picked_hypothesis(self) -> Hypothesis | None:
+        """Return the hypothesis that is picked; None, after a notice, if there is none."""
+
+    def require_hypothesis(self, name: str) -> Hypothesis | None:
+        """Return the hypothesis of this name; None, after a notice, if there is none."""
+
+    def show_when_free(self, name: str, show: Callable[[], object]) -> None:
+        """Call ``show``, which lays a screen over the journal, now or when the user asks for it."""
+
+    def push_report(self, screen: ReportScreen) -> None:
+        """Lay ``screen`` over the journal now, unless a report lies there."""
 
     def show_report(self, screen: ReportScreen) -> None:
         """Lay ``screen`` over the journal, or keep it until the user asks for it."""

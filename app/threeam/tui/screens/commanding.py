@@ -97,7 +97,7 @@ class CommandingScreen(WritingScreen):
         kind, text = BoxKind(action.id), argument
         if action.id in HYPOTHESIS_VERBS and argument:
             name, _, text = argument.partition(" ")
-            known = self._require_hypothesis(name)
+            known = self.require_hypothesis(name)
             if known is None:
                 if text.strip() and self.editor is not None:  # the words stand in the line again, to be sent once more
                     self.editor.add_to_history(
@@ -181,7 +181,7 @@ class CommandingScreen(WritingScreen):
         self.header.ready_reports = len(self._ready)
         self.notify_once(f"it is ready: {key_for_action(self, 'leave')} in the log shows it", title=name)
 
-    def _require_hypothesis(self, name: str) -> Hypothesis | None:
+    def require_hypothesis(self, name: str) -> Hypothesis | None:
         """Return the hypothesis of this name; None, after a notice, if there is none."""
         known = self.state.find_hypothesis(name)
         if known is None and not self.sidebar.is_state_known:

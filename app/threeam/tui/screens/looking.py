@@ -31,6 +31,7 @@ from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.drafts import EVIDENCE_VERBS
 from threeam.hypotheses.marks import mark_draft, marks
 from threeam.tracing.observations import Observation, observations, observed_intervals
+from threeam.tui.controllers.experiments import ExperimentController
 from threeam.tui.controllers.night import NightController
 from threeam.tui.dispatch import ActionTable, Handler
 from threeam.tui.keys import key_for_action
@@ -49,7 +50,7 @@ from threeam.tui.report_answers import (
 )
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
-from threeam.tui.screens.observing import ObservingScreen
+from threeam.tui.screens.machine import MachineScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.footer import KeyFooter
 from threeam.tui.widgets.header import Header
@@ -64,7 +65,7 @@ _A_MOMENT = 0.3  # s
 CLOCK_REFRESH_S = 30.0  # s between two looks: milligrams and ages change slowly
 
 
-class LookingScreen(ObservingScreen):
+class LookingScreen(MachineScreen):
     """A journal as a `Window` has it, with what it adds up to."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
@@ -90,6 +91,7 @@ class LookingScreen(ObservingScreen):
         self.sparkline = ActivitySparkline(emoji=session.emoji, gap_ns=session.settings.night_gap_ns)
         self.sidebar = Sidebar(emoji=session.emoji, read_only=read_only)
         self.night = NightController(self)
+        self.experiments = ExperimentController(self)
         self.actions = ActionTable(self._handlers(), is_writable=lambda: self.is_writable)
 
     def _handlers(self) -> dict[str, Handler]:
@@ -113,10 +115,7 @@ class LookingScreen(ObservingScreen):
             **{verb: partial(self.action_ask_about, verb) for verb in HYPOTHESIS_VERBS},
             **{verb: partial(self.action_evidence, verb) for verb in EVIDENCE_VERBS},
             "thread": self.action_thread,
-            "run": self.action_run,
-            "runs": self.action_runs,
-            "capture": self.action_capture,
-            "fixed": self.action_fixed,
+            **self.experiments.handlers(),
             "preflight": self.action_preflight,
             "baseline": self.action_baseline,
             "restore": self.action_restore,
@@ -267,9 +266,9 @@ class LookingScreen(ObservingScreen):
             case RestoreData():
                 self.begin_data_restore()
             case OpenRun(name):
-                self.open_run(name)
+                self.experiments.open_run(name)
             case CapturePane(pane_id):
-                self.action_capture(pane_id)
+                self.experiments.capture(pane_id)
             case LightsOut():
                 self.night.lights_out()
 
@@ -335,7 +334,7 @@ class LookingScreen(ObservingScreen):
 
         def closed(what: str | None) -> None:
             if what == "kept" and row.entry is not None:
-                self.show_attachment(row.entry)
+                self.experiments.show_attachment(row.entry)
             elif what:
                 self._copy(what, row.line)  # and not the one that is selected by now
 

@@ -69,7 +69,7 @@ class MethodScreen(CommandingScreen):
 
     def action_pick(self, name: str) -> None:
         """Make ``name`` the hypothesis that evidence and verdicts are about."""
-        known = self._require_hypothesis(name)
+        known = self.require_hypothesis(name)
         if known is None:
             return
         self.picked_name = known.name
@@ -87,7 +87,7 @@ class MethodScreen(CommandingScreen):
 
     def action_ask_about(self, verb: str) -> None:
         """Goes to the box for what ``verb`` says about the picked hypothesis."""
-        if (hypothesis := self._picked()) is not None:
+        if (hypothesis := self.picked_hypothesis()) is not None:
             self.open_box(BoxKind(verb, hypothesis.name))
         else:
             self.refuse_text()
@@ -95,7 +95,7 @@ class MethodScreen(CommandingScreen):
     async def action_evidence(self, verb: str, argument: str = "") -> None:
         """Ties the selected line to the picked hypothesis; with an argument, what it names: ``H7 @stamp words``."""
         name, _, rest = argument.partition(" ")
-        one = self._require_hypothesis(name) if name else self._picked()
+        one = self.require_hypothesis(name) if name else self.picked_hypothesis()
         if one is None:
             self.refuse_text()
             return
@@ -126,7 +126,7 @@ class MethodScreen(CommandingScreen):
             hypothesis_runs_report,  # with all that it tells of; the first screen needs none of that
         )
 
-        one = self._require_hypothesis(name) if name else self._picked()
+        one = self.require_hypothesis(name) if name else self.picked_hypothesis()
         if one is None:
             return
         self.picked_name = key = one.name
@@ -144,7 +144,7 @@ class MethodScreen(CommandingScreen):
             ThreadScreen(one.name, tell, self.copy_text, emoji=self.session.emoji, writes=self.is_writable)
         )
 
-    def _picked(self) -> Hypothesis | None:
+    def picked_hypothesis(self) -> Hypothesis | None:
         """Return the hypothesis that is picked; None, after a notice, if there is none."""
         known = self.state.find_hypothesis(self.picked_name) if self.picked_name else None
         if known is None:
@@ -232,7 +232,7 @@ class MethodScreen(CommandingScreen):
             self.editor.composer.box.set_text(words or current_text(self.state, at, selected.body))
 
     def _stamp_in(self, argument: str) -> tuple[Stamp | None, str | None]:
-        """Return the stamp at the beginning of ``argument``, and the words; None for these, after a notice, if it is bad."""
+        """Return the stamp at the beginning of ``argument``, and the words; None for them, after a notice, if bad."""
         try:
             return parse_stamp_ref(argument)
         except BadStamp as bad:

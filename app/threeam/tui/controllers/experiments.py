@@ -1,7 +1,7 @@
-"""The half of the journal's screen that is about runs: commands, experiments, and whether a bug may be called fixed.
+"""Runs: commands, experiments, captured panes, and whether a bug may be called fixed.
 
-What is run here is run by a ``3am run`` of its own: the screen is no part of the experiment, and what came of it is
-read from the log, as every other instance reads it.
+Each command is run by a ``3am run`` process: the screen is not part of the experiment, and reads its results from the
+log, as every other instance does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -26,60 +26,74 @@ from threeam.core.store.attachments import read_attachment
 from threeam.core.write.draft import Draft
 from threeam.experiments.run_rows import attachment_of
 from threeam.experiments.runs import experiments, require_experiment
+from threeam.tui.dispatch import Handler
 from threeam.tui.editor import abbreviate
-from threeam.tui.keys import key_for_action
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import COMMAND
-from threeam.tui.screens.machine import MachineScreen
 from threeam.tui.screens.report_screen import ReportScreen
+from threeam.tui.services import ScreenServices
 
 _FOR_A_SHELL = frozenset("|&;<>()$`*?[]{}~#!\n")
 _EXPANDED = frozenset("$`")  # also in double quotes
 _IN_SINGLE, _IN_DOUBLE = re.compile(r"'[^']*'"), re.compile(r'"((?:\\.|[^"\\])*)"')
 
 
-class ObservingScreen(MachineScreen):
-    """A screen from which commands are run, and on which is shown what came of them."""
+class ExperimentController:
+    """The actions that run commands, and that show their results."""
 
-    def action_run(self, argument: str = "") -> None:
+    def __init__(self, screen: ScreenServices) -> None:
+        self._screen = screen
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the handlers of the actions, by id."""
+        return {
+            "run": self.run_command,
+            "runs": self.open_runs,
+            "capture": self.capture,
+            "fixed": self.open_fix_report,
+        }
+
+    def run_command(self, argument: str = "") -> None:
+        """Run the command in ``argument``, or begin a command line for one."""
         if not argument:
-            bound = f"-H {self.picked_name} " if self.picked_name and self.picked_name[:1] == "H" else ""
-            self.open_box(COMMAND, f"run {bound}-- ")
+            name = self._screen.picked_name or ""
+            bound = f"-H {name} " if name.startswith("H") else ""
+            self._screen.open_box(COMMAND, f"run {bound}-- ")
             return
         try:
             options, command = _words_of(argument)
         except ValueError:
-            self.notify_once(f"{argument}: a quotation mark in it has no other one", title="run", severity="warning")
+            self._screen.notify_once(f"{argument}: unbalanced quote", title="run", severity="warning")
             return
-        goes_on = "--resume" in options or "--report" in options
-        if (command[:1] and command[0][:1] == "-") or not (command or goes_on):
-            self.notify_once(
+        resumes = "--resume" in options or "--report" in options
+        if (command[:1] and command[0][:1] == "-") or not (command or resumes):
+            self._screen.notify_once(
                 "which command? options stand before --: run -n 20 -- CMD", title="run", severity="warning"
             )
             return
         words = [*options, "--", *command] if command else options
         many = any(word[:2] == "-n" or word == "--resume" for word in options)
-        self.start_worker(partial(self._go_through if many else self._run, words, argument), "run")
+        self._screen.start_worker(partial(self._go_through if many else self._run, words, argument), "run")
 
-    async def _go_through(self, words: Sequence[str], said: str) -> None:
+    async def _go_through(self, words: Sequence[str], typed: str) -> None:
         """Goes through a plan; `r` shows how far it is, here and everywhere."""
         child, output = await self._begun(["-q", *words])
-        title = f"run {abbreviate(said)}"
-        self.notify_once(
-            f"{key_for_action(self, 'runs')} shows how far it is", title=title, timeout=2
+        title = f"run {abbreviate(typed)}"
+        self._screen.notify_once(
+            f"{self._screen.key_of('runs')} shows how far it is", title=title, timeout=2
         )  # it lies over the row that counts
         with _may_outlive(child):
-            told = decode_utf8(await output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
+            report = decode_utf8(await output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
             code = await asyncio.to_thread(child.wait)
-        self.notify_once(
-            told or f"done: {key_for_action(self, 'runs')} shows it",
+        self._screen.notify_once(
+            report or f"done: {self._screen.key_of('runs')} shows it",
             title=title,
-            severity="warning" if told or code > 1 else "information",
+            severity="warning" if report or code > 1 else "information",
         )
 
     async def _begun(self, words: Sequence[str]) -> tuple[subprocess.Popen[bytes], asyncio.StreamReader]:
         """Start a ``3am run``; return it and its output. No SIGINT of this terminal reaches it; it may outlive it."""
-        journal = self.session.journal
+        journal = self._screen.session.journal
         child = subprocess.Popen(
             [sys.executable, "-m", "threeam", "run", "--log", journal.log_path, "--lock", journal.lock_path, *words],
             stdin=subprocess.DEVNULL,
@@ -92,7 +106,7 @@ class ObservingScreen(MachineScreen):
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(output), child.stdout)
         return child, output
 
-    async def _run(self, words: Sequence[str], said: str) -> None:
+    async def _run(self, words: Sequence[str], typed: str) -> None:
         from threeam.tui.screens.runs import OutputScreen
 
         child, output = await self._begun(["--exit-code", *words])
@@ -102,9 +116,9 @@ class ObservingScreen(MachineScreen):
             with suppress(ProcessLookupError):
                 child.send_signal(signal.SIGINT)
 
-        screen = OutputScreen(said, stop)
-        if self.app.screen is self and self.focused is self.log_view:  # else it would lie over what is being typed
-            await self.app.push_screen(screen)
+        screen = OutputScreen(typed, stop)
+        if self._screen.is_log_focused:  # else it would lie over what is being typed
+            await self._screen.app.push_screen(screen)
         with _may_outlive(child):
             while data := await output.read(64 * 1024):
                 if screen.is_mounted:
@@ -114,38 +128,42 @@ class ObservingScreen(MachineScreen):
         if screen.is_mounted:
             screen.set_hint(f"{how} · esc")
         else:
-            self.notify_once(f"{how}: {key_for_action(self, 'runs')} shows it", title=f"run {abbreviate(said)}")
+            self._screen.notify_once(f"{how}: {self._screen.key_of('runs')} shows it", title=f"run {abbreviate(typed)}")
 
-    def action_runs(self, name: str = "") -> None:
+    def open_runs(self, name: str = "") -> None:
+        """Show all runs and experiments, or the one called ``name``."""
         if name:
             self.open_run(name)
             return
         from threeam.tui.screens.runs import RunsScreen
 
-        found = RunsScreen(
-            lambda: experiments(self.state), self.session.clock, self.copy_text, emoji=self.session.emoji
+        screen = RunsScreen(
+            lambda: experiments(self._screen.state),
+            self._screen.session.clock,
+            self._screen.copy_text,
+            emoji=self._screen.session.emoji,
         )
-        self.push_report(found)
+        self._screen.push_report(screen)
 
     def open_run(self, name: str) -> None:
         """Show an experiment, or what a single run printed."""
         from threeam.tui.screens.runs import ExperimentScreen
 
         try:
-            one = require_experiment(self.state, name)
+            experiment = require_experiment(self._screen.state, name)
         except PreconditionFailed as declined:
-            self.notify_once(str(declined), severity="warning")
+            self._screen.notify_once(str(declined), severity="warning")
             return
-        if one.seed is None and one.file:
-            self._show_file(one.command, one.file)
+        if experiment.seed is None and experiment.file:
+            self._show_file(experiment.command, experiment.file)
             return
-        self.push_report(
+        self._screen.push_report(
             ExperimentScreen(
-                lambda: require_experiment(self.state, one.name),
-                self.session.clock,
+                lambda: require_experiment(self._screen.state, experiment.name),
+                self._screen.session.clock,
                 self._show_file,
-                self.copy_text,
-                emoji=self.session.emoji,
+                self._screen.copy_text,
+                emoji=self._screen.session.emoji,
             )
         )
 
@@ -158,76 +176,85 @@ class ObservingScreen(MachineScreen):
             self.open_run(kept)
 
     def _show_file(self, title: str, name: str) -> None:
-        self._start_exclusive(partial(self._output, title, name), "output")
+        self._screen.start_worker(partial(self._output, title, name), "output", exclusive=True)
 
     async def _output(self, title: str, name: str) -> None:
         from threeam.tui.screens.runs import OutputScreen
 
-        journal = self.session.journal
+        journal = self._screen.session.journal
         if (
-            kept := await self.run_in_thread(
+            kept := await self._screen.run_in_thread(
                 lambda: read_attachment(journal, name, RUN_OUTPUT, TRACER_OUTPUT, CAPTURED_PANE)
             )
         ) is not None:
             screen = OutputScreen(f"{title} · {kept.path}", text=decode_utf8(kept.content))
-            over = self.app.screen  # the page on which it was asked for
-            if isinstance(over, ReportScreen) and over is self.open_report:
-                self.app.push_screen(screen)
+            over = self._screen.app.screen  # the page on which it was asked for
+            if isinstance(over, ReportScreen) and over is self._screen.open_report:
+                self._screen.app.push_screen(screen)
             else:
-                self.show_when_free("output", lambda: self.app.push_screen(screen))
+                self._screen.show_when_free("output", lambda: self._screen.app.push_screen(screen))
 
-    def action_capture(self, name: str = "") -> None:
-        self._start_exclusive(partial(self._capture, name or None), "capture")
+    def capture(self, name: str = "") -> None:
+        """Capture the tmux pane called ``name``, or the only other one; of several the user picks one."""
+        self._screen.start_worker(partial(self._capture, name or None), "capture", exclusive=True)
 
     async def _capture(self, name: str | None) -> None:
         from threeam.tracing.capture import DEFAULT_LINES, Pane, capture_pane, list_panes, select_pane
         from threeam.tui.screens.runs import PanesScreen
 
-        session, own = self.session, os.environ.get("TMUX_PANE")
+        session, own = self._screen.session, os.environ.get("TMUX_PANE")
 
-        def found() -> list[Pane]:
+        def list_candidates() -> list[Pane]:
             return list_panes(own) if name is None else [select_pane(name, own)]
 
-        if (there := await self.run_in_thread(found)) is None:
+        if (panes := await self._screen.run_in_thread(list_candidates)) is None:
             return
-        if not there:
-            self.notify_once("there is no other pane: split the window first", title="capture", severity="warning")
+        if not panes:
+            self._screen.notify_once(
+                "there is no other pane: split the window first", title="capture", severity="warning"
+            )
             return
-        if len(there) > 1:
-            self.show_report(PanesScreen(there, self.copy_text, emoji=session.emoji))
+        if len(panes) > 1:
+            self._screen.show_report(PanesScreen(panes, self._screen.copy_text, emoji=session.emoji))
             return
 
         def captured() -> tuple[str, Draft]:
-            return capture_pane(session.journal, there[0], DEFAULT_LINES, session.clock(), None)
+            return capture_pane(session.journal, panes[0], DEFAULT_LINES, session.clock(), None)
 
         check = f"look for a new pane-… in {session.journal.attachments_dir}"
-        self.start_effect(
+        self._screen.start_effect(
             "capture",
             captured,
-            lambda saved: self.submit(WriteRequest(saved[1], "capture", attachment=saved[0])),
+            lambda saved: self._screen.submit(WriteRequest(saved[1], "capture", attachment=saved[0])),
             check,
         )
 
-    def action_fixed(self, name: str = "") -> None:
-        one = self._require_hypothesis(name) if name else self._picked()
-        if one is None:
+    def open_fix_report(self, name: str = "") -> None:
+        """Show whether the hypothesis ``name``, or the picked one, may be called fixed."""
+        hypothesis = self._screen.require_hypothesis(name) if name else self._screen.picked_hypothesis()
+        if hypothesis is None:
             return
         from threeam.reports import fixed_report as fixed
 
-        key, state = one.name, self.state
+        key, state = hypothesis.name, self._screen.state
 
         def tell() -> Sequence[ReportSection]:
-            now = self.state.find_hypothesis(key) or one
-            change, answer = fixed.assess_runs(self.state, now)
-            return fixed.fix_report(self.state, now, change, answer, self.session.clock())
+            now = self._screen.state.find_hypothesis(key) or hypothesis
+            change, answer = fixed.assess_runs(self._screen.state, now)
+            return fixed.fix_report(self._screen.state, now, change, answer, self._screen.session.clock())
 
         try:
-            fixed.assess_runs(state, one)
+            fixed.assess_runs(state, hypothesis)
         except PreconditionFailed as declined:
-            self.notify_once(str(declined), severity="warning", timeout=10)
+            self._screen.notify_once(str(declined), severity="warning", timeout=10)
             return
-        self.push_report(
-            ReportScreen(f"{one.label}: may I call it fixed?", tell, self.copy_text, emoji=self.session.emoji)
+        self._screen.push_report(
+            ReportScreen(
+                f"{hypothesis.label}: may I call it fixed?",
+                tell,
+                self._screen.copy_text,
+                emoji=self._screen.session.emoji,
+            )
         )
 
 
@@ -250,6 +277,6 @@ def _words_of(argument: str) -> tuple[list[str], list[str]]:
         options, line = "", argument
     line = line.strip()
     unquoted = _IN_SINGLE.sub("", line)
-    unquoted = _IN_DOUBLE.sub(lambda found: "".join(_EXPANDED & set(found[1])), unquoted)
+    unquoted = _IN_DOUBLE.sub(lambda match: "".join(_EXPANDED & set(match[1])), unquoted)
     quoted = shlex.split(line)
     return shlex.split(options), ["sh", "-c", line] if _FOR_A_SHELL & set(unquoted) else quoted
