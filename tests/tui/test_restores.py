@@ -147,7 +147,7 @@ WRONG = {
     "restore data @now": "is no time",
     "restore data now --engine oracle": "postgres, mariadb, mysql",
     "restore data now --minus soon": "no length of time",
-    "restore data now --minus": "says nothing",
+    "restore data now --minus": "needs a value",
     "restore data 'now": "quotation",
     "coffee 0": "1 to 20 cups",
     "coffee --mg 5000": "--mg 1 to 1000",

@@ -8,9 +8,11 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from textual.app import App
 
 from threeam.actions import Action
+from threeam.core.format.entry import Entry
 from threeam.core.state.fold import Hypothesis, State
 from threeam.core.store.as_of import PointInTime
 from threeam.core.store.journal import Journal, Position
+from threeam.core.write.draft import Draft
 from threeam.tui.dispatch import ActionTable
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import BoxKind
@@ -86,6 +88,15 @@ class ScreenServices(Protocol):
 
     def submit(self, request: WriteRequest) -> bool:
         """Send ``request``; return False if this screen is read-only."""
+
+    def submit_if_writable(self, draft: Draft, title: str) -> None:
+        """Write a line about what was shown; a read-only screen only shows it."""
+
+    def refuse_write(self) -> None:
+        """Show that this screen is read-only."""
+
+    def selected_entry(self) -> Entry | None:
+        """Return the entry that a command is about."""
 
     def notify_once(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
         """Show a notice, unless the same one is up."""

@@ -125,7 +125,7 @@ class CommandingScreen(WritingScreen):
         else:
             self.open_box(kind)
 
-    def _selected_entry(self) -> Entry | None:
+    def selected_entry(self) -> Entry | None:
         """Return the entry that a command is about: the one that was selected when the user began to type it."""
         row = self._command_row or self.log_view.selected_row
         return row.entry if row is not None else None

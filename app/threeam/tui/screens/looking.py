@@ -32,7 +32,9 @@ from threeam.hypotheses.drafts import EVIDENCE_VERBS
 from threeam.hypotheses.marks import mark_draft, marks
 from threeam.tracing.observations import Observation, observations, observed_intervals
 from threeam.tui.controllers.experiments import ExperimentController
+from threeam.tui.controllers.host import HostController
 from threeam.tui.controllers.night import NightController
+from threeam.tui.controllers.restore import RestoreController
 from threeam.tui.dispatch import ActionTable, Handler
 from threeam.tui.keys import key_for_action
 from threeam.tui.log_window import LogWindow
@@ -50,7 +52,7 @@ from threeam.tui.report_answers import (
 )
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
-from threeam.tui.screens.machine import MachineScreen
+from threeam.tui.screens.method import MethodScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.footer import KeyFooter
 from threeam.tui.widgets.header import Header
@@ -65,7 +67,7 @@ _A_MOMENT = 0.3  # s
 CLOCK_REFRESH_S = 30.0  # s between two looks: milligrams and ages change slowly
 
 
-class LookingScreen(MachineScreen):
+class LookingScreen(MethodScreen):
     """A journal as a `Window` has it, with what it adds up to."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
@@ -92,6 +94,8 @@ class LookingScreen(MachineScreen):
         self.sidebar = Sidebar(emoji=session.emoji, read_only=read_only)
         self.night = NightController(self)
         self.experiments = ExperimentController(self)
+        self.host = HostController(self)
+        self.restore = RestoreController(self)
         self.actions = ActionTable(self._handlers(), is_writable=lambda: self.is_writable)
 
     def _handlers(self) -> dict[str, Handler]:
@@ -116,11 +120,8 @@ class LookingScreen(MachineScreen):
             **{verb: partial(self.action_evidence, verb) for verb in EVIDENCE_VERBS},
             "thread": self.action_thread,
             **self.experiments.handlers(),
-            "preflight": self.action_preflight,
-            "baseline": self.action_baseline,
-            "restore": self.action_restore,
-            "stable": self.action_stable,
-            "blockers": self.action_blockers,
+            **self.host.handlers(),
+            **self.restore.handlers(),
             **{what: partial(ask, what) for what in ("search", "filter", "unfilter", "goto")},
             "next-match": partial(self.pane.find_next_match, 1),
             "previous-match": partial(self.pane.find_next_match, -1),
@@ -264,7 +265,7 @@ class LookingScreen(MachineScreen):
             case RunAction(action_id):
                 self.call_next(self.actions.run, action_id)
             case RestoreData():
-                self.begin_data_restore()
+                self.restore.begin_data_restore()
             case OpenRun(name):
                 self.experiments.open_run(name)
             case CapturePane(pane_id):

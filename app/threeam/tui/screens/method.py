@@ -102,7 +102,7 @@ class MethodScreen(CommandingScreen):
         at, words = self._stamp_in(rest)
         if words is None:
             return
-        entry = self._selected_entry() if at is None and not words else None
+        entry = self.selected_entry() if at is None and not words else None
         if at is not None:
             line = await self._line_of(at)
             entry = line.entry if line is not None else None
@@ -194,7 +194,7 @@ class MethodScreen(CommandingScreen):
         at, words = self._stamp_in(argument)
         if words is None or (at is not None and await self._line_of(at) is None):
             return
-        waiting, selected = amendments(self.state).pending_stamps, self._selected_entry()
+        waiting, selected = amendments(self.state).pending_stamps, self.selected_entry()
         mine = [
             one.stamp
             for one in waiting.values()
@@ -213,7 +213,7 @@ class MethodScreen(CommandingScreen):
         at, words = self._stamp_in(argument)
         if words is None:
             return
-        selected = self._selected_entry()
+        selected = self.selected_entry()
         if at is not None:
             line = await self._line_of(at)
             selected = line.entry if line is not None else None
@@ -243,7 +243,7 @@ class MethodScreen(CommandingScreen):
         at, words = self._stamp_in(argument)
         if words is None:
             return
-        selected = self._selected_entry()
+        selected = self.selected_entry()
         if (
             at is None
             and selected is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -11,6 +12,7 @@ from rich.text import Text
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from threeam.core.errors import JournalError
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import COPIED_TEXT
@@ -147,6 +149,18 @@ class WritingScreen(Screen[None]):
         self.editor.submit(request)
         self._show_waiting()
         return True
+
+    def submit_if_writable(self, draft: Draft, title: str) -> None:
+        """Write a line about what was shown; a read-only screen only shows it."""
+        if self.is_writable:
+            self.submit(WriteRequest(draft, title))
+
+    async def run_in_thread(self, ask: Callable[[], T]) -> T | None:
+        try:
+            return await asyncio.to_thread(ask)
+        except (JournalError, OSError) as error:
+            self.notify_once(str(error), severity="warning", timeout=10)
+            return None
 
     def _show_waiting(self) -> None:
         """Show how many writes wait: each press of a key is seen, although nothing is written yet."""
