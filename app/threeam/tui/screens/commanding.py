@@ -1,4 +1,4 @@
-"""The commanding half of the journal's screen: what the `:` line, the palette and a prompt ask for."""
+"""The `:` line, the palette and the prompts of a journal's screen: which action they ask for."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from threeam.tui.widgets.sidebar import Sidebar
 
 
 class CommandingScreen(WritingScreen):
-    """A screen whose actions can be called by their words, about the hypotheses of its state."""
+    """A screen whose actions can be run by their commands."""
 
     pane: LogPane
     _typed_at_row: Row | None = (
-        None  # what was selected when the `:` line was asked for: who follows has another line soon
+        None  # selected when the `:` line was opened: while the log is followed, another one soon is
     )
-    _command_row: Row | None = None  # the same, while the command is done
+    _command_row: Row | None = None  # the same, while the command runs
     sidebar: Sidebar
 
     def __init__(self) -> None:
         super().__init__()
-        self._ready: list[Callable[[], object]] = []  # each shows what was asked for and could not be shown at once
+        self._ready: list[Callable[[], object]] = []  # each shows a result that could not be shown at once
 
     @property
     def is_enter_a_command(self) -> bool:
@@ -151,7 +151,7 @@ class CommandingScreen(WritingScreen):
             return
         if self.editor is not None:
             outbox = self.editor.outbox
-            # Not what is just being written. Who pressed Esc before the screen told of the wait wants to leave the box.
+            # Not what is just being written. An Esc that came before the wait was shown is meant to leave the box.
             pressed_s = self.program.leave_pressed_s
             if outbox.is_blocked and pressed_s > outbox.told_s and outbox.cancel_waiting():
                 return
@@ -169,8 +169,8 @@ class CommandingScreen(WritingScreen):
     def show_when_free(self, name: str, show: Callable[[], object]) -> None:
         """Call ``show``, which lays a screen over this one, or keep it until it is asked for.
 
-        It is for what comes later than the key that asked for it. A screen takes every key, so it must not open over
-        somebody who is typing, or over another screen.
+        It is for a result that comes later than its key. A screen takes every key, so it must not open while the user
+        is typing, or over another screen.
         """
         if self.is_leaving:
             return

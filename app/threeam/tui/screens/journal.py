@@ -1,4 +1,4 @@
-"""The journal, full screen: what is asked for goes to the bridge, what has happened comes from it."""
+"""The screen of the live journal: requests go to the bridge, and its messages come back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from threeam.tui.widgets.composer import Composer
 
 
 class JournalScreen(LookingScreen):
-    """The log, the panel, the box; the state that it shows is the last one that came from the file."""
+    """The log, the sidebar and the box; the state is the last one that was read from the file."""
 
     def __init__(self, session: Session, window: LogWindow) -> None:
         super().__init__(session, window)

@@ -1,4 +1,4 @@
-"""The looking half of the journal's screen: the log, the header, the panel, and what only looks at them."""
+"""The log, the header and the sidebar of a journal's screen, and the actions that only read them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ CLOCK_REFRESH_S = 30.0  # s between two looks: milligrams and ages change slowly
 
 
 class LookingScreen(MethodScreen):
-    """A journal as a `Window` has it, with what it adds up to."""
+    """A journal as its `LogWindow` has it, with its state, and the handlers of all actions."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("escape", "do('leave')", "leave", show=False, tooltip=BY_ID["leave"].description, id="leave"),
@@ -313,7 +313,7 @@ class LookingScreen(MethodScreen):
                     "mark",
                 )
             )
-        else:  # nobody else sees it, and it goes with this screen
+        else:  # only this screen shows it, and it ends with it
             if entry.stamp.ns in self._own_marks:
                 self._own_marks.remove(entry.stamp.ns)
             else:

@@ -1,4 +1,4 @@
-"""The method's half of the journal's screen: claims, evidence, verdicts, later words, the thread and the hand-off."""
+"""Hypotheses on a journal's screen: claims, evidence, verdicts, later words, the thread and the hand-off."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from threeam.tui.widgets.sidebar import HypothesisList
 
 
 class MethodScreen(CommandingScreen):
-    """A screen on which a hypothesis can be picked, and much be said about it."""
+    """A screen on which a hypothesis can be picked, and be written about."""
 
     picked_name: str | None = None
-    open_report: ReportScreen | None = None  # what lies over it, and is to be told of news
+    open_report: ReportScreen | None = None  # it lies over this screen, and is updated with the state
 
     def __init__(self) -> None:
         super().__init__()
@@ -255,7 +255,7 @@ class MethodScreen(CommandingScreen):
     def action_take(self) -> None:
         self.submit(WriteRequest(take_journal_draft(self.session.author), "taking the journal"))
 
-    # The hand-off, and whatever is told.
+    # The hand-off, and other reports.
 
     def action_handoff(self) -> None:
         self.start_worker(self._handoff, "handoff", exclusive=True)  # it may have to read much of the log
@@ -282,7 +282,7 @@ class MethodScreen(CommandingScreen):
         self.show_report(ReportScreen("hand-off", tell, self.copy_text, emoji=self.session.emoji))
 
     def show_report(self, screen: ReportScreen) -> None:
-        """Lay ``screen`` over the journal as soon as it takes nobody's keys."""
+        """Lay ``screen`` over the journal as soon as the user is not typing."""
         self.show_when_free(screen.report_title, lambda: self.push_report(screen))
 
     def push_report(self, screen: ReportScreen) -> None:

@@ -1,4 +1,4 @@
-"""The writing half of the journal's screen: what is sent, what became of it, and the box in between."""
+"""The base of the screens of a journal: writes and their answers, work with an effect, and the input box."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from threeam.tui.widgets.log_view import LogView
 T = TypeVar("T")
 
 _EFFECT_S = 1.0  # how long quitting waits for work with an effect
-_MOMENT = 0.05  # s: a shorter wait for the lock is nobody's business
+_MOMENT = 0.05  # s: a shorter wait for the lock is not shown
 
 
 class WritingScreen(Screen[None]):
-    """A screen with a log, a header, and (unless it is read-only) a `Desk`."""
+    """A screen with a log, a header, and (unless it is read-only) an `Editor`."""
 
     session: Session
     header: Header
@@ -337,8 +337,8 @@ class WritingScreen(Screen[None]):
         keep = partial(replace_attachment, self.session.journal, COPIED_TEXT) if self.is_writable else None
 
         async def copied() -> None:
-            told = await send_to_clipboard(text, self.app.copy_to_clipboard, keep)
-            self.notify_once(told, title=f"{what}: {abbreviate(text)}", timeout=3)
+            report = await send_to_clipboard(text, self.app.copy_to_clipboard, keep)
+            self.notify_once(report, title=f"{what}: {abbreviate(text)}", timeout=3)
 
         self.start_worker(copied)  # not in the key's own time: a tmux that hangs would hold up every other
 
