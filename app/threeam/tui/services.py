@@ -128,8 +128,12 @@ class ScreenServices(Protocol):
     def show_report(self, screen: ReportScreen) -> None:
         """Lay ``screen`` over the journal, or keep it until the user asks for it."""
 
-    def copy_text(self, text: str) -> None:
-        """Copy ``text`` to the clipboard."""
+    @property
+    def program(self) -> Program:
+        """The program around this screen."""
+
+    def copy_text(self, text: str, what: str = "line") -> None:
+        """Copy ``text`` to the clipboard; ``what`` names it in the notice."""
 
     def leave_when_written(self, parting_text: str) -> None:
         """Quit as soon as nothing waits to be written, and print ``parting_text``."""

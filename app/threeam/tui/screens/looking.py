@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar
@@ -18,9 +17,7 @@ from threeam.core.errors import JournalError
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.catalog import journal_name
 from threeam.core.state.fold import State
-from threeam.core.store.as_of import point_before_entry, resolve_point
 from threeam.core.store.journal import Position
-from threeam.core.store.reader import Line
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.run_rows import plan_progress
 from threeam.experiments.runs import experiments_by_number
@@ -29,16 +26,15 @@ from threeam.human.drafts import glasses_tonight
 from threeam.human.intake import intake_of
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.drafts import EVIDENCE_VERBS
-from threeam.hypotheses.marks import mark_draft, marks
 from threeam.tracing.observations import Observation, observations, observed_intervals
 from threeam.tui.controllers.experiments import ExperimentController
 from threeam.tui.controllers.host import HostController
+from threeam.tui.controllers.navigation import NavigationController
 from threeam.tui.controllers.night import NightController
 from threeam.tui.controllers.restore import RestoreController
 from threeam.tui.dispatch import ActionTable, Handler
 from threeam.tui.keys import key_for_action
 from threeam.tui.log_window import LogWindow
-from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import CHANGED, HYPOTHESIS, HYPOTHESIS_VERBS, NOTE
 from threeam.tui.report_answers import (
     AskAbout,
@@ -50,7 +46,6 @@ from threeam.tui.report_answers import (
     RestoreData,
     RunAction,
 )
-from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.method import MethodScreen
 from threeam.tui.session import Session
@@ -79,7 +74,6 @@ class LookingScreen(MethodScreen):
         self.session = session
         self.state = session.fold.empty_state
         self.editor = None
-        self._own_marks: list[int] = []
         self._runs_shown: Mapping[int, Experiment] = experiments_by_number(self.state)
         self._observers_shown: Mapping[tuple[str, int, int], Observation] = observations(self.state)
         read_only, limit = session.writer is None, session.settings.toxic_cups
@@ -95,12 +89,12 @@ class LookingScreen(MethodScreen):
         self.night = NightController(self)
         self.experiments = ExperimentController(self)
         self.host = HostController(self)
+        self.navigation = NavigationController(self, self.pane, self.experiments.show_attachment)
         self.restore = RestoreController(self)
         self.actions = ActionTable(self._handlers(), is_writable=lambda: self.is_writable)
 
     def _handlers(self) -> dict[str, Handler]:
         """Return the handlers of the actions, by id."""
-        log, ask = self.log_view, self.action_ask
         return {
             "note": partial(self.open_box, NOTE),
             "hypothesis": partial(self.open_box, HYPOTHESIS),
@@ -122,32 +116,10 @@ class LookingScreen(MethodScreen):
             **self.experiments.handlers(),
             **self.host.handlers(),
             **self.restore.handlers(),
-            **{what: partial(ask, what) for what in ("search", "filter", "unfilter", "goto")},
-            "next-match": partial(self.pane.find_next_match, 1),
-            "previous-match": partial(self.pane.find_next_match, -1),
-            "mark": self.action_mark,
-            "last-mark": log.action_last_mark,
-            "mark-before": log.action_mark_before,
-            "next-mark": log.action_next_mark,
-            "as-of": self.action_as_of,
+            **{what: partial(self.action_ask, what) for what in ("search", "filter", "unfilter", "goto")},
             "now": self.action_now,
-            "t0": log.action_t0,
-            "time-column": log.action_time_column,
-            "down": log.action_down,
-            "up": log.action_up,
-            "half-down": log.action_half_down,
-            "half-up": log.action_half_up,
-            "page-down": log.action_page_down,
-            "page-up": log.action_page_up,
-            "top": log.action_top,
-            "bottom": log.action_bottom,
-            "follow": log.action_follow,
-            "open-entry": self.action_open_entry,
+            **self.navigation.handlers(),
             "handoff": self.action_handoff,
-            "copy-entry": partial(self.action_copy, "entry"),
-            "copy-stamp": partial(self.action_copy, "stamp"),
-            "wrap": log.action_wrap,
-            "raw": log.action_raw,
             "command": self.action_command_line,
             "journal": self.action_journal,
             "theme": self.action_theme,
@@ -251,7 +223,7 @@ class LookingScreen(MethodScreen):
         if (observers := observations(self.state)) is not self._observers_shown:
             self._observers_shown = observers
             self.log_view.set_observed_intervals(observed_intervals(self.state))
-        self._show_marks()
+        self.navigation.show_marks()
 
     def on_report_closed(self, answer: ReportAnswer | None) -> None:
         super().on_report_closed(answer)
@@ -302,81 +274,12 @@ class LookingScreen(MethodScreen):
         else:
             self.log_view.action_page_down()
 
-    def action_mark(self) -> None:
-        entry = self.log_view.selected_row.entry if self.log_view.selected_row is not None else None
-        if entry is None:
-            self.notify_once("select a line of the log first: only those have a stamp")
-        elif self.editor is not None:
-            self.submit(
-                WriteRequest(
-                    mark_draft(entry.effective_stamp, on=entry.effective_stamp.ns not in self.log_view.marked_ns),
-                    "mark",
-                )
-            )
-        else:  # only this screen shows it, and it ends with it
-            if entry.stamp.ns in self._own_marks:
-                self._own_marks.remove(entry.stamp.ns)
-            else:
-                self._own_marks.append(entry.stamp.ns)
-            self._show_marks()
-
-    def _show_marks(self) -> None:
-        self.log_view.set_marks([*marks(self.state), *self._own_marks])
-
-    def action_open_entry(self) -> None:
-        row = self.log_view.selected_row
-        if row is None:
-            return
-        try:
-            around = self.log_view.window.read_lines_around(row.line)
-        except OSError as error:
-            self.notify_once(f"{row.line.segment.path} cannot be read: {error.strerror}", severity="error")
-            return
-
-        def closed(what: str | None) -> None:
-            if what == "kept" and row.entry is not None:
-                self.experiments.show_attachment(row.entry)
-            elif what:
-                self._copy(what, row.line)  # and not the one that is selected by now
-
-        self.app.push_screen(EntryScreen(row.line, around, amendments(self.state)), closed)
-
-    async def action_as_of(self, argument: str = "") -> None:
-        """Show the journal as it was 1 ms before the selected line, or at the time in ``argument``."""
-        journal, end, row = self.session.journal, self.log_view.window.log_end, self.log_view.selected_row
-        if end is None or (not argument and (row is None or row.entry is None)):
-            self.notify_once("select a line of the log first: only those have a stamp")
-            return
-        try:
-            if argument or row is None:
-                moment = await asyncio.to_thread(
-                    resolve_point, journal, end, argument, self.session.clock(), self.session.zone
-                )
-            else:
-                moment = await asyncio.to_thread(point_before_entry, journal, row.line)
-        except (OSError, JournalError) as error:
-            self.notify_once(str(error), severity="warning")
-            return
-        self.show_when_free("as of then", lambda: self.program.open_as_of(self.session, moment))
-
     def action_now(self) -> None:
         self.notify_once("this is now")
 
     def action_quit(self) -> None:
         """Leave this screen."""
         raise NotImplementedError
-
-    def action_copy(self, what: str) -> None:
-        if self.log_view.selected_row is not None:
-            self._copy(what, self.log_view.selected_row.line)
-
-    def _copy(self, what: str, line: Line) -> None:
-        if what == "stamp" and line.entry is None:
-            self.notify_once("there is no stamp to copy here")
-            return
-        self.copy_text(
-            f"@{line.entry.stamp}" if what == "stamp" and line.entry is not None else line.display_text, what
-        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         return action != "do" or self.actions.is_enabled(str(parameters[0]))
