@@ -130,7 +130,7 @@ def format_keys(keys: str) -> str:
 
 
 def key_table() -> str:
-    """The keys as a Markdown table, for the README."""
+    """Return the keys as a Markdown table, for the README."""
     rows = ["| key | does |", "|---|---|"]
     for group in GROUPS:
         picks = [action for action in ACTIONS if action.group == group and action.id.startswith("pick-")]

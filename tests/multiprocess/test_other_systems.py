@@ -153,7 +153,7 @@ def test_what_needs_linux_says_so(log: Path, argv: tuple[str, ...]) -> None:
 def test_other_processes_are_seen_only_on_linux() -> None:
     done = elsewhere("status", "--footprint")
     assert done.returncode == 3
-    assert done.stderr == b"3am: to see what other processes take needs Linux: there is no /proc here\n"
+    assert done.stderr == b"3am: measuring other processes needs Linux: there is no /proc here\n"
 
 
 def test_the_screen_is_imported() -> None:

@@ -148,7 +148,7 @@ WRONG = {
     "restore data @now": "is not a time",
     "restore data now --engine oracle": "postgres, mariadb, mysql",
     "restore data now --minus soon": "not a duration",
-    "restore data now --minus": "says nothing",
+    "restore data now --minus": "needs a value",
     "restore data 'now": "quotation",
     "coffee 0": "1 to 20 cups",
     "coffee --mg 5000": "--mg 1 to 1000",
@@ -311,7 +311,7 @@ async def test_after_17_hours_bed_is_named(
         append(log, line("still at it", hour * HOUR_NS, user="alice"))
     clock.forward(18 * HOUR_NS)
     async with night(journal, clock=clock, settings=Settings(reminders=reminders)) as it:
-        await it.eventually(lambda: it.journal_screen.awake_is_known, "it is known since when")
+        await it.eventually(lambda: it.journal_screen.night.is_awake_known, "it is known since when")
         assert any("awake for 18 hours" in notice for notice in it.notices) == said
 
 

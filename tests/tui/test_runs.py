@@ -125,7 +125,7 @@ async def test_a_run_is_bound_to_the_picked_hypothesis(journal: Journal, log: Pa
 async def test_a_line_that_cannot_be_read_is_answered(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         await it.command("run -- echo 'a")
-        await it.says("a quotation mark in it has no other one")
+        await it.says("unbalanced quote")
         for nothing in ("run -- ", "run -n 3 --", "run -- -n 3 -- true"):
             await it.command(nothing)
             await it.says("which command? options stand before --")

@@ -55,7 +55,7 @@ _TEXT_KEYS = frozenset(("enter", "tab", "backspace"))  # keys within a text that
 
 
 def style_sheets() -> list[str | PurePath]:
-    """The style sheets: in the wheel beside the package, in a checkout at its top."""
+    """Return the style sheets: in a wheel they are beside the package, in a checkout at its top."""
     package = Path(__file__).resolve().parent.parent
     folder = package / "styles"
     if not folder.is_dir():
@@ -101,7 +101,7 @@ class JournalApp(App[None], inherit_bindings=False):
             self.set_keymap(dict(session.settings.keys))
 
     def get_default_screen(self) -> JournalScreen:
-        """The journal."""
+        """Return the screen of the journal."""
         session = self.session
         if session.settings.theme not in self.available_themes:
             session = session._replace(
@@ -110,7 +110,7 @@ class JournalApp(App[None], inherit_bindings=False):
         return JournalScreen(session, self._window)
 
     def get_css_variables(self) -> dict[str, str]:
-        """The theme's variables, with our own words in every theme."""
+        """Return the theme's variables, with our own names in every theme."""
         variables = super().get_css_variables()
         for name, like in FALLBACK_VARIABLES.items():
             variables.setdefault(name, variables[like])
@@ -136,7 +136,7 @@ class JournalApp(App[None], inherit_bindings=False):
         gc.enable()  # the command line has disabled it; before the first frame a collection would only delay that
 
     def _signalled(self, code: int) -> None:
-        # Where the terminal is gone, Textual's output thread has died of EIO, and its shutdown waits for ever for
+        # If the terminal is gone, Textual's output thread has died of EIO, and its shutdown waits for ever for
         # room in that thread's queue. The draft is settled long before this.
         late = threading.Timer(_LATE, os._exit, (code,))
         late.daemon = True
@@ -144,9 +144,9 @@ class JournalApp(App[None], inherit_bindings=False):
         self._leave(code)
 
     def _look_at_terminal(self) -> None:
-        """Leaves when the terminal is gone.
+        """Leave if the terminal is gone.
 
-        Where it is nobody's controlling terminal no SIGHUP tells of it, and Textual would read its end for ever.
+        If it is not a controlling terminal, there is no SIGHUP, and Textual would read its end for ever.
         """
         terminal = select.poll()
         terminal.register(sys.stdin.fileno(), select.POLLIN)
@@ -167,7 +167,7 @@ class JournalApp(App[None], inherit_bindings=False):
             self.refresh(layout=True)
 
     async def on_event(self, event: events.Event) -> None:
-        """Takes a paste to the input box before the next key is looked at, since that may be its Enter.
+        """Put a paste into the input box before the next key is handled, since that may be its Enter.
 
         Keys behind the Enter of a command, and behind one that closes what is open, wait until that has been done: they
         may be for what it opens, or leads to. So do those that were typed before there was a screen. A widget that has
@@ -260,7 +260,7 @@ class JournalApp(App[None], inherit_bindings=False):
         super().exit(result, return_code, message)
 
     async def on_command_done(self) -> None:
-        """Hands on the keys that came while a command was done, up to the next one."""
+        """Handle the keys that were typed while a command ran, up to the next command."""
         self._keys_wait = False
         while self._waiting_keys and not self._keys_wait:
             waiting, self._waiting_keys = self._waiting_keys, []
@@ -270,15 +270,15 @@ class JournalApp(App[None], inherit_bindings=False):
 
     @property
     def other_journals(self) -> list[Journal]:
-        """The journals that can be changed to, as of now."""
-        return [one for one in self._all_journals() if one.log_path != self.session.journal.log_path]
+        """The journals that can be opened in place of this one, as of now."""
+        return [journal for journal in self._all_journals() if journal.log_path != self.session.journal.log_path]
 
     def open_as_of(self, session: Session, moment: PointInTime) -> None:
         """Lay the journal of ``session`` as it was at ``moment`` over the screen."""
         self.push_screen(AsOfScreen(session, moment))
 
     def open_journal(self, journal: Journal) -> None:
-        """Ends, for another journal to be shown in its place; what stands in the box stays with this one."""
+        """End, so that ``journal`` is shown next; the drafts stay with this one."""
         base = next(screen for screen in self._screen_stack if isinstance(screen, JournalScreen))
         if base.is_busy:
             self.notify("something is not written yet, or still under way", markup=False)
@@ -327,7 +327,7 @@ def run_app(
     read_only: bool,
     as_of: PointInTime | None = None,
 ) -> int:
-    """Opens the screen and gives the exit code. Raises `Unusable` before it draws anything."""
+    """Open the screen and return the exit code. Raise `LogUnavailable` before anything is drawn."""
     gc.freeze()  # no collection has to look at what is imported: it stays
 
     def session_of(journal: Journal) -> Session:

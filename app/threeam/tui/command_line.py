@@ -14,11 +14,11 @@ _HYP = (*HYPOTHESIS_VERBS, *EVIDENCE_VERBS, "list", "show")
 
 
 class UnknownCommand(Exception):
-    """There is no such word on the `:` line; the message names the nearest."""
+    """A word that is not a command of the `:` line; the message names the nearest one."""
 
 
 def parse_command(text: str) -> tuple[Action, str]:
-    """The action that a `:` line calls, and what follows. Raises `UnknownCommand`.
+    """Return the action that a `:` line names, and what follows. Raise `UnknownCommand`.
 
     The words are the shell's: ``hyp refute H7 why`` and ``refute H7 why`` are the same.
     """
@@ -39,7 +39,7 @@ def parse_command(text: str) -> tuple[Action, str]:
 
 
 def complete_command(text: str) -> tuple[str, list[str]]:
-    """What Tab adds to a `:` line, and the words that begin like it: all that these have in common is added."""
+    """Return what Tab adds to a `:` line, and the words that begin with it: Tab adds all that these have in common."""
     words = [word for word in BY_COMMAND if text and word.startswith(text)]
     letters = takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False))
     rest = "".join(column[0] for column in letters)[len(text) :]

@@ -1,8 +1,8 @@
-"""What the input box must not lose: the drafts, through SIGKILL, and the history.
+"""The drafts of the input box, which survive SIGKILL, and its history.
 
-Both lie in the journal's folder, or in the user's own state folder where that one belongs to
-somebody else; a draft that cannot be written there, the disk being full, lies in memory meanwhile, and
-so outlives its screen there too. They are written by a thread of their own, so a hung disk never hangs a key.
+Both are files in the journal's folder, or in the user's own state folder if that one belongs to another user. A draft
+that cannot be written there, because the disk is full, is in memory meanwhile, and so outlives its screen there too. A
+thread of their own writes them, so a hung disk never delays a key.
 
 A screen holds a flock(2) on its draft for as long as it lives: another screen sees that, also from another pid
 namespace (a container), in which the process of the first one does not exist.
@@ -33,8 +33,8 @@ _HISTORY = 500  # texts that are brought back
 class SavedDraft(NamedTuple):
     """A text that has not been sent, or not been answered: the kind of its box, the words, and since when.
 
-    ``since``: where the journal ended when it was typed, as device, inode and offset: a clock may be stepped between
-    then and its line. None: there was no log yet.
+    ``log_end`` is the end of the journal when it was typed, as device, inode and offset: the clock may be stepped
+    before its line is written. None: there was no log yet.
     """
 
     kind: str
@@ -70,7 +70,7 @@ class DraftStore:
         self._thread.start()
 
     def restore(self) -> SavedDrafts | None:
-        """The newest drafts that a screen which is no more has left, taken over."""
+        """Return the newest drafts of a screen that has ended, and take them over; None if there are none."""
         newest, seen = None, set[str]()
         for _, folder, name in sorted(self._left_behind(), reverse=True):
             screen = name.partition(".json")[0]
@@ -104,7 +104,7 @@ class DraftStore:
         return newest
 
     def history(self) -> list[str]:
-        """The texts that were sent, the oldest first."""
+        """Return the texts that were sent, the oldest first."""
         texts: list[str] = []
         for folder in self._folders:
             with suppress(OSError), open_own_dir(folder) as dir_fd:
@@ -116,16 +116,16 @@ class DraftStore:
         return texts[-_HISTORY:]
 
     def save(self, kept: SavedDrafts) -> None:
-        """Keeps the drafts as they are now."""
+        """Save the drafts as they are now."""
         self._latest = kept
         self._work.put(("drafts", self._write_latest))
 
     def add_to_history(self, text: str) -> None:
-        """Adds a text to the history."""
+        """Add a text to the history."""
         self._work.put(("the history", lambda: self._append_history(text)))
 
     def flush(self, timeout: float) -> None:
-        """Waits until everything asked for so far is done, at most ``timeout`` seconds."""
+        """Wait until all earlier requests are done, at most ``timeout`` seconds."""
         done = threading.Event()
         self._work.put(("", done.set))
         done.wait(timeout)
@@ -170,7 +170,7 @@ class DraftStore:
             self._hold(-1)
 
     def _write_in(self, folders: Iterable[str], kept: SavedDrafts) -> str:
-        """Keeps the drafts in the first of ``folders`` that takes them; gives it. Raises the OSError of the first."""
+        """Save the drafts in the first folder that takes them, and return it. Raise the OSError of the first."""
         first, *others = folders
         try:
             with open_own_dir(first, make=True) as dir_fd:
@@ -189,7 +189,7 @@ class DraftStore:
                 self._hold(fd)
         except OSError:
             if others:
-                with suppress(OSError):  # the first is the one to be mended
+                with suppress(OSError):  # the first is the one to report
                     return self._write_in(others, kept)
             raise
         return first
@@ -278,7 +278,7 @@ def _append(folder: str, text: str) -> None:
 
 
 def _started(pid: int) -> int:
-    """When a process began, in clock ticks since boot: with the pid it names a process for good. 0: none."""
+    """Return when a process started, in clock ticks since boot (0: there is none). With the pid it is unique."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return int(file.read().rpartition(b")")[2].split()[19])

@@ -1,4 +1,4 @@
-"""The writing half of a screen: the box, what is on its way into the log, and what must not be lost meanwhile."""
+"""The input box with its outbox and its drafts: what is typed, what is being written, and what must not be lost."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Editor:
         self._drafts: tuple[SavedDraft, ...] = ()
 
     def restore(self, journal: Journal) -> tuple[str, str]:
-        """Puts back what a screen that was killed has left; gives what to say of it, and a title."""
+        """Put back the drafts of a screen that was killed; return a sentence about them, and a title."""
         kept = self._store.restore()  # older drafts go into the history
         self.composer.box.add_to_history(self._store.history())
         if kept is None or not kept.drafts:
@@ -81,7 +81,7 @@ class Editor:
         self.save_drafts()
 
     def save_drafts(self) -> None:
-        """Keeps the drafts as they are now."""
+        """Save the drafts as they are now."""
         place, since = self._place(), {draft[:2]: draft.log_end for draft in self._drafts}
         now = None if place is None else (*place.segment.identity, place.offset)
         drafts = [(str(kind), text) for kind, text in self.composer.drafts]
@@ -89,7 +89,7 @@ class Editor:
         self._store.save(SavedDrafts(self._by, self._drafts))
 
     def add_to_history(self, words: str) -> None:
-        """Puts words that leave the box into the history: they are one key (up) away."""
+        """Add words that leave the box to the history: the up key brings them back."""
         if words.strip():
             self.composer.box.add_to_history([words])
             self._store.add_to_history(words)
@@ -108,12 +108,12 @@ class Editor:
         return [ticket for ticket in tickets if ticket.is_irrevocable and not ticket.written]
 
     def stop(self) -> None:
-        """Keeps nothing any more: its screen is gone."""
+        """Save nothing any more: the screen is gone."""
         self._store.stop(_KEEPING)
 
 
 def _is_written(journal: Journal, by: str, draft: SavedDraft) -> bool:
-    """Whether the screen that left ``draft`` had written it by then. The same words may stand there from before."""
+    """Return whether ``draft`` was written before its screen ended. Equal words from before it do not count."""
     live, left = journal.open_live(), _LOOK_BACK
     unseen = {text.strip() for text in BoxKind.parse(draft.kind).texts(draft.text)}
     for segment in journal.segments_backward(live) if live is not None else ():
@@ -135,6 +135,6 @@ def _is_written(journal: Journal, by: str, draft: SavedDraft) -> bool:
 
 
 def abbreviate(text: str) -> str:
-    """The beginning of ``text``, in one line of at most 40 characters."""
+    """Return the beginning of ``text``, in one line of at most 40 characters."""
     first = text.strip().partition("\n")[0]
     return first if len(first) <= 40 else first[:39] + "…"

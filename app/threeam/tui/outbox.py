@@ -1,4 +1,4 @@
-"""What has been asked for and not been answered yet."""
+"""The write requests that have no answer yet."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class WriteRequest:
     def remove_attachment(self) -> None:
         """Remove the file that it names, since no line names it. Raises OSError."""
         if self.attachment:
-            with suppress(FileNotFoundError):  # somebody was faster
+            with suppress(FileNotFoundError):  # another process removed it
                 os.unlink(self.attachment)
 
 
 class Outbox:
-    """The tickets that have not been answered, in their order.
+    """The requests without an answer, in their order.
 
-    ``blocked``: the first of them is seen to wait for the lock, and its person was told so. ``told_s``: since when.
+    ``is_blocked``: the screen shows that the first of them waits for the lock; ``told_s`` is when that was first shown.
     """
 
     def __init__(self, send: Callable[[WriteRequest], None]) -> None:
@@ -77,7 +77,7 @@ class Outbox:
         self._send(ticket)
 
     def remove(self, ticket: WriteRequest) -> bool:
-        """Strikes ``ticket`` off, once. Where it was taken back, those behind it wait on for the same lock."""
+        """Remove ``ticket``; return False if that was done before. If it was cancelled, those behind it still wait."""
         if ticket not in self._tickets:
             return False
         self._tickets.remove(ticket)
@@ -90,7 +90,7 @@ class Outbox:
             self.is_blocked, self.told_s = True, time.monotonic()
 
     def cancel_waiting(self) -> bool:
-        """Takes back all that still wait; gives whether there were any."""
+        """Cancel all that still wait; return whether there were any."""
         waiting = [ticket for ticket in self._tickets if not (ticket.cancelled.is_set() or ticket.is_irrevocable)]
         for ticket in waiting:
             ticket.cancelled.set()

@@ -49,8 +49,8 @@ class AsOfScreen(LookingScreen):
         while isinstance(self.app.screen, AsOfScreen):
             self.app.pop_screen()
 
-    def _read_only(self) -> None:
-        self._say(f"this is as it was: {key_for_action(self, 'now')} leads back to now")
+    def refuse_write(self) -> None:
+        self.notify_once(f"this is as it was: {key_for_action(self, 'now')} leads back to now")
 
     def action_quit(self) -> None:
         self.app.pop_screen()

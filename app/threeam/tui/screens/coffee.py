@@ -55,7 +55,7 @@ class CoffeeScreen(ModalPage[bool]):
         self._page = Static()
 
     def compose(self) -> ComposeResult:
-        """The page in a frame."""
+        """Yield the page in a frame."""
         with VerticalScroll(id="cups") as frame:
             frame.border_title = "coffee, this night"
             frame.border_subtitle = "backspace takes the last one back · esc" if self._writes else "esc"
@@ -68,7 +68,7 @@ class CoffeeScreen(ModalPage[bool]):
         self.call_after_refresh(self.update_content)
 
     def update_content(self) -> None:
-        """Shows what is known by now."""
+        """Show what is known by now."""
         one, others, awake = self._look()
         width = self._page.content_size.width or 60
         rows = _TALL if self.size.height >= 20 else _SHORT
@@ -132,7 +132,7 @@ class CoffeeScreen(ModalPage[bool]):
         ]
 
     def _curve(self, one: NightSummary, width: int, rows: int) -> list[Content]:
-        """What is in this person from before the first cup until the morning, or until hardly anything is left."""
+        """Return the rows of the curve, from before the first cup until the morning or hardly any caffeine is left."""
         columns = max(12, width - _LABEL)
         begin = (one.tonight_doses[0][0] if one.tonight_doses else one.now.ns - 4 * HOUR_NS) - HOUR_NS // 2
         end = max(one.now.ns + 2 * HOUR_NS, min(one.below_threshold_at.ns, one.morning.ns)) + HOUR_NS // 2
@@ -164,7 +164,7 @@ class CoffeeScreen(ModalPage[bool]):
 
 
 def _hours(begin: int, end: int, columns: int, zone: Zone) -> str:
-    """The hours below the curve, as many as have room."""
+    """Return the hours below the curve, as many as fit."""
     room = max(1, columns // 7)  # of them
     step = next((step for step in (1, 2, 3, 4, 6) if (end - begin) // HOUR_NS <= room * step), 12)
     text = [" "] * columns
@@ -177,7 +177,7 @@ def _hours(begin: int, end: int, columns: int, zone: Zone) -> str:
 
 
 def _minutes(ns: int) -> str:
-    """A length of time in minutes, or hours: seconds would only flicker."""
+    """Return a duration in minutes, or hours: seconds would only flicker."""
     return format_duration(max(_MINUTE_NS, ns // _MINUTE_NS * _MINUTE_NS))
 
 

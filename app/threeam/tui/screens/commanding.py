@@ -1,4 +1,4 @@
-"""The commanding half of the journal's screen: what the `:` line, the palette and a prompt ask for."""
+"""The `:` line, the palette and the prompts of a journal's screen: which action they ask for."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ from threeam.tui.widgets.sidebar import Sidebar
 
 
 class CommandingScreen(WritingScreen):
-    """A screen whose actions can be called by their words, about the hypotheses of its state."""
+    """A screen whose actions can be run by their commands."""
 
     pane: LogPane
-    _begun_at: Row | None = None  # what was selected when the `:` line was asked for: who follows has another line soon
-    _at_hand: Row | None = None  # the same, while the command is done
+    _typed_at_row: Row | None = (
+        None  # selected when the `:` line was opened: while the log is followed, another one soon is
+    )
+    _command_row: Row | None = None  # the same, while the command runs
     sidebar: Sidebar
 
     def __init__(self) -> None:
         super().__init__()
-        self._ready: list[Callable[[], object]] = []  # each shows what was asked for and could not be shown at once
+        self._ready: list[Callable[[], object]] = []  # each shows a result that could not be shown at once
 
     @property
     def is_enter_a_command(self) -> bool:
@@ -68,34 +70,34 @@ class CommandingScreen(WritingScreen):
         await self._do(self._parsed(message.text) if message.what == "command" else None)
 
     def _parsed(self, text: str) -> tuple[Action, str] | None:
-        """The action that a `:` line calls, and what follows it; None, and it is said, where there is none."""
+        """Return the action that a `:` line names, and what follows it; None, after a notice, if it names none."""
         try:
             return parse_command(text)
         except UnknownCommand as unknown:
-            self._say(str(unknown), severity="warning")
+            self.notify_once(str(unknown), severity="warning")
             return None
 
     async def _do(self, known: tuple[Action, str] | None) -> None:
-        """Does what a command says, if it is one; then the keys behind its Enter may go on."""
-        self._at_hand = self._begun_at
+        """Run a command, if it is one; then the keys behind its Enter may act."""
+        self._command_row = self._typed_at_row
         try:
             if known is not None:
                 await self.run(*known)
         finally:
-            self._at_hand = None
+            self._command_row = None
             self.app.post_message(messages.CommandDone())
 
     async def run(self, action: Action, argument: str = "") -> None:
-        """Does what ``action`` does, from the palette or the `:` line, with what follows its word."""
+        """Run ``action``, from the palette or the `:` line, with the text that follows its command."""
         if action.writes and not self.is_writable:
-            self._read_only()
+            self.refuse_write()
             if action.opens_box:
-                self._refuse_text()
+                self.refuse_text()
             return
         kind, text = BoxKind(action.id), argument
         if action.id in HYPOTHESIS_VERBS and argument:
             name, _, text = argument.partition(" ")
-            known = self._named(name)
+            known = self.require_hypothesis(name)
             if known is None:
                 if text.strip() and self.editor is not None:  # the words stand in the line again, to be sent once more
                     self.editor.add_to_history(
@@ -109,12 +111,12 @@ class CommandingScreen(WritingScreen):
         elif argument and action.argument:
             await self.actions.run(action.id, argument)
         elif argument:
-            self._say(f":{action.command} takes nothing more, and {argument!r} follows it", severity="warning")
+            self.notify_once(f":{action.command} takes nothing more, and {argument!r} follows it", severity="warning")
         else:
             await self.actions.run(action.id)
 
     def _write_at_once(self, kind: BoxKind, text: str) -> None:
-        """Writes ``text`` as if it had been typed into a box for ``kind``; without a text, goes to that box."""
+        """Write ``text`` as if it had been typed into a box for ``kind``; without a text, open that box."""
         words = text.strip()
         if words and self.editor is not None:
             self.editor.add_to_history(self.editor.composer.begin_prompt(kind, words))
@@ -123,9 +125,9 @@ class CommandingScreen(WritingScreen):
         else:
             self.open_box(kind)
 
-    def _selected_entry(self) -> Entry | None:
-        """The entry that a command is about: the one that was selected when its person began to type it."""
-        row = self._at_hand or self.log_view.selected_row
+    def selected_entry(self) -> Entry | None:
+        """Return the entry that a command is about: the one that was selected when the user began to type it."""
+        row = self._command_row or self.log_view.selected_row
         return row.entry if row is not None else None
 
     async def action_do(self, action_id: str) -> None:
@@ -133,7 +135,7 @@ class CommandingScreen(WritingScreen):
         await self.actions.run(action_id)
 
     def action_command_line(self) -> None:
-        self._begun_at = self.log_view.selected_row
+        self._typed_at_row = self.log_view.selected_row
         if self.editor is None:
             self.action_ask("command")
         else:
@@ -149,7 +151,7 @@ class CommandingScreen(WritingScreen):
             return
         if self.editor is not None:
             outbox = self.editor.outbox
-            # Not what is just being written. Who pressed Esc before the screen told of the wait wants to leave the box.
+            # Not what is just being written. An Esc that came before the wait was shown is meant to leave the box.
             pressed_s = self.program.leave_pressed_s
             if outbox.is_blocked and pressed_s > outbox.told_s and outbox.cancel_waiting():
                 return
@@ -167,8 +169,8 @@ class CommandingScreen(WritingScreen):
     def show_when_free(self, name: str, show: Callable[[], object]) -> None:
         """Call ``show``, which lays a screen over this one, or keep it until it is asked for.
 
-        It is for what comes later than the key that asked for it. A screen takes every key, so it must not open over
-        somebody who is typing, or over another screen.
+        It is for a result that comes later than its key. A screen takes every key, so it must not open while the user
+        is typing, or over another screen.
         """
         if self.is_leaving:
             return
@@ -177,15 +179,15 @@ class CommandingScreen(WritingScreen):
             return
         self._ready.append(show)
         self.header.ready_reports = len(self._ready)
-        self._say(f"it is ready: {key_for_action(self, 'leave')} in the log shows it", title=name)
+        self.notify_once(f"it is ready: {key_for_action(self, 'leave')} in the log shows it", title=name)
 
-    def _named(self, name: str) -> Hypothesis | None:
-        """The hypothesis that has this name; None, and it is said, where there is none that is known of."""
+    def require_hypothesis(self, name: str) -> Hypothesis | None:
+        """Return the hypothesis of this name; None, after a notice, if there is none."""
         known = self.state.find_hypothesis(name)
         if known is None and not self.sidebar.is_state_known:
-            self._say("the log is still being read: in a moment")
+            self.notify_once("the log is still being read: in a moment")
         elif known is None:
-            self._say(
+            self.notify_once(
                 f"there is no hypothesis {name}: {key_for_action(self, 'board')} shows those there are",
                 severity="warning",
             )

@@ -44,7 +44,7 @@ class EntryScreen(ModalPage[str]):
         self._around = around
 
     def compose(self) -> ComposeResult:
-        """The page."""
+        """Yield the page."""
         with VerticalScroll(id="entry") as page:
             page.border_title = "entry"
             kept = "o shows what was kept · " if self._keeps else ""

@@ -34,7 +34,7 @@ class HelpScreen(ModalPage[None]):
         self._keys = keys
 
     def compose(self) -> ComposeResult:
-        """The page."""
+        """Yield the page."""
         with VerticalScroll(id="help") as page:
             page.border_title = "3am"
             page.border_subtitle = "esc closes"
@@ -72,7 +72,7 @@ class HelpScreen(ModalPage[None]):
 
 
 def _entry(key: str, about: str, width: int, *, dim: bool = False) -> list[Content]:
-    """A key and what it does; what does not fit goes on below the words, and not below the key."""
+    """Return a key and what it does; words that do not fit continue below the words, not below the key."""
     indent = _INDENT if width >= 2 * _INDENT + 20 else 4
     head = f"  {key}".ljust(indent)
     first, *rest = wrap(about, max(12, width - len(head)), break_long_words=False) or [""]

@@ -1,8 +1,7 @@
-"""The looking half of the journal's screen: the log, the header, the panel, and what only looks at them."""
+"""The log, the header and the sidebar of a journal's screen, and the actions that only read them."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import ClassVar
@@ -15,26 +14,27 @@ from textual.widget import Widget
 
 from threeam.actions import ACTIONS, BY_ID
 from threeam.core.errors import JournalError
-from threeam.core.format.entry import Stamp, escape_unprintable
+from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.catalog import journal_name
 from threeam.core.state.fold import State
-from threeam.core.store.as_of import point_before_entry, resolve_point
 from threeam.core.store.journal import Position
-from threeam.core.store.reader import Line
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.run_rows import plan_progress
 from threeam.experiments.runs import experiments_by_number
 from threeam.human.caffeine import remaining_mg
 from threeam.human.drafts import glasses_tonight
 from threeam.human.intake import intake_of
-from threeam.human.night_summary import NightSummary, summarize_night, summarize_others
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.drafts import EVIDENCE_VERBS
-from threeam.hypotheses.marks import mark_draft, marks
 from threeam.tracing.observations import Observation, observations, observed_intervals
+from threeam.tui.controllers.experiments import ExperimentController
+from threeam.tui.controllers.host import HostController
+from threeam.tui.controllers.navigation import NavigationController
+from threeam.tui.controllers.night import NightController
+from threeam.tui.controllers.restore import RestoreController
 from threeam.tui.dispatch import ActionTable, Handler
+from threeam.tui.keys import key_for_action
 from threeam.tui.log_window import LogWindow
-from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import CHANGED, HYPOTHESIS, HYPOTHESIS_VERBS, NOTE
 from threeam.tui.report_answers import (
     AskAbout,
@@ -46,10 +46,8 @@ from threeam.tui.report_answers import (
     RestoreData,
     RunAction,
 )
-from threeam.tui.screens.coffee import CoffeeScreen
-from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.help import HelpScreen
-from threeam.tui.screens.observing import ObservingScreen
+from threeam.tui.screens.method import MethodScreen
 from threeam.tui.session import Session
 from threeam.tui.widgets.footer import KeyFooter
 from threeam.tui.widgets.header import Header
@@ -64,8 +62,8 @@ _A_MOMENT = 0.3  # s
 CLOCK_REFRESH_S = 30.0  # s between two looks: milligrams and ages change slowly
 
 
-class LookingScreen(ObservingScreen):
-    """A journal as a `Window` has it, with what it adds up to."""
+class LookingScreen(MethodScreen):
+    """A journal as its `LogWindow` has it, with its state, and the handlers of all actions."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("escape", "do('leave')", "leave", show=False, tooltip=BY_ID["leave"].description, id="leave"),
@@ -76,7 +74,6 @@ class LookingScreen(ObservingScreen):
         self.session = session
         self.state = session.fold.empty_state
         self.editor = None
-        self._own_marks: list[int] = []
         self._runs_shown: Mapping[int, Experiment] = experiments_by_number(self.state)
         self._observers_shown: Mapping[tuple[str, int, int], Observation] = observations(self.state)
         read_only, limit = session.writer is None, session.settings.toxic_cups
@@ -89,11 +86,15 @@ class LookingScreen(ObservingScreen):
         self.log_view.own_author = session.author
         self.sparkline = ActivitySparkline(emoji=session.emoji, gap_ns=session.settings.night_gap_ns)
         self.sidebar = Sidebar(emoji=session.emoji, read_only=read_only)
+        self.night = NightController(self)
+        self.experiments = ExperimentController(self)
+        self.host = HostController(self)
+        self.navigation = NavigationController(self, self.pane, self.experiments.show_attachment)
+        self.restore = RestoreController(self)
         self.actions = ActionTable(self._handlers(), is_writable=lambda: self.is_writable)
 
     def _handlers(self) -> dict[str, Handler]:
         """Return the handlers of the actions, by id."""
-        log, ask = self.log_view, self.action_ask
         return {
             "note": partial(self.open_box, NOTE),
             "hypothesis": partial(self.open_box, HYPOTHESIS),
@@ -103,7 +104,7 @@ class LookingScreen(ObservingScreen):
             "changed": partial(self.open_box, CHANGED),
             "undone": self.action_undone,
             "take": self.action_take,
-            "coffee-panel": self.action_coffee_panel,
+            **self.night.handlers(),
             "kind-hypothesis": partial(self.convert_box, HYPOTHESIS),
             "kind-note": partial(self.convert_box, NOTE),
             "box-coffee": self.action_box_coffee,
@@ -112,42 +113,13 @@ class LookingScreen(ObservingScreen):
             **{verb: partial(self.action_ask_about, verb) for verb in HYPOTHESIS_VERBS},
             **{verb: partial(self.action_evidence, verb) for verb in EVIDENCE_VERBS},
             "thread": self.action_thread,
-            "run": self.action_run,
-            "runs": self.action_runs,
-            "capture": self.action_capture,
-            "fixed": self.action_fixed,
-            "preflight": self.action_preflight,
-            "baseline": self.action_baseline,
-            "restore": self.action_restore,
-            "stable": self.action_stable,
-            "blockers": self.action_blockers,
-            "sleep": self.action_sleep,
-            **{what: partial(ask, what) for what in ("search", "filter", "unfilter", "goto")},
-            "next-match": partial(self.pane.find_next_match, 1),
-            "previous-match": partial(self.pane.find_next_match, -1),
-            "mark": self.action_mark,
-            "last-mark": log.action_last_mark,
-            "mark-before": log.action_mark_before,
-            "next-mark": log.action_next_mark,
-            "as-of": self.action_as_of,
+            **self.experiments.handlers(),
+            **self.host.handlers(),
+            **self.restore.handlers(),
+            **{what: partial(self.action_ask, what) for what in ("search", "filter", "unfilter", "goto")},
             "now": self.action_now,
-            "t0": log.action_t0,
-            "time-column": log.action_time_column,
-            "down": log.action_down,
-            "up": log.action_up,
-            "half-down": log.action_half_down,
-            "half-up": log.action_half_up,
-            "page-down": log.action_page_down,
-            "page-up": log.action_page_up,
-            "top": log.action_top,
-            "bottom": log.action_bottom,
-            "follow": log.action_follow,
-            "open-entry": self.action_open_entry,
+            **self.navigation.handlers(),
             "handoff": self.action_handoff,
-            "copy-entry": partial(self.action_copy, "entry"),
-            "copy-stamp": partial(self.action_copy, "stamp"),
-            "wrap": log.action_wrap,
-            "raw": log.action_raw,
             "command": self.action_command_line,
             "journal": self.action_journal,
             "theme": self.action_theme,
@@ -169,16 +141,35 @@ class LookingScreen(ObservingScreen):
         yield KeyFooter()
 
     def _above(self) -> Iterator[Widget]:
-        """What stands between the header and the log."""
+        """Yield what is shown between the header and the log."""
         yield from ()
 
     def on_mount(self) -> None:
         self.set_focus(self.log_view)
 
+    @property
+    def is_state_known(self) -> bool:
+        """Whether the log was read to its end, so that ``state`` is what it adds up to."""
+        return self.sidebar.is_state_known
+
+    @property
+    def is_log_focused(self) -> bool:
+        """Whether keys go to the log, so that a screen may open over it."""
+        return self.focused is self.log_view and self.app.screen is self
+
+    @property
+    def log_end(self) -> Position | None:
+        """The end of the journal, as far as it was read; None if there is no line."""
+        return self.log_view.window.log_end
+
+    def key_of(self, action_id: str) -> str:
+        """Return the key of an action, for a sentence that names it."""
+        return key_for_action(self, action_id)
+
     # Reading it all.
 
     def scan_up_to(self, end: Position | None, know: Callable[[State], None]) -> None:
-        """Counts the lines, and has ``know`` called with the state as of ``end``, after the first screen."""
+        """Count the lines, and call ``know`` with the state as of ``end``, after the first frame."""
         self.set_timer(_FIRST, partial(self._begin_to_read, end, know))
 
     def _begin_to_read(self, end: Position | None, know: Callable[[State], None]) -> None:
@@ -194,7 +185,7 @@ class LookingScreen(ObservingScreen):
                 yield
         except Exception as error:  # as where lines are followed: it may pass
             known = isinstance(error, JournalError | OSError)
-            self._say(
+            self.notify_once(
                 f"{end.segment.path}: {error if known else f'{type(error).__name__}: {error}'}",
                 title="what the log adds up to is not known",
                 severity="error",
@@ -204,14 +195,14 @@ class LookingScreen(ObservingScreen):
     # What is shown.
 
     def on_log_view_read_failed(self, message: LogView.ReadFailed) -> None:
-        self._say(message.sentence, title="the log cannot be read", severity="error")
+        self.notify_once(message.sentence, title="the log cannot be read", severity="error")
 
     def on_log_pane_counts_changed(self) -> None:
         opened = [one.opened_at.ns for one in self.state.hypotheses.values()]
         self.sparkline.show(self.pane.activity, opened, self.session.zone)
 
     def on_log_pane_notice_posted(self, message: LogPane.NoticePosted) -> None:
-        self._say(message.sentence, severity=message.severity)
+        self.notify_once(message.sentence, severity=message.severity)
 
     def on_log_view_tail_changed(self) -> None:
         self.header.following = self.log_view.following
@@ -232,7 +223,7 @@ class LookingScreen(ObservingScreen):
         if (observers := observations(self.state)) is not self._observers_shown:
             self._observers_shown = observers
             self.log_view.set_observed_intervals(observed_intervals(self.state))
-        self._show_marks()
+        self.navigation.show_marks()
 
     def on_report_closed(self, answer: ReportAnswer | None) -> None:
         super().on_report_closed(answer)
@@ -246,38 +237,15 @@ class LookingScreen(ObservingScreen):
             case RunAction(action_id):
                 self.call_next(self.actions.run, action_id)
             case RestoreData():
-                self.begin_data_restore()
+                self.restore.begin_data_restore()
             case OpenRun(name):
-                self.open_run(name)
+                self.experiments.open_run(name)
             case CapturePane(pane_id):
-                self.action_capture(pane_id)
+                self.experiments.capture(pane_id)
             case LightsOut():
-                self.lights_out()
+                self.night.lights_out()
 
     # What the keys do; each is an action of the table.
-
-    def action_coffee_panel(self) -> None:
-        session, settings = self.session, self.session.settings
-        gap_ns, half_life_h = settings.night_gap_ns, settings.half_life_h
-
-        def look() -> tuple[NightSummary, list[NightSummary], Stamp | None]:
-            now, user = session.clock(), session.author.user
-            mine = summarize_night(self.state, user, now, gap_ns, half_life_h, session.zone)
-            return mine, summarize_others(self.state, user, now, gap_ns, half_life_h, session.zone), self.awake_from
-
-        def closed(undo: bool | None) -> None:
-            if undo:
-                self.call_next(self.actions.run, "undo-coffee")
-
-        screen = CoffeeScreen(look, half_life_h, writes=self.is_writable, emoji=session.emoji)
-        self.app.push_screen(screen, closed)
-
-        async def look_again() -> None:
-            await self.load_awake_from()
-            if screen.is_mounted:
-                screen.update_content()
-
-        self._start_worker(look_again, "cups", exclusive=True)
 
     def action_journal(self, name: str = "") -> None:
         others = {journal_name(journal): journal for journal in self.program.other_journals}
@@ -285,7 +253,7 @@ class LookingScreen(ObservingScreen):
             self.program.open_journal(others[name])
         else:
             there = f"there are {', '.join(others)}" if others else "3am -j NAME begins one"
-            self._say(f"there is no other journal {name}: {there}" if name else f"other journals: {there}")
+            self.notify_once(f"there is no other journal {name}: {there}" if name else f"other journals: {there}")
 
     def action_theme(self, name: str = "") -> None:
         if not name:
@@ -293,7 +261,7 @@ class LookingScreen(ObservingScreen):
         elif name in self.app.available_themes:
             self.app.theme = name
         else:
-            self._say(f"there is no theme {name}; there are {', '.join(sorted(self.app.available_themes))}")
+            self.notify_once(f"there is no theme {name}; there are {', '.join(sorted(self.app.available_themes))}")
 
     def action_help(self) -> None:
         keys = self.session.settings.keys
@@ -306,81 +274,12 @@ class LookingScreen(ObservingScreen):
         else:
             self.log_view.action_page_down()
 
-    def action_mark(self) -> None:
-        entry = self.log_view.selected_row.entry if self.log_view.selected_row is not None else None
-        if entry is None:
-            self._say("select a line of the log first: only those have a stamp")
-        elif self.editor is not None:
-            self.submit(
-                WriteRequest(
-                    mark_draft(entry.effective_stamp, on=entry.effective_stamp.ns not in self.log_view.marked_ns),
-                    "mark",
-                )
-            )
-        else:  # nobody else sees it, and it goes with this screen
-            if entry.stamp.ns in self._own_marks:
-                self._own_marks.remove(entry.stamp.ns)
-            else:
-                self._own_marks.append(entry.stamp.ns)
-            self._show_marks()
-
-    def _show_marks(self) -> None:
-        self.log_view.set_marks([*marks(self.state), *self._own_marks])
-
-    def action_open_entry(self) -> None:
-        row = self.log_view.selected_row
-        if row is None:
-            return
-        try:
-            around = self.log_view.window.read_lines_around(row.line)
-        except OSError as error:
-            self._say(f"{row.line.segment.path} cannot be read: {error.strerror}", severity="error")
-            return
-
-        def closed(what: str | None) -> None:
-            if what == "kept" and row.entry is not None:
-                self.show_attachment(row.entry)
-            elif what:
-                self._copy(what, row.line)  # and not the one that is selected by now
-
-        self.app.push_screen(EntryScreen(row.line, around, amendments(self.state)), closed)
-
-    async def action_as_of(self, argument: str = "") -> None:
-        """Shows the journal as it was 1 ms before the selected line, or at the time that is named."""
-        journal, end, row = self.session.journal, self.log_view.window.log_end, self.log_view.selected_row
-        if end is None or (not argument and (row is None or row.entry is None)):
-            self._say("select a line of the log first: only those have a stamp")
-            return
-        try:
-            if argument or row is None:
-                moment = await asyncio.to_thread(
-                    resolve_point, journal, end, argument, self.session.clock(), self.session.zone
-                )
-            else:
-                moment = await asyncio.to_thread(point_before_entry, journal, row.line)
-        except (OSError, JournalError) as error:
-            self._say(str(error), severity="warning")
-            return
-        self.show_when_free("as of then", lambda: self.program.open_as_of(self.session, moment))
-
     def action_now(self) -> None:
-        self._say("this is now")
+        self.notify_once("this is now")
 
     def action_quit(self) -> None:
         """Leave this screen."""
         raise NotImplementedError
-
-    def action_copy(self, what: str) -> None:
-        if self.log_view.selected_row is not None:
-            self._copy(what, self.log_view.selected_row.line)
-
-    def _copy(self, what: str, line: Line) -> None:
-        if what == "stamp" and line.entry is None:
-            self._say("there is no stamp to copy here")
-            return
-        self.copy_text(
-            f"@{line.entry.stamp}" if what == "stamp" and line.entry is not None else line.display_text, what
-        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         return action != "do" or self.actions.is_enabled(str(parameters[0]))
@@ -389,4 +288,4 @@ class LookingScreen(ObservingScreen):
         moved = self.session.settings.keys
         writing = (action for action in ACTIONS if action.writes and action.scope == "log")
         if not self.is_writable and any(event.key in moved.get(one.id, one.keys).split(",") for one in writing):
-            self._read_only()
+            self.refuse_write()

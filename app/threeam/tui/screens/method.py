@@ -1,4 +1,4 @@
-"""The method's half of the journal's screen: claims, evidence, verdicts, later words, the thread and the hand-off."""
+"""Hypotheses on a journal's screen: claims, evidence, verdicts, later words, the thread and the hand-off."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ from threeam.tui.widgets.sidebar import HypothesisList
 
 
 class MethodScreen(CommandingScreen):
-    """A screen on which a hypothesis can be picked, and much be said about it."""
+    """A screen on which a hypothesis can be picked, and be written about."""
 
     picked_name: str | None = None
-    open_report: ReportScreen | None = None  # what lies over it, and is to be told of news
+    open_report: ReportScreen | None = None  # it lies over this screen, and is updated with the state
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,15 +68,15 @@ class MethodScreen(CommandingScreen):
         super().action_leave()
 
     def action_pick(self, name: str) -> None:
-        """Makes ``name`` the hypothesis that evidence and verdicts are about."""
-        known = self._named(name)
+        """Make ``name`` the hypothesis that evidence and verdicts are about."""
+        known = self.require_hypothesis(name)
         if known is None:
             return
         self.picked_name = known.name
         self._show_state()
         if not self.sidebar.is_on_screen:
             judge = " · + - tie lines to it, v x ~ judge it" if self.is_writable else ""
-            self._say(f"picked {name}: {abbreviate(claim_of(self.state, known))}{judge}", timeout=2)
+            self.notify_once(f"picked {name}: {abbreviate(claim_of(self.state, known))}{judge}", timeout=2)
 
     def on_hypothesis_list_picked(self, message: HypothesisList.Picked) -> None:
         if message.name != self.picked_name:
@@ -87,22 +87,22 @@ class MethodScreen(CommandingScreen):
 
     def action_ask_about(self, verb: str) -> None:
         """Goes to the box for what ``verb`` says about the picked hypothesis."""
-        if (hypothesis := self._picked()) is not None:
+        if (hypothesis := self.picked_hypothesis()) is not None:
             self.open_box(BoxKind(verb, hypothesis.name))
         else:
-            self._refuse_text()
+            self.refuse_text()
 
     async def action_evidence(self, verb: str, argument: str = "") -> None:
         """Ties the selected line to the picked hypothesis; with an argument, what it names: ``H7 @stamp words``."""
         name, _, rest = argument.partition(" ")
-        one = self._named(name) if name else self._picked()
+        one = self.require_hypothesis(name) if name else self.picked_hypothesis()
         if one is None:
-            self._refuse_text()
+            self.refuse_text()
             return
         at, words = self._stamp_in(rest)
         if words is None:
             return
-        entry = self._selected_entry() if at is None and not words else None
+        entry = self.selected_entry() if at is None and not words else None
         if at is not None:
             line = await self._line_of(at)
             entry = line.entry if line is not None else None
@@ -117,16 +117,16 @@ class MethodScreen(CommandingScreen):
         elif words and at is None:
             self.submit(WriteRequest(evidence_draft(verb, one.name, None, words), verb))
         elif at is None:
-            self._say("select a line of the log first: only those have a stamp")
-            self._refuse_text()
+            self.notify_once("select a line of the log first: only those have a stamp")
+            self.refuse_text()
 
     def action_thread(self, name: str = "") -> None:
-        """Shows all that was said of a hypothesis."""
+        """Show all entries about a hypothesis."""
         from threeam.experiments.experiment_report import (
             hypothesis_runs_report,  # with all that it tells of; the first screen needs none of that
         )
 
-        one = self._named(name) if name else self._picked()
+        one = self.require_hypothesis(name) if name else self.picked_hypothesis()
         if one is None:
             return
         self.picked_name = key = one.name
@@ -140,27 +140,31 @@ class MethodScreen(CommandingScreen):
             at = self.session.clock()
             return [*thread.thread_report(self.state, now, at), *hypothesis_runs_report(self.state, now.number, at)]
 
-        self._tell(ThreadScreen(one.name, tell, self.copy_text, emoji=self.session.emoji, writes=self.is_writable))
+        self.push_report(
+            ThreadScreen(one.name, tell, self.copy_text, emoji=self.session.emoji, writes=self.is_writable)
+        )
 
-    def _picked(self) -> Hypothesis | None:
-        """The hypothesis that is picked; None, and it is said, where there is none."""
+    def picked_hypothesis(self) -> Hypothesis | None:
+        """Return the hypothesis that is picked; None, after a notice, if there is none."""
         known = self.state.find_hypothesis(self.picked_name) if self.picked_name else None
         if known is None:
-            self._say(f"pick a hypothesis first: 1 to 9, or {key_for_action(self, 'board')}")
+            self.notify_once(f"pick a hypothesis first: 1 to 9, or {key_for_action(self, 'board')}")
         return known
 
     def _tell_of_verdicts(self, lines: Sequence[Line]) -> None:
         """Says which of our own verdicts others have overturned in ``lines``, which have just come."""
         entries = [entry for line in lines if b" [H" in line.raw and (entry := line.state_entry) is not None]
         for sentence in overturned_verdicts(self.state, entries, self.session.author.user):
-            self._say(sentence, title="overturned: both stand, and the later counts", severity="warning", timeout=15)
+            self.notify_once(
+                sentence, title="overturned: both stand, and the later counts", severity="warning", timeout=15
+            )
 
     # Later words, changes, who holds the journal.
 
     def action_stamp(self) -> None:
         if self.editor is None:
-            self._read_only()
-            self._refuse_text()
+            self.refuse_write()
+            self.refuse_text()
             return
         composer = self.editor.composer
         kind = BoxKind("words", pending_stamp=len(self._stamp_requests) + 1)
@@ -186,11 +190,11 @@ class MethodScreen(CommandingScreen):
         return kind in self._cited
 
     async def action_words(self, argument: str = "") -> None:
-        """Writes the words for a stamp: the one that is named, the selected one, or one's own last without any."""
+        """Write the words for a stamp: the one in ``argument``, the selected one, or the user's last without words."""
         at, words = self._stamp_in(argument)
         if words is None or (at is not None and await self._line_of(at) is None):
             return
-        waiting, selected = amendments(self.state).pending_stamps, self._selected_entry()
+        waiting, selected = amendments(self.state).pending_stamps, self.selected_entry()
         mine = [
             one.stamp
             for one in waiting.values()
@@ -199,25 +203,25 @@ class MethodScreen(CommandingScreen):
         if at is None and not words and selected is not None and selected.effective_stamp.ns in waiting:
             at = selected.effective_stamp
         elif at is None and not mine:
-            self._say(f"no stamp of yours is without words: {key_for_action(self, 'stamp')} takes one")
-            self._refuse_text()
+            self.notify_once(f"no stamp of yours is without words: {key_for_action(self, 'stamp')} takes one")
+            self.refuse_text()
             return
         self._write_at_once(BoxKind("words", cites=at or mine[-1]), words)
 
     async def action_correct(self, argument: str = "") -> None:
-        """Writes other words for an entry: the one that is named, or the selected one."""
+        """Correct an entry: the one in ``argument``, or the selected one."""
         at, words = self._stamp_in(argument)
         if words is None:
             return
-        selected = self._selected_entry()
+        selected = self.selected_entry()
         if at is not None:
             line = await self._line_of(at)
             selected = line.entry if line is not None else None
             if selected is None:
                 return
         if selected is None:
-            self._say("select a line of the log first, or name it: :correct @stamp text")
-            self._refuse_text()
+            self.notify_once("select a line of the log first, or name it: :correct @stamp text")
+            self.refuse_text()
             return
         named, at = at is not None, amended_stamp(self.state, selected)
         words = strip_kind(selected, words)
@@ -228,18 +232,18 @@ class MethodScreen(CommandingScreen):
             self.editor.composer.box.set_text(words or current_text(self.state, at, selected.body))
 
     def _stamp_in(self, argument: str) -> tuple[Stamp | None, str | None]:
-        """The stamp that ``argument`` begins with, and the words; None for the words, and it is said, if it is bad."""
+        """Return the stamp at the beginning of ``argument``, and the words; None for them, after a notice, if bad."""
         try:
             return parse_stamp_ref(argument)
         except BadStamp as bad:
-            self._say(str(bad), severity="warning")
+            self.notify_once(str(bad), severity="warning")
             return None, None
 
     async def action_undone(self, argument: str = "") -> None:
         at, words = self._stamp_in(argument)
         if words is None:
             return
-        selected = self._selected_entry()
+        selected = self.selected_entry()
         if (
             at is None
             and selected is not None
@@ -251,17 +255,17 @@ class MethodScreen(CommandingScreen):
     def action_take(self) -> None:
         self.submit(WriteRequest(take_journal_draft(), "taking the journal"))
 
-    # The hand-off, and whatever is told.
+    # The hand-off, and other reports.
 
     def action_handoff(self) -> None:
-        self._start_worker(self._handoff, "handoff", exclusive=True)  # it may have to read much of the log
+        self.start_worker(self._handoff, "handoff", exclusive=True)  # it may have to read much of the log
 
     async def _handoff(self) -> None:
         from threeam.reports.handoff import collect_handoff, find_awake_since, handoff_report
 
         settings, clock, end = self.session.settings, self.session.clock, self.pane.view.window.log_end
         if end is None or not self.sidebar.is_state_known:
-            self._say(
+            self.notify_once(
                 "there is nothing to hand over yet" if end is None else "the log is still being read: in a moment"
             )
             return
@@ -269,19 +273,19 @@ class MethodScreen(CommandingScreen):
         try:
             nights = await asyncio.to_thread(find_awake_since, self.session.journal, end, state, now, gap)
         except (OSError, JournalError) as error:
-            self._say(f"the log cannot be read: {error}", severity="error")
+            self.notify_once(f"the log cannot be read: {error}", severity="error")
             return
 
         def tell() -> Sequence[ReportSection]:
             return handoff_report(collect_handoff(self.state, clock(), gap, settings.half_life_h, nights))
 
-        self._show(ReportScreen("hand-off", tell, self.copy_text, emoji=self.session.emoji))
+        self.show_report(ReportScreen("hand-off", tell, self.copy_text, emoji=self.session.emoji))
 
-    def _show(self, screen: ReportScreen) -> None:
-        """Lay ``screen`` over the journal as soon as it takes nobody's keys."""
-        self.show_when_free(screen.report_title, lambda: self._tell(screen))
+    def show_report(self, screen: ReportScreen) -> None:
+        """Lay ``screen`` over the journal as soon as the user is not typing."""
+        self.show_when_free(screen.report_title, lambda: self.push_report(screen))
 
-    def _tell(self, screen: ReportScreen) -> None:
+    def push_report(self, screen: ReportScreen) -> None:
         if self.open_report is None:  # S again while the log is read for it
             self.open_report = screen
             self.app.push_screen(screen, self.on_report_closed)
@@ -291,17 +295,17 @@ class MethodScreen(CommandingScreen):
         self.open_report = None
 
     async def _line_of(self, at: Stamp) -> Line | None:
-        """The line of a stamp; None, and it is said, where there is none."""
+        """Return the line of a stamp; None, after a notice, if there is none."""
         try:
             return await asyncio.to_thread(find_line, self.session.journal, at)
         except PreconditionFailed as declined:
-            self._say(str(declined), severity="warning")
+            self.notify_once(str(declined), severity="warning")
         except (OSError, JournalError) as error:
-            self._say(f"the log cannot be read: {error}", severity="error")
+            self.notify_once(f"the log cannot be read: {error}", severity="error")
         return None
 
     def _show_state(self) -> None:
-        """Shows what the log says by now."""
+        """Show the state as it is by now."""
         session = self.session
         if self.picked_name and (one := self.state.find_hypothesis(self.picked_name)) is not None:
             self.picked_name = one.name  # it may have got a number

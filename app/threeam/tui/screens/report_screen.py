@@ -55,7 +55,7 @@ class ReportScreen(ModalScreen[ReportAnswer | None]):
         self.option_list = OptionList(id="told-lines", markup=False)
 
     def compose(self) -> ComposeResult:
-        """The lines in a frame."""
+        """Yield the lines in a frame."""
         with Vertical(id="told") as frame:
             frame.border_title = drawable(self.report_title)
             frame.border_subtitle = self._keys()
@@ -67,7 +67,7 @@ class ReportScreen(ModalScreen[ReportAnswer | None]):
         self.set_focus(self.option_list)
 
     def update_report(self) -> None:
-        """Shows what is told now; the cursor stays on the same entry."""
+        """Show the report as it is by now; the cursor stays on the same entry."""
         try:
             told = self._tell()
         except JournalError as gone:  # it was undone meanwhile, or the log was cut back
@@ -182,7 +182,7 @@ class ThreadScreen(ReportScreen):
 
 
 def _name(line: ReportLine) -> object:
-    """What stays the same of a line when it is told anew."""
+    """Return what stays the same of a line when the report is updated."""
     return line.stamp or line.command or line.text, line.icon
 
 

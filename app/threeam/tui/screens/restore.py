@@ -162,7 +162,7 @@ class ConfirmScreen(ModalScreen[bool]):
         self._question = question
 
     def compose(self) -> ComposeResult:
-        """The question in a frame."""
+        """Yield the question in a frame."""
         with Vertical(id="confirm") as frame:
             frame.border_subtitle = "y yes · n no"
             yield Static(Content(drawable_lines(self._question)))

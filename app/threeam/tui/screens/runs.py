@@ -130,7 +130,7 @@ class OutputScreen(ModalScreen[None]):
         self._frame = Vertical(self.output, id="told")
 
     def compose(self) -> ComposeResult:
-        """The output in a frame."""
+        """Yield the output in a frame."""
         self._frame.border_title = drawable(self._title)
         self.set_hint(None if self._stop is not None else "j k scroll · esc")
         yield self._frame
@@ -140,11 +140,11 @@ class OutputScreen(ModalScreen[None]):
         self.append(self._text)
 
     def append(self, text: str) -> None:
-        """Adds ``text``, the next of it."""
+        """Append ``text`` to the output."""
         self.output.write("\n".join(drawable(line) for line in text.split("\n")))
 
     def set_hint(self, how: str | None) -> None:
-        """Says how it went; None: it runs."""
+        """Show how it ended; None: it still runs."""
         self._frame.border_subtitle = "x stops it · esc: it runs on" if how is None else drawable(how)
 
     def action_scroll(self, where: str) -> None:

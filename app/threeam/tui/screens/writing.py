@@ -1,7 +1,8 @@
-"""The writing half of the journal's screen: what is sent, what became of it, and the box in between."""
+"""The base of the screens of a journal: writes and their answers, work with an effect, and the input box."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -11,6 +12,7 @@ from rich.text import Text
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from threeam.core.errors import JournalError
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import COPIED_TEXT
@@ -34,11 +36,11 @@ from threeam.tui.widgets.log_view import LogView
 T = TypeVar("T")
 
 _EFFECT_S = 1.0  # how long quitting waits for work with an effect
-_MOMENT = 0.05  # s: a shorter wait for the lock is nobody's business
+_MOMENT = 0.05  # s: a shorter wait for the lock is not shown
 
 
 class WritingScreen(Screen[None]):
-    """A screen with a log, a header, and (unless it is read-only) a `Desk`."""
+    """A screen with a log, a header, and (unless it is read-only) an `Editor`."""
 
     session: Session
     header: Header
@@ -77,7 +79,7 @@ class WritingScreen(Screen[None]):
         if self.editor.composer.sends:
             self.editor.composer.set_status(sentence)
         elif not self.editor.outbox.is_blocked:
-            self._say(sentence, title=message.request.title)
+            self.notify_once(sentence, title=message.request.title)
         self.editor.outbox.tell()
         self._show_waiting()
 
@@ -87,7 +89,7 @@ class WritingScreen(Screen[None]):
         sentence = f"the disk is full: written as soon as there is room{_back(self, message.request)}"
         if self.editor.composer.sends:
             self.editor.composer.set_status(sentence)
-        self._say(message.sentence, title=f"{message.request.title}: {sentence}", severity="error")
+        self.notify_once(message.sentence, title=f"{message.request.title}: {sentence}", severity="error")
         self.editor.outbox.tell()
         self._show_waiting()
 
@@ -96,7 +98,7 @@ class WritingScreen(Screen[None]):
             message.request.on_written(message.block)
         self._answered(message.request, written=True)
         for remark in warnings_for(message.block.prior_state, message.block.entries):
-            self._say(remark, title=message.request.title, severity="warning", timeout=10)
+            self.notify_once(remark, title=message.request.title, severity="warning", timeout=10)
 
     def on_write_refused(self, message: messages.WriteRefused) -> None:
         if message.request.on_refused is not None:
@@ -107,14 +109,14 @@ class WritingScreen(Screen[None]):
         self._remove_beside(message.request)
         if message.sentence:
             sentence = message.sentence + self._where_kept([message.request])
-            self._say(sentence, title=f"{message.request.title}: not written", severity="error")
+            self.notify_once(sentence, title=f"{message.request.title}: not written", severity="error")
 
     def on_write_unsure(self, message: messages.WriteUnsure) -> None:
         self.log_view.mark_unsure(message.first, message.last)
         if message.request.on_written is not None and message.request.block is not None:
             message.request.on_written(message.request.block)
         self._answered(message.request, written=True)
-        self._say(message.sentence, title=message.request.title, severity="error", timeout=60)
+        self.notify_once(message.sentence, title=message.request.title, severity="error", timeout=60)
 
     def _answered(self, ticket: WriteRequest, *, written: bool) -> None:
         if self.editor is None:
@@ -125,7 +127,7 @@ class WritingScreen(Screen[None]):
             names = Counter(ticket.title for ticket in taken_back)
             several = ", ".join(f"{name} × {count}" if count > 1 else name for name, count in names.items())
             what = taken_back[0].title if len(taken_back) == 1 else f"{len(taken_back)} ({several})"
-            self._say(f"taken back{self._where_kept(taken_back)}", title=f"{what}: not written")
+            self.notify_once(f"taken back{self._where_kept(taken_back)}", title=f"{what}: not written")
         self._leave_if_done()
 
     def _where_kept(self, tickets: list[WriteRequest]) -> str:
@@ -142,11 +144,23 @@ class WritingScreen(Screen[None]):
     def submit(self, request: WriteRequest) -> bool:
         """Send ``request``; return False if this screen is read-only."""
         if self.editor is None:
-            self._read_only()
+            self.refuse_write()
             return False
         self.editor.submit(request)
         self._show_waiting()
         return True
+
+    def submit_if_writable(self, draft: Draft, title: str) -> None:
+        """Write a line about what was shown; a read-only screen only shows it."""
+        if self.is_writable:
+            self.submit(WriteRequest(draft, title))
+
+    async def run_in_thread(self, ask: Callable[[], T]) -> T | None:
+        try:
+            return await asyncio.to_thread(ask)
+        except (JournalError, OSError) as error:
+            self.notify_once(str(error), severity="warning", timeout=10)
+            return None
 
     def _show_waiting(self) -> None:
         """Show how many writes wait: each press of a key is seen, although nothing is written yet."""
@@ -157,7 +171,7 @@ class WritingScreen(Screen[None]):
         try:
             ticket.remove_attachment()
         except OSError as error:
-            self._say(f"{ticket.attachment} stays, and no line names it: {error.strerror}", severity="warning")
+            self.notify_once(f"{ticket.attachment} stays, and no line names it: {error.strerror}", severity="warning")
 
     # Work with an effect.
 
@@ -172,14 +186,14 @@ class WritingScreen(Screen[None]):
         names = [effect.name for effect in self.effects.running]
         return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} still under way" if names else ""
 
-    def _effect(self, name: str, work: Callable[[], T], then: Callable[[T], object], check: str) -> None:
+    def start_effect(self, name: str, work: Callable[[], T], then: Callable[[T], object], check: str) -> None:
         """Run ``work``, which changes something, on a thread, and then ``then`` with its result, here.
 
         Nothing cancels it but the end of the program; then the parting text names it, and ``check``, which says how to
         find out whether it has happened. The same work a second time is refused while it runs.
         """
         if not self.effects.start(name, work, then, check):
-            self._say("it is still under way", title=name)
+            self.notify_once("it is still under way", title=name)
 
     def on_effect_finished(self, message: messages.EffectFinished) -> None:
         self._settle(message.effect)
@@ -190,7 +204,7 @@ class WritingScreen(Screen[None]):
             return
         if effect.problem:
             self._at_end_too(f"{effect.name}: {effect.problem}")
-            self._say(effect.problem, title=effect.name, severity="warning", timeout=10)
+            self.notify_once(effect.problem, title=effect.name, severity="warning", timeout=10)
         else:
             effect.on_done(effect.result)
 
@@ -198,6 +212,14 @@ class WritingScreen(Screen[None]):
         """Say ``sentence`` on the terminal, too, if this screen ends before its notice can be read."""
         if self.is_leaving or self._ends:
             self._at_end.append(f"3am: {escape_unprintable(sentence)}")
+
+    def leave_when_written(self, parting_text: str) -> None:
+        """Quit as soon as nothing waits to be written, and print ``parting_text``."""
+        self.is_leaving, self.parting_text = True, parting_text
+
+    def stay(self) -> None:
+        """Do not quit when all is written."""
+        self.is_leaving, self.parting_text = False, ""
 
     def _leave_if_done(self) -> None:
         if self.is_leaving and not self.is_busy:
@@ -218,14 +240,14 @@ class WritingScreen(Screen[None]):
 
     def on_draft_save_failed(self, message: messages.DraftSaveFailed) -> None:
         if message.sentence:
-            self._say(message.sentence, severity="warning")
+            self.notify_once(message.sentence, severity="warning")
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
         outgoing = message.outgoing
         if outgoing.kind == COMMAND:  # done where the commands are
             return
         if not (outgoing.text.strip() or self._may_be_empty(outgoing.kind)):
-            self._say("nothing to write yet: type it first")
+            self.notify_once("nothing to write yet: type it first")
             message.composer.release(outgoing, clear=False)
         elif self._send(outgoing) and outgoing.kind not in DRAFTS:
             self.set_focus(self.log_view)  # where it was asked for
@@ -244,7 +266,9 @@ class WritingScreen(Screen[None]):
             self.editor.composer.release(outgoing, clear=False)
             if stands_there:
                 self.editor.composer.set_status("enter again writes it")
-            self._say(f"this resembles {why_refuted(self.state, like)}", title="tried before", severity="warning")
+            self.notify_once(
+                f"this resembles {why_refuted(self.state, like)}", title="tried before", severity="warning"
+            )
             return False
         self._tried_before = ""
         self.submit(WriteRequest(self._draft(kind, text), kind.title, outgoing))
@@ -277,10 +301,10 @@ class WritingScreen(Screen[None]):
             self.editor.add_to_history(composer.convert_to(kind))
 
     def _writing_composer(self) -> Composer | None:
-        """The composer; None if this screen is read-only, which is said."""
+        """Return the composer; None, after a notice, if this screen is read-only."""
         if self.editor is None:
-            self._read_only()
-            self._refuse_text()
+            self.refuse_write()
+            self.refuse_text()
             return None
         composer = self.editor.composer
         if self._tried_before:
@@ -309,30 +333,30 @@ class WritingScreen(Screen[None]):
         self.app.exit(return_code=code, message=Text(parting) if parting else None)
 
     def copy_text(self, text: str, what: str = "line") -> None:
-        """Copies ``text``, and says where it is then."""
+        """Copy ``text``, and show where it is then."""
         keep = partial(replace_attachment, self.session.journal, COPIED_TEXT) if self.is_writable else None
 
         async def copied() -> None:
-            told = await send_to_clipboard(text, self.app.copy_to_clipboard, keep)
-            self._say(told, title=f"{what}: {abbreviate(text)}", timeout=3)
+            report = await send_to_clipboard(text, self.app.copy_to_clipboard, keep)
+            self.notify_once(report, title=f"{what}: {abbreviate(text)}", timeout=3)
 
-        self._start_worker(copied)  # not in the key's own time: a tmux that hangs would hold up every other
+        self.start_worker(copied)  # not in the key's own time: a tmux that hangs would hold up every other
 
-    def _start_worker(self, work: Callable[[], Awaitable[object]], group: str = "", *, exclusive: bool = False) -> None:
+    def start_worker(self, work: Callable[[], Awaitable[object]], group: str = "", *, exclusive: bool = False) -> None:
         """Run ``work`` beside the keys; ``exclusive`` cancels what runs in ``group``.
 
         It is called by its worker. A coroutine would be left behind, with a warning, if the program ends before that.
         """
         self.run_worker(work, group=group or "default", exclusive=exclusive)
 
-    def _refuse_text(self) -> None:
+    def refuse_text(self) -> None:
         """Drop what was typed behind the key of a box that does not open."""
         self.program.refuse_text()
 
-    def _read_only(self) -> None:
-        self._say("read-only: this screen was opened without a writer")
+    def refuse_write(self) -> None:
+        self.notify_once("read-only: this screen was opened without a writer")
 
-    def _say(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
+    def notify_once(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
         if any(
             (escape_unprintable(title), escape_unprintable(sentence)) == (up.title, up.message)
             for up in self.app._notifications

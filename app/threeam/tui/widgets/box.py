@@ -21,7 +21,7 @@ _PAGE_KEYS = frozenset(("pageup", "pagedown"))  # they scroll the log: the box i
 
 
 def _untaken() -> list[Binding]:
-    """The editing keys of a text area, without those."""
+    """Return the editing keys of a text area, without `_TAKEN` and `_PAGE_KEYS`."""
     kept = []
     for one in TextArea.BINDINGS:
         if isinstance(one, Binding):
@@ -100,17 +100,17 @@ class InputBox(TextArea, inherit_bindings=False):
         return any(part[0] == "send" for part in self._ahead if not isinstance(part, str))
 
     def add_to_history(self, texts: list[str]) -> None:
-        """Adds ``texts`` to what up and down walk through."""
+        """Add ``texts`` to what up and down walk through."""
         self._history += map(sanitize_text, texts)
         self._at = len(self._history)
 
     def set_history(self, texts: list[str]) -> None:
-        """Makes ``texts`` what up and down walk through."""
+        """Make ``texts`` what up and down walk through."""
         self._history = list(map(sanitize_text, texts))
         self._at = len(self._history)
 
     def set_text(self, text: str) -> None:
-        """Makes ``text`` the whole text, with the cursor at its end."""
+        """Replace the text by ``text``, with the cursor at its end."""
         self._came_back = False
         self.text = sanitize_text(text)
         self.move_cursor(self.document.end)
@@ -127,17 +127,17 @@ class InputBox(TextArea, inherit_bindings=False):
         self.move_cursor((row + text.count("\n") + 1, column))
 
     def paste(self, text: str) -> None:
-        """Adds ``text`` where the cursor is, as a paste."""
+        """Insert ``text`` at the cursor, as a paste."""
         self._type(sanitize_text(text))
 
     def hold(self) -> None:
-        """Holds the text as it is."""
+        """Hold the text: it cannot be changed until `release`."""
         self.read_only = True
 
     def release(self, *, came_back: bool = False) -> None:
-        """Lets the text be changed again, and types in what was typed meanwhile.
+        """Let the text be changed again, and insert what was typed meanwhile.
 
-        ``came_back``: the text was not written, although nobody has asked for it back.
+        ``came_back``: the text was not written, although the user did not take it back.
         """
         self.read_only = False
         ahead, self._ahead = self._ahead, []

@@ -66,7 +66,7 @@ class Composer(Horizontal):
         self._status = Static(classes="composer--status")
 
     def compose(self) -> ComposeResult:
-        """The label, the box, the status."""
+        """Yield the label, the box, the status."""
         yield self._label
         yield self.box
         yield self._status
@@ -161,7 +161,7 @@ class Composer(Horizontal):
             self._make_room()
 
     def set_status(self, sentence: str) -> None:
-        """Says behind the text what holds it up, and what was typed meanwhile; empty: nothing does."""
+        """Show behind the text why it waits, and what was typed meanwhile; empty: it does not wait."""
         self._holdup = sentence
         self._show_status()
 
@@ -175,7 +175,7 @@ class Composer(Horizontal):
     def release(self, outgoing: Outgoing, *, clear: bool, came_back: bool = False) -> None:
         """Take the answer to a text that was sent: it goes if ``clear``, and otherwise comes back.
 
-        ``came_back``: nobody has asked for it back, so its sender may be typing the next one already.
+        ``came_back``: the user did not take it back, and may be typing the next one already.
         """
         if outgoing is self._held:
             self._held = None
@@ -250,5 +250,5 @@ def _below(first: str, text: str) -> str:
 
 
 def _clock(found: re.Match[str]) -> str:
-    """The time of a stamp is what is read; the whole of it would leave no room for the text."""
+    """Return the time of a stamp: the whole stamp would leave no room for the text."""
     return f"@{found[1]}"

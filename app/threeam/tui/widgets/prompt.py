@@ -1,4 +1,4 @@
-"""The line at the bottom that asks what to look for: it comes when it is asked for, and goes with its answer."""
+"""The line at the bottom that asks for a pattern, a time or a command, while one is asked for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Prompt(Horizontal):
     """One line for a pattern, with a history for each thing that it asks for."""
 
     class Answered(Message):
-        """Enter was pressed: what was asked for, and the answer."""
+        """The answer to ``what`` was typed, and Enter."""
 
         def __init__(self, what: str, text: str) -> None:
             super().__init__()
@@ -38,17 +38,17 @@ class Prompt(Horizontal):
         self._histories: dict[str, list[str]] = {what: [] for what in _ASKS}
 
     def compose(self) -> ComposeResult:
-        """The label and the box."""
+        """Yield the label and the box."""
         yield self._label
         yield self.box
 
     @property
     def is_open(self) -> bool:
-        """Whether it asks for something now."""
+        """Whether the line is shown."""
         return self.has_class("-open")
 
     def ask(self, what: str, about: str = "") -> None:
-        """Asks for ``what``: ``search``, ``filter``, ``goto`` or ``command``; ``about``: what is so already."""
+        """Ask for ``what``: ``search``, ``filter``, ``goto`` or ``command``. ``about`` names the filters in force."""
         label, placeholder = _ASKS[what]
         self.kind = what
         self._label.update(Content(f" {about}{label} "))
@@ -59,7 +59,7 @@ class Prompt(Horizontal):
         self.add_class("-open")
 
     def close(self) -> None:
-        """Goes away; what stands in it goes with it."""
+        """Close the line and drop its text."""
         self.box.set_text("")
         self.remove_class("-open")
 

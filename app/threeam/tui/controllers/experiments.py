@@ -1,0 +1,282 @@
+"""Runs: commands, experiments, captured panes, and whether a bug may be called fixed.
+
+Each command is run by a ``3am run`` process: the screen is not part of the experiment, and reads its results from the
+log, as every other instance does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import Entry, decode_utf8
+from threeam.core.format.report import ReportSection
+from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
+from threeam.core.store.attachments import read_attachment
+from threeam.core.write.draft import Draft
+from threeam.experiments.run_rows import attachment_of
+from threeam.experiments.runs import experiments, require_experiment
+from threeam.tui.dispatch import Handler
+from threeam.tui.editor import abbreviate
+from threeam.tui.outbox import WriteRequest
+from threeam.tui.prompts import COMMAND
+from threeam.tui.screens.report_screen import ReportScreen
+from threeam.tui.services import ScreenServices
+
+_FOR_A_SHELL = frozenset("|&;<>()$`*?[]{}~#!\n")
+_EXPANDED = frozenset("$`")  # also in double quotes
+_IN_SINGLE, _IN_DOUBLE = re.compile(r"'[^']*'"), re.compile(r'"((?:\\.|[^"\\])*)"')
+
+
+class ExperimentController:
+    """The actions that run commands, and that show their results."""
+
+    def __init__(self, screen: ScreenServices) -> None:
+        self._screen = screen
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the handlers of the actions, by id."""
+        return {
+            "run": self.run_command,
+            "runs": self.open_runs,
+            "capture": self.capture,
+            "fixed": self.open_fix_report,
+        }
+
+    def run_command(self, argument: str = "") -> None:
+        """Run the command in ``argument``, or begin a command line for one."""
+        if not argument:
+            name = self._screen.picked_name or ""
+            bound = f"-H {name} " if name.startswith("H") else ""
+            self._screen.open_box(COMMAND, f"run {bound}-- ")
+            return
+        try:
+            options, command = _words_of(argument)
+        except ValueError:
+            self._screen.notify_once(f"{argument}: unbalanced quote", title="run", severity="warning")
+            return
+        resumes = "--resume" in options or "--report" in options
+        if (command[:1] and command[0][:1] == "-") or not (command or resumes):
+            self._screen.notify_once(
+                "which command? options stand before --: run -n 20 -- CMD", title="run", severity="warning"
+            )
+            return
+        words = [*options, "--", *command] if command else options
+        many = any(word[:2] == "-n" or word == "--resume" for word in options)
+        self._screen.start_worker(partial(self._go_through if many else self._run, words, argument), "run")
+
+    async def _go_through(self, words: Sequence[str], typed: str) -> None:
+        """Goes through a plan; `r` shows how far it is, here and everywhere."""
+        child, output = await self._begun(["-q", *words])
+        title = f"run {abbreviate(typed)}"
+        self._screen.notify_once(
+            f"{self._screen.key_of('runs')} shows how far it is", title=title, timeout=2
+        )  # it lies over the row that counts
+        with _may_outlive(child):
+            report = decode_utf8(await output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
+            code = await asyncio.to_thread(child.wait)
+        self._screen.notify_once(
+            report or f"done: {self._screen.key_of('runs')} shows it",
+            title=title,
+            severity="warning" if report or code > 1 else "information",
+        )
+
+    async def _begun(self, words: Sequence[str]) -> tuple[subprocess.Popen[bytes], asyncio.StreamReader]:
+        """Start a ``3am run``; return it and its output. No SIGINT of this terminal reaches it; it may outlive it."""
+        journal = self._screen.session.journal
+        child = subprocess.Popen(
+            [sys.executable, "-m", "threeam", "run", "--log", journal.log_path, "--lock", journal.lock_path, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        output = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(output), child.stdout)
+        return child, output
+
+    async def _run(self, words: Sequence[str], typed: str) -> None:
+        from threeam.tui.screens.runs import OutputScreen
+
+        child, output = await self._begun(["--exit-code", *words])
+        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+
+        def stop() -> None:
+            with suppress(ProcessLookupError):
+                child.send_signal(signal.SIGINT)
+
+        screen = OutputScreen(typed, stop)
+        if self._screen.is_log_focused:  # else it would lie over what is being typed
+            await self._screen.app.push_screen(screen)
+        with _may_outlive(child):
+            while data := await output.read(64 * 1024):
+                if screen.is_mounted:
+                    screen.append(decoder.decode(data))
+            code = await asyncio.to_thread(child.wait)
+        how = "done" if code == 0 else f"exit {code}"
+        if screen.is_mounted:
+            screen.set_hint(f"{how} · esc")
+        else:
+            self._screen.notify_once(f"{how}: {self._screen.key_of('runs')} shows it", title=f"run {abbreviate(typed)}")
+
+    def open_runs(self, name: str = "") -> None:
+        """Show all runs and experiments, or the one called ``name``."""
+        if name:
+            self.open_run(name)
+            return
+        from threeam.tui.screens.runs import RunsScreen
+
+        screen = RunsScreen(
+            lambda: experiments(self._screen.state),
+            self._screen.session.clock,
+            self._screen.copy_text,
+            emoji=self._screen.session.emoji,
+        )
+        self._screen.push_report(screen)
+
+    def open_run(self, name: str) -> None:
+        """Show an experiment, or what a single run printed."""
+        from threeam.tui.screens.runs import ExperimentScreen
+
+        try:
+            experiment = require_experiment(self._screen.state, name)
+        except PreconditionFailed as declined:
+            self._screen.notify_once(str(declined), severity="warning")
+            return
+        if experiment.seed is None and experiment.file:
+            self._show_file(experiment.command, experiment.file)
+            return
+        self._screen.push_report(
+            ExperimentScreen(
+                lambda: require_experiment(self._screen.state, experiment.name),
+                self._screen.session.clock,
+                self._show_file,
+                self._screen.copy_text,
+                emoji=self._screen.session.emoji,
+            )
+        )
+
+    def show_attachment(self, entry: Entry) -> None:
+        """Show the attachment of a line: the output of a command, the lines of a pane, an experiment."""
+        kept = attachment_of(entry)
+        if kept is not None and kept.endswith(".out"):
+            self._show_file(entry.body, kept)
+        elif kept is not None:
+            self.open_run(kept)
+
+    def _show_file(self, title: str, name: str) -> None:
+        self._screen.start_worker(partial(self._output, title, name), "output", exclusive=True)
+
+    async def _output(self, title: str, name: str) -> None:
+        from threeam.tui.screens.runs import OutputScreen
+
+        journal = self._screen.session.journal
+        if (
+            kept := await self._screen.run_in_thread(
+                lambda: read_attachment(journal, name, RUN_OUTPUT, TRACER_OUTPUT, CAPTURED_PANE)
+            )
+        ) is not None:
+            screen = OutputScreen(f"{title} · {kept.path}", text=decode_utf8(kept.content))
+            over = self._screen.app.screen  # the page on which it was asked for
+            if isinstance(over, ReportScreen) and over is self._screen.open_report:
+                self._screen.app.push_screen(screen)
+            else:
+                self._screen.show_when_free("output", lambda: self._screen.app.push_screen(screen))
+
+    def capture(self, name: str = "") -> None:
+        """Capture the tmux pane called ``name``, or the only other one; of several the user picks one."""
+        self._screen.start_worker(partial(self._capture, name or None), "capture", exclusive=True)
+
+    async def _capture(self, name: str | None) -> None:
+        from threeam.tracing.capture import DEFAULT_LINES, Pane, capture_pane, list_panes, select_pane
+        from threeam.tui.screens.runs import PanesScreen
+
+        session, own = self._screen.session, os.environ.get("TMUX_PANE")
+
+        def list_candidates() -> list[Pane]:
+            return list_panes(own) if name is None else [select_pane(name, own)]
+
+        if (panes := await self._screen.run_in_thread(list_candidates)) is None:
+            return
+        if not panes:
+            self._screen.notify_once(
+                "there is no other pane: split the window first", title="capture", severity="warning"
+            )
+            return
+        if len(panes) > 1:
+            self._screen.show_report(PanesScreen(panes, self._screen.copy_text, emoji=session.emoji))
+            return
+
+        def captured() -> tuple[str, Draft]:
+            return capture_pane(session.journal, panes[0], DEFAULT_LINES, session.clock(), None)
+
+        check = f"look for a new pane-… in {session.journal.attachments_dir}"
+        self._screen.start_effect(
+            "capture",
+            captured,
+            lambda saved: self._screen.submit(WriteRequest(saved[1], "capture", attachment=saved[0])),
+            check,
+        )
+
+    def open_fix_report(self, name: str = "") -> None:
+        """Show whether the hypothesis ``name``, or the picked one, may be called fixed."""
+        hypothesis = self._screen.require_hypothesis(name) if name else self._screen.picked_hypothesis()
+        if hypothesis is None:
+            return
+        from threeam.reports import fixed_report as fixed
+
+        key, state = hypothesis.name, self._screen.state
+
+        def tell() -> Sequence[ReportSection]:
+            now = self._screen.state.find_hypothesis(key) or hypothesis
+            change, answer = fixed.assess_runs(self._screen.state, now)
+            return fixed.fix_report(self._screen.state, now, change, answer, self._screen.session.clock())
+
+        try:
+            fixed.assess_runs(state, hypothesis)
+        except PreconditionFailed as declined:
+            self._screen.notify_once(str(declined), severity="warning", timeout=10)
+            return
+        self._screen.push_report(
+            ReportScreen(
+                f"{hypothesis.label}: may I call it fixed?",
+                tell,
+                self._screen.copy_text,
+                emoji=self._screen.session.emoji,
+            )
+        )
+
+
+@contextmanager
+def _may_outlive(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let ``child`` run on if the screen ends first: a `Popen` that is dropped warns about a child that still runs."""
+    try:
+        yield
+    finally:
+        if child.poll() is None:
+            child.returncode = 0
+
+
+def _words_of(argument: str) -> tuple[list[str], list[str]]:
+    """Return the options and the command of a `:` line; shell syntax is passed to a shell. Raise ValueError."""
+    options, separator, line = f" {argument} ".partition(" -- ")
+    if not separator:
+        if argument.lstrip()[:1] == "-":
+            return shlex.split(argument), []  # --resume R12
+        options, line = "", argument
+    line = line.strip()
+    unquoted = _IN_SINGLE.sub("", line)
+    unquoted = _IN_DOUBLE.sub(lambda match: "".join(_EXPANDED & set(match[1])), unquoted)
+    quoted = shlex.split(line)
+    return shlex.split(options), ["sh", "-c", line] if _FOR_A_SHELL & set(unquoted) else quoted

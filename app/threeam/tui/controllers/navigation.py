@@ -1,0 +1,136 @@
+"""The way around in the log: matches, marks, the entry under the cursor, copies, and the journal as it was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from threeam.core.errors import JournalError
+from threeam.core.format.entry import Entry
+from threeam.core.store.as_of import point_before_entry, resolve_point
+from threeam.core.store.reader import Line
+from threeam.hypotheses.amendments import amendments
+from threeam.hypotheses.marks import mark_draft, marks
+from threeam.tui.dispatch import Handler
+from threeam.tui.outbox import WriteRequest
+from threeam.tui.screens.entry import EntryScreen
+from threeam.tui.services import ScreenServices
+from threeam.tui.widgets.log_pane import LogPane
+
+_NOT_AN_ENTRY = "select a line of the log first: only those have a stamp"
+
+
+class NavigationController:
+    """The actions that move in the log of ``pane``, and that are about its selected line.
+
+    ``show_attachment`` shows what an entry has stored beside the log.
+    """
+
+    def __init__(self, screen: ScreenServices, pane: LogPane, show_attachment: Callable[[Entry], object]) -> None:
+        self._screen = screen
+        self._pane = pane
+        self._view = pane.view
+        self._show_attachment = show_attachment
+        self._own_marks: list[int] = []  # stamps (ns) that are marked on a read-only screen: only this screen has them
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the handlers of the actions, by id."""
+        view = self._view
+        return {
+            "next-match": partial(self._pane.find_next_match, 1),
+            "previous-match": partial(self._pane.find_next_match, -1),
+            "mark": self.toggle_mark,
+            "last-mark": view.action_last_mark,
+            "mark-before": view.action_mark_before,
+            "next-mark": view.action_next_mark,
+            "as-of": self.open_as_of,
+            "t0": view.action_t0,
+            "time-column": view.action_time_column,
+            "down": view.action_down,
+            "up": view.action_up,
+            "half-down": view.action_half_down,
+            "half-up": view.action_half_up,
+            "page-down": view.action_page_down,
+            "page-up": view.action_page_up,
+            "top": view.action_top,
+            "bottom": view.action_bottom,
+            "follow": view.action_follow,
+            "open-entry": self.open_entry,
+            "copy-entry": partial(self.copy_selected, "entry"),
+            "copy-stamp": partial(self.copy_selected, "stamp"),
+            "wrap": view.action_wrap,
+            "raw": view.action_raw,
+        }
+
+    def toggle_mark(self) -> None:
+        """Mark the selected line, or take its mark away."""
+        row = self._view.selected_row
+        entry = row.entry if row is not None else None
+        if entry is None:
+            self._screen.notify_once(_NOT_AN_ENTRY)
+        elif self._screen.is_writable:
+            stamp = entry.effective_stamp
+            self._screen.submit(WriteRequest(mark_draft(stamp, on=stamp.ns not in self._view.marked_ns), "mark"))
+        else:
+            if entry.stamp.ns in self._own_marks:
+                self._own_marks.remove(entry.stamp.ns)
+            else:
+                self._own_marks.append(entry.stamp.ns)
+            self.show_marks()
+
+    def show_marks(self) -> None:
+        """Show the marks of the log, and those of this screen."""
+        self._view.set_marks([*marks(self._screen.state), *self._own_marks])
+
+    def open_entry(self) -> None:
+        """Show the whole selected entry, its block, and the lines before and after it."""
+        row = self._view.selected_row
+        if row is None:
+            return
+        try:
+            around = self._view.window.read_lines_around(row.line)
+        except OSError as error:
+            sentence = f"{row.line.segment.path} cannot be read: {error.strerror}"
+            self._screen.notify_once(sentence, severity="error")
+            return
+
+        def on_closed(answer: str | None) -> None:
+            if answer == "kept" and row.entry is not None:
+                self._show_attachment(row.entry)
+            elif answer:
+                self._copy(answer, row.line)  # and not the one that is selected by now
+
+        self._screen.app.push_screen(EntryScreen(row.line, around, amendments(self._screen.state)), on_closed)
+
+    async def open_as_of(self, argument: str = "") -> None:
+        """Show the journal as it was 1 ms before the selected line, or at the time in ``argument``."""
+        screen, session = self._screen, self._screen.session
+        end, row = self._view.window.log_end, self._view.selected_row
+        if end is None or (not argument and (row is None or row.entry is None)):
+            screen.notify_once(_NOT_AN_ENTRY)
+            return
+        try:
+            if argument or row is None:
+                moment = await asyncio.to_thread(
+                    resolve_point, session.journal, end, argument, session.clock(), session.zone
+                )
+            else:
+                moment = await asyncio.to_thread(point_before_entry, session.journal, row.line)
+        except (OSError, JournalError) as error:
+            screen.notify_once(str(error), severity="warning")
+            return
+        screen.show_when_free("as of then", lambda: screen.program.open_as_of(session, moment))
+
+    def copy_selected(self, what: str) -> None:
+        """Copy the selected line (``entry``), or its stamp (``stamp``)."""
+        if self._view.selected_row is not None:
+            self._copy(what, self._view.selected_row.line)
+
+    def _copy(self, what: str, line: Line) -> None:
+        if what != "stamp":
+            self._screen.copy_text(line.display_text, what)
+        elif line.entry is not None:
+            self._screen.copy_text(f"@{line.entry.stamp}", what)
+        else:
+            self._screen.notify_once("there is no stamp to copy here")

@@ -1,0 +1,227 @@
+"""After the hunt: what must be undone, the restore of a database, and the queries that block others.
+
+Its modules are imported when they are used, so that the first frame does not wait for the templates of the runbooks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from threeam.core.errors import BadInput, PreconditionFailed
+from threeam.core.format.entry import Stamp
+from threeam.core.format.report import ReportLine, ReportSection
+from threeam.core.format.times import parse_duration, parse_time
+from threeam.core.write.draft import Draft
+from threeam.hypotheses.changes import undone_draft
+from threeam.tui.dispatch import Handler
+from threeam.tui.outbox import WriteRequest
+from threeam.tui.prompts import COMMAND
+from threeam.tui.screens.report_screen import ReportScreen
+from threeam.tui.services import ScreenServices
+
+if TYPE_CHECKING:
+    from threeam.reports.restore_report import TreeChanges
+    from threeam.restore.blockers import Backend, BlockerNode
+    from threeam.restore.pitr_plan import RestorePlan
+
+_LIBPQ = ("PGHOST", "PGSERVICE", "PGDATABASE", "PGHOSTADDR")
+
+
+class RestoreController:
+    """The actions that undo what the night has changed."""
+
+    def __init__(self, screen: ScreenServices) -> None:
+        self._screen = screen
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the handlers of the actions, by id."""
+        return {"restore": self.restore, "stable": self.note_stable_commit, "blockers": self.open_blockers}
+
+    def restore(self, argument: str = "") -> None:
+        """Show what must be undone, or with ``data @STAMP`` plan the restore of a database."""
+        what, _, rest = argument.partition(" ")
+        if what in ("", "application"):
+            self._screen.start_worker(self._application, "restore", exclusive=True)
+        elif what == "data":
+            self._restore_data(rest)
+        else:
+            self._screen.notify_once(f"restore takes application or data, and not {what!r}", severity="warning")
+
+    async def _application(self) -> None:
+        from threeam.reports import restore_report as application
+        from threeam.tui.screens.restore import RestoreScreen
+
+        looked: TreeChanges = {}
+        state = self._screen.state
+
+        def tell() -> Sequence[ReportSection]:
+            return application.application_report(self._screen.state, self._screen.session.clock(), looked)
+
+        def undo(at: Stamp) -> None:
+            self._screen.submit(WriteRequest(undone_draft(at, ""), "undone"))
+
+        screen = RestoreScreen(
+            tell, self._screen.copy_text, undo if self._screen.is_writable else None, emoji=self._screen.session.emoji
+        )
+        self._screen.show_report(screen)
+        if (changes := await self._screen.run_in_thread(partial(application.inspect_trees, state))) is not None:
+            looked = changes
+            if self._screen.open_report is screen:
+                screen.update_report()
+
+    def note_stable_commit(self, rev: str = "HEAD") -> None:
+        """Write which commit of the work tree here is the last stable one."""
+
+        def noted() -> Draft:
+            from threeam.restore.git import stable_commit_draft
+
+            return stable_commit_draft(rev or "HEAD", os.getcwd())
+
+        check = "3am stable writes it"
+        self._screen.start_effect(
+            "stable", noted, lambda draft: self._screen.submit(WriteRequest(draft, "stable")), check
+        )
+
+    def begin_data_restore(self) -> None:
+        """Go to the `:` line, with a restore to before the selected line in it."""
+        entry = self._screen.selected_entry()
+        at = f"@{entry.effective_stamp}" if entry is not None else "03:14:07.123456"
+        self._screen.open_box(COMMAND, f"restore data {at} --engine postgres")
+
+    def _restore_data(self, argument: str) -> None:
+        try:
+            given = _data_options(argument)
+            minus_ns = parse_duration(given["--minus"])
+            ns = parse_time(given["at"], self._screen.session.clock(), self._screen.session.zone)
+            at = Stamp(ns, self._screen.session.zone(ns))
+        except BadInput as bad:
+            self._screen.notify_once(str(bad), severity="warning")
+            return
+        if self._screen.is_writable:
+            self._plan(given, at, minus_ns)
+        else:
+            self._screen.refuse_write()
+
+    def _plan(self, given: dict[str, str], at: Stamp, minus_ns: int) -> None:
+        session = self._screen.session
+
+        def planned() -> tuple[RestorePlan, str, Draft]:
+            from threeam.restore import pitr_plan as plan
+
+            engine, dsn = given["--engine"], given.get("--dsn")
+            made = plan.plan_restore_to_time(engine, at, given["at"], minus_ns, dsn, session.clock)
+            return made, *plan.save_runbook(session.journal, made, session.clock())
+
+        def then(result: tuple[RestorePlan, str, Draft]) -> None:
+            plan, path, draft = result
+            self._screen.submit(WriteRequest(draft, "restore", attachment=path))
+            report = _as_parts(plan.text, path, plan.obstacles)
+            self._screen.show_report(
+                ReportScreen("runbook", lambda: report, self._screen.copy_text, emoji=session.emoji)
+            )
+
+        self._screen.start_effect(
+            "restore data", planned, then, f"look for a new restore-… in {session.journal.attachments_dir}"
+        )
+
+    def open_blockers(self, dsn: str = "") -> None:
+        """Show who blocks whom in the PostgreSQL of ``dsn``."""
+        dsn = dsn.removeprefix("--dsn").strip(" =")
+        if dsn or any(os.environ.get(name) for name in _LIBPQ):
+            self._screen.start_worker(partial(self._blockers, dsn), "blockers", exclusive=True)
+            return
+        self._screen.notify_once("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
+        if self._screen.is_writable:
+            self._screen.open_box(COMMAND, "blockers postgresql://")
+
+    async def _blockers(self, dsn: str) -> None:
+        from threeam.tui.screens.restore import BlockersScreen
+
+        def named() -> str:
+            from threeam.restore.postgres import format_dsn
+
+            return format_dsn(dsn)
+
+        def ask() -> list[BlockerNode]:
+            from threeam.restore.blockers import build_blocker_tree, list_backends
+            from threeam.restore.postgres import connect
+
+            with connect(dsn) as connection:
+                return build_blocker_tree(list_backends(connection))
+
+        host = await asyncio.to_thread(named)
+
+        def end(node: BlockerNode, waits: int) -> None:  # outlives the screen that asks for it
+            self._end_backend(dsn, host, node.backend, waits)
+
+        end_it = end if self._screen.is_writable else None
+        self._screen.show_report(
+            BlockersScreen(host, ask, end_it, self._screen.copy_text, emoji=self._screen.session.emoji)
+        )
+
+    def _end_backend(self, dsn: str, host: str, backend: Backend, waits: int) -> None:
+        def ended() -> Draft:
+            from threeam.restore.blockers import terminate_backend
+            from threeam.restore.postgres import connect
+
+            if (
+                why := self._screen.session.journal.write_obstacle()
+            ) is not None:  # before anything that cannot be noted
+                raise PreconditionFailed(f"nothing was terminated: {why}")
+            with connect(dsn) as connection:
+                return terminate_backend(connection, backend, waits)
+
+        what = f"terminated {backend.pid}"
+        check = f"SELECT * FROM pg_stat_activity WHERE pid = {backend.pid}, on {host}, shows whether it is there still"
+
+        def then(draft: Draft) -> None:
+            self._screen.submit(WriteRequest(draft, what, is_irrevocable=True))
+
+        self._screen.start_effect(f"terminate {backend.pid}", ended, then, check)
+
+
+def _data_options(argument: str) -> dict[str, str]:
+    """``@stamp --engine mysql --minus 2ms`` by name, the time under ``at``. Raises `BadInput`."""
+    try:
+        words = shlex.split(argument)
+    except ValueError as error:
+        raise BadInput(f"{argument!r}: {error}") from None
+    from threeam.restore.pitr import DEFAULT_MINUS, ENGINES
+
+    given, at = {"--engine": ENGINES[0], "--minus": DEFAULT_MINUS}, []
+    while words:
+        word = words.pop(0)
+        if word in ("--engine", "--minus", "--dsn", "--at"):
+            if not words:
+                raise BadInput(f"{word} needs a value")
+            given[word] = words.pop(0)
+        else:
+            at.append(word)
+    given["at"] = " ".join(at) or given.get("--at", "")
+    if not given["at"]:
+        raise BadInput("restore data takes the time of the corrupted commit: a time, or an @stamp")
+    if given["--engine"] not in ENGINES:
+        raise BadInput(f"--engine is one of {', '.join(ENGINES)}, and not {given['--engine']!r}")
+    return given
+
+
+def _as_parts(text: str, path: str, obstacles: Sequence[str]) -> list[ReportSection]:
+    """Return a runbook as a report: its lines under their headings, and the path of its file."""
+    parts = [
+        ReportSection(
+            "kept as", [ReportLine(path, command=path), *(ReportLine(obstacle, icon="red") for obstacle in obstacles)]
+        )
+    ]
+    lines: list[ReportLine] = []
+    for line in text.splitlines():
+        if line.startswith("#"):
+            lines = []
+            parts.append(ReportSection(line.lstrip("# "), lines))
+        elif line.strip() and not line.startswith("```"):
+            lines.append(ReportLine(line, command=line))
+    return [part for part in parts if part.lines]
