@@ -33,7 +33,7 @@ class Action(NamedTuple):
 
     @property
     def binding(self) -> str:
-        """What a key of it is bound to, as Textual names it."""
+        """Return the binding of a key of this action, as Textual names it."""
         return f"screen.do('{self.id}')"
 
 

@@ -21,7 +21,7 @@ _HEAD = re.compile(r"(?:\[[^\]]*\] ?)*")  # the stamp and the tags
 
 
 def is_colour_enabled() -> bool:
-    """Whether stdout is a terminal, and nobody has asked for no colour (no-color.org)."""
+    """Return whether stdout is a terminal and colour is not disabled by the user (no-color.org)."""
     return os.isatty(1) and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "") not in ("", "dumb")
 
 

@@ -159,7 +159,7 @@ def _check_logrotate(system: System, name: str, log: str, rule: _LogrotateRule, 
 
 
 class _LogrotateRule(NamedTuple):
-    """How logrotate treats a log.
+    """The way in which logrotate treats a log.
 
     ``path``: the file with the rule. ``interval``: ``daily``, ``size`` and so on. ``copytruncate_path``: the file that
     sets copytruncate (empty: none does).

@@ -1,4 +1,4 @@
-"""What a snapshot of the machine holds: numbers and texts by name, and the processes to watch. Pure."""
+"""The content of a snapshot of the machine: numbers and texts by name, and the processes to watch. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class WatchedProcess(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """What was read at ``at_ns``: numbers and texts by name, and in ``unread``, in words, what could not be read.
+    """The values read at ``at_ns``: numbers and texts by name. ``unread`` names in words what could not be read.
 
     A name is ``group/what``. Numbers are bytes, counts and per cent; a missing number means 0. ``blind``: prefixes of
     names of which nothing is known, because they could not be read.

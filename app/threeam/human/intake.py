@@ -16,7 +16,7 @@ _MAX_DOSES = 64  # doses a person: more than a week of excess; a dose has no eff
 
 
 class Intake(NamedTuple):
-    """What one person drank: glasses of water this night, doses as (ns, mg), oldest first; and their last ``[BY]``."""
+    """The drinks of one person: glasses of water this night, doses as (ns, mg), oldest first; their last ``[BY]``."""
 
     glasses: int = 0
     doses: tuple[tuple[int, int], ...] = ()

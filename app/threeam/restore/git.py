@@ -45,7 +45,7 @@ class GitFailed(JournalError):
 
 
 class ChangesSince(NamedTuple):
-    """What has changed in a work tree since a commit: files as ``M path``, and the sleeps that were added.
+    """The changes in a work tree since a commit: files as ``M path``, and the sleeps that were added.
 
     ``commit_count``: the number of commits since then. ``uncommitted_count``: that of changed files not committed.
     """

@@ -28,7 +28,7 @@ _TRANSACTION = re.compile(r"^#(\d{6}) +(\d{1,2}:\d\d:\d\d) .*\sGTID (\d+-\d+-\d+
 
 
 class ClientAddress(NamedTuple):
-    """How a server is reached: options of its client, and the password, which goes through the environment."""
+    """The way to reach a server: options of its client, and the password, which goes through the environment."""
 
     options: tuple[str, ...]
     password: str = ""

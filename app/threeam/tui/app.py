@@ -359,6 +359,6 @@ def run_app(
 
 
 def _can_draw() -> bool:
-    """Whether the locale is UTF-8: then signs are drawn as they are."""
+    """Return whether the locale is UTF-8, so that signs can be drawn as they are."""
     name = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
     return "utf" in name.lower() or (not name and "utf" in locale.getpreferredencoding(False).lower())

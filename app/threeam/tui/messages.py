@@ -1,4 +1,4 @@
-"""What has happened, told by the threads of the bridge to the screen; each is a fact in the past."""
+"""Messages from the threads of the bridge to the screen; each states a fact in the past."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LinesArrived(Message):
 
 @dataclass
 class LockHolderChanged(Message):
-    """Somebody has taken the lock, or it is free (None). ``since_ns``: monotonic, our own first sight."""
+    """Another process has taken the lock, or it is free (None). ``since_ns``: monotonic, our own first sight."""
 
     holder: LockHolder | None
     since_ns: int
@@ -58,7 +58,7 @@ class WriteOutOfSpace(Message):
 
 @dataclass
 class DiskSpaceChanged(Message):
-    """So many bytes are left for the log, which is little; None: enough."""
+    """The bytes that are free for the log, if they are few; None: enough."""
 
     free_bytes: int | None
 
@@ -110,6 +110,6 @@ class FollowFailed(Message):
 
 @dataclass
 class DraftSaveFailed(Message):
-    """What stands in the box cannot be kept; the sentence says why. Or it can again, and it is empty."""
+    """The text in the box cannot be saved; the sentence says why. An empty sentence: it can be saved again."""
 
     sentence: str

@@ -26,7 +26,7 @@ _PLAIN_VERBS = ("note", "hypothesis", "changed", "command")
 
 @dataclass(frozen=True)
 class BoxKind:
-    """What a text in the input box is for: a note, a verdict on a hypothesis, words for a stamp.
+    """The purpose of a text in the input box: a note, a verdict on a hypothesis, words for a stamp.
 
     ``verb`` is the id of its action. ``hypothesis`` is a name (``H7``), ``cites`` the stamp of the line that it is
     about. ``pending_stamp`` is a number (from 1) for words whose stamp is not written yet, and 0 otherwise.
@@ -69,7 +69,7 @@ class BoxKind:
 
     @property
     def survives_screen(self) -> bool:
-        """Whether a text that was left in such a box can still be sent from one, after the end of its screen."""
+        """Return whether a text that was left in such a box can still be sent from one, after the end of its screen."""
         return self != COMMAND and not self.pending_stamp
 
     def draft(self, text: str, settings: Settings) -> Draft:

@@ -1,4 +1,4 @@
-"""What a report that lay over the journal was closed with: what the journal is to do next."""
+"""The answers with which a report is closed: the next step of the journal."""
 
 from __future__ import annotations
 

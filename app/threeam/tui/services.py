@@ -1,4 +1,4 @@
-"""What the palette, the controllers and the screens need of a screen and of the program, without importing either."""
+"""Protocols for the screen and the program, as the palette, the controllers and the screens use them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ActionRunner(Protocol):
 
     @property
     def is_writable(self) -> bool:
-        """Whether it runs those that write."""
+        """Return whether it runs those that write."""
 
     async def run(self, action: Action, argument: str = "") -> None:
         """Run ``action``, with the text that followed its command."""
@@ -69,15 +69,15 @@ class ScreenServices(Protocol):
 
     @property
     def is_writable(self) -> bool:
-        """Whether this screen has a writer."""
+        """Return whether this screen has a writer."""
 
     @property
     def is_state_known(self) -> bool:
-        """Whether the log was read to its end, so that ``state`` is what it adds up to."""
+        """Return whether the log was read to its end, so that ``state`` is complete."""
 
     @property
     def is_log_focused(self) -> bool:
-        """Whether keys go to the log, so that a screen may open over it."""
+        """Return whether keys go to the log, so that a screen may open over it."""
 
     @property
     def log_end(self) -> Position | None:

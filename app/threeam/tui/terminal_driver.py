@@ -155,7 +155,7 @@ class TerminalDriver(LinuxDriver):
 
     @property
     def is_suspended(self) -> bool:
-        """Whether the terminal was restored before the process was suspended."""
+        """Return whether the terminal was restored before the process was suspended."""
         return self._key_thread is None or not self._key_thread.is_alive()
 
     def reenter_application_mode(self) -> None:

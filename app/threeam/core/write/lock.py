@@ -40,7 +40,7 @@ OnWait = Callable[[LockHolder | None, float], None]
 
 
 class WaitPolicy(NamedTuple):
-    """How long to wait for a lock: ``timeout`` in seconds, or None without a limit.
+    """The limits of a wait for a lock: ``timeout`` in seconds, or None without a limit.
 
     ``cancelled``: ends the wait when another thread sets it. ``on_wait``: called at the beginning of a wait, and then
     every 0.1 s.

@@ -15,7 +15,7 @@ from threeam.actions import ACTIONS, BY_ID
 from threeam.core.format.entry import escape_unprintable
 from threeam.tui.messages import CommandDone
 
-# tmux prefixes, flow control, vim-tmux-navigator's keys and suspend: whoever lives in tmux has them elsewhere.
+# tmux prefixes, flow control, vim-tmux-navigator's keys and suspend: a user of tmux has them elsewhere.
 _TAKEN = frozenset(f"ctrl+{key}" for key in ("a", "b", "space", "s", "q", "h", "j", "k", "l", "backslash", "z"))
 _PAGE_KEYS = frozenset(("pageup", "pagedown"))  # they scroll the log: the box is seldom longer than the screen
 
@@ -85,7 +85,7 @@ class InputBox(TextArea, inherit_bindings=False):
 
     @property
     def typed_ahead(self) -> list[str]:
-        """What has been typed since the text is held: a text for each Enter, and what came after the last."""
+        """Return the texts typed since the text is held: one for each Enter, and the rest after the last."""
         texts = [""]
         for one in self._ahead:
             if isinstance(one, str):
@@ -96,7 +96,7 @@ class InputBox(TextArea, inherit_bindings=False):
 
     @property
     def is_enter_typed_ahead(self) -> bool:
-        """Whether Enter was typed since the text is held: what stands before it is sent as soon as the box is free."""
+        """Return whether Enter was typed since the text is held. The text before it is sent once the box is free."""
         return any(part[0] == "send" for part in self._ahead if not isinstance(part, str))
 
     def add_to_history(self, texts: list[str]) -> None:

@@ -76,12 +76,12 @@ class Composer(Horizontal):
 
     @property
     def text(self) -> str:
-        """What stands in the box."""
+        """Return the text in the box."""
         return self.box.text
 
     @property
     def drafts(self) -> list[tuple[BoxKind, str]]:
-        """What must not be lost, as kinds and texts: what is in the box, waits beside it, or was begun elsewhere."""
+        """Return the texts that must not be lost, with their kinds: in the box, waiting, or begun elsewhere."""
         ahead = [(NOTE, text) for text in self.box.typed_ahead]
         beside = [(outgoing.kind, outgoing.text) for outgoing in self._beside]
         every = [(self.kind, self.text), *beside, *ahead, *self._returned.items(), *self._others.items()]
@@ -89,16 +89,16 @@ class Composer(Horizontal):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the text in the box is on its way into the log."""
+        """Return whether the text in the box is on its way into the log."""
         return self._held is not None
 
     @property
     def sends(self) -> bool:
-        """Whether any text is on its way into the log."""
+        """Return whether any text is on its way into the log."""
         return self.is_waiting or bool(self._beside)
 
     def has(self, outgoing: Outgoing) -> bool:
-        """Whether ``outgoing`` stands in the box."""
+        """Return whether ``outgoing`` stands in the box."""
         return outgoing is self._held
 
     def switch_to(self, kind: BoxKind) -> str:

@@ -46,7 +46,7 @@ class Header(Widget):
 
     @property
     def is_toxic(self) -> bool:
-        """Whether this user has had too many cups."""
+        """Return whether this user has had too many cups."""
         return self.cups > self._toxic_cups
 
     def on_mount(self) -> None:
@@ -54,7 +54,7 @@ class Header(Widget):
 
     @property
     def is_alarming(self) -> bool:
-        """Whether anything here is red: too many cups, or little space on the disk."""
+        """Return whether anything here is red: too many cups, or little space on the disk."""
         return self.is_toxic or self.free_bytes is not None
 
     def set_lock_holder(self, holder: LockHolder | None, since_ns: int) -> None:

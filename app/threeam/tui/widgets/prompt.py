@@ -44,7 +44,7 @@ class Prompt(Horizontal):
 
     @property
     def is_open(self) -> bool:
-        """Whether the line is shown."""
+        """Return whether the line is shown."""
         return self.has_class("-open")
 
     def ask(self, what: str, about: str = "") -> None:

@@ -1,4 +1,4 @@
-"""How one row of the journal is drawn: its columns, at a given width, as strips."""
+"""Rendering of one row of the journal: its columns, at a given width, as strips."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ class Sidebar(Vertical):
 
     @property
     def is_on_screen(self) -> bool:
-        """Whether the panel is shown, because there is room for it or it was opened."""
+        """Return whether the panel is shown, because there is room for it or it was opened."""
         return self.display and self.size.width > 0
 
     def __init__(self, *, emoji: bool, read_only: bool) -> None:
