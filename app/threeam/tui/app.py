@@ -34,9 +34,9 @@ from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 from threeam.tui import messages
-from threeam.tui.keys import key_for_action
+from threeam.tui.command_palette import ActionProvider, JournalProvider
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_window import LogWindow
-from threeam.tui.palette import ActionProvider, JournalProvider
 from threeam.tui.prompts import NOTE
 from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.commanding import CommandingScreen

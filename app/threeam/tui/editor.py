@@ -11,7 +11,7 @@ from threeam.core.format.entry import Author
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.reader import last_line_end, matching_lines_backward
 from threeam.tui.draft_store import DraftStore, SavedDraft, SavedDrafts
-from threeam.tui.keys import key_for_action
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.outbox import Outbox, WriteRequest
 from threeam.tui.prompts import NOTE, BoxKind
 from threeam.tui.widgets.composer import Composer

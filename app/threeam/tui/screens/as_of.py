@@ -11,7 +11,7 @@ from textual.widgets import Static
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
 from threeam.core.store.as_of import PointInTime
-from threeam.tui.keys import key_for_action
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_window import LogWindow
 from threeam.tui.screens.looking import LookingScreen
 from threeam.tui.session import Session

@@ -17,7 +17,7 @@ from threeam.core.format.times import format_age, format_duration
 from threeam.human.caffeine import DAILY_LIMIT_MG, HOUR_NS, SINGLE_DOSE_LIMIT_MG, SLEEP_THRESHOLD_MG, caffeine_curve
 from threeam.human.night_summary import NightSummary, format_forecast, format_intake
 from threeam.tui.cells import drawable
-from threeam.tui.keys import key_for_action
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.screens.modal_page import ModalPage
 
 _MUTED = "$foreground-muted"

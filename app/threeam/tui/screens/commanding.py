@@ -10,7 +10,7 @@ from threeam.core.redact.redact import redact
 from threeam.core.state.fold import Hypothesis
 from threeam.tui import messages
 from threeam.tui.command_line import UnknownCommand, parse_command
-from threeam.tui.keys import key_for_action
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_rows import Row
 from threeam.tui.prompts import CHANGED, COMMAND, DRAFTS, HYPOTHESIS_VERBS, BoxKind
 from threeam.tui.screens.writing import WritingScreen

@@ -10,7 +10,7 @@ from threeam.tui.bridge import Bridge
 from threeam.tui.controllers.night import AWAKE_REMINDER_S
 from threeam.tui.draft_store import DraftStore
 from threeam.tui.editor import Editor
-from threeam.tui.keys import key_for_action
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_window import LogWindow
 from threeam.tui.prompts import HYPOTHESIS_VERBS
 from threeam.tui.screens.looking import CLOCK_REFRESH_S, LookingScreen

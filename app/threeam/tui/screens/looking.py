@@ -33,7 +33,7 @@ from threeam.tui.controllers.navigation import NavigationController
 from threeam.tui.controllers.night import NightController
 from threeam.tui.controllers.restore import RestoreController
 from threeam.tui.dispatch import ActionTable, Handler
-from threeam.tui.keys import key_for_action
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_window import LogWindow
 from threeam.tui.prompts import CHANGED, HYPOTHESIS, HYPOTHESIS_VERBS, NOTE
 from threeam.tui.report_answers import (

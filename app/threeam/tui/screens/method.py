@@ -28,7 +28,7 @@ from threeam.hypotheses.drafts import citable_stamp, evidence_draft
 from threeam.hypotheses.guards import overturned_verdicts
 from threeam.hypotheses.handoff_notes import take_journal_draft
 from threeam.tui.editor import abbreviate
-from threeam.tui.keys import key_for_action
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import NOTE, BoxKind
 from threeam.tui.report_answers import ReportAnswer

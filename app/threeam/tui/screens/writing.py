@@ -24,7 +24,7 @@ from threeam.tui.clipboard import send_to_clipboard
 from threeam.tui.dispatch import ActionTable
 from threeam.tui.editor import Editor, abbreviate
 from threeam.tui.effects import Effect, EffectRunner
-from threeam.tui.keys import key_for_action
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.outbox import Outgoing, WriteRequest
 from threeam.tui.prompts import COMMAND, DRAFTS, HYPOTHESIS, BoxKind
 from threeam.tui.services import Program

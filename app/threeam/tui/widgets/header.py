@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from threeam.core.platform.disk import format_bytes
 from threeam.core.write.lock import LockHolder
-from threeam.tui.keys import key_for_action
+from threeam.tui.key_labels import key_for_action
 
 _MAX_DROPPED_KINDS = 5
 

@@ -22,7 +22,7 @@ from threeam.core.store.reader import Line
 from threeam.core.store.seek import find_time, journal_begins_after, passes_filter
 from threeam.tui.background_scan import BackgroundScan
 from threeam.tui.histogram import ActivityIndex
-from threeam.tui.keys import key_for_action
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.line_counter import LineCounter
 from threeam.tui.log_rows import Row
 from threeam.tui.log_window import LogWindow

@@ -17,7 +17,7 @@ from threeam.core.format.entry import Author, Stamp
 from threeam.core.store.reader import Line
 from threeam.hypotheses.amendments import Amendment
 from threeam.tracing.observations import IntervalSet
-from threeam.tui.keys import key_for_action
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_rows import Row
 from threeam.tui.log_window import LogWindow
 from threeam.tui.widgets.row_renderer import AUTHOR_STYLE_COUNT, RenderOptions, RowFlags, render_row

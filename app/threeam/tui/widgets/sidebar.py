@@ -27,7 +27,7 @@ from threeam.hypotheses.ledger import Thread, last_event_stamp, sorted_hypothese
 from threeam.hypotheses.thread import MISSING_CLAIM
 from threeam.tui.cells import drawable
 from threeam.tui.glyphs import GLYPHS
-from threeam.tui.keys import key_for_action
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.widgets.row_renderer import author_style
 
 _MAX_OPTIONS = 200  # a script in a loop opens thousands of hypotheses
