@@ -76,7 +76,7 @@ class Bridge:
         self._fold = fold
         self._writer = writer
         self._post = post
-        self.adjust_state: Callable[[State, Position], State] = lambda state, end: state  # see `as_of_now`
+        self.adjust_state: Callable[[State, Position], State] = lambda state, end: state  # the screen sets it
         self._requests: SimpleQueue[WriteRequest | None] = SimpleQueue()  # None: no more
         self._acknowledged = threading.Event()
         self._stopped = threading.Event()

@@ -18,10 +18,10 @@ from threeam.tui.outbox import WriteRequest
 
 @dataclass
 class LinesArrived(Message):
-    """Lines came back from the file, and this is what all lines so far add up to (None: that is not known yet).
+    """New lines were read from the file. ``state``: the fold of all lines so far; None until the first scan ends.
 
-    ``end``: how far the journal has been read by now. ``unfinished`` is a last line that has had no newline
-    for a quiet second. ``restarted``: the file was truncated, and ``lines`` are from its new beginning.
+    ``end``: the position up to which the journal has been read. ``unfinished``: a last line that has had no newline
+    for a quiet second. ``truncated``: the file was cut, and ``lines`` start at its new beginning.
     """
 
     lines: list[Line]

@@ -85,7 +85,7 @@ class Outbox:
         return True
 
     def tell(self) -> None:
-        """Note that the first of them is seen to wait, and that its person is being told so."""
+        """Record that the screen shows now that the first request waits for the lock or for disk space."""
         if not self.is_blocked:
             self.is_blocked, self.told_s = True, time.monotonic()
 

@@ -1,4 +1,4 @@
-"""The log, the header and the sidebar of a journal's screen, and the actions that only read them."""
+"""Log, header and sidebar of a journal's screen, and the table of the handlers of all actions."""
 
 from __future__ import annotations
 
