@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from threeam.core.format.entry import Stamp
-    from threeam.core.write.lock import LockHolder
 
 
 class JournalError(Exception):
@@ -51,10 +50,10 @@ class Unsure(JournalError):
 class LockTimeout(JournalError):
     """A lock that was not free in time; nothing was written."""
 
-    def __init__(self, path: str, waited_s: float, holder: LockHolder | None, remark: str = "") -> None:
+    def __init__(self, path: str, waited_s: float, holder: str = "", pid: int = 0, remark: str = "") -> None:
         parts = [f"it is held by {holder}"] if holder else ["no process is seen to hold it now; try again"]
-        if holder and holder.pid:
-            parts.append(f"look at it with: ps -fp {holder.pid}")
+        if pid:
+            parts.append(f"look at it with: ps -fp {pid}")
         if remark:
             parts.append(remark)
         super().__init__(f"no lock on {path} within {waited_s:g} s: {'; '.join(parts)}")

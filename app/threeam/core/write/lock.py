@@ -218,7 +218,9 @@ def _wait_in_queue(ticket: _QueueTicket, lock: SanityLock, wait: WaitPolicy, wai
             raise WaitCancelled
         if deadline is not None and time.monotonic() >= deadline:
             problem = permission_problem(path, lock.spec) if lock.tighten_mode else None
-            raise LockTimeout(path, wait.timeout or 0.0, find_lock_holder(path), ": ".join(problem or ()))
+            holder = find_lock_holder(path)
+            name, pid = (str(holder), holder.pid) if holder is not None else ("", 0)
+            raise LockTimeout(path, wait.timeout or 0.0, name, pid, ": ".join(problem or ()))
         if wait.on_wait is not None:
             wait.on_wait(find_lock_holder(path), time.monotonic() - wait_start)
     if ticket.error is not None:
