@@ -364,7 +364,7 @@ async def test_who_blocks_whom_is_live_and_x_ends_one(journal: Journal, log: Pat
             assert texts(log) == []
             await it.press("x", "y")
             await it.eventually(lambda: texts(log)[-1:] and texts(log)[-1].startswith("Terminated: "), "it is noted")
-            await it.shows("nobody waits for anybody")
+            await it.shows("no backend waits for another one")
         assert not sessions.there(blocker)
     finally:
         sessions.close()
