@@ -125,7 +125,9 @@ class BlockersScreen(ReportScreen):
         if self._backends is None:
             return [ReportSection("who blocks whom", lines or [ReportLine("the server is being asked")])]
         lines += [node_line(node) for node in self._backends]
-        return [ReportSection("who blocks whom, now", lines or [ReportLine("no backend waits for another one", icon="ok")])]
+        return [
+            ReportSection("who blocks whom, now", lines or [ReportLine("no backend waits for another one", icon="ok")])
+        ]
 
     def action_terminate(self) -> None:
         nodes = self._backends or []
