@@ -102,7 +102,7 @@ ACTIONS = (
     Action("bottom", "G,end", "last line", "The last line, and follow", "move", log_only=True),
     Action("follow", "F", "follow", "Follow again after a pause", "move", log_only=True, command="follow"),
     Action("open-entry", "enter", "entry", "Open the entry: all of it, its block, its neighbours in time", "look"),
-    Action("handoff", "S", "hand-off", "What whoever takes over has to know, the most important first", "look", command="handoff"),
+    Action("handoff", "S", "hand-off", "What the next person has to know, the most important first", "look", command="handoff"),
     Action("copy-entry", "y", "copy", "Copy the selected line", "look"),
     Action("copy-stamp", "Y", "copy @stamp", "Copy the @stamp of the selected line, to cite it", "look"),
     Action("wrap", "w", "wrap", "Wrap long lines, or cut them", "look", log_only=True, command="wrap"),

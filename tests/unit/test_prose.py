@@ -16,8 +16,6 @@ import threeam
 
 APP = Path(threeam.__file__).parent
 NOT_YET = (
-    "actions.py",
-    "host/tracer_checks.py",
     "reports/end_of_night.py",
     "reports/handoff.py",
     "reports/postmortem.py",

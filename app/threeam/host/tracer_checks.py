@@ -99,4 +99,4 @@ def attach_obstacle(system: System, tool: str, pid: int) -> str | None:
     check = checks[tool](system) if tool in checks else _try_tool(system, tool, _TRIALS[tool][1])
     if check.verdict in (OK, UNKNOWN) or (tool == "perf" and check.verdict != RED):
         return None
-    return f"{tool} may not: {check.detail}{f'; mend it with {check.fix}' if check.fix else ''}"
+    return f"{tool} may not: {check.detail}{f'; fix it with {check.fix}' if check.fix else ''}"

@@ -19,7 +19,7 @@ from threeam.human.caffeine import SINGLE_DOSE_LIMIT_MG
 from threeam.human.night_summary import format_intake, summarize_night
 from threeam.hypotheses.handoff_notes import handoff_note
 
-_MAX_BASELINE_AGE_NS = 30 * 86_400 * NS_PER_S  # a month: after so many deploys the baseline says little
+_MAX_BASELINE_AGE_NS = 30 * 86_400 * NS_PER_S  # a month: the host has been deployed to since
 
 
 def run_preflight_checks(

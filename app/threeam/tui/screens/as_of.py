@@ -51,6 +51,3 @@ class AsOfScreen(LookingScreen):
 
     def refuse_write(self) -> None:
         self.notify_once(f"this is as it was: {key_for_action(self, 'now')} leads back to now")
-
-    def action_quit(self) -> None:
-        self.app.pop_screen()

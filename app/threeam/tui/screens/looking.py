@@ -278,8 +278,8 @@ class LookingScreen(MethodScreen):
         self.notify_once("this is now")
 
     def action_quit(self) -> None:
-        """Leave this screen."""
-        raise NotImplementedError
+        """Close this screen, and show the one below."""
+        self.app.pop_screen()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
         return action != "do" or self.actions.is_enabled(str(parameters[0]))
