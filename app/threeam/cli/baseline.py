@@ -9,7 +9,7 @@ from threeam.cli.console import print_err, print_json, print_out
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, parse_verb
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
 from threeam.host.baseline import format_score
@@ -77,7 +77,7 @@ def _save(args: Namespace) -> int:
     for command in failed_commands(baseline):
         print_err(f"{command} failed, and that is normal for this baseline: save it again once it succeeds")
     path, draft = save_baseline(ctx.journal, baseline)
-    return submit(lambda: ctx, lambda _: draft, "", quiet=args.quiet, attachment_path=path)
+    return submit(lambda: ctx, lambda _: draft, "", Receipt(quiet=args.quiet), attachment_path=path)
 
 
 def _diff(args: Namespace) -> int:
@@ -90,7 +90,7 @@ def _diff(args: Namespace) -> int:
     else:
         _print_table(comparison)
     code = ExitCode.NEGATIVE if comparison.differences else ExitCode.OK
-    return submit(lambda: ctx, lambda _: comparison_draft(comparison), "", quiet=True, exit_code=code)
+    return submit(lambda: ctx, lambda _: comparison_draft(comparison), "", Receipt(quiet=True, exit_code=code))
 
 
 def _print_json_lines(comparison: BaselineComparison) -> None:

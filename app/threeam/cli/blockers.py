@@ -11,7 +11,7 @@ from threeam.cli.console import print_err, print_json, print_out
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
 from threeam.restore.blockers import (
@@ -93,7 +93,7 @@ def _terminate(args: Namespace) -> int:
         not_logged = f"{backend.pid} {done} terminated, and that is not in the log"
         exit_code = ExitCode.OK if interrupt is None else None
         # Inside the with: closing the connection waits for the server.
-        code = submit(lambda: ctx, lambda _: draft, not_logged, quiet=False, exit_code=exit_code)
+        code = submit(lambda: ctx, lambda _: draft, not_logged, Receipt(quiet=False, exit_code=exit_code))
     if interrupt is not None:
         raise interrupt
     return code

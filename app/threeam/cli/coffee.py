@@ -10,7 +10,7 @@ from threeam.cli.console import print_err
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser, command_parser
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.config.settings import Settings
 from threeam.core.errors import JournalError
 from threeam.core.write.draft import Draft
@@ -46,7 +46,7 @@ def run(command: str, argv: Sequence[str]) -> int:
     if command == "coffee":
         _check_coffee(args, parser)
     ctx = context(args)
-    code = submit(lambda: ctx, lambda _: _make_draft(command, args, ctx.settings), "", quiet=args.quiet)
+    code = submit(lambda: ctx, lambda _: _make_draft(command, args, ctx.settings), "", Receipt(quiet=args.quiet))
     if code == ExitCode.OK and not args.quiet:
         try:
             for text in _reminder_texts(command, args, ctx):

@@ -10,7 +10,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.hyp import hypothesis_json
 from threeam.cli.parser import HelpText, Parser, command_parser
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.format.entry import Author, Stamp, escape_unprintable
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Position
@@ -38,7 +38,7 @@ def run(command: str, argv: Sequence[str]) -> int:
     if command == "take":
         parser = command_parser(command, _HELP)
         args = parser.parse_args(argv)
-        return submit(lambda: context(args), lambda _: take_journal_draft(), "", quiet=args.quiet)
+        return submit(lambda: context(args), lambda _: take_journal_draft(), "", Receipt(quiet=args.quiet))
     parser = Parser("3am handoff", _HELP[command].description, _HELP[command].epilog())
     output_format = parser.add_mutually_exclusive_group()
     output_format.add_argument("--json", action="store_true", help="one object")

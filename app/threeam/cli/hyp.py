@@ -11,7 +11,7 @@ from threeam.cli.console import print_err, print_json, print_out, stamp_json
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, parse_verb
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.fold import Hypothesis, State
@@ -80,7 +80,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
     text = " ".join(args.text)
     if not text.strip():
         parser.error("the text is empty")
-    return submit(lambda: context(args), lambda ctx: _make_draft(verb, args, text, ctx), text, quiet=args.quiet)
+    return submit(
+        lambda: context(args), lambda ctx: _make_draft(verb, args, text, ctx), text, Receipt(quiet=args.quiet)
+    )
 
 
 def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:

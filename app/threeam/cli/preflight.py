@@ -8,7 +8,7 @@ from threeam.cli.console import print_json, print_out
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.format.entry import escape_unprintable
 from threeam.host.check import RED, CheckGroup, format_verdict_counts, worst_verdict
 from threeam.host.preflight import all_checks, preflight_draft
@@ -36,7 +36,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     else:
         _print_groups(groups)
     code = ExitCode.NEGATIVE if worst_verdict(all_checks(groups)) == RED else ExitCode.OK
-    return submit(lambda: ctx, lambda _: preflight_draft(groups), "", quiet=True, exit_code=code)
+    return submit(lambda: ctx, lambda _: preflight_draft(groups), "", Receipt(quiet=True, exit_code=code))
 
 
 def _print_json_lines(groups: Sequence[CheckGroup]) -> None:

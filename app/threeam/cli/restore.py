@@ -11,7 +11,7 @@ from threeam.cli.console import print_err, print_report, write_bytes
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser, parse_verb
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import JournalError, PreconditionFailed
 from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.core.format.times import parse_duration, parse_time
@@ -78,7 +78,7 @@ def _note_stable(argv: Sequence[str]) -> int:
     draft = stable_commit_draft(args.rev, os.getcwd())
     ctx = context(args)
     earlier_commits = {commit.tree: commit for commit in stable_commits(ctx.load_state())}
-    code = submit(lambda: ctx, lambda _: draft, "", quiet=args.quiet)
+    code = submit(lambda: ctx, lambda _: draft, "", Receipt(quiet=args.quiet))
     try:
         commits = stable_commits(ctx.load_state())
     except (JournalError, OSError) as error:  # the line is written all the same
@@ -122,7 +122,7 @@ def _ask_undone(ctx: Context, change: Change) -> bool:
         if answer in ("y", "yes"):
             break
     try:
-        submit(lambda: ctx, lambda _: undone_draft(change.stamp, ""), "", quiet=False, exit_code=None)
+        submit(lambda: ctx, lambda _: undone_draft(change.stamp, ""), "", Receipt(quiet=False, exit_code=None))
     except PreconditionFailed as error:  # meanwhile another process wrote it
         print_err(str(error))
     return True
@@ -140,7 +140,7 @@ def _restore_data(args: Namespace) -> int:
     write_bytes(plan.text.encode("utf-8", "backslashreplace"))
     path, draft = save_runbook(ctx.journal, plan, now)
     exit_code = ExitCode.NEGATIVE if plan.obstacles else ExitCode.OK
-    code = submit(lambda: ctx, lambda _: draft, "", quiet=True, attachment_path=path, exit_code=exit_code)
+    code = submit(lambda: ctx, lambda _: draft, "", Receipt(quiet=True, exit_code=exit_code), attachment_path=path)
     print_err(f"saved as {path}")
     for obstacle in plan.obstacles:
         print_err(obstacle)
