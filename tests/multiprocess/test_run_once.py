@@ -429,3 +429,14 @@ def test_a_process_that_is_left_behind_and_prints_on_does_not_hold_us_up(log: Pa
         done = subprocess.run([command(), "run", "-q", "--", "sh", "-c", script], stdout=nowhere, timeout=20)
     assert done.returncode == 0
     assert outcome(log) == "passed exit=0"
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 3), (("--exit-code",), 7)])
+def test_a_line_that_could_not_be_shown_is_not_reported_as_shown(
+    log: Path, options: tuple[str, ...], code: int
+) -> None:
+    """The line is in the log, and the disk of stderr is full; --exit-code still gives the code of the command."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([command(), "run", *options, "--", "sh", "-c", "exit 7"], stderr=full, check=False)
+    assert outcome(log) == "failed exit=7"
+    assert done.returncode == code
