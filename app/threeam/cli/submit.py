@@ -18,7 +18,7 @@ from threeam.core.write.locked_log import INTERRUPTED_REASON
 
 
 class Receipt(NamedTuple):
-    """What a command prints of its lines once they are written, and how it exits.
+    """The output of a command once its lines are written, and its exit code.
 
     ``quiet``: nothing is printed. ``fd``: where else they are printed. ``exit_code``: the command's exit code once the
     lines are written and printed. A signal cannot change it after that. None if the command has more to do than to
