@@ -16,19 +16,18 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.fold import Hypothesis, State
 from threeam.core.store.filters import InHypothesis, LineFilter
-from threeam.core.store.seek import find_line, matches_forward, parse_stamp_ref
+from threeam.core.store.seek import find_line, matches_forward
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.drafts import (
     EVIDENCE_VERBS,
     VERDICT_VERBS,
-    citable_stamp,
     conclusion_draft,
-    evidence_draft,
     hypothesis_draft,
     prediction_draft,
     require_hypothesis,
 )
+from threeam.hypotheses.evidence import read_evidence
 from threeam.hypotheses.ledger import event_text, sorted_hypotheses, thread_of, verdict_of
 from threeam.projections import FOLD
 
@@ -92,11 +91,7 @@ def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:
         return prediction_draft(args.name, text)
     if verb in VERDICT_VERBS:
         return conclusion_draft(verb, args.name, text, ctx.settings.toxic_cups)
-    cited, words = parse_stamp_ref(text)
-    entry = find_line(ctx.journal, cited).entry if cited is not None else None
-    if entry is None:
-        return evidence_draft(verb, args.name, None, words)
-    return evidence_draft(verb, args.name, citable_stamp(entry), words, entry)
+    return read_evidence(ctx.journal, text).draft(verb, args.name)
 
 
 def _print_list(ctx: Context, as_json: bool) -> int:
