@@ -5,26 +5,23 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 
-from threeam.cli.console import print_err, print_json, print_out
+from threeam.cli.console import print_err, print_json, print_report_lines
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, parse_verb
 from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import escape_unprintable
-from threeam.host.baseline import format_score
 from threeam.host.baseline_log import DEFAULT_NAME, check_baseline_name, require_baseline
 from threeam.host.baseline_store import (
-    BaselineComparison,
     BaselineRequest,
     compare_now,
     comparison_draft,
+    difference_table,
     record_baseline,
 )
 from threeam.host.options import parse_diff_options, parse_save_options
 from threeam.host.snapshot_collector import ProcessNotFound, watch_process
 
-_MAX_COLUMN_WIDTH = 44
 _HELP = {
     "save": HelpText(
         "Takes a snapshot of normal: load, memory, processes and threads by name, sockets by state and peer, disks, "
@@ -71,33 +68,11 @@ def _diff(args: Namespace) -> int:
     for unread in comparison.unread:
         print_err(f"not read: {unread}")
     if args.json:
-        _print_json_lines(comparison)
+        for difference in comparison.differences:
+            print_json(difference.to_json())
+    elif comparison.differences:
+        print_report_lines(difference_table(comparison.differences))
     else:
-        _print_table(comparison)
+        print_err(f"all {comparison.compared_count:,} values are as in {comparison.saved_baseline.name}")
     code = ExitCode.NEGATIVE if comparison.differences else ExitCode.OK
     return submit(lambda: ctx, lambda _: comparison_draft(comparison), "", Receipt(quiet=True, exit_code=code))
-
-
-def _print_json_lines(comparison: BaselineComparison) -> None:
-    for difference in comparison.differences:
-        print_json(
-            {
-                "name": escape_unprintable(difference.name),
-                "now": escape_unprintable(difference.now),
-                "normal": escape_unprintable(difference.normal),
-                "unusual": round(difference.score, 3),
-            }
-        )
-
-
-def _print_table(comparison: BaselineComparison) -> None:
-    if not comparison.differences:
-        print_err(f"all {comparison.compared_count:,} values are as in {comparison.saved_baseline.name}")
-        return
-    rows = [("NAME", "NOW", "NORMAL", "UNUSUAL")]
-    for difference in comparison.differences:
-        name, value, normal = map(escape_unprintable, (difference.name, difference.now, difference.normal))
-        rows.append((name, value, normal, format_score(difference)))
-    widths = [min(_MAX_COLUMN_WIDTH, max(len(row[column]) for row in rows)) for column in range(3)]
-    for row in rows:
-        print_out("  ".join(f"{text:<{width}}" for text, width in zip(row, (*widths, 0), strict=True)).rstrip())

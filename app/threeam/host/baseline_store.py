@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import FileUnusable, JournalError
-from threeam.core.format.entry import Stamp
+from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection, format_when
 from threeam.core.redact.redact import redact
 from threeam.core.state.fold import State
@@ -188,17 +188,20 @@ def comparison_draft(comparison: BaselineComparison) -> Draft:
     return baseline_compared_draft(saved.name, f"with {saved.name} @{saved.stamp}: {result}")
 
 
-def _table_rows(differences: Sequence[Difference]) -> Iterator[tuple[str, str]]:
-    """Yield the header and the rows of the table, each with its icon. Columns are as wide as their content."""
-    rows = [("what", "now", "normal", "unusual")]
+def difference_table(differences: Sequence[Difference]) -> list[ReportLine]:
+    """Return a table of the differences as lines, the first with the titles. Columns are as wide as their content."""
+    rows = [("NAME", "NOW", "NORMAL", "UNUSUAL")]
     icons = [""]
     for difference in differences:
-        rows.append((difference.name, difference.now, difference.normal, format_score(difference)))
+        name, now, normal = map(escape_unprintable, (difference.name, difference.now, difference.normal))
+        rows.append((name, now, normal, format_score(difference)))
         icons.append("red" if difference.score >= _RED_SCORE else "yellow")
     widths = [min(_MAX_COLUMN_CHARS, max(len(row[column]) for row in rows)) for column in range(3)]
+    lines = []
     for row, icon in zip(rows, icons, strict=True):
         text = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, (*widths, 0), strict=True))
-        yield text.rstrip(), icon
+        lines.append(ReportLine(text.rstrip(), icon=icon))
+    return lines
 
 
 def baseline_report(comparison: BaselineComparison, now: Stamp) -> list[ReportSection]:
@@ -207,7 +210,7 @@ def baseline_report(comparison: BaselineComparison, now: Stamp) -> list[ReportSe
     head = [ReportLine(saved.text, format_when(saved.stamp, now), saved.stamp)]
     table = [ReportLine(f"all {comparison.compared_count:,} things are as they were", icon="ok")]
     if differences:
-        table = [ReportLine(row, icon=icon) for row, icon in _table_rows(differences[:_MAX_ROWS])]
+        table = difference_table(differences[:_MAX_ROWS])
     if len(differences) > _MAX_ROWS:
         table.append(ReportLine(f"and {len(differences) - _MAX_ROWS:,} more: 3am baseline diff"))
     sections = [
