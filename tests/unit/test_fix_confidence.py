@@ -30,13 +30,12 @@ from support.experiments import (
     stamp,
     state_after,
 )
-from threeam.cli.fixed import answer_json
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, Entry
 from threeam.experiments.arms import Arm, parse_arm
 from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.fingerprint import ExperimentIdentity, identity_of, parse_identity, wrapper_fingerprint
-from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_report
+from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_json, fix_confidence_report
 from threeam.projections import FOLD
 from threeam.reports.fixed_report import assess_runs, fix_progress_lines
 from threeam.reports.fixed_report import fix_report as told_parts
@@ -401,7 +400,7 @@ def test_the_json_has_the_names_of_the_report() -> None:
         for part in told_parts(state, hypothesis, change, answer, stamp(9))
         for line in part.lines
     }
-    record = answer_json(answer)
+    record = fix_confidence_json(answer)
     assert (record["timed_out"], record["inconclusive"]) == (5, 2)
     assert lines["timed out"].text == "timed out: 5 runs since, in no rate"
     assert lines["inconclusive"].text == "inconclusive: 2 runs since, in no rate"

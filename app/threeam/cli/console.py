@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from threeam.core.errors import JournalError
-from threeam.core.format.entry import Stamp, escape_unprintable
+from threeam.core.format.entry import escape_unprintable
+from threeam.core.format.report import stamp_json
 from threeam.core.store.chain import Chain, UnreadableNotices
 from threeam.core.store.reader import Line
 
@@ -146,11 +147,6 @@ def print_json(value: Mapping[str, Any]) -> None:
 
     text = json.dumps(value, ensure_ascii=False)
     print_out(text if escape_unprintable(text) == text else json.dumps(value))
-
-
-def stamp_json(stamp: Stamp) -> dict[str, str]:
-    """Return ``ts`` (RFC 3339, nine digits) and ``ts_ns`` (a string: a double could not hold it)."""
-    return {"ts": stamp.rfc3339(), "ts_ns": str(stamp.ns)}
 
 
 def _location_json(line: Line) -> dict[str, Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
-from threeam.cli.console import print_err, print_json, print_out, stamp_json
+from threeam.cli.console import print_err, print_json, print_out
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, parse_verb
@@ -29,6 +28,7 @@ from threeam.hypotheses.drafts import (
 )
 from threeam.hypotheses.evidence import read_evidence
 from threeam.hypotheses.ledger import event_text, sorted_hypotheses, thread_of, verdict_of
+from threeam.hypotheses.thread import hypothesis_json
 from threeam.projections import FOLD
 
 _HELP = {
@@ -131,21 +131,3 @@ def _print_hypothesis(ctx: Context, name: str) -> int:
                 if line.finished:
                     print_out(line.display_text)
     return ExitCode.OK
-
-
-def hypothesis_json(state: State, hypothesis: Hypothesis) -> dict[str, Any]:
-    """Return a hypothesis for machine output: its state, its evidence in numbers, and the reason of its verdict."""
-    thread, verdict = thread_of(state, hypothesis), verdict_of(state, hypothesis)
-    return {
-        "number": hypothesis.number,
-        "state": escape_unprintable(hypothesis.state),
-        "claim": escape_unprintable(claim_of(state, hypothesis)),
-        "supports": len(thread.supports),
-        "contradicts": len(thread.contradicts),
-        "predictions": len(thread.predictions),
-        "why": escape_unprintable(event_text(state, verdict)) if verdict is not None else None,
-        "recheck": verdict is not None and verdict.recheck,
-        "by": escape_unprintable(str(hypothesis.author)) if hypothesis.author else None,
-        "at": str(hypothesis.opened_at),
-        **stamp_json(hypothesis.opened_at),
-    }
