@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.commands import Run
 from support.hypotheses import (
     ALICE,
     BOB,
@@ -26,6 +27,7 @@ from threeam.hypotheses.drafts import (
     hypothesis_draft,
 )
 from threeam.projections import FOLD
+from threeam.tui.prompts import CHANGED
 
 # --- what must be undone
 
@@ -80,7 +82,11 @@ def test_a_change_is_bound_to_the_hypothesis_that_it_names(log: Path, writer: Wr
         ("flag on --undo flag off", "flag on", "flag off"),
         ("flag on --undo 'flag off'", "flag on", "flag off"),
         ('flag on --undo "flag off"', "flag on", "flag off"),
+        ("flag on\n--undo flag off", "flag on", "flag off"),
+        ("flag on --undo=flag off", "flag on", "flag off"),
+        ("flag on --undo flag off\nand restart", "flag on", "flag off\nand restart"),
         ("flag on (undo: flag off)", "flag on", "flag off"),
+        ("flag on (undo: flag off\nand restart)", "flag on", "flag off\nand restart"),
         ("flag on (undo: f(x) off)", "flag on", "f(x) off"),
         ("flag on (undo it)", "flag on (undo it)", ""),
         ("flag --undone", "flag --undone", ""),
@@ -125,3 +131,12 @@ def test_a_change_says_how_it_was_undone_by_the_best_words_there_are() -> None:
     state = after(line(1, BOB, "Changed: flag on", ("CHANGE", "open")))
     assert texts_of(said(undone_draft(at_second(1), ""), state, 5)) == [f"Undone: @{at_second(1)} flag on"]
     assert texts_of(said(undone_draft(at_second(1), ""), after(*changed_at(1)), 5)) == [f"Undone: @{at_second(1)} back"]
+
+
+@pytest.mark.parametrize("text", ["flag on", "flag on\nand the pool"])
+@pytest.mark.parametrize("undo", ["", "flag off", "flag off\nand restart"])
+def test_the_command_and_the_box_write_the_same_lines(run_here: Run, log: Path, text: str, undo: str) -> None:
+    run_here("changed", text, *(["--undo", undo] if undo else []))
+    written = [entry.text for entry in entries(log)]
+    for typed in (f"{text} --undo {undo}", f"{text}\n--undo {undo}", f"{text} (undo: {undo})") if undo else (text,):
+        assert CHANGED.texts(typed) == written
