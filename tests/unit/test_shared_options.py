@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
@@ -11,6 +12,7 @@ import pytest
 from support.commands import Run
 from support.journals import FakeClock
 from threeam.cli import baseline as baseline_command
+from threeam.cli import capture as capture_command
 from threeam.cli import coffee as coffee_command
 from threeam.cli import restore as restore_command
 from threeam.core.config.settings import Settings
@@ -21,7 +23,10 @@ from threeam.host.baseline_store import BaselineRequest
 from threeam.projections import FOLD
 from threeam.restore import pitr_plan
 from threeam.restore.pitr_plan import RestoreRequest
+from threeam.tracing import capture
+from threeam.tracing.capture import Pane
 from threeam.tui.controllers import night
+from threeam.tui.controllers.experiments import ExperimentController
 from threeam.tui.controllers.host import HostController
 from threeam.tui.controllers.night import NightController
 from threeam.tui.controllers.restore import RestoreController
@@ -38,11 +43,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     requests: Asked = []
 
     def record(kind: type) -> Callable[..., None]:
-        def capture(*args: object) -> None:
+        def keep(*args: object) -> None:
             requests.append(next(arg for arg in args if isinstance(arg, kind)))
             raise _Stopped("known")
 
-        return capture
+        return keep
 
     def coffee(options: object, settings: object) -> None:
         assert hasattr(options, "__dict__")
@@ -137,6 +142,36 @@ def test_a_restore_to_before_a_transaction(run_here: Run, asked: Asked, screen: 
 def test_a_wrong_restore_is_refused_with_the_same_sentence(run_here: Run, screen: Mock, words: str) -> None:
     RestoreController(screen).restore(f"data {words}")
     assert_same_refusal(run_here("restore", "data", *words.split()).stderr, screen)
+
+
+@pytest.mark.parametrize("words", ["-n 0", "-n 50001", "-n two", "%1 %2", "--lines 5"])
+def test_a_wrong_capture_is_refused_with_the_same_sentence(run_here: Run, screen: Mock, words: str) -> None:
+    ExperimentController(screen).capture(words)
+    assert_same_refusal(run_here("capture", *words.split()).stderr, screen)
+
+
+@pytest.mark.parametrize("words", ["%3", "%3 -n 500", "-n=7 %3"])
+def test_capture(run_here: Run, asked: Asked, screen: Mock, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    pane = Pane("%3", "0:0.1", "bash", "")
+    for module in (capture_command, capture):
+        monkeypatch.setattr(module, "select_pane", lambda name, own: pane._replace(id=name))
+
+    def capture_pane(journal: object, pane: Pane, line_count: int, now: object, hypothesis: str | None) -> None:
+        asked.append((pane, line_count, hypothesis))
+        raise _Stopped("known")
+
+    async def run_in_thread(ask: Callable[[], object]) -> object:
+        return ask()
+
+    screen.run_in_thread = run_in_thread
+    screen.start_worker.side_effect = lambda work, *rest, **keywords: asyncio.run(work())
+    for module in (capture_command, capture):
+        monkeypatch.setattr(module, "capture_pane", capture_pane)
+    run_here("capture", *words.split())
+    with pytest.raises(_Stopped):
+        ExperimentController(screen).capture(words)
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
 
 
 def assert_same_refusal(stderr: bytes, screen: Mock) -> None:

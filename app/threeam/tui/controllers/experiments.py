@@ -14,18 +14,21 @@ import shlex
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from threeam.core.errors import PreconditionFailed
+from threeam.core.config.options import OptionParser
+from threeam.core.errors import JournalError, PreconditionFailed
 from threeam.core.format.entry import Entry, decode_utf8
 from threeam.core.format.report import ReportSection
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
 from threeam.core.store.attachments import read_attachment
-from threeam.core.write.draft import Draft
+from threeam.core.write.draft import Draft, hypothesis_tag
 from threeam.experiments.run_rows import attachment_of
 from threeam.experiments.runs import experiments, require_experiment
+from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
 from threeam.tui.dispatch import Handler
 from threeam.tui.editor import abbreviate
 from threeam.tui.outbox import WriteRequest
@@ -194,18 +197,26 @@ class ExperimentController:
             else:
                 self._screen.show_when_free("output", lambda: self._screen.app.push_screen(screen))
 
-    def capture(self, name: str = "") -> None:
-        """Capture the tmux pane called ``name``, or the only other one; of several the user picks one."""
-        self._screen.start_worker(partial(self._capture, name or None), "capture", exclusive=True)
+    def capture(self, argument: str = "") -> None:
+        """Capture the tmux pane that is named, or the only other one; of several the user picks one."""
+        try:
+            options = parse_capture_options(OptionParser("capture"), argument.split())
+            hypothesis_tag(self._screen.state, options.hyp)  # an unknown one is reported before anything is captured
+        except JournalError as error:
+            self._screen.notify_once(str(error), title="capture", severity="warning")
+            return
+        self._screen.start_worker(partial(self._capture, options), "capture", exclusive=True)
 
-    async def _capture(self, name: str | None) -> None:
-        from threeam.tracing.capture import DEFAULT_LINES, Pane, capture_pane, list_panes, select_pane
+    async def _capture(self, options: Namespace) -> None:
+        from threeam.tracing.capture import Pane, capture_pane, list_panes, select_pane
         from threeam.tui.screens.runs import PanesScreen
 
         session, own = self._screen.session, os.environ.get("TMUX_PANE")
 
         def list_candidates() -> list[Pane]:
-            return list_panes(own) if name is None else [select_pane(name, own)]
+            if options.pane is None and options.n == DEFAULT_LINES and options.hyp is None:
+                return list_panes(own)  # the list hands back no more than a pane
+            return [select_pane(options.pane, own)]
 
         if (panes := await self._screen.run_in_thread(list_candidates)) is None:
             return
@@ -219,7 +230,7 @@ class ExperimentController:
             return
 
         def captured() -> tuple[str, Draft]:
-            return capture_pane(session.journal, panes[0], DEFAULT_LINES, session.clock(), None)
+            return capture_pane(session.journal, panes[0], options.n, session.clock(), options.hyp)
 
         check = f"look for a new pane-… in {session.journal.attachments_dir}"
         self._screen.start_effect(
