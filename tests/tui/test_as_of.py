@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pilots import NIGHT, SMALL, TINY, WIDE, Night, append, line, night, notes, section
+from pilots import NIGHT, SMALL, TINY, WIDE, Night, append, is_as_of, line, night, notes, section
 
 from support.journals import FakeClock, texts
 from threeam.actions import ACTIONS
@@ -13,8 +13,8 @@ from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Stamp
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
-from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.entry import EntryScreen
+from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.screens.report_screen import ReportScreen, ThreadScreen
 from threeam.tui.widgets.composer import Composer
 
@@ -57,21 +57,21 @@ def a_night(log: Path) -> Path:
     return log
 
 
-def then(it: Night) -> AsOfScreen:
+def then(it: Night) -> JournalScreen:
     """The screen as of then that is in front."""
     screen = it.app.screen
-    assert isinstance(screen, AsOfScreen), f"{screen} is in front"
+    assert is_as_of(screen), f"{screen} is in front"
     return screen
 
 
 def depth(it: Night) -> int:
     """How many of them lie over the journal."""
-    return sum(isinstance(screen, AsOfScreen) for screen in it.app.screen_stack)
+    return sum(is_as_of(screen) for screen in it.app.screen_stack)
 
 
-async def known(it: Night) -> AsOfScreen:
+async def known(it: Night) -> JournalScreen:
     """Waits until it is known what the log added up to then."""
-    await it.eventually(lambda: isinstance(it.app.screen, AsOfScreen), "the journal as of then is in front")
+    await it.eventually(lambda: is_as_of(it.app.screen), "the journal as of then is in front")
     screen = then(it)
     await it.eventually(lambda: screen.sidebar.is_state_known, "what the log added up to is known")
     return screen
@@ -79,7 +79,7 @@ async def known(it: Night) -> AsOfScreen:
 
 async def select(it: Night, text: str) -> None:
     """Puts the cursor on the line that says this, in whatever log is in front."""
-    view = it.app.screen.log_view if isinstance(it.app.screen, AsOfScreen) else it.view
+    view = it.app.screen.log_view if is_as_of(it.app.screen) else it.view
     await it.press("g")
     for _ in range(60):
         if view.selected_row is not None and view.selected_row.line.display_text.endswith(text):
@@ -88,7 +88,7 @@ async def select(it: Night, text: str) -> None:
     raise AssertionError(f"no line says {text!r}\n{it.shown}")
 
 
-async def back_to(it: Night, text: str) -> AsOfScreen:
+async def back_to(it: Night, text: str) -> JournalScreen:
     """`<` on the line that says this."""
     await select(it, text)
     before = depth(it)
@@ -97,16 +97,16 @@ async def back_to(it: Night, text: str) -> AsOfScreen:
     return await known(it)
 
 
-def rows(screen: AsOfScreen) -> list[str]:
+def rows(screen: JournalScreen) -> list[str]:
     """What its log holds, in order."""
     return [row.entry.text if row.entry else row.line.display_text for row in screen.log_view.window.rows]
 
 
-def board(screen: AsOfScreen) -> list[str | None]:
+def board(screen: JournalScreen) -> list[str | None]:
     return [option.id for option in screen.sidebar.hypothesis_list.options]
 
 
-def one_of(screen: AsOfScreen, number: int) -> str:
+def one_of(screen: JournalScreen, number: int) -> str:
     """What its board says of a hypothesis."""
     return str(screen.sidebar.hypothesis_list.get_option(f"H{number}").prompt)
 

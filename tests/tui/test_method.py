@@ -299,7 +299,7 @@ async def test_enter_on_the_board_opens_the_thread_and_esc_goes_back(
         assert highlighted is not None
         name = highlighted.id
         assert name is not None
-        assert it.journal_screen.picked_name == name, "the highlighted one is picked"
+        assert it.journal_screen.hypotheses.picked_name == name, "the highlighted one is picked"
         await it.press("enter")
         await opens(it, ThreadScreen)
         assert "CLAIM" in it.shown
@@ -1033,4 +1033,4 @@ async def test_the_panel_has_a_cursor_at_once(journal: Journal, log: Path) -> No
     append(log, notes(1) + claim(1))
     async with night(journal, size=WIDE) as it:
         await it.press("h", "h")
-        assert it.journal_screen.picked_name == "H1"
+        assert it.journal_screen.hypotheses.picked_name == "H1"

@@ -13,17 +13,20 @@ from threeam.core.errors import JournalError
 from threeam.core.format.report import ReportSection
 from threeam.core.write.draft import Draft
 from threeam.host.baseline_log import DEFAULT_NAME, check_baseline_name, require_baseline
+from threeam.tui.controllers.quitting import QuitController
+from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.outbox import WriteRequest
-from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.services import ScreenServices
 
 
 class HostController:
     """The actions that look at this machine."""
 
-    def __init__(self, screen: ScreenServices) -> None:
+    def __init__(self, screen: ScreenServices, reports: ReportController, quitting: QuitController) -> None:
         self._screen = screen
+        self._reports = reports
+        self._quitting = quitting
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
@@ -48,10 +51,9 @@ class HostController:
         self._screen.notify_once("looking at tools, clock, disk and terminal", timeout=2)
         if (result := await self._screen.run_in_thread(look)) is not None:
             report, draft = result
-            self._screen.show_report(
-                ReportScreen("preflight", lambda: report, self._screen.copy_text, emoji=session.emoji)
-            )
-            self._screen.submit_if_writable(draft, "preflight")
+            self._reports.show("preflight", lambda: report)
+            if self._screen.writing.is_writable:
+                self._screen.writing.submit(WriteRequest(draft, "preflight"))
 
     def baseline(self, argument: str = "") -> None:
         """Show what is not normal now, or take a snapshot of normal: ``save NAME``, ``diff NAME``."""
@@ -62,7 +64,7 @@ class HostController:
             self._screen.notify_once(
                 "processes and commands are named in a shell; here it takes those of the last one of that name"
             )
-        elif verb == "save" and not self._screen.is_writable:
+        elif verb == "save" and not self._screen.writing.is_writable:
             self._screen.refuse_write()
         elif verb == "save":
             self._save(name.strip())
@@ -88,13 +90,13 @@ class HostController:
 
         self._screen.notify_once("taking three samples", title="baseline", timeout=2)
         check = f"look for a new baseline-… in {session.journal.attachments_dir}"
-        self._screen.start_effect("baseline save", take, self._saved, check)
+        self._quitting.start_effect("baseline save", take, self._saved, check)
 
     def _saved(self, saved: tuple[str, Draft, str]) -> None:
         path, draft, not_run = saved
         if not_run:
             self._screen.notify_once(f"not taken over: {not_run}", title="baseline", severity="warning", timeout=10)
-        self._screen.submit(WriteRequest(draft, "baseline", attachment=path))
+        self._screen.writing.submit(WriteRequest(draft, "baseline", attachment=path))
 
     async def _diff(self, name: str) -> None:
         session, state = self._screen.session, self._screen.state
@@ -108,7 +110,6 @@ class HostController:
         self._screen.notify_once("looking at everything again", title="baseline", timeout=2)
         if (result := await self._screen.run_in_thread(look)) is not None:
             report, draft = result
-            self._screen.show_report(
-                ReportScreen("what is not normal", lambda: report, self._screen.copy_text, emoji=session.emoji)
-            )
-            self._screen.submit_if_writable(draft, "baseline")
+            self._reports.show("what is not normal", lambda: report)
+            if self._screen.writing.is_writable:
+                self._screen.writing.submit(WriteRequest(draft, "baseline"))
