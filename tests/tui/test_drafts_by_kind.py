@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from drafts import kept, leave_behind_as_another
 from hypothesis_pilots import select
 from night_lines import MS, at, claim, last
 from pilots import BY, append, line, night, notes
@@ -86,3 +87,33 @@ async def test_a_draft_of_any_kind_comes_back_whatever_the_log_says_by_now(
         assert it.box_kind == "note"
         assert it.composer.text == ""
         assert (kind, "half a [/foo]") in it.drafts, "and it is still kept"
+
+
+async def test_a_note_that_was_put_aside_for_a_verdict_is_kept_with_it(journal: Journal, log: Path) -> None:
+    append(log, line("Hypothesis: a claim", tags=(("H1", "open"),)))
+    async with night(journal) as it:
+        await it.type("imy precious note")
+        await it.press("escape", "1", "x")
+        await it.type("because")
+        await it.eventually(lambda: "because" in kept(journal), "the verdict is kept")
+        assert "my precious note" in kept(journal)
+        leave_behind_as_another(journal)
+    async with night(journal) as it:
+        assert it.box_kind == "refute H1"
+        assert it.composer.text == "because"
+        await it.press("x", "enter")
+        await it.eventually(lambda: texts(log)[1:] == ["Conclusion: because"], "the verdict is written")
+        await it.eventually(lambda: it.composer.text == "my precious note", "the note is back")
+
+
+async def test_the_drafts_of_each_kind_come_back_where_they_were(journal: Journal) -> None:
+    async with night(journal) as it:
+        await it.type("ihalf a note")
+        await it.press("escape", "H")
+        await it.type("half a claim")
+        await it.eventually(lambda: "half a claim" in kept(journal), "both are kept")
+        leave_behind_as_another(journal)
+    async with night(journal) as it:
+        assert (it.box_kind, it.composer.text) == ("hypothesis", "half a claim")
+        await it.press("i")
+        assert (it.box_kind, it.composer.text) == ("note", "half a note")
