@@ -6,18 +6,17 @@ These tests become other users, so they are run by root, as in a container.
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.commands import command
 from support.journals import all_texts, entries
+from support.owners import ALICE, BOB, ELSEWHERE, MALLORY, TEAM, Does, a_log, give, mode
 from support.people import Person
-from support.processes import eventually, held, is_free
+from support.processes import eventually, is_free
 
 # Writes one line into each of many logs, every time at the same instant as the other one does: each says with a
 # file that it is there, and waits for the other's.
@@ -42,14 +41,6 @@ for n in range(rounds):
         print(n, error, flush=True)
 """
 
-TEAM, ELSEWHERE = 64001, 64002
-# All have the same primary group, as on hosts with a group `users`; alice and bob are in the team, mallory is not.
-ALICE = Person("alice", 64011, (ELSEWHERE, TEAM))
-BOB = Person("bob", 64012, (ELSEWHERE, TEAM))
-MALLORY = Person("mallory", 64013, (ELSEWHERE,))
-
-Does = Callable[..., subprocess.CompletedProcess[bytes]]
-
 
 @pytest.fixture
 def does(place: Path, monkeypatch: pytest.MonkeyPatch) -> Does:
@@ -67,26 +58,6 @@ def does(place: Path, monkeypatch: pytest.MonkeyPatch) -> Does:
         )
 
     return run
-
-
-def mode(path: Path) -> str:
-    """The permission bits, as in chmod."""
-    return f"{stat.S_IMODE(path.stat().st_mode):04o}"
-
-
-def give(path: Path, who: Person, group: int | None = None, bits: int | None = None) -> Path:
-    """Makes a file or folder somebody's."""
-    os.chown(path, who.uid, who.gids[0] if group is None else group)
-    if bits is not None:
-        path.chmod(bits)
-    return path
-
-
-def a_log(place: Path, who: Person, bits: int, group: int | None = None) -> Path:
-    """An existing log with a line in it."""
-    log = place / "sanity.log"
-    log.write_text("[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] before\n")
-    return give(log, who, group, bits)
 
 
 @pytest.mark.parametrize("umask", ["000", "022", "077", "777"])
@@ -272,92 +243,6 @@ def test_a_log_that_may_only_be_read_is_refused_with_its_path_and_what_to_do(
     assert f"{log} " in said, "it is the log that may not be written"
     assert "--log" in said, "and another log that helps"
     assert log.read_bytes() == before
-
-
-def test_a_log_that_may_only_be_read_leaves_no_lock_behind(does: Does, place: Path) -> None:
-    """A lock of bob's, 0600, beside alice's log would lock alice out of it."""
-    give(place, ALICE, TEAM, 0o775)
-    log = a_log(place, ALICE, 0o644)
-    assert does(BOB, "log", "the words").returncode == 3
-    assert [path.name for path in place.iterdir()] == ["sanity.log"]
-    assert does(ALICE, "log", "words").returncode == 0
-    assert all_texts(log) == ["before", "words"]
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [["tail"], ["-R"], ["status"], ["doctor"], ["hyp", "list"], ["path"]],
-    ids=lambda argv: " ".join(argv),
-)
-def test_reading_needs_no_more_than_read_permission_and_creates_nothing(
-    does: Does, place: Path, argv: list[str]
-) -> None:
-    a_log(give(place, ALICE), ALICE, 0o644)
-    done = does(BOB, *argv)
-    assert done.returncode == 0
-    assert "Traceback" not in done.stderr.decode()
-    if argv in (["tail"], ["-R"]):
-        assert done.stdout == b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] before\n"
-    assert [path.name for path in place.iterdir()] == ["sanity.log"]
-
-
-@pytest.mark.parametrize("argv", [["tail"], ["-R"], ["status"], ["doctor"], ["hyp", "list"]], ids=" ".join)
-def test_reading_where_there_is_nothing_yet_creates_nothing(does: Does, place: Path, argv: list[str]) -> None:
-    give(place, ALICE)
-    done = does(ALICE, *argv, SANITY_LOG="", XDG_STATE_HOME=str(place / "state"))
-    assert done.returncode == (0 if argv[0] in ("status", "hyp") else 1)
-    assert list(place.iterdir()) == []
-
-
-def test_reading_goes_on_while_somebody_holds_the_lock(does: Does, place: Path) -> None:
-    log = a_log(give(place, ALICE), ALICE, 0o644)
-    with held(Path(f"{log}.lock")):
-        assert does(BOB, "tail").stdout == log.read_bytes()
-
-
-def test_tail_f_follows_a_log_that_may_only_be_read(place: Path, does: Does) -> None:
-    log = a_log(give(place, ALICE), ALICE, 0o644)
-    follow = subprocess.Popen(
-        BOB.argv("tail", "-f"),
-        env={**os.environ, "HOME": str(place), "SANITY_LOG": str(log)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        assert follow.stdout is not None
-        assert follow.stdout.readline().endswith(b"] before\n")
-        written = does(ALICE, "log", "live")
-        assert follow.stdout.readline() == written.stdout
-        log.rename(f"{log}.1")
-        new = place / "new"  # as it is when it is done: logrotate's way to get there is test_follow's
-        new.touch()
-        give(new, ALICE, bits=0o644).rename(log)
-        written = does(ALICE, "log", "after rotation")
-        assert follow.stdout.readline() == written.stdout
-    finally:
-        follow.kill()
-        follow.communicate()
-
-
-def test_a_log_that_may_not_be_read_is_a_sentence(does: Does, place: Path) -> None:
-    log = a_log(give(place, ALICE), ALICE, 0o600)
-    for argv in (["tail"], ["log", "the words"], ["status"], ["doctor"]):
-        done = does(BOB, *argv)
-        said = done.stderr.decode()
-        assert (done.returncode, done.stdout) == (3, b"")
-        assert f"{log} " in said
-        assert "--log" in said
-        assert "Traceback" not in said
-
-
-def test_a_folder_that_may_not_be_written_is_a_sentence(does: Does, place: Path) -> None:
-    done = does(ALICE, "log", "the words")  # the folder is root's, and there is no log in it
-    said = done.stderr.decode()
-    assert done.returncode == 3
-    assert "the words" in said
-    assert str(place / "sanity.log") in said
-    assert list(place.iterdir()) == []
 
 
 def test_everybody_of_a_team_rotates_their_log_which_keeps_its_mode_and_group(does: Does, place: Path) -> None:
