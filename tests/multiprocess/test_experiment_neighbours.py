@@ -14,11 +14,6 @@ from support.experiment_runs import all_entries, came, children, halfway, lines_
 from support.processes import eventually, is_gone, three_am
 
 
-@pytest.fixture(autouse=True)
-def _in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 @pytest.mark.parametrize(
     "leaves",
     ["{} &", "sh -c '{} & wait' &", "timeout 600 {} &", "setsid {} &"],

@@ -10,14 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from support.commands import Run, command
+from support.commands import Run, command, good
 from support.experiment_runs import TOLD, all_entries, came, halfway, lines_of, numbers, reported, verdicts
 from support.processes import eventually, held, is_gone, three_am, wait_queued
-
-
-@pytest.fixture(autouse=True)
-def _in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -217,3 +212,9 @@ def test_a_signal_while_somebody_holds_the_lock_waits_no_longer_than_the_lock_ma
         running.send_signal(signal.SIGTERM)
         assert running.wait(20) == 143
     assert numbers(all_entries(log)) in ([], list(range(1, 7))), "all of them, or none: --resume makes them again"
+
+
+def test_a_run_that_was_made_once_has_nothing_to_resume(run_here: Run) -> None:
+    good(run_here("run", "-q", "--", "true"))
+    done = run_here("run", "--resume", "R1")
+    assert (done.returncode, done.stderr.startswith(b"3am: R1 is a single run, and has no plan")) == (1, True)

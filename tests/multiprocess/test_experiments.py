@@ -17,11 +17,6 @@ from support.people import Person
 from support.processes import Output, held, process, three_am, wait_queued
 
 
-@pytest.fixture(autouse=True)
-def _in_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def test_the_plan_is_a_line_before_anything_runs(log: Path, run: Run, tmp_path: Path) -> None:
     script = f"[ -e seen ] || cp {log} seen"
     assert run("hyp", "new", "the sweeper races the writer").returncode == 0

@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-
-import pytest
 
 from support.commands import command
 from support.following import append, drain, hear
@@ -21,21 +17,6 @@ from support.journals import lines
 from support.processes import BASH_LINE, eventually, process
 from threeam.core.store.follow import Follower
 from threeam.core.store.journal import Journal, ResumePoint
-
-
-@pytest.fixture(params=["inotify", "polling"])
-def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How the follower learns that there is something to read."""
-    if request.param == "polling":
-        monkeypatch.setitem(sys.modules, "inotify_simple", None)  # as where it is not installed
-    return str(request.param)
-
-
-@pytest.fixture
-def follower(journal: Journal, how: str) -> Iterator[Follower]:
-    """A follower of this test's log, from its beginning."""
-    with closing(Follower(journal, None, poll_interval_s=0.01)) as made:
-        yield made
 
 
 def test_every_appended_line_comes_once(follower: Follower, log: Path) -> None:

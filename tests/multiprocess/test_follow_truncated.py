@@ -5,31 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from support.following import append, drain, hear
 from threeam.core.store.follow import Follower
-from threeam.core.store.journal import Journal, ResumePoint
-
-
-@pytest.fixture(params=["inotify", "polling"])
-def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How the follower learns that there is something to read."""
-    if request.param == "polling":
-        monkeypatch.setitem(sys.modules, "inotify_simple", None)  # as where it is not installed
-    return str(request.param)
-
-
-@pytest.fixture
-def follower(journal: Journal, how: str) -> Iterator[Follower]:
-    """A follower of this test's log, from its beginning."""
-    with closing(Follower(journal, None, poll_interval_s=0.01)) as made:
-        yield made
+from threeam.core.store.journal import ResumePoint
 
 
 @pytest.mark.parametrize("length", [10, 200, 1000])

@@ -39,12 +39,6 @@ from threeam.projections import FOLD
 
 
 @pytest.fixture
-def lock(log: Path) -> Path:
-    """This test's lock file."""
-    return Path(f"{log}.lock")
-
-
-@pytest.fixture
 def written(run: Run, log: Path) -> bytes:
     """A log with a line in it, and its bytes."""
     assert run("log", "before").returncode == 0

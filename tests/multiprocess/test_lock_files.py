@@ -17,12 +17,6 @@ from support.processes import held, three_am
 NOBODY = 65534
 
 
-@pytest.fixture
-def lock(log: Path) -> Path:
-    """This test's lock file."""
-    return Path(f"{log}.lock")
-
-
 def test_a_lock_file_that_is_deleted_between_two_turns_is_made_anew(run: Run, log: Path, lock: Path) -> None:
     assert run("log", "one").returncode == 0
     lock.unlink()

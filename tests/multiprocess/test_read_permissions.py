@@ -9,36 +9,17 @@ from pathlib import Path
 import pytest
 
 from support.journals import all_texts
-from support.owners import ALICE, BOB, TEAM, Does, a_log, give
-from support.people import Person
+from support.owners import ALICE, BOB, TEAM, RunAs, a_log, give
 from support.processes import held
 
 
-@pytest.fixture
-def does(place: Path, monkeypatch: pytest.MonkeyPatch) -> Does:
-    """Runs `3am` as a person: ``does(ALICE, "log", "words")``."""
-    monkeypatch.delenv("SANITY_LOG")
-    monkeypatch.delenv("SANITY_LOCK")
-
-    def run(who: Person, *args: str, **env: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            who.argv(*args),
-            input=b"",
-            capture_output=True,
-            timeout=60,
-            env={**os.environ, "HOME": str(place), "LOGNAME": who.name, "SANITY_LOG": str(place / "sanity.log"), **env},
-        )
-
-    return run
-
-
-def test_a_log_that_may_only_be_read_leaves_no_lock_behind(does: Does, place: Path) -> None:
+def test_a_log_that_may_only_be_read_leaves_no_lock_behind(run_as: RunAs, place: Path) -> None:
     """A lock of bob's, 0600, beside alice's log would lock alice out of it."""
     give(place, ALICE, TEAM, 0o775)
     log = a_log(place, ALICE, 0o644)
-    assert does(BOB, "log", "the words").returncode == 3
+    assert run_as(BOB, "log", "the words").returncode == 3
     assert [path.name for path in place.iterdir()] == ["sanity.log"]
-    assert does(ALICE, "log", "words").returncode == 0
+    assert run_as(ALICE, "log", "words").returncode == 0
     assert all_texts(log) == ["before", "words"]
 
 
@@ -48,10 +29,10 @@ def test_a_log_that_may_only_be_read_leaves_no_lock_behind(does: Does, place: Pa
     ids=lambda argv: " ".join(argv),
 )
 def test_reading_needs_no_more_than_read_permission_and_creates_nothing(
-    does: Does, place: Path, argv: list[str]
+    run_as: RunAs, place: Path, argv: list[str]
 ) -> None:
     a_log(give(place, ALICE), ALICE, 0o644)
-    done = does(BOB, *argv)
+    done = run_as(BOB, *argv)
     assert done.returncode == 0
     assert "Traceback" not in done.stderr.decode()
     if argv in (["tail"], ["-R"]):
@@ -60,20 +41,20 @@ def test_reading_needs_no_more_than_read_permission_and_creates_nothing(
 
 
 @pytest.mark.parametrize("argv", [["tail"], ["-R"], ["status"], ["doctor"], ["hyp", "list"]], ids=" ".join)
-def test_reading_where_there_is_nothing_yet_creates_nothing(does: Does, place: Path, argv: list[str]) -> None:
+def test_reading_where_there_is_nothing_yet_creates_nothing(run_as: RunAs, place: Path, argv: list[str]) -> None:
     give(place, ALICE)
-    done = does(ALICE, *argv, SANITY_LOG="", XDG_STATE_HOME=str(place / "state"))
+    done = run_as(ALICE, *argv, SANITY_LOG="", XDG_STATE_HOME=str(place / "state"))
     assert done.returncode == (0 if argv[0] in ("status", "hyp") else 1)
     assert list(place.iterdir()) == []
 
 
-def test_reading_goes_on_while_somebody_holds_the_lock(does: Does, place: Path) -> None:
+def test_reading_goes_on_while_somebody_holds_the_lock(run_as: RunAs, place: Path) -> None:
     log = a_log(give(place, ALICE), ALICE, 0o644)
     with held(Path(f"{log}.lock")):
-        assert does(BOB, "tail").stdout == log.read_bytes()
+        assert run_as(BOB, "tail").stdout == log.read_bytes()
 
 
-def test_tail_f_follows_a_log_that_may_only_be_read(place: Path, does: Does) -> None:
+def test_tail_f_follows_a_log_that_may_only_be_read(place: Path, run_as: RunAs) -> None:
     log = a_log(give(place, ALICE), ALICE, 0o644)
     follow = subprocess.Popen(
         BOB.argv("tail", "-f"),
@@ -85,23 +66,23 @@ def test_tail_f_follows_a_log_that_may_only_be_read(place: Path, does: Does) -> 
     try:
         assert follow.stdout is not None
         assert follow.stdout.readline().endswith(b"] before\n")
-        written = does(ALICE, "log", "live")
+        written = run_as(ALICE, "log", "live")
         assert follow.stdout.readline() == written.stdout
         log.rename(f"{log}.1")
         new = place / "new"  # as it is when it is done: logrotate's way to get there is test_follow's
         new.touch()
         give(new, ALICE, bits=0o644).rename(log)
-        written = does(ALICE, "log", "after rotation")
+        written = run_as(ALICE, "log", "after rotation")
         assert follow.stdout.readline() == written.stdout
     finally:
         follow.kill()
         follow.communicate()
 
 
-def test_a_log_that_may_not_be_read_is_a_sentence(does: Does, place: Path) -> None:
+def test_a_log_that_may_not_be_read_is_a_sentence(run_as: RunAs, place: Path) -> None:
     log = a_log(give(place, ALICE), ALICE, 0o600)
     for argv in (["tail"], ["log", "the words"], ["status"], ["doctor"]):
-        done = does(BOB, *argv)
+        done = run_as(BOB, *argv)
         said = done.stderr.decode()
         assert (done.returncode, done.stdout) == (3, b"")
         assert f"{log} " in said
@@ -109,8 +90,8 @@ def test_a_log_that_may_not_be_read_is_a_sentence(does: Does, place: Path) -> No
         assert "Traceback" not in said
 
 
-def test_a_folder_that_may_not_be_written_is_a_sentence(does: Does, place: Path) -> None:
-    done = does(ALICE, "log", "the words")  # the folder is root's, and there is no log in it
+def test_a_folder_that_may_not_be_written_is_a_sentence(run_as: RunAs, place: Path) -> None:
+    done = run_as(ALICE, "log", "the words")  # the folder is root's, and there is no log in it
     said = done.stderr.decode()
     assert done.returncode == 3
     assert "the words" in said

@@ -33,12 +33,6 @@ for fd in sorted(map(int, os.listdir("/proc/self/fd"))):
 OURS = ("sanity.log", "plan-", "run-", ".lock", "anon_inode")
 
 
-@pytest.fixture
-def lock(log: Path) -> Path:
-    """The lock of this test's journal."""
-    return Path(f"{log}.lock")
-
-
 def test_the_output_is_live_and_the_lock_is_free_while_the_command_runs(log: Path, lock: Path, run: Run) -> None:
     with three_am("run", "-q", "--", "sh", "-c", "echo begun; read answer; echo got $answer") as running:
         output = Output(running)

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from select import select
 
@@ -22,7 +21,6 @@ from support.night_log import LONG_AGO
 from support.processes import BASH_LINE, Output, eventually, process, three_am
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.store.follow import Follower
-from threeam.core.store.journal import Journal
 
 
 def test_tail_f_says_it_and_goes_on(night_log: Path) -> None:
@@ -73,21 +71,6 @@ def test_tail_f_ends_when_a_line_later_than_until_has_come(night_log: Path) -> N
 @pytest.mark.parametrize("end", ["-1d", "@" + str(Stamp(LONG_AGO.ns + 3600 * NS_PER_S))])
 def test_tail_f_ends_at_once_if_until_is_over(run_here: Run, night_log: Path, end: str) -> None:
     assert len(good(run_here("tail", "-f", "--until", end)).splitlines()) == 6
-
-
-@pytest.fixture(params=["inotify", "polling"])
-def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How the follower learns that there is something to read."""
-    if request.param == "polling":
-        monkeypatch.setitem(sys.modules, "inotify_simple", None)  # as where it is not installed
-    return str(request.param)
-
-
-@pytest.fixture
-def follower(journal: Journal, how: str) -> Iterator[Follower]:
-    """A follower of this test's log, from its beginning."""
-    with closing(Follower(journal, None, poll_interval_s=0.01)) as made:
-        yield made
 
 
 def watches(pid: int) -> bool:

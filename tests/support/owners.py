@@ -19,7 +19,7 @@ BOB = Person("bob", 64012, (ELSEWHERE, TEAM))
 
 MALLORY = Person("mallory", 64013, (ELSEWHERE,))
 
-Does = Callable[..., subprocess.CompletedProcess[bytes]]
+RunAs = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 def mode(path: Path) -> str:
