@@ -1,4 +1,4 @@
-"""The journal as it was at a moment: the same screen, without a writer and without anything that follows."""
+"""The journal as of a point in time: the same screen, without a writer and without a follower."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from threeam.tui.session import Session
 
 
 class AsOfScreen(LookingScreen):
-    """Journal, board and cups as of ``moment``: read-only by construction."""
+    """The journal, the hypotheses and the cups as of ``moment``. It has no writer, so it cannot write."""
 
     def __init__(self, session: Session, moment: PointInTime) -> None:
         at = Stamp(moment.ns, session.zone(moment.ns))
@@ -45,9 +45,9 @@ class AsOfScreen(LookingScreen):
         self._show_state()
 
     def action_now(self) -> None:
-        """Back to the journal as it is, however far back this is."""
+        """Return to the current journal, through all as-of screens."""
         while isinstance(self.app.screen, AsOfScreen):
             self.app.pop_screen()
 
     def refuse_write(self) -> None:
-        self.notify_once(f"this is as it was: {key_for_action(self, 'now')} leads back to now")
+        self.notify_once(f"this is a past state: {key_for_action(self, 'now')} returns to now")

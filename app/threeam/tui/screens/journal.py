@@ -75,7 +75,7 @@ class JournalScreen(LookingScreen):
                 self.night.follow(message.lines)
         self.pane.add_lines(message.lines, message.end, message.unfinished, truncated=message.truncated)
         if message.truncated:
-            self.notify_once("the log was truncated: what is above may be nowhere else than here", severity="warning")
+            self.notify_once("the log was truncated: the lines above may exist only on this screen", severity="warning")
         self._show_state()
         self.bridge.acknowledge()
 
@@ -98,7 +98,7 @@ class JournalScreen(LookingScreen):
             self.notify_once(
                 "Caffeine toxicity imminent. Logic may be compromised.", title=f"{cups} cups: TOXIC", severity="error"
             )
-        self._cups = cups if self.sidebar.is_state_known else None  # what is read of last night's is no news
+        self._cups = cups if self.sidebar.is_state_known else None  # cups read from the log are not announced
 
     def action_quit(self) -> None:
         if not self.is_busy or self.is_leaving:
