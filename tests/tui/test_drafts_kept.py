@@ -98,7 +98,7 @@ async def test_a_draft_that_stands_in_the_log_already_is_not_restored(
     leave_behind(journal, text, kind)
     async with night(journal) as it:
         assert it.composer.text == ""
-        await it.says("stands in the log already")
+        await it.says("is already in the log")
         await it.press("i", "up")
         assert it.composer.text == text, "it is one key away all the same"
 
@@ -366,9 +366,9 @@ async def test_a_folder_where_no_draft_can_be_kept_is_said_and_stops_nothing(
     Path(os.environ["XDG_RUNTIME_DIR"]).write_text("nor in memory")
     async with night(journal) as it:
         await it.type("isome")
-        await it.says("drafts cannot be kept")
+        await it.says("drafts cannot be saved")
         await it.type(" words")
-        assert len([notice for notice in it.notices if "drafts cannot be kept" in notice]) == 1
+        assert len([notice for notice in it.notices if "drafts cannot be saved" in notice]) == 1
         await it.press("enter")
         await it.eventually(lambda: texts(log) == ["some words"], "it is written")
 

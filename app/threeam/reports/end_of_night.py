@@ -19,7 +19,7 @@ from threeam.hypotheses.thread import MISSING_CLAIM
 
 SLEEP_ADVICE = "the system is eventually consistent, and right now you are not"
 UNDO_UNKNOWN = "no undo was noted"
-_MAX_LINES_PER_KIND = 12  # a person who goes to bed reads no longer list
+_MAX_LINES_PER_KIND = 12  # longer lists are not read before bed
 _MAX_LINE_CHARS = 160
 
 
