@@ -147,11 +147,11 @@ async def test_the_writing_keys_say_read_only_and_write_nothing(
         for key in WRITING_KEYS:
             it.app.clear_notifications()
             await it.press("escape", key)
-            assert any("> leads back to now" in notice for notice in it.notices), key
+            assert any("> returns to now" in notice for notice in it.notices), key
         for command in ("note no", "coffee", "confirm H2 no", f"undone {at(3)}"):
             it.app.clear_notifications()
             await it.command(command)
-            await it.says("> leads back to now")
+            await it.says("> returns to now")
         await it.paste("pasted\ntext")
         assert then(it) is screen
         assert a_night.read_bytes() == A_NIGHT

@@ -1,4 +1,4 @@
-"""A draft that stands in the log already is not restored; one that only looks like it is."""
+"""A draft that is already in the log is not restored; one that only looks like it is."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_a_draft_that_stands_in_the_log_already_is_not_restored(
     leave_behind(journal, text, kind)
     async with night(journal) as it:
         assert it.composer.text == ""
-        await it.says("stands in the log already")
+        await it.says("is already in the log")
         await it.press("i", "up")
         assert it.composer.text == text, "it is one key away all the same"
 

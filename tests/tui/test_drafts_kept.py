@@ -161,9 +161,9 @@ async def test_a_folder_where_no_draft_can_be_kept_is_said_and_stops_nothing(
     Path(os.environ["XDG_RUNTIME_DIR"]).write_text("nor in memory")
     async with night(journal) as it:
         await it.type("isome")
-        await it.says("drafts cannot be kept")
+        await it.says("drafts cannot be saved")
         await it.type(" words")
-        assert len([notice for notice in it.notices if "drafts cannot be kept" in notice]) == 1
+        assert len([notice for notice in it.notices if "drafts cannot be saved" in notice]) == 1
         await it.press("enter")
         await it.eventually(lambda: texts(log) == ["some words"], "it is written")
 

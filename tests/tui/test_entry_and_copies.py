@@ -57,5 +57,5 @@ async def test_a_copy_of_a_read_only_screen_makes_no_file(journal: Journal, log:
     log.write_bytes(line("a"))
     async with night(journal, read_only=True) as it:
         await it.press("y")
-        await it.says("if it takes that")
+        await it.says("if it supports that")
         assert os.listdir(log.parent).count("sanity.log.d") == 0

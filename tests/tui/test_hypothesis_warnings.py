@@ -78,7 +78,7 @@ async def test_a_verdict_without_evidence_says_so(journal: Journal, log: Path, k
         await it.eventually(lambda: len(texts(log)) == 7, "it is written")
         await it.eventually(lambda: it.unanswered == 0, "it is answered")
         if told:
-            await it.says("H1: no evidence stands for it or against it")
+            await it.says("H1: there is no evidence for or against it")
         else:
             assert not [notice for notice in it.notices if "no evidence" in notice]
 

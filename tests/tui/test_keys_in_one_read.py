@@ -160,7 +160,7 @@ async def test_words_for_a_box_of_the_journal_as_it_was_do_nothing(journal: Jour
         screen = it.app.screen
         assert isinstance(screen, JournalScreen)
         it.at_once(*"iquick >cs\n")
-        await it.says("this is as it was")
+        await it.says("this is a past state")
         assert it.app.screen is screen
     assert len(texts(log)) == 2
 

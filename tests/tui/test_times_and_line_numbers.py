@@ -45,7 +45,7 @@ async def test_goto_finds_a_time_in_a_big_log(journal: Journal, log: Path) -> No
         await it.says("is not a time")
         await it.press("escape")
         await it.command("goto 2030-01-01")
-        await it.says("there is no line as late as 2030-01-01")
+        await it.says("there is no line at or after 2030-01-01")
         await it.command("goto 2020-01-01")
         await it.says("the journal begins later than 2020-01-01")
         assert "line 1/" in it.shown

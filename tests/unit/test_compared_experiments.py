@@ -60,14 +60,14 @@ def test_other_runs_that_failed_are_named_whatever_the_answer_is(counted: Runs) 
     ]
 
 
-CLEAN_REMARK = "the rate is that of earlier changes, too: after the last one before it "
+CLEAN_REMARK = "the rate includes runs under earlier changes: since the last of those, "
 
 
 @pytest.mark.parametrize(
     ("between", "without"),
     [
-        ([], "no run that counts was made"),
-        ([Runs(0, 0, timed_out=9)], "no run that counts was made"),
+        ([], "no run was made that counts"),
+        ([Runs(0, 0, timed_out=9)], "no run was made that counts"),
         ([Runs(0, 9)], "nothing had failed"),
     ],
     ids=["nothing", "no run that counts", "clean runs"],
@@ -108,7 +108,7 @@ def test_a_clean_arm_beside_the_one_that_counts_is_named_once() -> None:
 def test_an_arm_with_another_wrapper_is_another_arm() -> None:
     slow, fast = Arm("slow", ("env", "P=0.6")), Arm("slow", ("env", "P=0"))
     _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=fast)])
-    assert (answer.clean_since, answer.not_counted[0].differences) == (0, "the arm slow has another wrapper")
+    assert (answer.clean_since, answer.not_counted[0].differences) == (0, "the arm slow has a different wrapper")
     _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=slow)])
     assert answer.is_fixed
 

@@ -157,8 +157,8 @@ def test_an_empty_log_is_exported_too(exported: Exported, log: Path) -> None:
     log.touch()
     assert exported("jsonl") == ""
     assert exported("csv") == csv_header()
-    assert "written by nobody" in exported("md")
-    assert "written by nobody" in exported("html")
+    assert "written by no one" in exported("md")
+    assert "written by no one" in exported("html")
 
 
 def test_a_line_that_is_not_an_entry_is_told_and_does_nothing(log: Path) -> None:

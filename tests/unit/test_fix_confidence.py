@@ -194,8 +194,8 @@ def test_the_json_has_the_names_of_the_report() -> None:
     }
     record = answer_json(answer)
     assert (record["timed_out"], record["inconclusive"]) == (5, 2)
-    assert lines["timed out"].text == "timed out: 5 runs since, in no rate"
-    assert lines["inconclusive"].text == "inconclusive: 2 runs since, in no rate"
+    assert lines["timed out"].text == "timed out: 5 runs since, not in the rate"
+    assert lines["inconclusive"].text == "inconclusive: 2 runs since, not in the rate"
     (apart,), (runs,) = record["apart"], record["not_counted"]
     assert (apart["what"], apart["failed"], apart["ended"]) == ("./repro, pin", 3, 10)
     assert lines["apart"].text == f"apart:  {apart['what']}"

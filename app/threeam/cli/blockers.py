@@ -41,7 +41,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "variables apply (PGHOST, PGSERVICE, …). Needs psycopg: pip install '3am[postgres]'.",
         "example:\n  3am blockers --dsn postgresql://postgres@db1/shop --terminate 4711",
     )
-    parser.add_argument("--dsn", default="", metavar="DSN", help="the server; its password is written nowhere")
+    parser.add_argument("--dsn", default="", metavar="DSN", help="the server; its password is not saved or logged")
     parser.add_argument("--json", action="store_true", help="one object a backend, one a line")
     parser.add_argument("--terminate", type=int, metavar="PID", help="end this backend")
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
@@ -55,7 +55,7 @@ def _print_tree(args: Namespace) -> int:
     with connect(args.dsn) as connection:
         nodes = build_blocker_tree(list_backends(connection))
     if not nodes:
-        print_err("no backend waits for another one")
+        print_err("no backend waits for another")
     for node in nodes:
         if args.json:
             print_json(_node_json(node))

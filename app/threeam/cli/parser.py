@@ -73,9 +73,9 @@ class Parser(argparse.ArgumentParser):
             if word.startswith("-"):
                 message = f"there is no option {word}{did_you_mean(word, list(self._option_string_actions))}"
                 if any(action.nargs for action in self._positionals._group_actions):
-                    message += "; a text that begins so comes after --"
+                    message += "; put -- before a text that begins with -"
             else:
-                message = f"{word} is one word too many"
+                message = f"unexpected argument: {word}"
         self.exit(ExitCode.USAGE, escape_unprintable(f"{self.prog}: {message}; see {self.prog} --help") + "\n")
 
 
@@ -105,7 +105,7 @@ def parse_verb(
         parser.error(f"there is no {prog} {verb}{did_you_mean(verb, list(verb_help))}")
     parser.add_argument("verb", metavar="VERB", help=f"one of these; see {prog} VERB --help")
     parser.parse_args(argv)  # exits: there is no verb
-    return parser.error("which of them?")
+    return parser.error("a VERB is missing")
 
 
 def did_you_mean(word: str, candidates: Sequence[str]) -> str:

@@ -62,7 +62,7 @@ class HostController:
             self._screen.notify_once(f"baseline takes save NAME or diff NAME, and not {argument!r}", severity="warning")
         elif name.startswith("-"):
             self._screen.notify_once(
-                "processes and commands are named in a shell; here it takes those of the last one of that name"
+                "name processes and commands in a shell; here those of the last baseline of that name are used"
             )
         elif verb == "save" and not self._screen.writing.is_writable:
             self._screen.refuse_write()

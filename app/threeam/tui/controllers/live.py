@@ -78,6 +78,8 @@ class LiveController:
                 self._night.follow(message.lines)
         self._pane.add_lines(message.lines, message.end, message.unfinished, truncated=message.truncated)
         if message.truncated:
-            screen.notify_once("the log was truncated: what is above may be nowhere else than here", severity="warning")
+            screen.notify_once(
+                "the log was truncated: the lines above may exist only on this screen", severity="warning"
+            )
         screen.show_state()
         self.bridge.acknowledge()

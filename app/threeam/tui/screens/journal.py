@@ -387,7 +387,7 @@ class JournalScreen(NoticeScreen):
     def refuse_write(self) -> None:
         """Show that this screen is read-only."""
         if self.session.as_of is not None:
-            self.notify_once(f"this is as it was: {self.key_of('now')} leads back to now")
+            self.notify_once(f"this is a past state: {self.key_of('now')} returns to now")
         else:
             self.notify_once("read-only: this screen was opened without a writer")
 
