@@ -244,3 +244,14 @@ def test_an_output_over_the_cap_is_kept_with_its_begin_and_its_end(log: Path, ru
     assert text.endswith(b"last\n")
     assert b"bytes are left out here" in text
     assert len(text) < 17 * 1024 * 1024
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 3), (("--exit-code",), 7)])
+def test_a_line_that_could_not_be_shown_is_not_reported_as_shown(
+    log: Path, options: tuple[str, ...], code: int
+) -> None:
+    """The line is in the log, and the disk of stderr is full; --exit-code still gives the code of the command."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([command(), "run", *options, "--", "sh", "-c", "exit 7"], stderr=full, check=False)
+    assert outcome(log) == "failed exit=7"
+    assert done.returncode == code

@@ -21,7 +21,7 @@ from support.postgres import PASSWORD, Cluster, Sessions, cluster, eventually
 USERS = ("app", "seer", "boss")  # an ordinary one, one who sees all and may end nothing, one who may end app's
 HOLDS = "UPDATE orders SET amount = 2 WHERE id = 1"
 WAITS = "UPDATE orders SET amount = 3 WHERE id = 1"
-LINE = re.compile(r"^(?P<lead> *)(?P<pid>\d+) (?P<who>\S+) · (?P<rest>.*)$")
+LINE = re.compile(r"^(?P<lead>[ └]*)(?P<pid>\d+) (?P<who>\S+) · (?P<rest>.*)$")
 AGE = r"\d+(\.\d+)? (ms|s|min)"
 
 

@@ -27,10 +27,9 @@ from support.experiments import (
     stamp,
     state_after,
 )
-from threeam.cli.fixed import answer_json
 from threeam.core.errors import PreconditionFailed
 from threeam.experiments.arms import Arm
-from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_report
+from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_json, fix_confidence_report
 from threeam.reports.fixed_report import assess_runs, fix_progress_lines
 from threeam.reports.fixed_report import fix_report as told_parts
 
@@ -192,7 +191,7 @@ def test_the_json_has_the_names_of_the_report() -> None:
         for part in told_parts(state, hypothesis, change, answer, stamp(9))
         for line in part.lines
     }
-    record = answer_json(answer)
+    record = fix_confidence_json(answer)
     assert (record["timed_out"], record["inconclusive"]) == (5, 2)
     assert lines["timed out"].text == "timed out: 5 runs since, not in the rate"
     assert lines["inconclusive"].text == "inconclusive: 2 runs since, not in the rate"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from threeam.core.config.options import OptionParser
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.format.report import ReportSection
 from threeam.core.store.attachments import create_marker
@@ -18,6 +18,7 @@ from threeam.human import reminders
 from threeam.human.awake import awake_since, last_sleep, update_awake_since
 from threeam.human.caffeine import DAY_NS
 from threeam.human.night_summary import NightSummary, summarize_night, summarize_others
+from threeam.human.options import parse_coffee_options, requested_coffee_draft
 from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
@@ -26,7 +27,6 @@ from threeam.tui.screens.coffee import CoffeeScreen
 from threeam.tui.services import ScreenServices
 
 AWAKE_REMINDER_S = 3600.0  # between two reminders that the night is long
-_COFFEE = re.compile(r"(\d{1,3})?(?: *--mg[ =](\d{1,5}))?", re.ASCII)
 
 
 class NightController:
@@ -56,16 +56,13 @@ class NightController:
     # Coffee and water.
 
     def drink_coffee(self, argument: str = "") -> None:
-        """Write one coffee, or what ``argument`` says: ``2 --mg 80``."""
-        settings = self._screen.session.settings
-        match = _COFFEE.fullmatch(argument)
-        cups, mg = (int(match[1] or 1), int(match[2] or settings.cup_mg)) if match else (0, 0)
-        if 1 <= cups <= human_drafts.MAX_CUPS_AT_ONCE and 1 <= mg <= human_drafts.MAX_CUP_MG:
-            draft = human_drafts.coffee_draft(cups, mg, settings.toxic_cups)
-            self._screen.writing.submit(WriteRequest(draft, "coffee", on_written=self._remind_of_coffee))
+        """Write one coffee, or what ``argument`` says: ``2 --mg 80``, ``--undo``."""
+        options = parse_coffee_options(OptionParser("coffee"), argument.split())
+        if options.undo:
+            self._submit_undo()
         else:
-            limits = f"1 to {human_drafts.MAX_CUPS_AT_ONCE} cups, and --mg 1 to {human_drafts.MAX_CUP_MG}"
-            self._screen.notify_once(f"coffee takes {limits}, not {argument!r}", severity="warning")
+            draft = requested_coffee_draft(options, self._screen.session.settings)
+            self._screen.writing.submit(WriteRequest(draft, "coffee", on_written=self._remind_of_coffee))
 
     def drink_water(self) -> None:
         """Write one glass of water."""

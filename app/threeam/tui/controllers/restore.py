@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from threeam.core.errors import BadInput, PreconditionFailed
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection
-from threeam.core.format.times import parse_duration, parse_time
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.changes import undone_draft
 from threeam.tui.controllers.quitting import QuitController
@@ -28,7 +26,7 @@ from threeam.tui.services import ScreenServices
 if TYPE_CHECKING:
     from threeam.reports.restore_report import TreeChanges
     from threeam.restore.blockers import Backend, BlockerNode
-    from threeam.restore.pitr_plan import RestorePlan
+    from threeam.restore.pitr_plan import RestorePlan, RestoreRequest
 
 _LIBPQ = ("PGHOST", "PGSERVICE", "PGDATABASE", "PGHOSTADDR")
 
@@ -100,28 +98,23 @@ class RestoreController:
         self._screen.writing.open_box(COMMAND, f"restore data {at} --engine postgres")
 
     def _restore_data(self, argument: str) -> None:
-        try:
-            given = _data_options(argument)
-            minus_ns = parse_duration(given["--minus"])
-            ns = parse_time(given["at"], self._screen.session.clock(), self._screen.session.zone)
-            at = Stamp(ns, self._screen.session.zone(ns))
-        except BadInput as bad:
-            self._screen.notify_once(str(bad), severity="warning")
-            return
+        from threeam.restore.options import parse_data_line, restore_request
+
+        session = self._screen.session
+        request = restore_request(parse_data_line(argument), session.clock(), session.zone)
         if self._screen.writing.is_writable:
-            self._plan(given, at, minus_ns)
+            self._plan(request)
         else:
             self._screen.refuse_write()
 
-    def _plan(self, given: dict[str, str], at: Stamp, minus_ns: int) -> None:
+    def _plan(self, request: RestoreRequest) -> None:
         session = self._screen.session
 
         def planned() -> tuple[RestorePlan, str, Draft]:
-            from threeam.restore import pitr_plan as plan
+            from threeam.restore.pitr_plan import plan_restore, save_runbook
 
-            engine, dsn = given["--engine"], given.get("--dsn")
-            made = plan.plan_restore_to_time(engine, at, given["at"], minus_ns, dsn, session.clock)
-            return made, *plan.save_runbook(session.journal, made, session.clock())
+            plan = plan_restore(request, session.clock, session.zone)
+            return plan, *save_runbook(session.journal, plan, session.clock())
 
         def then(result: tuple[RestorePlan, str, Draft]) -> None:
             plan, path, draft = result
@@ -187,31 +180,6 @@ class RestoreController:
             self._screen.writing.submit(WriteRequest(draft, what, is_irrevocable=True))
 
         self._quitting.start_effect(f"terminate {backend.pid}", ended, then, check)
-
-
-def _data_options(argument: str) -> dict[str, str]:
-    """``@stamp --engine mysql --minus 2ms`` by name, the time under ``at``. Raises `BadInput`."""
-    try:
-        words = shlex.split(argument)
-    except ValueError as error:
-        raise BadInput(f"{argument!r}: {error}") from None
-    from threeam.restore.pitr import DEFAULT_MINUS, ENGINES
-
-    given, at = {"--engine": ENGINES[0], "--minus": DEFAULT_MINUS}, []
-    while words:
-        word = words.pop(0)
-        if word in ("--engine", "--minus", "--dsn", "--at"):
-            if not words:
-                raise BadInput(f"{word} needs a value")
-            given[word] = words.pop(0)
-        else:
-            at.append(word)
-    given["at"] = " ".join(at) or given.get("--at", "")
-    if not given["at"]:
-        raise BadInput("restore data takes the time of the corrupted commit: a time, or an @stamp")
-    if given["--engine"] not in ENGINES:
-        raise BadInput(f"--engine is one of {', '.join(ENGINES)}, and not {given['--engine']!r}")
-    return given
 
 
 def _as_parts(text: str, path: str, obstacles: Sequence[str]) -> list[ReportSection]:

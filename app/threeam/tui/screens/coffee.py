@@ -98,8 +98,8 @@ class CoffeeScreen(ModalPage[bool]):
         over = [
             words
             for words, is_over in (
-                (f"over {SINGLE_DOSE_LIMIT_MG} mg in you", one.mg_now > SINGLE_DOSE_LIMIT_MG),
-                (f"over {DAILY_LIMIT_MG} mg in 24 h", one.mg_last_24h > DAILY_LIMIT_MG),
+                (f"over {SINGLE_DOSE_LIMIT_MG} mg in you", one.is_over_single_dose),
+                (f"over {DAILY_LIMIT_MG} mg in 24 h", one.is_over_daily_dose),
             )
             if is_over
         ]

@@ -16,7 +16,14 @@ from textual.widgets import OptionList, Static
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection
-from threeam.restore.blockers import BlockerNode, format_backend, node_line, waiting_pids, why_not_terminable
+from threeam.restore.blockers import (
+    BlockerNode,
+    blockers_report,
+    format_backend,
+    node_line,
+    waiting_pids,
+    why_not_terminable,
+)
 from threeam.tui.cells import drawable
 from threeam.tui.report_answers import LightsOut, RestoreData
 from threeam.tui.screens.report_screen import ReportScreen
@@ -124,9 +131,10 @@ class BlockersScreen(ReportScreen):
         still = "the list below may be out of date" if self._backends else ""
         lines = [ReportLine(self._failed, still, icon="red")] if self._failed else []
         if self._backends is None:
-            return [ReportSection("who blocks whom", lines or [ReportLine("asking the server")])]
-        lines += [node_line(node) for node in self._backends]
-        return [ReportSection("who blocks whom, now", lines or [ReportLine("no backend waits for another", icon="ok")])]
+            return [ReportSection("who blocks whom", lines or [ReportLine("the server is being asked")])]
+        if self._backends or not self._failed:
+            lines += blockers_report(self._backends)
+        return [ReportSection("who blocks whom, now", lines)]
 
     def action_terminate(self) -> None:
         nodes = self._backends or []
