@@ -38,7 +38,7 @@ async def test_preflight_is_shown_and_noted_down(journal: Journal, log: Path) ->
     async with night(journal, size=(110, 60)) as it:
         await it.command("preflight")
         await it.shows("TRACING TOOLS")
-        await it.shows("topology: nobody has said")
+        await it.shows("topology: not noted yet")
         await it.eventually(lambda: texts(log)[:1], "a block in the log")
     assert texts(log)[0].startswith("Preflight: ")
     assert entries(log)[0].tag("PREFLIGHT") in ("ok", "yellow", "red")
@@ -95,7 +95,7 @@ async def test_the_hand_off_does_not_open_over_who_is_typing(
 async def test_the_command_that_mends_is_copied(journal: Journal) -> None:
     async with night(journal, size=(110, 60)) as it:
         await it.command("preflight")
-        await it.shows("topology: nobody has said")
+        await it.shows("topology: not noted yet")
         screen = it.app.screen
         assert isinstance(screen, ReportScreen)
         for _ in range(40):
@@ -365,7 +365,7 @@ async def test_who_blocks_whom_is_live_and_x_ends_one(journal: Journal, log: Pat
             assert texts(log) == []
             await it.press("x", "y")
             await it.eventually(lambda: texts(log)[-1:] and texts(log)[-1].startswith("Terminated: "), "it is noted")
-            await it.shows("no backend waits for another one")
+            await it.shows("no backend waits for another")
         assert not sessions.there(blocker)
     finally:
         sessions.close()

@@ -12,7 +12,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -20,15 +20,7 @@ import pytest
 
 from support.commands import Run
 from support.golden import assert_golden
-from support.hosts import (
-    NOW,
-    PARANOID,
-    PTRACE_SCOPE,
-    TOOLS,
-    a_system,
-    a_time,
-    named,
-)
+from support.hosts import NOW, PARANOID, PTRACE_SCOPE, TOOLS, a_system, a_time, named
 from support.journals import FakeClock, entries, texts, writer_of
 from threeam.cli import preflight as command
 from threeam.core.format.entry import NS_PER_S
@@ -50,13 +42,7 @@ CONF = "/etc/logrotate.conf"
 STATE = "/var/lib/logrotate/status"
 STATE_OF_RHEL = "/var/lib/logrotate/logrotate.status"
 
-
-@pytest.fixture(autouse=True)
-def _zone_of_the_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    time.tzset()  # conftest says UTC
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("utc")
 
 
 # --- tracing tools

@@ -69,7 +69,7 @@ def screen(clock: FakeClock) -> Mock:
     screen = Mock()
     screen.state = FOLD.empty_state
     screen.session = Mock(settings=Settings(), clock=clock, zone=utc_offset)
-    screen.start_effect.side_effect = lambda name, work, then, check: work()
+    screen.quitting.start_effect.side_effect = lambda name, work, then, check: work()
     return screen
 
 
@@ -77,14 +77,14 @@ def screen(clock: FakeClock) -> Mock:
 def test_coffee(run_here: Run, asked: Asked, screen: Mock, words: str) -> None:
     run_here("coffee", *words.split())
     with pytest.raises(_Stopped):
-        NightController(screen).drink_coffee(words)
+        NightController(screen, screen.reports, screen.quitting).drink_coffee(words)
     assert len(asked) == 2
     assert asked[0] == asked[1]
 
 
 @pytest.mark.parametrize("words", ["0", "21", "two", "--mg 0", "--mg 1001", "--undo --mg 5", "2 --undo", "--cups 2"])
 def test_a_wrong_coffee_is_refused_with_the_same_sentence(run_here: Run, screen: Mock, words: str) -> None:
-    NightController(screen).drink_coffee(words)
+    NightController(screen, screen.reports, screen.quitting).drink_coffee(words)
     assert_same_refusal(run_here("coffee", *words.split()).stderr, screen)
 
 
@@ -92,7 +92,7 @@ def test_a_wrong_coffee_is_refused_with_the_same_sentence(run_here: Run, screen:
 def test_baseline_save(run_here: Run, asked: Asked, screen: Mock, words: str) -> None:
     run_here("baseline", "save", *words.split())
     with pytest.raises(_Stopped):
-        HostController(screen).baseline(f"save {words}")
+        HostController(screen, screen.reports, screen.quitting).baseline(f"save {words}")
     assert len(asked) == 2
     assert tuple(asked[0][:1]) == tuple(asked[1][:1])
     assert asked[0]._replace(watched_processes=(), commands=()) == asked[1]
@@ -100,7 +100,7 @@ def test_baseline_save(run_here: Run, asked: Asked, screen: Mock, words: str) ->
 
 @pytest.mark.parametrize("words", ["--samples 0", "--samples 1001", "--every -1", "--every 86401", "a b"])
 def test_a_wrong_baseline_is_refused_with_the_same_sentence(run_here: Run, screen: Mock, words: str) -> None:
-    HostController(screen).baseline(f"save {words}")
+    HostController(screen, screen.reports, screen.quitting).baseline(f"save {words}")
     assert_same_refusal(run_here("baseline", "save", *words.split()).stderr, screen)
 
 
@@ -113,7 +113,7 @@ def test_restore_data(run_here: Run, asked: Asked, screen: Mock, time: str, opti
     run_here("restore", "data", "--at", time, *options.split())
     for line in (f"data {time} {options}", f"data --at {time} {options}"):
         with pytest.raises(_Stopped):
-            RestoreController(screen).restore(line)
+            RestoreController(screen, screen.reports, screen.quitting).restore(line)
     assert len(asked) == 3
     assert asked[0] == asked[1] == asked[2]
 
@@ -122,7 +122,7 @@ def test_a_restore_to_before_a_transaction(run_here: Run, asked: Asked, screen: 
     words = "--xid 4711 --dsn postgresql://db1/shop --engine postgres"
     run_here("restore", "data", *words.split())
     with pytest.raises(_Stopped):
-        RestoreController(screen).restore(f"data {words}")
+        RestoreController(screen, screen.reports, screen.quitting).restore(f"data {words}")
     assert len(asked) == 2
     assert asked[0] == asked[1]
 
@@ -140,13 +140,13 @@ def test_a_restore_to_before_a_transaction(run_here: Run, asked: Asked, screen: 
     ],
 )
 def test_a_wrong_restore_is_refused_with_the_same_sentence(run_here: Run, screen: Mock, words: str) -> None:
-    RestoreController(screen).restore(f"data {words}")
+    RestoreController(screen, screen.reports, screen.quitting).restore(f"data {words}")
     assert_same_refusal(run_here("restore", "data", *words.split()).stderr, screen)
 
 
 @pytest.mark.parametrize("words", ["-n 0", "-n 50001", "-n two", "%1 %2", "--lines 5"])
 def test_a_wrong_capture_is_refused_with_the_same_sentence(run_here: Run, screen: Mock, words: str) -> None:
-    ExperimentController(screen).capture(words)
+    ExperimentController(screen, screen.hypotheses, screen.reports, screen.quitting).capture(words)
     assert_same_refusal(run_here("capture", *words.split()).stderr, screen)
 
 
@@ -169,7 +169,7 @@ def test_capture(run_here: Run, asked: Asked, screen: Mock, monkeypatch: pytest.
         monkeypatch.setattr(module, "capture_pane", capture_pane)
     run_here("capture", *words.split())
     with pytest.raises(_Stopped):
-        ExperimentController(screen).capture(words)
+        ExperimentController(screen, screen.hypotheses, screen.reports, screen.quitting).capture(words)
     assert len(asked) == 2
     assert asked[0] == asked[1]
 

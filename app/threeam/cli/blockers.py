@@ -37,7 +37,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "variables apply (PGHOST, PGSERVICE, …). Needs psycopg: pip install '3am[postgres]'.",
         "example:\n  3am blockers --dsn postgresql://postgres@db1/shop --terminate 4711",
     )
-    parser.add_argument("--dsn", default="", metavar="DSN", help="the server; its password is written nowhere")
+    parser.add_argument("--dsn", default="", metavar="DSN", help="the server; its password is not saved or logged")
     parser.add_argument("--json", action="store_true", help="one object a backend, one a line")
     parser.add_argument("--terminate", type=int, metavar="PID", help="end this backend")
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")

@@ -86,7 +86,7 @@ def parse_verb(
         parser.error(f"there is no {prog} {verb}{did_you_mean(verb, list(verb_help))}")
     parser.add_argument("verb", metavar="VERB", help=f"one of these; see {prog} VERB --help")
     parser.parse_args(argv)  # exits: there is no verb
-    return parser.error("which of them?")
+    return parser.error("a VERB is missing")
 
 
 def _cheap_formatter(prog: str) -> argparse.HelpFormatter:

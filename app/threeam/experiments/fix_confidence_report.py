@@ -64,16 +64,16 @@ def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
             amount = f"{_times(failed)} in {format_duration(exposure)}"
         caveats.append(ReportLine(f"earlier: {amount}", "another change was in force: not in the rate"))
     if answer.includes_earlier:
-        reason = "nothing had failed" if answer.clean_exposure else "no run that counts was made"
-        caveats.append(ReportLine(f"the rate is that of earlier changes, too: after the last one before it {reason}"))
+        reason = "nothing had failed" if answer.clean_exposure else "no run was made that counts"
+        caveats.append(ReportLine(f"the rate includes runs under earlier changes: since the last of those, {reason}"))
     if answer.ignores_unbound_changes:
         reason = "one was made or undone during each experiment that failed before"
         caveats.append(ReportLine("changes that are bound to no hypothesis are ignored", reason))
     if answer.timed_out:
-        caveats.append(ReportLine(f"timed out: {_format_run_count(answer.timed_out)} since, in no rate"))
+        caveats.append(ReportLine(f"timed out: {_format_run_count(answer.timed_out)} since, not in the rate"))
     if answer.inconclusive:
         count = _format_run_count(answer.inconclusive)
-        caveats.append(ReportLine(f"inconclusive: {count} since, in no rate", "neither failed nor passed"))
+        caveats.append(ReportLine(f"inconclusive: {count} since, not in the rate", "neither failed nor passed"))
     if answer.build_hashes is not None:
         before, since = answer.build_hashes
         caveats.append(ReportLine("the program changed since", f"its SHA-256 was {before}, and is {since}"))

@@ -45,4 +45,4 @@ def awake_reminder(awake_since: Stamp | None, now: Stamp, enabled: Collection[st
     if "awake" not in enabled or awake_since is None or now.ns - awake_since.ns < AWAKE_LIMIT_H * HOUR_NS:
         return None
     hours = (now.ns - awake_since.ns) // HOUR_NS
-    return f"awake for {hours} hours at least: after {AWAKE_LIMIT_H} one works as with half a per mille of alcohol"
+    return f"awake for {hours} hours at least: after {AWAKE_LIMIT_H} people perform as with 0.05 % blood alcohol"

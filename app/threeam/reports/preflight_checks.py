@@ -43,13 +43,13 @@ def run_preflight_checks(
 
 
 def _check_architecture_notes(state: State, now: Stamp) -> list[Check]:
-    """Return whether the architecture is noted: "You need the topology. Where is the shared state actually living?"."""
+    """Check that the architecture is noted: "You need the topology. Where is the shared state actually living?"."""
     checks = []
     for name, example in (("topology", "LB -> app1, app2 -> primary, replica"), ("shared", "the carts, in redis 0")):
         note = handoff_note(state, name)
         if note is None:
             fix = f"3am log '{name.capitalize()}: {example}'"
-            checks.append(Check(name, YELLOW, "nobody has said", fix))
+            checks.append(Check(name, YELLOW, "not noted yet", fix))
         else:
             checks.append(Check(name, OK, f"{note.lines[0]} ({format_when(note.stamp, now)})"))
     return checks
@@ -59,7 +59,7 @@ def _check_baseline(state: State, now: Stamp) -> Check:
     saved = saved_baselines(state)
     if not saved:
         fix = "3am baseline save --samples 5 --every 2"
-        return Check("baseline", YELLOW, "none: nobody can say what is unusual", fix)
+        return Check("baseline", YELLOW, "none yet: nothing to compare with", fix)
     last = saved[-1]
     days = (now.ns - last.stamp.ns) // (86_400 * NS_PER_S)
     fix = f"3am baseline save {last.name} --samples 5 --every 2"
@@ -69,7 +69,7 @@ def _check_baseline(state: State, now: Stamp) -> Check:
 
 
 def _check_person(state: State, settings: Settings, user: str, now: Stamp) -> Check:
-    """Return the "caffeine and hydration" of the person who is about to begin."""
+    """Check the "caffeine and hydration" of the person who is about to begin."""
     zone = fixed_zone(now.utc_offset_s)  # any zone will do: no time is shown
     night = summarize_night(state, user, now, settings.night_gap_ns, settings.half_life_h, zone)
     cups = len(night.tonight_doses)

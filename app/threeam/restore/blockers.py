@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MAX_QUERY_CHARS = 120  # shown of a query
 _MAX_LOGGED_QUERY_CHARS = 500
 _HIDDEN_QUERY = "<insufficient privilege>"  # PostgreSQL's replacement for another user's query
-NOBODY_WAITS = "no backend waits for another one"
+NOBODY_WAITS = "no backend waits for another"
 _TERMINATION_TIMEOUT_S = 5.0  # for a backend to end after pg_terminate_backend
 _POLL_S = 0.02
 _EXISTS_SQL = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"

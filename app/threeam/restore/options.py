@@ -32,7 +32,9 @@ def parse_data_options(parser: OptionParser, words: Sequence[str]) -> Namespace:
         help=f"how far before it to stop (default: {_DEFAULT_MINUS})",
     )
     parser.add_argument("--engine", required=True, choices=ENGINES, help="which database")
-    parser.add_argument("--dsn", metavar="DSN", help="ask this PostgreSQL or MariaDB; its password is written nowhere")
+    parser.add_argument(
+        "--dsn", metavar="DSN", help="ask this PostgreSQL or MariaDB; its password is not saved or logged"
+    )
     args = parser.parse_args(words)
     if args.xid is not None and args.dsn is None:
         parser.error("--xid needs --dsn: only the server knows when that was committed")

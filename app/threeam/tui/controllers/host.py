@@ -16,9 +16,10 @@ from threeam.core.format.report import ReportSection
 from threeam.core.write.draft import Draft
 from threeam.host.baseline_log import DEFAULT_NAME, check_baseline_name, require_baseline
 from threeam.host.options import parse_diff_options, parse_save_options
+from threeam.tui.controllers.quitting import QuitController
+from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.outbox import WriteRequest
-from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.services import ScreenServices
 
 if TYPE_CHECKING:
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 class HostController:
     """The actions that look at this machine."""
 
-    def __init__(self, screen: ScreenServices) -> None:
+    def __init__(self, screen: ScreenServices, reports: ReportController, quitting: QuitController) -> None:
         self._screen = screen
+        self._reports = reports
+        self._quitting = quitting
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
@@ -54,31 +57,27 @@ class HostController:
         self._screen.notify_once("looking at tools, clock, disk and terminal", timeout=2)
         if (result := await self._screen.run_in_thread(look)) is not None:
             report, draft = result
-            self._screen.show_report(
-                ReportScreen("preflight", lambda: report, self._screen.copy_text, emoji=session.emoji)
-            )
-            self._screen.submit_if_writable(draft, "preflight")
+            self._reports.show("preflight", lambda: report)
+            if self._screen.writing.is_writable:
+                self._screen.writing.submit(WriteRequest(draft, "preflight"))
 
     def baseline(self, argument: str = "") -> None:
         """Show what is not normal now, or take a snapshot of normal: ``save NAME``, ``diff NAME``."""
         verb, *words = argument.split() or ["diff"]
-        try:
-            if verb == "save":
-                self._save(parse_save_options(OptionParser("baseline save"), words))
-            elif verb == "diff":
-                name = parse_diff_options(OptionParser("baseline diff"), words).name
-                self._screen.start_worker(partial(self._diff, name), "baseline", exclusive=True)
-            else:
-                raise BadInput(f"baseline takes save NAME or diff NAME, and not {argument!r}")
-        except BadInput as bad:
-            self._screen.notify_once(str(bad), severity="warning")
+        if verb == "save":
+            self._save(parse_save_options(OptionParser("baseline save"), words))
+        elif verb == "diff":
+            name = parse_diff_options(OptionParser("baseline diff"), words).name
+            self._screen.start_worker(partial(self._diff, name), "baseline", exclusive=True)
+        else:
+            raise BadInput(f"baseline takes save NAME or diff NAME, and not {argument!r}")
 
     def _save(self, options: Namespace) -> None:
         if options.pid or options.cmd:
             raise BadInput(
-                "processes and commands are named in a shell; here it takes those of the last one of that name"
+                "name processes and commands in a shell; here those of the last baseline of that name are used"
             )
-        if not self._screen.is_writable:
+        if not self._screen.writing.is_writable:
             self._screen.refuse_write()
             return
         session, state = self._screen.session, self._screen.state
@@ -94,13 +93,13 @@ class HostController:
         samples = "one sample" if options.samples == 1 else f"{options.samples} samples"
         self._screen.notify_once(f"taking {samples}", title="baseline", timeout=2)
         check = f"look for a new baseline-… in {session.journal.attachments_dir}"
-        self._screen.start_effect("baseline save", record, self._saved, check)
+        self._quitting.start_effect("baseline save", record, self._saved, check)
 
     def _saved(self, saved: tuple[RecordedBaseline, str]) -> None:
         recorded, not_run = saved
         for warning in [*([f"not taken over: {not_run}"] if not_run else []), *recorded.warnings]:
             self._screen.notify_once(warning, title="baseline", severity="warning", timeout=10)
-        self._screen.submit(WriteRequest(recorded.draft, "baseline", attachment=recorded.path))
+        self._screen.writing.submit(WriteRequest(recorded.draft, "baseline", attachment=recorded.path))
 
     async def _diff(self, name: str | None) -> None:
         session, state = self._screen.session, self._screen.state
@@ -114,7 +113,6 @@ class HostController:
         self._screen.notify_once("looking at everything again", title="baseline", timeout=2)
         if (result := await self._screen.run_in_thread(look)) is not None:
             report, draft = result
-            self._screen.show_report(
-                ReportScreen("what is not normal", lambda: report, self._screen.copy_text, emoji=session.emoji)
-            )
-            self._screen.submit_if_writable(draft, "baseline")
+            self._reports.show("what is not normal", lambda: report)
+            if self._screen.writing.is_writable:
+                self._screen.writing.submit(WriteRequest(draft, "baseline"))

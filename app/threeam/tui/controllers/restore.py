@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from threeam.core.errors import BadInput, PreconditionFailed
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.changes import undone_draft
+from threeam.tui.controllers.quitting import QuitController
+from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import COMMAND
-from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.services import ScreenServices
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ _LIBPQ = ("PGHOST", "PGSERVICE", "PGDATABASE", "PGHOSTADDR")
 class RestoreController:
     """The actions that undo what the night has changed."""
 
-    def __init__(self, screen: ScreenServices) -> None:
+    def __init__(self, screen: ScreenServices, reports: ReportController, quitting: QuitController) -> None:
         self._screen = screen
+        self._reports = reports
+        self._quitting = quitting
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
@@ -61,15 +64,18 @@ class RestoreController:
             return application.application_report(self._screen.state, self._screen.session.clock(), looked)
 
         def undo(at: Stamp) -> None:
-            self._screen.submit(WriteRequest(undone_draft(at, ""), "undone"))
+            self._screen.writing.submit(WriteRequest(undone_draft(at, ""), "undone"))
 
         screen = RestoreScreen(
-            tell, self._screen.copy_text, undo if self._screen.is_writable else None, emoji=self._screen.session.emoji
+            tell,
+            self._screen.copy_text,
+            undo if self._screen.writing.is_writable else None,
+            emoji=self._screen.session.emoji,
         )
-        self._screen.show_report(screen)
+        self._reports.show_screen(screen)
         if (changes := await self._screen.run_in_thread(partial(application.inspect_trees, state))) is not None:
             looked = changes
-            if self._screen.open_report is screen:
+            if self._reports.open_report is screen:
                 screen.update_report()
 
     def note_stable_commit(self, rev: str = "HEAD") -> None:
@@ -81,26 +87,22 @@ class RestoreController:
             return stable_commit_draft(rev or "HEAD", os.getcwd())
 
         check = "3am stable writes it"
-        self._screen.start_effect(
-            "stable", noted, lambda draft: self._screen.submit(WriteRequest(draft, "stable")), check
+        self._quitting.start_effect(
+            "stable", noted, lambda draft: self._screen.writing.submit(WriteRequest(draft, "stable")), check
         )
 
     def begin_data_restore(self) -> None:
         """Go to the `:` line, with a restore to before the selected line in it."""
         entry = self._screen.selected_entry()
         at = f"@{entry.effective_stamp}" if entry is not None else "03:14:07.123456"
-        self._screen.open_box(COMMAND, f"restore data {at} --engine postgres")
+        self._screen.writing.open_box(COMMAND, f"restore data {at} --engine postgres")
 
     def _restore_data(self, argument: str) -> None:
         from threeam.restore.options import parse_data_line, restore_request
 
         session = self._screen.session
-        try:
-            request = restore_request(parse_data_line(argument), session.clock(), session.zone)
-        except BadInput as bad:
-            self._screen.notify_once(str(bad), severity="warning")
-            return
-        if self._screen.is_writable:
+        request = restore_request(parse_data_line(argument), session.clock(), session.zone)
+        if self._screen.writing.is_writable:
             self._plan(request)
         else:
             self._screen.refuse_write()
@@ -116,13 +118,11 @@ class RestoreController:
 
         def then(result: tuple[RestorePlan, str, Draft]) -> None:
             plan, path, draft = result
-            self._screen.submit(WriteRequest(draft, "restore", attachment=path))
+            self._screen.writing.submit(WriteRequest(draft, "restore", attachment=path))
             report = _as_parts(plan.text, path, plan.obstacles)
-            self._screen.show_report(
-                ReportScreen("runbook", lambda: report, self._screen.copy_text, emoji=session.emoji)
-            )
+            self._reports.show("runbook", lambda: report)
 
-        self._screen.start_effect(
+        self._quitting.start_effect(
             "restore data", planned, then, f"look for a new restore-… in {session.journal.attachments_dir}"
         )
 
@@ -133,8 +133,8 @@ class RestoreController:
             self._screen.start_worker(partial(self._blockers, dsn), "blockers", exclusive=True)
             return
         self._screen.notify_once("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
-        if self._screen.is_writable:
-            self._screen.open_box(COMMAND, "blockers postgresql://")
+        if self._screen.writing.is_writable:
+            self._screen.writing.open_box(COMMAND, "blockers postgresql://")
 
     async def _blockers(self, dsn: str) -> None:
         from threeam.tui.screens.restore import BlockersScreen
@@ -156,8 +156,8 @@ class RestoreController:
         def end(node: BlockerNode, waits: int) -> None:  # outlives the screen that asks for it
             self._end_backend(dsn, host, node.backend, waits)
 
-        end_it = end if self._screen.is_writable else None
-        self._screen.show_report(
+        end_it = end if self._screen.writing.is_writable else None
+        self._reports.show_screen(
             BlockersScreen(host, ask, end_it, self._screen.copy_text, emoji=self._screen.session.emoji)
         )
 
@@ -177,9 +177,9 @@ class RestoreController:
         check = f"SELECT * FROM pg_stat_activity WHERE pid = {backend.pid}, on {host}, shows whether it is there still"
 
         def then(draft: Draft) -> None:
-            self._screen.submit(WriteRequest(draft, what, is_irrevocable=True))
+            self._screen.writing.submit(WriteRequest(draft, what, is_irrevocable=True))
 
-        self._screen.start_effect(f"terminate {backend.pid}", ended, then, check)
+        self._quitting.start_effect(f"terminate {backend.pid}", ended, then, check)
 
 
 def _as_parts(text: str, path: str, obstacles: Sequence[str]) -> list[ReportSection]:
