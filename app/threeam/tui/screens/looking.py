@@ -214,7 +214,6 @@ class LookingScreen(MethodScreen):
         self.header.mg = remaining_mg(intake_of(self.state, user).doses, now.ns, session.settings.half_life_h)
         self.header.water = glasses_tonight(self.state, user, now.ns, session.settings.night_gap_ns)
         self.header.set_class(self.header.is_alarming, "-toxic")
-        self.header.refresh()
         super()._show_state()
         self.log_view.set_amendments(amendments(self.state).by_target)
         if (runs := experiments_by_number(self.state)) is not self._runs_shown:
