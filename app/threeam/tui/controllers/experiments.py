@@ -20,7 +20,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from threeam.core.config.options import OptionParser
-from threeam.core.errors import JournalError
 from threeam.core.format.entry import Entry, decode_utf8
 from threeam.core.format.report import ReportSection
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
@@ -207,12 +206,8 @@ class ExperimentController:
 
     def capture(self, argument: str = "") -> None:
         """Capture the tmux pane that is named, or the only other one; of several the user picks one."""
-        try:
-            options = parse_capture_options(OptionParser("capture"), argument.split())
-            hypothesis_tag(self._screen.state, options.hyp)  # an unknown one is reported before anything is captured
-        except JournalError as error:
-            self._screen.notify_once(str(error), title="capture", severity="warning")
-            return
+        options = parse_capture_options(OptionParser("capture"), argument.split())
+        hypothesis_tag(self._screen.state, options.hyp)  # an unknown one is reported before anything is captured
         self._screen.start_worker(partial(self._capture, options), "capture", exclusive=True)
 
     async def _capture(self, options: Namespace) -> None:
