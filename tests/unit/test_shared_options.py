@@ -14,13 +14,16 @@ from support.journals import FakeClock
 from threeam.cli import baseline as baseline_command
 from threeam.cli import capture as capture_command
 from threeam.cli import coffee as coffee_command
+from threeam.cli import fixed as fixed_command
 from threeam.cli import restore as restore_command
+from threeam.core.config.options import split_line
 from threeam.core.config.settings import Settings
 from threeam.core.errors import BadInput, PreconditionFailed
 from threeam.core.format.clock import utc_offset
 from threeam.host import baseline_store
 from threeam.host.baseline_store import BaselineRequest
 from threeam.projections import FOLD
+from threeam.reports import fixed_report
 from threeam.restore import pitr_plan
 from threeam.restore.pitr_plan import RestoreRequest
 from threeam.tracing import capture
@@ -193,6 +196,32 @@ def test_capture(
         ExperimentController(screen, Mock(), Mock(), quitting).capture(words)
     assert len(asked) == 2
     assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize("words", ["--from now", "--arm", "--sinse now", "two words"])
+def test_a_wrong_fixed_is_refused_with_the_same_sentence(
+    run_here: Run, screen: Mock, quitting: Mock, words: str
+) -> None:
+    with pytest.raises(BadInput) as refusal:
+        ExperimentController(screen, Mock(), Mock(), quitting).open_fix_report(f"H1 {words}")
+    assert_same_refusal(run_here("fixed", "H1", *words.split()).stderr, str(refusal.value))
+
+
+def test_fixed(run_here: Run, asked: Asked, screen: Mock, quitting: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def assess_runs(_state: object, hypothesis: object, since_ns: int | None, arm: str | None) -> None:
+        asked.append((since_ns, arm))
+        raise _Stopped("known")
+
+    for module in (fixed_command, fixed_report):
+        monkeypatch.setattr(module, "assess_runs", assess_runs)
+    run_here("hyp", "new", "the sweeper races the writer")
+    for options in ("", "--since 2026-11-24T03:14", "--arm pin --since '2026-11-24 03:14'"):
+        run_here("fixed", "H1", *split_line(options))
+        with pytest.raises(_Stopped):
+            ExperimentController(screen, Mock(), Mock(), quitting).open_fix_report(f"H1 {options}")
+        command, shown = asked[-2:]
+        assert command == shown
+    assert len(asked) == 6
 
 
 def assert_same_refusal(stderr: bytes, sentence: str) -> None:

@@ -19,12 +19,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from threeam.core.config.options import OptionParser
+from threeam.core.config.options import OptionParser, split_line
+from threeam.core.errors import BadInput
 from threeam.core.format.entry import Entry, decode_utf8
 from threeam.core.format.report import ReportSection
+from threeam.core.format.times import parse_time
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
 from threeam.core.store.attachments import read_attachment
 from threeam.core.write.draft import Draft, hypothesis_tag
+from threeam.experiments.options import parse_fixed_options
 from threeam.experiments.run_rows import attachment_of
 from threeam.experiments.runs import experiments, require_experiment
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
@@ -206,7 +209,7 @@ class ExperimentController:
 
     def capture(self, argument: str = "") -> None:
         """Capture the tmux pane that is named, or the only other one; of several the user picks one."""
-        options = parse_capture_options(OptionParser("capture"), argument.split())
+        options = parse_capture_options(OptionParser("capture"), split_line(argument))
         hypothesis_tag(self._screen.state, options.hyp)  # an unknown one is reported before anything is captured
         self._screen.start_worker(partial(self._capture, options), "capture", exclusive=True)
 
@@ -243,19 +246,26 @@ class ExperimentController:
             check,
         )
 
-    def open_fix_report(self, name: str = "") -> None:
-        """Show whether the hypothesis ``name``, or the picked one, may be called fixed."""
-        hypothesis = self._hypotheses.require(name) if name else self._hypotheses.require_picked()
+    def open_fix_report(self, argument: str = "") -> None:
+        """Show whether the hypothesis that is named, or the picked one, may be called fixed."""
         from threeam.reports import fixed_report as fixed
 
+        session, words = self._screen.session, split_line(argument)
+        if not words or words[0].startswith("-"):
+            words = [self._hypotheses.require_picked().name, *words]
+        options = parse_fixed_options(OptionParser("fixed"), words)
+        if options.seen is not None:
+            raise BadInput("--seen reads the whole log: use it in a shell")
+        hypothesis = self._hypotheses.require(options.hypothesis)
+        since_ns = None if options.since is None else parse_time(options.since, session.clock(), session.zone)
         key, state = hypothesis.name, self._screen.state
 
         def tell() -> Sequence[ReportSection]:
             now = self._screen.state.find_hypothesis(key) or hypothesis
-            change, answer = fixed.assess_runs(self._screen.state, now)
-            return fixed.fix_report(self._screen.state, now, change, answer, self._screen.session.clock())
+            change, answer = fixed.assess_runs(self._screen.state, now, since_ns, options.arm)
+            return fixed.fix_report(self._screen.state, now, change, answer, session.clock())
 
-        fixed.assess_runs(state, hypothesis)  # raises if there is nothing to tell
+        fixed.assess_runs(state, hypothesis, since_ns, options.arm)  # raises if there is nothing to tell
         self._reports.push(
             ReportScreen(
                 f"{hypothesis.label}: may I call it fixed?",
