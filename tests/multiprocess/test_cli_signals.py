@@ -45,10 +45,10 @@ sys.meta_path.insert(0, Finder())
 
 
 def ended(
-    folder: Path, where: str, module: str, number: signal.Signals, *argv: str
+    folder: Path, where: str, module: str, number: signal.Signals, *argv: str, site: str = ""
 ) -> subprocess.CompletedProcess[bytes]:
-    """A command that gets a signal at an exact place."""
-    (folder / "sitecustomize.py").write_text(SITE.format(where=where, module=module, number=int(number)))
+    """A command that gets a signal at an exact place. ``site`` is appended to `SITE`."""
+    (folder / "sitecustomize.py").write_text(SITE.format(where=where, module=module, number=int(number)) + site)
     environ = {**os.environ, "PYTHONPATH": str(folder)}
     return subprocess.run([command(), *argv], env=environ, capture_output=True, timeout=60, check=False)
 
@@ -64,6 +64,38 @@ def test_a_signal_during_an_import_is_no_traceback(
     assert done.returncode == 128 + number, done
     assert done.stdout == b""
     assert done.stderr == (b"" if module == "threeam.cli.log" else b"3am: not written: precious\n")
+    assert not log.exists()
+
+
+# A lost signal is sent again by a timer, which is set in Python's hook for errors of finalizers. Here it expires before
+# the hook has returned, as it may on a loaded host; or another signal comes before it is set.
+TIMER_SITE = """
+import signal
+
+setitimer = signal.setitimer
+def set_and_wait(which, delay, *interval):
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    setitimer(which, delay, *interval)
+    while delay and signal.SIGALRM not in signal.sigpending():
+        pass
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+def set_after_a_signal(*args):
+    signal.setitimer = setitimer
+    os.kill(os.getpid(), signal.SIGTERM)
+    setitimer(*args)
+signal.setitimer = {setitimer}
+"""
+
+
+@pytest.mark.parametrize(
+    ("setitimer", "code"), [("set_and_wait", 128 + signal.SIGHUP), ("set_after_a_signal", 128 + signal.SIGTERM)]
+)
+def test_a_signal_in_the_hook_for_errors_of_finalizers_is_not_lost(
+    tmp_path: Path, log: Path, setitimer: str, code: int
+) -> None:
+    site = TIMER_SITE.format(setitimer=setitimer)
+    done = ended(tmp_path, "finalizer", "filelock", signal.SIGHUP, "log", "precious", site=site)
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"3am: not written: precious\n")
     assert not log.exists()
 
 

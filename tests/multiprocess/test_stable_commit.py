@@ -187,7 +187,7 @@ def test_what_must_be_undone_is_told_the_newest_first(run_here: Run, three: None
     done = run_here("restore", "application")
     said = done.stdout.decode()
     assert done.returncode == 1
-    assert said.index("nobody has said how") < said.index("debug off") < said.index("back to 20")
+    assert said.index("no undo was noted") < said.index("debug off") < said.index("back to 20")
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
+import psutil
 import pytest
 from terminals import Terminal, terminal
 
@@ -160,13 +162,16 @@ def test_ctrl_z_stops_the_command_and_fg_goes_on(log: Path, monkeypatch: pytest.
     monkeypatch.setenv("PS1", "ready> ")
     with terminal(argv=["bash", "--norc", "--noediting", "-i"]) as on:
         on.shows("ready>")
-        on.send(f"{command()} run -q -- sh -c 'echo be''gun; read -r word; echo got $word'\r")
-        on.shows("begun")
+        on.send(f"{command()} run -q -- sh -c 'echo be''gun $$; read -r word; echo got $word'\r")
+        on.eventually(lambda: re.search(r"begun \d+\n", on.shown), "it has begun")
+        sh = psutil.Process(int(on.shown.partition("begun ")[2].split()[0]))
         on.send(CTRL_Z)
         on.shows("Stopped")
         on.eventually(lambda: on.shown.rstrip().endswith("ready>"), "the shell is back")
+        # The shell waits for 3am alone. Until its command is scheduled and stops, it still reads what is typed.
+        on.eventually(lambda: sh.status() == psutil.STATUS_STOPPED, "the command is stopped, too")
         on.send("fg\r")
-        on.eventually(lambda: on.shown.count("run -q") >= 2, "it goes on")
+        on.eventually(lambda: "run -q" in on.shown.partition("ready> fg")[2], "it goes on")
         on.send("words\r")
         on.shows("got words")
         on.send("exit\r")

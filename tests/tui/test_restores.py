@@ -38,7 +38,7 @@ async def test_preflight_is_shown_and_noted_down(journal: Journal, log: Path) ->
     async with night(journal, size=(110, 60)) as it:
         await it.command("preflight")
         await it.shows("TRACING TOOLS")
-        await it.shows("topology: nobody has said")
+        await it.shows("topology: not noted yet")
         await it.eventually(lambda: texts(log)[:1], "a block in the log")
     assert texts(log)[0].startswith("Preflight: ")
     assert entries(log)[0].tag("PREFLIGHT") in ("ok", "yellow", "red")
@@ -95,7 +95,7 @@ async def test_the_hand_off_does_not_open_over_who_is_typing(
 async def test_the_command_that_mends_is_copied(journal: Journal) -> None:
     async with night(journal, size=(110, 60)) as it:
         await it.command("preflight")
-        await it.shows("topology: nobody has said")
+        await it.shows("topology: not noted yet")
         screen = it.app.screen
         assert isinstance(screen, ReportScreen)
         for _ in range(40):
@@ -143,15 +143,16 @@ WRONG = {
     "baseline diff nope": "there is no baseline",
     "baseline save a/b": "one plain word",
     "restore everything": "application or data",
-    "restore data": "takes the time",
-    "restore data 25:99": "is not a time",
-    "restore data @now": "is not a time",
-    "restore data now --engine oracle": "postgres, mariadb, mysql",
-    "restore data now --minus soon": "not a duration",
-    "restore data now --minus": "needs a value",
+    "restore data --engine postgres": "--at --xid is required",
+    "restore data now": "required: --engine",
+    "restore data 25:99 --engine postgres": "is not a time",
+    "restore data @now --engine postgres": "is not a time",
+    "restore data now --engine oracle": "invalid choice: 'oracle'",
+    "restore data now --engine postgres --minus soon": "not a duration",
+    "restore data now --minus": "--minus: expected one argument",
     "restore data 'now": "quotation",
-    "coffee 0": "1 to 20 cups",
-    "coffee --mg 5000": "--mg 1 to 1000",
+    "coffee 0": "write a number from 1 to 20",
+    "coffee --mg 5000": "milligrams of one cup, 1 to 1000",
     "blockers": "which server?",
 }
 
@@ -364,7 +365,7 @@ async def test_who_blocks_whom_is_live_and_x_ends_one(journal: Journal, log: Pat
             assert texts(log) == []
             await it.press("x", "y")
             await it.eventually(lambda: texts(log)[-1:] and texts(log)[-1].startswith("Terminated: "), "it is noted")
-            await it.shows("no backend waits for another one")
+            await it.shows("no backend waits for another")
         assert not sessions.there(blocker)
     finally:
         sessions.close()

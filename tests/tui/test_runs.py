@@ -208,7 +208,7 @@ async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Jour
     write_attachment(journal, RUN_OUTPUT, "run-1-1.out", b"all is well\n")
     async with night(journal, size=WIDE) as it:
         await it.press("G", "enter")
-        await it.shows("o shows what was kept")
+        await it.shows("o shows its attachment")
         await it.press("o")
         await it.shows("all is well")
         await it.press("escape")

@@ -109,7 +109,7 @@ def test_a_long_list_is_cut_and_counted_whole(journal: Journal, at: FakeClock) -
         alice.write(change_draft(f"change {n}"))
     block = alice.write(sleep_draft(5.0)).entries
     assert [block[1].text.split(" @")[0], block[-2].text] == [
-        "| changed: change 19 (nobody has said how it is undone)",
+        "| changed: change 19 (no undo was noted)",
         "| and 8 more: 3am handoff",
     ]
     assert block[0].text == "Handoff: alice goes to sleep, and 20 things are still open."

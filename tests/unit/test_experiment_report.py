@@ -99,7 +99,7 @@ def test_runs_that_timed_out_are_in_no_rate() -> None:
     sentence = verdict.verdict_text(experiment((0, 50, 0), (0, 20, 30)))
     assert "strace 0/20 failed" in sentence
     assert sentence.startswith("strace: no difference shown (p = 1.0), it never failed; ")
-    assert sentence.endswith("; 30 of strace timed out, and are in no rate")
+    assert sentence.endswith("; 30 of strace timed out, and are not in its rate")
 
 
 def test_an_arm_that_only_timed_out_tells_nothing() -> None:

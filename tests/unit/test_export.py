@@ -13,26 +13,11 @@ from pathlib import Path
 import pytest
 
 from support.commands import Run
-from support.exports import (
-    AFTER,
-    ALICE,
-    BEFORE,
-    BOB,
-    good,
-    line,
-    records,
-    refused,
-    rows,
-    told,
-)
+from support.exports import ALICE, BOB, good, line, records, refused, rows, told, write_rotated_night
 from support.golden import assert_golden
-from support.journals import FakeClock, writer_of
 from support.lines import at_minute
 from threeam.cli import export as command
-from threeam.core.store.journal import resolve_journal
-from threeam.reports.export_records import (
-    csv_header,
-)
+from threeam.reports.export_records import csv_header
 from threeam.reports.html_report import postmortem_to_html
 from threeam.reports.markdown_report import postmortem_to_markdown
 
@@ -43,11 +28,7 @@ NOW = at_minute(30)
 @pytest.fixture
 def night(log: Path) -> Path:
     """A night with all that there is to export, rotated in its middle."""
-    log.write_bytes(BEFORE)
-    with writer_of("carol", resolve_journal(str(log)), FakeClock(at_minute(7.5))).lock_log(full_state=True) as locked:
-        locked.rotate()
-    with log.open("ab") as file:
-        file.write(AFTER)
+    write_rotated_night(log)
     return log
 
 
@@ -176,8 +157,8 @@ def test_an_empty_log_is_exported_too(exported: Exported, log: Path) -> None:
     log.touch()
     assert exported("jsonl") == ""
     assert exported("csv") == csv_header()
-    assert "written by nobody" in exported("md")
-    assert "written by nobody" in exported("html")
+    assert "written by no one" in exported("md")
+    assert "written by no one" in exported("html")
 
 
 def test_a_line_that_is_not_an_entry_is_told_and_does_nothing(log: Path) -> None:

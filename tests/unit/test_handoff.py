@@ -194,7 +194,7 @@ def test_where_there_is_no_log_nothing_is_handed_over(run: Run, log: Path) -> No
         assert (done.returncode, done.stdout) == (1, b"")
         assert (
             done.stderr.decode()
-            == f"3am: there is no log at {log}: 3am log TEXT begins one, 3am path says why that one\n"
+            == f"3am: there is no log at {log}: 3am log TEXT begins one; 3am path explains the choice\n"
         )
     assert not log.exists()
 

@@ -64,7 +64,7 @@ def test_drafts_that_cannot_get_their_name(
         patch.setattr(os, "replace", fail)
         assert repeat(save) == 0
         assert [name for name in files(journal) if name.startswith("draft-")] == []
-    assert problems == [f"drafts cannot be kept in {journal.attachments_dir}: Read-only file system"]
+    assert problems == [f"drafts cannot be saved in {journal.attachments_dir}: Read-only file system"]
     save()
     assert problems[1:] == [""]
 

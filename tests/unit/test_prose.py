@@ -15,16 +15,8 @@ import pytest
 import threeam
 
 APP = Path(threeam.__file__).parent
-NOT_YET = (
-    "reports/end_of_night.py",
-    "reports/handoff.py",
-    "reports/postmortem.py",
-    "reports/preflight_checks.py",
-    "tui/draft_store.py",
-    "tui/screens",
-    "tui/widgets/header.py",
-)
-"""The packages and modules whose prose is not revised yet."""
+NOT_YET = tuple(f"tui/screens/{name}.py" for name in ("commanding", "looking", "method", "writing"))
+"""The modules whose prose is not revised yet."""
 
 UNIDIOMATIC = {
     r"(?<!there )(is|are) (?-i:none)\b": "is not an X",

@@ -63,7 +63,7 @@ class Context(NamedTuple):
         live = self.journal.open_live()
         if live is None:
             raise PreconditionFailed(
-                f"there is no log at {self.journal.log_path}: 3am log TEXT begins one, 3am path says why that one"
+                f"there is no log at {self.journal.log_path}: 3am log TEXT begins one; 3am path explains the choice"
             )
         return live
 

@@ -27,7 +27,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     journal = context(args).journal
     live = journal.open_live()
     if live is None:
-        print_err(f"there is no log at {journal.log_path}; 3am path says which files, and why")
+        print_err(f"there is no log at {journal.log_path}; 3am path shows which files are used, and why")
         return ExitCode.NEGATIVE
     if (warning := network_fs_warning(journal.log_path)) is not None:
         print_err(warning)
@@ -37,7 +37,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         file_count += 1
         predecessor = segment.head.predecessor_name
         if file_count == 1 and predecessor is not None and not journal.chain.unreadable:
-            print_err(f"the journal begins in {segment.path}: {predecessor}, which it continues, is not there any more")
+            print_err(f"the journal begins in {segment.path}: {predecessor}, which it continues, no longer exists")
         for finding in checker.check(segment, segment.size()):
             finding_count += 1
             if args.json:

@@ -142,7 +142,7 @@ def _restrict_to_hypothesis(
 def _import(argv: Sequence[str]) -> int:
     parser = Parser(
         "3am import",
-        "Makes a new journal from the output of 3am export jsonl: the same log byte for byte, and not a line more. "
+        "Makes a new journal from the output of 3am export jsonl: the same log, byte for byte. "
         "The log must not exist yet.",
         "examples:\n  3am import --log night.log night.jsonl\n  3am -j checkout import night.jsonl",
     )

@@ -13,7 +13,7 @@ from threeam.cli.console import Echo, is_open_on, print_err
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.submit import report_unwritten, submit
+from threeam.cli.submit import Receipt, report_unwritten, submit
 from threeam.core.errors import JournalError, Unsure, WriteFailed
 from threeam.core.format.entry import (
     CONTINUATION_PREFIX,
@@ -57,7 +57,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     text = " ".join(args.text)
     if not text.strip():
         parser.error("the text is empty")
-    return submit(lambda: context(args), lambda ctx: _make_draft(args, text, ctx), text, quiet=args.quiet)
+    return submit(lambda: context(args), lambda ctx: _make_draft(args, text, ctx), text, Receipt(quiet=args.quiet))
 
 
 def _make_draft(args: Namespace, text: str, ctx: Context) -> Draft:

@@ -45,7 +45,7 @@ def _rows(ctx: Context, with_settings: bool) -> Iterator[tuple[str, str]]:
     yield f"{'log':<9} {journal.log_path}", f"({origins['log']})"
     yield f"{'lock':<9} {journal.lock_path}", f"({origins['lock']})"
     for path in journal.lock_paths[1:]:
-        yield f"{'lock':<9} {path}", "(taken as well: a /tmp may be private)"
+        yield f"{'lock':<9} {path}", "(also taken, because /tmp may be private)"
     yield f"{'settings':<9} {ctx.resolved_config.config_path}", f"({origins['settings']})"
     for name, folder, purpose in _folders(journal):
         yield f"{name:<9} {folder}", f"({purpose})"

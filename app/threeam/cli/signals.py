@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from threeam.cli.exit_on_signal import TERMINATION_SIGNALS
 from threeam.cli.exits import TerminatedBySignal
@@ -15,8 +15,8 @@ from threeam.cli.exits import TerminatedBySignal
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-_RESEND_DELAY_S = 0.001
-_lost_signal = 0  # the number of a signal whose interrupt was raised in a finalizer, which swallows it
+_RESEND_INTERVAL_S = 0.001
+_lost_signal = 0  # the number of a signal whose interrupt could not be raised: see `_send_again`
 
 
 def raise_on_signals() -> None:
@@ -58,7 +58,10 @@ def interrupt_exit_code(interrupt: BaseException) -> int:
     return interrupt.code if isinstance(interrupt, TerminatedBySignal) else 128 + signal.SIGINT
 
 
-def _raise_interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+def _raise_interrupt(number: int, frame: FrameType | None) -> None:
+    if _is_in_unraisablehook(frame):
+        _send_again(number)
+        return
     raise KeyboardInterrupt if number == signal.SIGINT else TerminatedBySignal(number)
 
 
@@ -69,16 +72,32 @@ def _excepthook(kind: type[BaseException], error: BaseException, trace: Tracebac
 
 
 def _unraisablehook(unraisable: UnraisableHookArgs) -> None:
-    """Send a signal again if its interrupt was raised in a finalizer. Raising it here would have no effect either."""
-    global _lost_signal
+    """Send a signal again if its interrupt was raised in a finalizer, which swallows it."""
     if not issubclass(unraisable.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(unraisable)
         return
     error = unraisable.exc_value
-    _lost_signal = (interrupt_exit_code(error) if error is not None else 128 + signal.SIGINT) - 128
-    signal.setitimer(signal.ITIMER_REAL, _RESEND_DELAY_S)
+    _send_again((interrupt_exit_code(error) if error is not None else 128 + signal.SIGINT) - 128)
 
 
-def _resend_lost_signal(_number: int, _frame: FrameType | None) -> None:
-    if _lost_signal:
+def _is_in_unraisablehook(frame: FrameType | None) -> bool:
+    """Return whether `_unraisablehook` is running: Python would print an exception raised there, and go on."""
+    while frame is not None and frame.f_code is not _unraisablehook.__code__:
+        frame = frame.f_back
+    return frame is not None
+
+
+def _send_again(number: int) -> None:
+    """Send signal ``number`` again, at a moment when its interrupt can be raised.
+
+    The timer repeats, because it may expire while the hook is still running.
+    """
+    global _lost_signal
+    _lost_signal = number
+    signal.setitimer(signal.ITIMER_REAL, _RESEND_INTERVAL_S, _RESEND_INTERVAL_S)
+
+
+def _resend_lost_signal(_number: int, frame: FrameType | None) -> None:
+    if _lost_signal and not _is_in_unraisablehook(frame):
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.raise_signal(_lost_signal)  # not an exception: while signals are deferred, this one is deferred too

@@ -59,7 +59,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_time_argument("--since", about="from T on: 03:14, -15m, yesterday, @stamp")
     parser.add_time_argument("--until", about="up to T")
     for name, metavar, about, parse in (
-        ("--grep", "RE", "lines that match the regular expression; case counts", str),
+        ("--grep", "RE", "lines that match the regular expression (case-sensitive)", str),
         ("--not", "RE", "lines that do not match; kind:, by: and H7 too", str),
         ("--kind", "KIND", "lines of this kind: hypothesis, warning, note, foreign, …", str),
         ("--by", "USER", "lines of this person; script: lines without an author", str),
@@ -110,7 +110,7 @@ def _print_tail(
     """
     segment = ctx.journal.open_live()
     if segment is None:
-        no_log = f"there is no log at {ctx.journal.log_path}: 3am log TEXT begins one, and 3am path says why that one"
+        no_log = f"there is no log at {ctx.journal.log_path}: 3am log TEXT begins one; 3am path explains the choice"
         print_err(f"{no_log}; waiting for it" if follow else no_log)
         if not follow:
             return None

@@ -111,7 +111,7 @@ def experiment_differences(
     if arm != other_arm:
         yield f"arm {other_arm}, not {arm}"
     elif experiment.wrapper_fingerprint(arm) != other_experiment.wrapper_fingerprint(other_arm):
-        yield f"the arm {arm} has another wrapper" if arm != BARE else "the arm bare is another"
+        yield f"the arm {arm} has a different wrapper" if arm != BARE else "the arm bare is different"
     number = other_experiment.hypothesis
     if number != hypothesis:
         yield "it is bound to no hypothesis" if number is None else f"it is bound to H{number}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from threeam.core.format.entry import escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import format_duration
-from threeam.experiments.fix_confidence import CONFIDENCE_LEVELS, ArmTally, FixConfidence
+from threeam.experiments.fix_confidence import CONFIDENCE_LEVELS, ArmTally, FixConfidence, NotCounted
 from threeam.experiments.stats import clopper_pearson
 from threeam.experiments.verdict import format_percent
 
@@ -61,16 +64,16 @@ def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
             amount = f"{_times(failed)} in {format_duration(exposure)}"
         caveats.append(ReportLine(f"earlier: {amount}", "another change was in force: not in the rate"))
     if answer.includes_earlier:
-        reason = "nothing had failed" if answer.clean_exposure else "no run that counts was made"
-        caveats.append(ReportLine(f"the rate is that of earlier changes, too: after the last one before it {reason}"))
+        reason = "nothing had failed" if answer.clean_exposure else "no run was made that counts"
+        caveats.append(ReportLine(f"the rate includes runs under earlier changes: since the last of those, {reason}"))
     if answer.ignores_unbound_changes:
         reason = "one was made or undone during each experiment that failed before"
         caveats.append(ReportLine("changes that are bound to no hypothesis are ignored", reason))
     if answer.timed_out:
-        caveats.append(ReportLine(f"timed out: {_format_run_count(answer.timed_out)} since, in no rate"))
+        caveats.append(ReportLine(f"timed out: {_format_run_count(answer.timed_out)} since, not in the rate"))
     if answer.inconclusive:
         count = _format_run_count(answer.inconclusive)
-        caveats.append(ReportLine(f"inconclusive: {count} since, in no rate", "neither failed nor passed"))
+        caveats.append(ReportLine(f"inconclusive: {count} since, not in the rate", "neither failed nor passed"))
     if answer.build_hashes is not None:
         before, since = answer.build_hashes
         caveats.append(ReportLine("the program changed since", f"its SHA-256 was {before}, and is {since}"))
@@ -133,3 +136,42 @@ def _format_run_count(count: int) -> str:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
+
+
+def fix_confidence_json(answer: FixConfidence) -> dict[str, Any]:
+    """Return the answer as a JSON object, with the keys that scripts rely on."""
+    return {
+        "what": escape_unprintable(answer.label),
+        "unit": "ns" if answer.is_time_based else "runs",
+        "before": {"failed": answer.failed, "of": answer.exposure},
+        "since": {"failed": answer.recurrences, "clean": answer.clean_since},
+        "needed": dict(zip(CONFIDENCE_LEVELS, answer.required, strict=True)),
+        "reached": {name: i < answer.levels_reached for i, name in enumerate(CONFIDENCE_LEVELS)},
+        "left_out": answer.straddling_count,
+        "apart": [_tally_json(tally) for tally in answer.other_failing_arms],
+        "earlier": {"failed": answer.earlier[0], "of": answer.earlier[1]},
+        "not_counted": [_not_counted_json(runs) for runs in answer.not_counted],
+        "timed_out": answer.timed_out,
+        "inconclusive": answer.inconclusive,
+        "program_changed": answer.build_hashes is not None,
+        "fixed": answer.is_fixed,
+    }
+
+
+def _tally_json(tally: ArmTally) -> dict[str, Any]:
+    return {
+        "what": escape_unprintable(tally.label),
+        "failed": tally.failed,
+        "ended": tally.conclusive,
+        "again": tally.recurrences,
+        "clean": tally.clean,
+    }
+
+
+def _not_counted_json(runs: NotCounted) -> dict[str, Any]:
+    return {
+        "what": escape_unprintable(runs.label),
+        "failed": runs.failed,
+        "passed": runs.passed,
+        "differs": escape_unprintable(runs.differences),
+    }

@@ -139,10 +139,10 @@ def uncounted_run_sentences(rates: Sequence[ArmRate]) -> list[tuple[str, str]]:
     sentences = []
     for rate in rates:
         if rate.counts.timed_out:
-            sentences.append((TIMED_OUT, f"{rate.counts.timed_out} of {rate.arm} timed out, and are in no rate"))
+            sentences.append((TIMED_OUT, f"{rate.counts.timed_out} of {rate.arm} timed out, and are not in its rate"))
         if rate.counts.inconclusive:
             count = f"{rate.counts.inconclusive} of {rate.arm} ended in another way (neither failed nor passed)"
-            sentences.append((INCONCLUSIVE, f"{count}, and are in no rate"))
+            sentences.append((INCONCLUSIVE, f"{count}, and are not in its rate"))
     return sentences
 
 

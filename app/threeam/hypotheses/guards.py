@@ -23,7 +23,7 @@ from threeam.hypotheses.ledger import (
     verdict_of,
 )
 
-NO_EVIDENCE = "no evidence stands for it or against it"
+NO_EVIDENCE = "there is no evidence for or against it"
 LATE_PREDICTION = "written after the evidence: a prediction counts when it comes first"
 _MAX_COMPARED_CLAIMS = 50
 _MIN_CLAIM_SIMILARITY = 0.5  # the share of common words from which two claims are taken for the same

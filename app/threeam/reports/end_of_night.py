@@ -1,4 +1,4 @@
-"""The end of a night: list what is still open, write it into the log, and send the person to bed."""
+"""The end of a night: the list of open items, as lines of the log and as a report."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from threeam.hypotheses.ledger import sorted_hypotheses, thread_of
 from threeam.hypotheses.thread import MISSING_CLAIM
 
 SLEEP_ADVICE = "the system is eventually consistent, and right now you are not"
-UNDO_UNKNOWN = "nobody has said how it is undone"
-_MAX_LINES_PER_KIND = 12  # a longer list is not read
+UNDO_UNKNOWN = "no undo was noted"
+_MAX_LINES_PER_KIND = 12  # longer lists are not read before bed
 _MAX_LINE_CHARS = 160
 
 
 def open_items(state: State) -> list[list[ReportLine]]:
-    """Return what is not done, by kind: changes to undo, open hypotheses, the next step, stamps without words."""
+    """Return the open items, by kind: changes to undo, open hypotheses, the next step, stamps without words."""
     to_undo = []
     for change in reversed(open_changes(state)):
         text, detail = f"undo: {change.undo}", change.text
@@ -59,7 +59,10 @@ def _limit_lines(kinds: Sequence[Sequence[ReportLine]]) -> list[ReportLine]:
 
 
 def sleep_draft(half_life_h: float) -> Draft:
-    """Return the draft that ends the author's night: one block with all that is still open, and the sleep line."""
+    """Return the draft that ends the author's night: a block with the open items, and the sleep line.
+
+    Writing it raises `PreconditionFailed` if that night is over already.
+    """
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         person = state.people.get(context.user)
@@ -92,7 +95,7 @@ def _format_item(line: ReportLine) -> str:
 
 
 def sleep_report(state: State, night: NightSummary, awake_since: Stamp | None) -> list[ReportSection]:
-    """Return what a person reads before they go to sleep: what is still open, and how their night was."""
+    """Return the report that a person reads before they sleep: the open items, their intake, their time awake."""
     you = [ReportLine(f"{format_intake(night)}, {night.mg_now:.0f} mg", format_forecast(night))]
     if awake_since is not None:
         you.append(ReportLine("awake", f"since {format_when(awake_since, night.now)} at least", awake_since))

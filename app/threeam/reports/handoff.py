@@ -22,6 +22,7 @@ from threeam.hypotheses.changes import Change, open_changes
 from threeam.hypotheses.handoff_notes import HandoffNote, handoff_note, journal_holder
 from threeam.hypotheses.ledger import HypothesisEvent, event_text, sorted_hypotheses, thread_of
 from threeam.hypotheses.thread import MISSING_CLAIM, verdict_line
+from threeam.reports.end_of_night import UNDO_UNKNOWN
 from threeam.reports.fixed_report import fix_progress_lines
 
 _MAX_LINES = 100  # of a section
@@ -29,7 +30,7 @@ _STATE_ORDER = (OPEN, "confirmed", "refuted", "parked")
 
 
 class AwakePerson(NamedTuple):
-    """A person who is up this night: cups, milligrams left, and since when they are awake (None: not known)."""
+    """A person who is awake this night: cups, milligrams left, and since when they are awake (None: not known)."""
 
     user: str
     cups: int
@@ -38,7 +39,7 @@ class AwakePerson(NamedTuple):
 
 
 class Handoff(NamedTuple):
-    """Everything that is handed over, as of ``now``."""
+    """The facts that are handed over, as of ``now``."""
 
     state: State
     now: Stamp
@@ -80,7 +81,7 @@ def collect_handoff(
 
 
 def find_awake_since(journal: Journal, end: Position, state: State, now: Stamp, gap_ns: int) -> dict[str, Stamp | None]:
-    """Return since when each person is awake who is up this night (None: not known). Read the log. Raise OSError."""
+    """Return since when each person of this night is awake (None: not known). Read the log; raise OSError."""
     awake_users = [user for user in state.people if state.current_night(user, now.ns, gap_ns) is not None]
     return {user: awake_since(journal, end, user) for user in awake_users}
 
@@ -101,7 +102,7 @@ def handoff_report(handoff: Handoff) -> list[ReportSection]:
             "live hypotheses", [line for known in open_ for line in _open_hypothesis_lines(state, known, now)]
         ),
         ReportSection("running", [experiment_line(experiment, now) for experiment in running]),
-        ReportSection("running, or ended without a word", [_resumable_line(experiment, now) for experiment in stalled]),
+        ReportSection("running, or killed", [_resumable_line(experiment, now) for experiment in stalled]),
         ReportSection("interrupted", [_resumable_line(experiment, now) for experiment in interrupted]),
         ReportSection("may it be called fixed", fix_progress_lines(state)),
         ReportSection("ruled out", [verdict_line(state, hypothesis, now) for hypothesis in refuted]),
@@ -119,9 +120,9 @@ def handoff_report(handoff: Handoff) -> list[ReportSection]:
 
 
 def _limit_lines(lines: Sequence[ReportLine]) -> list[ReportLine]:
-    """Return the first lines, and the number of those left out: a script in a loop opens thousands of hypotheses."""
+    """Return the first lines, and the number of omitted ones: a script in a loop may open thousands of hypotheses."""
     omitted = len(lines) - _MAX_LINES
-    return [*lines[:_MAX_LINES], *([ReportLine(f"and {omitted:,} lines more: 3am hyp list")] if omitted > 0 else [])]
+    return [*lines[:_MAX_LINES], *([ReportLine(f"and {omitted:,} more lines: 3am hyp list")] if omitted > 0 else [])]
 
 
 def _status_lines(handoff: Handoff) -> list[ReportLine]:
@@ -172,7 +173,7 @@ def _resumable_line(experiment: Experiment, now: Stamp) -> ReportLine:
 
 
 def _change_line(change: Change, now: Stamp) -> ReportLine:
-    undo = f"undo: {change.undo}" if change.undo else "nobody has said how"
+    undo = f"undo: {change.undo}" if change.undo else UNDO_UNKNOWN
     attribution = format_attribution(change.author, change.stamp, now)
     return ReportLine(change.text, f"{undo} · {attribution}", change.stamp, "Changed")
 

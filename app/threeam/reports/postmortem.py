@@ -20,6 +20,7 @@ from threeam.hypotheses.changes import changes
 from threeam.hypotheses.handoff_notes import handoff_note
 from threeam.hypotheses.ledger import event_text, own_event_text, sorted_hypotheses, thread_of, verdict_of
 from threeam.hypotheses.thread import MISSING_CLAIM, verdict_line
+from threeam.reports.end_of_night import UNDO_UNKNOWN
 from threeam.tracing.observations import observed_intervals
 
 _SKIPPED_KINDS = ("ceremony", "Continued")  # lines of the journal itself
@@ -30,7 +31,7 @@ OBSERVED_NOTE = "observed: timings perturbed"
 
 
 class PostmortemSection(NamedTuple):
-    """A section of the postmortem. ``hint``: what its reader still has to write."""
+    """A section of the postmortem. ``hint`` names the text that a person still has to write."""
 
     title: str
     subsections: Sequence[ReportSection]
@@ -38,11 +39,11 @@ class PostmortemSection(NamedTuple):
 
 
 class TimelineEvent(NamedTuple):
-    """An entry of the timeline: its text as it reads now, and ``original_text`` if it was corrected.
+    """An entry of the timeline with its current text, and ``original_text`` if it was corrected.
 
-    ``amendment_stamps``: the stamps of the lines that amend it or give it a number, which are not in the timeline
-    themselves. ``observed``: a tracer was attached to a process then. ``foreign``: the line is not an entry; ``entry``
-    has only the stamp of the entry before it.
+    ``amendment_stamps`` are the stamps of the lines that amend or number the entry; those lines are not in the timeline
+    themselves. ``observed`` means that a tracer was attached to a process at that time. ``foreign`` means that the line
+    is not an entry; ``entry`` then has only the stamp of the preceding entry.
     """
 
     entry: Entry
@@ -56,8 +57,8 @@ class TimelineEvent(NamedTuple):
 class Postmortem(NamedTuple):
     """A report on the journal called ``name``, from the stamp ``begin`` to ``end``.
 
-    ``events``: the timeline. ``omitted_lines``: the number of lines that are not in it, since they came through a pipe,
-    or after too many lines in a row that are not entries.
+    ``events`` is the timeline. ``omitted_lines`` is the number of lines that are not in it, because they came through a
+    pipe or are part of a long run of lines that are not entries.
     """
 
     name: str
@@ -127,7 +128,7 @@ def _build_timeline(state: State, lines: Iterable[Line]) -> tuple[list[TimelineE
 
 
 def _timeline_event(state: State, entry: Entry, *, observed: bool) -> TimelineEvent:
-    """Return an entry as it reads now; a conclusion begins with its verdict."""
+    """Return an entry with its current text; a conclusion begins with its verdict."""
     amendment = amendments(state).by_target.get(entry.stamp.ns)
     text = entry.text if amendment is None else entry.text.removesuffix(entry.body) + amendment.text
     if entry.kind == "Conclusion" and entry.hypothesis is not None:
@@ -141,7 +142,7 @@ def _truncate(text: str) -> str:
 
 
 def _is_streamed(line: Line, entry: Entry) -> bool:
-    """Return whether a line came through a pipe or is a run of an experiment: there are too many of them."""
+    """Return whether a line came through a pipe or is a run of an experiment: a timeline has no room for those."""
     return entry.tag("VIA") == "stdin" or _RUN_OF_EXPERIMENT.matches(line.raw)
 
 
@@ -166,7 +167,7 @@ def _summary_section(state: State, stamps: Sequence[Stamp], people: Counter[str]
             text = f"{span}, {hours} h {minutes} min"
         lines.append(ReportLine(text, stamp=begin))
     authors = ", ".join(f"{author} ({count})" for author, count in people.most_common())
-    lines.append(ReportLine(f"written by {authors or 'nobody'}"))
+    lines.append(ReportLine(f"written by {authors or 'no one'}"))
     counts = Counter(hypothesis.state for hypothesis in state.hypotheses.values())
     states = ", ".join(f"{count} {name}" for name, count in counts.items())
     lines.append(ReportLine(f"hypotheses: {states or 'none'}"))
@@ -211,7 +212,7 @@ def _labelled_lines(section: ReportSection) -> list[ReportLine]:
 
 
 def _evidence_section(state: State, events: Sequence[TimelineEvent]) -> ReportSection:
-    """Return every cited line, and what it supports or contradicts."""
+    """Return every cited line with the hypothesis that it supports or contradicts."""
     event_by_ns = {event.entry.stamp.ns: event for event in events if not event.foreign}
     lines = []
     for hypothesis in sorted_hypotheses(state):
@@ -231,13 +232,13 @@ def _evidence_section(state: State, events: Sequence[TimelineEvent]) -> ReportSe
 def _changes_section(state: State) -> ReportSection:
     lines = []
     for change in changes(state):
-        how_to_undo = f"undo: {change.undo}" if change.undo else "nobody has said how to undo it"
+        undo = f"undo: {change.undo}" if change.undo else UNDO_UNKNOWN
         outcome = "NOT UNDONE"
         if change.undone_at is not None:
             attribution = format_attribution(change.undone_by, change.undone_at, None)
             outcome = f"undone, {attribution}: {change.undone_how}"
         detail = f"{format_attribution(change.author, change.stamp, None)} · {outcome}"
-        lines.append(ReportLine(f"{change.text} ({how_to_undo})", detail, change.stamp, "Changed"))
+        lines.append(ReportLine(f"{change.text} ({undo})", detail, change.stamp, "Changed"))
     return ReportSection("", lines)
 
 

@@ -8,6 +8,7 @@ from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.format.report import format_when
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal
+from threeam.core.write.draft import is_toxic
 from threeam.host.baseline_log import saved_baselines
 from threeam.host.check import OK, YELLOW, Check, CheckGroup
 from threeam.host.clock_checks import check_clock
@@ -15,7 +16,6 @@ from threeam.host.disk_checks import check_disk
 from threeam.host.system import System
 from threeam.host.tmux_checks import check_tmux
 from threeam.host.tracer_checks import check_tracers
-from threeam.human.caffeine import SINGLE_DOSE_LIMIT_MG
 from threeam.human.night_summary import format_intake, summarize_night
 from threeam.hypotheses.handoff_notes import handoff_note
 
@@ -43,13 +43,13 @@ def run_preflight_checks(
 
 
 def _check_architecture_notes(state: State, now: Stamp) -> list[Check]:
-    """Return whether the architecture is noted: "You need the topology. Where is the shared state actually living?"."""
+    """Check that the architecture is noted: "You need the topology. Where is the shared state actually living?"."""
     checks = []
     for name, example in (("topology", "LB -> app1, app2 -> primary, replica"), ("shared", "the carts, in redis 0")):
         note = handoff_note(state, name)
         if note is None:
             fix = f"3am log '{name.capitalize()}: {example}'"
-            checks.append(Check(name, YELLOW, "nobody has said", fix))
+            checks.append(Check(name, YELLOW, "not noted yet", fix))
         else:
             checks.append(Check(name, OK, f"{note.lines[0]} ({format_when(note.stamp, now)})"))
     return checks
@@ -59,7 +59,7 @@ def _check_baseline(state: State, now: Stamp) -> Check:
     saved = saved_baselines(state)
     if not saved:
         fix = "3am baseline save --samples 5 --every 2"
-        return Check("baseline", YELLOW, "none: nobody can say what is unusual", fix)
+        return Check("baseline", YELLOW, "none yet: nothing to compare with", fix)
     last = saved[-1]
     days = (now.ns - last.stamp.ns) // (86_400 * NS_PER_S)
     fix = f"3am baseline save {last.name} --samples 5 --every 2"
@@ -69,12 +69,12 @@ def _check_baseline(state: State, now: Stamp) -> Check:
 
 
 def _check_person(state: State, settings: Settings, user: str, now: Stamp) -> Check:
-    """Return the "caffeine and hydration" of the person who is about to begin."""
+    """Check the "caffeine and hydration" of the person who is about to begin."""
     zone = fixed_zone(now.utc_offset_s)  # any zone will do: no time is shown
     night = summarize_night(state, user, now, settings.night_gap_ns, settings.half_life_h, zone)
     cups = len(night.tonight_doses)
     detail = f"{format_intake(night)}, {night.mg_now:.0f} mg"
-    if cups > settings.toxic_cups or night.mg_now > SINGLE_DOSE_LIMIT_MG:
+    if is_toxic(cups, settings.toxic_cups) or night.is_over_single_dose:
         return Check("you", YELLOW, f"{detail}: no more coffee", "3am water")
     if cups > night.glasses:
         return Check("you", YELLOW, detail, "3am water")

@@ -35,7 +35,7 @@ def inspect_trees(state: State) -> TreeChanges:
 def application_report(state: State, now: Stamp, tree_changes: TreeChanges) -> list[ReportSection]:
     """Return what must be undone, the newest change first, then what has changed in the code."""
     undone = [change for change in reversed(changes(state)) if change.undone_at is not None]
-    reason = "every change is undone" if undone else "no change was noted, and 3am changed notes one"
+    reason = "every change is undone" if undone else "no change was noted (3am changed notes one)"
     nothing = ReportLine(f"nothing: {reason}", icon="ok")
     to_undo = [_open_change_line(change, now) for change in reversed(open_changes(state))]
     sections = [ReportSection("to be undone, the newest first", to_undo or [nothing])]
@@ -84,7 +84,7 @@ def _code_sections(state: State, now: Stamp, tree_changes: TreeChanges) -> list[
         if isinstance(diff, str):
             lines.append(ReportLine(diff, icon="unknown"))
         elif diff is None:
-            lines.append(ReportLine("git is being asked"))
+            lines.append(ReportLine("asking git"))
         else:
             lines += _tree_lines(diff, commit.commit, commit.tree)
         sections.append(ReportSection(title, lines))

@@ -84,7 +84,7 @@ def inspect_mariadb(address: ClientAddress, target: RecoveryTarget, clock: Calla
         return ServerReport(facts, [obstacle], live_address=address.shell_options)
     obstacles = []
     if variables["binlog_format"] != "ROW":
-        obstacles.append("binlog_format is not ROW: statements that are replayed may give other rows than they did")
+        obstacles.append("binlog_format is not ROW: replayed statements may give different rows")
     files = [row[0] for row in _query(address, "SHOW BINARY LOGS")]
     facts += [
         f"binlog_format {code['binlog_format']}, binlog_row_image {code['binlog_row_image']}",

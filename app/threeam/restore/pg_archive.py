@@ -78,7 +78,7 @@ def inspect_postgres(connection: Connection, target: RecoveryTarget, clock: Call
         if target.ns < stop_ns:
             obstacles.append(
                 f"the target is before the end of the last base backup, {end}: "
-                "it takes an older backup, which the server does not know of"
+                "it needs an older backup, which the server does not know of"
             )
     facts += _describe_transactions(connection, target)
     live, restored = connection_strings(connection, RESTORED_PORT)
@@ -200,4 +200,4 @@ def _result_or_reason(query: Callable[[], tuple[int, str]], unknown: str) -> tup
     except PreconditionFailed as error:
         return f"{unknown}: {error}"
     except psycopg.errors.InsufficientPrivilege:
-        return f"{unknown}: that takes a superuser, or pg_monitor and EXECUTE on pg_read_file(text)"
+        return f"{unknown}: that needs a superuser, or pg_monitor and EXECUTE on pg_read_file(text)"

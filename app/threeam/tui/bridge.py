@@ -207,7 +207,7 @@ class Bridge:
                     break
                 requests.append(request)
         except Empty:
-            writer.state_cache.offered = self._known_state
+            pass
         return requests
 
     def _write_request(self, log: LockedLog, request: WriteRequest) -> Block | None:

@@ -23,11 +23,11 @@ async def send_to_clipboard(
     write_to_terminal(text)  # it does not answer, so it is unknown whether it takes the text
     message = "sent to the terminal's clipboard (OSC 52)"
     if save is None:
-        return f"{message}, if it takes that"
+        return f"{message}, if it supports that"
     try:
         path = await asyncio.to_thread(save, f"{text}\n".encode())
     except OSError as error:
-        return f"{message}, if it takes that; the file with what was copied cannot be written: {error.strerror}"
+        return f"{message}, if it supports that; the file with what was copied cannot be written: {error.strerror}"
     return f"{message}, and written to {path}"
 
 

@@ -52,7 +52,7 @@ class Editor:
                 self.add_to_history(draft.text)
         if not left:
             self.save_drafts()
-            return "what was left in the box stands in the log already: up brings it back", ""
+            return "the text left in the box is already in the log: up brings it back", ""
         kinds = [BoxKind.parse(draft.kind) for draft in left]
         texts = [(kind if kind.survives_screen else NOTE, draft.text) for kind, draft in zip(kinds, left, strict=True)]
         (first_kind, first_text), *others = texts

@@ -72,7 +72,7 @@ def rotate(
         try:
             dir_fd = stack.enter_context(open_dir(folder))
         except OSError as error:
-            raise RotationFailed(f"{journal.log_path} is not rotated, and as it was: {error.strerror}") from None
+            raise RotationFailed(f"{journal.log_path} is not rotated, and unchanged: {error.strerror}") from None
         temporary, rotated = f"{name}.{os.getpid()}.rotating", ""
         try:
             old_status = os.fstat(old.fd)
@@ -97,7 +97,7 @@ def rotate(
                     os.unlink(path, dir_fd=dir_fd)
             if isinstance(error, OSError):
                 raise RotationFailed(
-                    f"{journal.log_path} is not rotated, and as it was: {error.strerror}; fix that and try again"
+                    f"{journal.log_path} is not rotated, and unchanged: {error.strerror}; fix that and try again"
                 ) from None
             raise
         rotated_path, warning = os.path.join(folder, rotated), ""
@@ -168,7 +168,7 @@ def check_rotatable(log: Segment, path: str) -> None:
                 "mount its folder instead"
             )
     except OSError as error:
-        raise RotationFailed(f"{path} is not rotated, and as it was: {error.strerror}") from None
+        raise RotationFailed(f"{path} is not rotated, and unchanged: {error.strerror}") from None
 
 
 def _is_mount_point(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""The coffee panel: this night as a curve, its cups, who else has had some, and the last one taken back."""
+"""The coffee panel: the caffeine of this night as a curve, its cups, and the intake of other people."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ _MUTED = "$foreground-muted"
 _MINUTE_NS = 60 * 1_000_000_000
 _BARS = " ▁▂▃▄▅▆▇█"
 _PLAIN_BARS = "    #####"
-_LABEL = 5  # cells of the scale at the left
+_LABEL = 5  # cells of the scale on the left
 _TALL, _SHORT = 8, 3  # rows of the curve
 
 
 class CoffeeScreen(ModalPage[bool]):
-    """Dismissed with True to take the last cup back. ``look``: the evening of this person and those of the others, and
-    since when this one is awake at least (None: not known), as of now.
+    """Show the intake of this night. It is dismissed with True to take the last cup back.
+
+    ``look`` returns the night of this user, the nights of the others, and since when this user is awake at least
+    (None: not known), all as of now.
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
@@ -58,7 +60,7 @@ class CoffeeScreen(ModalPage[bool]):
         """Yield the page in a frame."""
         with VerticalScroll(id="cups") as frame:
             frame.border_title = "coffee, this night"
-            frame.border_subtitle = "backspace takes the last one back · esc" if self._writes else "esc"
+            frame.border_subtitle = "backspace takes the last cup back · esc" if self._writes else "esc"
             yield self._page
 
     def on_mount(self) -> None:
@@ -68,7 +70,7 @@ class CoffeeScreen(ModalPage[bool]):
         self.call_after_refresh(self.update_content)
 
     def update_content(self) -> None:
-        """Show what is known by now."""
+        """Update the page from the current state."""
         one, others, awake = self._look()
         width = self._page.content_size.width or 60
         rows = _TALL if self.size.height >= 20 else _SHORT
@@ -96,8 +98,8 @@ class CoffeeScreen(ModalPage[bool]):
         over = [
             words
             for words, is_over in (
-                (f"over {SINGLE_DOSE_LIMIT_MG} mg in you", one.mg_now > SINGLE_DOSE_LIMIT_MG),
-                (f"over {DAILY_LIMIT_MG} mg in 24 h", one.mg_last_24h > DAILY_LIMIT_MG),
+                (f"over {SINGLE_DOSE_LIMIT_MG} mg in you", one.is_over_single_dose),
+                (f"over {DAILY_LIMIT_MG} mg in 24 h", one.is_over_daily_dose),
             )
             if is_over
         ]
@@ -132,7 +134,7 @@ class CoffeeScreen(ModalPage[bool]):
         ]
 
     def _curve(self, one: NightSummary, width: int, rows: int) -> list[Content]:
-        """Return the rows of the curve, from before the first cup until the morning or hardly any caffeine is left."""
+        """Return the rows of the curve, from before the first cup to the morning or the sleep threshold, if earlier."""
         columns = max(12, width - _LABEL)
         begin = (one.tonight_doses[0][0] if one.tonight_doses else one.now.ns - 4 * HOUR_NS) - HOUR_NS // 2
         end = max(one.now.ns + 2 * HOUR_NS, min(one.below_threshold_at.ns, one.morning.ns)) + HOUR_NS // 2
@@ -148,7 +150,7 @@ class CoffeeScreen(ModalPage[bool]):
         return lines
 
     def _row(self, row: int, rows: int, top: float, values: list[float], now_at: int) -> Content:
-        """One row of the curve, the top one first, with the thresholds that lie in it."""
+        """Return row ``row`` of the curve, counted from the top, with the thresholds in its range."""
         low, high = top * (rows - 1 - row) / rows, top * (rows - row) / rows
         levels = [level for level in (SINGLE_DOSE_LIMIT_MG, SLEEP_THRESHOLD_MG) if low <= level < high]
         label = f"{levels[0]:>{_LABEL - 1}} " if levels else " " * _LABEL
@@ -164,8 +166,8 @@ class CoffeeScreen(ModalPage[bool]):
 
 
 def _hours(begin: int, end: int, columns: int, zone: Zone) -> str:
-    """Return the hours below the curve, as many as fit."""
-    room = max(1, columns // 7)  # of them
+    """Return the hours below the curve, as many as fit in ``columns``."""
+    room = max(1, columns // 7)  # labels that fit
     step = next((step for step in (1, 2, 3, 4, 6) if (end - begin) // HOUR_NS <= room * step), 12)
     text = [" "] * columns
     for hour in range(begin // HOUR_NS + 1, end // HOUR_NS + 1):

@@ -1,4 +1,4 @@
-"""The entry panel: all that a line says, the block that it is in, and what stands before and after it."""
+"""The entry panel: all facts of a line, its block, and the lines before and after it."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _DIM = "$foreground-muted"
 
 
 class EntryScreen(ModalPage[str]):
-    """Shows ``line``; ``around`` are lines before and after it and itself, in their order; ``later``: later words.
+    """Show ``line``. ``around`` are the lines around it, itself included; ``later`` has the amendments of all lines.
 
-    Dismissed with ``entry`` or ``stamp`` for that to be copied, with ``kept`` for what was kept with it to be shown, or
-    with nothing.
+    It is dismissed with ``entry`` or ``stamp`` to copy that, with ``kept`` to show the attachment of the line, or with
+    an empty string.
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("escape,q,enter", "dismiss('')", "close"),
         Binding("y", "dismiss('entry')", "copy the line"),
         Binding("Y", "dismiss('stamp')", "copy its @stamp"),
-        Binding("o", "dismiss('kept')", "what was kept with it"),
+        Binding("o", "dismiss('kept')", "show its attachment"),
     ]
 
     def __init__(self, line: Line, around: list[Line], later: Amendments) -> None:
@@ -47,7 +47,7 @@ class EntryScreen(ModalPage[str]):
         """Yield the page."""
         with VerticalScroll(id="entry") as page:
             page.border_title = "entry"
-            kept = "o shows what was kept · " if self._keeps else ""
+            kept = "o shows its attachment · " if self._keeps else ""
             page.border_subtitle = f"{kept}y copies it · Y its @stamp · esc closes"
             yield Static(self._page())
 
@@ -67,7 +67,7 @@ class EntryScreen(ModalPage[str]):
             text = line.display_text
         else:
             facts = [("stamp", f"@{entry.stamp}"), ("in UTC", entry.stamp.rfc3339())]
-            facts += [("by", str(entry.author) if entry.author else "nobody: the script"), ("cups", str(entry.cups))]
+            facts += [("by", str(entry.author) if entry.author else "the script"), ("cups", str(entry.cups))]
             facts += [(key, value) for key, value in entry.tags if key != "BY"]
             facts += [("kind", entry.kind)]
             text = entry.text

@@ -1,4 +1,4 @@
-"""The help: every key from the table of actions, and every sign."""
+"""The help: every key of the table of actions, and every sign."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from threeam.actions import ACTIONS, GROUPS, format_keys
 from threeam.tui.glyphs import GLYPHS
 from threeam.tui.screens.modal_page import ModalPage
 
-_INDENT = 15  # cells: where the words begin
+_INDENT = 15  # cells before the descriptions
 
 
 class HelpScreen(ModalPage[None]):
@@ -72,7 +72,7 @@ class HelpScreen(ModalPage[None]):
 
 
 def _entry(key: str, about: str, width: int, *, dim: bool = False) -> list[Content]:
-    """Return a key and what it does; words that do not fit continue below the words, not below the key."""
+    """Return a key and its description, wrapped below itself and not below the key."""
     indent = _INDENT if width >= 2 * _INDENT + 20 else 4
     head = f"  {key}".ljust(indent)
     first, *rest = wrap(about, max(12, width - len(head)), break_long_words=False) or [""]

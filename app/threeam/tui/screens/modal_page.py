@@ -1,4 +1,4 @@
-"""A page over the journal that scrolls as the log does."""
+"""A page over the journal, with the scroll keys of the log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ModalPage(ModalScreen[ScreenResultType]):
     ]
 
     def on_mount(self) -> None:
-        self.app.clear_notifications()  # they would lie over it
+        self.app.clear_notifications()  # they would cover it
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

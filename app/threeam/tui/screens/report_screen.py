@@ -1,4 +1,4 @@
-"""What is told line by line, over the journal: the thread of a hypothesis, the hand-off."""
+"""Reports over the journal, such as the thread of a hypothesis or the hand-off."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from threeam.tui.glyphs import GLYPHS
 from threeam.tui.report_answers import AskAbout, GoTo, ReportAnswer, RunAction
 
 _MUTED = "$foreground-muted"
-_ASKS = ("predict", "confirm", "refute", "park", "reopen")  # what a thread can be answered with
+_ASKS = ("predict", "confirm", "refute", "park", "reopen")  # the actions that a thread offers
 
 
 class ReportScreen(ModalScreen[ReportAnswer | None]):
-    """Lines under titles, which ``tell`` returns each time that there may be news.
+    """A report: lines under titles. ``tell`` is called again whenever the report may have changed.
 
-    ``copy`` is what y does with the words of a line, or with its command. It is dismissed with what the journal is to
-    do next, or with None.
+    ``copy`` is called by y with the command of the line, or with its text. The screen is dismissed with the action that
+    the journal takes next, or with None.
     """
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
@@ -39,7 +39,7 @@ class ReportScreen(ModalScreen[ReportAnswer | None]):
         Binding("y", "copy_line", "copy", show=False),
     ]
 
-    keeps_cursor_at_top: ClassVar[bool] = False  # the cursor, when there is something new above the line that it is on
+    keeps_cursor_at_top: ClassVar[bool] = False  # even if a new line appears above it
 
     def __init__(
         self, title: str, tell: Callable[[], Sequence[ReportSection]], copy: Callable[[str], object], *, emoji: bool
@@ -51,7 +51,7 @@ class ReportScreen(ModalScreen[ReportAnswer | None]):
         self._emoji = emoji
         self._told: Sequence[ReportSection] = ()
         self._width = 0
-        self._lines: list[ReportLine | None] = []  # what stands where in the list; None: a title
+        self._lines: list[ReportLine | None] = []  # by index in the list; None: a title
         self.option_list = OptionList(id="told-lines", markup=False)
 
     def compose(self) -> ComposeResult:
@@ -62,15 +62,15 @@ class ReportScreen(ModalScreen[ReportAnswer | None]):
             yield self.option_list
 
     def on_mount(self) -> None:
-        self.app.clear_notifications()  # they would lie over it
+        self.app.clear_notifications()  # they would cover it
         self.update_report()
         self.set_focus(self.option_list)
 
     def update_report(self) -> None:
-        """Show the report as it is by now; the cursor stays on the same entry."""
+        """Show the current report; the cursor stays on the same entry."""
         try:
             told = self._tell()
-        except JournalError as gone:  # it was undone meanwhile, or the log was cut back
+        except JournalError as gone:  # the subject was undone, or the log was truncated
             told = [ReportSection(self.report_title, [ReportLine(str(gone), icon="red")])]
         width = max(16, self.option_list.scrollable_content_region.width)
         if (told, width) == (self._told, self._width):
@@ -101,7 +101,7 @@ class ReportScreen(ModalScreen[ReportAnswer | None]):
 
     @property
     def selected_line(self) -> ReportLine | None:
-        """The line under the cursor."""
+        """Return the line under the cursor; None on a title."""
         at = self.option_list.highlighted
         return self._lines[at] if at is not None and at < len(self._lines) else None
 
@@ -139,7 +139,7 @@ class ReportScreen(ModalScreen[ReportAnswer | None]):
         text = drawable(line.text)
         deep = len(text) - len(text.lstrip(" "))
         indent = min(max(4, deep), width // 2) if deep else 2
-        below = "\n" + " " * (indent + 2)  # what does not fit goes on below the words
+        below = "\n" + " " * (indent + 2)  # wrapped lines continue below the text
         style = f"{_MUTED} strike" if line.icon == "refuted" else "$foreground"
         first, more = (wrap(one.strip(), max(8, width - indent - 3)) for one in (text, drawable(line.detail)))
         return Content.assemble(
@@ -151,7 +151,7 @@ class ReportScreen(ModalScreen[ReportAnswer | None]):
 
 
 class ThreadScreen(ReportScreen):
-    """The thread of one hypothesis; the keys of the method act on it."""
+    """The thread of one hypothesis; the keys for hypotheses act on it."""
 
     BINDINGS: ClassVar[list[Binding]] = [
         Binding(BY_ID[verb].keys, f"dismiss_asking('{verb}')", BY_ID[verb].label, id=verb)
@@ -182,7 +182,7 @@ class ThreadScreen(ReportScreen):
 
 
 def _name(line: ReportLine) -> object:
-    """Return what stays the same of a line when the report is updated."""
+    """Return the identity of a line, which stays the same when the report is updated."""
     return line.stamp or line.command or line.text, line.icon
 
 

@@ -1,4 +1,4 @@
-"""The screens of the restores: what is to be undone, who blocks whom, and lights out."""
+"""The screens of the restores: changes to undo, the end of the night, and blocked queries."""
 
 from __future__ import annotations
 
@@ -16,16 +16,23 @@ from textual.widgets import OptionList, Static
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection
-from threeam.restore.blockers import BlockerNode, format_backend, node_line, waiting_pids, why_not_terminable
+from threeam.restore.blockers import (
+    BlockerNode,
+    blockers_report,
+    format_backend,
+    node_line,
+    waiting_pids,
+    why_not_terminable,
+)
 from threeam.tui.cells import drawable
 from threeam.tui.report_answers import LightsOut, RestoreData
 from threeam.tui.screens.report_screen import ReportScreen
 
-_LOOK_S = 1.0  # between two looks at who blocks whom
+_LOOK_S = 1.0  # between two queries of the server
 
 
 class RestoreScreen(ReportScreen):
-    """What is to be undone; Enter ticks off the change under the cursor by ``undo``. Without one it is read-only."""
+    """The changes to undo. Enter calls ``undo`` for the one under the cursor; without ``undo`` it is read-only."""
 
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("b", "dismiss_to('blockers')", "blocked queries"),
@@ -56,7 +63,7 @@ class RestoreScreen(ReportScreen):
         line = self.selected_line
         if self._undo is not None and line is not None and line.stamp is not None and line.icon == "Changed":
             event.stop()
-            event.prevent_default()  # else it would lead to its line, too
+            event.prevent_default()  # else the base class would go to the line, too
             at, undo = line.stamp, self._undo
 
             def answered(yes: bool | None) -> None:
@@ -72,7 +79,7 @@ class RestoreScreen(ReportScreen):
 
 
 class SleepScreen(ReportScreen):
-    """What is still open, and you. Dismissed with `LightsOut`."""
+    """The open items, and the state of the user. It is dismissed with `LightsOut`."""
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("z", "dismiss_for_the_night", "lights out")]
 
@@ -84,10 +91,11 @@ class SleepScreen(ReportScreen):
 
 
 class BlockersScreen(ReportScreen):
-    """Who blocks whom, asked again and again by ``ask``; x ends the one under the cursor by ``end``, after a question.
+    """The blocked queries, as ``ask`` returns them every `_LOOK_S` seconds until the screen closes.
 
-    ``ask`` is called on a thread, and raises `JournalError` with the sentence that is shown. Without an ``end``, which
-    takes how many wait for it, nothing can be ended. Closing the screen ends the asking.
+    ``ask`` is called on a thread; it may raise `JournalError`, whose sentence is shown. After a confirmation, x calls
+    ``end`` with the backend under the cursor and the number of backends that wait for it. Without ``end`` the screen is
+    read-only.
     """
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("x", "terminate", "terminate")]
@@ -120,14 +128,13 @@ class BlockersScreen(ReportScreen):
             await asyncio.sleep(_LOOK_S)
 
     def _parts(self) -> Sequence[ReportSection]:
-        still = "what is below may not be so any more" if self._backends else ""
+        still = "the list below may be out of date" if self._backends else ""
         lines = [ReportLine(self._failed, still, icon="red")] if self._failed else []
         if self._backends is None:
             return [ReportSection("who blocks whom", lines or [ReportLine("the server is being asked")])]
-        lines += [node_line(node) for node in self._backends]
-        return [
-            ReportSection("who blocks whom, now", lines or [ReportLine("no backend waits for another one", icon="ok")])
-        ]
+        if self._backends or not self._failed:
+            lines += blockers_report(self._backends)
+        return [ReportSection("who blocks whom, now", lines)]
 
     def action_terminate(self) -> None:
         nodes = self._backends or []
@@ -152,7 +159,7 @@ class BlockersScreen(ReportScreen):
 
 
 class ConfirmScreen(ModalScreen[bool]):
-    """A question that only y answers with yes."""
+    """A yes-no question: only y means yes."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("y", "dismiss(True)", "yes"),
@@ -171,5 +178,5 @@ class ConfirmScreen(ModalScreen[bool]):
 
 
 def drawable_lines(text: str) -> str:
-    """``text`` as it may be drawn, its lines kept."""
+    """Return ``text`` with its control characters escaped, except newlines."""
     return "\n".join(drawable(line) for line in text.split("\n"))

@@ -1,4 +1,4 @@
-"""The screens of runs: all of them, one experiment, and what a command has printed."""
+"""The screens of runs: the list, one experiment, and the output of a command."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from threeam.tui.cells import drawable
 from threeam.tui.report_answers import CapturePane, OpenRun
 from threeam.tui.screens.report_screen import ReportScreen
 
-_MOST_LINES = 20_000  # of an output that are shown
+_MOST_LINES = 20_000  # of an output: older ones are dropped
 
 
 class RunsScreen(ReportScreen):
-    """Every command that was run. Dismissed with `OpenRun`."""
+    """The list of all runs and experiments. It is dismissed with `OpenRun`."""
 
     BINDINGS: ClassVar[list[Binding]] = [Binding("g", "go", "its line", show=False)]
 
@@ -41,7 +41,7 @@ class RunsScreen(ReportScreen):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        event.prevent_default()  # else it would lead to its line
+        event.prevent_default()  # else the base class would go to the line
         line = self.selected_line
         one = next((one for one in self._found() if line is not None and one.stamp == line.stamp), None)
         if one is not None:
@@ -52,9 +52,9 @@ class RunsScreen(ReportScreen):
 
 
 class ExperimentScreen(ReportScreen):
-    """One experiment: its arms, its runs, and the outputs that were kept, which ``open_file`` shows."""
+    """One experiment: its arms, its runs, and their saved outputs, which ``open_file`` shows."""
 
-    keeps_cursor_at_top = True  # where the verdict will be
+    keeps_cursor_at_top = True  # the verdict appears there
 
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("escape,q", "dismiss_to('runs')", "back", show=False),
@@ -84,11 +84,11 @@ class ExperimentScreen(ReportScreen):
             self._open_file(self.selected_line.text, self.selected_line.command)
 
     def _keys(self) -> str:
-        return "enter: what it printed · g its line · esc: all runs"
+        return "enter: its output · g its line · esc: all runs"
 
 
 class PanesScreen(ReportScreen):
-    """The other panes of tmux. Dismissed with `CapturePane`."""
+    """The other panes of tmux. It is dismissed with `CapturePane`."""
 
     def __init__(self, found: Sequence[Pane], copy: Callable[[str], object], *, emoji: bool) -> None:
         lines = [
@@ -108,7 +108,7 @@ class PanesScreen(ReportScreen):
 
 
 class OutputScreen(ModalScreen[None]):
-    """What a command prints, as it comes, or what was kept of it; ``stop`` ends the command, if it still runs."""
+    """The output of a command, live or saved. ``stop`` ends the command; None if it does not run."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("escape,q", "dismiss", "close"),
@@ -125,7 +125,7 @@ class OutputScreen(ModalScreen[None]):
         super().__init__()
         self._title = title
         self._stop = stop
-        self._text = text  # what there is at the beginning
+        self._text = text  # the output so far
         self.output = Log(max_lines=_MOST_LINES, auto_scroll=not text)
         self._frame = Vertical(self.output, id="told")
 
@@ -144,8 +144,8 @@ class OutputScreen(ModalScreen[None]):
         self.output.write("\n".join(drawable(line) for line in text.split("\n")))
 
     def set_hint(self, how: str | None) -> None:
-        """Show how it ended; None: it still runs."""
-        self._frame.border_subtitle = "x stops it · esc: it runs on" if how is None else drawable(how)
+        """Show ``how`` the command ended; None if it still runs."""
+        self._frame.border_subtitle = "x stops it · esc leaves it running" if how is None else drawable(how)
 
     def action_scroll(self, where: str) -> None:
         getattr(self.output, f"action_{'scroll_' if '_' not in where else ''}{where}")()

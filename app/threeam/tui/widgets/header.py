@@ -1,4 +1,4 @@
-"""The line at the top: the journal, the user's caffeine, the lock, and whether the tail is live."""
+"""The top line: the journal, the user's caffeine, the lock, and whether the log is being followed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from threeam.core.platform.disk import format_bytes
+from threeam.core.write.draft import is_toxic
 from threeam.core.write.lock import LockHolder
 from threeam.tui.key_labels import key_for_action
 
@@ -18,7 +19,7 @@ _MAX_DROPPED_KINDS = 5
 
 
 class Header(Widget):
-    """Facts as reactives. If they do not fit, the least important details are dropped first."""
+    """The top line. Each fact is a reactive; if they do not fit, the least important details are dropped first."""
 
     DEFAULT_CSS: ClassVar[str] = "Header { height: 1; }"
 
@@ -47,7 +48,7 @@ class Header(Widget):
     @property
     def is_toxic(self) -> bool:
         """Return whether this user has had too many cups."""
-        return self.cups > self._toxic_cups
+        return is_toxic(self.cups, self._toxic_cups)
 
     def on_mount(self) -> None:
         self._tick_timer = self.set_interval(1.0, self.refresh, pause=True)  # the seconds that the lock is held
@@ -123,7 +124,7 @@ class Header(Widget):
         if dropped_kinds >= 4:
             return [_text("LOCK HELD", "bold $warning")]
         seconds = (time.monotonic_ns() - self._held_since_ns) // 1_000_000_000
-        name = f"{self.holder.name} {self.holder.pid}" if self.holder.pid else "somebody"
+        name = f"{self.holder.name} {self.holder.pid}" if self.holder.pid else "another process"
         duration = f" for {seconds} s" if seconds else ""
         return [_text(f"lock held by {name}{duration}", "bold $warning")]
 

@@ -235,7 +235,7 @@ class LogPane(Vertical):
             self._post_notice(f"the log cannot be read: {error}", "error")
             return
         if position is None:
-            self._post_notice(f"there is no line as late as {label}", "warning")
+            self._post_notice(f"there is no line at or after {label}", "warning")
             return
         if begins_later:
             self._post_notice(f"the journal begins later than {label}")

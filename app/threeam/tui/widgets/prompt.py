@@ -12,7 +12,7 @@ from threeam.tui.command_line import complete_command
 from threeam.tui.widgets.box import InputBox
 
 _ASKS = {
-    "search": ("/", "a regular expression; capitals count if there are any"),
+    "search": ("/", "a regular expression; case-sensitive if it has capitals"),
     "filter": ("&", "regex, kind:note, by:alice, H7; !… leaves out; empty: undo"),
     "goto": ("go to", "03:14, 03:14:07.5, yesterday, -15m, @stamp"),
     "command": (":", "goto 03:14, filter RE, theme NAME, q"),

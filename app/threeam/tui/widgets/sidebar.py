@@ -184,6 +184,10 @@ class Sidebar(Vertical):
         yield Static(Content("HERE"), classes="board--title")
         yield self._people_text
 
+    def close(self) -> None:
+        """Show the panel only if there is room for it."""
+        self.remove_class("-open", "-full")
+
     def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
         """Show ``state`` as of ``now``, with the caffeine of ``user``."""
         new_key = key_for_action(self, "hypothesis")
