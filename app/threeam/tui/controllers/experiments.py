@@ -137,7 +137,7 @@ class ExperimentController:
             code = await asyncio.to_thread(child.wait)
         how = "done" if code == 0 else f"exit {code}"
         if screen.is_mounted:
-            screen.set_hint(f"{how} · esc")
+            screen.set_hint(f"{how} · {self._screen.key_of('leave')}")
         else:
             self._screen.notify_once(f"{how}: {self._screen.key_of('runs')} shows it", title=f"run {abbreviate(typed)}")
 
