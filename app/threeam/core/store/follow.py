@@ -297,7 +297,7 @@ class _FileWatcher:
             step_s = remaining_s if self._covers_all_changes() else min(remaining_s, self._poll_interval_s)
             ready = {fd for fd, _ in self._poller.poll(max(1, round(step_s * 1000)))}
             for fd in ready:
-                os.read(fd, 65536)  # the events themselves do not matter, since the file is read
+                os.read(fd, 4096)  # the events themselves do not matter, since the file is read
             if ready:
                 return self._wake_read not in ready
             if not self._covers_all_changes() and self._file_signature() != self._seen_signature:
