@@ -17,7 +17,7 @@ from threeam.tui.outbox import WriteRequest
 
 
 class JournalChanged(Message):
-    """What has become of the journal: each subclass is one such fact."""
+    """A change of the journal, of its lock or of its disk. Each subclass is one kind of change."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class LockHolderChanged(JournalChanged):
 
 
 class WriteProgress(Message):
-    """What has become of a write request: each subclass is one such fact."""
+    """The progress of a write request. Each subclass is one step of it."""
 
 
 @dataclass

@@ -25,7 +25,7 @@ DraftMaker = Callable[[str], Draft]  # from the text of an input box
 
 
 class CommandRunner(Protocol):
-    """What runs actions of the table for the palette."""
+    """The part of a screen that runs actions of the table for the palette."""
 
     @property
     def is_writable(self) -> bool:

@@ -36,7 +36,7 @@ class CommandController:
 
     @property
     def is_writable(self) -> bool:
-        """Whether actions that write can be run."""
+        """Return whether actions that write can be run."""
         return self._screen.writing.is_writable
 
     def selected_entry(self) -> Entry | None:
@@ -54,7 +54,7 @@ class CommandController:
 
     @property
     def is_enter_a_command(self) -> bool:
-        """Whether an Enter that comes now leads out of a box: it ends a command, a search or a verdict."""
+        """Return whether an Enter that comes now leads out of a box: it ends a command, a search or a verdict."""
         prompt = self._pane.prompt
         return (prompt.is_open and self._screen.focused is prompt.box) or self._screen.writing.is_prompt
 

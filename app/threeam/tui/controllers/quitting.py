@@ -39,12 +39,12 @@ class QuitController:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is still to be written, or is still being done."""
+        """Return whether something is still to be written, or is still being done."""
         return bool(self._editor is not None and len(self._editor.outbox)) or bool(len(self.effects))
 
     @property
     def effects_under_way(self) -> str:
-        """A sentence that names the work with an effect that is under way; empty if there is none."""
+        """Return a sentence that names the work with an effect that is under way; empty if there is none."""
         names = [effect.name for effect in self.effects.running]
         return f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} still under way" if names else ""
 
@@ -124,5 +124,5 @@ class QuitController:
             unwritten = self._editor.close()
             lost += [f"3am: this happened, and may not be in the log: {request.title}" for request in unwritten]
         parting = "\n".join([*self._problems, *lost]) or self._parting_text
-        # As a Text: a path in brackets is no markup.
+        # As a Text, since a path in brackets would be taken for markup.
         self._screen.app.exit(return_code=code, message=Text(parting) if parting else None)

@@ -53,7 +53,6 @@ class StateView:
         header.mg = remaining_mg(intake_of(state, user).doses, now.ns, settings.half_life_h)
         header.water = glasses_tonight(state, user, now.ns, settings.night_gap_ns)
         header.set_class(header.is_alarming, "-toxic")
-        header.refresh()
         if self._cups is not None and cups > self._cups and header.is_toxic:
             self._screen.notify_once(
                 "Caffeine toxicity imminent. Logic may be compromised.", title=f"{cups} cups: TOXIC", severity="error"

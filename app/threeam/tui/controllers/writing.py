@@ -60,7 +60,7 @@ class WritingController:
 
     @property
     def is_prompt(self) -> bool:
-        """Whether the box asks for a command or a verdict, whose Enter leads out of it."""
+        """Return whether the box asks for a command or a verdict, whose Enter leads out of it."""
         composer = self.editor.composer
         return self._screen.focused is composer.box and composer.kind not in DRAFTS and not composer.is_waiting
 

@@ -353,22 +353,22 @@ class JournalScreen(NoticeScreen):
 
     @property
     def is_state_known(self) -> bool:
-        """Whether the log was read to its end, so that ``state`` is complete."""
+        """Return whether the log was read to its end, so that ``state`` is complete."""
         return self.sidebar.is_state_known
 
     @property
     def is_covered(self) -> bool:
-        """Whether another screen lies over this one."""
+        """Return whether another screen lies over this one."""
         return self.app.screen is not self
 
     @property
     def is_typing(self) -> bool:
-        """Whether keys go to an input box."""
+        """Return whether keys go to an input box."""
         return isinstance(self.focused, InputBox)
 
     @property
     def is_log_focused(self) -> bool:
-        """Whether keys go to the log."""
+        """Return whether keys go to the log."""
         return self.focused is self.log_view and not self.is_covered
 
     @property
