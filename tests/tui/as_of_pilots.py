@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pilots import NIGHT, Night, is_as_of, line
+from textual_internals import text_of
 
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.tui.screens.journal import JournalScreen
@@ -90,4 +91,4 @@ def one_of(screen: JournalScreen, number: int) -> str:
 
 def top_line(it: Night) -> str:
     """The header of what is in front."""
-    return it.app.screen._compositor.render_strips()[0].text
+    return text_of(it.app.screen)[0]
