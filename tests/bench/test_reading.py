@@ -1,192 +1,163 @@
-"""The rows of the speed table about a log of ten million lines. Run by hand: pytest tests/bench."""
+"""The rows of the speed table about a log of ten million lines."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
 import pytest
-from measured import Measured
-from terminal import Terminal
-from test_speed import COMMAND, EMPTY_APP, latencies
 
+from bench.large_logs import write_stream_lines
+from bench.measurement import Measurement, Report, limit_measurement
+from bench.other_readers import OPEN_COMMANDS, installed_readers
+from bench.programs import COMMAND, alternating_medians_ms, first_screen_medians_ms, first_screen_ms
+from bench.terminal import SETTLE_S, Terminal
 from threeam.core.format.entry import Stamp, format_batch
 
 pytestmark = pytest.mark.timeout(900)
 
 LINES = 10_000_000
-TOGETHER = 4000
-LAST = "LAST-LINE-OF-ALL"
-
-Report = Callable[[Measured], None]
+LINES_PER_BATCH = 4000
+BATCH_INTERVAL_NS = 100_000_000
+FIRST_NS = 1_795_490_047_000_000_000
+LAST_LINE = b"LAST-LINE-OF-ALL"
+COUNTED = b"/10,000,000"  # in the status line, as soon as all lines are counted
 
 
 @pytest.fixture(scope="module")
-def huge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A gigabyte of ten million lines that came through a pipe, with a hypothesis now and then."""
-    path = tmp_path_factory.mktemp("huge") / "sanity.log"
-    tags, ns, n = (("BY", "svc@db1:991"), ("VIA", "stdin")), 1_795_490_047_000_000_000, 0
+def large_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Write a gigabyte of ten million lines that came through a pipe, and read it into the page cache."""
+    path = tmp_path_factory.mktemp("large") / "sanity.log"
+    ns = FIRST_NS
     with path.open("wb") as file:
-        while n < LINES - 1:
-            count = min(TOGETHER, LINES - 1 - n)
-            file.write(format_batch(Stamp(ns), 0, tags, [f"row {number}" for number in range(n, n + count)]))
-            n, ns = n + count, ns + 100_000_000
-        file.write(format_batch(Stamp(ns), 1, (("BY", "bob@db1:7%1"),), [LAST]))
-    subprocess.run(["cat", str(path)], stdout=subprocess.DEVNULL, check=True)  # into the page cache
+        for first in range(0, LINES - 1, LINES_PER_BATCH):
+            rows = range(first, min(first + LINES_PER_BATCH, LINES - 1))
+            write_stream_lines(file, Stamp(ns), [f"row {number}" for number in rows])
+            ns += BATCH_INTERVAL_NS
+        file.write(format_batch(Stamp(ns), 1, (("BY", "bob@db1:7%1"),), [LAST_LINE.decode()]))
+    subprocess.run(["cat", str(path)], stdout=subprocess.DEVNULL, check=True)
     yield path
     path.unlink()
 
 
+@pytest.fixture(autouse=True)
+def _environment(large_log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SANITY_LOG", str(large_log))
+    monkeypatch.setenv("SANITY_LOCK", f"{large_log}.lock")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
 @pytest.fixture
-def screen(huge: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
-    """The full screen on it."""
-    monkeypatch.setenv("SANITY_LOG", str(huge))
-    monkeypatch.setenv("SANITY_LOCK", f"{huge}.lock")
+def screen() -> Iterator[Terminal]:
+    """Run the full screen on the log."""
     terminal = Terminal([COMMAND])
     yield terminal
     terminal.close()
 
 
-def test_the_first_screen_of_ten_million_lines(
-    huge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Report
-) -> None:
-    monkeypatch.setenv("SANITY_LOG", str(huge))
-    app = tmp_path / "empty_app.py"
-    app.write_text(EMPTY_APP)
-    ours, peer = [], []
-    for _ in range(7):
-        for times, command, token in (
-            (ours, [COMMAND], LAST.encode()),
-            (peer, [sys.executable, str(app)], b"EMPTY-APP-READY"),
-        ):
-            terminal = Terminal(command)
-            times.append((terminal.until(token) - terminal.began) * 1000)
-            terminal.close()
+def test_first_screen_of_ten_million_lines(report: Report) -> None:
     work = "first full screen of 1 GB, ten million lines, at its end and following"
-    report(Measured(work, median(ours), median(peer), "empty Textual app", 2))
+    report(Measurement(work, *first_screen_medians_ms(LAST_LINE), "empty Textual app", goal=2))
 
 
-def test_line_numbers_and_memory(huge: Path, screen: Terminal, report: Report) -> None:
-    screen.until(LAST.encode())
-    began = time.perf_counter()
-    ours = (screen.until(b"/10,000,000", 120) - began) * 1000
-    with open(f"/proc/{screen.process.pid}/status") as status:
-        peak = int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1]) / 1024  # type: ignore[index]
-    began = time.perf_counter()
-    fd, at, lines = os.open(huge, os.O_RDONLY), 0, 0
-    while data := os.pread(fd, 1024 * 1024, at):
-        at, lines = at + len(data), lines + data.count(b"\n")
-    os.close(fd)
-    peer = (time.perf_counter() - began) * 1000
-    assert lines == LINES
-    report(Measured("line numbers for all of it, in the background", ours, peer, "newlines counted in chunks", 2))
-    report(Measured("peak memory for that", peak, 90, "the goal itself", 1, "MiB"))
+def test_line_numbers_and_memory(large_log: Path, screen: Terminal, report: Report) -> None:
+    screen.wait_for(LAST_LINE)
+    count_ms = duration_ms(lambda: screen.wait_for(COUNTED, 120))
+    status = Path(f"/proc/{screen.process.pid}/status").read_text()
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert peak is not None
+    peer_ms = duration_ms(lambda: count_newlines(large_log))
+    work = "line numbers for all of it, in the background"
+    report(Measurement(work, count_ms, peer_ms, "newlines counted in chunks", goal=2))
+    report(limit_measurement("peak memory for that", int(peak[1]) / 1024, 90, "MiB"))
 
 
 @pytest.mark.parametrize(
-    ("words", "grep", "work", "goal"),
+    ("text", "options", "work", "goal"),
     [
         ("NOWHERE", ["-F"], "a string that is not in it, searched on the screen from end to end", 1.5),
         ("nowhere", ["-iF"], "the same, ignoring case", 3),
     ],
 )
 def test_finding_a_string(
-    huge: Path, screen: Terminal, report: Report, words: str, grep: list[str], work: str, goal: float
+    large_log: Path, screen: Terminal, report: Report, text: str, options: list[str], work: str, goal: float
 ) -> None:
-    screen.until(b"/10,000,000", 120)
-    screen.send(b"/" + words.encode())
+    screen.wait_for(COUNTED, 120)
+    screen.send(b"/" + text.encode())
     screen.drain(0.5)
-    began = time.perf_counter()
-    screen.send(b"\r")
-    ours = (screen.until(b"no match at all", 120) - began) * 1000
-    began = time.perf_counter()
-    # Counted: into /dev/null alone it would stop at the first match.
-    subprocess.run(["grep", "-c", *grep, words, str(huge)], stdout=subprocess.DEVNULL)
-    report(Measured(work, ours, (time.perf_counter() - began) * 1000, f"grep {' '.join(grep)}", goal))
+    search_ms = answer_ms(screen, b"\r", b"no match at all")
+    # With -c: into /dev/null alone it would stop at the first match.
+    grep = ["grep", "-c", *options, text, str(large_log)]
+    peer_ms = duration_ms(lambda: subprocess.run(grep, stdout=subprocess.DEVNULL, check=False))
+    report(Measurement(work, search_ms, peer_ms, f"grep {' '.join(options)}", goal))
 
 
-# What other readers of logs take for the same work, where they are installed: how they open a log at its end, and how
-# they follow one.
-OTHERS = {"less": (["less", "+G"], ["less", "+F"]), "lnav": (["lnav"], ["lnav"])}
-others = pytest.mark.parametrize("name", [name for name in OTHERS if shutil.which(name)])
+def test_since_in_the_middle(report: Report) -> None:
+    middle_ns = FIRST_NS + LINES // LINES_PER_BATCH // 2 * BATCH_INTERVAL_NS
+    since = [COMMAND, "tail", "--since", f"@{Stamp(middle_ns)}", "--until", f"@{Stamp(middle_ns + 4)}"]
+    printed = subprocess.run(since, capture_output=True, check=True).stdout
+    assert printed.count(b"\n") == 5
+    medians = alternating_medians_ms(since, [COMMAND, "tail", "-n", "5"], 7)
+    report(Measurement("five lines in the middle of it, by `--since`", *medians, "3am tail -n 5", goal=2.5))
 
 
-@others
-def test_opening_beside_other_readers(
-    huge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Report, name: str
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("SANITY_LOG", str(huge))
-    took = []
-    for command in ([COMMAND], [*OTHERS[name][0], str(huge)]):
-        terminal = Terminal(command)
-        took.append((terminal.until(LAST.encode(), 120) - terminal.began) * 1000)
-        terminal.close()
-    report(Measured("1 GB open at its end", *took, name, None))
+def test_going_to_a_time(screen: Terminal, report: Report) -> None:
+    screen.wait_for(COUNTED, 120)
+    screen.drain(SETTLE_S)
+    batches = LINES // LINES_PER_BATCH
+    jumps_ms = []
+    for batch in range(batches // 4, batches // 2, batches // 28):
+        screen.send(f":goto @{Stamp(FIRST_NS + batch * BATCH_INTERVAL_NS)}".encode())
+        screen.drain(0.5)
+        jumps_ms.append(answer_ms(screen, b"\r", b"row %d" % (batch * LINES_PER_BATCH)))
+        screen.drain(0.5)
+    tail_ms, _ = alternating_medians_ms([COMMAND, "tail", "-n", "5"], ["true"], 7)
+    report(
+        Measurement("a jump into the middle of it, by `:goto`", median(jumps_ms), tail_ms, "3am tail -n 5", goal=2.5)
+    )
 
 
-def test_searching_beside_less(huge: Path, screen: Terminal, report: Report) -> None:
-    screen.until(b"/10,000,000", 120)
+@installed_readers
+def test_opening_beside_other_readers(large_log: Path, report: Report, name: str) -> None:
+    own_ms = first_screen_ms([COMMAND], LAST_LINE, 120)
+    peer_ms = first_screen_ms([*OPEN_COMMANDS[name], str(large_log)], LAST_LINE, 120)
+    report(Measurement("1 GB open at its end", own_ms, peer_ms, name, goal=None))
+
+
+def test_searching_beside_less(large_log: Path, screen: Terminal, report: Report) -> None:
+    screen.wait_for(COUNTED, 120)
     screen.drain(5)
-    less = Terminal(["less", "+G", str(huge)])
-    less.until(LAST.encode())
-    took = []
-    for terminal, keys, answer in ((screen, b"/NOWHERE\r", b"no match at all"), (less, b"?NOWHERE\r", b"not found")):
-        began = time.perf_counter()
-        terminal.send(keys)
-        took.append((terminal.until(answer, 120) - began) * 1000)
+    less = Terminal(["less", "+G", str(large_log)])
+    less.wait_for(LAST_LINE)
+    own_ms = answer_ms(screen, b"/NOWHERE\r", b"no match at all")
+    peer_ms = answer_ms(less, b"?NOWHERE\r", b"not found")
     less.close()
-    report(Measured("a string that is not in it, back from its end", *took, "less", None))
+    report(Measurement("a string that is not in it, back from its end", own_ms, peer_ms, "less", goal=None))
 
 
-@others
-def test_a_line_on_the_screen_beside_other_readers(
-    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: Report, name: str
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    ready = b"READY-TO-FOLLOW"
-    took = []
-    for command in ([COMMAND], [*OTHERS[name][1], str(log)]):
-        log.write_bytes(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] [BY: bob@db1:7%%1] %b\n" % ready)
-        took.append(median(latencies(command, ready, log)))
-    report(Measured("a line of another process is on the screen (p50)", *took, name, None))
+def answer_ms(terminal: Terminal, keys: bytes, answer: bytes) -> float:
+    """Return how long it takes from ``keys`` until ``answer`` is drawn."""
+    began_s = time.perf_counter()
+    terminal.send(keys)
+    return (terminal.wait_for(answer, 120) - began_s) * 1000
 
 
-@pytest.fixture
-def follower(log: Path) -> Iterator[Terminal]:
-    """The full screen on a log of one line."""
-    log.write_bytes(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] [BY: bob@db1:7%1] READY-TO-FOLLOW\n")
-    terminal = Terminal([COMMAND])
-    yield terminal
-    terminal.close()
+def duration_ms(work: Callable[[], object]) -> float:
+    """Return how long ``work`` takes."""
+    began_s = time.perf_counter()
+    work()
+    return (time.perf_counter() - began_s) * 1000
 
 
-def test_following_twenty_thousand_lines_a_second(log: Path, follower: Terminal, report: Report) -> None:
-    seconds, rate = 10, 20_000
-    terminal = follower
-    terminal.until(b"READY-TO-FOLLOW")
-    terminal.drain(1.5)
-    before, began, written = terminal.cpu(), time.perf_counter(), 0
-    with log.open("ab", buffering=0) as file:
-        while written < seconds * rate:
-            due = min(seconds * rate, int((time.perf_counter() - began) * rate) + 1)
-            tags = (("BY", "svc@db1:991"), ("VIA", "stdin"))
-            texts = [f"row {n}" if n + 1 < seconds * rate else LAST for n in range(written, due)]
-            file.write(format_batch(Stamp(1_795_490_048_000_000_000 + written), 0, tags, texts))
-            written = due
-            terminal.drain(0.01)
-    ended = time.perf_counter()
-    late = (terminal.until(LAST.encode(), 30) - ended) * 1000
-    share = (terminal.cpu() - before) / (ended - began) * 100
-    terminal.drain(1)
-    terminal.send(b"k")
-    terminal.until(b"line 200,000/200,001")  # nothing lost
-    report(Measured("20,000 lines/s for 10 s: how late the last one is", late, 100, "the goal itself", 1))
-    report(Measured("the same: share of a core", share, 45, "the goal itself", 1, "%"))
+def count_newlines(path: Path) -> int:
+    """Return the number of newlines in a file, read in chunks."""
+    fd, offset, count = os.open(path, os.O_RDONLY), 0, 0
+    while data := os.pread(fd, 1024 * 1024, offset):
+        offset, count = offset + len(data), count + data.count(b"\n")
+    os.close(fd)
+    return count

@@ -1,40 +1,41 @@
-"""What `3am run` adds to a run, beside a bare shell loop."""
+"""The row of the speed table about `3am run`: what it adds to each run of a shell loop."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from measured import Measured
+
+from bench.measurement import Measurement, Report, limit_measurement
+from bench.programs import COMMAND
 
 pytestmark = pytest.mark.timeout(900)
 
-COMMAND = str(Path(sys.executable).parent / "3am")
 RUNS = 1000
 REPEATS = 3
-Report = Callable[[Measured], None]
 
 
 def test_what_a_run_costs(tmp_path: Path, report: Report) -> None:
-    environ = {**os.environ, "SANITY_LOG": str(tmp_path / "sanity.log"), "HOME": str(tmp_path)}
+    environment = {**os.environ, "SANITY_LOG": str(tmp_path / "sanity.log"), "HOME": str(tmp_path)}
     loop = f"i=0; while [ $i -lt {RUNS} ]; do /bin/true >/dev/null 2>&1 </dev/null; i=$((i+1)); done"
-    ours, peer = [], []
+    own_ms, loop_ms = [], []
     for _ in range(REPEATS):
-        many = _seconds([COMMAND, "run", "-q", "-n", str(RUNS), "--", "/bin/true"], environ)
-        one = _seconds([COMMAND, "run", "-q", "-n", "1", "--", "/bin/true"], environ)  # to start, plan and conclude
-        ours.append((many - one) * 1000 / (RUNS - 1))
-        peer.append(_seconds(["sh", "-c", loop], environ) * 1000 / RUNS)
-    added = min(ours) - min(peer)
-    report(Measured("`3am run -n 1000`: what it adds to each run of a shell loop", added, 2, "the goal itself", 1))
-    report(Measured("the same, the whole run of /bin/true", min(ours), min(peer), "the shell loop", None))
+        many_s = duration_s([COMMAND, "run", "-q", "-n", str(RUNS), "--", "/bin/true"], environment)
+        one_s = duration_s([COMMAND, "run", "-q", "-n", "1", "--", "/bin/true"], environment)  # start, plan, conclude
+        own_ms.append((many_s - one_s) * 1000 / (RUNS - 1))
+        loop_ms.append(duration_s(["sh", "-c", loop], environment) * 1000 / RUNS)
+    added_ms = min(own_ms) - min(loop_ms)
+    report(limit_measurement("`3am run -n 1000`: what it adds to each run of a shell loop", added_ms, 2))
+    work = "the same, the whole run of /bin/true"
+    report(Measurement(work, min(own_ms), min(loop_ms), "the shell loop", goal=None))
 
 
-def _seconds(argv: list[str], environ: dict[str, str]) -> float:
-    began = time.perf_counter()
-    subprocess.run(argv, env=environ, check=True)
-    return time.perf_counter() - began
+def duration_s(argv: Sequence[str], environment: Mapping[str, str]) -> float:
+    """Return how long a command takes."""
+    began_s = time.perf_counter()
+    subprocess.run(argv, env=environment, check=True)
+    return time.perf_counter() - began_s

@@ -1,4 +1,4 @@
-"""The rows of the speed table about writing: a pipe, durable appends, and a wait among others. pytest tests/bench."""
+"""The rows of the speed table about writing: a pipe, durable appends, and a wait among other processes."""
 
 from __future__ import annotations
 
@@ -6,110 +6,113 @@ import fcntl
 import os
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 import pytest
-from measured import Measured
 
+from bench.measurement import Measurement, Report
+from bench.programs import COMMAND
 from threeam.core.write.lock import SanityLock, WaitPolicy
 from threeam.core.write.lock_file import LockFileSpec
 
 pytestmark = pytest.mark.timeout(900)
 
-COMMAND = str(Path(sys.executable).parent / "3am")
-MILLION = 1_000_000
-LOOPS, HELD = 6, 0.02  # flock(1) loops, and how long each holds the lock (s)
+STREAM_LINES = 1_000_000
+DURABLE_LINES = 200_000  # through the stream
+SYNCED_LINES = 3000  # of the peer, each with a sync of its own
+FLOCK_LOOPS = 6
+HOLD_S = 0.02  # how long each loop holds the lock
+WAITS = 25
 LINE = "worker: touched row {} of sessions\n"
-
-Report = Callable[[Measured], None]
-
-
-LOOP = 'while :; do flock -e "$0" sleep "$1"; done'
-
-
-@pytest.fixture
-def million(tmp_path: Path) -> Path:
-    """A million lines, 37 bytes each."""
-    path = tmp_path / "million"
-    path.write_text("".join(LINE.format(n) for n in range(MILLION)))
-    return path
+LOOP_SCRIPT = 'while :; do flock -e "$0" sleep "$1"; done'
 
 
 @pytest.mark.skipif(shutil.which("svlogd") is None, reason="svlogd (runit) is not installed")
-def test_a_million_lines_through_a_pipe(million: Path, log: Path, tmp_path: Path, report: Report) -> None:
-    ours, peer = [], []
-    for n in range(3):
+def test_a_million_lines_through_a_pipe(log: Path, tmp_path: Path, report: Report) -> None:
+    stream = write_lines(tmp_path / "million", STREAM_LINES)
+    own_ms, peer_ms = [], []
+    for repeat in range(3):
         log.unlink(missing_ok=True)
-        ours.append(_piped([COMMAND, "log", "-q", "-"], million))
-        folder = tmp_path / f"svlogd-{n}"
+        own_ms.append(piped_ms([COMMAND, "log", "-q", "-"], stream))
+        folder = tmp_path / f"svlogd-{repeat}"
         folder.mkdir()
         (folder / "config").write_text("s1000000000\nn0\n")
-        peer.append(_piped(["svlogd", "-ttt", str(folder)], million))
-    report(Measured("`3am log -`, a million lines, each batch synced", median(ours), median(peer), "svlogd -ttt", 1))
+        peer_ms.append(piped_ms(["svlogd", "-ttt", str(folder)], stream))
+    work = "`3am log -`, a million lines, each batch synced"
+    report(Measurement(work, median(own_ms), median(peer_ms), "svlogd -ttt", goal=1))
 
 
-def test_durable_appends(log: Path, tmp_path: Path, report: Report) -> None:
-    lines = tmp_path / "lines"
-    lines.write_text("".join(LINE.format(n) for n in range(200_000)))
-    ours = _piped([COMMAND, "log", "-q", "-"], lines) / 200
+@pytest.mark.usefixtures("log")
+def test_durable_appends(tmp_path: Path, report: Report) -> None:
+    stream = write_lines(tmp_path / "lines", DURABLE_LINES)
+    own_ms = piped_ms([COMMAND, "log", "-q", "-"], stream) * 1000 / DURABLE_LINES
     fd = os.open(tmp_path / "one-by-one", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    began = time.perf_counter()
-    for n in range(3000):
-        os.write(fd, LINE.format(n).encode())
+    began_s = time.perf_counter()
+    for number in range(SYNCED_LINES):
+        os.write(fd, LINE.format(number).encode())
         os.fdatasync(fd)
-    peer = (time.perf_counter() - began) * 1000 / 3
+    peer_ms = (time.perf_counter() - began_s) * 1000 * 1000 / SYNCED_LINES
     os.close(fd)
-    report(Measured("durable appends, streamed, a thousand lines", ours, peer, "write + fdatasync a line", 0.05))
+    work = "durable appends, streamed, a thousand lines"
+    report(Measurement(work, own_ms, peer_ms, "write + fdatasync a line", goal=0.05))
 
 
 def test_a_wait_among_six_flock_loops(tmp_path: Path, report: Report) -> None:
     lock = tmp_path / "among.lock"
     lock.touch()
-    with _loops(lock):
-        ours, peer = [], []
-        for _ in range(25):
-            ours.append(_wait_of_ours(lock))
-            time.sleep(0.02)
-            peer.append(_wait_of_the_kernel(lock))
-            time.sleep(0.02)
-    work = f"the longest wait of one writer among six flock loops that hold {HELD * 1000:.0f} ms"
-    report(Measured(work, max(ours), max(peer), "kernel queue", 2))
+    own_ms, peer_ms = [], []
+    with flock_loops(lock):
+        for _ in range(WAITS):
+            own_ms.append(writer_wait_ms(lock))
+            time.sleep(HOLD_S)
+            peer_ms.append(kernel_wait_ms(lock))
+            time.sleep(HOLD_S)
+    work = f"the longest wait of one writer among six flock loops that hold {HOLD_S * 1000:.0f} ms"
+    report(Measurement(work, max(own_ms), max(peer_ms), "kernel queue", goal=2))
 
 
-def _piped(argv: list[str], stdin: Path) -> float:
-    """Milliseconds that a command takes to read a file to its end."""
+def write_lines(path: Path, count: int) -> Path:
+    """Write ``count`` lines of about 37 bytes to ``path``, and return it."""
+    path.write_text("".join(LINE.format(number) for number in range(count)))
+    return path
+
+
+def piped_ms(argv: Sequence[str], stdin: Path) -> float:
+    """Return how long a command takes to read a file to its end."""
     with stdin.open("rb") as file:
-        began = time.perf_counter()
+        began_s = time.perf_counter()
         subprocess.run(argv, stdin=file, stderr=subprocess.DEVNULL, check=True)
-        return (time.perf_counter() - began) * 1000
+        return (time.perf_counter() - began_s) * 1000
 
 
-def _wait_of_ours(lock: Path) -> float:
-    waiting = SanityLock(str(lock), LockFileSpec(0o600, os.geteuid(), os.getegid()))
-    began = time.perf_counter()
-    waiting.acquire(WaitPolicy(60))
-    took = (time.perf_counter() - began) * 1000
-    waiting.release()
-    return took
+def writer_wait_ms(lock: Path) -> float:
+    """Return how long a writer waits for the lock."""
+    sanity_lock = SanityLock(str(lock), LockFileSpec(0o600, os.geteuid(), os.getegid()))
+    began_s = time.perf_counter()
+    sanity_lock.acquire(WaitPolicy(60))
+    wait_ms = (time.perf_counter() - began_s) * 1000
+    sanity_lock.release()
+    return wait_ms
 
 
-def _wait_of_the_kernel(lock: Path) -> float:
+def kernel_wait_ms(lock: Path) -> float:
+    """Return how long the kernel's own queue lets a process wait for the lock."""
     fd = os.open(lock, os.O_RDWR)
-    began = time.perf_counter()
+    began_s = time.perf_counter()
     fcntl.flock(fd, fcntl.LOCK_EX)
-    took = (time.perf_counter() - began) * 1000
+    wait_ms = (time.perf_counter() - began_s) * 1000
     os.close(fd)
-    return took
+    return wait_ms
 
 
 @contextmanager
-def _loops(lock: Path) -> Iterator[None]:
-    loops = [subprocess.Popen(["bash", "-c", LOOP, str(lock), str(HELD)]) for _ in range(LOOPS)]
+def flock_loops(lock: Path) -> Iterator[None]:
+    """Run processes that take the lock in turn."""
+    loops = [subprocess.Popen(["bash", "-c", LOOP_SCRIPT, str(lock), str(HOLD_S)]) for _ in range(FLOCK_LOOPS)]
     time.sleep(1)
     try:
         yield

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 
 import psutil
 import pytest
 
+from support.baselines import differing, save
+from support.commands import Run
+from support.journals import entries
 from support.lines import NIGHT
 from threeam.host import snapshot_collector
 from threeam.host.snapshot_collector import take_snapshot
@@ -34,3 +38,43 @@ def test_a_command_that_says_much_is_not_kept_in_memory() -> None:
         tracemalloc.stop()
     assert len(text) <= 64 * 1024
     assert peak < 16 * 1024 * 1024, f"{peak // 2**20} MiB for a text of {len(text) // 1024} KiB"
+
+
+def test_what_a_command_says_is_kept_and_compared(run_here: Run, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    said.write_text("role: primary\nreplicas: 2\n")
+    save(run_here, "--cmd", f"cat {said}")
+    assert f"command/cat {said}" not in differing(run_here)
+    said.write_text("role: replica\nreplicas: 2\n")
+    found = differing(run_here)[f"command/cat {said}"]
+    assert (found["now"], found["normal"]) == ("role: replica", "role: primary")
+
+
+def test_a_command_that_fails_where_it_did_not_is_different(run_here: Run, tmp_path: Path) -> None:
+    # It counts, as `redis-cli info` does: another number in each sample, so that no two are the same.
+    count = tmp_path / "count"
+    count.write_text("1\n")
+    counts = f"read n < {count} && echo clients: $n && echo $((n + 1)) > {count}"
+    save(run_here, "--cmd", counts, "--samples", "3", "--every", "0")
+    assert f"command/{counts}" not in differing(run_here)
+    count.unlink()
+    assert f"command/{counts}" in differing(run_here)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["exit 7", "no-such-command-3am", "printf '\\377\\000\\033[2J\\n'", "echo a\necho b", "kill -9 $$", "true", ""],
+    ids=["fails", "absent", "binary", "two lines", "killed", "silent", "empty"],
+)
+def test_any_command_can_be_kept_and_is_as_it_was(run_here: Run, log: Path, command: str) -> None:
+    save(run_here, "--cmd", command)
+    done = run_here("baseline", "diff")
+    assert b"command/" not in done.stdout
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert [entry.kind for entry in entries(log)] == ["Baseline", "Compared"]
+
+
+def test_a_command_that_hangs_is_given_up(run_here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threeam.host.snapshot_collector._COMMAND_TIMEOUT_S", 0.1)
+    save(run_here, "--cmd", "sleep 3")
+    assert "command/sleep 3" not in differing(run_here)

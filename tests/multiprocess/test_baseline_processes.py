@@ -14,6 +14,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
+from support.baselines import differing, kept_files, save
 from support.commands import Run
 from support.journals import all_texts, entries
 from support.lines import NIGHT
@@ -43,6 +44,7 @@ for line in sys.stdin:
         globals()[word]()
     print(line.strip(), flush=True)
 """
+
 ALICE, MALLORY = Person("alice", 64011, (64002,)), Person("mallory", 64013, (64002,))
 
 
@@ -89,33 +91,9 @@ def child(tmp_path: Path) -> Iterator[Child]:
         yield one
 
 
-def kept_files(log: Path) -> list[Path]:
-    """The files of baselines beside the log."""
-    return sorted(log.parent.glob("sanity.log.d/*"))
-
-
-def differing(run_here: Run, *args: str) -> dict[str, dict[str, object]]:
-    """What `3am baseline diff` says is different, by name; its exit code says whether anything is."""
-    done = run_here("baseline", "diff", "--json", *args)
-    said = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == (1 if said else 0), done.stderr
-    unusual = [one["unusual"] for one in said]
-    assert unusual == sorted(unusual, reverse=True)
-    return {one["name"]: one for one in said}
-
-
-def save(run_here: Run, *args: str) -> subprocess.CompletedProcess[bytes]:
-    done = run_here("baseline", "save", *args)
-    assert done.returncode == 0, done.stderr
-    return done
-
-
 def of_process(found: dict[str, dict[str, object]], label: str) -> dict[str, object]:
     """What of one process differs, and what it is now."""
     return {name.removeprefix(f"{label}/"): one["now"] for name, one in found.items() if name.startswith(f"{label}/")}
-
-
-# --- what a process takes
 
 
 def test_a_process_that_did_nothing_is_as_it_was(run_here: Run, child: Child) -> None:
@@ -168,9 +146,6 @@ def test_a_lock_that_is_waited_for_is_named(run_here: Run, child: Child, tmp_pat
         row = f"-> FLOCK  ADVISORY  WRITE {child.pid} "
         eventually(lambda: row in Path("/proc/locks").read_text(), "the child waits for the lock")
         assert of_process(differing(run_here), child.label)["locks waited for"] == "1"
-
-
-# --- processes that go
 
 
 def test_a_child_that_was_restarted_is_found_again(run_here: Run, tmp_path: Path) -> None:
@@ -242,9 +217,6 @@ def test_what_an_ordinary_user_may_not_read_is_told_and_not_fatal(
     assert of_process(found, child.label) == {"threads": "8"}
 
 
-# --- whose file it is
-
-
 def test_a_line_that_names_a_strangers_file_makes_nobody_run_what_is_in_it(
     run: Run, log: Path, place: Path, tmp_path: Path
 ) -> None:
@@ -259,152 +231,6 @@ def test_a_line_that_names_a_strangers_file_makes_nobody_run_what_is_in_it(
     done = run("baseline", "diff")
     assert not ran.exists(), ran.read_text()
     assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
-
-
-# --- commands
-
-
-def test_what_a_command_says_is_kept_and_compared(run_here: Run, tmp_path: Path) -> None:
-    said = tmp_path / "said"
-    said.write_text("role: primary\nreplicas: 2\n")
-    save(run_here, "--cmd", f"cat {said}")
-    assert f"command/cat {said}" not in differing(run_here)
-    said.write_text("role: replica\nreplicas: 2\n")
-    found = differing(run_here)[f"command/cat {said}"]
-    assert (found["now"], found["normal"]) == ("role: replica", "role: primary")
-
-
-def test_a_command_that_fails_where_it_did_not_is_different(run_here: Run, tmp_path: Path) -> None:
-    # It counts, as `redis-cli info` does: another number in each sample, so that no two are the same.
-    count = tmp_path / "count"
-    count.write_text("1\n")
-    counts = f"read n < {count} && echo clients: $n && echo $((n + 1)) > {count}"
-    save(run_here, "--cmd", counts, "--samples", "3", "--every", "0")
-    assert f"command/{counts}" not in differing(run_here)
-    count.unlink()
-    assert f"command/{counts}" in differing(run_here)
-
-
-@pytest.mark.parametrize(
-    "command",
-    ["exit 7", "no-such-command-3am", "printf '\\377\\000\\033[2J\\n'", "echo a\necho b", "kill -9 $$", "true", ""],
-    ids=["fails", "absent", "binary", "two lines", "killed", "silent", "empty"],
-)
-def test_any_command_can_be_kept_and_is_as_it_was(run_here: Run, log: Path, command: str) -> None:
-    save(run_here, "--cmd", command)
-    done = run_here("baseline", "diff")
-    assert b"command/" not in done.stdout
-    assert b"\x1b" not in done.stdout + done.stderr
-    assert [entry.kind for entry in entries(log)] == ["Baseline", "Compared"]
-
-
-def test_a_command_that_hangs_is_given_up(run_here: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.host.snapshot_collector._COMMAND_TIMEOUT_S", 0.1)
-    save(run_here, "--cmd", "sleep 3")
-    assert "command/sleep 3" not in differing(run_here)
-
-
-# --- the line, the file, and bad input
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ["--samples", "0"],
-        ["--samples", "1001"],
-        ["--samples", "x"],
-        ["--every", "-1"],
-        ["--every", "nan"],
-        ["--every", "inf"],
-        ["--every", "86401"],
-        ["--pid", "x"],
-        ["a", "b"],
-    ],
-    ids=" ".join,
-)
-def test_a_value_out_of_range_is_bad_usage_and_saves_nothing(run: Run, log: Path, argv: list[str]) -> None:
-    done = run("baseline", "save", *argv)
-    assert (done.returncode, done.stdout) == (2, b"")
-    assert not log.exists()
-    assert kept_files(log) == []
-
-
-@pytest.mark.parametrize("name", ["../x", "a b", ".hidden", ""])
-def test_a_bad_name_is_refused_in_one_sentence(run: Run, log: Path, name: str) -> None:
-    done = run("baseline", "save", name)
-    assert len(done.stderr.splitlines()) == 1
-    assert done.returncode == 2
-    assert kept_files(log) == []
-
-
-def test_samples_are_taken_so_many_and_so_far_apart(run_here: Run, log: Path) -> None:
-    save(run_here, "--samples", "3", "--every", "0.2")
-    (file,) = kept_files(log)
-    at = [int(shot["at_ns"]) for shot in json.loads(file.read_text())["content"]["snapshots"]]
-    assert len(at) == 3
-    assert all(after - at[0] >= n * 0.19e9 for n, after in enumerate(at))
-    assert "3 samples over " in all_texts(log)[0]
-
-
-def test_a_refused_line_leaves_no_file_behind(run: Run, log: Path, tmp_path: Path) -> None:
-    with held(tmp_path / "sanity.log.lock"):
-        done = run("baseline", "save", SANITY_LOCK_TIMEOUT="0")
-    assert done.returncode == 4
-    assert kept_files(log) == []
-    assert not log.exists()
-
-
-def test_of_two_baselines_each_is_meant_by_its_name_and_the_last_one_without(run_here: Run, tmp_path: Path) -> None:
-    said = tmp_path / "said"
-    for name in ("quiet", "busy"):
-        said.write_text(name)
-        save(run_here, name, "--cmd", f"cat {said}")
-    assert f"command/cat {said}" in differing(run_here, "quiet")
-    assert f"command/cat {said}" not in differing(run_here, "busy")
-    assert f"command/cat {said}" not in differing(run_here)
-    done = run_here("baseline", "diff", "nope")
-    assert (done.returncode, done.stderr) == (1, b"3am: there is no baseline nope: there are quiet, busy\n")
-
-
-def test_without_a_baseline_the_diff_says_how_one_is_taken(run: Run, log: Path) -> None:
-    done = run("baseline", "diff")
-    assert done.returncode == 1
-    assert b"3am baseline save" in done.stderr
-    assert not log.exists()
-
-
-@pytest.mark.parametrize("what", ["removed", "empty", "garbage", "folder", "fifo", "pid", "huge"])
-def test_a_file_that_was_removed_or_mangled_is_one_sentence(run: Run, log: Path, what: str) -> None:
-    assert run("baseline", "save", "--pid", str(os.getpid())).returncode == 0
-    (file,) = kept_files(log)
-    before, value = log.read_bytes(), json.loads(file.read_text())["content"]
-    file.unlink()
-    match what:
-        case "folder":
-            file.mkdir()
-        case "fifo":
-            os.mkfifo(file)
-        case "pid":
-            value["watched"][0]["pid"] = -1
-            file.write_text(json.dumps(value, indent=1))  # as before there were signatures
-        case "huge":
-            value["snapshots"][0]["numbers"]["load/1 min"] = 10**400
-            file.write_text(json.dumps(value, indent=1))  # as before there were signatures
-        case "empty" | "garbage":
-            file.write_bytes(b"" if what == "empty" else b"\xff{")
-    done = run("baseline", "diff", timeout=20)
-    assert len(done.stderr.splitlines()) == 1, done.stderr.decode()
-    assert str(file).encode() in done.stderr
-    assert (done.returncode, done.stdout) == (3, b"")
-    assert log.read_bytes() == before
-
-
-def test_a_journal_in_a_folder_with_an_odd_name_has_its_baseline(run: Run, tmp_path: Path) -> None:
-    folder = tmp_path / "we[i]rd \\ näme"
-    folder.mkdir()
-    env = {"SANITY_LOG": str(folder / "s.log"), "SANITY_LOCK": str(folder / "s.log.lock")}
-    assert run("baseline", "save", **env).returncode == 0
-    assert run("baseline", "diff", **env).returncode in (0, 1)
 
 
 def test_the_table_is_read_from_the_top(run_here: Run, child: Child) -> None:

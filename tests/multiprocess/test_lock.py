@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -38,14 +36,6 @@ from threeam.core.write.lock import LockHolder, find_lock_holder
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
-
-NOBODY = 65534
-
-
-@pytest.fixture
-def lock(log: Path) -> Path:
-    """This test's lock file."""
-    return Path(f"{log}.lock")
 
 
 @pytest.fixture
@@ -245,75 +235,6 @@ def test_a_lock_file_that_goes_away_under_a_waiter_never_lets_two_in(log: Path, 
     assert all_texts(log) == ["words"]
 
 
-def test_a_lock_file_that_is_deleted_between_two_turns_is_made_anew(run: Run, log: Path, lock: Path) -> None:
-    assert run("log", "one").returncode == 0
-    lock.unlink()
-    assert run("log", "two").returncode == 0
-    assert lock.exists()
-    assert all_texts(log) == ["one", "two"]
-
-
-def _plant(kind: str, lock: Path) -> None:
-    match kind:
-        case "symlink":
-            lock.with_name("elsewhere").touch()
-            lock.symlink_to("elsewhere")
-        case "dangling symlink":
-            lock.symlink_to("nowhere")
-        case "FIFO":
-            os.mkfifo(lock)
-        case "folder":
-            lock.mkdir()
-
-
-@pytest.mark.parametrize("kind", ["symlink", "dangling symlink", "FIFO", "folder", "device"])
-def test_a_lock_that_is_no_plain_file_is_refused_with_a_sentence(run: Run, log: Path, lock: Path, kind: str) -> None:
-    _plant(kind, lock)
-    env = {"SANITY_LOCK": "/dev/null"} if kind == "device" else {}
-    done = run("log", "the words", timeout=1, **env)  # a second, and no waiting for somebody to open the FIFO
-    said = done.stderr.decode()
-    assert done.returncode == 3
-    assert env.get("SANITY_LOCK", str(lock)) in said
-    assert "--lock" in said, "the remedy for a bad lock is another lock"
-    assert "the words" in said
-    assert "Traceback" not in said
-    assert not log.exists()
-    assert not lock.with_name("nowhere").exists()
-
-
-@pytest.fixture
-def sticky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder as /tmp is: anybody may make files there, and only their owners may remove them."""
-    folder = tmp_path_factory.mktemp("sticky")
-    folder.chmod(0o1777)
-    os.chown(folder, 2, 2)  # not ours either: a stranger's folder
-    yield folder
-    shutil.rmtree(folder)
-
-
-def test_a_foreign_lock_in_a_sticky_folder_is_refused_with_a_sentence(run: Run, log: Path, sticky: Path) -> None:
-    planted = sticky / "sanity.lock"
-    planted.touch(0o666)
-    os.chown(planted, NOBODY, NOBODY)
-    done = run("log", "the words", timeout=1, SANITY_LOCK=str(planted))
-    said = done.stderr.decode()
-    assert done.returncode == 3
-    assert str(planted) in said
-    assert "nobody" in said
-    assert "--lock" in said
-    assert "the words" in said
-    assert not log.exists()
-
-
-def test_a_foreign_lock_is_refused_even_while_its_owner_holds_it(run: Run, sticky: Path) -> None:
-    """Otherwise a stranger could make everybody wait for the whole timeout, for nothing."""
-    planted = sticky / "sanity.lock"
-    planted.touch(0o666)
-    os.chown(planted, NOBODY, NOBODY)
-    with held(planted):
-        assert run("log", "the words", timeout=1, SANITY_LOCK=str(planted)).returncode == 3
-
-
 def patient(journal: Journal, timeout: float | None) -> Writer:
     """A writer in this process that waits so long."""
     return Writer(journal, FOLD, system_clock, WriteOptions("alice", "alice@db1:1", lock_timeout=timeout, sync=False))
@@ -448,15 +369,3 @@ def test_killed_writers_leave_whole_lines_and_a_log_to_go_on_with(run: Run, log:
     eventually(lambda: is_free(lock), "the lock died with its holders")
     assert run("log", "life goes on").returncode == 0
     assert run("doctor").returncode == 0
-
-
-def test_many_locks_that_are_taken_for_the_first_time_at_once_are_one(log: Path, lock: Path) -> None:
-    """Neither the log nor the lock exists when eight writers come at the same instant."""
-    assert not lock.exists()
-    with ExitStack() as stack:
-        crowd = [stack.enter_context(three_am("hyp", "new", f"claim {i}")) for i in range(8)]
-        for one in crowd:
-            _, err = one.communicate(timeout=30)
-            assert (one.returncode, err) == (0, b"")
-    opened = [e.hypothesis for e in entries(log) if e.kind == "Hypothesis"]
-    assert opened == [(n, "open") for n in range(1, 9)]

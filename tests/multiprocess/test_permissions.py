@@ -6,18 +6,17 @@ These tests become other users, so they are run by root, as in a container.
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.commands import command
 from support.journals import all_texts, entries
+from support.owners import ALICE, BOB, ELSEWHERE, MALLORY, TEAM, RunAs, a_log, give, mode
 from support.people import Person
-from support.processes import eventually, held, is_free
+from support.processes import eventually, is_free
 
 # Writes one line into each of many logs, every time at the same instant as the other one does: each says with a
 # file that it is there, and waits for the other's.
@@ -42,55 +41,9 @@ for n in range(rounds):
         print(n, error, flush=True)
 """
 
-TEAM, ELSEWHERE = 64001, 64002
-# All have the same primary group, as on hosts with a group `users`; alice and bob are in the team, mallory is not.
-ALICE = Person("alice", 64011, (ELSEWHERE, TEAM))
-BOB = Person("bob", 64012, (ELSEWHERE, TEAM))
-MALLORY = Person("mallory", 64013, (ELSEWHERE,))
-
-Does = Callable[..., subprocess.CompletedProcess[bytes]]
-
-
-@pytest.fixture
-def does(place: Path, monkeypatch: pytest.MonkeyPatch) -> Does:
-    """Runs `3am` as a person: ``does(ALICE, "log", "words")``."""
-    monkeypatch.delenv("SANITY_LOG")
-    monkeypatch.delenv("SANITY_LOCK")
-
-    def run(who: Person, *args: str, **env: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            who.argv(*args),
-            input=b"",
-            capture_output=True,
-            timeout=60,
-            env={**os.environ, "HOME": str(place), "LOGNAME": who.name, "SANITY_LOG": str(place / "sanity.log"), **env},
-        )
-
-    return run
-
-
-def mode(path: Path) -> str:
-    """The permission bits, as in chmod."""
-    return f"{stat.S_IMODE(path.stat().st_mode):04o}"
-
-
-def give(path: Path, who: Person, group: int | None = None, bits: int | None = None) -> Path:
-    """Makes a file or folder somebody's."""
-    os.chown(path, who.uid, who.gids[0] if group is None else group)
-    if bits is not None:
-        path.chmod(bits)
-    return path
-
-
-def a_log(place: Path, who: Person, bits: int, group: int | None = None) -> Path:
-    """An existing log with a line in it."""
-    log = place / "sanity.log"
-    log.write_text("[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] before\n")
-    return give(log, who, group, bits)
-
 
 @pytest.mark.parametrize("umask", ["000", "022", "077", "777"])
-def test_new_files_are_their_owners_alone_whatever_the_umask(does: Does, place: Path, umask: str) -> None:
+def test_new_files_are_their_owners_alone_whatever_the_umask(run_as: RunAs, place: Path, umask: str) -> None:
     give(place, ALICE)
     home = place / "state" / "3am"
     give_me = {"SANITY_LOG": "", "XDG_STATE_HOME": str(place / "state")}
@@ -98,7 +51,7 @@ def test_new_files_are_their_owners_alone_whatever_the_umask(does: Does, place: 
         home.mkdir(parents=True, mode=0o700)
         give(home, ALICE)
         give(home.parent, ALICE)
-    done = does(ALICE._replace(umask=umask), "log", "words", **give_me)
+    done = run_as(ALICE._replace(umask=umask), "log", "words", **give_me)
     assert (done.returncode, done.stderr) == (0, b"")
     assert mode(home) == "0700"
     assert mode(home / "sanity.log") == "0600"
@@ -112,17 +65,17 @@ def test_new_files_are_their_owners_alone_whatever_the_umask(does: Does, place: 
     ids=lambda value: value if isinstance(value, str) else f"{value:04o}",
 )
 def test_the_lock_lets_in_each_class_that_may_write_the_log(
-    does: Does, place: Path, bits: int, lock_bits: str, umask: str
+    run_as: RunAs, place: Path, bits: int, lock_bits: str, umask: str
 ) -> None:
     log = a_log(give(place, ALICE), ALICE, bits)
-    assert does(ALICE._replace(umask=umask), "log", "words").returncode == 0
+    assert run_as(ALICE._replace(umask=umask), "log", "words").returncode == 0
     assert mode(Path(f"{log}.lock")) == lock_bits
     assert mode(log) == f"{bits:04o}", "an existing log keeps its mode"
     assert all_texts(log) == ["before", "words"]
 
 
 @pytest.mark.parametrize("first", [ALICE, BOB], ids=["alice-first", "bob-first"])
-def test_a_team_shares_a_log_in_a_setgid_folder(does: Does, place: Path, first: Person) -> None:
+def test_a_team_shares_a_log_in_a_setgid_folder(run_as: RunAs, place: Path, first: Person) -> None:
     folder = place / "team"
     folder.mkdir()
     give(folder, ALICE, TEAM, 0o2770)
@@ -130,7 +83,7 @@ def test_a_team_shares_a_log_in_a_setgid_folder(does: Does, place: Path, first: 
     env = {"SANITY_LOG": str(log)}
     second = BOB if first is ALICE else ALICE
     for who, words in ((first, "one"), (second, "two"), (first, "three")):
-        done = does(who, "log", words, **env)
+        done = run_as(who, "log", words, **env)
         assert (done.returncode, done.stderr) == (0, b"")
     assert [(e.author.user if e.author else None, e.text) for e in entries(log)] == [
         (None, "before"),
@@ -142,7 +95,7 @@ def test_a_team_shares_a_log_in_a_setgid_folder(does: Does, place: Path, first: 
     assert (mode(lock), lock.stat().st_gid) == ("0660", TEAM)
 
 
-def test_two_of_a_team_write_at_once(does: Does, place: Path) -> None:
+def test_two_of_a_team_write_at_once(run_as: RunAs, place: Path) -> None:
     """The lock does not exist yet, and both come at the same instant; many times."""
     folder = place / "team"
     folder.mkdir()
@@ -190,7 +143,7 @@ def test_a_lock_that_two_people_make_at_the_same_instant_lets_both_in(place: Pat
         assert sorted(all_texts(folder / f"{n}.log")) == ["alice", "bob"]
 
 
-def test_the_lock_is_open_to_the_group_of_the_log_and_not_to_its_makers(does: Does, place: Path) -> None:
+def test_the_lock_is_open_to_the_group_of_the_log_and_not_to_its_makers(run_as: RunAs, place: Path) -> None:
     """The folder is not setgid, and everybody's primary group is the same: bob may write, so he may lock, and
     mallory may not write, so she must not be able to hold everybody up.
     """
@@ -198,9 +151,9 @@ def test_the_lock_is_open_to_the_group_of_the_log_and_not_to_its_makers(does: Do
     folder.mkdir()
     give(folder, ALICE, TEAM, 0o775)
     log = a_log(folder, ALICE, 0o660, TEAM)
-    assert does(ALICE, "log", "one", SANITY_LOG=str(log)).returncode == 0
+    assert run_as(ALICE, "log", "one", SANITY_LOG=str(log)).returncode == 0
     lock = Path(f"{log}.lock")
-    done = does(BOB, "log", "two", SANITY_LOG=str(log))
+    done = run_as(BOB, "log", "two", SANITY_LOG=str(log))
     assert (done.returncode, done.stderr) == (0, b"")
     assert lock.stat().st_gid == TEAM
     for who, may in ((BOB, True), (MALLORY, False)):
@@ -210,26 +163,26 @@ def test_the_lock_is_open_to_the_group_of_the_log_and_not_to_its_makers(does: Do
         assert (held_up.returncode == 0) is may, who.name
 
 
-def test_root_who_writes_first_does_not_lock_the_owner_out(does: Does, place: Path) -> None:
+def test_root_who_writes_first_does_not_lock_the_owner_out(run_as: RunAs, place: Path) -> None:
     """`sudo 3am --log ~alice/sanity.log log …` makes the lock; alice may write her log, so she may lock it."""
     log = a_log(give(place, ALICE), ALICE, 0o600)
     by_root = subprocess.run(
         [command(), "log", "from root"], capture_output=True, timeout=60, env={**os.environ, "SANITY_LOG": str(log)}
     )
     assert by_root.returncode == 0
-    done = does(ALICE, "log", "from alice")
+    done = run_as(ALICE, "log", "from alice")
     assert (done.returncode, done.stderr) == (0, b"")
     assert all_texts(log) == ["before", "from root", "from alice"]
     assert (log.stat().st_uid, mode(log)) == (ALICE.uid, "0600")
 
 
-def test_a_lock_whose_maker_is_not_of_the_logs_group_is_not_opened_to_another_group(does: Does, place: Path) -> None:
+def test_a_lock_whose_maker_is_not_of_the_logs_group_is_not_opened_to_another_group(run_as: RunAs, place: Path) -> None:
     """Alice owns the log and is not in its group, so she cannot give the lock to that group. Mallory shares alice's
     own group and may not write the log: she must not be able to hold it up.
     """
     alone = ALICE._replace(gids=(ELSEWHERE,))
     log = a_log(give(place, ALICE, bits=0o755), ALICE, 0o660, TEAM)
-    assert does(alone, "log", "words").returncode == 0
+    assert run_as(alone, "log", "words").returncode == 0
     tried = subprocess.run(
         ["flock", "-n", f"{log}.lock", "true"],
         user=MALLORY.uid,
@@ -256,7 +209,7 @@ def test_root_can_use_the_lock_that_root_made_again(place: Path) -> None:
 @pytest.mark.parametrize("lock", ["no lock yet", "the owner's lock"])
 @pytest.mark.parametrize("folder", ["somebody else's folder", "one's own folder"])
 def test_a_log_that_may_only_be_read_is_refused_with_its_path_and_what_to_do(
-    does: Does, place: Path, lock: str, folder: str
+    run_as: RunAs, place: Path, lock: str, folder: str
 ) -> None:
     give(place, BOB if folder == "one's own folder" else ALICE)
     log = a_log(place, ALICE, 0o644)
@@ -264,7 +217,7 @@ def test_a_log_that_may_only_be_read_is_refused_with_its_path_and_what_to_do(
         Path(f"{log}.lock").touch()
         give(Path(f"{log}.lock"), ALICE, bits=0o600)
     before = log.read_bytes()
-    done = does(BOB, "log", "the words")
+    done = run_as(BOB, "log", "the words")
     said = done.stderr.decode()
     assert (done.returncode, done.stdout) == (3, b"")
     assert "Traceback" not in said
@@ -274,93 +227,7 @@ def test_a_log_that_may_only_be_read_is_refused_with_its_path_and_what_to_do(
     assert log.read_bytes() == before
 
 
-def test_a_log_that_may_only_be_read_leaves_no_lock_behind(does: Does, place: Path) -> None:
-    """A lock of bob's, 0600, beside alice's log would lock alice out of it."""
-    give(place, ALICE, TEAM, 0o775)
-    log = a_log(place, ALICE, 0o644)
-    assert does(BOB, "log", "the words").returncode == 3
-    assert [path.name for path in place.iterdir()] == ["sanity.log"]
-    assert does(ALICE, "log", "words").returncode == 0
-    assert all_texts(log) == ["before", "words"]
-
-
-@pytest.mark.parametrize(
-    "argv",
-    [["tail"], ["-R"], ["status"], ["doctor"], ["hyp", "list"], ["path"]],
-    ids=lambda argv: " ".join(argv),
-)
-def test_reading_needs_no_more_than_read_permission_and_creates_nothing(
-    does: Does, place: Path, argv: list[str]
-) -> None:
-    a_log(give(place, ALICE), ALICE, 0o644)
-    done = does(BOB, *argv)
-    assert done.returncode == 0
-    assert "Traceback" not in done.stderr.decode()
-    if argv in (["tail"], ["-R"]):
-        assert done.stdout == b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] before\n"
-    assert [path.name for path in place.iterdir()] == ["sanity.log"]
-
-
-@pytest.mark.parametrize("argv", [["tail"], ["-R"], ["status"], ["doctor"], ["hyp", "list"]], ids=" ".join)
-def test_reading_where_there_is_nothing_yet_creates_nothing(does: Does, place: Path, argv: list[str]) -> None:
-    give(place, ALICE)
-    done = does(ALICE, *argv, SANITY_LOG="", XDG_STATE_HOME=str(place / "state"))
-    assert done.returncode == (0 if argv[0] in ("status", "hyp") else 1)
-    assert list(place.iterdir()) == []
-
-
-def test_reading_goes_on_while_somebody_holds_the_lock(does: Does, place: Path) -> None:
-    log = a_log(give(place, ALICE), ALICE, 0o644)
-    with held(Path(f"{log}.lock")):
-        assert does(BOB, "tail").stdout == log.read_bytes()
-
-
-def test_tail_f_follows_a_log_that_may_only_be_read(place: Path, does: Does) -> None:
-    log = a_log(give(place, ALICE), ALICE, 0o644)
-    follow = subprocess.Popen(
-        BOB.argv("tail", "-f"),
-        env={**os.environ, "HOME": str(place), "SANITY_LOG": str(log)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        assert follow.stdout is not None
-        assert follow.stdout.readline().endswith(b"] before\n")
-        written = does(ALICE, "log", "live")
-        assert follow.stdout.readline() == written.stdout
-        log.rename(f"{log}.1")
-        new = place / "new"  # as it is when it is done: logrotate's way to get there is test_follow's
-        new.touch()
-        give(new, ALICE, bits=0o644).rename(log)
-        written = does(ALICE, "log", "after rotation")
-        assert follow.stdout.readline() == written.stdout
-    finally:
-        follow.kill()
-        follow.communicate()
-
-
-def test_a_log_that_may_not_be_read_is_a_sentence(does: Does, place: Path) -> None:
-    log = a_log(give(place, ALICE), ALICE, 0o600)
-    for argv in (["tail"], ["log", "the words"], ["status"], ["doctor"]):
-        done = does(BOB, *argv)
-        said = done.stderr.decode()
-        assert (done.returncode, done.stdout) == (3, b"")
-        assert f"{log} " in said
-        assert "--log" in said
-        assert "Traceback" not in said
-
-
-def test_a_folder_that_may_not_be_written_is_a_sentence(does: Does, place: Path) -> None:
-    done = does(ALICE, "log", "the words")  # the folder is root's, and there is no log in it
-    said = done.stderr.decode()
-    assert done.returncode == 3
-    assert "the words" in said
-    assert str(place / "sanity.log") in said
-    assert list(place.iterdir()) == []
-
-
-def test_everybody_of_a_team_rotates_their_log_which_keeps_its_mode_and_group(does: Does, place: Path) -> None:
+def test_everybody_of_a_team_rotates_their_log_which_keeps_its_mode_and_group(run_as: RunAs, place: Path) -> None:
     """The recipe of the README, for people whom no list of groups names: they have the group from their login alone."""
     folder = place / "team"
     folder.mkdir()
@@ -373,9 +240,9 @@ def test_everybody_of_a_team_rotates_their_log_which_keeps_its_mode_and_group(do
     env = {"SANITY_LOG": str(log)}
     owners = []
     for who in (ALICE, BOB, ALICE, BOB):
-        assert does(who, "log", who.name, **env).returncode == 0
+        assert run_as(who, "log", who.name, **env).returncode == 0
         before = log.read_bytes()
-        done = does(who, "rotate", **env)
+        done = run_as(who, "rotate", **env)
         assert (done.returncode, done.stderr) == (0, b"")
         old = Path(done.stdout.decode().strip())
         assert (old.read_bytes(), mode(old), old.stat().st_gid) == (before, "0660", TEAM)
@@ -386,8 +253,8 @@ def test_everybody_of_a_team_rotates_their_log_which_keeps_its_mode_and_group(do
     assert by_root.returncode == 0
     about = log.stat()
     assert (about.st_uid, about.st_gid, mode(log)) == (BOB.uid, TEAM, "0660"), "root keeps the owner"
-    assert does(ALICE, "doctor", **env).returncode == 0
-    assert does(MALLORY, "rotate", **env).returncode == 3
+    assert run_as(ALICE, "doctor", **env).returncode == 0
+    assert run_as(MALLORY, "rotate", **env).returncode == 3
 
 
 @pytest.mark.parametrize(
@@ -396,7 +263,7 @@ def test_everybody_of_a_team_rotates_their_log_which_keeps_its_mode_and_group(do
     ids=["others get through the folder", "it is the owner's folder", "anybody's folder"],
 )
 def test_nobody_takes_a_log_from_an_owner_who_may_be_in_no_group_of_it(
-    does: Does, place: Path, owner: Person, folder_owner: int, bits: int, group: int
+    run_as: RunAs, place: Path, owner: Person, folder_owner: int, bits: int, group: int
 ) -> None:
     """Bob's new log would be alice's to write by its group alone, and she is not known to be in it."""
     folder = place / "team"
@@ -405,18 +272,18 @@ def test_nobody_takes_a_log_from_an_owner_who_may_be_in_no_group_of_it(
     folder.chmod(bits)
     log = a_log(folder, owner, 0o660, group)
     before = log.read_bytes()
-    done = does(BOB, "rotate", SANITY_LOG=str(log))
+    done = run_as(BOB, "rotate", SANITY_LOG=str(log))
     assert (done.returncode, done.stdout) == (1, b"")
     assert f"{log} is not rotated" in done.stderr.decode()
     assert "let them rotate it, or root" in done.stderr.decode()
     assert (log.read_bytes(), log.stat().st_uid) == (before, owner.uid)
-    done = does(owner, "rotate", SANITY_LOG=str(log))
+    done = run_as(owner, "rotate", SANITY_LOG=str(log))
     assert (done.returncode, log.stat().st_uid) == (0, owner.uid)
     assert (mode(log), log.stat().st_gid) == ("0660", group)
 
 
 @pytest.mark.parametrize("umask", ["000", "077"])
-def test_a_log_of_root_keeps_its_mode_and_owner(does: Does, place: Path, umask: str) -> None:
+def test_a_log_of_root_keeps_its_mode_and_owner(run_as: RunAs, place: Path, umask: str) -> None:
     log = a_log(place, ALICE, 0o640, TEAM)
     done = subprocess.run(
         ["bash", "-c", f"umask {umask}; {command()} log words"],
@@ -429,23 +296,23 @@ def test_a_log_of_root_keeps_its_mode_and_owner(does: Does, place: Path, umask: 
     assert (about.st_uid, about.st_gid, mode(log)) == (ALICE.uid, TEAM, "0640")
 
 
-def test_a_symlink_of_somebody_elses_is_refused_and_ones_own_is_followed(does: Does, place: Path) -> None:
+def test_a_symlink_of_somebody_elses_is_refused_and_ones_own_is_followed(run_as: RunAs, place: Path) -> None:
     target = a_log(give(place, ALICE, TEAM, 0o777), ALICE, 0o666)
     link = place / "link.log"
     link.symlink_to(target)
     os.chown(link, BOB.uid, BOB.gids[0], follow_symlinks=False)
-    done = does(ALICE, "log", "the words", SANITY_LOG=str(link))
+    done = run_as(ALICE, "log", "the words", SANITY_LOG=str(link))
     assert done.returncode == 3
     assert str(link) in done.stderr.decode()
     assert "the words" in done.stderr.decode()
-    done = does(BOB, "log", "the words", SANITY_LOG=str(link))
+    done = run_as(BOB, "log", "the words", SANITY_LOG=str(link))
     assert done.returncode == 0
     assert all_texts(target) == ["before", "the words"]
     assert Path(f"{target}.lock").exists(), "the lock lies beside the target"
     assert not Path(f"{link}.lock").exists()
 
 
-def test_a_lock_in_a_sticky_folder_that_is_somebody_elses_is_refused(does: Does, place: Path) -> None:
+def test_a_lock_in_a_sticky_folder_that_is_somebody_elses_is_refused(run_as: RunAs, place: Path) -> None:
     log = a_log(give(place, ALICE), ALICE, 0o600)
     sticky = place / "tmp"
     sticky.mkdir()
@@ -453,7 +320,7 @@ def test_a_lock_in_a_sticky_folder_that_is_somebody_elses_is_refused(does: Does,
     lock = sticky / "sanity.lock"
     lock.touch()
     give(lock, MALLORY, bits=0o666)
-    done = does(ALICE, "log", "the words", SANITY_LOCK=str(lock))
+    done = run_as(ALICE, "log", "the words", SANITY_LOCK=str(lock))
     said = done.stderr.decode()
     assert done.returncode == 3
     assert str(lock) in said

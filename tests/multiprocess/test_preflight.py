@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from support.people import Person
-
-
-@pytest.fixture(autouse=True)
-def _zone_of_the_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    time.tzset()  # conftest says UTC
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def test_a_log_of_somebody_elses_is_looked_at_and_not_written(place: Path) -> None:

@@ -1,4 +1,4 @@
-"""`3am run -- CMD` with real processes: what the command gets, what is kept of it, and how it ends."""
+"""`3am run -- CMD` with real processes: what the command gets, what is kept of it, and when it is not run."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from support.commands import Run, command
-from support.journals import all_texts, entries
+from support.journals import all_texts
 from support.people import Person
-from support.processes import Output, eventually, held, is_free, is_gone, process, three_am
-from threeam.core.format.entry import Entry
-from threeam.process.guard import kill_program
+from support.processes import Output, held, is_free, is_gone, three_am
+from support.single_runs import kept, outcome, said
 
 ALICE = Person("alice", 64011, (64002,))
+
+
 # Says which descriptors it has, each with what it is; the one that lists them is closed by then.
 DESCRIPTORS = """
 import os
@@ -29,40 +29,8 @@ for fd in sorted(map(int, os.listdir("/proc/self/fd"))):
     except OSError:
         pass
 """
+
 OURS = ("sanity.log", "plan-", "run-", ".lock", "anon_inode")
-
-
-@pytest.fixture
-def lock(log: Path) -> Path:
-    """The lock of this test's journal."""
-    return Path(f"{log}.lock")
-
-
-def the_run(log: Path) -> Entry:
-    """The only line of the log."""
-    (entry,) = entries(log)
-    assert entry.kind == "Run"
-    return entry
-
-
-def outcome(log: Path) -> str:
-    """What its line says came of the one run, with its exit: ``failed exit=7``."""
-    arm, came, code, *_ = (the_run(log).tag("RUN") or "").split()
-    assert arm == "bare"
-    return f"{came} {code}"
-
-
-def kept(log: Path) -> Path:
-    """The file that the line of the one run names; there is no other."""
-    (attachment,) = Path(f"{log}.d").iterdir()
-    assert the_run(log).tag("FILE") == attachment.name
-    return attachment
-
-
-def said(output: Output) -> bytes:
-    """The next line that a process prints."""
-    seen = len(output.lines)
-    return output.until(lambda lines: len(lines) > seen, "it prints a line")[seen]
 
 
 def test_the_output_is_live_and_the_lock_is_free_while_the_command_runs(log: Path, lock: Path, run: Run) -> None:
@@ -172,133 +140,6 @@ def test_the_exit_says_whether_it_failed_by_its_rule(
     assert outcome(log) == came
 
 
-@contextmanager
-def pid_said(*argv: str) -> Iterator[tuple[subprocess.Popen[bytes], Output]]:
-    """A `3am run` whose command has said its own pid, in its first line."""
-    with three_am("run", *argv) as running:
-        output = Output(running)
-        assert said(output).isdigit()
-        yield running, output
-
-
-@pytest.mark.parametrize("flags", [(), ("--timeout", "50s"), ("--exit-code",)], ids=" ".join)
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=lambda number: number.name
-)
-def test_a_signal_ends_the_command_too_and_its_line_is_written(
-    log: Path, number: signal.Signals, flags: tuple[str, ...]
-) -> None:
-    with pid_said(*flags, "--", "sh", "-c", "echo $$; exec sleep 60") as (running, output):
-        running.send_signal(number)
-        assert running.wait(20) == 128 + number
-        assert is_gone(int(output.lines[0]))
-    assert outcome(log) == f"cut exit={128 + number}"
-    assert kept(log).read_bytes() == output.lines[0] + b"\n"
-
-
-# Its child is in the background, which ignores SIGINT and SIGQUIT then, and its other child in a session of its own.
-FAMILY = """
-sleep 600 & echo $! >> pids
-setsid sleep 600 & echo $! >> pids
-echo $$ >> pids; : > there; wait
-"""
-
-
-@pytest.mark.parametrize("flags", [(), ("--timeout", "50s")], ids=["no limit", "a limit"])
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT], ids=lambda number: number.name)
-def test_a_command_does_not_outlive_its_observer_and_a_line_says_that_it_has_no_result(
-    log: Path,
-    run: Run,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    number: signal.Signals,
-    flags: tuple[str, ...],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with three_am("run", "-q", *flags, "--", "sh", "-c", FAMILY) as running:
-        eventually((tmp_path / "there").exists, "it runs, and its children")
-        running.send_signal(number)
-        assert running.wait(20) == (-9 if number == signal.SIGKILL else 131)
-    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
-    assert len(pids) == 3
-    eventually(lambda: all(map(is_gone, pids)), "all of them have ended")
-    eventually(lambda: log.exists() and entries(log) != [], "its line is written")
-    (entry,) = entries(log)
-    if number == signal.SIGKILL:
-        assert entry.text.startswith("Run: no result, the 3am that ran it ended, 0 bytes: sh -c")
-        assert outcome(log) == "lost exit=137"
-        assert list(Path(f"{log}.d").iterdir()) == [], "a file with nothing in it is none"
-    else:
-        assert outcome(log) == "cut exit=131"
-    report = run("run", "--report", "R1")
-    assert (report.returncode, b"no run has ended" in report.stdout) == (1, True)
-
-
-def test_what_was_started_a_moment_before_its_observer_was_killed_is_found_by_its_pipe() -> None:
-    """Its pid was not told yet: between the start of a program and that there is a moment, and a loaded machine."""
-    with process("sleep", "600") as started, process("sleep", "600") as another:
-        assert started.stdout is not None
-        kill_program(0, os.fstat(started.stdout.fileno()).st_ino)
-        assert started.wait(20) == -signal.SIGKILL
-        assert another.poll() is None
-
-
-def test_a_command_that_ends_itself_after_a_sigint_has_the_time_for_it(log: Path) -> None:
-    script = "trap 'echo undone; exit 3' INT; echo $$; while :; do sleep 0.01; done"
-    with pid_said("--", "sh", "-c", script) as (running, _):
-        running.send_signal(signal.SIGINT)
-        assert running.wait(20) == 130
-    assert kept(log).read_text().endswith("undone\n")
-
-
-def test_a_command_that_will_not_end_is_killed_by_the_second_signal(log: Path) -> None:
-    script = "trap 'echo not yet' TERM; echo $$; while :; do sleep 0.01; done"
-    with pid_said("-q", "--", "sh", "-c", script) as (running, output):
-        running.send_signal(signal.SIGTERM)
-        assert said(output) == b"not yet"
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(4) == 143, "before the time is over that it has to end by itself"
-        assert is_gone(int(output.lines[0]))
-
-
-def test_what_nohup_has_ignored_stays_ignored(log: Path) -> None:
-    script = "trap '' HUP; exec \"$0\" run -- sh -c 'kill -HUP $$; echo still here'"
-    done = subprocess.run(["sh", "-c", script, command()], capture_output=True, timeout=20)
-    assert (done.returncode, done.stdout) == (0, b"still here\n")
-
-
-def test_a_reader_that_goes_away_ends_the_command_as_in_a_shell(log: Path) -> None:
-    """`yes | head` ends, and so does `3am run -- yes | head`; else it runs for ever, where nobody sees it."""
-    with process("bash", "-c", '"$0" run -q -- yes | head -n 1', command()) as running:
-        assert running.stdout is not None
-        assert running.stdout.readline() == b"y\n"
-        try:
-            eventually(lambda: running.poll() is not None, "the command has ended with its reader", 3)
-        finally:
-            end_children(running.pid)
-
-
-def end_children(pid: int) -> None:
-    """Kills what a process has started, and what that has."""
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    for child in map(int, path.read_text().split() if path.exists() else ()):
-        end_children(child)
-        os.kill(child, signal.SIGKILL)
-
-
-def test_a_daemon_that_keeps_the_pipe_does_not_keep_us(log: Path) -> None:
-    with three_am("run", "-q", "--", "sh", "-c", "sleep 60 & echo $!") as running:
-        daemon = int(said(Output(running)))
-        try:
-            assert running.wait(20) == 0
-            assert not is_gone(daemon), "a shell leaves it alone, and so do we"
-        finally:
-            os.kill(daemon, signal.SIGKILL)
-
-
-# Nothing was run.
-
-
 @pytest.mark.parametrize(
     ("argv", "code", "why"),
     [
@@ -357,9 +198,6 @@ def test_nothing_is_run_where_its_line_could_not_be_written(place: Path, flags: 
     assert not mark.exists()
 
 
-# It was run, and something is in the way.
-
-
 def test_a_lock_that_is_held_for_too_long_says_where_the_output_is(log: Path, lock: Path, run: Run) -> None:
     lock.touch()
     with held(lock):
@@ -408,24 +246,12 @@ def test_an_output_over_the_cap_is_kept_with_its_begin_and_its_end(log: Path, ru
     assert len(text) < 17 * 1024 * 1024
 
 
-def test_nohup_of_the_shell_reaches_the_command_with_its_terminal_gone(log: Path, tmp_path: Path) -> None:
-    """A long hunt overnight, begun with nohup(1): a hang-up ends neither us nor what we run."""
-    with process("nohup", command(), "run", "-q", "--", "sh", "-c", "echo $$; read -r word; echo $word") as running:
-        output = Output(running)
-        pid = int(said(output))
-        for process_pid in (running.pid, pid):
-            os.kill(process_pid, signal.SIGHUP)
-        assert running.stdin is not None
-        running.stdin.write(b"still here\n")
-        running.stdin.close()
-        running.stdin = None
-        assert said(output) == b"still here"
-        assert running.wait(20) == 0
-
-
-def test_a_process_that_is_left_behind_and_prints_on_does_not_hold_us_up(log: Path, tmp_path: Path) -> None:
-    script = f"yes & echo $! > {tmp_path}/pid; sleep 0.1"
-    with open(os.devnull, "wb") as nowhere:
-        done = subprocess.run([command(), "run", "-q", "--", "sh", "-c", script], stdout=nowhere, timeout=20)
-    assert done.returncode == 0
-    assert outcome(log) == "passed exit=0"
+@pytest.mark.parametrize(("options", "code"), [((), 3), (("--exit-code",), 7)])
+def test_a_line_that_could_not_be_shown_is_not_reported_as_shown(
+    log: Path, options: tuple[str, ...], code: int
+) -> None:
+    """The line is in the log, and the disk of stderr is full; --exit-code still gives the code of the command."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([command(), "run", *options, "--", "sh", "-c", "exit 7"], stderr=full, check=False)
+    assert outcome(log) == "failed exit=7"
+    assert done.returncode == code

@@ -24,12 +24,6 @@ from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
 
 
-@pytest.fixture
-def lock(journal: Journal) -> Path:
-    """The lock of this test's journal."""
-    return Path(journal.lock_path)
-
-
 def test_lines_that_are_written_are_never_called_not_written(log: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run([command(), "log", "-"], input=b"one\ntwo\n", stdout=full, stderr=subprocess.PIPE)

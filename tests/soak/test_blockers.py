@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from support.commands import Run, command
+from support.commands import Run, command, refused
 from support.journals import entries, texts
 from support.postgres import PASSWORD, Cluster, Sessions, cluster, eventually
 
 USERS = ("app", "seer", "boss")  # an ordinary one, one who sees all and may end nothing, one who may end app's
 HOLDS = "UPDATE orders SET amount = 2 WHERE id = 1"
 WAITS = "UPDATE orders SET amount = 3 WHERE id = 1"
-LINE = re.compile(r"^(?P<lead> *)(?P<pid>\d+) (?P<who>\S+) · (?P<rest>.*)$")
+LINE = re.compile(r"^(?P<lead>[ └]*)(?P<pid>\d+) (?P<who>\S+) · (?P<rest>.*)$")
 AGE = r"\d+(\.\d+)? (ms|s|min)"
 
 
@@ -60,15 +60,6 @@ def lines(done: subprocess.CompletedProcess[bytes]) -> list[tuple[int, int, str]
     assert (done.returncode, done.stderr) == (0, b""), done
     found = [match for line in done.stdout.decode().splitlines() if (match := LINE.match(line))]
     return [(len(one["lead"]), int(one["pid"]), one["rest"]) for one in found]
-
-
-def sentence(done: subprocess.CompletedProcess[bytes], code: int) -> str:
-    """The one line on stderr of a command that ended with ``code`` and printed nothing."""
-    said = done.stderr.decode()
-    assert (done.returncode, done.stdout) == (code, b""), said
-    assert said.startswith("3am: "), said
-    assert said.count("\n") == 1, said
-    return said
 
 
 def nowhere(secret: str, done: subprocess.CompletedProcess[bytes], log: Path) -> None:
@@ -165,7 +156,7 @@ def test_a_prepared_transaction_is_named_and_ended_by_the_statement_that_is_offe
         statements = re.findall(r"^ *(ROLLBACK PREPARED .*)$", shown, re.MULTILINE)
         assert len(statements) == 2, shown
         for pid in (0, -by_gid[gids[0]]["xid"]):
-            said = sentence(run("blockers", f"--terminate={pid}", "--yes", "--dsn", server.dsn()), 1)
+            said = refused(run("blockers", f"--terminate={pid}", "--yes", "--dsn", server.dsn()), 1)
             assert "nothing was terminated" in said
         for statement in statements:
             night.admin.execute(statement.encode())
@@ -177,7 +168,7 @@ def test_a_prepared_transaction_is_named_and_ended_by_the_statement_that_is_offe
 
 def test_nobody_blocked(server: Cluster, night: Sessions, run: Run, log: Path) -> None:
     night.holds(HOLDS)
-    assert "no backend waits for another" in sentence(run("blockers", "--dsn", server.dsn()), 0)
+    assert "no backend waits for another" in refused(run("blockers", "--dsn", server.dsn()), 0)
     assert run("blockers", "--json", "--dsn", server.dsn()).stdout == b""
     assert not log.exists()
 
@@ -186,7 +177,7 @@ def test_without_a_dsn_libpq_is_asked(server: Cluster, night: Sessions, run: Run
     blocker, _ = night.holds(HOLDS), night.waits(WAITS)
     known = {"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGUSER": "postgres", "PGDATABASE": "postgres"}
     assert lines(run("blockers", **known, PGPASSWORD=PASSWORD))[0][1] == blocker
-    sentence(run("blockers", **known, PGPASSWORD="wrong-3am"), 3)
+    refused(run("blockers", **known, PGPASSWORD="wrong-3am"), 3)
 
 
 def test_an_ordinary_role_is_served_with_what_it_may_see(server: Cluster, night: Sessions, run: Run) -> None:
@@ -305,7 +296,7 @@ def test_what_is_no_backend_is_not_terminated(
         row = night.admin.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'").fetchone()
         assert row is not None
         which = str(row[0])
-    assert which in sentence(run("blockers", "--dsn", server.dsn(), "--terminate", which, "--yes"), 1)
+    assert which in refused(run("blockers", "--dsn", server.dsn(), "--terminate", which, "--yes"), 1)
     assert not log.exists()
 
 
@@ -314,7 +305,7 @@ def test_without_the_right_to_it_nobody_is_terminated(
     server: Cluster, night: Sessions, run: Run, log: Path, user: str
 ) -> None:
     blocker, _ = night.holds(HOLDS), night.waits(WAITS)
-    said = sentence(run("blockers", "--dsn", server.dsn(user), "--terminate", str(blocker), "--yes"), 3)
+    said = refused(run("blockers", "--dsn", server.dsn(user), "--terminate", str(blocker), "--yes"), 3)
     assert "gone" not in said, "it is there still"
     assert night.there(blocker)
     assert not log.exists()
@@ -348,11 +339,11 @@ def test_a_role_may_end_what_is_its_own(server: Cluster, night: Sessions, run: R
     ],
 )
 @pytest.mark.parametrize("more", [(), ("--terminate", "1", "--yes")])
-def test_a_server_that_cannot_be_asked_is_one_sentence(
+def test_a_server_that_cannot_be_asked_is_one_refused(
     server: Cluster, run: Run, log: Path, dsn: str, says: str, more: tuple[str, ...]
 ) -> None:
     done = run("blockers", "--dsn", dsn.format(port=server.port, right=PASSWORD), *more)
-    assert says in sentence(done, 3)
+    assert says in refused(done, 3)
     for secret in ("falsch-3am", PASSWORD):
         nowhere(secret, done, log)
     assert not log.exists()
@@ -404,5 +395,5 @@ def test_without_psycopg_it_says_how_to_get_it(log: Path) -> None:
     )
     argv = [sys.executable, "-c", program]
     done = subprocess.run(argv, capture_output=True, timeout=60, env=dict(os.environ), check=False)
-    assert "pip install '3am[postgres]'" in sentence(done, 3)
+    assert "pip install '3am[postgres]'" in refused(done, 3)
     nowhere("hunter2", done, log)

@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from support.commands import Done
+from support.journals import FakeClock, writer_of
 from support.lines import NIGHT, at_minute, entry_of
 from threeam.core.format.entry import Author, Entry, Stamp, format_entry
 from threeam.core.store.journal import resolve_journal
@@ -54,6 +55,15 @@ AFTER = (
     + line(20, ALICE, "Stamp: words follow", ("STAMP", "now"), cups=5)
     + b"[2026-11-24T03:3"
 )
+
+
+def write_rotated_night(log: Path) -> None:
+    """Write a night with all that there is to export, and rotate the log in its middle."""
+    log.write_bytes(BEFORE)
+    with writer_of("carol", resolve_journal(str(log)), FakeClock(at_minute(7.5))).lock_log(full_state=True) as locked:
+        locked.rotate()
+    with log.open("ab") as file:
+        file.write(AFTER)
 
 
 def lines_in(log: Path) -> list[Line]:

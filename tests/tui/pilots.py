@@ -11,12 +11,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import pytest
 from textual import events
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import Clock, system_clock
@@ -45,6 +46,11 @@ _NAMES = {
     "(": "left_parenthesis", ")": "right_parenthesis", "!": "exclamation_mark", "$": "dollar_sign",
     "\\": "backslash", "#": "number_sign", "=": "equals_sign", "_": "underscore", "+": "plus", "*": "asterisk",
 }  # fmt: skip
+
+
+def is_as_of(screen: Screen[Any]) -> TypeGuard[JournalScreen]:
+    """Whether ``screen`` shows the journal as it was."""
+    return isinstance(screen, JournalScreen) and screen.session.as_of is not None
 
 
 class Night:
@@ -96,7 +102,9 @@ class Night:
     @property
     def at_work(self) -> bool:
         """Whether something that was asked for is still being looked at, and may yet lay a screen over this one."""
-        return any(not worker.is_finished for worker in self.app.workers) or bool(len(self.journal_screen.effects))
+        return any(not worker.is_finished for worker in self.app.workers) or bool(
+            len(self.journal_screen.quitting.effects)
+        )
 
     @property
     def in_the_box(self) -> bool:
@@ -221,7 +229,9 @@ async def night(
     async with app.run_test(size=size, notifications=True) as pilot:
         it = Night(app, pilot)
         deadline = time.monotonic() + 2  # a log that cannot be read has no fold
-        while it.journal_screen.bridge._state is None and time.monotonic() < deadline:
+        live = it.journal_screen.live
+        assert live is not None
+        while live.bridge._state is None and time.monotonic() < deadline:
             await asyncio.sleep(0.001)
         await it.settled()
         yield it

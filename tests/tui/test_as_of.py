@@ -1,48 +1,39 @@
-"""The journal as it was: `<` on a line, `:as-of`, what can be done there, and the ways back to now."""
+"""The journal as it was: what it shows, what can be done there, and that nothing can be written."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from pilots import NIGHT, SMALL, TINY, WIDE, Night, append, line, night, notes, section
+from as_of_pilots import (
+    A_NIGHT,
+    LATER,
+    MINUTE,
+    at,
+    back_to,
+    board,
+    depth,
+    known,
+    one_of,
+    rows,
+    said,
+    select,
+    then,
+    top_line,
+)
+from pilots import NIGHT, SMALL, TINY, WIDE, night, notes, section
 
-from support.journals import FakeClock, texts
+from support.journals import FakeClock
 from threeam.actions import ACTIONS
-from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S, Stamp
+from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, Stamp
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
-from threeam.tui.screens.as_of import AsOfScreen
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.screens.report_screen import ReportScreen, ThreadScreen
 from threeam.tui.widgets.composer import Composer
 
-MINUTE = 60 * NS_PER_S
-LATER = Stamp(NIGHT.ns + 60 * MINUTE)  # while it is looked at: 04:14:07
 WRITING_KEYS = [key for action in ACTIONS if action.writes and action.scope == "log" for key in action.keys.split(",")]
-
-
-def said(minutes: float, text: str, *tags: tuple[str, str], user: str = "bob", cups: int = 0) -> bytes:
-    return line(text, round(minutes * MINUTE), user=user, cups=cups, tags=tags)
-
-
-A_NIGHT = (
-    said(0, "paged")
-    + said(1, "Coffee: cup 1 of the night.", ("MG", "95"), user="alice", cups=1)
-    + said(2, "Hypothesis: the sweeper", ("H1", "open"))
-    + said(3, "UPDATE after DELETE")
-    + said(4, f"Supports: @{Stamp(NIGHT.ns + 3 * MINUTE)} it was late", ("H1", "open"))
-    + said(5, "Coffee: cup 2 of the night.", ("MG", "95"), user="alice", cups=2)
-    + said(6, "Hypothesis: the cache", ("H2", "open"))
-    + said(7, "Conclusion: it was off", ("H1", "refuted"))
-    + said(8, "the last line")
-)
-
-
-def at(minutes: float) -> str:
-    """An ``@stamp``."""
-    return f"@{Stamp(NIGHT.ns + round(minutes * MINUTE))}"
 
 
 @pytest.fixture
@@ -55,68 +46,6 @@ def clock() -> FakeClock:
 def a_night(log: Path) -> Path:
     log.write_bytes(A_NIGHT)
     return log
-
-
-def then(it: Night) -> AsOfScreen:
-    """The screen as of then that is in front."""
-    screen = it.app.screen
-    assert isinstance(screen, AsOfScreen), f"{screen} is in front"
-    return screen
-
-
-def depth(it: Night) -> int:
-    """How many of them lie over the journal."""
-    return sum(isinstance(screen, AsOfScreen) for screen in it.app.screen_stack)
-
-
-async def known(it: Night) -> AsOfScreen:
-    """Waits until it is known what the log added up to then."""
-    await it.eventually(lambda: isinstance(it.app.screen, AsOfScreen), "the journal as of then is in front")
-    screen = then(it)
-    await it.eventually(lambda: screen.sidebar.is_state_known, "what the log added up to is known")
-    return screen
-
-
-async def select(it: Night, text: str) -> None:
-    """Puts the cursor on the line that says this, in whatever log is in front."""
-    view = it.app.screen.log_view if isinstance(it.app.screen, AsOfScreen) else it.view
-    await it.press("g")
-    for _ in range(60):
-        if view.selected_row is not None and view.selected_row.line.display_text.endswith(text):
-            return
-        await it.press("j")
-    raise AssertionError(f"no line says {text!r}\n{it.shown}")
-
-
-async def back_to(it: Night, text: str) -> AsOfScreen:
-    """`<` on the line that says this."""
-    await select(it, text)
-    before = depth(it)
-    await it.press("<")
-    await it.eventually(lambda: depth(it) == before + 1, "another one lies over it")
-    return await known(it)
-
-
-def rows(screen: AsOfScreen) -> list[str]:
-    """What its log holds, in order."""
-    return [row.entry.text if row.entry else row.line.display_text for row in screen.log_view.window.rows]
-
-
-def board(screen: AsOfScreen) -> list[str | None]:
-    return [option.id for option in screen.sidebar.hypothesis_list.options]
-
-
-def one_of(screen: AsOfScreen, number: int) -> str:
-    """What its board says of a hypothesis."""
-    return str(screen.sidebar.hypothesis_list.get_option(f"H{number}").prompt)
-
-
-def top_line(it: Night) -> str:
-    """The header of what is in front."""
-    return it.app.screen._compositor.render_strips()[0].text
-
-
-# --- what it shows
 
 
 @pytest.mark.parametrize("size", [WIDE, SMALL])
@@ -207,9 +136,6 @@ async def test_right_after_a_rotation_it_is_what_the_file_before_said(
         assert screen.log_view.selected_row.line.display_text.endswith("paged")
 
 
-# --- nothing can be written
-
-
 async def test_the_writing_keys_say_read_only_and_write_nothing(
     journal: Journal, a_night: Path, clock: FakeClock
 ) -> None:
@@ -245,119 +171,6 @@ async def test_marks_there_are_its_own(journal: Journal, a_night: Path, clock: F
         await it.press(">")
         assert len(it.view.marked_ns) == 0
         assert a_night.read_bytes() == A_NIGHT
-
-
-# --- and back
-
-
-async def test_what_comes_meanwhile_is_not_there_and_is_on_the_live_screen(
-    journal: Journal, a_night: Path, clock: FakeClock
-) -> None:
-    async with night(journal, clock=clock) as it:
-        screen = await back_to(it, "the last line")
-        append(a_night, said(9, "meanwhile") + said(10, "Conclusion: yes", ("H2", "confirmed")))
-        await it.eventually(
-            lambda: any(b"Conclusion: yes" in row.line.raw for row in it.view.window.rows), "the live screen has it"
-        )
-        await it.eventually(lambda: it.journal_screen.state.hypotheses[2].state == "confirmed", "and knows it")
-        assert "meanwhile" not in it.shown
-        assert "meanwhile" not in rows(screen)
-        assert screen.state.hypotheses[2].state == "open"
-        await it.press("G", "j", "F")
-        assert "meanwhile" not in it.shown
-        await it.press(">")
-        assert depth(it) == 0
-        assert it.in_the_log
-        await it.press("F")
-        await it.shows("meanwhile")
-        assert "AS OF" not in it.shown
-
-
-async def test_further_back_and_back_to_now_at_once(journal: Journal, a_night: Path, clock: FakeClock) -> None:
-    async with night(journal, clock=clock) as it:
-        await back_to(it, "the last line")
-        screen = await back_to(it, "it was late")
-        assert depth(it) == 2
-        assert rows(screen)[-1] == "UPDATE after DELETE"
-        assert screen.header.cups == 1
-        await it.press(">")
-        assert depth(it) == 0
-        assert it.app.screen is it.journal_screen
-        await it.command("note written now")
-        await it.eventually(lambda: texts(a_night)[-1] == "written now", "it is live")
-
-
-async def test_q_goes_back_by_one_and_esc_by_none(journal: Journal, a_night: Path, clock: FakeClock) -> None:
-    async with night(journal, clock=clock) as it:
-        first = await back_to(it, "the last line")
-        await back_to(it, "it was late")
-        await it.press("escape", "escape")
-        assert depth(it) == 2
-        await it.press("q")
-        assert then(it) is first
-        await it.press("q")
-        assert depth(it) == 0
-        assert it.app.is_running
-
-
-# --- by a time
-
-
-async def test_a_time_is_named_on_the_command_line(journal: Journal, a_night: Path, clock: FakeClock) -> None:
-    async with night(journal, clock=clock) as it:
-        await it.command("as-of 03:17")
-        screen = await known(it)
-        assert rows(screen)[-1] == "Hypothesis: the sweeper"
-        await it.shows("AS OF 03:17:00.000")
-        await it.press(">")
-        await it.command(f"as-of {at(7)}")
-        screen = await known(it)
-        assert rows(screen)[-1] == "Hypothesis: the cache"
-        await it.command("now")
-        await it.eventually(lambda: depth(it) == 0, "it is back at now")
-
-
-async def test_a_relative_time_is_relative_to_where_one_is(journal: Journal, a_night: Path, clock: FakeClock) -> None:
-    async with night(journal, clock=clock) as it:
-        await it.command("as-of -55m")
-        screen = await known(it)
-        assert rows(screen)[-1].startswith("Coffee: cup 2")
-        await it.command("as-of -3m")
-        await it.eventually(lambda: depth(it) == 2, "further back")
-        assert rows(await known(it))[-1] == "Hypothesis: the sweeper"
-
-
-async def test_what_names_no_moment_is_said(journal: Journal, a_night: Path, clock: FakeClock) -> None:
-    async with night(journal, clock=clock) as it:
-        for word, why in (
-            (at(99), "there is no entry"),
-            ("03:00", "begins later"),
-            ("tea time", "is not a time"),
-            ("@tea", "is not a stamp"),
-        ):
-            it.app.clear_notifications()
-            await it.command(f"as-of {word}")
-            await it.says(why)
-            assert depth(it) == 0
-
-
-async def test_a_foreign_line_has_no_moment(journal: Journal, log: Path, clock: FakeClock) -> None:
-    log.write_bytes(b"kernel: oops\n")
-    async with night(journal, clock=clock) as it:
-        await it.press("g", "<")
-        await it.says("only those have a stamp")
-        assert depth(it) == 0
-
-
-async def test_where_there_is_no_log_there_is_no_then(journal: Journal, clock: FakeClock) -> None:
-    async with night(journal, clock=clock) as it:
-        await it.press("<")
-        await it.says("only those have a stamp")
-        await it.command("as-of 03:14")
-        assert depth(it) == 0
-
-
-# --- what can be done there
 
 
 async def test_search_and_filter_find_what_was_there(journal: Journal, log: Path, clock: FakeClock) -> None:

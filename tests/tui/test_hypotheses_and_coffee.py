@@ -80,7 +80,7 @@ async def test_the_digits_pick_a_hypothesis(journal: Journal, log: Path) -> None
     async with night(journal, size=WIDE) as it:
         for number in range(1, 10):
             await it.press(str(number))
-            assert it.journal_screen.picked_name == f"H{number}"
+            assert it.journal_screen.hypotheses.picked_name == f"H{number}"
             marked = [row for row in it.shown.splitlines() if "▸" in row]
             assert len(marked) == 1, "the picked one has a mark"
             assert f"H{number}" in marked[0]
@@ -91,7 +91,7 @@ async def test_a_digit_of_no_hypothesis_says_so_and_keeps_the_pick(journal: Jour
     async with night(journal) as it:
         await it.press("1", "9")
         await it.says("there is no hypothesis H9")
-        assert it.journal_screen.picked_name == "H1"
+        assert it.journal_screen.hypotheses.picked_name == "H1"
 
 
 async def test_a_verdict_that_was_given_already_is_declined_and_its_text_stays(journal: Journal, log: Path) -> None:
@@ -120,7 +120,7 @@ async def test_the_one_under_the_cursor_in_the_panel_is_picked(journal: Journal,
     opened(log, 1, 2)
     async with night(journal, size=SMALL) as it:
         await it.press("h", "down")
-        picked = it.journal_screen.picked_name
+        picked = it.journal_screen.hypotheses.picked_name
         assert picked in ("H1", "H2")
         await it.press("h")
         assert it.in_the_log

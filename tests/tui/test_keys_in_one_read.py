@@ -7,12 +7,11 @@ import warnings
 from pathlib import Path
 
 import pytest
-from pilots import Night, append, held, line, night, notes
+from pilots import Night, append, held, is_as_of, line, night, notes
 
 from support.journals import entries, texts
 from threeam.core.store.journal import Journal
 from threeam.tui.screens.journal import JournalScreen
-from threeam.tui.screens.looking import LookingScreen
 
 CLAIM = line("Hypothesis: the pool", 10_000_000, tags=(("H1", "open"),))
 
@@ -148,7 +147,7 @@ async def test_words_for_a_box_of_a_read_only_screen_do_nothing(journal: Journal
         it.at_once(key, *"quiet <\n")
         await it.says("read-only")
         assert it.app.is_running
-        assert isinstance(it.app.screen, JournalScreen)
+        assert it.app.screen is it.journal_screen
         assert it.in_the_log
 
 
@@ -157,9 +156,9 @@ async def test_words_for_a_box_of_the_journal_as_it_was_do_nothing(journal: Jour
     async with night(journal) as it:
         await it.press("k")
         await it.press("<")
-        await it.eventually(lambda: not isinstance(it.app.screen, JournalScreen), "it is shown as it was")
+        await it.eventually(lambda: is_as_of(it.app.screen), "it is shown as it was")
         screen = it.app.screen
-        assert isinstance(screen, LookingScreen)
+        assert isinstance(screen, JournalScreen)
         it.at_once(*"iquick >cs\n")
         await it.says("this is a past state")
         assert it.app.screen is screen
@@ -170,7 +169,7 @@ async def test_words_typed_while_the_log_is_still_being_read_do_nothing(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(log, CLAIM)
-    monkeypatch.setattr("threeam.tui.screens.looking._FIRST", 3600)
+    monkeypatch.setattr("threeam.tui.controllers.first_state._FIRST_FRAME_S", 3600)
     async with night(journal) as it:
         it.at_once(*"1pscc\n")
         await it.says("the log is still being read")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
+from pilots import is_as_of
 from textual.notifications import Notification
 from textual.pilot import Pilot
 
@@ -28,8 +29,7 @@ from threeam.projections import FOLD
 from threeam.restore.blockers import Backend, BlockerNode, build_blocker_tree
 from threeam.restore.stable_commit import stable_draft
 from threeam.tui.app import JournalApp
-from threeam.tui.screens.as_of import AsOfScreen
-from threeam.tui.screens.looking import LookingScreen
+from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.screens.restore import BlockersScreen
 from threeam.tui.session import Session
@@ -70,7 +70,7 @@ def story(
 async def settled(pilot: Pilot[None]) -> None:
     """Waits until the screen on top knows what its log says, and has counted it."""
     screen = pilot.app.screen
-    assert isinstance(screen, LookingScreen)
+    assert isinstance(screen, JournalScreen)
     while screen.log_view.window.rows and (
         screen.state.last_stamp is None or not screen.pane.activity.is_done or screen.sparkline._shown_data is None
     ):
@@ -151,7 +151,7 @@ def test_the_hand_off(snap_compare: Snap, journal: Journal, size: tuple[int, int
 def test_as_of(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
     async def run(pilot: Pilot[None]) -> None:
         await after("k", "k", "k", "less_than_sign")(pilot)
-        while not isinstance(pilot.app.screen, AsOfScreen):
+        while not is_as_of(pilot.app.screen):
             await pilot.pause(0.01)
         await settled(pilot)
 

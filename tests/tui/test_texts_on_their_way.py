@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from pilots import NIGHT, Night, append, held, line, night, notes
+from pilots import NIGHT, Night, append, failing_sync, full_disk, held, line, night, notes
 from textual import events
 
 from support.journals import entries, texts
@@ -215,3 +215,121 @@ async def test_esc_that_was_pressed_before_the_screen_told_of_the_wait_leaves_th
         await it.eventually(lambda: len(texts(log)) == 2, "both are written")
     assert texts(log)[0] == "my words"
     assert entries(log)[1].cups == 1
+
+
+async def test_enter_hit_twice_writes_once(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        for n in range(20):
+            await it.type(f"{'' if n else 'i'}note {n}\n\n")
+            await it.eventually(lambda n=n: len(entries(log)) > n, f"note {n} is written")
+            await it.eventually(lambda: not it.composer.is_waiting and not it.composer.text, "the box is empty")
+        await it.pilot.pause(0.2)
+        assert texts(log) == [f"note {n}" for n in range(20)]
+
+
+async def test_enter_hit_twice_while_the_lock_is_held_writes_once(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            await it.type("ionce only\n\n")
+            await it.shows("waits for the lock")
+            await it.press("enter", "enter")
+            assert it.composer.text == "once only"
+            assert texts(log) == []
+        await it.eventually(lambda: it.composer.text == "", "the box is empty again")
+        await it.pilot.pause(0.2)
+        assert texts(log) == ["once only"]
+
+
+async def test_while_it_waits_the_screen_says_who_holds_the_lock_and_the_keys_work(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(50))
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            await it.type("imy words\n")
+            await it.shows("waits for the lock, held by")
+            await it.press("pageup")
+            assert "PAUSED" in it.header
+            assert it.in_the_box
+            assert it.composer.text == "my words"
+        await it.eventually(lambda: texts(log)[-1] == "my words", "it is written once the lock is free")
+        await it.eventually(lambda: "waits for the lock" not in it.shown, "the wait is over on the screen too")
+
+
+async def test_what_is_typed_while_the_text_waits_does_not_change_it(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            await it.type("imy words\n")
+            await it.shows("waits for the lock")
+            await it.type(" and more")
+            await it.paste("pasted")
+            await it.press("backspace", "up", "alt+enter", "ctrl+u")
+            assert it.composer.text == "my words"
+        await it.eventually(lambda: texts(log) == ["my words"], "it is written as it was sent")
+
+
+async def test_esc_right_behind_enter_leaves_the_box_and_takes_nothing_back(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        it.at_once(*"imy words", "enter", "escape", "c", "escape", "c")
+        await it.eventually(lambda: len(texts(log)) == 3, "all are written")
+        await it.settled()
+        assert texts(log) == ["my words", "Coffee: cup 1 of the night.", "Coffee: cup 2 of the night."]
+        assert it.in_the_log
+        assert it.composer.text == ""
+
+
+async def test_esc_takes_back_what_waits_and_the_text_stays(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            await it.type("imy words\n")
+            await it.shows("waits for the lock")
+            await it.press("escape")
+            await it.says("taken back")
+            assert it.composer.text == "my words"
+            assert not it.composer.is_waiting
+            assert it.in_the_box
+        await it.pilot.pause(0.3)
+        assert texts(log) == []
+        await it.type(" again\n")
+        await it.eventually(lambda: texts(log) == ["my words again"], "it can be sent once more")
+
+
+async def test_a_refused_text_stays_in_the_box_and_the_reason_is_said(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_bytes(notes(1))
+    before = log.read_bytes()
+    async with night(journal) as it:
+        with full_disk(monkeypatch, log):
+            await it.type("imy [/foo] words\n")
+            await it.says("full")
+        assert it.composer.text == "my [/foo] words"
+        assert it.in_the_box
+        assert log.read_bytes() == before, "the log is byte for byte as it was"
+        await it.press("enter")
+        await it.eventually(lambda: texts(log)[1:] == ["my [/foo] words"], "sent again, it is written")
+        await it.eventually(lambda: it.composer.text == "", "the box is empty")
+
+
+async def test_an_unsure_text_leaves_the_box_says_so_and_is_not_sent_again(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with night(journal, sync=True) as it:
+        with failing_sync(monkeypatch):
+            await it.type("imy words\n")
+            await it.says("unsure")
+        assert any(f"@{entries(log)[0].stamp}" in notice for notice in it.notices), "the notice names the stamp"
+        assert it.composer.text == ""
+        await it.press("enter")
+        await it.says("nothing to write")
+        assert texts(log) == ["my words"]
+
+
+async def test_a_note_that_waits_behind_a_coffee_says_what_holds_it_up(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        with held(journal.lock_path):
+            await it.press("c")
+            await it.type("ia note\n")
+            await it.type("and more")
+            await it.shows("waits for the lock")
+            await it.shows("typed since: and more")
+        await it.eventually(lambda: len(texts(log)) == 2, "both are written")
+        assert it.composer.text == "and more"

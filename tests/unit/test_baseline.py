@@ -38,7 +38,13 @@ from threeam.host.baseline_log import (
     require_baseline,
     saved_baselines,
 )
-from threeam.host.baseline_store import BaselineComparison, comparison_draft, save_baseline, take_baseline
+from threeam.host.baseline_store import (
+    BaselineComparison,
+    BaselineRequest,
+    comparison_draft,
+    save_baseline,
+    take_baseline,
+)
 from threeam.host.snapshot import Snapshot, WatchedProcess
 from threeam.host.snapshot_collector import take_snapshot
 from threeam.projections import FOLD
@@ -340,7 +346,7 @@ def test_samples_are_counted_from_the_first_so_that_they_do_not_drift(clock: Fak
         paused.append(seconds)
         clock.forward(2 * NS_PER_S)
 
-    one = take_baseline("n", "db1", [], [], 3, 2.0, clock, pause)
+    one = take_baseline(BaselineRequest("n", [], [], 3, 2.0), "db1", clock, pause)
     assert [shot.at_ns for shot in one.snapshots] == [NIGHT.ns, NIGHT.ns + 2 * NS_PER_S, NIGHT.ns + 4 * NS_PER_S]
     # What the first snapshots took is not added: the second pause ends 4 s after the beginning. No time really passes.
     assert 1.0 < paused[0] < 2.0 < paused[1] < 4.0

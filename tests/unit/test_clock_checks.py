@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-
 import pytest
 
-from support.hosts import (
-    NOW,
-    SOURCE,
-    a_system,
-    a_time,
-    named,
-)
+from support.hosts import NOW, SOURCE, a_system, a_time, named
 from threeam.host.check import OK, RED, UNKNOWN, YELLOW
 from threeam.host.clock_checks import check_clock
 from threeam.host.system import System
 
-
-@pytest.fixture(autouse=True)
-def _zone_of_the_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    time.tzset()  # conftest says UTC
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("utc")
 
 
 # --- the clock

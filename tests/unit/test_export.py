@@ -13,26 +13,11 @@ from pathlib import Path
 import pytest
 
 from support.commands import Run
-from support.exports import (
-    AFTER,
-    ALICE,
-    BEFORE,
-    BOB,
-    good,
-    line,
-    records,
-    refused,
-    rows,
-    told,
-)
+from support.exports import ALICE, BOB, good, line, records, refused, rows, told, write_rotated_night
 from support.golden import assert_golden
-from support.journals import FakeClock, writer_of
 from support.lines import at_minute
 from threeam.cli import export as command
-from threeam.core.store.journal import resolve_journal
-from threeam.reports.export_records import (
-    csv_header,
-)
+from threeam.reports.export_records import csv_header
 from threeam.reports.html_report import postmortem_to_html
 from threeam.reports.markdown_report import postmortem_to_markdown
 
@@ -43,11 +28,7 @@ NOW = at_minute(30)
 @pytest.fixture
 def night(log: Path) -> Path:
     """A night with all that there is to export, rotated in its middle."""
-    log.write_bytes(BEFORE)
-    with writer_of("carol", resolve_journal(str(log)), FakeClock(at_minute(7.5))).lock_log(full_state=True) as locked:
-        locked.rotate()
-    with log.open("ab") as file:
-        file.write(AFTER)
+    write_rotated_night(log)
     return log
 
 

@@ -16,28 +16,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from support.commands import Run
-from support.exports import (
-    AFTER,
-    ALICE,
-    BEFORE,
-    BOB,
-    HOSTILE,
-    any_log,
-    good,
-    line,
-    lines_in,
-    rows,
-    told,
-)
-from support.journals import FakeClock, writer_of
+from support.exports import ALICE, BEFORE, BOB, HOSTILE, any_log, good, line, lines_in, rows, told, write_rotated_night
 from support.lines import HARMFUL, at_minute
 from threeam.core.format.entry import Stamp, escape_unprintable
-from threeam.core.store.journal import resolve_journal
-from threeam.reports.export_records import (
-    CSV_COLUMNS,
-    csv_header,
-    csv_rows,
-)
+from threeam.reports.export_records import CSV_COLUMNS, csv_header, csv_rows
 from threeam.reports.html_report import anchor_id, link_stamps, postmortem_to_html
 from threeam.reports.markdown_report import postmortem_to_markdown
 from threeam.tracing.observations import IntervalSet
@@ -46,11 +28,7 @@ from threeam.tracing.observations import IntervalSet
 @pytest.fixture
 def night(log: Path) -> Path:
     """A night with all that there is to export, rotated in its middle."""
-    log.write_bytes(BEFORE)
-    with writer_of("carol", resolve_journal(str(log)), FakeClock(at_minute(7.5))).lock_log(full_state=True) as locked:
-        locked.rotate()
-    with log.open("ab") as file:
-        file.write(AFTER)
+    write_rotated_night(log)
     return log
 
 

@@ -34,6 +34,7 @@ from threeam.hypotheses.drafts import (
     prediction_draft,
     require_hypothesis,
 )
+from threeam.hypotheses.evidence import Evidence
 from threeam.hypotheses.ledger import (
     thread_of,
     verdict_of,
@@ -106,6 +107,16 @@ def test_evidence_without_words_quotes_the_line_that_it_cites() -> None:
     assert (citable_stamp(one), excerpt(WITHOUT, one)) == (at_second(3), "UPDATE 2 ms after DELETE"), (
         "of evidence, what it cites"
     )
+
+
+def test_evidence_cites_an_entry_or_is_words_alone() -> None:
+    cited = line(3, ALICE, "UPDATE 2 ms after DELETE")
+    (quoted,) = said(Evidence("", cited).draft("support", "H1"), WITHOUT, 10)
+    assert quoted.text == f"Supports: @{at_second(3)} UPDATE 2 ms after DELETE"
+    (other,) = said(Evidence("two rows", quoted).draft("contradict", "H1"), WITHOUT, 11)
+    assert other.text == f"Contradicts: @{at_second(3)} two rows", "what the evidence cites, not the evidence"
+    (words,) = said(Evidence("seen at noon").draft("support", "H1"), WITHOUT, 12)
+    assert words.text == "Supports: seen at noon"
 
 
 def test_what_is_quoted_is_as_long_as_a_glance() -> None:

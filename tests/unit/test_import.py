@@ -13,20 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.commands import Run
-from support.exports import (
-    AFTER,
-    BEFORE,
-    any_log,
-    good,
-    lines_in,
-    refused,
-    rows,
-)
-from support.journals import FakeClock, writer_of
-from support.lines import HARMFUL, at_minute
+from support.exports import AFTER, BEFORE, any_log, good, lines_in, refused, rows, write_rotated_night
+from support.lines import HARMFUL
 from threeam.cli.main import main
 from threeam.core.store import reader
-from threeam.core.store.journal import resolve_journal
 from threeam.reports.export_records import (
     InvalidRecord,
     RecordDecoder,
@@ -41,11 +31,7 @@ from threeam.tracing.observations import IntervalSet
 @pytest.fixture
 def night(log: Path) -> Path:
     """A night with all that there is to export, rotated in its middle."""
-    log.write_bytes(BEFORE)
-    with writer_of("carol", resolve_journal(str(log)), FakeClock(at_minute(7.5))).lock_log(full_state=True) as locked:
-        locked.rotate()
-    with log.open("ab") as file:
-        file.write(AFTER)
+    write_rotated_night(log)
     return log
 
 

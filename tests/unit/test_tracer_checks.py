@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-
 import pytest
 
 from support.hosts import (
@@ -22,13 +19,7 @@ from support.hosts import (
 from threeam.host.check import OK, RED, UNKNOWN, YELLOW
 from threeam.host.tracer_checks import check_tracers
 
-
-@pytest.fixture(autouse=True)
-def _zone_of_the_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    time.tzset()  # conftest says UTC
-    yield
-    monkeypatch.undo()
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("utc")
 
 
 @pytest.mark.parametrize("absent", TOOLS)

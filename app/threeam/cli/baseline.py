@@ -5,28 +5,23 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 
-from threeam.cli.console import print_err, print_json, print_out
+from threeam.cli.console import print_err, print_json, print_report_lines
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, parse_verb
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import escape_unprintable
-from threeam.host.baseline import format_score
 from threeam.host.baseline_log import DEFAULT_NAME, check_baseline_name, require_baseline
 from threeam.host.baseline_store import (
-    BaselineComparison,
+    BaselineRequest,
     compare_now,
     comparison_draft,
-    failed_commands,
-    save_baseline,
-    take_baseline,
+    difference_table,
+    record_baseline,
 )
+from threeam.host.options import parse_diff_options, parse_save_options
 from threeam.host.snapshot_collector import ProcessNotFound, watch_process
 
-_MAX_SAMPLES = 1000
-_MAX_INTERVAL_S = 86_400
-_MAX_COLUMN_WIDTH = 44
 _HELP = {
     "save": HelpText(
         "Takes a snapshot of normal: load, memory, processes and threads by name, sockets by state and peer, disks, "
@@ -45,23 +40,11 @@ _HELP = {
 def run(_command: str, argv: Sequence[str]) -> int:
     """Run ``3am baseline``."""
     verb, parser, rest = parse_verb("3am baseline", "What is normal", _HELP, argv)
-    parser.add_argument(
-        "name", nargs="?", metavar="NAME", help=f"of the baseline (default: {DEFAULT_NAME}; for diff the last one)"
-    )
     parser.add_quiet_option()
     if verb == "diff":
         parser.add_argument("--json", action="store_true", help="one object a difference, one a line")
-        return _diff(parser.parse_args(rest))
-    parser.add_argument("--pid", action="append", type=int, default=[], metavar="P", help="record a process in detail")
-    parser.add_argument("--cmd", action="append", default=[], metavar="CMD", help="record the output of a command, too")
-    parser.add_argument("--samples", type=int, default=1, metavar="N", help="number of samples (default: 1)")
-    parser.add_argument("--every", type=float, default=1.0, metavar="S", help="seconds between samples (default: 1)")
-    args = parser.parse_args(rest)
-    if not 1 <= args.samples <= _MAX_SAMPLES:
-        parser.error(f"--samples {args.samples}: write a number from 1 to {_MAX_SAMPLES}")
-    if not 0 <= args.every <= _MAX_INTERVAL_S:
-        parser.error(f"--every {args.every}: write seconds, from 0 to {_MAX_INTERVAL_S} (a day)")
-    return _save(args)
+        return _diff(parse_diff_options(parser, rest))
+    return _save(parse_save_options(parser, rest))
 
 
 def _save(args: Namespace) -> int:
@@ -71,13 +54,12 @@ def _save(args: Namespace) -> int:
         processes = [watch_process(pid) for pid in args.pid]
     except ProcessNotFound as error:
         raise PreconditionFailed(f"{error}: nothing was saved") from None
-    baseline = take_baseline(name, ctx.author.host, processes, args.cmd, args.samples, args.every, ctx.clock)
-    for unread in baseline.snapshots[-1].unread:
-        print_err(f"not read: {unread}")
-    for command in failed_commands(baseline):
-        print_err(f"{command} failed, and that is normal for this baseline: save it again once it succeeds")
-    path, draft = save_baseline(ctx.journal, baseline)
-    return submit(lambda: ctx, lambda _: draft, "", quiet=args.quiet, attachment_path=path)
+    request = BaselineRequest(name, processes, args.cmd, args.samples, args.every)
+    recorded = record_baseline(ctx.journal, request, ctx.author.host, ctx.clock)
+    for warning in recorded.warnings:
+        print_err(warning)
+    receipt = Receipt(quiet=args.quiet)
+    return submit(lambda: ctx, lambda _: recorded.draft, "", receipt, attachment_path=recorded.path)
 
 
 def _diff(args: Namespace) -> int:
@@ -86,33 +68,11 @@ def _diff(args: Namespace) -> int:
     for unread in comparison.unread:
         print_err(f"not read: {unread}")
     if args.json:
-        _print_json_lines(comparison)
+        for difference in comparison.differences:
+            print_json(difference.to_json())
+    elif comparison.differences:
+        print_report_lines(difference_table(comparison.differences))
     else:
-        _print_table(comparison)
-    code = ExitCode.NEGATIVE if comparison.differences else ExitCode.OK
-    return submit(lambda: ctx, lambda _: comparison_draft(comparison), "", quiet=True, exit_code=code)
-
-
-def _print_json_lines(comparison: BaselineComparison) -> None:
-    for difference in comparison.differences:
-        print_json(
-            {
-                "name": escape_unprintable(difference.name),
-                "now": escape_unprintable(difference.now),
-                "normal": escape_unprintable(difference.normal),
-                "unusual": round(difference.score, 3),
-            }
-        )
-
-
-def _print_table(comparison: BaselineComparison) -> None:
-    if not comparison.differences:
         print_err(f"all {comparison.compared_count:,} values are as in {comparison.saved_baseline.name}")
-        return
-    rows = [("NAME", "NOW", "NORMAL", "UNUSUAL")]
-    for difference in comparison.differences:
-        name, value, normal = map(escape_unprintable, (difference.name, difference.now, difference.normal))
-        rows.append((name, value, normal, format_score(difference)))
-    widths = [min(_MAX_COLUMN_WIDTH, max(len(row[column]) for row in rows)) for column in range(3)]
-    for row in rows:
-        print_out("  ".join(f"{text:<{width}}" for text, width in zip(row, (*widths, 0), strict=True)).rstrip())
+    code = ExitCode.NEGATIVE if comparison.differences else ExitCode.OK
+    return submit(lambda: ctx, lambda _: comparison_draft(comparison), "", Receipt(quiet=True, exit_code=code))

@@ -5,28 +5,24 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Any
 
-from threeam.cli.console import print_err, print_json, print_out
+from threeam.cli.console import print_err, print_json, print_report_lines
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import FileUnusable, PreconditionFailed
-from threeam.core.format.entry import escape_unprintable
 from threeam.restore.blockers import (
-    HIDDEN_QUERY,
-    HIDDEN_SESSIONS_WARNING,
+    NOBODY_WAITS,
     Backend,
-    BlockerNode,
     build_blocker_tree,
     format_backend,
-    format_other_blockers,
     format_query,
+    hidden_sessions_warning,
     interrupted_termination_draft,
     list_backends,
+    node_line,
     terminate_backend,
-    termination_sql,
     waiting_pids,
 )
 from threeam.restore.postgres import connect
@@ -55,20 +51,14 @@ def _print_tree(args: Namespace) -> int:
     with connect(args.dsn) as connection:
         nodes = build_blocker_tree(list_backends(connection))
     if not nodes:
-        print_err("no backend waits for another")
-    for node in nodes:
-        if args.json:
-            print_json(_node_json(node))
-            continue
-        indent = "    " * node.depth
-        print_out(f"{indent}{format_backend(node.backend)}{format_other_blockers(node)}")
-        if query := format_query(node.backend):
-            print_out(f"{indent}  {query}")
-        if node.backend.pid <= 0:  # a prepared transaction
-            print_out(f"{indent}  {termination_sql(node.backend)}")
-    hidden_count = sum(node.backend.query == HIDDEN_QUERY for node in nodes)
-    if hidden_count:
-        print_err(HIDDEN_SESSIONS_WARNING.format(hidden_count, len(nodes)))
+        print_err(NOBODY_WAITS)
+    if args.json:
+        for node in nodes:
+            print_json(node.to_json())
+    else:
+        print_report_lines(map(node_line, nodes), details_below=True)
+    if warning := hidden_sessions_warning(nodes):
+        print_err(warning)
     return ExitCode.OK
 
 
@@ -93,7 +83,7 @@ def _terminate(args: Namespace) -> int:
         not_logged = f"{backend.pid} {done} terminated, and that is not in the log"
         exit_code = ExitCode.OK if interrupt is None else None
         # Inside the with: closing the connection waits for the server.
-        code = submit(lambda: ctx, lambda _: draft, not_logged, quiet=False, exit_code=exit_code)
+        code = submit(lambda: ctx, lambda _: draft, not_logged, Receipt(quiet=False, exit_code=exit_code))
     if interrupt is not None:
         raise interrupt
     return code
@@ -106,27 +96,3 @@ def _confirm(backend: Backend, waiting_count: int) -> None:
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise PreconditionFailed("nothing was terminated")
-
-
-def _node_json(node: BlockerNode) -> dict[str, Any]:
-    backend = node.backend
-    xid = backend.prepared.xid if backend.prepared is not None else None
-    return {
-        "pid": backend.pid if backend.pid > 0 else None,
-        "prepared": escape_unprintable(backend.prepared.gid) if backend.prepared is not None else None,
-        "xid": xid,
-        "user": escape_unprintable(backend.user),
-        "database": escape_unprintable(backend.database),
-        "application": escape_unprintable(backend.application),
-        "client": escape_unprintable(backend.client),
-        "state": backend.state,
-        "state_s": backend.state_s,
-        "transaction_s": backend.transaction_s,
-        "query": escape_unprintable(backend.query),
-        "waits_for": backend.waits_for,
-        "waits_s": backend.waits_s,
-        "blocked_by": [pid for pid in backend.blocked_by if pid > 0],
-        "blocked_by_prepared": [-pid for pid in backend.blocked_by if pid < 0],
-        "blocks": list(node.blocked_pids),
-        "depth": node.depth,
-    }

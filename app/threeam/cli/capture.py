@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from threeam.cli.console import print_err
 from threeam.cli.context import context
 from threeam.cli.parser import Parser
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import FileUnusable
 from threeam.core.write.draft import hypothesis_tag
 from threeam.tracing.capture import DEFAULT_LINES, MAX_LINES, capture_pane, select_pane
@@ -37,6 +37,6 @@ def run(_command: str, argv: Sequence[str]) -> int:
     hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is captured
     pane = select_pane(args.pane, os.environ.get("TMUX_PANE"))
     path, draft = capture_pane(ctx.journal, pane, args.n, ctx.clock(), args.hyp)
-    code = submit(lambda: ctx, lambda _: draft, "", quiet=args.quiet, attachment_path=path)
+    code = submit(lambda: ctx, lambda _: draft, "", Receipt(quiet=args.quiet), attachment_path=path)
     print_err(f"saved as {path}")
     return code

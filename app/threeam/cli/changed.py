@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from threeam.cli.context import context
 from threeam.cli.parser import HelpText, command_parser
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.store.seek import parse_stamp_ref
 from threeam.hypotheses.changes import change_draft, undone_draft
 
@@ -35,7 +35,11 @@ def run(command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     text = " ".join(args.text)
     if command == "undone":
-        return submit(lambda: context(args), lambda _: undone_draft(*parse_stamp_ref(text)), text, quiet=args.quiet)
+        return submit(
+            lambda: context(args), lambda _: undone_draft(*parse_stamp_ref(text)), text, Receipt(quiet=args.quiet)
+        )
     if not text.strip():
         parser.error("the text is empty")
-    return submit(lambda: context(args), lambda _: change_draft(text, args.undo, args.hyp), text, quiet=args.quiet)
+    return submit(
+        lambda: context(args), lambda _: change_draft(text, args.undo, args.hyp), text, Receipt(quiet=args.quiet)
+    )

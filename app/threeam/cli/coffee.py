@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from threeam.cli.console import print_err
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
-from threeam.cli.parser import HelpText, Parser, command_parser
-from threeam.cli.submit import submit
+from threeam.cli.parser import HelpText, command_parser
+from threeam.cli.submit import Receipt, submit
 from threeam.core.config.settings import Settings
 from threeam.core.errors import JournalError
 from threeam.core.write.draft import Draft
-from threeam.human.drafts import MAX_CUP_MG, MAX_CUPS_AT_ONCE, coffee_draft, undo_coffee_draft, water_draft
+from threeam.human.drafts import water_draft
+from threeam.human.options import parse_coffee_options, requested_coffee_draft
 from threeam.human.reminders import coffee_reminders
 from threeam.reports.end_of_night import SLEEP_ADVICE, sleep_draft
 
@@ -36,17 +37,9 @@ _HELP = {
 def run(command: str, argv: Sequence[str]) -> int:
     """Run ``3am coffee``, ``3am water`` or ``3am sleep``."""
     parser = command_parser(command, _HELP)
-    if command == "coffee":
-        parser.add_argument(
-            "cups", nargs="?", type=int, default=1, metavar="N", help=f"cups, 1 to {MAX_CUPS_AT_ONCE} (default: 1)"
-        )
-        parser.add_argument("--mg", type=int, metavar="MG", help="milligrams of caffeine in each (cup_mg: 95)")
-        parser.add_argument("--undo", action="store_true", help="take the last cup back, by a new line")
-    args = parser.parse_args(argv)
-    if command == "coffee":
-        _check_coffee(args, parser)
+    args = parse_coffee_options(parser, argv) if command == "coffee" else parser.parse_args(argv)
     ctx = context(args)
-    code = submit(lambda: ctx, lambda _: _make_draft(command, args, ctx.settings), "", quiet=args.quiet)
+    code = submit(lambda: ctx, lambda _: _make_draft(command, args, ctx.settings), "", Receipt(quiet=args.quiet))
     if code == ExitCode.OK and not args.quiet:
         try:
             for text in _reminder_texts(command, args, ctx):
@@ -54,17 +47,6 @@ def run(command: str, argv: Sequence[str]) -> int:
         except (JournalError, OSError) as error:  # the line is written all the same
             print_err(f"no reminders: {error}")
     return code
-
-
-def _check_coffee(args: Namespace, parser: Parser) -> None:
-    if not 1 <= args.cups <= MAX_CUPS_AT_ONCE:
-        parser.error(f"{args.cups} cups: write a number from 1 to {MAX_CUPS_AT_ONCE}; --undo takes one back")
-    if args.undo and args.cups != 1:
-        parser.error("--undo takes one cup back at a time")
-    if args.undo and args.mg is not None:
-        parser.error("--undo takes the last cup back, whatever was in it: omit --mg")
-    if args.mg is not None and not 1 <= args.mg <= MAX_CUP_MG:
-        parser.error(f"--mg {args.mg}: write the milligrams of one cup, 1 to {MAX_CUP_MG}")
 
 
 def _reminder_texts(command: str, args: Namespace, ctx: Context) -> list[str]:
@@ -85,6 +67,4 @@ def _make_draft(command: str, args: Namespace, settings: Settings) -> Draft:
         return water_draft()
     if command == "sleep":
         return sleep_draft(settings.half_life_h)
-    if args.undo:
-        return undo_coffee_draft()
-    return coffee_draft(args.cups, settings.cup_mg if args.mg is None else args.mg, settings.toxic_cups)
+    return requested_coffee_draft(args, settings)

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from threeam.core.errors import JournalError
-from threeam.core.format.entry import Stamp, escape_unprintable
+from threeam.core.format.entry import escape_unprintable
+from threeam.core.format.report import stamp_json
 from threeam.core.store.chain import Chain, UnreadableNotices
 from threeam.core.store.reader import Line
 
 if TYPE_CHECKING:
-    from threeam.core.format.report import ReportSection
+    from threeam.core.format.report import ReportLine, ReportSection
 
 _BUFFER_CHARS = 64 * 1024  # characters in one write to stdout
 
@@ -118,14 +119,26 @@ def report_unreadable_files() -> bool:
     return any(_unreadable_notices)
 
 
-def print_report(sections: Iterable[ReportSection]) -> None:
-    """Print the sections of a report: a title, and indented lines with the stamps that they cite."""
+def print_report(sections: Iterable[ReportSection], *, details_below: bool = False) -> None:
+    """Print the sections of a report: a title, and indented lines as `print_report_lines` prints them."""
     for section in sections:
-        print_out(escape_unprintable(section.title.upper()))
-        for line in section.lines:
-            detail = f"  ({line.detail})" if line.detail else ""
-            stamp = f"  @{line.stamp}" if line.stamp is not None else ""
-            print_out(escape_unprintable(f"  {line.text}{detail}{stamp}"))
+        print_out(section.title.upper())
+        print_report_lines(section.lines, "  ", details_below=details_below)
+
+
+def print_report_lines(lines: Iterable[ReportLine], indent: str = "", *, details_below: bool = False) -> None:
+    """Print lines of a report with their details and the stamps that they cite.
+
+    ``details_below``: the details are commands or queries, and each is on a line of its own. Otherwise they follow the
+    text in brackets.
+    """
+    for line in lines:
+        stamp = f"  @{line.stamp}" if line.stamp is not None else ""
+        detail = f"  ({line.detail})" if line.detail and not details_below else ""
+        print_out(escape_unprintable(f"{indent}{line.text}{detail}{stamp}"))
+        if line.detail and details_below:
+            depth = len(line.text) - len(line.text.lstrip(" "))
+            print_out(escape_unprintable(f"{indent}{' ' * depth}    {line.detail}"))
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -134,11 +147,6 @@ def print_json(value: Mapping[str, Any]) -> None:
 
     text = json.dumps(value, ensure_ascii=False)
     print_out(text if escape_unprintable(text) == text else json.dumps(value))
-
-
-def stamp_json(stamp: Stamp) -> dict[str, str]:
-    """Return ``ts`` (RFC 3339, nine digits) and ``ts_ns`` (a string: a double could not hold it)."""
-    return {"ts": stamp.rfc3339(), "ts_ns": str(stamp.ns)}
 
 
 def _location_json(line: Line) -> dict[str, Any]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from threeam.cli.console import print_json, print_report
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import escape_unprintable
 from threeam.core.format.times import parse_time
-from threeam.experiments.fix_confidence import CONFIDENCE_LEVELS, ArmTally, FixConfidence, NotCounted
+from threeam.experiments.fix_confidence_report import fix_confidence_json
 from threeam.reports.fixed_report import assess_occurrences, assess_runs, find_occurrences, fix_report
 
 
@@ -54,46 +52,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         occurrences = find_occurrences(ctx.journal, live, args.seen, start_ns)
         change, answer = assess_occurrences(state, hypothesis, args.seen, occurrences, since_ns, now)
     if args.json:
-        print_json({"hypothesis": hypothesis.number, "change": str(change.stamp), **answer_json(answer)})
+        print_json({"hypothesis": hypothesis.number, "change": str(change.stamp), **fix_confidence_json(answer)})
     else:
         print_report(fix_report(state, hypothesis, change, answer, now))
     return ExitCode.OK if answer.is_fixed else ExitCode.NEGATIVE
-
-
-def answer_json(answer: FixConfidence) -> dict[str, Any]:
-    """Return the answer as a JSON object, with the keys that scripts rely on."""
-    return {
-        "what": escape_unprintable(answer.label),
-        "unit": "ns" if answer.is_time_based else "runs",
-        "before": {"failed": answer.failed, "of": answer.exposure},
-        "since": {"failed": answer.recurrences, "clean": answer.clean_since},
-        "needed": dict(zip(CONFIDENCE_LEVELS, answer.required, strict=True)),
-        "reached": {name: i < answer.levels_reached for i, name in enumerate(CONFIDENCE_LEVELS)},
-        "left_out": answer.straddling_count,
-        "apart": [_tally_json(tally) for tally in answer.other_failing_arms],
-        "earlier": {"failed": answer.earlier[0], "of": answer.earlier[1]},
-        "not_counted": [_not_counted_json(runs) for runs in answer.not_counted],
-        "timed_out": answer.timed_out,
-        "inconclusive": answer.inconclusive,
-        "program_changed": answer.build_hashes is not None,
-        "fixed": answer.is_fixed,
-    }
-
-
-def _tally_json(tally: ArmTally) -> dict[str, Any]:
-    return {
-        "what": escape_unprintable(tally.label),
-        "failed": tally.failed,
-        "ended": tally.conclusive,
-        "again": tally.recurrences,
-        "clean": tally.clean,
-    }
-
-
-def _not_counted_json(runs: NotCounted) -> dict[str, Any]:
-    return {
-        "what": escape_unprintable(runs.label),
-        "failed": runs.failed,
-        "passed": runs.passed,
-        "differs": escape_unprintable(runs.differences),
-    }

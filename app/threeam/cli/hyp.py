@@ -5,31 +5,30 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
-from threeam.cli.console import print_err, print_json, print_out, stamp_json
+from threeam.cli.console import print_err, print_json, print_out
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, parse_verb
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.fold import Hypothesis, State
 from threeam.core.store.filters import InHypothesis, LineFilter
-from threeam.core.store.seek import find_line, matches_forward, parse_stamp_ref
+from threeam.core.store.seek import find_line, matches_forward
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.drafts import (
     EVIDENCE_VERBS,
     VERDICT_VERBS,
-    citable_stamp,
     conclusion_draft,
-    evidence_draft,
     hypothesis_draft,
     prediction_draft,
     require_hypothesis,
 )
+from threeam.hypotheses.evidence import read_evidence
 from threeam.hypotheses.ledger import event_text, sorted_hypotheses, thread_of, verdict_of
+from threeam.hypotheses.thread import hypothesis_json
 from threeam.projections import FOLD
 
 _HELP = {
@@ -80,7 +79,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
     text = " ".join(args.text)
     if not text.strip():
         parser.error("the text is empty")
-    return submit(lambda: context(args), lambda ctx: _make_draft(verb, args, text, ctx), text, quiet=args.quiet)
+    return submit(
+        lambda: context(args), lambda ctx: _make_draft(verb, args, text, ctx), text, Receipt(quiet=args.quiet)
+    )
 
 
 def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:
@@ -90,11 +91,7 @@ def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:
         return prediction_draft(args.name, text)
     if verb in VERDICT_VERBS:
         return conclusion_draft(verb, args.name, text, ctx.settings.toxic_cups)
-    cited, words = parse_stamp_ref(text)
-    entry = find_line(ctx.journal, cited).entry if cited is not None else None
-    if entry is None:
-        return evidence_draft(verb, args.name, None, words)
-    return evidence_draft(verb, args.name, citable_stamp(entry), words, entry)
+    return read_evidence(ctx.journal, text).draft(verb, args.name)
 
 
 def _print_list(ctx: Context, as_json: bool) -> int:
@@ -134,21 +131,3 @@ def _print_hypothesis(ctx: Context, name: str) -> int:
                 if line.finished:
                     print_out(line.display_text)
     return ExitCode.OK
-
-
-def hypothesis_json(state: State, hypothesis: Hypothesis) -> dict[str, Any]:
-    """Return a hypothesis for machine output: its state, its evidence in numbers, and the reason of its verdict."""
-    thread, verdict = thread_of(state, hypothesis), verdict_of(state, hypothesis)
-    return {
-        "number": hypothesis.number,
-        "state": escape_unprintable(hypothesis.state),
-        "claim": escape_unprintable(claim_of(state, hypothesis)),
-        "supports": len(thread.supports),
-        "contradicts": len(thread.contradicts),
-        "predictions": len(thread.predictions),
-        "why": escape_unprintable(event_text(state, verdict)) if verdict is not None else None,
-        "recheck": verdict is not None and verdict.recheck,
-        "by": escape_unprintable(str(hypothesis.author)) if hypothesis.author else None,
-        "at": str(hypothesis.opened_at),
-        **stamp_json(hypothesis.opened_at),
-    }

@@ -6,12 +6,12 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from threeam.cli.console import print_err, print_json, print_out, stamp_json
+from threeam.cli.console import print_err, print_json, print_out
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.core.format.entry import escape_unprintable
-from threeam.core.format.report import format_when
+from threeam.core.format.report import format_when, stamp_json
 from threeam.core.platform.disk import format_bytes
 from threeam.core.state.catalog import JournalSummary, journal_name, list_own_journals, summarize_journal
 from threeam.projections import FOLD

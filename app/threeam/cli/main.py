@@ -37,7 +37,7 @@ def _dispatch(argv: Sequence[str], before_run: Callable[[], None]) -> int:
         before_run()
         return _run_command(lambda: screen.run(rest))
     if command not in COMMANDS:
-        from threeam.cli.parser import did_you_mean
+        from threeam.core.config.options import did_you_mean
 
         print(
             f"3am: there is no command {command!r}{did_you_mean(command, list(COMMANDS))}; see 3am --help",

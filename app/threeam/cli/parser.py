@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
 from threeam.cli.exits import ExitCode
 from threeam.cli.split import split_command
+from threeam.core.config.options import OptionParser, did_you_mean
 from threeam.core.format.entry import escape_unprintable
-
-_RELATIVE_TIME = re.compile(r"-\d")  # -15m
 
 
 class HelpText(NamedTuple):
@@ -28,16 +26,16 @@ class HelpText(NamedTuple):
         return "\n  ".join((f"{title}:", *lines))
 
 
-class Parser(argparse.ArgumentParser):
-    """An argparse parser with the options of every command on a journal, and an example in its help."""
+class Parser(OptionParser):
+    """A parser with the options of every command on a journal, and an example in its help. An error exits."""
 
     def __init__(self, prog: str, description: str, example: str, *, with_journal_options: bool = True) -> None:
         super().__init__(
-            prog=prog,
+            prog,
+            add_help=True,
             description=description,
             epilog=example,
             formatter_class=_cheap_formatter,
-            allow_abbrev=False,
         )
         if not with_journal_options:
             return
@@ -45,17 +43,6 @@ class Parser(argparse.ArgumentParser):
         files.add_argument("-j", "--journal", metavar="NAME", help="the journal NAME.log in the state folder")
         files.add_argument("--log", metavar="FILE", help="the log file (SANITY_LOG)")
         files.add_argument("--lock", metavar="FILE", help="the lock file, to join a foreign script (SANITY_LOCK)")
-
-    def add_time_argument(
-        self, name: str, *, about: str, dest: str | None = None, group: argparse._ActionsContainer | None = None
-    ) -> None:
-        """Add an argument (or an option of ``group``) whose value is a time, such as ``-15m``.
-
-        argparse takes ``-15`` for a value and ``-15m`` for an option. With a time argument it takes both for values.
-        """
-        self._negative_number_matcher = _RELATIVE_TIME
-        argument = (group or self).add_argument(name, metavar="T", help=about)
-        argument.dest = dest or argument.dest
 
     def add_quiet_option(self) -> None:
         """Add ``-q``, which every command that writes has."""
@@ -68,15 +55,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exit with 2 after one sentence on stderr, which suggests the nearest valid word."""
-        if match := re.match(r"unrecognized arguments: (\S+)", message):
-            word = match[1]
-            if word.startswith("-"):
-                message = f"there is no option {word}{did_you_mean(word, list(self._option_string_actions))}"
-                if any(action.nargs for action in self._positionals._group_actions):
-                    message += "; put -- before a text that begins with -"
-            else:
-                message = f"unexpected argument: {word}"
-        self.exit(ExitCode.USAGE, escape_unprintable(f"{self.prog}: {message}; see {self.prog} --help") + "\n")
+        self.exit(
+            ExitCode.USAGE, escape_unprintable(f"{self.prog}: {self.explain(message)}; see {self.prog} --help") + "\n"
+        )
 
 
 def command_parser(command: str, help_texts: Mapping[str, HelpText]) -> Parser:
@@ -106,14 +87,6 @@ def parse_verb(
     parser.add_argument("verb", metavar="VERB", help=f"one of these; see {prog} VERB --help")
     parser.parse_args(argv)  # exits: there is no verb
     return parser.error("a VERB is missing")
-
-
-def did_you_mean(word: str, candidates: Sequence[str]) -> str:
-    """Return ``; did you mean X?`` for the nearest of ``candidates``, or an empty string."""
-    from difflib import get_close_matches  # only after a mistake
-
-    nearest = get_close_matches(word, candidates, 1)
-    return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
 def _cheap_formatter(prog: str) -> argparse.HelpFormatter:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.cli.console import print_json, print_out
+from threeam.cli.console import print_json, print_report
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.submit import submit
-from threeam.core.format.entry import escape_unprintable
-from threeam.host.check import RED, CheckGroup, format_verdict_counts, worst_verdict
-from threeam.host.preflight import all_checks, preflight_draft
+from threeam.cli.submit import Receipt, submit
+from threeam.host.check import RED, worst_verdict
+from threeam.host.preflight import all_checks, preflight_draft, preflight_report
 from threeam.host.system import this_system
 from threeam.reports.preflight_checks import run_preflight_checks
 
@@ -32,25 +31,10 @@ def run(_command: str, argv: Sequence[str]) -> int:
         this_system(), ctx.journal, ctx.load_state(), ctx.settings, ctx.author.user, ctx.clock()
     )
     if args.json:
-        _print_json_lines(groups)
+        for group in groups:
+            for check in group.checks:
+                print_json({"group": group.title, **check.to_json()})
     else:
-        _print_groups(groups)
+        print_report(preflight_report(groups), details_below=True)
     code = ExitCode.NEGATIVE if worst_verdict(all_checks(groups)) == RED else ExitCode.OK
-    return submit(lambda: ctx, lambda _: preflight_draft(groups), "", quiet=True, exit_code=code)
-
-
-def _print_json_lines(groups: Sequence[CheckGroup]) -> None:
-    for group in groups:
-        for check in group.checks:
-            fields = {key: escape_unprintable(text) for key, text in check.to_json().items()}
-            print_json({"group": group.title, **fields})
-
-
-def _print_groups(groups: Sequence[CheckGroup]) -> None:
-    for group in groups:
-        print_out(group.title.upper())
-        for check in group.checks:
-            print_out(escape_unprintable(f"  {check.verdict:<7}  {check.name}: {check.detail}"))
-            if check.fix:
-                print_out(escape_unprintable(f"           $ {check.fix}"))
-    print_out(f"{format_verdict_counts(all_checks(groups))}.")
+    return submit(lambda: ctx, lambda _: preflight_draft(groups), "", Receipt(quiet=True, exit_code=code))

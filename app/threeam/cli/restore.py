@@ -11,15 +11,14 @@ from threeam.cli.console import print_err, print_report, write_bytes
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser, parse_verb
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import JournalError, PreconditionFailed
-from threeam.core.format.entry import Stamp, escape_unprintable
-from threeam.core.format.times import parse_duration, parse_time
+from threeam.core.format.entry import escape_unprintable
 from threeam.hypotheses.changes import Change, open_changes, undone_draft
 from threeam.reports.restore_report import application_report, inspect_trees, remaining_work
 from threeam.restore.git import stable_commit_draft
-from threeam.restore.pitr import DEFAULT_MINUS, ENGINES
-from threeam.restore.pitr_plan import plan_restore_before_commit, plan_restore_to_time, save_runbook
+from threeam.restore.options import parse_data_options, restore_request
+from threeam.restore.pitr_plan import plan_restore, save_runbook
 from threeam.restore.stable_commit import stable_commits
 
 _HELP = {
@@ -44,27 +43,7 @@ def run(command: str, argv: Sequence[str]) -> int:
     verb, parser, rest = parse_verb("3am restore", "Restores, and 3am sleep restores you", _HELP, argv)
     if verb == "application":
         return _restore_application(parser.parse_args(rest))
-    target = parser.add_mutually_exclusive_group(required=True)
-    parser.add_time_argument(
-        "--at", about="when the corrupted transaction was committed: a time, or an @stamp", group=target
-    )
-    target.add_argument("--xid", type=int, metavar="N", help="its number; needs --dsn and track_commit_timestamp")
-    parser.add_argument(
-        "--minus",
-        default=DEFAULT_MINUS,
-        metavar="LENGTH",
-        help=f"how far before it to stop (default: {DEFAULT_MINUS})",
-    )
-    parser.add_argument("--engine", required=True, choices=ENGINES, help="which database")
-    parser.add_argument(
-        "--dsn", metavar="DSN", help="ask this PostgreSQL or MariaDB; its password is not saved or logged"
-    )
-    args = parser.parse_args(rest)
-    if args.xid is not None and args.dsn is None:
-        parser.error("--xid needs --dsn: only the server knows when that was committed")
-    if args.xid is not None and args.engine != "postgres":
-        parser.error("--xid is for --engine postgres")
-    return _restore_data(args)
+    return _restore_data(parse_data_options(parser, rest))
 
 
 def _note_stable(argv: Sequence[str]) -> int:
@@ -80,7 +59,7 @@ def _note_stable(argv: Sequence[str]) -> int:
     draft = stable_commit_draft(args.rev, os.getcwd())
     ctx = context(args)
     earlier_commits = {commit.tree: commit for commit in stable_commits(ctx.load_state())}
-    code = submit(lambda: ctx, lambda _: draft, "", quiet=args.quiet)
+    code = submit(lambda: ctx, lambda _: draft, "", Receipt(quiet=args.quiet))
     try:
         commits = stable_commits(ctx.load_state())
     except (JournalError, OSError) as error:  # the line is written all the same
@@ -124,7 +103,7 @@ def _ask_undone(ctx: Context, change: Change) -> bool:
         if answer in ("y", "yes"):
             break
     try:
-        submit(lambda: ctx, lambda _: undone_draft(change.stamp, ""), "", quiet=False, exit_code=None)
+        submit(lambda: ctx, lambda _: undone_draft(change.stamp, ""), "", Receipt(quiet=False, exit_code=None))
     except PreconditionFailed as error:  # meanwhile another process wrote it
         print_err(str(error))
     return True
@@ -132,17 +111,12 @@ def _ask_undone(ctx: Context, change: Change) -> bool:
 
 def _restore_data(args: Namespace) -> int:
     ctx = context(args)
-    now, minus_ns = ctx.clock(), parse_duration(args.minus)
-    if args.xid is not None:
-        plan = plan_restore_before_commit(args.xid, minus_ns, args.dsn, ctx.clock, ctx.zone)
-    else:
-        ns = parse_time(args.at, now, ctx.zone)
-        target = Stamp(ns, ctx.zone(ns))
-        plan = plan_restore_to_time(args.engine, target, args.at.strip(), minus_ns, args.dsn, ctx.clock)
+    now = ctx.clock()
+    plan = plan_restore(restore_request(args, now, ctx.zone), ctx.clock, ctx.zone)
     write_bytes(plan.text.encode("utf-8", "backslashreplace"))
     path, draft = save_runbook(ctx.journal, plan, now)
     exit_code = ExitCode.NEGATIVE if plan.obstacles else ExitCode.OK
-    code = submit(lambda: ctx, lambda _: draft, "", quiet=True, attachment_path=path, exit_code=exit_code)
+    code = submit(lambda: ctx, lambda _: draft, "", Receipt(quiet=True, exit_code=exit_code), attachment_path=path)
     print_err(f"saved as {path}")
     for obstacle in plan.obstacles:
         print_err(obstacle)

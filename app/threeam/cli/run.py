@@ -11,7 +11,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.run_options import ManyRuns, OneRun, Report, Resume, parse_run
 from threeam.cli.run_progress import ExperimentProgress, OutputPrinter, experiment_exit_code
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.write.draft import hypothesis_tag
 from threeam.experiments.experiment import Experiment, Run
@@ -84,12 +84,12 @@ def _run_once(args: Namespace, mode: OneRun) -> int:
         128 + signum if signum else _run_exit_code(made, as_command=mode.use_exit_code, is_saved=not saved.problem)
     )
     try:
-        submit(lambda: ctx, lambda _: draft, text, quiet=args.quiet, fd=STDERR, exit_code=exit_code)
+        code = submit(lambda: ctx, lambda _: draft, text, Receipt(quiet=args.quiet, fd=STDERR, exit_code=exit_code))
     except JournalError:
         if saved.path:
             print_err(f"its output is saved in {saved.path}")
         raise
-    return exit_code
+    return exit_code if mode.use_exit_code or signum else code
 
 
 def _run_exit_code(run: Run, *, as_command: bool, is_saved: bool) -> int:

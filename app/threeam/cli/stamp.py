@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from threeam.cli.context import Context, context
 from threeam.cli.parser import HelpText, command_parser
-from threeam.cli.submit import submit
+from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import BadInput
 from threeam.core.store.seek import find_line, parse_stamp_ref
 from threeam.core.write.draft import Draft
@@ -31,7 +31,7 @@ def run(command: str, argv: Sequence[str]) -> int:
     parser.add_argument("text", nargs=word_count, metavar="WORDS", help="the @stamp of the entry, and its words")
     args = parser.parse_args(argv)
     text = " ".join(args.text)
-    return submit(lambda: context(args), lambda ctx: _make_draft(command, text, ctx), text, quiet=args.quiet)
+    return submit(lambda: context(args), lambda ctx: _make_draft(command, text, ctx), text, Receipt(quiet=args.quiet))
 
 
 def _make_draft(command: str, text: str, ctx: Context) -> Draft:

@@ -10,8 +10,8 @@ from threeam.cli.console import print_json, print_out
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
+from threeam.core.write.draft import is_toxic
 from threeam.core.write.lock import find_lock_holder
-from threeam.human.caffeine import DAILY_LIMIT_MG, SINGLE_DOSE_LIMIT_MG
 from threeam.human.night_summary import MORNING_HOUR, summarize_night
 
 _SAMPLE_S = 1.0  # how long the load of running instances is measured
@@ -79,10 +79,10 @@ def _status_values(ctx: Context) -> dict[str, Any]:
     holder = find_lock_holder(*ctx.journal.lock_paths)
     return {
         "cups": cups,
-        "toxic": cups > settings.toxic_cups,
+        "toxic": is_toxic(cups, settings.toxic_cups),
         "mg": round(summary.mg_now, 1),
         "mg_24h": summary.mg_last_24h,
-        "over_dose": summary.mg_now > SINGLE_DOSE_LIMIT_MG or summary.mg_last_24h > DAILY_LIMIT_MG,
+        "over_dose": summary.is_over_single_dose or summary.is_over_daily_dose,
         "mg_morning": {"at": summary.morning.rfc3339(), "mg": round(summary.mg_at_morning, 1)},
         "water": summary.glasses,
         "open": len(state.open_hypotheses()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from select import PIPE_BUF, select
+from typing import NamedTuple
 
 from threeam.cli.console import OutputFailed, is_open_on, print_err, write_bytes
 from threeam.cli.context import Context
@@ -16,25 +17,34 @@ from threeam.core.write.draft import Draft
 from threeam.core.write.locked_log import INTERRUPTED_REASON
 
 
+class Receipt(NamedTuple):
+    """The output of a command once its lines are written, and its exit code.
+
+    ``quiet``: nothing is printed. ``fd``: where else they are printed. ``exit_code``: the command's exit code once the
+    lines are written and printed. A signal cannot change it after that. None if the command has more to do than to
+    print something: 0 is returned, and a signal still interrupts it.
+    """
+
+    quiet: bool
+    fd: int = 1
+    exit_code: int | None = ExitCode.OK
+
+
 def submit(
     get_context: Callable[[], Context],
     make_draft: Callable[[Context], Draft],
     text: str,
+    receipt: Receipt,
     *,
-    quiet: bool,
     attachment_path: str = "",
-    fd: int = 1,
-    exit_code: int | None = ExitCode.OK,
 ) -> int:
-    """Write the draft, print its lines on ``fd`` as they were written, and return the exit code.
+    """Write the draft, print its lines as they were written, and return the exit code.
 
     ``text``: the user's words. If they are not written, they go to stderr. ``get_context`` is called here, so that
     this also holds if the settings are invalid, or if a signal comes meanwhile. ``attachment_path``: a file that the
     lines name; it is deleted if they are not written.
-
-    ``exit_code``: the command's exit code once the lines are written and printed. A signal cannot change it after that.
-    None if the command has more to do than to print something: 0 is returned, and a signal still interrupts it.
     """
+    quiet, fd, exit_code = receipt
     try:
         ctx = get_context()
         writer = ctx.writer()

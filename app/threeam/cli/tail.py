@@ -170,9 +170,9 @@ def _follow(ctx: Context, query: LineQuery, format_line: Callable[[Line], str], 
         remaining_s = MAX_POLL_S if query.until_ns is None else _seconds_left(query.until_ns, lines, ctx.clock().ns)
         if remaining_s <= 0:
             return printed
-        follower.wait(min(remaining_s, MAX_POLL_S))
         if reader_gone.poll(0):  # checked also while the appended lines do not match
             return printed
+        follower.wait(min(remaining_s, MAX_POLL_S))
 
 
 def _seconds_left(until_ns: int, lines: Sequence[Line], now_ns: int) -> float:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from threeam.core.format.entry import escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import format_duration
-from threeam.experiments.fix_confidence import CONFIDENCE_LEVELS, ArmTally, FixConfidence
+from threeam.experiments.fix_confidence import CONFIDENCE_LEVELS, ArmTally, FixConfidence, NotCounted
 from threeam.experiments.stats import clopper_pearson
 from threeam.experiments.verdict import format_percent
 
@@ -133,3 +136,42 @@ def _format_run_count(count: int) -> str:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
+
+
+def fix_confidence_json(answer: FixConfidence) -> dict[str, Any]:
+    """Return the answer as a JSON object, with the keys that scripts rely on."""
+    return {
+        "what": escape_unprintable(answer.label),
+        "unit": "ns" if answer.is_time_based else "runs",
+        "before": {"failed": answer.failed, "of": answer.exposure},
+        "since": {"failed": answer.recurrences, "clean": answer.clean_since},
+        "needed": dict(zip(CONFIDENCE_LEVELS, answer.required, strict=True)),
+        "reached": {name: i < answer.levels_reached for i, name in enumerate(CONFIDENCE_LEVELS)},
+        "left_out": answer.straddling_count,
+        "apart": [_tally_json(tally) for tally in answer.other_failing_arms],
+        "earlier": {"failed": answer.earlier[0], "of": answer.earlier[1]},
+        "not_counted": [_not_counted_json(runs) for runs in answer.not_counted],
+        "timed_out": answer.timed_out,
+        "inconclusive": answer.inconclusive,
+        "program_changed": answer.build_hashes is not None,
+        "fixed": answer.is_fixed,
+    }
+
+
+def _tally_json(tally: ArmTally) -> dict[str, Any]:
+    return {
+        "what": escape_unprintable(tally.label),
+        "failed": tally.failed,
+        "ended": tally.conclusive,
+        "again": tally.recurrences,
+        "clean": tally.clean,
+    }
+
+
+def _not_counted_json(runs: NotCounted) -> dict[str, Any]:
+    return {
+        "what": escape_unprintable(runs.label),
+        "failed": runs.failed,
+        "passed": runs.passed,
+        "differs": escape_unprintable(runs.differences),
+    }

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from threeam.core.errors import FileUnusable
+from threeam.core.format.entry import escape_unprintable
 from threeam.core.platform.disk import format_bytes
 from threeam.host.snapshot import Snapshot, WatchedProcess
 
@@ -46,6 +47,15 @@ class Difference(NamedTuple):
     now: str
     normal: str
     score: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the difference under the keys of ``3am baseline diff --json``."""
+        return {
+            "name": escape_unprintable(self.name),
+            "now": escape_unprintable(self.now),
+            "normal": escape_unprintable(self.normal),
+            "unusual": round(self.score, 3),
+        }
 
 
 class NormalRange(NamedTuple):

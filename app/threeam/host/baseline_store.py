@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from threeam.core.errors import FileUnusable
-from threeam.core.format.entry import Stamp
+from threeam.core.errors import FileUnusable, JournalError
+from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection, format_when
 from threeam.core.redact.redact import redact
+from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import BASELINE
 from threeam.core.store.attachments import read_attachment, write_attachment
 from threeam.core.store.journal import Journal
@@ -25,7 +26,7 @@ from threeam.host.baseline import (
     format_difference,
     format_score,
 )
-from threeam.host.baseline_log import SavedBaseline, baseline_compared_draft, baseline_saved_draft
+from threeam.host.baseline_log import SavedBaseline, baseline_compared_draft, baseline_saved_draft, require_baseline
 from threeam.host.snapshot import WatchedProcess, span_seconds
 from threeam.host.snapshot_collector import command_failed, take_snapshot
 
@@ -45,20 +46,61 @@ class BaselineComparison(NamedTuple):
     unread: tuple[str, ...]
 
 
+class BaselineRequest(NamedTuple):
+    """A baseline to take, and what it records besides the machine: some processes in detail, the output of commands."""
+
+    name: str
+    watched_processes: Sequence[WatchedProcess]
+    commands: Sequence[str]
+    sample_count: int
+    interval_s: float
+
+
+class RecordedBaseline(NamedTuple):
+    """A baseline that was saved: its file, the draft of its line, and what the user must know of it."""
+
+    path: str
+    draft: Draft
+    warnings: Sequence[str]
+
+
+def record_baseline(
+    journal: Journal, request: BaselineRequest, host: str, clock: Callable[[], Stamp]
+) -> RecordedBaseline:
+    """Take a baseline and save it beside the journal. Raise `FileUnusable`."""
+    baseline = take_baseline(request, host, clock)
+    warnings = [f"not read: {unread}" for unread in baseline.snapshots[-1].unread]
+    warnings += [
+        f"{command} failed, and that is normal for this baseline: save it again once it succeeds"
+        for command in failed_commands(baseline)
+    ]
+    return RecordedBaseline(*save_baseline(journal, baseline), warnings)
+
+
+def add_previous(journal: Journal, state: State, request: BaselineRequest) -> tuple[BaselineRequest, str]:
+    """Return ``request`` with the processes and commands of the last baseline of its name, if that can be read.
+
+    Also return why its commands are left out; empty if they are not.
+    """
+    try:
+        previous = load_baseline(journal, require_baseline(state, request.name))
+    except JournalError:  # none of that name, or not ours to read
+        return request, ""
+    added = request._replace(watched_processes=previous.baseline.watched_processes, commands=previous.runnable_commands)
+    return added, previous.commands_refused_reason
+
+
 def take_baseline(
-    name: str,
+    request: BaselineRequest,
     host: str,
-    watched: Sequence[WatchedProcess],
-    commands: Sequence[str],
-    sample_count: int,
-    interval_s: float,
     clock: Callable[[], Stamp],
     sleep: Callable[[float], object] = time.sleep,
 ) -> Baseline:
-    """Return a baseline of ``sample_count`` snapshots, one every ``interval_s`` seconds.
+    """Return a baseline of snapshots, one every ``interval_s`` seconds.
 
     The times are counted from the first snapshot, so they do not drift.
     """
+    name, watched, commands, sample_count, interval_s = request
     snapshots = []
     start = time.monotonic()
     for index in range(sample_count):
@@ -146,17 +188,20 @@ def comparison_draft(comparison: BaselineComparison) -> Draft:
     return baseline_compared_draft(saved.name, f"with {saved.name} @{saved.stamp}: {result}")
 
 
-def _table_rows(differences: Sequence[Difference]) -> Iterator[tuple[str, str]]:
-    """Yield the header and the rows of the table, each with its icon. Columns are as wide as their content."""
-    rows = [("what", "now", "normal", "unusual")]
+def difference_table(differences: Sequence[Difference]) -> list[ReportLine]:
+    """Return a table of the differences as lines, the first with the titles. Columns are as wide as their content."""
+    rows = [("NAME", "NOW", "NORMAL", "UNUSUAL")]
     icons = [""]
     for difference in differences:
-        rows.append((difference.name, difference.now, difference.normal, format_score(difference)))
+        name, now, normal = map(escape_unprintable, (difference.name, difference.now, difference.normal))
+        rows.append((name, now, normal, format_score(difference)))
         icons.append("red" if difference.score >= _RED_SCORE else "yellow")
     widths = [min(_MAX_COLUMN_CHARS, max(len(row[column]) for row in rows)) for column in range(3)]
+    lines = []
     for row, icon in zip(rows, icons, strict=True):
         text = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, (*widths, 0), strict=True))
-        yield text.rstrip(), icon
+        lines.append(ReportLine(text.rstrip(), icon=icon))
+    return lines
 
 
 def baseline_report(comparison: BaselineComparison, now: Stamp) -> list[ReportSection]:
@@ -165,7 +210,7 @@ def baseline_report(comparison: BaselineComparison, now: Stamp) -> list[ReportSe
     head = [ReportLine(saved.text, format_when(saved.stamp, now), saved.stamp)]
     table = [ReportLine(f"all {comparison.compared_count:,} things are as they were", icon="ok")]
     if differences:
-        table = [ReportLine(row, icon=icon) for row, icon in _table_rows(differences[:_MAX_ROWS])]
+        table = difference_table(differences[:_MAX_ROWS])
     if len(differences) > _MAX_ROWS:
         table.append(ReportLine(f"and {len(differences) - _MAX_ROWS:,} more: 3am baseline diff"))
     sections = [

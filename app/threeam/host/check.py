@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from threeam.core.format.entry import escape_unprintable
+
 OK, YELLOW, RED, UNKNOWN = "ok", "yellow", "red", "unknown"
 VERDICTS = (RED, YELLOW, UNKNOWN, OK)  # the worst first
 
@@ -23,7 +25,8 @@ class Check(NamedTuple):
 
     def to_json(self) -> dict[str, str]:
         """Return the check under the keys of ``3am preflight --json``."""
-        return {"name": self.name, "verdict": self.verdict, "found": self.detail, "mend": self.fix}
+        fields = {"name": self.name, "verdict": self.verdict, "found": self.detail, "mend": self.fix}
+        return {key: escape_unprintable(text) for key, text in fields.items()}
 
 
 class CheckGroup(NamedTuple):

@@ -47,7 +47,8 @@ def _problems(checks: Sequence[Check]) -> list[Check]:
 
 
 def _report_line(check: Check) -> ReportLine:
-    return ReportLine(_format_check(check), check.fix, icon=check.verdict, command=check.fix)
+    detail = f"$ {check.fix}" if check.fix else ""
+    return ReportLine(_format_check(check), detail, icon=check.verdict, command=check.fix)
 
 
 def _format_check(check: Check) -> str:

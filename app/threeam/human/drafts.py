@@ -11,9 +11,6 @@ from threeam.core.write.draft import Draft, DraftLine, WriteContext, toxicity_wa
 from threeam.human.caffeine import remaining_mg
 from threeam.human.intake import intake_of
 
-MAX_CUPS_AT_ONCE = 20  # more is a typing error
-MAX_CUP_MG = 1000  # more is a typing error
-
 
 def coffee_draft(cups: int, mg: int, toxic_cups: int) -> Draft:
     """Return the draft of ``cups`` cups of ``mg`` milligrams, one line a cup, and the warning over ``toxic_cups``."""

@@ -8,7 +8,15 @@ from threeam.core.format.clock import Zone
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import instant_at_hour, local_day_number
 from threeam.core.state.fold import State
-from threeam.human.caffeine import HOUR_NS, SLEEP_THRESHOLD_MG, mg_last_24h, remaining_mg, time_below_ns
+from threeam.human.caffeine import (
+    DAILY_LIMIT_MG,
+    HOUR_NS,
+    SINGLE_DOSE_LIMIT_MG,
+    SLEEP_THRESHOLD_MG,
+    mg_last_24h,
+    remaining_mg,
+    time_below_ns,
+)
 from threeam.human.drafts import glasses_tonight, pluralize
 from threeam.human.intake import intake_of
 
@@ -34,6 +42,16 @@ class NightSummary(NamedTuple):
     mg_at_morning: float
     below_threshold_at: Stamp
     zone: Zone
+
+    @property
+    def is_over_single_dose(self) -> bool:
+        """Return whether more caffeine is left than one should have at once."""
+        return self.mg_now > SINGLE_DOSE_LIMIT_MG
+
+    @property
+    def is_over_daily_dose(self) -> bool:
+        """Return whether more was drunk in 24 hours than one should have in a day."""
+        return self.mg_last_24h > DAILY_LIMIT_MG
 
 
 def summarize_night(state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float, zone: Zone) -> NightSummary:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
-from threeam.human.caffeine import DAILY_LIMIT_MG, HOUR_NS, SINGLE_DOSE_LIMIT_MG, mg_last_24h, remaining_mg
-from threeam.human.drafts import glasses_tonight, pluralize
-from threeam.human.intake import intake_of
+from threeam.human.caffeine import DAILY_LIMIT_MG, HOUR_NS, SINGLE_DOSE_LIMIT_MG
+from threeam.human.drafts import pluralize
+from threeam.human.night_summary import summarize_night
 
 AWAKE_LIMIT_H = 17
 """Hours awake after which people perform as with 0.5 per mille of alcohol in the blood.
@@ -22,21 +23,19 @@ def coffee_reminders(
 ) -> Iterator[str]:
     """Yield the reminders for ``user`` after a coffee. ``enabled``: the names of those not switched off."""
     cups = state.cups(user, now.ns, gap_ns)
-    glasses = glasses_tonight(state, user, now.ns, gap_ns)
-    doses = intake_of(state, user).doses
-    if "water" in enabled and cups > glasses:
-        yield f"{pluralize(cups, 'cup')}, {pluralize(glasses, 'glass', 'es')} of water: a glass of water with it?"
+    night = summarize_night(state, user, now, gap_ns, half_life_h, fixed_zone(now.utc_offset_s))
+    if "water" in enabled and cups > night.glasses:
+        yield f"{pluralize(cups, 'cup')}, {pluralize(night.glasses, 'glass', 'es')} of water: a glass of water with it?"
     if "dose" not in enabled:
         return
-    remaining, mg_today = remaining_mg(doses, now.ns, half_life_h), mg_last_24h(doses, now.ns)
-    if mg_today > DAILY_LIMIT_MG:
+    if night.is_over_daily_dose:
         yield (
-            f"{mg_today} mg of caffeine in 24 hours: "
+            f"{night.mg_last_24h} mg of caffeine in 24 hours: "
             f"more than the {DAILY_LIMIT_MG} mg that are no concern for most adults"
         )
-    elif remaining > SINGLE_DOSE_LIMIT_MG:
+    elif night.is_over_single_dose:
         yield (
-            f"about {remaining:.0f} mg of caffeine in you: "
+            f"about {night.mg_now:.0f} mg of caffeine in you: "
             f"more than the {SINGLE_DOSE_LIMIT_MG} mg at once that are no concern"
         )
 

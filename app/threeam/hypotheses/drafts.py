@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, author_name, split_submission
 from threeam.core.state.fold import OPEN, Hypothesis, State
-from threeam.core.write.draft import Draft, DraftLine, WriteContext, toxicity_warning
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, is_toxic, toxicity_warning
 from threeam.hypotheses.amendments import claim_of, current_text
 from threeam.hypotheses.ledger import (
     CONTRADICTS,
@@ -116,7 +116,7 @@ def conclusion_draft(verb: str, name: str, reason: str, toxic_cups: int) -> Draf
             raise PreconditionFailed(f"{hypothesis.name} is {state_after} already: {current_reason}")
         numbering, ((key, _),) = _ensure_numbered(state, hypothesis)
         tag = ((key, state_after),)
-        recheck = RECHECK_TAGS if kind == "Conclusion" and context.cups(state, stamp) > toxic_cups else ()
+        recheck = RECHECK_TAGS if kind == "Conclusion" and is_toxic(context.cups(state, stamp), toxic_cups) else ()
         return [*numbering, DraftLine(f"{kind}: {first}", (*tag, *recheck)), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)

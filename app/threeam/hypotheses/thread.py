@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from threeam.core.format.entry import Stamp
-from threeam.core.format.report import ReportLine, ReportSection, format_attribution
+from threeam.core.format.entry import Stamp, escape_unprintable
+from threeam.core.format.report import ReportLine, ReportSection, format_attribution, stamp_json
 from threeam.core.state.fold import Hypothesis, State
 from threeam.hypotheses.amendments import amendments, claim_of
 from threeam.hypotheses.guards import event_warnings
@@ -105,3 +106,21 @@ def _warnings_by_event(state: State, thread: Thread, hypothesis_number: int | No
             warnings_by_event[event] = warnings
         evidence = event if event.kind in EVIDENCE_KINDS else evidence
     return warnings_by_event
+
+
+def hypothesis_json(state: State, hypothesis: Hypothesis) -> dict[str, Any]:
+    """Return a hypothesis for machine output: its state, its evidence in numbers, and the reason of its verdict."""
+    thread, verdict = thread_of(state, hypothesis), verdict_of(state, hypothesis)
+    return {
+        "number": hypothesis.number,
+        "state": escape_unprintable(hypothesis.state),
+        "claim": escape_unprintable(claim_of(state, hypothesis)),
+        "supports": len(thread.supports),
+        "contradicts": len(thread.contradicts),
+        "predictions": len(thread.predictions),
+        "why": escape_unprintable(event_text(state, verdict)) if verdict is not None else None,
+        "recheck": verdict is not None and verdict.recheck,
+        "by": escape_unprintable(str(hypothesis.author)) if hypothesis.author else None,
+        "at": str(hypothesis.opened_at),
+        **stamp_json(hypothesis.opened_at),
+    }

@@ -8,6 +8,7 @@ from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.format.report import format_when
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal
+from threeam.core.write.draft import is_toxic
 from threeam.host.baseline_log import saved_baselines
 from threeam.host.check import OK, YELLOW, Check, CheckGroup
 from threeam.host.clock_checks import check_clock
@@ -15,7 +16,6 @@ from threeam.host.disk_checks import check_disk
 from threeam.host.system import System
 from threeam.host.tmux_checks import check_tmux
 from threeam.host.tracer_checks import check_tracers
-from threeam.human.caffeine import SINGLE_DOSE_LIMIT_MG
 from threeam.human.night_summary import format_intake, summarize_night
 from threeam.hypotheses.handoff_notes import handoff_note
 
@@ -74,7 +74,7 @@ def _check_person(state: State, settings: Settings, user: str, now: Stamp) -> Ch
     night = summarize_night(state, user, now, settings.night_gap_ns, settings.half_life_h, zone)
     cups = len(night.tonight_doses)
     detail = f"{format_intake(night)}, {night.mg_now:.0f} mg"
-    if cups > settings.toxic_cups or night.mg_now > SINGLE_DOSE_LIMIT_MG:
+    if is_toxic(cups, settings.toxic_cups) or night.is_over_single_dose:
         return Check("you", YELLOW, f"{detail}: no more coffee", "3am water")
     if cups > night.glasses:
         return Check("you", YELLOW, detail, "3am water")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _MAX_QUERY_CHARS = 120  # shown of a query
 _MAX_LOGGED_QUERY_CHARS = 500
-HIDDEN_QUERY = "<insufficient privilege>"  # PostgreSQL's replacement for another user's query
-HIDDEN_SESSIONS_WARNING = "{} of {} sessions are hidden from this user: GRANT pg_monitor TO it, as a superuser"
+_HIDDEN_QUERY = "<insufficient privilege>"  # PostgreSQL's replacement for another user's query
+NOBODY_WAITS = "no backend waits for another"
 _TERMINATION_TIMEOUT_S = 5.0  # for a backend to end after pg_terminate_backend
 _POLL_S = 0.02
 _EXISTS_SQL = "SELECT 1 FROM pg_stat_activity WHERE pid = %s"
@@ -86,6 +86,29 @@ class BlockerNode(NamedTuple):
     def other_blockers(self) -> list[int]:
         """Return the pids that it waits for besides its parent."""
         return [pid for pid in self.backend.blocked_by if pid != self.parent_pid]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the backend under the keys of ``3am blockers --json``."""
+        backend, prepared = self.backend, self.backend.prepared
+        return {
+            "pid": backend.pid if backend.pid > 0 else None,
+            "prepared": escape_unprintable(prepared.gid) if prepared is not None else None,
+            "xid": prepared.xid if prepared is not None else None,
+            "user": escape_unprintable(backend.user),
+            "database": escape_unprintable(backend.database),
+            "application": escape_unprintable(backend.application),
+            "client": escape_unprintable(backend.client),
+            "state": backend.state,
+            "state_s": backend.state_s,
+            "transaction_s": backend.transaction_s,
+            "query": escape_unprintable(backend.query),
+            "waits_for": backend.waits_for,
+            "waits_s": backend.waits_s,
+            "blocked_by": [pid for pid in backend.blocked_by if pid > 0],
+            "blocked_by_prepared": [-pid for pid in backend.blocked_by if pid < 0],
+            "blocks": list(self.blocked_pids),
+            "depth": self.depth,
+        }
 
 
 def list_backends(connection: Connection) -> list[Backend]:
@@ -193,6 +216,22 @@ def format_query(backend: Backend, max_chars: int = _MAX_QUERY_CHARS) -> str:
     """Return the query of a backend in one line."""
     query = escape_unprintable(" ".join(backend.query.split()))
     return query if len(query) <= max_chars else query[: max_chars - 1] + "…"
+
+
+def blockers_report(nodes: Sequence[BlockerNode]) -> list[ReportLine]:
+    """Return the tree as lines of a report. A last line says how many sessions the user may not see."""
+    lines = [node_line(node) for node in nodes] or [ReportLine(NOBODY_WAITS, icon="ok")]
+    warning = hidden_sessions_warning(nodes)
+    return [*lines, ReportLine(warning, icon="yellow")] if warning else lines
+
+
+def hidden_sessions_warning(nodes: Sequence[BlockerNode]) -> str:
+    """Return how many sessions of the tree the user may not see, and what shows them; empty if there is none."""
+    hidden_count = sum(node.backend.query == _HIDDEN_QUERY for node in nodes)
+    if not hidden_count:
+        return ""
+    count = f"{hidden_count} of {len(nodes)} sessions"
+    return f"{count} are hidden from this user: GRANT pg_monitor TO it, as a superuser"
 
 
 def node_line(node: BlockerNode) -> ReportLine:

@@ -14,7 +14,6 @@ from threeam.core.format.times import format_duration
 from threeam.core.write.draft import Draft, DraftLine
 
 ENGINES = ("postgres", "mariadb", "mysql")
-DEFAULT_MINUS = "1ms"
 RESTORED_PORT = 5433  # of the second server, as the runbook starts it
 _NS_PER_US = 1_000
 

@@ -26,46 +26,56 @@ class RestorePlan(NamedTuple):
     obstacles: tuple[str, ...]
 
 
-def plan_restore_to_time(
-    engine: str, stamp: Stamp, source: str, minus_ns: int, dsn: str | None, clock: Clock
-) -> RestorePlan:
-    """Return the plan to restore to ``minus_ns`` before ``stamp``. ``source``: where that time comes from, in words.
+class RestoreRequest(NamedTuple):
+    """A restore to ``minus_ns`` before the commit of the corrupted transaction.
 
-    Raise `ServerUnreachable` or `BadInput`.
+    ``commit``: when that was, and ``source`` where the time comes from, in words; or ``xid``, the number of the
+    transaction, with which the server at ``dsn`` is asked. Without a ``dsn`` no server is asked for anything.
     """
-    target = RecoveryTarget(stamp, minus_ns)
-    if stamp.ns > clock().ns + _MAX_CLOCK_AHEAD_NS:
-        raise BadInput(f"{stamp} is still to come: nothing was committed then")
+
+    engine: str
+    minus_ns: int
+    dsn: str | None = None
+    commit: Stamp | None = None
+    source: str = ""
+    xid: int | None = None
+
+
+def plan_restore(request: RestoreRequest, clock: Clock, zone: Zone) -> RestorePlan:
+    """Return the plan. Raise `ServerUnreachable`, `BadInput` or `PreconditionFailed`."""
+    if request.commit is None:
+        return _plan_before_transaction(request, clock, zone)
+    engine, dsn, target = request.engine, request.dsn, RecoveryTarget(request.commit, request.minus_ns)
+    if request.commit.ns > clock().ns + _MAX_CLOCK_AHEAD_NS:
+        raise BadInput(f"{request.commit} is still to come: nothing was committed then")
     if dsn is not None and engine == "mysql":
         raise BadInput("--dsn is for --engine postgres and mariadb")
     if dsn is None:
-        return _make_plan(engine, target, source, None)
+        return _make_plan(engine, target, request.source, None)
     if engine == "mariadb":
         from threeam.restore import mariadb
 
         server_report = mariadb.inspect_mariadb(mariadb.parse_dsn(dsn), target, lambda: clock().ns)
-        return _make_plan(engine, target, source, server_report)
+        return _make_plan(engine, target, request.source, server_report)
     from threeam.restore.pg_archive import inspect_postgres
     from threeam.restore.postgres import connect
 
     with connect(dsn) as connection:
         server_report = inspect_postgres(connection, target, lambda: clock().ns)
-        return _make_plan(engine, target, source, server_report)
+        return _make_plan(engine, target, request.source, server_report)
 
 
-def plan_restore_before_commit(xid: int, minus_ns: int, dsn: str, clock: Clock, zone: Zone) -> RestorePlan:
-    """Return the plan to restore a PostgreSQL to ``minus_ns`` before the commit of ``xid``.
-
-    Raise `ServerUnreachable` or `PreconditionFailed`.
-    """
+def _plan_before_transaction(request: RestoreRequest, clock: Clock, zone: Zone) -> RestorePlan:
     from threeam.restore.pg_archive import commit_time, inspect_postgres
     from threeam.restore.postgres import connect
 
-    with connect(dsn) as connection:
-        commit_ns = commit_time(connection, xid)
-        target = RecoveryTarget(Stamp(commit_ns, zone(commit_ns)), minus_ns)
+    assert request.xid is not None
+    assert request.dsn is not None
+    with connect(request.dsn) as connection:
+        commit_ns = commit_time(connection, request.xid)
+        target = RecoveryTarget(Stamp(commit_ns, zone(commit_ns)), request.minus_ns)
         server_report = inspect_postgres(connection, target, lambda: clock().ns)
-        return _make_plan("postgres", target, f"the commit of transaction {xid}", server_report)
+        return _make_plan("postgres", target, f"the commit of transaction {request.xid}", server_report)
 
 
 def save_runbook(journal: Journal, plan: RestorePlan, now: Stamp) -> tuple[str, Draft]:

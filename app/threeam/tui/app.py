@@ -38,8 +38,6 @@ from threeam.tui.command_palette import ActionProvider, JournalProvider
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_window import LogWindow
 from threeam.tui.prompts import NOTE
-from threeam.tui.screens.as_of import AsOfScreen
-from threeam.tui.screens.commanding import CommandingScreen
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
@@ -125,7 +123,7 @@ class JournalApp(App[None], inherit_bindings=False):
             loop.add_signal_handler(number, self._signalled, 128 + number)
         loop.add_signal_handler(signal.SIGCONT, self._continued)
         if self._as_of is not None:
-            self.push_screen(AsOfScreen(self.session, self._as_of))
+            self.open_as_of(self.session, self._as_of)
         if not self.is_headless:
             self.set_interval(_LOOK_AT_TERMINAL, self._look_at_terminal)
         if unknown := [name for name in self.session.settings.keys if name not in BY_ID]:
@@ -185,20 +183,22 @@ class JournalApp(App[None], inherit_bindings=False):
             await self._take_escaped(event)
             return
         if isinstance(event, events.Key) and typed:
-            is_command = event.key == "enter" and isinstance(screen, CommandingScreen) and screen.is_enter_a_command
+            is_command = (
+                event.key == "enter" and isinstance(screen, JournalScreen) and screen.commands.is_enter_a_command
+            )
             self._leads_out = event if self._is_way_out(event.key) else None
             self.leave_pressed_s = event.time
             self._keys_wait = is_command or self._leads_out is not None
-            if isinstance(screen, CommandingScreen) and screen.refuses_box_of(event.key):
+            if isinstance(screen, JournalScreen) and screen.commands.refuses_box_of(event.key):
                 self.refuse_text()
         leads_out = event is self._leads_out  # also when it comes back from a widget that had no use for it
         if (
             isinstance(event, events.Paste)
             and not event.is_forwarded
-            and isinstance(screen, CommandingScreen)
+            and isinstance(screen, JournalScreen)
             and not isinstance(screen.focused, InputBox)
         ):
-            screen.open_box(NOTE, event.text)  # a paste is a note, and never keys
+            screen.writing.open_box(NOTE, event.text)  # a paste is a note, and never keys
             return
         is_ctrl_c = typed and isinstance(event, events.Key) and event.key == "ctrl+c"
         if is_ctrl_c and self.screen.is_modal and not self.screen.get_selected_text():
@@ -273,14 +273,19 @@ class JournalApp(App[None], inherit_bindings=False):
         """The journals that can be opened in place of this one, as of now."""
         return [journal for journal in self._all_journals() if journal.log_path != self.session.journal.log_path]
 
-    def open_as_of(self, session: Session, moment: PointInTime) -> None:
-        """Lay the journal of ``session`` as it was at ``moment`` over the screen."""
-        self.push_screen(AsOfScreen(session, moment))
+    def open_as_of(self, session: Session, point: PointInTime) -> None:
+        """Lay the journal of ``session`` as it was at ``point`` over the screen."""
+        self.push_screen(JournalScreen(session.at_point(point), LogWindow(session.journal, until=point.end)))
+
+    def close_as_of(self) -> None:
+        """Remove all screens that show the journal as it was."""
+        while isinstance(self.screen, JournalScreen) and self.screen.session.as_of is not None:
+            self.pop_screen()
 
     def open_journal(self, journal: Journal) -> None:
         """End, so that ``journal`` is shown next; the drafts stay with this one."""
         base = next(screen for screen in self._screen_stack if isinstance(screen, JournalScreen))
-        if base.is_busy:
+        if base.quitting.is_busy:
             self.notify("something is not written yet, or still under way", markup=False)
             return
         try:
@@ -289,7 +294,7 @@ class JournalApp(App[None], inherit_bindings=False):
             self.notify(escape_unprintable(str(error)), severity="error", markup=False)
             return
         self.next_journal = journal
-        base.leave(0)
+        base.quitting.leave(0)
 
     def action_help_quit(self) -> None:
         now = time.monotonic()
@@ -298,7 +303,9 @@ class JournalApp(App[None], inherit_bindings=False):
         else:
             self._asked = now
             base = next((screen for screen in self._screen_stack if isinstance(screen, JournalScreen)), None)
-            under_way = f"{base.effects_under_way}. " if base is not None and base.effects_under_way else ""
+            under_way = (
+                f"{base.quitting.effects_under_way}. " if base is not None and base.quitting.effects_under_way else ""
+            )
             self.notify(
                 escape_unprintable(
                     f"{under_way}{key_for_action(self, 'quit')} quits, from the log; ctrl+c again quits from anywhere"
@@ -312,7 +319,7 @@ class JournalApp(App[None], inherit_bindings=False):
     def _leave(self, code: int) -> None:
         for screen in self._screen_stack:
             if isinstance(screen, JournalScreen):
-                screen.leave(code)
+                screen.quitting.leave(code)
                 return
         self.exit(return_code=code)
 

@@ -10,7 +10,7 @@ from threeam.actions import ACTIONS, Action
 from threeam.core.state.catalog import journal_name
 from threeam.core.store.journal import Journal
 from threeam.tui.cells import drawable
-from threeam.tui.services import ActionRunner, Program
+from threeam.tui.services import CommandScreen, Program
 
 
 class ActionProvider(Provider):
@@ -31,13 +31,13 @@ class ActionProvider(Provider):
 
     def _actions(self) -> list[Action]:
         screen = self.screen
-        if not isinstance(screen, ActionRunner):
+        if not isinstance(screen, CommandScreen):
             return []
-        return [a for a in ACTIONS if a.scope == "log" and (screen.is_writable or not a.writes)]
+        return [a for a in ACTIONS if a.scope == "log" and (screen.commands.is_writable or not a.writes)]
 
     async def _run(self, action: Action) -> None:
-        if isinstance(self.screen, ActionRunner):
-            await self.screen.run(action)
+        if isinstance(self.screen, CommandScreen):
+            await self.screen.commands.run(action)
 
 
 class JournalProvider(Provider):

@@ -16,8 +16,12 @@ from threeam.tui.effects import Effect
 from threeam.tui.outbox import WriteRequest
 
 
+class JournalChanged(Message):
+    """A change of the journal, of its lock or of its disk. Each subclass is one kind of change."""
+
+
 @dataclass
-class LinesArrived(Message):
+class LinesArrived(JournalChanged):
     """New lines were read from the file. ``state``: the fold of all lines so far; None until the first scan ends.
 
     ``end``: the position up to which the journal has been read. ``unfinished``: a last line that has had no newline
@@ -32,15 +36,19 @@ class LinesArrived(Message):
 
 
 @dataclass
-class LockHolderChanged(Message):
+class LockHolderChanged(JournalChanged):
     """Another process has taken the lock, or it is free (None). ``since_ns``: monotonic, our own first sight."""
 
     holder: LockHolder | None
     since_ns: int
 
 
+class WriteProgress(Message):
+    """The progress of a write request. Each subclass is one step of it."""
+
+
 @dataclass
-class WriteWaiting(Message):
+class WriteWaiting(WriteProgress):
     """A write has been waiting for the lock for ``seconds`` so far."""
 
     request: WriteRequest
@@ -49,7 +57,7 @@ class WriteWaiting(Message):
 
 
 @dataclass
-class WriteOutOfSpace(Message):
+class WriteOutOfSpace(WriteProgress):
     """A write did not happen for want of room on the disk; it is tried again every second until there is some."""
 
     request: WriteRequest
@@ -57,14 +65,14 @@ class WriteOutOfSpace(Message):
 
 
 @dataclass
-class DiskSpaceChanged(Message):
+class DiskSpaceChanged(JournalChanged):
     """The bytes that are free for the log, if they are few; None: enough."""
 
     free_bytes: int | None
 
 
 @dataclass
-class BlockWritten(Message):
+class BlockWritten(WriteProgress):
     """A write is in the log, whole and synced, as ``block``."""
 
     request: WriteRequest
@@ -72,7 +80,7 @@ class BlockWritten(Message):
 
 
 @dataclass
-class WriteRefused(Message):
+class WriteRefused(WriteProgress):
     """A write did not happen; the log is as it was. ``sentence`` is empty when it was taken back."""
 
     request: WriteRequest
@@ -80,7 +88,7 @@ class WriteRefused(Message):
 
 
 @dataclass
-class WriteUnsure(Message):
+class WriteUnsure(WriteProgress):
     """A write is in the log, from ``first`` to ``last``, and may not stay there; it must not be sent again."""
 
     request: WriteRequest
@@ -102,7 +110,7 @@ class CommandDone(Message):
 
 
 @dataclass
-class FollowFailed(Message):
+class FollowFailed(JournalChanged):
     """The log cannot be read; or it can again, and ``sentence`` is empty."""
 
     sentence: str

@@ -6,25 +6,26 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from textual.app import App
+from textual.widget import Widget
 
 from threeam.actions import Action
 from threeam.core.format.entry import Entry
-from threeam.core.state.fold import Hypothesis, State
+from threeam.core.state.fold import State
 from threeam.core.store.as_of import PointInTime
 from threeam.core.store.journal import Journal, Position
 from threeam.core.write.draft import Draft
 from threeam.tui.dispatch import ActionTable
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import BoxKind
-from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.session import Session
 
 T = TypeVar("T")
 
+DraftMaker = Callable[[str], Draft]  # from the text of an input box
 
-@runtime_checkable
-class ActionRunner(Protocol):
-    """A screen that runs actions of the table."""
+
+class CommandRunner(Protocol):
+    """The part of a screen that runs actions of the table for the palette."""
 
     @property
     def is_writable(self) -> bool:
@@ -32,6 +33,13 @@ class ActionRunner(Protocol):
 
     async def run(self, action: Action, argument: str = "") -> None:
         """Run ``action``, with the text that followed its command."""
+
+
+@runtime_checkable
+class CommandScreen(Protocol):
+    """A screen whose actions the palette can run."""
+
+    commands: CommandRunner
 
 
 @runtime_checkable
@@ -47,11 +55,44 @@ class Program(Protocol):
     def open_journal(self, journal: Journal) -> None:
         """End, and show ``journal`` next."""
 
-    def open_as_of(self, session: Session, moment: PointInTime) -> None:
-        """Lay the journal of ``session`` as it was at ``moment`` over the screen."""
+    def open_as_of(self, session: Session, point: PointInTime) -> None:
+        """Lay the journal of ``session`` as it was at ``point`` over the screen."""
+
+    def close_as_of(self) -> None:
+        """Remove all screens that show the journal as it was."""
 
     def refuse_text(self) -> None:
         """Drop the text that is being typed for a box that does not open."""
+
+
+class Writing(Protocol):
+    """The way from a screen to the log. A read-only screen has one that refuses each write with a notice."""
+
+    @property
+    def is_writable(self) -> bool:
+        """Return whether there is a writer."""
+
+    @property
+    def is_prompt(self) -> bool:
+        """Return whether keys go to an input box whose Enter leads out of it."""
+
+    def submit(self, request: WriteRequest) -> bool:
+        """Send ``request``; return False, after a notice, if the screen is read-only."""
+
+    def open_box(self, kind: BoxKind, text: str = "") -> None:
+        """Go to the input box for ``kind``; ``text`` is added to what it holds."""
+
+    def edit(self, kind: BoxKind, text: str) -> None:
+        """Go to the input box for ``kind``, with ``text`` in it."""
+
+    def write_or_ask(self, kind: BoxKind, text: str, draft_of: DraftMaker | None = None) -> None:
+        """Write ``text`` as if it had been sent from a box for ``kind``; without a text, open that box.
+
+        ``draft_of`` makes the draft from the text, in place of `BoxKind.draft`.
+        """
+
+    def leave_box(self) -> bool:
+        """Take back what waits, and return True; if nothing waits, end the prompt, and return False."""
 
 
 class ScreenServices(Protocol):
@@ -60,24 +101,38 @@ class ScreenServices(Protocol):
     session: Session
     state: State
     actions: ActionTable
-    picked_name: str | None  # of a hypothesis
-    open_report: ReportScreen | None  # what lies over the journal
+
+    @property
+    def writing(self) -> Writing:
+        """The way to the log."""
 
     @property
     def app(self) -> App[Any]:
         """The program, to lay a screen over this one."""
 
     @property
-    def is_writable(self) -> bool:
-        """Return whether this screen has a writer."""
+    def program(self) -> Program:
+        """The program around this screen."""
 
     @property
     def is_state_known(self) -> bool:
         """Return whether the log was read to its end, so that ``state`` is complete."""
 
     @property
+    def focused(self) -> Widget | None:
+        """The widget that the next key goes to."""
+
+    @property
     def is_log_focused(self) -> bool:
-        """Return whether keys go to the log, so that a screen may open over it."""
+        """Return whether keys go to the log."""
+
+    @property
+    def is_covered(self) -> bool:
+        """Return whether another screen lies over this one."""
+
+    @property
+    def is_typing(self) -> bool:
+        """Return whether keys go to an input box."""
 
     @property
     def log_end(self) -> Position | None:
@@ -86,17 +141,23 @@ class ScreenServices(Protocol):
     def key_of(self, action_id: str) -> str:
         """Return the key of an action, for a sentence that names it."""
 
-    def submit(self, request: WriteRequest) -> bool:
-        """Send ``request``; return False if this screen is read-only."""
+    def selected_entry(self) -> Entry | None:
+        """Return the entry that an action is about."""
 
-    def submit_if_writable(self, draft: Draft, title: str) -> None:
-        """Write a line about what was shown; a read-only screen only shows it."""
+    def take_state(self, state: State) -> None:
+        """Take ``state``, which the log adds up to; `show_state` shows it."""
+
+    def show_state(self) -> None:
+        """Show ``state`` as it is now, with the ages and amounts of this moment."""
+
+    def focus_log(self) -> None:
+        """Let the next key go to the log."""
+
+    def set_focus(self, widget: Widget | None) -> None:
+        """Let the next key go to ``widget``."""
 
     def refuse_write(self) -> None:
         """Show that this screen is read-only."""
-
-    def selected_entry(self) -> Entry | None:
-        """Return the entry that a command is about."""
 
     def notify_once(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
         """Show a notice, unless the same one is up."""
@@ -107,36 +168,17 @@ class ScreenServices(Protocol):
     def start_worker(self, work: Callable[[], Awaitable[object]], group: str = "", *, exclusive: bool = False) -> None:
         """Run ``work`` beside the keys; ``exclusive`` cancels what runs in ``group``."""
 
-    def start_effect(self, name: str, work: Callable[[], T], then: Callable[[T], object], check: str) -> None:
-        """Run ``work``, which changes something, to its end on a thread, and then ``then`` with its result."""
+    def call_later(self, callback: Callable[..., object], *args: object) -> object:
+        """Call ``callback`` behind the messages that the screen has got so far."""
 
-    def open_box(self, kind: BoxKind, text: str | None = None) -> None:
-        """Go to the input box for ``kind``; ``text`` is added to what it holds."""
+    def set_timer(self, delay: float, callback: Callable[[], object]) -> object:
+        """Call ``callback`` after ``delay`` seconds."""
 
-    def picked_hypothesis(self) -> Hypothesis | None:
-        """Return the hypothesis that is picked; None, after a notice, if there is none."""
+    def set_interval(self, interval: float, callback: Callable[[], object]) -> object:
+        """Call ``callback`` every ``interval`` seconds."""
 
-    def require_hypothesis(self, name: str) -> Hypothesis | None:
-        """Return the hypothesis of this name; None, after a notice, if there is none."""
-
-    def show_when_free(self, name: str, show: Callable[[], object]) -> None:
-        """Call ``show``, which lays a screen over the journal, now or when the user asks for it."""
-
-    def push_report(self, screen: ReportScreen) -> None:
-        """Lay ``screen`` over the journal now, unless a report lies there."""
-
-    def show_report(self, screen: ReportScreen) -> None:
-        """Lay ``screen`` over the journal, or keep it until the user asks for it."""
-
-    @property
-    def program(self) -> Program:
-        """The program around this screen."""
+    def call_after_refresh(self, callback: Callable[..., object]) -> object:
+        """Call ``callback`` after the next frame."""
 
     def copy_text(self, text: str, what: str = "line") -> None:
         """Copy ``text`` to the clipboard; ``what`` names it in the notice."""
-
-    def leave_when_written(self, parting_text: str) -> None:
-        """Quit as soon as nothing waits to be written, and print ``parting_text``."""
-
-    def stay(self) -> None:
-        """Do not quit when all is written."""

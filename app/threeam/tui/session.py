@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import Clock, Zone, utc_offset
-from threeam.core.format.entry import Author
+from threeam.core.format.entry import Author, Stamp
 from threeam.core.state.fold import Fold
+from threeam.core.store.as_of import PointInTime
 from threeam.core.store.journal import Journal
 from threeam.core.write.writer import Writer
 
@@ -16,7 +17,8 @@ class Session(NamedTuple):
     """A journal, and what is needed to show it and write to it.
 
     ``writer``: None for a read-only screen. ``emoji``: draw Unicode signs; else ASCII. ``notice``: a sentence to show
-    at the start. ``zone``: the time zone of the times that are typed and shown.
+    at the start. ``zone``: the time zone of the times that are typed and shown. ``as_of``: None for the live journal;
+    else the journal is shown as it was then.
     """
 
     journal: Journal
@@ -28,3 +30,9 @@ class Session(NamedTuple):
     emoji: bool
     notice: str = ""
     zone: Zone = utc_offset
+    as_of: PointInTime | None = None
+
+    def at_point(self, point: PointInTime) -> Session:
+        """Return this session as of ``point``: its clock stands still, and nothing is written."""
+        stamp = Stamp(point.ns, self.zone(point.ns))
+        return self._replace(writer=None, clock=lambda: stamp, notice="", as_of=point)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from inotify_simple import INotify
 
 _MAX_READ_BYTES = 4 * 1024 * 1024  # bytes of one read, so that a burst needs bounded memory
-_REMEMBERED_BYTES = 512 * 1024  # bytes of recent lines; more than one write of a stream
+_FEW_BYTES = 8 * 1024  # bytes of a read that nearly always contains the few lines that were appended
+_REMEMBERED_BYTES = 2 * 1024 * 1024  # bytes of recent lines; more than one write of a stream
 MAX_POLL_S = 2.0  # s; the caller should read at least this often: inotify misses changes on network file systems
 
 _FILE_EVENTS = 0x2 | 0x4 | 0x800  # IN_MODIFY, IN_ATTRIB, IN_MOVE_SELF
@@ -76,6 +77,8 @@ class Follower:
             if replacement is None:
                 return []
             return self._read_from(self._switch_to(self.journal.oldest_segment(replacement)))
+        if replacement is None and self._previous is None and (lines := self._read_few(point)):
+            return lines
         self._late_lines += self._read_predecessor()
         if not point.is_valid():
             valid_end = self._valid_prefix_end(point)
@@ -102,6 +105,26 @@ class Follower:
     def position(self) -> Position | None:
         """The position up to which the journal was read; None if there is no log yet."""
         return None if self._resume_point is None else Position(self._resume_point.segment, self._resume_point.offset)
+
+    def _read_few(self, point: ResumePoint) -> list[Line]:
+        """Return the lines after ``point`` if they are few and whole, the usual case; else [], which says nothing.
+
+        This needs half as many system calls as `_read_from`. The file is checked after the read: if it has the bytes
+        before ``point`` then, it had them during the read.
+        """
+        segment, begin = point.segment, point.offset
+        data = segment.read(begin, _FEW_BYTES)
+        if not begin or len(data) == _FEW_BYTES or data[-1:] != b"\n" or b"\r" in data or not point.is_valid():
+            return []
+        lines: list[Line] = []
+        offset = begin
+        for raw in data[:-1].split(b"\n"):
+            lines.append(Line(segment, offset, raw, gap_reason="" if lines else self._gap_reason))
+            offset += len(raw) + 1
+        self._resume_point = ResumePoint(segment, point.fingerprint.extend(data))
+        self._gap_reason, self.unfinished, self._searched_to = "", None, 0
+        self._remember(lines)
+        return lines
 
     def _read_from(self, point: ResumePoint) -> list[Line]:
         segment, begin = point.segment, point.offset

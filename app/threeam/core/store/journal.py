@@ -49,6 +49,10 @@ class Fingerprint(NamedTuple):
         head = segment.read(0, min(_HEAD_BYTES, offset)).partition(b"\n")[0]
         return cls(segment.identity, offset, head, segment.read(start, offset - start))
 
+    def extend(self, data: bytes) -> Fingerprint:
+        """Return the fingerprint at the end of ``data``, the bytes of whole lines that begin at the offset (not 0)."""
+        return self._replace(offset=self.offset + len(data), tail=(self.tail + data)[-_TAIL_BYTES:])
+
     def matches(self, segment: Segment) -> bool:
         """Return whether ``segment`` is the same file, and was not truncated and rewritten since. Raises OSError."""
         if segment.identity != self.identity or not self.matches_head(segment):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from threeam.core.format.entry import BOM, Entry, decode_utf8, escape_unprintable, parse_entry, utf8_boundary
@@ -48,14 +48,8 @@ class Chunk(NamedTuple):
         return self.end - self.start - len(self.data)
 
 
-class Line(NamedTuple):
-    """One line of a segment.
-
-    ``offset``: where it begins. ``raw``: its bytes without the line end; of a line longer than `MAX_HELD_LINE_BYTES`
-    its beginning, which ``omitted_bytes`` follow. ``finished``: whether it has a line end. ``gap_reason``: in a line
-    from a follower, why lines may be missing before it; mostly empty. ``line_end``: it includes a carriage return
-    before the newline.
-    """
+class _LineFields(NamedTuple):
+    """The fields of a `Line`: a tuple, since a scan makes millions of them."""
 
     segment: Segment
     offset: int
@@ -65,12 +59,24 @@ class Line(NamedTuple):
     omitted_bytes: int = 0
     line_end: bytes = b"\n"
 
+
+class Line(_LineFields):
+    """One line of a segment.
+
+    ``offset``: where it begins. ``raw``: its bytes without the line end; of a line longer than `MAX_HELD_LINE_BYTES`
+    its beginning, which ``omitted_bytes`` follow. ``finished``: whether it has a line end. ``gap_reason``: in a line
+    from a follower, why lines may be missing before it; mostly empty. ``line_end``: it includes a carriage return
+    before the newline.
+
+    A line is parsed once, at the first use of `entry`. All that handle the line, in any thread, share the result.
+    """
+
     @property
     def end(self) -> int:
         """The offset of the first byte after the line."""
         return self.offset + len(self.raw) + self.omitted_bytes + (len(self.line_end) if self.finished else 0)
 
-    @property
+    @cached_property
     def entry(self) -> Entry | None:
         """The entry of the line, or None for a foreign or torn one. The text of a truncated line ends with a mark."""
         entry = parse_entry(self.raw)

@@ -110,11 +110,17 @@ def hypothesis_tag(state: State, name: str | None) -> tuple[tuple[str, str], ...
     return ((f"H{hypothesis.number}", hypothesis.state),)
 
 
+def is_toxic(cups: int, limit: int) -> bool:
+    """Return whether ``cups`` are more than ``limit``, the setting toxic_cups."""
+    return cups > limit
+
+
 def toxicity_warning(cups: int, limit: int) -> list[DraftLine]:
-    """Return the script's warning if ``cups`` are over ``limit``, else nothing."""
-    return [DraftLine(TOXIC_TEXT)] if cups > limit else []
+    """Return the script's warning if ``cups`` are toxic, else nothing."""
+    return [DraftLine(TOXIC_TEXT)] if is_toxic(cups, limit) else []
 
 
 def script_lines(cups: int, message: str) -> list[str]:
     """Return the lines that the Bash script writes in its critical section; it pauses after the first."""
-    return [ACQUIRED, f"Hypothesis: {message}", *([TOXIC_TEXT] if cups > _SCRIPT_TOXIC_CUPS else []), RELEASING]
+    warning = [TOXIC_TEXT] if is_toxic(cups, _SCRIPT_TOXIC_CUPS) else []
+    return [ACQUIRED, f"Hypothesis: {message}", *warning, RELEASING]

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, decode_utf8
 from threeam.core.format.report import ReportSection
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
@@ -26,6 +25,9 @@ from threeam.core.store.attachments import read_attachment
 from threeam.core.write.draft import Draft
 from threeam.experiments.run_rows import attachment_of
 from threeam.experiments.runs import experiments, require_experiment
+from threeam.tui.controllers.hypotheses import HypothesisController
+from threeam.tui.controllers.quitting import QuitController
+from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.editor import abbreviate
 from threeam.tui.outbox import WriteRequest
@@ -41,8 +43,17 @@ _IN_SINGLE, _IN_DOUBLE = re.compile(r"'[^']*'"), re.compile(r'"((?:\\.|[^"\\])*)
 class ExperimentController:
     """The actions that run commands, and that show their results."""
 
-    def __init__(self, screen: ScreenServices) -> None:
+    def __init__(
+        self,
+        screen: ScreenServices,
+        hypotheses: HypothesisController,
+        reports: ReportController,
+        quitting: QuitController,
+    ) -> None:
         self._screen = screen
+        self._hypotheses = hypotheses
+        self._reports = reports
+        self._quitting = quitting
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
@@ -56,9 +67,9 @@ class ExperimentController:
     def run_command(self, argument: str = "") -> None:
         """Run the command in ``argument``, or begin a command line for one."""
         if not argument:
-            name = self._screen.picked_name or ""
+            name = self._hypotheses.picked_name or ""
             bound = f"-H {name} " if name.startswith("H") else ""
-            self._screen.open_box(COMMAND, f"run {bound}-- ")
+            self._screen.writing.open_box(COMMAND, f"run {bound}-- ")
             return
         try:
             options, command = _words_of(argument)
@@ -126,7 +137,7 @@ class ExperimentController:
             code = await asyncio.to_thread(child.wait)
         how = "done" if code == 0 else f"exit {code}"
         if screen.is_mounted:
-            screen.set_hint(f"{how} · esc")
+            screen.set_hint(f"{how} · {self._screen.key_of('leave')}")
         else:
             self._screen.notify_once(f"{how}: {self._screen.key_of('runs')} shows it", title=f"run {abbreviate(typed)}")
 
@@ -143,21 +154,17 @@ class ExperimentController:
             self._screen.copy_text,
             emoji=self._screen.session.emoji,
         )
-        self._screen.push_report(screen)
+        self._reports.push(screen)
 
     def open_run(self, name: str) -> None:
         """Show an experiment, or what a single run printed."""
         from threeam.tui.screens.runs import ExperimentScreen
 
-        try:
-            experiment = require_experiment(self._screen.state, name)
-        except PreconditionFailed as declined:
-            self._screen.notify_once(str(declined), severity="warning")
-            return
+        experiment = require_experiment(self._screen.state, name)
         if experiment.seed is None and experiment.file:
             self._show_file(experiment.command, experiment.file)
             return
-        self._screen.push_report(
+        self._reports.push(
             ExperimentScreen(
                 lambda: require_experiment(self._screen.state, experiment.name),
                 self._screen.session.clock,
@@ -173,7 +180,7 @@ class ExperimentController:
         if kept is not None and kept.endswith(".out"):
             self._show_file(entry.body, kept)
         elif kept is not None:
-            self.open_run(kept)
+            self._screen.call_later(self._screen.actions.run, "runs", kept)
 
     def _show_file(self, title: str, name: str) -> None:
         self._screen.start_worker(partial(self._output, title, name), "output", exclusive=True)
@@ -189,10 +196,10 @@ class ExperimentController:
         ) is not None:
             screen = OutputScreen(f"{title} · {kept.path}", text=decode_utf8(kept.content))
             over = self._screen.app.screen  # the page on which it was asked for
-            if isinstance(over, ReportScreen) and over is self._screen.open_report:
+            if isinstance(over, ReportScreen) and over is self._reports.open_report:
                 self._screen.app.push_screen(screen)
             else:
-                self._screen.show_when_free("output", lambda: self._screen.app.push_screen(screen))
+                self._reports.show_when_free("output", lambda: self._screen.app.push_screen(screen))
 
     def capture(self, name: str = "") -> None:
         """Capture the tmux pane called ``name``, or the only other one; of several the user picks one."""
@@ -215,25 +222,23 @@ class ExperimentController:
             )
             return
         if len(panes) > 1:
-            self._screen.show_report(PanesScreen(panes, self._screen.copy_text, emoji=session.emoji))
+            self._reports.show_screen(PanesScreen(panes, self._screen.copy_text, emoji=session.emoji))
             return
 
         def captured() -> tuple[str, Draft]:
             return capture_pane(session.journal, panes[0], DEFAULT_LINES, session.clock(), None)
 
         check = f"look for a new pane-… in {session.journal.attachments_dir}"
-        self._screen.start_effect(
+        self._quitting.start_effect(
             "capture",
             captured,
-            lambda saved: self._screen.submit(WriteRequest(saved[1], "capture", attachment=saved[0])),
+            lambda saved: self._screen.writing.submit(WriteRequest(saved[1], "capture", attachment=saved[0])),
             check,
         )
 
     def open_fix_report(self, name: str = "") -> None:
         """Show whether the hypothesis ``name``, or the picked one, may be called fixed."""
-        hypothesis = self._screen.require_hypothesis(name) if name else self._screen.picked_hypothesis()
-        if hypothesis is None:
-            return
+        hypothesis = self._hypotheses.require(name) if name else self._hypotheses.require_picked()
         from threeam.reports import fixed_report as fixed
 
         key, state = hypothesis.name, self._screen.state
@@ -243,12 +248,8 @@ class ExperimentController:
             change, answer = fixed.assess_runs(self._screen.state, now)
             return fixed.fix_report(self._screen.state, now, change, answer, self._screen.session.clock())
 
-        try:
-            fixed.assess_runs(state, hypothesis)
-        except PreconditionFailed as declined:
-            self._screen.notify_once(str(declined), severity="warning", timeout=10)
-            return
-        self._screen.push_report(
+        fixed.assess_runs(state, hypothesis)  # raises if there is nothing to tell
+        self._reports.push(
             ReportScreen(
                 f"{hypothesis.label}: may I call it fixed?",
                 tell,

@@ -5,25 +5,34 @@ Its modules are imported when they are used, so that the first frame does not wa
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
-from threeam.core.errors import JournalError
+from threeam.core.config.options import OptionParser
+from threeam.core.errors import BadInput
 from threeam.core.format.report import ReportSection
 from threeam.core.write.draft import Draft
 from threeam.host.baseline_log import DEFAULT_NAME, check_baseline_name, require_baseline
+from threeam.host.options import parse_diff_options, parse_save_options
+from threeam.tui.controllers.quitting import QuitController
+from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.outbox import WriteRequest
-from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.services import ScreenServices
+
+if TYPE_CHECKING:
+    from threeam.host.baseline_store import RecordedBaseline
 
 
 class HostController:
     """The actions that look at this machine."""
 
-    def __init__(self, screen: ScreenServices) -> None:
+    def __init__(self, screen: ScreenServices, reports: ReportController, quitting: QuitController) -> None:
         self._screen = screen
+        self._reports = reports
+        self._quitting = quitting
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
@@ -48,67 +57,62 @@ class HostController:
         self._screen.notify_once("looking at tools, clock, disk and terminal", timeout=2)
         if (result := await self._screen.run_in_thread(look)) is not None:
             report, draft = result
-            self._screen.show_report(
-                ReportScreen("preflight", lambda: report, self._screen.copy_text, emoji=session.emoji)
-            )
-            self._screen.submit_if_writable(draft, "preflight")
+            self._reports.show("preflight", lambda: report)
+            if self._screen.writing.is_writable:
+                self._screen.writing.submit(WriteRequest(draft, "preflight"))
 
     def baseline(self, argument: str = "") -> None:
         """Show what is not normal now, or take a snapshot of normal: ``save NAME``, ``diff NAME``."""
-        verb, _, name = argument.partition(" ")
-        if verb not in ("", "save", "diff"):
-            self._screen.notify_once(f"baseline takes save NAME or diff NAME, and not {argument!r}", severity="warning")
-        elif name.startswith("-"):
-            self._screen.notify_once(
+        verb, *words = argument.split() or ["diff"]
+        if verb == "save":
+            self._save(parse_save_options(OptionParser("baseline save"), words))
+        elif verb == "diff":
+            name = parse_diff_options(OptionParser("baseline diff"), words).name
+            self._screen.start_worker(partial(self._diff, name), "baseline", exclusive=True)
+        else:
+            raise BadInput(f"baseline takes save NAME or diff NAME, and not {argument!r}")
+
+    def _save(self, options: Namespace) -> None:
+        if options.pid or options.cmd:
+            raise BadInput(
                 "name processes and commands in a shell; here those of the last baseline of that name are used"
             )
-        elif verb == "save" and not self._screen.is_writable:
+        if not self._screen.writing.is_writable:
             self._screen.refuse_write()
-        elif verb == "save":
-            self._save(name.strip())
-        else:
-            self._screen.start_worker(partial(self._diff, name.strip()), "baseline", exclusive=True)
-
-    def _save(self, name: str) -> None:
+            return
         session, state = self._screen.session, self._screen.state
 
-        def take() -> tuple[str, Draft, str]:
-            from threeam.host import baseline_store as normal
+        def record() -> tuple[RecordedBaseline, str]:
+            from threeam.host import baseline_store
 
-            checked_name, before = check_baseline_name(name or DEFAULT_NAME), None
-            with suppress(JournalError):  # none of that name, or not ours to read
-                before = normal.load_baseline(session.journal, require_baseline(state, checked_name))
-            watched, commands = (
-                (before.baseline.watched_processes, before.runnable_commands) if before is not None else ((), ())
-            )
-            samples = normal.take_baseline(checked_name, session.author.host, watched, commands, 3, 0.5, session.clock)
-            return *normal.save_baseline(
-                session.journal, samples
-            ), "" if before is None else before.commands_refused_reason
+            name = check_baseline_name(DEFAULT_NAME if options.name is None else options.name)
+            request = baseline_store.BaselineRequest(name, (), (), options.samples, options.every)
+            request, not_run = baseline_store.add_previous(session.journal, state, request)
+            return baseline_store.record_baseline(session.journal, request, session.author.host, session.clock), not_run
 
-        self._screen.notify_once("taking three samples", title="baseline", timeout=2)
+        samples = "one sample" if options.samples == 1 else f"{options.samples} samples"
+        self._screen.notify_once(f"taking {samples}", title="baseline", timeout=2)
         check = f"look for a new baseline-… in {session.journal.attachments_dir}"
-        self._screen.start_effect("baseline save", take, self._saved, check)
+        self._quitting.start_effect("baseline save", record, self._saved, check)
 
-    def _saved(self, saved: tuple[str, Draft, str]) -> None:
-        path, draft, not_run = saved
-        if not_run:
-            self._screen.notify_once(f"not taken over: {not_run}", title="baseline", severity="warning", timeout=10)
-        self._screen.submit(WriteRequest(draft, "baseline", attachment=path))
+    def _saved(self, saved: tuple[RecordedBaseline, str]) -> None:
+        recorded, not_run = saved
+        for warning in [*([f"not taken over: {not_run}"] if not_run else []), *recorded.warnings]:
+            self._screen.notify_once(warning, title="baseline", severity="warning", timeout=10)
+        self._screen.writing.submit(WriteRequest(recorded.draft, "baseline", attachment=recorded.path))
 
-    async def _diff(self, name: str) -> None:
+    async def _diff(self, name: str | None) -> None:
         session, state = self._screen.session, self._screen.state
 
         def look() -> tuple[list[ReportSection], Draft]:
             from threeam.host import baseline_store as normal
 
-            comparison = normal.compare_now(session.journal, require_baseline(state, name or None), session.clock)
+            comparison = normal.compare_now(session.journal, require_baseline(state, name), session.clock)
             return normal.baseline_report(comparison, session.clock()), normal.comparison_draft(comparison)
 
         self._screen.notify_once("looking at everything again", title="baseline", timeout=2)
         if (result := await self._screen.run_in_thread(look)) is not None:
             report, draft = result
-            self._screen.show_report(
-                ReportScreen("what is not normal", lambda: report, self._screen.copy_text, emoji=session.emoji)
-            )
-            self._screen.submit_if_writable(draft, "baseline")
+            self._reports.show("what is not normal", lambda: report)
+            if self._screen.writing.is_writable:
+                self._screen.writing.submit(WriteRequest(draft, "baseline"))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from threeam.core.errors import JournalError
 from threeam.core.format.entry import Entry
+from threeam.core.state.catalog import journal_name
 from threeam.core.store.as_of import point_before_entry, resolve_point
 from threeam.core.store.reader import Line
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.marks import mark_draft, marks
+from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.screens.entry import EntryScreen
@@ -27,8 +27,15 @@ class NavigationController:
     ``show_attachment`` shows what an entry has stored beside the log.
     """
 
-    def __init__(self, screen: ScreenServices, pane: LogPane, show_attachment: Callable[[Entry], object]) -> None:
+    def __init__(
+        self,
+        screen: ScreenServices,
+        pane: LogPane,
+        reports: ReportController,
+        show_attachment: Callable[[Entry], object],
+    ) -> None:
         self._screen = screen
+        self._reports = reports
         self._pane = pane
         self._view = pane.view
         self._show_attachment = show_attachment
@@ -38,6 +45,7 @@ class NavigationController:
         """Return the handlers of the actions, by id."""
         view = self._view
         return {
+            **{kind: partial(self.ask, kind) for kind in ("search", "filter", "unfilter", "goto")},
             "next-match": partial(self._pane.find_next_match, 1),
             "previous-match": partial(self._pane.find_next_match, -1),
             "mark": self.toggle_mark,
@@ -45,6 +53,7 @@ class NavigationController:
             "mark-before": view.action_mark_before,
             "next-mark": view.action_next_mark,
             "as-of": self.open_as_of,
+            "now": self.close_as_of,
             "t0": view.action_t0,
             "time-column": view.action_time_column,
             "down": view.action_down,
@@ -61,7 +70,13 @@ class NavigationController:
             "copy-stamp": partial(self.copy_selected, "stamp"),
             "wrap": view.action_wrap,
             "raw": view.action_raw,
+            "journal": self.open_journal,
         }
+
+    def ask(self, kind: str, text: str = "") -> None:
+        """Do a search, set a filter, or go to a time; without ``text``, open the prompt for one."""
+        if self._pane.ask(kind, text):
+            self._screen.set_focus(self._pane.prompt.box)  # at once: the next key may have come with this one
 
     def toggle_mark(self) -> None:
         """Mark the selected line, or take its mark away."""
@@ -69,9 +84,11 @@ class NavigationController:
         entry = row.entry if row is not None else None
         if entry is None:
             self._screen.notify_once(_NOT_AN_ENTRY)
-        elif self._screen.is_writable:
+        elif self._screen.writing.is_writable:
             stamp = entry.effective_stamp
-            self._screen.submit(WriteRequest(mark_draft(stamp, on=stamp.ns not in self._view.marked_ns), "mark"))
+            self._screen.writing.submit(
+                WriteRequest(mark_draft(stamp, on=stamp.ns not in self._view.marked_ns), "mark")
+            )
         else:
             if entry.stamp.ns in self._own_marks:
                 self._own_marks.remove(entry.stamp.ns)
@@ -110,17 +127,30 @@ class NavigationController:
         if end is None or (not argument and (row is None or row.entry is None)):
             screen.notify_once(_NOT_AN_ENTRY)
             return
-        try:
-            if argument or row is None:
-                moment = await asyncio.to_thread(
-                    resolve_point, session.journal, end, argument, session.clock(), session.zone
-                )
-            else:
-                moment = await asyncio.to_thread(point_before_entry, session.journal, row.line)
-        except (OSError, JournalError) as error:
-            screen.notify_once(str(error), severity="warning")
-            return
-        screen.show_when_free("as of then", lambda: screen.program.open_as_of(session, moment))
+        if argument or row is None:
+            find = partial(resolve_point, session.journal, end, argument, session.clock(), session.zone)
+        else:
+            find = partial(point_before_entry, session.journal, row.line)
+        if (point := await screen.run_in_thread(find)) is not None:
+            self._reports.show_when_free("as of then", lambda: screen.program.open_as_of(session, point))
+
+    def close_as_of(self) -> None:
+        """Go back to the journal as it is now, however many screens of earlier times lie over it."""
+        if self._screen.session.as_of is None:
+            self._screen.notify_once("this is now")
+        else:
+            self._screen.program.close_as_of()
+
+    def open_journal(self, name: str = "") -> None:
+        """Show the journal ``name`` in place of this one, or name those there are."""
+        program = self._screen.program
+        others = {journal_name(journal): journal for journal in program.other_journals}
+        if name in others:
+            program.open_journal(others[name])
+        else:
+            known = f"there are {', '.join(others)}" if others else "3am -j NAME begins one"
+            sentence = f"there is no other journal {name}: {known}" if name else f"other journals: {known}"
+            self._screen.notify_once(sentence)
 
     def copy_selected(self, what: str) -> None:
         """Copy the selected line (``entry``), or its stamp (``stamp``)."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from threeam.core.config.options import OptionParser
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.format.report import ReportSection
 from threeam.core.store.attachments import create_marker
@@ -18,13 +18,15 @@ from threeam.human import reminders
 from threeam.human.awake import awake_since, last_sleep, update_awake_since
 from threeam.human.caffeine import DAY_NS
 from threeam.human.night_summary import NightSummary, summarize_night, summarize_others
+from threeam.human.options import parse_coffee_options, requested_coffee_draft
+from threeam.tui.controllers.quitting import QuitController
+from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.screens.coffee import CoffeeScreen
 from threeam.tui.services import ScreenServices
 
 AWAKE_REMINDER_S = 3600.0  # between two reminders that the night is long
-_COFFEE = re.compile(r"(\d{1,3})?(?: *--mg[ =](\d{1,5}))?", re.ASCII)
 
 
 class NightController:
@@ -33,8 +35,10 @@ class NightController:
     ``awake_from`` is a lower bound, None if the log has none. ``is_awake_known``: the log was read for it.
     """
 
-    def __init__(self, screen: ScreenServices) -> None:
+    def __init__(self, screen: ScreenServices, reports: ReportController, quitting: QuitController) -> None:
         self._screen = screen
+        self._reports = reports
+        self._quitting = quitting
         self.awake_from: Stamp | None = None
         self.is_awake_known = False
         self._typed_meanwhile: list[Entry] = []  # while the log was read for it
@@ -52,23 +56,20 @@ class NightController:
     # Coffee and water.
 
     def drink_coffee(self, argument: str = "") -> None:
-        """Write one coffee, or what ``argument`` says: ``2 --mg 80``."""
-        settings = self._screen.session.settings
-        match = _COFFEE.fullmatch(argument)
-        cups, mg = (int(match[1] or 1), int(match[2] or settings.cup_mg)) if match else (0, 0)
-        if 1 <= cups <= human_drafts.MAX_CUPS_AT_ONCE and 1 <= mg <= human_drafts.MAX_CUP_MG:
-            draft = human_drafts.coffee_draft(cups, mg, settings.toxic_cups)
-            self._screen.submit(WriteRequest(draft, "coffee", on_written=self._remind_of_coffee))
+        """Write one coffee, or what ``argument`` says: ``2 --mg 80``, ``--undo``."""
+        options = parse_coffee_options(OptionParser("coffee"), argument.split())
+        if options.undo:
+            self._submit_undo()
         else:
-            limits = f"1 to {human_drafts.MAX_CUPS_AT_ONCE} cups, and --mg 1 to {human_drafts.MAX_CUP_MG}"
-            self._screen.notify_once(f"coffee takes {limits}, not {argument!r}", severity="warning")
+            draft = requested_coffee_draft(options, self._screen.session.settings)
+            self._screen.writing.submit(WriteRequest(draft, "coffee", on_written=self._remind_of_coffee))
 
     def drink_water(self) -> None:
         """Write one glass of water."""
-        self._screen.submit(WriteRequest(human_drafts.water_draft(), "water"))
+        self._screen.writing.submit(WriteRequest(human_drafts.water_draft(), "water"))
 
     def _submit_undo(self) -> None:
-        self._screen.submit(WriteRequest(human_drafts.undo_coffee_draft(), "taking a cup back"))
+        self._screen.writing.submit(WriteRequest(human_drafts.undo_coffee_draft(), "taking a cup back"))
 
     def _remind_of_coffee(self, block: Block) -> None:
         session = self._screen.session
@@ -94,7 +95,7 @@ class NightController:
                 self._submit_undo()
 
         settings = session.settings
-        panel = CoffeeScreen(summarize, settings.half_life_h, writes=screen.is_writable, emoji=session.emoji)
+        panel = CoffeeScreen(summarize, settings.half_life_h, writes=screen.writing.is_writable, emoji=session.emoji)
         screen.app.push_screen(panel, on_closed)
 
         async def update_panel() -> None:
@@ -113,7 +114,7 @@ class NightController:
             self.is_awake_known = True
         else:
             self._screen.start_worker(self._load_and_remind, "awake")
-        if self._screen.is_writable and (end := self._screen.log_end) is not None:
+        if self._screen.writing.is_writable and (end := self._screen.log_end) is not None:
             self._screen.start_worker(partial(self._say_good_morning, end), "morning")
 
     async def _say_good_morning(self, end: Position) -> None:
@@ -192,13 +193,13 @@ class NightController:
             )
             return end_of_night.sleep_report(screen.state, night, self.awake_from)
 
-        screen.show_report(SleepScreen("the sysadmin", tell, screen.copy_text, emoji=session.emoji))
+        self._reports.show_screen(SleepScreen("the sysadmin", tell, screen.copy_text, emoji=session.emoji))
 
     def lights_out(self) -> None:
         """Write the end of the night, and quit when it is written."""
         from threeam.reports import end_of_night
 
         draft = end_of_night.sleep_draft(self._screen.session.settings.half_life_h)
-        request = WriteRequest(draft, "sleep", on_refused=self._screen.stay)
-        if self._screen.submit(request):
-            self._screen.leave_when_written(f"a glass of water, and lights out: {end_of_night.SLEEP_ADVICE}")
+        request = WriteRequest(draft, "sleep", on_refused=self._quitting.stay)
+        if self._screen.writing.submit(request):
+            self._quitting.leave_when_written(f"a glass of water, and lights out: {end_of_night.SLEEP_ADVICE}")

@@ -7,27 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from threeam.core.errors import BadInput, PreconditionFailed
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection
-from threeam.core.format.times import parse_duration, parse_time
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.changes import undone_draft
+from threeam.tui.controllers.quitting import QuitController
+from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import COMMAND
-from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.services import ScreenServices
 
 if TYPE_CHECKING:
     from threeam.reports.restore_report import TreeChanges
     from threeam.restore.blockers import Backend, BlockerNode
-    from threeam.restore.pitr_plan import RestorePlan
+    from threeam.restore.pitr_plan import RestorePlan, RestoreRequest
 
 _LIBPQ = ("PGHOST", "PGSERVICE", "PGDATABASE", "PGHOSTADDR")
 
@@ -35,8 +34,10 @@ _LIBPQ = ("PGHOST", "PGSERVICE", "PGDATABASE", "PGHOSTADDR")
 class RestoreController:
     """The actions that undo what the night has changed."""
 
-    def __init__(self, screen: ScreenServices) -> None:
+    def __init__(self, screen: ScreenServices, reports: ReportController, quitting: QuitController) -> None:
         self._screen = screen
+        self._reports = reports
+        self._quitting = quitting
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
@@ -63,15 +64,18 @@ class RestoreController:
             return application.application_report(self._screen.state, self._screen.session.clock(), looked)
 
         def undo(at: Stamp) -> None:
-            self._screen.submit(WriteRequest(undone_draft(at, ""), "undone"))
+            self._screen.writing.submit(WriteRequest(undone_draft(at, ""), "undone"))
 
         screen = RestoreScreen(
-            tell, self._screen.copy_text, undo if self._screen.is_writable else None, emoji=self._screen.session.emoji
+            tell,
+            self._screen.copy_text,
+            undo if self._screen.writing.is_writable else None,
+            emoji=self._screen.session.emoji,
         )
-        self._screen.show_report(screen)
+        self._reports.show_screen(screen)
         if (changes := await self._screen.run_in_thread(partial(application.inspect_trees, state))) is not None:
             looked = changes
-            if self._screen.open_report is screen:
+            if self._reports.open_report is screen:
                 screen.update_report()
 
     def note_stable_commit(self, rev: str = "HEAD") -> None:
@@ -83,49 +87,42 @@ class RestoreController:
             return stable_commit_draft(rev or "HEAD", os.getcwd())
 
         check = "3am stable writes it"
-        self._screen.start_effect(
-            "stable", noted, lambda draft: self._screen.submit(WriteRequest(draft, "stable")), check
+        self._quitting.start_effect(
+            "stable", noted, lambda draft: self._screen.writing.submit(WriteRequest(draft, "stable")), check
         )
 
     def begin_data_restore(self) -> None:
         """Go to the `:` line, with a restore to before the selected line in it."""
         entry = self._screen.selected_entry()
         at = f"@{entry.effective_stamp}" if entry is not None else "03:14:07.123456"
-        self._screen.open_box(COMMAND, f"restore data {at} --engine postgres")
+        self._screen.writing.open_box(COMMAND, f"restore data {at} --engine postgres")
 
     def _restore_data(self, argument: str) -> None:
-        try:
-            given = _data_options(argument)
-            minus_ns = parse_duration(given["--minus"])
-            ns = parse_time(given["at"], self._screen.session.clock(), self._screen.session.zone)
-            at = Stamp(ns, self._screen.session.zone(ns))
-        except BadInput as bad:
-            self._screen.notify_once(str(bad), severity="warning")
-            return
-        if self._screen.is_writable:
-            self._plan(given, at, minus_ns)
+        from threeam.restore.options import parse_data_line, restore_request
+
+        session = self._screen.session
+        request = restore_request(parse_data_line(argument), session.clock(), session.zone)
+        if self._screen.writing.is_writable:
+            self._plan(request)
         else:
             self._screen.refuse_write()
 
-    def _plan(self, given: dict[str, str], at: Stamp, minus_ns: int) -> None:
+    def _plan(self, request: RestoreRequest) -> None:
         session = self._screen.session
 
         def planned() -> tuple[RestorePlan, str, Draft]:
-            from threeam.restore import pitr_plan as plan
+            from threeam.restore.pitr_plan import plan_restore, save_runbook
 
-            engine, dsn = given["--engine"], given.get("--dsn")
-            made = plan.plan_restore_to_time(engine, at, given["at"], minus_ns, dsn, session.clock)
-            return made, *plan.save_runbook(session.journal, made, session.clock())
+            plan = plan_restore(request, session.clock, session.zone)
+            return plan, *save_runbook(session.journal, plan, session.clock())
 
         def then(result: tuple[RestorePlan, str, Draft]) -> None:
             plan, path, draft = result
-            self._screen.submit(WriteRequest(draft, "restore", attachment=path))
+            self._screen.writing.submit(WriteRequest(draft, "restore", attachment=path))
             report = _as_parts(plan.text, path, plan.obstacles)
-            self._screen.show_report(
-                ReportScreen("runbook", lambda: report, self._screen.copy_text, emoji=session.emoji)
-            )
+            self._reports.show("runbook", lambda: report)
 
-        self._screen.start_effect(
+        self._quitting.start_effect(
             "restore data", planned, then, f"look for a new restore-… in {session.journal.attachments_dir}"
         )
 
@@ -136,8 +133,8 @@ class RestoreController:
             self._screen.start_worker(partial(self._blockers, dsn), "blockers", exclusive=True)
             return
         self._screen.notify_once("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
-        if self._screen.is_writable:
-            self._screen.open_box(COMMAND, "blockers postgresql://")
+        if self._screen.writing.is_writable:
+            self._screen.writing.open_box(COMMAND, "blockers postgresql://")
 
     async def _blockers(self, dsn: str) -> None:
         from threeam.tui.screens.restore import BlockersScreen
@@ -159,8 +156,8 @@ class RestoreController:
         def end(node: BlockerNode, waits: int) -> None:  # outlives the screen that asks for it
             self._end_backend(dsn, host, node.backend, waits)
 
-        end_it = end if self._screen.is_writable else None
-        self._screen.show_report(
+        end_it = end if self._screen.writing.is_writable else None
+        self._reports.show_screen(
             BlockersScreen(host, ask, end_it, self._screen.copy_text, emoji=self._screen.session.emoji)
         )
 
@@ -180,34 +177,9 @@ class RestoreController:
         check = f"SELECT * FROM pg_stat_activity WHERE pid = {backend.pid}, on {host}, shows whether it is there still"
 
         def then(draft: Draft) -> None:
-            self._screen.submit(WriteRequest(draft, what, is_irrevocable=True))
+            self._screen.writing.submit(WriteRequest(draft, what, is_irrevocable=True))
 
-        self._screen.start_effect(f"terminate {backend.pid}", ended, then, check)
-
-
-def _data_options(argument: str) -> dict[str, str]:
-    """``@stamp --engine mysql --minus 2ms`` by name, the time under ``at``. Raises `BadInput`."""
-    try:
-        words = shlex.split(argument)
-    except ValueError as error:
-        raise BadInput(f"{argument!r}: {error}") from None
-    from threeam.restore.pitr import DEFAULT_MINUS, ENGINES
-
-    given, at = {"--engine": ENGINES[0], "--minus": DEFAULT_MINUS}, []
-    while words:
-        word = words.pop(0)
-        if word in ("--engine", "--minus", "--dsn", "--at"):
-            if not words:
-                raise BadInput(f"{word} needs a value")
-            given[word] = words.pop(0)
-        else:
-            at.append(word)
-    given["at"] = " ".join(at) or given.get("--at", "")
-    if not given["at"]:
-        raise BadInput("restore data takes the time of the corrupted commit: a time, or an @stamp")
-    if given["--engine"] not in ENGINES:
-        raise BadInput(f"--engine is one of {', '.join(ENGINES)}, and not {given['--engine']!r}")
-    return given
+        self._quitting.start_effect(f"terminate {backend.pid}", ended, then, check)
 
 
 def _as_parts(text: str, path: str, obstacles: Sequence[str]) -> list[ReportSection]:

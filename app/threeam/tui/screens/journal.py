@@ -1,113 +1,402 @@
-"""The screen of the live journal: requests go to the bridge, and its messages come back."""
+"""The screen of a journal: log, header, sidebar and box, with a controller for each group of actions."""
 
 from __future__ import annotations
 
-from threeam.core.state.current_night import correct_for_future_lines
+from functools import partial
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Static
+
+from threeam.actions import BY_ID, Action
+from threeam.core.format.entry import Entry, escape_unprintable
 from threeam.core.state.fold import State
+from threeam.core.store.attachment_kinds import COPIED_TEXT
+from threeam.core.store.attachments import replace_attachment
 from threeam.core.store.journal import Position
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
-from threeam.tui.controllers.night import AWAKE_REMINDER_S
+from threeam.tui.clipboard import send_to_clipboard
+from threeam.tui.controllers.amendments import AmendmentController
+from threeam.tui.controllers.commands import CommandController
+from threeam.tui.controllers.experiments import ExperimentController
+from threeam.tui.controllers.first_state import FirstState
+from threeam.tui.controllers.host import HostController
+from threeam.tui.controllers.hypotheses import HypothesisController
+from threeam.tui.controllers.live import LiveController
+from threeam.tui.controllers.navigation import NavigationController
+from threeam.tui.controllers.night import NightController
+from threeam.tui.controllers.quitting import QuitController
+from threeam.tui.controllers.read_only import ReadOnlyWriting
+from threeam.tui.controllers.reports import ReportController
+from threeam.tui.controllers.restore import RestoreController
+from threeam.tui.controllers.state_view import StateView
+from threeam.tui.controllers.writing import WritingController
+from threeam.tui.dispatch import ActionTable, Handler
 from threeam.tui.draft_store import DraftStore
-from threeam.tui.editor import Editor
-from threeam.tui.key_labels import key_for_action
+from threeam.tui.editor import Editor, abbreviate
+from threeam.tui.effects import EffectRunner
 from threeam.tui.log_window import LogWindow
-from threeam.tui.prompts import HYPOTHESIS_VERBS
-from threeam.tui.screens.looking import CLOCK_REFRESH_S, LookingScreen
+from threeam.tui.prompts import COMMAND, DRAFTS, HYPOTHESIS_VERBS
+from threeam.tui.report_answers import (
+    AskAbout,
+    CapturePane,
+    GoTo,
+    LightsOut,
+    OpenRun,
+    ReportAnswer,
+    RestoreData,
+    RunAction,
+)
+from threeam.tui.screens.help import HelpScreen
+from threeam.tui.screens.notice_screen import NoticeScreen
+from threeam.tui.services import Program
 from threeam.tui.session import Session
+from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.composer import Composer
+from threeam.tui.widgets.footer import KeyFooter
+from threeam.tui.widgets.header import Header
+from threeam.tui.widgets.log_pane import LogPane
+from threeam.tui.widgets.log_view import LogView
+from threeam.tui.widgets.prompt import Prompt
+from threeam.tui.widgets.sidebar import HypothesisList, Sidebar
+from threeam.tui.widgets.sparkline import ActivitySparkline
 
 
-class JournalScreen(LookingScreen):
-    """The log, the sidebar and the box; the state is the last one that was read from the file."""
+class JournalScreen(NoticeScreen):
+    """A journal as ``window`` has it, with its state: the last one that was read from the file.
+
+    A session ``as_of`` a point in time has a window that ends there. It follows nothing, and nothing can be written.
+    """
+
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding("escape", "do('leave')", "leave", show=False, tooltip=BY_ID["leave"].description, id="leave"),
+    ]
 
     def __init__(self, session: Session, window: LogWindow) -> None:
-        super().__init__(session, window)
-        self._cups: int | None = None
-        floor = session.settings.disk_floor
-        self.bridge = Bridge(session.journal, window.anchor, session.fold, session.writer, floor, self.post_message)
-        self.bridge.adjust_state = self._at_present
-        if session.writer is not None:
-            store = DraftStore(session.journal, self._not_kept)
-            self.editor = Editor(
-                Composer(emoji=session.emoji), store, self.bridge.submit, session.author, lambda: window.log_end
-            )
+        super().__init__()
+        self.session = session
+        self.state = session.fold.empty_state
+        self._compose_widgets(window)
+        bridge = None
+        if session.as_of is None:
+            floor = session.settings.disk_floor
+            bridge = Bridge(session.journal, window.anchor, session.fold, session.writer, floor, self.post_message)
+        self.editor = None if bridge is None or session.writer is None else self._editor(bridge, window)
+        self._compose_controllers(bridge)
 
-    def _at_present(self, state: State, end: Position) -> State:
-        session = self.session
-        return correct_for_future_lines(
-            state, end, session.author.user, session.clock().ns, session.settings.night_gap_ns
+    def _compose_widgets(self, window: LogWindow) -> None:
+        session, read_only = self.session, self.session.writer is None
+        name = escape_unprintable(session.journal.log_name)
+        limit = session.settings.toxic_cups
+        self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=session.emoji)
+        self.header.is_as_of = session.as_of is not None
+        self.pane = LogPane(
+            session.journal, window, session.clock, session.zone, emoji=session.emoji, read_only=read_only
         )
+        self.log_view = self.pane.view
+        self.log_view.own_author = session.author
+        self.sparkline = ActivitySparkline(emoji=session.emoji, gap_ns=session.settings.night_gap_ns)
+        self.sidebar = Sidebar(emoji=session.emoji, read_only=read_only)
+
+    def _editor(self, bridge: Bridge, window: LogWindow) -> Editor:
+        store = DraftStore(self.session.journal, lambda sentence: self.post_message(messages.DraftSaveFailed(sentence)))
+        composer = Composer(emoji=self.session.emoji)
+        return Editor(composer, store, bridge.submit, self.session.author, lambda: window.log_end)
+
+    def _compose_controllers(self, bridge: Bridge | None) -> None:
+        effects = EffectRunner(lambda effect: self.post_message(messages.EffectFinished(effect)))
+        self.quitting = QuitController(self, self.editor, effects)
+        self.reports = ReportController(self, self.quitting, self.header, self._follow_answer)
+        self.writing: WritingController | ReadOnlyWriting = ReadOnlyWriting(self)
+        self.amendments: AmendmentController | None = None
+        if self.editor is not None:
+            self.writing = WritingController(self, self.editor, self.quitting, self.header, self.log_view)
+            self.amendments = AmendmentController(self, self.writing)
+        self.state_view = StateView(self, self.header, self.sidebar, self.log_view)
+        self.hypotheses = HypothesisController(self, self.sidebar, self.reports)
+        self.commands = CommandController(self, self.pane, self.hypotheses)
+        self.night = NightController(self, self.reports, self.quitting)
+        self.live: LiveController | None = None
+        if bridge is not None:
+            self.live = LiveController(self, bridge, self.header, self.pane, self.hypotheses, self.night)
+        self.experiments = ExperimentController(self, self.hypotheses, self.reports, self.quitting)
+        self.host = HostController(self, self.reports, self.quitting)
+        self.restore = RestoreController(self, self.reports, self.quitting)
+        self.navigation = NavigationController(self, self.pane, self.reports, self.experiments.show_attachment)
+        self.actions = ActionTable(self._handlers(), is_writable=self.writing.is_writable, on_error=self._show_refusal)
+
+    def _handlers(self) -> dict[str, Handler]:
+        """Return the handlers of the actions, by id."""
+        return {
+            "leave": self.leave,
+            "help": self.open_help,
+            "theme": self.change_theme,
+            **self.writing.handlers(),
+            **(self.amendments.handlers() if self.amendments is not None else {}),
+            **self.hypotheses.handlers(),
+            **self.commands.handlers(),
+            **self.night.handlers(),
+            **self.experiments.handlers(),
+            **self.host.handlers(),
+            **self.restore.handlers(),
+            **self.navigation.handlers(),
+            **self.reports.handlers(),
+            **({"quit": self.close} if self.session.as_of is not None else self.quitting.handlers()),
+        }
+
+    def compose(self) -> ComposeResult:
+        """Yield the widgets from top to bottom."""
+        yield self.header
+        if self.session.as_of is not None:
+            stamp = str(self.session.clock())
+            sentence = (
+                f" AS OF {stamp[11:23]} · {self.key_of('now')} back to now · {stamp[:10]} {stamp[29:]} · read-only"
+            )
+            yield Static(Content(sentence), classes="as-of--banner")
+        yield self.sparkline
+        with Horizontal(id="body"):
+            yield self.pane
+            yield self.sidebar
+        if self.editor is not None:
+            yield self.editor.composer
+        yield KeyFooter()
 
     def on_mount(self) -> None:
+        self.set_focus(self.log_view)
+        if self.session.as_of is not None:
+            FirstState(self, self.pane, self.session.as_of.end, self._show_past_state).start()
         if self.editor is not None:
-            sentence, title = self.editor.restore(self.session.journal)
-            kind = self.editor.composer.kind
-            # A verdict that was begun is on this one.
-            self.picked_name = kind.hypothesis if kind.verb in HYPOTHESIS_VERBS else None
-            if sentence:
-                self.notify_once(sentence, title=title)
+            self._restore_drafts(self.editor)
         if self.session.notice:
             self.notify_once(self.session.notice, severity="warning")
-        self.set_interval(CLOCK_REFRESH_S, self._show_state)
-        self.call_after_refresh(self.bridge.start)
-        start = self.pane.view.window.anchor
-        self.scan_up_to(None if start is None else Position(start.segment, start.offset), self.bridge.set_initial_state)
+        if self.live is not None:
+            self.live.start()
         self.app.post_message(messages.CommandDone())  # what was typed ahead may come
 
+    def _restore_drafts(self, editor: Editor) -> None:
+        sentence, title = editor.restore(self.session.journal)
+        kind = editor.composer.kind
+        if kind.verb in HYPOTHESIS_VERBS:  # the verdict that was begun is on this hypothesis
+            self.hypotheses.picked_name = kind.hypothesis
+        if sentence:
+            self.notify_once(sentence, title=title)
+
     def on_unmount(self) -> None:
-        self.bridge.stop()
+        if self.live is not None:
+            self.live.stop()
         if self.editor is not None:
             self.editor.stop()
 
     # What came from the file.
 
-    def on_lines_arrived(self, message: messages.LinesArrived) -> None:
-        if message.state is not None:
-            self._tell_of_verdicts(message.lines)
-            begins = not self.sidebar.is_state_known
-            self.state = message.state
-            self.header.is_state_known = self.sidebar.is_state_known = True
-            if begins:
-                self.night.begin()
-                self.set_interval(AWAKE_REMINDER_S, self.night.remind_of_awake_hours)
-            else:
-                self.night.follow(message.lines)
-        self.pane.add_lines(message.lines, message.end, message.unfinished, truncated=message.truncated)
-        if message.truncated:
-            self.notify_once("the log was truncated: the lines above may exist only on this screen", severity="warning")
-        self._show_state()
-        self.bridge.acknowledge()
+    @on(messages.JournalChanged)
+    def _follow_journal(self, message: messages.JournalChanged) -> None:
+        if self.live is not None:
+            self.live.follow(message)
 
-    def on_lock_holder_changed(self, message: messages.LockHolderChanged) -> None:
-        self.header.set_lock_holder(message.holder, message.since_ns)
+    @on(messages.WriteProgress)
+    def _follow_request(self, message: messages.WriteProgress) -> None:
+        if isinstance(self.writing, WritingController):
+            self.writing.follow_request(message)
 
-    def on_disk_space_changed(self, message: messages.DiskSpaceChanged) -> None:
-        self.header.free_bytes = message.free_bytes
-        self.header.set_class(self.header.is_alarming, "-toxic")
-
-    def on_follow_failed(self, message: messages.FollowFailed) -> None:
-        self.header.stale = bool(message.sentence)
+    def on_draft_save_failed(self, message: messages.DraftSaveFailed) -> None:
         if message.sentence:
-            self.notify_once(message.sentence, title="the log cannot be read", severity="error", timeout=10)
+            self.notify_once(message.sentence, severity="warning")
 
-    def _show_state(self) -> None:
-        super()._show_state()
-        cups = self.header.cups
-        if self._cups is not None and cups > self._cups and self.header.is_toxic:
-            self.notify_once(
-                "Caffeine toxicity imminent. Logic may be compromised.", title=f"{cups} cups: TOXIC", severity="error"
-            )
-        self._cups = cups if self.sidebar.is_state_known else None  # cups read from the log are not announced
+    def on_effect_finished(self, message: messages.EffectFinished) -> None:
+        self.quitting.finish_effect(message.effect)
 
-    def action_quit(self) -> None:
-        if not self.is_busy or self.is_leaving:
-            self.leave(0)
+    # What the widgets tell.
+
+    async def on_composer_submitted(self, message: Composer.Submitted) -> None:
+        kind = message.outgoing.kind
+        if kind == COMMAND:
+            await self.commands.run_box_line(message)
+        elif isinstance(self.writing, WritingController):
+            self.writing.send(message)
+            if kind not in DRAFTS:
+                self.app.post_message(messages.CommandDone())
+
+    def on_composer_changed(self) -> None:
+        if isinstance(self.writing, WritingController):
+            self.writing.take_changes()
+
+    async def on_prompt_answered(self, message: Prompt.Answered) -> None:
+        await self.commands.take_prompt_answer(message)
+
+    def on_hypothesis_list_picked(self, message: HypothesisList.Picked) -> None:
+        self.hypotheses.follow_cursor(message)
+
+    def on_log_view_read_failed(self, message: LogView.ReadFailed) -> None:
+        self.notify_once(message.sentence, title="the log cannot be read", severity="error")
+
+    def on_log_pane_counts_changed(self) -> None:
+        opened_ns = [hypothesis.opened_at.ns for hypothesis in self.state.hypotheses.values()]
+        self.sparkline.show(self.pane.activity, opened_ns, self.session.zone)
+
+    def on_log_pane_notice_posted(self, message: LogPane.NoticePosted) -> None:
+        self.notify_once(message.sentence, severity=message.severity)
+
+    def on_log_view_tail_changed(self) -> None:
+        self.header.following = self.log_view.following
+        self.header.unread = self.log_view.unread
+
+    def on_key(self, event: events.Key) -> None:
+        self.commands.refuse_key(event.key)
+
+    # The state, and what is shown of it.
+
+    def take_state(self, state: State) -> None:
+        """Take ``state``, which the log adds up to; `show_state` shows it."""
+        self.state = state
+        self.header.is_state_known = self.sidebar.is_state_known = True
+
+    def _show_past_state(self, state: State) -> None:
+        self.take_state(state)
+        self.show_state()
+
+    def show_state(self) -> None:
+        """Show ``state`` as it is now, with the ages and amounts of this moment."""
+        self.hypotheses.update_picked_name()
+        self.state_view.show(self.state, self.hypotheses.picked_name, is_known=self.is_state_known)
+        self.reports.update()
+        self.navigation.show_marks()
+
+    def _follow_answer(self, answer: ReportAnswer) -> None:
+        """Do what a report was closed with."""
+        match answer:
+            case GoTo(stamp):
+                self.sidebar.close()
+                self.focus_log()
+                self.pane.go_to(stamp)
+            case AskAbout(verb):
+                self.call_next(self.actions.run, verb)
+            case RunAction(action_id):
+                self.call_next(self.actions.run, action_id)
+            case RestoreData():
+                self.restore.begin_data_restore()
+            case OpenRun(name):
+                self.call_next(self.actions.run, "runs", name)
+            case CapturePane(pane_id):
+                self.experiments.capture(pane_id)
+            case LightsOut():
+                self.night.lights_out()
+
+    # The actions of the screen itself.
+
+    async def action_do(self, action_id: str) -> None:
+        """Run an action of the table: each key is bound to this."""
+        await self.actions.run(action_id)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        return action != "do" or parameters[0] in self.actions
+
+    def _show_refusal(self, action: Action, argument: str, sentence: str) -> None:
+        """Show why an action was not done, and drop what is typed for the box that its key would have opened."""
+        self.notify_once(sentence, severity="warning")
+        if action.opens_box and not argument:
+            self.program.refuse_text()
+
+    def leave(self) -> None:
+        """Take back what waits; else go to the log; in the log, show the next result that is ready."""
+        self.sidebar.remove_class("-full")
+        if self.pane.cancel():
+            self.focus_log()
             return
-        self.is_leaving = True
-        again = f"{key_for_action(self, 'quit')} again"
-        if self.effects_under_way:
-            sentence = f"this quits when it has ended and is written; {again} leaves it, and it may get no line"
-            self.notify_once(sentence, title=self.effects_under_way, severity="warning", timeout=10)
+        if self.writing.leave_box():
+            return
+        self.sidebar.close()
+        if not (self.focused is self.log_view and self.reports.show_next_ready()):
+            self.focus_log()
+
+    def close(self) -> None:
+        """Show the screen below again."""
+        self.app.pop_screen()
+
+    def open_help(self) -> None:
+        """Show all keys and signs."""
+        keys = self.session.settings.keys
+        self.app.push_screen(HelpScreen(read_only=not self.writing.is_writable, emoji=self.session.emoji, keys=keys))
+
+    def change_theme(self, name: str = "") -> None:
+        """Change to the theme ``name``, or let the user choose one."""
+        themes = self.app.available_themes
+        if not name:
+            self.app.search_themes()
+        elif name in themes:
+            self.app.theme = name
         else:
-            self.notify_once(f"quits as soon as all is written; {again} quits now, and your text is kept")
+            self.notify_once(f"there is no theme {name}; there are {', '.join(sorted(themes))}")
+
+    def action_board_full(self) -> None:
+        self.sidebar.toggle_class("-full")
+
+    def action_page_log(self, direction: str) -> None:
+        """Scroll the log while the focus stays in the box, which may wait for the lock."""
+        if direction == "up":
+            self.log_view.action_page_up()
+        else:
+            self.log_view.action_page_down()
+
+    # What the controllers need: see `ScreenServices`.
+
+    @property
+    def program(self) -> Program:
+        """The program around this screen."""
+        assert isinstance(self.app, Program)
+        return self.app
+
+    @property
+    def is_state_known(self) -> bool:
+        """Return whether the log was read to its end, so that ``state`` is complete."""
+        return self.sidebar.is_state_known
+
+    @property
+    def is_covered(self) -> bool:
+        """Return whether another screen lies over this one."""
+        return self.app.screen is not self
+
+    @property
+    def is_typing(self) -> bool:
+        """Return whether keys go to an input box."""
+        return isinstance(self.focused, InputBox)
+
+    @property
+    def is_log_focused(self) -> bool:
+        """Return whether keys go to the log."""
+        return self.focused is self.log_view and not self.is_covered
+
+    @property
+    def log_end(self) -> Position | None:
+        """The end of the journal, as far as it was read; None if there is no line."""
+        return self.log_view.window.log_end
+
+    def selected_entry(self) -> Entry | None:
+        """Return the entry that an action is about."""
+        return self.commands.selected_entry()
+
+    def focus_log(self) -> None:
+        """Let the next key go to the log."""
+        self.set_focus(self.log_view)
+
+    def refuse_write(self) -> None:
+        """Show that this screen is read-only."""
+        if self.session.as_of is not None:
+            self.notify_once(f"this is a past state: {self.key_of('now')} returns to now")
+        else:
+            self.notify_once("read-only: this screen was opened without a writer")
+
+    def copy_text(self, text: str, what: str = "line") -> None:
+        """Copy ``text`` to the clipboard; ``what`` names it in the notice."""
+        keep = partial(replace_attachment, self.session.journal, COPIED_TEXT) if self.writing.is_writable else None
+
+        async def copy() -> None:
+            report = await send_to_clipboard(text, self.app.copy_to_clipboard, keep)
+            self.notify_once(report, title=f"{what}: {abbreviate(text)}", timeout=3)
+
+        self.start_worker(copy)  # not in the key's own time: a tmux that hangs would hold up every other

@@ -11,6 +11,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from threeam.core.platform.disk import format_bytes
+from threeam.core.write.draft import is_toxic
 from threeam.core.write.lock import LockHolder
 from threeam.tui.key_labels import key_for_action
 
@@ -47,7 +48,7 @@ class Header(Widget):
     @property
     def is_toxic(self) -> bool:
         """Return whether this user has had too many cups."""
-        return self.cups > self._toxic_cups
+        return is_toxic(self.cups, self._toxic_cups)
 
     def on_mount(self) -> None:
         self._tick_timer = self.set_interval(1.0, self.refresh, pause=True)  # the seconds that the lock is held

@@ -256,9 +256,9 @@ class LogPane(Vertical):
         self._schedule_counts()
 
     def _schedule_counts(self) -> None:
-        if not self._is_update_due:  # once for all changes of one frame
+        if not self._is_update_due:  # once for all changes of one frame, and after it: the lines come first
             self._is_update_due = True
-            self.call_later(self._show_counts)
+            self.call_after_refresh(self._show_counts)
 
     def _update_scan(self) -> None:
         window, pattern = self.view.window, self.view.render_options.pattern

@@ -92,8 +92,6 @@ class LogView(RowList, can_focus=True):
             self._cursor = min(self._cursor, len(self.window.rows) - 1)
             if self._top[0] >= len(self.window.rows):  # lines were cut off the log again
                 self._top = (max(0, self._cursor), 0)
-        if added and self.following:
-            self.post_message(self.RowSelected(self.selected_row))
         self._redraw()
 
     def _load_end(self) -> None:
@@ -360,7 +358,7 @@ class LogView(RowList, can_focus=True):
 
     def _redraw(self) -> None:
         self._fill_screen()
-        self.refresh()
+        self._refresh_changed_lines()
 
     # The mouse, the focus, the size.
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
@@ -35,6 +35,7 @@ class RowList(Widget):
     """The rows of a `LogWindow`, one of them under the cursor. Drawing reads no file."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"log--{name}" for name in _STYLES}
+    ALLOW_SELECT: ClassVar[bool] = False  # the text of a row is copied by its key: a row may be cut at the edge
 
     following: reactive[bool] = reactive(True)
 
@@ -50,6 +51,9 @@ class RowList(Widget):
         self._strip_cache: dict[tuple[object, ...], list[Strip]] = {}
         self._screen_layout: Layout | None = None
         self._scrollbar_y: int | None = None
+        self._screen_lines: tuple[Layout | None, list[Strip]] = (None, [])  # the lines of a layout
+        self._scrollbar_cache: dict[tuple[int, str], tuple[Strip, Strip]] = {}
+        self._drawn_lines: dict[int, Strip] = {}  # what is on each line of the screen
         self._layout_size = Size(0, 0)  # the size that the layout and the strips are for
         self._style_cache: dict[str, Style] = {}
         self.render_options = RenderOptions(emoji=emoji)
@@ -94,23 +98,58 @@ class RowList(Widget):
         self.observed_intervals = intervals
         self._redraw()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return the lines of ``crop``, without the styles that Textual puts around a line.
+
+        A row has its styles already, and the widget neither a border nor a padding. A frame that scrolls draws the same
+        strips one line higher: styled again, they took most of the time from the file to the screen.
+        """
+        lines = {y: self.render_line(y) for y in crop.line_range}
+        self._drawn_lines.update(lines)
+        strips = list(lines.values())
+        background = self.background_colors[1]
+        for line_filter in self.get_line_filters():  # of NO_COLOR, and for terminals without true colour
+            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        if crop.column_span != (0, self.size.width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
+
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
         if not self.window.rows and self._unfinished_line is None:
-            return self._empty_line(y, width)
+            return self._empty_line(y, self.size.width)
         layout = self._visible_strips()
+        if self._screen_lines[0] is not layout:
+            self._screen_lines = (layout, [self._render_layout_line(layout, y) for y in range(self.size.height)])
+        lines = self._screen_lines[1]
+        return lines[y] if y < len(lines) else Strip.blank(self.size.width, self._style_of("row"))
+
+    def _render_layout_line(self, layout: Layout, y: int) -> Strip:
+        """Return line ``y`` of ``layout``, with its part of the scrollbar: the same object until it changes."""
+        strip = Strip.blank(self.size.width - 1, self._style_of("row"))
+        if y < len(layout):
+            row_index, strip_index = layout[y]
+            strips = self._row_strips(row_index, is_first=y == 0)
+            strip = strips[strip_index] if strip_index < len(strips) else strip
         scrollbar = self._scrollbar_segment(y)
-        if y >= len(layout):
-            return Strip([Segment(" " * (width - 1), self._style_of("row")), scrollbar], width)
-        row_index, strip_index = layout[y]
-        strips = self._row_strips(row_index, is_first=y == 0)
-        blank = Strip.blank(width - 1, self._style_of("row"))
-        strip = strips[strip_index] if strip_index < len(strips) else blank
-        return Strip.join([strip, Strip([scrollbar], 1)]).apply_offsets(0, y)
+        key = (id(strip), scrollbar.text)  # the entry holds the strip, so that no other one gets its id
+        if key not in self._scrollbar_cache:
+            if len(self._scrollbar_cache) > _MAX_CACHED_ROWS:
+                self._scrollbar_cache.clear()
+            self._scrollbar_cache[key] = (strip, Strip.join([strip, Strip([scrollbar], 1)]))
+        return self._scrollbar_cache[key][1]
+
+    def _refresh_changed_lines(self) -> None:
+        """Draw the lines again that are not on the screen as they are now."""
+        lines = range(self.size.height)
+        changed = [y for y in lines if self.render_line(y) is not self._drawn_lines.get(y)]
+        if changed:
+            self.refresh(Region(0, changed[0], self.size.width, changed[-1] + 1 - changed[0]))
 
     def notify_style_update(self) -> None:
         self._style_cache.clear()
         self._strip_cache.clear()
+        self._scrollbar_cache.clear()
+        self._screen_layout = None
         super().notify_style_update()
 
     def get_content_width(self, container: Size, viewport: Size) -> int:

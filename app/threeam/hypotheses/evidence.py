@@ -1,0 +1,37 @@
+"""Evidence as a person gives it: a line of the log, words, or both."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from threeam.core.format.entry import Entry, Stamp
+from threeam.core.store.journal import Journal
+from threeam.core.store.seek import find_line, parse_stamp_ref
+from threeam.core.write.draft import Draft
+from threeam.hypotheses.drafts import citable_stamp, evidence_draft
+
+
+class Evidence(NamedTuple):
+    """Evidence for or against a hypothesis: words, the entry that they cite (None: no entry), or both."""
+
+    words: str = ""
+    entry: Entry | None = None
+
+    @property
+    def cited_stamp(self) -> Stamp | None:
+        """The stamp to cite, see `citable_stamp`; None: no entry is cited."""
+        return None if self.entry is None else citable_stamp(self.entry)
+
+    def draft(self, verb: str, hypothesis: str) -> Draft:
+        """Return the draft of this evidence for (``support``) or against (``contradict``) ``hypothesis``, its name."""
+        return evidence_draft(verb, hypothesis, self.cited_stamp, self.words, self.entry)
+
+
+def read_evidence(journal: Journal, text: str) -> Evidence:
+    """Return the evidence in ``text``, which is ``@stamp``, ``@stamp words`` or ``words``.
+
+    Read the journal for the line of the stamp. Raise `BadStamp`, `PreconditionFailed` if there is no such line, and
+    OSError.
+    """
+    stamp, words = parse_stamp_ref(text)
+    return Evidence(words, None if stamp is None else find_line(journal, stamp).entry)

@@ -1,0 +1,86 @@
+"""The hand-off as one JSON object, with the keys of ``3am handoff --json``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from threeam.core.format.entry import Author, Stamp, escape_unprintable
+from threeam.core.state.fold import State
+from threeam.experiments.experiment import Experiment
+from threeam.experiments.runs import experiments
+from threeam.hypotheses.amendments import current_text
+from threeam.hypotheses.handoff_notes import HandoffNote
+from threeam.hypotheses.ledger import HypothesisEvent, event_text, thread_of
+from threeam.hypotheses.thread import hypothesis_json
+from threeam.reports.handoff import Handoff, hours_awake
+
+
+def handoff_json(handoff: Handoff) -> dict[str, Any]:
+    """Return the hand-off as a JSON object."""
+    state, now = handoff.state, handoff.now
+
+    def note_json(note: HandoffNote | None) -> dict[str, Any] | None:
+        if note is None:
+            return None
+        text = "\n".join(map(escape_unprintable, [current_text(state, note.stamp, note.lines[0]), *note.lines[1:]]))
+        return {"text": text, **_attribution_json(note.author, note.stamp)}
+
+    holder = handoff.holder
+    return {
+        "at": str(now),
+        "hypotheses": [
+            hypothesis_json(state, hypothesis)
+            | {"moves": [_event_json(state, event) for event in thread_of(state, hypothesis).events]}
+            for hypothesis in handoff.hypotheses
+        ],
+        "to_undo": [
+            {
+                "text": escape_unprintable(change.text),
+                "undo": escape_unprintable(change.undo) or None,
+                **_attribution_json(change.author, change.stamp),
+            }
+            for change in handoff.open_changes
+        ],
+        "running": [_experiment_json(experiment) for experiment in experiments(state) if experiment.remaining],
+        "next": note_json(handoff.next_step),
+        "topology": note_json(handoff.topology),
+        "shared": note_json(handoff.shared_state),
+        "holder": None if holder is None else _attribution_json(holder.author, holder.stamp),
+        "stamps_without_words": [_attribution_json(stamp.author, stamp.stamp) for stamp in handoff.pending_stamps],
+        "people": [
+            {
+                "user": escape_unprintable(person.user),
+                "cups": person.cups,
+                "mg": round(person.mg, 1),
+                "hours_awake": hours_awake(person, now),
+            }
+            for person in handoff.people
+        ],
+    }
+
+
+def _experiment_json(experiment: Experiment) -> dict[str, Any]:
+    return {
+        "run": experiment.name,
+        "hypothesis": experiment.hypothesis,
+        "command": escape_unprintable(experiment.command),
+        "done": experiment.done_count,
+        "total": experiment.total,
+        "at": str(experiment.stamp),
+        "last": str(experiment.last_stamp),
+        "interrupted": experiment.interrupted_run is not None,
+    }
+
+
+def _event_json(state: State, event: HypothesisEvent) -> dict[str, Any]:
+    cites = {"cites": str(event.cited)} if event.cited is not None and event.cited != event.stamp else {}
+    return {
+        "kind": event.kind,
+        "text": escape_unprintable(event_text(state, event)),
+        **cites,
+        **_attribution_json(event.author, event.stamp),
+    }
+
+
+def _attribution_json(author: Author | None, stamp: Stamp) -> dict[str, Any]:
+    return {"by": escape_unprintable(str(author)) if author is not None else None, "at": str(stamp)}

@@ -1,0 +1,137 @@
+"""The `:` line and the palette: which action a command asks for, and with which argument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from threeam.actions import ACTIONS, Action
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import Entry
+from threeam.core.redact.redact import redact
+from threeam.tui import messages
+from threeam.tui.command_line import UnknownCommand, parse_command
+from threeam.tui.controllers.hypotheses import HypothesisController
+from threeam.tui.dispatch import Handler
+from threeam.tui.log_rows import Row
+from threeam.tui.prompts import CHANGED, COMMAND, DRAFTS, HYPOTHESIS_VERBS, BoxKind
+from threeam.tui.services import ScreenServices
+from threeam.tui.widgets.composer import Composer
+from threeam.tui.widgets.log_pane import LogPane
+from threeam.tui.widgets.prompt import Prompt
+
+
+class CommandController:
+    """Runs actions by their commands. The `:` line of a read-only screen is the prompt of ``pane``."""
+
+    def __init__(self, screen: ScreenServices, pane: LogPane, hypotheses: HypothesisController) -> None:
+        self._screen = screen
+        self._pane = pane
+        self._hypotheses = hypotheses
+        self._row_at_start: Row | None = None  # selected when the `:` line was opened: followed lines move the cursor
+        self._command_row: Row | None = None  # the same, while the command runs
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the handlers of the actions, by id."""
+        return {"command": self.open_line}
+
+    @property
+    def is_writable(self) -> bool:
+        """Return whether actions that write can be run."""
+        return self._screen.writing.is_writable
+
+    def selected_entry(self) -> Entry | None:
+        """Return the entry that a command is about: the one that was selected when the user began to type it."""
+        row = self._command_row or self._pane.view.selected_row
+        return row.entry if row is not None else None
+
+    def open_line(self) -> None:
+        """Go to the `:` line."""
+        self._row_at_start = self._pane.view.selected_row
+        if self.is_writable:
+            self._screen.writing.open_box(COMMAND)
+        elif self._pane.ask("command", ""):
+            self._screen.set_focus(self._pane.prompt.box)
+
+    @property
+    def is_enter_a_command(self) -> bool:
+        """Return whether an Enter that comes now leads out of a box: it ends a command, a search or a verdict."""
+        prompt = self._pane.prompt
+        return (prompt.is_open and self._screen.focused is prompt.box) or self._screen.writing.is_prompt
+
+    def refuses_box_of(self, key: str) -> bool:
+        """Return whether ``key`` opens a box that a read-only screen does not have."""
+        if self.is_writable or self._screen.is_typing:
+            return False
+        return any(action.opens_box and key in self._keys_of(action) for action in ACTIONS)
+
+    def refuse_key(self, key: str) -> None:
+        """Show that the screen is read-only if ``key`` is one of an action that writes."""
+        if not self.is_writable and any(
+            action.writes and action.scope == "log" and key in self._keys_of(action) for action in ACTIONS
+        ):
+            self._screen.refuse_write()
+
+    def _keys_of(self, action: Action) -> list[str]:
+        return self._screen.session.settings.keys.get(action.id, action.keys).split(",")
+
+    async def run_box_line(self, message: Composer.Submitted) -> None:
+        """Run the command in the input box. One that cannot be parsed stays there."""
+        composer, text = message.composer, message.outgoing.text
+        parsed = self._parse(text) if text.strip() else None
+        composer.release(message.outgoing, clear=parsed is not None)
+        if parsed is not None:
+            composer.box.add_to_history([redact(text)])
+            self._screen.focus_log()
+        elif not text.strip():
+            await self._screen.actions.run("leave")
+        await self._run_parsed(parsed)
+
+    async def take_prompt_answer(self, message: Prompt.Answered) -> None:
+        """Run the command in the prompt of a read-only screen; a search, a filter and a time are done already."""
+        self._screen.set_focus(self._pane.prompt.box if self._pane.prompt.is_open else self._pane.view)
+        await self._run_parsed(self._parse(message.text) if message.what == "command" else None)
+
+    def _parse(self, text: str) -> tuple[Action, str] | None:
+        """Return the action of a `:` line and its argument; None, after a notice, if there is no such command."""
+        try:
+            return parse_command(text)
+        except UnknownCommand as unknown:
+            self._screen.notify_once(str(unknown), severity="warning")
+            return None
+
+    async def _run_parsed(self, parsed: tuple[Action, str] | None) -> None:
+        """Run a command, if there is one; then the keys behind its Enter may act."""
+        self._command_row = self._row_at_start
+        try:
+            if parsed is not None:
+                await self.run(*parsed)
+        finally:
+            self._command_row = None
+            self._screen.app.post_message(messages.CommandDone())
+
+    async def run(self, action: Action, argument: str = "") -> None:
+        """Run ``action``, from the palette or the `:` line, with the text that follows its command."""
+        if action.writes and not self.is_writable:
+            self._screen.refuse_write()
+            if action.opens_box:
+                self._screen.program.refuse_text()
+        elif action.id in HYPOTHESIS_VERBS and argument:
+            self._write_about_hypothesis(action, argument)
+        elif BoxKind(action.id) in (*DRAFTS, CHANGED) and argument.strip():
+            self._screen.writing.write_or_ask(BoxKind(action.id), argument)
+        elif argument and not action.argument:
+            sentence = f":{action.command} takes nothing more, and {argument!r} follows it"
+            self._screen.notify_once(sentence, severity="warning")
+        else:
+            await self._screen.actions.run(action.id, argument)
+
+    def _write_about_hypothesis(self, action: Action, argument: str) -> None:
+        name, _, words = argument.partition(" ")
+        try:
+            hypothesis = self._hypotheses.require(name)
+        except PreconditionFailed as error:
+            self._screen.notify_once(str(error), severity="warning")
+            if words.strip():  # they stand in the line again, to be sent once more
+                self._screen.writing.edit(COMMAND, f"{action.command} {argument}")
+            return
+        self._screen.writing.write_or_ask(BoxKind(action.id, hypothesis.name), words)

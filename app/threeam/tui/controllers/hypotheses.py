@@ -1,0 +1,167 @@
+"""The hypotheses: the picked one, evidence and verdicts on it, its thread, and verdicts that were overturned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from threeam.core.errors import PreconditionFailed
+from threeam.core.format.report import ReportSection
+from threeam.core.state.fold import Hypothesis
+from threeam.core.store.reader import Line
+from threeam.core.store.seek import find_line, parse_stamp_ref
+from threeam.hypotheses.amendments import claim_of
+from threeam.hypotheses.drafts import EVIDENCE_VERBS, citable_stamp, evidence_draft
+from threeam.hypotheses.guards import overturned_verdicts
+from threeam.hypotheses.thread import thread_report
+from threeam.tui.controllers.reports import ReportController
+from threeam.tui.dispatch import Handler
+from threeam.tui.editor import abbreviate
+from threeam.tui.outbox import WriteRequest
+from threeam.tui.prompts import HYPOTHESIS_VERBS, BoxKind
+from threeam.tui.screens.report_screen import ThreadScreen
+from threeam.tui.services import ScreenServices
+from threeam.tui.widgets.sidebar import HypothesisList, Sidebar
+
+
+class HypothesisController:
+    """The actions on hypotheses. ``picked_name`` is the name of the one that evidence and verdicts are about."""
+
+    def __init__(self, screen: ScreenServices, sidebar: Sidebar, reports: ReportController) -> None:
+        self._screen = screen
+        self._sidebar = sidebar
+        self._reports = reports
+        self.picked_name: str | None = None
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the handlers of the actions, by id."""
+        return {
+            "board": self.toggle_list,
+            **{f"pick-{number}": partial(self.pick, f"H{number}") for number in range(1, 10)},
+            **{verb: partial(self.ask_about, verb) for verb in HYPOTHESIS_VERBS},
+            **{verb: partial(self.add_evidence, verb) for verb in EVIDENCE_VERBS},
+            "thread": self.open_thread,
+        }
+
+    def require(self, name: str) -> Hypothesis:
+        """Return the hypothesis of this name. Raise `PreconditionFailed` if there is none."""
+        hypothesis = self._screen.state.find_hypothesis(name)
+        if hypothesis is not None:
+            return hypothesis
+        if not self._screen.is_state_known:
+            raise PreconditionFailed("the log is still being read: in a moment")
+        raise PreconditionFailed(f"there is no hypothesis {name}: {self._screen.key_of('board')} shows those there are")
+
+    def require_picked(self) -> Hypothesis:
+        """Return the picked hypothesis. Raise `PreconditionFailed` if there is none."""
+        hypothesis = self._screen.state.find_hypothesis(self.picked_name) if self.picked_name else None
+        if hypothesis is None:
+            raise PreconditionFailed(f"pick a hypothesis first: 1 to 9, or {self._screen.key_of('board')}")
+        return hypothesis
+
+    def pick(self, name: str) -> None:
+        """Make ``name`` the picked hypothesis."""
+        hypothesis = self.require(name)
+        self.picked_name = hypothesis.name
+        self._screen.show_state()
+        if not self._sidebar.is_on_screen:
+            keys = " · + - tie lines to it, v x ~ judge it" if self._screen.writing.is_writable else ""
+            claim = abbreviate(claim_of(self._screen.state, hypothesis))
+            self._screen.notify_once(f"picked {name}: {claim}{keys}", timeout=2)
+
+    def follow_cursor(self, message: HypothesisList.Picked) -> None:
+        """Pick the hypothesis under the cursor of the sidebar, and open its thread on Enter."""
+        if message.name != self.picked_name:
+            self.picked_name = message.name
+            self._screen.show_state()
+        if message.opens_thread:
+            self.open_thread()
+
+    def update_picked_name(self) -> None:
+        """Follow the picked hypothesis when it gets a number: its name is another one then."""
+        if self.picked_name and (hypothesis := self._screen.state.find_hypothesis(self.picked_name)) is not None:
+            self.picked_name = hypothesis.name
+
+    async def toggle_list(self) -> None:
+        """Go to the hypotheses of the sidebar, or back from them."""
+        hypothesis_list, is_empty = self._sidebar.hypothesis_list, not self._screen.state.hypotheses
+        if hypothesis_list.has_focus or (self._sidebar.has_class("-open") and is_empty):
+            await self._screen.actions.run("leave")
+            return
+        self._sidebar.add_class("-open")
+        if not is_empty:
+            self._screen.set_focus(hypothesis_list)
+            if hypothesis_list.highlighted is None:
+                hypothesis_list.action_first()
+
+    def ask_about(self, verb: str) -> None:
+        """Go to the box for a prediction or a verdict (``verb``) on the picked hypothesis."""
+        self._screen.writing.open_box(BoxKind(verb, self.require_picked().name))
+
+    async def add_evidence(self, verb: str, argument: str = "") -> None:
+        """Tie the selected line to the picked hypothesis; with ``argument`` what that names: ``H7 @stamp words``.
+
+        Words without a stamp are the evidence themselves.
+        """
+        name, _, rest = argument.partition(" ")
+        hypothesis = self.require(name) if name else self.require_picked()
+        stamp, words = parse_stamp_ref(rest)
+        if stamp is None and words:
+            self._screen.writing.submit(WriteRequest(evidence_draft(verb, hypothesis.name, None, words), verb))
+            return
+        if stamp is None:
+            entry = self._screen.selected_entry()
+        else:
+            line = await self._screen.run_in_thread(partial(find_line, self._screen.session.journal, stamp))
+            if line is None:
+                return
+            entry = line.entry
+        if entry is None:
+            raise PreconditionFailed("select a line of the log first: only those have a stamp")
+        cited = citable_stamp(entry)
+        if stamp is not None and not words:  # a user who names the line needs no box
+            draft = evidence_draft(verb, hypothesis.name, cited, "", entry)
+            self._screen.writing.submit(WriteRequest(draft, verb))
+            return
+        self._screen.writing.write_or_ask(
+            BoxKind(verb, hypothesis.name, cited),
+            words,
+            lambda text: evidence_draft(verb, hypothesis.name, cited, text, entry),
+        )
+
+    def open_thread(self, name: str = "") -> None:
+        """Show all entries about a hypothesis: ``name``, or the picked one."""
+        from threeam.experiments.experiment_report import hypothesis_runs_report  # the first screen needs none of it
+
+        screen = self._screen
+        hypothesis = self.require(name) if name else self.require_picked()
+        self.picked_name = hypothesis.name
+
+        def sections() -> Sequence[ReportSection]:
+            # It may have got a number since.
+            current = screen.state.find_hypothesis(hypothesis.name) or screen.state.find_hypothesis(
+                f"@{hypothesis.opened_at}"
+            )
+            if current is None:
+                return []
+            now = screen.session.clock()
+            return [
+                *thread_report(screen.state, current, now),
+                *hypothesis_runs_report(screen.state, current.number, now),
+            ]
+
+        report = ThreadScreen(
+            hypothesis.name, sections, screen.copy_text, emoji=screen.session.emoji, writes=screen.writing.is_writable
+        )
+        self._reports.push(report)
+
+    def notify_of_overturned_verdicts(self, lines: Sequence[Line]) -> None:
+        """Show which of this user's verdicts others have overturned in ``lines``, which have just arrived.
+
+        ``state`` must be the one before these lines.
+        """
+        entries = [entry for line in lines if b" [H" in line.raw and (entry := line.state_entry) is not None]
+        for sentence in overturned_verdicts(self._screen.state, entries, self._screen.session.author.user):
+            self._screen.notify_once(
+                sentence, title="overturned: both stand, and the later counts", severity="warning", timeout=15
+            )

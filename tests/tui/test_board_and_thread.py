@@ -1,0 +1,156 @@
+"""The board of hypotheses and the thread of one: order, counts, keys, and the way from evidence to its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis_pilots import SIZES, highlight, opens, under_cursor
+from night_lines import at, cited, claim, last, said
+from pilots import TINY, WIDE, append, night, notes
+
+from support.journals import texts
+from threeam.core.store.journal import Journal
+from threeam.tui.screens.report_screen import ThreadScreen
+
+
+async def test_a_refuted_one_stays_on_the_board_struck_through(journal: Journal, log: Path) -> None:
+    append(log, claim(1, "the pool") + said("Conclusion: not in staging", 110, "refuted"))
+    async with night(journal, size=WIDE) as it:
+        assert "H1 refuted" in it.shown
+        board = it.journal_screen.sidebar.hypothesis_list
+        prompt = board.get_option_at_index(0).prompt
+        assert [str(span.style) for span in getattr(prompt, "spans", []) if "strike" in str(span.style)] != []
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_enter_on_the_board_opens_the_thread_and_esc_goes_back(
+    journal: Journal, log: Path, size: tuple[int, int]
+) -> None:
+    append(log, notes(3) + claim(1) + claim(2, "the pool"))
+    async with night(journal, size=size) as it:
+        await it.press("h", "j")
+        highlighted = it.journal_screen.sidebar.hypothesis_list.highlighted_option
+        assert highlighted is not None
+        name = highlighted.id
+        assert name is not None
+        assert it.journal_screen.hypotheses.picked_name == name, "the highlighted one is picked"
+        await it.press("enter")
+        await opens(it, ThreadScreen)
+        assert "CLAIM" in it.shown
+        assert name in it.shown
+        await it.press("escape")
+        assert it.app.screen is it.journal_screen
+        assert it.app.focused is it.journal_screen.sidebar.hypothesis_list, "back in the panel"
+
+
+async def test_the_thread_tells_claim_predictions_evidence_and_history(journal: Journal, log: Path) -> None:
+    append(log, notes(3) + claim(1, "the [/foo] pool") + said("Prediction: it runs dry", 110))
+    append(log, cited("Supports", 1, 0, 111) + cited("Contradicts", 1, 2, 112))
+    append(log, said("Conclusion: not in staging", 113, "refuted") + said("Reopened: the ghost is back", 114))
+    append(log, said("Conclusion: a leak after all", 115, "confirmed"))
+    async with night(journal, size=WIDE) as it:
+        await it.command("hyp show H1")
+        told = await opens(it, ThreadScreen)
+        words = [str(option.prompt) for option in told.option_list.options]
+        titles = ["CLAIM", "PREDICTIONS", "SUPPORTS IT: 1", "CONTRADICTS IT: 1", "HISTORY"]
+        assert [word.strip() for word in words if word.strip() in titles] == titles
+        for one in ("the [/foo] pool", "it runs dry", "note 0", "note 2", "not in staging", "the ghost is back"):
+            assert any(one in word for word in words), f"{one!r} is not told"
+        assert any("confirmed: a leak after all" in word for word in words)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_piece_of_evidence_leads_to_its_line_in_the_log(
+    journal: Journal, log: Path, size: tuple[int, int]
+) -> None:
+    append(log, notes(60) + claim(1) + cited("Supports", 1, 7, 110) + notes(60, 200))
+    async with night(journal, size=size) as it:
+        await it.press("h", "j", "enter")
+        await opens(it, ThreadScreen)
+        await highlight(it, "note 7")
+        await it.press("enter")
+        await it.eventually(lambda: it.selected_text == "note 7", "the cited line is selected")
+        assert it.in_the_log
+        assert "note 7" in it.shown
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"), [("v", "confirm H2"), ("x", "refute H2"), ("tilde", "park H2"), ("p", "predict H2")]
+)
+async def test_a_key_in_the_thread_opens_the_box_for_that(journal: Journal, log: Path, key: str, kind: str) -> None:
+    append(log, claim(1) + claim(2))
+    async with night(journal) as it:
+        await it.command("thread H2")
+        await opens(it, ThreadScreen)
+        await it.press(key)
+        assert it.app.screen is it.journal_screen
+        assert it.in_the_box
+        assert it.box_kind == kind
+        await it.type("because\n")
+        await it.eventually(lambda: texts(log)[2:] != [], "it is written")
+        assert last(log).text.endswith(": because")
+        assert last(log).hypothesis is not None
+
+
+async def test_an_open_thread_tells_the_news_and_keeps_its_cursor(journal: Journal, log: Path) -> None:
+    append(log, notes(3) + claim(1) + cited("Supports", 1, 0, 110))
+    async with night(journal, size=WIDE) as it:
+        await it.command("thread H1")
+        await opens(it, ThreadScreen)
+        await highlight(it, "note 0")
+        append(log, said("Prediction: it will be late", 111))
+        await it.shows("it will be late")
+        append(log, cited("Contradicts", 1, 2, 112))
+        await it.shows("CONTRADICTS IT: 1")
+        assert "note 0" in under_cursor(it)
+        await it.press("enter")
+        await it.eventually(lambda: it.selected_text == "note 0", "the cited line is selected")
+
+
+@pytest.mark.parametrize("key", ["escape", "h"])
+@pytest.mark.parametrize("size", SIZES)
+async def test_f_is_full_screen_until_it_is_left(journal: Journal, log: Path, size: tuple[int, int], key: str) -> None:
+    append(log, notes(3) + claim(1, "the pool"))
+    async with night(journal, size=size) as it:
+        await it.press("h", "f")
+        board = it.journal_screen.sidebar
+        assert board.size.width >= size[0] - 4, "all of the width is the board's"
+        assert "the pool" in it.shown
+        assert "note 2" not in it.shown
+        await it.press(key)
+        assert it.in_the_log
+        assert "note 2" in it.shown
+        await it.press("h", "f", "f")
+        assert not board.has_class("-full"), "f again: a panel"
+
+
+async def test_the_evidence_of_a_full_board_leads_to_the_log(journal: Journal, log: Path) -> None:
+    append(log, notes(60) + claim(1) + cited("Supports", 1, 7, 110))
+    async with night(journal, size=TINY) as it:
+        await it.press("h", "f", "j", "enter")
+        await opens(it, ThreadScreen)
+        await highlight(it, "note 7")
+        await it.press("enter")
+        await it.eventually(lambda: it.selected_text == "note 7", "the cited line is selected")
+        assert "note 7" in it.shown
+
+
+async def test_a_filter_that_hides_the_evidence_is_named(journal: Journal, log: Path) -> None:
+    append(log, notes(3) + claim(1))
+    async with night(journal) as it:
+        await it.command(f"support H1 @{at(1)}")
+        await it.eventually(lambda: len(texts(log)) == 5, "it is tied")
+        await it.command("filter Hypothesis")
+        await it.press("1")
+        await it.command("thread")
+        await it.eventually(lambda: isinstance(it.app.screen, ThreadScreen), "the thread")
+        await it.press("j", "j", "enter")
+        await it.says("the filter hides that line")
+
+
+async def test_the_panel_has_a_cursor_at_once(journal: Journal, log: Path) -> None:
+    append(log, notes(1) + claim(1))
+    async with night(journal, size=WIDE) as it:
+        await it.press("h", "h")
+        assert it.journal_screen.hypotheses.picked_name == "H1"

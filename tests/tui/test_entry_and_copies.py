@@ -1,0 +1,61 @@
+"""The panel of one entry, and what is copied from it and from the log."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pilots import append, line, night, notes, section
+
+from threeam.core.store.journal import Journal
+from threeam.tui.screens.entry import EntryScreen
+
+
+async def test_enter_opens_all_of_an_entry(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(2) + section(3, "the sweeper " + "x" * 300, 10_000_000, 800_000) + line("later", 20_000_000))
+    async with night(journal, size=(110, 40)) as it:
+        await it.press("k", "enter")
+        assert isinstance(it.app.screen, EntryScreen)
+        shown = it.shown
+        assert "x" * 70 in shown
+        assert "@2026-11-24T03:14:07.133456790+0000" in shown
+        assert "bob@db1:77%1" in shown
+        assert "block of 3 lines, the lock was held for at least 0.8 ms" in shown
+        assert "note 1" in shown
+        assert "later" in shown
+        await it.press("escape")
+        assert it.in_the_log
+
+
+async def test_the_panel_copies_the_line_that_it_shows(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(2))
+    async with night(journal) as it:
+        await it.press("enter")
+        append(log, line("newer", 10_000_000))
+        await it.eventually(lambda: b"newer" in it.view.window.rows[-1].line.raw, "another line has come")
+        await it.press("y")
+        copied = Path(journal.attachments_dir) / "copied"
+        await it.eventually(copied.exists, "it is copied")
+        assert "note 1" in copied.read_text()
+
+
+async def test_y_sends_the_line_to_the_terminal_and_to_a_file(journal: Journal, log: Path) -> None:
+    log.write_bytes(line("a \x1b[31m note"))
+    async with night(journal) as it:
+        await it.press("y")
+        await it.says("sent to the terminal's clipboard (OSC 52)")
+        copied = Path(journal.attachments_dir) / "copied"
+        assert copied.read_text() == log.read_text()
+        assert "\x1b" not in it.app.clipboard
+        await it.press("enter", "Y")
+        await it.eventually(
+            lambda: copied.read_text() == "@2026-11-24T03:14:07.123456789+0000\n", "the stamp is copied"
+        )
+
+
+async def test_a_copy_of_a_read_only_screen_makes_no_file(journal: Journal, log: Path) -> None:
+    log.write_bytes(line("a"))
+    async with night(journal, read_only=True) as it:
+        await it.press("y")
+        await it.says("if it supports that")
+        assert os.listdir(log.parent).count("sanity.log.d") == 0
