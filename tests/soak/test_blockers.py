@@ -145,13 +145,13 @@ def test_a_prepared_transaction_is_named_and_ended_by_the_statement_that_is_offe
     try:
         waiters = [night.waits(WAITS), night.waits("INSERT INTO numbers VALUES (1)")]
         shown = run("blockers", "--dsn", server.dsn()).stdout.decode()
-        shown = rows(run("blockers", "--json", "--dsn", server.dsn()))
-        by_gid = {row["prepared"]: row for row in shown if row["prepared"] is not None}
+        listed = rows(run("blockers", "--json", "--dsn", server.dsn()))
+        by_gid = {row["prepared"]: row for row in listed if row["prepared"] is not None}
         assert {gid: row["blocks"] for gid, row in by_gid.items()} == dict(
             zip(gids, [[pid] for pid in waiters], strict=False)
         )
-        assert {row["pid"] for row in shown} == {None, *waiters}
-        assert [row["blocked_by_prepared"] for row in shown if row["pid"] == waiters[0]] == [[by_gid[gids[0]]["xid"]]]
+        assert {row["pid"] for row in listed} == {None, *waiters}
+        assert [row["blocked_by_prepared"] for row in listed if row["pid"] == waiters[0]] == [[by_gid[gids[0]]["xid"]]]
         assert "pg_terminate_backend" not in shown
         statements = re.findall(r"^ *(ROLLBACK PREPARED .*)$", shown, re.MULTILINE)
         assert len(statements) == 2, shown
