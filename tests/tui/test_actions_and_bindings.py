@@ -311,3 +311,25 @@ async def test_the_first_ctrl_c_says_how_to_quit_and_the_second_quits_with_130(j
         await it.press("ctrl+c")
         await it.eventually(lambda: not it.app.is_running, "it has ended")
     assert it.app.return_code == 130
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [("?",), ("C",), ("enter",), ("r",), ("S",), ("1", ":", "thread\n")],
+    ids=["help", "coffee", "entry", "runs", "hand-off", "thread"],
+)
+async def test_a_remapped_key_closes_what_lies_over_the_journal(
+    journal: Journal, log: Path, opened: tuple[str, ...]
+) -> None:
+    append(log, line("Hypothesis: a claim", tags=(("H1", "open"),)))
+    settings = Settings(keys={"leave": "ctrl+x", "quit": "Q", "down": "e"})
+    async with night(journal, settings=settings) as it:
+        for key in ("ctrl+x", "Q"):
+            for part in opened:
+                it.at_once(*part) if part.endswith("\n") else await it.press(part)
+            await it.eventually(lambda: it.app.screen is not it.journal_screen, "it is open")
+            await it.press("q", "escape")
+            assert it.app.screen is not it.journal_screen, "the old keys close it no more"
+            assert "ctrl+x" in it.shown
+            await it.press(key)
+            assert it.app.screen is it.journal_screen

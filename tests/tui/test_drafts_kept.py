@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from drafts import leave_behind, saved_files, saved_texts
-from pilots import BY, full_disk, held, line, night
+from pilots import BY, full_disk, held, join_writing_threads, line, night
 
 from support.journals import texts
 from threeam.core.store.journal import Journal
@@ -56,14 +57,15 @@ async def test_notes_typed_ahead_are_drafts_of_their_own(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(draft_store, "_started", lambda pid: 1)
-    async with night(journal) as it:
-        with held(journal.lock_path):
+    with held(journal.lock_path):
+        async with night(journal) as it:
             await it.type("ione\ntwo\nthr")
             await it.eventually(lambda: '"thr"' in saved_texts(journal), "all are kept")
             # and the screen is killed
             saved = json.loads(next(Path(journal.attachments_dir).glob("draft-*.json")).read_text())
             assert [draft[1] for draft in saved[1]] == ["one", "two", "thr"]
-    # As if it had been killed when the first was written; what it wrote while it was closed is not there.
+    join_writing_threads()
+    # As if it had been killed when the first was written; what it wrote after it was closed is not there.
     log.write_bytes(line("one").replace(b"bob@db1:77%1", str(BY).encode()))
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
     (Path(journal.attachments_dir) / f"draft-{os.getpid()}-1.json").write_text(json.dumps(saved))
@@ -181,18 +183,21 @@ async def test_a_note_that_waits_on_a_full_disk_outlives_its_screen(
         return really_open(path, flags, mode, dir_fd=dir_fd)
 
     memory = Path(os.environ["XDG_RUNTIME_DIR"])
-    async with night(journal) as it:
-        await it.type("ibefore it was ")
-        await it.eventually(lambda: "before it was" in saved_texts(journal), "the draft is kept beside the log")
-        with monkeypatch.context() as patch, full_disk(patch, log):
+    with ExitStack() as disk:  # it is full until the screen is gone
+        async with night(journal) as it:
+            await it.type("ibefore it was ")
+            await it.eventually(lambda: "before it was" in saved_texts(journal), "the draft is kept beside the log")
+            patch = disk.enter_context(monkeypatch.context())
+            disk.enter_context(full_disk(patch, log))
             patch.setattr(os, "open", no_room)
             await it.type("full\n")
             await it.shows("written as soon as there is room")
             await it.eventually(lambda: list(memory.rglob("draft-*.json")) != [], "it is kept in memory")
-            assert saved_texts(journal) == "", "and only once"
+            await it.eventually(lambda: saved_texts(journal) == "", "and only once")
             # and the screen is killed
+    join_writing_threads()
+    log.write_bytes(b"")  # what the screen wrote when the room came back
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
-    log.write_bytes(b"")  # whatever the dying screen wrote when the room came back
     async with night(journal) as it:
         assert it.composer.text == "before it was full"
         await it.press("i")

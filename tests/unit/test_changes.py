@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.commands import Run
 from support.hypotheses import ALICE, BOB, change_entries, line, refusal, state_after, texts_of, written_entries
 from support.journals import entries
 from support.lines import at_second
@@ -15,6 +16,7 @@ from threeam.core.write.writer import Writer
 from threeam.hypotheses.changes import change_draft, changes, open_changes, parse_typed_change, undone_draft
 from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.projections import FOLD
+from threeam.tui.prompts import CHANGED
 
 # --- what must be undone
 
@@ -69,7 +71,11 @@ def test_a_change_is_bound_to_the_hypothesis_that_it_names(log: Path, writer: Wr
         ("flag on --undo flag off", "flag on", "flag off"),
         ("flag on --undo 'flag off'", "flag on", "flag off"),
         ('flag on --undo "flag off"', "flag on", "flag off"),
+        ("flag on\n--undo flag off", "flag on", "flag off"),
+        ("flag on --undo=flag off", "flag on", "flag off"),
+        ("flag on --undo flag off\nand restart", "flag on", "flag off\nand restart"),
         ("flag on (undo: flag off)", "flag on", "flag off"),
+        ("flag on (undo: flag off\nand restart)", "flag on", "flag off\nand restart"),
         ("flag on (undo: f(x) off)", "flag on", "f(x) off"),
         ("flag on (undo it)", "flag on (undo it)", ""),
         ("flag --undone", "flag --undone", ""),
@@ -116,3 +122,12 @@ def test_a_change_says_how_it_was_undone_by_the_best_words_there_are() -> None:
     assert texts_of(written_entries(undone_draft(at_second(1), ""), state_after(*change_entries(1)), 5)) == [
         f"Undone: @{at_second(1)} back"
     ]
+
+
+@pytest.mark.parametrize("text", ["flag on", "flag on\nand the pool"])
+@pytest.mark.parametrize("undo", ["", "flag off", "flag off\nand restart"])
+def test_the_command_and_the_box_write_the_same_lines(run_here: Run, log: Path, text: str, undo: str) -> None:
+    run_here("changed", text, *(["--undo", undo] if undo else []))
+    written = [entry.text for entry in entries(log)]
+    for typed in (f"{text} --undo {undo}", f"{text}\n--undo {undo}", f"{text} (undo: {undo})") if undo else (text,):
+        assert CHANGED.texts(typed) == written

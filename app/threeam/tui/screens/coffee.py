@@ -16,6 +16,7 @@ from threeam.core.format.entry import Stamp
 from threeam.core.format.times import format_age, format_duration
 from threeam.human.caffeine import DAILY_LIMIT_MG, HOUR_NS, SINGLE_DOSE_LIMIT_MG, SLEEP_THRESHOLD_MG, caffeine_curve
 from threeam.human.night_summary import NightSummary, format_forecast, format_intake
+from threeam.tui.bindings import bind, bind_closing_keys
 from threeam.tui.cells import drawable
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.screens.modal_page import ModalPage
@@ -36,8 +37,8 @@ class CoffeeScreen(ModalPage[bool]):
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding("escape,q", "dismiss(False)", "close"),
-        Binding("C", "dismiss(False)", "close", id="coffee-panel"),
+        *bind_closing_keys("dismiss(False)"),
+        bind("coffee-panel", "dismiss(False)", "close", show=True),
         Binding("backspace,minus", "dismiss(True)", "take the last cup back"),
     ]
 
@@ -60,7 +61,9 @@ class CoffeeScreen(ModalPage[bool]):
         """Yield the page in a frame."""
         with VerticalScroll(id="cups") as frame:
             frame.border_title = "coffee, this night"
-            frame.border_subtitle = "backspace takes the last cup back · esc" if self._writes else "esc"
+            frame.border_subtitle = ("backspace takes the last cup back · " if self._writes else "") + key_for_action(
+                self, "leave"
+            )
             yield self._page
 
     def on_mount(self) -> None:

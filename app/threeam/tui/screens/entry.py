@@ -15,7 +15,9 @@ from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line
 from threeam.experiments.run_rows import attachment_of
 from threeam.hypotheses.amendments import Amendments
+from threeam.tui.bindings import bind, bind_closing_keys
 from threeam.tui.cells import drawable
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_blocks import block_bounds, lock_hold_ns
 from threeam.tui.screens.modal_page import ModalPage
 from threeam.tui.widgets.row_renderer import truncate_line
@@ -31,9 +33,10 @@ class EntryScreen(ModalPage[str]):
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding("escape,q,enter", "dismiss('')", "close"),
-        Binding("y", "dismiss('entry')", "copy the line"),
-        Binding("Y", "dismiss('stamp')", "copy its @stamp"),
+        *bind_closing_keys("dismiss('')"),
+        bind("open-entry", "dismiss('')", "close"),
+        bind("copy-entry", "dismiss('entry')", "copy the line", show=True),
+        bind("copy-stamp", "dismiss('stamp')", "copy its @stamp", show=True),
         Binding("o", "dismiss('kept')", "show its attachment"),
     ]
 
@@ -48,7 +51,7 @@ class EntryScreen(ModalPage[str]):
         with VerticalScroll(id="entry") as page:
             page.border_title = "entry"
             kept = "o shows its attachment · " if self._keeps else ""
-            page.border_subtitle = f"{kept}y copies it · Y its @stamp · esc closes"
+            page.border_subtitle = f"{kept}y copies it · Y its @stamp · {key_for_action(self, 'leave')} closes"
             yield Static(self._page())
 
     @property

@@ -13,7 +13,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from threeam.actions import ACTIONS, GROUPS, format_keys
+from threeam.tui.bindings import bind, bind_closing_keys
 from threeam.tui.glyphs import GLYPHS
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.screens.modal_page import ModalPage
 
 _INDENT = 15  # cells before the descriptions
@@ -23,8 +25,8 @@ class HelpScreen(ModalPage[None]):
     """One scrolling page; any of the keys that opened it closes it."""
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding("escape,q", "dismiss", "close"),
-        Binding("question_mark,f1", "dismiss", "close", id="help"),
+        *bind_closing_keys(),
+        bind("help", "dismiss", "close", show=True),
     ]
 
     def __init__(self, *, read_only: bool, emoji: bool, keys: Mapping[str, str]) -> None:
@@ -37,7 +39,7 @@ class HelpScreen(ModalPage[None]):
         """Yield the page."""
         with VerticalScroll(id="help") as page:
             page.border_title = "3am"
-            page.border_subtitle = "esc closes"
+            page.border_subtitle = f"{key_for_action(self, 'leave')} closes"
             yield Static(id="help-text")
 
     def on_resize(self) -> None:

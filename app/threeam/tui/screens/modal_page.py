@@ -8,15 +8,17 @@ from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, ScreenResultType
 
+from threeam.tui.bindings import bind
+
 
 class ModalPage(ModalScreen[ScreenResultType]):
     """A dialog around one `VerticalScroll`."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("j,down", "scroll(1)", "down", show=False),
-        Binding("k,up", "scroll(-1)", "up", show=False),
-        Binding("space,pagedown", "scroll(10)", "page down", show=False),
-        Binding("b,pageup", "scroll(-10)", "page up", show=False),
+        bind("down", "scroll(1)"),
+        bind("up", "scroll(-1)"),
+        bind("page-down", "scroll(10)"),
+        bind("page-up", "scroll(-10)"),
     ]
 
     def on_mount(self) -> None:

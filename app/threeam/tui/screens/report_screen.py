@@ -17,8 +17,10 @@ from textual.widgets.option_list import Option
 from threeam.actions import BY_ID
 from threeam.core.errors import JournalError
 from threeam.core.format.report import ReportLine, ReportSection
+from threeam.tui.bindings import bind, bind_closing_keys
 from threeam.tui.cells import drawable
 from threeam.tui.glyphs import GLYPHS
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.report_answers import AskAbout, GoTo, ReportAnswer, RunAction
 
 _MUTED = "$foreground-muted"
@@ -33,10 +35,10 @@ class ReportScreen(ModalScreen[ReportAnswer | None]):
     """
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("escape,q", "dismiss", "close"),
-        Binding("j", "cursor(1)", "down", show=False),
-        Binding("k", "cursor(-1)", "up", show=False),
-        Binding("y", "copy_line", "copy", show=False),
+        *bind_closing_keys(),
+        bind("down", "cursor(1)"),
+        bind("up", "cursor(-1)"),
+        bind("copy-entry", "copy_line"),
     ]
 
     keeps_cursor_at_top: ClassVar[bool] = False  # even if a new line appears above it
@@ -131,7 +133,7 @@ class ReportScreen(ModalScreen[ReportAnswer | None]):
             self.option_list.action_cursor_up()
 
     def _keys(self) -> str:
-        return "enter: its line · y copies · esc"
+        return f"enter: its line · y copies · {key_for_action(self, 'leave')}"
 
     def _line(self, line: ReportLine, width: int) -> Content:
         sign = GLYPHS.get(line.icon)
@@ -154,9 +156,7 @@ class ThreadScreen(ReportScreen):
     """The thread of one hypothesis; the keys for hypotheses act on it."""
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding(BY_ID[verb].keys, f"dismiss_asking('{verb}')", BY_ID[verb].label, id=verb)
-        for verb in _ASKS
-        if BY_ID[verb].keys
+        bind(verb, f"dismiss_asking('{verb}')", show=True) for verb in _ASKS if BY_ID[verb].keys
     ]
 
     def __init__(
@@ -178,7 +178,7 @@ class ThreadScreen(ReportScreen):
         self.dismiss(AskAbout(verb))
 
     def _keys(self) -> str:
-        return f"enter: its line · {'p v x ~ · ' if self._writes else ''}esc"
+        return f"enter: its line · {'p v x ~ · ' if self._writes else ''}{key_for_action(self, 'leave')}"
 
 
 def _name(line: ReportLine) -> object:

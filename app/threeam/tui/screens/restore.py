@@ -24,7 +24,9 @@ from threeam.restore.blockers import (
     waiting_pids,
     why_not_terminable,
 )
+from threeam.tui.bindings import bind_closing_keys
 from threeam.tui.cells import drawable
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.report_answers import LightsOut, RestoreData
 from threeam.tui.screens.report_screen import ReportScreen
 
@@ -75,7 +77,7 @@ class RestoreScreen(ReportScreen):
     def _keys(self) -> str:
         ticks = "enter: undone · g its line" if self._undo is not None else "enter: its line"
         others = "b queries · d data · s sleep" if self._undo is not None else "b queries"
-        return f"{ticks} · {others} · esc"
+        return f"{ticks} · {others} · {key_for_action(self, 'leave')}"
 
 
 class SleepScreen(ReportScreen):
@@ -87,7 +89,7 @@ class SleepScreen(ReportScreen):
         self.dismiss(LightsOut())
 
     def _keys(self) -> str:
-        return "z: lights out · enter: its line · esc: not yet"
+        return f"z: lights out · enter: its line · {key_for_action(self, 'leave')}: not yet"
 
 
 class BlockersScreen(ReportScreen):
@@ -155,7 +157,8 @@ class BlockersScreen(ReportScreen):
         self.app.push_screen(ConfirmScreen(question), answered)
 
     def _keys(self) -> str:
-        return "x terminates · y copies · esc" if self._end is not None else "y copies · esc"
+        ends = "x terminates · " if self._end is not None else ""
+        return f"{ends}y copies · {key_for_action(self, 'leave')}"
 
 
 class ConfirmScreen(ModalScreen[bool]):
@@ -163,7 +166,8 @@ class ConfirmScreen(ModalScreen[bool]):
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("y", "dismiss(True)", "yes"),
-        Binding("n,escape,q", "dismiss(False)", "no"),
+        Binding("n", "dismiss(False)", "no"),
+        *bind_closing_keys("dismiss(False)", "no"),
     ]
 
     def __init__(self, question: str) -> None:

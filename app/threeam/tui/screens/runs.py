@@ -16,7 +16,9 @@ from threeam.core.format.report import ReportLine, ReportSection
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.experiment_report import experiment_list_report, experiment_report
 from threeam.tracing.capture import Pane
+from threeam.tui.bindings import bind, bind_closing_keys
 from threeam.tui.cells import drawable
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.report_answers import CapturePane, OpenRun
 from threeam.tui.screens.report_screen import ReportScreen
 
@@ -48,7 +50,7 @@ class RunsScreen(ReportScreen):
             self.dismiss(OpenRun(one.name))
 
     def _keys(self) -> str:
-        return "enter opens · g its line · y copies · esc"
+        return f"enter opens · g its line · y copies · {key_for_action(self, 'leave')}"
 
 
 class ExperimentScreen(ReportScreen):
@@ -57,7 +59,7 @@ class ExperimentScreen(ReportScreen):
     keeps_cursor_at_top = True  # the verdict appears there
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding("escape,q", "dismiss_to('runs')", "back", show=False),
+        *bind_closing_keys("dismiss_to('runs')", "back"),
         Binding("g", "go", "its line", show=False),
     ]
 
@@ -84,7 +86,7 @@ class ExperimentScreen(ReportScreen):
             self._open_file(self.selected_line.text, self.selected_line.command)
 
     def _keys(self) -> str:
-        return "enter: its output · g its line · esc: all runs"
+        return f"enter: its output · g its line · {key_for_action(self, 'leave')}: all runs"
 
 
 class PanesScreen(ReportScreen):
@@ -104,20 +106,22 @@ class PanesScreen(ReportScreen):
             self.dismiss(CapturePane(self.selected_line.command))
 
     def _keys(self) -> str:
-        return "enter captures its last lines · esc"
+        return f"enter captures its last lines · {key_for_action(self, 'leave')}"
 
 
 class OutputScreen(ModalScreen[None]):
     """The output of a command, live or saved. ``stop`` ends the command; None if it does not run."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("escape,q", "dismiss", "close"),
-        Binding("j", "scroll('down')", "down", show=False),
-        Binding("k", "scroll('up')", "up", show=False),
-        Binding("d,space", "scroll('page_down')", "page down", show=False),
-        Binding("u,b", "scroll('page_up')", "page up", show=False),
-        Binding("g", "scroll('home')", "top", show=False),
-        Binding("G", "scroll('end')", "end", show=False),
+        *bind_closing_keys(),
+        bind("down", "scroll('down')"),
+        bind("up", "scroll('up')"),
+        bind("half-down", "scroll('page_down')", "page down"),
+        bind("page-down", "scroll('page_down')"),
+        bind("half-up", "scroll('page_up')", "page up"),
+        bind("page-up", "scroll('page_up')"),
+        bind("top", "scroll('home')"),
+        bind("bottom", "scroll('end')"),
         Binding("x", "stop", "stop"),
     ]
 
@@ -132,7 +136,7 @@ class OutputScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Yield the output in a frame."""
         self._frame.border_title = drawable(self._title)
-        self.set_hint(None if self._stop is not None else "j k scroll · esc")
+        self.set_hint(None if self._stop is not None else f"j k scroll · {key_for_action(self, 'leave')}")
         yield self._frame
 
     def on_mount(self) -> None:
@@ -145,7 +149,9 @@ class OutputScreen(ModalScreen[None]):
 
     def set_hint(self, how: str | None) -> None:
         """Show ``how`` the command ended; None if it still runs."""
-        self._frame.border_subtitle = "x stops it · esc leaves it running" if how is None else drawable(how)
+        self._frame.border_subtitle = (
+            f"x stops it · {key_for_action(self, 'leave')} leaves it running" if how is None else drawable(how)
+        )
 
     def action_scroll(self, where: str) -> None:
         getattr(self.output, f"action_{'scroll_' if '_' not in where else ''}{where}")()

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from threeam.core.platform.disk import format_bytes
 from threeam.tui.cells import drawable
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.line_counter import LineCounter
 
 
@@ -41,7 +42,12 @@ class SearchBar(Static):
             count = _format_count(status.shown_counter, "line", "s")
             parts += [(" & ", "$coffee"), (drawable(status.filters), "bold"), (f"  {count}", "$foreground-muted")]
         if status.searched_bytes:
-            parts.append((f"  searching… {format_bytes(status.searched_bytes)}, esc stops ", "$warning"))
+            parts.append(
+                (
+                    f"  searching… {format_bytes(status.searched_bytes)}, {key_for_action(self, 'leave')} stops ",
+                    "$warning",
+                )
+            )
         if status.is_searching_rows:
             parts.append(("  looking… ", "$warning"))
         self.set_class(bool(parts), "-on")

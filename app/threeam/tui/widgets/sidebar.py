@@ -25,6 +25,7 @@ from threeam.hypotheses.handoff_notes import journal_holder
 from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import Thread, last_event_stamp, sorted_hypotheses, thread_of
 from threeam.hypotheses.thread import MISSING_CLAIM
+from threeam.tui.bindings import bind
 from threeam.tui.cells import drawable
 from threeam.tui.glyphs import GLYPHS
 from threeam.tui.key_labels import key_for_action
@@ -42,8 +43,8 @@ class HypothesisList(OptionList):
     """The list of hypotheses, the open ones first. The picked one has a mark."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("j", "cursor_down", "down", show=False),
-        Binding("k", "cursor_up", "up", show=False),
+        bind("down", "cursor_down"),
+        bind("up", "cursor_up"),
         Binding("h", "screen.do('leave')", "back to the log", id="board"),
         Binding("enter", "select", "thread", key_display="enter"),
         Binding("f", "screen.board_full", "full screen"),
