@@ -90,11 +90,11 @@ def test_notes_sent_one_right_after_the_other_lose_no_letter(log: Path) -> None:
         pane = server.pane()
         server.shows(pane, "LIVE")
         server("send-keys", "-t", pane, "i")
-        said = [f"note {n} in a row" for n in range(5)]
-        for text in said:
+        expected = [f"note {n} in a row" for n in range(5)]
+        for text in expected:
             server("send-keys", "-t", pane, text, "Enter")
         server.eventually(lambda: len(texts(log)) >= 5, "five notes are written")
-        assert texts(log) == said
+        assert texts(log) == expected
 
 
 @pytest.mark.parametrize("focus", ["the-log", "the-box"])

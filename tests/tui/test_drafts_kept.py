@@ -62,13 +62,13 @@ async def test_notes_typed_ahead_are_drafts_of_their_own(
             await it.type("ione\ntwo\nthr")
             await it.eventually(lambda: '"thr"' in saved_texts(journal), "all are kept")
             # and the screen is killed
-            left = json.loads(next(Path(journal.attachments_dir).glob("draft-*.json")).read_text())
-            assert [draft[1] for draft in left[1]] == ["one", "two", "thr"]
+            saved = json.loads(next(Path(journal.attachments_dir).glob("draft-*.json")).read_text())
+            assert [draft[1] for draft in saved[1]] == ["one", "two", "thr"]
     join_writing_threads()
     # As if it had been killed when the first was written; what it wrote after it was closed is not there.
     log.write_bytes(line("one").replace(b"bob@db1:77%1", str(BY).encode()))
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
-    (Path(journal.attachments_dir) / f"draft-{os.getpid()}-1.json").write_text(json.dumps(left))
+    (Path(journal.attachments_dir) / f"draft-{os.getpid()}-1.json").write_text(json.dumps(saved))
     async with night(journal) as it:
         assert it.composer.text == "two"
         await it.press("i", "up")
@@ -95,8 +95,8 @@ async def test_a_draft_comes_back_once(journal: Journal) -> None:
 async def test_of_several_drafts_the_newest_is_in_the_box_and_the_others_one_key_away(journal: Journal) -> None:
     leave_behind(journal, "older", pid=4_000_001)
     leave_behind(journal, "newer", pid=4_000_002)
-    for pid, at in ((4_000_001, 100), (4_000_002, 200)):
-        os.utime(Path(journal.attachments_dir) / f"draft-{pid}-77.json", (at, at))
+    for pid, modified_s in ((4_000_001, 100), (4_000_002, 200)):
+        os.utime(Path(journal.attachments_dir) / f"draft-{pid}-77.json", (modified_s, modified_s))
     async with night(journal) as it:
         assert it.composer.text == "newer"
         await it.eventually(lambda: "older" in saved_texts(journal), "the older one is in the history")

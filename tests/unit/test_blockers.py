@@ -244,7 +244,7 @@ def libpq(secret: str) -> str:
 
 
 def url(secret: str) -> str:
-    return "".join(one if one.isalnum() else f"%{ord(one):02X}" for one in secret)
+    return "".join(word if word.isalnum() else f"%{ord(word):02X}" for word in secret)
 
 
 FORMS: dict[str, Callable[[str], str]] = {
@@ -290,9 +290,9 @@ def test_no_password_comes_through(form: str, between: str) -> None:
 @given(st.data())
 def test_no_password_comes_through_that_is_cut(form: str, data: st.DataObject) -> None:
     """The server cuts a long query, anywhere; the first half of the password must not be left."""
-    whole = FORMS[form]("huntergeheim")
-    until = data.draw(st.integers(whole.index("hunter") + 6, len(whole)))
-    assert "hunter" not in redact_sql(whole[:until])
+    complete = FORMS[form]("huntergeheim")
+    until = data.draw(st.integers(complete.index("hunter") + 6, len(complete)))
+    assert "hunter" not in redact_sql(complete[:until])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ LIMIT = 6  # without self and cls
 
 def parameter_count(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     arguments = function.args
-    names = [one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
     bound = names[:1] in (["self"], ["cls"])
     return len(names) - bound + (arguments.vararg is not None) + (arguments.kwarg is not None)
 
