@@ -86,7 +86,7 @@ async def test_every_theme_of_textual_can_be_taken_and_draws_all_of_it(journal: 
     log.write_bytes(EVERYTHING)
     async with night(journal, size=(100, 30)) as it:
         for theme in THEMES:
-            it.journal_screen.change_theme(theme)
+            it.journal_screen.look.change_theme(theme)
             await it.settled()
             assert it.app.theme == theme
             assert "HYPOTHESES" in it.shown

@@ -88,7 +88,7 @@ class HypothesisController:
         if hypothesis_list.has_focus or (self._sidebar.has_class("-open") and is_empty):
             await self._screen.actions.run("leave")
             return
-        self._sidebar.add_class("-open")
+        self._sidebar.open()
         if not is_empty:
             self._screen.set_focus(hypothesis_list)
             if hypothesis_list.highlighted is None:
