@@ -90,18 +90,16 @@ class JournalScreen(NoticeScreen):
         self._compose_controllers(bridge)
 
     def _compose_widgets(self, window: LogWindow) -> None:
-        session, read_only = self.session, self.session.writer is None
+        session, read_only, emoji = self.session, self.session.writer is None, self.session.emoji
         name = escape_unprintable(session.journal.log_name)
         limit = session.settings.toxic_cups
-        self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=session.emoji)
+        self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=emoji)
         self.header.is_as_of = session.as_of is not None
-        self.pane = LogPane(
-            session.journal, window, session.clock, session.zone, emoji=session.emoji, read_only=read_only
-        )
+        self.pane = LogPane(session.journal, window, session.clock, session.zone, emoji=emoji, read_only=read_only)
         self.log_view = self.pane.view
         self.log_view.own_author = session.author
-        self.sparkline = ActivitySparkline(emoji=session.emoji, gap_ns=session.settings.night_gap_ns)
-        self.sidebar = Sidebar(emoji=session.emoji, read_only=read_only)
+        self.sparkline = ActivitySparkline(emoji=emoji, gap_ns=session.settings.night_gap_ns)
+        self.sidebar = Sidebar(emoji=emoji, read_only=read_only)
 
     def _editor(self, bridge: Bridge, window: LogWindow) -> Editor:
         store = DraftStore(self.session.journal, lambda sentence: self.post_message(messages.DraftSaveFailed(sentence)))
