@@ -59,6 +59,7 @@ from threeam.tui.services import Program
 from threeam.tui.session import Session
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.composer import Composer
+from threeam.tui.widgets.filter_line import FilterBox
 from threeam.tui.widgets.footer import KeyFooter
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_pane import LogPane
@@ -357,7 +358,7 @@ class JournalScreen(NoticeScreen):
     @property
     def is_typing(self) -> bool:
         """Return whether keys go to an input box."""
-        return isinstance(self.focused, InputBox)
+        return isinstance(self.focused, InputBox | FilterBox)
 
     @property
     def is_log_focused(self) -> bool:
