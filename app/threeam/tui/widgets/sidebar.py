@@ -42,7 +42,7 @@ _HEAD_CELLS = 30  # of the line with the state, the evidence and the age of a hy
 _PRESENT_NS = 15 * 60 * NS_PER_S
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_HOURS = 8
-_CURVE_POINTS = 16
+_CURVE_POINTS = 12
 
 
 class HypothesisList(OptionList):
@@ -255,7 +255,7 @@ class Sidebar(Vertical):
         values = [remaining_mg(doses, ns, half_life_h) for ns in times_ns]
         top = max(*values, 1.0)
         bars = "".join(_BARS[min(7, int(value / top * 7.99))] for value in values) if self._emoji else ""
-        return Content.assemble((bars, "$coffee"), (f" {now_mg:.0f} mg now", "$coffee"))
+        return Content.assemble((bars, "$coffee"), (f" {now_mg:.0f} mg", "$coffee"))
 
     def _empty_content(self, reason: str, key: str = "") -> Content:
         """Return what a part shows if it is empty: why, and the key that changes it."""
@@ -268,7 +268,7 @@ class Sidebar(Vertical):
     def _people_content(self, state: State, now: Stamp) -> Content:
         present = [p for p in state.people.values() if 0 <= now.ns - p.last_active_ns <= _PRESENT_NS]
         if not present:
-            return self._empty_content("no one for 15 min")
+            return self._empty_content("no one for 15 min" if state.people else "nobody yet")
         holder = journal_holder(state)
         holder_user = holder.author.user if holder is not None and holder.author is not None else None
         lines = []
