@@ -151,10 +151,8 @@ class JournalScreen(NoticeScreen):
         """Yield the widgets from top to bottom."""
         yield self.header
         if self.session.as_of is not None:
-            stamp = str(self.session.clock())
-            sentence = (
-                f" AS OF {stamp[11:23]} · {self.key_of('now')} back to now · {stamp[:10]} {stamp[29:]} · read-only"
-            )
+            stamp, key = str(self.session.clock()), self.key_of("now")
+            sentence = f" AS OF {stamp[11:23]} · {key} back to now · {stamp[:10]} {stamp[29:]} · read-only"
             yield Static(Content(sentence), classes="as-of--banner")
         yield self.sparkline
         with Horizontal(id="body"):
@@ -334,12 +332,13 @@ class JournalScreen(NoticeScreen):
     def action_board_full(self) -> None:
         self.sidebar.toggle_class("-full")
 
-    def action_page_log(self, direction: str) -> None:
+    def action_page_up(self) -> None:
         """Scroll the log while the focus stays in the box, which may wait for the lock."""
-        if direction == "up":
-            self.log_view.action_page_up()
-        else:
-            self.log_view.action_page_down()
+        self.log_view.action_page_up()
+
+    def action_page_down(self) -> None:
+        """Scroll the log while the focus stays in the box."""
+        self.log_view.action_page_down()
 
     # What the controllers need: see `ScreenServices`.
 
