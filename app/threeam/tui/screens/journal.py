@@ -248,6 +248,9 @@ class JournalScreen(NoticeScreen):
         self.header.following = self.log_view.following
         self.header.unread = self.log_view.unread
 
+    def on_descendant_focus(self) -> None:
+        self.set_class(self.is_typing, "-typing")
+
     def on_key(self, event: events.Key) -> None:
         self.writing.refuse_key(event.key)
 

@@ -274,7 +274,7 @@ class Sidebar(Vertical):
         lines = []
         for person in sorted(present, key=lambda p: p.author.label):  # by name: rows that jump cannot be read
             author = person.author
-            holds = f"{self._separator}holds the journal" if author.user == holder_user else ""
+            holds = "\n  holds the journal" if author.user == holder_user else ""
             facts = f" {format_age(now.ns - person.last_active_ns)}{holds}"
             style = f"${author_style(author.user)}"
             lines.append(Content.assemble((drawable(author.label), style), (facts, "$foreground-muted")))
