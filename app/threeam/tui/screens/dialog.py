@@ -13,8 +13,8 @@ from textual.scroll_view import ScrollView
 from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
-from threeam.tui.bindings import MOVES, bind, bind_filter
 from threeam.tui.cells import drawable
+from threeam.tui.dialog_bindings import MOVES, bind, bind_filter
 from threeam.tui.key_labels import describe_keys, key_lines
 from threeam.tui.widgets.filter_line import FilterLine
 from threeam.tui.widgets.footer import KeyFooter

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from threeam.actions import ACTIONS, GROUPS, format_keys
-from threeam.tui.bindings import bind
+from threeam.tui.dialog_bindings import bind
 from threeam.tui.glyphs import SIGNS
 from threeam.tui.key_labels import key_lines
 from threeam.tui.screens.dialog import FilteredDialog

@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from textual.screen import Screen
 
+from threeam.actions import Action
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import escape_unprintable
-from threeam.tui.key_labels import key_for_action
+from threeam.tui.key_labels import key_for_action, keys_for_action
 
 T = TypeVar("T")
 
@@ -22,18 +23,15 @@ class NoticeScreen(Screen[None]):
         """Return the key of an action, for a sentence that names it."""
         return key_for_action(self, action_id)
 
+    def keys_of(self, action: Action) -> list[str]:
+        """Return the keys of an action, as Textual names them."""
+        return keys_for_action(self, action)
+
     def notify_once(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
         """Show a notice, unless the same one is up: a key hit again does not pile it up."""
-        shown = escape_unprintable(title), escape_unprintable(sentence)
-        if any(shown == (notice.title, notice.message) for notice in self.app._notifications):
-            return
-        self.notify(
-            shown[1],
-            title=shown[0],
-            severity=severity,  # type: ignore[arg-type]
-            timeout=timeout,
-            markup=False,
-        )
+        text = escape_unprintable(f"{title}: {sentence}" if title else sentence)  # one line: it covers no more
+        if all(text != notice.message for notice in self.app._notifications):
+            self.notify(text, severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
 
     async def run_in_thread(self, ask: Callable[[], T]) -> T | None:
         """Return what ``ask`` returns on a thread; None if it failed, after a notice."""

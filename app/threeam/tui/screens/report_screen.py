@@ -14,8 +14,8 @@ from textual.widgets.option_list import Option
 from threeam.actions import BY_ID
 from threeam.core.errors import JournalError
 from threeam.core.format.report import ReportLine, ReportSection
-from threeam.tui.bindings import bind
 from threeam.tui.cells import drawable
+from threeam.tui.dialog_bindings import bind
 from threeam.tui.glyphs import GLYPHS
 from threeam.tui.report_answers import AskAbout, GoTo, ReportAnswer, RunAction
 from threeam.tui.screens.dialog import FilteredDialog

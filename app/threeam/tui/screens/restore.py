@@ -21,8 +21,8 @@ from threeam.restore.blockers import (
     waiting_pids,
     why_not_terminable,
 )
-from threeam.tui.bindings import bind
 from threeam.tui.cells import drawable
+from threeam.tui.dialog_bindings import bind
 from threeam.tui.report_answers import LightsOut, RestoreData
 from threeam.tui.screens.dialog import Dialog
 from threeam.tui.screens.report_screen import ReportScreen

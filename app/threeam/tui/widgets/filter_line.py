@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from threeam.actions import BY_ID
-from threeam.tui.bindings import bind
+from threeam.tui.dialog_bindings import bind
 from threeam.tui.messages import CommandDone
 
 

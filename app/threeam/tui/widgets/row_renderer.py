@@ -201,7 +201,7 @@ def render_row(
     if spans:
         text = highlight_segments(text, spans, get_style("match"))
     tail_cells = width if options.wrap else width - count_cells(head) - count_cells(text)
-    tail = _tail_segments(row, tail_cells, flags, brush)
+    tail = _tail_segments(row, tail_cells, brush)
     strips = _RowLayout(head, text, tail, spans[0] if spans else None).fit(width, brush, wrap=options.wrap)
     if day := _new_day(row.entry, previous, options):
         strips.insert(0, _rule_strip(day, "dim", width, brush))
@@ -320,23 +320,25 @@ def _text_segments(row: Row, flags: RowFlags, brush: _Brush) -> list[Segment]:
     if entry.kind == "note" and entry.text.startswith(("| ", CONTINUATION_PREFIX)):  # its block begins above
         continuation = brush.sign("│ ", "| ") + drawable(entry.text.partition(" ")[2])
         return [*unsure, brush.segment(continuation, "text")]
-    return [*unsure, symbol, *_label_segments(entry, amendment, brush), *_body_segments(entry, glyph, brush)]
+    return [*unsure, symbol, *_label_segments(entry, flags, brush), *_body_segments(entry, glyph, brush)]
 
 
-def _label_segments(entry: Entry, amendment: Amendment | None, brush: _Brush) -> Iterable[Segment]:
+def _label_segments(entry: Entry, flags: RowFlags, brush: _Brush) -> Iterable[Segment]:
     """Yield what stands between the sign of an entry and its text."""
     if hypothesis := entry.hypothesis:
         yield brush.segment(f"H{hypothesis[0]} ", "hypothesis")
     run = run_label(entry)
     if run is not None:
         yield brush.segment(f"{run} ", "hypothesis")
+    if flags.progress:
+        yield brush.segment(f"{flags.progress} ", "hypothesis")
     # Tags of a later version or of another tool are shown as they are.
     unknown_tags = [f"[{key}: {value}] " for key, value in entry.tags if not is_own_tag(key)]
     if unknown_tags:
         yield brush.segment(drawable("".join(unknown_tags)), "dim")
     if entry.tag("RECHECK") is not None:
         yield brush.segment("recheck ", "toxic")
-    if amendment is not None and amendment.correction_count:
+    if flags.amendment is not None and flags.amendment.correction_count:
         yield brush.segment("corrected ", "dim")
 
 
@@ -360,10 +362,8 @@ def _body_segments(entry: Entry, glyph: Glyph, brush: _Brush) -> list[Segment]:
     ]
 
 
-def _tail_segments(row: Row, width_cells: int, flags: RowFlags, brush: _Brush) -> list[Segment]:
-    """Return the progress of an experiment, or for how long the lock was held, if that was long and fits."""
-    if flags.progress:
-        return [brush.segment(f"  {flags.progress} ", "hypothesis")]
+def _tail_segments(row: Row, width_cells: int, brush: _Brush) -> list[Segment]:
+    """Return for how long the lock was held, if that was long and fits."""
     if row.lock_held_ns is None or row.lock_held_ns < _SHOWN_HOLD_NS:
         return []
     hold = f"  held {format_duration(row.lock_held_ns)} "

@@ -26,8 +26,8 @@ from threeam.hypotheses.handoff_notes import journal_holder
 from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import Thread, last_event_stamp, sorted_hypotheses, thread_of
 from threeam.hypotheses.thread import MISSING_CLAIM
-from threeam.tui.bindings import bind, bind_filter
 from threeam.tui.cells import drawable
+from threeam.tui.dialog_bindings import bind, bind_filter
 from threeam.tui.glyphs import GLYPHS
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.widgets.filter_line import FilterLine, has_words
@@ -43,7 +43,7 @@ _HEAD_CELLS = 30  # of the line with the state, the evidence and the age of a hy
 _PRESENT_NS = 15 * 60 * NS_PER_S
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_HOURS = 8
-_CURVE_POINTS = 16
+_CURVE_POINTS = 12
 
 
 class HypothesisList(OptionList):
@@ -284,7 +284,7 @@ class Sidebar(Vertical):
         values = [remaining_mg(doses, ns, half_life_h) for ns in times_ns]
         top = max(*values, 1.0)
         bars = "".join(_BARS[min(7, int(value / top * 7.99))] for value in values) if self._emoji else ""
-        return Content.assemble((bars, "$coffee"), (f" {now_mg:.0f} mg now", "$coffee"))
+        return Content.assemble((bars, "$coffee"), (f" {now_mg:.0f} mg", "$coffee"))
 
     def _empty_content(self, reason: str, key: str = "") -> Content:
         """Return what a part shows if it is empty: why, and the key that changes it."""
@@ -297,13 +297,13 @@ class Sidebar(Vertical):
     def _people_content(self, state: State, now: Stamp) -> Content:
         present = [p for p in state.people.values() if 0 <= now.ns - p.last_active_ns <= _PRESENT_NS]
         if not present:
-            return self._empty_content("no one for 15 min")
+            return self._empty_content("no one for 15 min" if state.people else "nobody yet")
         holder = journal_holder(state)
         holder_user = holder.author.user if holder is not None and holder.author is not None else None
         lines = []
         for person in sorted(present, key=lambda p: p.author.label):  # by name: rows that jump cannot be read
             author = person.author
-            holds = f"{self._separator}holds the journal" if author.user == holder_user else ""
+            holds = "\n  holds the journal" if author.user == holder_user else ""
             facts = f" {format_age(now.ns - person.last_active_ns)}{holds}"
             style = f"${author_style(author.user)}"
             lines.append(Content.assemble((drawable(author.label), style), (facts, "$foreground-muted")))
