@@ -309,7 +309,7 @@ class JournalScreen(NoticeScreen):
             self.program.refuse_text()
 
     def leave(self) -> None:
-        """Take back what waits; else go to the log; in the log, show the next result that is ready."""
+        """Take back what waits; else go to the log; in the log, show the next result, or end the search."""
         self.sidebar.leave_full()
         if self.pane.cancel():
             self.focus_log()
@@ -317,8 +317,10 @@ class JournalScreen(NoticeScreen):
         if self.writing.leave_box():
             return
         self.sidebar.close()
-        if not (self.focused is self.log_view and self.reports.show_next_ready()):
+        if self.focused is not self.log_view:
             self.focus_log()
+        elif not self.reports.show_next_ready():
+            self.pane.clear_search()
 
     def close(self) -> None:
         """Show the screen below again."""
