@@ -43,7 +43,7 @@ from threeam.tui.screen_signals import (
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
-from threeam.tui.themes import FALLBACK_VARIABLES, NIGHT_THEME
+from threeam.tui.themes import NIGHT_THEME, complete_variables
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.filter_line import FilterBox
 
@@ -110,11 +110,8 @@ class JournalApp(App[None], inherit_bindings=False):
         return JournalScreen(session, self._window)
 
     def get_css_variables(self) -> dict[str, str]:
-        """Return the theme's variables, with our own names in every theme."""
-        variables = super().get_css_variables()
-        for name, like in FALLBACK_VARIABLES.items():
-            variables.setdefault(name, variables[like])
-        return variables
+        """Return the theme's variables, with our own names and enough contrast in every theme."""
+        return complete_variables(self.current_theme, super().get_css_variables())
 
     def on_mount(self) -> None:
         install_signal_handlers(self._leave, self._continue)
