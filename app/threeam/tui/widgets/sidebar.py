@@ -125,7 +125,7 @@ class HypothesisList(OptionList):
         head = Content.assemble(
             (label, "bold " + label_style),
             (drawable(hypothesis.state), label_style),
-            (self._fit(self._facts(state, hypothesis, now), facts_cells), "$foreground-muted"),
+            (self._facts(state, hypothesis, now, facts_cells), "$foreground-muted"),
         )
         styles = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}
         claim = drawable(claim_of(state, hypothesis)) or MISSING_CLAIM
@@ -145,15 +145,17 @@ class HypothesisList(OptionList):
         glyph = GLYPHS.get(hypothesis.state, GLYPHS["Hypothesis"])
         return glyph.symbol if self._emoji else glyph.ascii_symbol
 
-    def _facts(self, state: State, hypothesis: Hypothesis, now: Stamp) -> str:
-        """Return the counts of evidence, the age of the last event, and its author."""
+    def _facts(self, state: State, hypothesis: Hypothesis, now: Stamp, width_cells: int) -> str:
+        """Return the counts of evidence, the age of the last event, and its author, as far as they fit."""
         thread = thread_of(state, hypothesis)
         author = thread.events[-1].author if thread.events else hypothesis.author
         age = format_age(now.ns - last_event_stamp(state, hypothesis).ns)
         facts = [self._evidence_counts(thread), age]
         if author:
             facts.append(drawable(author.user))
-        return " " + self._separator.join(facts)
+        while facts and cell_len(" " + self._separator.join(facts)) > width_cells:
+            facts.pop()
+        return " " + self._separator.join(facts) if facts else ""
 
     @property
     def _claim_cells(self) -> int:
