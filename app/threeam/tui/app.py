@@ -229,6 +229,11 @@ class JournalApp(App[None], inherit_bindings=False):
         self._is_ending = True
         super().exit(result, return_code, message)
 
+    @property
+    def keys_wait_for_enter(self) -> bool:
+        """Return whether keys wait until what an Enter has sent out of a box is taken."""
+        return self._keys_wait and self._leads_out is None
+
     async def on_command_done(self) -> None:
         """Handle the keys that were typed while a command ran, up to the next command."""
         self._keys_wait = False

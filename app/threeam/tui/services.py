@@ -49,6 +49,10 @@ class Program(Protocol):
     leave_pressed_s: float  # when the last key was pressed, on the monotonic clock
 
     @property
+    def keys_wait_for_enter(self) -> bool:
+        """Return whether keys wait until what an Enter has sent out of a box is taken."""
+
+    @property
     def other_journals(self) -> Sequence[Journal]:
         """The journals that can be opened in place of this one."""
 

@@ -214,9 +214,11 @@ class JournalScreen(NoticeScreen):
         if kind == COMMAND:
             await self.commands.run_box_line(message)
         elif isinstance(self.writing, WritingController):
-            self.writing.send(message)
-            if kind not in DRAFTS:
-                self.app.post_message(messages.CommandDone())
+            try:
+                self.writing.send(message)
+            finally:  # a box whose stamp was refused has become one for a note since its Enter
+                if kind not in DRAFTS or self.program.keys_wait_for_enter:
+                    self.app.post_message(messages.CommandDone())
 
     def on_composer_changed(self) -> None:
         if isinstance(self.writing, WritingController):
