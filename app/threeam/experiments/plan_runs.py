@@ -75,11 +75,15 @@ class RunContext(NamedTuple):
 
 
 def run_plan(
-    number: int, plan: ExperimentPlan, remaining: Sequence[int], detailed_runs: Sequence[Run], context: RunContext
+    number: int,
+    plan: ExperimentPlan,
+    remaining: Sequence[int],
+    detailed_runs: Sequence[Run],
+    context: RunContext,
 ) -> None:
     """Make the ``remaining`` runs (their numbers) of ``plan`` for the experiment ``number``.
 
-    ``detailed_runs``: the detailed runs of the experiment so far. Raise `RunInterrupted` if a signal ends a run. The runs
+    ``detailed_runs``: those of the experiment so far. Raise `RunInterrupted` if a signal ends a run. The runs
     made until then are written, as far as possible, whatever ends the plan.
     """
     adopt_orphans()

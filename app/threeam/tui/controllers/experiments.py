@@ -31,13 +31,13 @@ from threeam.experiments.options import parse_fixed_options
 from threeam.experiments.run_rows import attachment_of
 from threeam.experiments.runs import experiments, require_experiment
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
+from threeam.tui.controllers.commands import CommandController
 from threeam.tui.controllers.hypotheses import HypothesisController
 from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.editor import abbreviate
 from threeam.tui.outbox import WriteRequest
-from threeam.tui.prompts import COMMAND
 from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.services import ScreenServices
 
@@ -55,11 +55,13 @@ class ExperimentController:
         hypotheses: HypothesisController,
         reports: ReportController,
         quitting: QuitController,
+        commands: CommandController,
     ) -> None:
         self._screen = screen
         self._hypotheses = hypotheses
         self._reports = reports
         self._quitting = quitting
+        self._commands = commands
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
@@ -75,7 +77,7 @@ class ExperimentController:
         if not argument:
             name = self._hypotheses.picked_name or ""
             bound = f"-H {name} " if name.startswith("H") else ""
-            self._screen.writing.open_box(COMMAND, f"run {bound}-- ")
+            self._commands.begin_line(f"run {bound}-- ")
             return
         try:
             options, command = _words_of(argument)

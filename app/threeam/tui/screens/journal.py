@@ -122,10 +122,11 @@ class JournalScreen(NoticeScreen):
         self.live: LiveController | None = None
         if bridge is not None:
             self.live = LiveController(self, bridge, self.header, self.pane, self.hypotheses, self.night)
-        self.experiments = ExperimentController(self, self.hypotheses, self.reports, self.quitting)
+        self.experiments = ExperimentController(self, self.hypotheses, self.reports, self.quitting, self.commands)
         self.host = HostController(self, self.reports, self.quitting)
-        self.restore = RestoreController(self, self.reports, self.quitting)
-        self.navigation = NavigationController(self, self.pane, self.reports, self.experiments.show_attachment)
+        self.restore = RestoreController(self, self.reports, self.quitting, self.commands)
+        show_attachment = self.experiments.show_attachment
+        self.navigation = NavigationController(self, self.pane, self.reports, self.commands, show_attachment)
         self.actions = ActionTable(self._handlers(), is_writable=self.writing.is_writable, on_error=self._show_refusal)
 
     def _handlers(self) -> dict[str, Handler]:
