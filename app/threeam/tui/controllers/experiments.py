@@ -92,11 +92,13 @@ class ExperimentController:
             return
         words = [*options, "--", *command] if command else options
         many = any(word[:2] == "-n" or word == "--resume" for word in options)
-        self._screen.start_worker(partial(self._go_through if many else self._run, words, argument), "run")
+        if not many and command:
+            words = ["--exit-code", *words]
+        self._screen.start_worker(partial(self._run_plan if many else self._run, words, argument), "run")
 
-    async def _go_through(self, words: Sequence[str], typed: str) -> None:
-        """Goes through a plan; `r` shows how far it is, here and everywhere."""
-        child, output = await self._begun(["-q", *words])
+    async def _run_plan(self, words: Sequence[str], typed: str) -> None:
+        """Run a plan; `r` shows how far it is, here and everywhere."""
+        child, output = await self._start_child(["-q", *words])
         title = f"run {abbreviate(typed)}"
         self._screen.notify_once(
             f"{self._screen.key_of('runs')} shows how far it is", title=title, timeout=2
@@ -110,7 +112,7 @@ class ExperimentController:
             severity="warning" if report or code > 1 else "information",
         )
 
-    async def _begun(self, words: Sequence[str]) -> tuple[subprocess.Popen[bytes], asyncio.StreamReader]:
+    async def _start_child(self, words: Sequence[str]) -> tuple[subprocess.Popen[bytes], asyncio.StreamReader]:
         """Start a ``3am run``; return it and its output. No SIGINT of this terminal reaches it; it may outlive it."""
         journal = self._screen.session.journal
         child = subprocess.Popen(
@@ -128,7 +130,7 @@ class ExperimentController:
     async def _run(self, words: Sequence[str], typed: str) -> None:
         from threeam.tui.screens.runs import OutputScreen
 
-        child, output = await self._begun(["--exit-code", *words])
+        child, output = await self._start_child(words)
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
 
         def stop() -> None:
