@@ -222,9 +222,9 @@ async def test_the_header_says_how_little_room_is_left(
         with monkeypatch.context() as patch:
             patch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=40, f_frsize=1024))
             await it.eventually(lambda: "DISK 40 KiB" in it.header, "it is in the header")
-            assert it.journal_screen.header.has_class("-toxic")
+            assert it.journal_screen.header.has_class("-alarm")
         await it.eventually(lambda: "DISK" not in it.header, "there is room again")
-        assert not it.journal_screen.header.has_class("-toxic")
+        assert not it.journal_screen.header.has_class("-alarm")
 
 
 async def test_lines_that_were_read_when_the_fold_failed_are_shown_later(

@@ -109,7 +109,7 @@ class JournalScreen(NoticeScreen):
     def _compose_controllers(self, bridge: Bridge | None) -> None:
         effects = EffectRunner(lambda effect: self.post_message(messages.EffectFinished(effect)))
         self.quitting = QuitController(self, self.editor, effects)
-        self.reports = ReportController(self, self.quitting, self.header, self._follow_answer)
+        self.reports = ReportController(self, self.quitting, self.header, self._take_report_answer)
         self.writing: WritingController | ReadOnlyWriting = ReadOnlyWriting(self)
         self.amendments: AmendmentController | None = None
         if self.editor is not None:
@@ -197,9 +197,9 @@ class JournalScreen(NoticeScreen):
             self.live.follow(message)
 
     @on(messages.WriteProgress)
-    def _follow_request(self, message: messages.WriteProgress) -> None:
+    def _take_write_progress(self, message: messages.WriteProgress) -> None:
         if isinstance(self.writing, WritingController):
-            self.writing.follow_request(message)
+            self.writing.take_progress(message)
 
     def on_draft_save_failed(self, message: messages.DraftSaveFailed) -> None:
         if message.sentence:
@@ -266,7 +266,7 @@ class JournalScreen(NoticeScreen):
         self.reports.update()
         self.navigation.show_marks()
 
-    def _follow_answer(self, answer: ReportAnswer) -> None:
+    def _take_report_answer(self, answer: ReportAnswer) -> None:
         """Do what a report was closed with."""
         match answer:
             case GoTo(stamp):
