@@ -108,6 +108,11 @@ def test_every_binding_of_ours_has_a_description(screen: type[Widget]) -> None:
         ("hyp the pool", "hypothesis", "the pool"),
         ("hypothesis the pool", "hypothesis", "the pool"),
         ("hyp new the pool", "hypothesis", "the pool"),
+        ("hyp new list of peers", "hypothesis", "list of peers"),
+        ("hypothesis new show cache is stale", "hypothesis", "show cache is stale"),
+        ("hyp new", "hypothesis", ""),
+        ("hyp list", "board", ""),
+        ("hyp show H1", "thread", "H1"),
         ("refute H1 why", "refute", "H1 why"),
         ("hyp refute H1 why", "refute", "H1 why"),
         ("coffee", "coffee", ""),
@@ -120,6 +125,12 @@ def test_every_binding_of_ours_has_a_description(screen: type[Widget]) -> None:
 def test_the_words_of_the_command_line_are_the_words_of_the_shell(typed: str, action: str, argument: str) -> None:
     parsed, rest = parse_command(typed)
     assert (parsed.id, rest) == (action, argument)
+
+
+async def test_words_that_the_list_has_no_use_for_are_reported(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.command("hyp list of peers")
+        await it.says(":board takes nothing more, and 'of peers' follows it")
 
 
 @pytest.mark.parametrize(("typed", "near"), [("cofee", ":coffee"), ("refut H1 x", ":refute"), ("them nord", ":theme")])

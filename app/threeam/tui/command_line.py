@@ -9,7 +9,7 @@ from threeam.actions import BY_COMMAND, Action
 from threeam.hypotheses.drafts import EVIDENCE_VERBS
 from threeam.tui.prompts import HYPOTHESIS_VERBS
 
-ALIASES = {"journals": "journal", "hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee", "hyp new": "hyp"}
+ALIASES = {"journals": "journal", "hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee"}
 _HYP = (*HYPOTHESIS_VERBS, *EVIDENCE_VERBS, "list", "show")
 
 
@@ -27,9 +27,12 @@ def parse_command(text: str) -> tuple[Action, str]:
         if text == long or text.startswith(long + " "):
             text = short + text[len(long) :]
     word, _, rest = text.partition(" ")
-    if word == "hyp" and rest.partition(" ")[0] in _HYP:
-        word, _, rest = rest.partition(" ")
-        word, rest = ("board", "") if word == "list" else ("thread" if word == "show" else word, rest)
+    if word == "hyp":
+        verb, _, words = rest.strip().partition(" ")
+        if verb == "new":  # what follows is a claim, whatever its first word is
+            rest = words
+        elif verb in _HYP:
+            word, rest = {"list": "board", "show": "thread"}.get(verb, verb), words
     if word == "log":
         word = "note"
     if word not in BY_COMMAND:

@@ -31,13 +31,13 @@ from threeam.experiments.options import parse_fixed_options
 from threeam.experiments.run_rows import attachment_of
 from threeam.experiments.runs import experiments, require_experiment
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
+from threeam.tui.controllers.commands import CommandController
 from threeam.tui.controllers.hypotheses import HypothesisController
 from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.editor import abbreviate
 from threeam.tui.outbox import WriteRequest
-from threeam.tui.prompts import COMMAND
 from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.services import ScreenServices
 
@@ -55,11 +55,13 @@ class ExperimentController:
         hypotheses: HypothesisController,
         reports: ReportController,
         quitting: QuitController,
+        commands: CommandController,
     ) -> None:
         self._screen = screen
         self._hypotheses = hypotheses
         self._reports = reports
         self._quitting = quitting
+        self._commands = commands
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
@@ -75,7 +77,7 @@ class ExperimentController:
         if not argument:
             name = self._hypotheses.picked_name or ""
             bound = f"-H {name} " if name.startswith("H") else ""
-            self._screen.writing.open_box(COMMAND, f"run {bound}-- ")
+            self._commands.begin_line(f"run {bound}-- ")
             return
         try:
             options, command = _words_of(argument)
@@ -90,11 +92,13 @@ class ExperimentController:
             return
         words = [*options, "--", *command] if command else options
         many = any(word[:2] == "-n" or word == "--resume" for word in options)
-        self._screen.start_worker(partial(self._go_through if many else self._run, words, argument), "run")
+        if not many and command:
+            words = ["--exit-code", *words]
+        self._screen.start_worker(partial(self._run_plan if many else self._run, words, argument), "run")
 
-    async def _go_through(self, words: Sequence[str], typed: str) -> None:
-        """Goes through a plan; `r` shows how far it is, here and everywhere."""
-        child, output = await self._begun(["-q", *words])
+    async def _run_plan(self, words: Sequence[str], typed: str) -> None:
+        """Run a plan; `r` shows how far it is, here and everywhere."""
+        child, output = await self._start_child(["-q", *words])
         title = f"run {abbreviate(typed)}"
         self._screen.notify_once(
             f"{self._screen.key_of('runs')} shows how far it is", title=title, timeout=2
@@ -108,7 +112,7 @@ class ExperimentController:
             severity="warning" if report or code > 1 else "information",
         )
 
-    async def _begun(self, words: Sequence[str]) -> tuple[subprocess.Popen[bytes], asyncio.StreamReader]:
+    async def _start_child(self, words: Sequence[str]) -> tuple[subprocess.Popen[bytes], asyncio.StreamReader]:
         """Start a ``3am run``; return it and its output. No SIGINT of this terminal reaches it; it may outlive it."""
         journal = self._screen.session.journal
         child = subprocess.Popen(
@@ -126,7 +130,7 @@ class ExperimentController:
     async def _run(self, words: Sequence[str], typed: str) -> None:
         from threeam.tui.screens.runs import OutputScreen
 
-        child, output = await self._begun(["--exit-code", *words])
+        child, output = await self._start_child(words)
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
 
         def stop() -> None:

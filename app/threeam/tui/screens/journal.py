@@ -110,7 +110,7 @@ class JournalScreen(NoticeScreen):
     def _compose_controllers(self, bridge: Bridge | None) -> None:
         effects = EffectRunner(lambda effect: self.post_message(messages.EffectFinished(effect)))
         self.quitting = QuitController(self, self.editor, effects)
-        self.reports = ReportController(self, self.quitting, self.header, self._follow_answer)
+        self.reports = ReportController(self, self.quitting, self.header, self._take_report_answer)
         self.writing: WritingController | ReadOnlyWriting = ReadOnlyWriting(self)
         self.amendments: AmendmentController | None = None
         if self.editor is not None:
@@ -124,10 +124,11 @@ class JournalScreen(NoticeScreen):
         self.live: LiveController | None = None
         if bridge is not None:
             self.live = LiveController(self, bridge, self.header, self.pane, self.hypotheses, self.night)
-        self.experiments = ExperimentController(self, self.hypotheses, self.reports, self.quitting)
+        self.experiments = ExperimentController(self, self.hypotheses, self.reports, self.quitting, self.commands)
         self.host = HostController(self, self.reports, self.quitting)
-        self.restore = RestoreController(self, self.reports, self.quitting)
-        self.navigation = NavigationController(self, self.pane, self.reports, self.experiments.show_attachment)
+        self.restore = RestoreController(self, self.reports, self.quitting, self.commands)
+        show_attachment = self.experiments.show_attachment
+        self.navigation = NavigationController(self, self.pane, self.reports, self.commands, show_attachment)
         self.actions = ActionTable(self._handlers(), is_writable=self.writing.is_writable, on_error=self._show_refusal)
 
     def _handlers(self) -> dict[str, Handler]:
@@ -199,9 +200,9 @@ class JournalScreen(NoticeScreen):
             self.live.follow(message)
 
     @on(messages.WriteProgress)
-    def _follow_request(self, message: messages.WriteProgress) -> None:
+    def _take_write_progress(self, message: messages.WriteProgress) -> None:
         if isinstance(self.writing, WritingController):
-            self.writing.follow_request(message)
+            self.writing.take_progress(message)
 
     def on_draft_save_failed(self, message: messages.DraftSaveFailed) -> None:
         if message.sentence:
@@ -217,9 +218,11 @@ class JournalScreen(NoticeScreen):
         if kind == COMMAND:
             await self.commands.run_box_line(message)
         elif isinstance(self.writing, WritingController):
-            self.writing.send(message)
-            if kind not in DRAFTS:
-                self.app.post_message(messages.CommandDone())
+            try:
+                self.writing.send(message)
+            finally:  # a box whose stamp was refused has become one for a note since its Enter
+                if kind not in DRAFTS or self.program.keys_wait_for_enter:
+                    self.app.post_message(messages.CommandDone())
 
     def on_composer_changed(self) -> None:
         if isinstance(self.writing, WritingController):
@@ -272,7 +275,7 @@ class JournalScreen(NoticeScreen):
         self.reports.update()
         self.navigation.show_marks()
 
-    def _follow_answer(self, answer: ReportAnswer) -> None:
+    def _take_report_answer(self, answer: ReportAnswer) -> None:
         """Do what a report was closed with."""
         match answer:
             case GoTo(stamp):
