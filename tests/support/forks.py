@@ -8,13 +8,7 @@ from pathlib import Path
 
 from support.commands import Done, Run
 from support.lines import NIGHT, at_second
-from threeam.core.format.entry import (
-    NS_PER_S,
-    Entry,
-    Stamp,
-    format_entry,
-    parse_entry,
-)
+from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
 
 ALICE, BOB = ("BY", "alice@db1:4121%3"), ("BY", "bob@db1:9%1")
 OPEN = ("H1", "open")
@@ -43,11 +37,11 @@ def good(done: Done) -> bytes:
 
 def refused(done: Done, *codes: int) -> str:
     """The one sentence of a fork that was not made."""
-    said = done.stderr.decode()
-    assert done.returncode in codes, said
-    assert "Traceback" not in said
+    stderr = done.stderr.decode()
+    assert done.returncode in codes, stderr
+    assert "Traceback" not in stderr
     assert done.stdout == b""
-    return said
+    return stderr
 
 
 def copied(to: Path) -> tuple[bytes, Entry]:
@@ -77,8 +71,8 @@ def files(log: Path) -> list[Path]:
 
 def board(run: Run, log: Path) -> list[dict[str, object]]:
     listed = good(run("--log", str(log), "hyp", "list", "--json"))
-    return [json.loads(one) for one in listed.splitlines()]
+    return [json.loads(line) for line in listed.splitlines()]
 
 
-def by(user: str, seconds: int, text: str, *tags: tuple[str, str]) -> bytes:
+def line_by(user: str, seconds: int, text: str, *tags: tuple[str, str]) -> bytes:
     return format_entry(Entry(Stamp(NIGHT.ns + seconds * NS_PER_S), 0, (("BY", f"{user}@db1:1"), *tags), text))

@@ -12,7 +12,7 @@ from pilots import NIGHT, WIDE, append, full_disk, line, night, notes, section
 from rich.cells import cell_len
 from rich.style import Style
 from textual.app import App
-from textual.widgets._toast import Toast
+from textual_internals import Toast, exception_of
 
 from support.journals import FakeClock, entries, texts
 from threeam.core.config.settings import Settings
@@ -91,7 +91,7 @@ async def test_every_theme_of_textual_can_be_taken_and_draws_all_of_it(journal: 
             assert it.app.theme == theme
             assert "HYPOTHESES" in it.shown
             await it.press("C", "escape")
-        assert it.app._exception is None
+        assert exception_of(it.app) is None
 
 
 async def test_a_theme_that_is_not_there_is_said_and_ours_is_taken(journal: Journal) -> None:
@@ -165,8 +165,8 @@ def test_of_an_endless_line_no_more_is_drawn_than_3am_would_write(wrap: bool) ->
     assert len(strips) == 1 or 600 < len(strips) < 1100
     assert all(strip.cell_length == 80 for strip in strips)
     assert r"\x" not in strips[-1].text, "and it is not cut inside a character"
-    said = " ".join("".join(strip.text for strip in strips[-2:]).split())
-    assert wrap is said.endswith("and 5.7 MiB more")
+    shown = " ".join("".join(strip.text for strip in strips[-2:]).split())
+    assert wrap is shown.endswith("and 5.7 MiB more")
 
 
 TEXTS = st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("☕❤️👩‍🔬e\u0301漢\u202e\x1b\t[]")), max_size=60)

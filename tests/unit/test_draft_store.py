@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from drafts import kept, leave_behind
+from drafts import leave_behind, saved_texts
 from pilots import BY
 
 from threeam.core.store.journal import Journal
@@ -16,8 +16,8 @@ from threeam.tui import draft_store
 def test_what_the_disk_has_no_room_for_in_the_history_is_kept_in_memory(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
-    store = draft_store.DraftStore(journal, said.append)
+    sentences: list[str] = []
+    store = draft_store.DraftStore(journal, sentences.append)
     store.add_to_history("before")
     store.flush(5)
     really_write = os.write
@@ -32,7 +32,7 @@ def test_what_the_disk_has_no_room_for_in_the_history_is_kept_in_memory(
         store.flush(5)
     store.add_to_history("after")
     store.flush(5)
-    assert said == []
+    assert sentences == []
     assert sorted(store.history()) == ["after", "before", "while it was full"]
 
 
@@ -47,7 +47,7 @@ def test_the_draft_of_a_living_screen_in_another_pid_namespace_is_left_to_it(
     other = draft_store.DraftStore(journal, lambda sentence: None)
     try:
         assert other.restore() is None
-        assert "being typed" in kept(journal)
+        assert "being typed" in saved_texts(journal)
         living.stop(10)
         restored = other.restore()
         assert restored is not None
