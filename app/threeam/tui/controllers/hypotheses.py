@@ -9,7 +9,7 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.report import ReportSection
 from threeam.core.state.fold import Hypothesis
 from threeam.core.store.reader import Line
-from threeam.core.store.seek import find_line, parse_stamp_ref
+from threeam.core.store.seek import find_line
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.drafts import EVIDENCE_VERBS, citable_stamp, evidence_draft
 from threeam.hypotheses.guards import overturned_verdicts
@@ -21,6 +21,7 @@ from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import HYPOTHESIS_VERBS, BoxKind
 from threeam.tui.screens.report_screen import ThreadScreen
 from threeam.tui.services import ScreenServices
+from threeam.tui.stamp_refs import resolve_stamp_ref
 from threeam.tui.widgets.sidebar import HypothesisList, Sidebar
 
 
@@ -105,7 +106,10 @@ class HypothesisController:
         """
         name, _, rest = argument.partition(" ")
         hypothesis = self.require(name) if name else self.require_picked()
-        stamp, words = parse_stamp_ref(rest)
+        reference = await resolve_stamp_ref(self._screen, rest)
+        if reference is None:
+            return
+        stamp, words = reference
         if stamp is None and words:
             self._screen.writing.submit(WriteRequest(evidence_draft(verb, hypothesis.name, None, words), verb))
             return
