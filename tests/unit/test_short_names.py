@@ -163,3 +163,36 @@ def test_a_script_s_hypothesis_has_a_short_name(run: Run, log: Path) -> None:
     log.write_text("[2026-11-24T03:14:07.123456789+0000] [COFFEE: 3] Hypothesis: the cron job\n")
     good(run("hyp", "predict", "@03:14:07", "it stops with cron"))
     assert entries(log)[-1].hypothesis == (1, "open")
+
+
+def test_a_variable_selects_a_journal_as_an_option_does(run: Run, bare_home: Path) -> None:
+    folder = bare_home / ".local/state/3am"
+    good(run("-j", "cart", "log", "-q", "by the option"))
+    good(run("log", "-q", "by the variable", SANITY_JOURNAL="cart"))
+    assert [entry.text for entry in entries(folder / "cart.log")] == ["by the option", "by the variable"]
+    assert "(SANITY_JOURNAL)" in good(run("path", SANITY_JOURNAL="cart"))
+    good(run("-j", "shop", "log", "-q", "the option wins", SANITY_JOURNAL="cart"))
+    good(run("log", "-q", "the file wins", SANITY_JOURNAL="cart", SANITY_LOG=str(bare_home / "a.log")))
+    assert [entry.text for entry in entries(folder / "shop.log")] == ["the option wins"]
+    assert [entry.text for entry in entries(bare_home / "a.log")] == ["the file wins"]
+    refused(run("log", "x", SANITY_JOURNAL="../x"), 2)
+
+
+def test_a_hypothesis_is_named_by_the_same_option_in_every_command(run: Run, log: Path) -> None:
+    good(run("log", "-H", "the sweeper races the writer"))
+    good(run("log", "-H", "H1", "it happened with the sweeper off"))
+    good(run("changed", "-H", "H1", "the pool to 5"))
+    assert entries(log)[-2].tags[1:] == (("H1", "open"),)
+    assert good(run("tail", "-H", "H1")).count("\n") == 3
+    assert good(run("export", "csv", "-H", "H1")) == good(run("export", "csv", "--hyp", "H1"))
+    refused(run("log", "-H", "H9", "no such hypothesis"), 1)
+
+
+def test_settings_take_durations(run: Run, tmp_path: Path) -> None:
+    settings = tmp_path / "config.toml"
+    settings.write_text('lock_timeout = "400ms"\nnight_gap_h = "7h30m"\nhalf_life_h = 5\n')
+    printed = good(run("path", "--settings", SANITY_CONFIG=str(settings)))
+    for line in ("lock_timeout = 0.4 ", "night_gap_h = 7.5 ", "half_life_h = 5.0 "):
+        assert line in printed
+    settings.write_text('lock_timeout = "soon"\n')
+    assert "a duration such as 1m30s" in refused(run("path", SANITY_CONFIG=str(settings)), 2)

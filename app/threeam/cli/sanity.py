@@ -31,7 +31,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "message", nargs="?", default=DEFAULT_MESSAGE, metavar="MESSAGE", help="the hypothesis (default: the void)"
     )
     parser.add_argument(
-        "--delay", type=_parse_delay, default=1.0, metavar="T", help="hold the lock this long (default: 1s)"
+        "--delay", type=_parse_delay, default=1.0, metavar="DURATION", help="hold the lock this long (default: 1s)"
     )
     args = parser.parse_args(argv)
     message = args.message or DEFAULT_MESSAGE  # ${2:-…} in the script: empty counts as absent

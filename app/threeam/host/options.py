@@ -22,7 +22,7 @@ def parse_save_options(parser: OptionParser, words: Sequence[str]) -> Namespace:
     samples_help = f"number of samples (default: {_DEFAULT_SAMPLES})"
     option("--samples", type=int, default=_DEFAULT_SAMPLES, metavar="N", help=samples_help)
     interval_help = f"time between samples (default: {_DEFAULT_INTERVAL_S:g}s)"
-    option("--every", type=parse_seconds, default=_DEFAULT_INTERVAL_S, metavar="T", help=interval_help)
+    option("--every", type=parse_seconds, default=_DEFAULT_INTERVAL_S, metavar="DURATION", help=interval_help)
     args = parser.parse_args(words)
     if not 1 <= args.samples <= _MAX_SAMPLES:
         parser.error(f"--samples {args.samples}: write a number from 1 to {_MAX_SAMPLES}")
