@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pilots import BY, NIGHT, SMALL, TINY, WIDE, append, held, line, night, notes
+from pilots import BY, SMALL, TINY, WIDE, append, held, line, night, notes
 
+from support.lines import NIGHT
 from threeam.core.state.fold import Fold, State
 from threeam.core.store.journal import Journal, Segment
 from threeam.tui import background_scan as reading
@@ -209,7 +210,7 @@ async def test_a_log_that_is_truncated_says_so_and_goes_on(journal: Journal, log
         assert "note 29" in it.shown, "what stood there is shown above it"
 
 
-async def test_a_truncation_is_told_at_once_and_not_with_the_next_line(journal: Journal, log: Path) -> None:
+async def test_a_truncation_is_reported_at_once_and_not_with_the_next_line(journal: Journal, log: Path) -> None:
     log.write_bytes(notes(30) + line("Coffee.", 30_000_000, cups=3))
     async with night(journal) as it:
         os.truncate(log, 0)

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from pilots import NIGHT, Night, append, failing_sync, full_disk, held, line, night, notes
+from pilots import Night, append, failing_sync, full_disk, held, line, night, notes
 from textual import events
 from textual_internals import send
 
 from support.journals import entries, texts
+from support.lines import NIGHT
 from threeam.core.format.entry import Stamp
 from threeam.core.store.journal import Journal
 from threeam.tui.screens.report_screen import ThreadScreen
@@ -291,7 +292,7 @@ async def test_esc_takes_back_what_waits_and_the_text_stays(journal: Journal, lo
         await it.eventually(lambda: texts(log) == ["my words again"], "it can be sent once more")
 
 
-async def test_a_refused_text_stays_in_the_box_and_the_reason_is_said(
+async def test_a_refused_text_stays_in_the_box_and_the_reason_is_reported(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log.write_bytes(notes(1))

@@ -249,8 +249,8 @@ def _duration(unit_s: int, high: float, *, positive: bool = False) -> _Validator
 
     def convert(value: object) -> float:
         if not isinstance(value, str) or not value.strip()[-1:].isalpha():
-            return number.convert(value)
-        return number.convert(parse_seconds(value) / unit_s)
+            return float(number.convert(value))
+        return float(number.convert(parse_seconds(value) / unit_s))
 
     return _Validator(f"{number.must_be} or a duration such as 1m30s", convert)
 
