@@ -53,7 +53,7 @@ def complete_command(text: str, names: Names = lambda _: ()) -> tuple[str, list[
 
     Tab adds all that these have in common, and a space behind a word that is the only one. ``names``: see `Names`.
     """
-    *before, prefix = re.split(" +", text.lstrip(" :"))
+    *before, prefix = re.split(" +", text.lstrip())
     words = [word for word in _candidates(before, names) if word.startswith(prefix)] if text.strip() else []
     letters = takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False))
     rest = "".join(column[0] for column in letters)[len(prefix) :]
