@@ -114,6 +114,9 @@ def test_every_binding_of_ours_has_a_description(screen: type[Widget]) -> None:
         ("hyp list", "board", ""),
         ("hyp show H1", "thread", "H1"),
         ("refute H1 why", "refute", "H1 why"),
+        ("hyp reads go to the replica", "hypothesis", "reads go to the replica"),
+        ("status --json", "status", "--json"),
+        ("3am export md", "export", "md"),
         ("hyp refute H1 why", "refute", "H1 why"),
         ("coffee", "coffee", ""),
         ("coffee --undo", "undo-coffee", ""),
@@ -133,7 +136,10 @@ async def test_words_that_the_list_has_no_use_for_are_reported(journal: Journal,
         await it.says(":board takes nothing more, and 'of peers' follows it")
 
 
-@pytest.mark.parametrize(("typed", "near"), [("cofee", ":coffee"), ("refut H1 x", ":refute"), ("them nord", ":theme")])
+@pytest.mark.parametrize(
+    ("typed", "near"),
+    [("cofee", ":coffee"), ("refut H1 x", ":refute"), ("them nord", ":theme"), ("hyp refut H1 x", ":hyp refute")],
+)
 def test_an_unknown_word_names_the_nearest(typed: str, near: str) -> None:
     with pytest.raises(UnknownCommand, match=near):
         parse_command(typed)
