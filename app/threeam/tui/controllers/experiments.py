@@ -118,7 +118,7 @@ class ExperimentController:
         code = await child.print_to(lambda text: screen.append(text) if screen.is_mounted else None)
         how = "done" if code == 0 else f"exit {code}"
         if screen.is_mounted:
-            screen.set_hint(f"{how} · {self._screen.key_of('leave')}")
+            screen.show_end(how)
         else:
             self._screen.notify_once(f"{how}: {self._screen.key_of('runs')} shows it", title=f"run {abbreviate(typed)}")
 

@@ -60,6 +60,7 @@ from threeam.tui.services import Program
 from threeam.tui.session import Session
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.composer import Composer
+from threeam.tui.widgets.filter_line import FilterBox
 from threeam.tui.widgets.footer import KeyFooter
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_pane import LogPane
@@ -316,7 +317,7 @@ class JournalScreen(NoticeScreen):
             self.program.refuse_text()
 
     def leave(self) -> None:
-        """Take back what waits; else go to the log; in the log, show the next result that is ready."""
+        """Take back what waits; else go to the log; in the log, show the next result, or end the search."""
         self.sidebar.leave_full()
         if self.pane.cancel():
             self.focus_log()
@@ -324,8 +325,10 @@ class JournalScreen(NoticeScreen):
         if self.writing.leave_box():
             return
         self.sidebar.close()
-        if not (self.focused is self.log_view and self.reports.show_next_ready()):
+        if self.focused is not self.log_view:
             self.focus_log()
+        elif not self.reports.show_next_ready():
+            self.pane.clear_search()
 
     def close(self) -> None:
         """Show the screen below again."""
@@ -368,7 +371,7 @@ class JournalScreen(NoticeScreen):
     @property
     def is_typing(self) -> bool:
         """Return whether keys go to an input box."""
-        return isinstance(self.focused, InputBox)
+        return isinstance(self.focused, InputBox | FilterBox)
 
     @property
     def is_log_focused(self) -> bool:
