@@ -32,5 +32,6 @@ COMMANDS = {
     "doctor": ("doctor", "check every file of the journal for damage"),
     "rotate": ("rotate", "start a new log now, whatever the size of this one"),
     "path": ("path", "print which files are used, and why"),
+    "help": ("help", "show a page of the manual"),
     "demo": ("demo", "take a two-minute tour on a throwaway journal"),
 }

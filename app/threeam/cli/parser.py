@@ -84,7 +84,7 @@ def parse_verb(
     parser = Parser(prog, overview.description, overview.epilog())
     if verb is not None:
         parser.error(f"there is no {prog} {verb}{did_you_mean(verb, list(verb_help))}")
-    parser.add_argument("verb", metavar="VERB", help=f"one of these; see {prog} VERB --help")
+    parser.add_argument("verb", metavar="VERB", choices=tuple(verb_help), help=f"one of these; see {prog} VERB --help")
     parser.parse_args(argv)  # exits: there is no verb
     return parser.error("a VERB is missing")
 

@@ -18,11 +18,13 @@ def run(argv: Sequence[str]) -> int:
     """Run ``3am`` without a command."""
     from threeam.cli.commands import COMMANDS
 
-    commands = "\n".join(f"  {name:<8} {about}" for name, (_, about) in COMMANDS.items())
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {about}" for name, (_, about) in COMMANDS.items())
     parser = Parser(
         "3am",
         "The debugging journal. Without a command: the journal, full screen.",
-        f"commands (3am COMMAND --help says more):\n{commands}\n\nexamples:\n  3am\n  3am log it happened again",
+        f"commands (3am COMMAND --help and 3am help COMMAND say more):\n{commands}\n\n"
+        "examples:\n  3am\n  3am log it happened again",
     )
     parser.add_argument("-R", "--read-only", action="store_true", help="the same screen without a writer")
     parser.add_argument("--version", action="version", version=f"3am {__version__}")

@@ -1,0 +1,84 @@
+"""The parsers of all commands, as the commands build them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from importlib import import_module
+from typing import Any, NoReturn
+from unittest.mock import patch
+
+from threeam.cli import screen
+from threeam.cli.commands import COMMANDS
+from threeam.cli.parser import Parser
+
+JOURNAL_OPTIONS = ("journal", "log", "lock", "help")
+
+
+class _Parsing(Exception):
+    def __init__(self, parser: Parser) -> None:
+        self.parser = parser
+
+
+def command_parsers() -> Iterator[Parser]:
+    """Yield the parser of ``3am`` itself, of each command, and of each verb of a command."""
+    yield _parser_of(lambda: screen.run([]))
+    for command, (module, _) in COMMANDS.items():
+        run: Callable[[str, Sequence[str]], int] = import_module(f"threeam.cli.{module}").run
+        parser = _parser_of(partial(run, command, []))
+        yield parser
+        verb = next((action for action in parser._actions if action.dest == "verb"), None)
+        for name in (verb.choices or ()) if verb is not None else ():
+            yield _parser_of(partial(run, command, [name]))
+
+
+def own_arguments(parser: Parser) -> list[argparse.Action]:
+    """Return the arguments that ``parser`` has beside those of every command."""
+    return [argument for argument in parser._actions if argument.dest not in JOURNAL_OPTIONS]
+
+
+def usage(parser: Parser) -> str:
+    """Return ``3am run [-n N] [--arm ARM]… [-- CMD …]``."""
+    return " ".join([parser.prog, *map(_usage_word, own_arguments(parser))])
+
+
+def option_names(argument: argparse.Action) -> str:
+    """Return ``-n N, --lines N``, or the name of a positional argument."""
+    value = _value(argument)
+    if not argument.option_strings:
+        return value
+    return ", ".join(f"{option} {value}".rstrip() for option in argument.option_strings)
+
+
+def _parser_of(run: Callable[[], Any]) -> Parser:
+    def parse_args(self: Parser, *_: object) -> NoReturn:
+        raise _Parsing(self)
+
+    with patch.object(Parser, "parse_args", parse_args):
+        try:
+            run()
+        except _Parsing as parsing:
+            return parsing.parser
+    raise AssertionError(f"{run} parses nothing")
+
+
+def _usage_word(argument: argparse.Action) -> str:
+    value = _value(argument)
+    if not argument.option_strings:
+        words = {"?": f"[{value}]", "*": f"[{value}…]", "+": f"{value}…", argparse.REMAINDER: f"[{value}…]"}
+        return words.get(str(argument.nargs), value)
+    word = f"{argument.option_strings[0]} {value}".rstrip()
+    if argument.required:
+        return word
+    return f"[{word}]" + "…" * isinstance(argument, argparse._AppendAction)
+
+
+def _value(argument: argparse.Action) -> str:
+    if argument.nargs == 0:
+        return ""
+    if isinstance(argument.metavar, str):
+        return argument.metavar
+    if argument.choices is not None:
+        return "|".join(map(str, argument.choices))
+    return argument.dest.upper()

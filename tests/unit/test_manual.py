@@ -1,0 +1,94 @@
+"""The manual: its pages, its links, its generated parts, and ``3am help``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from generate_manual import MANUAL, generated_files
+from support.commands import Run, good, refused
+from threeam.cli.commands import COMMANDS
+from threeam.core.errors import BadInput
+from threeam.manual.pages import TOPICS, list_topics, read_page, without_links
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*sorted(MANUAL.glob("*.md")), ROOT / "README.md"]
+MAX_COLUMNS = 120
+
+
+def prose_of(page: Path) -> str:
+    """Return the text of a page without its fenced and generated parts, its tables and its indented code."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    text = re.sub(r"<!-- generated.*?<!-- /generated -->", "", text, flags=re.DOTALL)
+    return "\n".join(line for line in text.splitlines() if not line.startswith(("|", "    ", "![", "[![")))
+
+
+def anchors_of(page: Path) -> set[str]:
+    """Return the anchors that a forge gives the headings of a page."""
+    heads = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def test_each_topic_has_a_page_and_each_page_a_topic() -> None:
+    assert {page.stem for page in MANUAL.glob("*.md")} == {*TOPICS, "index"}
+
+
+@pytest.mark.parametrize("path", [path for path, _ in generated_files()], ids=lambda path: path.name)
+def test_the_generated_parts_are_those_of_the_program(path: Path) -> None:
+    expected = dict(generated_files())[path]
+    assert path.read_text(encoding="utf-8") == expected, "python tests/generate_manual.py writes the generated parts"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name) if name else page
+        assert path.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors_of(path), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_begins_with_its_title_and_has_lines_that_can_be_read(page: Path) -> None:
+    assert page.read_text(encoding="utf-8").startswith("# ")
+    long = [line for line in prose_of(page).splitlines() if len(line) > MAX_COLUMNS]
+    assert not long, "\n".join(long)
+
+
+def test_help_prints_a_page_as_it_is(run: Run) -> None:
+    assert good(run("help", "settings")) == read_page("settings")
+    assert "<!--" not in read_page("settings")
+
+
+def test_help_without_a_topic_lists_the_topics(run: Run) -> None:
+    printed = good(run("help"))
+    assert list_topics() in printed
+    assert all(topic in printed for topic in TOPICS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_is_its_section(command: str) -> None:
+    section = read_page(command)
+    if command not in TOPICS:
+        assert section.startswith(f"## `3am {command}`")
+        assert section.count("\n## ") == 0
+
+
+def test_a_wrong_topic_gets_the_nearest_one(run: Run) -> None:
+    assert (
+        refused(run("help", "experimets"), 2) == "3am: the manual has no page 'experimets'; did you mean experiments?"
+    )
+    assert refused(run("help", "tial"), 2) == "3am: the manual has no page 'tial'; did you mean tail?"
+    with pytest.raises(BadInput, match="3am help lists the topics"):
+        read_page("../pages")
+
+
+def test_a_link_becomes_the_command_that_shows_its_page() -> None:
+    assert without_links("see [team](team.md) and [the file](log-format.md#tags)") == (
+        "see team and the file (`3am help log-format`)"
+    )
