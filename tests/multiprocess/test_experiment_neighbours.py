@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.commands import Run
-from support.experiment_runs import all_entries, came, children, halfway, lines_of
+from support.experiment_runs import all_entries, children, halfway, lines_of, outcomes
 from support.processes import eventually, is_gone, three_am
 
 
@@ -61,7 +61,7 @@ def test_jitter_leaves_nothing_stopped(log: Path, run: Run, tmp_path: Path) -> N
     script = "echo $$ >> pids; for i in 1 2 3; do sleep 0.01 & echo $! >> pids; wait; done; sleep 9"
     done = run("run", "-q", "-n", "8", "--arm", "jitter", "--timeout", "150ms", "--", "sh", "-c", script)
     assert done.returncode == 1
-    assert came(all_entries(log)) == {("jitter", "timed-out"): 8}
+    assert outcomes(all_entries(log)) == {("jitter", "timed-out"): 8}
     pids = [int(pid) for pid in lines_of(tmp_path / "pids")]
     assert len(pids) > 8
     eventually(lambda: all(map(is_gone, pids)), "what was killed has ended", 2)

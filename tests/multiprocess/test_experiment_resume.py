@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.commands import Run, command, good
-from support.experiment_runs import TOLD, all_entries, came, halfway, lines_of, numbers, reported, verdicts
+from support.experiment_runs import TOLD, all_entries, halfway, lines_of, numbers, outcomes, report_json, verdicts
 from support.processes import eventually, held, is_gone, three_am, wait_queued
 
 
@@ -40,7 +40,7 @@ def test_what_ends_it_leaves_a_valid_partial_record_and_resume_makes_the_missing
     doctor = run("doctor")
     assert (doctor.returncode, b"sound" in doctor.stderr + doctor.stdout) == (0, True)
     assert verdicts(all_entries(log)) == []
-    partial = reported(run)
+    partial = report_json(run)
     assert (partial["done"], partial["verdict"], partial["comparisons"]) == (len(written), None, None)
     assert b"no verdict before the plan is done" in run("run", "--report", "R1").stdout
     handed_over = run("handoff").stdout.decode()
@@ -53,7 +53,7 @@ def test_what_ends_it_leaves_a_valid_partial_record_and_resume_makes_the_missing
     assert len(lines_of(tmp_path / "turns")) - before == 10 - len(written), "exactly the missing ones were made"
     entries = all_entries(log)
     assert numbers(entries) == list(range(1, 11))
-    assert came(entries) == {("bare", "passed"): 5, ("told", "passed"): 5}
+    assert outcomes(entries) == {("bare", "passed"): 5, ("told", "passed"): 5}
     assert len(verdicts(entries)) == 1
     assert b"INTERRUPTED" not in run("handoff").stdout
     again = run("run", "--resume", "R1")
@@ -197,7 +197,7 @@ def test_what_is_missing_is_known_after_a_rotation_too(log: Path, run: Run, tmp_
     assert run("run", "-q", "--resume", "R1").returncode == 0
     entries = all_entries(log)
     assert numbers(entries) == list(range(1, 11))
-    assert came(entries) == {("bare", "passed"): 5, ("told", "passed"): 5}
+    assert outcomes(entries) == {("bare", "passed"): 5, ("told", "passed"): 5}
     assert len(verdicts(entries)) == 1
 
 

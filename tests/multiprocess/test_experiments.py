@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.commands import Run, command
-from support.experiment_runs import EVERY_THIRD, TOLD, all_entries, came, lines_of, numbers, reported, verdicts
+from support.experiment_runs import EVERY_THIRD, TOLD, all_entries, lines_of, numbers, outcomes, report_json, verdicts
 from support.journals import entries
 from support.people import Person
 from support.processes import Output, held, process, three_am, wait_queued
@@ -36,8 +36,8 @@ def test_each_arm_has_n_runs_and_what_is_counted_is_what_happened(log: Path, run
     assert numbers(entries) == list(range(1, 25))
     assert {entry.tag("R1") for entry in entries if entry.kind == "Run"} == {f"{i}/24" for i in range(1, 25)}
     happened = Counter(tuple(line.split()) for line in lines_of(tmp_path / "happened"))
-    assert came(entries) == happened
-    arms = reported(run)["arms"]
+    assert outcomes(entries) == happened
+    arms = report_json(run)["arms"]
     assert [(arm["arm"], arm["failed"] + arm["passed"]) for arm in arms] == [("bare", 12), ("told", 12)]
     assert {(arm["arm"], key): arm[key] for arm in arms for key in ("failed", "passed")} == happened
     (verdict,) = verdicts(entries)
@@ -66,8 +66,8 @@ def test_a_time_out_is_neither_failed_nor_passed(log: Path, run: Run) -> None:
     script = "echo x >> turns; [ $(wc -l < turns) -ne 2 ] || exec sleep 60"
     assert run("run", "-q", "-n", "4", "--timeout", "300ms", "--", "sh", "-c", script).returncode == 0
     entries = all_entries(log)
-    assert came(entries) == {("bare", "passed"): 3, ("bare", "timed-out"): 1}
-    (arm,) = reported(run)["arms"]
+    assert outcomes(entries) == {("bare", "passed"): 3, ("bare", "timed-out"): 1}
+    (arm,) = report_json(run)["arms"]
     assert (arm["failed"], arm["passed"], arm["timed_out"], arm["rate"]) == (0, 3, 1, 0.0)
     (verdict,) = verdicts(entries)
     assert "bare 0/3 failed" in verdict
@@ -83,7 +83,7 @@ def test_two_at_once_have_two_numbers_and_mix_up_nothing(log: Path, run: Run) ->
     for label, outcome in (("true", "passed"), ("false", "failed")):
         name = next(key for key, value in plans[label].tags if value == "0/120")
         assert numbers(entries, name) == list(range(1, 121))
-        assert came(entries, name) == {("bare", outcome): 60, ("told", outcome): 60}
+        assert outcomes(entries, name) == {("bare", outcome): 60, ("told", outcome): 60}
     assert len(plans) == len(verdicts(entries)) == 2
 
 
@@ -95,7 +95,7 @@ def test_a_rotation_in_the_middle_loses_no_run(log: Path, run: Run, tmp_path: Pa
     assert len(list(tmp_path.glob("sanity.log.2*")) or list(tmp_path.glob("sanity.*.log"))) >= 1, "it was rotated"
     assert sorted(numbers(entries)) == list(range(1, 301))
     happened = Counter(tuple(line.split()) for line in lines_of(tmp_path / "happened"))
-    arms = reported(run)["arms"]
+    arms = report_json(run)["arms"]
     assert {(arm["arm"], key): arm[key] for arm in arms for key in ("failed", "passed")} == happened
     assert len(verdicts(entries)) == 1
 
@@ -141,7 +141,7 @@ def test_a_verdict_that_was_not_written_is_computed_and_written_later(log: Path,
     verdict = report.stdout.partition(b"verdict: ")[2]
     assert (done.returncode, verdict in done.stdout) == (1, True), done.stdout
     assert b"it is not in the journal yet: 3am run --resume R1 writes it" in done.stdout
-    assert reported(run)["verdict"].encode() + b"\n" == verdict
+    assert report_json(run)["verdict"].encode() + b"\n" == verdict
     assert run("run", "-q", "--resume", "R1").returncode == 1
     assert run("run", "--report", "R1").stdout == report.stdout
     assert len(numbers(all_entries(log))) == 10, "and no run was made again"

@@ -14,7 +14,7 @@ import pytest
 
 from support.commands import Run, command
 from support.journals import texts
-from support.repos import a_tree, git_in
+from support.repos import git_in, make_tree
 
 BOB = 64012
 
@@ -40,8 +40,8 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_here: Run, log: Pa
 
     The files stay as long as they were: else git need not read them.
     """
-    other = a_tree(tmp_path / "other", other="sleep(9)\n")
-    path = a_tree(tmp_path / "tree", cart="sleep(9)\n")
+    other = make_tree(tmp_path / "other", other="sleep(9)\n")
+    path = make_tree(tmp_path / "tree", cart="sleep(9)\n")
     git_in(path, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "sub")
     git_in(path, "commit", "-qm", "a submodule")
     monkeypatch.chdir(path)

@@ -14,7 +14,7 @@ import pytest
 
 from support.commands import command
 from support.journals import all_texts, entries
-from support.owners import ALICE, BOB, ELSEWHERE, MALLORY, TEAM, RunAs, a_log, give, mode
+from support.owners import ALICE, BOB, ELSEWHERE, MALLORY, TEAM, RunAs, give, make_log, mode
 from support.people import Person
 from support.processes import eventually, is_free
 
@@ -67,7 +67,7 @@ def test_new_files_are_their_owners_alone_whatever_the_umask(run_as: RunAs, plac
 def test_the_lock_lets_in_each_class_that_may_write_the_log(
     run_as: RunAs, place: Path, bits: int, lock_bits: str, umask: str
 ) -> None:
-    log = a_log(give(place, ALICE), ALICE, bits)
+    log = make_log(give(place, ALICE), ALICE, bits)
     assert run_as(ALICE._replace(umask=umask), "log", "words").returncode == 0
     assert mode(Path(f"{log}.lock")) == lock_bits
     assert mode(log) == f"{bits:04o}", "an existing log keeps its mode"
@@ -79,7 +79,7 @@ def test_a_team_shares_a_log_in_a_setgid_folder(run_as: RunAs, place: Path, firs
     folder = place / "team"
     folder.mkdir()
     give(folder, ALICE, TEAM, 0o2770)
-    log = a_log(folder, ALICE, 0o660, TEAM)
+    log = make_log(folder, ALICE, 0o660, TEAM)
     env = {"SANITY_LOG": str(log)}
     second = BOB if first is ALICE else ALICE
     for who, words in ((first, "one"), (second, "two"), (first, "three")):
@@ -100,7 +100,7 @@ def test_two_of_a_team_write_at_once(run_as: RunAs, place: Path) -> None:
     folder = place / "team"
     folder.mkdir()
     give(folder, ALICE, TEAM, 0o2770)
-    log = a_log(folder, ALICE, 0o660, TEAM)
+    log = make_log(folder, ALICE, 0o660, TEAM)
     env = {**os.environ, "HOME": str(place), "SANITY_LOG": str(log)}
     crowd = [
         subprocess.Popen(
@@ -150,7 +150,7 @@ def test_the_lock_is_open_to_the_group_of_the_log_and_not_to_its_makers(run_as: 
     folder = place / "team"
     folder.mkdir()
     give(folder, ALICE, TEAM, 0o775)
-    log = a_log(folder, ALICE, 0o660, TEAM)
+    log = make_log(folder, ALICE, 0o660, TEAM)
     assert run_as(ALICE, "log", "one", SANITY_LOG=str(log)).returncode == 0
     lock = Path(f"{log}.lock")
     done = run_as(BOB, "log", "two", SANITY_LOG=str(log))
@@ -165,7 +165,7 @@ def test_the_lock_is_open_to_the_group_of_the_log_and_not_to_its_makers(run_as: 
 
 def test_root_who_writes_first_does_not_lock_the_owner_out(run_as: RunAs, place: Path) -> None:
     """`sudo 3am --log ~alice/sanity.log log …` makes the lock; alice may write her log, so she may lock it."""
-    log = a_log(give(place, ALICE), ALICE, 0o600)
+    log = make_log(give(place, ALICE), ALICE, 0o600)
     by_root = subprocess.run(
         [command(), "log", "from root"], capture_output=True, timeout=60, env={**os.environ, "SANITY_LOG": str(log)}
     )
@@ -181,7 +181,7 @@ def test_a_lock_whose_maker_is_not_of_the_logs_group_is_not_opened_to_another_gr
     own group and may not write the log: she must not be able to hold it up.
     """
     alone = ALICE._replace(gids=(ELSEWHERE,))
-    log = a_log(give(place, ALICE, bits=0o755), ALICE, 0o660, TEAM)
+    log = make_log(give(place, ALICE, bits=0o755), ALICE, 0o660, TEAM)
     assert run_as(alone, "log", "words").returncode == 0
     tried = subprocess.run(
         ["flock", "-n", f"{log}.lock", "true"],
@@ -195,7 +195,7 @@ def test_a_lock_whose_maker_is_not_of_the_logs_group_is_not_opened_to_another_gr
 
 def test_root_can_use_the_lock_that_root_made_again(place: Path) -> None:
     """The defaults of root, when logrotate has given the log to somebody: it is syslog's, and the lock is in /tmp."""
-    log = a_log(place, ALICE, 0o640)
+    log = make_log(place, ALICE, 0o640)
     sticky = place / "tmp"
     sticky.mkdir()
     sticky.chmod(0o1777)
@@ -212,7 +212,7 @@ def test_a_log_that_may_only_be_read_is_refused_with_its_path_and_what_to_do(
     run_as: RunAs, place: Path, lock: str, folder: str
 ) -> None:
     give(place, BOB if folder == "one's own folder" else ALICE)
-    log = a_log(place, ALICE, 0o644)
+    log = make_log(place, ALICE, 0o644)
     if lock == "the owner's lock":
         Path(f"{log}.lock").touch()
         give(Path(f"{log}.lock"), ALICE, bits=0o600)
@@ -270,7 +270,7 @@ def test_nobody_takes_a_log_from_an_owner_who_may_be_in_no_group_of_it(
     folder.mkdir()
     os.chown(folder, folder_owner, group)
     folder.chmod(bits)
-    log = a_log(folder, owner, 0o660, group)
+    log = make_log(folder, owner, 0o660, group)
     before = log.read_bytes()
     done = run_as(BOB, "rotate", SANITY_LOG=str(log))
     assert (done.returncode, done.stdout) == (1, b"")
@@ -284,7 +284,7 @@ def test_nobody_takes_a_log_from_an_owner_who_may_be_in_no_group_of_it(
 
 @pytest.mark.parametrize("umask", ["000", "077"])
 def test_a_log_of_root_keeps_its_mode_and_owner(run_as: RunAs, place: Path, umask: str) -> None:
-    log = a_log(place, ALICE, 0o640, TEAM)
+    log = make_log(place, ALICE, 0o640, TEAM)
     done = subprocess.run(
         ["bash", "-c", f"umask {umask}; {command()} log words"],
         capture_output=True,
@@ -297,7 +297,7 @@ def test_a_log_of_root_keeps_its_mode_and_owner(run_as: RunAs, place: Path, umas
 
 
 def test_a_symlink_of_somebody_elses_is_refused_and_ones_own_is_followed(run_as: RunAs, place: Path) -> None:
-    target = a_log(give(place, ALICE, TEAM, 0o777), ALICE, 0o666)
+    target = make_log(give(place, ALICE, TEAM, 0o777), ALICE, 0o666)
     link = place / "link.log"
     link.symlink_to(target)
     os.chown(link, BOB.uid, BOB.gids[0], follow_symlinks=False)
@@ -313,7 +313,7 @@ def test_a_symlink_of_somebody_elses_is_refused_and_ones_own_is_followed(run_as:
 
 
 def test_a_lock_in_a_sticky_folder_that_is_somebody_elses_is_refused(run_as: RunAs, place: Path) -> None:
-    log = a_log(give(place, ALICE), ALICE, 0o600)
+    log = make_log(give(place, ALICE), ALICE, 0o600)
     sticky = place / "tmp"
     sticky.mkdir()
     sticky.chmod(0o1777)

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from support.journals import all_texts
-from support.owners import ALICE, BOB, TEAM, RunAs, a_log, give
+from support.owners import ALICE, BOB, TEAM, RunAs, give, make_log
 from support.processes import held
 
 
 def test_a_log_that_may_only_be_read_leaves_no_lock_behind(run_as: RunAs, place: Path) -> None:
     """A lock of bob's, 0600, beside alice's log would lock alice out of it."""
     give(place, ALICE, TEAM, 0o775)
-    log = a_log(place, ALICE, 0o644)
+    log = make_log(place, ALICE, 0o644)
     assert run_as(BOB, "log", "the words").returncode == 3
     assert [path.name for path in place.iterdir()] == ["sanity.log"]
     assert run_as(ALICE, "log", "words").returncode == 0
@@ -31,7 +31,7 @@ def test_a_log_that_may_only_be_read_leaves_no_lock_behind(run_as: RunAs, place:
 def test_reading_needs_no_more_than_read_permission_and_creates_nothing(
     run_as: RunAs, place: Path, argv: list[str]
 ) -> None:
-    a_log(give(place, ALICE), ALICE, 0o644)
+    make_log(give(place, ALICE), ALICE, 0o644)
     done = run_as(BOB, *argv)
     assert done.returncode == 0
     assert "Traceback" not in done.stderr.decode()
@@ -49,13 +49,13 @@ def test_reading_where_there_is_nothing_yet_creates_nothing(run_as: RunAs, place
 
 
 def test_reading_goes_on_while_somebody_holds_the_lock(run_as: RunAs, place: Path) -> None:
-    log = a_log(give(place, ALICE), ALICE, 0o644)
+    log = make_log(give(place, ALICE), ALICE, 0o644)
     with held(Path(f"{log}.lock")):
         assert run_as(BOB, "tail").stdout == log.read_bytes()
 
 
 def test_tail_f_follows_a_log_that_may_only_be_read(place: Path, run_as: RunAs) -> None:
-    log = a_log(give(place, ALICE), ALICE, 0o644)
+    log = make_log(give(place, ALICE), ALICE, 0o644)
     follow = subprocess.Popen(
         BOB.argv("tail", "-f"),
         env={**os.environ, "HOME": str(place), "SANITY_LOG": str(log)},
@@ -80,7 +80,7 @@ def test_tail_f_follows_a_log_that_may_only_be_read(place: Path, run_as: RunAs) 
 
 
 def test_a_log_that_may_not_be_read_is_a_sentence(run_as: RunAs, place: Path) -> None:
-    log = a_log(give(place, ALICE), ALICE, 0o600)
+    log = make_log(give(place, ALICE), ALICE, 0o600)
     for argv in (["tail"], ["log", "the words"], ["status"], ["doctor"]):
         done = run_as(BOB, *argv)
         said = done.stderr.decode()

@@ -14,7 +14,7 @@ import pytest
 from support.commands import Run, command
 from support.journals import entries
 from support.processes import Output, eventually, is_gone, process, three_am
-from support.single_runs import kept, outcome, said
+from support.single_runs import next_line, outcome, output_file
 from threeam.process.guard import kill_program
 
 
@@ -23,7 +23,7 @@ def pid_said(*argv: str) -> Iterator[tuple[subprocess.Popen[bytes], Output]]:
     """A `3am run` whose command has said its own pid, in its first line."""
     with three_am("run", *argv) as running:
         output = Output(running)
-        assert said(output).isdigit()
+        assert next_line(output).isdigit()
         yield running, output
 
 
@@ -39,7 +39,7 @@ def test_a_signal_ends_the_command_too_and_its_line_is_written(
         assert running.wait(20) == 128 + number
         assert is_gone(int(output.lines[0]))
     assert outcome(log) == f"cut exit={128 + number}"
-    assert kept(log).read_bytes() == output.lines[0] + b"\n"
+    assert output_file(log).read_bytes() == output.lines[0] + b"\n"
 
 
 # Its child is in the background, which ignores SIGINT and SIGQUIT then, and its other child in a session of its own.
@@ -94,14 +94,14 @@ def test_a_command_that_ends_itself_after_a_sigint_has_the_time_for_it(log: Path
     with pid_said("--", "sh", "-c", script) as (running, _):
         running.send_signal(signal.SIGINT)
         assert running.wait(20) == 130
-    assert kept(log).read_text().endswith("undone\n")
+    assert output_file(log).read_text().endswith("undone\n")
 
 
 def test_a_command_that_will_not_end_is_killed_by_the_second_signal(log: Path) -> None:
     script = "trap 'echo not yet' TERM; echo $$; while :; do sleep 0.01; done"
     with pid_said("-q", "--", "sh", "-c", script) as (running, output):
         running.send_signal(signal.SIGTERM)
-        assert said(output) == b"not yet"
+        assert next_line(output) == b"not yet"
         running.send_signal(signal.SIGTERM)
         assert running.wait(4) == 143, "before the time is over that it has to end by itself"
         assert is_gone(int(output.lines[0]))
@@ -134,7 +134,7 @@ def end_children(pid: int) -> None:
 
 def test_a_daemon_that_keeps_the_pipe_does_not_keep_us(log: Path) -> None:
     with three_am("run", "-q", "--", "sh", "-c", "sleep 60 & echo $!") as running:
-        daemon = int(said(Output(running)))
+        daemon = int(next_line(Output(running)))
         try:
             assert running.wait(20) == 0
             assert not is_gone(daemon), "a shell leaves it alone, and so do we"
@@ -146,14 +146,14 @@ def test_nohup_of_the_shell_reaches_the_command_with_its_terminal_gone(log: Path
     """A long hunt overnight, begun with nohup(1): a hang-up ends neither us nor what we run."""
     with process("nohup", command(), "run", "-q", "--", "sh", "-c", "echo $$; read -r word; echo $word") as running:
         output = Output(running)
-        pid = int(said(output))
+        pid = int(next_line(output))
         for process_pid in (running.pid, pid):
             os.kill(process_pid, signal.SIGHUP)
         assert running.stdin is not None
         running.stdin.write(b"still here\n")
         running.stdin.close()
         running.stdin = None
-        assert said(output) == b"still here"
+        assert next_line(output) == b"still here"
         assert running.wait(20) == 0
 
 

@@ -15,7 +15,7 @@ from support.commands import Run, command
 from support.journals import all_texts
 from support.people import Person
 from support.processes import Output, held, is_free, is_gone, three_am
-from support.single_runs import kept, outcome, said
+from support.single_runs import next_line, outcome, output_file
 
 ALICE = Person("alice", 64011, (64002,))
 
@@ -36,13 +36,13 @@ OURS = ("sanity.log", "plan-", "run-", ".lock", "anon_inode")
 def test_the_output_is_live_and_the_lock_is_free_while_the_command_runs(log: Path, lock: Path, run: Run) -> None:
     with three_am("run", "-q", "--", "sh", "-c", "echo begun; read answer; echo got $answer") as running:
         output = Output(running)
-        assert said(output) == b"begun"
+        assert next_line(output) == b"begun"
         assert not lock.exists() or is_free(lock)
         assert run("log", "meanwhile").returncode == 0
         assert running.stdin is not None
         running.stdin.write(b"words\n")
         running.stdin.flush()
-        assert said(output) == b"got words"
+        assert next_line(output) == b"got words"
         assert running.wait(20) == 0
     first, second = all_texts(log)
     assert first == "meanwhile"
@@ -63,7 +63,7 @@ def test_the_command_has_what_the_caller_opened_for_it(log: Path, tmp_path: Path
     (tmp_path / "given").write_text("by the caller\n")
     done = subprocess.run(["bash", "-c", script], capture_output=True, timeout=20)
     assert (done.stdout, done.stderr, done.returncode) == (b"by the shell\nby the caller\n", b"", 0)
-    assert kept(log).read_bytes() == done.stdout
+    assert output_file(log).read_bytes() == done.stdout
 
 
 def test_stdout_and_stderr_go_where_they_should_and_are_kept_in_one_file(log: Path) -> None:
@@ -73,9 +73,9 @@ def test_stdout_and_stderr_go_where_they_should_and_are_kept_in_one_file(log: Pa
         timeout=20,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"to out\n", b"to err\n")
-    assert sorted(kept(log).read_bytes().splitlines()) == [b"to err", b"to out"]
-    assert kept(log).stat().st_mode & 0o7777 == 0o600
-    assert kept(log).parent.stat().st_mode & 0o7777 == 0o700
+    assert sorted(output_file(log).read_bytes().splitlines()) == [b"to err", b"to out"]
+    assert output_file(log).stat().st_mode & 0o7777 == 0o600
+    assert output_file(log).parent.stat().st_mode & 0o7777 == 0o700
 
 
 def test_what_goes_to_one_place_stays_in_its_order(log: Path) -> None:
@@ -84,7 +84,7 @@ def test_what_goes_to_one_place_stays_in_its_order(log: Path) -> None:
         [command(), "run", "-q", "--", "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20
     )
     assert done.stdout.split() == [str(i).encode() for i in range(1, 10) for _ in "oe"]
-    assert kept(log).read_bytes() == done.stdout
+    assert output_file(log).read_bytes() == done.stdout
 
 
 def test_the_line_does_not_get_into_the_commands_stdout(run: Run) -> None:
@@ -107,7 +107,7 @@ def test_a_secret_is_shown_to_who_ran_it_and_kept_nowhere(log: Path, run: Run, w
     half = len(words) - 3
     done = run("run", "-q", "--", "sh", "-c", f"printf '%s' '{words[:half]}'; sleep 0.01; echo '{words[half:]}'")
     assert done.stdout.decode().strip() == words
-    assert secret not in kept(log).read_text()
+    assert secret not in output_file(log).read_text()
     assert run("run", "-q", "--", "echo", words).returncode == 0
     for path in (log, *Path(f"{log}.d").iterdir()):
         assert secret not in path.read_text(), path
@@ -239,7 +239,7 @@ def test_a_full_disk_leaves_no_command_behind_that_nobody_watches(small_disk: Pa
 def test_an_output_over_the_cap_is_kept_with_its_begin_and_its_end(log: Path, run: Run) -> None:
     done = run("run", "-q", "--", "sh", "-c", f"echo first; yes {'x' * 999} | head -c 20000000; echo last")
     assert len(done.stdout) == 20_000_000 + len("first\nlast\n")
-    text = kept(log).read_bytes()
+    text = output_file(log).read_bytes()
     assert text.startswith(b"first\n")
     assert text.endswith(b"last\n")
     assert b"bytes are left out here" in text

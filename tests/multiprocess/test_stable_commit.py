@@ -11,7 +11,7 @@ from terminals import terminal
 
 from support.commands import Run
 from support.journals import FakeClock, entries, texts, writer_of
-from support.repos import a_tree, git_in
+from support.repos import git_in, make_tree
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.changes import change_draft, undone_draft
@@ -22,7 +22,7 @@ Git = Callable[..., str]
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A work tree with a commit, in a folder with an odd name."""
-    return a_tree(
+    return make_tree(
         tmp_path / "mein Lädchen",
         cart="import time\n\n\ndef renew():\n    time.sleep(9)  # it was there before\n",
         old="x = 1\n" * 50,

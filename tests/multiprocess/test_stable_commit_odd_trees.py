@@ -12,7 +12,7 @@ from terminals import terminal
 
 from support.commands import Run
 from support.journals import FakeClock, entries, texts, writer_of
-from support.repos import a_tree, git_in
+from support.repos import git_in, make_tree
 from threeam.core.store.journal import Journal
 from threeam.hypotheses.changes import change_draft
 
@@ -23,7 +23,7 @@ Told = Callable[[int], str]
 def tree(tmp_path: Path) -> Path:
     """A work tree with a commit, in a folder with an odd name."""
     cart = "import time\n\n\ndef renew():\n    time.sleep(9)  # before\n" + "x = 1\n" * 20
-    return a_tree(tmp_path / "mein Lädchen", cart=cart)
+    return make_tree(tmp_path / "mein Lädchen", cart=cart)
 
 
 @pytest.fixture

@@ -39,5 +39,5 @@ def refused(done: Done, code: int) -> str:
     assert done.returncode == code, sentences
     assert done.stdout == b""
     assert len(sentences) == 1, sentences
-    assert sentences[0].startswith("3am: "), sentences
+    assert sentences[0].startswith(("3am: ", "3am ")), sentences
     return sentences[0]

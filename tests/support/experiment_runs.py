@@ -51,7 +51,7 @@ def numbers(entries: list[Entry], name: str = "R1") -> list[int]:
     return [int((entry.tag(name) or "").split("/")[0]) for entry in with_result(entries, name)]
 
 
-def came(entries: list[Entry], name: str = "R1") -> Counter[tuple[str, ...]]:
+def outcomes(entries: list[Entry], name: str = "R1") -> Counter[tuple[str, ...]]:
     """How often each arm came to what, by the lines of its runs."""
     return Counter(tuple((entry.tag("RUN") or "").split()[:2]) for entry in with_result(entries, name))
 
@@ -66,7 +66,7 @@ def verdicts(entries: list[Entry]) -> list[str]:
     return [entry.body for entry in entries if entry.kind == "Verdict"]
 
 
-def reported(run: Run, name: str = "R1") -> dict[str, Any]:
+def report_json(run: Run, name: str = "R1") -> dict[str, Any]:
     """What ``--report --json`` says."""
     entries: dict[str, Any] = json.loads(run("run", "--report", name, "--json").stdout)
     return entries

@@ -74,7 +74,7 @@ def lines_in(log: Path) -> list[Line]:
     return [one for segment in journal.segments_forward(live) for one in lines_forward(segment)]
 
 
-def told(log: Path, name: str = "sanity.log") -> Postmortem:
+def postmortem_of(log: Path, name: str = "sanity.log") -> Postmortem:
     live = resolve_journal(str(log)).open_live()
     assert live is not None
     return build_postmortem(name, FOLD.state_at(live, live.size()), lines_in(log))

@@ -8,13 +8,7 @@ from pathlib import Path
 
 from support.commands import Done, Run
 from support.lines import NIGHT, at_second
-from threeam.core.format.entry import (
-    NS_PER_S,
-    Entry,
-    Stamp,
-    format_entry,
-    parse_entry,
-)
+from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry, parse_entry
 
 ALICE, BOB = ("BY", "alice@db1:4121%3"), ("BY", "bob@db1:9%1")
 OPEN = ("H1", "open")
@@ -80,5 +74,5 @@ def board(run: Run, log: Path) -> list[dict[str, object]]:
     return [json.loads(one) for one in listed.splitlines()]
 
 
-def by(user: str, seconds: int, text: str, *tags: tuple[str, str]) -> bytes:
+def line_by(user: str, seconds: int, text: str, *tags: tuple[str, str]) -> bytes:
     return format_entry(Entry(Stamp(NIGHT.ns + seconds * NS_PER_S), 0, (("BY", f"{user}@db1:1"), *tags), text))

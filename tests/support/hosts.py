@@ -18,7 +18,7 @@ PARANOID = "/proc/sys/kernel/perf_event_paranoid"
 SOURCE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 
 
-def a_system(
+def fake_system(
     files: Mapping[str, str | None] | None = None,
     says: Mapping[str, CommandResult | None] | None = None,
     here: Collection[str] = (*TOOLS, "apt-get"),
@@ -43,13 +43,13 @@ def a_system(
     return System(known.get, run, lambda tool: f"/usr/bin/{tool}" if tool in here else None, environ or {}, uid)
 
 
-def named(checks: Iterable[Check], name: str) -> Check:
+def check_named(checks: Iterable[Check], name: str) -> Check:
     """The one check of that name."""
     (found,) = [check for check in checks if check.name == name]
     return found
 
 
-def a_time(step_ns: int) -> SimpleNamespace:
+def fake_time(step_ns: int) -> SimpleNamespace:
     """A module `time` whose clock goes on by steps, one a reading."""
     readings = iter(range(NOW, NOW + 1_000_000 * max(step_ns, 1), step_ns) if step_ns else [NOW] * 1_000_000)
     return SimpleNamespace(

@@ -35,7 +35,7 @@ def give(path: Path, who: Person, group: int | None = None, bits: int | None = N
     return path
 
 
-def a_log(place: Path, who: Person, bits: int, group: int | None = None) -> Path:
+def make_log(place: Path, who: Person, bits: int, group: int | None = None) -> Path:
     """An existing log with a line in it."""
     log = place / "sanity.log"
     log.write_text("[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] before\n")

@@ -12,7 +12,7 @@ def git_in(folder: Path, *words: str) -> str:
     return subprocess.run(argv, check=True, capture_output=True, timeout=60, text=True).stdout.strip()
 
 
-def a_tree(folder: Path, **files: str) -> Path:
+def make_tree(folder: Path, **files: str) -> Path:
     """A work tree at ``folder`` with a commit of ``files``, by name (``cart`` is cart.py)."""
     folder.mkdir()
     git_in(folder, "init", "-q", "-b", "main")

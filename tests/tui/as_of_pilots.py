@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pilots import NIGHT, Night, is_as_of, line
+from textual_internals import text_of
 
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.tui.screens.journal import JournalScreen
@@ -12,49 +13,49 @@ MINUTE = 60 * NS_PER_S
 LATER = Stamp(NIGHT.ns + 60 * MINUTE)  # while it is looked at: 04:14:07
 
 
-def said(minutes: float, text: str, *tags: tuple[str, str], user: str = "bob", cups: int = 0) -> bytes:
+def line_at(minutes: float, text: str, *tags: tuple[str, str], user: str = "bob", cups: int = 0) -> bytes:
     return line(text, round(minutes * MINUTE), user=user, cups=cups, tags=tags)
 
 
 A_NIGHT = (
-    said(0, "paged")
-    + said(1, "Coffee: cup 1 of the night.", ("MG", "95"), user="alice", cups=1)
-    + said(2, "Hypothesis: the sweeper", ("H1", "open"))
-    + said(3, "UPDATE after DELETE")
-    + said(4, f"Supports: @{Stamp(NIGHT.ns + 3 * MINUTE)} it was late", ("H1", "open"))
-    + said(5, "Coffee: cup 2 of the night.", ("MG", "95"), user="alice", cups=2)
-    + said(6, "Hypothesis: the cache", ("H2", "open"))
-    + said(7, "Conclusion: it was off", ("H1", "refuted"))
-    + said(8, "the last line")
+    line_at(0, "paged")
+    + line_at(1, "Coffee: cup 1 of the night.", ("MG", "95"), user="alice", cups=1)
+    + line_at(2, "Hypothesis: the sweeper", ("H1", "open"))
+    + line_at(3, "UPDATE after DELETE")
+    + line_at(4, f"Supports: @{Stamp(NIGHT.ns + 3 * MINUTE)} it was late", ("H1", "open"))
+    + line_at(5, "Coffee: cup 2 of the night.", ("MG", "95"), user="alice", cups=2)
+    + line_at(6, "Hypothesis: the cache", ("H2", "open"))
+    + line_at(7, "Conclusion: it was off", ("H1", "refuted"))
+    + line_at(8, "the last line")
 )
 
 
-def at(minutes: float) -> str:
+def stamp_at(minutes: float) -> str:
     """An ``@stamp``."""
     return f"@{Stamp(NIGHT.ns + round(minutes * MINUTE))}"
 
 
-def then(it: Night) -> JournalScreen:
+def as_of_screen(it: Night) -> JournalScreen:
     """The screen as of then that is in front."""
     screen = it.app.screen
     assert is_as_of(screen), f"{screen} is in front"
     return screen
 
 
-def depth(it: Night) -> int:
+def as_of_depth(it: Night) -> int:
     """How many of them lie over the journal."""
     return sum(is_as_of(screen) for screen in it.app.screen_stack)
 
 
-async def known(it: Night) -> JournalScreen:
+async def wait_for_as_of(it: Night) -> JournalScreen:
     """Waits until it is known what the log added up to then."""
     await it.eventually(lambda: is_as_of(it.app.screen), "the journal as of then is in front")
-    screen = then(it)
+    screen = as_of_screen(it)
     await it.eventually(lambda: screen.sidebar.is_state_known, "what the log added up to is known")
     return screen
 
 
-async def select(it: Night, text: str) -> None:
+async def select_line(it: Night, text: str) -> None:
     """Puts the cursor on the line that says this, in whatever log is in front."""
     view = it.app.screen.log_view if is_as_of(it.app.screen) else it.view
     await it.press("g")
@@ -65,29 +66,29 @@ async def select(it: Night, text: str) -> None:
     raise AssertionError(f"no line says {text!r}\n{it.shown}")
 
 
-async def back_to(it: Night, text: str) -> JournalScreen:
+async def open_as_of(it: Night, text: str) -> JournalScreen:
     """`<` on the line that says this."""
-    await select(it, text)
-    before = depth(it)
+    await select_line(it, text)
+    before = as_of_depth(it)
     await it.press("<")
-    await it.eventually(lambda: depth(it) == before + 1, "another one lies over it")
-    return await known(it)
+    await it.eventually(lambda: as_of_depth(it) == before + 1, "another one lies over it")
+    return await wait_for_as_of(it)
 
 
-def rows(screen: JournalScreen) -> list[str]:
+def row_texts(screen: JournalScreen) -> list[str]:
     """What its log holds, in order."""
     return [row.entry.text if row.entry else row.line.display_text for row in screen.log_view.window.rows]
 
 
-def board(screen: JournalScreen) -> list[str | None]:
+def board_names(screen: JournalScreen) -> list[str | None]:
     return [option.id for option in screen.sidebar.hypothesis_list.options]
 
 
-def one_of(screen: JournalScreen, number: int) -> str:
+def board_text(screen: JournalScreen, number: int) -> str:
     """What its board says of a hypothesis."""
     return str(screen.sidebar.hypothesis_list.get_option(f"H{number}").prompt)
 
 
-def top_line(it: Night) -> str:
+def header_of(it: Night) -> str:
     """The header of what is in front."""
-    return it.app.screen._compositor.render_strips()[0].text
+    return text_of(it.app.screen)[0]

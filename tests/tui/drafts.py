@@ -26,12 +26,12 @@ def leave_behind(
     (folder / f"draft-{pid}-77.json").write_text(json.dumps([str(BY), [[kind, text, since]]]))
 
 
-def kept(journal: Journal) -> str:
+def saved_texts(journal: Journal) -> str:
     """All that lies beside the log."""
     folder = Path(journal.attachments_dir)
-    return "\n".join(path.read_text() for path in whole_files(folder))
+    return "\n".join(path.read_text() for path in saved_files(folder))
 
 
-def whole_files(folder: Path) -> list[Path]:
+def saved_files(folder: Path) -> list[Path]:
     """The files of the folder that have their name: one that is being written gets it when it is whole."""
     return [path for path in folder.glob("*") if path.suffix != ".new"]

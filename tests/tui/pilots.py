@@ -14,9 +14,9 @@ from typing import Any, TypeGuard, TypeVar
 
 import pytest
 from textual import events
-from textual.keys import _character_to_key
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual_internals import draw, has_messages, key_of, notices_of, send, text_of
 
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import Clock, system_clock
@@ -130,9 +130,9 @@ class Night:
         while quiet < 3:
             await asyncio.sleep(0.001)
             nodes = [self.app, *self.app.screen_stack, *self.app.screen.walk_children()] if self.app.is_running else []
-            quiet = quiet + 1 if all(node._message_queue.empty() for node in nodes) else 0
+            quiet = 0 if has_messages(nodes) else quiet + 1
         if self.app.is_running:
-            self.app.screen._on_timer_update()
+            draw(self.app.screen)
 
     async def type(self, text: str) -> None:
         """Types a text as it comes from a fast paste or `send-keys`: all of it in one read."""
@@ -141,22 +141,16 @@ class Night:
 
     def at_once(self, *keys: str) -> None:
         """Sends keys without giving the program a moment in between."""
-        driver = self.app._driver
-        assert driver is not None
         for key in keys:
-            name = _NAMES.get(key) or (_character_to_key(key) if len(key) == 1 else key)
+            name = _NAMES.get(key) or (key_of(key) if len(key) == 1 else key)
             char = key if len(key) == 1 else None
             if name[:4] == "alt+" and len(name) == 5:  # a terminal sends the letter with it
                 char = name[-1]
-            event = events.Key(name, "\r" if name == "enter" else char)
-            event.set_sender(self.app)
-            driver.send_message(event)
+            send(self.app, events.Key(name, "\r" if name == "enter" else char))
 
     async def paste(self, text: str) -> None:
         """Pastes a text, as the terminal hands it over."""
-        driver = self.app._driver
-        assert driver is not None
-        driver.send_message(events.Paste(text))
+        send(self.app, events.Paste(text))
         await self.settled()
 
     async def command(self, text: str) -> None:
@@ -186,14 +180,12 @@ class Night:
     @property
     def shown(self) -> str:
         """All that is on the screen, as text."""
-        strips = self.app.screen._compositor.render_strips()
-        return "\n".join(strip.text.rstrip() for strip in strips)
+        return "\n".join(line.rstrip() for line in text_of(self.app.screen))
 
     @property
     def header(self) -> str:
         """The line at the top."""
-        screen = self.journal_screen
-        return screen._compositor.render_strips()[0].text
+        return text_of(self.journal_screen)[0]
 
     @property
     def rows(self) -> list[str]:
@@ -204,7 +196,7 @@ class Night:
     @property
     def notices(self) -> list[str]:
         """Every notice that is up, with its title."""
-        return [f"{notice.title} {notice.message}".strip() for notice in self.app._notifications]
+        return notices_of(self.app)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from pilots import append, line, night
 from textual.binding import Binding, BindingsMap
 from textual.command import CommandPalette
 from textual.widget import Widget
+from textual_internals import bindings_of
 
 from support.journals import texts
 from threeam.actions import ACTIONS, BY_COMMAND, BY_ID, GROUPS, format_keys, key_table
@@ -67,7 +68,7 @@ async def test_keys_of_tmux_flow_control_and_vim_are_never_bound(journal: Journa
             nodes: list[Widget | JournalApp] = [it.app, *it.app.screen_stack]
             for screen in it.app.screen_stack:
                 nodes += list(screen.walk_children(Widget))
-            found |= {(type(node).__name__, key) for node in nodes for key in keys_of(node._bindings) & NEVER}
+            found |= {(type(node).__name__, key) for node in nodes for key in keys_of(bindings_of(node)) & NEVER}
         assert sorted(found) == []
 
 

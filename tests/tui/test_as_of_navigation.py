@@ -5,7 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from as_of_pilots import A_NIGHT, LATER, at, back_to, depth, known, rows, said, then
+from as_of_pilots import (
+    A_NIGHT,
+    LATER,
+    as_of_depth,
+    as_of_screen,
+    line_at,
+    open_as_of,
+    row_texts,
+    stamp_at,
+    wait_for_as_of,
+)
 from pilots import append, night
 
 from support.journals import FakeClock, texts
@@ -28,19 +38,19 @@ async def test_what_comes_meanwhile_is_not_there_and_is_on_the_live_screen(
     journal: Journal, a_night: Path, clock: FakeClock
 ) -> None:
     async with night(journal, clock=clock) as it:
-        screen = await back_to(it, "the last line")
-        append(a_night, said(9, "meanwhile") + said(10, "Conclusion: yes", ("H2", "confirmed")))
+        screen = await open_as_of(it, "the last line")
+        append(a_night, line_at(9, "meanwhile") + line_at(10, "Conclusion: yes", ("H2", "confirmed")))
         await it.eventually(
             lambda: any(b"Conclusion: yes" in row.line.raw for row in it.view.window.rows), "the live screen has it"
         )
         await it.eventually(lambda: it.journal_screen.state.hypotheses[2].state == "confirmed", "and knows it")
         assert "meanwhile" not in it.shown
-        assert "meanwhile" not in rows(screen)
+        assert "meanwhile" not in row_texts(screen)
         assert screen.state.hypotheses[2].state == "open"
         await it.press("G", "j", "F")
         assert "meanwhile" not in it.shown
         await it.press(">")
-        assert depth(it) == 0
+        assert as_of_depth(it) == 0
         assert it.in_the_log
         await it.press("F")
         await it.shows("meanwhile")
@@ -49,13 +59,13 @@ async def test_what_comes_meanwhile_is_not_there_and_is_on_the_live_screen(
 
 async def test_further_back_and_back_to_now_at_once(journal: Journal, a_night: Path, clock: FakeClock) -> None:
     async with night(journal, clock=clock) as it:
-        await back_to(it, "the last line")
-        screen = await back_to(it, "it was late")
-        assert depth(it) == 2
-        assert rows(screen)[-1] == "UPDATE after DELETE"
+        await open_as_of(it, "the last line")
+        screen = await open_as_of(it, "it was late")
+        assert as_of_depth(it) == 2
+        assert row_texts(screen)[-1] == "UPDATE after DELETE"
         assert screen.header.cups == 1
         await it.press(">")
-        assert depth(it) == 0
+        assert as_of_depth(it) == 0
         assert it.app.screen is it.journal_screen
         await it.command("note written now")
         await it.eventually(lambda: texts(a_night)[-1] == "written now", "it is live")
@@ -63,45 +73,45 @@ async def test_further_back_and_back_to_now_at_once(journal: Journal, a_night: P
 
 async def test_q_goes_back_by_one_and_esc_by_none(journal: Journal, a_night: Path, clock: FakeClock) -> None:
     async with night(journal, clock=clock) as it:
-        first = await back_to(it, "the last line")
-        await back_to(it, "it was late")
+        first = await open_as_of(it, "the last line")
+        await open_as_of(it, "it was late")
         await it.press("escape", "escape")
-        assert depth(it) == 2
+        assert as_of_depth(it) == 2
         await it.press("q")
-        assert then(it) is first
+        assert as_of_screen(it) is first
         await it.press("q")
-        assert depth(it) == 0
+        assert as_of_depth(it) == 0
         assert it.app.is_running
 
 
 async def test_a_time_is_named_on_the_command_line(journal: Journal, a_night: Path, clock: FakeClock) -> None:
     async with night(journal, clock=clock) as it:
         await it.command("as-of 03:17")
-        screen = await known(it)
-        assert rows(screen)[-1] == "Hypothesis: the sweeper"
+        screen = await wait_for_as_of(it)
+        assert row_texts(screen)[-1] == "Hypothesis: the sweeper"
         await it.shows("AS OF 03:17:00.000")
         await it.press(">")
-        await it.command(f"as-of {at(7)}")
-        screen = await known(it)
-        assert rows(screen)[-1] == "Hypothesis: the cache"
+        await it.command(f"as-of {stamp_at(7)}")
+        screen = await wait_for_as_of(it)
+        assert row_texts(screen)[-1] == "Hypothesis: the cache"
         await it.command("now")
-        await it.eventually(lambda: depth(it) == 0, "it is back at now")
+        await it.eventually(lambda: as_of_depth(it) == 0, "it is back at now")
 
 
 async def test_a_relative_time_is_relative_to_where_one_is(journal: Journal, a_night: Path, clock: FakeClock) -> None:
     async with night(journal, clock=clock) as it:
         await it.command("as-of -55m")
-        screen = await known(it)
-        assert rows(screen)[-1].startswith("Coffee: cup 2")
+        screen = await wait_for_as_of(it)
+        assert row_texts(screen)[-1].startswith("Coffee: cup 2")
         await it.command("as-of -3m")
-        await it.eventually(lambda: depth(it) == 2, "further back")
-        assert rows(await known(it))[-1] == "Hypothesis: the sweeper"
+        await it.eventually(lambda: as_of_depth(it) == 2, "further back")
+        assert row_texts(await wait_for_as_of(it))[-1] == "Hypothesis: the sweeper"
 
 
 async def test_what_names_no_moment_is_said(journal: Journal, a_night: Path, clock: FakeClock) -> None:
     async with night(journal, clock=clock) as it:
         for word, why in (
-            (at(99), "there is no entry"),
+            (stamp_at(99), "there is no entry"),
             ("03:00", "begins later"),
             ("tea time", "is not a time"),
             ("@tea", "is not a stamp"),
@@ -109,7 +119,7 @@ async def test_what_names_no_moment_is_said(journal: Journal, a_night: Path, clo
             it.app.clear_notifications()
             await it.command(f"as-of {word}")
             await it.says(why)
-            assert depth(it) == 0
+            assert as_of_depth(it) == 0
 
 
 async def test_a_foreign_line_has_no_moment(journal: Journal, log: Path, clock: FakeClock) -> None:
@@ -117,7 +127,7 @@ async def test_a_foreign_line_has_no_moment(journal: Journal, log: Path, clock: 
     async with night(journal, clock=clock) as it:
         await it.press("g", "<")
         await it.says("only those have a stamp")
-        assert depth(it) == 0
+        assert as_of_depth(it) == 0
 
 
 async def test_where_there_is_no_log_there_is_no_then(journal: Journal, clock: FakeClock) -> None:
@@ -125,4 +135,4 @@ async def test_where_there_is_no_log_there_is_no_then(journal: Journal, clock: F
         await it.press("<")
         await it.says("only those have a stamp")
         await it.command("as-of 03:14")
-        assert depth(it) == 0
+        assert as_of_depth(it) == 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis_pilots import SIZES, highlight, opens, under_cursor
-from night_lines import at, cited, claim, last, said
+from hypothesis_pilots import SIZES, highlight_line, highlighted_text, wait_for_report
+from night_lines import claim_line, evidence_line, hypothesis_line, last_entry, stamp_at
 from pilots import TINY, WIDE, append, night, notes
 
 from support.journals import texts
@@ -15,7 +15,7 @@ from threeam.tui.screens.report_screen import ThreadScreen
 
 
 async def test_a_refuted_one_stays_on_the_board_struck_through(journal: Journal, log: Path) -> None:
-    append(log, claim(1, "the pool") + said("Conclusion: not in staging", 110, "refuted"))
+    append(log, claim_line(1, "the pool") + hypothesis_line("Conclusion: not in staging", 110, "refuted"))
     async with night(journal, size=WIDE) as it:
         assert "H1 refuted" in it.shown
         board = it.journal_screen.sidebar.hypothesis_list
@@ -27,7 +27,7 @@ async def test_a_refuted_one_stays_on_the_board_struck_through(journal: Journal,
 async def test_enter_on_the_board_opens_the_thread_and_esc_goes_back(
     journal: Journal, log: Path, size: tuple[int, int]
 ) -> None:
-    append(log, notes(3) + claim(1) + claim(2, "the pool"))
+    append(log, notes(3) + claim_line(1) + claim_line(2, "the pool"))
     async with night(journal, size=size) as it:
         await it.press("h", "j")
         highlighted = it.journal_screen.sidebar.hypothesis_list.highlighted_option
@@ -36,7 +36,7 @@ async def test_enter_on_the_board_opens_the_thread_and_esc_goes_back(
         assert name is not None
         assert it.journal_screen.hypotheses.picked_name == name, "the highlighted one is picked"
         await it.press("enter")
-        await opens(it, ThreadScreen)
+        await wait_for_report(it, ThreadScreen)
         assert "CLAIM" in it.shown
         assert name in it.shown
         await it.press("escape")
@@ -45,13 +45,17 @@ async def test_enter_on_the_board_opens_the_thread_and_esc_goes_back(
 
 
 async def test_the_thread_tells_claim_predictions_evidence_and_history(journal: Journal, log: Path) -> None:
-    append(log, notes(3) + claim(1, "the [/foo] pool") + said("Prediction: it runs dry", 110))
-    append(log, cited("Supports", 1, 0, 111) + cited("Contradicts", 1, 2, 112))
-    append(log, said("Conclusion: not in staging", 113, "refuted") + said("Reopened: the ghost is back", 114))
-    append(log, said("Conclusion: a leak after all", 115, "confirmed"))
+    append(log, notes(3) + claim_line(1, "the [/foo] pool") + hypothesis_line("Prediction: it runs dry", 110))
+    append(log, evidence_line("Supports", 1, 0, 111) + evidence_line("Contradicts", 1, 2, 112))
+    append(
+        log,
+        hypothesis_line("Conclusion: not in staging", 113, "refuted")
+        + hypothesis_line("Reopened: the ghost is back", 114),
+    )
+    append(log, hypothesis_line("Conclusion: a leak after all", 115, "confirmed"))
     async with night(journal, size=WIDE) as it:
         await it.command("hyp show H1")
-        told = await opens(it, ThreadScreen)
+        told = await wait_for_report(it, ThreadScreen)
         words = [str(option.prompt) for option in told.option_list.options]
         titles = ["CLAIM", "PREDICTIONS", "SUPPORTS IT: 1", "CONTRADICTS IT: 1", "HISTORY"]
         assert [word.strip() for word in words if word.strip() in titles] == titles
@@ -64,11 +68,11 @@ async def test_the_thread_tells_claim_predictions_evidence_and_history(journal: 
 async def test_a_piece_of_evidence_leads_to_its_line_in_the_log(
     journal: Journal, log: Path, size: tuple[int, int]
 ) -> None:
-    append(log, notes(60) + claim(1) + cited("Supports", 1, 7, 110) + notes(60, 200))
+    append(log, notes(60) + claim_line(1) + evidence_line("Supports", 1, 7, 110) + notes(60, 200))
     async with night(journal, size=size) as it:
         await it.press("h", "j", "enter")
-        await opens(it, ThreadScreen)
-        await highlight(it, "note 7")
+        await wait_for_report(it, ThreadScreen)
+        await highlight_line(it, "note 7")
         await it.press("enter")
         await it.eventually(lambda: it.selected_text == "note 7", "the cited line is selected")
         assert it.in_the_log
@@ -79,31 +83,31 @@ async def test_a_piece_of_evidence_leads_to_its_line_in_the_log(
     ("key", "kind"), [("v", "confirm H2"), ("x", "refute H2"), ("tilde", "park H2"), ("p", "predict H2")]
 )
 async def test_a_key_in_the_thread_opens_the_box_for_that(journal: Journal, log: Path, key: str, kind: str) -> None:
-    append(log, claim(1) + claim(2))
+    append(log, claim_line(1) + claim_line(2))
     async with night(journal) as it:
         await it.command("thread H2")
-        await opens(it, ThreadScreen)
+        await wait_for_report(it, ThreadScreen)
         await it.press(key)
         assert it.app.screen is it.journal_screen
         assert it.in_the_box
         assert it.box_kind == kind
         await it.type("because\n")
         await it.eventually(lambda: texts(log)[2:] != [], "it is written")
-        assert last(log).text.endswith(": because")
-        assert last(log).hypothesis is not None
+        assert last_entry(log).text.endswith(": because")
+        assert last_entry(log).hypothesis is not None
 
 
 async def test_an_open_thread_tells_the_news_and_keeps_its_cursor(journal: Journal, log: Path) -> None:
-    append(log, notes(3) + claim(1) + cited("Supports", 1, 0, 110))
+    append(log, notes(3) + claim_line(1) + evidence_line("Supports", 1, 0, 110))
     async with night(journal, size=WIDE) as it:
         await it.command("thread H1")
-        await opens(it, ThreadScreen)
-        await highlight(it, "note 0")
-        append(log, said("Prediction: it will be late", 111))
+        await wait_for_report(it, ThreadScreen)
+        await highlight_line(it, "note 0")
+        append(log, hypothesis_line("Prediction: it will be late", 111))
         await it.shows("it will be late")
-        append(log, cited("Contradicts", 1, 2, 112))
+        append(log, evidence_line("Contradicts", 1, 2, 112))
         await it.shows("CONTRADICTS IT: 1")
-        assert "note 0" in under_cursor(it)
+        assert "note 0" in highlighted_text(it)
         await it.press("enter")
         await it.eventually(lambda: it.selected_text == "note 0", "the cited line is selected")
 
@@ -111,7 +115,7 @@ async def test_an_open_thread_tells_the_news_and_keeps_its_cursor(journal: Journ
 @pytest.mark.parametrize("key", ["escape", "h"])
 @pytest.mark.parametrize("size", SIZES)
 async def test_f_is_full_screen_until_it_is_left(journal: Journal, log: Path, size: tuple[int, int], key: str) -> None:
-    append(log, notes(3) + claim(1, "the pool"))
+    append(log, notes(3) + claim_line(1, "the pool"))
     async with night(journal, size=size) as it:
         await it.press("h", "f")
         board = it.journal_screen.sidebar
@@ -126,20 +130,20 @@ async def test_f_is_full_screen_until_it_is_left(journal: Journal, log: Path, si
 
 
 async def test_the_evidence_of_a_full_board_leads_to_the_log(journal: Journal, log: Path) -> None:
-    append(log, notes(60) + claim(1) + cited("Supports", 1, 7, 110))
+    append(log, notes(60) + claim_line(1) + evidence_line("Supports", 1, 7, 110))
     async with night(journal, size=TINY) as it:
         await it.press("h", "f", "j", "enter")
-        await opens(it, ThreadScreen)
-        await highlight(it, "note 7")
+        await wait_for_report(it, ThreadScreen)
+        await highlight_line(it, "note 7")
         await it.press("enter")
         await it.eventually(lambda: it.selected_text == "note 7", "the cited line is selected")
         assert "note 7" in it.shown
 
 
 async def test_a_filter_that_hides_the_evidence_is_named(journal: Journal, log: Path) -> None:
-    append(log, notes(3) + claim(1))
+    append(log, notes(3) + claim_line(1))
     async with night(journal) as it:
-        await it.command(f"support H1 @{at(1)}")
+        await it.command(f"support H1 @{stamp_at(1)}")
         await it.eventually(lambda: len(texts(log)) == 5, "it is tied")
         await it.command("filter Hypothesis")
         await it.press("1")
@@ -150,7 +154,7 @@ async def test_a_filter_that_hides_the_evidence_is_named(journal: Journal, log: 
 
 
 async def test_the_panel_has_a_cursor_at_once(journal: Journal, log: Path) -> None:
-    append(log, notes(1) + claim(1))
+    append(log, notes(1) + claim_line(1))
     async with night(journal, size=WIDE) as it:
         await it.press("h", "h")
         assert it.journal_screen.hypotheses.picked_name == "H1"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis_pilots import SIZES, highlight, known, opens, select
-from night_lines import at, change, claim, last
+from hypothesis_pilots import SIZES, highlight_line, select_line, wait_for_report, wait_for_state
+from night_lines import change_line, claim_line, last_entry, stamp_at
 from pilots import WIDE, append, line, night, notes
 
 from support.journals import FakeClock, texts
@@ -18,11 +18,11 @@ async def test_a_change_is_ticked_off_when_it_is_undone(journal: Journal, log: P
     async with night(journal, size=WIDE) as it:
         await it.command("changed raised pool (undo: back to 20)")
         await it.eventually(lambda: texts(log) == ["Changed: raised pool (undo: back to 20)"], "it is written")
-        change = last(log).stamp
-        assert last(log).tag("CHANGE") == "open"
+        change = last_entry(log).stamp
+        assert last_entry(log).tag("CHANGE") == "open"
         await it.command("undone")
         await it.eventually(lambda: texts(log)[1:] == [f"Undone: @{change} back to 20"], "the only one is meant")
-        assert last(log).tag("CHANGE") == "undone"
+        assert last_entry(log).tag("CHANGE") == "undone"
         await it.command("undone")
         await it.says("nothing is left to undo")
         await it.command(f"undone @{change}")
@@ -31,17 +31,23 @@ async def test_a_change_is_ticked_off_when_it_is_undone(journal: Journal, log: P
 
 
 async def test_undone_names_one_of_several(journal: Journal, log: Path) -> None:
-    append(log, change("pool (undo: 20)", 1) + change("timeout (undo: 3 s)", 2) + change("log level", 3) + notes(2, 9))
+    append(
+        log,
+        change_line("pool (undo: 20)", 1)
+        + change_line("timeout (undo: 3 s)", 2)
+        + change_line("log level", 3)
+        + notes(2, 9),
+    )
     async with night(journal) as it:
         await it.command("undone")
-        await it.says(f"@{at(2)} timeout")
+        await it.says(f"@{stamp_at(2)} timeout")
         assert len(texts(log)) == 5
-        await it.command(f"undone @{at(2)} by hand")
-        await it.eventually(lambda: texts(log)[5:] == [f"Undone: @{at(2)} by hand"], "the named one")
-        await select(it, "Changed: pool (undo: 20)")
+        await it.command(f"undone @{stamp_at(2)} by hand")
+        await it.eventually(lambda: texts(log)[5:] == [f"Undone: @{stamp_at(2)} by hand"], "the named one")
+        await select_line(it, "Changed: pool (undo: 20)")
         await it.command("undone")
-        await it.eventually(lambda: texts(log)[6:] == [f"Undone: @{at(1)} 20"], "the selected one")
-        await it.command(f"undone @{at(9)}")
+        await it.eventually(lambda: texts(log)[6:] == [f"Undone: @{stamp_at(1)} 20"], "the selected one")
+        await it.command(f"undone @{stamp_at(9)}")
         await it.says("is not a change")
         assert len(texts(log)) == 7
 
@@ -59,26 +65,26 @@ async def test_changed_without_words_asks_for_them(journal: Journal, log: Path) 
 async def test_the_hand_off_lists_what_is_to_be_undone_and_leads_to_it(
     journal: Journal, log: Path, size: tuple[int, int]
 ) -> None:
-    append(log, notes(60) + change("pool (undo: 20)", 90) + claim(1, "the pool") + notes(60, 200))
+    append(log, notes(60) + change_line("pool (undo: 20)", 90) + claim_line(1, "the pool") + notes(60, 200))
     async with night(journal, size=size) as it:
-        await known(it)
+        await wait_for_state(it)
         await it.press("S")
-        told = await opens(it)
+        told = await wait_for_report(it)
         words = [str(option.prompt).strip() for option in told.option_list.options]
         first, undo = words.index("WHERE WE STAND"), words.index("TO BE UNDONE")
         assert first < words.index("LIVE HYPOTHESES") < undo
         assert "pool" in words[undo + 1]
         assert "undo: 20" in " ".join(words[undo + 1].split())
-        await highlight(it, "undo: 20")
+        await highlight_line(it, "undo: 20")
         assert "pool" in it.shown
         await it.press("enter")
         await it.eventually(lambda: it.selected_text == "Changed: pool (undo: 20)", "its line is selected")
         assert it.in_the_log
         await it.command("undone")
-        await it.eventually(lambda: last(log).kind == "Undone", "it is undone")
+        await it.eventually(lambda: last_entry(log).kind == "Undone", "it is undone")
         await it.eventually(lambda: it.unanswered == 0, "it is answered")
         await it.press("S")
-        told = await opens(it)
+        told = await wait_for_report(it)
         await it.eventually(
             lambda: "TO BE UNDONE" not in str([o.prompt for o in told.option_list.options]), "ticked off"
         )
@@ -89,10 +95,10 @@ async def test_the_hand_off_lists_what_is_to_be_undone_and_leads_to_it(
 async def test_the_hand_off_tells_the_news_while_it_is_open(journal: Journal, log: Path) -> None:
     append(log, notes(3))
     async with night(journal, size=WIDE) as it:
-        await known(it)
+        await wait_for_state(it)
         await it.press("S")
-        await opens(it)
-        append(log, change("pool (undo: 20)", 90))
+        await wait_for_report(it)
+        append(log, change_line("pool (undo: 20)", 90))
         await it.shows("TO BE UNDONE")
 
 

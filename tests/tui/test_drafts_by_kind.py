@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from drafts import kept, leave_behind_as_another
-from hypothesis_pilots import select
-from night_lines import MS, at, claim, last
+from drafts import leave_behind_as_another, saved_texts
+from hypothesis_pilots import select_line
+from night_lines import MS, claim_line, last_entry, stamp_at
 from pilots import BY, append, line, night, notes
 
 from support.journals import texts
@@ -20,7 +20,7 @@ from threeam.tui import draft_store
     ("begin", "typed", "kind", "written"),
     [
         (("1", "p"), "it will leak", "predict H1", "Prediction: it will leak"),
-        ((":correct\n",), " indeed", f"correct @{at(1)}", f"Correction: @{at(1)} note 1 indeed"),
+        ((":correct\n",), " indeed", f"correct @{stamp_at(1)}", f"Correction: @{stamp_at(1)} note 1 indeed"),
         (("s",), "the LED", "words @", "Words: @"),
     ],
 )
@@ -33,10 +33,10 @@ async def test_what_was_begun_outlives_its_screen(
     kind: str,
     written: str,
 ) -> None:
-    append(log, notes(3) + line("Stamp: words follow", 5 * MS, tags=(("STAMP", "now"),)) + claim(1))
+    append(log, notes(3) + line("Stamp: words follow", 5 * MS, tags=(("STAMP", "now"),)) + claim_line(1))
     monkeypatch.setattr(draft_store, "_started", lambda pid: 1)
     async with night(journal) as it:
-        await select(it, "note 1")
+        await select_line(it, "note 1")
         for keys in begin:
             await it.type(keys)
         await it.eventually(lambda: it.box_kind.startswith(kind), "it is the box for that")
@@ -61,8 +61,8 @@ async def test_what_was_begun_outlives_its_screen(
         assert it.in_the_box
         await it.press("enter")
         await it.eventually(lambda: len(texts(log)) == count + 1, "it can be sent")
-        assert last(log).text.startswith(written)
-        assert last(log).text.endswith(typed)
+        assert last_entry(log).text.startswith(written)
+        assert last_entry(log).text.endswith(typed)
         await it.eventually(lambda: not list(Path(journal.attachments_dir).glob("draft-*")), "no draft is left")
     monkeypatch.setattr(draft_store, "_started", lambda pid: 3)
     async with night(journal) as it:
@@ -70,12 +70,12 @@ async def test_what_was_begun_outlives_its_screen(
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["as-it-was", "another-log"])
-@pytest.mark.parametrize("kind", ["predict H1", f"correct @{at(1)}", f"words @{at(1)}"])
+@pytest.mark.parametrize("kind", ["predict H1", f"correct @{stamp_at(1)}", f"words @{stamp_at(1)}"])
 async def test_a_draft_of_any_kind_comes_back_whatever_the_log_says_by_now(
     journal: Journal, log: Path, kind: str, there: bool
 ) -> None:
     if there:
-        append(log, notes(3) + line("Stamp: words follow", 5 * MS, tags=(("STAMP", "now"),)) + claim(1))
+        append(log, notes(3) + line("Stamp: words follow", 5 * MS, tags=(("STAMP", "now"),)) + claim_line(1))
     folder = Path(journal.attachments_dir)
     folder.mkdir()
     (folder / "draft-4000001-77.json").write_text(json.dumps([str(BY), [[kind, "half a [/foo]", None]]]))
@@ -95,8 +95,8 @@ async def test_a_note_that_was_put_aside_for_a_verdict_is_kept_with_it(journal: 
         await it.type("imy precious note")
         await it.press("escape", "1", "x")
         await it.type("because")
-        await it.eventually(lambda: "because" in kept(journal), "the verdict is kept")
-        assert "my precious note" in kept(journal)
+        await it.eventually(lambda: "because" in saved_texts(journal), "the verdict is kept")
+        assert "my precious note" in saved_texts(journal)
         leave_behind_as_another(journal)
     async with night(journal) as it:
         assert it.box_kind == "refute H1"
@@ -111,7 +111,7 @@ async def test_the_drafts_of_each_kind_come_back_where_they_were(journal: Journa
         await it.type("ihalf a note")
         await it.press("escape", "H")
         await it.type("half a claim")
-        await it.eventually(lambda: "half a claim" in kept(journal), "both are kept")
+        await it.eventually(lambda: "half a claim" in saved_texts(journal), "both are kept")
         leave_behind_as_another(journal)
     async with night(journal) as it:
         assert (it.box_kind, it.composer.text) == ("hypothesis", "half a claim")

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from drafts import kept, leave_behind, whole_files
+from drafts import leave_behind, saved_files, saved_texts
 from pilots import BY, full_disk, held, line, night
 
 from support.journals import texts
@@ -20,10 +20,10 @@ from threeam.tui.widgets.log_view import LogView
 async def test_a_draft_lies_beside_the_log_while_it_is_typed(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         await it.type("ihalf a thought")
-        await it.eventually(lambda: "half a thought" in kept(journal), "the draft is kept")
+        await it.eventually(lambda: "half a thought" in saved_texts(journal), "the draft is kept")
         folder = Path(journal.attachments_dir)
         assert folder.stat().st_mode & 0o777 == 0o700
-        assert all(path.stat().st_mode & 0o777 == 0o600 for path in whole_files(folder))
+        assert all(path.stat().st_mode & 0o777 == 0o600 for path in saved_files(folder))
         assert not log.exists(), "a draft is not a line"
 
 
@@ -33,7 +33,7 @@ async def test_a_draft_of_a_screen_that_was_killed_is_restored(
     monkeypatch.setattr(draft_store, "_started", lambda pid: 1)  # this process, in its first life
     async with night(journal) as it:
         await it.type("Hthe [/foo] sweeper\\x1b[2J")
-        await it.eventually(lambda: "sweeper" in kept(journal), "the draft is kept")
+        await it.eventually(lambda: "sweeper" in saved_texts(journal), "the draft is kept")
         # and no more: the screen is thrown away without leave()
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
     async with night(journal) as it:
@@ -59,7 +59,7 @@ async def test_notes_typed_ahead_are_drafts_of_their_own(
     async with night(journal) as it:
         with held(journal.lock_path):
             await it.type("ione\ntwo\nthr")
-            await it.eventually(lambda: '"thr"' in kept(journal), "all are kept")
+            await it.eventually(lambda: '"thr"' in saved_texts(journal), "all are kept")
             # and the screen is killed
             left = json.loads(next(Path(journal.attachments_dir).glob("draft-*.json")).read_text())
             assert [draft[1] for draft in left[1]] == ["one", "two", "thr"]
@@ -77,9 +77,9 @@ async def test_what_is_typed_after_enter_is_kept_while_the_lock_is_held(journal:
     async with night(journal) as it:
         with held(journal.lock_path):
             await it.type("ifirst\nsecond\nthird")
-            await it.eventually(lambda: "third" in kept(journal), "it is kept")
-            assert "first" in kept(journal)
-            assert "second" in kept(journal)
+            await it.eventually(lambda: "third" in saved_texts(journal), "it is kept")
+            assert "first" in saved_texts(journal)
+            assert "second" in saved_texts(journal)
 
 
 async def test_a_draft_comes_back_once(journal: Journal) -> None:
@@ -97,7 +97,7 @@ async def test_of_several_drafts_the_newest_is_in_the_box_and_the_others_one_key
         os.utime(Path(journal.attachments_dir) / f"draft-{pid}-77.json", (at, at))
     async with night(journal) as it:
         assert it.composer.text == "newer"
-        await it.eventually(lambda: "older" in kept(journal), "the older one is in the history")
+        await it.eventually(lambda: "older" in saved_texts(journal), "the older one is in the history")
     async with night(journal) as it:
         await it.press("i", "up")
         assert it.composer.text == "older"
@@ -135,7 +135,7 @@ async def test_quitting_while_the_lock_is_held_keeps_the_draft(journal: Journal,
             assert it.app.is_running
             await it.press("q")
             await it.eventually(lambda: not it.app.is_running, "it has ended")
-            assert "my words" in kept(journal)
+            assert "my words" in saved_texts(journal)
     assert texts(log) == []
     assert it.app.return_code == 0
 
@@ -183,13 +183,13 @@ async def test_a_note_that_waits_on_a_full_disk_outlives_its_screen(
     memory = Path(os.environ["XDG_RUNTIME_DIR"])
     async with night(journal) as it:
         await it.type("ibefore it was ")
-        await it.eventually(lambda: "before it was" in kept(journal), "the draft is kept beside the log")
+        await it.eventually(lambda: "before it was" in saved_texts(journal), "the draft is kept beside the log")
         with monkeypatch.context() as patch, full_disk(patch, log):
             patch.setattr(os, "open", no_room)
             await it.type("full\n")
             await it.shows("written as soon as there is room")
             await it.eventually(lambda: list(memory.rglob("draft-*.json")) != [], "it is kept in memory")
-            assert kept(journal) == "", "and only once"
+            assert saved_texts(journal) == "", "and only once"
             # and the screen is killed
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
     log.write_bytes(b"")  # whatever the dying screen wrote when the room came back
@@ -197,7 +197,7 @@ async def test_a_note_that_waits_on_a_full_disk_outlives_its_screen(
         assert it.composer.text == "before it was full"
         await it.press("i")
         await it.type("!")
-        await it.eventually(lambda: "full!" in kept(journal), "it lies beside the log again")
+        await it.eventually(lambda: "full!" in saved_texts(journal), "it lies beside the log again")
         assert list(memory.rglob("draft-*.json")) == []
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from haystacks import hay
+from haystacks import haystack
 from pilots import append, line, night, notes, section
 
 from threeam.core.store import reader
@@ -61,7 +61,7 @@ async def test_the_last_filter_goes_first_whatever_it_is(journal: Journal, log: 
 
 
 async def test_a_filter_leaves_the_selected_line_where_it_is(journal: Journal, log: Path) -> None:
-    log.write_bytes(hay({n: f"needle {n}" for n in range(0, 3000, 7)}))
+    log.write_bytes(haystack({n: f"needle {n}" for n in range(0, 3000, 7)}))
     async with night(journal) as it:
         await it.type("/needle 1400\n")
         await it.shows("match 1 of 1")
@@ -89,7 +89,7 @@ async def test_lines_far_apart_are_looked_for_without_holding_up_the_keys(
 ) -> None:
     monkeypatch.setattr(window, "SLICE_S", -1)  # a block, and then something else
     monkeypatch.setattr(reader, "CHUNK_BYTES", 2000)
-    log.write_bytes(hay({3: "needle 1", 900: "needle 2", 2500: "needle 3"}))
+    log.write_bytes(haystack({3: "needle 1", 900: "needle 2", 2500: "needle 3"}))
     async with night(journal) as it:
         await it.type("&needle\n")
         await it.shows("3 lines")
@@ -143,7 +143,7 @@ async def test_k_finds_a_match_far_above_once_it_was_looked_for(
 ) -> None:
     monkeypatch.setattr(window, "SLICE_S", -1)
     monkeypatch.setattr(reader, "CHUNK_BYTES", 2000)
-    log.write_bytes(hay({3: "needle far", **{n: f"needle {n}" for n in range(2900, 3000)}}))
+    log.write_bytes(haystack({3: "needle far", **{n: f"needle {n}" for n in range(2900, 3000)}}))
     async with night(journal) as it:
         await it.type("&needle\n")
         for _ in range(120):
@@ -155,7 +155,7 @@ async def test_k_finds_a_match_far_above_once_it_was_looked_for(
 
 
 async def test_a_filter_while_the_log_is_truncated_underneath(journal: Journal, log: Path) -> None:
-    log.write_bytes(hay({5: "needle 1", 2500: "needle 2"}))
+    log.write_bytes(haystack({5: "needle 1", 2500: "needle 2"}))
     async with night(journal) as it:
         await it.type("&needle\n")
         await it.shows("2 lines")

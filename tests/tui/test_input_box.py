@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pilots import append, line, night
+from textual_internals import send
 
 from support.journals import entries, texts
 from threeam.core.config.settings import Settings
@@ -159,11 +160,9 @@ async def test_esc_and_the_key_behind_it_in_one_read_are_two_keys(journal: Journ
 async def test_esc_and_a_key_that_come_together_wait_in_their_order(journal: Journal) -> None:
     async with night(journal) as it:
         it.at_once(*":theme nord", "enter")
-        driver = it.app._driver
-        assert driver is not None
-        driver.send_message(EscapedKey("i", "i"))
+        send(it.app, EscapedKey("i", "i"))
         it.at_once(*"xy")
-        driver.send_message(EscapedKey("h", "h"))
+        send(it.app, EscapedKey("h", "h"))
         it.at_once(*"z")
         await it.settled()
         assert it.app.theme == "nord"

@@ -12,7 +12,7 @@ from pilots import NIGHT, WIDE, append, full_disk, line, night, notes, section
 from rich.cells import cell_len
 from rich.style import Style
 from textual.app import App
-from textual.widgets._toast import Toast
+from textual_internals import Toast, exception_of
 
 from support.journals import FakeClock, entries, texts
 from threeam.core.config.settings import Settings
@@ -91,7 +91,7 @@ async def test_every_theme_of_textual_can_be_taken_and_draws_all_of_it(journal: 
             assert it.app.theme == theme
             assert "HYPOTHESES" in it.shown
             await it.press("C", "escape")
-        assert it.app._exception is None
+        assert exception_of(it.app) is None
 
 
 async def test_a_theme_that_is_not_there_is_said_and_ours_is_taken(journal: Journal) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from haystacks import hay
+from haystacks import haystack
 from pilots import held, night, notes
 
 from support.journals import entries, texts
@@ -14,7 +14,7 @@ from threeam.core.write.writer import Writer
 
 
 async def test_a_mark_is_a_line_and_everybody_sees_it(journal: Journal, log: Path) -> None:
-    log.write_bytes(hay({3: "first", 2000: "second"}))
+    log.write_bytes(haystack({3: "first", 2000: "second"}))
     async with night(journal) as it, night(journal) as other:
         await it.type("/^.*first\n")
         await it.shows("match 1 of 1")

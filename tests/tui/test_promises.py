@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pilots import BY, append, failing_sync, full_disk, held, line, night, notes
 from textual.dom import DOMNode
+from textual_internals import bindings_of
 
 from support.journals import texts
 from threeam.actions import ACTIONS, BY_ID
@@ -59,7 +60,9 @@ async def test_every_action_with_keys_is_bound_with_its_id_a_description_and_a_t
             for key in filter(None, action.keys.split(",")):
                 for owner in places[action.scope]:
                     bound = [
-                        binding for binding in owner._bindings.key_to_bindings.get(key, []) if binding.id == action.id
+                        binding
+                        for binding in bindings_of(owner).key_to_bindings.get(key, [])
+                        if binding.id == action.id
                     ]
                     assert bound, f"{key} ({action.id}) is not bound on {owner}"
                     assert bound[0].description, f"{key} ({action.id}) has no description"

@@ -11,7 +11,7 @@ from pilots import HOUR_NS, append, full_disk, line, night, notes
 
 from support.journals import FakeClock, entries, texts
 from support.postgres import PASSWORD, Cluster, Sessions, cluster
-from support.repos import a_tree
+from support.repos import make_tree
 from threeam.core.config.settings import Settings
 from threeam.core.format.entry import Stamp
 from threeam.core.store.journal import Journal
@@ -210,7 +210,7 @@ async def test_enter_on_a_read_only_screen_leads_to_the_line(journal: Journal, l
 async def test_sleeps_that_were_added_since_the_stable_commit_are_shown(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tree = a_tree(tmp_path / "shop", cart="renew()\n")
+    tree = make_tree(tmp_path / "shop", cart="renew()\n")
     monkeypatch.chdir(tree)
     async with night(journal) as it:
         await it.command("stable")

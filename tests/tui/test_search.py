@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from haystacks import hay
+from haystacks import haystack
 from pilots import SMALL, TINY, append, line, night, notes, section
 
 from support.lines import NIGHT
@@ -20,7 +20,7 @@ from threeam.tui import log_window as window
 
 
 async def test_a_search_goes_up_from_the_end_and_n_and_capital_n_go_on(journal: Journal, log: Path) -> None:
-    log.write_bytes(hay({10: "first needle", 1500: "second needle", 2990: "third needle"}))
+    log.write_bytes(haystack({10: "first needle", 1500: "second needle", 2990: "third needle"}))
     async with night(journal) as it:
         await it.type("/needle\n")
         await it.shows("match 3 of 3")
@@ -39,7 +39,7 @@ async def test_a_search_goes_up_from_the_end_and_n_and_capital_n_go_on(journal: 
 
 
 async def test_a_search_whose_matches_are_all_on_the_other_side_goes_there(journal: Journal, log: Path) -> None:
-    log.write_bytes(hay({10: "first needle", 1500: "second needle", 2000: "other pin"}))
+    log.write_bytes(haystack({10: "first needle", 1500: "second needle", 2000: "other pin"}))
     async with night(journal) as it:
         await it.command(f"goto @{Stamp(NIGHT.ns + 2500 * 1_000_000)}")
         await it.eventually(lambda: not it.view.following, "it has gone there")
@@ -57,7 +57,7 @@ async def test_a_search_whose_matches_are_all_on_the_other_side_goes_there(journ
 
 
 async def test_the_keys_after_a_search_of_one_read_are_keys_of_the_log(journal: Journal, log: Path) -> None:
-    log.write_bytes(hay({10: "first needle", 1500: "second needle", 2990: "third needle"}))
+    log.write_bytes(haystack({10: "first needle", 1500: "second needle", 2990: "third needle"}))
     async with night(journal) as it:
         await it.type("/needle\nNN")
         await it.shows("match 1 of 3")
@@ -159,7 +159,7 @@ async def test_esc_stops_a_long_search_and_keys_work_meanwhile(
 
 
 async def test_new_lines_are_counted_as_they_come(journal: Journal, log: Path) -> None:
-    log.write_bytes(hay({5: "needle"}, 10))
+    log.write_bytes(haystack({5: "needle"}, 10))
     async with night(journal) as it:
         await it.type("/needle\n")
         await it.shows("match 1 of 1")
@@ -235,7 +235,7 @@ async def test_a_lookahead_is_refused_with_what_to_do_instead(journal: Journal, 
 
 
 async def test_a_read_only_screen_searches_filters_and_has_a_command_line(journal: Journal, log: Path) -> None:
-    log.write_bytes(hay({7: "needle"}, 50))
+    log.write_bytes(haystack({7: "needle"}, 50))
     async with night(journal, read_only=True) as it:
         await it.type("/needle\n")
         await it.shows("match 1 of 1")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis_pilots import reads
-from night_lines import MS, last
+from hypothesis_pilots import wait_for_row
+from night_lines import MS, last_entry
 from pilots import WIDE, append, held, line, night, notes
 
 from support.journals import entries, texts
@@ -17,13 +17,13 @@ async def test_s_writes_a_stamp_at_once_and_the_words_cite_it(journal: Journal, 
     async with night(journal, size=WIDE) as it:
         await it.press("s")
         await it.eventually(lambda: len(texts(log)) == 3, "the stamp is written")
-        stamp = last(log)
+        stamp = last_entry(log)
         assert stamp.kind == "Stamp"
         assert it.in_the_box
         await it.eventually(lambda: it.box_kind == f"words @{stamp.stamp}", "the box is for that stamp")
         await it.type("the LED blinked [/foo]\n")
         await it.eventually(lambda: texts(log)[3:] == [f"Words: @{stamp.stamp} the LED blinked [/foo]"], "the words")
-        await reads(it, "Stamp: the LED blinked [/foo]")
+        await wait_for_row(it, "Stamp: the LED blinked [/foo]")
         await it.eventually(lambda: it.in_the_log, "the log has the focus again")
 
 
@@ -31,7 +31,7 @@ async def test_words_by_the_command_line_after_esc(journal: Journal, log: Path) 
     async with night(journal, size=WIDE) as it:
         await it.press("s")
         await it.eventually(lambda: len(texts(log)) == 1, "the stamp is written")
-        stamp = last(log).stamp
+        stamp = last_entry(log).stamp
         await it.eventually(lambda: it.box_kind == f"words @{stamp}", "the box is for that stamp")
         await it.press("escape")
         assert it.in_the_log
@@ -41,7 +41,7 @@ async def test_words_by_the_command_line_after_esc(journal: Journal, log: Path) 
         await it.press("escape")
         await it.command(f"words @{stamp} it was the LED")
         await it.eventually(lambda: texts(log)[2:] == [f"Words: @{stamp} it was the LED"], "the words are written")
-        await reads(it, "Stamp: it was the LED")
+        await wait_for_row(it, "Stamp: it was the LED")
         await it.command(f"words @{stamp} once more")
         await it.says("has its words already")
         assert len(texts(log)) == 3
@@ -51,12 +51,12 @@ async def test_words_without_a_stamp_are_for_the_last_of_mine(journal: Journal, 
     async with night(journal) as it:
         await it.command("stamp")
         await it.eventually(lambda: len(texts(log)) == 1, "the stamp is written")
-        stamp = last(log).stamp
+        stamp = last_entry(log).stamp
         await it.eventually(lambda: it.box_kind == f"words @{stamp}", "the box is for that stamp")
         await it.press("escape")
         append(log, line("Stamp: words follow", tags=(("STAMP", "now"),)))
         append(log, line("between"))
-        await reads(it, "between")
+        await wait_for_row(it, "between")
         await it.press("G")
         await it.command("words the LED")
         await it.eventually(lambda: texts(log)[3:] == [f"Words: @{stamp} the LED"], "the words are for mine")
@@ -78,7 +78,7 @@ async def test_s_while_the_lock_is_held_takes_the_words_meanwhile(journal: Journ
         stamp = entries(log)[0]
         assert texts(log) == [stamp.text, f"Words: @{stamp.stamp} the LED blinked"]
         assert stamp.kind == "Stamp"
-        await reads(it, "Stamp: the LED blinked")
+        await wait_for_row(it, "Stamp: the LED blinked")
 
 
 async def test_s_and_its_words_in_one_read_are_both_written(journal: Journal, log: Path) -> None:
@@ -92,11 +92,11 @@ async def test_words_that_were_begun_for_one_stamp_do_not_land_at_another(journa
     async with night(journal) as it:
         await it.press("s")
         await it.eventually(lambda: it.box_kind.startswith("words @"), "the first stamp is written")
-        first = last(log).stamp
+        first = last_entry(log).stamp
         await it.type("the first")
         await it.press("escape", "s")
         await it.eventually(lambda: len(texts(log)) == 2, "the second stamp is written")
-        second = last(log).stamp
+        second = last_entry(log).stamp
         await it.eventually(lambda: it.box_kind == f"words @{second}", "the box is for the second")
         assert it.composer.text == ""
         await it.type("the second\n")

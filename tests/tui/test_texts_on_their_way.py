@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pilots import NIGHT, Night, append, failing_sync, full_disk, held, line, night, notes
 from textual import events
+from textual_internals import send
 
 from support.journals import entries, texts
 from threeam.core.format.entry import Stamp
@@ -206,10 +207,8 @@ async def test_esc_that_was_pressed_before_the_screen_told_of_the_wait_leaves_th
         with held(journal.lock_path):
             await it.type("imy words\n")
             escape = events.Key("escape", "\x1b")  # as a terminal sent it, to a machine that is loaded
-            escape.set_sender(it.app)
             await it.shows("waits for the lock")
-            assert it.app._driver is not None
-            it.app._driver.send_message(escape)
+            send(it.app, escape)
             await it.type("c")
             await it.shows("2 wait")
         await it.eventually(lambda: len(texts(log)) == 2, "both are written")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from haystacks import hay
+from haystacks import haystack
 from pilots import append, line, night, notes, section
 
 from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, NS_PER_S
@@ -35,7 +35,7 @@ async def test_the_time_column_shows_how_long_after_what(journal: Journal, log: 
 
 
 async def test_goto_finds_a_time_in_a_big_log(journal: Journal, log: Path) -> None:
-    log.write_bytes(hay({2000: "there"}))
+    log.write_bytes(haystack({2000: "there"}))
     async with night(journal) as it:
         await it.command("goto @2026-11-24T03:14:09.123456789+0000")
         await it.eventually(lambda: it.view.selected_row and it.view.selected_row.entry, "a row is selected")

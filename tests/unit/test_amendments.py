@@ -9,13 +9,13 @@ from support.hypotheses import (
     OF_THE_SCRIPT,
     WITH_EVIDENCE,
     WITHOUT,
-    after,
-    corrected,
-    judged,
     line,
     refusal,
-    said,
+    state_after,
+    state_with_correction,
     texts_of,
+    verdict_entry,
+    written_entries,
 )
 from support.lines import at_second
 from threeam.hypotheses.amendments import (
@@ -29,27 +29,21 @@ from threeam.hypotheses.amendments import (
     strip_kind,
 )
 from threeam.hypotheses.changes import change_draft, open_changes, undone_draft
-from threeam.hypotheses.drafts import (
-    evidence_draft,
-    hypothesis_draft,
-    prediction_draft,
-)
+from threeam.hypotheses.drafts import evidence_draft, hypothesis_draft, prediction_draft
 from threeam.hypotheses.guards import overturned_verdicts
-from threeam.hypotheses.ledger import (
-    thread_of,
-)
+from threeam.hypotheses.ledger import thread_of
 from threeam.projections import FOLD
 
 # --- words that come later
 
-BY_ALICE = after(line(0, ALICE, "Stamp: words follow", ("STAMP", "now")))
+BY_ALICE = state_after(line(0, ALICE, "Stamp: words follow", ("STAMP", "now")))
 
 
 def test_a_stamp_waits_for_its_words_and_then_has_them() -> None:
-    (taken,) = said(stamp_draft(), FOLD.empty_state, 0)
-    state = after(taken)
+    (taken,) = written_entries(stamp_draft(), FOLD.empty_state, 0)
+    state = state_after(taken)
     assert list(amendments(state).pending_stamps) == [at_second(0).ns]
-    state = FOLD(state, said(stamp_words_draft(lambda: at_second(0), "the lag jumped"), state, 5))
+    state = FOLD(state, written_entries(stamp_words_draft(lambda: at_second(0), "the lag jumped"), state, 5))
     assert amendments(state).pending_stamps == {}
     assert current_text(state, at_second(0), "words follow") == "the lag jumped"
 
@@ -61,7 +55,7 @@ def test_words_whose_stamp_was_taken_back_are_declined() -> None:
 
 
 def test_anybody_may_give_the_words_for_a_stamp_that_they_name() -> None:
-    assert texts_of(said(stamp_words_draft(lambda: at_second(0), "x"), BY_ALICE, 5, BOB)) == [
+    assert texts_of(written_entries(stamp_words_draft(lambda: at_second(0), "x"), BY_ALICE, 5, BOB)) == [
         f"Words: @{at_second(0)} x"
     ]
 
@@ -70,7 +64,7 @@ def test_words_for_what_has_some_or_is_no_stamp_are_declined_with_what_there_is(
     assert refusal(stamp_words_draft(lambda: at_second(1), "x"), BY_ALICE) == (
         f"@{at_second(1)} is not a stamp without words: @{at_second(0)} wait for them"
     )
-    now = FOLD(BY_ALICE, said(stamp_words_draft(lambda: at_second(0), "the lag"), BY_ALICE, 5))
+    now = FOLD(BY_ALICE, written_entries(stamp_words_draft(lambda: at_second(0), "the lag"), BY_ALICE, 5))
     assert refusal(stamp_words_draft(lambda: at_second(0), "x"), now) == (
         f"@{at_second(0)} has its words already, 'the lag': correct them instead"
     )
@@ -78,17 +72,17 @@ def test_words_for_what_has_some_or_is_no_stamp_are_declined_with_what_there_is(
 
 
 def test_a_correction_is_read_in_place_of_the_line_and_counted_nowhere() -> None:
-    state = corrected(WITHOUT, at_second(0), "two sweepers", 5)
+    state = state_with_correction(WITHOUT, at_second(0), "two sweepers", 5)
     assert claim_of(state, state.hypotheses[1]) == "two sweepers"
     assert state.hypotheses == WITHOUT.hypotheses
     assert current_text(state, at_second(1), "another line") == "another line"
 
 
 def test_a_correction_of_a_correction_goes_to_the_original() -> None:
-    (once,) = said(correction_draft(at_second(0), "two sweepers"), WITHOUT, 5)
+    (once,) = written_entries(correction_draft(at_second(0), "two sweepers"), WITHOUT, 5)
     state = FOLD(WITHOUT, [once])
     assert amended_stamp(state, once) == at_second(0)
-    (again,) = said(correction_draft(amended_stamp(state, once), "three sweepers"), state, 6)
+    (again,) = written_entries(correction_draft(amended_stamp(state, once), "three sweepers"), state, 6)
     assert again.text == f"Correction: @{at_second(0)} three sweepers"
     assert again.tag("CORRECTION") == "2"
     state = FOLD(state, [again])
@@ -98,43 +92,45 @@ def test_a_correction_of_a_correction_goes_to_the_original() -> None:
 
 
 def test_the_words_of_a_stamp_can_be_corrected_by_either_of_their_lines() -> None:
-    (given,) = said(stamp_words_draft(lambda: at_second(0), "replica 1"), BY_ALICE, 5)
+    (given,) = written_entries(stamp_words_draft(lambda: at_second(0), "replica 1"), BY_ALICE, 5)
     state = FOLD(BY_ALICE, [given])
     for of in (at_second(0), amended_stamp(state, given)):
-        assert current_text(corrected(state, of, "replica 2", 9), at_second(0), "") == "replica 2"
+        assert current_text(state_with_correction(state, of, "replica 2", 9), at_second(0), "") == "replica 2"
 
 
 def test_correcting_the_line_that_gave_it_a_number_corrects_the_scripts_claim() -> None:
-    numbered, predicted = said(prediction_draft(CRON, "x"), OF_THE_SCRIPT, 6)
+    numbered, predicted = written_entries(prediction_draft(CRON, "x"), OF_THE_SCRIPT, 6)
     state = FOLD(OF_THE_SCRIPT, [numbered, predicted])
     assert amended_stamp(state, predicted) == predicted.stamp
-    state = corrected(state, amended_stamp(state, numbered), "the cron job of db2", 9)
+    state = state_with_correction(state, amended_stamp(state, numbered), "the cron job of db2", 9)
     assert claim_of(state, state.hypotheses[5]) == "the cron job of db2"
 
 
 def test_a_claim_that_begins_with_a_stamp_is_corrected_itself() -> None:
-    (mine,) = said(hypothesis_draft(f"{CRON} is wrong, it is the DNS", 4), OF_THE_SCRIPT, 6)
+    (mine,) = written_entries(hypothesis_draft(f"{CRON} is wrong, it is the DNS", 4), OF_THE_SCRIPT, 6)
     state = FOLD(OF_THE_SCRIPT, [mine])
     assert len(state.hypotheses) == len(OF_THE_SCRIPT.hypotheses) + 1
     assert amended_stamp(state, mine) == mine.stamp
 
 
 def test_evidence_that_mentions_a_stamp_further_on_is_its_own() -> None:
-    (one,) = said(evidence_draft("contradict", "H1", None, f"it was off, unlike at @{at_second(1)}"), WITH_EVIDENCE, 10)
+    (one,) = written_entries(
+        evidence_draft("contradict", "H1", None, f"it was off, unlike at @{at_second(1)}"), WITH_EVIDENCE, 10
+    )
     state = FOLD(WITH_EVIDENCE, [one])
     thread = thread_of(state, state.hypotheses[1])
     assert (len(thread.supports), len(thread.contradicts)) == (1, 1)
 
 
 def test_a_correction_of_a_change_corrects_its_undo() -> None:
-    state = after(*said(change_draft("set x", "unset x"), FOLD.empty_state, 0))
-    state = corrected(state, at_second(0), "set y (undo: unset y)", 5)
+    state = state_after(*written_entries(change_draft("set x", "unset x"), FOLD.empty_state, 0))
+    state = state_with_correction(state, at_second(0), "set y (undo: unset y)", 5)
     assert [(one.text, one.undo) for one in open_changes(state)] == [("set y", "unset y")]
-    assert said(undone_draft(at_second(0), ""), state, 9)[0].text == f"Undone: @{at_second(0)} unset y"
+    assert written_entries(undone_draft(at_second(0), ""), state, 9)[0].text == f"Undone: @{at_second(0)} unset y"
 
 
 def test_a_correction_of_several_lines_is_one_line() -> None:
-    (one,) = said(correction_draft(at_second(0), "a\nb"), WITHOUT, 5)
+    (one,) = written_entries(correction_draft(at_second(0), "a\nb"), WITHOUT, 5)
     assert one.text == f"Correction: @{at_second(0)} a / b"
 
 
@@ -144,13 +140,13 @@ def test_a_correction_keeps_the_kind_out_of_its_words() -> None:
 
 
 def test_whoever_is_overturned_in_the_same_breath_is_told() -> None:
-    mine, theirs = judged(1, "refuted", "no", 20), judged(1, "confirmed", "yes", 21, BOB)
+    mine, theirs = verdict_entry(1, "refuted", "no", 20), verdict_entry(1, "confirmed", "yes", 21, BOB)
     assert overturned_verdicts(WITH_EVIDENCE, [mine, theirs], "alice") == [
         "H1: bob says confirmed 1 s after you said refuted: yes"
     ]
 
 
 def test_a_correction_of_the_scripts_claim_holds_when_it_gets_its_number() -> None:
-    state = corrected(OF_THE_SCRIPT, at_second(2), "the cron job of db2", 5)
-    state = FOLD(state, said(prediction_draft(CRON, "x"), state, 6))
+    state = state_with_correction(OF_THE_SCRIPT, at_second(2), "the cron job of db2", 5)
+    state = FOLD(state, written_entries(prediction_draft(CRON, "x"), state, 6))
     assert claim_of(state, state.hypotheses[5]) == "the cron job of db2"

@@ -6,7 +6,7 @@ import errno
 import os
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,16 +15,18 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from textual.message import Message
 
-from support.journals import segment_of
+from support.journals import FakeClock, segment_of, writer_of
 from threeam.core.format.entry import Entry
 from threeam.core.state.fold import Fold, State
 from threeam.core.store import reader
-from threeam.core.store.journal import ResumePoint, resolve_journal
+from threeam.core.store.journal import Journal, ResumePoint, resolve_journal
 from threeam.core.store.reader import last_line_end, lines_forward
+from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.projections import FOLD
 from threeam.tui import bridge as bridge_module
 from threeam.tui.bridge import Bridge, _state_entries
-from threeam.tui.messages import FollowFailed, LinesArrived
+from threeam.tui.messages import BlockWritten, FollowFailed, LinesArrived
+from threeam.tui.outbox import WriteRequest
 from unit.test_fold import logs
 
 WAIT_S = 10
@@ -126,8 +128,10 @@ def test_the_lines_at_hand_give_what_the_file_gives(
         segment = segment_of(data)
         lines = [line for line in lines_forward(segment) if line.finished]
         since = lines[number].offset if number < len(lines) else last_line_end(segment, len(data))
-        entries = _state_entries(lines[number:], FOLD.state_line_pattern)
-        assert FOLD(FOLD.state_at(segment, since), entries) == FOLD.state_at(segment, len(data))
+        before, after = FOLD.state_at(segment, since), FOLD.state_at(segment, len(data))
+        for max_parsed_lines in (0, len(lines)):  # a long batch is searched, and a short one is parsed
+            with patch.object(bridge_module, "_MAX_PARSED_LINES", max_parsed_lines):
+                assert FOLD(before, _state_entries(lines[number:], FOLD.state_line_pattern)) == after
 
 
 def append(log: Path, data: bytes) -> None:
@@ -227,3 +231,63 @@ def test_lines_that_are_cut_off_before_they_are_folded_are_neither_folded_nor_po
         screen.bridge.stop()
     assert REFUSED.rstrip() not in screen.texts
     assert screen.texts[-2:] == [b"after it", KEPT.rstrip()]
+
+
+class Answers:
+    """What a bridge with a writer posts: it acknowledges at once, and keeps the messages."""
+
+    def __init__(self, journal: Journal, clock: FakeClock, initial_state: Callable[[ResumePoint], State]) -> None:
+        self._news = threading.Condition()
+        self._messages: list[Message] = []
+        segment = journal.open_live()
+        assert segment is not None
+        anchor = ResumePoint.capture(segment, segment.size())
+        self.writer = writer_of("alice", journal, clock)
+        self.bridge = Bridge(journal, anchor, FOLD, self.writer, 0, self._take)
+        self.bridge.set_initial_state(initial_state(anchor))
+        self.bridge.start()
+
+    def _take(self, message: Message) -> None:
+        with self._news:
+            self._messages.append(message)
+            self._news.notify_all()
+        if isinstance(message, LinesArrived):
+            self.bridge.acknowledge()
+
+    def state_with(self, hypotheses: int) -> State:
+        """Wait for a state with this number of hypotheses, and return it."""
+
+        def states() -> Iterator[State]:
+            known = (message.state for message in self._messages if isinstance(message, LinesArrived))
+            return (state for state in known if state is not None and len(state.hypotheses) == hypotheses)
+
+        with self._news:
+            assert self._news.wait_for(lambda: any(True for _ in states()), WAIT_S), self._messages
+            return next(states())
+
+    def write(self, text: str) -> None:
+        """Write a hypothesis, and wait until it is written."""
+        request = WriteRequest(hypothesis_draft(text, 9), "hypothesis")
+        self.bridge.submit(request)
+        with self._news:
+            written = self._news.wait_for(
+                lambda: any(
+                    isinstance(message, BlockWritten) and message.request is request for message in self._messages
+                ),
+                WAIT_S,
+            )
+        assert written, self._messages
+
+
+def test_the_writer_takes_the_state_of_the_screen(journal: Journal, clock: FakeClock, log: Path) -> None:
+    log.write_bytes(REFUSED + KEPT)
+    answers = Answers(journal, clock, lambda anchor: FOLD.state_at(anchor.segment, anchor.offset))
+    try:
+        first = answers.state_with(2)
+        with patch.object(Fold, "state_at", side_effect=AssertionError("the log is read again")):
+            answers.write("the sweeper races the writer")
+        assert answers.writer.state_cache.offered is not None
+        assert answers.writer.state_cache.offered.state is first
+        assert answers.state_with(3) == state_of(log)
+    finally:
+        answers.bridge.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.hosts import NOW, SOURCE, a_system, a_time, named
+from support.hosts import NOW, SOURCE, check_named, fake_system, fake_time
 from threeam.host.check import OK, RED, UNKNOWN, YELLOW
 from threeam.host.clock_checks import check_clock
 from threeam.host.system import System
@@ -33,12 +33,12 @@ Root distance: 762us (max: 5s)
 
 def chrony(offset: str, leap: str = "Normal") -> System:
     said = CHRONY.format(offset=offset, leap=leap)
-    return a_system(says={"chronyc -c tracking": (0, said)}, here={"chronyc", "apt-get"})
+    return fake_system(says={"chronyc -c tracking": (0, said)}, here={"chronyc", "apt-get"})
 
 
 def timesyncd(offset: str | None, synchronised: str = "yes") -> System:
     status = (1, "Failed to query server\n") if offset is None else (0, TIMESYNC.format(offset=offset))
-    return a_system(says={"timedatectl show": (0, f"{synchronised}\n"), "timedatectl timesync": status})
+    return fake_system(says={"timedatectl show": (0, f"{synchronised}\n"), "timedatectl timesync": status})
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def timesyncd(offset: str | None, synchronised: str = "yes") -> System:
     ],
 )
 def test_who_keeps_the_clock_right_and_how_far_it_is_off(system: System, verdict: str, found: str) -> None:
-    check = named(check_clock(system, NOW), "clock synchronised")
+    check = check_named(check_clock(system, NOW), "clock synchronised")
     assert found in check.detail
     assert check.verdict == verdict
 
@@ -69,19 +69,19 @@ def test_who_keeps_the_clock_right_and_how_far_it_is_off(system: System, verdict
     ["", "506 Cannot talk to daemon", "a,b,c,d,e,f,g,h,i,j,k,l,m,n", "a,b,c,d,1e400,f,g,h,i,j,k,l,m,Normal"],
 )
 def test_chrony_that_cannot_be_understood_is_unknown(said: str) -> None:
-    system = a_system(says={"chronyc": (0, said)}, here={"chronyc"})
-    assert named(check_clock(system, NOW), "clock synchronised").verdict == UNKNOWN
+    system = fake_system(says={"chronyc": (0, said)}, here={"chronyc"})
+    assert check_named(check_clock(system, NOW), "clock synchronised").verdict == UNKNOWN
 
 
 def test_chrony_whose_daemon_is_away_leaves_the_word_to_timedatectl() -> None:
     says = {"chronyc": (1, "506 Cannot talk to daemon\n"), "timedatectl show": (0, "no\n")}
-    check = named(check_clock(a_system(says=says, here={"chronyc"}), NOW), "clock synchronised")
+    check = check_named(check_clock(fake_system(says=says, here={"chronyc"}), NOW), "clock synchronised")
     assert (check.verdict, check.detail.partition(":")[0]) == (YELLOW, "no")
 
 
 def test_where_nobody_knows_of_the_clock_it_is_unknown() -> None:
     says = {"timedatectl": None}
-    check = named(check_clock(a_system(says=says), NOW), "clock synchronised")
+    check = check_named(check_clock(fake_system(says=says), NOW), "clock synchronised")
     assert (check.verdict, check.fix) == (UNKNOWN, "sudo apt-get install chrony")
 
 
@@ -90,7 +90,7 @@ def test_where_nobody_knows_of_the_clock_it_is_unknown() -> None:
     [("tsc\n", OK), ("kvm-clock\n", OK), ("hpet\n", YELLOW), ("acpi_pm\n", YELLOW), (None, UNKNOWN)],
 )
 def test_a_slow_clock_source_is_told(source: str | None, verdict: str) -> None:
-    check = named(check_clock(a_system({SOURCE: source}), NOW), "clock source")
+    check = check_named(check_clock(fake_system({SOURCE: source}), NOW), "clock source")
     assert check.verdict == verdict
     assert ("available_clocksource" in check.fix) == (verdict == YELLOW)
 
@@ -98,11 +98,11 @@ def test_a_slow_clock_source_is_told(source: str | None, verdict: str) -> None:
 @pytest.mark.parametrize("name", ["clock source", "clock synchronised"])
 def test_what_only_root_may_mend_is_mended_with_sudo(name: str) -> None:
     says = {"chronyc": (0, CHRONY.format(offset="2.5", leap="Normal"))}
-    system = a_system({SOURCE: "hpet\n"}, says, {"chronyc"}, uid=1000)
-    assert "sudo" in named(check_clock(system, NOW), name).fix
+    system = fake_system({SOURCE: "hpet\n"}, says, {"chronyc"}, uid=1000)
+    assert "sudo" in check_named(check_clock(system, NOW), name).fix
 
 
 @pytest.mark.parametrize(("step_ns", "verdict"), [(60, OK), (50_000, YELLOW), (4_000_000, RED), (0, RED)])
 def test_a_clock_too_coarse_for_a_race_is_red(step_ns: int, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.host.clock_checks.time", a_time(step_ns))
-    assert named(check_clock(a_system(), NOW), "clock resolution").verdict == verdict
+    monkeypatch.setattr("threeam.host.clock_checks.time", fake_time(step_ns))
+    assert check_named(check_clock(fake_system(), NOW), "clock resolution").verdict == verdict

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from drafts import kept, leave_behind
+from drafts import leave_behind, saved_texts
 from pilots import BY
 
 from threeam.core.store.journal import Journal
@@ -47,7 +47,7 @@ def test_the_draft_of_a_living_screen_in_another_pid_namespace_is_left_to_it(
     other = draft_store.DraftStore(journal, lambda sentence: None)
     try:
         assert other.restore() is None
-        assert "being typed" in kept(journal)
+        assert "being typed" in saved_texts(journal)
         living.stop(10)
         restored = other.restore()
         assert restored is not None

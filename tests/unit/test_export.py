@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.commands import Run
-from support.exports import ALICE, BOB, good, line, records, refused, rows, told, write_rotated_night
+from support.exports import ALICE, BOB, good, line, postmortem_of, records, refused, rows, write_rotated_night
 from support.golden import assert_golden
 from support.lines import at_minute
 from threeam.cli import export as command
@@ -80,10 +80,10 @@ def test_a_correction_is_what_is_read_and_the_first_words_stand_beside_it(night:
 
 
 def test_what_came_through_a_pipe_is_counted_and_what_is_cited_of_it_is_there(night: Path) -> None:
-    shown = [event.text for event in told(night).events]
+    shown = [event.text for event in postmortem_of(night).events]
     assert "UPDATE 2 ms after DELETE [row 8812]" in shown
     assert "DELETE again" not in shown
-    assert told(night).omitted_lines == 1  # that one
+    assert postmortem_of(night).omitted_lines == 1  # that one
 
 
 # --- what is asked for
@@ -163,7 +163,7 @@ def test_an_empty_log_is_exported_too(exported: Exported, log: Path) -> None:
 
 def test_a_line_that_is_not_an_entry_is_told_and_does_nothing(log: Path) -> None:
     log.write_bytes(line(0, ALICE, "a") + b"<script>alert(1)</script> \x1b[2J\n" * 150 + b"\0" * 3000 + b"\n")
-    report_made = told(log)
+    report_made = postmortem_of(log)
     assert [event.foreign for event in report_made.events] == [False] + [True] * 100
     assert report_made.omitted_lines == 51
     shown = postmortem_to_html(report_made)
@@ -171,7 +171,7 @@ def test_a_line_that_is_not_an_entry_is_told_and_does_nothing(log: Path) -> None
     assert "<script" not in shown
     assert "alert" in postmortem_to_markdown(report_made)
     log.write_bytes(b"\0" * 3000)
-    assert "\\x00 (3,000 times)" in postmortem_to_html(told(log))
+    assert "\\x00 (3,000 times)" in postmortem_to_html(postmortem_of(log))
 
 
 def test_what_belongs_to_a_hypothesis_keeps_the_order_of_the_file(run: Run, log: Path) -> None:
@@ -192,11 +192,11 @@ def test_what_belongs_to_a_hypothesis_keeps_the_order_of_the_file(run: Run, log:
 @pytest.mark.parametrize("minutes", [(3, 9, 2), (3, 1, 9)])
 def test_the_length_of_a_night_is_not_known_if_the_clock_was_stepped_back(log: Path, minutes: Sequence[int]) -> None:
     log.write_bytes(b"".join(line(minute, ALICE, "a") for minute in minutes))
-    summary = postmortem_to_markdown(told(log)).partition("## Impact")[0]
+    summary = postmortem_to_markdown(postmortem_of(log)).partition("## Impact")[0]
     assert "; the clock was stepped back in between, so the length is not known" in summary
     assert " min\n" not in summary
     log.write_bytes(b"".join(line(minute, ALICE, "a") for minute in (3, 9)))
-    assert "0 h 6 min" in postmortem_to_markdown(told(log))
+    assert "0 h 6 min" in postmortem_to_markdown(postmortem_of(log))
 
 
 def test_evidence_has_the_corrected_words(run: Run, log: Path) -> None:

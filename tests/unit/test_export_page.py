@@ -16,7 +16,19 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from support.commands import Run
-from support.exports import ALICE, BEFORE, BOB, HOSTILE, any_log, good, line, lines_in, rows, told, write_rotated_night
+from support.exports import (
+    ALICE,
+    BEFORE,
+    BOB,
+    HOSTILE,
+    any_log,
+    good,
+    line,
+    lines_in,
+    postmortem_of,
+    rows,
+    write_rotated_night,
+)
 from support.lines import HARMFUL, at_minute
 from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.reports.export_records import CSV_COLUMNS, csv_header, csv_rows
@@ -99,7 +111,7 @@ def hostile_night(log: Path, words: Iterable[str]) -> list[str]:
 
 def test_the_page_interprets_nothing(log: Path) -> None:
     said = hostile_night(log, HOSTILE)
-    text = postmortem_to_html(told(log, escape_unprintable('sanity"><script>.log')))
+    text = postmortem_to_html(postmortem_of(log, escape_unprintable('sanity"><script>.log')))
     read = Reading(text)
     assert {tag for tag, _ in read.elements} <= KNOWN
     assert read.comments == []
@@ -117,9 +129,11 @@ def test_the_page_interprets_nothing(log: Path) -> None:
 
 
 def test_each_stamp_in_the_page_is_a_link_to_its_row(night: Path) -> None:
-    read = Reading(postmortem_to_html(told(night)))
+    read = Reading(postmortem_to_html(postmortem_of(night)))
     assert {link.removeprefix("#") for link in read.links} <= read.ids
-    assert len(read.ids) == sum(1 + len(event.amendment_stamps) for event in told(night).events if not event.foreign)
+    assert len(read.ids) == sum(
+        1 + len(event.amendment_stamps) for event in postmortem_of(night).events if not event.foreign
+    )
     assert "#" + anchor_id(at_minute(3)) in read.links
 
 
@@ -150,7 +164,7 @@ def tokens(text: str) -> list[Token]:
 
 def test_the_markdown_interprets_nothing(log: Path) -> None:
     said = hostile_night(log, HOSTILE)
-    text = postmortem_to_markdown(told(log, escape_unprintable("*sanity*](javascript:x).log")))
+    text = postmortem_to_markdown(postmortem_of(log, escape_unprintable("*sanity*](javascript:x).log")))
     found = tokens(text)
     assert {one.type for one in found} <= BENIGN
     inline = ["".join(child.content for child in one.children or []) for one in found if one.type == "inline"]
@@ -197,12 +211,12 @@ def test_any_log_has_a_page_and_a_postmortem_that_do_nothing(whole: bytes) -> No
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "any.log"
         log.write_bytes(whole)
-        text = postmortem_to_html(told(log))
+        text = postmortem_to_html(postmortem_of(log))
         read = Reading(text)
         assert {tag for tag, _ in read.elements} <= KNOWN
         assert all(set(attrs) <= ATTRIBUTES for _, attrs in read.elements)
         assert not HARMFUL.search(text)
-        found = tokens(postmortem_to_markdown(told(log)))
+        found = tokens(postmortem_to_markdown(postmortem_of(log)))
         assert {one.type for one in found} <= BENIGN
 
 

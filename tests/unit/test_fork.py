@@ -11,15 +11,10 @@ from pathlib import Path
 import pytest
 
 from support.commands import Run
-from support.forks import A_NIGHT, ALICE, BOB, board, by, copied, files, good, line, refused, rotate
+from support.forks import A_NIGHT, ALICE, BOB, board, copied, files, good, line, line_by, refused, rotate
 from support.journals import state_of
 from support.lines import at_second
-from threeam.core.format.entry import (
-    NS_PER_S,
-    Entry,
-    Stamp,
-    format_entry,
-)
+from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.store.journal import resolve_journal
 
 
@@ -218,7 +213,7 @@ def test_a_link_to_nothing_is_something_that_is_there(run: Run, log: Path, tmp_p
 def test_no_other_file_is_touched_and_what_one_that_was_killed_has_left_is_cleared(
     run: Run, log: Path, tmp_path: Path
 ) -> None:
-    log.write_bytes(by("a", 1, "x"))
+    log.write_bytes(line_by("a", 1, "x"))
     left = tmp_path / "clean.log.0123456789abcdef.creating"
     os.link(log, left)
     before = log.read_bytes()

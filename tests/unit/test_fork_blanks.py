@@ -7,18 +7,10 @@ from pathlib import Path
 import pytest
 
 from support.commands import Run
-from support.forks import ALICE, BOB, OPEN, board, by, copied, files, good, line, rotate
+from support.forks import ALICE, BOB, OPEN, board, copied, files, good, line, line_by, rotate
 from support.journals import entries
 from support.lines import NIGHT, at_second
-from threeam.core.format.entry import (
-    ACQUIRED,
-    NS_PER_S,
-    RELEASING,
-    Stamp,
-    find_stamp_refs,
-    format_entry,
-    parse_entry,
-)
+from threeam.core.format.entry import ACQUIRED, NS_PER_S, RELEASING, Stamp, find_stamp_refs, format_entry, parse_entry
 from threeam.core.store import reader
 from threeam.core.store.attachment_kinds import COPIED_TEXT
 from threeam.core.store.attachments import memory_dir, replace_attachment
@@ -215,7 +207,12 @@ def left_of(run: Run, log: Path, tmp_path: Path, *stamps: int) -> bytes:
 
 def test_a_long_line_with_others_in_between_is_left_out_whole(run: Run, log: Path, tmp_path: Path) -> None:
     pipe = ("VIA", "stdin")
-    log.write_bytes(by("a", 1, "begin", pipe) + by("b", 2, "other") + by("a", 3, "|+ S3cr3t", pipe) + by("a", 4, "new"))
+    log.write_bytes(
+        line_by("a", 1, "begin", pipe)
+        + line_by("b", 2, "other")
+        + line_by("a", 3, "|+ S3cr3t", pipe)
+        + line_by("a", 4, "new")
+    )
     copied = left_of(run, log, tmp_path, 1)
     assert b"S3cr3t" not in copied
     assert b"other" in copied
@@ -223,14 +220,14 @@ def test_a_long_line_with_others_in_between_is_left_out_whole(run: Run, log: Pat
 
 
 def test_the_undo_of_a_change_is_left_out_where_it_was_undone(run: Run, log: Path, tmp_path: Path) -> None:
-    log.write_bytes(by("a", 1, "Changed: pw rotated (undo: put back S3cr3tPw)", ("CHANGE", "open")))
+    log.write_bytes(line_by("a", 1, "Changed: pw rotated (undo: put back S3cr3tPw)", ("CHANGE", "open")))
     good(run("undone"))
     assert b"S3cr3t" not in left_of(run, log, tmp_path, 1)
 
 
 def test_what_quotes_the_correction_of_it_is_left_out(run: Run, log: Path, tmp_path: Path) -> None:
     at = Stamp(NIGHT.ns + NS_PER_S)
-    log.write_bytes(by("a", 1, "innocent") + by("a", 2, "Hypothesis: it", ("H1", "open")))
+    log.write_bytes(line_by("a", 1, "innocent") + line_by("a", 2, "Hypothesis: it", ("H1", "open")))
     good(run("correct", f"@{at}", "the key is S3cr3tKey"))
     good(run("hyp", "support", "H1", f"@{at}"))
     assert b"S3cr3t" in log.read_bytes().splitlines()[-1], "it is quoted"
@@ -238,8 +235,12 @@ def test_what_quotes_the_correction_of_it_is_left_out(run: Run, log: Path, tmp_p
 
 
 def test_both_lines_of_a_stamp_that_stands_twice_are_left_out(run: Run, log: Path, tmp_path: Path) -> None:
-    log.write_bytes(by("a", 1, "first S3cr3t") + by("a", 2, "x") + by("a", 1, "WARNING: Clock stepped back 1.000 s; x"))
-    log.write_bytes(log.read_bytes() + by("b", 1, "second S3cr3t"))
+    log.write_bytes(
+        line_by("a", 1, "first S3cr3t")
+        + line_by("a", 2, "x")
+        + line_by("a", 1, "WARNING: Clock stepped back 1.000 s; x")
+    )
+    log.write_bytes(log.read_bytes() + line_by("b", 1, "second S3cr3t"))
     assert b"S3cr3t" not in left_of(run, log, tmp_path, 1)
 
 

@@ -10,34 +10,27 @@ from support.hypotheses import (
     LIMIT,
     WITH_EVIDENCE,
     WITHOUT,
-    after,
-    changed_at,
-    judged,
+    change_entries,
+    hypothesis_entry,
     line,
-    opened,
-    said,
+    state_after,
+    verdict_entry,
+    written_entries,
 )
 from support.lines import at_second
-from threeam.hypotheses.amendments import (
-    correction_draft,
-)
-from threeam.hypotheses.drafts import (
-    conclusion_draft,
-    evidence_draft,
-    hypothesis_draft,
-    prediction_draft,
-)
+from threeam.hypotheses.amendments import correction_draft
+from threeam.hypotheses.drafts import conclusion_draft, evidence_draft, hypothesis_draft, prediction_draft
 from threeam.hypotheses.guards import LATE_PREDICTION, NO_EVIDENCE, overturned_verdicts, similar_refuted, warnings_for
 from threeam.projections import FOLD
 
 # --- guards
 
-REFUTED = after(
-    opened(1, "reads go to the replica, and the replica lags"),
-    judged(1, "refuted", "lag was 0.4 ms", 5, BOB),
-    opened(2, "two sweepers run at once", 6),
-    opened(3, "the pool hands out a dirty connection", 7),
-    judged(3, "parked", "not this", 8),
+REFUTED = state_after(
+    hypothesis_entry(1, "reads go to the replica, and the replica lags"),
+    verdict_entry(1, "refuted", "lag was 0.4 ms", 5, BOB),
+    hypothesis_entry(2, "two sweepers run at once", 6),
+    hypothesis_entry(3, "the pool hands out a dirty connection", 7),
+    verdict_entry(3, "parked", "not this", 8),
 )
 
 
@@ -75,51 +68,57 @@ def test_a_claim_of_something_else_resembles_nothing(other: str) -> None:
 
 
 def test_a_word_is_known_in_another_form() -> None:
-    state = after(opened(1, "reads go to a lagging replica"), judged(1, "refuted", "no", 5))
+    state = state_after(hypothesis_entry(1, "reads go to a lagging replica"), verdict_entry(1, "refuted", "no", 5))
     assert similar_refuted(state, "reads going to the replica which lags") is not None
 
 
 def test_a_refuted_claim_that_was_reopened_resembles_nothing() -> None:
     assert (
-        similar_refuted(FOLD(REFUTED, [judged(1, "open", "seen", 9)]), "the replica lags, and reads go there") is None
+        similar_refuted(FOLD(REFUTED, [verdict_entry(1, "open", "seen", 9)]), "the replica lags, and reads go there")
+        is None
     )
 
 
 def test_the_most_alike_of_the_refuted_ones_is_shown() -> None:
-    state = FOLD(REFUTED, [opened(4, "the replica lags", 10), judged(4, "refuted", "no", 11)])
+    state = FOLD(REFUTED, [hypothesis_entry(4, "the replica lags", 10), verdict_entry(4, "refuted", "no", 11)])
     like = similar_refuted(state, "the replica lags")
     assert like is not None
     assert like.name == "H4"
 
 
 def test_a_refuted_claim_is_known_by_the_words_that_it_was_corrected_to() -> None:
-    state = FOLD(REFUTED, said(correction_draft(at_second(0), "the kernel reorders the datagrams"), REFUTED, 20))
+    state = FOLD(
+        REFUTED, written_entries(correction_draft(at_second(0), "the kernel reorders the datagrams"), REFUTED, 20)
+    )
     like = similar_refuted(state, "datagrams are reordered by the kernel")
     assert like is not None
     assert like.name == "H1"
 
 
 def test_a_new_claim_that_resembles_a_refuted_one_is_told_the_reason() -> None:
-    block = said(hypothesis_draft("reads go to a replica that lags", LIMIT), REFUTED, 20)
+    block = written_entries(hypothesis_draft("reads go to a replica that lags", LIMIT), REFUTED, 20)
     (remark,) = warnings_for(REFUTED, block)
     assert remark == ("H4 resembles H1 'reads go to the replica, and the replica lags', refuted by bob: lag was 0.4 ms")
 
 
 @pytest.mark.parametrize("verb", ["confirm", "refute"])
 def test_a_verdict_without_evidence_says_so(verb: str) -> None:
-    assert warnings_for(WITHOUT, said(conclusion_draft(verb, "H1", "why", LIMIT), WITHOUT, 10)) == [
+    assert warnings_for(WITHOUT, written_entries(conclusion_draft(verb, "H1", "why", LIMIT), WITHOUT, 10)) == [
         f"H1: {NO_EVIDENCE}"
     ]
-    assert warnings_for(WITH_EVIDENCE, said(conclusion_draft(verb, "H1", "why", LIMIT), WITH_EVIDENCE, 10)) == []
+    assert (
+        warnings_for(WITH_EVIDENCE, written_entries(conclusion_draft(verb, "H1", "why", LIMIT), WITH_EVIDENCE, 10))
+        == []
+    )
 
 
 def test_parking_needs_no_evidence() -> None:
-    assert warnings_for(WITHOUT, said(conclusion_draft("park", "H1", "why", LIMIT), WITHOUT, 10)) == []
+    assert warnings_for(WITHOUT, written_entries(conclusion_draft("park", "H1", "why", LIMIT), WITHOUT, 10)) == []
 
 
 def test_a_prediction_written_after_the_evidence_says_so() -> None:
-    assert warnings_for(WITHOUT, said(prediction_draft("H1", "clean"), WITHOUT, 10)) == []
-    assert warnings_for(WITH_EVIDENCE, said(prediction_draft("H1", "clean"), WITH_EVIDENCE, 10)) == [
+    assert warnings_for(WITHOUT, written_entries(prediction_draft("H1", "clean"), WITHOUT, 10)) == []
+    assert warnings_for(WITH_EVIDENCE, written_entries(prediction_draft("H1", "clean"), WITH_EVIDENCE, 10)) == [
         f"H1: {LATE_PREDICTION}"
     ]
 
@@ -130,15 +129,17 @@ def test_a_prediction_written_after_the_evidence_says_so() -> None:
     ids=str,
 )
 def test_two_changes_between_two_observations_are_two_things_at_once(when: tuple[float, ...], warned: bool) -> None:
-    before = after(
-        opened(1, "the sweeper"),
+    before = state_after(
+        hypothesis_entry(1, "the sweeper"),
         line(10, ALICE, "clean"),
-        *changed_at(*(one for one in when if one < 50)),
+        *change_entries(*(one for one in when if one < 50)),
         line(50, ALICE, "dirty"),
         line(55, ALICE, f"Supports: @{at_second(10)} clean", ("H1", "open")),
-        *changed_at(*(one for one in when if one > 50)),
+        *change_entries(*(one for one in when if one > 50)),
     )
-    found = warnings_for(before, said(evidence_draft("contradict", "H1", at_second(50), "dirty"), before, 70))
+    found = warnings_for(
+        before, written_entries(evidence_draft("contradict", "H1", at_second(50), "dirty"), before, 70)
+    )
     assert bool(found) is warned, found
     if warned:
         assert "things changed at once" in found[0]
@@ -150,33 +151,39 @@ def test_a_change_for_another_hypothesis_is_none_of_the_things_changed_at_once()
         tags = [(f"H{number}", "open") for number in bound]
         changed = [line(30 + i, BOB, f"Changed: thing {i}", tag, ("CHANGE", "open")) for i, tag in enumerate(tags)]
         evidence_for = line(55, ALICE, f"Supports: @{at_second(10)} clean", ("H1", "open"))
-        before = after(opened(1, "the sweeper"), opened(2, "the pool"), *changed, evidence_for)
-        return warnings_for(before, said(evidence_draft("contradict", "H1", at_second(50), "dirty"), before, 70))
+        before = state_after(
+            hypothesis_entry(1, "the sweeper"), hypothesis_entry(2, "the pool"), *changed, evidence_for
+        )
+        return warnings_for(
+            before, written_entries(evidence_draft("contradict", "H1", at_second(50), "dirty"), before, 70)
+        )
 
     assert told(1, 2) == []
     assert len(told(1, 1)) == 1
 
 
 def test_the_order_in_which_two_observations_are_cited_does_not_matter() -> None:
-    before = after(
-        opened(1, "the sweeper"),
-        *changed_at(30, 40),
+    before = state_after(
+        hypothesis_entry(1, "the sweeper"),
+        *change_entries(30, 40),
         line(55, ALICE, f"Supports: @{at_second(50)} dirty", ("H1", "open")),
     )
-    (found,) = warnings_for(before, said(evidence_draft("contradict", "H1", at_second(10), "clean"), before, 70))
+    (found,) = warnings_for(
+        before, written_entries(evidence_draft("contradict", "H1", at_second(10), "clean"), before, 70)
+    )
     assert found.startswith("H1: two things changed at once")
 
 
 def test_a_verdict_over_somebody_elses_says_that_both_stand() -> None:
-    before = FOLD(WITH_EVIDENCE, [judged(1, "confirmed", "yes", 10, BOB)])
-    assert warnings_for(before, said(conclusion_draft("refute", "H1", "no", LIMIT), before, 310)) == [
+    before = FOLD(WITH_EVIDENCE, [verdict_entry(1, "confirmed", "yes", 10, BOB)])
+    assert warnings_for(before, written_entries(conclusion_draft("refute", "H1", "no", LIMIT), before, 310)) == [
         "H1 was confirmed by bob 5 min before (yes): both stand, and the later counts"
     ]
 
 
 def test_whoever_is_overturned_is_told_and_nobody_else() -> None:
-    before = FOLD(WITH_EVIDENCE, [judged(1, "confirmed", "yes", 10, BOB)])
-    block = said(conclusion_draft("refute", "H1", "it was off", LIMIT), before, 310)
+    before = FOLD(WITH_EVIDENCE, [verdict_entry(1, "confirmed", "yes", 10, BOB)])
+    block = written_entries(conclusion_draft("refute", "H1", "it was off", LIMIT), before, 310)
     assert overturned_verdicts(before, block, "bob") == [
         "H1: alice says refuted 5 min after you said confirmed: it was off"
     ]
@@ -185,10 +192,16 @@ def test_whoever_is_overturned_is_told_and_nobody_else() -> None:
 
 
 def test_nobody_is_overturned_by_themselves_by_agreement_or_by_evidence() -> None:
-    before = FOLD(WITH_EVIDENCE, [judged(1, "confirmed", "yes", 10, BOB)])
+    before = FOLD(WITH_EVIDENCE, [verdict_entry(1, "confirmed", "yes", 10, BOB)])
     assert (
-        overturned_verdicts(before, said(conclusion_draft("refute", "H1", "no", LIMIT), before, 20, BOB), "bob") == []
+        overturned_verdicts(
+            before, written_entries(conclusion_draft("refute", "H1", "no", LIMIT), before, 20, BOB), "bob"
+        )
+        == []
     )
-    assert overturned_verdicts(before, [judged(1, "confirmed", "me too", 20, ALICE)], "bob") == []
-    assert overturned_verdicts(before, said(evidence_draft("contradict", "H1", None, "hm"), before, 20), "bob") == []
-    assert overturned_verdicts(WITHOUT, [judged(1, "confirmed", "yes", 20, ALICE)], "bob") == []
+    assert overturned_verdicts(before, [verdict_entry(1, "confirmed", "me too", 20, ALICE)], "bob") == []
+    assert (
+        overturned_verdicts(before, written_entries(evidence_draft("contradict", "H1", None, "hm"), before, 20), "bob")
+        == []
+    )
+    assert overturned_verdicts(WITHOUT, [verdict_entry(1, "confirmed", "yes", 20, ALICE)], "bob") == []

@@ -8,22 +8,12 @@ from pathlib import Path
 import pytest
 
 from support.commands import Run
-from support.hypotheses import (
-    BOB,
-    CRON,
-    OF_THE_SCRIPT,
-    after,
-    judged,
-    opened,
-    said,
-)
+from support.hypotheses import BOB, CRON, OF_THE_SCRIPT, hypothesis_entry, state_after, verdict_entry, written_entries
 from support.lines import at_second
 from threeam.core.format.entry import Entry, Stamp, format_entry, parse_entry
 from threeam.core.store.journal import Journal, Segment
 from threeam.hypotheses.changes import change_draft, open_changes
-from threeam.hypotheses.drafts import (
-    hypothesis_draft,
-)
+from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.hypotheses.guards import LATE_PREDICTION
 from threeam.projections import FOLD
 
@@ -149,7 +139,9 @@ def one_line_as(run: Run, user: str, *argv: str) -> Entry:
 def test_the_answer_no_names_what_there_is_and_hands_the_words_back(
     run: Run, log: Path, argv: list[str], words: str, named: str
 ) -> None:
-    before = b"".join(map(format_entry, [opened(1, "the sweeper"), judged(1, "confirmed", "300 clean runs", 5)]))
+    before = b"".join(
+        map(format_entry, [hypothesis_entry(1, "the sweeper"), verdict_entry(1, "confirmed", "300 clean runs", 5)])
+    )
     log.write_bytes(before)
     given_back, why = refused(run, 1, *argv)
     assert given_back == f"3am: not written: {words}"
@@ -231,7 +223,9 @@ def test_where_there_is_no_log_the_answer_is_no_and_there_is_none_after(run: Run
 
 def test_a_claim_like_a_refuted_one_is_written_and_the_old_reason_told(run: Run, log: Path) -> None:
     log.write_bytes(
-        b"".join(map(format_entry, [opened(1, "the replica lags"), judged(1, "refuted", "0.4 ms", 5, BOB)]))
+        b"".join(
+            map(format_entry, [hypothesis_entry(1, "the replica lags"), verdict_entry(1, "refuted", "0.4 ms", 5, BOB)])
+        )
     )
     done = run("hyp", "new", "replicas are lagging")
     assert done.returncode == 0
@@ -249,7 +243,7 @@ def test_quiet_commands_print_nothing_and_write(run: Run) -> None:
 
 
 def test_a_claim_that_mentions_a_hypothesis_of_the_scripts_does_not_swallow_it() -> None:
-    state = FOLD(OF_THE_SCRIPT, said(hypothesis_draft(f"unlike {CRON} the pool leaks", 4), OF_THE_SCRIPT, 6))
+    state = FOLD(OF_THE_SCRIPT, written_entries(hypothesis_draft(f"unlike {CRON} the pool leaks", 4), OF_THE_SCRIPT, 6))
     assert len(state.hypotheses) == len(OF_THE_SCRIPT.hypotheses) + 1
 
 
@@ -264,8 +258,8 @@ def test_the_reason_of_a_verdict_is_told_as_it_was_corrected(run: Run) -> None:
 
 
 def test_an_undo_of_several_lines_and_one_in_the_text_stay_apart() -> None:
-    assert said(change_draft("a", "b\nc"), FOLD.empty_state, 0)[0].text == "Changed: a (undo: b / c)"
-    state = after(*said(change_draft("x (undo: y)", "z"), FOLD.empty_state, 0))
+    assert written_entries(change_draft("a", "b\nc"), FOLD.empty_state, 0)[0].text == "Changed: a (undo: b / c)"
+    state = state_after(*written_entries(change_draft("x (undo: y)", "z"), FOLD.empty_state, 0))
     assert [(one.text, one.undo) for one in open_changes(state)] == [("x (undo: y)", "z")]
 
 

@@ -13,14 +13,14 @@ from support.hypotheses import (
     SCRIPT,
     WITH_EVIDENCE,
     WITHOUT,
-    after,
-    corrected,
-    judged,
+    hypothesis_entry,
     line,
-    opened,
     refusal,
-    said,
+    state_after,
+    state_with_correction,
     texts_of,
+    verdict_entry,
+    written_entries,
 )
 from support.lines import at_second
 from threeam.core.errors import PreconditionFailed
@@ -35,10 +35,7 @@ from threeam.hypotheses.drafts import (
     require_hypothesis,
 )
 from threeam.hypotheses.evidence import Evidence
-from threeam.hypotheses.ledger import (
-    thread_of,
-    verdict_of,
-)
+from threeam.hypotheses.ledger import thread_of, verdict_of
 from threeam.projections import FOLD
 
 
@@ -55,7 +52,7 @@ from threeam.projections import FOLD
 def test_acting_on_one_of_the_scripts_gives_it_a_number_in_a_line_that_cites_it(
     draft: Draft, text: str, state: str
 ) -> None:
-    block = said(draft, OF_THE_SCRIPT, 10)
+    block = written_entries(draft, OF_THE_SCRIPT, 10)
     assert [(one.text, one.hypothesis) for one in block] == [
         (f"Hypothesis: {CRON} the cron job", (5, "open")),
         (text, (5, state)),
@@ -64,7 +61,7 @@ def test_acting_on_one_of_the_scripts_gives_it_a_number_in_a_line_that_cites_it(
     assert list(now.hypotheses) == [4, 5]
     assert now.hypotheses[5] == Hypothesis(5, state, "the cron job", None, at_second(2), block[0].stamp.ns)
     assert now.find_hypothesis(CRON) == now.hypotheses[5]  # the name that it had still works
-    assert texts_of(said(prediction_draft(CRON, "again"), now, 20)) == [
+    assert texts_of(written_entries(prediction_draft(CRON, "again"), now, 20)) == [
         "Prediction: again"
     ]  # and gives no second number
 
@@ -79,7 +76,7 @@ def test_reopening_one_of_the_scripts_that_is_open_is_declined_without_a_number(
 @pytest.mark.parametrize("verb", ["confirm", "refute", "park"])
 def test_a_conclusion_over_the_limit_is_to_be_looked_at_again(verb: str, cups: int, marked: bool) -> None:
     state = FOLD(WITHOUT, [line(5, ALICE, "x", cups=cups)])
-    (one,) = said(conclusion_draft(verb, "H1", "because", LIMIT), state, 10)
+    (one,) = written_entries(conclusion_draft(verb, "H1", "because", LIMIT), state, 10)
     assert (one.tag("RECHECK") is not None) is marked
     now = FOLD(state, [one])
     verdict = verdict_of(now, now.hypotheses[1])
@@ -89,20 +86,24 @@ def test_a_conclusion_over_the_limit_is_to_be_looked_at_again(verb: str, cups: i
 
 def test_the_cups_that_count_are_those_of_who_judges_this_night() -> None:
     state = FOLD(WITHOUT, [line(5, ALICE, "x", cups=9)])
-    assert said(conclusion_draft("confirm", "H1", "y", LIMIT), state, 10, BOB)[0].tag("RECHECK") is None
-    assert said(conclusion_draft("confirm", "H1", "y", LIMIT), state, 10 + 9 * 3600)[0].tag("RECHECK") is None
+    assert written_entries(conclusion_draft("confirm", "H1", "y", LIMIT), state, 10, BOB)[0].tag("RECHECK") is None
+    assert (
+        written_entries(conclusion_draft("confirm", "H1", "y", LIMIT), state, 10 + 9 * 3600)[0].tag("RECHECK") is None
+    )
 
 
 def test_reopening_is_no_conclusion_and_is_never_marked() -> None:
-    state = FOLD(WITHOUT, [judged(1, "parked", "later", 4), line(5, ALICE, "x", cups=9)])
-    assert said(conclusion_draft("reopen", "H1", "seen", LIMIT), state, 10)[0].tags[1:] == (("H1", "open"),)
+    state = FOLD(WITHOUT, [verdict_entry(1, "parked", "later", 4), line(5, ALICE, "x", cups=9)])
+    assert written_entries(conclusion_draft("reopen", "H1", "seen", LIMIT), state, 10)[0].tags[1:] == (("H1", "open"),)
 
 
 def test_evidence_without_words_quotes_the_line_that_it_cites() -> None:
     cited = line(3, ALICE, "UPDATE 2 ms after DELETE")
     assert excerpt(WITHOUT, cited) == "UPDATE 2 ms after DELETE"
-    assert excerpt(corrected(WITHOUT, at_second(3), "3 ms", 5), cited) == "3 ms", "as it is read now"
-    (one,) = said(evidence_draft("support", "H1", citable_stamp(cited), excerpt(WITHOUT, cited)), WITHOUT, 10)
+    assert excerpt(state_with_correction(WITHOUT, at_second(3), "3 ms", 5), cited) == "3 ms", "as it is read now"
+    (one,) = written_entries(
+        evidence_draft("support", "H1", citable_stamp(cited), excerpt(WITHOUT, cited)), WITHOUT, 10
+    )
     assert one.text == f"Supports: @{at_second(3)} UPDATE 2 ms after DELETE"
     assert (citable_stamp(one), excerpt(WITHOUT, one)) == (at_second(3), "UPDATE 2 ms after DELETE"), (
         "of evidence, what it cites"
@@ -111,11 +112,11 @@ def test_evidence_without_words_quotes_the_line_that_it_cites() -> None:
 
 def test_evidence_cites_an_entry_or_is_words_alone() -> None:
     cited = line(3, ALICE, "UPDATE 2 ms after DELETE")
-    (quoted,) = said(Evidence("", cited).draft("support", "H1"), WITHOUT, 10)
+    (quoted,) = written_entries(Evidence("", cited).draft("support", "H1"), WITHOUT, 10)
     assert quoted.text == f"Supports: @{at_second(3)} UPDATE 2 ms after DELETE"
-    (other,) = said(Evidence("two rows", quoted).draft("contradict", "H1"), WITHOUT, 11)
+    (other,) = written_entries(Evidence("two rows", quoted).draft("contradict", "H1"), WITHOUT, 11)
     assert other.text == f"Contradicts: @{at_second(3)} two rows", "what the evidence cites, not the evidence"
-    (words,) = said(Evidence("seen at noon").draft("support", "H1"), WITHOUT, 12)
+    (words,) = written_entries(Evidence("seen at noon").draft("support", "H1"), WITHOUT, 12)
     assert words.text == "Supports: seen at noon"
 
 
@@ -130,7 +131,7 @@ def test_words_of_several_lines_are_a_block_under_the_number() -> None:
         evidence_draft("support", "H1", None, "a\nb"),
         conclusion_draft("park", "H1", "a\nb", LIMIT),
     ):
-        lines = said(draft, WITHOUT, 10)
+        lines = written_entries(draft, WITHOUT, 10)
         assert [one.text.partition(": ")[2] or one.text for one in lines] == ["a", "| b"]
         assert {one.hypothesis for one in lines} == {lines[0].hypothesis}
 
@@ -140,10 +141,10 @@ def test_the_same_said_of_the_same_line_twice_is_declined_and_the_opposite_is_no
     assert refusal(evidence_draft("support", "H1", cited, "again"), WITH_EVIDENCE, BOB) == (
         "alice has said already that this line supports H1"
     )
-    now = FOLD(WITH_EVIDENCE, said(evidence_draft("contradict", "H1", cited, "no"), WITH_EVIDENCE, 10, BOB))
+    now = FOLD(WITH_EVIDENCE, written_entries(evidence_draft("contradict", "H1", cited, "no"), WITH_EVIDENCE, 10, BOB))
     assert thread_of(now, now.hypotheses[1]).supports == ()
     assert (
-        len(said(evidence_draft("support", "H1", cited, "yes, it does"), now, 20)) == 1
+        len(written_entries(evidence_draft("support", "H1", cited, "yes, it does"), now, 20)) == 1
     )  # the last word is not said yet
 
 
@@ -152,17 +153,17 @@ def test_the_same_said_of_the_same_line_twice_is_declined_and_the_opposite_is_no
     [prediction_draft("H9", "x"), evidence_draft("support", "H9", None, "x"), conclusion_draft("park", "h9", "x", 4)],
 )
 def test_an_unknown_number_names_those_there_are(draft: Draft) -> None:
-    state = after(opened(1, "a"), opened(2, "b"), line(3, SCRIPT, "Hypothesis: c"))
+    state = state_after(hypothesis_entry(1, "a"), hypothesis_entry(2, "b"), line(3, SCRIPT, "Hypothesis: c"))
     assert refusal(draft, state).endswith(f"there are H1, H2, @{at_second(3)}")
     assert refusal(draft, FOLD.empty_state).endswith("there is none yet, and 3am hyp new opens one")
 
 
 def test_of_many_hypotheses_the_last_nine_are_named() -> None:
-    state = after(*(opened(number, "x", number) for number in range(1, 13)))
+    state = state_after(*(hypothesis_entry(number, "x", number) for number in range(1, 13)))
     with pytest.raises(PreconditionFailed, match=r"there are H4, H5, .*, H12$"):
         require_hypothesis(state, "H99")
 
 
 def test_a_verdict_that_stands_is_declined_with_its_reason() -> None:
-    state = FOLD(WITHOUT, [judged(1, "refuted", "it was off", 5, BOB)])
+    state = FOLD(WITHOUT, [verdict_entry(1, "refuted", "it was off", 5, BOB)])
     assert refusal(conclusion_draft("refute", "H1", "x", LIMIT), state) == "H1 is refuted already: it was off"

@@ -8,16 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.hypotheses import (
-    ALICE,
-    BOB,
-    LIMIT,
-    SCRIPT,
-    after,
-    judged,
-    line,
-    opened,
-)
+from support.hypotheses import ALICE, BOB, LIMIT, SCRIPT, hypothesis_entry, line, state_after, verdict_entry
 from support.journals import FakeClock, writer_of
 from support.lines import at_second
 from threeam.core.errors import PreconditionFailed
@@ -216,8 +207,8 @@ def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
 )
 def test_the_later_verdict_counts_and_every_one_stands(verdicts: list[tuple[Author, str]]) -> None:
     # Written as two people at once write them: neither had seen what the other would say.
-    lines = [judged(1, state, f"why {n}", 1 + n, by) for n, (by, state) in enumerate(verdicts)]
-    state = after(opened(1, "the sweeper"), *lines)
+    lines = [verdict_entry(1, state, f"why {n}", 1 + n, by) for n, (by, state) in enumerate(verdicts)]
+    state = state_after(hypothesis_entry(1, "the sweeper"), *lines)
     one = state.hypotheses[1]
     assert one.state == verdicts[-1][1]
     assert [(move.author, move.state, move.text) for move in thread_of(state, one).events] == [
@@ -235,7 +226,7 @@ def test_a_line_counts_once_and_as_what_was_said_of_it_last(moves: list[tuple[in
         line(100 + n, BOB if n % 2 else ALICE, f"{kind}: @{at_second(cited)} words {n}", ("H1", "open"))
         for n, (cited, kind) in enumerate(moves)
     ]
-    state = after(opened(1, "the sweeper"), *lines)
+    state = state_after(hypothesis_entry(1, "the sweeper"), *lines)
     thread = thread_of(state, state.hypotheses[1])
     assert len(thread.events) == len(moves)
     assert {(move.cited, move.kind) for move in thread.evidence} == {
@@ -249,13 +240,13 @@ def test_a_line_cited_in_another_zone_is_the_same_line() -> None:
         line(5, ALICE, f"Supports: @{Stamp(at_second(1).ns, zone)} seen", ("H1", "open"))
         for zone in (0, 3600, -5 * 3600)
     ]
-    state = after(opened(1, "the sweeper"), *lines)
+    state = state_after(hypothesis_entry(1, "the sweeper"), *lines)
     assert len(thread_of(state, state.hypotheses[1]).supports) == 1
 
 
 def test_evidence_without_a_line_is_a_line_of_its_own_each_time() -> None:
     lines = [line(n, ALICE, "Supports: seen again", ("H1", "open")) for n in (5, 6)]
-    state = after(opened(1, "the sweeper"), *lines)
+    state = state_after(hypothesis_entry(1, "the sweeper"), *lines)
     assert len(thread_of(state, state.hypotheses[1]).supports) == 2
 
 
@@ -266,16 +257,16 @@ def test_open_ones_come_first_by_fewest_contradictions_then_most_support_then_th
             for n, kind in enumerate(kinds)
         ]
 
-    state = after(
-        *(opened(number, f"claim {number}", number) for number in range(1, 9)),
+    state = state_after(
+        *(hypothesis_entry(number, f"claim {number}", number) for number in range(1, 9)),
         line(9, SCRIPT, "Hypothesis: the cron job"),
         *about(1, 20, "Supports", "Supports", "Contradicts"),
         *about(2, 30, "Supports"),
         *about(3, 40, "Supports", "Supports"),
         *about(4, 50, "Contradicts"),
-        judged(6, "refuted", "no", 60),
-        judged(7, "parked", "later", 70),
-        judged(8, "confirmed", "yes", 65),  # the clock was stepped back, and the order of the file counts
+        verdict_entry(6, "refuted", "no", 60),
+        verdict_entry(7, "parked", "later", 70),
+        verdict_entry(8, "confirmed", "yes", 65),  # the clock was stepped back, and the order of the file counts
     )
     assert [one.name for one in sorted_hypotheses(state)] == [
         "H3",
@@ -291,6 +282,9 @@ def test_open_ones_come_first_by_fewest_contradictions_then_most_support_then_th
 
 
 def test_a_hypothesis_that_is_reopened_is_among_the_open_ones_again() -> None:
-    lines = [opened(1, "a"), opened(2, "b", 1), judged(1, "refuted", "no", 2)]
-    assert [one.name for one in sorted_hypotheses(after(*lines))] == ["H2", "H1"]
-    assert [one.name for one in sorted_hypotheses(after(*lines, judged(1, "open", "seen", 3)))] == ["H1", "H2"]
+    lines = [hypothesis_entry(1, "a"), hypothesis_entry(2, "b", 1), verdict_entry(1, "refuted", "no", 2)]
+    assert [one.name for one in sorted_hypotheses(state_after(*lines))] == ["H2", "H1"]
+    assert [one.name for one in sorted_hypotheses(state_after(*lines, verdict_entry(1, "open", "seen", 3)))] == [
+        "H1",
+        "H2",
+    ]

@@ -20,7 +20,7 @@ import pytest
 
 from support.commands import Run
 from support.golden import assert_golden
-from support.hosts import NOW, PARANOID, PTRACE_SCOPE, TOOLS, a_system, a_time, named
+from support.hosts import NOW, PARANOID, PTRACE_SCOPE, TOOLS, check_named, fake_system, fake_time
 from support.journals import FakeClock, entries, texts, writer_of
 from threeam.cli import preflight as command
 from threeam.core.format.entry import NS_PER_S
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.usefixtures("utc")
 
 
 def test_a_system_on_which_all_is_well_needs_no_mending() -> None:
-    checks = check_tracers(a_system())
+    checks = check_tracers(fake_system())
     assert [(check.name, check.verdict, check.fix) for check in checks] == [
         (name, OK, "") for name in (*TOOLS, "attach to a process", "perf events")
     ]
@@ -78,7 +78,7 @@ def test_a_zone_whose_clocks_change_within_a_day_is_told(
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     now_ns = round(datetime.fromisoformat("{}-{:02}-{:02}T{:02}:00:00Z".format(*day)).timestamp()) * NS_PER_S
-    check = named(check_clock(a_system(environ={"TZ": zone}), now_ns), "time zone")
+    check = check_named(check_clock(fake_system(environ={"TZ": zone}), now_ns), "time zone")
     assert check.verdict == verdict
 
 
@@ -86,7 +86,7 @@ def test_a_zone_whose_clocks_change_within_a_day_is_told(
 
 
 def rotation(files: Mapping[str, str | None], log: str = LOG) -> Check:
-    return named(check_disk(a_system(files), resolve_journal(log), NOW, 0, 64 * MIB), "rotation")
+    return check_named(check_disk(fake_system(files), resolve_journal(log), NOW, 0, 64 * MIB), "rotation")
 
 
 def state(log: str, last: str) -> str:
@@ -171,7 +171,7 @@ def test_a_rotation_that_is_not_due_is_not_red(rule: str) -> None:
 def test_a_full_disk_is_red_and_a_low_one_yellow(journal: Journal, of_what_is_free: float, verdict: str) -> None:
     about = os.statvfs(os.path.dirname(journal.log_path))
     floor = round(about.f_bavail * about.f_frsize * of_what_is_free)
-    check = named(check_disk(a_system(), journal, NOW, floor, MIB), "disk space")
+    check = check_named(check_disk(fake_system(), journal, NOW, floor, MIB), "disk space")
     assert check.verdict == verdict
     assert bool(check.fix) == (verdict != OK)
 
@@ -179,7 +179,9 @@ def test_a_full_disk_is_red_and_a_low_one_yellow(journal: Journal, of_what_is_fr
 def test_a_command_that_mends_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
     folder = tmp_path / "my $app"
     folder.mkdir()
-    check = named(check_disk(a_system(), resolve_journal(str(folder / "sanity.log")), NOW, 1 << 62, MIB), "disk space")
+    check = check_named(
+        check_disk(fake_system(), resolve_journal(str(folder / "sanity.log")), NOW, 1 << 62, MIB), "disk space"
+    )
     assert str(folder) in shlex.split(check.fix)
 
 
@@ -194,11 +196,11 @@ def test_how_long_the_room_lasts_as_the_log_grows_now(
         clock.forward(MINUTE)
         writer.write(note_draft("x" * 100_000))  # 1 MB in the last hour
     monkeypatch.setattr("threeam.host.disk_checks.free_bytes", lambda _: free)
-    check = named(check_disk(a_system(), journal, clock.now.ns, 0, MIB), "disk full in")
+    check = check_named(check_disk(fake_system(), journal, clock.now.ns, 0, MIB), "disk full in")
     assert check.verdict == verdict
     assert "978 KiB an hour" in check.detail
     clock.forward(2 * DAY)
-    assert "nothing" in named(check_disk(a_system(), journal, clock.now.ns, 0, MIB), "disk full in").detail
+    assert "nothing" in check_named(check_disk(fake_system(), journal, clock.now.ns, 0, MIB), "disk full in").detail
 
 
 # --- the terminal
@@ -210,7 +212,7 @@ def in_tmux(clipboard: str = "external", escape: str = "10", features: str = "25
         "tmux show-options -sv escape-time": (0, f"{escape}\n"),
         "tmux display-message": (0, f"{features}\n"),
     }
-    return a_system(says=says, environ={"TMUX": "/tmp/tmux-0/default,1,0", "TERM": term})
+    return fake_system(says=says, environ={"TMUX": "/tmp/tmux-0/default,1,0", "TERM": term})
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def in_tmux(clipboard: str = "external", escape: str = "10", features: str = "25
         (in_tmux(escape=""), [OK, UNKNOWN, OK]),
         (in_tmux(features="256,clipboard"), [OK, OK, YELLOW]),
         (in_tmux(features="", term="screen"), [OK, OK, YELLOW]),
-        (a_system(environ={"TMUX": "x"}, says={"tmux": None}), [UNKNOWN, UNKNOWN, YELLOW]),
+        (fake_system(environ={"TMUX": "x"}, says={"tmux": None}), [UNKNOWN, UNKNOWN, YELLOW]),
     ],
 )
 def test_what_tmux_is_set_to(system: System, verdicts: list[str]) -> None:
@@ -233,7 +235,7 @@ def test_what_tmux_is_set_to(system: System, verdicts: list[str]) -> None:
 
 
 def test_outside_of_tmux_nothing_is_asked_of_it() -> None:
-    assert [(check.name, check.verdict) for check in check_tmux(a_system())] == [("tmux", UNKNOWN)]
+    assert [(check.name, check.verdict) for check in check_tmux(fake_system())] == [("tmux", UNKNOWN)]
 
 
 # --- the shell
@@ -243,7 +245,7 @@ def test_outside_of_tmux_nothing_is_asked_of_it() -> None:
 def shell(run_here: Run, log: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Run:
     """`3am preflight` at 03:14 on a system that is handed in: ``shell(system, "--json")``."""
     monkeypatch.setattr("threeam.cli.context.system_clock", clock)
-    monkeypatch.setattr("threeam.host.clock_checks.time", a_time(60))
+    monkeypatch.setattr("threeam.host.clock_checks.time", fake_time(60))
 
     def run_preflight(system: System, *args: str) -> subprocess.CompletedProcess[bytes]:
         monkeypatch.setattr(command, "this_system", lambda: system)
@@ -254,7 +256,7 @@ def shell(run_here: Run, log: Path, clock: FakeClock, monkeypatch: pytest.Monkey
 
 def the_system(log: Path, here: Collection[str] = ("strace", "lsof", "tcpdump", "apt-get")) -> System:
     """A system of which every verdict can be seen."""
-    return a_system(
+    return fake_system(
         {PTRACE_SCOPE: "1\n", PARANOID: "4\n", CONF: f"{log} {{\n}}\n", STATE: state(str(log), "2026-10-12-3:0:0")},
         {"strace": (1, "strace: Operation not permitted\n"), "lsof": None, "timedatectl": (0, "yes\n")},
         here,
@@ -295,13 +297,13 @@ def test_json_gives_a_verdict_each(shell: Run, log: Path) -> None:
 
 def test_where_every_tool_is_refused_one_hunts_blind(shell: Run, log: Path) -> None:
     refused = dict.fromkeys(TOOLS, (1, "Operation not permitted\n"))
-    done = shell(a_system({}, refused), "--json")
+    done = shell(fake_system({}, refused), "--json")
     verdicts = {one["name"]: one["verdict"] for one in map(json.loads, done.stdout.splitlines())}
     assert (done.returncode, [verdicts[tool] for tool in TOOLS]) == (1, [RED] * 4)
 
 
 def test_no_red_is_exit_0(shell: Run, log: Path) -> None:
-    done = shell(a_system(), "--json")
+    done = shell(fake_system(), "--json")
     assert b'"red"' not in done.stdout
     assert done.returncode == 0
     assert texts(log)[0].startswith("Preflight: ")
@@ -311,7 +313,7 @@ def test_what_the_journal_knows_of_the_hunt_is_looked_at(
     shell: Run, journal: Journal, log: Path, clock: FakeClock
 ) -> None:
     def verdicts() -> dict[str, tuple[str, str]]:
-        said = [json.loads(line) for line in shell(a_system(), "--json").stdout.splitlines()]
+        said = [json.loads(line) for line in shell(fake_system(), "--json").stdout.splitlines()]
         return {one["name"]: (one["verdict"], one["found"]) for one in said if one["group"] == "the hunt"}
 
     assert [verdict for verdict, _ in verdicts().values()] == [YELLOW, YELLOW, YELLOW, OK]
@@ -332,11 +334,11 @@ def test_what_the_journal_knows_of_the_hunt_is_looked_at(
 
 
 def test_no_tracing_tool_is_exit_1(shell: Run) -> None:
-    assert shell(a_system(here=())).returncode == 1
+    assert shell(fake_system(here=())).returncode == 1
 
 
 def test_what_a_tool_says_does_not_drive_the_terminal(shell: Run, log: Path) -> None:
-    done = shell(a_system(says={"strace": (1, "\x1b[2J\x07 \u202e no\n")}))
+    done = shell(fake_system(says={"strace": (1, "\x1b[2J\x07 \u202e no\n")}))
     assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout.decode())
     assert len(entries(log)) == len(texts(log))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock
@@ -11,17 +12,24 @@ import pytest
 from support.commands import Run
 from support.journals import FakeClock
 from threeam.cli import baseline as baseline_command
+from threeam.cli import capture as capture_command
 from threeam.cli import coffee as coffee_command
+from threeam.cli import fixed as fixed_command
 from threeam.cli import restore as restore_command
+from threeam.core.config.options import split_line
 from threeam.core.config.settings import Settings
 from threeam.core.errors import BadInput, PreconditionFailed
 from threeam.core.format.clock import utc_offset
 from threeam.host import baseline_store
 from threeam.host.baseline_store import BaselineRequest
 from threeam.projections import FOLD
+from threeam.reports import fixed_report
 from threeam.restore import pitr_plan
 from threeam.restore.pitr_plan import RestoreRequest
+from threeam.tracing import capture
+from threeam.tracing.capture import Pane
 from threeam.tui.controllers import night
+from threeam.tui.controllers.experiments import ExperimentController
 from threeam.tui.controllers.host import HostController
 from threeam.tui.controllers.night import NightController
 from threeam.tui.controllers.restore import RestoreController
@@ -38,11 +46,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     requests: Asked = []
 
     def record(kind: type) -> Callable[..., None]:
-        def capture(*args: object) -> None:
+        def keep(*args: object) -> None:
             requests.append(next(arg for arg in args if isinstance(arg, kind)))
             raise _Stopped("known")
 
-        return capture
+        return keep
 
     def coffee(options: object, settings: object) -> None:
         assert hasattr(options, "__dict__")
@@ -153,6 +161,67 @@ def test_a_wrong_restore_is_refused_with_the_same_sentence(
     with pytest.raises(BadInput) as refusal:
         RestoreController(screen, Mock(), quitting).restore(f"data {words}")
     assert_same_refusal(run_here("restore", "data", *words.split()).stderr, str(refusal.value))
+
+
+@pytest.mark.parametrize("words", ["-n 0", "-n 50001", "-n two", "%1 %2", "--lines 5"])
+def test_a_wrong_capture_is_refused_with_the_same_sentence(
+    run_here: Run, screen: Mock, quitting: Mock, words: str
+) -> None:
+    with pytest.raises(BadInput) as refusal:
+        ExperimentController(screen, Mock(), Mock(), quitting).capture(words)
+    assert_same_refusal(run_here("capture", *words.split()).stderr, str(refusal.value))
+
+
+@pytest.mark.parametrize("words", ["%3", "%3 -n 500", "-n=7 %3"])
+def test_capture(
+    run_here: Run, asked: Asked, screen: Mock, quitting: Mock, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    def select_pane(name: str, _own: str | None) -> Pane:
+        return Pane(name, "0:0.1", "bash", "")
+
+    def capture_pane(_journal: object, pane: Pane, line_count: int, _now: object, hypothesis: str | None) -> None:
+        asked.append((pane, line_count, hypothesis))
+        raise _Stopped("known")
+
+    async def run_in_thread(ask: Callable[[], object]) -> object:
+        return ask()
+
+    for module in (capture_command, capture):
+        monkeypatch.setattr(module, "select_pane", select_pane)
+        monkeypatch.setattr(module, "capture_pane", capture_pane)
+    screen.run_in_thread = run_in_thread
+    screen.start_worker.side_effect = lambda work, *rest, **keywords: asyncio.run(work())
+    run_here("capture", *words.split())
+    with pytest.raises(_Stopped):
+        ExperimentController(screen, Mock(), Mock(), quitting).capture(words)
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize("words", ["--from now", "--arm", "--sinse now", "two words"])
+def test_a_wrong_fixed_is_refused_with_the_same_sentence(
+    run_here: Run, screen: Mock, quitting: Mock, words: str
+) -> None:
+    with pytest.raises(BadInput) as refusal:
+        ExperimentController(screen, Mock(), Mock(), quitting).open_fix_report(f"H1 {words}")
+    assert_same_refusal(run_here("fixed", "H1", *words.split()).stderr, str(refusal.value))
+
+
+def test_fixed(run_here: Run, asked: Asked, screen: Mock, quitting: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def assess_runs(_state: object, hypothesis: object, since_ns: int | None, arm: str | None) -> None:
+        asked.append((since_ns, arm))
+        raise _Stopped("known")
+
+    for module in (fixed_command, fixed_report):
+        monkeypatch.setattr(module, "assess_runs", assess_runs)
+    run_here("hyp", "new", "the sweeper races the writer")
+    for options in ("", "--since 2026-11-24T03:14", "--arm pin --since '2026-11-24 03:14'"):
+        run_here("fixed", "H1", *split_line(options))
+        with pytest.raises(_Stopped):
+            ExperimentController(screen, Mock(), Mock(), quitting).open_fix_report(f"H1 {options}")
+        command, shown = asked[-2:]
+        assert command == shown
+    assert len(asked) == 6
 
 
 def assert_same_refusal(stderr: bytes, sentence: str) -> None:

@@ -13,8 +13,8 @@ from support.hosts import (
     SYS_ADMIN,
     SYS_PTRACE,
     TOOLS,
-    a_system,
-    named,
+    check_named,
+    fake_system,
 )
 from threeam.host.check import OK, RED, UNKNOWN, YELLOW
 from threeam.host.tracer_checks import check_tracers
@@ -24,10 +24,10 @@ pytestmark = pytest.mark.usefixtures("utc")
 
 @pytest.mark.parametrize("absent", TOOLS)
 def test_a_tool_that_is_absent_is_yellow_and_says_how_it_is_installed(absent: str) -> None:
-    checks = check_tracers(a_system(here={*TOOLS, "apt-get"} - {absent}))
-    assert named(checks, absent).verdict == YELLOW
-    assert named(checks, absent).fix == f"sudo apt-get install {'linux-perf' if absent == 'perf' else absent}"
-    assert all(named(checks, tool).verdict == OK for tool in TOOLS if tool != absent)
+    checks = check_tracers(fake_system(here={*TOOLS, "apt-get"} - {absent}))
+    assert check_named(checks, absent).verdict == YELLOW
+    assert check_named(checks, absent).fix == f"sudo apt-get install {'linux-perf' if absent == 'perf' else absent}"
+    assert all(check_named(checks, tool).verdict == OK for tool in TOOLS if tool != absent)
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ def test_a_tool_that_is_absent_is_yellow_and_says_how_it_is_installed(absent: st
     ],
 )
 def test_no_tool_at_all_is_red(manager: str, uid: int, mend: str) -> None:
-    checks = check_tracers(a_system(here={manager}, uid=uid))
-    assert {named(checks, tool).verdict for tool in TOOLS} == {RED}
-    assert named(checks, "strace").fix == mend
+    checks = check_tracers(fake_system(here={manager}, uid=uid))
+    assert {check_named(checks, tool).verdict for tool in TOOLS} == {RED}
+    assert check_named(checks, "strace").fix == mend
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_no_tool_at_all_is_red(manager: str, uid: int, mend: str) -> None:
     ids=["strace", "tcpdump", "perf", "silent"],
 )
 def test_a_tool_that_may_not_trace_says_why(tool: str, code: int, said: str, why: str) -> None:
-    check = named(check_tracers(a_system(says={tool: (code, said)})), tool)
+    check = check_named(check_tracers(fake_system(says={tool: (code, said)})), tool)
     assert (check.verdict, check.fix.split()[:2]) == (YELLOW, ["sudo", tool])
     assert why in check.detail
 
 
 @pytest.mark.parametrize("tool", TOOLS)
 def test_a_tool_that_hangs_is_unknown_and_not_waited_for(tool: str) -> None:
-    check = named(check_tracers(a_system(says={tool: None})), tool)
+    check = check_named(check_tracers(fake_system(says={tool: None})), tool)
     assert check.verdict == UNKNOWN
     assert "did not answer" in check.detail
 
@@ -84,7 +84,7 @@ def test_a_tool_that_hangs_is_unknown_and_not_waited_for(tool: str) -> None:
     ],
 )
 def test_who_may_attach_to_a_process(scope: str | None, caps: int, verdict: str, mend: str) -> None:
-    check = named(check_tracers(a_system({PTRACE_SCOPE: scope}, caps=caps)), "attach to a process")
+    check = check_named(check_tracers(fake_system({PTRACE_SCOPE: scope}, caps=caps)), "attach to a process")
     assert (check.verdict, check.fix) == (verdict, mend)
     assert scope is None or caps or f"ptrace_scope {scope.strip()}" in check.detail
 
@@ -107,11 +107,13 @@ def test_who_may_attach_to_a_process(scope: str | None, caps: int, verdict: str,
     ],
 )
 def test_what_perf_may_count(level: str | None, caps: int, verdict: str) -> None:
-    check = named(check_tracers(a_system({PARANOID: level}, caps=caps)), "perf events")
+    check = check_named(check_tracers(fake_system({PARANOID: level}, caps=caps)), "perf events")
     assert check.verdict == verdict
     assert bool(check.fix) == (verdict in (YELLOW, RED))
 
 
 def test_root_without_capabilities_as_in_a_container_may_not_attach() -> None:
-    assert named(check_tracers(a_system({PTRACE_SCOPE: "2"}, uid=0)), "attach to a process").verdict == RED
-    assert named(check_tracers(a_system({"/proc/self/status": None}, uid=0)), "attach to a process").verdict == OK
+    assert check_named(check_tracers(fake_system({PTRACE_SCOPE: "2"}, uid=0)), "attach to a process").verdict == RED
+    assert (
+        check_named(check_tracers(fake_system({"/proc/self/status": None}, uid=0)), "attach to a process").verdict == OK
+    )

@@ -11,7 +11,8 @@ from threeam.cli.parser import Parser
 from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import FileUnusable
 from threeam.core.write.draft import hypothesis_tag
-from threeam.tracing.capture import DEFAULT_LINES, MAX_LINES, capture_pane, select_pane
+from threeam.tracing.capture import capture_pane, select_pane
+from threeam.tracing.options import parse_capture_options
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -22,15 +23,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "them. Without a %PANE it takes the only other pane.",
         "example:\n  3am capture %3 -n 500 -H H7",
     )
-    parser.add_argument("pane", nargs="?", metavar="%PANE", help="pane id, as of tmux list-panes -a")
-    parser.add_argument(
-        "-n", type=int, default=DEFAULT_LINES, metavar="N", help=f"number of lines (default: {DEFAULT_LINES})"
-    )
-    parser.add_argument("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
-    parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
-    args = parser.parse_args(argv)
-    if not 1 <= args.n <= MAX_LINES:
-        parser.error(f"-n {args.n}: write a number from 1 to {MAX_LINES:,}")
+    parser.add_quiet_option()
+    args = parse_capture_options(parser, argv)
     ctx = context(args)
     if (obstacle := ctx.journal.write_obstacle()) is not None:
         raise FileUnusable(f"nothing was captured: {obstacle}")

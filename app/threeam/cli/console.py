@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import escape_unprintable
-from threeam.core.format.report import stamp_json
 from threeam.core.store.chain import Chain, UnreadableNotices
 from threeam.core.store.reader import Line
 
@@ -161,7 +160,7 @@ def line_json(line: Line) -> dict[str, Any]:
         return record | ({"more": line.omitted_bytes} if line.omitted_bytes else {})
     author, hypothesis = entry.author, entry.hypothesis
     value: dict[str, Any] = {
-        **stamp_json(entry.stamp),
+        **entry.stamp.to_json(),
         **_location_json(line),
         "coffee": entry.cups,
         "by": escape_unprintable(str(author)) if author else None,

@@ -11,6 +11,7 @@ from threeam.cli.parser import Parser
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.times import parse_time
 from threeam.experiments.fix_confidence_report import fix_confidence_json
+from threeam.experiments.options import parse_fixed_options
 from threeam.reports.fixed_report import assess_occurrences, assess_runs, find_occurrences, fix_report
 
 
@@ -26,19 +27,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "that depends on time and not on runs. Exit 0 at the strong level, 1 below it.",
         "examples:\n  3am fixed H7\n  3am fixed H7 --seen 'deadlock detected' --from 'yesterday'",
     )
-    parser.add_argument("hypothesis", metavar="H7", help="the bug")
-    parser.add_time_argument(
-        "--since", about="judge the first change at T or later (default: the oldest one that still stands)"
-    )
-    parser.add_argument("--arm", metavar="ARM", help="only the runs of this arm")
-    parser.add_argument("--seen", metavar="RE", help="the bug is seen when a note or a streamed line matches")
-    parser.add_time_argument(
-        "--from", dest="start", about="with --seen: watched since T (default: since the first line)"
-    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    args = parser.parse_args(argv)
-    if args.start is not None and args.seen is None:
-        parser.error("--from needs --seen")
+    args = parse_fixed_options(parser, argv)
     ctx = context(args)
     live, now, state = ctx.require_log(), ctx.clock(), ctx.load_state()
     hypothesis = state.find_hypothesis(args.hypothesis)

@@ -11,7 +11,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.core.format.entry import escape_unprintable
-from threeam.core.format.report import format_when, stamp_json
+from threeam.core.format.report import format_when
 from threeam.core.platform.disk import format_bytes
 from threeam.core.state.catalog import JournalSummary, journal_name, list_own_journals, summarize_journal
 from threeam.projections import FOLD
@@ -65,5 +65,5 @@ def _summary_json(ctx: Context, summary: JournalSummary) -> dict[str, Any]:
         "open": summary.open_count,
         "size": summary.size_bytes,
         "problem": escape_unprintable(summary.problem) or None,
-        **({"ts": None, "ts_ns": None} if newest is None else stamp_json(newest.stamp)),
+        **({"ts": None, "ts_ns": None} if newest is None else newest.stamp.to_json()),
     }

@@ -13,6 +13,7 @@ from threeam.core.write.draft import Draft, DraftLine, WriteContext, change_line
 from threeam.hypotheses.amendments import amendments
 
 _HYPOTHESIS_OPTION = re.compile(r"(?:-H|--hyp)[ =]([Hh]?\d{1,9}|@\S+) +(?=\S)")
+_UNDO_OPTION = re.compile(r"\s--undo[\s=]")
 
 
 class Change(NamedTuple):
@@ -71,8 +72,11 @@ def parse_typed_change(typed: str) -> tuple[str, str, str | None]:
     """
     option_match = _HYPOTHESIS_OPTION.match(typed.lstrip())
     typed = typed.lstrip()[option_match.end() :] if option_match else typed
-    text, separator, undo = typed.partition(" --undo ")
-    text, undo = (text, undo.strip().strip("'\"")) if separator else split_undo(typed)
+    undo_option = _UNDO_OPTION.search(typed)
+    if undo_option is None:
+        text, undo = split_undo(typed)
+    else:
+        text, undo = typed[: undo_option.start()], typed[undo_option.end() :].strip().strip("'\"")
     return text, undo, option_match[1] if option_match else None
 
 

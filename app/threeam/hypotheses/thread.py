@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from threeam.core.format.entry import Stamp, escape_unprintable
-from threeam.core.format.report import ReportLine, ReportSection, format_attribution, stamp_json
+from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.state.fold import Hypothesis, State
 from threeam.hypotheses.amendments import amendments, claim_of
 from threeam.hypotheses.guards import event_warnings
@@ -122,5 +122,5 @@ def hypothesis_json(state: State, hypothesis: Hypothesis) -> dict[str, Any]:
         "recheck": verdict is not None and verdict.recheck,
         "by": escape_unprintable(str(hypothesis.author)) if hypothesis.author else None,
         "at": str(hypothesis.opened_at),
-        **stamp_json(hypothesis.opened_at),
+        **hypothesis.opened_at.to_json(),
     }

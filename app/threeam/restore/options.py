@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from argparse import Namespace
 from collections.abc import Sequence
 from itertools import takewhile
 
-from threeam.core.config.options import OptionParser
-from threeam.core.errors import BadInput
+from threeam.core.config.options import OptionParser, split_line
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import parse_duration, parse_time
@@ -45,10 +43,7 @@ def parse_data_options(parser: OptionParser, words: Sequence[str]) -> Namespace:
 
 def parse_data_line(line: str) -> Namespace:
     """Return the options of the `:` line ``restore data LINE``, which may begin with the time. Raise `BadInput`."""
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise BadInput(f"{line!r}: {error}") from None
+    words = split_line(line)
     time_words = list(takewhile(lambda word: not word.startswith("--"), words))
     time_option = ["--at", " ".join(time_words)] if time_words else []
     return parse_data_options(OptionParser("restore data"), [*time_option, *words[len(time_words) :]])

@@ -17,8 +17,6 @@ from threeam.core.store.attachments import write_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
 
-DEFAULT_LINES = 200
-MAX_LINES = 50_000
 _LOGGED_LINES = 5  # of the last lines: other people can read the log, but not the file
 _MAX_LINE_CHARS = 400  # of a logged line
 _TMUX_TIMEOUT_S = 5

@@ -22,6 +22,7 @@ from threeam.core.errors import DiskFull, JournalError, Unsure, WaitCancelled
 from threeam.core.format.entry import Entry
 from threeam.core.platform.disk import free_bytes
 from threeam.core.state.fold import Fold, State
+from threeam.core.state.state_cache import KnownState
 from threeam.core.store.follow import Follower, batch_start
 from threeam.core.store.journal import Journal, Position, ResumePoint
 from threeam.core.store.reader import Chunk, Line, state_lines_in_chunk
@@ -85,6 +86,10 @@ class Bridge:
         self._follow_thread = threading.Thread(target=self._follow_loop, name="follow", daemon=True)
         self._initial_state = None if anchor is not None else fold.empty_state  # the state as of the anchor
         self._state: State | None = None  # the current state
+        self._state_file: tuple[int, int] | None = None  # the identity of the file whose lines give the current state
+        # This state and the writer's are one: the one that is behind takes the other's, so that no line is read twice.
+        self._known_state: KnownState | None = None  # the current state, if it is that of the file
+        self._written_state: KnownState | None = None  # what the writer has after its last write
         self._segment = anchor.segment if anchor is not None else None
         self._truncations = 0  # of the follower, as of the last post
         self._rollbacks = 0
@@ -166,9 +171,11 @@ class Bridge:
         try:
             # The whole state: a request that arrives while we wait may need it, and under the lock it is too late
             # to read the log.
+            writer.state_cache.offered = self._known_state
             with writer.lock_log(full_state=True, cancelled=first.cancelled, on_wait=on_wait) as log:
                 batch.requests += self._drain_queue()
                 self._write_requests(log, batch)
+            self._written_state = writer.state_cache.known_state
         except WaitCancelled:
             return ""
         except Unsure as unsure:
@@ -250,6 +257,7 @@ class Bridge:
         state = self._fold_lines(lines, end, truncated)
         if lines or state is not self._state:
             self._state, self._truncations, self._rollbacks = state, follower.truncations, follower.rollbacks
+            self._known_state = self._know(state)
             if end is not None:
                 self._segment = end.segment
             self._posted_unfinished, self._pending_lines = None, []
@@ -276,11 +284,16 @@ class Bridge:
         """Return the state as of ``end``, after ``lines``; None while the state as of the anchor is not known."""
         if end is None:
             return self._state or self._initial_state
+        written = self._written_state
+        if (lines or self._state is None) and written is not None and written.fingerprint == self._follower.fingerprint:
+            self._state_file = written.fingerprint.identity
+            return written.state
         own_lines = [line for line in lines if line.segment == end.segment]
         state = self._state
         if truncated or (lines and end.segment != self._segment):  # the lines of this file are all there is
-            state = self._fold.empty_state
+            state, self._state_file = self._fold.empty_state, end.segment.identity
         elif self._follower.rollbacks != self._rollbacks:  # lines are gone that were folded
+            self._state_file = end.segment.identity
             state = self._fold.state_at(end.segment, batch_start(lines, end))
         elif state is None:
             return self._fold_from_anchor(end)
@@ -290,12 +303,22 @@ class Bridge:
         """Return the state as of ``end`` from the initial state, by reading the lines posted without a state again."""
         if self._initial_state is None or self._anchor is None:
             return None
+        self._state_file = self._anchor.segment.identity
         segment, until = end.segment, end.offset
         if segment != self._anchor.segment:  # renamed, and the new file is still empty
             segment, until = self._anchor.segment, self._anchor.segment.size()
         if until <= self._anchor.offset:
             return self._initial_state
         return self._fold.advance(self._initial_state, segment, self._anchor.offset, until)
+
+    def _know(self, state: State | None) -> KnownState | None:
+        """Return ``state``, which is as of the follower's position, for the writer; None if it is of another file."""
+        fingerprint = self._follower.fingerprint
+        if state is None or fingerprint is None:
+            return None
+        if self._state_file != fingerprint.identity:  # the anchor's file was renamed, and the new one begins otherwise
+            return None
+        return KnownState(fingerprint, state)
 
     def _post_lines(self, lines: list[Line], state: State | None, unfinished: Line | None, truncated: bool) -> None:
         """Post ``lines``, and wait until the screen acknowledges them and the frame is over."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -44,6 +45,14 @@ class OptionParser(argparse.ArgumentParser):
         hint = did_you_mean(word, list(self._option_string_actions))
         has_free_text = any(action.nargs for action in self._positionals._group_actions)
         return f"there is no option {word}{hint}{'; a text that begins so comes after --' if has_free_text else ''}"
+
+
+def split_line(line: str) -> list[str]:
+    """Return the words of a `:` line, quoted as in a shell. Raise `BadInput`."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise BadInput(f"{line!r}: {error}") from None
 
 
 def did_you_mean(word: str, candidates: Sequence[str]) -> str:

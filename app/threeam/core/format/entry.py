@@ -79,6 +79,10 @@ class Stamp(NamedTuple):
         seconds, fraction = divmod(self.ns, NS_PER_S)
         return f"{_format_utc_seconds(seconds)}.{fraction:09d}Z"
 
+    def to_json(self) -> dict[str, str]:
+        """Return ``ts`` (RFC 3339, nine digits) and ``ts_ns`` (a string: a double could not hold it)."""
+        return {"ts": self.rfc3339(), "ts_ns": str(self.ns)}
+
     @classmethod
     def parse(cls, text: str) -> Stamp | None:
         """Return the stamp that the whole of ``text`` is, or None."""

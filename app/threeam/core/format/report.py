@@ -45,8 +45,3 @@ def format_when(stamp: Stamp, now: Stamp | None) -> str:
     if abs(now.ns - stamp.ns) >= _CLOCK_ONLY_NS:
         clock = f"{stamp.iso_date} {clock}"
     return f"{clock} ({format_age(now.ns - stamp.ns)})"
-
-
-def stamp_json(stamp: Stamp) -> dict[str, str]:
-    """Return ``ts`` (RFC 3339, nine digits) and ``ts_ns`` (a string: a double could not hold it)."""
-    return {"ts": stamp.rfc3339(), "ts_ns": str(stamp.ns)}

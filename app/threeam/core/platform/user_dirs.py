@@ -24,13 +24,25 @@ def private_state_dir(environ: Mapping[str, str]) -> str:
     It is `user_state_dir`, except for root with the HOME of another user (sudo): then it is root's own.
     """
     folder = user_state_dir(environ)
-    if os.geteuid() == 0:
-        existing = folder
-        while not os.path.lexists(existing):
-            existing = os.path.dirname(existing)
-        if os.lstat(existing).st_uid != 0:
-            return os.path.join(home_in_passwd(0) or "/root", ".local/state/3am")
+    if _would_be_of_another_user(folder):
+        return os.path.join(home_in_passwd(0) or "/root", ".local/state/3am")
     return folder
+
+
+def private_cache_dir(environ: Mapping[str, str]) -> str | None:
+    """Return the folder of what this user can compute again; None without a home, or with that of another user."""
+    folder = xdg_dir(environ, "XDG_CACHE_HOME", ".cache")
+    return None if folder is None or _would_be_of_another_user(folder) else os.path.join(folder, "3am")
+
+
+def _would_be_of_another_user(folder: str) -> bool:
+    """Return whether this is root, and ``folder`` lies in a folder of another user (sudo with the HOME of that one)."""
+    if os.geteuid() != 0:
+        return False
+    existing = folder
+    while not os.path.lexists(existing):
+        existing = os.path.dirname(existing)
+    return os.lstat(existing).st_uid != 0
 
 
 def xdg_dir(environ: Mapping[str, str], name: str, under_home: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from threeam.core.format.entry import Entry
 from threeam.core.state.fold import CORE_FOLD, Fold, State
@@ -15,10 +16,18 @@ TRUNCATION_WARNING = b"] WARNING: Log truncated by another program: "  # and the
 _DISK_WARNING = re.compile(rb"\] \[DISK: \d+\] WARNING: ")
 
 
+class KnownState(NamedTuple):
+    """The full state of a file up to an offset, and the fingerprint of the file there. Threads may share it."""
+
+    fingerprint: Fingerprint
+    state: State
+
+
 class StateCache:
     """The state that a writer has read so far, so that under the lock it reads only newer lines.
 
-    ``durable_name``: the device and inode of the file whose name is known to be on the disk.
+    ``durable_name``: the device and inode of the file whose name is known to be on the disk. ``offered``: the full
+    state that another reader of this process has; it is used if it is of a later offset than the own one.
     """
 
     def __init__(self, fold: Fold, user: str) -> None:
@@ -33,6 +42,14 @@ class StateCache:
         self.durable_name: tuple[int, int] | None = None
         self._disk_warning_ns: int | None = None  # the stamp of the last warning that the disk is nearly full
         self._state = CORE_FOLD.empty_state
+        self.offered: KnownState | None = None
+
+    @property
+    def known_state(self) -> KnownState | None:
+        """The full state that was read last, or None if none was read."""
+        if self._fingerprint is None or not self._is_full_state:
+            return None
+        return KnownState(self._fingerprint, self._state)
 
     def empty(self, full_state: bool) -> State:
         """Return the state without a log."""
@@ -40,6 +57,8 @@ class StateCache:
 
     def state_at(self, segment: Segment, end: int, full_state: bool) -> State:
         """Return the state after the last complete line before ``end``. Raises OSError."""
+        if full_state:
+            self._take_offered(segment)
         mark = self._fingerprint
         if mark is None or not mark.matches(segment) or (full_state and not self._is_full_state):
             end = last_line_end(segment, end)
@@ -50,6 +69,20 @@ class StateCache:
             self._state = self._current_fold.advance(self._state, segment, mark.offset, end)
             self._fingerprint = Fingerprint.capture(segment, end)
         return self._state
+
+    def _take_offered(self, segment: Segment) -> None:
+        """Use the offered state if it is of ``segment``, and of a later offset than the own one."""
+        offered, mark = self.offered, self._fingerprint
+        if offered is None:
+            return
+        is_later = (
+            mark is None
+            or not self._is_full_state
+            or mark.identity != offered.fingerprint.identity
+            or mark.offset < offered.fingerprint.offset
+        )
+        if is_later and offered.fingerprint.matches(segment):
+            self._fingerprint, self._state, self._is_full_state = offered.fingerprint, offered.state, True
 
     def record_append(self, segment: Segment, begin: int, end: int, entries: Sequence[Entry]) -> None:
         """Add ``entries``, which we have written from ``begin`` to ``end``, so that they are not read again."""

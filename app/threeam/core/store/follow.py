@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from threeam.core.errors import FileUnusable
 from threeam.core.platform.portability import make_nonblocking_pipe
-from threeam.core.store.journal import Journal, Position, ResumePoint, Segment
+from threeam.core.store.journal import Fingerprint, Journal, Position, ResumePoint, Segment
 from threeam.core.store.reader import Line, lines_forward
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class Follower:
             if replacement is None:
                 return []
             return self._read_from(self._switch_to(self.journal.oldest_segment(replacement)))
-        if replacement is None and self._previous is None and (lines := self._read_few(point)):
-            return lines
+        if replacement is None and self._previous is None and (few_lines := self._read_few(point)):
+            return few_lines
         self._late_lines += self._read_predecessor()
         if not point.is_valid():
             valid_end = self._valid_prefix_end(point)
@@ -106,6 +106,11 @@ class Follower:
         """The position up to which the journal was read; None if there is no log yet."""
         return None if self._resume_point is None else Position(self._resume_point.segment, self._resume_point.offset)
 
+    @property
+    def fingerprint(self) -> Fingerprint | None:
+        """The fingerprint of the file at `position`; None if there is no log yet."""
+        return None if self._resume_point is None else self._resume_point.fingerprint
+
     def _read_few(self, point: ResumePoint) -> list[Line]:
         """Return the lines after ``point`` if they are few and whole, the usual case; else [], which says nothing.
 
@@ -116,8 +121,7 @@ class Follower:
         data = segment.read(begin, _FEW_BYTES)
         if not begin or len(data) == _FEW_BYTES or data[-1:] != b"\n" or b"\r" in data or not point.is_valid():
             return []
-        lines: list[Line] = []
-        offset = begin
+        lines, offset = list[Line](), begin
         for raw in data[:-1].split(b"\n"):
             lines.append(Line(segment, offset, raw, gap_reason="" if lines else self._gap_reason))
             offset += len(raw) + 1
@@ -293,7 +297,7 @@ class _FileWatcher:
             step_s = remaining_s if self._covers_all_changes() else min(remaining_s, self._poll_interval_s)
             ready = {fd for fd, _ in self._poller.poll(max(1, round(step_s * 1000)))}
             for fd in ready:
-                os.read(fd, 65536)  # the events themselves do not matter, since the file is read
+                os.read(fd, 4096)  # the events themselves do not matter, since the file is read
             if ready:
                 return self._wake_read not in ready
             if not self._covers_all_changes() and self._file_signature() != self._seen_signature:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from threeam.core.errors import BadStamp, PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
-from threeam.core.store.filters import IsClockStep, LineFilter
+from threeam.core.store.clock_steps import clock_step_offsets
+from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal, Position, Segment
 from threeam.core.store.reader import (
     Chunk,
@@ -78,14 +79,9 @@ def _match_chunk(segment: Segment, chunk: Chunk, line_filter: LineFilter) -> Chu
     return ChunkMatches(start, end, lines)
 
 
-_CLOCK_STEP_FILTER = LineFilter((IsClockStep(),))
-
-
 def monotonic_ranges(segment: Segment, end: int) -> list[tuple[int, int]]:
     """Return the ranges of a file, up to ``end``, in which stamps grow: between them the clock was stepped back."""
-    begins = [0]
-    for matches in matches_forward(segment, 0, end, _CLOCK_STEP_FILTER):
-        begins += [line.offset for line in matches.lines]
+    begins = [0, *clock_step_offsets(segment, end)]
     return [(begin, stop) for begin, stop in zip(begins, [*begins[1:], end], strict=True) if begin < stop]
 
 

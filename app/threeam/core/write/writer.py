@@ -28,7 +28,10 @@ RELOCK_DELAY_S = 0.0002  # seconds without the lock between two holds: without t
 
 
 class Writer:
-    """A writer of ``journal`` as one author. For one thread at a time."""
+    """A writer of ``journal`` as one author. For one thread at a time.
+
+    ``state_cache``: the state that it has read, for another reader of this process, which may also offer its own.
+    """
 
     def __init__(self, journal: Journal, fold: Fold, clock: Clock, options: WriteOptions) -> None:
         self.journal = journal
@@ -36,7 +39,7 @@ class Writer:
         self.first_stamp: Stamp | None = None  # of the lines that were written last
         self.stats_publisher: WriteStatsPublisher | None = None  # None: short commands publish no statistics
         self._clock = clock
-        self._cache = StateCache(fold, options.user)
+        self.state_cache = StateCache(fold, options.user)
 
     def write(self, draft: Draft, *, cancelled: threading.Event | None = None, on_wait: OnWait | None = None) -> Block:
         """Write the lines of ``draft`` as one block, and return the block once it is synced.
@@ -105,7 +108,7 @@ class Writer:
             hold_start, written = time.monotonic_ns(), 0
             with defer_interrupts(not interruptible) as interrupted:
                 try:
-                    log = LockedLog(journal, lock, self._cache, self._clock, self.options)
+                    log = LockedLog(journal, lock, self.state_cache, self._clock, self.options)
                     log.carried_lines = carried
                     try:
                         yield log
@@ -134,7 +137,7 @@ class Writer:
         Return the lines that a rotation repeats, if the log is to be rotated: ``will_rotate``, or it is full and would
         shrink.
         """
-        segment, cache, path = self.journal.open_live(), self._cache, self.journal.log_path
+        segment, cache, path = self.journal.open_live(), self.state_cache, self.journal.log_path
         if segment is None:
             return None
         size = segment.size()

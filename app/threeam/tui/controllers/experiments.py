@@ -14,17 +14,23 @@ import shlex
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
+from threeam.core.config.options import OptionParser, split_line
+from threeam.core.errors import BadInput
 from threeam.core.format.entry import Entry, decode_utf8
 from threeam.core.format.report import ReportSection
+from threeam.core.format.times import parse_time
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
 from threeam.core.store.attachments import read_attachment
-from threeam.core.write.draft import Draft
+from threeam.core.write.draft import Draft, hypothesis_tag
+from threeam.experiments.options import parse_fixed_options
 from threeam.experiments.run_rows import attachment_of
 from threeam.experiments.runs import experiments, require_experiment
+from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
 from threeam.tui.controllers.hypotheses import HypothesisController
 from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.controllers.reports import ReportController
@@ -201,18 +207,22 @@ class ExperimentController:
             else:
                 self._reports.show_when_free("output", lambda: self._screen.app.push_screen(screen))
 
-    def capture(self, name: str = "") -> None:
-        """Capture the tmux pane called ``name``, or the only other one; of several the user picks one."""
-        self._screen.start_worker(partial(self._capture, name or None), "capture", exclusive=True)
+    def capture(self, argument: str = "") -> None:
+        """Capture the tmux pane that is named, or the only other one; of several the user picks one."""
+        options = parse_capture_options(OptionParser("capture"), split_line(argument))
+        hypothesis_tag(self._screen.state, options.hyp)  # an unknown one is reported before anything is captured
+        self._screen.start_worker(partial(self._capture, options), "capture", exclusive=True)
 
-    async def _capture(self, name: str | None) -> None:
-        from threeam.tracing.capture import DEFAULT_LINES, Pane, capture_pane, list_panes, select_pane
+    async def _capture(self, options: Namespace) -> None:
+        from threeam.tracing.capture import Pane, capture_pane, list_panes, select_pane
         from threeam.tui.screens.runs import PanesScreen
 
         session, own = self._screen.session, os.environ.get("TMUX_PANE")
 
         def list_candidates() -> list[Pane]:
-            return list_panes(own) if name is None else [select_pane(name, own)]
+            if options.pane is None and options.n == DEFAULT_LINES and options.hyp is None:
+                return list_panes(own)  # the list hands back no more than a pane
+            return [select_pane(options.pane, own)]
 
         if (panes := await self._screen.run_in_thread(list_candidates)) is None:
             return
@@ -226,7 +236,7 @@ class ExperimentController:
             return
 
         def captured() -> tuple[str, Draft]:
-            return capture_pane(session.journal, panes[0], DEFAULT_LINES, session.clock(), None)
+            return capture_pane(session.journal, panes[0], options.n, session.clock(), options.hyp)
 
         check = f"look for a new pane-… in {session.journal.attachments_dir}"
         self._quitting.start_effect(
@@ -236,19 +246,26 @@ class ExperimentController:
             check,
         )
 
-    def open_fix_report(self, name: str = "") -> None:
-        """Show whether the hypothesis ``name``, or the picked one, may be called fixed."""
-        hypothesis = self._hypotheses.require(name) if name else self._hypotheses.require_picked()
+    def open_fix_report(self, argument: str = "") -> None:
+        """Show whether the hypothesis that is named, or the picked one, may be called fixed."""
         from threeam.reports import fixed_report as fixed
 
+        session, words = self._screen.session, split_line(argument)
+        if not words or words[0].startswith("-"):
+            words = [self._hypotheses.require_picked().name, *words]
+        options = parse_fixed_options(OptionParser("fixed"), words)
+        if options.seen is not None:
+            raise BadInput("--seen reads the whole log: use it in a shell")
+        hypothesis = self._hypotheses.require(options.hypothesis)
+        since_ns = None if options.since is None else parse_time(options.since, session.clock(), session.zone)
         key, state = hypothesis.name, self._screen.state
 
         def tell() -> Sequence[ReportSection]:
             now = self._screen.state.find_hypothesis(key) or hypothesis
-            change, answer = fixed.assess_runs(self._screen.state, now)
-            return fixed.fix_report(self._screen.state, now, change, answer, self._screen.session.clock())
+            change, answer = fixed.assess_runs(self._screen.state, now, since_ns, options.arm)
+            return fixed.fix_report(self._screen.state, now, change, answer, session.clock())
 
-        fixed.assess_runs(state, hypothesis)  # raises if there is nothing to tell
+        fixed.assess_runs(state, hypothesis, since_ns, options.arm)  # raises if there is nothing to tell
         self._reports.push(
             ReportScreen(
                 f"{hypothesis.label}: may I call it fixed?",

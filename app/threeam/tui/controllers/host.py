@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from threeam.core.config.options import OptionParser
+from threeam.core.config.options import OptionParser, split_line
 from threeam.core.errors import BadInput
 from threeam.core.format.report import ReportSection
 from threeam.core.write.draft import Draft
@@ -63,7 +63,7 @@ class HostController:
 
     def baseline(self, argument: str = "") -> None:
         """Show what is not normal now, or take a snapshot of normal: ``save NAME``, ``diff NAME``."""
-        verb, *words = argument.split() or ["diff"]
+        verb, *words = split_line(argument) or ["diff"]
         if verb == "save":
             self._save(parse_save_options(OptionParser("baseline save"), words))
         elif verb == "diff":

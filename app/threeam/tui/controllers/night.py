@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from threeam.core.config.options import OptionParser
+from threeam.core.config.options import OptionParser, split_line
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.format.report import ReportSection
 from threeam.core.store.attachments import create_marker
@@ -57,7 +57,7 @@ class NightController:
 
     def drink_coffee(self, argument: str = "") -> None:
         """Write one coffee, or what ``argument`` says: ``2 --mg 80``, ``--undo``."""
-        options = parse_coffee_options(OptionParser("coffee"), argument.split())
+        options = parse_coffee_options(OptionParser("coffee"), split_line(argument))
         if options.undo:
             self._submit_undo()
         else:

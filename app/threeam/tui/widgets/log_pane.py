@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -91,7 +91,8 @@ class LogPane(Vertical):
         self.view.add_lines(lines, end, unfinished, truncated=truncated)
         if truncated or _is_rolled_back(old_end, lines, end) or any(line.gap_reason for line in lines):
             self._scan.restart()
-        self._update_scan()
+        self._continue_scan()
+        self._schedule_counts(self.call_after_refresh)  # the new lines are drawn first
 
     def cancel(self) -> bool:
         """Close the prompt or cancel the search; return whether there was one."""
@@ -255,12 +256,17 @@ class LogPane(Vertical):
     def on_log_view_tail_changed(self) -> None:
         self._schedule_counts()
 
-    def _schedule_counts(self) -> None:
-        if not self._is_update_due:  # once for all changes of one frame, and after it: the lines come first
+    def _schedule_counts(self, call: Callable[[Callable[[], None]], object] | None = None) -> None:
+        """Show the counts by ``call``: as a rule with the next message, so once for all changes of one frame."""
+        if not self._is_update_due:
             self._is_update_due = True
-            self.call_after_refresh(self._show_counts)
+            (call or self.call_later)(self._show_counts)
 
     def _update_scan(self) -> None:
+        self._continue_scan()
+        self._schedule_counts()
+
+    def _continue_scan(self) -> None:
         window, pattern = self.view.window, self.view.render_options.pattern
         self._scan.set_filters(
             window.effective_filter if window.line_filter else None,
@@ -268,7 +274,6 @@ class LogPane(Vertical):
         )
         if window.log_end is not None and self._is_counting:
             self._scan.scan_to(window.log_end)
-        self._schedule_counts()
 
     @property
     def activity(self) -> ActivityIndex:
