@@ -15,6 +15,8 @@ from threeam.core.platform.disk import network_fs_warning
 from threeam.core.store.attachments import attachment_dirs, memory_dir
 from threeam.core.store.journal import Journal
 
+_COMMENT_COLUMN = 40  # of the origin of a setting, unless its value is longer
+
 
 def run(_command: str, argv: Sequence[str]) -> int:
     """Run ``3am path``."""
@@ -28,6 +30,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     ctx = context(args)
     rows = [(escape_unprintable(left), escape_unprintable(reason)) for left, reason in _rows(ctx, args.settings)]
     width = max(len(left) for left, _ in rows)
+    if args.settings:
+        width = min(width, _COMMENT_COLUMN)
     for left, reason in rows:
         print_out(f"{left:<{width}}  {reason}")
     if (warning := network_fs_warning(ctx.journal.log_path)) is not None:
