@@ -89,6 +89,5 @@ def test_a_wrong_topic_gets_the_nearest_one(run: Run) -> None:
 
 
 def test_a_link_becomes_the_command_that_shows_its_page() -> None:
-    assert without_links("see [team](team.md) and [the file](log-format.md#tags)") == (
-        "see team and the file (`3am help log-format`)"
-    )
+    markdown = "see [team](team.md) and [the file](log-format.md#tags)"
+    assert without_links(markdown, "3am help") == "see team and the file (`3am help log-format`)"

@@ -31,7 +31,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         return ExitCode.OK
     page = read_page(topic)
     if sys.stdout.isatty():
-        _show(_render(without_links(page)))
+        _show(_render(without_links(page, "3am help")))
     else:
         write_bytes(page.encode())
     return ExitCode.OK
@@ -43,11 +43,13 @@ def _render(markdown: str) -> str:
 
     from rich.console import Console
     from rich.markdown import Markdown
+    from rich.theme import Theme
 
     width = min(_MAX_COLUMNS, get_terminal_size().columns)
-    console = Console(width=width, force_terminal=True, highlight=False)
+    theme = Theme({"markdown.code": "bold cyan"})  # Rich draws it on black, which is wrong on a light terminal
+    console = Console(width=width, force_terminal=True, highlight=False, theme=theme)
     with console.capture() as capture:
-        console.print(Markdown(markdown, hyperlinks=False, code_theme="ansi_dark", inline_code_theme="ansi_dark"))
+        console.print(Markdown(markdown, hyperlinks=False, code_theme="ansi_dark"))
     return capture.get()
 
 

@@ -58,12 +58,12 @@ def list_topics() -> str:
     return "\n".join(f"  {topic:<{width}}  {summary}" for topic, summary in TOPICS.items())
 
 
-def without_links(markdown: str) -> str:
-    """Return ``markdown`` with each link to a page as text that a terminal can show: the text, and how to read it."""
+def without_links(markdown: str, command: str) -> str:
+    """Return ``markdown`` with each link to a page as text: that of the link, and ``command`` with the topic."""
 
     def replace(link: re.Match[str]) -> str:
         text, topic = link[1], link[2]
-        return text if text.strip("`") == topic else f"{text} (`3am help {topic}`)"
+        return text if text.strip("`") == topic else f"{text} (`{command} {topic}`)"
 
     return _LINK.sub(replace, markdown)
 

@@ -17,6 +17,7 @@ from threeam.tui.bindings import bind, bind_closing_keys
 from threeam.tui.glyphs import GLYPHS
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.screens.modal_page import ModalPage
+from threeam.tui.session import Session
 
 _INDENT = 15  # cells before the descriptions
 
@@ -71,6 +72,18 @@ class HelpScreen(ModalPage[None]):
             Content.assemble(("Caffeine figures are an average, and not medical advice.", "$foreground-muted"))
         )
         return Content("\n").join(lines)
+
+
+def help_screen(topic: str, session: Session, *, read_only: bool) -> ModalPage[None]:
+    """Return the page ``topic`` of the manual; if it is empty, all keys and signs.
+
+    Raises `BadInput`, which suggests the nearest topic, if there is no such page.
+    """
+    if topic:
+        from threeam.tui.screens.manual import ManualScreen  # the Markdown widget is slow to import
+
+        return ManualScreen(topic)
+    return HelpScreen(read_only=read_only, emoji=session.emoji, keys=session.settings.keys)
 
 
 def _entry(key: str, about: str, width: int, *, dim: bool = False) -> list[Content]:
