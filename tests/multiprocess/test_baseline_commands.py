@@ -41,13 +41,13 @@ def test_a_command_that_says_much_is_not_kept_in_memory() -> None:
 
 
 def test_what_a_command_says_is_kept_and_compared(run_here: Run, tmp_path: Path) -> None:
-    said = tmp_path / "said"
-    said.write_text("role: primary\nreplicas: 2\n")
-    save(run_here, "--cmd", f"cat {said}")
-    assert f"command/cat {said}" not in differing(run_here)
-    said.write_text("role: replica\nreplicas: 2\n")
-    found = differing(run_here)[f"command/cat {said}"]
-    assert (found["now"], found["normal"]) == ("role: replica", "role: primary")
+    said_file = tmp_path / "said"
+    said_file.write_text("role: primary\nreplicas: 2\n")
+    save(run_here, "--cmd", f"cat {said_file}")
+    assert f"command/cat {said_file}" not in differing(run_here)
+    said_file.write_text("role: replica\nreplicas: 2\n")
+    differences = differing(run_here)[f"command/cat {said_file}"]
+    assert (differences["now"], differences["normal"]) == ("role: replica", "role: primary")
 
 
 def test_a_command_that_fails_where_it_did_not_is_different(run_here: Run, tmp_path: Path) -> None:

@@ -47,9 +47,9 @@ def test_a_bad_name_is_refused_in_one_sentence(run: Run, log: Path, name: str) -
 def test_samples_are_taken_so_many_and_so_far_apart(run_here: Run, log: Path) -> None:
     save(run_here, "--samples", "3", "--every", "0.2")
     (file,) = kept_files(log)
-    at = [int(shot["at_ns"]) for shot in json.loads(file.read_text())["content"]["snapshots"]]
-    assert len(at) == 3
-    assert all(after - at[0] >= n * 0.19e9 for n, after in enumerate(at))
+    stamps_ns = [int(shot["at_ns"]) for shot in json.loads(file.read_text())["content"]["snapshots"]]
+    assert len(stamps_ns) == 3
+    assert all(after - stamps_ns[0] >= n * 0.19e9 for n, after in enumerate(stamps_ns))
     assert "3 samples over " in all_texts(log)[0]
 
 
@@ -62,13 +62,13 @@ def test_a_refused_line_leaves_no_file_behind(run: Run, log: Path, tmp_path: Pat
 
 
 def test_of_two_baselines_each_is_meant_by_its_name_and_the_last_one_without(run_here: Run, tmp_path: Path) -> None:
-    said = tmp_path / "said"
+    said_file = tmp_path / "said"
     for name in ("quiet", "busy"):
-        said.write_text(name)
-        save(run_here, name, "--cmd", f"cat {said}")
-    assert f"command/cat {said}" in differing(run_here, "quiet")
-    assert f"command/cat {said}" not in differing(run_here, "busy")
-    assert f"command/cat {said}" not in differing(run_here)
+        said_file.write_text(name)
+        save(run_here, name, "--cmd", f"cat {said_file}")
+    assert f"command/cat {said_file}" in differing(run_here, "quiet")
+    assert f"command/cat {said_file}" not in differing(run_here, "busy")
+    assert f"command/cat {said_file}" not in differing(run_here)
     done = run_here("baseline", "diff", "nope")
     assert (done.returncode, done.stderr) == (1, b"3am: there is no baseline nope: there are quiet, busy\n")
 

@@ -87,13 +87,17 @@ def a_child(lock: Path) -> Iterator[Child]:
 @pytest.fixture
 def child(tmp_path: Path) -> Iterator[Child]:
     """A child, as quiet as it can be."""
-    with a_child(tmp_path / "the.lock") as one:
-        yield one
+    with a_child(tmp_path / "the.lock") as started:
+        yield started
 
 
-def of_process(found: dict[str, dict[str, object]], label: str) -> dict[str, object]:
+def of_process(differences: dict[str, dict[str, object]], label: str) -> dict[str, object]:
     """What of one process differs, and what it is now."""
-    return {name.removeprefix(f"{label}/"): one["now"] for name, one in found.items() if name.startswith(f"{label}/")}
+    return {
+        name.removeprefix(f"{label}/"): record["now"]
+        for name, record in differences.items()
+        if name.startswith(f"{label}/")
+    }
 
 
 def test_a_process_that_did_nothing_is_as_it_was(run_here: Run, child: Child) -> None:
@@ -129,14 +133,14 @@ def test_exactly_what_a_process_has_taken_is_named(
     save(run_here, "--pid", str(child.pid))
     before = psutil.Process(child.pid).num_fds()
     child.does(takes)
-    found = differing(run_here)
+    differences = differing(run_here)
     more = {"descriptors": str(int(named["descriptors"]) - 3 + before)} if "descriptors" in named else {}
-    assert of_process(found, child.label) == {**named, **more}
+    assert of_process(differences, child.label) == {**named, **more}
     if "listen" in takes:
-        assert any(name.startswith("listening/127.0.0.1:") for name in found)
-    said = all_texts(log)[-1]
-    assert said.startswith("Compared: with normal @")
-    assert f" {len(found)} of " in said
+        assert any(name.startswith("listening/127.0.0.1:") for name in differences)
+    text = all_texts(log)[-1]
+    assert text.startswith("Compared: with normal @")
+    assert f" {len(differences)} of " in text
 
 
 def test_a_lock_that_is_waited_for_is_named(run_here: Run, child: Child, tmp_path: Path) -> None:
@@ -164,16 +168,19 @@ def test_a_child_that_is_gone_is_told(run_here: Run, tmp_path: Path) -> None:
         save(run_here, "--pid", str(gone.pid))
     done = run_here("baseline", "diff", "--json")
     assert f"{gone.pid} is gone".encode() in done.stderr
-    assert of_process({one["name"]: one for one in map(json.loads, done.stdout.splitlines())}, label)["there"] == "0"
+    assert (
+        of_process({record["name"]: record for record in map(json.loads, done.stdout.splitlines())}, label)["there"]
+        == "0"
+    )
 
 
 def test_of_two_that_are_alike_the_one_that_died_is_missed(run_here: Run, tmp_path: Path) -> None:
-    with a_child(tmp_path / "the.lock") as left:
+    with a_child(tmp_path / "the.lock") as leftover:
         with a_child(tmp_path / "the.lock") as dies:
-            save(run_here, "--pid", str(left.pid), "--pid", str(dies.pid))
-            assert of_process(differing(run_here), f"{left.label} 2") == {}
+            save(run_here, "--pid", str(leftover.pid), "--pid", str(dies.pid))
+            assert of_process(differing(run_here), f"{leftover.label} 2") == {}
         # workers have one command line; the one that lives is not the one that died, come back
-        assert of_process(differing(run_here), f"{left.label} 2").get("there") == "0"
+        assert of_process(differing(run_here), f"{leftover.label} 2").get("there") == "0"
 
 
 @pytest.mark.parametrize("pid", ["-1", "0", "4194305", "99999999999999999999"])
@@ -205,16 +212,16 @@ def test_what_an_ordinary_user_may_not_read_is_told_and_not_fatal(
 ) -> None:
     done = alices("baseline", "save", "--pid", str(child.pid))
     assert done.returncode == 0
-    told = done.stderr.decode().splitlines()
-    assert any(line.endswith(": permission denied") and "descriptors" in line for line in told)
-    assert all(line.startswith("3am: not read: ") for line in told)
+    sentences = done.stderr.decode().splitlines()
+    assert any(line.endswith(": permission denied") and "descriptors" in line for line in sentences)
+    assert all(line.startswith("3am: not read: ") for line in sentences)
     (line,) = entries(place / "alice" / "sanity.log")
     assert "permission denied" in line.text
     child.does("fds threads")
     done = alices("baseline", "diff", "--json")
-    found = {one["name"]: one for one in map(json.loads, done.stdout.splitlines())}
+    differences = {record["name"]: record for record in map(json.loads, done.stdout.splitlines())}
     assert b"permission denied" in done.stderr
-    assert of_process(found, child.label) == {"threads": "8"}
+    assert of_process(differences, child.label) == {"threads": "8"}
 
 
 def test_a_line_that_names_a_strangers_file_makes_nobody_run_what_is_in_it(

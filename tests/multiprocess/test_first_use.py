@@ -79,9 +79,9 @@ def test_the_drafts_and_the_history_of_the_first_screen_are_found(bare_home: Pat
     first.stop(10)
     assert run("-j", "try", "log", "words").returncode == 0
     second = DraftStore(journal, lambda sentence: None)
-    kept = second.restore()
-    assert kept is not None
-    assert [draft.text for draft in kept.drafts] == ["half a thought"]
+    restored = second.restore()
+    assert restored is not None
+    assert [draft.text for draft in restored.drafts] == ["half a thought"]
     assert second.history() == ["sent before"]
     second.stop(10)
 
@@ -156,8 +156,8 @@ def test_what_path_prints_for_a_team_log_is_what_each_of_the_team_uses(as_person
         assert as_person(who, "run", "--", "echo", who.name, **named).returncode == 0
         folder = folder_in(as_person(who, "path", **named).stdout)
         assert outer in folder.parents
-        (kept,) = folder.glob("run-*.out")
-        assert kept.read_text() == f"{who.name}\n"
+        (attachment,) = folder.glob("run-*.out")
+        assert attachment.read_text() == f"{who.name}\n"
 
 
 def test_a_path_of_any_length_has_a_private_folder(as_person: As, place: Path) -> None:
@@ -170,8 +170,8 @@ def test_a_path_of_any_length_has_a_private_folder(as_person: As, place: Path) -
     (team / "night.log.lock").chmod(0o666)
     done = as_person(BOB, "run", "--", "echo", "hello", SANITY_LOG=str(log))
     assert done.returncode == 0, done.stderr
-    (kept,) = folder_in(as_person(BOB, "path", SANITY_LOG=str(log)).stdout).glob("run-*.out")
-    assert kept.read_text() == "hello\n"
+    (attachment,) = folder_in(as_person(BOB, "path", SANITY_LOG=str(log)).stdout).glob("run-*.out")
+    assert attachment.read_text() == "hello\n"
 
 
 def test_a_home_that_is_a_relative_path_is_not_used(

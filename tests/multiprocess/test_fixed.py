@@ -23,6 +23,6 @@ def test_a_wrong_yes_is_none_through_the_command_line(run_here: Run3am, run_proc
     argv = [command(), "run", "-q", "-n", "40", "-H", "H1", "--", "sh", "-c", script]
     assert subprocess.run(argv, cwd=folder, timeout=60).returncode == 0
     done = run_here("fixed", "H1", "--json")
-    told = json.loads(done.stdout)
-    assert (done.returncode, told["fixed"], told["since"]["clean"]) == (1, False, 0)
-    assert told["not_counted"][0]["differs"].startswith(f"run in {folder}, not in ")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["fixed"], report["since"]["clean"]) == (1, False, 0)
+    assert report["not_counted"][0]["differs"].startswith(f"run in {folder}, not in ")

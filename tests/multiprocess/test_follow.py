@@ -87,10 +87,10 @@ def test_many_rotations_while_nobody_reads(follower: Follower, log: Path) -> Non
         log.rename(f"{log}.{number}")
         append(log, f"file {number}\n".encode())
     append(log, b"newest\n")
-    found = hear(follower, 3)
-    assert found[0] == b"held to the end"
-    assert found[-2:] == [b"file 5", b"newest"]
-    assert max(Counter(found).values()) == 1
+    heard = hear(follower, 3)
+    assert heard[0] == b"held to the end"
+    assert heard[-2:] == [b"file 5", b"newest"]
+    assert max(Counter(heard).values()) == 1
 
 
 def test_what_a_rotated_file_left_unfinished_is_told_once_nobody_goes_on_with_it(follower: Follower, log: Path) -> None:
@@ -180,9 +180,9 @@ def test_a_wake_ends_a_wait_from_another_thread(follower: Follower, log: Path) -
     waker = threading.Timer(0.05, follower.wake)
     waker.start()
     try:
-        told = True
-        while told:  # what still tells of the first line is over soon
-            told = follower.wait(60)
+        woken = True
+        while woken:  # what still tells of the first line is over soon
+            woken = follower.wait(60)
     finally:
         waker.join()
 
@@ -220,12 +220,12 @@ def test_a_hammered_log_that_is_rotated_twenty_times_is_told_whole_and_in_order(
     """
     lock, stop = Path(f"{log}.lock"), tmp_path / "stop"
     loop = f'{BASH_LINE} i=0; while [ ! -e "$3" ]; do line "$1" "$2" 1 "$4 $((i+=1))"; done >/dev/null'
-    found: list[bytes] = []
+    lines_read: list[bytes] = []
     rotated: list[Path] = []
 
     def tell(inode: int) -> bool:
         some = follower.read()
-        found.extend(line.raw for line in some)
+        lines_read.extend(line.raw for line in some)
         return any(line.segment.identity[1] == inode for line in some) or (follower.wait(0.02) and False)
 
     with ExitStack() as stack:
@@ -242,7 +242,7 @@ def test_a_hammered_log_that_is_rotated_twenty_times_is_told_whole_and_in_order(
         for hammer in (*hammers, stream):
             assert hammer.wait(20) == 0
         expected = [line for path in (*rotated, log) for line in lines(path)]
-        found += hear(follower, len(expected) - len(found))
-    assert len(found) == len(expected)
-    assert found == expected
-    assert len(set(found)) == len(found)
+        lines_read += hear(follower, len(expected) - len(lines_read))
+    assert len(lines_read) == len(expected)
+    assert lines_read == expected
+    assert len(set(lines_read)) == len(lines_read)

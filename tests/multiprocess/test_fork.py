@@ -39,11 +39,11 @@ def test_of_two_forks_at_once_one_wins_and_the_file_is_whole(night: Path, to: Pa
             )
             for _ in range(2)
         ]
-        told = [one.communicate(timeout=60) for one in both]
-        assert sorted(one.returncode for one in both) == [0, 1], told
+        results = [child.communicate(timeout=60) for child in both]
+        assert sorted(child.returncode for child in both) == [0, 1], results
         raw, _ = copied(path)
         assert raw == A_NIGHT
-        won = next(out for one, (out, _) in zip(both, told, strict=True) if one.returncode == 0)
+        won = next(out for child, (out, _) in zip(both, results, strict=True) if child.returncode == 0)
         assert path.read_bytes() == raw + won
         assert not list(path.parent.glob("*.creating"))
 
@@ -77,8 +77,8 @@ def test_a_folder_that_may_not_be_written_is_a_sentence_and_nothing_is_left(plac
     log = place / "sanity.log"
     log.write_bytes(A_NIGHT)
     log.chmod(0o644)
-    said = refused(as_user(place, "fork", "--to", str(place / "copy.log")), 3)
-    assert str(place / "copy.log") in said
+    sentence = refused(as_user(place, "fork", "--to", str(place / "copy.log")), 3)
+    assert str(place / "copy.log") in sentence
     assert [path.name for path in place.iterdir()] == ["sanity.log"]
 
 

@@ -16,7 +16,7 @@ def instances(run: Run, log: Path) -> list[dict[str, object]]:
     """Those on this test's journal."""
     done = run("status", "--footprint", "--json")
     assert done.returncode == 0, done.stderr
-    return [one for line in done.stdout.splitlines() if (one := json.loads(line))["log"] == str(log)]
+    return [record for line in done.stdout.splitlines() if (record := json.loads(line))["log"] == str(log)]
 
 
 def test_a_stream_is_seen_with_what_it_writes(log: Path, run: Run) -> None:
@@ -70,8 +70,8 @@ def test_it_is_near_nothing_while_nothing_happens(log: Path, run: Run) -> None:
         assert tail.stdout is not None
         tail.stdout.readline()
         done = run("status", "--footprint", "--json")
-        (one,) = [one for line in done.stdout.splitlines() if (one := json.loads(line))["pid"] == tail.pid]
-        assert one["wakeups"] <= 20
-        assert one["cpu_ns"] < 0.1 * one["over_ns"]
-        assert one["spent"] == {"holds": 0, "held_ns": 0, "written": 0}, "it has no writer"
+        (record,) = [record for line in done.stdout.splitlines() if (record := json.loads(line))["pid"] == tail.pid]
+        assert record["wakeups"] <= 20
+        assert record["cpu_ns"] < 0.1 * record["over_ns"]
+        assert record["spent"] == {"holds": 0, "held_ns": 0, "written": 0}, "it has no writer"
     assert isinstance(done, subprocess.CompletedProcess)

@@ -50,9 +50,9 @@ def test_a_held_lock_is_named_and_nothing_is_written(run: Run, log: Path, lock: 
         done = run("log", "the words", SANITY_LOCK_TIMEOUT="0.3")
         assert done.returncode == 4
         assert done.stdout == b""
-        said = done.stderr.decode()
-        assert str(lock) in said
-        assert f"cat (pid {other.pid})" in said
+        stderr = done.stderr.decode()
+        assert str(lock) in stderr
+        assert f"cat (pid {other.pid})" in stderr
         assert log.read_bytes() == written
 
 
@@ -191,11 +191,11 @@ def test_a_waiter_has_its_turn_in_order(journal: Journal, log: Path, lock: Path,
                 marks.write(b"asked %d\n" % i)
             asking.join()
         stop.touch()
-    found = log.read_bytes().splitlines()
+    lines_read = log.read_bytes().splitlines()
     for i in range(8):
-        asked = found.index(b"asked %d" % i)
-        granted = next(n for n, line in enumerate(found) if line.endswith(b"] granted %d" % i))
-        passed = found[asked:granted].count(b"turn")
+        asked = lines_read.index(b"asked %d" % i)
+        granted = next(n for n, line in enumerate(lines_read) if line.endswith(b"] granted %d" % i))
+        passed = lines_read[asked:granted].count(b"turn")
         assert passed <= 2 * loops, f"{passed} others were served first"
 
 
@@ -206,9 +206,9 @@ def test_a_waiter_among_many_3am_is_served_too(log: Path, lock: Path) -> None:
         waiting = [stack.enter_context(three_am("log", f"words {i}")) for i in range(6)]
         wait_queued(lock, 6)
         let_go(other)
-        for one in waiting:
-            one.communicate(timeout=20)
-            assert one.returncode == 0
+        for child in waiting:
+            child.communicate(timeout=20)
+            assert child.returncode == 0
     assert Counter(all_texts(log)) == Counter(f"words {i}" for i in range(6))
 
 
@@ -281,12 +281,12 @@ def test_a_long_lived_process_does_not_keep_a_lock_it_no_longer_wants(journal: J
 
 
 def test_a_wait_tells_who_holds_the_lock(journal: Journal, lock: Path) -> None:
-    told: list[tuple[LockHolder | None, float]] = []
+    waits: list[tuple[LockHolder | None, float]] = []
     with held(lock) as other, pytest.raises(LockTimeout):
-        patient(journal, 0.35).write(note_draft("never"), on_wait=lambda who, waited: told.append((who, waited)))
-    assert {who for who, _ in told} == {LockHolder(other.pid, "cat")}
-    assert [waited for _, waited in told] == sorted(waited for _, waited in told)
-    assert told[0][1] < 0.1, "it is told at first, before a tenth of a second has passed"
+        patient(journal, 0.35).write(note_draft("never"), on_wait=lambda who, waited: waits.append((who, waited)))
+    assert {who for who, _ in waits} == {LockHolder(other.pid, "cat")}
+    assert [waited for _, waited in waits] == sorted(waited for _, waited in waits)
+    assert waits[0][1] < 0.1, "it is told at first, before a tenth of a second has passed"
 
 
 def test_no_waiting_at_all_is_possible(journal: Journal, log: Path, lock: Path) -> None:
@@ -353,19 +353,19 @@ def test_killed_writers_leave_whole_lines_and_a_log_to_go_on_with(run: Run, log:
             stream.kill()
             acknowledged += output.rest()
         crowd = [stack.enter_context(three_am("log", f"crowd {i}\nsecond {i}")) for i in range(12)]
-        told = [Output(one) for one in crowd]
-        told[0].until(bool, "the first of the crowd is acknowledged")
-        for one in crowd:
-            one.kill()
-        acknowledged += [line for output in told for line in output.rest()]
-    found = Counter(lines(log))  # which says that the last line is whole
+        outputs = [Output(child) for child in crowd]
+        outputs[0].until(bool, "the first of the crowd is acknowledged")
+        for child in crowd:
+            child.kill()
+        acknowledged += [line for output in outputs for line in output.rest()]
+    counts = Counter(lines(log))  # which says that the last line is whole
     entries(log)  # and this that each of them is
     assert len(acknowledged) > 5000
-    lost_or_doubled = [line for line in acknowledged if found[line] != 1]
+    lost_or_doubled = [line for line in acknowledged if counts[line] != 1]
     assert lost_or_doubled == []
-    said = all_texts(log)
-    heads = [i for i, text in enumerate(said) if text.startswith("crowd ")]
-    assert all(said[i + 1] == "| second " + said[i].removeprefix("crowd ") for i in heads)
+    written = all_texts(log)
+    heads = [i for i, text in enumerate(written) if text.startswith("crowd ")]
+    assert all(written[i + 1] == "| second " + written[i].removeprefix("crowd ") for i in heads)
     eventually(lambda: is_free(lock), "the lock died with its holders")
     assert run("log", "life goes on").returncode == 0
     assert run("doctor").returncode == 0

@@ -43,12 +43,12 @@ def test_a_lock_that_is_no_plain_file_is_refused_with_a_sentence(run: Run, log: 
     _plant(kind, lock)
     env = {"SANITY_LOCK": "/dev/null"} if kind == "device" else {}
     done = run("log", "the words", timeout=1, **env)  # a second, and no waiting for somebody to open the FIFO
-    said = done.stderr.decode()
+    stderr = done.stderr.decode()
     assert done.returncode == 3
-    assert env.get("SANITY_LOCK", str(lock)) in said
-    assert "--lock" in said, "the remedy for a bad lock is another lock"
-    assert "the words" in said
-    assert "Traceback" not in said
+    assert env.get("SANITY_LOCK", str(lock)) in stderr
+    assert "--lock" in stderr, "the remedy for a bad lock is another lock"
+    assert "the words" in stderr
+    assert "Traceback" not in stderr
     assert not log.exists()
     assert not lock.with_name("nowhere").exists()
 
@@ -68,12 +68,12 @@ def test_a_foreign_lock_in_a_sticky_folder_is_refused_with_a_sentence(run: Run, 
     planted.touch(0o666)
     os.chown(planted, NOBODY, NOBODY)
     done = run("log", "the words", timeout=1, SANITY_LOCK=str(planted))
-    said = done.stderr.decode()
+    stderr = done.stderr.decode()
     assert done.returncode == 3
-    assert str(planted) in said
-    assert "nobody" in said
-    assert "--lock" in said
-    assert "the words" in said
+    assert str(planted) in stderr
+    assert "nobody" in stderr
+    assert "--lock" in stderr
+    assert "the words" in stderr
     assert not log.exists()
 
 
@@ -91,8 +91,8 @@ def test_many_locks_that_are_taken_for_the_first_time_at_once_are_one(log: Path,
     assert not lock.exists()
     with ExitStack() as stack:
         crowd = [stack.enter_context(three_am("hyp", "new", f"claim {i}")) for i in range(8)]
-        for one in crowd:
-            _, err = one.communicate(timeout=30)
-            assert (one.returncode, err) == (0, b"")
+        for child in crowd:
+            _, err = child.communicate(timeout=30)
+            assert (child.returncode, err) == (0, b"")
     opened = [e.hypothesis for e in entries(log) if e.kind == "Hypothesis"]
     assert opened == [(n, "open") for n in range(1, 9)]

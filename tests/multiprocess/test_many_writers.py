@@ -103,12 +103,17 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
             source.write(stdin)
             source.seek(0)
             printed = (folder / f"out.{len(running)}").open("w+b")
-            said = (folder / f"err.{len(running)}").open("w+b")
+            stderr_file = (folder / f"err.{len(running)}").open("w+b")
             running.append(
-                (argv, subprocess.Popen(argv, stdin=source, stdout=printed, stderr=said, env={**env, "LOGNAME": user}))
+                (
+                    argv,
+                    subprocess.Popen(
+                        argv, stdin=source, stdout=printed, stderr=stderr_file, env={**env, "LOGNAME": user}
+                    ),
+                )
             )
             printed.close()
-            said.close()
+            stderr_file.close()
     failed = []
     for number, (argv, job) in enumerate(running):
         if code := job.wait(60):
@@ -131,8 +136,8 @@ def test_nothing_is_lost_and_nothing_is_doubled(night: Night) -> None:
     expected.update(f"Hypothesis: claim of process {c}" for c in range(CLAIMS))
     expected.update(["Hypothesis: the script's own words"])
     expected.update(["Acquired sanity lock.", "Releasing sanity lock."] * (CLAIMS + 1))
-    found = Counter(text for text in all_texts(night.log) if not text.startswith("WARNING: Caffeine"))
-    assert found == expected
+    counts = Counter(text for text in all_texts(night.log) if not text.startswith("WARNING: Caffeine"))
+    assert counts == expected
 
 
 def test_what_was_printed_is_what_stands_in_the_log_once(night: Night) -> None:
@@ -142,22 +147,22 @@ def test_what_was_printed_is_what_stands_in_the_log_once(night: Night) -> None:
 
 
 def test_the_lines_of_a_block_stand_together(night: Night) -> None:
-    found = entries(night.log)
-    heads = [i for i, entry in enumerate(found) if re.match(r"w\d round", entry.text)]
+    written = entries(night.log)
+    heads = [i for i, entry in enumerate(written) if re.match(r"w\d round", entry.text)]
     assert len(heads) == WRITERS * ROUNDS
     for i in heads:
-        block = found[i : i + 3]
+        block = written[i : i + 3]
         assert [entry.text for entry in block[1:]] == ["| second", "| third"]
         assert len({entry.author for entry in block}) == 1
 
 
 def test_the_lines_of_each_writer_keep_their_order(night: Night) -> None:
-    said = all_texts(night.log)
+    written = all_texts(night.log)
     for s in range(STREAMS):
-        assert [t for t in said if t.startswith(f"stream {s} ")] == [f"stream {s} line {i}" for i in range(STREAMED)]
+        assert [t for t in written if t.startswith(f"stream {s} ")] == [f"stream {s} line {i}" for i in range(STREAMED)]
     for b in range(LOOPS):
         turns = [f"bash {b} turn {i}" for i in range(1, TURNS + 1)]
-        assert [t for t in said if t.startswith(f"bash {b} ")] == turns
+        assert [t for t in written if t.startswith(f"bash {b} ")] == turns
 
 
 @pytest.mark.parametrize("user", CUPS)
@@ -181,14 +186,14 @@ def test_the_stamps_grow_down_the_file(night: Night) -> None:
 
 def test_no_two_critical_sections_overlap(night: Night) -> None:
     """The trace of mutual exclusion: in the order of the file, and by the stamps as well."""
-    found = sections(entries(night.log))
-    assert len(found) == CLAIMS + 1
-    spans = sorted((section[0].stamp.ns, section[-1].stamp.ns) for section in found)
+    written = sections(entries(night.log))
+    assert len(written) == CLAIMS + 1
+    spans = sorted((section[0].stamp.ns, section[-1].stamp.ns) for section in written)
     assert all(ended < began for (_, ended), (began, _) in itertools.pairwise(spans))
 
 
 def test_sanity_pauses_inside_its_section(night: Night) -> None:
-    (section,) = (one for one in sections(entries(night.log)) if one[0].author is None)
+    (section,) = (entry for entry in sections(entries(night.log)) if entry[0].author is None)
     assert [e.text for e in section[1:-1]] == ["Hypothesis: the script's own words"]
     assert section[-1].stamp.ns - section[0].stamp.ns >= 0.02 * NS_PER_S
     assert {(e.cups, e.tags) for e in section} == {(2, ())}
@@ -222,15 +227,15 @@ def test_the_script_of_the_essay_shares_the_log(run: Run, tmp_path: Path, log: P
         printed.update(out.splitlines())
     assert printed == Counter(lines(log))
 
-    found = entries(log)
-    spans = sections(found)
+    written = entries(log)
+    spans = sections(written)
     assert sorted(tuple(e.text for e in s[1:-1] if e.text.startswith("Hyp")) for s in spans) == [
         ("Hypothesis: Staring into the void. The void is returning a 502 Bad Gateway.",),
         ("Hypothesis: imitated",),
         ("Hypothesis: it is the sweeper",),
         ("Hypothesis: the cron job races the API",),
     ]
-    assert "WARNING: Caffeine toxicity imminent. Logic may be compromised." in [e.text for e in found if e.cups == 5]
+    assert "WARNING: Caffeine toxicity imminent. Logic may be compromised." in [e.text for e in written if e.cups == 5]
     assert sum(s[-1].stamp.ns - s[0].stamp.ns >= NS_PER_S for s in spans) == 2  # the script's second inside the lock
     assert run("doctor").returncode == 0
     listed = run("hyp", "list").stdout.decode()

@@ -113,11 +113,11 @@ def test_two_of_a_team_write_at_once(run_as: RunAs, place: Path) -> None:
         for n in range(3)
         for who in (ALICE, BOB)
     ]
-    refused = [err for one in crowd if (err := one.communicate(timeout=60)[1])]
+    refused = [err for child in crowd if (err := child.communicate(timeout=60)[1])]
     assert refused == []
-    found = [e for e in entries(log) if e.kind == "Hypothesis"]
-    assert [e.hypothesis for e in found] == [(n, "open") for n in range(1, 7)]
-    assert Counter(e.author.user for e in found if e.author) == {"alice": 3, "bob": 3}
+    written = [e for e in entries(log) if e.kind == "Hypothesis"]
+    assert [e.hypothesis for e in written] == [(n, "open") for n in range(1, 7)]
+    assert Counter(e.author.user for e in written if e.author) == {"alice": 3, "bob": 3}
 
 
 def test_a_lock_that_two_people_make_at_the_same_instant_lets_both_in(place: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_lock_that_two_people_make_at_the_same_instant_lets_both_in(place: Pat
         )
         for who, other in ((ALICE, BOB), (BOB, ALICE))
     ]
-    refused = [line for one in both for line in one.communicate(timeout=60)[0].decode().splitlines()]
+    refused = [line for child in both for line in child.communicate(timeout=60)[0].decode().splitlines()]
     assert refused == []
     for n in range(rounds):
         assert sorted(all_texts(folder / f"{n}.log")) == ["alice", "bob"]
@@ -218,12 +218,12 @@ def test_a_log_that_may_only_be_read_is_refused_with_its_path_and_what_to_do(
         give(Path(f"{log}.lock"), ALICE, bits=0o600)
     before = log.read_bytes()
     done = run_as(BOB, "log", "the words")
-    said = done.stderr.decode()
+    stderr = done.stderr.decode()
     assert (done.returncode, done.stdout) == (3, b"")
-    assert "Traceback" not in said
-    assert "the words" in said
-    assert f"{log} " in said, "it is the log that may not be written"
-    assert "--log" in said, "and another log that helps"
+    assert "Traceback" not in stderr
+    assert "the words" in stderr
+    assert f"{log} " in stderr, "it is the log that may not be written"
+    assert "--log" in stderr, "and another log that helps"
     assert log.read_bytes() == before
 
 
@@ -321,10 +321,10 @@ def test_a_lock_in_a_sticky_folder_that_is_somebody_elses_is_refused(run_as: Run
     lock.touch()
     give(lock, MALLORY, bits=0o666)
     done = run_as(ALICE, "log", "the words", SANITY_LOCK=str(lock))
-    said = done.stderr.decode()
+    stderr = done.stderr.decode()
     assert done.returncode == 3
-    assert str(lock) in said
-    assert str(MALLORY.uid) in said
-    assert "--lock" in said
+    assert str(lock) in stderr
+    assert str(MALLORY.uid) in stderr
+    assert "--lock" in stderr
     assert all_texts(log) == ["before"]
     eventually(lambda: is_free(lock), "the planted lock is not held by us")

@@ -83,17 +83,17 @@ def test_a_log_that_may_not_be_read_is_a_sentence(run_as: RunAs, place: Path) ->
     log = make_log(give(place, ALICE), ALICE, 0o600)
     for argv in (["tail"], ["log", "the words"], ["status"], ["doctor"]):
         done = run_as(BOB, *argv)
-        said = done.stderr.decode()
+        stderr = done.stderr.decode()
         assert (done.returncode, done.stdout) == (3, b"")
-        assert f"{log} " in said
-        assert "--log" in said
-        assert "Traceback" not in said
+        assert f"{log} " in stderr
+        assert "--log" in stderr
+        assert "Traceback" not in stderr
 
 
 def test_a_folder_that_may_not_be_written_is_a_sentence(run_as: RunAs, place: Path) -> None:
     done = run_as(ALICE, "log", "the words")  # the folder is root's, and there is no log in it
-    said = done.stderr.decode()
+    stderr = done.stderr.decode()
     assert done.returncode == 3
-    assert "the words" in said
-    assert str(place / "sanity.log") in said
+    assert "the words" in stderr
+    assert str(place / "sanity.log") in stderr
     assert list(place.iterdir()) == []

@@ -52,10 +52,10 @@ def test_the_name_of_a_lock_holder_cannot_drive_the_terminal(run: Run, tmp_path:
         holder.stdout.readline()
         printed = [good(run("status")), good(run("status", "--tmux"))]
         holder.communicate()
-    for one in printed:
-        assert "held by" in one
-        assert not HARMFUL.search(one)
-        assert one.count("\n") == 1
+    for sentence in printed:
+        assert "held by" in sentence
+        assert not HARMFUL.search(sentence)
+        assert sentence.count("\n") == 1
 
 
 def test_a_file_size_limit_refuses_whole_and_gives_the_words_back(run: Run, log: Path) -> None:
@@ -69,8 +69,8 @@ def test_a_file_size_limit_refuses_whole_and_gives_the_words_back(run: Run, log:
 
 
 def test_a_script_run_that_stops_half_way_never_says_that_nothing_was_written(log: Path) -> None:
-    one = len(line(0, ACQUIRED))
-    done = limited(one + 20, "sanity", "5", "my words", "--delay", "0")
+    length = len(line(0, ACQUIRED))
+    done = limited(length + 20, "sanity", "5", "my words", "--delay", "0")
     assert done.returncode == 3
     assert [entry.text for entry in entries(log)] == [ACQUIRED]
     assert "nothing was written" not in stderr_lines(done)[-1]
@@ -169,9 +169,9 @@ def test_the_words_of_a_note_that_is_ended_while_it_waits_are_handed_back(
         while not re.search(rf"-> FLOCK .* {process.pid} ", Path("/proc/locks").read_text()):  # in the kernel's queue
             assert process.poll() is None
         process.send_signal(number)
-        out, said = process.communicate(timeout=20)
+        out, stderr = process.communicate(timeout=20)
     assert process.returncode == 128 + number
-    assert (out, said) == (b"", b"3am: not written: precious\n")
+    assert (out, stderr) == (b"", b"3am: not written: precious\n")
     assert not log.exists()
 
 

@@ -29,7 +29,7 @@ def chain(journal: Journal) -> list[Path]:
 
 def everything(journal: Journal) -> list[Entry]:
     """Every entry of every file, in order, without what was carried over."""
-    found: list[Entry] = []
+    written: list[Entry] = []
     for path in chain(journal):
         raw = path.read_bytes()
         assert raw.endswith(b"\n")
@@ -37,8 +37,8 @@ def everything(journal: Journal) -> list[Entry]:
             entry = parse_entry(line)
             assert entry is not None, line
             if entry.carried_from is None:
-                found.append(entry)
-    return found
+                written.append(entry)
+    return written
 
 
 def test_nothing_is_lost_doubled_or_torn_over_many_rotations(journal: Journal, log: Path, run: Run) -> None:
@@ -63,20 +63,22 @@ def test_nothing_is_lost_doubled_or_torn_over_many_rotations(journal: Journal, l
             subprocess.Popen(["bash", "-c", stream, command(), str(n)], env=env, stderr=subprocess.PIPE)
             for n in range(2)
         ]
-        for one in writers:
-            _, err = one.communicate(timeout=120)
-            assert (one.returncode, err) == (0, b"")
+        for child in writers:
+            _, err = child.communicate(timeout=120)
+            assert (child.returncode, err) == (0, b"")
         expected = Counter(
             ["the first"]
             + [f"shot {n} {i}" for n in range(2) for i in range(1, 26)]
             + [f"bash {n} {i}" for n in range(2) for i in range(1, 61)]
             + [f"stream {n} {i}" for n in range(2) for i in range(1, 1001)]
         )
-        found = everything(journal)
-        assert Counter(entry.text for entry in found) == expected
+        everything_read = everything(journal)
+        assert Counter(entry.text for entry in everything_read) == expected
         assert len(chain(journal)) > 5
         for who in ("shot 0", "shot 1", "bash 0", "bash 1", "stream 0", "stream 1"):
-            numbers = [int(entry.text.rpartition(" ")[2]) for entry in found if entry.text.startswith(who + " ")]
+            numbers = [
+                int(entry.text.rpartition(" ")[2]) for entry in everything_read if entry.text.startswith(who + " ")
+            ]
             assert numbers == sorted(numbers), who
 
         def told(lines: list[bytes]) -> Counter[str]:
@@ -134,9 +136,9 @@ def test_a_gap_is_told(journal: Journal, log: Path) -> None:
         heard.until(lambda lines: len(lines) == 3, "the line after the truncation")
         tail.terminate()
         assert tail.stderr is not None
-        said = tail.stderr.read().decode().splitlines()
-    assert "does not say that it continues" in said[0]
-    assert "truncated" in said[1]
+        stderr = tail.stderr.read().decode().splitlines()
+    assert "does not say that it continues" in stderr[0]
+    assert "truncated" in stderr[1]
 
 
 def test_tail_and_show_read_across_files(run: Run, log: Path) -> None:

@@ -46,8 +46,8 @@ exit 0
 def texts_without_stamps(raw: bytes) -> list[bytes]:
     stamped = rb"^\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4}\] "
     lines = raw.splitlines()
-    assert all(re.match(stamped, one) for one in lines)
-    return [re.sub(stamped, b"", one) for one in lines]
+    assert all(re.match(stamped, line) for line in lines)
+    return [re.sub(stamped, b"", line) for line in lines]
 
 
 @pytest.mark.parametrize(

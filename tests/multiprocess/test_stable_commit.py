@@ -106,10 +106,10 @@ def test_what_has_changed_since_is_listed_and_added_sleeps_are_flagged(shell: Ru
     (tree / "old.py").unlink()
     (tree / "binary").write_bytes(b"\0sleep 5\n")
     (tree / "neu.sh").write_text("#!/bin/sh\nsleep 1\n")
-    said = told(shell, 1)
+    sentence = told(shell, 1)
     for line in ("M cart.py", "D old.py", "? binary", "? neu.sh", "not committed: 4"):
-        assert line in said
-    assert [line.strip().partition("  (")[0] for line in said.splitlines() if "sleeps:" in line] == [
+        assert line in sentence
+    assert [line.strip().partition("  (")[0] for line in sentence.splitlines() if "sleeps:" in line] == [
         "sleeps: cart.py:6  time.sleep(0.1)  # only for tonight",
         "sleeps: neu.sh:2  sleep 1",
     ]
@@ -158,10 +158,10 @@ def test_the_newest_commit_of_a_tree_counts_and_outlasts_a_rotation(shell: Run, 
     git_in(tree, "commit", "-q", "--allow-empty", "-m", "better")
     shell("stable")
     assert shell("rotate").returncode == 0
-    said = told(shell, 0)
-    assert said.count(str(tree)) >= 1
-    assert "better" in said
-    assert "row lock" not in said
+    sentence = told(shell, 0)
+    assert sentence.count(str(tree)) >= 1
+    assert "better" in sentence
+    assert "row lock" not in sentence
 
 
 def changes(journal: Journal, clock: FakeClock) -> Callable[[Draft], object]:
@@ -185,9 +185,9 @@ def three(journal: Journal, clock: FakeClock) -> None:
 
 def test_what_must_be_undone_is_told_the_newest_first(run_here: Run, three: None) -> None:
     done = run_here("restore", "application")
-    said = done.stdout.decode()
+    stdout = done.stdout.decode()
     assert done.returncode == 1
-    assert said.index("no undo was noted") < said.index("debug off") < said.index("back to 20")
+    assert stdout.index("no undo was noted") < stdout.index("debug off") < stdout.index("back to 20")
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_they_are_ticked_off_one_by_one(
             it.send(answer)
         it.ends_with(code)
     still = json.loads(run_here("handoff", "--json").stdout)["to_undo"]
-    assert [one["text"] for one in still] == left
+    assert [child["text"] for child in still] == left
 
 
 def test_one_that_somebody_else_undoes_meanwhile_is_told_and_the_next_is_asked(
@@ -217,8 +217,8 @@ def test_one_that_somebody_else_undoes_meanwhile_is_told_and_the_next_is_asked(
 ) -> None:
     with terminal("restore", "application", size=(120, 60)) as it:
         it.shows("[q]uit:")
-        at = next(entry.stamp for entry in entries(log) if "flag on" in entry.text)
-        writer_of("bob", resolve_journal(str(log)), clock).write(undone_draft(at, "did it"))
+        stamp = next(entry.stamp for entry in entries(log) if "flag on" in entry.text)
+        writer_of("bob", resolve_journal(str(log)), clock).write(undone_draft(stamp, "did it"))
         it.send(b"y\r")
         it.shows("undone already, by bob")
         it.eventually(lambda: it.shown.count("[q]uit:") == 2, "the next is asked")

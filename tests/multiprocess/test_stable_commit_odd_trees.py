@@ -127,9 +127,9 @@ def test_whatever_a_user_has_set_the_answer_is_the_same(told: Told, tree: Path, 
     lines[10:10] = ["sleep(2)"]
     (tree / "cart.py").write_text("\n".join([*lines, ""]))
     (tree / "neu.sh").write_text("sleep 3\n")
-    said = told(1)
-    assert flagged(said) == ["cart.py:8  sleep(1)", "cart.py:11  sleep(2)", "neu.sh:1  sleep 3"]
-    assert "not committed: 2" in said
+    sentence = told(1)
+    assert flagged(sentence) == ["cart.py:8  sleep(1)", "cart.py:11  sleep(2)", "neu.sh:1  sleep 3"]
+    assert "not committed: 2" in sentence
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_a_file_is_called_what_it_is_called(told: Told, tree: Path, name: str, k
     (tree / name).write_text("sleep(1)\n")
     if known:
         git_in(tree, "add", ".")
-    said = told(1).replace("\\t", "\t")  # how a tab is shown is not the matter here
-    assert f"sleeps: {name}:1  sleep(1)" in said
-    assert f"{'A' if known else '?'} {name}\n" in said
+    sentence = told(1).replace("\\t", "\t")  # how a tab is shown is not the matter here
+    assert f"sleeps: {name}:1  sleep(1)" in sentence
+    assert f"{'A' if known else '?'} {name}\n" in sentence
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["staged", "untracked"])
@@ -214,9 +214,9 @@ def test_without_git_the_changes_are_told_still(
 ) -> None:
     writer_of("bob", journal, clock).write(change_draft("pool to 50", "back to 20"))
     monkeypatch.setenv("PATH", "/nowhere")
-    said = told(1)
-    assert "git is not installed" in said
-    assert "back to 20" in said
+    sentence = told(1)
+    assert "git is not installed" in sentence
+    assert "back to 20" in sentence
 
 
 @pytest.mark.parametrize("kind", ["bare", "inside .git"])

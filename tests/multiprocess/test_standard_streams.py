@@ -51,7 +51,7 @@ def test_a_full_disk_under_stdout_is_a_sentence(night_log: Path, argv: list[str]
 def test_a_note_that_cannot_be_printed_was_written_all_the_same(log: Path) -> None:
     done = to_full_disk("log", "once")
     assert [entry.text for entry in entries(log)] == ["once"]
-    assert not any("not written" in one for one in stderr_lines(done))
+    assert not any("not written" in line for line in stderr_lines(done))
 
 
 @pytest.mark.parametrize("closed", [">&-", "<&- >&-", "<&- >&- 2>&-", "2>&-"])

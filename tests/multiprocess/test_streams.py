@@ -87,13 +87,13 @@ def test_a_stream_goes_on_after_an_unsure_and_says_so_at_the_end(
         os.dup2(stdin, 0)
         os.close(stdin)
         os.close(read)
-    said = capfdbinary.readouterr()
+    printed = capfdbinary.readouterr()
     assert code == 3
     assert texts_of_all(log) == ["line 0", "line 1", "line 2"]
-    assert [line.rpartition(b" ")[2] for line in said.out.splitlines()] == [b"0", b"2"]
-    assert said.err.count(b"unsure: written as @") == 1
-    assert said.err.endswith(b"(1 line)\n")
-    assert b"not written" not in said.err
+    assert [line.rpartition(b" ")[2] for line in printed.out.splitlines()] == [b"0", b"2"]
+    assert printed.err.count(b"unsure: written as @") == 1
+    assert printed.err.endswith(b"(1 line)\n")
+    assert b"not written" not in printed.err
 
 
 def test_a_stream_that_is_told_to_end_after_the_write_hands_back_no_line_that_is_written(
@@ -119,11 +119,11 @@ def test_a_stream_that_is_told_to_end_after_the_write_hands_back_no_line_that_is
         os.dup2(stdin, 0)
         for fd in (stdin, read, write):
             os.close(fd)
-    said = capfdbinary.readouterr().err.decode()
+    stderr = capfdbinary.readouterr().err.decode()
     assert code == 3
-    assert "unsure: written as @" in said
-    assert "not written: not read yet" in said
-    assert "not written: written" not in said
+    assert "unsure: written as @" in stderr
+    assert "not written: not read yet" in stderr
+    assert "not written: written" not in stderr
     assert texts_of_all(log) == ["written"]
 
 
@@ -173,9 +173,9 @@ def test_a_line_of_100_mb_costs_bounded_memory_and_is_all_there(log: Path) -> No
     *long, last = texts_of_all(log)
     first, *rest = long
     assert all(text.startswith("|+ ") for text in rest)
-    whole = first + "".join(text[3:] for text in rest)
-    assert len(whole) == size // len(piece) * len(piece) + len(" the end")
-    assert whole.endswith("cdef the end")
+    complete = first + "".join(text[3:] for text in rest)
+    assert len(complete) == size // len(piece) * len(piece) + len(" the end")
+    assert complete.endswith("cdef the end")
     assert last == "and another"
 
 
@@ -195,7 +195,7 @@ def test_a_long_line_is_kept_whole_up_to_64_kib_and_goes_on_after_that(log: Path
     before, first, *rest, after = all_texts(log)
     assert (before, after) == ("before", "after")
     assert len(rest) == -(-length // 65_536) - 1
-    assert first + "".join(one.removeprefix("|+ ") for one in rest) == text
+    assert first + "".join(line.removeprefix("|+ ") for line in rest) == text
 
 
 def test_a_line_that_grows_when_it_is_made_visible_stays_within_the_limit(log: Path) -> None:
@@ -214,9 +214,9 @@ def test_a_pipe_of_50_000_lines_keeps_no_one_shot_waiting(log: Path) -> None:
         shot = subprocess.run([command(), "log", "-q", "a shot"], timeout=5)
         feeder.join()
     assert (shot.returncode, stream.returncode) == (0, 0)
-    found = all_texts(log)
-    assert len(found) == 50_001
-    assert found.count("a shot") == 1
+    written = all_texts(log)
+    assert len(written) == 50_001
+    assert written.count("a shot") == 1
 
 
 def read_from(chunks: list[bytes]) -> Callable[[int, int], bytes]:

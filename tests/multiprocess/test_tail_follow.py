@@ -154,8 +154,8 @@ def test_tail_f_prints_what_3am_and_bash_write_once_and_in_the_order_of_the_file
         stream = stack.enter_context(three_am("log", "-"))
         out, _ = stream.communicate(b"".join(b"stream %d\n" % i for i in range(20_000)), timeout=30)
         assert len(out.splitlines()) == 20_000
-        for one in bash:
-            one.communicate(timeout=30)
+        for shell in bash:
+            shell.communicate(timeout=30)
         output.until(lambda so_far: len(so_far) >= 1 + 20_000 + 60, "everything is printed")
         tail.send_signal(signal.SIGINT)
         tail.wait(20)

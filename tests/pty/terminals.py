@@ -100,8 +100,8 @@ class Terminal:
 
     def is_as_it_was(self) -> None:
         """The terminal is back: its first screen, a cursor, no mouse, echo, and every other mode."""
-        entered, left = self.raw.rindex(ENTERED), self.raw.rfind(LEFT)
-        assert left > entered, "the alternate screen was not left"
+        entered, left_at = self.raw.rindex(ENTERED), self.raw.rfind(LEFT)
+        assert left_at > entered, "the alternate screen was not left"
         after = self.raw[entered:]
         assert after.rfind(b"\x1b[?25h") > after.rfind(b"\x1b[?25l"), "the cursor is hidden"
         for mode in (b"1000", b"1003", b"1006", b"2004"):
@@ -275,10 +275,10 @@ def let_go(holder: subprocess.Popen[bytes]) -> None:
 def kept(log: Path) -> str:
     """All that lies beside the log in its folder."""
     folder = Path(f"{log}.d")
-    found = []
+    collected = []
     for path in folder.iterdir() if folder.is_dir() else ():
         try:
-            found.append(path.read_text())
+            collected.append(path.read_text())
         except FileNotFoundError:  # renamed or settled meanwhile
             continue
-    return "\n".join(found)
+    return "\n".join(collected)

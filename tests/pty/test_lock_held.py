@@ -86,7 +86,7 @@ def test_the_read_only_screen_opens_while_the_lock_is_held_and_follows(log: Path
 
 def test_keys_for_a_second_box_in_one_read_never_act_on_the_log(log: Path) -> None:
     burst = "ia note\r\x1b:changed the fuse\r\x1b:hyp the fuse\r\x1bic\r\x1bHas\r"
-    said = ["a note", "Changed: the fuse", "Hypothesis: the fuse", "c", "Hypothesis: as"]
+    expected = ["a note", "Changed: the fuse", "Hypothesis: the fuse", "c", "Hypothesis: as"]
 
     def written() -> list[str]:
         return [text for text in texts(log) if "sanity lock" not in text]
@@ -94,14 +94,14 @@ def test_keys_for_a_second_box_in_one_read_never_act_on_the_log(log: Path) -> No
     with terminal(size=(120, 30)) as on:
         on.opened()
         on.send(burst)
-        on.eventually(lambda: written() == said, "each key went to its box")
+        on.eventually(lambda: written() == expected, "each key went to its box")
         with held(lock_of(log)) as holder:
             on.send("\x1b" + burst)
             on.shows("5 wait")
             on.shows("waits for the lock, held by")
-            assert written() == said
+            assert written() == expected
             let_go(holder)
-        on.eventually(lambda: written() == said * 2, "and so they do after a wait")
+        on.eventually(lambda: written() == expected * 2, "and so they do after a wait")
 
 
 def test_while_the_lock_is_held_a_second_box_opens_and_esc_and_q_do_what_they_say(log: Path) -> None:

@@ -68,7 +68,7 @@ def test_its_progress_is_on_stderr_alone(tmp_path: Path) -> None:
 def test_the_time_left_and_the_counts_are_right(tmp_path: Path) -> None:
     with terminal("run", "-q", "-n", "12", *TOLD, "--", "sh", "-c", "sleep 0.05; exit 1", size=(160, 24)) as on:
         on.eventually(
-            lambda: all(told in seen(on) for told in ("R1 24/24 · ", "failed bare 12/12 · told 12/12")),
+            lambda: all(progress in seen(on) for progress in ("R1 24/24 · ", "failed bare 12/12 · told 12/12")),
             "its last counts were shown",
         )
         on.ends_with(1, 20)
@@ -154,8 +154,8 @@ def test_ctrl_c_ends_an_experiment_and_says_how_it_goes_on(log: Path, tmp_path: 
         on.ends_with(130)
         assert on.shown.strip().endswith("3am run --resume R1 continues it")
         assert "left" not in on.shown, "its progress is gone"
-    found = [entry for entry in entries(log) if entry.kind in ("Run", "Verdict")]
-    assert [entry.tag("R1") for entry in found] == [f"{i}/800" for i in range(1, len(found) + 1)]
+    written = [entry for entry in entries(log) if entry.kind in ("Run", "Verdict")]
+    assert [entry.tag("R1") for entry in written] == [f"{i}/800" for i in range(1, len(written) + 1)]
 
 
 def test_ctrl_z_stops_the_command_and_fg_goes_on(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

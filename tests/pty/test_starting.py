@@ -22,11 +22,11 @@ def test_text_piped_into_the_full_screen_is_refused_with_the_command_to_use(log:
     master, slave = pty.openpty()
     done = subprocess.run([command()], input=b"words\n", stdout=slave, stderr=slave, timeout=20)
     os.close(slave)
-    said = os.read(master, 65536)
+    output = os.read(master, 65536)
     os.close(master)
     assert done.returncode == 2
-    assert b"3am log -" in said
-    assert b"\x1b" not in said
+    assert b"3am log -" in output
+    assert b"\x1b" not in output
     assert not log.exists()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from terminals import held, let_go, needs_tmux, tmux
 
-from support.commands import Run
+from support.commands import Run, command
 from support.journals import entries, texts
 
 pytestmark = needs_tmux
@@ -90,11 +90,11 @@ def test_notes_sent_one_right_after_the_other_lose_no_letter(log: Path) -> None:
         pane = server.pane()
         server.shows(pane, "LIVE")
         server("send-keys", "-t", pane, "i")
-        said = [f"note {n} in a row" for n in range(5)]
-        for text in said:
+        expected = [f"note {n} in a row" for n in range(5)]
+        for text in expected:
             server("send-keys", "-t", pane, text, "Enter")
         server.eventually(lambda: len(texts(log)) >= 5, "five notes are written")
-        assert texts(log) == said
+        assert texts(log) == expected
 
 
 @pytest.mark.parametrize("focus", ["the-log", "the-box"])
@@ -151,3 +151,23 @@ def test_when_tmux_is_killed_no_process_stays_behind(log: Path) -> None:
             server.shows(pane, "half a thought")
         server("kill-server")
         server.eventually(lambda: not any(map(lives, server.started)), "the processes of the panes have ended")
+
+
+def test_the_last_lines_of_another_pane_are_captured_by_the_screen_and_by_the_command(log: Path) -> None:
+    with tmux() as server:
+        one = server.pane()
+        server.shows(one, "LIVE")
+        server("send-keys", "-t", one, ":capture", "Enter")
+        server.shows(one, "there is no other pane")
+        printing = ["split-window", "-d", "-P", "-F", "#{pane_id}", "sh", "-c", "printf 'first\\nlast\\n'; exec cat"]
+        other = server(*printing).strip()
+        server.shows(other, "last")
+        server("send-keys", "-t", one, ":capture -n 1", "Enter")
+        server.eventually(lambda: len(texts(log)) == 2, "the screen has captured it")
+        server("run-shell", f"{command()} capture {other} -n 1 -q")
+        server.eventually(lambda: len(texts(log)) == 4, "the command has captured it")
+        head, line, *rest = entries(log)
+        assert (head.tag("CAPTURED"), line.text) == (other, "| last")
+        assert [entry.text for entry in rest] == [head.text, line.text]
+        kept = [Path(f"{log}.d", entry.tag("FILE") or "").read_text() for entry in (head, rest[0])]
+        assert kept == ["last\n", "last\n"]

@@ -124,11 +124,11 @@ class LogTaker:
 
     def files(self) -> list[tuple[int, File]]:
         """The files that it took, each with the time of that (wall clock, ns)."""
-        found: dict[int, tuple[int, File]] = {}
+        files: dict[int, tuple[int, File]] = {}
         for taken, fd in self._taken:
             about = os.fstat(fd)
-            found[about.st_ino] = taken, File(f"taken.{taken}.log", about.st_ino, os.pread(fd, about.st_size, 0))
-        return list(found.values())
+            files[about.st_ino] = taken, File(f"taken.{taken}.log", about.st_ino, os.pread(fd, about.st_size, 0))
+        return list(files.values())
 
     def _rename(self) -> None:
         self._take(self.phase.log)

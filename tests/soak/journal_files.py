@@ -96,8 +96,8 @@ def rows_of(files: list[File]) -> Iterator[Row]:
     """Every line of the files."""
     for number, file in enumerate(files):
         offset = 0
-        *whole, last = file.data.split(b"\n")
-        for raw in whole:
+        *complete, last = file.data.split(b"\n")
+        for raw in complete:
             yield Row(number, offset, raw, parse_entry(raw), True)
             offset += len(raw) + 1
         if last:

@@ -93,7 +93,7 @@ def judge(books: Books, evidence: Evidence, rules: Rules) -> list[Problem]:
 def counted(journal: Journal, books: Books, torn: Sequence[Torn]) -> Iterator[Problem]:
     """Checks that each acknowledged line is there once, no refused one, and each doubtful one at most once."""
     count = Counter(id(text) for _, text in journal.placed())
-    count.update(id(one.glued) for one in torn if one.glued is not None)
+    count.update(id(line.glued) for line in torn if line.glued is not None)
     for text in books.every_text():
         if count[id(text)] not in _TIMES[text.answer]:
             yield Problem("count", f"{text.words[:80]!r} was {text.answer}, and is there {count[id(text)]} times")
@@ -135,10 +135,10 @@ def blocks_whole(journal: Journal, books: Books) -> Iterator[Problem]:
     for place, (row, text) in enumerate(zip(journal.rows, journal.texts, strict=True)):
         if text is not None and text.block:
             places.setdefault(text.block, []).append((place, row))
-    for block, found in places.items():
-        if len(found) != size[block]:
-            yield Problem("block", f"{len(found)} of the {size[block]} lines of the block {block} are there")
-        for (one, row), (two, following) in pairwise(found):
+    for block, rows in places.items():
+        if len(rows) != size[block]:
+            yield Problem("block", f"{len(rows)} of the {size[block]} lines of the block {block} are there")
+        for (one, row), (two, following) in pairwise(rows):
             if two != one + 1 or row.file != following.file:
                 yield Problem("block", f"other lines stand inside the block {block}")
 
@@ -208,7 +208,7 @@ def doctor_agrees(
     journal: Journal, torn: Sequence[Torn], findings: Sequence[Mapping[str, Any]], code: int
 ) -> Iterator[Problem]:
     """Checks that `3am doctor` finds the lines that a full disk tore and the script's clock readings, and no other."""
-    expected = {(one.row, what) for one in torn for what in _damage(one, _stamp_after(one.row, journal))}
+    expected = {(line.row, what) for line in torn for what in _damage(line, _stamp_after(line.row, journal))}
     last: Stamp | None = None
     for row in journal.rows:
         entry = row.entry
@@ -218,11 +218,15 @@ def doctor_agrees(
             expected.add((row, "backwards"))  # another process has stepped its clock, and the script cannot declare it
         last = entry.stamp
     wanted = {(journal.files[row.file].name, row.offset, what) for row, what in expected}
-    found = {(str(one["file"]), int(one["offset"]), str(one["what"])): str(one["text"]) for one in findings}
+    findings_by_place = {
+        (str(record["file"]), int(record["offset"]), str(record["what"])): str(record["text"]) for record in findings
+    }
     yield from (
-        Problem("doctor", f"the doctor finds {key}: {text}") for key, text in found.items() if key not in wanted
+        Problem("doctor", f"the doctor finds {key}: {text}")
+        for key, text in findings_by_place.items()
+        if key not in wanted
     )
-    yield from (Problem("doctor", f"the doctor does not find {key}") for key in wanted - found.keys())
+    yield from (Problem("doctor", f"the doctor does not find {key}") for key in wanted - findings_by_place.keys())
     if code != (5 if wanted else 0):
         yield Problem("doctor", f"the doctor ends with {code}, and {len(wanted)} findings were expected")
 
@@ -283,11 +287,11 @@ def synced(journal: Journal, notes: Iterable[str]) -> Iterator[Problem]:
             yield Problem("sync", f"{text.words[:60]!r} was acknowledged, and its sync had failed")
 
 
-def _same(one: State, other: State, before: str, after: str) -> Iterator[Problem]:
-    if one._replace(last_stamp=None, last_position=0) == other._replace(last_stamp=None, last_position=0):
+def _same(state: State, other: State, before: str, after: str) -> Iterator[Problem]:
+    if state._replace(last_stamp=None, last_position=0) == other._replace(last_stamp=None, last_position=0):
         return
-    differences = [name for name in ("people", "hypotheses") if getattr(one, name) != getattr(other, name)] + [
-        name for name in one.projections if one.projections[name] != other.projections[name]
+    differences = [name for name in ("people", "hypotheses") if getattr(state, name) != getattr(other, name)] + [
+        name for name in state.projections if state.projections[name] != other.projections[name]
     ]
     yield Problem("state", f"{', '.join(differences)}: the state of {before} is not that with which {after}")
 

@@ -105,9 +105,9 @@ def _coffee(phase: Phase, key: str, cups: int) -> int:
     process = phase.start(three_am("coffee", str(cups)), phase.env(user="alice"))
     block = key if cups > 1 else ""
     texts = [phase.books.begin(cup_words(process.pid, i), key, block, begun + i) for i in range(1, cups + 1)]
-    out, said = process.communicate()
+    out, stderr = process.communicate()
     # A coffee has no text to hand back.
-    _answer(phase, texts, process.returncode, out, said, hands_back=False)
+    _answer(phase, texts, process.returncode, out, stderr, hands_back=False)
     return cups
 
 
@@ -116,18 +116,25 @@ def _run(phase: Phase, args: list[str], texts: list[Text], *, quiet: bool = Fals
     failing = 0.2 if phase.happens(0.3) else 0.0
     stepping = phase.happens(0.15)
     process = phase.start(three_am(*args), phase.env(failing_syncs=failing, stepping=stepping))
-    out, said = process.communicate()
-    _answer(phase, texts, process.returncode, out, said, quiet=quiet)
+    out, stderr = process.communicate()
+    _answer(phase, texts, process.returncode, out, stderr, quiet=quiet)
     return out
 
 
 def _answer(
-    phase: Phase, texts: list[Text], code: int, out: bytes, said: bytes, *, quiet: bool = False, hands_back: bool = True
+    phase: Phase,
+    texts: list[Text],
+    code: int,
+    out: bytes,
+    stderr: bytes,
+    *,
+    quiet: bool = False,
+    hands_back: bool = True,
 ) -> None:
     printed = out.split(b"\n")[:-1]
     raws = [_printed_line(printed, text) for text in texts]
     words = texts[0].words.encode()
-    if b"unsure: written as @" in said:
+    if b"unsure: written as @" in stderr:
         answer = Answer.UNSURE
     elif code == 0 or all(raws):  # or it was killed after it had said so
         answer = Answer.ACKNOWLEDGED
@@ -138,11 +145,11 @@ def _answer(
     else:
         answer = Answer.REFUSED
         # SIGINT while Python itself starts ends it with 1.
-        handed_back = b"not written: " + words in said or b"Fatal Python error: init_import_site" in said
+        handed_back = b"not written: " + words in stderr or b"Fatal Python error: init_import_site" in stderr
         if hands_back and code in (1, 3, 4) and not handed_back:
-            phase.books.problem("handed back", f"{words[:80]!r} was refused ({code}) and not handed back: {said!r}")
+            phase.books.problem("handed back", f"{words[:80]!r} was refused ({code}) and not handed back: {stderr!r}")
         elif code not in (1, 3, 4, 129, 130, 131, 143):
-            phase.books.problem("exit", f"{words[:80]!r} ended with {code}: {said!r}")
+            phase.books.problem("exit", f"{words[:80]!r} ended with {code}: {stderr!r}")
     for text, raw in zip(texts, raws, strict=True):
         text.set(answer, raw if answer is Answer.ACKNOWLEDGED else b"")
 

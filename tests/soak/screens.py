@@ -55,9 +55,9 @@ def screens(phase: Phase, name: str) -> None:
             process.wait()
         os.close(master)
         drain.join()
-        kept = _drafts_of(process.pid, phase.folder, phase.private)
+        restored = _drafts_of(process.pid, phase.folder, phase.private)
         for text in typed:
-            if process.returncode == 0 and text.words not in kept:
+            if process.returncode == 0 and text.words not in restored:
                 text.set(Answer.ACKNOWLEDGED)
             else:
                 text.set(Answer.UNKNOWN)

@@ -148,7 +148,7 @@ def small_disk() -> Iterator[tuple[Path, bool]]:
 def run(seconds: float, seed: int, *, mutant: str = "", plans: tuple[Plan, ...] = PLANS, lines: int = 0) -> Report:
     """Soaks for ``seconds``, and until each phase has acknowledged ``lines``; then balances the books."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # SIGQUIT would leave a core for each process
-    report, whole = Report(), sum(plan.share for plan in plans)
+    report, total = Report(), sum(plan.share for plan in plans)
     rounds = max(1, round(seconds / ROUND))  # each is judged by itself: a night does not fit into memory
     with small_disk() as (folder, mounted):
         report.disk_can_be_filled = mounted
@@ -156,7 +156,7 @@ def run(seconds: float, seed: int, *, mutant: str = "", plans: tuple[Plan, ...] 
             place, private = folder / str(number), Path(f"{folder}-private") / str(number)
             phase = Phase(place, private, random.Random(f"{seed} {number}"), mutant)
             phase.prepare()
-            end = End(seconds * plan.share / whole / rounds, lines)
+            end = End(seconds * plan.share / total / rounds, lines)
             try:
                 problems = _run_phase(phase, plan, end, mounted=mounted)
             finally:
@@ -192,7 +192,7 @@ def _run_phase(phase: Phase, plan: Plan, end: End, *, mounted: bool) -> list[Pro
         ),
         *([] if plan.rules.log else [taker.run]),
     ]
-    threads = [threading.Thread(target=_guarded, args=(phase, one)) for one in work]
+    threads = [threading.Thread(target=_guarded, args=(phase, task)) for task in work]
     for thread in threads:
         thread.start()
     end.wait(phase)

@@ -145,12 +145,12 @@ def _burst(phase: Phase, writer: str, numbers: range) -> tuple[list[tuple[Text, 
     data = b""
     for number in numbers:
         words = f"{writer}-{number}."
-        whole = long_text(words) if number % 1000 == 999 else words
-        begin, end = len(data), len(data) + len(whole) + 1
-        lines.append((phase.books.begin(whole[:LONGEST], writer), begin, min(end, begin + LONGEST)))
-        if len(whole) > LONGEST:
-            lines.append((phase.books.begin(GOES_ON + whole[LONGEST:], writer), begin + LONGEST, end))
-        data += whole.encode() + b"\n"
+        complete = long_text(words) if number % 1000 == 999 else words
+        begin, end = len(data), len(data) + len(complete) + 1
+        lines.append((phase.books.begin(complete[:LONGEST], writer), begin, min(end, begin + LONGEST)))
+        if len(complete) > LONGEST:
+            lines.append((phase.books.begin(GOES_ON + complete[LONGEST:], writer), begin + LONGEST, end))
+        data += complete.encode() + b"\n"
     return lines, data
 
 

@@ -28,7 +28,8 @@ def huge(log: Path) -> Path:
     with log.open("wb") as file:
         for n in range(0, LINES, 1000):
             texts = [
-                f"needle {at}" if at in NEEDLES else f"row {at} of sessions was touched" for at in range(n, n + 1000)
+                f"needle {start}" if start in NEEDLES else f"row {start} of sessions was touched"
+                for start in range(n, n + 1000)
             ]
             file.write(format_batch(Stamp(NS + n // 1000 * EVERY), 0, tags, texts))
     assert log.stat().st_size > 200_000_000
@@ -45,9 +46,9 @@ def screen(huge: Path) -> Iterator[Terminal]:
 
 def peak(pid: int) -> float:
     """The most memory that a process had, in MiB."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1024
+    match = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert match is not None
+    return int(match[1]) / 1024
 
 
 def test_the_screen_goes_anywhere_in_it_with_little_memory(screen: Terminal) -> None:
@@ -85,7 +86,9 @@ def test_tail_finds_what_grep_finds(huge: Path) -> None:
 
 
 def test_tail_finds_a_time(huge: Path) -> None:
-    found = tailed("--since", "@2026-11-24T03:15:07.000000000+0000", "--until", "@2026-11-24T03:15:07.000000004+0000")
-    assert [line.rpartition(b" row ")[2] for line in found.splitlines()] == [
+    tail_lines = tailed(
+        "--since", "@2026-11-24T03:15:07.000000000+0000", "--until", "@2026-11-24T03:15:07.000000004+0000"
+    )
+    assert [line.rpartition(b" row ")[2] for line in tail_lines.splitlines()] == [
         b"%d of sessions was touched" % n for n in range(600_000, 600_005)
     ]

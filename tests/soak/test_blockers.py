@@ -28,8 +28,8 @@ AGE = r"\d+(\.\d+)? (ms|s|min)"
 @pytest.fixture(scope="module")
 def server() -> Iterator[Cluster]:
     """One for all tests of this module, with a table that no test changes for good."""
-    with cluster({"track_activity_query_size": "1MB", "max_prepared_transactions": "4"}) as one:
-        with one.connect() as admin:
+    with cluster({"track_activity_query_size": "1MB", "max_prepared_transactions": "4"}) as server:
+        with server.connect() as admin:
             admin.execute("CREATE TABLE orders (id int PRIMARY KEY, amount int)")
             admin.execute("INSERT INTO orders SELECT g, 1 FROM generate_series(1, 9) AS g")
             admin.execute("CREATE TABLE numbers (id int)")
@@ -38,7 +38,7 @@ def server() -> Iterator[Cluster]:
                 admin.execute(f"GRANT ALL ON orders TO {user}".encode())
             admin.execute("GRANT pg_monitor TO seer")
             admin.execute("GRANT app TO boss")
-        yield one
+        yield server
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def rows(done: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
 def lines(done: subprocess.CompletedProcess[bytes]) -> list[tuple[int, int, str]]:
     """The processes of the text: how far indented, pid, and what is said after ``user@database``."""
     assert (done.returncode, done.stderr) == (0, b""), done
-    found = [match for line in done.stdout.decode().splitlines() if (match := LINE.match(line))]
-    return [(len(one["lead"]), int(one["pid"]), one["rest"]) for one in found]
+    matched = [match for line in done.stdout.decode().splitlines() if (match := LINE.match(line))]
+    return [(len(match["lead"]), int(match["pid"]), match["rest"]) for match in matched]
 
 
 def nowhere(secret: str, done: subprocess.CompletedProcess[bytes], log: Path) -> None:
@@ -84,10 +84,10 @@ def test_a_row_lock_held_idle_in_transaction(server: Cluster, night: Sessions, r
 def test_json_says_the_same_in_numbers(server: Cluster, night: Sessions, run: Run) -> None:
     blocker, waiter = night.holds(HOLDS), night.waits(WAITS)
     first, second = rows(run("blockers", "--json", "--dsn", server.dsn()))
-    said = {"user": "postgres", "database": "postgres", "application": "", "client": "127.0.0.1"}
-    idle = {**said, "pid": blocker, "state": "idle in transaction", "query": HOLDS, "waits_for": None, "waits_s": None}
+    who = {"user": "postgres", "database": "postgres", "application": "", "client": "127.0.0.1"}
+    idle = {**who, "pid": blocker, "state": "idle in transaction", "query": HOLDS, "waits_for": None, "waits_s": None}
     assert {**first, **idle, "blocked_by": [], "blocks": [waiter], "depth": 0} == first
-    active = {**said, "pid": waiter, "state": "active", "query": WAITS, "waits_for": "ShareLock on transactionid"}
+    active = {**who, "pid": waiter, "state": "active", "query": WAITS, "waits_for": "ShareLock on transactionid"}
     assert {**second, **active, "blocked_by": [blocker], "blocks": [], "depth": 1} == second
     assert isinstance(first["state_s"], float)
     assert 0 < second["waits_s"] < 60
@@ -97,10 +97,10 @@ def test_a_chain_is_indented_link_by_link(server: Cluster, night: Sessions, run:
     a = night.holds(HOLDS)
     b = night.waits(WAITS, "UPDATE orders SET amount = 3 WHERE id = 2")
     c = night.waits("UPDATE orders SET amount = 4 WHERE id = 2")
-    found = lines(run("blockers", "--dsn", server.dsn()))
-    assert [pid for _, pid, _ in found] == [a, b, c]
-    assert found[0][0] < found[1][0] < found[2][0]
-    assert [one["depth"] for one in rows(run("blockers", "--json", "--dsn", server.dsn()))] == [0, 1, 2]
+    shown = lines(run("blockers", "--dsn", server.dsn()))
+    assert [pid for _, pid, _ in shown] == [a, b, c]
+    assert shown[0][0] < shown[1][0] < shown[2][0]
+    assert [record["depth"] for record in rows(run("blockers", "--json", "--dsn", server.dsn()))] == [0, 1, 2]
 
 
 def test_a_table_lock_is_named_with_the_table(server: Cluster, night: Sessions, run: Run) -> None:
@@ -113,8 +113,8 @@ def test_two_that_wait_for_nobody_have_their_own_below_them(server: Cluster, nig
     a, b = night.holds(HOLDS), night.holds("UPDATE orders SET amount = 2 WHERE id = 2")
     under_a, under_b = night.waits(WAITS), night.waits("UPDATE orders SET amount = 3 WHERE id = 2")
     night.holds("UPDATE orders SET amount = 2 WHERE id = 3")  # blocks nobody, waits for nobody: is not there
-    found = [(pid, lead > 0) for lead, pid, _ in lines(run("blockers", "--dsn", server.dsn()))]
-    assert found in (
+    shown = [(pid, lead > 0) for lead, pid, _ in lines(run("blockers", "--dsn", server.dsn()))]
+    assert shown in (
         [(a, False), (under_a, True), (b, False), (under_b, True)],
         [(b, False), (under_b, True), (a, False), (under_a, True)],
     )
@@ -123,15 +123,15 @@ def test_two_that_wait_for_nobody_have_their_own_below_them(server: Cluster, nig
 def test_one_that_waits_for_two_stands_once_and_names_the_other(server: Cluster, night: Sessions, run: Run) -> None:
     a, b = night.holds("LOCK TABLE orders IN SHARE MODE"), night.holds("LOCK TABLE orders IN SHARE MODE")
     waiter = night.waits("LOCK TABLE orders")
-    found = lines(run("blockers", "--dsn", server.dsn()))
-    pids = [pid for _, pid, _ in found]
+    shown = lines(run("blockers", "--dsn", server.dsn()))
+    pids = [pid for _, pid, _ in shown]
     assert sorted(pids) == sorted([a, b, waiter])
-    at = pids.index(waiter)
-    above, other = pids[at - 1], ({a, b} - {pids[at - 1]}).pop()
+    index = pids.index(waiter)
+    above, other = pids[index - 1], ({a, b} - {pids[index - 1]}).pop()
     assert above in (a, b)
-    assert str(other) in found[at][2], f"it is below {above}, and nothing says that it waits for {other} too"
-    assert str(above) not in found[at][2]
-    at_waiter = next(one for one in rows(run("blockers", "--json", "--dsn", server.dsn())) if one["pid"] == waiter)
+    assert str(other) in shown[index][2], f"it is below {above}, and nothing says that it waits for {other} too"
+    assert str(above) not in shown[index][2]
+    at_waiter = next(row for row in rows(run("blockers", "--json", "--dsn", server.dsn())) if row["pid"] == waiter)
     assert sorted(at_waiter["blocked_by"]) == sorted([a, b])
 
 
@@ -145,19 +145,19 @@ def test_a_prepared_transaction_is_named_and_ended_by_the_statement_that_is_offe
     try:
         waiters = [night.waits(WAITS), night.waits("INSERT INTO numbers VALUES (1)")]
         shown = run("blockers", "--dsn", server.dsn()).stdout.decode()
-        found = rows(run("blockers", "--json", "--dsn", server.dsn()))
-        by_gid = {row["prepared"]: row for row in found if row["prepared"] is not None}
+        listed = rows(run("blockers", "--json", "--dsn", server.dsn()))
+        by_gid = {row["prepared"]: row for row in listed if row["prepared"] is not None}
         assert {gid: row["blocks"] for gid, row in by_gid.items()} == dict(
-            zip(gids, [[one] for one in waiters], strict=False)
+            zip(gids, [[pid] for pid in waiters], strict=False)
         )
-        assert {row["pid"] for row in found} == {None, *waiters}
-        assert [row["blocked_by_prepared"] for row in found if row["pid"] == waiters[0]] == [[by_gid[gids[0]]["xid"]]]
+        assert {row["pid"] for row in listed} == {None, *waiters}
+        assert [row["blocked_by_prepared"] for row in listed if row["pid"] == waiters[0]] == [[by_gid[gids[0]]["xid"]]]
         assert "pg_terminate_backend" not in shown
         statements = re.findall(r"^ *(ROLLBACK PREPARED .*)$", shown, re.MULTILINE)
         assert len(statements) == 2, shown
         for pid in (0, -by_gid[gids[0]]["xid"]):
-            said = refused(run("blockers", f"--terminate={pid}", "--yes", "--dsn", server.dsn()), 1)
-            assert "nothing was terminated" in said
+            sentence = refused(run("blockers", f"--terminate={pid}", "--yes", "--dsn", server.dsn()), 1)
+            assert "nothing was terminated" in sentence
         for statement in statements:
             night.admin.execute(statement.encode())
         eventually(lambda: not run("blockers", "--dsn", server.dsn()).stdout, "nobody waits any more")
@@ -220,7 +220,7 @@ def test_a_backend_is_terminated_and_the_journal_says_so(
     done = run("blockers", "--dsn", server.dsn(), "--terminate", str(blocker), *more, stdin=answer)
     assert done.returncode == 0, done
     assert not night.there(blocker)
-    (entry,) = [one for one in entries(log) if one.kind != "ceremony"]
+    (entry,) = [entry for entry in entries(log) if entry.kind != "ceremony"]
     assert done.stdout == log.read_bytes()
     assert ("TERMINATED", str(blocker)) in entry.tags
     assert entry.text.startswith("Terminated: ")
@@ -275,9 +275,9 @@ def test_who_blocks_nobody_any_more_when_the_answer_comes_is_left_alone(
     pipe = subprocess.PIPE
     with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe) as asks:
         assert asks.stderr is not None
-        said = b""
-        while b"?" not in said and (more := asks.stderr.read(1)):  # the question has no end of line
-            said += more
+        stderr = b""
+        while b"?" not in stderr and (more := asks.stderr.read(1)):  # the question has no end of line
+            stderr += more
         if meanwhile == "gone":
             night.admin.execute("SELECT pg_terminate_backend(%s, 5000)", (blocker,))
         else:
@@ -305,8 +305,8 @@ def test_without_the_right_to_it_nobody_is_terminated(
     server: Cluster, night: Sessions, run: Run, log: Path, user: str
 ) -> None:
     blocker, _ = night.holds(HOLDS), night.waits(WAITS)
-    said = refused(run("blockers", "--dsn", server.dsn(user), "--terminate", str(blocker), "--yes"), 3)
-    assert "gone" not in said, "it is there still"
+    sentence = refused(run("blockers", "--dsn", server.dsn(user), "--terminate", str(blocker), "--yes"), 3)
+    assert "gone" not in sentence, "it is there still"
     assert night.there(blocker)
     assert not log.exists()
 
@@ -370,8 +370,8 @@ def test_a_password_in_a_query_does_not_come_into_the_log(
     done = run("blockers", "--dsn", server.dsn(), "--terminate", str(blocker), "--yes")
     assert done.returncode == 0, done
     assert texts(log)
-    for one in (shown, done):
-        nowhere("hunter2", one, log)
+    for result in (shown, done):
+        nowhere("hunter2", result, log)
 
 
 def test_a_termination_that_the_journal_does_not_take_is_told(
@@ -379,13 +379,13 @@ def test_a_termination_that_the_journal_does_not_take_is_told(
 ) -> None:
     blocker, _ = night.holds(HOLDS), night.waits(WAITS)
     done = run("blockers", "--dsn", server.dsn(), "--terminate", str(blocker), "--yes", SANITY_LOG=str(tmp_path))
-    said = done.stderr.decode()
+    stderr = done.stderr.decode()
     if night.there(blocker):  # to look first is as good
         assert done.returncode == 3
     else:
         assert (done.returncode, done.stdout) == (3, b"")
-        assert f"{blocker} is terminated" in said
-        assert "not in the log" in said
+        assert f"{blocker} is terminated" in stderr
+        assert "not in the log" in stderr
 
 
 def test_without_psycopg_it_says_how_to_get_it(log: Path) -> None:

@@ -55,7 +55,7 @@ class Outcome(NamedTuple):
 def texts(log: Path) -> tuple[list[str], bool]:
     journal = resolve_journal(str(log))
     live = journal.open_live()
-    found: list[str] = []
+    collected: list[str] = []
     torn = False
     for segment in journal.segments_forward(live) if live is not None else ():
         *lines, last = segment.read(0, segment.size()).split(b"\n")
@@ -64,8 +64,8 @@ def texts(log: Path) -> tuple[list[str], bool]:
             entry = parse_entry(line)
             assert entry is not None, line
             if entry.carried_from is None and entry.kind != "ceremony":
-                found.append(entry.body)
-    return found, torn
+                collected.append(entry.body)
+    return collected, torn
 
 
 def attempt(folder: Path, before: list[str], argv: list[str], inject: str, *, anywhere: bool) -> Outcome | None:
@@ -91,8 +91,8 @@ def attempt(folder: Path, before: list[str], argv: list[str], inject: str, *, an
     killed = "killed by SIGKILL" in shown
     if not killed and "(INJECTED)" not in shown:
         return None
-    found, torn = texts(log)
-    return Outcome(-signal.SIGKILL if killed else done.returncode, done.stderr.decode(), found, torn)
+    written, torn = texts(log)
+    return Outcome(-signal.SIGKILL if killed else done.returncode, done.stderr.decode(), written, torn)
 
 
 def holds(outcome: Outcome, before: list[str], call: str) -> str:

@@ -244,46 +244,46 @@ def test_a_line_that_nobody_wrote_is_found() -> None:
 def test_a_line_of_the_script_may_be_torn_by_a_full_disk_and_by_nothing_else() -> None:
     books = Books()
     torn = script_line(books, 1, "torn", Answer.UNKNOWN)
-    whole = script_line(books, 2, "whole")
-    journal = of(books, log(torn[:40], whole))
+    complete = script_line(books, 2, "whole")
+    journal = of(books, log(torn[:40], complete))
     assert rules(torn_lines(journal, books)[1]) == ["foreign"]
     text = books.script_lines[torn]
     books.full_disk.append([text.answered, text.answered + 1])
-    found, problems = torn_lines(journal, books)
+    torn_found, problems = torn_lines(journal, books)
     assert rules(problems) == []
-    assert [one.beginnings for one in found] == [(torn[:40],)]
+    assert [line.beginnings for line in torn_found] == [(torn[:40],)]
     finding = {"file": "sanity.log", "offset": 0, "what": "foreign", "text": "torn"}
-    assert rules(judge.doctor_agrees(journal, found, [finding], 5)) == []
+    assert rules(judge.doctor_agrees(journal, torn_found, [finding], 5)) == []
 
 
 def test_a_line_is_torn_once_and_only_if_it_was_not_acknowledged() -> None:
     books = Books()
     torn = script_line(books, 1, "torn", Answer.UNKNOWN)
-    whole = script_line(books, 2, "whole")
+    complete = script_line(books, 2, "whole")
     text = books.script_lines[torn]
     books.full_disk.append([0, text.answered + 10**12])
-    assert rules(torn_lines(of(books, log(torn[:40], torn[:50], whole)), books)[1]) == ["foreign"]
-    assert rules(torn_lines(of(books, log(whole[:-2])), books)[1]) == ["foreign"]
+    assert rules(torn_lines(of(books, log(torn[:40], torn[:50], complete)), books)[1]) == ["foreign"]
+    assert rules(torn_lines(of(books, log(complete[:-2])), books)[1]) == ["foreign"]
 
 
 def test_what_was_glued_to_torn_lines_counts_as_there() -> None:
     books = Books()
     torn = [script_line(books, n, f"torn {n}", Answer.UNKNOWN) for n in range(2)]
-    whole = script_line(books, 2, "whole")
+    complete = script_line(books, 2, "whole")
     books.full_disk.append([0, 10**18 * 9])
-    journal = of(books, log(torn[0][:45] + torn[1][:-2] + whole))
-    found, problems = torn_lines(journal, books)
+    journal = of(books, log(torn[0][:45] + torn[1][:-2] + complete))
+    torn_found, problems = torn_lines(journal, books)
     assert rules(problems) == []
-    assert [one.glued for one in found] == [books.script_lines[whole]]
-    assert rules(judge.counted(journal, books, found)) == []
+    assert [line.glued for line in torn_found] == [books.script_lines[complete]]
+    assert rules(judge.counted(journal, books, torn_found)) == []
 
 
 def test_a_short_beginning_does_not_take_the_line_of_a_long_one() -> None:
     books = Books()
     torn = [script_line(books, n, f"torn {n}", Answer.UNKNOWN) for n in range(2)]
-    whole = script_line(books, 2, "whole")
+    complete = script_line(books, 2, "whole")
     books.full_disk.append([0, 10**18 * 9])
-    glued, alone = torn[1][:5] + whole, torn[0][:-2]
+    glued, alone = torn[1][:5] + complete, torn[0][:-2]
     assert rules(torn_lines(of(books, log(glued, alone)), books)[1]) == []
     assert rules(torn_lines(of(books, log(glued, alone, b"[2")), books)[1]) == ["foreign"]
 
@@ -291,26 +291,26 @@ def test_a_short_beginning_does_not_take_the_line_of_a_long_one() -> None:
 def test_the_doctor_finds_a_line_that_was_glued_to_one_that_parses() -> None:
     books = Books()
     torn = script_line(books, 1, "torn", Answer.UNKNOWN)
-    whole = script_line(books, 2, "whole")
+    complete = script_line(books, 2, "whole")
     books.full_disk.append([0, 10**18 * 9])
-    journal = of(books, log(torn[:-2] + whole))
-    found, _ = torn_lines(journal, books)
+    journal = of(books, log(torn[:-2] + complete))
+    torn_found, _ = torn_lines(journal, books)
     finding = {"file": "sanity.log", "offset": 0, "what": "torn", "text": "torn"}
-    assert rules(judge.doctor_agrees(journal, found, [finding], 5)) == []
-    assert rules(judge.doctor_agrees(journal, found, [], 0)) == ["doctor", "doctor"]
+    assert rules(judge.doctor_agrees(journal, torn_found, [finding], 5)) == []
+    assert rules(judge.doctor_agrees(journal, torn_found, [], 0)) == ["doctor", "doctor"]
 
 
 def test_the_doctor_cannot_find_a_glued_line_whose_clock_was_ahead_of_the_next_one() -> None:
     books = Books()
     torn = script_line(books, 1, "torn", Answer.UNKNOWN)
-    whole = script_line(books, 2, "whole")
+    complete = script_line(books, 2, "whole")
     books.full_disk.append([0, 10**18 * 9])
-    found, _ = torn_lines(of(books, log(torn[:-2] + whole)), books)
+    torn_found, _ = torn_lines(of(books, log(torn[:-2] + complete)), books)
     finding = {"file": "sanity.log", "offset": 0, "what": "torn", "text": "torn"}
-    before = of(books, log(torn[:-2] + whole, note(1, "x")))
-    assert rules(judge.doctor_agrees(before, found, [], 0)) == []
-    after = of(books, log(torn[:-2] + whole, note(2, "x")))
-    assert rules(judge.doctor_agrees(after, found, [finding], 5)) == []
+    before = of(books, log(torn[:-2] + complete, note(1, "x")))
+    assert rules(judge.doctor_agrees(before, torn_found, [], 0)) == []
+    after = of(books, log(torn[:-2] + complete, note(2, "x")))
+    assert rules(judge.doctor_agrees(after, torn_found, [finding], 5)) == []
 
 
 def test_an_unfinished_last_line_has_no_place_in_the_order_of_a_follower() -> None:

@@ -80,9 +80,9 @@ def written(run: Run, *argv: str, engine: str = "mariadb", code: int = 0) -> str
 
 def block(text: str, step: int) -> str:
     """The shell of a step."""
-    found = re.search(rf"^## {step}\. .*?^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert found is not None, f"step {step} has no shell: {text}"
-    return found[1]
+    match = re.search(rf"^## {step}\. .*?^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert match is not None, f"step {step} has no shell: {text}"
+    return match[1]
 
 
 class Restored(NamedTuple):
@@ -121,9 +121,9 @@ class Restored(NamedTuple):
     def corrupted(self, listed: str) -> tuple[str, str, str]:
         """File, position and GTID of the transaction in a list that deletes row 8, as a person finds it."""
         transactions = re.split(r"^(?=binlog\.)", listed, flags=re.MULTILINE)
-        (found,) = [one for one in transactions if "DELETE FROM `shop`.`orders`" in one]
-        match = re.match(r"(binlog\.\d+) (\d+) \d+ \S+ GTID (\d+-\d+-\d+)\n", found)
-        assert match is not None, found
+        (deletion,) = [transaction for transaction in transactions if "DELETE FROM `shop`.`orders`" in transaction]
+        match = re.match(r"(binlog\.\d+) (\d+) \d+ \S+ GTID (\d+-\d+-\d+)\n", deletion)
+        assert match is not None, deletion
         return match[1], match[2], match[3]
 
     def amounts(self, table: str, *, live: bool = False, database: str = "shop") -> dict[int, int]:
@@ -224,5 +224,5 @@ def test_without_a_binary_log_it_is_no_and_the_runbook_is_there_all_the_same(run
         dsn = f"mariadb://root@/?socket={bare.folder}/socket"
         done = run("restore", "data", "--at=-1s", "--engine", "mariadb", "--dsn", dsn)
         assert (done.returncode, b"```sh" in done.stdout) == (1, True), done
-        for said in (done.stdout, done.stderr):
-            assert b"log_bin is off" in said
+        for output in (done.stdout, done.stderr):
+            assert b"log_bin is off" in output

@@ -28,10 +28,10 @@ def test_every_mutant_has_a_rule_that_finds_it() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", FOUND_BY)
 def test_the_soak_finds_the_mutant(mutant: str) -> None:
-    found: set[str] = set()
+    rules: set[str] = set()
     for seed in range(ROUNDS):
         report = run(SECONDS, seed, mutant=mutant, plans=(UNDISTURBED,), lines=LINES)
-        found |= {problem.rule for problem in report.problems}
-        if found & FOUND_BY[mutant]:
+        rules |= {problem.rule for problem in report.problems}
+        if rules & FOUND_BY[mutant]:
             return
-    pytest.fail(f"{mutant}: found {found or 'nothing'}\n{report.table(SECONDS)}")
+    pytest.fail(f"{mutant}: found {rules or 'nothing'}\n{report.table(SECONDS)}")

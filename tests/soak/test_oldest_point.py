@@ -68,11 +68,11 @@ def test_what_it_asks_a_role_to_be_given_is_enough(run: Run) -> None:
         admin.execute(f"CREATE ROLE m LOGIN PASSWORD '{PASSWORD}'".encode())
         live.base_backup(live.folder / "base")
         t = later(live)
-        said = asked(live, run, t, "m")
+        printed = asked(live, run, t, "m")
         for right in ("pg_monitor", "pg_read_server_files"):
-            if right in said:
+            if right in printed:
                 admin.execute(f"GRANT {right} TO m".encode())
-        if "pg_read_file" in said:
+        if "pg_read_file" in printed:
             admin.execute("GRANT EXECUTE ON FUNCTION pg_read_file(text) TO m")
         assert "is not known" not in asked(live, run, t, "m")
 

@@ -73,8 +73,8 @@ def commit(live: Cluster, *statements: str) -> tuple[int, Stamp]:
     """One transaction over all tables: its number, and when the server says that it was committed."""
     with live.connect(autocommit=False) as session:
         for table in TABLES:
-            for one in statements:
-                session.execute(one.format(table=table).encode())
+            for statement in statements:
+                session.execute(statement.format(table=table).encode())
         xid = session.execute("SELECT pg_current_xact_id()::text::int8").fetchall()[0][0]
         session.commit()
     asked = "SELECT (extract(epoch FROM pg_xact_commit_timestamp(%s::text::xid)) * 1000000)::int8"
@@ -91,9 +91,9 @@ def written(run: Run, *argv: str, code: int = 0) -> str:
 
 def block(text: str, step: int, language: str = "sh") -> str:
     """The block of code of a step."""
-    found = re.search(rf"^## {step}\. .*?^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert found is not None, f"step {step} has no block of {language}: {text}"
-    return found[1]
+    match = re.search(rf"^## {step}\. .*?^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert match is not None, f"step {step} has no block of {language}: {text}"
+    return match[1]
 
 
 def target(text: str) -> str:
@@ -136,15 +136,15 @@ class Restored(NamedTuple):
     @property
     def starting(self) -> str:
         """The command of step 4 that starts it."""
-        (found,) = re.findall(r"^pg_ctl .*start.*$", block(self.text, 4), re.MULTILINE)
-        return str(found)
+        (start_command,) = re.findall(r"^pg_ctl .*start.*$", block(self.text, 4), re.MULTILINE)
+        return str(start_command)
 
     def start(self) -> str:
         """Step 4, and what it says; returns when the replay is paused, also where step 4 does not wait for that."""
-        said = self.does(block(self.text, 4))
+        printed = self.does(block(self.text, 4))
         paused = "SELECT pg_get_wal_replay_pause_state() = 'paused'"
         eventually(lambda: self.other.fact(paused), "the replay is paused")
-        return said
+        return printed
 
     def amounts(self, table: str = "orders", *, of: Cluster | None = None) -> dict[int, int]:
         """The amounts by id, in this one or in the live one."""
@@ -153,7 +153,7 @@ class Restored(NamedTuple):
 
 
 def says(folder: Path, text: str) -> bool:
-    return any(text in one.read_text(errors="replace") for one in folder.glob("*log*") if one.is_file())
+    return any(text in path.read_text(errors="replace") for path in folder.glob("*log*") if path.is_file())
 
 
 def beside(live: Cluster, text: str) -> Iterator[Restored]:
@@ -182,8 +182,8 @@ BEFORE = {**{n: n * 100 for n in range(1, 21)}, 3: 333, 4: 444}  # the rows a mi
 def test_the_row_is_whole_again_by_the_runbook_word_for_word(night: Night, restored: Restored, table: str) -> None:
     restored.unpack()
     restored.start()
-    for one in TABLES:
-        assert restored.amounts(one) == BEFORE
+    for name in TABLES:
+        assert restored.amounts(name) == BEFORE
     brought_back(restored, table)
     restored.does(block(restored.text, 8).splitlines()[0])
     assert not (restored.other.data / "postmaster.pid").exists()
@@ -196,8 +196,8 @@ def brought_back(restored: Restored, table: str) -> None:
     assert restored.amounts(f"{table}_before", of=restored.live) == BEFORE
     assert restored.amounts(table, of=restored.live) == live, "nothing changes a live row before step 7"
     compared = restored.does(block(restored.text, 6), table)
-    found = re.findall(r"^ *(\d+) \| (\w+) since", compared, re.MULTILINE)
-    assert found == [("7", "changed"), ("8", "gone"), ("9", "changed"), ("21", "came")], compared
+    matches = re.findall(r"^ *(\d+) \| (\w+) since", compared, re.MULTILINE)
+    assert matches == [("7", "changed"), ("8", "gone"), ("9", "changed"), ("21", "came")], compared
     patch = block(restored.text, 7).replace("4711", "7").replace("4712", "8")
     restored.does(patch, table)
     assert restored.amounts(table, of=restored.live) == live, "without a COMMIT nothing is patched"
@@ -210,31 +210,31 @@ def test_while_it_still_replays_step_4_does_not_send_anybody_on(night: Night, re
     """It answers long before it is at the target: whoever copies rows then copies those of some earlier moment."""
     slow = block(restored.text, 3, "ini").replace("'cp ", "'sleep 0.7; cp ")
     restored.unpack(slow)
-    said = restored.start()
-    assert re.search(r"^ *paused\b", said, re.MULTILINE), said
+    printed = restored.start()
+    assert re.search(r"^ *paused\b", printed, re.MULTILINE), printed
 
 
 def test_stopped_too_early_it_goes_on_to_a_later_target(night: Night, run: Run) -> None:
     early = written(run, "--at", f"@{night.good}", "--dsn", night.live.dsn())
-    for one in beside(night.live, early):
-        one.unpack()
-        one.start()
-        assert one.amounts() == {**BEFORE, 4: 400}
+    for copy in beside(night.live, early):
+        copy.unpack()
+        copy.start()
+        assert copy.amounts() == {**BEFORE, 4: 400}
         later = block(written(run, "--at", f"@{night.t}"), 3, "ini")
-        one.does(block(early, 8).splitlines()[0])
-        with (one.other.data / "postgresql.auto.conf").open("a") as file:
+        copy.does(block(early, 8).splitlines()[0])
+        with (copy.other.data / "postgresql.auto.conf").open("a") as file:
             file.write(later.replace("/path/to/archive", f"{night.live.folder}/archive"))
-        one.start()
-        assert one.amounts() == BEFORE
+        copy.start()
+        assert copy.amounts() == BEFORE
 
 
 def test_without_the_segment_of_t_it_says_what_the_runbook_says(night: Night, run: Run) -> None:
     now = Stamp(night.t.ns + 3600 * 10**9)  # nothing was committed after it: as if that segment were not archived
-    for one in beside(night.live, written(run, "--at", f"@{night.t}")):
-        late = block(one.text, 3, "ini").replace(target(one.text), f"{now.iso_date} {now.time_of_day[:15]}+00")
-        one.unpack(late)
-        one.does(f"({one.starting}) >{one.other.data}/terminal.log 2>&1 || true")
-        eventually(partial(says, one.other.data, ENDED), ENDED)
+    for copy in beside(night.live, written(run, "--at", f"@{night.t}")):
+        late = block(copy.text, 3, "ini").replace(target(copy.text), f"{now.iso_date} {now.time_of_day[:15]}+00")
+        copy.unpack(late)
+        copy.does(f"({copy.starting}) >{copy.other.data}/terminal.log 2>&1 || true")
+        eventually(partial(says, copy.other.data, ENDED), ENDED)
 
 
 def test_where_the_configuration_lies_elsewhere_it_is_still_the_restored_one(night: Night, restored: Restored) -> None:
@@ -251,8 +251,8 @@ def test_where_the_configuration_lies_elsewhere_it_is_still_the_restored_one(nig
     options = {"config_file": etc / "postgresql.conf", "hba_file": etc / "pg_hba.conf"}
     options |= {"data_directory": restored.other.data} if "data_directory" in more[0] else {}
     added = " ".join(f"-c {name}={value}" for name, value in options.items())
-    said = restored.does(re.sub(r"-o '([^']*)'", rf"-o '\1 {added}'", restored.starting), check=False)
-    assert (restored.other.data / "postmaster.pid").exists(), f"it was started on the live data folder: {said}"
+    printed = restored.does(re.sub(r"-o '([^']*)'", rf"-o '\1 {added}'", restored.starting), check=False)
+    assert (restored.other.data / "postmaster.pid").exists(), f"it was started on the live data folder: {printed}"
 
 
 def test_the_number_of_the_transaction_is_as_good_as_its_time(night: Night, run: Run) -> None:
@@ -275,32 +275,34 @@ def test_a_transaction_that_was_never_committed_is_refused(night: Night, run: Ru
     ("minus", "ns"), [("1ms", 10**6), ("1us", 10**3), ("1ns", 1), ("999ns", 999), ("2s", 2 * 10**9)]
 )
 def test_the_target_is_so_long_before_t_and_never_later(night: Night, run: Run, minus: str, ns: int) -> None:
-    at = Stamp((night.t.ns - ns) // US * US)
-    assert target(written(run, "--at", f"@{night.t}", "--minus", minus)) == f"{at.iso_date} {at.time_of_day[:15]}+00"
+    stamp = Stamp((night.t.ns - ns) // US * US)
+    assert (
+        target(written(run, "--at", f"@{night.t}", "--minus", minus)) == f"{stamp.iso_date} {stamp.time_of_day[:15]}+00"
+    )
 
 
 def test_the_server_says_what_was_committed_around_t(night: Night, run: Run) -> None:
-    said = written(run, "--at", f"@{night.t}", "--dsn", night.live.dsn())
-    for xid, at in ((night.xid, night.t), (night.good_xid, night.good)):
-        (found,) = [line for line in said.splitlines() if re.search(rf"\bxid {xid}\b", line)]
-        assert f"{at.iso_date} {at.time_of_day[:15]}" in found
-        assert ("is replayed" in found) == (xid == night.good_xid)
-    assert f"cp %p {night.live.folder}/archive/%f" in said
-    assert "nightly" in said
-    for line in said.splitlines():
+    printed = written(run, "--at", f"@{night.t}", "--dsn", night.live.dsn())
+    for xid, stamp in ((night.xid, night.t), (night.good_xid, night.good)):
+        (match,) = [line for line in printed.splitlines() if re.search(rf"\bxid {xid}\b", line)]
+        assert f"{stamp.iso_date} {stamp.time_of_day[:15]}" in match
+        assert ("is replayed" in match) == (xid == night.good_xid)
+    assert f"cp %p {night.live.folder}/archive/%f" in printed
+    assert "nightly" in printed
+    for line in printed.splitlines():
         assert not line.startswith("- **"), f"nothing stands against it: {line}"
 
 
 def test_it_is_kept_beside_the_log_for_nobody_else(night: Night, run: Run, log: Path) -> None:
-    said = written(run, "--at", f"@{night.t}", "--dsn", night.live.dsn())
-    (kept,) = Path(f"{log}.d").glob("restore-*")
-    assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == (said, 0o600)
+    printed = written(run, "--at", f"@{night.t}", "--dsn", night.live.dsn())
+    (attachment,) = Path(f"{log}.d").glob("restore-*")
+    assert (attachment.read_text(), stat.S_IMODE(attachment.stat().st_mode)) == (printed, 0o600)
     (entry,) = entries(log)
     assert ("RESTORE", "data") in entry.tags
     assert entry.text.startswith("Restore: ")
-    for piece in (target(said), str(kept)):
+    for piece in (target(printed), str(attachment)):
         assert piece in entry.text
-    assert PASSWORD not in log.read_text() + said
+    assert PASSWORD not in log.read_text() + printed
 
 
 def test_a_target_before_the_base_backup_is_told_and_is_no(night: Night, run: Run) -> None:
@@ -320,18 +322,18 @@ def test_an_archive_that_fails_is_told(night: Night, run: Run) -> None:
             eventually(lambda: night.live.fact("SHOW archive_command").startswith("false"), "it is read")
             admin.execute("SELECT pg_logical_emit_message(true, '3am', 'x'), pg_switch_wal()")
             eventually(lambda: night.live.fact("SELECT failed_count > 0 FROM pg_stat_archiver"), "it has failed")
-            said = written(run, "--at", f"@{night.t}", "--dsn", night.live.dsn())
+            printed = written(run, "--at", f"@{night.t}", "--dsn", night.live.dsn())
         finally:
             admin.execute("ALTER SYSTEM RESET archive_command")
             admin.execute("SELECT pg_reload_conf()")
-    assert "FAILS" in said
-    assert "geheim2" not in said
+    assert "FAILS" in printed
+    assert "geheim2" not in printed
 
 
 def test_an_ordinary_role_is_told_what_it_may_not_ask(night: Night, run: Run) -> None:
-    said = written(run, "--at", f"@{night.t}", "--dsn", night.live.dsn("app"))
-    assert "pg_monitor" in said
-    assert f"xid {night.xid}" in said
+    printed = written(run, "--at", f"@{night.t}", "--dsn", night.live.dsn("app"))
+    assert "pg_monitor" in printed
+    assert f"xid {night.xid}" in printed
 
 
 @pytest.mark.parametrize("moment", [("--at", "-1m"), ("--xid", "800")])
@@ -351,8 +353,8 @@ def test_without_an_archive_it_is_no_and_the_runbook_is_there_all_the_same(run: 
     with cluster() as bare:
         done = run("restore", "data", "--at=-1s", "--engine", "postgres", "--dsn", bare.dsn())
         assert (done.returncode, b"```ini" in done.stdout) == (1, True), done
-        for said in (done.stdout, done.stderr):
-            assert b"archive_mode is off" in said
+        for output in (done.stdout, done.stderr):
+            assert b"archive_mode is off" in output
         assert b"track_commit_timestamp is off" in done.stdout
         by_xid = run("restore", "data", "--xid", "800", "--engine", "postgres", "--dsn", bare.dsn())
         assert (by_xid.returncode, by_xid.stdout) == (1, b"")

@@ -41,8 +41,8 @@ def test_it_is_found_hidden_fixed_and_called_fixed(log: Path, race: list[str]) -
 
     # Found.
     say("run", "-n", str(RUNS), "-H", "H1", "--", *race, code=1)
-    found = json.loads(say("run", "--report", "R1", "--json", code=1))
-    assert 0 < found["arms"][0]["failed"] < RUNS, "it fails now and then"
+    report = json.loads(say("run", "--report", "R1", "--json", code=1))
+    assert 0 < report["arms"][0]["failed"] < RUNS, "it fails now and then"
 
     # Hidden by the tracer.
     arms = ("--arm", "bare", "--arm", "strace=strace -f -o /dev/null")
@@ -52,8 +52,8 @@ def test_it_is_found_hidden_fixed_and_called_fixed(log: Path, race: list[str]) -
     bare, strace = shown["arms"]
     assert bare["failed"] > strace["failed"]
     assert shown["comparisons"][0]["p"] < 0.05
-    kept = [path.read_text() for path in Path(f"{log}.d").glob("R2-*.out")]
-    assert "row updated after it was deleted\n" in kept
+    outputs = [path.read_text() for path in Path(f"{log}.d").glob("R2-*.out")]
+    assert "row updated after it was deleted\n" in outputs
 
     # Fixed, which nobody may say yet.
     say("fixed", "H1", code=1)

@@ -88,12 +88,16 @@ def opened(page: Path, *argv: str) -> Opened:
         capture_output=True,
         timeout=120,
     )
-    said = done.stderr.decode(errors="replace")
-    assert done.returncode == 0, said
+    stderr = done.stderr.decode(errors="replace")
+    assert done.returncode == 0, stderr
     events = json.loads(net.read_text())["events"]
     params = [event.get("params", {}) for event in events]
-    asked_for = [one["url"] for one in params if "url" in one and one.get("initiator", ITS_OWN) != ITS_OWN]
-    return Opened(done.stdout.decode(), [one for one in said.splitlines() if "CONSOLE" in one], asked_for)
+    asked_for = [
+        parameters["url"]
+        for parameters in params
+        if "url" in parameters and parameters.get("initiator", ITS_OWN) != ITS_OWN
+    ]
+    return Opened(done.stdout.decode(), [line for line in stderr.splitlines() if "CONSOLE" in line], asked_for)
 
 
 @pytest.fixture
@@ -112,13 +116,13 @@ def page(run: Run, log: Path, tmp_path: Path) -> Path:
 def pixels(png: bytes) -> tuple[int, int, Sequence[bytes]]:
     """Width, height and the rows of an image, not unfiltered: enough to tell something from nothing."""
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
-    at, data, head = 8, b"", b""
-    while at < len(png):
-        (size,) = struct.unpack(">I", png[at : at + 4])
-        kind, body = png[at + 4 : at + 8], png[at + 8 : at + 8 + size]
+    position, data, head = 8, b"", b""
+    while position < len(png):
+        (size,) = struct.unpack(">I", png[position : position + 4])
+        kind, body = png[position + 4 : position + 8], png[position + 8 : position + 8 + size]
         head = body if kind == b"IHDR" else head
         data += body if kind == b"IDAT" else b""
-        at += size + 12
+        position += size + 12
     width, height, _, colour = struct.unpack(">IIBB", head[:10])
     stride = 1 + width * {2: 3, 6: 4}[colour]
     raw = zlib.decompress(data)

@@ -17,11 +17,11 @@ def kept_files(log: Path) -> list[Path]:
 def differing(run_here: Run, *args: str) -> dict[str, dict[str, object]]:
     """What `3am baseline diff` says is different, by name; its exit code says whether anything is."""
     done = run_here("baseline", "diff", "--json", *args)
-    said = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == (1 if said else 0), done.stderr
-    unusual = [one["unusual"] for one in said]
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == (1 if records else 0), done.stderr
+    unusual = [difference["unusual"] for difference in records]
     assert unusual == sorted(unusual, reverse=True)
-    return {one["name"]: one for one in said}
+    return {difference["name"]: difference for difference in records}
 
 
 def save(run_here: Run, *args: str) -> subprocess.CompletedProcess[bytes]:

@@ -71,7 +71,7 @@ def lines_in(log: Path) -> list[Line]:
     journal = resolve_journal(str(log))
     live = journal.open_live()
     assert live is not None
-    return [one for segment in journal.segments_forward(live) for one in lines_forward(segment)]
+    return [line for segment in journal.segments_forward(live) for line in lines_forward(segment)]
 
 
 def postmortem_of(log: Path, name: str = "sanity.log") -> Postmortem:
@@ -85,7 +85,7 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 def records(text: str) -> list[dict[str, Any]]:
-    return [json.loads(one) for one in text.splitlines()]
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def good(done: Done) -> bytes:
@@ -95,12 +95,12 @@ def good(done: Done) -> bytes:
 
 
 def refused(done: Done, code: int) -> str:
-    said = done.stderr.decode()
-    assert done.returncode == code, said
-    assert "Traceback" not in said
-    assert len(said.splitlines()) == 1
+    stderr = done.stderr.decode()
+    assert done.returncode == code, stderr
+    assert "Traceback" not in stderr
+    assert len(stderr.splitlines()) == 1
     assert done.stdout == b""
-    return said
+    return stderr
 
 
 # --- nothing of a line is interpreted
@@ -145,7 +145,7 @@ entry_lines = st.builds(
     st.integers(-14 * 60, 14 * 60),
     st.integers(0, 999_999_999),
     some_tags,
-    some_text.filter(lambda text: not any(0xD800 <= ord(one) <= 0xDFFF for one in text)),
+    some_text.filter(lambda text: not any(0xD800 <= ord(character) <= 0xDFFF for character in text)),
 )
 foreign_lines = st.binary(max_size=40).map(lambda raw: raw.replace(b"\n", b"") + b"\n")
 mangled_lines = st.tuples(entry_lines, st.sampled_from([b"\r\n", b" \n", b"\xff\n", b"\x00\n", b"\x1b[2J\n"])).map(

@@ -10,22 +10,22 @@ from threeam.core.store.follow import Follower
 
 def drain(follower: Follower) -> list[bytes]:
     """All that there is to read now."""
-    found: list[bytes] = []
+    lines_read: list[bytes] = []
     while some := follower.read():
-        found += [line.raw for line in some]
-    return found
+        lines_read += [line.raw for line in some]
+    return lines_read
 
 
 def hear(follower: Follower, count: int) -> list[bytes]:
     """Waits as a reader does, until ``count`` lines have come, and a look more for what should not come."""
-    found: list[bytes] = []
+    lines_read: list[bytes] = []
 
     def enough() -> bool:
-        found.extend(drain(follower))
-        return len(found) >= count or (follower.wait(0.2) and False)
+        lines_read.extend(drain(follower))
+        return len(lines_read) >= count or (follower.wait(0.2) and False)
 
     eventually(enough, f"{count} lines", seconds=10)
-    return found + drain(follower)
+    return lines_read + drain(follower)
 
 
 def append(path: Path, data: bytes) -> None:

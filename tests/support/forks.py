@@ -37,11 +37,11 @@ def good(done: Done) -> bytes:
 
 def refused(done: Done, *codes: int) -> str:
     """The one sentence of a fork that was not made."""
-    said = done.stderr.decode()
-    assert done.returncode in codes, said
-    assert "Traceback" not in said
+    stderr = done.stderr.decode()
+    assert done.returncode in codes, stderr
+    assert "Traceback" not in stderr
     assert done.stdout == b""
-    return said
+    return stderr
 
 
 def copied(to: Path) -> tuple[bytes, Entry]:
@@ -71,7 +71,7 @@ def files(log: Path) -> list[Path]:
 
 def board(run: Run, log: Path) -> list[dict[str, object]]:
     listed = good(run("--log", str(log), "hyp", "list", "--json"))
-    return [json.loads(one) for one in listed.splitlines()]
+    return [json.loads(line) for line in listed.splitlines()]
 
 
 def line_by(user: str, seconds: int, text: str, *tags: tuple[str, str]) -> bytes:

@@ -38,15 +38,15 @@ def fake_system(
 
     def run(argv: Sequence[str]) -> CommandResult | None:
         line = " ".join(argv)
-        return next((said for start, said in (says or {}).items() if line.startswith(start)), (0, ""))
+        return next((output for start, output in (says or {}).items() if line.startswith(start)), (0, ""))
 
     return System(known.get, run, lambda tool: f"/usr/bin/{tool}" if tool in here else None, environ or {}, uid)
 
 
 def check_named(checks: Iterable[Check], name: str) -> Check:
     """The one check of that name."""
-    (found,) = [check for check in checks if check.name == name]
-    return found
+    (match,) = [check for check in checks if check.name == name]
+    return match
 
 
 def fake_time(step_ns: int) -> SimpleNamespace:

@@ -38,11 +38,11 @@ def verdict_entry(number: int, state: str, why: str, seconds: float, by: Author 
 def written_entries(draft: Draft, state: State, seconds: float, by: Author = ALICE) -> list[Entry]:
     """The entries that ``by`` writes with this draft, all at one instant: `Declined` comes through."""
     lines = draft.make_lines(state, WriteContext(by.user, 8 * HOUR_NS), at_second(seconds))
-    return [line(seconds + n / NS_PER_S, by, one.text, *one.tags) for n, one in enumerate(lines)]
+    return [line(seconds + n / NS_PER_S, by, row.text, *row.tags) for n, row in enumerate(lines)]
 
 
 def texts_of(lines: Iterable[DraftLine | Entry]) -> list[str]:
-    return [one.text for one in lines]
+    return [line.text for line in lines]
 
 
 def refusal(draft: Draft, state: State, by: Author = ALICE) -> str:
@@ -58,7 +58,7 @@ WITHOUT = state_after(hypothesis_entry(1, "the sweeper"))
 
 
 def change_entries(*seconds: float) -> list[Entry]:
-    return [line(one, BOB, f"Changed: thing {one:g} (undo: back)", ("CHANGE", "open")) for one in seconds]
+    return [line(second, BOB, f"Changed: thing {second:g} (undo: back)", ("CHANGE", "open")) for second in seconds]
 
 
 # --- drafts

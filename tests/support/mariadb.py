@@ -29,8 +29,13 @@ class Maria:
         """Run ``script`` as the user of the server. Its output goes through files: a server that it leaves behind
         keeps its stdout, and a pipe would never end."""
         user = ["setpriv", f"--reuid={USER}", f"--regid={GROUP}", "--clear-groups"] if os.geteuid() == 0 else []
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("MYSQL", "MARIADB"))}
-        environ = {**kept, "HOME": str(self.folder), "PATH": f"{os.environ['PATH']}:/usr/sbin", "LC_ALL": "C.UTF-8"}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MYSQL", "MARIADB"))}
+        environ = {
+            **inherited,
+            "HOME": str(self.folder),
+            "PATH": f"{os.environ['PATH']}:/usr/sbin",
+            "LC_ALL": "C.UTF-8",
+        }
         with tempfile.TemporaryFile("w+", errors="replace") as out, tempfile.TemporaryFile("w+") as errors:
             done = subprocess.run(
                 [*user, "sh", "-e", "-c", script],

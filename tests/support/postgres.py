@@ -29,26 +29,26 @@ T = TypeVar("T")
 
 def binaries() -> Path:
     """The programs of the newest PostgreSQL that is installed; without one the test is skipped."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda one: int(one.parts[-3]))
-    if not found:
+    paths = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if not paths:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    return found[-1].parent
+    return paths[-1].parent
 
 
 def free_port() -> int:
     """A port of the loopback that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def eventually(fact: Callable[[], T | None], what: str, seconds: float = _DEADLINE_S) -> T:
     """The first truth that ``fact`` gives; fails with ``what`` where it gives none in time."""
     deadline = time.monotonic() + seconds
-    while not (found := fact()):
+    while not (value := fact()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
         time.sleep(0.01)
-    return found
+    return value
 
 
 class Cluster:
@@ -61,28 +61,28 @@ class Cluster:
     @property
     def environment(self) -> dict[str, str]:
         """What psql and its like need to get in, through the socket; nothing of whoever runs the tests."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         own = {"PGHOST": str(self.folder), "PGUSER": SERVER, "PGDATABASE": SERVER, "PGPASSWORD": PASSWORD}
-        return {**kept, **own, "HOME": str(self.folder), "PATH": f"{self.bin}:{os.environ['PATH']}", "LC_ALL": "C"}
+        return {**environ, **own, "HOME": str(self.folder), "PATH": f"{self.bin}:{os.environ['PATH']}", "LC_ALL": "C"}
 
     def as_server(self, *argv: str, timeout: float = 60, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs a program as the user of the server, who root has to become. What it says goes through files:
         a server that a program leaves behind keeps its stdout, and a pipe would never end."""
         user = ["setpriv", f"--reuid={SERVER}", f"--regid={SERVER}", "--clear-groups"] if os.geteuid() == 0 else []
-        with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as errors:
+        with tempfile.TemporaryFile("w+") as stdout_file, tempfile.TemporaryFile("w+") as errors:
             done = subprocess.run(
                 [*user, *argv],
                 stdin=subprocess.DEVNULL,
-                stdout=said,
+                stdout=stdout_file,
                 stderr=errors,
                 timeout=timeout,
                 env=self.environment,
                 cwd=self.folder,
                 check=False,
             )
-            for one in (said, errors):
-                one.seek(0)
-            result = subprocess.CompletedProcess(argv, done.returncode, said.read(), errors.read())
+            for file in (stdout_file, errors):
+                file.seek(0)
+            result = subprocess.CompletedProcess(argv, done.returncode, stdout_file.read(), errors.read())
         assert not check or result.returncode == 0, f"{argv}: {result.stdout}{result.stderr}{self.log}"
         return result
 
@@ -137,7 +137,7 @@ def cluster(settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
     """A running cluster with ``settings`` (``{folder}`` in a value: its folder); afterwards it is gone."""
     binaries()
     folder = Path(tempfile.mkdtemp(prefix="3am-pg-", dir="/tmp"))
-    one = Cluster(folder, folder / "data", free_port())
+    server = Cluster(folder, folder / "data", free_port())
     try:
         (folder / "pw").write_text(PASSWORD)
         if os.geteuid() == 0:
@@ -145,23 +145,23 @@ def cluster(settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
             for path in (folder, folder / "pw"):
                 os.chown(path, who.pw_uid, who.pw_gid)
         argv = ("--no-sync", "--auth=scram-sha-256", f"--pwfile={folder / 'pw'}", "-U", SERVER, "--locale=C")
-        one.pg("initdb", "-D", str(one.data), *argv, "--encoding=UTF8")
+        server.pg("initdb", "-D", str(server.data), *argv, "--encoding=UTF8")
         given = {
-            "port": str(one.port),
+            "port": str(server.port),
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(folder),
             "fsync": "off",
             **(settings or {}),
         }
-        with (one.data / "postgresql.conf").open("a") as file:
+        with (server.data / "postgresql.conf").open("a") as file:
             for name, value in given.items():
                 quoted = value.replace("{folder}", str(folder)).replace("'", "''")
                 file.write(f"{name} = '{quoted}'\n")
-        one.start()
-        yield one
+        server.start()
+        yield server
     finally:
         try:
-            one.stop()
+            server.stop()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -178,15 +178,15 @@ class Sessions:
     def holds(self, *statements: str, user: str = SERVER) -> int:
         """A transaction that has done ``statements`` and now idles: its pid."""
         session = self._session(user)
-        for one in statements:
-            session.execute(one.encode())
+        for statement in statements:
+            session.execute(statement.encode())
         return session.info.backend_pid
 
     def waits(self, statement: str, *before: str, user: str = SERVER) -> int:
         """One that has done ``before``, and whose ``statement`` now waits for a lock: its pid."""
         session = self._session(user)
-        for one in before:
-            session.execute(one.encode())
+        for entry in before:
+            session.execute(entry.encode())
         thread = threading.Thread(target=_does, args=(session, statement), daemon=True)
         thread.start()
         self._threads.append(thread)
@@ -196,9 +196,9 @@ class Sessions:
 
     def goes_on(self, pid: int, *statements: str) -> None:
         """The one that holds something does more."""
-        session = next(one for one in self._open if one.info.backend_pid == pid)
-        for one in statements:
-            session.execute(one.encode())
+        session = next(connection for connection in self._open if connection.info.backend_pid == pid)
+        for statement in statements:
+            session.execute(statement.encode())
 
     def there(self, pid: int) -> bool:
         """Whether a backend is still there."""
@@ -206,13 +206,13 @@ class Sessions:
 
     def close(self) -> None:
         """Ends all of them."""
-        for one in self._open:
-            self.admin.execute("SELECT pg_terminate_backend(%s)", (one.info.backend_pid,))
+        for connection in self._open:
+            self.admin.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
         for thread in self._threads:
             thread.join(_DEADLINE_S)
             assert not thread.is_alive(), "a session that was terminated still waits"
-        for one in self._open:
-            one.close()
+        for connection in self._open:
+            connection.close()
         self.admin.close()
 
     def _session(self, user: str) -> Connection:

@@ -121,11 +121,11 @@ def wait_queued(lock: Path, count: int = 1) -> None:
     eventually(lambda: waiters(lock) >= count, f"{count} waiting for {lock}")
 
 
-def sections(found: list[Entry]) -> list[list[Entry]]:
+def sections(written: list[Entry]) -> list[list[Entry]]:
     """The critical sections, each from its Acquired to its Releasing; nothing of others stands in between."""
-    whole: list[list[Entry]] = []
+    complete: list[list[Entry]] = []
     now: list[Entry] | None = None
-    for entry in found:
+    for entry in written:
         if entry.text == ACQUIRED:
             assert now is None, f"two hold the lock at once: {entry}"
             now = []
@@ -136,10 +136,10 @@ def sections(found: list[Entry]) -> list[list[Entry]]:
             now.append(entry)
         if entry.text == RELEASING:
             assert now is not None, f"released, and never acquired: {entry}"
-            whole.append(now)
+            complete.append(now)
             now = None
     assert now is None, "acquired, and never released"
-    return whole
+    return complete
 
 
 class Output:
@@ -156,9 +156,9 @@ class Output:
         """Reads until ``fact`` is true of all lines so far; fails loudly at the end of the stream, or too late."""
         deadline = time.monotonic() + seconds
         while not fact(self.lines):
-            left = deadline - time.monotonic()
-            assert left > 0, f"after {seconds:g} s still not: {what}; so far {self.lines[-5:]}"
-            if select.select([self._fd], [], [], left)[0]:
+            remaining_s = deadline - time.monotonic()
+            assert remaining_s > 0, f"after {seconds:g} s still not: {what}; so far {self.lines[-5:]}"
+            if select.select([self._fd], [], [], remaining_s)[0]:
                 assert self._read(), f"it ended (exit {self._of.wait(20)}) before: {what}; so far {self.lines[-5:]}"
         return self.lines
 
@@ -170,6 +170,6 @@ class Output:
 
     def _read(self) -> bool:
         data = os.read(self._fd, 65536)
-        *whole, self._held = (self._held + data).split(b"\n")
-        self.lines += whole
+        *complete, self._held = (self._held + data).split(b"\n")
+        self.lines += complete
         return bool(data)

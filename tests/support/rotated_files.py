@@ -35,7 +35,7 @@ def chain_of(log: Path, count: int) -> list[Path]:
 
 
 def texts(output: bytes) -> list[str]:
-    return [one.partition("%3] ")[2] for one in output.decode().splitlines()]
+    return [line.partition("%3] ")[2] for line in output.decode().splitlines()]
 
 
 def as_a_symlink(path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -226,6 +227,14 @@ async def night(
             await asyncio.sleep(0.001)
         await it.settled()
         yield it
+
+
+def join_writing_threads() -> None:
+    """Waits until screens that were closed have written what waited: a process that was killed writes no more."""
+    for thread in threading.enumerate():
+        if thread.name == "write":
+            thread.join(10)
+            assert not thread.is_alive(), "what a closed screen waits for has not come"
 
 
 def line(text: str, ns: int = 0, *, user: str = "bob", cups: int = 0, tags: tuple[tuple[str, str], ...] = ()) -> bytes:

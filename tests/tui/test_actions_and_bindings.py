@@ -30,11 +30,11 @@ MARKED = [action for action in ACTIONS if not action.id.startswith("pick-")]
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
 def test_every_action_says_what_it_is(action: object) -> None:
     assert action in ACTIONS
-    one = BY_ID[action.id]
-    assert one.id
-    assert one.label
-    assert one.description
-    assert one.group in GROUPS
+    listed = BY_ID[action.id]
+    assert listed.id
+    assert listed.label
+    assert listed.description
+    assert listed.group in GROUPS
 
 
 async def test_every_action_has_a_handler(journal: Journal) -> None:
@@ -62,14 +62,14 @@ def keys_of(bindings: BindingsMap) -> set[str]:
 async def test_keys_of_tmux_flow_control_and_vim_are_never_bound(journal: Journal, log: Path) -> None:
     append(log, line("Hypothesis: a claim", tags=(("H1", "open"),)))
     async with night(journal) as it:
-        found: set[tuple[str, str]] = set()
+        conflicts: set[tuple[str, str]] = set()
         for opens in ((), ("question_mark",), ("escape", "C")):
             await it.press(*opens)
             nodes: list[Widget | JournalApp] = [it.app, *it.app.screen_stack]
             for screen in it.app.screen_stack:
                 nodes += list(screen.walk_children(Widget))
-            found |= {(type(node).__name__, key) for node in nodes for key in keys_of(bindings_of(node)) & NEVER}
-        assert sorted(found) == []
+            conflicts |= {(type(node).__name__, key) for node in nodes for key in keys_of(bindings_of(node)) & NEVER}
+        assert sorted(conflicts) == []
 
 
 async def test_such_a_key_does_nothing_in_the_log_nor_in_the_box(journal: Journal, log: Path) -> None:
@@ -118,8 +118,8 @@ def test_every_binding_of_ours_has_a_description(screen: type[Widget]) -> None:
     ],
 )
 def test_the_words_of_the_command_line_are_the_words_of_the_shell(typed: str, action: str, argument: str) -> None:
-    found, rest = parse_command(typed)
-    assert (found.id, rest) == (action, argument)
+    parsed, rest = parse_command(typed)
+    assert (parsed.id, rest) == (action, argument)
 
 
 @pytest.mark.parametrize(("typed", "near"), [("cofee", ":coffee"), ("refut H1 x", ":refute"), ("them nord", ":theme")])
@@ -138,7 +138,7 @@ async def test_an_unknown_word_is_said_and_its_text_stays(journal: Journal, log:
 
 async def test_a_command_writes_what_the_shell_would(journal: Journal, log: Path) -> None:
     append(log, line("Hypothesis: a claim", tags=(("H1", "open"),)))
-    said = {
+    expected = {
         "note x [red]": "x [red]",
         "hyp x": "Hypothesis: x",
         "refute H1 not so": "Conclusion: not so",
@@ -147,7 +147,7 @@ async def test_a_command_writes_what_the_shell_would(journal: Journal, log: Path
         "water": "Water: glass 1 of the night.",
     }
     async with night(journal) as it:
-        for n, (typed, written) in enumerate(said.items()):
+        for n, (typed, written) in enumerate(expected.items()):
             await it.command(typed)
             await it.eventually(
                 lambda n=n, written=written: texts(log)[1 + n :] == [written], f"{written!r} is written"

@@ -55,12 +55,19 @@ async def test_the_thread_tells_claim_predictions_evidence_and_history(journal: 
     append(log, hypothesis_line("Conclusion: a leak after all", 115, "confirmed"))
     async with night(journal, size=WIDE) as it:
         await it.command("hyp show H1")
-        told = await wait_for_report(it, ThreadScreen)
-        words = [str(option.prompt) for option in told.option_list.options]
+        report = await wait_for_report(it, ThreadScreen)
+        words = [str(option.prompt) for option in report.option_list.options]
         titles = ["CLAIM", "PREDICTIONS", "SUPPORTS IT: 1", "CONTRADICTS IT: 1", "HISTORY"]
         assert [word.strip() for word in words if word.strip() in titles] == titles
-        for one in ("the [/foo] pool", "it runs dry", "note 0", "note 2", "not in staging", "the ghost is back"):
-            assert any(one in word for word in words), f"{one!r} is not told"
+        for words_shown in (
+            "the [/foo] pool",
+            "it runs dry",
+            "note 0",
+            "note 2",
+            "not in staging",
+            "the ghost is back",
+        ):
+            assert any(words_shown in word for word in words), f"{words_shown!r} is not told"
         assert any("confirmed: a leak after all" in word for word in words)
 
 

@@ -121,7 +121,7 @@ async def test_alt_c_takes_a_coffee_without_leaving_the_box(journal: Journal, lo
     async with night(journal) as it:
         await it.type("ihalf")
         await it.press("alt+c")
-        await it.eventually(lambda: [one.cups for one in entries(log)] == [1], "one cup")
+        await it.eventually(lambda: [entry.cups for entry in entries(log)] == [1], "one cup")
         assert it.in_the_box
         await it.type(" a thought")
         assert it.composer.text == "half a thought"

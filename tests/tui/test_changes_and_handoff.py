@@ -69,8 +69,8 @@ async def test_the_hand_off_lists_what_is_to_be_undone_and_leads_to_it(
     async with night(journal, size=size) as it:
         await wait_for_state(it)
         await it.press("S")
-        told = await wait_for_report(it)
-        words = [str(option.prompt).strip() for option in told.option_list.options]
+        report = await wait_for_report(it)
+        words = [str(option.prompt).strip() for option in report.option_list.options]
         first, undo = words.index("WHERE WE STAND"), words.index("TO BE UNDONE")
         assert first < words.index("LIVE HYPOTHESES") < undo
         assert "pool" in words[undo + 1]
@@ -84,9 +84,9 @@ async def test_the_hand_off_lists_what_is_to_be_undone_and_leads_to_it(
         await it.eventually(lambda: last_entry(log).kind == "Undone", "it is undone")
         await it.eventually(lambda: it.unanswered == 0, "it is answered")
         await it.press("S")
-        told = await wait_for_report(it)
+        report = await wait_for_report(it)
         await it.eventually(
-            lambda: "TO BE UNDONE" not in str([o.prompt for o in told.option_list.options]), "ticked off"
+            lambda: "TO BE UNDONE" not in str([o.prompt for o in report.option_list.options]), "ticked off"
         )
         await it.press("escape")
         assert it.in_the_log

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from drafts import leave_behind, saved_files, saved_texts
-from pilots import BY, full_disk, held, line, night
+from pilots import BY, full_disk, held, join_writing_threads, line, night
 
 from support.journals import texts
 from threeam.core.store.journal import Journal
@@ -56,17 +57,18 @@ async def test_notes_typed_ahead_are_drafts_of_their_own(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(draft_store, "_started", lambda pid: 1)
-    async with night(journal) as it:
-        with held(journal.lock_path):
+    with held(journal.lock_path):
+        async with night(journal) as it:
             await it.type("ione\ntwo\nthr")
             await it.eventually(lambda: '"thr"' in saved_texts(journal), "all are kept")
             # and the screen is killed
-            left = json.loads(next(Path(journal.attachments_dir).glob("draft-*.json")).read_text())
-            assert [draft[1] for draft in left[1]] == ["one", "two", "thr"]
-    # As if it had been killed when the first was written; what it wrote while it was closed is not there.
+            saved = json.loads(next(Path(journal.attachments_dir).glob("draft-*.json")).read_text())
+            assert [draft[1] for draft in saved[1]] == ["one", "two", "thr"]
+    join_writing_threads()
+    # As if it had been killed when the first was written; what it wrote after it was closed is not there.
     log.write_bytes(line("one").replace(b"bob@db1:77%1", str(BY).encode()))
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
-    (Path(journal.attachments_dir) / f"draft-{os.getpid()}-1.json").write_text(json.dumps(left))
+    (Path(journal.attachments_dir) / f"draft-{os.getpid()}-1.json").write_text(json.dumps(saved))
     async with night(journal) as it:
         assert it.composer.text == "two"
         await it.press("i", "up")
@@ -93,8 +95,8 @@ async def test_a_draft_comes_back_once(journal: Journal) -> None:
 async def test_of_several_drafts_the_newest_is_in_the_box_and_the_others_one_key_away(journal: Journal) -> None:
     leave_behind(journal, "older", pid=4_000_001)
     leave_behind(journal, "newer", pid=4_000_002)
-    for pid, at in ((4_000_001, 100), (4_000_002, 200)):
-        os.utime(Path(journal.attachments_dir) / f"draft-{pid}-77.json", (at, at))
+    for pid, modified_s in ((4_000_001, 100), (4_000_002, 200)):
+        os.utime(Path(journal.attachments_dir) / f"draft-{pid}-77.json", (modified_s, modified_s))
     async with night(journal) as it:
         assert it.composer.text == "newer"
         await it.eventually(lambda: "older" in saved_texts(journal), "the older one is in the history")
@@ -181,18 +183,21 @@ async def test_a_note_that_waits_on_a_full_disk_outlives_its_screen(
         return really_open(path, flags, mode, dir_fd=dir_fd)
 
     memory = Path(os.environ["XDG_RUNTIME_DIR"])
-    async with night(journal) as it:
-        await it.type("ibefore it was ")
-        await it.eventually(lambda: "before it was" in saved_texts(journal), "the draft is kept beside the log")
-        with monkeypatch.context() as patch, full_disk(patch, log):
+    with ExitStack() as disk:  # it is full until the screen is gone
+        async with night(journal) as it:
+            await it.type("ibefore it was ")
+            await it.eventually(lambda: "before it was" in saved_texts(journal), "the draft is kept beside the log")
+            patch = disk.enter_context(monkeypatch.context())
+            disk.enter_context(full_disk(patch, log))
             patch.setattr(os, "open", no_room)
             await it.type("full\n")
             await it.shows("written as soon as there is room")
             await it.eventually(lambda: list(memory.rglob("draft-*.json")) != [], "it is kept in memory")
-            assert saved_texts(journal) == "", "and only once"
+            await it.eventually(lambda: saved_texts(journal) == "", "and only once")
             # and the screen is killed
+    join_writing_threads()
+    log.write_bytes(b"")  # what the screen wrote when the room came back
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
-    log.write_bytes(b"")  # whatever the dying screen wrote when the room came back
     async with night(journal) as it:
         assert it.composer.text == "before it was full"
         await it.press("i")

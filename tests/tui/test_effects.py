@@ -42,10 +42,10 @@ class Server:
     def _connected(self, _dsn: str) -> Iterator[object]:
         yield object()
 
-    def _terminate(self, _connection: object, one: Backend, _waits: int) -> Draft:
-        self.ended.append(one.pid)
+    def _terminate(self, _connection: object, backend: Backend, _waits: int) -> Draft:
+        self.ended.append(backend.pid)
         self.may_end.wait(10)
-        return note_draft(f"ended {one.pid}")
+        return note_draft(f"ended {backend.pid}")
 
 
 @pytest.fixture

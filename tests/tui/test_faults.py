@@ -118,7 +118,7 @@ async def test_the_state_is_that_of_the_new_file_after_a_rename_that_left_a_torn
         log.rename(f"{log}.1")
         append(log, line("Hypothesis: new", tags=(("H7", "open"),)))
         await it.shows("H7 Hypothesis: new")
-        assert [one.name for one in it.journal_screen.state.hypotheses.values()] == ["H7"]
+        assert [hypothesis.name for hypothesis in it.journal_screen.state.hypotheses.values()] == ["H7"]
 
 
 @pytest.mark.parametrize("wrap", [True, False])

@@ -84,7 +84,9 @@ async def test_a_rotation_is_one_row_and_nothing_else_moves(journal: Journal, lo
         await it.shows("cup 1 of the night")
         assert sum("Continued from" in row for row in it.rows) == 1
         assert "Carried" not in it.shown
-        assert sorted(one.name for one in it.journal_screen.state.hypotheses.values()) == [f"H{n}" for n in range(1, 6)]
+        assert sorted(hypothesis.name for hypothesis in it.journal_screen.state.hypotheses.values()) == [
+            f"H{n}" for n in range(1, 6)
+        ]
         assert not [notice for notice in it.notices if "glass of water" not in notice]
         await it.press("g")
         await it.shows("claim 1")
@@ -100,9 +102,9 @@ async def test_a_gap_is_a_border_above_the_first_row_after_it(journal: Journal, 
         log.rename(f"{log}.1")
         append(log, line("new file"))
         await it.shows("new file")
-        at = next(i for i, row in enumerate(it.rows) if "new file" in row)
-        assert "does not say that it continues" in it.rows[at - 1]
-        assert "note 4" in it.rows[at - 2]
+        index = next(i for i, row in enumerate(it.rows) if "new file" in row)
+        assert "does not say that it continues" in it.rows[index - 1]
+        assert "note 4" in it.rows[index - 2]
 
 
 async def test_rows_of_a_block_that_was_cut_back_go_and_so_does_what_they_opened(journal: Journal, log: Path) -> None:

@@ -29,10 +29,10 @@ async def test_it_opens_at_the_end_and_follows(journal: Journal, log: Path) -> N
 
 async def test_an_empty_journal_says_in_three_lines_what_to_press_first(journal: Journal) -> None:
     async with night(journal) as it:
-        said = [row for row in it.rows if row.strip()]
-        assert len(said) == 3
-        assert "note" in said[1]
-        assert "?" in said[2]
+        shown = [row for row in it.rows if row.strip()]
+        assert len(shown) == 3
+        assert "note" in shown[1]
+        assert "?" in shown[2]
 
 
 async def test_the_first_line_of_a_journal_that_was_not_there_appears(journal: Journal, log: Path) -> None:

@@ -149,11 +149,11 @@ async def test_tab_completes_a_command_and_leads_nowhere(journal: Journal, log: 
 async def test_esc_and_the_key_behind_it_in_one_read_are_two_keys(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         it.at_once(*"ihalf", "escape", "c")
-        await it.eventually(lambda: [one.cups for one in entries(log)] == [1], "one cup")
+        await it.eventually(lambda: [entry.cups for entry in entries(log)] == [1], "one cup")
         assert it.composer.text == "half"
         await it.press("question_mark")
         it.at_once("escape", "c", "colon", *"nonsense", "escape", "c")
-        await it.eventually(lambda: [one.cups for one in entries(log)] == [1, 2, 3], "the keys behind it, too")
+        await it.eventually(lambda: [entry.cups for entry in entries(log)] == [1, 2, 3], "the keys behind it, too")
         assert it.in_the_log
 
 

@@ -223,4 +223,4 @@ async def test_a_copy_that_does_not_begin_before_the_end_leaves_no_warning(journ
         import gc
 
         gc.collect()
-    assert [str(one.message) for one in caught if "never awaited" in str(one.message)] == []
+    assert [str(warning.message) for warning in caught if "never awaited" in str(warning.message)] == []

@@ -67,9 +67,9 @@ def write_log(log: Path, shape: Iterable[int]) -> None:
             elif inside < 0:
                 file.write(f"foreign {ns}\n".encode())
             else:
-                said = [f"Hypothesis: {ns}", *(f"| line {n}" for n in range(1, inside))]
+                texts = [f"Hypothesis: {ns}", *(f"| line {n}" for n in range(1, inside))]
                 held = 700_000 + i
-                lines = [line(text, ns + 1 + n, tags=((f"H{i + 1}", "open"),)) for n, text in enumerate(said)]
+                lines = [line(text, ns + 1 + n, tags=((f"H{i + 1}", "open"),)) for n, text in enumerate(texts)]
                 file.write(line(ACQUIRED, ns) + b"".join(lines) + line(RELEASING, ns + held))
             file.flush()
 
@@ -100,7 +100,7 @@ MOVES = st.lists(
 
 
 def move(window: LogWindow, what: str, index: int) -> None:
-    at = min(index, max(0, len(window.rows) - 1))
+    offset = min(index, max(0, len(window.rows) - 1))
     match what:
         case "back":
             window.read_backward()
@@ -111,9 +111,9 @@ def move(window: LogWindow, what: str, index: int) -> None:
         case "end":
             window.go_to_end()
         case "before":
-            window.forget_before(at)
+            window.forget_before(offset)
         case "after":
-            window.forget_after(at)
+            window.forget_after(offset)
         case _:
             window.set_raw(True)
             window.set_raw(False)
@@ -211,16 +211,16 @@ def test_lines_that_come_in_batches_are_folded_as_if_they_had_been_there(
         write_log(log, later)
         arrived = follower.read()
         follower.close()
-        told = 0
-        for at in range(0, len(arrived), batch):
-            told += window.append(arrived[at : at + batch])
+        reported = 0
+        for start in range(0, len(arrived), batch):
+            reported += window.append(arrived[start : start + batch])
             if paged:
                 window.read_backward()
         while not window.at_start:
             window.read_backward()
         every = plain_fold(log)
         assert rows_of(window) == every
-        assert told == len([row for row in every if row.offset >= arrived[0].offset])
+        assert reported == len([row for row in every if row.offset >= arrived[0].offset])
 
 
 @pytest.mark.parametrize("notes_after", range(5))
@@ -311,8 +311,8 @@ def test_a_line_that_was_taken_back_goes_though_a_late_one_of_the_file_before_co
     log.write_bytes(line("kept", 1) + line("taken back", 2))
     live = journal.open_live()
     assert live is not None
-    kept, gone = lines_forward(live)
-    window.append([kept, gone], Position(live, gone.end))
+    remaining, gone = lines_forward(live)
+    window.append([remaining, gone], Position(live, gone.end))
     os.truncate(log, gone.offset)
     append(log, line("again", 3))
     late, again = Line(before, 500, line("late", 4)[:-1]), Line(live, gone.offset, line("again", 3)[:-1])

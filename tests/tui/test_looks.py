@@ -165,8 +165,8 @@ def test_of_an_endless_line_no_more_is_drawn_than_3am_would_write(wrap: bool) ->
     assert len(strips) == 1 or 600 < len(strips) < 1100
     assert all(strip.cell_length == 80 for strip in strips)
     assert r"\x" not in strips[-1].text, "and it is not cut inside a character"
-    said = " ".join("".join(strip.text for strip in strips[-2:]).split())
-    assert wrap is said.endswith("and 5.7 MiB more")
+    shown = " ".join("".join(strip.text for strip in strips[-2:]).split())
+    assert wrap is shown.endswith("and 5.7 MiB more")
 
 
 TEXTS = st.text(st.one_of(st.characters(codec="utf-8"), st.sampled_from("☕❤️👩‍🔬e\u0301漢\u202e\x1b\t[]")), max_size=60)

@@ -78,9 +78,9 @@ async def test_its_help_marks_what_cannot_be_done_here(journal: Journal) -> None
 
 async def test_its_empty_journal_does_not_tell_anybody_to_write(journal: Journal) -> None:
     async with night(journal, read_only=True) as it:
-        said = "\n".join(it.rows)
-        assert "write a note" not in said
-        assert "q" in said
+        shown = "\n".join(it.rows)
+        assert "write a note" not in shown
+        assert "q" in shown
 
 
 async def test_a_notice_to_begin_with_is_said(journal: Journal) -> None:

@@ -191,8 +191,8 @@ async def test_what_somebody_else_ticks_off_goes_from_the_screen(journal: Journa
     async with night(journal) as it:
         await it.press("R")
         await it.shows("back to 20")
-        at = Stamp(1_795_490_047_123_456_789)
-        append(log, line(f"Undone: @{at} done by bob", 20, tags=(("CHANGE", "undone"),)))
+        stamp = Stamp(1_795_490_047_123_456_789)
+        append(log, line(f"Undone: @{stamp} done by bob", 20, tags=(("CHANGE", "undone"),)))
         await it.shows("nothing: every change is undone")
 
 
@@ -237,8 +237,8 @@ async def test_the_runbook_for_the_moment_before_a_line(journal: Journal, log: P
         await it.type("\n")
         await it.shows("recovery_target_time = '2026-11-24 03:14:07.122456+00'")
         await it.eventually(lambda: texts(log)[-1].startswith("Restore: data of postgres to "), "it is noted")
-    (kept,) = Path(journal.attachments_dir).glob("restore-postgres-*.md")
-    assert kept.stat().st_mode & 0o777 == 0o600
+    (attachment,) = Path(journal.attachments_dir).glob("restore-postgres-*.md")
+    assert attachment.stat().st_mode & 0o777 == 0o600
 
 
 # --- the sysadmin
@@ -346,8 +346,8 @@ async def test_the_coffee_panel_tells_of_the_others(journal: Journal, log: Path,
 
 @pytest.fixture
 def server() -> Iterator[Cluster]:
-    with cluster() as found:
-        yield found
+    with cluster() as server:
+        yield server
 
 
 async def test_who_blocks_whom_is_live_and_x_ends_one(journal: Journal, log: Path, server: Cluster) -> None:
@@ -370,8 +370,8 @@ async def test_who_blocks_whom_is_live_and_x_ends_one(journal: Journal, log: Pat
     finally:
         sessions.close()
     assert entries(log)[-1].tag("TERMINATED") == str(blocker)
-    kept = b"".join(file.read_bytes() for file in Path(journal.attachments_dir).rglob("*") if file.is_file())
-    assert PASSWORD.encode() not in log.read_bytes() + kept
+    saved = b"".join(file.read_bytes() for file in Path(journal.attachments_dir).rglob("*") if file.is_file())
+    assert PASSWORD.encode() not in log.read_bytes() + saved
 
 
 async def test_a_server_that_does_not_answer_is_told_on_the_screen(journal: Journal) -> None:
@@ -388,5 +388,5 @@ async def test_a_password_on_the_command_line_is_not_kept(journal: Journal, dsn:
         await it.type(f"blockers {dsn}")
         await it.press("escape", "colon", "up")
         assert "geheim" not in it.shown
-    kept = [file.read_bytes() for file in Path(journal.attachments_dir).rglob("*") if file.is_file()]
-    assert not any(b"geheim" in one for one in kept)
+    saved = [file.read_bytes() for file in Path(journal.attachments_dir).rglob("*") if file.is_file()]
+    assert not any(b"geheim" in content for content in saved)

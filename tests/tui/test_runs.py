@@ -57,8 +57,8 @@ def runs(numbers: Sequence[int], *, file: str = "") -> list[Run]:
     for n in numbers:
         outcome = FAILED if n in (1, 3) else PASSED
         arm = "bare" if n % 2 else "strace"
-        kept = f"R1-{n}-1.out" if outcome == FAILED else file
-        made.append(Run(n, arm, outcome, int(outcome == FAILED), NIGHT.ns, 2_000_000, 1_000_000, 9, kept))
+        file_name = f"R1-{n}-1.out" if outcome == FAILED else file
+        made.append(Run(n, arm, outcome, int(outcome == FAILED), NIGHT.ns, 2_000_000, 1_000_000, 9, file_name))
     return made
 
 
@@ -261,14 +261,14 @@ async def test_what_was_logged_while_a_tracer_was_attached_is_marked(journal: Jo
     clock = FakeClock()
     attachment = TracerAttachment("strace", 4121, "worker", NIGHT.ns + 10 * NS_PER_S, None)
     for words, ns in (("before it", 5), ("during it", 20), ("after it", 60)):
-        at = Stamp(NIGHT.ns + ns * NS_PER_S)
+        stamp = Stamp(NIGHT.ns + ns * NS_PER_S)
         if words == "during it":
             clock.now = Stamp(NIGHT.ns + 10 * NS_PER_S)
             write(journal, attached_draft(attachment), clock=clock)
         if words == "after it":
             clock.now = Stamp(NIGHT.ns + 30 * NS_PER_S)
             write(journal, detached_draft(attachment, clock.now.ns, ""), clock=clock)
-        clock.now = at
+        clock.now = stamp
         write(journal, note_draft(words), clock=clock)
     async with night(journal, size=WIDE, emoji=emoji, clock=clock, by=BY) as it:
         await it.shows("after it")

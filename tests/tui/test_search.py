@@ -70,7 +70,7 @@ async def test_what_is_found_is_highlighted(journal: Journal, log: Path) -> None
     async with night(journal) as it:
         await it.type("/need.e\n")
         await it.shows("match 1 of 1")
-        segments = [one for one in it.view.render_line(0) if one.text == "needle"]
+        segments = [segment for segment in it.view.render_line(0) if segment.text == "needle"]
         assert len(segments) == 1
         assert segments[0].style is not None
         assert segments[0].style.reverse

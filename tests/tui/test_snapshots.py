@@ -162,8 +162,8 @@ def test_a_corrected_line_and_a_stamp_with_its_words(snap_compare: Snap, journal
     app = story(journal, 9)
     clock = app.session.clock
     writer = Writer(journal, FOLD, clock, WriteOptions(BOB.user, str(BOB), sync=False))
-    said = writer.write(note_draft("the lag was 4 ms")).entries[0]
-    writer.write(correction_draft(said.stamp, "the lag was 0.4 ms"))
+    note = writer.write(note_draft("the lag was 4 ms")).entries[0]
+    writer.write(correction_draft(note.stamp, "the lag was 0.4 ms"))
     taken = writer.write(stamp_draft()).entries[0]
     writer.write(stamp_words_draft(lambda: taken.stamp, "the pager went off again"))
     writer.write(stamp_draft())
@@ -215,8 +215,8 @@ def test_preflight(snap_compare: Snap, journal: Journal, size: tuple[int, int]) 
             "sudo apt-get install chrony",
         )
     ]
-    told = preflight.preflight_report([CheckGroup("tracing tools", tools), CheckGroup("the clock", clock)])
-    assert snap_compare(story(journal, 18), terminal_size=size, run_before=over("preflight", told))
+    report = preflight.preflight_report([CheckGroup("tracing tools", tools), CheckGroup("the clock", clock)])
+    assert snap_compare(story(journal, 18), terminal_size=size, run_before=over("preflight", report))
 
 
 @pytest.mark.parametrize("size", [WIDE, USUAL, NARROW])
@@ -241,17 +241,17 @@ def test_may_i_call_it_fixed(snap_compare: Snap, journal: Journal, size: tuple[i
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 def test_what_is_not_normal(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
     saved = SavedBaseline("normal", "f", "normal is 312 things on db1, 5 samples over 20 s", STORY_BEGIN, ALICE)
-    found = [
+    differences = [
         Difference("sysctl/vm.swappiness", "60", "10", 1e9),
         Difference("load/1 min", "14.20", "0.31 to 0.94", 21.0),
         Difference("process worker/locks waited for", "3", "0", 3.0),
         Difference("peers/10.0.3.7:5432", "48", "20 to 21", 13.0),
     ]
     looked = normal.BaselineComparison(
-        saved, Baseline("normal", "db1", (), (), ()), found, 312, ("sockets of nginx: denied",)
+        saved, Baseline("normal", "db1", (), (), ()), differences, 312, ("sockets of nginx: denied",)
     )
-    told = normal.baseline_report(looked, Stamp(STORY_BEGIN.ns + 3600 * NS_PER_S))
-    assert snap_compare(story(journal, 18), terminal_size=size, run_before=over("what is not normal", told))
+    report = normal.baseline_report(looked, Stamp(STORY_BEGIN.ns + 3600 * NS_PER_S))
+    assert snap_compare(story(journal, 18), terminal_size=size, run_before=over("what is not normal", report))
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])

@@ -109,12 +109,12 @@ def test_a_paste_is_no_key_whatever_is_in_it(cut: int) -> None:
 
 def told(parser: KeyParser, *reads: str) -> list[tuple[str, str]]:
     """What a stream becomes that comes in these reads."""
-    found = []
+    collected = []
     for read in reads:
         for event in parser.feed(read):
             assert isinstance(event, events.Key | events.Paste)
-            found.append((type(event).__name__, event.key if isinstance(event, events.Key) else event.text))
-    return found
+            collected.append((type(event).__name__, event.key if isinstance(event, events.Key) else event.text))
+    return collected
 
 
 START, END = "\x1b[200~", "\x1b[201~"
@@ -141,11 +141,11 @@ PIECES = [
 def test_where_a_stream_is_cut_into_reads_changes_nothing(stream: str, data: st.DataObject) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "monotonic", lambda: 0.0)
-        whole = told(KeyParser(), stream)
-        assert told(KeyParser(), *stream) == whole
+        complete = told(KeyParser(), stream)
+        assert told(KeyParser(), *stream) == complete
         cuts = sorted(data.draw(st.sets(st.integers(1, len(stream)))))
         reads = [stream[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
-        assert told(KeyParser(), *filter(None, reads)) == whole
+        assert told(KeyParser(), *filter(None, reads)) == complete
 
 
 def test_a_paste_whose_markers_are_cut_anywhere_is_no_key(clock: Clock) -> None:

@@ -72,8 +72,8 @@ async def test_texts_sent_from_several_boxes_in_one_read_are_each_what_they_were
         )
         await it.eventually(lambda: len(texts(log)) == 8, "all of it is written")
         await it.eventually(lambda: it.composer.text == "six", "and the draft is in the box")
-    said = ["Hypothesis: one", "Hypothesis: two", "note", "Conclusion: three", "Prediction: four", "five"]
-    assert texts(log)[1:-1] == said
+    expected = ["Hypothesis: one", "Hypothesis: two", "note", "Conclusion: three", "Prediction: four", "five"]
+    assert texts(log)[1:-1] == expected
     assert entries(log)[-1].cups == 1
 
 

@@ -114,10 +114,10 @@ def test_a_claim_that_begins_with_a_stamp_is_corrected_itself() -> None:
 
 
 def test_evidence_that_mentions_a_stamp_further_on_is_its_own() -> None:
-    (one,) = written_entries(
+    (entry,) = written_entries(
         evidence_draft("contradict", "H1", None, f"it was off, unlike at @{at_second(1)}"), WITH_EVIDENCE, 10
     )
-    state = FOLD(WITH_EVIDENCE, [one])
+    state = FOLD(WITH_EVIDENCE, [entry])
     thread = thread_of(state, state.hypotheses[1])
     assert (len(thread.supports), len(thread.contradicts)) == (1, 1)
 
@@ -125,13 +125,13 @@ def test_evidence_that_mentions_a_stamp_further_on_is_its_own() -> None:
 def test_a_correction_of_a_change_corrects_its_undo() -> None:
     state = state_after(*written_entries(change_draft("set x", "unset x"), FOLD.empty_state, 0))
     state = state_with_correction(state, at_second(0), "set y (undo: unset y)", 5)
-    assert [(one.text, one.undo) for one in open_changes(state)] == [("set y", "unset y")]
+    assert [(change.text, change.undo) for change in open_changes(state)] == [("set y", "unset y")]
     assert written_entries(undone_draft(at_second(0), ""), state, 9)[0].text == f"Undone: @{at_second(0)} unset y"
 
 
 def test_a_correction_of_several_lines_is_one_line() -> None:
-    (one,) = written_entries(correction_draft(at_second(0), "a\nb"), WITHOUT, 5)
-    assert one.text == f"Correction: @{at_second(0)} a / b"
+    (entry,) = written_entries(correction_draft(at_second(0), "a\nb"), WITHOUT, 5)
+    assert entry.text == f"Correction: @{at_second(0)} a / b"
 
 
 def test_a_correction_keeps_the_kind_out_of_its_words() -> None:

@@ -196,7 +196,7 @@ def test_a_time_between_the_last_line_and_a_rotation_is_the_file_before(
     writer.write(note_draft("after"))
     moment = named(journal, "03:14:30")
     assert moment.end.segment != end_of(journal).segment
-    assert [one.claim for one in FOLD.state_at(*moment.end).hypotheses.values()] == ["the sweeper"]
+    assert [hypothesis.claim for hypothesis in FOLD.state_at(*moment.end).hypotheses.values()] == ["the sweeper"]
 
 
 # --- any log
@@ -260,7 +260,7 @@ def all_lines(journal: Journal) -> Iterator[Line]:
 def counted(state: State) -> tuple[object, ...]:
     """What a person sees of a state."""
     people = {user: person.cups for user, person in state.people.items()}
-    return people, {one.number: (one.state, one.claim) for one in state.hypotheses.values()}
+    return people, {hypothesis.number: (hypothesis.state, hypothesis.claim) for hypothesis in state.hypotheses.values()}
 
 
 @given(STEPS)
@@ -280,7 +280,9 @@ def test_the_state_of_a_moment_is_that_of_the_lines_before_it(steps: list[Step])
             moment = point_before_entry(journal, line)
             assert moment.ns == entry.stamp.ns - MS
             # What a rotation carried over says nothing new, so the lines of all files are as good as the last file.
-            above = [one.entry for one in lines if _stands_before(journal, one, moment.end) and one.entry is not None]
+            above = [
+                line.entry for line in lines if _stands_before(journal, line, moment.end) and line.entry is not None
+            ]
             assert counted(FOLD.state_at(*moment.end)) == counted(FOLD(FOLD.empty_state, above))
             assert not _stands_before(journal, line, moment.end)
 

@@ -64,7 +64,7 @@ snapshots = st.builds(
     st.lists(words, max_size=2).map(tuple),
 )
 watcheds = st.builds(WatchedProcess, st.integers(1, 2**22), finite, words, st.lists(words, max_size=3).map(tuple))
-kept = st.builds(
+baselines = st.builds(
     Baseline,
     st.from_regex(r"\A[a-z0-9]{1,9}\Z"),
     words,
@@ -100,18 +100,18 @@ def test_a_value_inside_of_its_range_is_never_different(name: str, normal: list[
     assert of_number(name, now, *normal) == []
 
 
-@given(kept)
+@given(baselines)
 def test_what_was_seen_is_never_different_from_itself(one: Baseline) -> None:
     assert all(find_differences(one, shot) == [] for shot in one.snapshots)
 
 
-@given(kept, snapshots)
+@given(baselines, snapshots)
 def test_the_most_unusual_comes_first_and_nothing_twice(one: Baseline, now: Snapshot) -> None:
-    found = find_differences(one, now)
-    order = [difference.score for difference in found]
+    differences = find_differences(one, now)
+    order = [difference.score for difference in differences]
     assert order == sorted(order, reverse=True)
     assert not any(math.isnan(value) or value < 1 for value in order)
-    assert len({difference.name for difference in found}) == len(found) <= count_compared(one, now)
+    assert len({difference.name for difference in differences}) == len(differences) <= count_compared(one, now)
     assert all(range_.low <= range_.high for range_ in normal_ranges(one).values())
 
 
@@ -139,7 +139,7 @@ def test_more_samples_never_make_a_value_more_unusual(name: str, now: float, nor
 def test_a_difference_is_one_from_normal_variation(
     name: str, normal: list[float], now: float, said: list[tuple[str, str]]
 ) -> None:
-    assert [(one.now, one.normal) for one in of_number(name, now, *normal)] == said
+    assert [(difference.now, difference.normal) for difference in of_number(name, now, *normal)] == said
 
 
 def test_more_samples_give_a_range_in_which_one_moment_is_no_difference() -> None:
@@ -167,8 +167,8 @@ def test_what_a_command_says_is_different_where_it_never_said_that(
 
 
 def test_a_text_is_told_by_the_lines_that_changed() -> None:
-    (one,) = of_text("command/x", "a\nB\nc\nd\n", "a\nb\nc\n")
-    assert (one.now, one.normal) == ("B (and 1 lines more)", "b")
+    (difference,) = of_text("command/x", "a\nB\nc\nd\n", "a\nb\nc\n")
+    assert (difference.now, difference.normal) == ("B (and 1 lines more)", "b")
 
 
 def test_what_cannot_be_read_now_is_not_said_to_be_gone(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,20 +182,20 @@ def test_what_cannot_be_read_now_is_not_said_to_be_gone(clock: FakeClock, monkey
     monkeypatch.setattr(psutil, "net_connections", denied)
     now = take_snapshot([], [], lambda: clock().ns)
     assert "sockets: permission denied" in now.unread
-    gone = {one.name for one in find_differences(baseline(before), now) if one.now == "0"}
+    gone = {difference.name for difference in find_differences(baseline(before), now) if difference.now == "0"}
     assert not {name for name in gone if name.startswith(("listening/", "sockets/"))}
 
 
 def test_kernel_workers_that_rename_themselves_are_not_processes_of_their_own() -> None:
     # kworker/1:2-events is kworker/1:2-mm_percpu_wq a second later: every diff would be full of them
-    found = {name.partition("/")[2] for name in take_snapshot([], [], lambda: NIGHT.ns).numbers if "s/kworker/" in name}
-    assert {name for name in found if ":" in name} == set()
+    names = {name.partition("/")[2] for name in take_snapshot([], [], lambda: NIGHT.ns).numbers if "s/kworker/" in name}
+    assert {name for name in names if ":" in name} == set()
 
 
 # --- the file
 
 
-@given(kept)
+@given(baselines)
 def test_a_baseline_comes_back_from_its_file_as_it_was(one: Baseline) -> None:
     assert decode_baseline(encode_baseline(one), "f") == one
 
@@ -289,7 +289,7 @@ def test_the_newest_of_each_name_counts_and_the_last_one_is_meant(journal: Journ
         alice.write(baseline_saved_draft(name, file, f"{name} is 3 things"))
     alice.write(baseline_compared_draft("b", "with b: all are normal"))
     state = FOLD(FOLD.empty_state, entries(Path(journal.log_path)))
-    assert [(one.name, one.file) for one in saved_baselines(state)] == [("b", "/2"), ("a", "/3")]
+    assert [(baseline.name, baseline.file) for baseline in saved_baselines(state)] == [("b", "/2"), ("a", "/3")]
     assert require_baseline(state, None).file == "/3"
     assert require_baseline(state, "b").file == "/2"
     with pytest.raises(PreconditionFailed, match=r"^there is no baseline c: there are b, a$"):
@@ -312,7 +312,7 @@ def test_baselines_survive_a_rotation(journal: Journal, log: Path, clock: FakeCl
             held.rotate()
         assert saved_baselines(FOLD(FOLD.empty_state, entries(log))) == before
     alice.write(note_draft("life goes on"))
-    assert [one.name for one in saved_baselines(FOLD(FOLD.empty_state, entries(log)))] == ["b", "a"]
+    assert [baseline.name for baseline in saved_baselines(FOLD(FOLD.empty_state, entries(log)))] == ["b", "a"]
 
 
 @pytest.mark.parametrize(
@@ -327,9 +327,9 @@ def test_a_comparison_is_one_line_of_the_log(
     journal: Journal, log: Path, clock: FakeClock, changed: dict[str, float], said: str
 ) -> None:
     before, now = seen({"load/1 min": 1.0, "swap": 0.0}), seen({"load/1 min": 1.0, "swap": 0.0, **changed})
-    one = baseline(before)
+    saved = baseline(before)
     about = SavedBaseline("normal", "/f", "normal is 2 things", NIGHT, None)
-    looked = BaselineComparison(about, one, find_differences(one, now), count_compared(one, now), ())
+    looked = BaselineComparison(about, saved, find_differences(saved, now), count_compared(saved, now), ())
     writer_of("alice", journal, clock).write(comparison_draft(looked))
     (line,) = entries(log)
     assert (line.kind, line.tag("BASELINE"), line.tag("FILE")) == ("Compared", "normal", None)
@@ -346,8 +346,8 @@ def test_samples_are_counted_from_the_first_so_that_they_do_not_drift(clock: Fak
         paused.append(seconds)
         clock.forward(2 * NS_PER_S)
 
-    one = take_baseline(BaselineRequest("n", [], [], 3, 2.0), "db1", clock, pause)
-    assert [shot.at_ns for shot in one.snapshots] == [NIGHT.ns, NIGHT.ns + 2 * NS_PER_S, NIGHT.ns + 4 * NS_PER_S]
+    baseline = take_baseline(BaselineRequest("n", [], [], 3, 2.0), "db1", clock, pause)
+    assert [shot.at_ns for shot in baseline.snapshots] == [NIGHT.ns, NIGHT.ns + 2 * NS_PER_S, NIGHT.ns + 4 * NS_PER_S]
     # What the first snapshots took is not added: the second pause ends 4 s after the beginning. No time really passes.
     assert 1.0 < paused[0] < 2.0 < paused[1] < 4.0
 
@@ -360,6 +360,6 @@ def test_what_is_kept_is_what_its_line_says(journal: Journal, log: Path, clock: 
     (line,) = entries(log)
     assert line.text == "Baseline: normal is 2 things on db1, 2 samples over 1 s; not read: x: denied"
     assert line.tag("FILE") == Path(path).name
-    kept = read_attachment(journal, Path(path).name, BASELINE)
-    assert (decode_baseline(kept.content, path), kept.signed) == (baseline(*shots), True)
+    restored = read_attachment(journal, Path(path).name, BASELINE)
+    assert (decode_baseline(restored.content, path), restored.signed) == (baseline(*shots), True)
     assert Path(path).stat().st_mode & 0o777 == 0o600

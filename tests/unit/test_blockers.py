@@ -24,13 +24,16 @@ from threeam.core.write.draft import WriteContext
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 from threeam.restore.blockers import (
+    NOBODY_WAITS,
     Backend,
     BlockerNode,
     _backend_of_prepared,
+    blockers_report,
     build_blocker_tree,
     format_backend,
     format_other_blockers,
     format_query,
+    hidden_sessions_warning,
     node_line,
     terminate_backend,
     termination_sql,
@@ -94,6 +97,16 @@ def test_a_prepared_transaction_says_what_it_is_and_what_ends_it() -> None:
     assert first.blocked_pids == (7,)
     assert node_line(first).command == termination_sql(first.backend) == "ROLLBACK PREPARED E'it''s\\U0000000A1'"
     assert node_line(second).command == "SELECT pg_terminate_backend(7)"
+
+
+def test_the_report_ends_with_how_many_sessions_are_hidden() -> None:
+    nodes = build_blocker_tree([backend(1)._replace(query="<insufficient privilege>"), backend(2, 1)])
+    first, second, warning = blockers_report(nodes)
+    assert [first, second] == [node_line(node) for node in nodes]
+    assert warning.text == hidden_sessions_warning(nodes)
+    assert warning.text.startswith("1 of 2 sessions are hidden from this user")
+    assert [line.text for line in blockers_report([])] == [NOBODY_WAITS]
+    assert hidden_sessions_warning(build_blocker_tree([backend(1), backend(2, 1)])) == ""
 
 
 @pytest.mark.parametrize("one", [prepared(775, "a"), build_blocker_tree([backend(7, 0)])[0].backend])
@@ -231,7 +244,7 @@ def libpq(secret: str) -> str:
 
 
 def url(secret: str) -> str:
-    return "".join(one if one.isalnum() else f"%{ord(one):02X}" for one in secret)
+    return "".join(word if word.isalnum() else f"%{ord(word):02X}" for word in secret)
 
 
 FORMS: dict[str, Callable[[str], str]] = {
@@ -277,9 +290,9 @@ def test_no_password_comes_through(form: str, between: str) -> None:
 @given(st.data())
 def test_no_password_comes_through_that_is_cut(form: str, data: st.DataObject) -> None:
     """The server cuts a long query, anywhere; the first half of the password must not be left."""
-    whole = FORMS[form]("huntergeheim")
-    until = data.draw(st.integers(whole.index("hunter") + 6, len(whole)))
-    assert "hunter" not in redact_sql(whole[:until])
+    complete = FORMS[form]("huntergeheim")
+    until = data.draw(st.integers(complete.index("hunter") + 6, len(complete)))
+    assert "hunter" not in redact_sql(complete[:until])
 
 
 @pytest.mark.parametrize(

@@ -141,12 +141,12 @@ def append(log: Path, data: bytes) -> None:
 
 def play(log: Path, steps: list[tuple[str, bytes, int]], screen: Screen) -> None:
     for number, (step, data, count) in enumerate(steps):
-        whole = data[: data.rfind(b"\n") + 1]
+        complete = data[: data.rfind(b"\n") + 1]
         before = log.read_bytes()
         if step == "append":
-            append(log, whole)
+            append(log, complete)
         elif step == "cut back":  # the screen has these lines when they are cut off again
-            append(log, whole + b"refused\n")
+            append(log, complete + b"refused\n")
             screen.has_the_state_of_the_file()
             written = log.read_bytes().splitlines(keepends=True)
             os.truncate(log, sum(map(len, written[: max(len(before.splitlines()), len(written) - 1 - count)])))
@@ -154,10 +154,12 @@ def play(log: Path, steps: list[tuple[str, bytes, int]], screen: Screen) -> None
         elif step == "truncate":
             screen.has_the_state_of_the_file()
             with log.open("wb") as file:
-                file.write(b"truncated %d\n" % number + whole)  # another beginning: it is how a truncation is noticed
+                file.write(
+                    b"truncated %d\n" % number + complete
+                )  # another beginning: it is how a truncation is noticed
         else:
             log.rename(f"{log}.1")
-            log.write_bytes(whole + b"a new file\n")
+            log.write_bytes(complete + b"a new file\n")
         screen.has_the_state_of_the_file()
 
 

@@ -60,8 +60,8 @@ def test_the_order_of_the_doses_does_not_matter(data: st.DataObject, drunk: Dose
 
 @given(doses, half_lives, st.integers(0, 1000 * HOUR_NS))
 def test_what_is_left_only_grows_less_and_is_never_negative(drunk: Doses, half_life: float, later: int) -> None:
-    left = remaining_mg(drunk, NOW + later, half_life)
-    assert 0 <= left <= remaining_mg(drunk, NOW, half_life) <= sum(mg for _, mg in drunk)
+    remaining = remaining_mg(drunk, NOW + later, half_life)
+    assert 0 <= remaining <= remaining_mg(drunk, NOW, half_life) <= sum(mg for _, mg in drunk)
 
 
 @given(doses, to_come, half_lives)

@@ -31,7 +31,7 @@ def listed(run: Run, *argv: str) -> dict[str, dict[str, Any]]:
     Root's own journal may be there on this host, and is listed while it is in force: so another one is.
     """
     printed = good(run(*(argv or ("-j", "nothing")), "journals", "--json"))
-    return {one["name"]: one for one in map(json.loads, printed.splitlines())}
+    return {record["name"]: record for record in map(json.loads, printed.splitlines())}
 
 
 def test_each_has_its_last_entry_its_open_hypotheses_and_its_size(run: Run, state_folder: Path) -> None:
@@ -39,15 +39,20 @@ def test_each_has_its_last_entry_its_open_hypotheses_and_its_size(run: Run, stat
     good(run("-j", "checkout", "hyp", "new", "the cache"))
     good(run("-j", "checkout", "hyp", "refute", "H1", "it was off"))
     good(run("-j", "login", "log", "twice"))
-    found = listed(run)
-    assert list(found) == ["checkout", "login"]
+    journals = listed(run)
+    assert list(journals) == ["checkout", "login"]
     for name, opened in (("checkout", 1), ("login", 0)):
         log = state_folder / f"{name}.log"
         last = parse_entry(log.read_bytes().splitlines()[-1])
         assert last is not None
-        one = found[name]
-        assert (one["open"], one["size"], one["problem"], one["current"]) == (opened, log.stat().st_size, None, False)
-        assert (one["ts"], one["log"]) == (last.stamp.rfc3339(), str(log))
+        summary = journals[name]
+        assert (summary["open"], summary["size"], summary["problem"], summary["current"]) == (
+            opened,
+            log.stat().st_size,
+            None,
+            False,
+        )
+        assert (summary["ts"], summary["log"]) == (last.stamp.rfc3339(), str(log))
 
 
 def test_the_list_for_people_says_the_same(run: Run, state_folder: Path) -> None:
@@ -62,7 +67,7 @@ def test_the_list_for_people_says_the_same(run: Run, state_folder: Path) -> None
 def test_the_one_in_force_is_marked(run: Run, state_folder: Path) -> None:
     good(run("-j", "a", "log", "x"))
     good(run("-j", "b", "log", "x"))
-    assert {name: one["current"] for name, one in listed(run, "-j", "b").items()} == {"a": False, "b": True}
+    assert {name: record["current"] for name, record in listed(run, "-j", "b").items()} == {"a": False, "b": True}
 
 
 def test_one_in_another_place_is_listed_while_it_is_in_force(run: Run, state_folder: Path, tmp_path: Path) -> None:
@@ -79,10 +84,10 @@ def test_rotated_files_count_and_are_not_listed(run: Run, state_folder: Path) ->
     good(run("-j", "a", "log", "after"))
     files = [path for path in state_folder.iterdir() if path.suffix == ".log"]
     assert len(files) == 2
-    found = listed(run)
-    assert list(found) == ["a"]
-    assert found["a"]["size"] == sum(path.stat().st_size for path in files)
-    assert found["a"]["open"] == 1
+    journals = listed(run)
+    assert list(journals) == ["a"]
+    assert journals["a"]["size"] == sum(path.stat().st_size for path in files)
+    assert journals["a"]["open"] == 1
 
 
 def test_where_there_is_no_state_folder_there_are_none_and_none_is_made(run: Run, state_folder: Path) -> None:
@@ -105,8 +110,8 @@ def test_an_empty_one_and_one_of_foreign_lines_are_listed(run: Run, state_folder
     state_folder.mkdir(parents=True)
     (state_folder / "empty.log").touch()
     (state_folder / "foreign.log").write_bytes(b"kernel: \x1b[2J oops\n\xff\n")
-    found = listed(run)
-    assert [found[name]["ts"] for name in ("empty", "foreign")] == [None, None]
+    journals = listed(run)
+    assert [journals[name]["ts"] for name in ("empty", "foreign")] == [None, None]
     assert "no entry yet" in good(run("-j", "nothing", "journals"))
 
 
@@ -130,8 +135,8 @@ def test_the_summary_is_that_of_the_lines(tmp_path: Path) -> None:
     log = tmp_path / "one.log"
     raw = line(0, "Hypothesis: a", ("H1", "open")) + line(NS_PER_S, "Hypothesis: b", ("H2", "parked")) + b"foreign\n"
     log.write_bytes(raw)
-    (one,) = list_journals(str(tmp_path))
-    assert journal_name(one) == "one"
+    (summary,) = list_journals(str(tmp_path))
+    assert journal_name(summary) == "one"
     told = summarize_journal(resolve_journal(str(log)), FOLD)
     assert told.newest_entry is not None
     assert (told.newest_entry.text, told.open_count, told.size_bytes, told.problem) == (

@@ -92,9 +92,9 @@ def test_forged_lines_right_behind_a_rotation_are_shown_and_reported_and_change_
     assert [line.is_forged for line in lines_forward(live)] == [False] * lines_there + [True] * len(FORGED)
     assert FOLD.state_at(live, live.size()) == before._replace(last_stamp=at_second(3))
     assert awake_since(journal, Position(live, live.size()), "alice") == at_second(0)
-    told = run_here("tail", "-n", "+1").stdout
+    printed = run_here("tail", "-n", "+1").stdout
     assert run_here("tail", "--grep", "forged|9 cups|AT: ").stdout.count(b"\n") == len(FORGED) + 1  # `Continued from`
-    assert all(forged in told for forged in FORGED)
+    assert all(forged in printed for forged in FORGED)
     assert b"refuted" not in run_here("hyp", "list").stdout
     assert run_here("export", "jsonl").stdout.count(b"forged") == 4
     report = run_here("export", "md").stdout
@@ -160,9 +160,9 @@ def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal:
         locked.rotate()
     clock.now = at_second(5)
     writer.write(note_draft("after it"))
-    told = run_here("tail", "-n", "+1").stdout
-    assert told.count(b"the sweeper") == 1
-    assert told.count(b"Continued from") == 1
+    printed = run_here("tail", "-n", "+1").stdout
+    assert printed.count(b"the sweeper") == 1
+    assert printed.count(b"Continued from") == 1
     assert run_here("doctor").returncode == 0
     (old,) = log.parent.glob("sanity.2*.log")
     old.unlink()
@@ -327,8 +327,8 @@ def test_walking_forward_opens_each_file_a_few_times(log: Path, journal: Journal
     live = journal.open_live()
     assert live is not None
     end = Position(live, live.size())
-    found = search_forward(journal, Position(first, 0), end, LineFilter((MatchesPattern(Pattern("note")),)))
-    assert sum(len(part.lines) for part in found) == 201
+    matches = search_forward(journal, Position(first, 0), end, LineFilter((MatchesPattern(Pattern("note")),)))
+    assert sum(len(part.lines) for part in matches) == 201
     assert len(opened) < 3 * 200
     opened.clear()
     step, count = journal.successor(first), 0

@@ -23,19 +23,19 @@ from threeam.tui.prompts import CHANGED
 
 def test_a_change_is_open_until_it_is_undone_and_then_says_how() -> None:
     state = state_after(*written_entries(change_draft("flag on", "flag off"), FOLD.empty_state, 0))
-    (one,) = open_changes(state)
-    assert (one.text, one.undo, one.author, one.stamp) == ("flag on", "flag off", ALICE, at_second(0))
+    (change,) = open_changes(state)
+    assert (change.text, change.undo, change.author, change.stamp) == ("flag on", "flag off", ALICE, at_second(0))
     state = FOLD(state, written_entries(undone_draft(at_second(0), ""), state, 5, BOB))
     assert open_changes(state) == []
-    (one,) = changes(state)
-    assert (one.undone_at, one.undone_by, one.undone_how) == (at_second(5), BOB, "flag off")
+    (change,) = changes(state)
+    assert (change.undone_at, change.undone_by, change.undone_how) == (at_second(5), BOB, "flag off")
 
 
 def test_a_change_of_several_lines_is_one_change() -> None:
     lines = written_entries(change_draft("flag on\nand the pool at 50", "flag off"), FOLD.empty_state, 0)
     assert lines[1].text == "| and the pool at 50"
-    (one,) = open_changes(state_after(*lines))
-    assert (one.text, one.undo) == ("flag on", "flag off")
+    (change,) = open_changes(state_after(*lines))
+    assert (change.text, change.undo) == ("flag on", "flag off")
 
 
 def test_a_change_keeps_its_undo_whatever_line_it_stands_in() -> None:
@@ -44,8 +44,8 @@ def test_a_change_keeps_its_undo_whatever_line_it_stands_in() -> None:
         for draft in (note_draft(f"Changed: {typed}"), change_draft(*parse_typed_change(typed))):
             lines = written_entries(draft, FOLD.empty_state, 0)
             assert [line.kind for line in lines] == ["Changed", "note"]
-            (one,) = open_changes(state_after(*lines))
-            assert (one.text, one.undo) == ("flag on", "flag off")
+            (change,) = open_changes(state_after(*lines))
+            assert (change.text, change.undo) == ("flag on", "flag off")
 
 
 def test_a_change_is_bound_to_the_hypothesis_that_it_names(log: Path, writer: Writer) -> None:
@@ -58,10 +58,10 @@ def test_a_change_is_bound_to_the_hypothesis_that_it_names(log: Path, writer: Wr
     live = resolve_journal(str(log)).open_live()
     assert live is not None
     state = FOLD.state_at(live, live.size())
-    (one,) = open_changes(state)
-    assert (one.hypothesis, one.undo) == (1, "back")
+    (change,) = open_changes(state)
+    assert (change.hypothesis, change.undo) == (1, "back")
     carried = FOLD(FOLD.empty_state, FOLD.checkpoint(state, at_second(9)))
-    assert open_changes(carried) == [one], "also after a rotation"
+    assert open_changes(carried) == [change], "also after a rotation"
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def test_an_interrupt_after_a_rotation_does_not_hide_it(
     run: Run, night_log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(_: LockedLog) -> str:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # to this thread: another one need not defer it
         return ""
 
     monkeypatch.setattr(LockedLog, "prune_rotated", interrupt)
@@ -214,10 +214,15 @@ def test_a_hypothesis_has_its_story_told_from_the_shell(run: Run, log: Path) -> 
     assert entries(log)[1].hypothesis == (1, "open")
     assert good(run("hyp", "list")) == "H1   open      +0 -0  the sweeper\n"
     good(run("hyp", "refute", "h1", "it was off"))
-    (one,) = [json.loads(one) for one in good(run("hyp", "list", "--json")).splitlines()]
-    assert (one["number"], one["state"], one["claim"], one["why"]) == (1, "refuted", "the sweeper", "it was off")
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", one["ts"])
-    assert isinstance(one["ts_ns"], str)
+    (hypothesis,) = [json.loads(line) for line in good(run("hyp", "list", "--json")).splitlines()]
+    assert (hypothesis["number"], hypothesis["state"], hypothesis["claim"], hypothesis["why"]) == (
+        1,
+        "refuted",
+        "the sweeper",
+        "it was off",
+    )
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", hypothesis["ts"])
+    assert isinstance(hypothesis["ts_ns"], str)
     shown = parse_entries(good(run("hyp", "show", "1")).encode())
     assert [entry.text for entry in shown] == ["Hypothesis: the sweeper", "Conclusion: it was off"]
 
@@ -246,13 +251,13 @@ def test_the_answer_may_be_no(run: Run, night_log: Path, argv: list[str]) -> Non
 
 def test_the_doctor_finds_damage_and_changes_nothing(run: Run, night_log: Path) -> None:
     before = night_log.read_bytes()
-    at = before.index(b"kernel")
+    offset = before.index(b"kernel")
     done = run("doctor")
     assert done.returncode == 5
-    assert done.stdout.decode().startswith(f"sanity.log, offset {at}, line 6: ")
+    assert done.stdout.decode().startswith(f"sanity.log, offset {offset}, line 6: ")
     assert "1 finding in" in stderr_lines(done)[0]
     finding = json.loads(run("doctor", "--json").stdout)
-    assert (finding["offset"], finding["line"], finding["what"]) == (at, 6, "foreign")
+    assert (finding["offset"], finding["line"], finding["what"]) == (offset, 6, "foreign")
     assert night_log.read_bytes() == before
 
 

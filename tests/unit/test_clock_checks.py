@@ -32,8 +32,8 @@ Root distance: 762us (max: 5s)
 
 
 def chrony(offset: str, leap: str = "Normal") -> System:
-    said = CHRONY.format(offset=offset, leap=leap)
-    return fake_system(says={"chronyc -c tracking": (0, said)}, here={"chronyc", "apt-get"})
+    output = CHRONY.format(offset=offset, leap=leap)
+    return fake_system(says={"chronyc -c tracking": (0, output)}, here={"chronyc", "apt-get"})
 
 
 def timesyncd(offset: str | None, synchronised: str = "yes") -> System:

@@ -77,24 +77,24 @@ def test_whatever_our_own_writers_write_is_sound(journal: Journal, clock: FakeCl
 
 def test_a_foreign_line_is_found_at_its_offset(log_: Log) -> None:
     log_.line("a")
-    at = log_.add(b"kernel: oops\n")
+    offset = log_.add(b"kernel: oops\n")
     log_.line("b")
     (finding,) = log_.findings()
-    assert (finding.what, finding.offset, finding.line) == ("foreign", at, 2)
+    assert (finding.what, finding.offset, finding.line) == ("foreign", offset, 2)
     assert "kernel: oops" in finding.text
 
 
 def test_an_empty_line_is_foreign(log_: Log) -> None:
     assert log_.whats() == []
-    at = log_.add(b"\n")
-    assert log_.whats() == [("foreign", at)]
+    offset = log_.add(b"\n")
+    assert log_.whats() == [("foreign", offset)]
 
 
 def test_a_torn_line_that_was_ended_is_found(log_: Log) -> None:
     log_.line("a")
-    at = log_.add(b"[2026-11-24T03:14:07.1234\n")
+    offset = log_.add(b"[2026-11-24T03:14:07.1234\n")
     log_.line("b")
-    assert log_.whats() == [("foreign", at)]
+    assert log_.whats() == [("foreign", offset)]
 
 
 def test_a_line_that_was_glued_to_a_torn_one_is_found(log_: Log) -> None:
@@ -165,15 +165,15 @@ def test_a_section_of_the_script_whose_end_is_torn_is_no_overlap(log_: Log, size
 @pytest.mark.parametrize("cut", [1, 5, 60])
 def test_a_torn_last_line_is_found_unless_it_may_be_being_written(log_: Log, cut: int) -> None:
     log_.line("a")
-    at = log_.add(format_entry(Entry(Stamp(log_.ns + 1), 0, (("BY", ALICE),), "torn"))[:-cut])
-    assert log_.whats() == [("torn", at)]
+    offset = log_.add(format_entry(Entry(Stamp(log_.ns + 1), 0, (("BY", ALICE),), "torn"))[:-cut])
+    assert log_.whats() == [("torn", offset)]
     assert log_.whats(lock_held=True) == []
 
 
 def test_nul_bytes_are_found(log_: Log) -> None:
     log_.line("a")
-    at = log_.add(b"\0" * 100 + format_entry(Entry(Stamp(log_.ns + 1), 0, (), "b")))
-    assert log_.whats() == [("nul", at)]
+    offset = log_.add(b"\0" * 100 + format_entry(Entry(Stamp(log_.ns + 1), 0, (), "b")))
+    assert log_.whats() == [("nul", offset)]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
@@ -192,9 +192,9 @@ def test_a_line_in_utf16_is_called_by_its_name(log_: Log) -> None:
 
 def test_an_undeclared_step_back_is_found(log_: Log) -> None:
     log_.line("a")
-    at = log_.line("b", forward=-5)
+    offset = log_.line("b", forward=-5)
     (finding,) = log_.findings()
-    assert (finding.what, finding.offset) == ("backwards", at)
+    assert (finding.what, finding.offset) == ("backwards", offset)
     assert "5 ns" in finding.text
 
 
@@ -208,8 +208,8 @@ def test_a_declared_step_back_is_no_damage(log_: Log) -> None:
 def test_a_step_back_is_declared_for_its_own_line_alone(log_: Log) -> None:
     log_.line("a")
     log_.line("WARNING: Clock stepped back 1.203 s; the order of the file is the true order.", forward=-1_203_000_000)
-    at = log_.line("b", forward=-7)
-    assert log_.whats() == [("backwards", at)]
+    offset = log_.line("b", forward=-7)
+    assert log_.whats() == [("backwards", offset)]
 
 
 def test_a_script_a_little_behind_is_a_tie_and_no_damage(log_: Log) -> None:
@@ -220,8 +220,8 @@ def test_a_script_a_little_behind_is_a_tie_and_no_damage(log_: Log) -> None:
 
 def test_a_script_that_runs_back_further_is_found(log_: Log) -> None:
     log_.line("a")
-    at = log_.line("Hypothesis: x", None, forward=-1_000_001)
-    assert log_.whats() == [("backwards", at)]
+    offset = log_.line("Hypothesis: x", None, forward=-1_000_001)
+    assert log_.whats() == [("backwards", offset)]
 
 
 def test_a_stamp_quoted_in_a_note_is_no_damage(log_: Log) -> None:

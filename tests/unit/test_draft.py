@@ -31,7 +31,7 @@ WITH_FOUR = after((4, (BY, ("MG", "95")), "Coffee: cup 4 of the night."))
 
 def texts(said: object) -> list[str]:
     assert isinstance(said, list)
-    return [one.text for one in said]
+    return [record.text for record in said]
 
 
 def test_a_note_is_its_lines_and_reads_no_state() -> None:
@@ -62,24 +62,24 @@ def test_a_note_is_never_warned() -> None:
 
 
 def test_each_cup_is_a_line_with_its_dose_and_its_count() -> None:
-    said = human_drafts.coffee_draft(2, 95, 4).make_lines(after((1, (BY,), "x")), ALICE, NOW)
-    assert [(one.cups, one.tags) for one in said] == [(2, (("MG", "95"),)), (3, (("MG", "95"),))]
+    lines = human_drafts.coffee_draft(2, 95, 4).make_lines(after((1, (BY,), "x")), ALICE, NOW)
+    assert [(line.cups, line.tags) for line in lines] == [(2, (("MG", "95"),)), (3, (("MG", "95"),))]
 
 
 def test_the_cup_over_the_limit_brings_the_warning() -> None:
-    said = human_drafts.coffee_draft(1, 95, 4).make_lines(WITH_FOUR, ALICE, NOW)
-    assert [(one.text, one.cups) for one in said] == [("Coffee: cup 5 of the night.", 5), (TOXIC_TEXT, 5)]
+    lines = human_drafts.coffee_draft(1, 95, 4).make_lines(WITH_FOUR, ALICE, NOW)
+    assert [(line.text, line.cups) for line in lines] == [("Coffee: cup 5 of the night.", 5), (TOXIC_TEXT, 5)]
 
 
 def test_the_first_cup_after_a_night_is_the_first() -> None:
-    said = human_drafts.coffee_draft(1, 95, 4).make_lines(WITH_FOUR, ALICE, Stamp(NIGHT.ns + 9 * HOUR_NS))
-    assert [one.cups for one in said] == [1]
+    lines = human_drafts.coffee_draft(1, 95, 4).make_lines(WITH_FOUR, ALICE, Stamp(NIGHT.ns + 9 * HOUR_NS))
+    assert [line.cups for line in lines] == [1]
 
 
 def test_taking_a_cup_back_takes_its_own_dose_back() -> None:
     state = after((1, (BY, ("MG", "95")), "Coffee: ."), (2, (BY, ("MG", "40")), "Coffee: ."))
-    (said,) = human_drafts.undo_coffee_draft().make_lines(state, ALICE, NOW)
-    assert (said.cups, said.tags) == (1, (("MG", "-40"),))
+    (line,) = human_drafts.undo_coffee_draft().make_lines(state, ALICE, NOW)
+    assert (line.cups, line.tags) == (1, (("MG", "-40"),))
 
 
 @pytest.mark.parametrize(
@@ -100,16 +100,16 @@ def test_water_counts_the_glasses_of_this_night() -> None:
 
 def test_sleep_says_what_the_night_came_to_and_starts_anew() -> None:
     state = after((1, (BY, ("MG", "95")), "Coffee: ."), (1, (BY, ("WATER", "1")), "Water: ."))
-    head, said = sleep_draft(5.0).make_lines(state, ALICE, Stamp(NIGHT.ns + 5 * HOUR_NS))
+    head, note = sleep_draft(5.0).make_lines(state, ALICE, Stamp(NIGHT.ns + 5 * HOUR_NS))
     assert head == DraftLine("Handoff: alice goes to sleep, and nothing is still open.", (("HANDOFF", "0"),))
-    assert said.text.startswith("Sleep: 1 cup, 1 glass of water, 48 mg of caffeine left.")
-    assert (said.tags, said.cups) == ((("NIGHT", "over"),), 0)
+    assert note.text.startswith("Sleep: 1 cup, 1 glass of water, 48 mg of caffeine left.")
+    assert (note.tags, note.cups) == ((("NIGHT", "over"),), 0)
 
 
 def test_a_verdict_carries_the_new_state_and_the_reason() -> None:
-    said = conclusion_draft("refute", "h7", "the sweeper\nwas off", 4).make_lines(OPENED, ALICE, NOW)
+    lines = conclusion_draft("refute", "h7", "the sweeper\nwas off", 4).make_lines(OPENED, ALICE, NOW)
     tag = (("H7", "refuted"),)
-    assert said == [DraftLine("Conclusion: the sweeper", tag), DraftLine("| was off", tag)]
+    assert lines == [DraftLine("Conclusion: the sweeper", tag), DraftLine("| was off", tag)]
 
 
 def test_a_verdict_on_nothing_is_declined() -> None:
@@ -124,12 +124,12 @@ def test_a_verdict_that_stands_already_is_declined() -> None:
 
 def test_a_hypothesis_of_the_scripts_gets_a_number_when_it_is_acted_on() -> None:
     state = after((3, (), "Hypothesis: the cron job"))
-    said = conclusion_draft("refute", f"@{NIGHT}", "cron was off", 4).make_lines(state, ALICE, NOW)
-    assert said == [
+    lines = conclusion_draft("refute", f"@{NIGHT}", "cron was off", 4).make_lines(state, ALICE, NOW)
+    assert lines == [
         DraftLine(f"Hypothesis: @{NIGHT} the cron job", (("H1", "open"),)),
         DraftLine("Conclusion: cron was off", (("H1", "refuted"),)),
     ]
-    entries = [Entry(Stamp(NOW.ns + i), 0, (BY, *one.tags), one.text) for i, one in enumerate(said)]
+    entries = [Entry(Stamp(NOW.ns + i), 0, (BY, *line.tags), line.text) for i, line in enumerate(lines)]
     (known,) = FOLD(state, entries).hypotheses.values()
     assert (known.number, known.state, known.claim) == (1, "refuted", "the cron job")
 

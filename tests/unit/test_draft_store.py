@@ -16,8 +16,8 @@ from threeam.tui import draft_store
 def test_what_the_disk_has_no_room_for_in_the_history_is_kept_in_memory(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
-    store = draft_store.DraftStore(journal, said.append)
+    sentences: list[str] = []
+    store = draft_store.DraftStore(journal, sentences.append)
     store.add_to_history("before")
     store.flush(5)
     really_write = os.write
@@ -32,7 +32,7 @@ def test_what_the_disk_has_no_room_for_in_the_history_is_kept_in_memory(
         store.flush(5)
     store.add_to_history("after")
     store.flush(5)
-    assert said == []
+    assert sentences == []
     assert sorted(store.history()) == ["after", "before", "while it was full"]
 
 

@@ -68,23 +68,23 @@ def test_sleep_says_what_is_open_and_what_the_night_came_to(run_here: Run, at: F
     printed = done(run_here, at, "sleep")
     block = entries(log)[written:]
     assert printed == log.read_text().splitlines()[written:]
-    head, *told, last = block
+    head, *rest, last = block
     assert (head.text, head.kind) == ("Handoff: alice goes to sleep, and 3 things are still open.", "Handoff")
-    assert [one.text.rpartition(" @")[0] for one in told] == [
+    assert [line.text.rpartition(" @")[0] for line in rest] == [
         "| undo: back to 20 (pool at 50)",
         "| H1 the sweeper races the writer (+0 −0)",
         "| next: take the row lock",
     ]
     assert (last.kind, last.tag("NIGHT"), last.cups) == ("Sleep", "over", 0)
     assert last.text.startswith("Sleep: 2 cups, 1 glass of water, 200 mg of caffeine left.")
-    assert [one.stamp.ns - head.stamp.ns for one in block] == list(range(len(block)))
+    assert [entry.stamp.ns - head.stamp.ns for entry in block] == list(range(len(block)))
 
 
 def test_each_line_of_it_cites_what_it_is_about(run_here: Run, at: FakeClock, log: Path) -> None:
     done(run_here, at, "changed", "pool at 50 " + "x" * 400)
     changed = entries(log)[-1].stamp
     done(run_here, at, "sleep")
-    (line,) = (one.text for one in entries(log) if one.text.startswith("| "))
+    (line,) = (entry.text for entry in entries(log) if entry.text.startswith("| "))
     assert find_stamp_refs(line) == [changed]
     assert len(line) < 250
 
@@ -130,14 +130,14 @@ def test_what_is_read_before_it_is_what_the_log_will_say(journal: Journal, at: F
     alice = writer_of("alice", journal, at)
     since = alice.write(change_draft("pool at 50")).entries[0].stamp
     state = FOLD.state_at(*end_of(journal))
-    told = sleep_report(state, summarize_night(state, "alice", at(), GAP, 5.0, fixed_zone(0)), since)
-    assert [one.title for one in told] == ["still open", "you"]
-    assert told[0].lines == [one for kind in open_items(state) for one in kind]
-    assert SLEEP_ADVICE in [one.text for one in told[1].lines]
-    assert [one.stamp for one in told[1].lines if one.text == "awake"] == [since]
+    report = sleep_report(state, summarize_night(state, "alice", at(), GAP, 5.0, fixed_zone(0)), since)
+    assert [section.title for section in report] == ["still open", "you"]
+    assert report[0].lines == [section for kind in open_items(state) for section in kind]
+    assert SLEEP_ADVICE in [line.text for line in report[1].lines]
+    assert [line.stamp for line in report[1].lines if line.text == "awake"] == [since]
     assert [
-        one.text
-        for one in sleep_report(
+        section.text
+        for section in sleep_report(
             FOLD.empty_state, summarize_night(FOLD.empty_state, "alice", at(), GAP, 5.0, fixed_zone(0)), None
         )[0].lines
     ] == ["nothing"]
@@ -166,7 +166,7 @@ def test_the_night_is_over_with_ceremony_too(
     assert entries(log)[-1].text == RELEASING
     assert status(run_here, at)["cups"] == 0
     done(run_here, at, "log", "up again")
-    new = [one.text for one in entries(log) if one.tag("NIGHT") == "new"]
+    new = [entry.text for entry in entries(log) if entry.tag("NIGHT") == "new"]
     assert new == ["Acquired sanity lock."]
 
 
@@ -187,7 +187,7 @@ def test_who_sleeps_goes_on_sleeping_through_a_rotation(
     before = len(entries(log))
     done(run_here, at, "log", "up again")
     again = entries(log)[before:]
-    assert [one.tag("NIGHT") for one in again] == ["new", *[None] * (len(again) - 1)]
+    assert [entry.tag("NIGHT") for entry in again] == ["new", *[None] * (len(again) - 1)]
     assert awake_since(journal, end_of(journal), "alice") == again[0].stamp
     done(run_here, at, "log", "and on")
     assert entries(log)[-1].tag("NIGHT") is None

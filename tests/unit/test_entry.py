@@ -264,18 +264,18 @@ def test_a_line_that_came_through_a_pipe_was_not_typed() -> None:
 
 
 def test_a_carried_line_says_when_it_came_to_be_and_only_that_of_a_person_shows_them_active() -> None:
-    at = ("AT", str(Stamp(NIGHT.ns - 7, 3600)))
-    person = Entry(NIGHT, 3, (BY, at), "Carried: 3 cups of alice.")
+    at_tag = ("AT", str(Stamp(NIGHT.ns - 7, 3600)))
+    person = Entry(NIGHT, 3, (BY, at_tag), "Carried: 3 cups of alice.")
     assert person.carried_from == person.activity_stamp == Stamp(NIGHT.ns - 7, 3600)
-    claim = Entry(NIGHT, 0, (BY, at, ("H1", "open")), "Hypothesis: a")
+    claim = Entry(NIGHT, 0, (BY, at_tag, ("H1", "open")), "Hypothesis: a")
     assert (claim.kind, claim.carried_from, claim.activity_stamp) == ("Hypothesis", Stamp(NIGHT.ns - 7, 3600), None)
     assert Entry(NIGHT, 0, (BY,), "Carried: a stone up the hill").kind == "note"
 
 
 def test_only_with_its_tag_does_a_line_name_the_file_before() -> None:
-    at = ("AT", str(NIGHT))
-    assert Entry(NIGHT, 0, (at,), "Continued from sanity.1.log").predecessor_name == "sanity.1.log"
-    assert Entry(NIGHT, 0, (at,), "Continued from sanity.1.log").kind == "Continued"
+    at_tag = ("AT", str(NIGHT))
+    assert Entry(NIGHT, 0, (at_tag,), "Continued from sanity.1.log").predecessor_name == "sanity.1.log"
+    assert Entry(NIGHT, 0, (at_tag,), "Continued from sanity.1.log").kind == "Continued"
     assert Entry(NIGHT, 0, (), "Continued from sanity.1.log").predecessor_name is None
     assert Entry(NIGHT, 0, (("AT", "yesterday"),), "Continued from sanity.1.log").predecessor_name is None
 
@@ -321,8 +321,8 @@ def test_a_text_with_several_lines_survives_whole(text: str, lines: list[str]) -
 def test_no_line_of_a_submission_holds_a_newline(text: str) -> None:
     lines = split_submission(text)
     assert lines
-    assert not any("\n" in one for one in lines)
-    assert all(one.startswith("| ") for one in lines[1:])
+    assert not any("\n" in line for line in lines)
+    assert all(line.startswith("| ") for line in lines[1:])
 
 
 @given(st.text(alphabet=st.sampled_from("aé☕🫠\x1b\u202e"), max_size=60), st.integers(20, 40))

@@ -39,9 +39,9 @@ def exported(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture
     def run_export(*argv: str) -> str:
         monkeypatch.setattr("threeam.cli.context.system_clock", lambda: NOW)
         assert command.run("export", list(argv)) == 0
-        said = capfdbinary.readouterr()
-        assert said.err == b""
-        return said.out.decode()
+        printed = capfdbinary.readouterr()
+        assert printed.err == b""
+        return printed.out.decode()
 
     return run_export
 
@@ -58,18 +58,18 @@ def test_recheck_is_in_every_export(night: Path, exported: Exported, run: Run) -
     assert "- `2026-11-24T03:28:07.123456789+0000` alice: H1 confirmed: 1,200 sweeps" in exported("md")
     assert exported("md").count("recheck") >= 3, "in the summary, the timeline and the open questions"
     assert '<span class="recheck">recheck: too many cups</span>' in exported("html")
-    assert [one["text"] for one in records(exported("jsonl")) if one.get("recheck")] == [
+    assert [record["text"] for record in records(exported("jsonl")) if record.get("recheck")] == [
         "Conclusion: 1,200 sweeps and no overlap"
     ]
-    assert [one["text"] for one in rows(exported("csv")) if one["recheck"]] == [
+    assert [record["text"] for record in rows(exported("csv")) if record["recheck"]] == [
         "Conclusion: 1,200 sweeps and no overlap"
     ]
-    listed = [json.loads(one) for one in good(run("hyp", "list", "--json")).splitlines()]
-    assert {one["number"]: one["recheck"] for one in listed} == {None: False, 1: True, 2: False}
+    listed = [json.loads(line) for line in good(run("hyp", "list", "--json")).splitlines()]
+    assert {hypothesis["number"]: hypothesis["recheck"] for hypothesis in listed} == {None: False, 1: True, 2: False}
     assert "recheck" in good(run("handoff")).decode()
     assert b"recheck" in good(run("handoff", "--md"))
     handed = json.loads(good(run("handoff", "--json")))
-    assert [one["recheck"] for one in handed["hypotheses"] if one["number"] == 1] == [True]
+    assert [hypothesis["recheck"] for hypothesis in handed["hypotheses"] if hypothesis["number"] == 1] == [True]
 
 
 def test_a_correction_is_what_is_read_and_the_first_words_stand_beside_it(night: Path, exported: Exported) -> None:
@@ -95,19 +95,19 @@ def test_since_and_until_restrict_each(night: Path, exported: Exported, shape: s
     assert "paged" not in text
     assert "0.4 ms" not in text.partition("Timeline")[2].partition("Theories")[0]
     if shape == "jsonl":
-        assert [one["kind"] for one in records(text)] == ["Correction", "ceremony"]
+        assert [record["kind"] for record in records(text)] == ["Correction", "ceremony"]
     elif shape == "csv":
-        assert [one["kind"] for one in rows(text)] == ["Correction", "ceremony"]
+        assert [record["kind"] for record in rows(text)] == ["Correction", "ceremony"]
 
 
 def test_since_and_until_have_both_their_ends(night: Path, exported: Exported) -> None:
     text = exported("jsonl", "--since", f"@{at_minute(0)}", "--until", f"@{at_minute(1)}")
-    assert [one["at"] for one in records(text)] == [str(at_minute(0)), str(at_minute(1))]
+    assert [record["at"] for record in records(text)] == [str(at_minute(0)), str(at_minute(1))]
 
 
 def test_hyp_restricts_to_what_belongs_to_it(night: Path, exported: Exported) -> None:
-    found = records(exported("jsonl", "--hyp", "H2"))
-    assert [one["kind"] for one in found] == ["Hypothesis", "Contradicts", "Conclusion"]
+    exported_records = records(exported("jsonl", "--hyp", "H2"))
+    assert [record["kind"] for record in exported_records] == ["Hypothesis", "Contradicts", "Conclusion"]
     text = exported("md", "--hyp", "2")
     assert "### H2" in text
     assert "H1" not in text
@@ -115,10 +115,10 @@ def test_hyp_restricts_to_what_belongs_to_it(night: Path, exported: Exported) ->
 
 
 def test_a_report_on_one_hypothesis_is_about_nothing_else(night: Path, exported: Exported) -> None:
-    told = exported("md", "--hyp", "H2")
-    assert "SWEEP" not in told, "a change of somebody's"
-    assert "## Open questions\n\nNothing." in told
-    assert "UPDATE 2 ms after DELETE" in told, "the line that its evidence cites"
+    markdown = exported("md", "--hyp", "H2")
+    assert "SWEEP" not in markdown, "a change of somebody's"
+    assert "## Open questions\n\nNothing." in markdown
+    assert "UPDATE 2 ms after DELETE" in markdown, "the line that its evidence cites"
 
 
 @pytest.mark.parametrize("more", [(), ("--hyp", "H1"), ("--since", f"@{at_minute(20)}")], ids=str)
@@ -185,8 +185,8 @@ def test_what_belongs_to_a_hypothesis_keeps_the_order_of_the_file(run: Run, log:
     )
     told_lines = good(run("export", "md", "--hyp", "H1")).decode()
     timeline = told_lines[told_lines.index("## Timeline") :]
-    found = [timeline.index(word) for word in ("first", "cited", "second", "third", "fourth")]
-    assert found == sorted(found)
+    positions = [timeline.index(word) for word in ("first", "cited", "second", "third", "fourth")]
+    assert positions == sorted(positions)
 
 
 @pytest.mark.parametrize("minutes", [(3, 9, 2), (3, 1, 9)])

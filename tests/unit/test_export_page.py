@@ -90,8 +90,8 @@ class Reading(HTMLParser):
 def hostile_night(log: Path, words: Iterable[str]) -> list[str]:
     """A log that says ``words`` wherever there are words; gives them as they stand in it."""
     raw = b""
-    said = [escape_unprintable(word) for word in words]
-    for n, shown in enumerate(said):
+    words_shown = [escape_unprintable(word) for word in words]
+    for n, shown in enumerate(words_shown):
         base = 10 * n
         raw += (
             line(base, ALICE, shown)
@@ -106,11 +106,11 @@ def hostile_night(log: Path, words: Iterable[str]) -> list[str]:
         )
         raw += shown.encode() + b"\n"
     log.write_bytes(raw)
-    return said
+    return words_shown
 
 
 def test_the_page_interprets_nothing(log: Path) -> None:
-    said = hostile_night(log, HOSTILE)
+    words_shown = hostile_night(log, HOSTILE)
     text = postmortem_to_html(postmortem_of(log, escape_unprintable('sanity"><script>.log')))
     read = Reading(text)
     assert {tag for tag, _ in read.elements} <= KNOWN
@@ -119,8 +119,8 @@ def test_the_page_interprets_nothing(log: Path) -> None:
         assert set(attrs) <= ATTRIBUTES, tag
         assert all(VALUES.fullmatch(value or "") for value in attrs.values()), attrs
     shown = "".join(read.text)
-    for one in said:
-        assert one in shown
+    for word in words_shown:
+        assert word in shown
     assert "49" not in re.sub(r"[\d.:T+-]{6,}", "", shown)
     assert all(link.startswith("#at-") for link in read.links)
     assert not HARMFUL.search(text)
@@ -156,25 +156,25 @@ BENIGN |= {"code_inline", "softbreak"}
 
 
 def tokens(text: str) -> list[Token]:
-    found: list[Token] = []
+    parsed: list[Token] = []
     for token in MARKDOWN.parse(text):
-        found += [token, *(token.children or [])]
-    return found
+        parsed += [token, *(token.children or [])]
+    return parsed
 
 
 def test_the_markdown_interprets_nothing(log: Path) -> None:
-    said = hostile_night(log, HOSTILE)
+    words_shown = hostile_night(log, HOSTILE)
     text = postmortem_to_markdown(postmortem_of(log, escape_unprintable("*sanity*](javascript:x).log")))
-    found = tokens(text)
-    assert {one.type for one in found} <= BENIGN
-    inline = ["".join(child.content for child in one.children or []) for one in found if one.type == "inline"]
-    for one in said:
-        assert any(one.strip() in shown for shown in inline), one
-    emphasised = [one for one in found if one.type == "em_open"]
+    parsed = tokens(text)
+    assert {token.type for token in parsed} <= BENIGN
+    inline = ["".join(child.content for child in token.children or []) for token in parsed if token.type == "inline"]
+    for word in words_shown:
+        assert any(word.strip() in shown for shown in inline), word
+    emphasised = [token for token in parsed if token.type == "em_open"]
     assert len(emphasised) == 2, "the two hints"
-    codes = [one.content for one in found if one.type == "code_inline"]
+    codes = [token.content for token in parsed if token.type == "code_inline"]
     assert all(re.fullmatch(r"@?2026-\d\d-\d\dT[\d:.]+\+0000|.*[@#]\w.*", code) for code in codes)
-    titles = [one.tag for one in found if one.type == "heading_open"]
+    titles = [token.tag for token in parsed if token.type == "heading_open"]
     assert titles.count("h1") == 1
     assert titles.count("h2") == 7
     assert titles.count("h3") == len(HOSTILE)
@@ -182,7 +182,7 @@ def test_the_markdown_interprets_nothing(log: Path) -> None:
 
 
 def test_no_cell_of_the_csv_is_calculated(log: Path) -> None:
-    said = hostile_night(log, HOSTILE)
+    words_shown = hostile_night(log, HOSTILE)
     log.write_bytes(log.read_bytes() + b"=1+1 is foreign\n@foreign\n+\n-\n\t\n\r\n")
     text = csv_header() + "".join(text for line in lines_in(log) for text in csv_rows(line, IntervalSet()))
     head, *body = csv.reader(io.StringIO(text, newline=""))
@@ -193,8 +193,8 @@ def test_no_cell_of_the_csv_is_calculated(log: Path) -> None:
             assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")), cell
             assert "\n" not in cell
     cells = [row[CSV_COLUMNS.index("text")] for row in body]
-    for one in said:
-        assert one in cells or f"'{one}" in cells
+    for word in words_shown:
+        assert word in cells or f"'{word}" in cells
     assert not HARMFUL.search(text.replace("\r\n", "\n"))
 
 
@@ -216,8 +216,8 @@ def test_any_log_has_a_page_and_a_postmortem_that_do_nothing(whole: bytes) -> No
         assert {tag for tag, _ in read.elements} <= KNOWN
         assert all(set(attrs) <= ATTRIBUTES for _, attrs in read.elements)
         assert not HARMFUL.search(text)
-        found = tokens(postmortem_to_markdown(postmortem_of(log)))
-        assert {one.type for one in found} <= BENIGN
+        parsed = tokens(postmortem_to_markdown(postmortem_of(log)))
+        assert {token.type for token in parsed} <= BENIGN
 
 
 def test_the_stdout_of_an_export_drives_no_terminal(run: Run, log: Path) -> None:

@@ -94,11 +94,11 @@ CONDITIONS = st.sampled_from(
 
 
 def expected(lines: list[bytes], holds) -> list[int]:  # type: ignore[no-untyped-def]
-    offsets, at = [], 0
+    offsets, offset = [], 0
     for raw in lines:
         if holds(raw):
-            offsets.append(at)
-        at += len(raw) + 1
+            offsets.append(offset)
+        offset += len(raw) + 1
     return offsets
 
 

@@ -197,8 +197,8 @@ def test_folding_in_two_goes_is_folding_in_one(data: bytes, at: int) -> None:
 @given(logs(), st.integers(0, 20), st.sampled_from([64, 200, reader.CHUNK_BYTES]))
 def test_searching_on_from_a_line_gives_what_searching_all_gives(data: bytes, at: int, block: int) -> None:
     segment = segment_of(data)
-    whole = [line for line in lines_forward(segment) if line.finished]
-    since = whole[min(at, len(whole) - 1)].offset if whole else 0
+    complete = [line for line in lines_forward(segment) if line.finished]
+    since = complete[min(at, len(complete) - 1)].offset if complete else 0
     with patch.object(reader, "CHUNK_BYTES", block):
         assert FOLD.advance(FOLD.state_at(segment, since), segment, since, len(data)) == FOLD.state_at(
             segment, len(data)
@@ -235,10 +235,10 @@ def test_no_step_is_long_whatever_the_log_is_made_of(monkeypatch: pytest.MonkeyP
 @given(logs(), logs())
 def test_folding_leaves_the_state_that_it_began_with_alone(before: bytes, after: bytes) -> None:
     state = FOLD(FOLD.empty_state, every(before))
-    kept = copy.deepcopy(state)
+    copy_before = copy.deepcopy(state)
     once, twice = FOLD(state, every(after)), FOLD(state, every(after))
     assert once == twice
-    assert state == kept
+    assert state == copy_before
     assert FOLD(FOLD.empty_state, []) == FOLD.empty_state
 
 
@@ -248,16 +248,18 @@ def test_the_newest_of_the_scripts_hypotheses_count_in_as_many_goes_as_they_come
 ) -> None:
     entries = every(data)
     with patch.object(fold_module, "MAX_SCRIPT_HYPOTHESES", limit):
-        whole = FOLD(FOLD.empty_state, entries)
+        full_state = FOLD(FOLD.empty_state, entries)
         state = FOLD.empty_state
         for begin, end in itertools.pairwise([0, *sorted(min(cut, len(entries)) for cut in cuts), len(entries)]):
             state = FOLD(state, entries[begin:end])
-        assert state == whole
-        assert sum(one.number is None for one in whole.hypotheses.values()) <= limit
-        carried = FOLD.checkpoint(whole, Stamp(NIGHT.ns + 10**15, 0))
+        assert state == full_state
+        assert sum(hypothesis.number is None for hypothesis in full_state.hypotheses.values()) <= limit
+        carried = FOLD.checkpoint(full_state, Stamp(NIGHT.ns + 10**15, 0))
         assert (
-            FOLD(FOLD.empty_state, carried)._replace(last_stamp=whole.last_stamp, last_position=whole.last_position)
-            == whole
+            FOLD(FOLD.empty_state, carried)._replace(
+                last_stamp=full_state.last_stamp, last_position=full_state.last_position
+            )
+            == full_state
         )
 
 
@@ -320,6 +322,6 @@ def test_a_rotation_right_after_a_step_of_the_clock_keeps_the_order_of_the_lines
 
 @given(logs())
 def test_an_unfinished_last_line_changes_nothing(data: bytes) -> None:
-    whole = data[: data.rfind(b"\n") + 1]
+    complete = data[: data.rfind(b"\n") + 1]
     torn = format_entry(line(99 * HOUR_NS, 9, ALICE, ("H4", "refuted"), ("MG", "95")))[:-1]
-    assert searched(whole + torn) == searched(whole)
+    assert searched(complete + torn) == searched(complete)

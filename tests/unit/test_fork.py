@@ -56,9 +56,9 @@ def test_a_stamp_cuts_right_before_its_entry(run: Run, night: Path, to: Path) ->
         file.write(line(4.0000001, "in the same millisecond", BOB))
     good(run("fork", "--at", f"@{at_second(4.0000001)}", "--to", str(to)))
     assert copied(to)[0] == A_NIGHT
-    one = to.with_name("one.log")
-    good(run("fork", "--at", f"@{at_second(1)}", "--to", str(one)))
-    assert copied(one)[0] == line(0, "paged", ALICE)
+    first = to.with_name("one.log")
+    good(run("fork", "--at", f"@{at_second(1)}", "--to", str(first)))
+    assert copied(first)[0] == line(0, "paged", ALICE)
 
 
 def test_a_time_cuts_after_it(run: Run, night: Path, to: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_cut_in_a_rotated_file_leaves_the_later_ones_out(run: Run, night: Path
     assert raw == b"".join(A_NIGHT.splitlines(keepends=True)[:4])
     assert f"from {files(night)[0]}, offset {len(raw)}" in last.text
     listed = board(run, to)
-    assert [(one["number"], one["state"]) for one in listed] == [(1, "open")]
+    assert [(hypothesis["number"], hypothesis["state"]) for hypothesis in listed] == [(1, "open")]
 
 
 def test_stamps_grow_to_the_last_line_also_where_the_log_is_of_the_future(run: Run, log: Path, to: Path) -> None:
@@ -142,8 +142,8 @@ def test_what_is_there_stays_as_it_is(run: Run, night: Path, to: Path, what: str
         to.symlink_to(other)
     name = str(night if what == "itself" else to)
     listed = sorted(path for path in to.parent.iterdir() if path.suffix != ".lock")
-    said = refused(run("fork", "--to", name), 1, 3)
-    assert "copy.log" in said or "other.log" in said or str(night) in said
+    sentence = refused(run("fork", "--to", name), 1, 3)
+    assert "copy.log" in sentence or "other.log" in sentence or str(night) in sentence
     assert night.read_bytes() == A_NIGHT
     if what == "file":
         assert to.read_bytes() == b"mine\n"
@@ -214,9 +214,9 @@ def test_no_other_file_is_touched_and_what_one_that_was_killed_has_left_is_clear
     run: Run, log: Path, tmp_path: Path
 ) -> None:
     log.write_bytes(line_by("a", 1, "x"))
-    left = tmp_path / "clean.log.0123456789abcdef.creating"
-    os.link(log, left)
+    leftover = tmp_path / "clean.log.0123456789abcdef.creating"
+    os.link(log, leftover)
     before = log.read_bytes()
     good(run("fork", "--to", str(tmp_path / "clean.log")))
-    assert not left.exists()
+    assert not leftover.exists()
     assert log.read_bytes() == before

@@ -62,9 +62,9 @@ def test_all_lines_of_a_text_are_left_out(run: Run, log: Path, to: Path) -> None
 def test_a_claim_with_more_lines_is_left_out_whole(run: Run, log: Path, to: Path) -> None:
     good(run("hyp", "new", f"it is the token\n{SECRET} is in it"))
     good(run("hyp", "new", "another"))
-    claim = next(one for one in entries(log) if one.kind == "Hypothesis")
+    claim = next(entry for entry in entries(log) if entry.kind == "Hypothesis")
     blanked(run, to, claim.stamp)
-    assert {one["number"]: one["state"] for one in board(run, to)} == {1: "open", 2: "open"}
+    assert {hypothesis["number"]: hypothesis["state"] for hypothesis in board(run, to)} == {1: "open", 2: "open"}
 
 
 def test_where_it_is_quoted_it_is_left_out(run: Run, log: Path, to: Path) -> None:
@@ -75,10 +75,12 @@ def test_where_it_is_quoted_it_is_left_out(run: Run, log: Path, to: Path) -> Non
     good(run("hyp", "contradict", "H1", f"@{cited}", f"but GET /?token={SECRET} 200 and more is old"))
     assert log.read_text().count(SECRET) == 3
     raw = blanked(run, to, cited)
-    supports = next(one for one in map(parse_entry, raw.splitlines()) if one is not None and one.kind == "Supports")
+    supports = next(
+        entry for entry in map(parse_entry, raw.splitlines()) if entry is not None and entry.kind == "Supports"
+    )
     assert find_stamp_refs(supports.text) == [cited]
     copy, here = board(run, to), board(run, log)
-    assert [(one["supports"], one["contradicts"]) for one in copy] == [(0, 1)], "a line counts once"
+    assert [(entry["supports"], entry["contradicts"]) for entry in copy] == [(0, 1)], "a line counts once"
     assert copy == here
 
 
@@ -97,12 +99,12 @@ def test_what_it_was_corrected_to_is_left_out_where_that_is_blanked(run: Run, lo
 
 def test_a_claim_that_a_rotation_carried_over_is_left_out(run: Run, log: Path, to: Path) -> None:
     good(run("hyp", "new", f"the token {SECRET} leaked"))
-    claim = next(one for one in entries(log) if one.kind == "Hypothesis").stamp
+    claim = next(entry for entry in entries(log) if entry.kind == "Hypothesis").stamp
     rotate(run, "one")
     rotate(run, "two")
     assert sum(path.read_text().count(SECRET) for path in files(log)) == 3
     blanked(run, to, claim)
-    assert [(one["number"], one["state"]) for one in board(run, to)] == [(1, "open")]
+    assert [(hypothesis["number"], hypothesis["state"]) for hypothesis in board(run, to)] == [(1, "open")]
 
 
 def test_in_foreign_lines_it_is_left_out(run: Run, log: Path, to: Path) -> None:
@@ -152,9 +154,9 @@ def test_tags_and_state_stay(run: Run, log: Path, to: Path) -> None:
     blanked(run, to, *(at_second(n) for n in (0, 1, 2, 3, 4, 5, 7)))
     words = ("claim", "reason", "why", "text", "verdict")
     here, copy = board(run, log), board(run, to)
-    strip = [[{key: one[key] for key in one if key not in words} for one in all_of] for all_of in (here, copy)]
+    strip = [[{key: entry[key] for key in entry if key not in words} for entry in all_of] for all_of in (here, copy)]
     assert strip[0] == strip[1]
-    assert {one["claim"] for one in copy} == {"(left out)"}
+    assert {entry["claim"] for entry in copy} == {"(left out)"}
     assert FOLD.state_at(*_end(log)).people == {
         **FOLD.state_at(*_end(to)).people,
         "alice": FOLD.state_at(*_end(log)).people["alice"],
@@ -200,7 +202,7 @@ def test_a_cup_that_is_left_out_leaves_the_cups_of_others(run: Run, log: Path, t
 
 def left_of(run: Run, log: Path, tmp_path: Path, *stamps: int) -> bytes:
     """The copy without the entries of so many seconds into the night."""
-    blanks = [word for one in stamps for word in ("--blank", f"@{Stamp(NIGHT.ns + one * NS_PER_S)}")]
+    blanks = [word for stamp in stamps for word in ("--blank", f"@{Stamp(NIGHT.ns + stamp * NS_PER_S)}")]
     good(run("fork", "--to", str(tmp_path / "clean.log"), *blanks))
     return (tmp_path / "clean.log").read_bytes()
 
@@ -226,10 +228,10 @@ def test_the_undo_of_a_change_is_left_out_where_it_was_undone(run: Run, log: Pat
 
 
 def test_what_quotes_the_correction_of_it_is_left_out(run: Run, log: Path, tmp_path: Path) -> None:
-    at = Stamp(NIGHT.ns + NS_PER_S)
+    stamp = Stamp(NIGHT.ns + NS_PER_S)
     log.write_bytes(line_by("a", 1, "innocent") + line_by("a", 2, "Hypothesis: it", ("H1", "open")))
-    good(run("correct", f"@{at}", "the key is S3cr3tKey"))
-    good(run("hyp", "support", "H1", f"@{at}"))
+    good(run("correct", f"@{stamp}", "the key is S3cr3tKey"))
+    good(run("hyp", "support", "H1", f"@{stamp}"))
     assert b"S3cr3t" in log.read_bytes().splitlines()[-1], "it is quoted"
     assert b"S3cr3t" not in left_of(run, log, tmp_path, 1)
 
@@ -254,6 +256,6 @@ def test_the_fork_names_every_place_of_the_user_that_may_hold_the_words(run: Run
     memory.mkdir(parents=True)
     (memory / "history").write_text('"hunter2"')
     stamp = entries(rotated)[0].stamp
-    said = run("fork", "--to", str(to), "--blank", f"@{stamp}").stderr.decode()
+    stderr = run("fork", "--to", str(to), "--blank", f"@{stamp}").stderr.decode()
     for place in (str(log), str(rotated), f"{journal.attachments_dir}: copied", f"{memory}: history"):
-        assert f"  {place}\n" in said
+        assert f"  {place}\n" in stderr

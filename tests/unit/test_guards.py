@@ -132,18 +132,18 @@ def test_two_changes_between_two_observations_are_two_things_at_once(when: tuple
     before = state_after(
         hypothesis_entry(1, "the sweeper"),
         line(10, ALICE, "clean"),
-        *change_entries(*(one for one in when if one < 50)),
+        *change_entries(*(entry for entry in when if entry < 50)),
         line(50, ALICE, "dirty"),
         line(55, ALICE, f"Supports: @{at_second(10)} clean", ("H1", "open")),
-        *change_entries(*(one for one in when if one > 50)),
+        *change_entries(*(entry for entry in when if entry > 50)),
     )
-    found = warnings_for(
+    warnings = warnings_for(
         before, written_entries(evidence_draft("contradict", "H1", at_second(50), "dirty"), before, 70)
     )
-    assert bool(found) is warned, found
+    assert bool(warnings) is warned, warnings
     if warned:
-        assert "things changed at once" in found[0]
-        assert found[0].endswith("; ".join(f"thing {one:g}" for one in when))
+        assert "things changed at once" in warnings[0]
+        assert warnings[0].endswith("; ".join(f"thing {entry:g}" for entry in when))
 
 
 def test_a_change_for_another_hypothesis_is_none_of_the_things_changed_at_once() -> None:
@@ -168,10 +168,10 @@ def test_the_order_in_which_two_observations_are_cited_does_not_matter() -> None
         *change_entries(30, 40),
         line(55, ALICE, f"Supports: @{at_second(50)} dirty", ("H1", "open")),
     )
-    (found,) = warnings_for(
+    (warnings,) = warnings_for(
         before, written_entries(evidence_draft("contradict", "H1", at_second(10), "clean"), before, 70)
     )
-    assert found.startswith("H1: two things changed at once")
+    assert warnings.startswith("H1: two things changed at once")
 
 
 def test_a_verdict_over_somebody_elses_says_that_both_stand() -> None:

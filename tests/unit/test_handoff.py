@@ -83,7 +83,7 @@ def handed_over(journal: Journal, now: Stamp = NOW) -> Handoff:
 
 
 def part(told: list[ReportSection], title: str) -> list[str]:
-    return [one.text for found in told if found.title == title for one in found.lines]
+    return [line.text for section in told if section.title == title for line in section.lines]
 
 
 # --- golden files
@@ -98,9 +98,9 @@ def test_the_handoff_is_what_it_was_when_it_was_read(
     written(log, THE_NIGHT)
     monkeypatch.setattr("threeam.cli.context.system_clock", lambda: NOW)
     assert command.run("handoff", argv) == 0
-    said = capfd.readouterr()
-    assert said.err == ""
-    text = said.out
+    printed = capfd.readouterr()
+    assert printed.err == ""
+    text = printed.out
     if name.endswith(".json"):  # one object on one line; the golden one is for eyes
         assert text.count("\n") == 1
         text = json.dumps(json.loads(text), ensure_ascii=False, indent=2) + "\n"
@@ -109,9 +109,9 @@ def test_the_handoff_is_what_it_was_when_it_was_read(
 
 def test_a_handoff_of_next_to_nothing_says_so(log: Path, journal: Journal) -> None:
     written(log, [line(0, SCRIPT, "a line of the script's")])
-    told = handoff_report(handed_over(journal))
-    assert [one.title for one in told] == ["where we stand"]
-    assert part(told, "where we stand") == ["hypotheses: none yet", "last entry 03:14:07 (30 min)"]
+    report = handoff_report(handed_over(journal))
+    assert [line.title for line in report] == ["where we stand"]
+    assert part(report, "where we stand") == ["hypotheses: none yet", "last entry 03:14:07 (30 min)"]
 
 
 # --- what stands in it
@@ -119,7 +119,7 @@ def test_a_handoff_of_next_to_nothing_says_so(log: Path, journal: Journal) -> No
 
 def test_the_most_important_comes_first(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
-    assert [one.title for one in handoff_report(handed_over(journal))] == [
+    assert [section.title for section in handoff_report(handed_over(journal))] == [
         "where we stand",
         "live hypotheses",
         "ruled out",
@@ -135,10 +135,12 @@ def test_the_most_important_comes_first(log: Path, journal: Journal) -> None:
 
 def test_each_line_leads_to_an_entry_that_is_there(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
-    stamps = {one.stamp for one in THE_NIGHT}
-    told = [one for found in handoff_report(handed_over(journal)) for one in found.lines]
-    assert all(one.stamp in stamps for one in told if one.stamp is not None)
-    assert [one.text for one in told if one.stamp is None] == ["hypotheses: 2 open, 1 confirmed, 1 refuted, 1 parked"]
+    stamps = {entry.stamp for entry in THE_NIGHT}
+    report = [line for section in handoff_report(handed_over(journal)) for line in section.lines]
+    assert all(line.stamp in stamps for line in report if line.stamp is not None)
+    assert [line.text for line in report if line.stamp is None] == [
+        "hypotheses: 2 open, 1 confirmed, 1 refuted, 1 parked"
+    ]
 
 
 def test_what_was_undone_is_not_handed_over_and_the_last_change_comes_first(log: Path, journal: Journal) -> None:
@@ -153,16 +155,16 @@ def test_the_last_next_step_is_the_next_step(log: Path, journal: Journal) -> Non
 
 def test_the_cups_of_another_night_are_nobodys_any_more(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
-    assert [one.user for one in handed_over(journal, at_minute(60)).people] == ["alice", "bob"]
+    assert [person.user for person in handed_over(journal, at_minute(60)).people] == ["alice", "bob"]
     assert handed_over(journal, at_minute(60 * 9)).people == []
 
 
 def test_the_same_is_handed_over_after_a_rotation(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
-    before = [one for one in handoff_report(handed_over(journal)) if one.title != "where we stand"]
+    before = [section for section in handoff_report(handed_over(journal)) if section.title != "where we stand"]
     with writer_of("carol", journal, FakeClock(at_minute(29))).lock_log(full_state=True) as held:
         held.rotate()
-    after = [one for one in handoff_report(handed_over(journal)) if one.title != "where we stand"]
+    after = [section for section in handoff_report(handed_over(journal)) if section.title != "where we stand"]
     assert after == before
 
 
@@ -174,8 +176,8 @@ def test_the_shell_hands_over_in_three_shapes(run: Run, log: Path) -> None:
     assert b"\x1b" not in text.stdout
     assert run("handoff", "--md").stdout.startswith(b"# Hand-off, ")
     as_json = json.loads(run("handoff", "--json").stdout)
-    assert [one["number"] for one in as_json["hypotheses"]] == [None, 1, 4, 3, 2]
-    assert [one["recheck"] for one in as_json["hypotheses"]] == [False, False, False, True, False]
+    assert [hypothesis["number"] for hypothesis in as_json["hypotheses"]] == [None, 1, 4, 3, 2]
+    assert [hypothesis["recheck"] for hypothesis in as_json["hypotheses"]] == [False, False, False, True, False]
     assert as_json["next"]["text"] == "take the row lock in Sweeper.tick"
     assert as_json["topology"]["text"] == "lb -> app1, app2 -> db1\n  # db2 is a replica"
     assert as_json["holder"] == {"by": str(BOB), "at": str(at_minute(27))}
@@ -211,11 +213,11 @@ def test_an_open_terminal_is_not_driven_by_what_is_handed_over(run: Run, log: Pa
     raw = format_entry(line(0, ALICE, "Hypothesis: harmless", ("H1", "open")))
     log.write_bytes(raw.replace(b"harmless", b"\x1b[2J \xe2\x80\xae \xff \x07"))
     for argv in ([], ["--md"], ["--json"]):
-        said = run("handoff", *argv).stdout.decode()
-        assert "\x1b" not in said
-        assert "\x07" not in said
-        assert "\u202e" not in said
-        assert "x1b" in said
+        stdout = run("handoff", *argv).stdout.decode()
+        assert "\x1b" not in stdout
+        assert "\x07" not in stdout
+        assert "\u202e" not in stdout
+        assert "x1b" in stdout
 
 
 # --- Markdown
@@ -243,7 +245,7 @@ def test_the_handoff_is_read_in_markdown_as_it_is_told(
         expected.append(line.text.strip() + detail + (f" @{line.stamp}" if line.stamp is not None else ""))
     assert items == expected
     headings = [token.content for before, token in pairwise(tokens) if before.tag == "h2" and token.type == "inline"]
-    assert headings == [one.title.capitalize() for one in handoff_report(handed_over(journal))]
+    assert headings == [section.title.capitalize() for section in handoff_report(handed_over(journal))]
 
 
 # --- since when somebody is awake
@@ -375,9 +377,9 @@ def test_the_night_is_told_as_of_the_end_that_is_asked_for(log: Path, journal: J
 
 def test_hours_awake_stand_in_the_handoff(log: Path, journal: Journal) -> None:
     written(log, [line(0, ALICE, "a"), line(90, ALICE, "b", cups=1)])
-    told = handoff_report(handed_over(journal, at_minute(96)))
-    assert part(told, "people") == ["alice: 1 cup, 0 mg · awake for 1.6 h at least"]
+    report = handoff_report(handed_over(journal, at_minute(96)))
+    assert part(report, "people") == ["alice: 1 cup, 0 mg · awake for 1.6 h at least"]
 
 
 def test_every_line_of_the_night_is_one_of_ours() -> None:
-    assert [parse_entry(format_entry(one).rstrip(b"\n")) for one in THE_NIGHT] == list(THE_NIGHT)
+    assert [parse_entry(format_entry(entry).rstrip(b"\n")) for entry in THE_NIGHT] == list(THE_NIGHT)

@@ -50,7 +50,7 @@ def test_a_hunt_is_told_from_the_shell(run: Run) -> None:
     assert one_line(run, "hyp", "support", "1", f"@{seen.stamp}").text == f"Supports: @{seen.stamp} {seen.text}"
     against = one_line(run, "hyp", "contradict", "H1", "it", "was", "off")
     assert (against.text, against.hypothesis) == ("Contradicts: it was off", (1, "open"))
-    (listed,) = [json.loads(one) for one in good(run, "hyp", "list", "--json").splitlines()]
+    (listed,) = [json.loads(line) for line in good(run, "hyp", "list", "--json").splitlines()]
     assert {"number", "state", "claim", "supports", "contradicts", "by", "at"} <= listed.keys()
     assert (listed["number"], listed["state"], listed["claim"]) == (1, "open", "the sweeper")
     assert (listed["supports"], listed["contradicts"]) == (1, 1)
@@ -58,8 +58,8 @@ def test_a_hunt_is_told_from_the_shell(run: Run) -> None:
     stamp = Stamp.parse(listed["at"])
     assert stamp is not None
     assert listed["ts_ns"] == str(stamp.ns)
-    story = [parse_entry(one.encode()) for one in good(run, "hyp", "show", "H1").splitlines()]
-    assert [one.kind for one in story if one] == ["Hypothesis", "Prediction", "Supports", "Contradicts"]
+    story = [parse_entry(line.encode()) for line in good(run, "hyp", "show", "H1").splitlines()]
+    assert [entry.kind for entry in story if entry] == ["Hypothesis", "Prediction", "Supports", "Contradicts"]
     late = run("hyp", "predict", "H1", "and 500 more")
     assert late.returncode == 0
     assert late.stderr.decode().splitlines() == [f"3am: H1: {LATE_PREDICTION}"]
@@ -260,7 +260,7 @@ def test_the_reason_of_a_verdict_is_told_as_it_was_corrected(run: Run) -> None:
 def test_an_undo_of_several_lines_and_one_in_the_text_stay_apart() -> None:
     assert written_entries(change_draft("a", "b\nc"), FOLD.empty_state, 0)[0].text == "Changed: a (undo: b / c)"
     state = state_after(*written_entries(change_draft("x (undo: y)", "z"), FOLD.empty_state, 0))
-    assert [(one.text, one.undo) for one in open_changes(state)] == [("x (undo: y)", "z")]
+    assert [(change.text, change.undo) for change in open_changes(state)] == [("x (undo: y)", "z")]
 
 
 def test_a_log_that_goes_while_a_hypothesis_is_shown_is_a_sentence(
@@ -271,9 +271,9 @@ def test_a_log_that_goes_while_a_hypothesis_is_shown_is_a_sentence(
 
     def goes(journal: Journal) -> Segment | None:
         """The file as it was found, which is deleted at once."""
-        found = look(journal)
+        warnings = look(journal)
         log.unlink(missing_ok=True)
-        return found
+        return warnings
 
     monkeypatch.setattr(Journal, "open_live", goes)
     done = run_here("hyp", "show", "H1")

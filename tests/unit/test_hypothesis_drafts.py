@@ -53,7 +53,7 @@ def test_acting_on_one_of_the_scripts_gives_it_a_number_in_a_line_that_cites_it(
     draft: Draft, text: str, state: str
 ) -> None:
     block = written_entries(draft, OF_THE_SCRIPT, 10)
-    assert [(one.text, one.hypothesis) for one in block] == [
+    assert [(entry.text, entry.hypothesis) for entry in block] == [
         (f"Hypothesis: {CRON} the cron job", (5, "open")),
         (text, (5, state)),
     ]
@@ -76,9 +76,9 @@ def test_reopening_one_of_the_scripts_that_is_open_is_declined_without_a_number(
 @pytest.mark.parametrize("verb", ["confirm", "refute", "park"])
 def test_a_conclusion_over_the_limit_is_to_be_looked_at_again(verb: str, cups: int, marked: bool) -> None:
     state = FOLD(WITHOUT, [line(5, ALICE, "x", cups=cups)])
-    (one,) = written_entries(conclusion_draft(verb, "H1", "because", LIMIT), state, 10)
-    assert (one.tag("RECHECK") is not None) is marked
-    now = FOLD(state, [one])
+    (entry,) = written_entries(conclusion_draft(verb, "H1", "because", LIMIT), state, 10)
+    assert (entry.tag("RECHECK") is not None) is marked
+    now = FOLD(state, [entry])
     verdict = verdict_of(now, now.hypotheses[1])
     assert verdict is not None
     assert verdict.recheck is marked
@@ -101,11 +101,11 @@ def test_evidence_without_words_quotes_the_line_that_it_cites() -> None:
     cited = line(3, ALICE, "UPDATE 2 ms after DELETE")
     assert excerpt(WITHOUT, cited) == "UPDATE 2 ms after DELETE"
     assert excerpt(state_with_correction(WITHOUT, at_second(3), "3 ms", 5), cited) == "3 ms", "as it is read now"
-    (one,) = written_entries(
+    (entry,) = written_entries(
         evidence_draft("support", "H1", citable_stamp(cited), excerpt(WITHOUT, cited)), WITHOUT, 10
     )
-    assert one.text == f"Supports: @{at_second(3)} UPDATE 2 ms after DELETE"
-    assert (citable_stamp(one), excerpt(WITHOUT, one)) == (at_second(3), "UPDATE 2 ms after DELETE"), (
+    assert entry.text == f"Supports: @{at_second(3)} UPDATE 2 ms after DELETE"
+    assert (citable_stamp(entry), excerpt(WITHOUT, entry)) == (at_second(3), "UPDATE 2 ms after DELETE"), (
         "of evidence, what it cites"
     )
 
@@ -132,8 +132,8 @@ def test_words_of_several_lines_are_a_block_under_the_number() -> None:
         conclusion_draft("park", "H1", "a\nb", LIMIT),
     ):
         lines = written_entries(draft, WITHOUT, 10)
-        assert [one.text.partition(": ")[2] or one.text for one in lines] == ["a", "| b"]
-        assert {one.hypothesis for one in lines} == {lines[0].hypothesis}
+        assert [line.text.partition(": ")[2] or line.text for line in lines] == ["a", "| b"]
+        assert {line.hypothesis for line in lines} == {lines[0].hypothesis}
 
 
 def test_the_same_said_of_the_same_line_twice_is_declined_and_the_opposite_is_not() -> None:

@@ -36,8 +36,8 @@ def night(log: Path) -> Path:
 
 
 def test_the_jsonl_gives_the_log_back_byte_for_byte(run: Run, night: Path, tmp_path: Path) -> None:
-    told = good(run("export", "jsonl"))
-    (tmp_path / "night.jsonl").write_bytes(told)
+    exported = good(run("export", "jsonl"))
+    (tmp_path / "night.jsonl").write_bytes(exported)
     (rotated,), new = night.parent.glob("sanity.2*.log"), tmp_path / "new.log"
     raw = rotated.read_bytes() + AFTER  # without the lines that the rotation repeats
     done = run("--log", str(new), "import", str(tmp_path / "night.jsonl"))
@@ -45,21 +45,21 @@ def test_the_jsonl_gives_the_log_back_byte_for_byte(run: Run, night: Path, tmp_p
     assert new.read_bytes() == raw
     assert not list(tmp_path.glob("*.creating"))
     assert (new.stat().st_mode & 0o777) == 0o600
-    assert good(run("--log", str(new), "export", "jsonl")) == told
+    assert good(run("--log", str(new), "export", "jsonl")) == exported
 
 
 def test_stdin_is_imported(run: Run, night: Path, tmp_path: Path) -> None:
     new = tmp_path / "new.log"
-    told = good(run("export", "jsonl"))
-    assert run("--log", str(new), "import", "-", stdin=told).returncode == 0
+    exported = good(run("export", "jsonl"))
+    assert run("--log", str(new), "import", "-", stdin=exported).returncode == 0
     assert new.read_bytes().endswith(AFTER)
 
 
 def test_an_imported_journal_goes_on(run: Run, tmp_path: Path, log: Path) -> None:
     log.write_bytes(BEFORE)
-    told = good(run("export", "jsonl"))
+    exported = good(run("export", "jsonl"))
     new = tmp_path / "new.log"
-    assert run("--log", str(new), "import", "-", stdin=told).returncode == 0
+    assert run("--log", str(new), "import", "-", stdin=exported).returncode == 0
     assert run("--log", str(new), "hyp", "new", "another").returncode == 0
     assert b"[H3: open]" in new.read_bytes()
 
@@ -109,9 +109,9 @@ def test_what_is_no_record_is_said_with_its_line_and_leaves_no_log(
     file = tmp_path / "bad.jsonl"
     file.write_text(f"{GOOD}\n{bad}\n{GOOD}\n")
     assert main(["import", str(file)]) == 2
-    said = capfd.readouterr().err
-    assert "line 2" in said
-    assert len(said.splitlines()) == 1
+    stderr = capfd.readouterr().err
+    assert "line 2" in stderr
+    assert len(stderr.splitlines()) == 1
     assert not log.exists()
     assert not list(tmp_path.glob("*.creating"))
 
@@ -146,8 +146,8 @@ def test_a_torn_line_at_the_end_of_a_rotated_file_is_ended(run: Run, log: Path, 
     (rotated,) = log.parent.glob("sanity.2*.log")
     with rotated.open("ab") as file:
         file.write(b"torn")
-    told = good(run("export", "jsonl"))
-    (tmp_path / "night.jsonl").write_bytes(told)
+    exported = good(run("export", "jsonl"))
+    (tmp_path / "night.jsonl").write_bytes(exported)
     new = tmp_path / "new.log"
     assert run("--log", str(new), "import", str(tmp_path / "night.jsonl")).returncode == 0
     assert new.read_bytes().startswith(BEFORE + b"torn\n")
@@ -161,9 +161,9 @@ def test_an_endless_line_is_refused(run: Run, log: Path) -> None:
 
 def test_a_long_line_is_exported_in_pieces_and_imported_whole(run: Run, log: Path, tmp_path: Path) -> None:
     log.write_bytes(BEFORE[:-1] + b"x" * 3_000_000 + b"\n" + b"\0" * 2_000_000)
-    told = good(run("export", "jsonl"))
-    assert max(map(len, told.splitlines())) < 3_000_000
-    (tmp_path / "night.jsonl").write_bytes(told)
+    exported = good(run("export", "jsonl"))
+    assert max(map(len, exported.splitlines())) < 3_000_000
+    (tmp_path / "night.jsonl").write_bytes(exported)
     new = tmp_path / "new.log"
     assert run("--log", str(new), "import", str(tmp_path / "night.jsonl")).returncode == 0
     assert new.read_bytes() == log.read_bytes()
@@ -175,8 +175,8 @@ def test_a_file_that_is_not_there_is_said(run: Run, log: Path, tmp_path: Path) -
 
 
 def test_bad_bytes_are_no_json(run: Run, log: Path) -> None:
-    said = run("import", "-", stdin=b"\xff\xfe\x00\n")
-    assert "line 1" in refused(said, 2)
+    done = run("import", "-", stdin=b"\xff\xfe\x00\n")
+    assert "line 1" in refused(done, 2)
     assert not log.exists()
 
 
@@ -244,12 +244,12 @@ def test_any_log_is_the_same_after_export_and_import(whole: bytes, torn: bytes, 
         log = Path(folder) / "any.log"
         log.write_bytes(whole + torn)
         lines = lines_in(log)
-        shown = [text for one in lines for text in json_lines(one, IntervalSet())]
+        shown = [text for line in lines for text in json_lines(line, IntervalSet())]
         records = RecordDecoder()
-        assert b"".join(records.decode(json.loads(one)) for one in shown) == whole + torn
+        assert b"".join(records.decode(json.loads(line)) for line in shown) == whole + torn
         records.check_complete()
-        for one in shown:
-            assert one.count("\n") == 1
-            assert not HARMFUL.search(one[:-1]), "a terminal is not driven by it"
+        for row in shown:
+            assert row.count("\n") == 1
+            assert not HARMFUL.search(row[:-1]), "a terminal is not driven by it"
         cells = csv_header() + "".join(text for line in lines for text in csv_rows(line, IntervalSet()))
         assert b"".join(map(line_of_row, rows(cells))) == whole + torn

@@ -75,7 +75,7 @@ def imports_of(path: Path) -> Iterator[Import]:
 
 def imports(folder: str) -> list[Import]:
     paths = sorted((HOME / folder).rglob("*.py"))
-    return [one for path in paths for one in imports_of(path)]
+    return [statement for path in paths for statement in imports_of(path)]
 
 
 def package_of(module: str) -> str:
@@ -93,19 +93,24 @@ def test_each_package_has_its_walls() -> None:
 @pytest.mark.parametrize("package", WALLS)
 def test_a_package_imports_only_what_it_may(package: str) -> None:
     place = HOME / package.replace(".", "/")
-    found = imports(package.replace(".", "/")) if place.is_dir() else imports_of(place.with_suffix(".py"))
-    ours_only = [one for one in found if one.module.startswith("threeam.") and not one.typing]
+    imported = imports(package.replace(".", "/")) if place.is_dir() else imports_of(place.with_suffix(".py"))
+    ours_only = [
+        statement for statement in imported if statement.module.startswith("threeam.") and not statement.typing
+    ]
     allowed = {package, *WALLS[package]}
-    modules = {one for one in ours_only if package_of(one.module.removeprefix("threeam.")) not in allowed}
+    modules = {
+        statement for statement in ours_only if package_of(statement.module.removeprefix("threeam.")) not in allowed
+    }
     # `from threeam.core import x` is listed as threeam.core, too; `from threeam import __version__` as itself.
-    assert {one for one in modules if one.module not in ("threeam.core", "threeam.__version__")} == set()
+    assert {module for module in modules if module.module not in ("threeam.core", "threeam.__version__")} == set()
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
     """A circle between modules of one package is possible, and forbidden too. Deferred imports count."""
     modules = {".".join(path.relative_to(HOME).with_suffix("").parts): path for path in HOME.rglob("*.py")}
     graph = {
-        name: {one.module.removeprefix("threeam.") for one in imports_of(path) if not one.typing} & set(modules)
+        name: {statement.module.removeprefix("threeam.") for statement in imports_of(path) if not statement.typing}
+        & set(modules)
         for name, path in modules.items()
     }
     assert [sorted(circle) for circle in _circles(graph)] == []
@@ -131,18 +136,24 @@ def _circles(graph: dict[str, set[str]]) -> Iterator[set[str]]:
 
 
 def test_nothing_below_the_screen_imports_what_draws() -> None:
-    below = [one for one in imports(".") if not one.file.startswith("tui/")]
-    drawing = {(one.file, one.deferred) for one in below if is_below(one.module, *DRAWING)}
+    below = [statement for statement in imports(".") if not statement.file.startswith("tui/")]
+    drawing = {(statement.file, statement.deferred) for statement in below if is_below(statement.module, *DRAWING)}
     assert drawing == {("cli/help.py", True)}  # a page on a terminal
-    for_help = {(one.file, one.deferred) for one in below if is_below(one.module, "rich_argparse")}
+    for_help = {
+        (statement.file, statement.deferred) for statement in below if is_below(statement.module, "rich_argparse")
+    }
     assert for_help == {("cli/parser.py", True)}
 
 
 def test_the_screen_never_imports_the_command_line() -> None:
-    assert [one for one in imports("tui") if is_below(one.module, "threeam.cli")] == []
+    assert [statement for statement in imports("tui") if is_below(statement.module, "threeam.cli")] == []
 
 
 def test_the_command_line_reaches_the_screen_by_one_deferred_import() -> None:
-    reached = [one for one in imports(".") if not one.file.startswith("tui/") and is_below(one.module, "threeam.tui")]
-    assert {one.file for one in reached} <= {"cli/screen.py", "cli/demo.py"}
-    assert all(one.deferred for one in reached)
+    reached = [
+        statement
+        for statement in imports(".")
+        if not statement.file.startswith("tui/") and is_below(statement.module, "threeam.tui")
+    ]
+    assert {statement.file for statement in reached} <= {"cli/screen.py", "cli/demo.py"}
+    assert all(statement.deferred for statement in reached)

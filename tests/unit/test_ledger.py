@@ -116,42 +116,42 @@ def play(journal: Journal, todo: list[Step]) -> tuple[list[Expected], list[Entry
                 writer.write(draft_of(step, "H1", None))
             continue
         which = step.which % len(board)
-        one = board[which]
+        hypothesis = board[which]
         cited = lines[step.cites % len(lines)] if step.cites >= 0 else None
         cites = cited is not None and step.verb in ("support", "contradict")
         kind = {"support": "Supports", "contradict": "Contradicts"}.get(step.verb, "")
         move = parse_event(cited) if cited is not None else None
         if cited is not None and move is not None and move.cited is not None:
             cited = cited._replace(stamp=move.cited)  # evidence that is cited stands for what it cites
-        again = cited is not None and one.evidence.get(cited.stamp.ns) == kind
-        if again or STATE_AFTER.get(step.verb) == one.state:
+        again = cited is not None and hypothesis.evidence.get(cited.stamp.ns) == kind
+        if again or STATE_AFTER.get(step.verb) == hypothesis.state:
             with pytest.raises(PreconditionFailed):
-                writer.write(draft_of(step, one.name, cited))
+                writer.write(draft_of(step, hypothesis.name, cited))
             continue
-        written = writer.write(draft_of(step, one.name, cited)).entries
+        written = writer.write(draft_of(step, hypothesis.name, cited)).entries
         lines += written
-        if (script := one.name).startswith("@"):
+        if (script := hypothesis.name).startswith("@"):
             number += 1
-            one = board[which] = one._replace(name=f"H{number}")
-            assert written[0].text == f"Hypothesis: {script} {one.claim}"
+            hypothesis = board[which] = hypothesis._replace(name=f"H{number}")
+            assert written[0].text == f"Hypothesis: {script} {hypothesis.claim}"
             written = written[1:]
         if kind:
-            one.evidence[cited.stamp.ns if cites and cited is not None else written[0].stamp.ns] = kind
+            hypothesis.evidence[cited.stamp.ns if cites and cited is not None else written[0].stamp.ns] = kind
         elif step.verb == "predict":
-            one.predictions.append(first)
+            hypothesis.predictions.append(first)
         else:
-            board[which] = one._replace(state=STATE_AFTER[step.verb])
-            one.verdicts.append((step.user, STATE_AFTER[step.verb], first))
+            board[which] = hypothesis._replace(state=STATE_AFTER[step.verb])
+            hypothesis.verdicts.append((step.user, STATE_AFTER[step.verb], first))
     return board, lines
 
 
-def as_expected(state: State, one: Hypothesis) -> Expected:
-    thread = thread_of(state, one)
+def as_expected(state: State, hypothesis: Hypothesis) -> Expected:
+    thread = thread_of(state, hypothesis)
     return Expected(
-        one.name,
-        one.state,
-        one.claim,
-        one.author.user if one.author is not None else None,
+        hypothesis.name,
+        hypothesis.state,
+        hypothesis.claim,
+        hypothesis.author.user if hypothesis.author is not None else None,
         {move.cited.ns: move.kind for move in thread.evidence if move.cited is not None},
         [
             (move.author.user, move.state, move.text)
@@ -163,7 +163,7 @@ def as_expected(state: State, one: Hypothesis) -> Expected:
 
 
 def boards(state: State) -> list[Expected]:
-    return sorted(as_expected(state, one) for one in state.hypotheses.values())
+    return sorted(as_expected(state, hypothesis) for hypothesis in state.hypotheses.values())
 
 
 @given(steps, st.integers(0, 40))
@@ -174,10 +174,10 @@ def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
     log.touch(0o600)
     journal = resolve_journal(str(log))
     expected, _ = play(journal, todo)
-    whole = [entry for raw in log.read_bytes().splitlines() if (entry := parse_entry(raw)) is not None]
-    state = FOLD(FOLD.empty_state, whole)
+    complete = [entry for raw in log.read_bytes().splitlines() if (entry := parse_entry(raw)) is not None]
+    state = FOLD(FOLD.empty_state, complete)
     assert boards(state) == sorted(expected)
-    assert FOLD(FOLD(FOLD.empty_state, whole[:cut]), whole[cut:]) == state
+    assert FOLD(FOLD(FOLD.empty_state, complete[:cut]), complete[cut:]) == state
     segment = journal.open_live()
     assert segment is not None
     searched = FOLD.state_at(segment, segment.size())
@@ -195,7 +195,9 @@ def test_whatever_two_people_do_in_turns_gives_one_state_everywhere(
     assert live is not None
     rotated = FOLD.state_at(live, live.size())
     assert boards(rotated) == boards(state)
-    assert [one.name for one in sorted_hypotheses(rotated)] == [one.name for one in sorted_hypotheses(state)]
+    assert [hypothesis.name for hypothesis in sorted_hypotheses(rotated)] == [
+        hypothesis.name for hypothesis in sorted_hypotheses(state)
+    ]
 
 
 @given(
@@ -209,12 +211,12 @@ def test_the_later_verdict_counts_and_every_one_stands(verdicts: list[tuple[Auth
     # Written as two people at once write them: neither had seen what the other would say.
     lines = [verdict_entry(1, state, f"why {n}", 1 + n, by) for n, (by, state) in enumerate(verdicts)]
     state = state_after(hypothesis_entry(1, "the sweeper"), *lines)
-    one = state.hypotheses[1]
-    assert one.state == verdicts[-1][1]
-    assert [(move.author, move.state, move.text) for move in thread_of(state, one).events] == [
+    hypothesis = state.hypotheses[1]
+    assert hypothesis.state == verdicts[-1][1]
+    assert [(move.author, move.state, move.text) for move in thread_of(state, hypothesis).events] == [
         (by, name, f"why {n}") for n, (by, name) in enumerate(verdicts)
     ]
-    verdict = verdict_of(state, one)
+    verdict = verdict_of(state, hypothesis)
     assert verdict is not None
     assert verdict.text == f"why {len(verdicts) - 1}"
 
@@ -230,7 +232,7 @@ def test_a_line_counts_once_and_as_what_was_said_of_it_last(moves: list[tuple[in
     thread = thread_of(state, state.hypotheses[1])
     assert len(thread.events) == len(moves)
     assert {(move.cited, move.kind) for move in thread.evidence} == {
-        (at_second(one), kind) for one, kind in last.items()
+        (at_second(hypothesis), kind) for hypothesis, kind in last.items()
     }
     assert len(thread.supports) + len(thread.contradicts) == len(last)
 
@@ -268,7 +270,7 @@ def test_open_ones_come_first_by_fewest_contradictions_then_most_support_then_th
         verdict_entry(7, "parked", "later", 70),
         verdict_entry(8, "confirmed", "yes", 65),  # the clock was stepped back, and the order of the file counts
     )
-    assert [one.name for one in sorted_hypotheses(state)] == [
+    assert [hypothesis.name for hypothesis in sorted_hypotheses(state)] == [
         "H3",
         "H2",
         f"@{at_second(9)}",
@@ -283,8 +285,10 @@ def test_open_ones_come_first_by_fewest_contradictions_then_most_support_then_th
 
 def test_a_hypothesis_that_is_reopened_is_among_the_open_ones_again() -> None:
     lines = [hypothesis_entry(1, "a"), hypothesis_entry(2, "b", 1), verdict_entry(1, "refuted", "no", 2)]
-    assert [one.name for one in sorted_hypotheses(state_after(*lines))] == ["H2", "H1"]
-    assert [one.name for one in sorted_hypotheses(state_after(*lines, verdict_entry(1, "open", "seen", 3)))] == [
+    assert [hypothesis.name for hypothesis in sorted_hypotheses(state_after(*lines))] == ["H2", "H1"]
+    assert [
+        hypothesis.name for hypothesis in sorted_hypotheses(state_after(*lines, verdict_entry(1, "open", "seen", 3)))
+    ] == [
         "H1",
         "H2",
     ]

@@ -21,17 +21,17 @@ def required() -> list[Requirement]:
     words = [
         *PROJECT["project"]["dependencies"],
         *PROJECT["build-system"]["requires"],
-        *(one for extra in extras for one in extra),
+        *(item for extra in extras for item in extra),
     ]
-    found = [Requirement(word) for word in words]
-    return [one for one in found if one.name != "3am"]
+    requirements = [Requirement(word) for word in words]
+    return [requirement for requirement in requirements if requirement.name != "3am"]
 
 
 @pytest.mark.parametrize("requirement", required(), ids=str)
 def test_a_package_has_an_upper_bound_and_a_version_in_the_lock_within_it(requirement: Requirement) -> None:
     assert {bound.operator for bound in requirement.specifier} >= {">=", "<"}, f"{requirement} has no upper bound"
     versions = [
-        found["version"] for found in PINNED.finditer(LOCK) if canonicalize_name(found["name"]) == requirement.name
+        match["version"] for match in PINNED.finditer(LOCK) if canonicalize_name(match["name"]) == requirement.name
     ]
     assert versions, f"{requirement.name} is not in .ci/requirements.txt: .ci/lock writes it"
     for version in versions:

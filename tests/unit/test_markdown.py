@@ -19,11 +19,11 @@ MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 def shown(markdown: str) -> tuple[str, set[str]]:
     """What a reader of ``markdown`` sees, and of which kinds the tokens are."""
-    found: list[Token] = []
+    parsed: list[Token] = []
     for token in MARKDOWN.parse(markdown):
-        found += token.children if token.type == "inline" and token.children else [token]
-    seen = [token.content for token in found if token.type in ("text", "text_special", "code_inline")]
-    return "".join(seen), {token.type for token in found}
+        parsed += token.children if token.type == "inline" and token.children else [token]
+    seen = [token.content for token in parsed if token.type in ("text", "text_special", "code_inline")]
+    return "".join(seen), {token.type for token in parsed}
 
 
 LIST_ITEM = {"bullet_list_open", "list_item_open", "paragraph_open", "text", "code_inline", "paragraph_close"}
@@ -64,17 +64,17 @@ pieces = st.lists(
 def test_no_text_is_markup(text: str) -> None:
     as_it_is = escape_unprintable(text).strip()
     for around, kinds in (("- {}", LIST_ITEM), ("{}", PARAGRAPH)):
-        said, found = shown(around.format(escape_markdown(text)))
-        assert found <= kinds, escape_markdown(text)
-        assert said == as_it_is
+        text_shown, parsed = shown(around.format(escape_markdown(text)))
+        assert parsed <= kinds, escape_markdown(text)
+        assert text_shown == as_it_is
 
 
 @given(pieces, pieces)
 def test_text_after_text_is_no_markup_either(text: str, more: str) -> None:
     # As the hand-off has it: (by whom, when) behind the words, and the stamp as code.
-    said, found = shown(f"- {escape_markdown(text)} ({escape_markdown(more)}) `@stamp`")
-    assert found <= LIST_ITEM
-    assert said == f"{escape_unprintable(text).strip()} ({escape_unprintable(more).strip()}) @stamp".lstrip()
+    text_shown, parsed = shown(f"- {escape_markdown(text)} ({escape_markdown(more)}) `@stamp`")
+    assert parsed <= LIST_ITEM
+    assert text_shown == f"{escape_unprintable(text).strip()} ({escape_unprintable(more).strip()}) @stamp".lstrip()
 
 
 # --- mentions and references
@@ -130,8 +130,8 @@ def test_a_long_text_takes_no_longer_than_it_is(text: str) -> None:
 @example("")
 @example("cp %p /a\n```\n```sh\nrm -rf /\n```")
 def test_code_is_one_piece_of_code_whatever_is_in_it(text: str) -> None:
-    said, found = shown(f"- x {inline_code(text)} y")
-    assert found <= LIST_ITEM
-    assert said.replace(" ", "") == f"x{escape_unprintable(text)}y".replace(" ", "")
+    text_shown, parsed = shown(f"- x {inline_code(text)} y")
+    assert parsed <= LIST_ITEM
+    assert text_shown.replace(" ", "") == f"x{escape_unprintable(text)}y".replace(" ", "")
     if text.strip() == text and text:
-        assert said == f"x {escape_unprintable(text)} y"
+        assert text_shown == f"x {escape_unprintable(text)} y"

@@ -106,12 +106,12 @@ def test_the_cups_of_the_night_are_its_own_and_the_milligrams_are_all(journal: J
     clock.forward(10 * HOUR_NS)
     alice.write(coffee_draft(1, 130, 4))
     alice.write(water_draft())
-    one = told(journal, clock)
-    assert [mg for _, mg in one.tonight_doses] == [130]
-    assert len(one.doses) == 4
-    assert format_intake(one) == "1 cup, 1 glass of water"
-    assert one.mg_now == pytest.approx(130 + 3 * 95 / 4, abs=0.01)
-    assert one.mg_last_24h == 3 * 95 + 130
+    summary = told(journal, clock)
+    assert [mg for _, mg in summary.tonight_doses] == [130]
+    assert len(summary.doses) == 4
+    assert format_intake(summary) == "1 cup, 1 glass of water"
+    assert summary.mg_now == pytest.approx(130 + 3 * 95 / 4, abs=0.01)
+    assert summary.mg_last_24h == 3 * 95 + 130
 
 
 def test_others_are_shown_for_who_they_are_the_most_in_them_first(journal: Journal, clock: FakeClock) -> None:
@@ -124,8 +124,8 @@ def test_others_are_shown_for_who_they_are_the_most_in_them_first(journal: Journ
     }.items():
         for draft in drafts:
             writer_of(user, journal, clock).write(draft)
-    found = summarize_others(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0))
-    assert [(one.user, len(one.tonight_doses)) for one in found] == [("carol", 2), ("bob", 1)]
+    others = summarize_others(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0))
+    assert [(other.user, len(other.tonight_doses)) for other in others] == [("carol", 2), ("bob", 1)]
     clock.forward(GAP + HOUR_NS)
     assert summarize_others(state_of(journal), "alice", soon(clock), GAP, 5.0, fixed_zone(0)) == []
 
@@ -142,7 +142,7 @@ def test_undo_takes_ones_own_last_dose_back_and_no_other(journal: Journal, clock
     ):
         writer.write(draft)
     taken = [alice.write(undo_coffee_draft()).entries[0] for _ in range(2)]
-    assert [(one.tag("MG"), one.cups) for one in taken] == [("-130", 2), ("-95", 1)]
+    assert [(entry.tag("MG"), entry.cups) for entry in taken] == [("-130", 2), ("-95", 1)]
     assert [mg for _, mg in intake_of(state_of(journal), "alice").doses] == [95]
     assert [mg for _, mg in intake_of(state_of(journal), "bob").doses] == [40]
 
@@ -181,12 +181,12 @@ def test_a_dose_to_take_back_is_not_chosen(run_here: Run, log: Path) -> None:
 
 
 def test_status_says_the_night_in_a_line(run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    at = FakeClock(parse_stamp("2026-11-24T02:00:00.000000000+0100"))
-    monkeypatch.setattr("threeam.cli.context.system_clock", at)
+    winter_clock = FakeClock(parse_stamp("2026-11-24T02:00:00.000000000+0100"))
+    monkeypatch.setattr("threeam.cli.context.system_clock", winter_clock)
     monkeypatch.setattr("threeam.cli.context.utc_offset", fixed_zone(3600))
     for argv in (["coffee", "2", "--mg", "100"], ["water"], ["hyp", "new", "the sweeper"]):
         assert run_here(*argv).returncode == 0
-    at.now = soon(at)
+    winter_clock.now = soon(winter_clock)
     line = "☕ 2 200 mg (100 at 07:00) · 💧 1 · 1 open · lock free\n"
     assert run_here("status").stdout.decode() == line
     assert run_here("status", "--tmux").stdout.decode() == line

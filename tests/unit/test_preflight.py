@@ -274,23 +274,27 @@ def test_the_text_is_what_it_was_when_it_was_read(shell: Run, log: Path) -> None
 
 
 def test_the_log_has_one_block_with_a_line_for_each_that_is_not_well(shell: Run, log: Path) -> None:
-    said = [json.loads(line) for line in shell(the_system(log), "--json").stdout.splitlines()]
+    records = [json.loads(line) for line in shell(the_system(log), "--json").stdout.splitlines()]
     head, *rest = entries(log)
     assert (head.kind, head.tag("PREFLIGHT")) == ("Preflight", "red")
     assert [line.stamp.ns - head.stamp.ns for line in rest] == list(range(1, len(rest) + 1))
-    bad = sorted((one for one in said if one["verdict"] != OK), key=lambda one: VERDICTS.index(one["verdict"]))
-    *told, well = rest
-    assert [line.text.split()[:2] for line in told] == [["|", one["verdict"]] for one in bad]
-    assert all(one["found"] in line.text and one["mend"] in line.text for one, line in zip(bad, told, strict=True))
-    assert well.text == f"| ok      {', '.join(one['name'] for one in said if one['verdict'] == OK)}"
+    bad = sorted(
+        (record for record in records if record["verdict"] != OK), key=lambda record: VERDICTS.index(record["verdict"])
+    )
+    *others, well = rest
+    assert [line.text.split()[:2] for line in others] == [["|", record["verdict"]] for record in bad]
+    assert all(
+        record["found"] in line.text and record["mend"] in line.text for record, line in zip(bad, others, strict=True)
+    )
+    assert well.text == f"| ok      {', '.join(record['name'] for record in records if record['verdict'] == OK)}"
 
 
 def test_json_gives_a_verdict_each(shell: Run, log: Path) -> None:
     done = shell(the_system(log), "--json")
-    said = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {tuple(one) for one in said} == {("group", "name", "verdict", "found", "mend")}
-    assert {one["verdict"] for one in said} <= set(VERDICTS)
-    verdicts = {one["name"]: one["verdict"] for one in said}
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {tuple(record) for record in records} == {("group", "name", "verdict", "found", "mend")}
+    assert {record["verdict"] for record in records} <= set(VERDICTS)
+    verdicts = {record["name"]: record["verdict"] for record in records}
     assert [verdicts[tool] for tool in TOOLS] == [YELLOW, UNKNOWN, OK, YELLOW]
     assert (done.returncode, verdicts["rotation"]) == (1, RED)
 
@@ -298,7 +302,7 @@ def test_json_gives_a_verdict_each(shell: Run, log: Path) -> None:
 def test_where_every_tool_is_refused_one_hunts_blind(shell: Run, log: Path) -> None:
     refused = dict.fromkeys(TOOLS, (1, "Operation not permitted\n"))
     done = shell(fake_system({}, refused), "--json")
-    verdicts = {one["name"]: one["verdict"] for one in map(json.loads, done.stdout.splitlines())}
+    verdicts = {record["name"]: record["verdict"] for record in map(json.loads, done.stdout.splitlines())}
     assert (done.returncode, [verdicts[tool] for tool in TOOLS]) == (1, [RED] * 4)
 
 
@@ -313,8 +317,10 @@ def test_what_the_journal_knows_of_the_hunt_is_looked_at(
     shell: Run, journal: Journal, log: Path, clock: FakeClock
 ) -> None:
     def verdicts() -> dict[str, tuple[str, str]]:
-        said = [json.loads(line) for line in shell(fake_system(), "--json").stdout.splitlines()]
-        return {one["name"]: (one["verdict"], one["found"]) for one in said if one["group"] == "the hunt"}
+        records = [json.loads(line) for line in shell(fake_system(), "--json").stdout.splitlines()]
+        return {
+            record["name"]: (record["verdict"], record["found"]) for record in records if record["group"] == "the hunt"
+        }
 
     assert [verdict for verdict, _ in verdicts().values()] == [YELLOW, YELLOW, YELLOW, OK]
     alice = writer_of("alice", journal, clock)

@@ -58,12 +58,12 @@ logs = st.lists(pieces, max_size=12).map(b"".join)
 
 
 def expected(data: bytes) -> list[tuple[int, bytes, bool]]:
-    *whole, last = data.split(b"\n")
-    lines, at = [], 0
-    for raw in whole:
-        lines.append((at, raw.removesuffix(b"\r"), True))
-        at += len(raw) + 1
-    return [*lines, (at, last, False)] if last else lines
+    *complete, last = data.split(b"\n")
+    lines, offset = [], 0
+    for raw in complete:
+        lines.append((offset, raw.removesuffix(b"\r"), True))
+        offset += len(raw) + 1
+    return [*lines, (offset, last, False)] if last else lines
 
 
 @given(contents, blocks)
@@ -117,27 +117,27 @@ def test_blocks_backwards_are_whole_lines_and_all_of_them(data: bytes, block: in
     end = draw.draw(st.integers(since, len(data) + 9))
     with patch.object(reader, "CHUNK_BYTES", block), patch.object(reader, "_PROBE_BYTES", probe):
         read = list(chunks_backward(segment, end, since))
-    at = max(since, data.rfind(b"\n", 0, end) + 1)
-    for start, whole, _ in read:
-        assert data[start:at] == whole
+    position = max(since, data.rfind(b"\n", 0, end) + 1)
+    for start, complete, _ in read:
+        assert data[start:position] == complete
         assert start in starts
-        at = start
-    assert at == since
+        position = start
+    assert position == since
 
 
 def test_a_last_line_without_its_newline_is_unfinished() -> None:
-    *_, whole, last = lines_forward(segment_of(b"one\ntwo\nthr"))
-    assert (whole.raw, whole.finished, whole.end) == (b"two", True, 8)
+    *_, complete, last = lines_forward(segment_of(b"one\ntwo\nthr"))
+    assert (complete.raw, complete.finished, complete.end) == (b"two", True, 8)
     assert (last.raw, last.finished, last.end) == (b"thr", False, 11)
 
 
 @given(logs, blocks)
 def test_the_last_entry_is_the_last_whole_line_that_parses(data: bytes, block: int) -> None:
     segment = segment_of(data)
-    whole = [line for line in lines_forward(segment) if line.finished and parse_entry(line.raw)]
+    complete = [line for line in lines_forward(segment) if line.finished and parse_entry(line.raw)]
     with patch.object(reader, "CHUNK_BYTES", block):
-        found = last_entry(segment, len(data))
-    assert found == ((whole[-1], whole[-1].entry) if whole else None)
+        entry = last_entry(segment, len(data))
+    assert entry == ((complete[-1], complete[-1].entry) if complete else None)
 
 
 @given(
@@ -157,8 +157,8 @@ def test_the_last_active_line_of_a_person_is_found_by_bytes(data: bytes, block: 
         and entry.author.user == user
     ]
     with patch.object(reader, "CHUNK_BYTES", block):
-        found = last_active_entry(segment, len(data), user)
-    assert found == ((typed[-1], typed[-1].entry) if typed else None)
+        last = last_active_entry(segment, len(data), user)
+    assert last == ((typed[-1], typed[-1].entry) if typed else None)
 
 
 @pytest.mark.parametrize("block", [64, reader.CHUNK_BYTES])
@@ -177,17 +177,17 @@ def test_of_a_long_line_only_the_head_is_held(data: bytes, block: int, over: int
         forward = list(lines_forward(segment))
         assert list(lines_backward(segment, len(data))) == forward[::-1]
         assert [line for line in forward if line.finished] == [
-            line_containing(segment, one, index)
-            for one in [*chunks_backward(segment, len(data))][::-1]
-            for index in [0, *(match.end() for match in re.finditer(b"\n", one.data[:-1]))]
+            line_containing(segment, line, index)
+            for line in [*chunks_backward(segment, len(data))][::-1]
+            for index in [0, *(match.end() for match in re.finditer(b"\n", line.data[:-1]))]
         ]
     for line, (offset, raw, finished) in zip(forward, expected(data), strict=True):
         stop = data.find(b"\n", offset)
-        whole = data[offset : stop if finished else None]
-        assert (line.offset, line.finished, line.end) == (offset, finished, offset + len(whole) + finished)
-        assert line.raw == (raw if len(whole) <= held else whole[: len(line.raw)])
-        assert len(whole) <= held or (
-            held - 4 <= len(line.raw) <= held and len(line.raw) + line.omitted_bytes == len(whole)
+        complete = data[offset : stop if finished else None]
+        assert (line.offset, line.finished, line.end) == (offset, finished, offset + len(complete) + finished)
+        assert line.raw == (raw if len(complete) <= held else complete[: len(line.raw)])
+        assert len(complete) <= held or (
+            held - 4 <= len(line.raw) <= held and len(line.raw) + line.omitted_bytes == len(complete)
         )
 
 
@@ -263,8 +263,8 @@ def test_a_carriage_return_at_the_end_of_a_line_is_not_a_part_of_its_text() -> N
         assert (first.entry, first.display_text) == (parse_entry(CRLF[:-2]), CRLF[:-2].decode())
         assert (foreign.raw, foreign.display_text, foreign.end) == (b"a foreign boom", "a foreign boom", last.offset)
         assert (last.raw, last.end) == (b"and \r in it\r", len(data))
-    found = LineFilter((MatchesPattern(Pattern("boom$")),))
-    for parts in (matches_forward(segment, 0, None, found), matches_backward(segment, len(data), found)):
+    line_filter = LineFilter((MatchesPattern(Pattern("boom$")),))
+    for parts in (matches_forward(segment, 0, None, line_filter), matches_backward(segment, len(data), line_filter)):
         assert [line.raw for part in parts for line in part.lines] == [first.raw, foreign.raw]
 
 

@@ -62,37 +62,37 @@ def test_many_secrets_in_one_output_are_all_replaced(order: list[int]) -> None:
 @pytest.mark.parametrize("back", [0, 1, 5, 12, 30])
 def test_a_secret_across_the_pieces_of_a_long_line_is_replaced(example: str, back: int) -> None:
     """A line without an end is looked through 2 MiB at a time."""
-    kept: list[bytes] = []
-    output = OutputRecorder(kept.append)
+    redacted: list[bytes] = []
+    output = OutputRecorder(redacted.append)
     text = f"{'x ' * (MIB - back // 2)}{' ' * (back % 2)}{bare(example)}".encode()
     for begin in range(0, len(text), 65_536):
         output.feed(text[begin : begin + 65_536])
     output.feed(b"y " * (2 * MIB))
     output.close()
-    assert b"".join(kept) == text.replace(bare(example).encode(), starred(example).encode()) + b"y " * (2 * MIB)
+    assert b"".join(redacted) == text.replace(bare(example).encode(), starred(example).encode()) + b"y " * (2 * MIB)
 
 
 @pytest.mark.parametrize(("begin", "end"), [("PASSWORD=", " next"), ('"password": "', '", "user": "app"')])
 def test_a_secret_that_is_longer_than_what_is_held_back_is_dropped_to_its_end(begin: str, end: str) -> None:
     redaction = Redactor()
-    kept = redaction(begin.encode(), has_more=True)
+    redacted = redaction(begin.encode(), has_more=True)
     for _ in range(8):
-        kept += redaction(b"S3cr3t" * 100_000, has_more=True)
-    kept += redaction(end.encode() + b"\n")
-    assert b"S3cr3t" not in kept
-    assert len(kept) < 100
-    assert kept.startswith(begin.rstrip('"').encode())
-    assert kept.endswith(end.lstrip('"').encode() + b"\n")
+        redacted += redaction(b"S3cr3t" * 100_000, has_more=True)
+    redacted += redaction(end.encode() + b"\n")
+    assert b"S3cr3t" not in redacted
+    assert len(redacted) < 100
+    assert redacted.startswith(begin.rstrip('"').encode())
+    assert redacted.endswith(end.lstrip('"').encode() + b"\n")
 
 
 def test_a_list_that_goes_on_in_the_next_lines_is_left_out() -> None:
     redaction = Redactor()
-    kept = b"".join(
+    redacted = b"".join(
         redaction(line, has_more=True)
         for line in (b'"tokens": [\n  "hunter2",\n', b'  "hunter2"\n],\n', b'"user": "app"\n')
     )
-    assert SECRET.encode() not in kept
-    assert kept.endswith(b'"user": "app"\n')
+    assert SECRET.encode() not in redacted
+    assert redacted.endswith(b'"user": "app"\n')
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,11 @@ def test_an_attempt_that_fails_has_not_looked_far() -> None:
                 for pattern in table.patterns_by_prefix[text[place : place + 2].lower()]
                 if pattern.match(text, place) is None
             ]
-            far += [(piece, one.pattern) for one in patterns if any(one.match(text + end, place) for end in ENDS)]
+            far += [
+                (piece, pattern.pattern)
+                for pattern in patterns
+                if any(pattern.match(text + end, place) for end in ENDS)
+            ]
     assert far == []
 
 

@@ -35,7 +35,7 @@ def test_a_bug_of_every_30_seconds_is_never_clean() -> None:
 def test_the_time_without_it_begins_with_the_last_sighting() -> None:
     answer = estimate_from_occurrences("deadlock", [HOUR, 5 * HOUR], 0, 2 * HOUR, 6 * HOUR)
     assert (answer.recurrences, answer.clean_since) == (1, HOUR)
-    (line,) = (one.text for one in fix_confidence_report(answer)[1].lines if one.text.startswith("since:"))
+    (line,) = (line.text for line in fix_confidence_report(answer)[1].lines if line.text.startswith("since:"))
     assert line == "since:  seen once again, the last time 60 min ago"
 
 

@@ -36,9 +36,9 @@ def test_each_reminder_with_a_cup_can_be_switched_off(
     journal: Journal, clock: FakeClock, wanted: Sequence[str], words: list[str]
 ) -> None:
     writer_of("alice", journal, clock).write(coffee_draft(5, 95, 4))
-    found = said(journal, clock, wanted)
-    assert len(found) == len(words)
-    assert all(word in sentence for word, sentence in zip(words, found, strict=True)), found
+    reminders = said(journal, clock, wanted)
+    assert len(reminders) == len(words)
+    assert all(word in sentence for word, sentence in zip(words, reminders, strict=True)), reminders
 
 
 def test_a_glass_for_each_cup_is_reminder_enough(journal: Journal, clock: FakeClock) -> None:
@@ -54,8 +54,8 @@ def test_the_dose_is_told_once_it_is_over_what_is_no_concern(
     journal: Journal, clock: FakeClock, mg: int, about: str
 ) -> None:
     writer_of("alice", journal, clock).write(coffee_draft(1, mg, 4))
-    found = said(journal, clock, ["dose"])
-    assert [sentence[: len(about)] for sentence in found] == ([about] if about else [])
+    reminders = said(journal, clock, ["dose"])
+    assert [sentence[: len(about)] for sentence in reminders] == ([about] if about else [])
 
 
 def test_the_hours_are_told_after_seventeen_if_that_is_wanted(clock: FakeClock) -> None:

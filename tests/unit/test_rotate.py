@@ -236,12 +236,12 @@ def test_a_step_of_the_clock_is_declared_after_the_rotation(small: Writer, clock
     clock.forward(-2 * NS_PER_S)
     small.write(note_draft("after"))
     _, new = files(log)
-    found = entries(new)
-    assert found[0].predecessor_name is not None
-    carried = [entry for entry in found if entry.carried_from]
+    written = entries(new)
+    assert written[0].predecessor_name is not None
+    carried = [entry for entry in written if entry.carried_from]
     assert [entry.stamp.ns for entry in carried] == sorted(entry.stamp.ns for entry in carried)
-    assert found[len(carried)].text.startswith("WARNING: Clock stepped back 2.0")
-    assert found[-1].stamp.ns < carried[0].stamp.ns
+    assert written[len(carried)].text.startswith("WARNING: Clock stepped back 2.0")
+    assert written[-1].stamp.ns < carried[0].stamp.ns
 
 
 def test_a_chain_in_a_circle_ends(journal: Journal, log: Path) -> None:

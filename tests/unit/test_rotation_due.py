@@ -41,7 +41,7 @@ def test_a_log_that_is_mostly_carried_over_grows_on(journal: Journal, clock: Fak
         writer.write(hypothesis_draft(f"claim {n} " + "x" * 50, 4))
     assert len(files(log)) <= 4
     state = FOLD.state_at(live := segment(journal), live.size())
-    assert sorted(one.number or 0 for one in state.hypotheses.values()) == list(range(1, 21))
+    assert sorted(hypothesis.number or 0 for hypothesis in state.hypotheses.values()) == list(range(1, 21))
 
 
 CHANGED = Entry(NIGHT, 0, (("BY", "alice@db1:4121%3"), ("CHANGE", "open")), "Changed: " + "x" * 60)
@@ -142,9 +142,9 @@ def test_who_was_active_is_found_behind_whatever_was_carried_over(
 
     monkeypatch.setattr(reader_module, "parse_entry", counted)
     live = segment(journal)
-    found = last_active_entry(live, live.size(), "alice")
-    assert found is not None
-    assert (found[1].kind, found[1].tag("NIGHT")) == ("Carried", "over")
+    entry = last_active_entry(live, live.size(), "alice")
+    assert entry is not None
+    assert (entry[1].kind, entry[1].tag("NIGHT")) == ("Carried", "over")
     assert len(parsed) < 10
 
 
@@ -228,4 +228,4 @@ def test_a_log_of_the_script_alone_is_rotated_however_many_hypotheses_it_has(
     writer.write(note_draft("after"))
     assert len(files(log)) == 2
     state = FOLD.state_at(live := segment(journal), live.size())
-    assert [one.claim for one in state.open_hypotheses()] == [f"{i} of them" for i in range(90, 100)]
+    assert [hypothesis.claim for hypothesis in state.open_hypotheses()] == [f"{i} of them" for i in range(90, 100)]

@@ -78,8 +78,8 @@ def of_mariadb(value: str, monkeypatch: pytest.MonkeyPatch) -> str:
         return "\t".join([str(T.ns / NS_PER_S), *values])
 
     monkeypatch.setattr(mariadb, "_run_client", answers)
-    said = mariadb.inspect_mariadb(mariadb.ClientAddress((f"--user={value}",)), TARGET, lambda: T.ns)
-    return render_runbook("mariadb", TARGET, value, said)
+    printed = mariadb.inspect_mariadb(mariadb.ClientAddress((f"--user={value}",)), TARGET, lambda: T.ns)
+    return render_runbook("mariadb", TARGET, value, printed)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_bisection_finds_the_first_line_of_a_time_in_each_stretch(
     parts = monotonic_ranges(segment, len(data))
     assert b"".join(data[begin:end] for begin, end in parts) == data
     for begin, end in parts:
-        expected = next((offset for offset, at, _ in entries if begin <= offset < end and at >= ns), end)
+        expected = next((offset for offset, stamp, _ in entries if begin <= offset < end and stamp >= ns), end)
         assert bisect_time(segment, begin, end, ns) == expected
 
 
@@ -84,7 +84,7 @@ def test_the_lines_of_a_time_are_all_there(
     data, entries = log_of(steps)
     segment = segment_of(tmp_path_factory.mktemp("log") / "log", data)
     parts = ranges_between_times(segment, len(data), since, since + length)
-    inside = {offset for offset, at, _ in entries if since <= at <= since + length}
+    inside = {offset for offset, stamp, _ in entries if since <= stamp <= since + length}
     assert {offset for offset, _, _ in entries if any(begin <= offset < end for begin, end in parts)} == inside
 
 
@@ -96,11 +96,11 @@ def test_wanted_lines_are_found_forwards_and_backwards(
     segment = segment_of(tmp_path_factory.mktemp("log") / "log", data)
     wanted = LineFilter((MatchesPattern(Pattern("a")),))
     every = list(matches_forward(segment, 0, None, wanted))
-    assert [found.start for found in every[1:]] == [found.end for found in every[:-1]], "the blocks adjoin"
-    expected = [one for one in lines if b"a" in one]
-    assert [line.raw for found in every for line in found.lines] == expected
-    assert all(data[line.offset : line.end - line.finished] == line.raw for found in every for line in found.lines)
-    back = [line for found in matches_backward(segment, len(data), wanted) for line in reversed(found.lines)]
+    assert [chunk.start for chunk in every[1:]] == [chunk.end for chunk in every[:-1]], "the blocks adjoin"
+    expected = [line for line in lines if b"a" in line]
+    assert [line.raw for chunk in every for line in chunk.lines] == expected
+    assert all(data[line.offset : line.end - line.finished] == line.raw for chunk in every for line in chunk.lines)
+    back = [line for chunk in matches_backward(segment, len(data), wanted) for line in reversed(chunk.lines)]
     assert [line.raw for line in reversed(back)] == expected
 
 

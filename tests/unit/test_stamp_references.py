@@ -42,9 +42,9 @@ def test_a_line_is_found_by_its_stamp_over_rotated_files(journal: Journal, write
             with writer.lock_log(full_state=True) as held:
                 held.rotate()
     for n, block in enumerate(blocks):
-        found = find_line(journal, Stamp(block.entries[0].stamp.ns, 3600)).entry
-        assert found is not None
-        assert found.text == f"note {n}"
+        entry = find_line(journal, Stamp(block.entries[0].stamp.ns, 3600)).entry
+        assert entry is not None
+        assert entry.text == f"note {n}"
 
 
 def test_an_unknown_stamp_names_the_nearest_entry(log: Path, journal: Journal) -> None:

@@ -103,9 +103,14 @@ def test_a_number_too_long_for_a_tag_never_follows_the_highest() -> None:
 
 def test_a_hypothesis_of_the_scripts_is_open_under_its_stamp() -> None:
     state = FOLD(FOLD.empty_state, [line(0, 3, text="Hypothesis: the cron job")])
-    (one,) = state.open_hypotheses()
-    assert (one.number, one.claim, one.author, one.name) == (None, "the cron job", None, f"@{NIGHT}")
-    assert state.find_hypothesis(f"@{NIGHT}") == one
+    (hypothesis,) = state.open_hypotheses()
+    assert (hypothesis.number, hypothesis.claim, hypothesis.author, hypothesis.name) == (
+        None,
+        "the cron job",
+        None,
+        f"@{NIGHT}",
+    )
+    assert state.find_hypothesis(f"@{NIGHT}") == hypothesis
 
 
 def test_citing_a_hypothesis_of_the_scripts_gives_it_a_number_and_keeps_its_claim() -> None:
@@ -116,28 +121,33 @@ def test_citing_a_hypothesis_of_the_scripts_gives_it_a_number_and_keeps_its_clai
             line(5, 0, ALICE, ("H1", OPEN), text=f"Hypothesis: @{Stamp(NIGHT.ns, 7200)} the cron job"),
         ],
     )
-    (one,) = state.hypotheses.values()
-    assert (one.number, one.claim, one.opened_at, one.author) == (1, "the cron job", NIGHT, None)
+    (hypothesis,) = state.hypotheses.values()
+    assert (hypothesis.number, hypothesis.claim, hypothesis.opened_at, hypothesis.author) == (
+        1,
+        "the cron job",
+        NIGHT,
+        None,
+    )
 
 
 def test_a_verdict_changes_the_state_and_words_do_not() -> None:
     opened = line(0, 0, ALICE, ("H1", OPEN), text="Hypothesis: a")
     words_only = FOLD(FOLD.empty_state, [opened, line(1, 0, BOB, text="Conclusion: H1 is refuted")])
     assert words_only.hypotheses[1].state == OPEN
-    told = FOLD(FOLD.empty_state, [opened, line(1, 0, BOB, ("H1", "refuted"), text="Conclusion: no")])
-    assert (told.hypotheses[1].state, told.hypotheses[1].claim) == ("refuted", "a")
-    verdict = verdict_of(told, told.hypotheses[1])
+    state = FOLD(FOLD.empty_state, [opened, line(1, 0, BOB, ("H1", "refuted"), text="Conclusion: no")])
+    assert (state.hypotheses[1].state, state.hypotheses[1].claim) == ("refuted", "a")
+    verdict = verdict_of(state, state.hypotheses[1])
     assert verdict is not None
     assert verdict.text == "no"
-    assert told.open_hypotheses() == []
+    assert state.open_hypotheses() == []
 
 
 @pytest.mark.parametrize("name", ["H7", "h7", "7", "007"])
 def test_a_hypothesis_is_named_as_people_name_it(name: str) -> None:
     state = FOLD(FOLD.empty_state, [line(0, 0, ALICE, ("H7", OPEN), text="Hypothesis: a")])
-    found = state.find_hypothesis(name)
-    assert found is not None
-    assert found.number == 7
+    hypothesis = state.find_hypothesis(name)
+    assert hypothesis is not None
+    assert hypothesis.number == 7
 
 
 NAMES_OF_NONE = ["", "H", "H8", "x7", "@", "@nonsense", "H-7", "٧", "9" * 5000]

@@ -24,7 +24,7 @@ def fisher_by_hand(failed: int, runs: int, other_failed: int, other_runs: int) -
     both = failed + other_failed
     ways = [comb(runs, k) * comb(other_runs, both - k) for k in range(min(runs, both) + 1) if both - k <= other_runs]
     seen = comb(runs, failed) * comb(other_runs, other_failed)
-    return sum(one for one in ways if one <= seen) / comb(runs + other_runs, both)
+    return sum(way for way in ways if way <= seen) / comb(runs + other_runs, both)
 
 
 def test_fishers_p_is_the_share_of_the_tables_that_are_as_odd() -> None:
@@ -38,12 +38,12 @@ def test_clean_runs_are_those_that_counting_up_finds() -> None:
     for failed, runs in SMALL[1:]:  # of the first, below
         lowest = clopper_pearson(failed, runs)[0]
         rate = failed / runs
-        found = (
+        counted = (
             next(n for n in range(1, 999) if (1 - rate) ** n <= ALPHA),
             next(n for n in range(1, 999) if fisher_by_hand(failed, runs, 0, n) < ALPHA),
             next(n for n in range(1, 9999) if (1 - lowest) ** n <= ALPHA),
         )
-        assert required_clean_runs(failed, runs) == found, f"{failed} of {runs}"
+        assert required_clean_runs(failed, runs) == counted, f"{failed} of {runs}"
 
 
 def test_a_p_of_exactly_one_in_twenty_is_not_below_it() -> None:
@@ -101,9 +101,9 @@ def test_with_50_000_runs_the_last_digit_still_holds() -> None:
 def test_what_is_said_to_show_it_is_more_than_what_did_not() -> None:
     """Nobody who has made 200 runs is told that 180 would have been enough."""
     for n in (10, 20, 50, 200):
-        for one in range(n + 1):
-            for other in range(min(one, 8)):
-                needed = required_sample_size(one / n, other / n)
-                assert fisher_exact(one, n, other, n) < ALPHA or needed is None or needed > n, (
-                    f"{one} and {other} of {n}"
+        for number in range(n + 1):
+            for other in range(min(number, 8)):
+                needed = required_sample_size(number / n, other / n)
+                assert fisher_exact(number, n, other, n) < ALPHA or needed is None or needed > n, (
+                    f"{number} and {other} of {n}"
                 )

@@ -145,7 +145,7 @@ def test_tail_of_no_log_says_so_and_is_exit_1(run: Run, log: Path) -> None:
 
 def test_tail_json_has_one_object_a_line(run: Run, night_log: Path) -> None:
     script, hypothesis, _, foreign, verdict = (
-        json.loads(one) for one in good(run("tail", "-n", "5", "--json")).splitlines()
+        json.loads(line) for line in good(run("tail", "-n", "5", "--json")).splitlines()
     )
     assert script["ts"] == Stamp(LONG_AGO.ns + 2).rfc3339()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", script["ts"])

@@ -63,8 +63,8 @@ def test_the_ceremony_is_held_as_the_setting_says(
 ) -> None:
     writer = with_ceremony(journal, clock, ceremony)
     for draft, ceremonial in ((note_draft("a"), note_is_solemn), (hypothesis_draft("b", 4), claim_is_solemn)):
-        said = [entry.text for entry in writer.write(draft).entries]
-        assert (said[0] == ACQUIRED, said[-1] == RELEASING) == (ceremonial, ceremonial)
+        written = [entry.text for entry in writer.write(draft).entries]
+        assert (written[0] == ACQUIRED, written[-1] == RELEASING) == (ceremonial, ceremonial)
 
 
 def test_the_two_stamps_of_a_ceremony_are_a_lower_bound_of_the_hold(journal: Journal, log: Path) -> None:
@@ -93,8 +93,8 @@ def test_a_toxic_author_is_never_warned_with_a_note(writer: Writer, clock: FakeC
 def test_the_warning_stands_inside_the_ceremony(writer: Writer, clock: FakeClock) -> None:
     writer.write(coffee_draft(5, 95, 4))
     clock.forward(NS_PER_S)
-    said = [entry.text for entry in writer.write(hypothesis_draft("a", 4)).entries]
-    assert said == [ACQUIRED, "Hypothesis: a", TOXIC_TEXT, RELEASING]
+    written = [entry.text for entry in writer.write(hypothesis_draft("a", 4)).entries]
+    assert written == [ACQUIRED, "Hypothesis: a", TOXIC_TEXT, RELEASING]
 
 
 # --- whatever is in the file already

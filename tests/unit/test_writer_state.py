@@ -110,8 +110,8 @@ def test_sleep_ends_the_night_once(writer: Writer, clock: FakeClock) -> None:
     writer.write(coffee_draft(3, 95, 4))
     clock.forward(9 * HOUR_NS)
     *before, entry = writer.write(sleep_draft(5.0)).entries
-    assert [one.text.partition(":")[0] for one in before] == ["Handoff"]
-    assert [value for one in (*before, entry) for key, value in one.tags if key == "NIGHT"] == ["over"]
+    assert [entry.text.partition(":")[0] for entry in before] == ["Handoff"]
+    assert [value for entry in (*before, entry) for key, value in entry.tags if key == "NIGHT"] == ["over"]
     assert entry.cups == 0
     clock.forward(NS_PER_S)
     first = writer.write(water_draft()).entries[0]
@@ -142,10 +142,10 @@ def test_a_line_from_the_future_does_not_end_the_present_night(
     clock.now = now
     if anew:
         writer = writer_of("alice", journal, clock)
-    (entry,) = [one for one in writer.write(coffee_draft(1, 95, 9)).entries if one.kind == "Coffee"]
+    (entry,) = [entry for entry in writer.write(coffee_draft(1, 95, 9)).entries if entry.kind == "Coffee"]
     assert (entry.cups, entry.tag("NIGHT")) == (5, None)
     clock.forward(HOUR_NS)
-    assert [one.cups for one in writer_of("alice", journal, clock).write(coffee_draft(1, 95, 9)).entries][-1] == 6
+    assert [entry.cups for entry in writer_of("alice", journal, clock).write(coffee_draft(1, 95, 9)).entries][-1] == 6
     clock.forward(9 * HOUR_NS)
     assert writer.write(note_draft("the next night")).entries[0].cups == 0
 

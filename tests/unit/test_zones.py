@@ -107,9 +107,9 @@ def test_a_time_that_is_there_twice_is_asked_back_with_both_readings(
         assert f"the clocks went back: {first}, and then {second}: write which" in str(refused.value)
         one, other = (parse_time(reading, now, utc_offset) for reading in (first, second))
         assert parse_time_bound(text, now, utc_offset, latest=False)[0] == one
-        end, told = parse_time_bound(text, now, utc_offset, latest=True)
+        end, note = parse_time_bound(text, now, utc_offset, latest=True)
         assert end == other
-        assert told.endswith(f"{first}, and then {second}: the later one is taken")
+        assert note.endswith(f"{first}, and then {second}: the later one is taken")
 
 
 @pytest.mark.parametrize(
@@ -145,11 +145,14 @@ def test_the_entries_of_a_summer_night_are_found_in_december(
     run_here: Run, journal: Journal, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     writer = writer_of("alice", journal, clock)
-    for at, text in (("03:14", "the corruption"), ("04:14", "an hour later")):
-        clock.now = parse_stamp(f"2026-07-10T{at}:00.000000000+0200")
+    for text_of_time, text in (("03:14", "the corruption"), ("04:14", "an hour later")):
+        clock.now = parse_stamp(f"2026-07-10T{text_of_time}:00.000000000+0200")
         writer.write(note_draft(text))
-    for at, text in (("02:20:00.000000000+0200", "the first 02:20"), ("02:40:00.000000000+0100", "the second 02:40")):
-        clock.now = parse_stamp(f"2026-10-25T{at}")
+    for text_of_time, text in (
+        ("02:20:00.000000000+0200", "the first 02:20"),
+        ("02:40:00.000000000+0100", "the second 02:40"),
+    ):
+        clock.now = parse_stamp(f"2026-10-25T{text_of_time}")
         writer.write(note_draft(text))
     clock.now = parse_stamp("2026-12-01T12:00:00.000000000+0100")
     monkeypatch.setattr("threeam.cli.context.system_clock", clock)

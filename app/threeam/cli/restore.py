@@ -114,10 +114,10 @@ def _restore_data(args: Namespace) -> int:
     now = ctx.clock()
     plan = plan_restore(restore_request(args, now, ctx.zone), ctx.clock, ctx.zone)
     write_bytes(plan.text.encode("utf-8", "backslashreplace"))
-    path, draft = save_runbook(ctx.journal, plan, now)
-    exit_code = ExitCode.NEGATIVE if plan.obstacles else ExitCode.OK
-    code = submit(lambda: ctx, lambda _: draft, "", Receipt(quiet=True, exit_code=exit_code), attachment_path=path)
-    print_err(f"saved as {path}")
+    saved = save_runbook(ctx.journal, plan, now)
+    receipt = Receipt(quiet=True, exit_code=ExitCode.NEGATIVE if plan.obstacles else ExitCode.OK)
+    code = submit(lambda: ctx, lambda _: saved.draft, "", receipt, attachment_path=saved.path)
+    print_err(f"saved as {saved.path}")
     for obstacle in plan.obstacles:
         print_err(obstacle)
     return code

@@ -60,8 +60,10 @@ def is_dumb_terminal() -> bool:
 
 def show_screen(ctx: Context, *, read_only: bool = False, as_of: PointInTime | None = None) -> int:
     """Open the full screen and return its exit code. ``as_of``: show the journal as it was then."""
+    from threeam.projections import FOLD
     from threeam.tui.app import run_app
+    from threeam.tui.session import Session
 
     reset_unreadable_files()  # the screen reports them itself; a message on stderr would be drawn into it
-    options = ctx.write_options()
-    return run_app(ctx.journal, ctx.settings, ctx.author, ctx.clock, options, read_only=read_only, as_of=as_of)
+    session = Session(ctx.journal, ctx.settings, FOLD, ctx.author, ctx.clock, writer=None, emoji=ctx.settings.emoji)
+    return run_app(session, None if read_only else ctx.write_options(), as_of)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from threeam.core.errors import BadInput
 from threeam.core.format.clock import Clock, Zone
 from threeam.core.format.entry import NS_PER_S, Stamp
+from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.store.attachment_kinds import RUNBOOK
 from threeam.core.store.attachments import write_attachment
 from threeam.core.store.journal import Journal
@@ -24,6 +25,27 @@ class RestorePlan(NamedTuple):
     target: RecoveryTarget
     text: str
     obstacles: tuple[str, ...]
+
+
+class SavedRunbook(NamedTuple):
+    """A plan whose runbook was saved: its file, and the draft of its line."""
+
+    plan: RestorePlan
+    path: str
+    draft: Draft
+
+    def report(self) -> list[ReportSection]:
+        """Return the runbook as a report: the file and the obstacles, then its lines under their headings."""
+        obstacles = [ReportLine(obstacle, icon="red") for obstacle in self.plan.obstacles]
+        sections = [ReportSection("kept as", [ReportLine(self.path, command=self.path), *obstacles])]
+        lines: list[ReportLine] = []
+        for line in self.plan.text.splitlines():
+            if line.startswith("#"):
+                lines = []
+                sections.append(ReportSection(line.lstrip("# "), lines))
+            elif line.strip() and not line.startswith("```"):
+                lines.append(ReportLine(line, command=line))
+        return [section for section in sections if section.lines]
 
 
 class RestoreRequest(NamedTuple):
@@ -78,11 +100,11 @@ def _plan_before_transaction(request: RestoreRequest, clock: Clock, zone: Zone) 
         return _make_plan("postgres", target, f"the commit of transaction {request.xid}", server_report)
 
 
-def save_runbook(journal: Journal, plan: RestorePlan, now: Stamp) -> tuple[str, Draft]:
-    """Save the runbook beside the journal. Return its path and the draft of its line. Raise `FileUnusable`."""
+def save_runbook(journal: Journal, plan: RestorePlan, now: Stamp) -> SavedRunbook:
+    """Save the runbook beside the journal. Raise `FileUnusable`."""
     data = plan.text.encode("utf-8", "backslashreplace")
     path = write_attachment(journal, RUNBOOK, f"restore-{plan.engine}-{now.ns}.md", data)
-    return path, restore_draft(plan.engine, plan.target, path)
+    return SavedRunbook(plan, path, restore_draft(plan.engine, plan.target, path))
 
 
 def _make_plan(engine: str, target: RecoveryTarget, source: str, server_report: ServerReport | None) -> RestorePlan:

@@ -40,14 +40,23 @@ def list_panes(own_pane: str | None) -> list[Pane]:
     return [pane for pane in panes if pane.id != own_pane and _PANE_ID.fullmatch(pane.id)]
 
 
+def list_other_panes(own_pane: str | None) -> list[Pane]:
+    """Return what `list_panes` returns. Raise `BadInput` if there is none."""
+    panes = list_panes(own_pane)
+    if not panes:
+        raise BadInput("there is no other pane: split the window first")
+    return panes
+
+
 def select_pane(name: str | None, own_pane: str | None) -> Pane:
     """Return the pane with the id ``name``, or the only other one. Raise `BadInput` and `FileUnusable`."""
-    panes = list_panes(own_pane)
     if name is None:
+        panes = list_other_panes(own_pane)
         if len(panes) == 1:
             return panes[0]
-        choice = "; ".join(f"{pane.id} {pane.command} ({pane.location})" for pane in panes) or "there is no other"
+        choice = "; ".join(f"{pane.id} {pane.command} ({pane.location})" for pane in panes)
         raise BadInput(f"which pane? {choice}")
+    panes = list_panes(own_pane)
     if not _PANE_ID.fullmatch(name):
         raise BadInput(f"{name!r} is not a pane: write %3, as tmux list-panes -a names them")
     if name == own_pane:

@@ -21,10 +21,8 @@ from textual.binding import Binding
 from textual.widgets import Input
 
 from threeam.actions import BY_ID
-from threeam.core.config.settings import Settings
 from threeam.core.errors import JournalError
-from threeam.core.format.clock import Clock
-from threeam.core.format.entry import Author, escape_unprintable
+from threeam.core.format.entry import escape_unprintable
 from threeam.core.platform.disk import network_fs_warning
 from threeam.core.state.catalog import list_own_journals
 from threeam.core.store.as_of import PointInTime
@@ -324,29 +322,26 @@ class JournalApp(App[None], inherit_bindings=False):
         self.exit(return_code=code)
 
 
-def run_app(
-    journal: Journal,
-    settings: Settings,
-    by: Author,
-    clock: Clock,
-    options: WriteOptions,
-    *,
-    read_only: bool,
-    as_of: PointInTime | None = None,
-) -> int:
-    """Open the screen and return the exit code. Raise `LogUnavailable` before anything is drawn."""
+def run_app(session: Session, options: WriteOptions | None, as_of: PointInTime | None = None) -> int:
+    """Open the screen and return the exit code. Raise `LogUnavailable` before anything is drawn.
+
+    ``session`` names the first journal, and has no writer yet. ``options``: of the writers; None: read-only.
+    """
     gc.freeze()  # no collection has to look at what is imported: it stays
+    journal = session.journal
 
     def session_of(journal: Journal) -> Session:
         journal.open_live()  # a folder, a FIFO, a file that cannot be read: say so on the terminal as it was
-        notice, looks = network_fs_warning(journal.log_path) or "", read_only
-        if not read_only and (why := journal.write_obstacle()) is not None:
-            looks, notice = True, f"opened read-only: {why}"
-        # The screen waits in plain sight until the lock comes or esc is pressed.
-        writer = None if looks else Writer(journal, FOLD, clock, options._replace(lock_timeout=None))
-        if writer is not None:
-            writer.stats_publisher = WriteStatsPublisher(journal.log_path)
-        return Session(journal, settings, FOLD, by, clock, writer, settings.emoji and _can_draw(), notice)
+        notice, writer = network_fs_warning(journal.log_path) or "", None
+        if options is not None:
+            if (obstacle := journal.write_obstacle()) is not None:
+                notice = f"opened read-only: {obstacle}"
+            else:
+                # The screen waits in plain sight until the lock comes or esc is pressed.
+                writer = Writer(journal, FOLD, session.clock, options._replace(lock_timeout=None))
+                writer.stats_publisher = WriteStatsPublisher(journal.log_path)
+        emoji = session.emoji and _can_draw()
+        return session._replace(journal=journal, writer=writer, emoji=emoji, notice=notice)
 
     def all_journals() -> list[Journal]:
         lock = (

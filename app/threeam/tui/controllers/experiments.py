@@ -214,22 +214,17 @@ class ExperimentController:
         self._screen.start_worker(partial(self._capture, options), "capture", exclusive=True)
 
     async def _capture(self, options: Namespace) -> None:
-        from threeam.tracing.capture import Pane, capture_pane, list_panes, select_pane
+        from threeam.tracing.capture import Pane, capture_pane, list_other_panes, select_pane
         from threeam.tui.screens.runs import PanesScreen
 
         session, own = self._screen.session, os.environ.get("TMUX_PANE")
 
         def list_candidates() -> list[Pane]:
             if options.pane is None and options.n == DEFAULT_LINES and options.hyp is None:
-                return list_panes(own)  # the list hands back no more than a pane
+                return list_other_panes(own)  # the list hands back no more than a pane
             return [select_pane(options.pane, own)]
 
         if (panes := await self._screen.run_in_thread(list_candidates)) is None:
-            return
-        if not panes:
-            self._screen.notify_once(
-                "there is no other pane: split the window first", title="capture", severity="warning"
-            )
             return
         if len(panes) > 1:
             self._reports.show_screen(PanesScreen(panes, self._screen.copy_text, emoji=session.emoji))

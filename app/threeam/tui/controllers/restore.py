@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
-from threeam.core.format.report import ReportLine, ReportSection
+from threeam.core.format.report import ReportSection
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.changes import undone_draft
 from threeam.tui.controllers.quitting import QuitController
@@ -26,7 +26,7 @@ from threeam.tui.services import ScreenServices
 if TYPE_CHECKING:
     from threeam.reports.restore_report import TreeChanges
     from threeam.restore.blockers import Backend, BlockerNode
-    from threeam.restore.pitr_plan import RestorePlan, RestoreRequest
+    from threeam.restore.pitr_plan import RestoreRequest, SavedRunbook
 
 _LIBPQ = ("PGHOST", "PGSERVICE", "PGDATABASE", "PGHOSTADDR")
 
@@ -110,20 +110,19 @@ class RestoreController:
     def _plan(self, request: RestoreRequest) -> None:
         session = self._screen.session
 
-        def planned() -> tuple[RestorePlan, str, Draft]:
+        def plan_and_save() -> SavedRunbook:
             from threeam.restore.pitr_plan import plan_restore, save_runbook
 
             plan = plan_restore(request, session.clock, session.zone)
-            return plan, *save_runbook(session.journal, plan, session.clock())
+            return save_runbook(session.journal, plan, session.clock())
 
-        def then(result: tuple[RestorePlan, str, Draft]) -> None:
-            plan, path, draft = result
-            self._screen.writing.submit(WriteRequest(draft, "restore", attachment=path))
-            report = _as_parts(plan.text, path, plan.obstacles)
+        def show(saved: SavedRunbook) -> None:
+            self._screen.writing.submit(WriteRequest(saved.draft, "restore", attachment=saved.path))
+            report = saved.report()
             self._reports.show("runbook", lambda: report)
 
         self._quitting.start_effect(
-            "restore data", planned, then, f"look for a new restore-… in {session.journal.attachments_dir}"
+            "restore data", plan_and_save, show, f"look for a new restore-… in {session.journal.attachments_dir}"
         )
 
     def open_blockers(self, dsn: str = "") -> None:
@@ -180,20 +179,3 @@ class RestoreController:
             self._screen.writing.submit(WriteRequest(draft, what, is_irrevocable=True))
 
         self._quitting.start_effect(f"terminate {backend.pid}", ended, then, check)
-
-
-def _as_parts(text: str, path: str, obstacles: Sequence[str]) -> list[ReportSection]:
-    """Return a runbook as a report: its lines under their headings, and the path of its file."""
-    parts = [
-        ReportSection(
-            "kept as", [ReportLine(path, command=path), *(ReportLine(obstacle, icon="red") for obstacle in obstacles)]
-        )
-    ]
-    lines: list[ReportLine] = []
-    for line in text.splitlines():
-        if line.startswith("#"):
-            lines = []
-            parts.append(ReportSection(line.lstrip("# "), lines))
-        elif line.strip() and not line.startswith("```"):
-            lines.append(ReportLine(line, command=line))
-    return [part for part in parts if part.lines]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -223,7 +224,8 @@ class LogPane(Vertical):
         if end is None:
             self._post_notice("there is no line yet", "warning")
             return
-        self.run_worker(self._find_time(end, ns, label), group="find")
+        find = partial(self._find_time, end, ns, label)
+        self.run_worker(find, group="find")  # type: ignore[arg-type]  # mypy cannot tell which kind it is
 
     async def _find_time(self, end: Position, ns: int, label: str) -> None:
         """Go to the first line at ``ns`` or later; ``label`` is the time in the user's words."""
