@@ -1,4 +1,4 @@
-"""The one table of actions: it feeds the keys, the palette, the `:` line, the help and the README.
+"""The one table of actions: it feeds the keys, the palette, the `:` line, the help and the manual.
 
 A key is listed here when its capability exists, and not before.
 """
@@ -127,19 +127,3 @@ _SHOWN = {
 def format_keys(keys: str) -> str:
     """``keys`` as a person reads them: ``? f1``."""
     return " ".join(_SHOWN.get(key, key) for key in keys.split(",") if key)
-
-
-def key_table() -> str:
-    """Return the keys as a Markdown table, for the README."""
-    rows = ["| key | does |", "|---|---|"]
-    for group in GROUPS:
-        picks = [action for action in ACTIONS if action.group == group and action.id.startswith("pick-")]
-        for action in ACTIONS:
-            if action.group != group or not action.keys or action in picks[1:]:
-                continue
-            if action in picks:
-                rows.append("| `1`–`9` | Pick a hypothesis by its number |")
-            else:
-                keys = " ".join(f"`{key}`" for key in format_keys(action.keys).split(" "))
-                rows.append(f"| {keys} | {action.description} |")
-    return "\n".join(rows)

@@ -38,8 +38,12 @@ def _key_rows(group: str) -> Iterable[tuple[str, str, str]]:
         if action.id == "pick-1":
             yield "`1` … `9`", "Pick a hypothesis by its number", "`pick-1` …"
         else:
-            shown = " ".join(f"`{key}`" for key in format_keys(action.keys).split(" "))
-            yield shown, action.description, f"`{action.id}`"
+            yield " ".join(f"`{key}`" for key in shown_keys(action)), action.description, f"`{action.id}`"
+
+
+def shown_keys(action: Action) -> list[str]:
+    """Return the keys of an action as a person reads them."""
+    return format_keys(action.keys).split(" ")
 
 
 def line_commands() -> str:
