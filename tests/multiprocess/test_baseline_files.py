@@ -44,7 +44,7 @@ def test_a_bad_name_is_refused_in_one_sentence(run: Run, log: Path, name: str) -
     assert kept_files(log) == []
 
 
-def test_samples_are_taken_so_many_and_so_far_apart(run_here: Run, log: Path) -> None:
+def test_as_many_samples_are_taken_as_were_asked_for_and_as_far_apart(run_here: Run, log: Path) -> None:
     save(run_here, "--samples", "3", "--every", "0.2")
     (file,) = kept_files(log)
     stamps_ns = [int(shot["at_ns"]) for shot in json.loads(file.read_text())["content"]["snapshots"]]

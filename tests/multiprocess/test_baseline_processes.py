@@ -162,7 +162,7 @@ def test_a_child_that_was_restarted_is_found_again(run_here: Run, tmp_path: Path
         assert of_process(differing(run_here), again.label) == {"threads": "8"}
 
 
-def test_a_child_that_is_gone_is_told(run_here: Run, tmp_path: Path) -> None:
+def test_a_child_that_is_gone_is_reported(run_here: Run, tmp_path: Path) -> None:
     with a_child(tmp_path / "the.lock") as gone:
         label = gone.label
         save(run_here, "--pid", str(gone.pid))
@@ -174,7 +174,7 @@ def test_a_child_that_is_gone_is_told(run_here: Run, tmp_path: Path) -> None:
     )
 
 
-def test_of_two_that_are_alike_the_one_that_died_is_missed(run_here: Run, tmp_path: Path) -> None:
+def test_the_one_of_two_alike_that_died_is_missed(run_here: Run, tmp_path: Path) -> None:
     with a_child(tmp_path / "the.lock") as leftover:
         with a_child(tmp_path / "the.lock") as dies:
             save(run_here, "--pid", str(leftover.pid), "--pid", str(dies.pid))
@@ -207,7 +207,7 @@ def alices(place: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
     return run
 
 
-def test_what_an_ordinary_user_may_not_read_is_told_and_not_fatal(
+def test_what_an_ordinary_user_may_not_read_is_reported_and_not_fatal(
     alices: Callable[..., subprocess.CompletedProcess[bytes]], child: Child, place: Path
 ) -> None:
     done = alices("baseline", "save", "--pid", str(child.pid))

@@ -57,7 +57,7 @@ def ended(
 @pytest.mark.parametrize("module", ["threeam.cli.log", "getpass", "filelock"])
 @pytest.mark.parametrize("where", ["import", "finalizer"])
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-def test_a_signal_during_an_import_is_no_traceback(
+def test_a_signal_during_an_import_prints_no_traceback(
     tmp_path: Path, log: Path, where: str, module: str, number: signal.Signals
 ) -> None:
     done = ended(tmp_path, where, module, number, "log", "precious")
@@ -100,14 +100,14 @@ def test_a_signal_in_the_hook_for_errors_of_finalizers_is_not_lost(
 
 
 @pytest.mark.parametrize("module", ["threeam.cli", "threeam.cli.exit_on_signal", "signal", "threeam.cli.main"])
-def test_an_interrupt_during_the_first_imports_is_no_traceback(tmp_path: Path, log: Path, module: str) -> None:
+def test_an_interrupt_during_the_first_imports_prints_no_traceback(tmp_path: Path, log: Path, module: str) -> None:
     """While the handlers are not there yet, Python raises `KeyboardInterrupt`, in the imports that install them."""
     done = ended(tmp_path, "import", module, signal.SIGINT, "log", "precious")
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
     assert not log.exists()
 
 
-def test_an_interrupt_before_the_command_line_is_called_is_no_traceback(log: Path) -> None:
+def test_an_interrupt_before_the_command_line_is_called_prints_no_traceback(log: Path) -> None:
     """As in the script that pip writes, which compiles a regular expression in between."""
     code = "import os, signal\nfrom threeam.__main__ import run\nos.kill(os.getpid(), signal.SIGINT)\nrun()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
@@ -116,7 +116,7 @@ def test_an_interrupt_before_the_command_line_is_called_is_no_traceback(log: Pat
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-def test_a_signal_after_the_command_is_no_traceback(tmp_path: Path, log: Path, number: signal.Signals) -> None:
+def test_a_signal_after_the_command_prints_no_traceback(tmp_path: Path, log: Path, number: signal.Signals) -> None:
     done = ended(tmp_path, "flush", "threeam.core.write.writer", number, "log", "precious")
     assert (done.returncode, done.stderr) == (0, b""), "it is written: the exit code says so"
     assert b"precious" in log.read_bytes()

@@ -93,7 +93,7 @@ def stat_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
-def test_a_neighbour_that_was_killed_is_said(log: Path, run: Run, tmp_path: Path) -> None:
+def test_a_neighbour_that_was_killed_is_reported(log: Path, run: Run, tmp_path: Path) -> None:
     """For want of memory, say: it is no pipe that somebody has closed, and nothing went well."""
     script = f"echo $PPID > {tmp_path}/us; until test -e {tmp_path}/go; do sleep 0.01; done"
     with three_am("run", "-q", "-n", "3", "--arm", "stress", "--", "sh", "-c", script) as running:

@@ -61,7 +61,7 @@ def test_what_ends_it_leaves_a_valid_partial_record_and_resume_makes_the_missing
     assert all_entries(log) == entries
 
 
-def test_what_is_being_run_is_not_gone_on_with_by_another(log: Path, run: Run, tmp_path: Path) -> None:
+def test_a_running_experiment_is_not_resumed_by_another_process(log: Path, run: Run, tmp_path: Path) -> None:
     with halfway(tmp_path) as running:
         declined = run("run", "--resume", "R1")
         assert (declined.returncode, b"being run" in declined.stderr) == (1, True)
@@ -134,7 +134,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_disk_that_is_full_in_the_middle_is_said_and_it_goes_on_when_there_is_room(
+def test_a_disk_that_is_full_in_the_middle_is_reported_and_it_goes_on_when_there_is_room(
     run: Run, small_disk: Path
 ) -> None:
     log, fill = small_disk / "s.log", small_disk / "fill"

@@ -240,7 +240,7 @@ def test_a_plan_is_gone_through_with_any_ceremony(log: Path, run: Run, ceremony:
         (("-n", "3", "true", "--arm", "pin"), b"--arm is after the command"),
     ],
 )
-def test_a_plan_that_is_not_what_was_meant_is_none(log: Path, run: Run, argv: tuple[str, ...], why: bytes) -> None:
+def test_a_plan_with_contradicting_options_is_refused(log: Path, run: Run, argv: tuple[str, ...], why: bytes) -> None:
     done = run("run", *argv)
     assert (done.returncode, why in done.stderr) == (2, True), done.stderr
     assert not log.exists()

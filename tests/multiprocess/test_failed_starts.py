@@ -71,7 +71,7 @@ def test_a_second_pipe_that_cannot_be_made_costs_nothing(monkeypatch: pytest.Mon
         execute(["true"], lambda *_: None, ExecuteOptions(merge_stderr=False))
 
 
-def test_children_that_cannot_be_listed_are_not_taken_for_none() -> None:
+def test_children_that_cannot_be_listed_are_not_taken_for_an_empty_list() -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (1, before[1]))
     try:

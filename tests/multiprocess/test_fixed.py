@@ -10,7 +10,9 @@ from support.commands import Run as Run3am
 from support.commands import command
 
 
-def test_a_wrong_yes_is_none_through_the_command_line(run_here: Run3am, run_process: Run3am, tmp_path: Path) -> None:
+def test_a_wrong_yes_is_not_given_through_the_command_line(
+    run_here: Run3am, run_process: Run3am, tmp_path: Path
+) -> None:
     """The whole way, with real runs: `changed -H`, the same words in another folder, and the answer as JSON."""
     assert run_here("hyp", "new", "it races").returncode == 0
     script = "test -e fixed"

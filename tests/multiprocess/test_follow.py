@@ -93,7 +93,9 @@ def test_many_rotations_while_nobody_reads(follower: Follower, log: Path) -> Non
     assert max(Counter(heard).values()) == 1
 
 
-def test_what_a_rotated_file_left_unfinished_is_told_once_nobody_goes_on_with_it(follower: Follower, log: Path) -> None:
+def test_what_a_rotated_file_left_unfinished_is_reported_once_nobody_goes_on_with_it(
+    follower: Follower, log: Path
+) -> None:
     append(log, b"1\ntorn")
     assert drain(follower) == [b"1"]
     log.rename(f"{log}.1")
@@ -101,7 +103,7 @@ def test_what_a_rotated_file_left_unfinished_is_told_once_nobody_goes_on_with_it
     assert hear(follower, 2) == [b"2", b"torn"]
 
 
-def test_a_line_that_is_finished_in_a_file_after_it_was_renamed_is_told_whole(follower: Follower, log: Path) -> None:
+def test_a_line_that_is_finished_in_a_file_after_it_was_renamed_is_read_whole(follower: Follower, log: Path) -> None:
     append(log, b"1\nhalf a")
     assert drain(follower) == [b"1"]
     log.rename(f"{log}.1")
@@ -187,7 +189,7 @@ def test_a_wake_ends_a_wait_from_another_thread(follower: Follower, log: Path) -
         waker.join()
 
 
-def test_a_new_file_that_may_not_be_read_for_a_moment_is_no_end(journal: Journal, how: str) -> None:
+def test_a_new_file_that_may_not_be_read_for_a_moment_is_not_an_end(journal: Journal, how: str) -> None:
     """logrotate makes the new log 0600 and root's, and gives it its mode and owner a moment later."""
     folder = Path(subprocess.run(["mktemp", "-d"], capture_output=True, check=True, text=True).stdout.strip())
     log = folder / "sanity.log"
@@ -212,7 +214,7 @@ def test_a_new_file_that_may_not_be_read_for_a_moment_is_no_end(journal: Journal
         shutil.rmtree(folder)
 
 
-def test_a_hammered_log_that_is_rotated_twenty_times_is_told_whole_and_in_order(
+def test_a_hammered_log_that_is_rotated_twenty_times_is_read_whole_and_in_order(
     follower: Follower, log: Path, tmp_path: Path
 ) -> None:
     """Writers hammer it, and logrotate's rename and create happen under the same lock. The log is rotated each time

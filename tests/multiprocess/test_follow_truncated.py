@@ -15,7 +15,7 @@ from threeam.core.store.journal import ResumePoint
 
 
 @pytest.mark.parametrize("length", [10, 200, 1000])
-def test_a_file_written_anew_with_the_same_words_at_other_times_is_told_whole(
+def test_a_file_written_again_with_the_same_words_at_other_times_is_read_whole(
     follower: Follower, log: Path, length: int
 ) -> None:
     def lines(second: int) -> bytes:

@@ -50,7 +50,7 @@ def test_one_that_was_killed_leaves_nothing(log: Path, run: Run) -> None:
     assert instances(run, log) == []
 
 
-def test_other_programs_that_speak_of_it_are_none(run: Run) -> None:
+def test_other_programs_that_speak_of_it_are_not_counted(run: Run) -> None:
     with process("sh", "-c", "echo begun; exec sleep 60", "3am", "log") as other, process("grep", "3am", "-") as grep:
         assert other.stdout is not None
         other.stdout.readline()

@@ -28,7 +28,7 @@ def test_a_lock_that_everybody_can_hold_is_named_by_who_waits_for_it_and_by_pref
         writer_on(journal, clock).write(note_draft("y"))
     assert remedy in str(refused.value)
     stdout = run_here("preflight").stdout.decode()
-    assert f"lock: {lock}: other users can open and hold it (mode 0644)\n           $ chmod 600 {lock}" in stdout
+    assert f"lock: {lock}: other users can open and hold it (mode 0644)\n      $ chmod 600 {lock}" in stdout
 
 
 def test_a_process_that_is_killed_while_it_makes_the_lock_leaves_no_file(journal: Journal, log: Path) -> None:

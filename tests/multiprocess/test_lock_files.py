@@ -17,7 +17,7 @@ from support.processes import held, three_am
 NOBODY = 65534
 
 
-def test_a_lock_file_that_is_deleted_between_two_turns_is_made_anew(run: Run, log: Path, lock: Path) -> None:
+def test_a_lock_file_that_is_deleted_between_two_turns_is_made_again(run: Run, log: Path, lock: Path) -> None:
     assert run("log", "one").returncode == 0
     lock.unlink()
     assert run("log", "two").returncode == 0
@@ -39,7 +39,7 @@ def _plant(kind: str, lock: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["symlink", "dangling symlink", "FIFO", "folder", "device"])
-def test_a_lock_that_is_no_plain_file_is_refused_with_a_sentence(run: Run, log: Path, lock: Path, kind: str) -> None:
+def test_a_lock_that_is_not_a_plain_file_is_refused_with_a_sentence(run: Run, log: Path, lock: Path, kind: str) -> None:
     _plant(kind, lock)
     env = {"SANITY_LOCK": "/dev/null"} if kind == "device" else {}
     done = run("log", "the words", timeout=1, **env)  # a second, and no waiting for somebody to open the FIFO

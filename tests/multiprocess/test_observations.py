@@ -101,7 +101,7 @@ def test_an_interrupt_before_its_time_is_an_interrupt(log: Path, watched: subpro
     assert len(observers(log)) == 2
 
 
-def test_it_detaches_also_when_it_is_killed_and_the_journal_is_told(
+def test_it_detaches_also_when_it_is_killed_and_the_journal_says_so(
     log: Path, watched: subprocess.Popen[bytes]
 ) -> None:
     with three_am("observe", str(watched.pid)) as observing:

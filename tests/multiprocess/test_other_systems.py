@@ -88,7 +88,7 @@ def test_the_log_is_read(log: Path) -> None:
     assert b"one" in works("export", "md")
 
 
-def test_what_is_appended_is_told_as_it_comes(log: Path) -> None:
+def test_what_is_appended_is_reported_as_it_comes(log: Path) -> None:
     works("log", "-q", "one")
     with process(*argv_of("tail", "-f", "-n", "1")) as following:
         output = Output(following)
@@ -98,7 +98,7 @@ def test_what_is_appended_is_told_as_it_comes(log: Path) -> None:
         output.until(lambda lines: lines[-1].endswith(b" two"), "the new line")
 
 
-def test_what_comes_late_into_a_renamed_log_is_told(log: Path) -> None:
+def test_what_comes_late_into_a_renamed_log_is_reported(log: Path) -> None:
     line = f"[{NIGHT}] [COFFEE: 0] ".encode()
     log.write_bytes(line + b"one\n")
     with process(*argv_of("tail", "-f", "-n", "1")) as following, log.open("ab", buffering=0) as old:

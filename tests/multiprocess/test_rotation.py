@@ -122,7 +122,7 @@ def test_a_follower_that_was_several_files_behind_shows_each_line_once(journal: 
     assert heard == [*expected, "the last"]
 
 
-def test_a_gap_is_told(journal: Journal, log: Path) -> None:
+def test_a_gap_is_reported(journal: Journal, log: Path) -> None:
     log.write_bytes(b"[2026-11-24T03:14:07.000000001+0000] [COFFEE: 0] one\n")
     with three_am("tail", "-f") as tail:
         heard = Output(tail)
@@ -167,7 +167,7 @@ BAD = [("ROTATE_BYTES", "0"), ("ROTATE_BYTES", "x"), ("KEEP", "-1"), ("KEEP", "s
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
-def test_a_setting_that_is_no_number_is_exit_2(run: Run, name: str, value: str) -> None:
+def test_a_setting_that_is_not_a_number_is_exit_2(run: Run, name: str, value: str) -> None:
     done = run("log", "x", **{f"SANITY_{name}": value})
     assert done.returncode == 2
     assert f"SANITY_{name}" in done.stderr.decode()

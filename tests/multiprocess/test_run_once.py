@@ -157,7 +157,7 @@ def test_the_exit_says_whether_it_failed_by_its_rule(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_run_is_said_before_anything_is(
+def test_what_cannot_be_run_is_refused_before_anything_is_run(
     log: Path, run: Run, tmp_path: Path, argv: list[str], code: int, why: str
 ) -> None:
     mark, plain = tmp_path / "mark", tmp_path / "plain"

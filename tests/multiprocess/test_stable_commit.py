@@ -79,7 +79,7 @@ def test_from_a_hook_of_another_repository_the_one_around_is_meant(
 @pytest.mark.parametrize(
     ("rev", "code"), [("nope", 1), ("--exec=touch x", 1), ("main:cart.py", 1), ("HEAD~99", 1), ("", 1)]
 )
-def test_what_is_no_commit_is_one_sentence(shell: Run, log: Path, rev: str, code: int) -> None:
+def test_what_is_not_a_commit_is_one_sentence(shell: Run, log: Path, rev: str, code: int) -> None:
     done = shell("stable", rev)
     assert (done.returncode, len(done.stderr.splitlines())) == (code, 1), done
     assert texts(log) == []
@@ -93,7 +93,7 @@ def test_outside_of_a_work_tree_git_says_so(run_here: Run, log: Path, monkeypatc
     assert texts(log) == []
 
 
-def test_without_git_it_is_said(shell: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_it_is_reported(shell: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     done = shell("stable")
     assert (done.returncode, done.stderr) == (3, b"3am: git is not installed\n")
@@ -144,7 +144,7 @@ def test_no_program_of_the_tree_is_run(shell: Run, tree: Path, tmp_path: Path) -
     assert not ran.exists()
 
 
-def test_a_tree_that_is_gone_is_told_and_nothing_is_said_to_be_well(
+def test_a_tree_that_is_gone_is_reported_and_nothing_is_called_well(
     shell: Run, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shell("stable")
@@ -212,7 +212,7 @@ def test_they_are_ticked_off_one_by_one(
     assert [child["text"] for child in still] == left
 
 
-def test_one_that_somebody_else_undoes_meanwhile_is_told_and_the_next_is_asked(
+def test_one_that_somebody_else_undoes_meanwhile_is_reported_and_the_next_is_asked(
     three: None, log: Path, clock: FakeClock
 ) -> None:
     with terminal("restore", "application", size=(120, 60)) as it:
@@ -226,7 +226,7 @@ def test_one_that_somebody_else_undoes_meanwhile_is_told_and_the_next_is_asked(
         it.ends_with(1)
 
 
-def test_where_there_is_no_log_it_says_so(run_here: Run) -> None:
+def test_without_a_log_it_says_so(run_here: Run) -> None:
     done = run_here("restore", "application")
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
 

@@ -147,7 +147,7 @@ def test_a_file_is_called_what_it_is_called(told: Told, tree: Path, name: str, k
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["staged", "untracked"])
-def test_a_name_that_is_no_utf8_hides_no_sleep(told: Told, tree: Path, known: bool) -> None:
+def test_a_name_that_is_not_utf8_hides_no_sleep(told: Told, tree: Path, known: bool) -> None:
     with open(os.fsencode(tree) + b"/caf\xe9.py", "wb") as file:
         file.write(b"sleep(1)\n")
     if known:
@@ -202,7 +202,7 @@ def test_a_file_that_is_not_to_be_shown_in_diffs_hides_no_sleep(told: Told, tree
     assert flagged(told(1)) == ["cart.py:1  sleep(1)"]
 
 
-def test_a_commit_that_is_not_there_any_more_is_told(told: Told, tree: Path) -> None:
+def test_a_commit_that_is_not_there_any_more_is_reported(told: Told, tree: Path) -> None:
     git_in(tree, "commit", "-q", "--amend", "-m", "anew")
     git_in(tree, "reflog", "expire", "--expire=now", "--all")
     git_in(tree, "gc", "-q", "--prune=now")
@@ -220,7 +220,7 @@ def test_without_git_the_changes_are_told_still(
 
 
 @pytest.mark.parametrize("kind", ["bare", "inside .git"])
-def test_where_there_is_no_work_tree_it_is_one_sentence(
+def test_without_a_work_tree_it_is_one_sentence(
     run_here: Run, tree: Path, tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     git_in(tree, "clone", "-q", "--bare", ".", str(tmp_path / "bare"))

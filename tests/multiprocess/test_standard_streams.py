@@ -28,7 +28,7 @@ def test_an_empty_stdin_writes_nothing(run_process: Run, log: Path) -> None:
     assert not log.exists()
 
 
-def test_a_closed_stdin_is_no_traceback(log: Path) -> None:
+def test_a_closed_stdin_prints_no_traceback(log: Path) -> None:
     done = subprocess.run(["/bin/sh", "-c", 'exec "$0" log - <&-', command()], capture_output=True)
     stderr_lines(done)
 
@@ -61,7 +61,7 @@ def test_a_note_is_written_once_whatever_is_closed(log: Path, closed: str) -> No
     assert [entry.text for entry in entries(log)] == ["once"]
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(night_log: Path) -> None:
+def test_a_reader_that_has_seen_enough_is_not_an_error(night_log: Path) -> None:
     night_log.write_bytes(b"x" * 100 + b"\n" + night_log.read_bytes() * 2000)
     shell = 'set -o pipefail; "$0" tail -n 100000 | head -n 1'
     done = subprocess.run(["bash", "-c", shell, command()], capture_output=True)

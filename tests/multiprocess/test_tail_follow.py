@@ -171,7 +171,7 @@ def test_tail_f_holds_no_lock_and_makes_no_file(log: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("more", [b"", b"5\n", b"a longer line than the two that were there\n"])
-def test_a_block_that_is_cut_back_by_its_writer_is_no_truncation(follower: Follower, log: Path, more: bytes) -> None:
+def test_a_block_that_is_cut_back_by_its_writer_is_not_a_truncation(follower: Follower, log: Path, more: bytes) -> None:
     append(log, b"1\n2\n")
     assert drain(follower) == [b"1", b"2"]
     append(log, b"3 refused\n4 refused\nhalf of 5")

@@ -289,7 +289,7 @@ def test_who_blocks_nobody_any_more_when_the_answer_comes_is_left_alone(
 
 
 @pytest.mark.parametrize("which", ["4194304", "0", "99999999999999999999", "checkpointer"])
-def test_what_is_no_backend_is_not_terminated(
+def test_what_is_not_a_backend_is_not_terminated(
     server: Cluster, night: Sessions, run: Run, log: Path, which: str
 ) -> None:
     if which == "checkpointer":  # a process of the server's own: pg_terminate_backend does not take it
@@ -374,7 +374,7 @@ def test_a_password_in_a_query_does_not_come_into_the_log(
         nowhere("hunter2", result, log)
 
 
-def test_a_termination_that_the_journal_does_not_take_is_told(
+def test_a_termination_that_the_journal_does_not_take_is_reported(
     server: Cluster, night: Sessions, run: Run, tmp_path: Path
 ) -> None:
     blocker, _ = night.holds(HOLDS), night.waits(WAITS)

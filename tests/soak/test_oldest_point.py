@@ -77,7 +77,7 @@ def test_what_it_asks_a_role_to_be_given_is_enough(run: Run) -> None:
         assert "is not known" not in asked(live, run, t, "m")
 
 
-def test_the_pid_of_another_program_is_no_backend(run: Run, log: Path) -> None:
+def test_the_pid_of_another_program_is_not_a_backend(run: Run, log: Path) -> None:
     with cluster() as live:
         done = run("blockers", "--dsn", live.dsn(), "--terminate", str(os.getpid()), "--yes")
     assert (done.returncode, done.stdout, log.exists()) == (1, b"", False)

@@ -305,7 +305,7 @@ def test_it_is_kept_beside_the_log_for_nobody_else(night: Night, run: Run, log: 
     assert PASSWORD not in log.read_text() + printed
 
 
-def test_a_target_before_the_base_backup_is_told_and_is_no(night: Night, run: Run) -> None:
+def test_a_target_before_the_base_backup_is_reported_and_is_no(night: Night, run: Run) -> None:
     done = run(
         "restore", "data", "--at", f"@{night.t}", "--minus", "1h", "--engine", "postgres", "--dsn", night.live.dsn()
     )
@@ -314,7 +314,7 @@ def test_a_target_before_the_base_backup_is_told_and_is_no(night: Night, run: Ru
     assert b"older backup" in done.stderr
 
 
-def test_an_archive_that_fails_is_told(night: Night, run: Run) -> None:
+def test_an_archive_that_fails_is_reported(night: Night, run: Run) -> None:
     with night.live.connect() as admin:
         admin.execute("ALTER SYSTEM SET archive_command = 'false --password=geheim2'")
         admin.execute("SELECT pg_reload_conf()")

@@ -129,7 +129,7 @@ def test_an_unknown_word_names_the_nearest(typed: str, near: str) -> None:
         parse_command(typed)
 
 
-async def test_an_unknown_word_is_said_and_its_text_stays(journal: Journal, log: Path) -> None:
+async def test_an_unknown_word_is_reported_and_its_text_stays(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         await it.command("cofee [/foo]")
         await it.says("did you mean :coffee")

@@ -71,7 +71,7 @@ async def test_further_back_and_back_to_now_at_once(journal: Journal, a_night: P
         await it.eventually(lambda: texts(a_night)[-1] == "written now", "it is live")
 
 
-async def test_q_goes_back_by_one_and_esc_by_none(journal: Journal, a_night: Path, clock: FakeClock) -> None:
+async def test_q_goes_back_by_one_and_esc_does_not_go_back(journal: Journal, a_night: Path, clock: FakeClock) -> None:
     async with night(journal, clock=clock) as it:
         first = await open_as_of(it, "the last line")
         await open_as_of(it, "it was late")
@@ -108,7 +108,7 @@ async def test_a_relative_time_is_relative_to_where_one_is(journal: Journal, a_n
         assert row_texts(await wait_for_as_of(it))[-1] == "Hypothesis: the sweeper"
 
 
-async def test_what_names_no_moment_is_said(journal: Journal, a_night: Path, clock: FakeClock) -> None:
+async def test_a_text_that_names_no_time_is_reported(journal: Journal, a_night: Path, clock: FakeClock) -> None:
     async with night(journal, clock=clock) as it:
         for word, why in (
             (stamp_at(99), "there is no entry"),
@@ -130,7 +130,7 @@ async def test_a_foreign_line_has_no_moment(journal: Journal, log: Path, clock: 
         assert as_of_depth(it) == 0
 
 
-async def test_where_there_is_no_log_there_is_no_then(journal: Journal, clock: FakeClock) -> None:
+async def test_without_a_log_there_is_no_earlier_state(journal: Journal, clock: FakeClock) -> None:
     async with night(journal, clock=clock) as it:
         await it.press("<")
         await it.says("only those have a stamp")

@@ -155,7 +155,7 @@ async def test_quitting_once_while_the_lock_is_held_writes_first(journal: Journa
     assert not list(Path(journal.attachments_dir).glob("draft-*"))
 
 
-async def test_a_folder_where_no_draft_can_be_kept_is_said_and_stops_nothing(
+async def test_a_folder_where_no_draft_can_be_kept_is_reported_and_stops_nothing(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path(journal.attachments_dir).write_text("a file, not a folder")

@@ -133,7 +133,7 @@ async def test_what_is_under_way_at_the_end_is_named_with_what_to_check(
     assert texts(log) == []
 
 
-async def test_what_failed_while_it_quits_is_said_on_the_terminal(
+async def test_what_failed_while_it_quits_is_reported_on_the_terminal(
     journal: Journal, log: Path, server: Server, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*of_this: object) -> Draft:
@@ -151,7 +151,7 @@ async def test_what_failed_while_it_quits_is_said_on_the_terminal(
     assert f"3am: terminate {BLOCKER}: PostgreSQL: permission denied" in capsys.readouterr().err
 
 
-async def test_a_line_that_could_not_be_written_is_said_at_the_end(
+async def test_a_line_that_could_not_be_written_is_reported_at_the_end(
     journal: Journal, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.may_end.set()

@@ -16,7 +16,7 @@ from threeam.core.write.writer import Writer
 from threeam.tui import log_window as window
 
 
-async def test_filters_stack_and_the_last_is_taken_away_by_none(journal: Journal, log: Path) -> None:
+async def test_filters_stack_and_an_empty_one_takes_the_last_away(journal: Journal, log: Path) -> None:
     log.write_bytes(
         b"".join(
             line(f"{'odd' if n % 2 else 'even'} {n}", n * 1000, user="bob" if n % 3 else "alice") for n in range(30)

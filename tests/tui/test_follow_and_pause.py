@@ -209,7 +209,7 @@ async def test_a_log_that_is_truncated_says_so_and_goes_on(journal: Journal, log
         assert "note 29" in it.shown, "what stood there is shown above it"
 
 
-async def test_a_truncation_is_told_at_once_and_not_with_the_next_line(journal: Journal, log: Path) -> None:
+async def test_a_truncation_is_reported_at_once_and_not_with_the_next_line(journal: Journal, log: Path) -> None:
     log.write_bytes(notes(30) + line("Coffee.", 30_000_000, cups=3))
     async with night(journal) as it:
         os.truncate(log, 0)

@@ -108,7 +108,7 @@ async def test_a_prediction_after_the_evidence_says_so(journal: Journal, log: Pa
         ("refuted", "confirmed", "alice", False),
     ],
 )
-async def test_a_verdict_of_mine_that_another_overturns_is_told(
+async def test_a_verdict_of_mine_that_another_overturns_is_reported(
     journal: Journal, log: Path, mine: str, theirs: str, user: str, told: bool
 ) -> None:
     append(log, claim_line(1) + hypothesis_line("Conclusion: not in staging", 110, mine, user="alice"))

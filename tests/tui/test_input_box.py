@@ -186,7 +186,7 @@ async def test_every_line_has_the_ceremony_when_the_setting_says_always(journal:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 10)])
-async def test_the_box_is_of_use_at_every_size(journal: Journal, log: Path, size: tuple[int, int]) -> None:
+async def test_the_box_can_be_used_at_every_size(journal: Journal, log: Path, size: tuple[int, int]) -> None:
     async with night(journal, size=size) as it:
         await it.type("iwhat I see")
         assert "what I see" in it.shown

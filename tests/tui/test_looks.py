@@ -94,7 +94,7 @@ async def test_every_theme_of_textual_can_be_taken_and_draws_all_of_it(journal: 
         assert exception_of(it.app) is None
 
 
-async def test_a_theme_that_is_not_there_is_said_and_ours_is_taken(journal: Journal) -> None:
+async def test_a_theme_that_is_not_there_is_reported_and_ours_is_taken(journal: Journal) -> None:
     async with night(journal, settings=Settings(theme="[/foo]")) as it:
         await it.says("there is no theme [/foo]")
         assert it.app.theme == "3am"
@@ -145,7 +145,7 @@ async def test_a_hostile_name_of_the_log_is_shown_and_never_obeyed(tmp_path: Pat
         assert "\x1b" not in it.shown
 
 
-async def test_a_very_long_line_is_no_trouble(journal: Journal, log: Path) -> None:
+async def test_a_very_long_line_causes_no_trouble(journal: Journal, log: Path) -> None:
     log.write_bytes(line("x" * 300_000) + b"y" * 300_000 + b"\n" + line("z"))
     async with night(journal, size=(80, 24)) as it:
         assert "note: z" in it.shown

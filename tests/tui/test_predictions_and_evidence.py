@@ -113,7 +113,9 @@ async def test_the_selected_line_is_tied_to_the_one_that_a_command_names(journal
 
 
 @pytest.mark.parametrize("command", ["support H1 @{} words", "correct @{} words"])
-async def test_a_stamp_that_is_not_there_is_said_with_the_nearest(journal: Journal, log: Path, command: str) -> None:
+async def test_a_stamp_that_is_not_there_is_reported_with_the_nearest(
+    journal: Journal, log: Path, command: str
+) -> None:
     append(log, notes(3) + claim_line(1))
     async with night(journal) as it:
         await it.command(command.format(Stamp(stamp_at(1).ns + 5, 0)))
@@ -122,7 +124,7 @@ async def test_a_stamp_that_is_not_there_is_said_with_the_nearest(journal: Journ
         assert len(texts(log)) == 4
 
 
-async def test_what_a_command_names_wrongly_is_said_and_nothing_is_written(journal: Journal, log: Path) -> None:
+async def test_a_wrong_name_in_a_command_is_reported_and_nothing_is_written(journal: Journal, log: Path) -> None:
     append(log, notes(3) + claim_line(1))
     wrong = {
         "support H9 words": "there is no hypothesis H9",

@@ -83,7 +83,7 @@ async def test_its_empty_journal_does_not_tell_anybody_to_write(journal: Journal
         assert "q" in shown
 
 
-async def test_a_notice_to_begin_with_is_said(journal: Journal) -> None:
+async def test_a_notice_to_begin_with_is_reported(journal: Journal) -> None:
     async with night(journal, read_only=True, notice="opened read-only: [/foo] is not yours") as it:
         await it.says("opened read-only: [/foo] is not yours")
         await it.shows("opened read-only")

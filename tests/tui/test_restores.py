@@ -92,7 +92,7 @@ async def test_the_hand_off_does_not_open_over_who_is_typing(
         await it.shows("WHERE WE STAND")
 
 
-async def test_the_command_that_mends_is_copied(journal: Journal) -> None:
+async def test_the_command_that_fixes_is_copied(journal: Journal) -> None:
     async with night(journal, size=(110, 60)) as it:
         await it.command("preflight")
         await it.shows("topology: not noted yet")
@@ -221,7 +221,7 @@ async def test_sleeps_that_were_added_since_the_stable_commit_are_shown(
         await it.shows("do not leave temporary sleep statements")
 
 
-async def test_a_work_tree_that_is_gone_is_told(journal: Journal, writer: object) -> None:
+async def test_a_work_tree_that_is_gone_is_reported(journal: Journal, writer: object) -> None:
     writer.write(stable_draft("0" * 40, "/nowhere/shop", "0000000 in /nowhere/shop: x"))  # type: ignore[attr-defined]
     async with night(journal) as it:
         await it.press("R")
@@ -374,7 +374,7 @@ async def test_who_blocks_whom_is_live_and_x_ends_one(journal: Journal, log: Pat
     assert PASSWORD.encode() not in log.read_bytes() + saved
 
 
-async def test_a_server_that_does_not_answer_is_told_on_the_screen(journal: Journal) -> None:
+async def test_a_server_that_does_not_answer_is_reported_on_the_screen(journal: Journal) -> None:
     async with night(journal) as it:
         await it.command("blockers postgresql://postgres:geheim@127.0.0.1:1/postgres")
         await it.shows("port 1 failed")

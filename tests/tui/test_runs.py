@@ -82,7 +82,7 @@ async def test_a_command_is_run_and_what_it_prints_is_shown_and_kept(journal: Jo
         await it.shows("token=***")
 
 
-async def test_a_plain_command_is_no_shells(journal: Journal, log: Path) -> None:
+async def test_a_plain_command_is_not_run_by_a_shell(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         await it.command("run echo 'a b'")
         await it.eventually(lambda: log.exists() and len(texts(log)) == 1, "it is in the log")

@@ -85,7 +85,7 @@ async def test_capitals_count_only_if_there_are_any(journal: Journal, log: Path)
         await it.shows("/ NEEDLE  match 1 of 1")
 
 
-async def test_what_is_no_pattern_is_said_and_changes_nothing(journal: Journal, log: Path) -> None:
+async def test_an_invalid_pattern_is_reported_and_changes_nothing(journal: Journal, log: Path) -> None:
     log.write_bytes(notes(3))
     async with night(journal) as it:
         await it.type("/(\n")

@@ -96,7 +96,7 @@ def test_esc_after_which_nothing_comes(monkeypatch: pytest.MonkeyPatch, data: st
 
 
 @pytest.mark.parametrize("cut", range(8, 35))
-def test_a_paste_is_no_key_whatever_is_in_it(cut: int) -> None:
+def test_a_paste_is_not_a_key_whatever_is_in_it(cut: int) -> None:
     parser, data = KeyParser(), "h\x1b[200~a\x1bh \x1b[31mred\x1b[0m q\x1b[201~j"
     events_of_it = [*parser.feed(data[:cut]), *parser.feed(data[cut:])]
     first, paste, last = events_of_it
@@ -148,7 +148,7 @@ def test_where_a_stream_is_cut_into_reads_changes_nothing(stream: str, data: st.
         assert told(KeyParser(), *filter(None, reads)) == complete
 
 
-def test_a_paste_whose_markers_are_cut_anywhere_is_no_key(clock: Clock) -> None:
+def test_a_paste_whose_markers_are_cut_anywhere_is_not_a_key(clock: Clock) -> None:
     stream = f"h{START}ab\x1bq c\0 \x1b[31mred{END}j"
     expected = [("Key", "h"), ("Paste", "ab\x1bq c \x1b[31mred"), ("Key", "j")]
     for first in range(1, len(stream)):

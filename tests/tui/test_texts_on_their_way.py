@@ -291,7 +291,7 @@ async def test_esc_takes_back_what_waits_and_the_text_stays(journal: Journal, lo
         await it.eventually(lambda: texts(log) == ["my words again"], "it can be sent once more")
 
 
-async def test_a_refused_text_stays_in_the_box_and_the_reason_is_said(
+async def test_a_refused_text_stays_in_the_box_and_the_reason_is_reported(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log.write_bytes(notes(1))

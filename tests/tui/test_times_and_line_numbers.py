@@ -76,7 +76,7 @@ async def test_lines_of_a_file_that_the_new_one_does_not_continue_are_not_counte
         await it.shows("line 1/1")
 
 
-async def test_a_time_that_was_twice_is_said_to_be(journal: Journal, log: Path) -> None:
+async def test_a_time_that_the_journal_has_twice_is_reported(journal: Journal, log: Path) -> None:
     stepped = f"{CLOCK_STEPPED_PREFIX}5.000 s; the order of the file is the true order."
     log.write_bytes(
         b"".join(line(f"before {n}", n * NS_PER_S) for n in range(10))

@@ -60,7 +60,7 @@ def test_anybody_may_give_the_words_for_a_stamp_that_they_name() -> None:
     ]
 
 
-def test_words_for_what_has_some_or_is_no_stamp_are_declined_with_what_there_is() -> None:
+def test_words_for_what_has_some_or_is_not_a_stamp_are_declined_with_what_there_is() -> None:
     assert refusal(stamp_words_draft(lambda: at_second(1), "x"), BY_ALICE) == (
         f"@{at_second(1)} is not a stamp without words: @{at_second(0)} wait for them"
     )
@@ -139,7 +139,7 @@ def test_a_correction_keeps_the_kind_out_of_its_words() -> None:
     assert strip_kind(line(0, ALICE, "a"), "Next: b") == "Next: b"
 
 
-def test_whoever_is_overturned_in_the_same_breath_is_told() -> None:
+def test_a_user_who_is_overturned_in_the_same_breath_is_reported() -> None:
     mine, theirs = verdict_entry(1, "refuted", "no", 20), verdict_entry(1, "confirmed", "yes", 21, BOB)
     assert overturned_verdicts(WITH_EVIDENCE, [mine, theirs], "alice") == [
         "H1: bob says confirmed 1 s after you said refuted: yes"

@@ -175,7 +175,7 @@ def test_a_time_before_the_journal_is_declined(journal: Journal, log: Path) -> N
         named(journal, " -100d")  # as the command line gives it to its parser
 
 
-def test_what_names_no_time_and_no_entry_is_said(journal: Journal, log: Path) -> None:
+def test_what_names_no_time_and_no_entry_is_reported(journal: Journal, log: Path) -> None:
     log.write_bytes(said(0, "a"))
     with pytest.raises(PreconditionFailed, match=f"there is no entry @{Stamp(NIGHT.ns + 1)}".replace("+", r"\+")):
         named(journal, f"@{Stamp(NIGHT.ns + 1)}")

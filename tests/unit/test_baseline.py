@@ -142,7 +142,7 @@ def test_a_difference_is_one_from_normal_variation(
     assert [(difference.now, difference.normal) for difference in of_number(name, now, *normal)] == said
 
 
-def test_more_samples_give_a_range_in_which_one_moment_is_no_difference() -> None:
+def test_more_samples_give_a_range_in_which_one_moment_is_not_a_difference() -> None:
     assert of_number("threads/java", 52, 40) != []
     assert of_number("threads/java", 52, 40, 55, 47) == []
 
@@ -166,7 +166,7 @@ def test_what_a_command_says_is_different_where_it_never_said_that(
     assert bool(of_text("command/redis-cli info clients", now, *normal)) == different
 
 
-def test_a_text_is_told_by_the_lines_that_changed() -> None:
+def test_a_text_is_reported_by_the_lines_that_changed() -> None:
     (difference,) = of_text("command/x", "a\nB\nc\nd\n", "a\nb\nc\n")
     assert (difference.now, difference.normal) == ("B (and 1 lines more)", "b")
 
@@ -242,7 +242,7 @@ def test_the_file_that_is_mangled_below_is_a_baseline() -> None:
     ],
     ids=lambda data: f"{len(data)} bytes",
 )
-def test_a_file_that_is_no_baseline_is_unusable_in_one_sentence(data: bytes) -> None:
+def test_a_file_that_is_not_a_baseline_is_unusable_in_one_sentence(data: bytes) -> None:
     with pytest.raises(FileUnusable, match=r"^/n\.json ") as why:
         decode_baseline(data, "/n.json")
     assert "\n" not in str(why.value)

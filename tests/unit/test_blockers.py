@@ -75,7 +75,7 @@ def test_whoever_waits_stands_below_whom_it_waits_for(every: list[Backend], expe
     assert shape(build_blocker_tree(every)) == expected
 
 
-def test_a_circle_is_told_once_and_comes_to_an_end() -> None:
+def test_a_circle_is_reported_once_and_comes_to_an_end() -> None:
     nodes = build_blocker_tree([backend(1, 3), backend(2, 1), backend(3, 2), backend(4, 2), backend(5)])
     assert sorted(node.backend.pid for node in nodes) == [1, 2, 3, 4]
     assert [node.depth for node in nodes if node.depth == 0] == [0]
@@ -110,7 +110,7 @@ def test_the_report_ends_with_how_many_sessions_are_hidden() -> None:
 
 
 @pytest.mark.parametrize("one", [prepared(775, "a"), build_blocker_tree([backend(7, 0)])[0].backend])
-def test_what_is_no_process_is_never_terminated(one: Backend) -> None:
+def test_what_is_not_a_process_is_never_terminated(one: Backend) -> None:
     assert "terminate" not in termination_sql(one)
     with pytest.raises(PreconditionFailed, match="no process"):
         terminate_backend(cast(Any, None), one, 1)
@@ -168,7 +168,7 @@ def test_a_termination_that_is_interrupted_is_noted(
     assert done.stdout == log.read_bytes()
 
 
-def test_a_termination_that_is_interrupted_and_cannot_be_noted_is_told(
+def test_a_termination_that_is_interrupted_and_cannot_be_noted_is_reported(
     run_here: Run, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = LosesTheConnection(0, KeyboardInterrupt())
@@ -304,7 +304,7 @@ def test_no_password_comes_through_that_is_cut(form: str, data: st.DataObject) -
         "SELECT 'https://db2:5432/shop', 'a@b'",
     ],
 )
-def test_what_is_no_password_is_left_as_it_is(query: str) -> None:
+def test_what_is_not_a_password_is_left_as_it_is(query: str) -> None:
     assert redact_sql(query) == query
 
 

@@ -90,7 +90,7 @@ def test_rotated_files_count_and_are_not_listed(run: Run, state_folder: Path) ->
     assert journals["a"]["open"] == 1
 
 
-def test_where_there_is_no_state_folder_there_are_none_and_none_is_made(run: Run, state_folder: Path) -> None:
+def test_without_a_state_folder_there_are_none_and_none_is_made(run: Run, state_folder: Path) -> None:
     done = run("-j", "nothing", "journals")
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"no journals yet" in done.stderr
@@ -98,7 +98,7 @@ def test_where_there_is_no_state_folder_there_are_none_and_none_is_made(run: Run
     assert listed(run) == {}
 
 
-def test_what_is_no_journal_is_not_listed(run: Run, state_folder: Path) -> None:
+def test_what_is_not_a_journal_is_not_listed(run: Run, state_folder: Path) -> None:
     good(run("-j", "a", "log", "x"))
     (state_folder / "notes.txt").write_text("mine")
     (state_folder / "folder.log").mkdir()

@@ -146,7 +146,7 @@ def test_the_head_is_no_longer_than_it_states_and_than_what_is_repeated(
     )
 
 
-def test_what_a_rotation_repeats_is_told_once(run_here: Run, log: Path, journal: Journal, clock: FakeClock) -> None:
+def test_what_a_rotation_repeats_is_reported_once(run_here: Run, log: Path, journal: Journal, clock: FakeClock) -> None:
     writer = writer_of("alice", journal, clock)
     for n, draft in enumerate(
         (coffee_draft(1, 95, 4), hypothesis_draft("the sweeper", 4), conclusion_draft("refute", "H1", "no", 4))
@@ -241,7 +241,7 @@ def test_a_rotated_file_finds_the_ones_before_it(run_here: Run, log: Path) -> No
     assert texts(run_here("--log", str(paths[2]), "tail", "--grep", "note").stdout) == ["note 0.", "note 1.", "note 2."]
 
 
-def test_a_second_name_of_somebody_elses_file_is_no_file_of_the_journal(run_here: Run, log: Path) -> None:
+def test_a_second_name_of_somebody_elses_file_is_not_a_file_of_the_journal(run_here: Run, log: Path) -> None:
     secret, (rotated,) = log.parent / "secret", chain_of(log, 1)
     rotated.unlink()
     secret.write_bytes(line(0, PRIVATE))

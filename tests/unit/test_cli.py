@@ -200,7 +200,7 @@ def test_status_says_toxic_in_a_word(run: Run) -> None:
     assert "#[fg=red]" in good(run("status", "--tmux"))
 
 
-def test_a_dose_that_a_hand_wrote_with_400_digits_is_no_traceback(run: Run, log: Path) -> None:
+def test_a_dose_that_a_hand_wrote_with_400_digits_prints_no_traceback(run: Run, log: Path) -> None:
     log.write_bytes(line(0, "Coffee: a lot", ("BY", "alice@db1:1"), ("MG", "1" + "0" * 400), ("WATER", "9" * 4300)))
     for argv in (["status"], ["status", "--json"], ["sleep"], ["water"]):
         good(run(*argv))

@@ -36,11 +36,11 @@ def test_the_help_of_3am_lists_every_command(run: Run) -> None:
     assert "example" in printed
 
 
-def test_help_has_no_colour_where_there_is_no_terminal(run: Run) -> None:
+def test_help_has_no_colour_without_a_terminal(run: Run) -> None:
     assert "\x1b" not in good(run("log", "--help", FORCE_COLOR="1", TERM="xterm-256color"))
 
 
-def test_the_version_is_told(run: Run) -> None:
+def test_the_version_is_reported(run: Run) -> None:
     assert re.fullmatch(r"3am \d+\.\d+\.\d+\n", good(run("--version")))
 
 
@@ -160,7 +160,7 @@ def test_undecodable_arguments_are_refused_in_a_sentence(run: Run, argv: list[by
     ],
     ids=lambda argv: f"{argv[0]}, {len(argv[-1])} digits",
 )
-def test_a_number_of_any_length_is_no_traceback(night_log: Path, run: Run, argv: list[str]) -> None:
+def test_a_number_of_any_length_prints_no_traceback(night_log: Path, run: Run, argv: list[str]) -> None:
     stderr_lines(run(*argv))
 
 
@@ -180,7 +180,7 @@ def test_3am_without_a_terminal_is_tail_and_says_so(run: Run, night_log: Path, a
     assert stderr_lines(done) == ["3am: stdout is not a terminal, so this is 3am tail"]
 
 
-def test_an_interrupt_while_modules_are_imported_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_while_modules_are_imported_prints_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_: str) -> object:
         raise KeyboardInterrupt
 

@@ -89,7 +89,7 @@ def test_where_nobody_knows_of_the_clock_it_is_unknown() -> None:
     ("source", "verdict"),
     [("tsc\n", OK), ("kvm-clock\n", OK), ("hpet\n", YELLOW), ("acpi_pm\n", YELLOW), (None, UNKNOWN)],
 )
-def test_a_slow_clock_source_is_told(source: str | None, verdict: str) -> None:
+def test_a_slow_clock_source_is_reported(source: str | None, verdict: str) -> None:
     check = check_named(check_clock(fake_system({SOURCE: source}), NOW), "clock source")
     assert check.verdict == verdict
     assert ("available_clocksource" in check.fix) == (verdict == YELLOW)

@@ -142,7 +142,7 @@ def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
     assert answer.not_counted[0].differences.startswith("an older 3am wrote R1, and did not record its program")
 
 
-def test_that_the_program_has_changed_is_told_and_is_no_other_experiment() -> None:
+def test_a_changed_program_is_reported_and_is_not_another_experiment() -> None:
     old, new = (
         Runs(*counts, identity=REPRO._replace(sha256=sha)) for counts, sha in (((100, 100), "aa"), ((0, 20), "bb"))
     )

@@ -82,7 +82,7 @@ def test_the_log_is_not_searched_for_the_warning_again_and_again(
     assert len(searches) == 2
 
 
-def test_with_room_nothing_is_said_and_with_no_floor_neither(
+def test_with_room_or_without_a_floor_nothing_is_reported(
     writer: Writer, journal: Journal, clock: FakeClock, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer.write(note_draft("a"))

@@ -128,14 +128,14 @@ def test_two_lines_that_were_glued_to_a_torn_one_are_one_finding(log_: Log) -> N
 
 
 @pytest.mark.parametrize("forward", [2_000_000, 9 * 3600 * NS_PER_S])
-def test_a_quoted_stamp_that_is_later_than_the_next_line_is_no_damage(log_: Log, forward: int) -> None:
+def test_a_quoted_stamp_that_is_later_than_the_next_line_is_not_damage(log_: Log, forward: int) -> None:
     log_.line("a")
     log_.line(f"the other host has: [{Stamp(log_.ns + forward)}] [COFFEE: 1] Hypothesis: x", None)
     log_.line("b", forward=100)
     assert log_.findings() == []
 
 
-def test_a_quoted_line_of_3am_is_no_damage(log_: Log) -> None:
+def test_a_quoted_line_of_3am_is_not_damage(log_: Log) -> None:
     log_.line("a")
     quoted = format_entry(Entry(Stamp(log_.ns + 50), 12, (("BY", BOB),), "x"))[:-1].decode()
     log_.line(f"the other host has: {quoted}", None)
@@ -152,7 +152,7 @@ def test_a_section_goes_on_behind_a_quoted_stamp(log_: Log) -> None:
 
 
 @pytest.mark.parametrize(("size", "what"), [(-14, "torn"), (10, "foreign")], ids=["it parses", "it does not"])
-def test_a_section_of_the_script_whose_end_is_torn_is_no_overlap(log_: Log, size: int, what: str) -> None:
+def test_a_section_of_the_script_whose_end_is_torn_is_not_an_overlap(log_: Log, size: int, what: str) -> None:
     log_.line(ACQUIRED, None)
     stamp = Stamp(log_.ns + 1)
     torn = format_entry(Entry(stamp, 1, (), RELEASING))[:size]
@@ -198,7 +198,7 @@ def test_an_undeclared_step_back_is_found(log_: Log) -> None:
     assert "5 ns" in finding.text
 
 
-def test_a_declared_step_back_is_no_damage(log_: Log) -> None:
+def test_a_declared_step_back_is_not_damage(log_: Log) -> None:
     log_.line("a")
     log_.line("WARNING: Clock stepped back 1.203 s; the order of the file is the true order.", forward=-1_203_000_000)
     log_.line("b")
@@ -224,7 +224,7 @@ def test_a_script_that_runs_back_further_is_found(log_: Log) -> None:
     assert log_.whats() == [("backwards", offset)]
 
 
-def test_a_stamp_quoted_in_a_note_is_no_damage(log_: Log) -> None:
+def test_a_stamp_quoted_in_a_note_is_not_damage(log_: Log) -> None:
     log_.line("a")
     log_.line(f"see @{Stamp(NIGHT.ns - NS_PER_S)} and [{Stamp(0)}] [COFFEE: 1] quoted")
     assert log_.findings() == []
@@ -273,7 +273,7 @@ def test_a_note_that_broke_into_a_section_is_found(log_: Log) -> None:
 
 @pytest.mark.parametrize("killed", [ALICE, None])
 @pytest.mark.parametrize("after", [ALICE, BOB, None])
-def test_a_section_that_never_ended_is_no_damage(log_: Log, killed: str | None, after: str | None) -> None:
+def test_a_section_that_never_ended_is_not_damage(log_: Log, killed: str | None, after: str | None) -> None:
     log_.line(ACQUIRED, killed)
     log_.line("Hypothesis: killed here", killed)
     for by in (after, BOB, after):
@@ -282,13 +282,13 @@ def test_a_section_that_never_ended_is_no_damage(log_: Log, killed: str | None, 
     assert log_.findings() == []
 
 
-def test_a_log_that_begins_inside_a_section_is_no_damage(log_: Log) -> None:
+def test_a_log_that_begins_inside_a_section_is_not_damage(log_: Log) -> None:
     log_.line(RELEASING, ALICE)
     log_.line("a", BOB)
     assert log_.findings() == []
 
 
-def test_a_note_that_quotes_the_ceremony_is_no_section(log_: Log) -> None:
+def test_a_note_that_quotes_the_ceremony_is_not_a_section(log_: Log) -> None:
     log_.line("he said: Acquired sanity lock.", ALICE)
     log_.line("a", BOB)
     log_.line("Releasing sanity lock.?", ALICE)

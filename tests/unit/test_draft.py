@@ -98,7 +98,7 @@ def test_water_counts_the_glasses_of_this_night() -> None:
     )
 
 
-def test_sleep_says_what_the_night_came_to_and_starts_anew() -> None:
+def test_sleep_says_what_the_night_came_to_and_starts_again() -> None:
     state = after((1, (BY, ("MG", "95")), "Coffee: ."), (1, (BY, ("WATER", "1")), "Water: ."))
     head, note = sleep_draft(5.0).make_lines(state, ALICE, Stamp(NIGHT.ns + 5 * HOUR_NS))
     assert head == DraftLine("Handoff: alice goes to sleep, and nothing is still open.", (("HANDOFF", "0"),))

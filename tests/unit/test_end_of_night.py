@@ -89,7 +89,7 @@ def test_each_line_of_it_cites_what_it_is_about(run_here: Run, at: FakeClock, lo
     assert len(line) < 250
 
 
-def test_nothing_open_is_said_too(run_here: Run, at: FakeClock, log: Path) -> None:
+def test_nothing_open_is_reported_too(run_here: Run, at: FakeClock, log: Path) -> None:
     done(run_here, at, "sleep")
     head, last = texts(log)
     assert head == "Handoff: alice goes to sleep, and nothing is still open."
@@ -146,7 +146,7 @@ def test_what_is_read_before_it_is_what_the_log_will_say(journal: Journal, at: F
 # --- after it
 
 
-def test_cups_start_anew_and_milligrams_decay(run_here: Run, at: FakeClock, log: Path) -> None:
+def test_cups_start_again_and_milligrams_decay(run_here: Run, at: FakeClock, log: Path) -> None:
     done(run_here, at, "coffee", "2", "--mg", "100")
     done(run_here, at, "water")
     done(run_here, at, "sleep")

@@ -242,7 +242,7 @@ def test_a_rule(fails: list[str], regex: str | None, code: int, matched: bool, t
 @pytest.mark.parametrize(
     ("fails", "regex"), [(["exit>0"], None), (["exit!=256"], None), (["exit!=0", "exit==1"], None), ([], "("), ([], "")]
 )
-def test_a_rule_that_is_none_is_a_sentence(fails: list[str], regex: str | None) -> None:
+def test_an_invalid_rule_is_refused_in_one_sentence(fails: list[str], regex: str | None) -> None:
     with pytest.raises(BadInput):
         parse_failure_rule(fails, regex)
 
@@ -323,7 +323,7 @@ def test_it_is_about_the_bare_program_where_that_has_failed() -> None:
     assert estimate_from_runs([before, after], place(1), "pin").is_fixed, "asked for by name"
 
 
-def test_a_note_that_quotes_a_run_is_no_run() -> None:
+def test_a_note_that_quotes_a_run_is_not_a_run() -> None:
     head = b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] [BY: alice@db1:1]"
     run = b" [VIA: run] [R3: 7/400] [RUN: bare passed exit=0 began=1 ns=1 cpu=1 bytes=0] Run: passed, exit 0\n"
     assert IsExperimentRun().matches(head + run)
@@ -369,7 +369,7 @@ def test_a_report_drives_no_terminal_and_its_json_is_what_the_log_says(run_here:
 
 
 @pytest.mark.parametrize(("error", "code"), [(LockTimeout("lock", 10), 4), (FileUnusable("the disk is full"), 3)])
-def test_a_verdict_that_cannot_be_written_is_told_as_that(
+def test_a_verdict_that_cannot_be_written_is_reported_as_that(
     writer: Writer, capfd: pytest.CaptureFixture[str], error: JournalError, code: int
 ) -> None:
     """The plan is done and its runs are in the journal: it is no unfinished plan, and nothing has to be made again."""

@@ -127,12 +127,12 @@ def test_no_link_of_the_page_is_dead(night: Path, exported: Exported, more: tupl
     assert set(re.findall(r'href="#(at-\d+)"', page)) <= set(re.findall(r'id="(at-\d+)"', page))
 
 
-def test_hyp_of_none_says_which_there_are(night: Path, run: Run) -> None:
+def test_hyp_of_an_unknown_number_says_which_there_are(night: Path, run: Run) -> None:
     for shape in ("md", "html", "jsonl", "csv"):
         assert "there is no hypothesis H77: there are" in refused(run("export", shape, "--hyp", "H77"), 1)
 
 
-def test_where_there_is_no_log_nothing_is_exported(run: Run, log: Path) -> None:
+def test_without_a_log_nothing_is_exported(run: Run, log: Path) -> None:
     for shape in ("md", "html", "jsonl", "csv"):
         assert "there is no log at" in refused(run("export", shape), 1)
     assert not log.exists()
@@ -161,7 +161,7 @@ def test_an_empty_log_is_exported_too(exported: Exported, log: Path) -> None:
     assert "written by no one" in exported("html")
 
 
-def test_a_line_that_is_not_an_entry_is_told_and_does_nothing(log: Path) -> None:
+def test_a_line_that_is_not_an_entry_is_reported_and_does_nothing(log: Path) -> None:
     log.write_bytes(line(0, ALICE, "a") + b"<script>alert(1)</script> \x1b[2J\n" * 150 + b"\0" * 3000 + b"\n")
     report_made = postmortem_of(log)
     assert [event.foreign for event in report_made.events] == [False] + [True] * 100

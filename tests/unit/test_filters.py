@@ -148,7 +148,7 @@ def test_capitals_count_only_if_there_are_any() -> None:
     assert not Pattern("dead", case_sensitive=True).matches(b"DEAD")
 
 
-def test_what_is_no_regular_expression_is_said() -> None:
+def test_what_is_not_a_regular_expression_is_reported() -> None:
     with pytest.raises(BadPattern, match=r"'\(' is not a regular expression: "):
         Pattern("(")
 

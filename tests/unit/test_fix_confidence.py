@@ -113,7 +113,7 @@ def test_an_unrelated_change_makes_no_yes_and_takes_no_clean_run(events: list[Ev
     assert with_it.levels_reached <= without.levels_reached
 
 
-def test_of_two_unrelated_changes_neither_makes_a_yes_of_a_no() -> None:
+def test_neither_of_two_unrelated_changes_turns_a_no_into_a_yes() -> None:
     """The same, if nothing is bound to the hypothesis at all."""
     events: list[Event] = [HALF, LOOSE, Runs(2, 198)]
     for n in range(3):

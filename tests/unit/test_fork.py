@@ -168,12 +168,14 @@ def test_what_is_there_stays_as_it_is(run: Run, night: Path, to: Path, what: str
         (["--at", "2020-01-01"], 1, "begins later"),
     ],
 )
-def test_what_is_not_in_it_is_said(run: Run, night: Path, to: Path, argv: Sequence[str], code: int, words: str) -> None:
+def test_what_is_not_in_it_is_reported(
+    run: Run, night: Path, to: Path, argv: Sequence[str], code: int, words: str
+) -> None:
     assert words in refused(run("fork", "--to", str(to), *argv), code)
     assert not to.exists()
 
 
-def test_where_there_is_no_log_there_is_nothing_to_copy(run: Run, to: Path) -> None:
+def test_without_a_log_there_is_nothing_to_copy(run: Run, to: Path) -> None:
     assert "there is no log at" in refused(run("fork", "--to", str(to)), 1)
     assert not to.exists()
 

@@ -181,7 +181,7 @@ def test_a_verdict_over_somebody_elses_says_that_both_stand() -> None:
     ]
 
 
-def test_whoever_is_overturned_is_told_and_nobody_else() -> None:
+def test_a_user_who_is_overturned_is_reported_and_no_other() -> None:
     before = FOLD(WITH_EVIDENCE, [verdict_entry(1, "confirmed", "yes", 10, BOB)])
     block = written_entries(conclusion_draft("refute", "H1", "it was off", LIMIT), before, 310)
     assert overturned_verdicts(before, block, "bob") == [

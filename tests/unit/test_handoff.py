@@ -190,7 +190,7 @@ def test_notes_from_the_shell_are_handed_over(run: Run) -> None:
     assert [as_json[name]["text"] for name in ("next", "topology", "shared")] == ["sleep", "lb\ndb1", "nothing"]
 
 
-def test_where_there_is_no_log_nothing_is_handed_over(run: Run, log: Path) -> None:
+def test_without_a_log_nothing_is_handed_over(run: Run, log: Path) -> None:
     for argv in ([], ["--md"], ["--json"]):
         done = run("handoff", *argv)
         assert (done.returncode, done.stdout) == (1, b"")
@@ -227,7 +227,7 @@ def test_an_open_terminal_is_not_driven_by_what_is_handed_over(run: Run, log: Pa
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
-def test_the_handoff_is_read_in_markdown_as_it_is_told(
+def test_the_handoff_is_read_in_markdown_as_it_is_reported(
     log: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     written(log, THE_NIGHT)
@@ -271,7 +271,7 @@ def test_nobody_is_taken_for_somebody_whose_name_begins_so(log: Path, journal: J
     assert awake(journal, "al.ce") is None
 
 
-def test_a_night_begins_anew_after_a_long_pause(journal: Journal) -> None:
+def test_a_night_begins_again_after_a_long_pause(journal: Journal) -> None:
     clock = FakeClock()
     alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
     alice.write(note_draft("yesterday"))

@@ -158,7 +158,7 @@ def test_the_answer_no_names_what_there_is_and_hands_the_words_back(
     ],
     ids=" ".join,
 )
-def test_a_word_that_is_no_stamp_is_bad_usage_and_the_words_come_back(run: Run, argv: list[str]) -> None:
+def test_a_word_that_is_not_a_stamp_is_bad_usage_and_the_words_come_back(run: Run, argv: list[str]) -> None:
     given_back, why = refused(run, 2, *argv)
     assert given_back.startswith("3am: not written: @")
     assert given_back.endswith("precious")
@@ -215,7 +215,7 @@ def test_words_without_their_stamp_come_back(run: Run, log: Path, argv: list[str
     ],
     ids=" ".join,
 )
-def test_where_there_is_no_log_the_answer_is_no_and_there_is_none_after(run: Run, log: Path, argv: list[str]) -> None:
+def test_without_a_log_the_answer_is_no_and_there_is_none_after(run: Run, log: Path, argv: list[str]) -> None:
     refused(run, 1, *argv)
     assert not log.exists()
     assert good(run, "hyp", "list") == ""
@@ -247,7 +247,7 @@ def test_a_claim_that_mentions_a_hypothesis_of_the_scripts_does_not_swallow_it()
     assert len(state.hypotheses) == len(OF_THE_SCRIPT.hypotheses) + 1
 
 
-def test_the_reason_of_a_verdict_is_told_as_it_was_corrected(run: Run) -> None:
+def test_the_reason_of_a_verdict_is_reported_as_it_was_corrected(run: Run) -> None:
     run("hyp", "new", "the replica lags")
     verdict = one_line(run, "hyp", "refute", "H1", "replica 1 was off")
     run("correct", f"@{verdict.stamp}", "replica 2 was off")

@@ -92,7 +92,7 @@ def test_the_cups_that_count_are_those_of_who_judges_this_night() -> None:
     )
 
 
-def test_reopening_is_no_conclusion_and_is_never_marked() -> None:
+def test_reopening_is_not_a_conclusion_and_is_never_marked() -> None:
     state = FOLD(WITHOUT, [verdict_entry(1, "parked", "later", 4), line(5, ALICE, "x", cups=9)])
     assert written_entries(conclusion_draft("reopen", "H1", "seen", LIMIT), state, 10)[0].tags[1:] == (("H1", "open"),)
 

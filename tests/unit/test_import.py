@@ -102,7 +102,7 @@ AT = "2026-11-24T03:14:07.123456789+0000"
     ],
     ids=lambda bad: bad[:30],
 )
-def test_what_is_no_record_is_said_with_its_line_and_leaves_no_log(
+def test_what_is_not_a_record_is_reported_with_its_line_and_leaves_no_log(
     capfd: pytest.CaptureFixture[str], log: Path, tmp_path: Path, bad: str
 ) -> None:
 
@@ -169,7 +169,7 @@ def test_a_long_line_is_exported_in_pieces_and_imported_whole(run: Run, log: Pat
     assert new.read_bytes() == log.read_bytes()
 
 
-def test_a_file_that_is_not_there_is_said(run: Run, log: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported(run: Run, log: Path, tmp_path: Path) -> None:
     assert "nowhere" in refused(run("import", str(tmp_path / "nowhere")), 3)
     assert not log.exists()
 

@@ -73,7 +73,7 @@ def test_the_files_of_a_journal_are_counted_as_one(journal: Journal, log: Path, 
     assert count.count_before(Position(live, last.offset)) == 15
 
 
-def test_what_was_cut_back_is_counted_anew(journal: Journal, log: Path) -> None:
+def test_what_was_cut_back_is_counted_again(journal: Journal, log: Path) -> None:
     log.write_bytes(b"a\n" * 100)
     segment = journal.open_live()
     assert segment is not None

@@ -70,7 +70,7 @@ def test_no_text_is_markup(text: str) -> None:
 
 
 @given(pieces, pieces)
-def test_text_after_text_is_no_markup_either(text: str, more: str) -> None:
+def test_text_after_text_is_not_markup_either(text: str, more: str) -> None:
     # As the hand-off has it: (by whom, when) behind the words, and the stamp as code.
     text_shown, parsed = shown(f"- {escape_markdown(text)} ({escape_markdown(more)}) `@stamp`")
     assert parsed <= LIST_ITEM

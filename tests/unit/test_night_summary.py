@@ -166,7 +166,7 @@ def test_the_dose_stands_in_the_line(run_here: Run, log: Path) -> None:
 
 
 @pytest.mark.parametrize("mg", ["0", "-5", "1001", "much"])
-def test_a_dose_that_is_none_is_refused(run_here: Run, log: Path, mg: str) -> None:
+def test_an_invalid_dose_is_refused(run_here: Run, log: Path, mg: str) -> None:
     did = run_here("coffee", f"--mg={mg}")
     assert (did.returncode, did.stdout) == (2, b"")
     assert b"--mg" in did.stderr

@@ -95,7 +95,7 @@ def test_what_is_listed_is_left_out_of_what_is_kept(line: str, secret: str, stay
 
 
 @pytest.mark.parametrize("line", PLAIN)
-def test_what_is_no_secret_is_kept_as_it_is(line: str) -> None:
+def test_what_is_not_a_secret_is_kept_as_it_is(line: str) -> None:
     assert kept_of([line.encode() + b"\n"])[0] == line.encode() + b"\n"
 
 
@@ -247,7 +247,7 @@ def test_a_key_that_was_only_spoken_of_does_not_take_the_rest_with_it() -> None:
     assert b"Traceback" in kept_of([data])[0]
 
 
-def test_a_public_key_is_no_secret() -> None:
+def test_a_public_key_is_not_a_secret() -> None:
     data = b"-----BEGIN PUBLIC KEY-----\nMFkwEwYH\n-----END PUBLIC KEY-----\n"
     assert kept_of([data])[0] == data
 

@@ -48,7 +48,7 @@ pytestmark = pytest.mark.usefixtures("utc")
 # --- tracing tools
 
 
-def test_a_system_on_which_all_is_well_needs_no_mending() -> None:
+def test_a_system_on_which_all_is_well_needs_no_fix() -> None:
     checks = check_tracers(fake_system())
     assert [(check.name, check.verdict, check.fix) for check in checks] == [
         (name, OK, "") for name in (*TOOLS, "attach to a process", "perf events")
@@ -72,7 +72,7 @@ BERLIN_BY_RULE = "CET-1CEST,M3.5.0,M10.5.0/3"
         (BERLIN_BY_RULE, (2026, 10, 20, 0), OK),
     ],
 )
-def test_a_zone_whose_clocks_change_within_a_day_is_told(
+def test_a_zone_whose_clocks_change_within_a_day_is_reported(
     zone: str, day: tuple[int, int, int, int], verdict: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", zone)
@@ -121,7 +121,7 @@ def test_a_rotation_that_has_not_come_yet_is_yellow() -> None:
     assert rotation({CONF: f"{LOG} {{ }}", STATE: state("/other.log", "2026-11-23-0:0:0")}).verdict == YELLOW
 
 
-def test_a_state_that_is_garbage_is_no_rotation() -> None:
+def test_a_state_that_is_garbage_is_not_a_rotation() -> None:
     assert rotation({CONF: f"{LOG} {{ }}", STATE: f'"{LOG}" 2026-99-99-0:0:0\n\x00"\n'}).verdict != OK
 
 
@@ -176,7 +176,7 @@ def test_a_full_disk_is_red_and_a_low_one_yellow(journal: Journal, of_what_is_fr
     assert bool(check.fix) == (verdict != OK)
 
 
-def test_a_command_that_mends_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
+def test_a_command_that_fixes_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
     folder = tmp_path / "my $app"
     folder.mkdir()
     check = check_named(

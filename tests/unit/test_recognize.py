@@ -63,7 +63,7 @@ NOT_JOURNALS = {
 
 
 @pytest.mark.parametrize("what", NOT_JOURNALS)
-def test_what_is_no_journal_is_not_written_and_gets_no_lock(
+def test_what_is_not_a_journal_is_not_written_and_gets_no_lock(
     writer: Writer, journal: Journal, log: Path, what: str
 ) -> None:
     log.write_bytes(NOT_JOURNALS[what])
@@ -136,7 +136,7 @@ def test_a_line_written_by_hand_after_logrotate_does_not_end_a_journal(log: Path
 
 
 @pytest.mark.parametrize("creates", [True, False])
-def test_a_log_that_is_rotated_away_while_it_is_looked_at_is_no_refusal(
+def test_a_log_that_is_rotated_away_while_it_is_looked_at_is_not_a_refusal(
     writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch, creates: bool
 ) -> None:
     """access(2) says no to a name that logrotate has just moved: a stream was refused with "permission denied"."""

@@ -70,7 +70,7 @@ def test_what_cannot_be_linear_is_refused_with_what_to_write(text: str, reason: 
         ("|".join(f"{letter}.{{1000}}q" for letter in "abcd"), "is too large a pattern"),
     ],
 )
-def test_what_is_no_pattern_is_named(text: str, reason: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_a_pattern_is_named(text: str, reason: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(BadPattern, match=re.escape(reason)):
         Regex(text)
     assert capfd.readouterr().err == "", "the engine itself prints nothing"

@@ -50,9 +50,7 @@ def test_a_glass_for_each_cup_is_reminder_enough(journal: Journal, clock: FakeCl
 
 
 @pytest.mark.parametrize(("mg", "about"), [(200, ""), (201, "about 201 mg"), (400, "about 400 mg"), (401, "401 mg")])
-def test_the_dose_is_told_once_it_is_over_what_is_no_concern(
-    journal: Journal, clock: FakeClock, mg: int, about: str
-) -> None:
+def test_the_dose_is_shown_once_it_is_a_concern(journal: Journal, clock: FakeClock, mg: int, about: str) -> None:
     writer_of("alice", journal, clock).write(coffee_draft(1, mg, 4))
     reminders = said(journal, clock, ["dose"])
     assert [sentence[: len(about)] for sentence in reminders] == ([about] if about else [])
@@ -92,7 +90,7 @@ def test_reminders_are_chosen_in_the_settings_file(tmp_path: Path, value: str, w
 
 
 @pytest.mark.parametrize("value", NONSENSE)
-def test_reminders_that_are_none_are_refused_with_the_list_of_them(tmp_path: Path, value: str) -> None:
+def test_unknown_reminders_are_refused_with_the_list_of_them(tmp_path: Path, value: str) -> None:
     with pytest.raises(BadSetting, match="reminders must be some of water, dose, awake, or none"):
         reminders(tmp_path / "config.toml", f"reminders = {value}\n")
 

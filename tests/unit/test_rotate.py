@@ -109,7 +109,7 @@ def test_a_name_that_is_taken_is_left_alone(small: Writer, log: Path) -> None:
     assert len([path for path in files(log) if path.read_bytes() != b"mine"]) == 2
 
 
-def test_only_so_many_are_kept_as_was_said(journal: Journal, clock: FakeClock, log: Path) -> None:
+def test_only_as_many_are_kept_as_was_asked_for(journal: Journal, clock: FakeClock, log: Path) -> None:
     writer = writer_with(journal, clock, keep=2)
     stranger = log.parent / "sanity.notes.log"
     stranger.write_bytes(b"mine")
@@ -256,7 +256,7 @@ def test_a_chain_in_a_circle_ends(journal: Journal, log: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../etc/passwd", "/etc/passwd", "", ".", "..", "fifo", "folder", "sanity.log"])
-def test_a_link_to_what_is_no_file_beside_the_log_is_no_link(journal: Journal, log: Path, name: str) -> None:
+def test_a_link_to_anything_but_a_file_beside_the_log_is_not_a_link(journal: Journal, log: Path, name: str) -> None:
     os.mkfifo(log.parent / "fifo")
     (log.parent / "folder").mkdir()
     log.write_bytes(f"[{NIGHT}] [COFFEE: 0] [AT: {NIGHT}] Continued from {name}\n".encode())

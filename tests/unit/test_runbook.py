@@ -116,7 +116,7 @@ def test_a_dsn_becomes_options_of_the_client(dsn: str, options: tuple[str, ...],
 @pytest.mark.parametrize(
     "dsn", ["geheim", "postgres://a:geheim@b/", "mariadb://a:geheim@b:port/", "mariadb://[geheim/"]
 )
-def test_what_is_no_dsn_is_refused_without_its_words(dsn: str) -> None:
+def test_what_is_not_a_dsn_is_refused_without_its_words(dsn: str) -> None:
     with pytest.raises(ServerUnreachable) as refused:
         mariadb.parse_dsn(dsn)
     assert "geheim" not in str(refused.value)

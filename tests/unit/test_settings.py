@@ -182,7 +182,7 @@ def test_a_lock_lies_beside_what_a_symlink_of_ours_points_to(environ: dict[str, 
     "name",
     ["", ".", "..", "...", "a/b", "/a", "../a", "a..b", "a\nb", "a\x1b[2Jb", "a\x7fb", "a\x85b", "a\u202eb", "a\udcff"],
 )
-def test_a_name_that_is_no_plain_word_is_refused(environ: dict[str, str], name: str) -> None:
+def test_a_name_that_is_not_a_plain_word_is_refused(environ: dict[str, str], name: str) -> None:
     sentence = refused(PathFlags(journal_name=name), environ)
     assert "-j" in sentence
     assert sentence.isprintable()

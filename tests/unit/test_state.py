@@ -66,7 +66,7 @@ def test_a_typed_note_keeps_a_night_going() -> None:
     assert state.cups("alice", NIGHT.ns + 9 * HOUR_NS, GAP) == 3
 
 
-def test_sleep_starts_cups_and_water_anew() -> None:
+def test_sleep_starts_cups_and_water_again() -> None:
     state = FOLD(
         FOLD.empty_state,
         [line(0, 2, ALICE, ("MG", "95")), line(1, 2, ALICE, ("WATER", "1")), line(2, 0, ALICE, ("NIGHT", "over"))],

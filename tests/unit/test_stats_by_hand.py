@@ -86,7 +86,7 @@ def test_fair_clean_time_is_where_luck_has_one_chance_in_twenty(seen: int) -> No
     assert stats.poisson.cdf(0, seen / over * weak) == pytest.approx(ALPHA, rel=1e-9)
 
 
-def test_a_day_without_what_came_every_three_hours_is_no_luck() -> None:
+def test_a_day_without_what_came_every_three_hours_is_not_luck() -> None:
     assert exp(-24 / 3) == pytest.approx(0.0003, abs=0.00005)
     assert required_clean_time(1, 3.0)[0] < 24
 

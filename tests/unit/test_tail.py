@@ -25,7 +25,7 @@ def test_tail_prints_the_last_lines_as_they_are_and_safe(run: Run, night_log: Pa
     assert done.stderr == b""
 
 
-def test_tail_prints_ten_lines_by_itself_and_none_of_none(run: Run, log: Path) -> None:
+def test_tail_prints_ten_lines_by_default_and_none_of_an_empty_log(run: Run, log: Path) -> None:
     log.write_bytes(b"".join(line(i, f"n{i}") for i in range(30)))
     assert [entry.text for entry in parse_entries(good(run("tail")).encode())] == [f"n{i}" for i in range(20, 30)]
     assert good(run("tail", "-n", "0")) == ""

@@ -130,7 +130,7 @@ def test_every_stamp_is_understood_to_the_nanosecond(ns: int, offset: int) -> No
         "@2026-11-24T03:14:07+0000x",
     ],
 )
-def test_what_is_no_time_is_refused_with_examples(text: str) -> None:
+def test_what_is_not_a_time_is_refused_with_examples(text: str) -> None:
     with pytest.raises(BadTime, match="is not a time"):
         parse_time(text, NOW, UTC_ALL_YEAR)
 

@@ -132,7 +132,7 @@ def test_a_rotated_log_leaves_nothing_stale(writer: Writer, clock: FakeClock, lo
     assert len(log.with_suffix(".1").read_bytes().splitlines()) == 3
 
 
-def test_a_replaced_log_is_read_anew(writer: Writer, log: Path) -> None:
+def test_a_replaced_log_is_read_again(writer: Writer, log: Path) -> None:
     writer.write(coffee_draft(3, 95, 4))
     other = log.with_suffix(".new")
     other.write_bytes(format_entry(Entry(Stamp(NIGHT.ns - NS_PER_S), 7, (BY, ("H4", "open")), "Hypothesis: a")))
@@ -142,7 +142,7 @@ def test_a_replaced_log_is_read_anew(writer: Writer, log: Path) -> None:
 
 
 @pytest.mark.parametrize("lines", [1, 9])
-def test_a_log_that_was_truncated_and_grew_again_is_read_anew(writer: Writer, log: Path, lines: int) -> None:
+def test_a_log_that_was_truncated_and_grew_again_is_read_again(writer: Writer, log: Path, lines: int) -> None:
     for _ in range(4):
         writer.write(coffee_draft(1, 95, 9))
     log.write_bytes(  # the same file, shorter or longer than it was

@@ -151,7 +151,7 @@ def test_what_somebody_wrote_without_the_lock_is_never_cut_away(
     assert log.read_bytes().endswith(b"behind it\n")
 
 
-def test_where_there_is_no_room_for_a_block_nothing_of_it_is_ever_to_be_seen(
+def test_without_room_for_a_block_nothing_of_it_is_ever_to_be_seen(
     writer: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer.write(note_draft("before"))

@@ -84,7 +84,7 @@ def test_a_stream_declares_a_step_back_too(writer: Writer, clock: FakeClock, log
     assert all_texts(log) == ["a", STEPPED, "b"]
 
 
-def test_the_clock_of_another_zone_is_no_step(journal: Journal, clock: FakeClock, log: Path) -> None:
+def test_the_clock_of_another_zone_is_not_a_step(journal: Journal, clock: FakeClock, log: Path) -> None:
     writer = writer_of("alice", journal, clock)
     writer.write(note_draft("a"))
     clock.now = Stamp(NIGHT.ns + 1, -5 * 3600)

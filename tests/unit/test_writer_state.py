@@ -86,7 +86,7 @@ def test_a_stream_carries_the_cups_and_says_how_it_came(writer: Writer, log: Pat
     assert (one.cups, one.tag("VIA"), two.hypothesis, two.text) == (2, "stdin", None, "[H9: open] two")
 
 
-def test_a_new_night_is_marked_and_its_cups_start_anew(writer: Writer, clock: FakeClock) -> None:
+def test_a_new_night_is_marked_and_its_cups_start_again(writer: Writer, clock: FakeClock) -> None:
     writer.write(coffee_draft(3, 95, 4))
     clock.forward(8 * HOUR_NS + NS_PER_S)
     first, second = writer.write(note_draft("a\nb")).entries

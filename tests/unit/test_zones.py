@@ -210,7 +210,7 @@ def test_a_clock_that_no_stamp_can_hold_is_refused(monkeypatch: pytest.MonkeyPat
         system_clock()
 
 
-def test_a_time_long_ago_is_no_time() -> None:
+def test_a_time_long_ago_is_not_a_time() -> None:
     assert parse_time("-30000d", parse_stamp(DECEMBER), fixed_zone(0)) < 0
     with pytest.raises(BadTime, match="before the year 1"):
         parse_time("-999999999999d", parse_stamp(DECEMBER), fixed_zone(0))

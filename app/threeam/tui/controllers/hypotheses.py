@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from threeam.core.errors import PreconditionFailed
+from threeam.core.format.entry import Entry
 from threeam.core.format.report import ReportSection
 from threeam.core.state.fold import Hypothesis
 from threeam.core.store.reader import Line
-from threeam.core.store.seek import find_line, parse_stamp_ref
 from threeam.hypotheses.amendments import claim_of
-from threeam.hypotheses.drafts import EVIDENCE_VERBS, citable_stamp, evidence_draft
+from threeam.hypotheses.drafts import EVIDENCE_VERBS
+from threeam.hypotheses.evidence import Evidence, read_evidence
 from threeam.hypotheses.guards import overturned_verdicts
 from threeam.hypotheses.thread import thread_report
 from threeam.tui.controllers.reports import ReportController
@@ -105,29 +106,24 @@ class HypothesisController:
         """
         name, _, rest = argument.partition(" ")
         hypothesis = self.require(name) if name else self.require_picked()
-        stamp, words = parse_stamp_ref(rest)
-        if stamp is None and words:
-            self._screen.writing.submit(WriteRequest(evidence_draft(verb, hypothesis.name, None, words), verb))
+        read = partial(read_evidence, self._screen.session.journal, rest)
+        evidence = await self._screen.run_in_thread(read) if rest.strip() else Evidence("", self._require_entry())
+        if evidence is None:
             return
-        if stamp is None:
-            entry = self._screen.selected_entry()
-        else:
-            line = await self._screen.run_in_thread(partial(find_line, self._screen.session.journal, stamp))
-            if line is None:
-                return
-            entry = line.entry
-        if entry is None:
-            raise PreconditionFailed("select a line of the log first: only those have a stamp")
-        cited = citable_stamp(entry)
-        if stamp is not None and not words:  # a user who names the line needs no box
-            draft = evidence_draft(verb, hypothesis.name, cited, "", entry)
-            self._screen.writing.submit(WriteRequest(draft, verb))
+        if evidence.entry is None or (rest.strip() and not evidence.words):  # a user who names the line needs no box
+            self._screen.writing.submit(WriteRequest(evidence.draft(verb, hypothesis.name), verb))
             return
         self._screen.writing.write_or_ask(
-            BoxKind(verb, hypothesis.name, cited),
-            words,
-            lambda text: evidence_draft(verb, hypothesis.name, cited, text, entry),
+            BoxKind(verb, hypothesis.name, evidence.cited_stamp),
+            evidence.words,
+            lambda text: Evidence(text, evidence.entry).draft(verb, hypothesis.name),
         )
+
+    def _require_entry(self) -> Entry:
+        entry = self._screen.selected_entry()
+        if entry is None:
+            raise PreconditionFailed("select a line of the log first: only those have a stamp")
+        return entry
 
     def open_thread(self, name: str = "") -> None:
         """Show all entries about a hypothesis: ``name``, or the picked one."""

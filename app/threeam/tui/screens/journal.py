@@ -90,18 +90,16 @@ class JournalScreen(NoticeScreen):
         self._compose_controllers(bridge)
 
     def _compose_widgets(self, window: LogWindow) -> None:
-        session, read_only = self.session, self.session.writer is None
+        session, read_only, emoji = self.session, self.session.writer is None, self.session.emoji
         name = escape_unprintable(session.journal.log_name)
         limit = session.settings.toxic_cups
-        self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=session.emoji)
+        self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=emoji)
         self.header.is_as_of = session.as_of is not None
-        self.pane = LogPane(
-            session.journal, window, session.clock, session.zone, emoji=session.emoji, read_only=read_only
-        )
+        self.pane = LogPane(session.journal, window, session.clock, session.zone, emoji=emoji, read_only=read_only)
         self.log_view = self.pane.view
         self.log_view.own_author = session.author
-        self.sparkline = ActivitySparkline(emoji=session.emoji, gap_ns=session.settings.night_gap_ns)
-        self.sidebar = Sidebar(emoji=session.emoji, read_only=read_only)
+        self.sparkline = ActivitySparkline(emoji=emoji, gap_ns=session.settings.night_gap_ns)
+        self.sidebar = Sidebar(emoji=emoji, read_only=read_only)
 
     def _editor(self, bridge: Bridge, window: LogWindow) -> Editor:
         store = DraftStore(self.session.journal, lambda sentence: self.post_message(messages.DraftSaveFailed(sentence)))
@@ -153,10 +151,8 @@ class JournalScreen(NoticeScreen):
         """Yield the widgets from top to bottom."""
         yield self.header
         if self.session.as_of is not None:
-            stamp = str(self.session.clock())
-            sentence = (
-                f" AS OF {stamp[11:23]} · {self.key_of('now')} back to now · {stamp[:10]} {stamp[29:]} · read-only"
-            )
+            stamp, key = str(self.session.clock()), self.key_of("now")
+            sentence = f" AS OF {stamp[11:23]} · {key} back to now · {stamp[:10]} {stamp[29:]} · read-only"
             yield Static(Content(sentence), classes="as-of--banner")
         yield self.sparkline
         with Horizontal(id="body"):
@@ -335,12 +331,13 @@ class JournalScreen(NoticeScreen):
     def action_board_full(self) -> None:
         self.sidebar.toggle_class("-full")
 
-    def action_page_log(self, direction: str) -> None:
+    def action_page_up(self) -> None:
         """Scroll the log while the focus stays in the box, which may wait for the lock."""
-        if direction == "up":
-            self.log_view.action_page_up()
-        else:
-            self.log_view.action_page_down()
+        self.log_view.action_page_up()
+
+    def action_page_down(self) -> None:
+        """Scroll the log while the focus stays in the box."""
+        self.log_view.action_page_down()
 
     # What the controllers need: see `ScreenServices`.
 

@@ -59,8 +59,8 @@ class InputBox(TextArea, inherit_bindings=False):
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("enter", "send", "send", key_display="enter"),
         Binding("escape", "screen.do('leave')", "back to the log", tooltip=BY_ID["leave"].description, id="leave"),
-        Binding("pageup", "screen.page_log('up')", "page up", show=False),
-        Binding("pagedown", "screen.page_log('down')", "page down", show=False),
+        Binding("pageup", "screen.page_up", "page up", show=False),
+        Binding("pagedown", "screen.page_down", "page down", show=False),
         # Not alt+enter: without the kitty protocol a terminal sends that as enter.
         Binding("ctrl+o", "break_line", "new line"),
         *(
