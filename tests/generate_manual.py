@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import threeam
 from support.man_page import man_page
 from support.manual_tables import BLOCKS
+from support.pages import MANUAL
 
-MANUAL = Path(threeam.__file__).parent / "manual"
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(\n<!-- /generated -->)", re.DOTALL)
 
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from generate_manual import MANUAL
+from support.pages import MANUAL
 from threeam.cli.commands import COMMANDS
 
 PAGE = MANUAL / "3am.1"

@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 import pytest
 
-from generate_manual import MANUAL
 from support.commands import command
+from support.pages import PAGES
 
-README = Path(__file__).parents[2] / "README.md"
 ANY_TEXT = "…"  # in the shown output; alone on a line it stands for any lines
 TIMEOUT_S = 60
 
@@ -45,10 +44,10 @@ def pattern_of(shown: str) -> str:
     return "".join(lines)
 
 
-PAGES = [page for page in [*sorted(MANUAL.glob("*.md")), README] if examples_of(page)]
+WITH_EXAMPLES = [page for page in PAGES if examples_of(page)]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.stem)
 def test_the_examples_of_a_page_print_what_it_shows(page: Path, bare_home: Path, tmp_path: Path) -> None:
     """The log is the one of an ordinary user, because root's is in /var/log."""
     state = bare_home / ".local" / "state" / "3am"

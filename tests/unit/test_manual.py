@@ -7,22 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from generate_manual import MANUAL, generated_files
+from generate_manual import generated_files
 from support.commands import Run, good, refused
+from support.pages import MANUAL, PAGES, prose_of
 from threeam.cli.commands import COMMANDS
 from threeam.core.errors import BadInput
 from threeam.manual.pages import TOPICS, list_topics, read_page, without_links
 
-ROOT = Path(__file__).parents[2]
-PAGES = [*sorted(MANUAL.glob("*.md")), ROOT / "README.md"]
 MAX_COLUMNS = 120
-
-
-def prose_of(page: Path) -> str:
-    """Return the text of a page without its fenced and generated parts, its tables and its indented code."""
-    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
-    text = re.sub(r"<!-- generated.*?<!-- /generated -->", "", text, flags=re.DOTALL)
-    return "\n".join(line for line in text.splitlines() if not line.startswith(("|", "    ", "![", "[![")))
 
 
 def anchors_of(page: Path) -> set[str]:
@@ -58,6 +50,7 @@ def test_a_page_begins_with_its_title_and_has_lines_that_can_be_read(page: Path)
     assert page.read_text(encoding="utf-8").startswith("# ")
     long = [line for line in prose_of(page).splitlines() if len(line) > MAX_COLUMNS]
     assert not long, "\n".join(long)
+    assert re.search(r"\[[^]\n]*\n[^]]*\]\(", prose_of(page)) is None, "the text of a link goes over two lines"
 
 
 def test_help_prints_a_page_as_it_is(run: Run) -> None:
