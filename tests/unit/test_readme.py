@@ -1,4 +1,4 @@
-"""The README is a front page, and what it says of keys, commands, set-up and speed is true."""
+"""The README is a front page, and what it says of keys, commands, set-up and speed is true. So is the changelog."""
 
 from __future__ import annotations
 
@@ -64,3 +64,16 @@ def test_its_sentence_about_speed_counts_the_goals_of_the_table() -> None:
     assert met + missed > 0
     assert f"{met} of {met + missed} goals" in README
     assert re.search(rf"\b{NUMBERS[missed]} that are missed\b|\b{NUMBERS[missed]} that is missed\b", README)
+
+
+def test_the_changelog_has_the_format_of_keep_a_changelog() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.split(r"^## ", changelog, flags=re.MULTILINE)[1:]
+    assert versions[0].startswith("[Unreleased]\n")
+    for version in versions[1:]:
+        assert re.match(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d\n", version)
+    for version in versions:
+        parts = re.findall(r"^### (.*)$", version, re.MULTILINE)
+        assert parts
+        assert len(set(parts)) == len(parts)
+        assert set(parts) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
