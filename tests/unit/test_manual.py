@@ -84,3 +84,14 @@ def test_a_wrong_topic_gets_the_nearest_one(run: Run) -> None:
 def test_a_link_becomes_the_command_that_shows_its_page() -> None:
     markdown = "see [team](team.md) and [the file](log-format.md#tags)"
     assert without_links(markdown, "3am help") == "see team and the file (`3am help log-format`)"
+
+
+def test_the_messages_of_the_page_about_trouble_are_those_of_the_program() -> None:
+    """Each is cut at its ``…`` and at its values; the pieces are looked for in the source."""
+    page = read_page("troubleshooting").partition("## Messages")[2].partition("## The terminal")[0]
+    rows = [re.split(r" *\| *", line)[1] for line in page.splitlines() if line.startswith("| ")][2:]
+    messages = [message for row in rows for message in re.findall(r"`([^`]+ [^`]+)`", row)]
+    source = "\n".join(module.read_text(encoding="utf-8") for module in MANUAL.parent.rglob("*.py"))
+    pieces = [piece.strip() for message in messages for piece in re.split(r"…|10 s|:", message) if piece.strip()]
+    assert len(pieces) > 10
+    assert [piece for piece in pieces if piece not in source] == []
