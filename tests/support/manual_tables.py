@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from support.parsers import command_parsers, option_names, own_arguments, usage
 from threeam.actions import ACTIONS, GROUPS, Action, format_keys
-from threeam.cli.commands import COMMANDS
+from threeam.cli.commands import COMMANDS, FAMILIES
 from threeam.cli.parser import Parser
 from threeam.cli.path import format_toml
 from threeam.core.config.settings import SETTINGS, Settings
@@ -57,8 +57,12 @@ def line_commands() -> str:
 
 def commands() -> str:
     """Return a list of the commands, and a section for each."""
-    rows = ((f"[`{name}`](#3am-{name})", about) for name, (_, about) in COMMANDS.items())
-    return "\n\n".join([table(("command", "does"), rows), *map(_command_section, command_parsers())])
+    rows = (
+        (f"[`{name}`](#3am-{name})", COMMANDS[name][1], family if name == names[0] else "")
+        for family, names in FAMILIES.items()
+        for name in names
+    )
+    return "\n\n".join([table(("command", "does", "family"), rows), *map(_command_section, command_parsers())])
 
 
 def _command_section(parser: Parser) -> str:

@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import import_module
+from itertools import chain
 from typing import Any, NoReturn
 from unittest.mock import patch
 
 from threeam.cli import screen
-from threeam.cli.commands import COMMANDS
+from threeam.cli.commands import COMMANDS, FAMILIES
 from threeam.cli.parser import Parser
 
 JOURNAL_OPTIONS = ("journal", "log", "lock", "help")
@@ -24,8 +25,8 @@ class _Parsing(Exception):
 def command_parsers() -> Iterator[Parser]:
     """Yield the parser of ``3am`` itself, of each command, and of each verb of a command."""
     yield _parser_of(lambda: screen.run([]))
-    for command, (module, _) in COMMANDS.items():
-        run: Callable[[str, Sequence[str]], int] = import_module(f"threeam.cli.{module}").run
+    for command in chain(*FAMILIES.values()):
+        run: Callable[[str, Sequence[str]], int] = import_module(f"threeam.cli.{COMMANDS[command][0]}").run
         parser = _parser_of(partial(run, command, []))
         yield parser
         verb = next((action for action in parser._actions if action.dest == "verb"), None)

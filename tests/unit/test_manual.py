@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from generate_manual import generated_files
 from support.commands import Run, good, refused
 from support.pages import MANUAL, PAGES, prose_of
-from threeam.cli.commands import COMMANDS
+from threeam.cli.commands import COMMANDS, FAMILIES
 from threeam.core.errors import BadInput
 from threeam.manual.pages import TOPICS, list_topics, read_page, without_links
 
@@ -70,6 +71,10 @@ def test_help_of_a_command_is_its_section(command: str) -> None:
     if command not in TOPICS:
         assert section.startswith(f"## `3am {command}`")
         assert section.count("\n## ") == 0
+
+
+def test_each_command_is_in_one_family() -> None:
+    assert sorted(chain(*FAMILIES.values())) == sorted(COMMANDS)
 
 
 def test_a_wrong_topic_gets_the_nearest_one(run: Run) -> None:

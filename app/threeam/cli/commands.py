@@ -1,4 +1,4 @@
-"""The table of commands: the module of `threeam.cli` of each, and its summary in a line."""
+"""The table of commands: the module of `threeam.cli` of each, and its summary in a line; and their families."""
 
 COMMANDS = {
     "log": ("log", "append a note, or every line of stdin"),
@@ -35,3 +35,15 @@ COMMANDS = {
     "help": ("help", "show a page of the manual"),
     "demo": ("demo", "take a two-minute tour on a throwaway journal"),
 }
+
+FAMILIES = {
+    "write": ("log", "sanity", "coffee", "water", "sleep", "stamp", "correct", "changed", "undone"),
+    "read": ("tail", "status", "as-of", "journals", "doctor", "path"),
+    "hypotheses": ("hyp", "handoff", "take"),
+    "experiments": ("run", "fixed", "observe", "capture"),
+    "the host": ("preflight", "baseline"),
+    "restore": ("restore", "stable", "blockers"),
+    "files": ("export", "import", "fork", "rotate"),
+    "help": ("help", "demo"),
+}
+"""The commands in the order of the help."""
