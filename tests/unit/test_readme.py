@@ -8,6 +8,7 @@ from pathlib import Path
 from support.manual_tables import shown_keys
 from threeam.actions import ACTIONS
 from threeam.cli.commands import COMMANDS
+from threeam.experiments.stats import fisher_exact
 
 ROOT = Path(__file__).parents[2]
 MANUAL = ROOT / "app" / "threeam" / "manual"
@@ -64,6 +65,15 @@ def test_its_sentence_about_speed_counts_the_goals_of_the_table() -> None:
     assert met + missed > 0
     assert f"{met} of {met + missed} goals" in README
     assert re.search(rf"\b{NUMBERS[missed]} that are missed\b|\b{NUMBERS[missed]} that is missed\b", README)
+
+
+def test_its_verdict_is_that_of_the_statistics() -> None:
+    match = re.search(
+        r"in (\d+) of (\d+) runs, and with strace in (\d+) of (\d+): `strace hides it \(p = (.+)\)`", README
+    )
+    assert match is not None
+    failed, runs, failed_traced, runs_traced = map(int, match.groups()[:4])
+    assert f"{fisher_exact(failed, runs, failed_traced, runs_traced):.2g}" == match[5]
 
 
 def test_the_changelog_has_the_format_of_keep_a_changelog() -> None:
