@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,9 @@ from generate_manual import generated_files
 from support.commands import Run, good, refused
 from support.pages import MANUAL, PAGES, prose_of
 from threeam.cli.commands import COMMANDS, FAMILIES
+from threeam.cli.exit_on_signal import TERMINATION_SIGNALS
+from threeam.cli.exits import ExitCode
+from threeam.core.config.settings import SETTINGS, PathFlags, Settings, load_config
 from threeam.core.errors import BadInput
 from threeam.manual.pages import TOPICS, list_topics, read_page, without_links
 
@@ -100,3 +104,36 @@ def test_the_messages_of_the_page_about_trouble_are_those_of_the_program() -> No
     pieces = [piece.strip() for message in messages for piece in re.split(r"…|10 s|:", message) if piece.strip()]
     assert len(pieces) > 10
     assert [piece for piece in pieces if piece not in source] == []
+
+
+def test_the_sample_settings_without_their_hashes_are_the_defaults(tmp_path: Path) -> None:
+    block = re.search(r"## A sample file\n.*?```toml\n(.*?)```", read_page("settings"), re.DOTALL)
+    assert block is not None
+    config = tmp_path / "config.toml"
+    config.write_text(re.sub(r"^# ([a-z_]+ = )", r"\1", block[1], flags=re.MULTILINE), encoding="utf-8")
+    environ = {"HOME": str(tmp_path), "SANITY_CONFIG": str(config)}
+    resolved = load_config(PathFlags(), environ, uid=1000)
+    assert resolved.settings == Settings()
+    assert {resolved.origins[name] for name in SETTINGS} == {str(config)}, "each setting is in the sample"
+
+
+def test_each_variable_of_the_environment_is_in_the_manual() -> None:
+    source = "\n".join(module.read_text(encoding="utf-8") for module in MANUAL.parent.rglob("*.py"))
+    variables = set(re.findall(r'"(SANITY_[A-Z]+)"', source))
+    assert variables
+    for place in (read_page("settings"), (MANUAL / "3am.1").read_text(encoding="utf-8")):
+        assert variables - set(re.findall(r"SANITY_[A-Z]+", place)) == set()
+
+
+def test_each_exit_code_is_in_the_manual() -> None:
+    rows = re.findall(r"^\| ([0-9, ]+) \|", read_page("scripting"), re.MULTILINE)
+    codes = {int(code) for row in rows for code in row.split(",")}
+    assert codes == {int(code) for code in ExitCode} | {128 + number for number in TERMINATION_SIGNALS}
+
+
+def test_each_key_of_an_exported_record_is_in_the_manual(run: Run) -> None:
+    page = read_page("log-format").partition("## Records")[2]
+    for words in (("log", "a note"), ("hyp", "new", "a claim"), ("log", "x" * 100_000)):
+        good(run(*words))
+    records = [json.loads(line) for line in good(run("export", "jsonl")).splitlines()]
+    assert {key for record in records for key in record} - set(re.findall(r"`([a-z_]+)`", page)) == set()
