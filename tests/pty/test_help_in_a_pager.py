@@ -8,6 +8,7 @@ import pytest
 from terminals import terminal
 
 CTRL_C = "\x03"
+BELL, PROMPT = b"\a", b":\x1b[K"  # what less prints after ctrl+c, and when it waits for a key
 needs_less = pytest.mark.skipif(shutil.which("less") is None, reason="less is not installed")
 
 
@@ -25,8 +26,10 @@ def test_a_page_is_shown_in_less_until_q(size: tuple[int, int]) -> None:
 @needs_less
 def test_ctrl_c_belongs_to_the_pager() -> None:
     with terminal("help", "finding", PAGER="") as on:
-        on.shows("Search")
+        on.eventually(lambda: on.shown.rstrip().endswith(":"), "less waits for a key")
         on.send(CTRL_C)
+        # A key before that is lost: less forgets what was typed ahead of ctrl+c.
+        on.eventually(lambda: on.shown and PROMPT in on.raw.partition(BELL)[2], "less waits again")
         on.send("G")
         on.shows("(END)")
         assert on.process.poll() is None

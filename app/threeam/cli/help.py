@@ -69,7 +69,8 @@ def _show(text: str) -> None:
         write_bytes(text.encode())
         return
     environ = {**os.environ, "LESS": os.environ.get("LESS") or _LESS_OPTIONS}
+    # Ctrl+c belongs to the pager: if 3am ended before it, the shell and the pager would both read the keyboard. A
+    # handler is not inherited by the pager; SIG_IGN would be.
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)
     pager = subprocess.Popen([program, *words[1:]], stdin=subprocess.PIPE, env=environ)
-    # Ctrl+c belongs to the pager: if 3am ended before it, the shell and the pager would both read the keyboard.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pager.communicate(text.encode())  # a pager that was left early closes its pipe; communicate ignores that
+    pager.communicate(text.encode())  # it ignores that a pager which was left early has closed its pipe
