@@ -16,6 +16,8 @@ from support.processes import held, three_am
 
 NOBODY = 65534
 
+AT_ONCE_S = 8  # less than the ten seconds for which a held lock is waited for
+
 
 def test_a_lock_file_that_is_deleted_between_two_turns_is_made_again(run: Run, log: Path, lock: Path) -> None:
     assert run("log", "one").returncode == 0
@@ -42,7 +44,7 @@ def _plant(kind: str, lock: Path) -> None:
 def test_a_lock_that_is_not_a_plain_file_is_refused_with_a_sentence(run: Run, log: Path, lock: Path, kind: str) -> None:
     _plant(kind, lock)
     env = {"SANITY_LOCK": "/dev/null"} if kind == "device" else {}
-    done = run("log", "the words", timeout=1, **env)  # a second, and no waiting for somebody to open the FIFO
+    done = run("log", "the words", timeout=AT_ONCE_S, **env)  # no waiting for another process to open the FIFO
     stderr = done.stderr.decode()
     assert done.returncode == 3
     assert env.get("SANITY_LOCK", str(lock)) in stderr
@@ -67,7 +69,7 @@ def test_a_foreign_lock_in_a_sticky_folder_is_refused_with_a_sentence(run: Run, 
     planted = sticky / "sanity.lock"
     planted.touch(0o666)
     os.chown(planted, NOBODY, NOBODY)
-    done = run("log", "the words", timeout=1, SANITY_LOCK=str(planted))
+    done = run("log", "the words", timeout=AT_ONCE_S, SANITY_LOCK=str(planted))
     stderr = done.stderr.decode()
     assert done.returncode == 3
     assert str(planted) in stderr
@@ -83,7 +85,7 @@ def test_a_foreign_lock_is_refused_even_while_its_owner_holds_it(run: Run, stick
     planted.touch(0o666)
     os.chown(planted, NOBODY, NOBODY)
     with held(planted):
-        assert run("log", "the words", timeout=1, SANITY_LOCK=str(planted)).returncode == 3
+        assert run("log", "the words", timeout=AT_ONCE_S, SANITY_LOCK=str(planted)).returncode == 3
 
 
 def test_many_locks_that_are_taken_for_the_first_time_at_once_are_one(log: Path, lock: Path) -> None:

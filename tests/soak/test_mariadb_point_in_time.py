@@ -136,7 +136,8 @@ class Restored(NamedTuple):
 @pytest.fixture(scope="module")
 def restored(night: Night, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restored]:
     """The second server after steps 1 to 4."""
-    from threeam.restore.pitr import RecoveryTarget, render_runbook
+    from threeam.restore.pitr import RecoveryTarget
+    from threeam.restore.runbook import render_runbook
 
     folder = night.live.folder.with_name(f"{night.live.folder.name}-2")
     text = render_runbook("mariadb", RecoveryTarget(night.t, 1_000_000), "the test")

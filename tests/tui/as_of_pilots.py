@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pilots import NIGHT, Night, is_as_of, line
+from pilots import Night, is_as_of, line
 from textual_internals import text_of
 
+from support.lines import NIGHT
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.tui.screens.journal import JournalScreen
 

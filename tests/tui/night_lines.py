@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pilots import NIGHT, line
+from pilots import line
 
 from support.journals import entries
+from support.lines import NIGHT
 from threeam.core.format.entry import Entry, Stamp
 
 MS = 1_000_000

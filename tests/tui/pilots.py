@@ -19,6 +19,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual_internals import draw, has_messages, key_of, notices_of, send, text_of
 
+from support.lines import NIGHT
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import Clock, system_clock
 from threeam.core.format.entry import ACQUIRED, RELEASING, Author, Entry, Stamp, format_entry
@@ -34,8 +35,6 @@ from threeam.tui.widgets.log_view import LogView
 
 T = TypeVar("T")
 
-NIGHT = Stamp(1_795_490_047_123_456_789, 0)  # as in tests/support/lines.py
-HOUR_NS = 3600 * 1_000_000_000
 BY = Author("alice", "db1", 4121, "%3")
 WIDE, SMALL, TINY = (120, 36), (80, 24), (40, 10)
 

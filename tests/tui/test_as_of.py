@@ -21,9 +21,10 @@ from as_of_pilots import (
     stamp_at,
     wait_for_as_of,
 )
-from pilots import NIGHT, SMALL, TINY, WIDE, night, notes, section
+from pilots import SMALL, TINY, WIDE, night, notes, section
 
 from support.journals import FakeClock
+from support.lines import NIGHT
 from threeam.actions import ACTIONS
 from threeam.core.format.entry import CLOCK_STEPPED_PREFIX, Stamp
 from threeam.core.store.journal import Journal

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from drafts import leave_behind
-from pilots import BY, NIGHT, append, line, night
+from pilots import BY, append, line, night
 
 from support.journals import texts
+from support.lines import NIGHT
 from threeam.core.store.journal import Journal
 
 STAMP = str(NIGHT)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pilots import BY, NIGHT, SMALL, TINY, WIDE, append, held, line, night, notes
+from pilots import BY, SMALL, TINY, WIDE, append, held, line, night, notes
 
+from support.lines import NIGHT
 from threeam.core.state.fold import Fold, State
 from threeam.core.store.journal import Journal, Segment
 from threeam.tui import background_scan as reading

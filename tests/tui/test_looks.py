@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pilots import NIGHT, WIDE, append, full_disk, line, night, notes, section
+from pilots import WIDE, append, full_disk, line, night, notes, section
 from rich.cells import cell_len
 from rich.style import Style
 from textual.app import App
 from textual_internals import Toast, exception_of
 
 from support.journals import FakeClock, entries, texts
+from support.lines import NIGHT
 from threeam.core.config.settings import Settings
 from threeam.core.format.entry import Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal, resolve_journal

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pilots import HOUR_NS, append, full_disk, line, night, notes
+from pilots import append, full_disk, line, night, notes
 
 from support.journals import FakeClock, entries, texts
+from support.lines import HOUR_NS
 from support.postgres import PASSWORD, Cluster, Sessions, cluster
 from support.repos import make_tree
 from threeam.core.config.settings import Settings

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from pilots import BY, NIGHT, SMALL, TINY, WIDE, Night, night
+from pilots import BY, SMALL, TINY, WIDE, Night, night
 
 from support.journals import FakeClock, entries, texts
+from support.lines import NIGHT
 from threeam.core.format.clock import Clock
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.attachment_kinds import RUN_OUTPUT

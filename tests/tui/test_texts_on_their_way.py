@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from pilots import NIGHT, Night, append, failing_sync, full_disk, held, line, night, notes
+from pilots import Night, append, failing_sync, full_disk, held, line, night, notes
 from textual import events
 from textual_internals import send
 
 from support.journals import entries, texts
+from support.lines import NIGHT
 from threeam.core.format.entry import Stamp
 from threeam.core.store.journal import Journal
 from threeam.tui.screens.report_screen import ThreadScreen

@@ -214,10 +214,13 @@ def test_the_same_effect_is_not_started_twice(screen: Mock) -> None:
 
 
 def test_a_read_only_screen_refuses_each_write(screen: Mock) -> None:
+    screen.session.as_of = None
     writing = ReadOnlyWriting(screen)
+    with pytest.raises(PreconditionFailed, match="read-only"):
+        writing.require_writable()
     assert not writing.submit(WriteRequest(Mock(), "note"))
     writing.open_box(NOTE)
     writing.edit(NOTE, "words")
     writing.write_or_ask(NOTE, "words")
-    assert screen.refuse_write.call_count == 4
+    assert screen.notify_once.call_count == 4
     assert screen.program.refuse_text.call_count == 2

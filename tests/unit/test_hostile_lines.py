@@ -8,7 +8,8 @@ import pytest
 
 from support.lines import NIGHT
 from threeam.core.format.entry import Entry, Stamp, format_entry
-from threeam.core.store.filters import ByAuthor, Condition, InHypothesis, IsCeremony, IsClockStep, IsKind
+from threeam.core.store.clock_steps import IsClockStep
+from threeam.core.store.filters import ByAuthor, Condition, InHypothesis, IsCeremony, IsKind
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.reader import last_active_entry
 from threeam.core.write.draft import split_undo

@@ -14,8 +14,9 @@ from markdown_it import MarkdownIt
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.restore import mariadb
 from threeam.restore.pg_archive import inspect_postgres
-from threeam.restore.pitr import RecoveryTarget, render_runbook
+from threeam.restore.pitr import RecoveryTarget
 from threeam.restore.postgres import ServerUnreachable
+from threeam.restore.runbook import render_runbook
 
 T = Stamp(1_795_490_047_123_456_789)
 TARGET = RecoveryTarget(T, 1_000_000)

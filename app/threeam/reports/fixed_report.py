@@ -20,7 +20,8 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, author_name
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.state.fold import Hypothesis, State
-from threeam.core.store.filters import IsClockStep, IsKind, LineFilter, MatchesPattern, is_clock_step
+from threeam.core.store.clock_steps import IsClockStep, is_clock_step
+from threeam.core.store.filters import IsKind, LineFilter, MatchesPattern
 from threeam.core.store.journal import Journal, Segment
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line, lines_backward, lines_forward

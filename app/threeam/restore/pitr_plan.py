@@ -12,7 +12,8 @@ from threeam.core.store.attachment_kinds import RUNBOOK
 from threeam.core.store.attachments import write_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
-from threeam.restore.pitr import RecoveryTarget, ServerReport, render_runbook, restore_draft
+from threeam.restore.pitr import RecoveryTarget, ServerReport, restore_draft
+from threeam.restore.runbook import render_runbook
 
 _MAX_CLOCK_AHEAD_NS = 60 * NS_PER_S  # the clock of a server may be ahead of ours by this much
 _MAX_TARGET_NS = 253_402_214_400 * NS_PER_S  # the last day of the year 9999: later times have no standard format

@@ -5,10 +5,7 @@ from __future__ import annotations
 import gc
 import locale
 import os
-import select
 import signal
-import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
@@ -36,6 +33,7 @@ from threeam.tui.command_palette import ActionProvider, JournalProvider
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_window import LogWindow
 from threeam.tui.prompts import NOTE
+from threeam.tui.screen_signals import TERMINAL_CHECK_S, end_by_signal, install_signal_handlers, is_terminal_gone
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
@@ -43,8 +41,6 @@ from threeam.tui.themes import FALLBACK_VARIABLES, NIGHT_THEME
 from threeam.tui.widgets.box import InputBox
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
-_LOOK_AT_TERMINAL = 3.0  # s
-_LATE = 6.0  # s after a signal: `leave` takes at most 3.5 s, and then the program has ended, or never will
 _INTERRUPTED = 130
 REFUSED_TEXT_PAUSE_S = 0.7  # a text for a box that did not open ends with a pause of this length
 _TEXT_KEYS = frozenset(("enter", "tab", "backspace"))  # keys within a text that print nothing
@@ -113,17 +109,11 @@ class JournalApp(App[None], inherit_bindings=False):
         return variables
 
     def on_mount(self) -> None:
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        # Else they would leave the terminal as it is: an exception may come anywhere, and end the loop in its middle.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-            loop.add_signal_handler(number, self._signalled, 128 + number)
-        loop.add_signal_handler(signal.SIGCONT, self._continued)
+        install_signal_handlers(self._leave, self._continue)
         if self._as_of is not None:
             self.open_as_of(self.session, self._as_of)
         if not self.is_headless:
-            self.set_interval(_LOOK_AT_TERMINAL, self._look_at_terminal)
+            self.set_interval(TERMINAL_CHECK_S, self._check_terminal)
         if unknown := [name for name in self.session.settings.keys if name not in BY_ID]:
             sentence = f"no action is called {', '.join(unknown)}; the ids are {', '.join(BY_ID)}"
             self.notify(escape_unprintable(sentence), title="keys in the settings", severity="warning", markup=False)
@@ -131,30 +121,12 @@ class JournalApp(App[None], inherit_bindings=False):
     def on_ready(self) -> None:
         gc.enable()  # the command line has disabled it; before the first frame a collection would only delay that
 
-    def _signalled(self, code: int) -> None:
-        # If the terminal is gone, Textual's output thread has died of EIO, and its shutdown waits for ever for
-        # room in that thread's queue. The draft is settled long before this.
-        late = threading.Timer(_LATE, os._exit, (code,))
-        late.daemon = True
-        late.start()
-        self._leave(code)
+    def _check_terminal(self) -> None:
+        if is_terminal_gone():
+            end_by_signal(signal.SIGHUP, self._leave)
 
-    def _look_at_terminal(self) -> None:
-        """Leave if the terminal is gone.
-
-        If it is not a controlling terminal, there is no SIGHUP, and Textual would read its end for ever.
-        """
-        terminal = select.poll()
-        terminal.register(sys.stdin.fileno(), select.POLLIN)
-        if any(happened & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, happened in terminal.poll(0)):
-            self._signalled(128 + signal.SIGHUP)
-
-    def _continued(self) -> None:
-        """Enter the terminal again after SIGCONT: a SIGSTOP gives no time to leave it first.
-
-        Textual's own handler takes every SIGCONT for the end of a SIGTSTP, and would leave two threads that read the
-        same keys.
-        """
+    def _continue(self) -> None:
+        """Enter the terminal again after SIGCONT: a SIGSTOP gives no time to leave it first."""
         if isinstance(self._driver, TerminalDriver):
             if self._driver.is_suspended:
                 self._driver.resume_application_mode()
@@ -187,7 +159,7 @@ class JournalApp(App[None], inherit_bindings=False):
             self._leads_out = event if self._is_way_out(event.key) else None
             self.leave_pressed_s = event.time
             self._keys_wait = is_command or self._leads_out is not None
-            if isinstance(screen, JournalScreen) and screen.commands.refuses_box_of(event.key):
+            if isinstance(screen, JournalScreen) and screen.writing.refuses_box_of(event.key):
                 self.refuse_text()
         leads_out = event is self._leads_out  # also when it comes back from a widget that had no use for it
         if (

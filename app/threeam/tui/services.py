@@ -72,6 +72,15 @@ class Writing(Protocol):
     def is_writable(self) -> bool:
         """Return whether there is a writer."""
 
+    def require_writable(self) -> None:
+        """Raise `PreconditionFailed` if there is no writer."""
+
+    def refuses_box_of(self, key: str) -> bool:
+        """Return whether ``key`` asks for a box that the screen does not have."""
+
+    def refuse_key(self, key: str) -> None:
+        """Show that the screen is read-only if ``key`` is one of an action that writes."""
+
     @property
     def is_prompt(self) -> bool:
         """Return whether keys go to an input box whose Enter leads out of it."""
@@ -156,8 +165,8 @@ class ScreenServices(Protocol):
     def set_focus(self, widget: Widget | None) -> None:
         """Let the next key go to ``widget``."""
 
-    def refuse_write(self) -> None:
-        """Show that this screen is read-only."""
+    def keys_of(self, action: Action) -> list[str]:
+        """Return the keys of ``action`` in force."""
 
     def notify_once(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
         """Show a notice, unless the same one is up."""

@@ -8,7 +8,7 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import parse_time
-from threeam.core.store.filters import is_clock_step
+from threeam.core.store.clock_steps import is_clock_step
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.reader import Line, lines_backward
 from threeam.core.store.seek import bisect_time, find_line, first_entry, monotonic_ranges, parse_stamp_ref

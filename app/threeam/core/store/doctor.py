@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from threeam.core.format.clock import MAX_TIE_NS
 from threeam.core.format.entry import ACQUIRED, RELEASING, REPEATED_TAG, Entry, Stamp, escape_unprintable
-from threeam.core.store.filters import is_clock_step
+from threeam.core.store.clock_steps import is_clock_step
 from threeam.core.store.journal import Segment
 from threeam.core.store.reader import Line, lines_forward, read_chunks
 from threeam.core.store.recognize import UTF16_HINT, is_utf16

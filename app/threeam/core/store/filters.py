@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import BadKind
-from threeam.core.format.entry import CEREMONY_TEXTS, CLOCK_STEPPED_PREFIX, Entry, parse_entry
+from threeam.core.format.entry import CEREMONY_TEXTS, parse_entry
 from threeam.core.format.kinds import KINDS, WORDS
 from threeam.core.store.pattern import Pattern
 
@@ -62,7 +62,7 @@ class IsKind(NamedTuple):
         return self.kind == ("foreign" if entry is None else entry.kind)
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return _verified_offsets(self, None if self.kind not in WORDS else f"] {self.kind}:".encode(), data)
+        return verified_offsets(self, None if self.kind not in WORDS else f"] {self.kind}:".encode(), data)
 
 
 class ByAuthor(NamedTuple):
@@ -116,24 +116,7 @@ class InHypothesis(NamedTuple):
         return entry is not None and entry.hypothesis is not None and entry.hypothesis[0] == self.number
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return _verified_offsets(self, re.compile(rb"\[H0*%d: " % self.number), data)
-
-
-class IsClockStep(NamedTuple):
-    """The condition that a line says that the clock was stepped back before it."""
-
-    name: str = "stepped back"
-
-    def matches(self, raw: bytes) -> bool:
-        return _CLOCK_STEPPED_BYTES in raw and (entry := parse_entry(raw)) is not None and is_clock_step(entry)
-
-    def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return _verified_offsets(self, _CLOCK_STEPPED_BYTES, data)
-
-
-def is_clock_step(entry: Entry) -> bool:
-    """Return whether ``entry`` says that the clock was stepped back before it."""
-    return entry.kind == "WARNING" and entry.text.startswith(CLOCK_STEPPED_PREFIX)
+        return verified_offsets(self, re.compile(rb"\[H0*%d: " % self.number), data)
 
 
 class IsCeremony(NamedTuple):
@@ -147,10 +130,9 @@ class IsCeremony(NamedTuple):
         )
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        return _verified_offsets(self, _CEREMONY_END, data)
+        return verified_offsets(self, _CEREMONY_END, data)
 
 
-_CLOCK_STEPPED_BYTES = CLOCK_STEPPED_PREFIX.encode()
 _CEREMONY_ENDINGS = tuple(text.encode() for text in CEREMONY_TEXTS)
 _CEREMONY_END = re.compile(rb" sanity lock\.$", re.MULTILINE)
 
@@ -260,7 +242,7 @@ def _filter_offsets(offsets: list[int], condition: Condition, data: bytes, *, ke
     return [offset for offset in offsets if condition.matches(line_at_offset(data, offset)) == keep_matches]
 
 
-def _verified_offsets(condition: Condition, prefilter: bytes | re.Pattern[bytes] | None, data: bytes) -> Iterator[int]:
+def verified_offsets(condition: Condition, prefilter: bytes | re.Pattern[bytes] | None, data: bytes) -> Iterator[int]:
     """Yield the index of each line that meets ``condition``, of those with a match of ``prefilter`` (None: of all)."""
     if prefilter is None:
         offsets: Iterable[int] = line_offsets(data)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from threeam.core.errors import BadStamp, PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
-from threeam.core.store.clock_steps import clock_step_offsets
+from threeam.core.store.clock_step_index import clock_step_offsets
 from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal, Position, Segment
 from threeam.core.store.reader import (

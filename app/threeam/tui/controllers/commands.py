@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from threeam.actions import ACTIONS, Action
+from threeam.actions import Action
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry
 from threeam.core.redact.redact import redact
@@ -58,22 +58,6 @@ class CommandController:
         prompt = self._pane.prompt
         return (prompt.is_open and self._screen.focused is prompt.box) or self._screen.writing.is_prompt
 
-    def refuses_box_of(self, key: str) -> bool:
-        """Return whether ``key`` opens a box that a read-only screen does not have."""
-        if self.is_writable or self._screen.is_typing:
-            return False
-        return any(action.opens_box and key in self._keys_of(action) for action in ACTIONS)
-
-    def refuse_key(self, key: str) -> None:
-        """Show that the screen is read-only if ``key`` is one of an action that writes."""
-        if not self.is_writable and any(
-            action.writes and action.scope == "log" and key in self._keys_of(action) for action in ACTIONS
-        ):
-            self._screen.refuse_write()
-
-    def _keys_of(self, action: Action) -> list[str]:
-        return self._screen.session.settings.keys.get(action.id, action.keys).split(",")
-
     async def run_box_line(self, message: Composer.Submitted) -> None:
         """Run the command in the input box. One that cannot be parsed stays there."""
         composer, text = message.composer, message.outgoing.text
@@ -112,9 +96,7 @@ class CommandController:
     async def run(self, action: Action, argument: str = "") -> None:
         """Run ``action``, from the palette or the `:` line, with the text that follows its command."""
         if action.writes and not self.is_writable:
-            self._screen.refuse_write()
-            if action.opens_box:
-                self._screen.program.refuse_text()
+            self._screen.writing.open_box(BoxKind(action.id))  # it refuses
         elif action.id in HYPOTHESIS_VERBS and argument:
             self._write_about_hypothesis(action, argument)
         elif BoxKind(action.id) in (*DRAFTS, CHANGED) and argument.strip():

@@ -77,9 +77,7 @@ class HostController:
             raise BadInput(
                 "name processes and commands in a shell; here those of the last baseline of that name are used"
             )
-        if not self._screen.writing.is_writable:
-            self._screen.refuse_write()
-            return
+        self._screen.writing.require_writable()
         session, state = self._screen.session, self._screen.state
 
         def record() -> tuple[RecordedBaseline, str]:

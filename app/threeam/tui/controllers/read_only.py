@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from threeam.actions import ACTIONS
+from threeam.core.errors import PreconditionFailed
 from threeam.tui.dispatch import Handler
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import BoxKind
@@ -22,14 +24,37 @@ class ReadOnlyWriting:
         """Return no handlers."""
         return {}
 
+    def require_writable(self) -> None:
+        """Raise `PreconditionFailed`: nothing can be written."""
+        if self._screen.session.as_of is None:
+            raise PreconditionFailed("read-only: this screen was opened without a writer")
+        raise PreconditionFailed(f"this is a past state: {self._screen.key_of('now')} returns to now")
+
+    def refuses_box_of(self, key: str) -> bool:
+        """Return whether ``key`` opens a box, which this screen does not have."""
+        return not self._screen.is_typing and any(
+            action.opens_box and key in self._screen.keys_of(action) for action in ACTIONS
+        )
+
+    def refuse_key(self, key: str) -> None:
+        """Refuse ``key`` if it is one of an action that writes: the table has no handler for it."""
+        if any(action.writes and action.scope == "log" and key in self._screen.keys_of(action) for action in ACTIONS):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        try:
+            self.require_writable()
+        except PreconditionFailed as refusal:
+            self._screen.notify_once(str(refusal))
+
     def submit(self, request: WriteRequest) -> bool:
         """Refuse ``request``."""
-        self._screen.refuse_write()
+        self._refuse()
         return False
 
     def open_box(self, kind: BoxKind, text: str = "") -> None:
         """Refuse to open a box."""
-        self._screen.refuse_write()
+        self._refuse()
         self._screen.program.refuse_text()
 
     def edit(self, kind: BoxKind, text: str) -> None:
@@ -38,7 +63,7 @@ class ReadOnlyWriting:
 
     def write_or_ask(self, kind: BoxKind, text: str, draft_of: DraftMaker | None = None) -> None:
         """Refuse to write."""
-        self._screen.refuse_write()
+        self._refuse()
 
     def leave_box(self) -> bool:
         """Return False: nothing waits."""

@@ -102,10 +102,8 @@ class RestoreController:
 
         session = self._screen.session
         request = restore_request(parse_data_line(argument), session.clock(), session.zone)
-        if self._screen.writing.is_writable:
-            self._plan(request)
-        else:
-            self._screen.refuse_write()
+        self._screen.writing.require_writable()
+        self._plan(request)
 
     def _plan(self, request: RestoreRequest) -> None:
         session = self._screen.session

@@ -58,6 +58,16 @@ class WritingController:
         """Return True: there is a writer."""
         return True
 
+    def require_writable(self) -> None:
+        """Return: there is a writer."""
+
+    def refuses_box_of(self, key: str) -> bool:
+        """Return False: each key that opens a box opens it."""
+        return False
+
+    def refuse_key(self, key: str) -> None:
+        """Refuse no key."""
+
     @property
     def is_prompt(self) -> bool:
         """Return whether the box asks for a command or a verdict, whose Enter leads out of it."""

@@ -16,8 +16,8 @@ from threeam.core.format.entry import Stamp
 from threeam.core.format.times import format_age, format_duration
 from threeam.human.caffeine import DAILY_LIMIT_MG, HOUR_NS, SINGLE_DOSE_LIMIT_MG, SLEEP_THRESHOLD_MG, caffeine_curve
 from threeam.human.night_summary import NightSummary, format_forecast, format_intake
-from threeam.tui.bindings import bind, bind_closing_keys
 from threeam.tui.cells import drawable
+from threeam.tui.dialog_bindings import bind, bind_closing_keys
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.screens.modal_page import ModalPage
 

@@ -15,8 +15,8 @@ from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line
 from threeam.experiments.run_rows import attachment_of
 from threeam.hypotheses.amendments import Amendments
-from threeam.tui.bindings import bind, bind_closing_keys
 from threeam.tui.cells import drawable
+from threeam.tui.dialog_bindings import bind, bind_closing_keys
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_blocks import block_bounds, lock_hold_ns
 from threeam.tui.screens.modal_page import ModalPage

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from threeam.actions import ACTIONS, GROUPS, format_keys
-from threeam.tui.bindings import bind, bind_closing_keys
+from threeam.tui.dialog_bindings import bind, bind_closing_keys
 from threeam.tui.glyphs import GLYPHS
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.screens.modal_page import ModalPage

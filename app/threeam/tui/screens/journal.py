@@ -243,7 +243,7 @@ class JournalScreen(NoticeScreen):
         self.header.unread = self.log_view.unread
 
     def on_key(self, event: events.Key) -> None:
-        self.commands.refuse_key(event.key)
+        self.writing.refuse_key(event.key)
 
     # The state, and what is shown of it.
 
@@ -379,13 +379,6 @@ class JournalScreen(NoticeScreen):
     def focus_log(self) -> None:
         """Let the next key go to the log."""
         self.set_focus(self.log_view)
-
-    def refuse_write(self) -> None:
-        """Show that this screen is read-only."""
-        if self.session.as_of is not None:
-            self.notify_once(f"this is a past state: {self.key_of('now')} returns to now")
-        else:
-            self.notify_once("read-only: this screen was opened without a writer")
 
     def copy_text(self, text: str, what: str = "line") -> None:
         """Copy ``text`` to the clipboard; ``what`` names it in the notice."""

@@ -8,7 +8,7 @@ from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, ScreenResultType
 
-from threeam.tui.bindings import bind
+from threeam.tui.dialog_bindings import bind
 
 
 class ModalPage(ModalScreen[ScreenResultType]):

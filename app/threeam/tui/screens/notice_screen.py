@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from textual.screen import Screen
 
+from threeam.actions import Action
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import escape_unprintable
-from threeam.tui.key_labels import key_for_action
+from threeam.tui.key_labels import key_for_action, keys_for_action
 
 T = TypeVar("T")
 
@@ -21,6 +22,10 @@ class NoticeScreen(Screen[None]):
     def key_of(self, action_id: str) -> str:
         """Return the key of an action, for a sentence that names it."""
         return key_for_action(self, action_id)
+
+    def keys_of(self, action: Action) -> list[str]:
+        """Return the keys of an action, as Textual names them."""
+        return keys_for_action(self, action)
 
     def notify_once(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
         """Show a notice, unless the same one is up: a key hit again does not pile it up."""

@@ -17,8 +17,8 @@ from textual.widgets.option_list import Option
 from threeam.actions import BY_ID
 from threeam.core.errors import JournalError
 from threeam.core.format.report import ReportLine, ReportSection
-from threeam.tui.bindings import bind, bind_closing_keys
 from threeam.tui.cells import drawable
+from threeam.tui.dialog_bindings import bind, bind_closing_keys
 from threeam.tui.glyphs import GLYPHS
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.report_answers import AskAbout, GoTo, ReportAnswer, RunAction

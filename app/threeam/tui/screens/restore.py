@@ -24,8 +24,8 @@ from threeam.restore.blockers import (
     waiting_pids,
     why_not_terminable,
 )
-from threeam.tui.bindings import bind_closing_keys
 from threeam.tui.cells import drawable
+from threeam.tui.dialog_bindings import bind_closing_keys
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.report_answers import LightsOut, RestoreData
 from threeam.tui.screens.report_screen import ReportScreen

@@ -16,8 +16,8 @@ from threeam.core.format.report import ReportLine, ReportSection
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.experiment_report import experiment_list_report, experiment_report
 from threeam.tracing.capture import Pane
-from threeam.tui.bindings import bind, bind_closing_keys
 from threeam.tui.cells import drawable
+from threeam.tui.dialog_bindings import bind, bind_closing_keys
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.report_answers import CapturePane, OpenRun
 from threeam.tui.screens.report_screen import ReportScreen

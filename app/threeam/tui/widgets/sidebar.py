@@ -25,8 +25,8 @@ from threeam.hypotheses.handoff_notes import journal_holder
 from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import Thread, last_event_stamp, sorted_hypotheses, thread_of
 from threeam.hypotheses.thread import MISSING_CLAIM
-from threeam.tui.bindings import bind
 from threeam.tui.cells import drawable
+from threeam.tui.dialog_bindings import bind
 from threeam.tui.glyphs import GLYPHS
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.widgets.row_renderer import author_style

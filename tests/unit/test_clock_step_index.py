@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeam.core.store import clock_steps
-from threeam.core.store.clock_steps import clock_step_offsets
+from threeam.core.store import clock_step_index
+from threeam.core.store.clock_step_index import clock_step_offsets
 from threeam.core.store.journal import Segment
 from threeam.core.store.reader import Chunk, chunks_forward
 
@@ -24,7 +24,7 @@ STEP = b"[2026-11-24T03:14:06.%09d+0000] [COFFEE: 0] [BY: bob@db1:7] WARNING: Cl
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Keep the result for files of any size, in a folder of the test; return where."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with patch.object(clock_steps, "_MIN_KEPT_BYTES", 1):
+    with patch.object(clock_step_index, "_MIN_KEPT_BYTES", 1):
         yield tmp_path / "cache" / "3am" / "clock-steps"
 
 
@@ -62,7 +62,7 @@ def searched_bytes(path: Path, data: bytes) -> int:
         starts.append(start)
         return chunks_forward(segment, start, end)
 
-    with patch.object(clock_steps, "chunks_forward", search):
+    with patch.object(clock_step_index, "chunks_forward", search):
         assert clock_step_offsets(segment, len(data)) == steps_in(data, len(data))
     return len(data) - starts[0]
 
@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None
 
 def test_few_files_are_kept(tmp_path: Path, kept: Path) -> None:
     segments = [written_segment(tmp_path / f"log-{number}", log_of("nsn")) for number in range(5)]
-    with patch.object(clock_steps, "_MAX_KEPT_FILES", 3):
+    with patch.object(clock_step_index, "_MAX_KEPT_FILES", 3):
         for segment in segments:
             clock_step_offsets(segment, segment.size())
     assert len(list(kept.iterdir())) == 3
