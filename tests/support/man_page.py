@@ -21,6 +21,7 @@ _EXITS = {
 }
 _VARIABLES = {
     "SANITY_LOG": "The log file.",
+    "SANITY_JOURNAL": "The name of the journal, as -j has it.",
     "SANITY_LOCK": "The lock file.",
     "SANITY_CONFIG": "The settings file.",
     "SANITY_<NAME>": "A setting, for example SANITY_TOXIC_CUPS.",

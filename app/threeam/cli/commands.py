@@ -32,6 +32,7 @@ COMMANDS = {
     "doctor": ("doctor", "check every file of the journal for damage"),
     "rotate": ("rotate", "start a new log now, whatever the size of this one"),
     "path": ("path", "print which files are used, and why"),
+    "init": ("init", "print a shell function that writes notes in milliseconds"),
     "help": ("help", "show a page of the manual"),
     "demo": ("demo", "take a two-minute tour on a throwaway journal"),
 }
@@ -44,6 +45,6 @@ FAMILIES = {
     "the host": ("preflight", "baseline"),
     "restore": ("restore", "stable", "blockers"),
     "files": ("export", "import", "fork", "rotate"),
-    "help": ("help", "demo"),
+    "help": ("help", "init", "demo"),
 }
 """The commands in the order of the help."""

@@ -60,7 +60,7 @@ def _export(argv: Sequence[str]) -> int:
     parser.add_time_argument("--since", about="from T on: 03:14, -15m, yesterday, @stamp")
     parser.add_time_argument("--until", about="up to T")
     parser.add_argument(
-        "--hyp", type=parse_hypothesis_number, metavar="H7", help="only what belongs to this hypothesis"
+        "-H", "--hyp", type=parse_hypothesis_number, metavar="H7", help="only what belongs to this hypothesis"
     )
     args = parser.parse_args(argv)
     ctx = context(args)

@@ -40,7 +40,9 @@ class Parser(OptionParser):
         if not with_journal_options:
             return
         files = self.add_argument_group("which journal")
-        files.add_argument("-j", "--journal", metavar="NAME", help="the journal NAME.log in the state folder")
+        files.add_argument(
+            "-j", "--journal", metavar="NAME", help="the journal NAME.log in the state folder (SANITY_JOURNAL)"
+        )
         files.add_argument("--log", metavar="FILE", help="the log file (SANITY_LOG)")
         files.add_argument("--lock", metavar="FILE", help="the lock file, to join a foreign script (SANITY_LOCK)")
 

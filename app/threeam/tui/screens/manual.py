@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from threeam.manual.pages import read_page, without_links
-from threeam.tui.bindings import bind, bind_closing_keys
+from threeam.tui.dialog_bindings import bind, bind_closing_keys
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.screens.modal_page import ModalPage
 
