@@ -17,7 +17,7 @@ from threeam.cli.exit_on_signal import TERMINATION_SIGNALS
 from threeam.cli.exits import ExitCode
 from threeam.core.config.settings import SETTINGS, PathFlags, Settings, load_config
 from threeam.core.errors import BadInput
-from threeam.manual.pages import TOPICS, list_topics, read_page, without_links
+from threeam.manual.pages import TOPICS, for_terminal, list_topics, read_page
 
 MAX_COLUMNS = 120
 
@@ -92,7 +92,11 @@ def test_a_wrong_topic_gets_the_nearest_one(run: Run) -> None:
 
 def test_a_link_becomes_the_command_that_shows_its_page() -> None:
     markdown = "see [team](team.md) and [the file](log-format.md#tags)"
-    assert without_links(markdown, "3am help") == "see team and the file (`3am help log-format`)"
+    assert for_terminal(markdown, "3am help") == "see team and the file (`3am help log-format`)"
+
+
+def test_code_on_a_terminal_has_no_colours_of_its_own() -> None:
+    assert for_terminal("```console\n$ 3am\n```", "3am help") == "```\n$ 3am\n```"
 
 
 def test_the_messages_of_the_page_about_trouble_are_those_of_the_program() -> None:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from threeam.cli.console import print_out, write_bytes
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.manual.pages import list_topics, read_page, without_links
+from threeam.cli.screen import is_dumb_terminal
+from threeam.manual.pages import MARKDOWN_STYLES, for_terminal, list_topics, read_page
 
 _MAX_COLUMNS = 100  # longer lines are hard to read
 _LESS_OPTIONS = "FRX"  # a page that fits is printed; colours are drawn; the page stays on the screen
@@ -30,8 +31,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         print_out(f"topics (3am help TOPIC shows one):\n{list_topics()}\n\n3am COMMAND --help is the short form.")
         return ExitCode.OK
     page = read_page(topic)
-    if sys.stdout.isatty():
-        _show(_render(without_links(page, "3am help")))
+    if sys.stdout.isatty() and not is_dumb_terminal():
+        _show(_render(for_terminal(page, "3am help")))
     else:
         write_bytes(page.encode())
     return ExitCode.OK
@@ -46,8 +47,7 @@ def _render(markdown: str) -> str:
     from rich.theme import Theme
 
     width = min(_MAX_COLUMNS, get_terminal_size().columns)
-    theme = Theme({"markdown.code": "bold cyan"})  # Rich draws it on black, which is wrong on a light terminal
-    console = Console(width=width, force_terminal=True, highlight=False, theme=theme)
+    console = Console(width=width, force_terminal=True, highlight=False, theme=Theme(MARKDOWN_STYLES))
     with console.capture() as capture:
         console.print(Markdown(markdown, hyperlinks=False, code_theme="ansi_dark"))
     return capture.get()

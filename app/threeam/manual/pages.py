@@ -34,8 +34,21 @@ TOPICS = {
 }
 """Each topic is the name of a page without ``.md``; in the order of reading."""
 
+MARKDOWN_STYLES = {
+    "markdown.h1": "bold",
+    "markdown.h2": "bold underline",
+    "markdown.h3": "underline",
+    "markdown.code": "bold",
+    "markdown.item.bullet": "bold",
+    "markdown.item.number": "bold",
+    "markdown.table.border": "dim",
+    "markdown.table.header": "bold",
+}
+"""Rich's names of what it draws in colours of a dark terminal, and the styles that can be read on every ground."""
+
 _FOLDER = os.path.dirname(__file__)
 _COMMENT = re.compile(r"<!--.*?-->\n\n?")  # a marker of a generated part
+_FENCE = re.compile(r"^```\w+$", re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]+)\]\(([a-z-]+)\.md(#[^)]*)?\)")
 
 
@@ -58,14 +71,18 @@ def list_topics() -> str:
     return "\n".join(f"  {topic:<{width}}  {summary}" for topic, summary in TOPICS.items())
 
 
-def without_links(markdown: str, command: str) -> str:
-    """Return ``markdown`` with each link to a page as text: that of the link, and ``command`` with the topic."""
+def for_terminal(markdown: str, command: str) -> str:
+    """Return ``markdown`` without what a terminal cannot show.
+
+    A link to a page becomes its text, and ``command`` with the topic. Code is not highlighted: the colours would be
+    those of a dark terminal.
+    """
 
     def replace(link: re.Match[str]) -> str:
         text, topic = link[1], link[2]
         return text if text.strip("`") == topic else f"{text} (`{command} {topic}`)"
 
-    return _LINK.sub(replace, markdown)
+    return _FENCE.sub("```", _LINK.sub(replace, markdown))
 
 
 def _read(topic: str) -> str:

@@ -11,12 +11,10 @@ from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from threeam.manual.pages import read_page, without_links
+from threeam.manual.pages import MARKDOWN_STYLES, for_terminal, read_page
 from threeam.tui.dialog_bindings import bind, bind_closing_keys
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.screens.modal_page import ModalPage
-
-_THEME = Theme({"markdown.code": "bold"})  # Rich draws it in cyan on black, which is wrong in a light theme
 
 
 class ManualScreen(ModalPage[None]):
@@ -30,7 +28,7 @@ class ManualScreen(ModalPage[None]):
     def __init__(self, topic: str) -> None:
         super().__init__()
         self._topic = topic
-        self._page = without_links(read_page(topic), ":help")
+        self._page = for_terminal(read_page(topic), ":help")
 
     def compose(self) -> ComposeResult:
         """Yield the page in a frame."""
@@ -42,7 +40,7 @@ class ManualScreen(ModalPage[None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.app.console.push_theme(_THEME)
+        self.app.console.push_theme(Theme(MARKDOWN_STYLES))
 
     def on_unmount(self) -> None:
         self.app.console.pop_theme()
