@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from support.manual_tables import LOG_DEFAULT, default_value, help_text
-from support.parsers import command_parsers, option_names, own_arguments, usage
+from support.parsers import command_parsers, examples, option_names, own_arguments, usage
 from threeam.cli.exits import ExitCode
 from threeam.core.config.settings import SETTINGS
 from threeam.manual.pages import TOPICS
@@ -44,7 +44,7 @@ def man_page() -> str:
 def _lines() -> Iterator[str]:
     first, *parsers = command_parsers()
     yield '.\\" Written by tests/generate_manual.py. Do not edit.'
-    yield ".TH 3AM 1"
+    yield from (".TH 3AM 1", ".nh", ".ad l")  # options are not hyphenated
     yield from _section("NAME")
     yield "3am \\- debugging journal for bugs that happen rarely"
     yield from _section("SYNOPSIS")
@@ -69,6 +69,9 @@ def _lines() -> Iterator[str]:
         for argument in own_arguments(parser):
             if argument.dest != "verb":
                 yield from _item(option_names(argument), help_text(argument))
+        verbs = any(argument.dest == "verb" for argument in parser._actions)
+        if not verbs and (lines := examples(parser)):
+            yield from (".PP", "Examples:", ".PP", ".RS", ".nf", *map(_escape, lines), ".fi", ".RE")
     for title, items in (
         ("EXIT STATUS", {str(int(code)): about for code, about in _EXITS.items()}),
         ("ENVIRONMENT", _VARIABLES),

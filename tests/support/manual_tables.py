@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
 
-from support.parsers import command_parsers, option_names, own_arguments, usage
+from support.parsers import command_parsers, examples, option_names, own_arguments, usage
 from threeam.actions import ACTIONS, GROUPS, Action, format_keys
 from threeam.cli.commands import COMMANDS, FAMILIES
 from threeam.cli.parser import Parser
@@ -75,11 +75,8 @@ def _command_section(parser: Parser) -> str:
     if arguments:
         rows = ((f"`{option_names(argument)}`", help_text(argument)) for argument in arguments)
         parts.append(table(("argument", "meaning"), rows))
-    title, _, examples = (parser.epilog or "").rpartition("example")
-    if examples and parser.prog != "3am":
-        lines = [line.strip() for line in examples.splitlines()[1:]]
+    if lines := examples(parser):
         parts.append("```sh\n" + "\n".join(lines) + "\n```")
-    assert "\n" not in title or parser.prog == "3am", title
     return "\n\n".join(parts)
 
 

@@ -44,6 +44,14 @@ def usage(parser: Parser) -> str:
     return " ".join([parser.prog, *map(_usage_word, own_arguments(parser))])
 
 
+def examples(parser: Parser) -> list[str]:
+    """Return the example command lines of a command."""
+    if parser.prog == "3am":  # its epilog lists the commands
+        return []
+    _, _, lines = (parser.epilog or "").partition("\n")
+    return [line.strip() for line in lines.splitlines()]
+
+
 def option_names(argument: argparse.Action) -> str:
     """Return ``-n N, --lines N``, or the name of a positional argument."""
     value = _value(argument)
