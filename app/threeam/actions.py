@@ -110,7 +110,7 @@ ACTIONS = (
     Action("command", "colon", "command", "The command line: the same commands as in the shell", "look"),
     Action("journal", "", "change journal", "Show another journal of the state folder", "look", command="journal", argument="NAME"),
     Action("theme", "", "theme", "Change the theme", "look", command="theme", argument="NAME"),
-    Action("help", "question_mark,f1", "help", "All the keys and signs", "look", footer=True, command="help", argument="TOPIC"),
+    Action("help", "question_mark,f1", "help", "All the keys and signs; with a topic, a page of the manual", "look", footer=True, command="help", argument="TOPIC"),
     Action("leave", "escape", "leave", "Cancel a waiting write, or leave the box (draft is kept)", "leave", scope="anywhere"),
     Action("quit", "q", "quit", "Quit", "leave", footer=True, command="q"),
 )  # fmt: skip
