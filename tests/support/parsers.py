@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from importlib import import_module
 from itertools import chain
-from typing import Any, NoReturn
-from unittest.mock import patch
 
 from threeam.cli import screen
 from threeam.cli.commands import COMMANDS, FAMILIES
-from threeam.cli.parser import Parser
+from threeam.cli.parser import Parser, built_parser
 
+Run = Callable[[str, Sequence[str]], object]
 JOURNAL_OPTIONS = ("journal", "log", "lock", "help")
-
-
-class _Parsing(Exception):
-    def __init__(self, parser: Parser) -> None:
-        self.parser = parser
 
 
 def command_parsers() -> Iterator[Parser]:
     """Yield the parser of ``3am`` itself, of each command, and of each verb of a command."""
-    yield _parser_of(lambda: screen.run([]))
+    yield _built(lambda _, words: screen.run(words), "", [])
     for command in chain(*FAMILIES.values()):
-        run: Callable[[str, Sequence[str]], int] = import_module(f"threeam.cli.{COMMANDS[command][0]}").run
-        parser = _parser_of(partial(run, command, []))
+        run: Run = import_module(f"threeam.cli.{COMMANDS[command][0]}").run
+        parser = _built(run, command, [])
         yield parser
         verb = next((action for action in parser._actions if action.dest == "verb"), None)
         for name in (verb.choices or ()) if verb is not None else ():
-            yield _parser_of(partial(run, command, [name]))
+            yield _built(run, command, [name])
 
 
 def own_arguments(parser: Parser) -> list[argparse.Action]:
@@ -60,16 +53,10 @@ def option_names(argument: argparse.Action) -> str:
     return ", ".join(f"{option} {value}".rstrip() for option in argument.option_strings)
 
 
-def _parser_of(run: Callable[[], Any]) -> Parser:
-    def parse_args(self: Parser, *_: object) -> NoReturn:
-        raise _Parsing(self)
-
-    with patch.object(Parser, "parse_args", parse_args):
-        try:
-            run()
-        except _Parsing as parsing:
-            return parsing.parser
-    raise AssertionError(f"{run} parses nothing")
+def _built(run: Run, command: str, words: list[str]) -> Parser:
+    parser = built_parser(run, command, words)
+    assert parser is not None, (command, words)
+    return parser
 
 
 def _usage_word(argument: argparse.Action) -> str:

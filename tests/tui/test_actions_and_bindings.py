@@ -110,6 +110,9 @@ def test_every_binding_of_ours_has_a_description(screen: type[Widget]) -> None:
         ("hypothesis the pool", "hypothesis", "the pool"),
         ("hyp new the pool", "hypothesis", "the pool"),
         ("refute H1 why", "refute", "H1 why"),
+        ("hyp reads go to the replica", "hypothesis", "reads go to the replica"),
+        ("status --json", "status", "--json"),
+        ("3am export md", "export", "md"),
         ("hyp refute H1 why", "refute", "H1 why"),
         ("coffee", "coffee", ""),
         ("coffee --undo", "undo-coffee", ""),
@@ -123,7 +126,10 @@ def test_the_words_of_the_command_line_are_the_words_of_the_shell(typed: str, ac
     assert (parsed.id, rest) == (action, argument)
 
 
-@pytest.mark.parametrize(("typed", "near"), [("cofee", ":coffee"), ("refut H1 x", ":refute"), ("them nord", ":theme")])
+@pytest.mark.parametrize(
+    ("typed", "near"),
+    [("cofee", ":coffee"), ("refut H1 x", ":refute"), ("them nord", ":theme"), ("hyp refut H1 x", ":hyp refute")],
+)
 def test_an_unknown_word_names_the_nearest(typed: str, near: str) -> None:
     with pytest.raises(UnknownCommand, match=near):
         parse_command(typed)

@@ -32,6 +32,7 @@ COMMANDS = {
     "doctor": ("doctor", "check every file of the journal for damage"),
     "rotate": ("rotate", "start a new log now, whatever the size of this one"),
     "path": ("path", "print which files are used, and why"),
+    "completion": ("completion", "print the completion of commands, options and names for a shell"),
     "init": ("init", "print a shell function that writes notes in milliseconds"),
     "help": ("help", "show a page of the manual"),
     "demo": ("demo", "take a two-minute tour on a throwaway journal"),
@@ -45,6 +46,6 @@ FAMILIES = {
     "the host": ("preflight", "baseline"),
     "restore": ("restore", "stable", "blockers"),
     "files": ("export", "import", "fork", "rotate"),
-    "help": ("help", "init", "demo"),
+    "help": ("help", "completion", "init", "demo"),
 }
 """The commands in the order of the help."""

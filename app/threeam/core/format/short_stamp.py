@@ -45,14 +45,18 @@ class ShortStamp(NamedTuple):
         return shown.startswith(self.day) and shown[11:].startswith(self.clock)
 
 
-def shortest_forms(stamps: Sequence[Stamp]) -> list[str]:
-    """Return the shortest form of each of ``stamps`` that names no other of them."""
-    return [_shortest_form(stamp, [other for other in stamps if other.ns != stamp.ns]) for stamp in stamps]
+def shortest_forms(stamps: Sequence[Stamp], min_length: int = 0) -> list[str]:
+    """Return the shortest form of each of ``stamps`` that names no other of them.
+
+    ``min_length``: of the time, in characters.
+    """
+    lengths = [length for length in _CLOCK_LENGTHS if length >= min_length]
+    return [_shortest_form(stamp, [other for other in stamps if other.ns != stamp.ns], lengths) for stamp in stamps]
 
 
-def _shortest_form(stamp: Stamp, others: Sequence[Stamp]) -> str:
+def _shortest_form(stamp: Stamp, others: Sequence[Stamp], lengths: Sequence[int]) -> str:
     for day in ("", stamp.iso_date):
-        for length in _CLOCK_LENGTHS:
+        for length in lengths:
             form = ShortStamp(day, stamp.time_of_day[:length])
             if not any(map(form.matches, others)):
                 return f"@{day and day + 'T'}{form.clock}"

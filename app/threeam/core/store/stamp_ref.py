@@ -55,7 +55,7 @@ def find_entry(journal: Journal, form: ShortStamp) -> Entry:
     `PreconditionFailed`, and OSError.
     """
     entries = list(_matching_entries(journal, form))
-    entries = [entry for entry in entries if _is_first_line(entry)] or entries
+    entries = [entry for entry in entries if is_first_line(entry)] or entries
     if len(entries) == 1:
         return entries[0]
     shown = f"@{form.day and form.day + 'T'}{form.clock}"
@@ -67,7 +67,8 @@ def find_entry(journal: Journal, form: ShortStamp) -> Entry:
     raise PreconditionFailed(f"{shown} names {len(entries)} entries: {listed}{more}")
 
 
-def _is_first_line(entry: Entry) -> bool:
+def is_first_line(entry: Entry) -> bool:
+    """Return whether ``entry`` is more than a line of the lock, a warning, or a later line of a text."""
     return entry.kind not in (CEREMONY, "WARNING") and not entry.text.startswith(("| ", CONTINUATION_PREFIX))
 
 

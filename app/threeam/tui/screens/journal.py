@@ -34,6 +34,7 @@ from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.controllers.read_only import ReadOnlyWriting
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.controllers.restore import RestoreController
+from threeam.tui.controllers.shell_commands import ShellCommandController
 from threeam.tui.controllers.state_view import StateView
 from threeam.tui.controllers.writing import WritingController
 from threeam.tui.dispatch import ActionTable, Handler
@@ -118,6 +119,9 @@ class JournalScreen(NoticeScreen):
         self.state_view = StateView(self, self.header, self.sidebar, self.log_view)
         self.hypotheses = HypothesisController(self, self.sidebar, self.reports)
         self.commands = CommandController(self, self.pane, self.hypotheses)
+        self.pane.prompt.command_names = self.commands.names_for
+        if self.editor is not None:
+            self.editor.composer.command_names = self.commands.names_for
         self.night = NightController(self, self.reports, self.quitting)
         self.live: LiveController | None = None
         if bridge is not None:
@@ -141,6 +145,7 @@ class JournalScreen(NoticeScreen):
             **self.night.handlers(),
             **self.experiments.handlers(),
             **self.host.handlers(),
+            **ShellCommandController(self).handlers(),
             **self.restore.handlers(),
             **self.navigation.handlers(),
             **self.reports.handlers(),
