@@ -159,7 +159,7 @@ def _experiments(typed: _Typed) -> list[Candidate]:
     from threeam.experiments.runs import experiments
 
     listed = experiments(context(typed.journal_options()).load_state())
-    return [Candidate(experiment.name, " ".join(experiment.command)) for experiment in reversed(listed)]
+    return [Candidate(experiment.name, experiment.command) for experiment in reversed(listed)]
 
 
 def _people(typed: _Typed) -> list[Candidate]:
