@@ -293,6 +293,13 @@ async def test_an_open_answer_that_holds_no_more_says_so(journal: Journal) -> No
         assert it.app.is_running
 
 
+async def test_a_report_from_the_screen_is_shown(journal: Journal) -> None:
+    write(journal, *experiment())
+    async with night(journal) as it:
+        await it.command("run --report R1")
+        await it.shows("no verdict before the plan is done")
+
+
 async def test_a_plan_from_the_screen_is_told_when_it_is_done(journal: Journal, log: Path) -> None:
     async with night(journal, size=WIDE) as it:
         await it.command("run -n 3 -- true")

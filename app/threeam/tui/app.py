@@ -65,7 +65,7 @@ def style_sheets() -> list[str | PurePath]:
 class JournalApp(App[None], inherit_bindings=False):
     """One screen on a journal; with ``as_of``, the journal as it was then lies over it at first.
 
-    ``all_journals``: those that can be changed to. ``next``: the one that is to be shown when this has ended.
+    ``all_journals``: those that can be changed to. ``next_journal``: the one that is to be shown when this has ended.
     """
 
     TITLE = "3am"
@@ -89,7 +89,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self._asked = float("-inf")
         self._keys_wait = True  # until there is a screen that can take them
         self._waiting_keys: list[events.Event] = []
-        self.leave_pressed_s = 0.0  # when the last key came: those behind one that leaves wait until that has been done
+        self.last_key_s = 0.0  # when the last key was pressed, on the monotonic clock
         self._leads_out: events.Key | None = None  # the last key, if those behind it wait until it has been acted on
         self._is_ending = False  # `exit` was called
         self._refused_s = float("-inf")  # when a box did not open, or the last key of the text that was typed for it
@@ -165,7 +165,7 @@ class JournalApp(App[None], inherit_bindings=False):
                 event.key == "enter" and isinstance(screen, JournalScreen) and screen.commands.is_enter_a_command
             )
             self._leads_out = event if self._is_way_out(event.key) else None
-            self.leave_pressed_s = event.time
+            self.last_key_s = event.time
             self._keys_wait = is_command or self._leads_out is not None
             if isinstance(screen, JournalScreen) and screen.writing.refuses_box_of(event.key):
                 self.refuse_text()
@@ -252,6 +252,11 @@ class JournalApp(App[None], inherit_bindings=False):
         """End the program: no key acts any more."""
         self._is_ending = True
         super().exit(result, return_code, message)
+
+    @property
+    def keys_wait_for_enter(self) -> bool:
+        """Return whether keys wait until what an Enter has sent out of a box is taken."""
+        return self._keys_wait and self._leads_out is None
 
     async def on_command_done(self) -> None:
         """Handle the keys that were typed while a command ran, up to the next command."""

@@ -44,8 +44,8 @@ _ANSI = {
     "who-4": "text-warning",
     "who-5": "foreground",
 }
-GROUNDS = ("background", "surface", "panel", "row-cursor", "toxic-ground")  # what text stands on
-_TINTS = {"toxic-ground": ("error", 0.15), "as-of-ground": ("warning", 0.25)}  # of the background, for the head
+GROUNDS = ("background", "surface", "panel", "row-cursor", "alarm-ground")  # what text stands on
+_TINTS = {"alarm-ground": ("error", 0.15), "as-of-ground": ("warning", 0.25)}  # of the background, for the head
 TEXTS = (
     *("foreground", "foreground-muted", "error", "warning", "primary", *_DARK),
     *("footer-key-foreground", "footer-description-foreground"),

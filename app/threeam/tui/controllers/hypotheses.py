@@ -66,7 +66,7 @@ class HypothesisController:
         self.picked_name = hypothesis.name
         self._screen.show_state()
         if not self._sidebar.is_on_screen:
-            keys = " · + - tie lines to it, v x ~ judge it" if self._screen.writing.is_writable else ""
+            keys = " · keys + - v x ~" if self._screen.writing.is_writable else ""
             claim = abbreviate(claim_of(self._screen.state, hypothesis))
             self._screen.notify_once(f"picked {name}: {claim}{keys}", timeout=2)
 

@@ -35,6 +35,7 @@ from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.controllers.read_only import ReadOnlyWriting
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.controllers.restore import RestoreController
+from threeam.tui.controllers.shell_commands import ShellCommandController
 from threeam.tui.controllers.state_view import StateView
 from threeam.tui.controllers.writing import WritingController
 from threeam.tui.dispatch import ActionTable, Handler
@@ -53,7 +54,7 @@ from threeam.tui.report_answers import (
     RestoreData,
     RunAction,
 )
-from threeam.tui.screens.help import HelpScreen
+from threeam.tui.screens.help import help_screen
 from threeam.tui.screens.notice_screen import NoticeScreen
 from threeam.tui.services import Program
 from threeam.tui.session import Session
@@ -86,15 +87,14 @@ class JournalScreen(NoticeScreen):
         self._compose_widgets(window)
         bridge = None
         if session.as_of is None:
-            floor = session.settings.disk_floor
-            bridge = Bridge(session.journal, window.anchor, session.fold, session.writer, floor, self.post_message)
+            journal, floor = session.journal, session.settings.disk_floor
+            bridge = Bridge(journal, window.anchor, session.fold, session.writer, floor, self.post_message)
         self.editor = None if bridge is None or session.writer is None else self._editor(bridge, window)
         self._compose_controllers(bridge)
 
     def _compose_widgets(self, window: LogWindow) -> None:
         session, read_only, emoji = self.session, self.session.writer is None, self.session.emoji
-        name = escape_unprintable(session.journal.log_name)
-        limit = session.settings.toxic_cups
+        name, limit = escape_unprintable(session.journal.log_name), session.settings.toxic_cups
         self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=emoji)
         self.header.is_as_of = session.as_of is not None
         self.pane = LogPane(session.journal, window, session.clock, session.zone, emoji=emoji, read_only=read_only)
@@ -105,13 +105,13 @@ class JournalScreen(NoticeScreen):
 
     def _editor(self, bridge: Bridge, window: LogWindow) -> Editor:
         store = DraftStore(self.session.journal, lambda sentence: self.post_message(messages.DraftSaveFailed(sentence)))
-        composer = Composer(emoji=self.session.emoji)
-        return Editor(composer, store, bridge.submit, self.session.author, lambda: window.log_end)
+        composer, author = Composer(emoji=self.session.emoji), self.session.author
+        return Editor(composer, store, bridge.submit, author, lambda: window.log_end)
 
     def _compose_controllers(self, bridge: Bridge | None) -> None:
         effects = EffectRunner(lambda effect: self.post_message(messages.EffectFinished(effect)))
         self.quitting = QuitController(self, self.editor, effects)
-        self.reports = ReportController(self, self.quitting, self.header, self._follow_answer)
+        self.reports = ReportController(self, self.quitting, self.header, self._take_report_answer)
         self.writing: WritingController | ReadOnlyWriting = ReadOnlyWriting(self)
         self.amendments: AmendmentController | None = None
         if self.editor is not None:
@@ -121,14 +121,18 @@ class JournalScreen(NoticeScreen):
         self.state_view = StateView(self, self.header, self.sidebar, self.log_view)
         self.hypotheses = HypothesisController(self, self.sidebar, self.reports)
         self.commands = CommandController(self, self.pane, self.hypotheses)
+        self.pane.prompt.command_names = self.commands.names_for
+        if self.editor is not None:
+            self.editor.composer.command_names = self.commands.names_for
         self.night = NightController(self, self.reports, self.quitting)
         self.live: LiveController | None = None
         if bridge is not None:
             self.live = LiveController(self, bridge, self.header, self.pane, self.hypotheses, self.night)
-        self.experiments = ExperimentController(self, self.hypotheses, self.reports, self.quitting)
+        self.experiments = ExperimentController(self, self.hypotheses, self.reports, self.quitting, self.commands)
         self.host = HostController(self, self.reports, self.quitting)
-        self.restore = RestoreController(self, self.reports, self.quitting)
-        self.navigation = NavigationController(self, self.pane, self.reports, self.experiments.show_attachment)
+        self.restore = RestoreController(self, self.reports, self.quitting, self.commands)
+        show_attachment = self.experiments.show_attachment
+        self.navigation = NavigationController(self, self.pane, self.reports, self.commands, show_attachment)
         self.actions = ActionTable(self._handlers(), is_writable=self.writing.is_writable, on_error=self._show_refusal)
 
     def _handlers(self) -> dict[str, Handler]:
@@ -145,6 +149,7 @@ class JournalScreen(NoticeScreen):
             **self.night.handlers(),
             **self.experiments.handlers(),
             **self.host.handlers(),
+            **ShellCommandController(self).handlers(),
             **self.restore.handlers(),
             **self.navigation.handlers(),
             **self.reports.handlers(),
@@ -201,9 +206,9 @@ class JournalScreen(NoticeScreen):
             self.live.follow(message)
 
     @on(messages.WriteProgress)
-    def _follow_request(self, message: messages.WriteProgress) -> None:
+    def _take_write_progress(self, message: messages.WriteProgress) -> None:
         if isinstance(self.writing, WritingController):
-            self.writing.follow_request(message)
+            self.writing.take_progress(message)
 
     def on_draft_save_failed(self, message: messages.DraftSaveFailed) -> None:
         if message.sentence:
@@ -219,9 +224,11 @@ class JournalScreen(NoticeScreen):
         if kind == COMMAND:
             await self.commands.run_box_line(message)
         elif isinstance(self.writing, WritingController):
-            self.writing.send(message)
-            if kind not in DRAFTS:
-                self.app.post_message(messages.CommandDone())
+            try:
+                self.writing.send(message)
+            finally:  # a box whose stamp was refused has become one for a note since its Enter
+                if kind not in DRAFTS or self.program.keys_wait_for_enter:
+                    self.app.post_message(messages.CommandDone())
 
     def on_composer_changed(self) -> None:
         if isinstance(self.writing, WritingController):
@@ -274,7 +281,7 @@ class JournalScreen(NoticeScreen):
         self.reports.update()
         self.navigation.show_marks()
 
-    def _follow_answer(self, answer: ReportAnswer) -> None:
+    def _take_report_answer(self, answer: ReportAnswer) -> None:
         """Do what a report was closed with."""
         match answer:
             case GoTo(stamp):
@@ -327,10 +334,9 @@ class JournalScreen(NoticeScreen):
         """Show the screen below again."""
         self.app.pop_screen()
 
-    def open_help(self) -> None:
-        """Show all keys and signs."""
-        keys = self.session.settings.keys
-        self.app.push_screen(HelpScreen(read_only=not self.writing.is_writable, emoji=self.session.emoji, keys=keys))
+    def open_help(self, topic: str = "") -> None:
+        """Show all keys and signs, or a page of the manual."""
+        self.app.push_screen(help_screen(topic, self.session, read_only=not self.writing.is_writable))
 
     def action_board_full(self) -> None:
         self.sidebar.toggle_full()

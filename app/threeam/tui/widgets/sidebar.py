@@ -153,7 +153,7 @@ class HypothesisList(OptionList):
         head = Content.assemble(
             (label, "bold " + label_style),
             (drawable(hypothesis.state), label_style),
-            (self._fit(self._facts(state, hypothesis, now), facts_cells), "$foreground-muted"),
+            (self._facts(state, hypothesis, now, facts_cells), "$foreground-muted"),
         )
         styles = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}
         claim = drawable(claim_of(state, hypothesis)) or MISSING_CLAIM
@@ -173,15 +173,17 @@ class HypothesisList(OptionList):
         glyph = GLYPHS.get(hypothesis.state, GLYPHS["Hypothesis"])
         return glyph.symbol if self._emoji else glyph.ascii_symbol
 
-    def _facts(self, state: State, hypothesis: Hypothesis, now: Stamp) -> str:
-        """Return the counts of evidence, the age of the last event, and its author."""
+    def _facts(self, state: State, hypothesis: Hypothesis, now: Stamp, width_cells: int) -> str:
+        """Return the counts of evidence, the age of the last event, and its author, as far as they fit."""
         thread = thread_of(state, hypothesis)
         author = thread.events[-1].author if thread.events else hypothesis.author
         age = format_age(now.ns - last_event_stamp(state, hypothesis).ns)
         facts = [self._evidence_counts(thread), age]
         if author:
             facts.append(drawable(author.user))
-        return " " + self._separator.join(facts)
+        while facts and cell_len(" " + self._separator.join(facts)) > width_cells:
+            facts.pop()
+        return " " + self._separator.join(facts) if facts else ""
 
     @property
     def _claim_cells(self) -> int:
@@ -297,7 +299,7 @@ class Sidebar(Vertical):
     def _people_content(self, state: State, now: Stamp) -> Content:
         present = [p for p in state.people.values() if 0 <= now.ns - p.last_active_ns <= _PRESENT_NS]
         if not present:
-            return self._empty_content("no one for 15 min" if state.people else "nobody yet")
+            return self._empty_content("no one for 15 min" if state.people else "no one yet")
         holder = journal_holder(state)
         holder_user = holder.author.user if holder is not None and holder.author is not None else None
         lines = []
