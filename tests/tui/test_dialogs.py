@@ -182,3 +182,20 @@ async def test_the_palette_shows_keys(journal: Journal) -> None:
         await it.eventually(lambda: isinstance(it.app.screen, CommandPalette), "the palette is there")
         await it.type("baseline")
         await it.shows("baseline  B")
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("i", "enter send esc back to the log ^o new line"),
+        ("slash", "enter search esc back to the log"),
+        ("ampersand", "enter filter esc back to the log"),
+        ("colon", "enter do it tab complete esc back to the log"),
+    ],
+)
+async def test_the_footer_says_what_enter_does_with_the_text(journal: Journal, key: str, shown: str) -> None:
+    async with night(journal, size=WIDE) as it:
+        await it.press(key)
+        assert footer(it) == shown
+        await it.press("escape", "i")
+        assert footer(it).startswith("enter send")

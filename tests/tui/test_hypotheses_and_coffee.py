@@ -81,7 +81,7 @@ async def test_the_digits_pick_a_hypothesis(journal: Journal, log: Path) -> None
         for number in range(1, 10):
             await it.press(str(number))
             assert it.journal_screen.hypotheses.picked_name == f"H{number}"
-            marked = [row for row in it.shown.splitlines() if "▸" in row]
+            marked = [row for row in it.shown.splitlines() if "▌◇" in row]
             assert len(marked) == 1, "the picked one has a mark"
             assert f"H{number}" in marked[0]
 
