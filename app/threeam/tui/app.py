@@ -87,7 +87,8 @@ class JournalApp(App[None], inherit_bindings=False):
         self._is_ending = False  # `exit` was called
         self._refused_s = float("-inf")  # when a box did not open, or the last key of the text that was typed for it
         self._window = LogWindow(session.journal)  # read before the first frame, so that it is full
-        theme = session.settings.theme
+        is_set = session.settings.theme != NIGHT_THEME.name  # what the settings say is stronger than the last choice
+        theme = session.settings.theme if is_set else session.look.theme or session.settings.theme
         self.theme = theme if theme in self.available_themes else NIGHT_THEME.name
         if session.settings.keys:
             self.set_keymap(dict(session.settings.keys))

@@ -28,6 +28,7 @@ from threeam.tui.controllers.first_state import FirstState
 from threeam.tui.controllers.host import HostController
 from threeam.tui.controllers.hypotheses import HypothesisController
 from threeam.tui.controllers.live import LiveController
+from threeam.tui.controllers.look import LookController
 from threeam.tui.controllers.navigation import NavigationController
 from threeam.tui.controllers.night import NightController
 from threeam.tui.controllers.quitting import QuitController
@@ -97,7 +98,7 @@ class JournalScreen(NoticeScreen):
         self.header.is_as_of = session.as_of is not None
         self.pane = LogPane(session.journal, window, session.clock, session.zone, emoji=emoji, read_only=read_only)
         self.log_view = self.pane.view
-        self.log_view.own_author = session.author
+        self.log_view.own_user = session.author.user
         self.sparkline = ActivitySparkline(emoji=emoji, gap_ns=session.settings.night_gap_ns)
         self.sidebar = Sidebar(emoji=emoji, read_only=read_only)
 
@@ -115,6 +116,7 @@ class JournalScreen(NoticeScreen):
         if self.editor is not None:
             self.writing = WritingController(self, self.editor, self.quitting, self.header, self.log_view)
             self.amendments = AmendmentController(self, self.writing)
+        self.look = LookController(self, self.log_view)
         self.state_view = StateView(self, self.header, self.sidebar, self.log_view)
         self.hypotheses = HypothesisController(self, self.sidebar, self.reports)
         self.commands = CommandController(self, self.pane, self.hypotheses)
@@ -134,7 +136,7 @@ class JournalScreen(NoticeScreen):
         return {
             "leave": self.leave,
             "help": self.open_help,
-            "theme": self.change_theme,
+            **self.look.handlers(),
             **self.writing.handlers(),
             **(self.amendments.handlers() if self.amendments is not None else {}),
             **self.hypotheses.handlers(),
@@ -165,6 +167,7 @@ class JournalScreen(NoticeScreen):
 
     def on_mount(self) -> None:
         self.set_focus(self.log_view)
+        self.app.theme_changed_signal.subscribe(self, self.look.take_theme)
         if self.session.as_of is not None:
             FirstState(self, self.pane, self.session.as_of.end, self._show_past_state).start()
         if self.editor is not None:
@@ -241,9 +244,15 @@ class JournalScreen(NoticeScreen):
     def on_log_pane_notice_posted(self, message: LogPane.NoticePosted) -> None:
         self.notify_once(message.sentence, severity=message.severity)
 
+    def on_log_view_look_changed(self, message: LogView.LookChanged) -> None:
+        self.look.take_change(message)
+
     def on_log_view_tail_changed(self) -> None:
         self.header.following = self.log_view.following
         self.header.unread = self.log_view.unread
+
+    def on_descendant_focus(self) -> None:
+        self.set_class(self.is_typing, "-typing")
 
     def on_key(self, event: events.Key) -> None:
         self.writing.refuse_key(event.key)
@@ -303,7 +312,7 @@ class JournalScreen(NoticeScreen):
 
     def leave(self) -> None:
         """Take back what waits; else go to the log; in the log, show the next result that is ready."""
-        self.sidebar.remove_class("-full")
+        self.sidebar.leave_full()
         if self.pane.cancel():
             self.focus_log()
             return
@@ -322,18 +331,8 @@ class JournalScreen(NoticeScreen):
         keys = self.session.settings.keys
         self.app.push_screen(HelpScreen(read_only=not self.writing.is_writable, emoji=self.session.emoji, keys=keys))
 
-    def change_theme(self, name: str = "") -> None:
-        """Change to the theme ``name``, or let the user choose one."""
-        themes = self.app.available_themes
-        if not name:
-            self.app.search_themes()
-        elif name in themes:
-            self.app.theme = name
-        else:
-            self.notify_once(f"there is no theme {name}; there are {', '.join(sorted(themes))}")
-
     def action_board_full(self) -> None:
-        self.sidebar.toggle_class("-full")
+        self.sidebar.toggle_full()
 
     def action_page_up(self) -> None:
         """Scroll the log while the focus stays in the box, which may wait for the lock."""

@@ -295,7 +295,10 @@ class LogPane(Vertical):
     def _show_counts(self) -> None:
         self._is_update_due = False
         scan, row, pattern = self._scan, self.view.selected_row, self.view.render_options.pattern
-        self.status_line.show(row, _line_number(scan.line_index, row), scan.line_index)
+        is_last = row is not None and self.view.window.at_end and row is self.view.window.rows[-1]
+        # Behind the last row only lines that are not shown can follow, and none of them is worth a look.
+        line_number = scan.line_index.total if is_last else _line_number(scan.line_index, row)
+        self.status_line.show(row, line_number, scan.line_index)
         self.search_bar.show(
             SearchStatus(
                 pattern="" if pattern is None else pattern.text,
