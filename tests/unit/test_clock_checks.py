@@ -103,6 +103,8 @@ def test_what_only_root_may_mend_is_mended_with_sudo(name: str) -> None:
 
 
 @pytest.mark.parametrize(("granularity_ns", "verdict"), [(60, OK), (50_000, YELLOW), (4_000_000, RED), (0, RED)])
-def test_a_clock_too_coarse_for_a_race_is_red(granularity_ns: int, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_too_coarse_for_a_race_is_red(
+    granularity_ns: int, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("threeam.host.clock_checks.time", fake_time(granularity_ns))
     assert check_named(check_clock(fake_system(), NOW), "clock resolution").verdict == verdict
