@@ -158,7 +158,7 @@ async def test_a_wrong_name_in_a_command_is_reported_and_nothing_is_written(jour
         "support H9 words": "there is no hypothesis H9",
         "predict H9 words": "there is no hypothesis H9",
         "thread H9": "there is no hypothesis H9",
-        "support H1 @03:14 words": "'@03:14' is not a stamp",
+        "support H1 @03:14 words": "@03:14 names 4 entries: ",
         "correct @yesterday words": "'@yesterday' is not a stamp",
         "undone @yesterday": "'@yesterday' is not a stamp",
         "undone": "nothing is left to undo",

@@ -39,7 +39,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_argument("pid", type=int, nargs="?", metavar="PID", help="the process")
     parser.add_argument("--with", dest="tool", choices=TRACERS, help="tool to attach (default: strace)")
     parser.add_argument(
-        "--for", dest="duration", metavar="T", help="stop after this long, e.g. 5s (default: until ctrl+c)"
+        "--for", dest="duration", metavar="DURATION", help="stop after this long, e.g. 5s (default: until ctrl+c)"
     )
     parser.add_argument("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
     parser.add_argument(

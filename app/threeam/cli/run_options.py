@@ -110,7 +110,9 @@ def _parser() -> Parser:
     option = parser.add_argument
     option("-n", type=int, metavar="N", help="runs in each arm")
     option("--arm", action="append", default=[], metavar="ARM", help="bare, pin+stress, strace='strace -f'")
-    option("--timeout", metavar="T", help="kill a run after this long, e.g. 5s; it is neither a failure nor clean")
+    option(
+        "--timeout", metavar="DURATION", help="kill a run after this long, e.g. 5s; it is neither a failure nor clean"
+    )
     option("--seed", type=int, metavar="S", help="random seed for run order and jitter")
     option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
     option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")

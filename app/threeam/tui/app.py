@@ -39,6 +39,7 @@ from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
 from threeam.tui.themes import FALLBACK_VARIABLES, NIGHT_THEME
 from threeam.tui.widgets.box import InputBox
+from threeam.tui.widgets.filter_line import FilterBox
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
 _INTERRUPTED = 130
@@ -167,7 +168,7 @@ class JournalApp(App[None], inherit_bindings=False):
             isinstance(event, events.Paste)
             and not event.is_forwarded
             and isinstance(screen, JournalScreen)
-            and not isinstance(screen.focused, InputBox)
+            and not isinstance(screen.focused, InputBox | FilterBox)
         ):
             screen.writing.open_box(NOTE, event.text)  # a paste is a note, and never keys
             return
@@ -210,8 +211,10 @@ class JournalApp(App[None], inherit_bindings=False):
 
     def _is_way_out(self, key: str) -> bool:
         """Return whether ``key`` leaves the box, the screen that lies over the journal, or the program."""
-        if isinstance(self.focused, Input) or not self._screen_stack:
+        if not self._screen_stack:
             return False
+        if isinstance(self.focused, Input):
+            return isinstance(self.focused, FilterBox) and self.focused.leads_out(key)
         if key == "escape" or key in self.leave_keys:
             return True
         active = self.screen.active_bindings.get(key)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from threeam.core.errors import BadSetting
 from threeam.core.format.entry import NS_PER_S, escape_tag_value
+from threeam.core.format.times import parse_seconds
 from threeam.core.platform.user_dirs import user_state_dir, xdg_dir
 from threeam.core.store.journal import SCRIPT_LOCK, SCRIPT_LOG, Journal, resolve_journal
 
@@ -71,11 +72,18 @@ class _LogChoice(NamedTuple):
     state_dir: str | None = None
 
 
-class _Validator(NamedTuple):
-    """The rule for one setting. ``convert`` returns the value to use, or raises ValueError."""
+class Rule(NamedTuple):
+    """The rule for the value of a setting. ``convert`` returns the value to use, or raises ValueError."""
 
     must_be: str
     convert: Callable[[object], Any]
+
+
+class Setting(NamedTuple):
+    """The description of a setting, as the manual has it, and the rule for its value."""
+
+    description: str
+    rule: Rule
 
 
 def load_config(flags: PathFlags, environ: Mapping[str, str], uid: int) -> ResolvedConfig:
@@ -97,11 +105,11 @@ def _choose_log(
     if flags.log is not None:
         return _LogChoice(flags.log, "--log")
     if flags.journal_name is not None:
-        state_dir = user_state_dir(environ)
-        path = os.path.join(state_dir, _check_journal_name(flags.journal_name) + ".log")
-        return _LogChoice(path, f"-j {flags.journal_name}", state_dir)
+        return _choose_named(flags.journal_name, f"-j {flags.journal_name}", environ)
     if environ.get("SANITY_LOG"):
         return _LogChoice(environ["SANITY_LOG"], "SANITY_LOG")
+    if environ.get("SANITY_JOURNAL"):
+        return _choose_named(environ["SANITY_JOURNAL"], "SANITY_JOURNAL", environ)
     if "log" in table:
         if not isinstance(table["log"], str) or not table["log"]:
             raise BadSetting(f"{config_path}: log must be the path of a file, in quotes")
@@ -115,6 +123,11 @@ def _choose_log(
         return _LogChoice(SCRIPT_LOG, "default for root, the log of the Bash script")
     state_dir = user_state_dir(environ)
     return _LogChoice(os.path.join(state_dir, "sanity.log"), "default", state_dir)
+
+
+def _choose_named(name: str, origin: str, environ: Mapping[str, str]) -> _LogChoice:
+    state_dir = user_state_dir(environ)
+    return _LogChoice(os.path.join(state_dir, _check_journal_name(name) + ".log"), origin, state_dir)
 
 
 def _choose_journal(log: _LogChoice, flags: PathFlags, environ: Mapping[str, str], origins: dict[str, str]) -> Journal:
@@ -194,14 +207,14 @@ def _merge_settings(
 
 def _validate(name: str, value: object, origin: str) -> object:
     """Return ``value`` as the setting ``name`` has it. Raises `BadSetting` with what it must be."""
-    validator = _VALIDATORS[name]
+    rule = SETTINGS[name].rule
     try:
-        return validator.convert(value)
+        return rule.convert(value)
     except ValueError:
-        raise BadSetting(f"{origin} must be {validator.must_be}, and not {escape_tag_value(str(value))!r}") from None
+        raise BadSetting(f"{origin} must be {rule.must_be}, and not {escape_tag_value(str(value))!r}") from None
 
 
-def _choice(*choices: str) -> _Validator:
+def _choice(*choices: str) -> Rule:
     """Return the rule for one of ``choices``."""
 
     def convert(value: object) -> object:
@@ -209,10 +222,10 @@ def _choice(*choices: str) -> _Validator:
             raise ValueError
         return value
 
-    return _Validator(f"one of {', '.join(choices)}", convert)
+    return Rule(f"one of {', '.join(choices)}", convert)
 
 
-def _subset(*choices: str) -> _Validator:
+def _subset(*choices: str) -> Rule:
     """Return the rule for a list of ``choices``, or for text that names some of them; ``none``: an empty one."""
 
     def convert(value: object) -> tuple[str, ...]:
@@ -221,10 +234,10 @@ def _subset(*choices: str) -> _Validator:
             raise ValueError
         return tuple(choice for choice in choices if choice in names)
 
-    return _Validator(f"some of {', '.join(choices)}, or none", convert)
+    return Rule(f"some of {', '.join(choices)}, or none", convert)
 
 
-def _number(high: float, *, positive: bool = False) -> _Validator:
+def _number(high: float, *, positive: bool = False) -> Rule:
     """Return the rule for a number up to ``high``: ``positive`` (0.001 at least), or 0 at least."""
     low = 1e-3 if positive else 0.0
 
@@ -234,10 +247,22 @@ def _number(high: float, *, positive: bool = False) -> _Validator:
             raise ValueError
         return number
 
-    return _Validator("a number above 0" if positive else "a number", convert)
+    return Rule("a number above 0" if positive else "a number", convert)
 
 
-def _integer(high: float, *, positive: bool = False) -> _Validator:
+def _duration(unit_s: int, high: float, *, positive: bool = False) -> Rule:
+    """Return the rule for a number of units of ``unit_s`` seconds, or a duration such as ``0.4s``."""
+    number = _number(high, positive=positive)
+
+    def convert(value: object) -> float:
+        if not isinstance(value, str) or not value.strip()[-1:].isalpha():
+            return float(number.convert(value))
+        return float(number.convert(parse_seconds(value) / unit_s))
+
+    return Rule(f"{number.must_be} or a duration such as 1m30s", convert)
+
+
+def _integer(high: float, *, positive: bool = False) -> Rule:
     """Return the rule for a whole number up to ``high``, which may be written as ``1e6``."""
     number = _number(high, positive=positive)
 
@@ -247,13 +272,13 @@ def _integer(high: float, *, positive: bool = False) -> _Validator:
             raise ValueError
         return int(converted)
 
-    return _Validator(number.must_be.replace("a ", "a whole "), convert)
+    return Rule(number.must_be.replace("a ", "a whole "), convert)
 
 
-def _all_or_integer(high: float) -> _Validator:
+def _all_or_integer(high: float) -> Rule:
     """Return the rule for a whole number, or ``all``, which becomes None."""
     integer = _integer(high)
-    return _Validator(f"all, or {integer.must_be}", lambda value: None if value == "all" else integer.convert(value))
+    return Rule(f"all, or {integer.must_be}", lambda value: None if value == "all" else integer.convert(value))
 
 
 def _convert_boolean(value: object) -> bool:
@@ -275,21 +300,24 @@ def _convert_keys(value: object) -> dict[str, str]:
     return value
 
 
-_VALIDATORS = {
-    "ceremony": _choice("hypotheses", "always", "never"),
-    "toxic_cups": _integer(1e6),
-    "cup_mg": _integer(1e3, positive=True),
-    "half_life_h": _number(1e6, positive=True),
-    "reminders": _subset(*REMINDERS),
-    "night_gap_h": _number(1e6, positive=True),
-    "lock_timeout": _number(1e6),
-    "sync": _choice("always", "never"),
-    "rotate_bytes": _integer(1e15, positive=True),
-    "keep": _all_or_integer(1e6),
-    "disk_floor": _integer(1e15),
-    "theme": _Validator("the name of a theme, in quotes", _convert_theme),
-    "emoji": _Validator("true or false", _convert_boolean),
-    "keys": _Validator('a table such as coffee = "f2"', _convert_keys),
+SETTINGS = {
+    "ceremony": Setting(
+        "which writes are framed by the lines Acquired and Releasing sanity lock",
+        _choice("hypotheses", "always", "never"),
+    ),
+    "toxic_cups": Setting("cups in a night; above that the screen and the log warn", _integer(1e6)),
+    "cup_mg": Setting("milligrams of caffeine in a cup", _integer(1e3, positive=True)),
+    "half_life_h": Setting("hours in which half of the caffeine is gone", _duration(3600, 1e6, positive=True)),
+    "reminders": Setting("which reminders are on", _subset(*REMINDERS)),
+    "night_gap_h": Setting("hours without a line of yours that end a night", _duration(3600, 1e6, positive=True)),
+    "lock_timeout": Setting("seconds that a command waits for the lock", _duration(1, 1e6)),
+    "sync": Setting("always: written lines are on the disk; never: in the system's cache", _choice("always", "never")),
+    "rotate_bytes": Setting("size in bytes at which a log is rotated", _integer(1e15, positive=True)),
+    "keep": Setting("number of rotated files that are kept", _all_or_integer(1e6)),
+    "disk_floor": Setting("free bytes of the disk below which the log warns", _integer(1e15)),
+    "theme": Setting("theme of the screen", Rule("the name of a theme, in quotes", _convert_theme)),
+    "emoji": Setting("false: the screen is drawn in ASCII", Rule("true or false", _convert_boolean)),
+    "keys": Setting("other keys for actions, by their ids", Rule('a table such as coffee = "f2"', _convert_keys)),
 }
 
 

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from threeam.actions import Action
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry
+from threeam.core.format.short_stamp import shortest_forms
 from threeam.core.redact.redact import redact
+from threeam.core.state.catalog import journal_name
+from threeam.experiments.runs import experiments
+from threeam.hypotheses.amendments import amendments
+from threeam.hypotheses.changes import open_changes
+from threeam.hypotheses.ledger import sorted_hypotheses
 from threeam.tui import messages
 from threeam.tui.command_line import UnknownCommand, parse_command
 from threeam.tui.controllers.hypotheses import HypothesisController
@@ -29,6 +35,22 @@ class CommandController:
         self._hypotheses = hypotheses
         self._row_at_start: Row | None = None  # selected when the `:` line was opened: followed lines move the cursor
         self._command_row: Row | None = None  # the same, of the command that is running
+
+    def names_for(self, argument: str) -> list[str]:
+        """Return the names that ``argument`` could be, as `complete_command` asks for them."""
+        action_id, _, part = argument.partition(" ")
+        state = self._screen.state
+        if part == "H7":
+            return [hypothesis.name for hypothesis in sorted_hypotheses(state)]
+        if part == "R12":
+            return [experiment.name for experiment in reversed(experiments(state))]
+        if part == "@STAMP" and action_id == "undone":
+            return shortest_forms([change.stamp for change in reversed(open_changes(state))])
+        if part == "@STAMP" and action_id == "words":
+            return shortest_forms([pending.stamp for pending in amendments(state).pending_stamps.values()])
+        if action_id == "journal":
+            return [journal_name(journal) for journal in self._screen.program.other_journals]
+        return sorted(self._screen.app.available_themes) if action_id == "theme" else []
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""

@@ -35,6 +35,7 @@ from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.controllers.read_only import ReadOnlyWriting
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.controllers.restore import RestoreController
+from threeam.tui.controllers.shell_commands import ShellCommandController
 from threeam.tui.controllers.state_view import StateView
 from threeam.tui.controllers.writing import WritingController
 from threeam.tui.dispatch import ActionTable, Handler
@@ -53,12 +54,13 @@ from threeam.tui.report_answers import (
     RestoreData,
     RunAction,
 )
-from threeam.tui.screens.help import HelpScreen
+from threeam.tui.screens.help import help_screen
 from threeam.tui.screens.notice_screen import NoticeScreen
 from threeam.tui.services import Program
 from threeam.tui.session import Session
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.composer import Composer
+from threeam.tui.widgets.filter_line import FilterBox
 from threeam.tui.widgets.footer import KeyFooter
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_pane import LogPane
@@ -120,6 +122,9 @@ class JournalScreen(NoticeScreen):
         self.state_view = StateView(self, self.header, self.sidebar, self.log_view)
         self.hypotheses = HypothesisController(self, self.sidebar, self.reports)
         self.commands = CommandController(self, self.pane, self.hypotheses)
+        self.pane.prompt.command_names = self.commands.names_for
+        if self.editor is not None:
+            self.editor.composer.command_names = self.commands.names_for
         self.night = NightController(self, self.reports, self.quitting)
         self.live: LiveController | None = None
         if bridge is not None:
@@ -144,6 +149,7 @@ class JournalScreen(NoticeScreen):
             **self.night.handlers(),
             **self.experiments.handlers(),
             **self.host.handlers(),
+            **ShellCommandController(self).handlers(),
             **self.restore.handlers(),
             **self.navigation.handlers(),
             **self.reports.handlers(),
@@ -311,7 +317,7 @@ class JournalScreen(NoticeScreen):
             self.program.refuse_text()
 
     def leave(self) -> None:
-        """Take back what waits; else go to the log; in the log, show the next result that is ready."""
+        """Take back what waits; else go to the log; in the log, show the next result, or end the search."""
         self.sidebar.leave_full()
         if self.pane.cancel():
             self.focus_log()
@@ -319,17 +325,18 @@ class JournalScreen(NoticeScreen):
         if self.writing.leave_box():
             return
         self.sidebar.close()
-        if not (self.focused is self.log_view and self.reports.show_next_ready()):
+        if self.focused is not self.log_view:
             self.focus_log()
+        elif not self.reports.show_next_ready():
+            self.pane.clear_search()
 
     def close(self) -> None:
         """Show the screen below again."""
         self.app.pop_screen()
 
-    def open_help(self) -> None:
-        """Show all keys and signs."""
-        keys = self.session.settings.keys
-        self.app.push_screen(HelpScreen(read_only=not self.writing.is_writable, emoji=self.session.emoji, keys=keys))
+    def open_help(self, topic: str = "") -> None:
+        """Show all keys and signs, or a page of the manual."""
+        self.app.push_screen(help_screen(topic, self.session, read_only=not self.writing.is_writable))
 
     def action_board_full(self) -> None:
         self.sidebar.toggle_full()
@@ -363,7 +370,7 @@ class JournalScreen(NoticeScreen):
     @property
     def is_typing(self) -> bool:
         """Return whether keys go to an input box."""
-        return isinstance(self.focused, InputBox)
+        return isinstance(self.focused, InputBox | FilterBox)
 
     @property
     def is_log_focused(self) -> bool:

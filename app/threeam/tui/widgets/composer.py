@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -11,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from threeam.core.redact.redact import redact
-from threeam.tui.command_line import complete_command
+from threeam.tui.command_line import Names, complete_command
 from threeam.tui.outbox import Outgoing
 from threeam.tui.prompts import COMMAND, DRAFTS, HYPOTHESIS, NOTE, BoxKind
 from threeam.tui.widgets.box import InputBox
@@ -55,6 +56,7 @@ class Composer(Horizontal):
         super().__init__()
         self.kind = NOTE
         self.box = InputBox(self._enter)
+        self.command_names: Names = lambda _: ()
         self._draft_kind = DRAFTS[0]  # of the draft that was in the box last
         self._others: dict[BoxKind, str] = {}  # by kind: what was begun in other boxes than this one
         self._held: Outgoing | None = None  # the text that was sent and stands in the box
@@ -241,7 +243,7 @@ class Composer(Horizontal):
         self._label.update(Content(f" {_STAMP.sub(_clock, kind.title)} {self._bar}"))
         self._label.set_class(kind == HYPOTHESIS, "-hypothesis")
         self.box.accepts_alt_keys = kind != COMMAND
-        self.box.completer = complete_command if kind == COMMAND else None
+        self.box.completer = partial(complete_command, names=self.command_names) if kind == COMMAND else None
         self.box.placeholder = PLACEHOLDERS.get(kind.verb, "why? one line")
 
 
