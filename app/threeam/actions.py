@@ -15,7 +15,8 @@ class Action(NamedTuple):
     commas, as Textual names them. ``scope`` says where the keys act: ``log`` (while the log or the sidebar has the
     focus), ``box`` (the input box), ``anywhere``; with ``log_only`` they do not act in the sidebar. An action that
     ``writes`` is absent from a read-only screen. ``opens_box``: text that follows its key is meant for the input box.
-    ``command`` is its word on the `:` line, and ``argument`` describes what may follow it there.
+    ``command`` is its word on the `:` line, and ``argument`` describes what may follow it there. ``is_shell_command``:
+    the command of the shell is run as it is, and its output is shown.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Action(NamedTuple):
     footer: bool = False
     command: str = ""
     argument: str = ""
+    is_shell_command: bool = False
 
     @property
     def binding(self) -> str:
@@ -79,8 +81,8 @@ ACTIONS = (
     Action("blockers", "", "blocked queries", "Who blocks whom in a PostgreSQL, live; x terminates one", "before and after", command="blockers", argument="DSN"),
     Action("sleep", "", "sleep", "Restore the sysadmin: what is open is handed over, and lights out", "before and after", writes=True, command="sleep"),
     Action("search", "slash", "search", "Search (regex); empty repeats the last one", "find", footer=True, command="search", argument="RE"),
-    Action("next-match", "n", "next match", "The next match", "find"),
-    Action("previous-match", "N", "previous match", "The previous match", "find"),
+    Action("next-match", "n", "next match", "The next match, the way the search went", "find"),
+    Action("previous-match", "N", "previous match", "The match before, the other way", "find"),
     Action("filter", "ampersand", "filter", "Show only what matches; !RE leaves out; kind:note, by:alice, H7", "find", command="filter", argument="RE"),
     Action("unfilter", "", "show all", "Remove all filters", "find", command="unfilter"),
     Action("goto", "", "go to a time", "Go to a time: 03:14, -15m, @stamp", "find", command="goto", argument="TIME"),
@@ -108,6 +110,14 @@ ACTIONS = (
     Action("wrap", "w", "wrap", "Wrap long lines, or cut them", "look", log_only=True, command="wrap"),
     Action("raw", "z", "raw ceremony", "Show the lines of the lock itself, or fold them", "look", log_only=True, command="raw"),
     Action("command", "colon", "command", "The command line: the same commands as in the shell", "look"),
+    Action("status", "", "status", "Print the status line: cups, milligrams, open hypotheses, lock", "look", command="status", argument="--json|--tmux|--footprint", is_shell_command=True),
+    Action("tail", "", "tail", "Print the last lines of the log, or those that match", "look", command="tail", argument="OPTIONS", is_shell_command=True),
+    Action("export", "", "export", "Print the journal as a document; > FILE at the end saves it", "look", command="export", argument="md|html|jsonl|csv OPTIONS > FILE", is_shell_command=True),
+    Action("doctor", "", "doctor", "Check every file of the journal for damage", "look", command="doctor", argument="--json", is_shell_command=True),
+    Action("path", "", "path", "Print which files and settings are used, and why", "look", command="path", argument="--settings", is_shell_command=True),
+    Action("rotate", "", "rotate", "Start a new log now", "look", writes=True, command="rotate", is_shell_command=True),
+    Action("fork", "", "fork", "Copy the journal up to a moment into a new one", "look", command="fork", argument="--at TIME --to FILE", is_shell_command=True),
+    Action("observe", "", "observe", "Attach strace, perf, lsof or tcpdump to a process", "experiments", writes=True, command="observe", argument="PID --with strace|perf|lsof|tcpdump", is_shell_command=True),
     Action("journal", "", "change journal", "Show another journal of the state folder", "look", command="journal", argument="NAME"),
     Action("theme", "", "theme", "Change the theme", "look", command="theme", argument="NAME"),
     Action("help", "question_mark,f1", "help", "All the keys and signs", "look", footer=True, command="help"),

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -16,6 +16,8 @@ import pytest
 
 from bench.measurement import Measurement, Report
 from bench.programs import COMMAND
+from support.essay_script import ESSAY_SCRIPT
+from support.shells import SHELLS, for_each_word, shell_argv, shell_function
 from threeam.core.write.lock import SanityLock, WaitPolicy
 from threeam.core.write.lock_file import LockFileSpec
 
@@ -27,6 +29,7 @@ SYNCED_LINES = 3000  # of the peer, each with a sync of its own
 FLOCK_LOOPS = 6
 HOLD_S = 0.02  # how long each loop holds the lock
 WAITS = 25
+SHELL_NOTES = 20  # in a shell that runs
 LINE = "worker: touched row {} of sessions\n"
 LOOP_SCRIPT = 'while :; do flock -e "$0" sleep "$1"; done'
 
@@ -73,6 +76,32 @@ def test_a_wait_among_six_flock_loops(tmp_path: Path, report: Report) -> None:
             time.sleep(HOLD_S)
     work = f"the longest wait of one writer among six flock loops that hold {HOLD_S * 1000:.0f} ms"
     report(Measurement(work, max(own_ms), max(peer_ms), "kernel queue", goal=2))
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_shell_function(shell: str, log: Path, tmp_path: Path, report: Report) -> None:
+    script = tmp_path / "3am-sanity-lock.sh"
+    script.write_text(ESSAY_SCRIPT)
+    script.chmod(0o755)
+    subprocess.run([COMMAND, "log", "-q", "the first note"], check=True)
+    loop = for_each_word(shell, "3am log the sweeper again")
+    argv = shell_argv(shell, f"source {shell_function(shell, tmp_path)}; {loop}", *["x"] * SHELL_NOTES)
+    peer = shell_argv("bash", for_each_word("bash", f"{script} 3 again"), *["x"] * SHELL_NOTES)
+    env = {**os.environ, "SCRIPT_LOG": str(tmp_path / "script.log"), "SCRIPT_LOCK": str(tmp_path / "script.lock")}
+    own_ms, peer_ms = [], []
+    for _ in range(7):
+        own_ms.append(run_ms(argv, env) / SHELL_NOTES)
+        peer_ms.append(run_ms(peer, env) / SHELL_NOTES)
+    assert log.read_bytes().count(b"\n") == 1 + 7 * SHELL_NOTES
+    work = f"a note by the function of `3am init {shell}`, synced"
+    report(Measurement(work, median(own_ms), median(peer_ms), "the essay's script without its sleep", goal=1))
+
+
+def run_ms(argv: Sequence[str | bytes], env: Mapping[str, str]) -> float:
+    """Return how long a command takes."""
+    began_s = time.perf_counter()
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, env=env)
+    return (time.perf_counter() - began_s) * 1000
 
 
 def write_lines(path: Path, count: int) -> Path:

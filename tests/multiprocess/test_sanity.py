@@ -10,35 +10,10 @@ from pathlib import Path
 import pytest
 
 from support.commands import Run, good
+from support.essay_script import ESSAY_SCRIPT
 from support.journals import entries
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.write.draft import TOXIC_TEXT
-
-# The script of the essay from its settings on: with another log and lock, no root and no pause.
-SCRIPT = """
-set -euo pipefail
-LOG_FILE="$SCRIPT_LOG"
-LOCK_FILE="$SCRIPT_LOCK"
-COFFEE_CUPS=${1:-0}
-MESSAGE=${2:-"Staring into the void. The void is returning a 502 Bad Gateway."}
-log_debug() {
-local msg="$1"
-local timestamp
-timestamp=$(date +'%Y-%m-%dT%H:%M:%S.%N%z')
-echo "[${timestamp}] [COFFEE: ${COFFEE_CUPS}] ${msg}" | tee -a "${LOG_FILE}"
-}
-(
-flock -e 200
-log_debug "Acquired sanity lock."
-log_debug "Hypothesis: ${MESSAGE}"
-if [[ ${COFFEE_CUPS} -gt 4 ]]; then
-log_debug "WARNING: Caffeine toxicity imminent. Logic may be compromised."
-fi
-log_debug "Releasing sanity lock."
-) 200> "${LOCK_FILE}"
-exit 0
-"""
-
 
 # --- sanity
 
@@ -57,7 +32,7 @@ def texts_without_stamps(raw: bytes) -> list[bytes]:
 )
 def test_sanity_writes_what_the_script_writes(run: Run, log: Path, tmp_path: Path, argv: list[str]) -> None:
     env = {**os.environ, "SCRIPT_LOG": str(tmp_path / "script.log"), "SCRIPT_LOCK": str(tmp_path / "script.lock")}
-    script = subprocess.run(["bash", "-c", SCRIPT, "3am-sanity-lock.sh", *argv], env=env, capture_output=True)
+    script = subprocess.run(["bash", "-c", ESSAY_SCRIPT, "3am-sanity-lock.sh", *argv], env=env, capture_output=True)
     done = run("sanity", *argv, "--delay", "0")
     assert good(done).encode() == log.read_bytes()
     assert done.stderr == b""

@@ -163,7 +163,7 @@ def test_what_is_there_stays_as_it_is(run: Run, night: Path, to: Path, what: str
         (["--at", f"@{at_second(99)}"], 1, "there is no entry"),
         (["--blank", f"@{at_second(99)}"], 1, "there is no entry"),
         (["--blank", "the secret"], 2, "is not a stamp"),
-        (["--at", "@03:14"], 2, "is not a stamp"),
+        (["--at", "@03:14"], 1, "@03:14 names 5 entries: @03:14:11 the last one; "),
         (["--at", "tea"], 2, "is not a time"),
         (["--at", "2020-01-01"], 1, "begins later"),
     ],

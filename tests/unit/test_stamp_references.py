@@ -15,7 +15,8 @@ from support.lines import at_second
 from threeam.core.errors import BadStamp, PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, Stamp, format_entry
 from threeam.core.store.journal import Journal
-from threeam.core.store.seek import find_line, parse_stamp_ref
+from threeam.core.store.seek import find_line
+from threeam.core.store.stamp_ref import parse_stamp_ref
 from threeam.core.write.draft import Draft, DraftLine
 from threeam.core.write.locked_log import Block
 from threeam.core.write.writer import Writer

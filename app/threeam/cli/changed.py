@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from threeam.cli.context import context
+from threeam.cli.context import Context, context
 from threeam.cli.parser import HelpText, command_parser
 from threeam.cli.submit import Receipt, submit
-from threeam.core.store.seek import parse_stamp_ref
-from threeam.hypotheses.changes import change_draft, undone_draft
+from threeam.core.format.entry import Stamp
+from threeam.core.store.stamp_ref import read_stamp_ref
+from threeam.core.write.draft import Draft
+from threeam.hypotheses.changes import change_draft, open_changes, undone_draft
 
 _HELP = {
     "changed": HelpText(
@@ -35,11 +37,16 @@ def run(command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     text = " ".join(args.text)
     if command == "undone":
-        return submit(
-            lambda: context(args), lambda _: undone_draft(*parse_stamp_ref(text)), text, Receipt(quiet=args.quiet)
-        )
+        return submit(lambda: context(args), lambda ctx: _undone_draft(text, ctx), text, Receipt(quiet=args.quiet))
     if not text.strip():
         parser.error("the text is empty")
     return submit(
         lambda: context(args), lambda _: change_draft(text, args.undo, args.hyp), text, Receipt(quiet=args.quiet)
     )
+
+
+def _undone_draft(text: str, ctx: Context) -> Draft:
+    def left() -> list[Stamp]:
+        return [change.stamp for change in open_changes(ctx.load_state())]
+
+    return undone_draft(*read_stamp_ref(ctx.journal, text, left))

@@ -32,5 +32,7 @@ COMMANDS = {
     "doctor": ("doctor", "check every file of the journal for damage"),
     "rotate": ("rotate", "start a new log now, whatever the size of this one"),
     "path": ("path", "print which files are used, and why"),
+    "completion": ("completion", "print the completion of commands, options and names for a shell"),
+    "init": ("init", "print a shell function that writes notes in milliseconds"),
     "demo": ("demo", "take a two-minute tour on a throwaway journal"),
 }

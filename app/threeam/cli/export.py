@@ -64,7 +64,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_time_argument("--since", about="from T on: 03:14, -15m, yesterday, @stamp")
     parser.add_time_argument("--until", about="up to T")
     parser.add_argument(
-        "--hyp", type=parse_hypothesis_number, metavar="H7", help="only what belongs to this hypothesis"
+        "-H", "--hyp", type=parse_hypothesis_number, metavar="H7", help="only what belongs to this hypothesis"
     )
     parser.add_argument(
         "--with-files", action="store_true", help="a tar with the jsonl, and your files that its lines name"

@@ -17,7 +17,8 @@ from threeam.core.store.as_of import resolve_point
 from threeam.core.store.attachments import attachment_dirs, memory_dir
 from threeam.core.store.fork import Blank, fork_chunks, make_blank, stamp_after
 from threeam.core.store.journal import Journal, Position, Segment, resolve_journal
-from threeam.core.store.seek import find_line, parse_stamp_ref
+from threeam.core.store.seek import find_line
+from threeam.core.store.stamp_ref import read_stamp_ref
 from threeam.core.write.locked_log import format_checked_entry
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
@@ -50,7 +51,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         end = _resolve_end(ctx, end, args.at)
     blanks: list[Blank] = []
     for text in args.blank:
-        stamp, _ = parse_stamp_ref(text if text.startswith("@") else f"@{text}")
+        stamp, _ = read_stamp_ref(ctx.journal, text if text.startswith("@") else f"@{text}")
         if stamp is not None:
             blanks.append(make_blank(ctx.journal, find_line(ctx.journal, stamp)))
     line = _write_fork(ctx, resolve_journal(args.to), end, blanks)
@@ -75,7 +76,7 @@ def _places_with_copies(ctx: Context, live: Segment) -> Iterator[str]:
 
 def _resolve_end(ctx: Context, end: Position, text: str) -> Position:
     """Return the position of the entry or time that ``text`` names, in the journal before ``end``."""
-    stamp, _ = parse_stamp_ref(text)
+    stamp, _ = read_stamp_ref(ctx.journal, text)
     if stamp is None:
         return resolve_point(ctx.journal, end, text, ctx.clock(), ctx.zone).end
     line = find_line(ctx.journal, stamp)

@@ -10,6 +10,7 @@ from threeam.cli.console import print_err, print_json, print_out
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, parse_verb
+from threeam.cli.split import split_command
 from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
@@ -60,6 +61,7 @@ _HELP = {
 
 def run(_command: str, argv: Sequence[str]) -> int:
     """Run ``3am hyp``."""
+    argv = argv if _is_verb_meant(argv) else ["new", *argv]  # as on the `:` line
     verb, parser, rest = parse_verb("3am hyp", "Hypotheses", _HELP, argv)
     if verb == "list":
         parser.add_argument("--json", action="store_true", help="one object a line")
@@ -83,6 +85,16 @@ def run(_command: str, argv: Sequence[str]) -> int:
     return submit(
         lambda: context(args), lambda ctx: _make_draft(verb, args, text, ctx), text, Receipt(quiet=args.quiet)
     )
+
+
+def _is_verb_meant(argv: Sequence[str]) -> bool:
+    """Return whether the first word is a verb, perhaps mistyped, and not the beginning of a claim."""
+    word, rest = split_command(argv)
+    if word is None or word in _HELP or (not rest and " " not in word):
+        return True
+    from difflib import get_close_matches
+
+    return bool(get_close_matches(word, _HELP, 1, 0.8))
 
 
 def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:

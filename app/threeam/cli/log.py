@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from argparse import Namespace
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from threeam.core.format.entry import (
     utf8_boundary,
 )
 from threeam.core.platform.signals import defer_interrupts, signal_wakeup_fd
-from threeam.core.write.draft import Draft, note_draft
+from threeam.core.write.draft import Draft, bound_note_draft, note_draft
 from threeam.core.write.locked_log import INTERRUPTED_REASON
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import RELOCK_DELAY_S
@@ -33,6 +34,7 @@ _MAX_CHARS_PER_BYTE = 6  # of an escaped text: \\u2028 is six characters for thr
 _READ_BYTES = 512 * 1024  # of stdin at a time
 _MAX_BATCH_LINES = 16384  # in one hold of the lock, about 8 ms: many lines share a sync, which takes the most time
 _STDIN, _STDOUT = 0, 1
+_HYPOTHESIS_NAME = re.compile(r"[Hh]\d{1,9}", re.ASCII)
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -44,10 +46,16 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "examples:\n"
         "  3am log the sweeper runs every 250 ms, not every second\n"
         "  3am log -H 'the TTL sweeper races the writer'\n"
+        "  3am log -H H7 it happened with the sweeper off\n"
         "  journalctl -f -u worker | 3am log -q -",
     )
     parser.add_argument("text", nargs="+", metavar="TEXT", help="the words; - reads lines from stdin")
-    parser.add_argument("-H", "--hypothesis", action="store_true", help="write a hypothesis instead of a note")
+    parser.add_argument(
+        "-H",
+        "--hypothesis",
+        action="store_true",
+        help="with H7 after it: link the note to H7; else: write a hypothesis instead of a note",
+    )
     parser.add_quiet_option()
     args = parser.parse_args(argv)
     if args.text == ["-"]:
@@ -63,6 +71,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
 def _make_draft(args: Namespace, text: str, ctx: Context) -> Draft:
     if not args.hypothesis:
         return note_draft(text)
+    if len(args.text) > 1 and _HYPOTHESIS_NAME.fullmatch(args.text[0]):  # -H H7 TEXT, as in every other command
+        return bound_note_draft(" ".join(args.text[1:]), args.text[0])
     from threeam.hypotheses.drafts import hypothesis_draft
 
     return hypothesis_draft(text, ctx.settings.toxic_cups)

@@ -41,7 +41,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "--with", dest="tool", choices=TRACERS, default=TRACERS[0], help="tool to attach (default: strace)"
     )
     parser.add_argument(
-        "--for", dest="duration", metavar="T", help="stop after this long, e.g. 5s (default: until ctrl+c)"
+        "--for", dest="duration", metavar="DURATION", help="stop after this long, e.g. 5s (default: until ctrl+c)"
     )
     parser.add_argument("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
     parser.add_argument(

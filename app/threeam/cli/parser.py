@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from threeam.cli.exits import ExitCode
 from threeam.cli.split import split_command
 from threeam.core.config.options import OptionParser, did_you_mean
+from threeam.core.errors import JournalError
 from threeam.core.format.entry import escape_unprintable
 
 
@@ -26,8 +27,21 @@ class HelpText(NamedTuple):
         return "\n  ".join((f"{title}:", *lines))
 
 
+class ParserBuilt(BaseException):
+    """Raised in place of parsing, while `built_parser` looks for the parser of a command."""
+
+    def __init__(self, parser: Parser) -> None:
+        super().__init__(parser)
+        self.parser = parser
+
+
 class Parser(OptionParser):
-    """A parser with the options of every command on a journal, and an example in its help. An error exits."""
+    """A parser with the options of every command on a journal, and an example in its help. An error exits.
+
+    ``is_inspected``: no command is to run, see `built_parser`.
+    """
+
+    is_inspected: ClassVar[bool] = False
 
     def __init__(self, prog: str, description: str, example: str, *, with_journal_options: bool = True) -> None:
         super().__init__(
@@ -40,13 +54,21 @@ class Parser(OptionParser):
         if not with_journal_options:
             return
         files = self.add_argument_group("which journal")
-        files.add_argument("-j", "--journal", metavar="NAME", help="the journal NAME.log in the state folder")
+        files.add_argument(
+            "-j", "--journal", metavar="NAME", help="the journal NAME.log in the state folder (SANITY_JOURNAL)"
+        )
         files.add_argument("--log", metavar="FILE", help="the log file (SANITY_LOG)")
         files.add_argument("--lock", metavar="FILE", help="the lock file, to join a foreign script (SANITY_LOCK)")
 
     def add_quiet_option(self) -> None:
         """Add ``-q``, which every command that writes has."""
         self.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
+
+    def parse_known_args(self, *args: Any, **keywords: Any) -> Any:
+        """Parse the words; raise `ParserBuilt` if only the parser is wanted."""
+        if Parser.is_inspected:
+            raise ParserBuilt(self)
+        return super().parse_known_args(*args, **keywords)
 
     def format_help(self) -> str:
         """Return the help, in colour on a terminal."""
@@ -58,6 +80,23 @@ class Parser(OptionParser):
         self.exit(
             ExitCode.USAGE, escape_unprintable(f"{self.prog}: {self.explain(message)}; see {self.prog} --help") + "\n"
         )
+
+
+def built_parser(run: Callable[[str, Sequence[str]], object], command: str, words: Sequence[str]) -> Parser | None:
+    """Return the parser with which ``run``, of a command's module, would parse ``words``; None if there is none.
+
+    The parser is complete then, and nothing has run: a command parses its words first.
+    """
+    Parser.is_inspected = True
+    try:
+        run(command, words)
+    except ParserBuilt as built:
+        return built.parser
+    except (JournalError, SystemExit):  # words that no parser was made for
+        return None
+    finally:
+        Parser.is_inspected = False
+    return None
 
 
 def command_parser(command: str, help_texts: Mapping[str, HelpText]) -> Parser:
@@ -84,7 +123,7 @@ def parse_verb(
     parser = Parser(prog, overview.description, overview.epilog())
     if verb is not None:
         parser.error(f"there is no {prog} {verb}{did_you_mean(verb, list(verb_help))}")
-    parser.add_argument("verb", metavar="VERB", help=f"one of these; see {prog} VERB --help")
+    parser.add_argument("verb", choices=list(verb_help), metavar="VERB", help=f"one of these; see {prog} VERB --help")
     parser.parse_args(argv)  # exits: there is no verb
     return parser.error("a VERB is missing")
 

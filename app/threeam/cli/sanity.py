@@ -11,6 +11,7 @@ from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.submit import report_unwritten
 from threeam.core.errors import JournalError, Unsure
+from threeam.core.format.times import parse_seconds
 from threeam.core.write.draft import script_lines
 
 DEFAULT_MESSAGE = "Staring into the void. The void is returning a 502 Bad Gateway."
@@ -30,7 +31,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "message", nargs="?", default=DEFAULT_MESSAGE, metavar="MESSAGE", help="the hypothesis (default: the void)"
     )
     parser.add_argument(
-        "--delay", type=_parse_seconds, default=1.0, metavar="S", help="seconds to hold the lock (default: 1)"
+        "--delay", type=_parse_delay, default=1.0, metavar="DURATION", help="hold the lock this long (default: 1s)"
     )
     args = parser.parse_args(argv)
     message = args.message or DEFAULT_MESSAGE  # ${2:-…} in the script: empty counts as absent
@@ -62,12 +63,12 @@ def _parse_cups(text: str) -> int:
     return int(text)
 
 
-def _parse_seconds(text: str) -> float:
-    seconds = float(text)
+def _parse_delay(text: str) -> float:
+    seconds = parse_seconds(text)
     if not 0 <= seconds <= _MAX_DELAY_S:
         raise ValueError(text)
     return seconds
 
 
 _parse_cups.__name__ = "number of cups"  # argparse prints these names in its messages
-_parse_seconds.__name__ = "number of seconds"
+_parse_delay.__name__ = parse_seconds.__name__

@@ -60,8 +60,20 @@ def show_screen(ctx: Context, *, read_only: bool = False, as_of: PointInTime | N
     """Open the full screen and return its exit code. ``as_of``: show the journal as it was then."""
     from threeam.projections import FOLD
     from threeam.tui.app import run_app
+    from threeam.tui.look import load_look, look_path
     from threeam.tui.session import Session
 
     reset_unreadable_files()  # the screen reports them itself; a message on stderr would be drawn into it
-    session = Session(ctx.journal, ctx.settings, FOLD, ctx.author, ctx.clock, writer=None, emoji=ctx.settings.emoji)
+    path = look_path(os.environ)
+    session = Session(
+        ctx.journal,
+        ctx.settings,
+        FOLD,
+        ctx.author,
+        ctx.clock,
+        writer=None,
+        emoji=ctx.settings.emoji,
+        look=load_look(path),
+        look_path=path,
+    )
     return run_app(session, None if read_only else ctx.write_options(), as_of)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from threeam.cli.context import Context, context
 from threeam.cli.parser import HelpText, command_parser
 from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import BadInput
-from threeam.core.store.seek import find_line, parse_stamp_ref
+from threeam.core.format.entry import Stamp
+from threeam.core.store.seek import find_line
+from threeam.core.store.stamp_ref import read_stamp_ref
 from threeam.core.write.draft import Draft
-from threeam.hypotheses.amendments import correction_draft, entry_correction_draft, stamp_draft, stamp_words_draft
+from threeam.hypotheses.amendments import (
+    amendments,
+    correction_draft,
+    entry_correction_draft,
+    stamp_draft,
+    stamp_words_draft,
+)
 
 _HELP = {
     "stamp": HelpText(
@@ -37,7 +46,7 @@ def run(command: str, argv: Sequence[str]) -> int:
 def _make_draft(command: str, text: str, ctx: Context) -> Draft:
     if command == "stamp" and not text.strip():
         return stamp_draft()
-    stamp, words = parse_stamp_ref(text)
+    stamp, words = read_stamp_ref(ctx.journal, text, partial(_pending_stamps, ctx) if command == "stamp" else tuple)
     if stamp is None:
         raise BadInput("the @stamp of the entry comes first, as the log has it, and then its words")
     if not words:
@@ -48,3 +57,7 @@ def _make_draft(command: str, text: str, ctx: Context) -> Draft:
     if entry is None:
         return correction_draft(stamp, words)
     return entry_correction_draft(ctx.load_state(), entry, words)
+
+
+def _pending_stamps(ctx: Context) -> list[Stamp]:
+    return [pending.stamp for pending in amendments(ctx.load_state()).pending_stamps.values()]

@@ -58,14 +58,14 @@ def run(_command: str, argv: Sequence[str]) -> int:
     )
     parser.add_time_argument("--since", about="from T on: 03:14, -15m, yesterday, @stamp")
     parser.add_time_argument("--until", about="up to T")
-    for name, metavar, about, parse in (
-        ("--grep", "RE", "lines that match the regular expression (case-sensitive)", str),
-        ("--not", "RE", "lines that do not match; kind:, by: and H7 too", str),
-        ("--kind", "KIND", "lines of this kind: hypothesis, warning, note, foreign, …", str),
-        ("--by", "USER", "lines of this person; script: lines without an author", str),
-        ("--hyp", "H7", "lines that belong to this hypothesis", parse_hypothesis_number),
+    for names, metavar, about, parse in (
+        (("--grep",), "RE", "lines that match the regular expression (case-sensitive)", str),
+        (("--not",), "RE", "lines that do not match; kind:, by: and H7 too", str),
+        (("--kind",), "KIND", "lines of this kind: hypothesis, warning, note, foreign, …", str),
+        (("--by",), "USER", "lines of this person; script: lines without an author", str),
+        (("-H", "--hyp"), "H7", "lines that belong to this hypothesis", parse_hypothesis_number),
     ):
-        parser.add_argument(name, action="append", default=[], metavar=metavar, type=parse, help=about)
+        parser.add_argument(*names, action="append", default=[], metavar=metavar, type=parse, help=about)
     parser.add_argument("--json", action="store_true", help="one object a line")
     args = parser.parse_args(argv)
     line_filter = _line_filter(args)

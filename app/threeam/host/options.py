@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from threeam.core.config.options import OptionParser
+from threeam.core.format.times import parse_seconds
 from threeam.host.baseline_log import DEFAULT_NAME
 
 _DEFAULT_SAMPLES, _MAX_SAMPLES = 1, 1000
@@ -20,8 +21,8 @@ def parse_save_options(parser: OptionParser, words: Sequence[str]) -> Namespace:
     option("--cmd", action="append", default=[], metavar="CMD", help="record the output of a command, too")
     samples_help = f"number of samples (default: {_DEFAULT_SAMPLES})"
     option("--samples", type=int, default=_DEFAULT_SAMPLES, metavar="N", help=samples_help)
-    interval_help = f"seconds between samples (default: {_DEFAULT_INTERVAL_S:g})"
-    option("--every", type=float, default=_DEFAULT_INTERVAL_S, metavar="S", help=interval_help)
+    interval_help = f"time between samples (default: {_DEFAULT_INTERVAL_S:g}s)"
+    option("--every", type=parse_seconds, default=_DEFAULT_INTERVAL_S, metavar="DURATION", help=interval_help)
     args = parser.parse_args(words)
     if not 1 <= args.samples <= _MAX_SAMPLES:
         parser.error(f"--samples {args.samples}: write a number from 1 to {_MAX_SAMPLES}")

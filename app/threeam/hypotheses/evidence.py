@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.store.journal import Journal
-from threeam.core.store.seek import find_line, parse_stamp_ref
+from threeam.core.store.seek import find_line
+from threeam.core.store.stamp_ref import read_stamp_ref
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.drafts import citable_stamp, evidence_draft
 
@@ -33,5 +34,5 @@ def read_evidence(journal: Journal, text: str) -> Evidence:
     Read the journal for the line of the stamp. Raise `BadStamp`, `PreconditionFailed` if there is no such line, and
     OSError.
     """
-    stamp, words = parse_stamp_ref(text)
+    stamp, words = read_stamp_ref(journal, text)
     return Evidence(words, None if stamp is None else find_line(journal, stamp).entry)

@@ -26,7 +26,7 @@ def parse_data_options(parser: OptionParser, words: Sequence[str]) -> Namespace:
     parser.add_argument(
         "--minus",
         default=_DEFAULT_MINUS,
-        metavar="LENGTH",
+        metavar="DURATION",
         help=f"how far before it to stop (default: {_DEFAULT_MINUS})",
     )
     parser.add_argument("--engine", required=True, choices=ENGINES, help="which database")

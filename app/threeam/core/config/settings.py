@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from threeam.core.errors import BadSetting
 from threeam.core.format.entry import NS_PER_S, escape_tag_value
+from threeam.core.format.times import parse_seconds
 from threeam.core.platform.user_dirs import user_state_dir, xdg_dir
 from threeam.core.store.journal import SCRIPT_LOCK, SCRIPT_LOG, Journal, resolve_journal
 
@@ -97,11 +98,11 @@ def _choose_log(
     if flags.log is not None:
         return _LogChoice(flags.log, "--log")
     if flags.journal_name is not None:
-        state_dir = user_state_dir(environ)
-        path = os.path.join(state_dir, _check_journal_name(flags.journal_name) + ".log")
-        return _LogChoice(path, f"-j {flags.journal_name}", state_dir)
+        return _choose_named(flags.journal_name, f"-j {flags.journal_name}", environ)
     if environ.get("SANITY_LOG"):
         return _LogChoice(environ["SANITY_LOG"], "SANITY_LOG")
+    if environ.get("SANITY_JOURNAL"):
+        return _choose_named(environ["SANITY_JOURNAL"], "SANITY_JOURNAL", environ)
     if "log" in table:
         if not isinstance(table["log"], str) or not table["log"]:
             raise BadSetting(f"{config_path}: log must be the path of a file, in quotes")
@@ -115,6 +116,11 @@ def _choose_log(
         return _LogChoice(SCRIPT_LOG, "default for root, the log of the Bash script")
     state_dir = user_state_dir(environ)
     return _LogChoice(os.path.join(state_dir, "sanity.log"), "default", state_dir)
+
+
+def _choose_named(name: str, origin: str, environ: Mapping[str, str]) -> _LogChoice:
+    state_dir = user_state_dir(environ)
+    return _LogChoice(os.path.join(state_dir, _check_journal_name(name) + ".log"), origin, state_dir)
 
 
 def _choose_journal(log: _LogChoice, flags: PathFlags, environ: Mapping[str, str], origins: dict[str, str]) -> Journal:
@@ -237,6 +243,18 @@ def _number(high: float, *, positive: bool = False) -> _Validator:
     return _Validator("a number above 0" if positive else "a number", convert)
 
 
+def _duration(unit_s: int, high: float, *, positive: bool = False) -> _Validator:
+    """Return the rule for a number of units of ``unit_s`` seconds, or a duration such as ``0.4s``."""
+    number = _number(high, positive=positive)
+
+    def convert(value: object) -> float:
+        if not isinstance(value, str) or not value.strip()[-1:].isalpha():
+            return float(number.convert(value))
+        return float(number.convert(parse_seconds(value) / unit_s))
+
+    return _Validator(f"{number.must_be} or a duration such as 1m30s", convert)
+
+
 def _integer(high: float, *, positive: bool = False) -> _Validator:
     """Return the rule for a whole number up to ``high``, which may be written as ``1e6``."""
     number = _number(high, positive=positive)
@@ -279,10 +297,10 @@ _VALIDATORS = {
     "ceremony": _choice("hypotheses", "always", "never"),
     "toxic_cups": _integer(1e6),
     "cup_mg": _integer(1e3, positive=True),
-    "half_life_h": _number(1e6, positive=True),
+    "half_life_h": _duration(3600, 1e6, positive=True),
     "reminders": _subset(*REMINDERS),
-    "night_gap_h": _number(1e6, positive=True),
-    "lock_timeout": _number(1e6),
+    "night_gap_h": _duration(3600, 1e6, positive=True),
+    "lock_timeout": _duration(1, 1e6),
     "sync": _choice("always", "never"),
     "rotate_bytes": _integer(1e15, positive=True),
     "keep": _all_or_integer(1e6),

@@ -20,9 +20,12 @@ _UNIT_NS = {
     "h": 3600 * NS_PER_S,
     "d": 86400 * NS_PER_S,
 }
-_DURATION = re.compile(rf"(\d{{1,12}})({'|'.join(_UNIT_NS)})", re.ASCII)
+_DURATION_PART = re.compile(
+    rf"(\d{{1,12}})(?:\.(\d{{1,9}}))? ?({'|'.join(sorted(_UNIT_NS, key=len, reverse=True))}) ?", re.ASCII
+)
 _TIME = re.compile(
-    r"(?:(\d{4})-(\d\d)-(\d\d)(?:[T ]|$))?(?:(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII
+    r"(?:(\d{4})-(\d\d)-(\d\d)(?:[T ]|$))?(?:(\d\d?):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)? ?(Z|[+-]\d\d:?\d\d)?",
+    re.ASCII,
 )
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 DAY_NS = 86400 * NS_PER_S
@@ -30,11 +33,33 @@ _FIRST_NS = (1 - _EPOCH_DAY) * DAY_NS
 
 
 def parse_duration(text: str) -> int:
-    """Return ``text`` (``1ms``, ``500us``, ``2s``) in ns. Raises `BadTime`."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None or int(match[1]) == 0:
-        raise BadTime(f"{text!r} is not a duration: write 1ms, 500us, 2s")
-    return int(match[1]) * _UNIT_NS[match[2]]
+    """Return ``text`` (``500us``, ``0.4s``, ``1m30s``) in ns. Raises `BadTime`."""
+    if not (ns := _sum_duration(text)):
+        raise BadTime(f"{text!r} is not a duration: write 500us, 0.4s, 1m30s")
+    return ns
+
+
+def parse_seconds(text: str) -> float:
+    """Return ``text``, a duration or a bare number of seconds, in seconds. Raises ValueError."""
+    ns = _sum_duration(text)
+    return float(text) if ns is None else ns / NS_PER_S
+
+
+parse_seconds.__name__ = "duration such as 0.4s"  # argparse prints it in its message
+
+
+def _sum_duration(text: str) -> int | None:
+    """Return the sum (ns) of the parts of ``text``, such as ``1m30s``; None for other text."""
+    text, position, total_ns = text.strip(), 0, 0
+    while position < len(text):
+        part = _DURATION_PART.match(text, position)
+        if part is None:
+            return None
+        whole, fraction, unit = part.groups()
+        digits = (fraction or "").ljust(9, "0")
+        total_ns += int(whole) * _UNIT_NS[unit] + int(digits) * _UNIT_NS[unit] // 10**9
+        position = part.end()
+    return total_ns if text else None
 
 
 def parse_time(text: str, now: Stamp, zone: Zone) -> int:
@@ -69,11 +94,12 @@ def _resolve_instants(text: str, now: Stamp, zone: Zone, after_ns: int | None = 
     text = text.strip()
     if text == "now":
         return [now.ns]
-    if text.startswith("-") and (ago := _DURATION.fullmatch(text[1:])):
-        if (ns := now.ns - int(ago[1]) * _UNIT_NS[ago[2]]) < _FIRST_NS:
+    if text.startswith("-") and (ago_ns := _sum_duration(text[1:])) is not None:
+        if (ns := now.ns - ago_ns) < _FIRST_NS:
             raise BadTime(f"{text!r} is not a time: it is before the year 1")
         return [ns]
-    if stamp := Stamp.parse(text.removeprefix("@")):
+    text = text.removeprefix("@")
+    if stamp := Stamp.parse(text):
         return [stamp.ns]
     if text in ("today", "yesterday"):
         days_ago = 1 if text == "yesterday" else 0

@@ -109,11 +109,16 @@ class State(NamedTuple):
     def find_hypothesis(self, name: str) -> Hypothesis | None:
         """Return the hypothesis that ``H7``, ``h7``, ``7`` or ``@stamp`` names, or None."""
         if name.startswith("@"):
-            stamp = Stamp.parse(name[1:])
-            if stamp is None:
+            from threeam.core.format.short_stamp import ShortStamp  # few commands name a hypothesis so
+
+            form, stamp = ShortStamp.parse(name[1:]), Stamp.parse(name[1:])
+            if form is None:
                 return None
-            hypotheses = self.hypotheses.values()
-            return next((hypothesis for hypothesis in hypotheses if hypothesis.opened_at.ns == stamp.ns), None)
+            hypotheses = list(self.hypotheses.values())
+            matching = [hypothesis for hypothesis in hypotheses if form.matches(hypothesis.opened_at)]
+            if stamp is not None:
+                matching = [hypothesis for hypothesis in hypotheses if hypothesis.opened_at.ns == stamp.ns]
+            return matching[0] if len(matching) == 1 else None
         digits = name[1:] if name[:1] in "hH" else name
         return self.hypotheses.get(int(digits)) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
 

@@ -11,7 +11,8 @@ from threeam.core.format.times import parse_time
 from threeam.core.store.clock_steps import is_clock_step
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.reader import Line, lines_backward
-from threeam.core.store.seek import bisect_time, find_line, first_entry, monotonic_ranges, parse_stamp_ref
+from threeam.core.store.seek import bisect_time, find_line, first_entry, monotonic_ranges
+from threeam.core.store.stamp_ref import read_stamp_ref
 
 _BEFORE_ENTRY_NS = 1_000_000  # ns; `as-of` an entry means this much before its stamp
 
@@ -53,7 +54,7 @@ def resolve_point(journal: Journal, end: Position, text: str, now: Stamp, zone: 
     If the clock was stepped back, a time belongs to the last monotonic range that had begun by then. Raises `BadTime`,
     `BadStamp`, OSError, and `PreconditionFailed` if the journal begins later or has no such entry.
     """
-    stamp, _ = parse_stamp_ref(text)
+    stamp, _ = read_stamp_ref(journal, text)
     if stamp is not None:
         return point_before_entry(journal, find_line(journal, stamp))
     ns = parse_time(text, now, zone)

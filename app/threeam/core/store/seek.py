@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from threeam.core.errors import BadStamp, PreconditionFailed
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.store.clock_step_index import clock_step_offsets
 from threeam.core.store.filters import LineFilter
@@ -139,20 +139,6 @@ def find_time(journal: Journal, end: Position, ns: int) -> tuple[Position | None
             elif offset == begin and after is None:
                 after = Position(segment, offset)
     return (inside[-1] if inside else after), max(0, len(inside) - 1)
-
-
-def parse_stamp_ref(text: str) -> tuple[Stamp | None, str]:
-    """Return the ``@stamp`` at the beginning of ``text``, or None if it does not begin with ``@``; and the rest.
-
-    Raises `BadStamp`.
-    """
-    first, _, rest = text.strip().partition(" ")
-    if not first.startswith("@"):
-        return None, text.strip()
-    stamp = Stamp.parse(first[1:])
-    if stamp is None:
-        raise BadStamp(f"{first!r} is not a stamp: write it as the log has it, @2026-11-24T03:14:07.123456789+0000")
-    return stamp, rest.strip()
 
 
 def find_line(journal: Journal, stamp: Stamp) -> Line:

@@ -61,6 +61,16 @@ def note_draft(text: str) -> Draft:
     return Draft.fixed(_note_lines(text))
 
 
+def bound_note_draft(text: str, hypothesis: str) -> Draft:
+    """Return the draft of a note that belongs to ``hypothesis``."""
+
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        first, *rest = _note_lines(text)
+        return [first._replace(tags=(*hypothesis_tag(state, hypothesis), *first.tags)), *rest]
+
+    return Draft(lines)
+
+
 def _note_lines(text: str) -> list[DraftLine]:
     word, colon, rest = text.partition(":")
     kind = WORDS.get(word.capitalize()) if colon else None

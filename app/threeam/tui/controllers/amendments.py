@@ -7,8 +7,9 @@ from functools import partial
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
+from threeam.core.state.fold import State
 from threeam.core.store.reader import Line
-from threeam.core.store.seek import find_line, parse_stamp_ref
+from threeam.core.store.seek import find_line
 from threeam.core.write.locked_log import Block
 from threeam.hypotheses.amendments import (
     amended_stamp,
@@ -25,6 +26,7 @@ from threeam.tui.dispatch import Handler
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import NOTE, BoxKind
 from threeam.tui.services import ScreenServices
+from threeam.tui.stamp_refs import resolve_stamp_ref
 
 
 class AmendmentController:
@@ -65,7 +67,11 @@ class AmendmentController:
 
     async def add_words(self, argument: str = "") -> None:
         """Write the words for a stamp: the one in ``argument``, the selected one, or the user's last without words."""
-        stamp, words = parse_stamp_ref(argument)
+        state = self._screen.state
+        reference = await resolve_stamp_ref(self._screen, argument, lambda: _pending_stamps(state))
+        if reference is None:
+            return
+        stamp, words = reference
         if stamp is None:
             stamp = self._stamp_without_words(is_selection=not words)
         elif await self._line_of(stamp) is None:
@@ -85,7 +91,10 @@ class AmendmentController:
 
     async def correct(self, argument: str = "") -> None:
         """Correct the entry that ``argument`` names, with its words; or open the box for the selected entry."""
-        stamp, words = parse_stamp_ref(argument)
+        reference = await resolve_stamp_ref(self._screen, argument)
+        if reference is None:
+            return
+        stamp, words = reference
         if stamp is not None:
             line = await self._line_of(stamp)
             if line is not None and line.entry is not None:
@@ -105,9 +114,13 @@ class AmendmentController:
         if not composer.is_waiting:
             composer.box.set_text(strip_kind(entry, words) or current_text(self._screen.state, stamp, entry.body))
 
-    def note_undone(self, argument: str = "") -> None:
+    async def note_undone(self, argument: str = "") -> None:
         """Write that a change was undone: the one in ``argument``, the selected one, or the only one left."""
-        stamp, words = parse_stamp_ref(argument)
+        state = self._screen.state
+        reference = await resolve_stamp_ref(self._screen, argument, lambda: _open_change_stamps(state))
+        if reference is None:
+            return
+        stamp, words = reference
         selected = self._screen.selected_entry()
         if stamp is None and selected is not None:
             still_open = {change.stamp.ns for change in open_changes(self._screen.state)}
@@ -126,3 +139,11 @@ class AmendmentController:
 def _stamp_of(block: Block) -> Stamp:
     """Return the stamp of what was written in ``block``, without the ceremony around it."""
     return block.draft_entries[-1].stamp
+
+
+def _open_change_stamps(state: State) -> list[Stamp]:
+    return [change.stamp for change in open_changes(state)]
+
+
+def _pending_stamps(state: State) -> list[Stamp]:
+    return [pending.stamp for pending in amendments(state).pending_stamps.values()]

@@ -7,16 +7,11 @@ log, as every other instance does.
 from __future__ import annotations
 
 import asyncio
-import codecs
 import os
 import re
 import shlex
-import signal
-import subprocess
-import sys
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from threeam.core.config.options import OptionParser, split_line
@@ -31,13 +26,14 @@ from threeam.experiments.options import parse_fixed_options
 from threeam.experiments.run_rows import attachment_of
 from threeam.experiments.runs import experiments, require_experiment
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
+from threeam.tui.child_command import ChildCommand
+from threeam.tui.controllers.commands import CommandController
 from threeam.tui.controllers.hypotheses import HypothesisController
 from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.editor import abbreviate
 from threeam.tui.outbox import WriteRequest
-from threeam.tui.prompts import COMMAND
 from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.services import ScreenServices
 
@@ -55,11 +51,13 @@ class ExperimentController:
         hypotheses: HypothesisController,
         reports: ReportController,
         quitting: QuitController,
+        commands: CommandController,
     ) -> None:
         self._screen = screen
         self._hypotheses = hypotheses
         self._reports = reports
         self._quitting = quitting
+        self._commands = commands
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
@@ -75,7 +73,7 @@ class ExperimentController:
         if not argument:
             name = self._hypotheses.picked_name or ""
             bound = f"-H {name} " if name.startswith("H") else ""
-            self._screen.writing.open_box(COMMAND, f"run {bound}-- ")
+            self._commands.begin_line(f"run {bound}-- ")
             return
         try:
             options, command = _words_of(argument)
@@ -90,60 +88,37 @@ class ExperimentController:
             return
         words = [*options, "--", *command] if command else options
         many = any(word[:2] == "-n" or word == "--resume" for word in options)
-        self._screen.start_worker(partial(self._go_through if many else self._run, words, argument), "run")
+        if not many and command:
+            words = ["--exit-code", *words]
+        self._screen.start_worker(partial(self._run_plan if many else self._run, words, argument), "run")
 
-    async def _go_through(self, words: Sequence[str], typed: str) -> None:
-        """Goes through a plan; `r` shows how far it is, here and everywhere."""
-        child, output = await self._begun(["-q", *words])
+    async def _run_plan(self, words: Sequence[str], typed: str) -> None:
+        """Run a plan; `r` shows how far it is, here and everywhere."""
+        child = await ChildCommand.start(self._screen.session.journal, ["run", "-q", *words])
         title = f"run {abbreviate(typed)}"
         self._screen.notify_once(
             f"{self._screen.key_of('runs')} shows how far it is", title=title, timeout=2
         )  # it lies over the row that counts
-        with _may_outlive(child):
-            report = decode_utf8(await output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
-            code = await asyncio.to_thread(child.wait)
+        with child.may_outlive():
+            report = decode_utf8(await child.output.read()).strip().rpartition("\n")[2].removeprefix("3am: ")
+            code = await asyncio.to_thread(child.process.wait)
         self._screen.notify_once(
             report or f"done: {self._screen.key_of('runs')} shows it",
             title=title,
             severity="warning" if report or code > 1 else "information",
         )
 
-    async def _begun(self, words: Sequence[str]) -> tuple[subprocess.Popen[bytes], asyncio.StreamReader]:
-        """Start a ``3am run``; return it and its output. No SIGINT of this terminal reaches it; it may outlive it."""
-        journal = self._screen.session.journal
-        child = subprocess.Popen(
-            [sys.executable, "-m", "threeam", "run", "--log", journal.log_path, "--lock", journal.lock_path, *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        output = asyncio.StreamReader()
-        loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(output), child.stdout)
-        return child, output
-
     async def _run(self, words: Sequence[str], typed: str) -> None:
         from threeam.tui.screens.runs import OutputScreen
 
-        child, output = await self._begun(["--exit-code", *words])
-        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-
-        def stop() -> None:
-            with suppress(ProcessLookupError):
-                child.send_signal(signal.SIGINT)
-
-        screen = OutputScreen(typed, stop)
+        child = await ChildCommand.start(self._screen.session.journal, ["run", *words])
+        screen = OutputScreen(typed, child.interrupt)
         if self._screen.is_log_focused:  # else it would lie over what is being typed
             await self._screen.app.push_screen(screen)
-        with _may_outlive(child):
-            while data := await output.read(64 * 1024):
-                if screen.is_mounted:
-                    screen.append(decoder.decode(data))
-            code = await asyncio.to_thread(child.wait)
+        code = await child.print_to(lambda text: screen.append(text) if screen.is_mounted else None)
         how = "done" if code == 0 else f"exit {code}"
         if screen.is_mounted:
-            screen.set_hint(f"{how} · {self._screen.key_of('leave')}")
+            screen.show_end(how)
         else:
             self._screen.notify_once(f"{how}: {self._screen.key_of('runs')} shows it", title=f"run {abbreviate(typed)}")
 
@@ -269,16 +244,6 @@ class ExperimentController:
                 emoji=self._screen.session.emoji,
             )
         )
-
-
-@contextmanager
-def _may_outlive(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Let ``child`` run on if the screen ends first: a `Popen` that is dropped warns about a child that still runs."""
-    try:
-        yield
-    finally:
-        if child.poll() is None:
-            child.returncode = 0
 
 
 def _words_of(argument: str) -> tuple[list[str], list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -11,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from threeam.core.redact.redact import redact
-from threeam.tui.command_line import complete_command
+from threeam.tui.command_line import Names, complete_command
 from threeam.tui.outbox import Outgoing
 from threeam.tui.prompts import COMMAND, DRAFTS, HYPOTHESIS, NOTE, BoxKind
 from threeam.tui.widgets.box import InputBox
@@ -41,7 +42,7 @@ class Composer(Horizontal):
     """
 
     class Submitted(Message):
-        """The person wants this written. It is kept until `settle`."""
+        """The person wants this written. It is kept until `release`."""
 
         def __init__(self, composer: Composer, outgoing: Outgoing) -> None:
             super().__init__()
@@ -49,12 +50,13 @@ class Composer(Horizontal):
             self.outgoing = outgoing
 
     class Changed(Message):
-        """The drafts are others now."""
+        """A draft has changed."""
 
     def __init__(self, *, emoji: bool) -> None:
         super().__init__()
         self.kind = NOTE
         self.box = InputBox(self._enter)
+        self.command_names: Names = lambda _: ()
         self._draft_kind = DRAFTS[0]  # of the draft that was in the box last
         self._others: dict[BoxKind, str] = {}  # by kind: what was begun in other boxes than this one
         self._held: Outgoing | None = None  # the text that was sent and stands in the box
@@ -72,7 +74,7 @@ class Composer(Horizontal):
         yield self._status
 
     def on_mount(self) -> None:
-        self._call_it(self.kind)
+        self._set_kind(self.kind)
 
     @property
     def text(self) -> str:
@@ -111,15 +113,15 @@ class Composer(Horizontal):
         self._make_room()
         if kind == self.kind or self.kind not in DRAFTS or not self.text.strip():
             return self.switch_to(kind)
-        self._call_it(kind)
-        return self._begun(kind)
+        self._set_kind(kind)
+        return self._take_draft_of(kind)
 
     def begin_prompt(self, kind: BoxKind, text: str) -> str:
         """Turn to the box for ``kind`` with ``text``, or what was begun in it; return words that had to go for it."""
         self._make_room()
         dropped = self._put_aside()
-        self.box.set_text(text or self._begun(kind))
-        self._call_it(kind)
+        self.box.set_text(text or self._take_draft_of(kind))
+        self._set_kind(kind)
         return dropped
 
     def end_prompt(self) -> str:
@@ -142,7 +144,7 @@ class Composer(Horizontal):
             if kind in texts:
                 texts[name] = _below(texts.pop(kind), texts.get(name, ""))
         if self.kind == kind:
-            self._call_it(name)
+            self._set_kind(name)
             if not self.is_waiting and (text := self._others.pop(name, "")):
                 self.box.set_text(_below(self.text, text))
         elif self.kind == name and not self.is_waiting and (text := self._others.pop(name, "")):
@@ -208,11 +210,11 @@ class Composer(Horizontal):
 
     def _turn_to_draft(self) -> None:
         kind = DRAFTS[0] if self.kind in DRAFTS else self._draft_kind
-        self.box.set_text(self._begun(kind))
-        self._call_it(kind)
+        self.box.set_text(self._take_draft_of(kind))
+        self._set_kind(kind)
 
-    def _begun(self, kind: BoxKind) -> str:
-        """Return what was begun in a box for ``kind``, below what came back to it, to be put into the box."""
+    def _take_draft_of(self, kind: BoxKind) -> str:
+        """Remove and return what was begun in a box for ``kind``, below what came back to it."""
         returned = "" if self.sends else self._returned.pop(kind, "")
         return _below(returned, self._others.pop(kind, ""))
 
@@ -234,14 +236,14 @@ class Composer(Horizontal):
         self._others[self.kind] = self.text
         return dropped
 
-    def _call_it(self, kind: BoxKind) -> None:
+    def _set_kind(self, kind: BoxKind) -> None:
         self.kind = kind
         if kind in DRAFTS:
             self._draft_kind = kind
         self._label.update(Content(f" {_STAMP.sub(_clock, kind.title)} {self._bar}"))
         self._label.set_class(kind == HYPOTHESIS, "-hypothesis")
         self.box.accepts_alt_keys = kind != COMMAND
-        self.box.completer = complete_command if kind == COMMAND else None
+        self.box.completer = partial(complete_command, names=self.command_names) if kind == COMMAND else None
         self.box.placeholder = PLACEHOLDERS.get(kind.verb, "why? one line")
 
 

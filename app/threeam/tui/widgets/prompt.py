@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
-from threeam.tui.command_line import complete_command
+from threeam.tui.command_line import Names, complete_command
 from threeam.tui.widgets.box import InputBox
 
 _ASKS = {
@@ -34,6 +36,7 @@ class Prompt(Horizontal):
         super().__init__()
         self.kind = ""
         self.box = InputBox(self._send)
+        self.command_names: Names = lambda _: ()
         self._label = Static(classes="prompt--label")
         self._histories: dict[str, list[str]] = {what: [] for what in _ASKS}
 
@@ -53,7 +56,7 @@ class Prompt(Horizontal):
         self.kind = what
         self._label.update(Content(f" {about}{label} "))
         self.box.placeholder = placeholder
-        self.box.completer = complete_command if what == "command" else None
+        self.box.completer = partial(complete_command, names=self.command_names) if what == "command" else None
         self.box.set_text("")
         self.box.set_history(self._histories[what])
         self.add_class("-open")
