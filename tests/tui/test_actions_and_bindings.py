@@ -12,7 +12,8 @@ from textual.widget import Widget
 from textual_internals import bindings_of
 
 from support.journals import texts
-from threeam.actions import ACTIONS, BY_COMMAND, BY_ID, GROUPS, format_keys, key_table
+from support.manual_tables import keys as key_tables
+from threeam.actions import ACTIONS, BY_COMMAND, BY_ID, GROUPS, format_keys
 from threeam.core.config.settings import Settings
 from threeam.core.store.journal import Journal
 from threeam.tui.app import JournalApp
@@ -259,11 +260,11 @@ async def test_the_help_scrolls_on_a_small_screen_and_q_only_closes_it(journal: 
         assert it.in_the_log
 
 
-def test_the_table_of_the_readme_has_every_key() -> None:
-    table = key_table()
+def test_the_tables_of_the_manual_have_every_key() -> None:
+    tables = key_tables()
     for action in MARKED:
         if action.keys:
-            assert action.description in table
+            assert action.description in tables
 
 
 async def test_keys_are_remapped_by_their_id(journal: Journal, log: Path) -> None:

@@ -1,4 +1,4 @@
-"""The table of commands: the module of `threeam.cli` of each, and its summary in a line."""
+"""The table of commands: the module of `threeam.cli` of each, and its summary in a line; and their families."""
 
 COMMANDS = {
     "log": ("log", "append a note, or every line of stdin"),
@@ -34,5 +34,18 @@ COMMANDS = {
     "path": ("path", "print which files are used, and why"),
     "completion": ("completion", "print the completion of commands, options and names for a shell"),
     "init": ("init", "print a shell function that writes notes in milliseconds"),
+    "help": ("help", "show a page of the manual"),
     "demo": ("demo", "take a two-minute tour on a throwaway journal"),
 }
+
+FAMILIES = {
+    "write": ("log", "sanity", "coffee", "water", "sleep", "stamp", "correct", "changed", "undone"),
+    "read": ("tail", "status", "as-of", "journals", "doctor", "path"),
+    "hypotheses": ("hyp", "handoff", "take"),
+    "experiments": ("run", "fixed", "observe", "capture"),
+    "the host": ("preflight", "baseline"),
+    "restore": ("restore", "stable", "blockers"),
+    "files": ("export", "import", "fork", "rotate"),
+    "help": ("help", "completion", "init", "demo"),
+}
+"""The commands in the order of the help."""

@@ -16,13 +16,11 @@ from threeam.core.store.as_of import PointInTime
 
 def run(argv: Sequence[str]) -> int:
     """Run ``3am`` without a command."""
-    from threeam.cli.commands import COMMANDS
-
-    commands = "\n".join(f"  {name:<8} {about}" for name, (_, about) in COMMANDS.items())
     parser = Parser(
         "3am",
         "The debugging journal. Without a command: the journal, full screen.",
-        f"commands (3am COMMAND --help says more):\n{commands}\n\nexamples:\n  3am\n  3am log it happened again",
+        f"{_list_commands()}\n\n3am COMMAND --help is the short form, 3am help COMMAND the long one.\n\n"
+        "examples:\n  3am\n  3am log it happened again",
     )
     parser.add_argument("-R", "--read-only", action="store_true", help="the same screen without a writer")
     parser.add_argument("--version", action="version", version=f"3am {__version__}")
@@ -35,6 +33,17 @@ def run(argv: Sequence[str]) -> int:
     if not can_draw():
         return ExitCode.USAGE
     return show_screen(context(args), read_only=args.read_only)
+
+
+def _list_commands() -> str:
+    """Return the commands under the titles of their families."""
+    from threeam.cli.commands import COMMANDS, FAMILIES
+
+    width = max(map(len, COMMANDS))
+    return "\n".join(
+        "\n".join([f"{family}:", *(f"  {name:<{width}}  {COMMANDS[name][1]}" for name in names)])
+        for family, names in FAMILIES.items()
+    )
 
 
 def can_draw() -> bool:

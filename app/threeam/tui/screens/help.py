@@ -14,7 +14,8 @@ from threeam.actions import ACTIONS, GROUPS, format_keys
 from threeam.tui.dialog_bindings import bind
 from threeam.tui.glyphs import SIGNS
 from threeam.tui.key_labels import key_lines
-from threeam.tui.screens.dialog import FilteredDialog
+from threeam.tui.screens.dialog import Dialog, FilteredDialog
+from threeam.tui.session import Session
 from threeam.tui.widgets.filter_line import has_words
 
 _NOT_MEDICAL = "Caffeine figures are an average, and not medical advice."
@@ -70,3 +71,15 @@ class HelpScreen(FilteredDialog[None]):
                 yield group, keys or f":{action.command}", about + ("  (read-only)" if is_dim else ""), is_dim
         for sign in SIGNS:
             yield "signs", sign.symbol if self._emoji else sign.ascii_symbol, sign.description, False
+
+
+def help_screen(topic: str, session: Session, *, read_only: bool) -> Dialog[None]:
+    """Return the page ``topic`` of the manual; if it is empty, all keys and signs.
+
+    Raises `BadInput`, which suggests the nearest topic, if there is no such page.
+    """
+    if topic:
+        from threeam.tui.screens.manual import ManualScreen  # the Markdown renderer is slow to import
+
+        return ManualScreen(topic)
+    return HelpScreen(read_only=read_only, emoji=session.emoji, keys=session.settings.keys)

@@ -54,7 +54,7 @@ from threeam.tui.report_answers import (
     RestoreData,
     RunAction,
 )
-from threeam.tui.screens.help import HelpScreen
+from threeam.tui.screens.help import help_screen
 from threeam.tui.screens.notice_screen import NoticeScreen
 from threeam.tui.services import Program
 from threeam.tui.session import Session
@@ -334,10 +334,9 @@ class JournalScreen(NoticeScreen):
         """Show the screen below again."""
         self.app.pop_screen()
 
-    def open_help(self) -> None:
-        """Show all keys and signs."""
-        keys = self.session.settings.keys
-        self.app.push_screen(HelpScreen(read_only=not self.writing.is_writable, emoji=self.session.emoji, keys=keys))
+    def open_help(self, topic: str = "") -> None:
+        """Show all keys and signs, or a page of the manual."""
+        self.app.push_screen(help_screen(topic, self.session, read_only=not self.writing.is_writable))
 
     def action_board_full(self) -> None:
         self.sidebar.toggle_full()

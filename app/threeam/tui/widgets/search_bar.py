@@ -16,8 +16,9 @@ from threeam.tui.line_counter import LineCounter
 class SearchStatus(NamedTuple):
     """A search and filters, and how far each is counted.
 
-    ``match_number`` is that of the match under the cursor. ``wrapped``: where the search had to continue. ``searched_bytes``: how much a running search has read.
-    ``is_searching_rows``: the screen is not full yet, since the filtered lines are far apart.
+    ``match_number`` is that of the match under the cursor. ``wrapped``: where the search had to continue.
+    ``searched_bytes``: how much a running search has read. ``is_searching_rows``: the screen is not full yet, since the
+    filtered lines are far apart.
     """
 
     pattern: str = ""
