@@ -1,4 +1,4 @@
-"""The one table of actions: it feeds the keys, the palette, the `:` line, the help and the README.
+"""The one table of actions: it feeds the keys, the palette, the `:` line, the help and the manual.
 
 A key is listed here when its capability exists, and not before.
 """
@@ -81,8 +81,8 @@ ACTIONS = (
     Action("blockers", "", "blocked queries", "Who blocks whom in a PostgreSQL, live; x terminates one", "before and after", command="blockers", argument="DSN"),
     Action("sleep", "", "sleep", "Restore the sysadmin: what is open is handed over, and lights out", "before and after", writes=True, command="sleep"),
     Action("search", "slash", "search", "Search (regex); empty repeats the last one", "find", footer=True, command="search", argument="RE"),
-    Action("next-match", "n", "next match", "The next match", "find"),
-    Action("previous-match", "N", "previous match", "The previous match", "find"),
+    Action("next-match", "n", "next match", "The next match, the way the search went", "find"),
+    Action("previous-match", "N", "previous match", "The match before, the other way", "find"),
     Action("filter", "ampersand", "filter", "Show only what matches; !RE leaves out; kind:note, by:alice, H7", "find", command="filter", argument="RE"),
     Action("unfilter", "", "show all", "Remove all filters", "find", command="unfilter"),
     Action("goto", "", "go to a time", "Go to a time: 03:14, -15m, @stamp", "find", command="goto", argument="TIME"),
@@ -120,7 +120,7 @@ ACTIONS = (
     Action("observe", "", "observe", "Attach strace, perf, lsof or tcpdump to a process", "experiments", writes=True, command="observe", argument="PID --with strace|perf|lsof|tcpdump", is_shell_command=True),
     Action("journal", "", "change journal", "Show another journal of the state folder", "look", command="journal", argument="NAME"),
     Action("theme", "", "theme", "Change the theme", "look", command="theme", argument="NAME"),
-    Action("help", "question_mark,f1", "help", "All the keys and signs", "look", footer=True, command="help"),
+    Action("help", "question_mark,f1", "help", "All the keys and signs; with a topic, a page of the manual", "look", footer=True, command="help", argument="TOPIC"),
     Action("leave", "escape", "leave", "Cancel a waiting write, or leave the box (draft is kept)", "leave", scope="anywhere"),
     Action("quit", "q", "quit", "Quit", "leave", footer=True, command="q"),
 )  # fmt: skip
@@ -137,19 +137,3 @@ _SHOWN = {
 def format_keys(keys: str) -> str:
     """``keys`` as a person reads them: ``? f1``."""
     return " ".join(_SHOWN.get(key, key) for key in keys.split(",") if key)
-
-
-def key_table() -> str:
-    """Return the keys as a Markdown table, for the README."""
-    rows = ["| key | does |", "|---|---|"]
-    for group in GROUPS:
-        picks = [action for action in ACTIONS if action.group == group and action.id.startswith("pick-")]
-        for action in ACTIONS:
-            if action.group != group or not action.keys or action in picks[1:]:
-                continue
-            if action in picks:
-                rows.append("| `1`–`9` | Pick a hypothesis by its number |")
-            else:
-                keys = " ".join(f"`{key}`" for key in format_keys(action.keys).split(" "))
-                rows.append(f"| {keys} | {action.description} |")
-    return "\n".join(rows)

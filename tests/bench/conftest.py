@@ -19,7 +19,7 @@ def report() -> Report:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table as the README has it."""
+    """Print the table as the manual has it."""
     if not _MEASUREMENTS:
         return
     version, _, _ = platform.release().partition("-")

@@ -40,6 +40,8 @@ def loaded_by(code: str, stdout: int = subprocess.PIPE) -> set[str]:
         ["export", "md"],
         ["journals"],
         ["sanity", "--delay", "0"],
+        ["help"],
+        ["help", "keys"],
     ],
     ids=" ".join,
 )

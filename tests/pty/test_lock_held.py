@@ -41,7 +41,7 @@ def test_the_keys_live_the_header_names_the_holder_and_the_text_lands_once(log: 
         assert len(texts(log)) == 60
         let_go(holder)
         on.eventually(lambda: texts(log)[60:] == ["my words"], "it is written once the lock is free")
-        on.eventually(lambda: "lock free" in on.header, "the header says that it is free")
+        on.eventually(lambda: "lock" not in on.header, "it is free")
         on.send("F")
         on.shows("note: my words")
         assert "waits for the lock" not in on.shown

@@ -25,6 +25,7 @@ COMPLETED = [  # what is typed, and the line after Tab
     ("3am run --report ", "3am run --report R1 "),
     ("3am restore data --engine po", "3am restore data --engine postgres "),
     ("3am export --hyp=", "3am export --hyp=H2 "),
+    ("3am help troub", "3am help troubleshooting "),
     ("3am fork --to some-f", "3am fork --to some-file "),
 ]
 

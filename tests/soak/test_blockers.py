@@ -395,5 +395,5 @@ def test_without_psycopg_it_says_how_to_get_it(log: Path) -> None:
     )
     argv = [sys.executable, "-c", program]
     done = subprocess.run(argv, capture_output=True, timeout=60, env=dict(os.environ), check=False)
-    assert "pip install '3am[postgres]'" in refused(done, 3)
+    assert "pipx install --force '.[postgres]'" in refused(done, 3)
     nowhere("hunter2", done, log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -124,8 +125,8 @@ async def test_who_takes_the_journal_holds_it_in_the_panel(journal: Journal, log
         clock.forward(60 * NS_PER_S)
 
         def holders() -> list[str]:
-            here = it.shown.partition("HERE")[2].splitlines()
-            return [row for row in here if "· holds the journal" in row]
+            here = [row[96:] for row in it.shown.partition("HERE")[2].splitlines()]
+            return [name for name, row in pairwise(here) if "holds the journal" in row]
 
         await it.eventually(lambda: len(holders()) == 1 and "bob" in holders()[0], "bob holds it")
         assert len(texts(log)) == 3

@@ -72,7 +72,7 @@ async def test_the_first_claim_has_the_whole_width_of_the_panel(journal: Journal
         board = it.journal_screen.sidebar
         board.show(FOLD(FOLD.empty_state, [opening]), None, "alice", Stamp(2), 5.0)
         prompt = board.hypothesis_list.get_option_at_index
-        await it.eventually(lambda: "the sweeper races w" in str(prompt(0).prompt), "the claim has the width")
+        await it.eventually(lambda: "the sweeper races" in str(prompt(0).prompt), "the claim has the width")
 
 
 async def test_the_digits_pick_a_hypothesis(journal: Journal, log: Path) -> None:

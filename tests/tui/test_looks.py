@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pilots import WIDE, append, full_disk, line, night, notes, section
+from pilots import SMALL, TINY, WIDE, append, full_disk, line, night, notes, section
 from rich.cells import cell_len
 from rich.style import Style
 from textual.app import App
@@ -87,7 +87,7 @@ async def test_every_theme_of_textual_can_be_taken_and_draws_all_of_it(journal: 
     log.write_bytes(EVERYTHING)
     async with night(journal, size=(100, 30)) as it:
         for theme in THEMES:
-            it.journal_screen.change_theme(theme)
+            it.journal_screen.look.change_theme(theme)
             await it.settled()
             assert it.app.theme == theme
             assert "HYPOTHESES" in it.shown
@@ -152,8 +152,10 @@ async def test_a_very_long_line_causes_no_trouble(journal: Journal, log: Path) -
         assert "note: z" in it.shown
         await it.press("k")
         assert "PAUSED" in it.header
-        await it.press("w")
         assert len([row for row in it.rows if "yyyyy" in row]) > 5
+        await it.press("w")
+        assert len([row for row in it.rows if "yyyyy" in row]) == 1
+        await it.press("w")
         await it.press("b", "b", "enter", "end")
         await it.shows("KiB more")
 
@@ -237,15 +239,18 @@ def test_a_match_is_in_view_however_far_into_the_line_it_is(width: int, emoji: b
     assert "needle" not in plain.text or cut == "right"
 
 
-async def test_a_notice_covers_no_line_of_the_log_and_not_the_beginning_of_the_panel(
-    journal: Journal, log: Path
+@pytest.mark.parametrize("size", [WIDE, SMALL, TINY])
+async def test_of_several_notices_the_newest_is_shown_in_the_last_row(
+    journal: Journal, log: Path, size: tuple[int, int]
 ) -> None:
     append(log, notes(60))
-    async with night(journal, size=WIDE) as it:
-        it.app.notify("a sentence that is longer than one row of the panel", title="a title")
-        await it.eventually(lambda: len(it.app.screen.query(Toast)) == 1, "the notice is up")
-        toast, panel = it.app.screen.query_one(Toast).region, it.journal_screen.sidebar.region
-        assert toast.width > 0
+    async with night(journal, size=size) as it:
+        for sentence in ("the first", "the second", "the third"):
+            it.journal_screen.notify_once(sentence, title="a title")
+        await it.eventually(lambda: "the third" in it.shown, "the newest is up")
+        assert "the first" not in it.shown
+        assert "the second" not in it.shown
+        (toast,) = (toast.region for toast in it.app.screen.query(Toast) if toast.region.width)
+        assert (toast.y, toast.height) == (size[1] - 1, 1)
         assert not toast.overlaps(it.view.region)
         assert not toast.overlaps(it.composer.region)
-        assert toast.y > panel.y + panel.height // 2

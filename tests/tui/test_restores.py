@@ -40,8 +40,8 @@ async def test_preflight_is_shown_and_noted_down(journal: Journal, log: Path) ->
         await it.command("preflight")
         await it.shows("TRACING TOOLS")
         await it.shows("topology: not noted yet")
-        await it.eventually(lambda: texts(log)[:1], "a block in the log")
-    assert texts(log)[0].startswith("Preflight: ")
+        await it.eventually(lambda: texts(log)[:1], "a line in the log")
+    assert [text.partition(":")[0] for text in texts(log)] == ["Preflight"]
     assert entries(log)[0].tag("PREFLIGHT") in ("ok", "yellow", "red")
 
 
@@ -60,8 +60,8 @@ async def test_a_report_waits_for_who_is_typing_and_takes_none_of_their_keys(
         await it.command("preflight")
         await it.press("i")
         looked.set()
-        await it.says("preflight it is ready")
-        assert "1 ready: esc" in it.header
+        await it.says("preflight: it is ready")
+        assert it.journal_screen.header.ready_reports == 1
         await it.type("q and y are typed\n")
         await it.eventually(lambda: texts(log)[-1:] == ["q and y are typed"], "it is written")
         await it.press("escape")
@@ -86,7 +86,7 @@ async def test_the_hand_off_does_not_open_over_who_is_typing(
     async with night(journal) as it:
         await it.press("S", "slash")
         read.set()
-        await it.says("hand-off it is ready")
+        await it.says("hand-off: it is ready")
         await it.type("note 2")
         assert it.journal_screen.pane.prompt.box.text == "note 2"
         await it.press("escape", "escape")

@@ -282,7 +282,7 @@ def test_blocked_queries(snap_compare: Snap, journal: Journal, size: tuple[int, 
     assert snap_compare(story(journal, 18), terminal_size=size, run_before=run)
 
 
-def test_wrapped(snap_compare: Snap, journal: Journal) -> None:
+def test_long_lines_cut(snap_compare: Snap, journal: Journal) -> None:
     assert snap_compare(story(journal, 18), terminal_size=USUAL, run_before=after("w"))
 
 

@@ -192,7 +192,7 @@ async def test_esc_takes_back_all_that_waits_and_says_so_once(journal: Journal, 
             await it.type("ccxit was DNS\ncia note\n")
             await it.shows("5 wait")
             await it.press("escape")
-            await it.says("5 (coffee × 3, refute H1, note): not written taken back; your 2 texts are kept")
+            await it.says("5 (coffee × 3, refute H1, note): not written: taken back; your 2 texts are kept")
             assert it.unanswered == 0
             assert len([notice for notice in it.notices if "taken back" in notice]) == 1
         await it.type("\n")

@@ -1,4 +1,4 @@
-"""The prose of the program is plain English: comments, docstrings, messages and help texts."""
+"""The prose of the program is plain English: comments, docstrings, messages, help texts and the manual."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import threeam
+from support.pages import PAGES
 
 APP = Path(threeam.__file__).parent
 
@@ -78,6 +79,13 @@ def test_the_prose_has_no_unidiomatic_phrase(module: Path) -> None:
         if text not in ALLOWED
         for match in PATTERN.finditer(re.sub(r"\s+", " ", text))
     ]
+    assert not phrases, "\n".join(phrases)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_of_the_manual_has_no_unidiomatic_phrase(page: Path) -> None:
+    text = re.sub(r"\s+", " ", page.read_text(encoding="utf-8"))
+    phrases = [text[max(0, match.start() - 40) : match.end() + 40] for match in PATTERN.finditer(text)]
     assert not phrases, "\n".join(phrases)
 
 

@@ -34,7 +34,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "3am blockers",
         "Prints the backends of a PostgreSQL that wait for a lock, each below those that hold it: pid, user, state and "
         "age, lock, query. --terminate ends one after a question, and logs it. Without --dsn libpq's environment "
-        "variables apply (PGHOST, PGSERVICE, …). Needs psycopg: pip install '3am[postgres]'.",
+        "variables apply (PGHOST, PGSERVICE, …). Needs psycopg: the extra [postgres].",
         "example:\n  3am blockers --dsn postgresql://postgres@db1/shop --terminate 4711",
     )
     parser.add_argument("--dsn", default="", metavar="DSN", help="the server; its password is not saved or logged")

@@ -159,7 +159,7 @@ def _experiments(typed: _Typed) -> list[Candidate]:
     from threeam.experiments.runs import experiments
 
     listed = experiments(context(typed.journal_options()).load_state())
-    return [Candidate(experiment.name, " ".join(experiment.command)) for experiment in reversed(listed)]
+    return [Candidate(experiment.name, experiment.command) for experiment in reversed(listed)]
 
 
 def _people(typed: _Typed) -> list[Candidate]:
@@ -212,12 +212,20 @@ def _last_entries(segments: Iterator[Segment]) -> Iterator[Entry]:
                 yield entry
 
 
+def _topics(_typed: _Typed) -> list[Candidate]:
+    from threeam.manual.pages import TOPICS
+
+    commands = (Candidate(name, about) for name, (_, about) in COMMANDS.items() if name not in TOPICS)
+    return [*(Candidate(topic, about) for topic, about in TOPICS.items()), *commands]
+
+
 _SOURCES: dict[str, Callable[[_Typed], list[Candidate]]] = {
     "H7": _hypotheses,
     "R12": _experiments,
     "USER": _people,
     "KIND": _kinds,
     "T": _times,
+    "TOPIC": _topics,
     "FILE": lambda _: [FILES],
     "-- CMD": lambda _: [FILES],
 }

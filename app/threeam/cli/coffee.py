@@ -57,9 +57,8 @@ def _reminder_texts(command: str, args: Namespace, ctx: Context) -> list[str]:
     if command == "water" or args.undo or not settings.reminders or not sys.stderr.isatty():
         return []
     gap_ns, half_life_h = settings.night_gap_ns, settings.half_life_h
-    return list(
-        coffee_reminders(ctx.load_state(), ctx.author.user, ctx.clock(), gap_ns, half_life_h, settings.reminders)
-    )
+    due = coffee_reminders(ctx.load_state(), ctx.author.user, ctx.clock(), gap_ns, half_life_h, settings.reminders)
+    return list(due.values())
 
 
 def _make_draft(command: str, args: Namespace, settings: Settings) -> Draft:

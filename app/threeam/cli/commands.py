@@ -1,4 +1,4 @@
-"""The table of commands: the module of `threeam.cli` of each, and its summary in a line."""
+"""The table of commands: the module of `threeam.cli` of each, and its summary in a line; and their families."""
 
 COMMANDS = {
     "log": ("log", "append a note, or every line of stdin"),
@@ -17,7 +17,7 @@ COMMANDS = {
     "fork": ("fork", "copy the journal up to a moment into a new one"),
     "journals": ("journals", "list the journals, one for each bug"),
     "export": ("export", "print the journal as Markdown, HTML, JSONL or CSV"),
-    "import": ("export", "make a journal from its JSONL, byte for byte"),
+    "import": ("import_journal", "make a journal from its JSONL or archive, byte for byte"),
     "as-of": ("as_of", "show the journal as it was"),
     "run": ("run", "run a command once, or an experiment"),
     "observe": ("observe", "attach strace, perf, lsof or tcpdump to a process"),
@@ -34,5 +34,18 @@ COMMANDS = {
     "path": ("path", "print which files are used, and why"),
     "completion": ("completion", "print the completion of commands, options and names for a shell"),
     "init": ("init", "print a shell function, or what tmux, lnav, logrotate need"),
+    "help": ("help", "show a page of the manual"),
     "demo": ("demo", "take a two-minute tour on a throwaway journal"),
 }
+
+FAMILIES = {
+    "write": ("log", "sanity", "coffee", "water", "sleep", "stamp", "correct", "changed", "undone"),
+    "read": ("tail", "status", "as-of", "journals", "doctor", "path"),
+    "hypotheses": ("hyp", "handoff", "take"),
+    "experiments": ("run", "fixed", "observe", "capture"),
+    "the host": ("preflight", "baseline"),
+    "restore": ("restore", "stable", "blockers"),
+    "files": ("export", "import", "fork", "rotate"),
+    "help": ("help", "completion", "init", "demo"),
+}
+"""The commands in the order of the help."""

@@ -15,6 +15,8 @@ from threeam.core.platform.disk import network_fs_warning
 from threeam.core.store.attachments import attachment_dirs, memory_dir
 from threeam.core.store.journal import Journal
 
+_COMMENT_COLUMN = 40  # of the origin of a setting, unless its value is longer
+
 
 def run(_command: str, argv: Sequence[str]) -> int:
     """Run ``3am path``."""
@@ -28,6 +30,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     ctx = context(args)
     rows = [(escape_unprintable(left), escape_unprintable(reason)) for left, reason in _rows(ctx, args.settings)]
     width = max(len(left) for left, _ in rows)
+    if args.settings:
+        width = min(width, _COMMENT_COLUMN)
     for left, reason in rows:
         print_out(f"{left:<{width}}  {reason}")
     if (warning := network_fs_warning(ctx.journal.log_path)) is not None:
@@ -40,7 +44,7 @@ def _rows(ctx: Context, with_settings: bool) -> Iterator[tuple[str, str]]:
     journal, origins = ctx.journal, ctx.resolved_config.origins
     if with_settings:
         for name, value in {"log": journal.log_path, **ctx.settings._asdict()}.items():
-            yield f"{name} = {_format_toml(value)}", f"# {origins[name]}"
+            yield f"{name} = {format_toml(value)}", f"# {origins[name]}"
         return
     yield f"{'log':<9} {journal.log_path}", f"({origins['log']})"
     yield f"{'lock':<9} {journal.lock_path}", f"({origins['lock']})"
@@ -62,21 +66,21 @@ def _folders(journal: Journal) -> Iterator[tuple[str, str, str]]:
         yield "also", memory_dir(journal), "drafts and history while the disk was full"
 
 
-def _format_toml(value: object) -> str:
+def format_toml(value: object) -> str:
     """Return a setting as it is written in a settings file."""
     match value:
         case None:  # of ``keep``
-            return _format_toml("all")
+            return format_toml("all")
         case ():  # of ``reminders``
-            return _format_toml(["none"])
+            return format_toml(["none"])
         case bool():
             return str(value).lower()
         case str():
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case tuple() | list():
-            return f"[{', '.join(map(_format_toml, value))}]"
+            return f"[{', '.join(map(format_toml, value))}]"
         case Mapping():
-            pairs = ", ".join(f"{_format_toml(key)} = {_format_toml(item)}" for key, item in value.items())
+            pairs = ", ".join(f"{format_toml(key)} = {format_toml(item)}" for key, item in value.items())
             return f"{{ {pairs} }}" if pairs else "{}"
         case _:
             return str(value)

@@ -16,13 +16,11 @@ from threeam.core.store.as_of import PointInTime
 
 def run(argv: Sequence[str]) -> int:
     """Run ``3am`` without a command."""
-    from threeam.cli.commands import COMMANDS
-
-    commands = "\n".join(f"  {name:<8} {about}" for name, (_, about) in COMMANDS.items())
     parser = Parser(
         "3am",
         "The debugging journal. Without a command: the journal, full screen.",
-        f"commands (3am COMMAND --help says more):\n{commands}\n\nexamples:\n  3am\n  3am log it happened again",
+        f"{_list_commands()}\n\n3am COMMAND --help is the short form, 3am help COMMAND the long one.\n\n"
+        "examples:\n  3am\n  3am log it happened again",
     )
     parser.add_argument("-R", "--read-only", action="store_true", help="the same screen without a writer")
     parser.add_argument("--version", action="version", version=f"3am {__version__}")
@@ -35,6 +33,17 @@ def run(argv: Sequence[str]) -> int:
     if not can_draw():
         return ExitCode.USAGE
     return show_screen(context(args), read_only=args.read_only)
+
+
+def _list_commands() -> str:
+    """Return the commands under the titles of their families."""
+    from threeam.cli.commands import COMMANDS, FAMILIES
+
+    width = max(map(len, COMMANDS))
+    return "\n".join(
+        "\n".join([f"{family}:", *(f"  {name:<{width}}  {COMMANDS[name][1]}" for name in names)])
+        for family, names in FAMILIES.items()
+    )
 
 
 def can_draw() -> bool:
@@ -60,8 +69,20 @@ def show_screen(ctx: Context, *, read_only: bool = False, as_of: PointInTime | N
     """Open the full screen and return its exit code. ``as_of``: show the journal as it was then."""
     from threeam.projections import FOLD
     from threeam.tui.app import run_app
+    from threeam.tui.look import load_look, look_path
     from threeam.tui.session import Session
 
     reset_unreadable_files()  # the screen reports them itself; a message on stderr would be drawn into it
-    session = Session(ctx.journal, ctx.settings, FOLD, ctx.author, ctx.clock, writer=None, emoji=ctx.settings.emoji)
+    path = look_path(os.environ)
+    session = Session(
+        ctx.journal,
+        ctx.settings,
+        FOLD,
+        ctx.author,
+        ctx.clock,
+        writer=None,
+        emoji=ctx.settings.emoji,
+        look=load_look(path),
+        look_path=path,
+    )
     return run_app(session, None if read_only else ctx.write_options(), as_of)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import Stamp
@@ -20,24 +20,21 @@ Dawson and Reid, *Fatigue, alcohol and performance impairment*, Nature 1997;388:
 
 def coffee_reminders(
     state: State, user: str, now: Stamp, gap_ns: int, half_life_h: float, enabled: Collection[str]
-) -> Iterator[str]:
-    """Yield the reminders for ``user`` after a coffee. ``enabled``: the names of those not switched off."""
+) -> dict[str, str]:
+    """Return the reminders that are due for ``user`` after a coffee, by the threshold that was passed.
+
+    ``enabled``: the names of the reminders that are not switched off.
+    """
     cups = state.cups(user, now.ns, gap_ns)
     night = summarize_night(state, user, now, gap_ns, half_life_h, fixed_zone(now.utc_offset_s))
+    due: dict[str, str] = {}
     if "water" in enabled and cups > night.glasses:
-        yield f"{pluralize(cups, 'cup')}, {pluralize(night.glasses, 'glass', 'es')} of water: a glass of water with it?"
-    if "dose" not in enabled:
-        return
-    if night.is_over_daily_dose:
-        yield (
-            f"{night.mg_last_24h} mg of caffeine in 24 hours: "
-            f"more than the {DAILY_LIMIT_MG} mg that are no concern for most adults"
-        )
-    elif night.is_over_single_dose:
-        yield (
-            f"about {night.mg_now:.0f} mg of caffeine in you: "
-            f"more than the {SINGLE_DOSE_LIMIT_MG} mg at once that are no concern"
-        )
+        due["water"] = f"{pluralize(cups, 'cup')}, {pluralize(night.glasses, 'glass', 'es')} of water: drink one"
+    if "dose" in enabled and night.is_over_daily_dose:
+        due["daily dose"] = f"{night.mg_last_24h} mg of caffeine in 24 h, over the {DAILY_LIMIT_MG} mg for adults"
+    elif "dose" in enabled and night.is_over_single_dose:
+        due["single dose"] = f"{night.mg_now:.0f} mg of caffeine in you, over the {SINGLE_DOSE_LIMIT_MG} mg at once"
+    return due
 
 
 def awake_reminder(awake_since: Stamp | None, now: Stamp, enabled: Collection[str]) -> str | None:

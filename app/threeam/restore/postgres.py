@@ -56,7 +56,7 @@ def connect(dsn: str) -> Iterator[Connection]:
         import psycopg
         from psycopg.conninfo import conninfo_to_dict
     except ImportError:
-        raise ServerUnreachable("this needs psycopg: pip install '3am[postgres]'") from None
+        raise ServerUnreachable("this needs psycopg: pipx install --force '.[postgres]' in the checkout") from None
     if _UNESCAPED_PASSWORD.match(dsn):  # libpq would take part of the password for the host, and print it
         raise ServerUnreachable("this DSN has an @ or a / in its password: write %40 for @, %2F for /")
     try:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, islice
 
 from threeam.core.errors import JournalError
-from threeam.core.format.entry import ACQUIRED, RELEASING, Author
+from threeam.core.format.entry import ACQUIRED, RELEASING, author_name
 from threeam.core.store.chain import UnreadableNotices
 from threeam.core.store.filters import LineFilter, MatchesPattern
 from threeam.core.store.follow import batch_start
@@ -165,12 +165,14 @@ class LogWindow:
             self._rows_start = rows_start
         return self._append_rows(selected)
 
-    def count_rows_of(self, lines: Sequence[Line], author: Author | None) -> int:
-        """Return how many of ``lines`` are rows of ``author``."""
-        if author is None:
-            return 0
-        needle = str(author).encode()
-        own = [line for line in lines if needle in line.raw and line.entry is not None and line.entry.author == author]
+    def count_rows_of(self, lines: Sequence[Line], user: str) -> int:
+        """Return how many of ``lines`` are rows of ``user``, whichever program of theirs wrote them."""
+        needle = f"[BY: {user}@".encode()
+        own = [
+            line
+            for line in lines
+            if needle in line.raw and line.entry is not None and author_name(line.entry.author) == user
+        ]
         return len(_select_lines(own, self.effective_filter))
 
     def read_lines_around(self, line: Line) -> list[Line]:

@@ -72,11 +72,18 @@ class _LogChoice(NamedTuple):
     state_dir: str | None = None
 
 
-class _Validator(NamedTuple):
-    """The rule for one setting. ``convert`` returns the value to use, or raises ValueError."""
+class Rule(NamedTuple):
+    """The rule for the value of a setting. ``convert`` returns the value to use, or raises ValueError."""
 
     must_be: str
     convert: Callable[[object], Any]
+
+
+class Setting(NamedTuple):
+    """The description of a setting, as the manual has it, and the rule for its value."""
+
+    description: str
+    rule: Rule
 
 
 def load_config(flags: PathFlags, environ: Mapping[str, str], uid: int) -> ResolvedConfig:
@@ -200,14 +207,14 @@ def _merge_settings(
 
 def _validate(name: str, value: object, origin: str) -> object:
     """Return ``value`` as the setting ``name`` has it. Raises `BadSetting` with what it must be."""
-    validator = _VALIDATORS[name]
+    rule = SETTINGS[name].rule
     try:
-        return validator.convert(value)
+        return rule.convert(value)
     except ValueError:
-        raise BadSetting(f"{origin} must be {validator.must_be}, and not {escape_tag_value(str(value))!r}") from None
+        raise BadSetting(f"{origin} must be {rule.must_be}, and not {escape_tag_value(str(value))!r}") from None
 
 
-def _choice(*choices: str) -> _Validator:
+def _choice(*choices: str) -> Rule:
     """Return the rule for one of ``choices``."""
 
     def convert(value: object) -> object:
@@ -215,10 +222,10 @@ def _choice(*choices: str) -> _Validator:
             raise ValueError
         return value
 
-    return _Validator(f"one of {', '.join(choices)}", convert)
+    return Rule(f"one of {', '.join(choices)}", convert)
 
 
-def _subset(*choices: str) -> _Validator:
+def _subset(*choices: str) -> Rule:
     """Return the rule for a list of ``choices``, or for text that names some of them; ``none``: an empty one."""
 
     def convert(value: object) -> tuple[str, ...]:
@@ -227,10 +234,10 @@ def _subset(*choices: str) -> _Validator:
             raise ValueError
         return tuple(choice for choice in choices if choice in names)
 
-    return _Validator(f"some of {', '.join(choices)}, or none", convert)
+    return Rule(f"some of {', '.join(choices)}, or none", convert)
 
 
-def _number(high: float, *, positive: bool = False) -> _Validator:
+def _number(high: float, *, positive: bool = False) -> Rule:
     """Return the rule for a number up to ``high``: ``positive`` (0.001 at least), or 0 at least."""
     low = 1e-3 if positive else 0.0
 
@@ -240,10 +247,10 @@ def _number(high: float, *, positive: bool = False) -> _Validator:
             raise ValueError
         return number
 
-    return _Validator("a number above 0" if positive else "a number", convert)
+    return Rule("a number above 0" if positive else "a number", convert)
 
 
-def _duration(unit_s: int, high: float, *, positive: bool = False) -> _Validator:
+def _duration(unit_s: int, high: float, *, positive: bool = False) -> Rule:
     """Return the rule for a number of units of ``unit_s`` seconds, or a duration such as ``0.4s``."""
     number = _number(high, positive=positive)
 
@@ -252,10 +259,10 @@ def _duration(unit_s: int, high: float, *, positive: bool = False) -> _Validator
             return float(number.convert(value))
         return float(number.convert(parse_seconds(value) / unit_s))
 
-    return _Validator(f"{number.must_be} or a duration such as 1m30s", convert)
+    return Rule(f"{number.must_be} or a duration such as 1m30s", convert)
 
 
-def _integer(high: float, *, positive: bool = False) -> _Validator:
+def _integer(high: float, *, positive: bool = False) -> Rule:
     """Return the rule for a whole number up to ``high``, which may be written as ``1e6``."""
     number = _number(high, positive=positive)
 
@@ -265,13 +272,13 @@ def _integer(high: float, *, positive: bool = False) -> _Validator:
             raise ValueError
         return int(converted)
 
-    return _Validator(number.must_be.replace("a ", "a whole "), convert)
+    return Rule(number.must_be.replace("a ", "a whole "), convert)
 
 
-def _all_or_integer(high: float) -> _Validator:
+def _all_or_integer(high: float) -> Rule:
     """Return the rule for a whole number, or ``all``, which becomes None."""
     integer = _integer(high)
-    return _Validator(f"all, or {integer.must_be}", lambda value: None if value == "all" else integer.convert(value))
+    return Rule(f"all, or {integer.must_be}", lambda value: None if value == "all" else integer.convert(value))
 
 
 def _convert_boolean(value: object) -> bool:
@@ -293,21 +300,24 @@ def _convert_keys(value: object) -> dict[str, str]:
     return value
 
 
-_VALIDATORS = {
-    "ceremony": _choice("hypotheses", "always", "never"),
-    "toxic_cups": _integer(1e6),
-    "cup_mg": _integer(1e3, positive=True),
-    "half_life_h": _duration(3600, 1e6, positive=True),
-    "reminders": _subset(*REMINDERS),
-    "night_gap_h": _duration(3600, 1e6, positive=True),
-    "lock_timeout": _duration(1, 1e6),
-    "sync": _choice("always", "never"),
-    "rotate_bytes": _integer(1e15, positive=True),
-    "keep": _all_or_integer(1e6),
-    "disk_floor": _integer(1e15),
-    "theme": _Validator("the name of a theme, in quotes", _convert_theme),
-    "emoji": _Validator("true or false", _convert_boolean),
-    "keys": _Validator('a table such as coffee = "f2"', _convert_keys),
+SETTINGS = {
+    "ceremony": Setting(
+        "which writes are framed by the lines Acquired and Releasing sanity lock",
+        _choice("hypotheses", "always", "never"),
+    ),
+    "toxic_cups": Setting("cups in a night; above that the screen and the log warn", _integer(1e6)),
+    "cup_mg": Setting("milligrams of caffeine in a cup", _integer(1e3, positive=True)),
+    "half_life_h": Setting("hours in which half of the caffeine is gone", _duration(3600, 1e6, positive=True)),
+    "reminders": Setting("which reminders are on", _subset(*REMINDERS)),
+    "night_gap_h": Setting("hours without a line of yours that end a night", _duration(3600, 1e6, positive=True)),
+    "lock_timeout": Setting("seconds that a command waits for the lock", _duration(1, 1e6)),
+    "sync": Setting("always: written lines are on the disk; never: in the system's cache", _choice("always", "never")),
+    "rotate_bytes": Setting("size in bytes at which a log is rotated", _integer(1e15, positive=True)),
+    "keep": Setting("number of rotated files that are kept", _all_or_integer(1e6)),
+    "disk_floor": Setting("free bytes of the disk below which the log warns", _integer(1e15)),
+    "theme": Setting("theme of the screen", Rule("the name of a theme, in quotes", _convert_theme)),
+    "emoji": Setting("false: the screen is drawn in ASCII", Rule("true or false", _convert_boolean)),
+    "keys": Setting("other keys for actions, by their ids", Rule('a table such as coffee = "f2"', _convert_keys)),
 }
 
 

@@ -66,7 +66,7 @@ class HypothesisController:
         self.picked_name = hypothesis.name
         self._screen.show_state()
         if not self._sidebar.is_on_screen:
-            keys = " · + - tie lines to it, v x ~ judge it" if self._screen.writing.is_writable else ""
+            keys = " · keys + - v x ~" if self._screen.writing.is_writable else ""
             claim = abbreviate(claim_of(self._screen.state, hypothesis))
             self._screen.notify_once(f"picked {name}: {claim}{keys}", timeout=2)
 
@@ -89,7 +89,7 @@ class HypothesisController:
         if hypothesis_list.has_focus or (self._sidebar.has_class("-open") and is_empty):
             await self._screen.actions.run("leave")
             return
-        self._sidebar.add_class("-open")
+        self._sidebar.open()
         if not is_empty:
             self._screen.set_focus(hypothesis_list)
             if hypothesis_list.highlighted is None:

@@ -76,9 +76,13 @@ class NightController:
         settings, user = session.settings, session.author.user
         state = session.fold(block.prior_state, block.entries)
         now, gap_ns = block.entries[-1].stamp, settings.night_gap_ns
-        sentences = reminders.coffee_reminders(state, user, now, gap_ns, settings.half_life_h, settings.reminders)
-        if sentence := "; ".join(sentences):
-            self._screen.notify_once(sentence, title="coffee", timeout=3)  # gently: the next cup has one of its own
+        before, due = (
+            reminders.coffee_reminders(of, user, now, gap_ns, settings.half_life_h, settings.reminders)
+            for of in (block.prior_state, state)
+        )
+        # Once for each threshold: a reminder with every cup is not read any more.
+        if sentence := "; ".join(text for threshold, text in due.items() if threshold not in before):
+            self._screen.notify_once(sentence, title="coffee", timeout=5)
 
     def open_coffee_panel(self) -> None:
         """Show the cups of this night, of this person and of the others."""

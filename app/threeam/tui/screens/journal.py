@@ -28,6 +28,7 @@ from threeam.tui.controllers.first_state import FirstState
 from threeam.tui.controllers.host import HostController
 from threeam.tui.controllers.hypotheses import HypothesisController
 from threeam.tui.controllers.live import LiveController
+from threeam.tui.controllers.look import LookController
 from threeam.tui.controllers.navigation import NavigationController
 from threeam.tui.controllers.night import NightController
 from threeam.tui.controllers.quitting import QuitController
@@ -53,12 +54,13 @@ from threeam.tui.report_answers import (
     RestoreData,
     RunAction,
 )
-from threeam.tui.screens.help import HelpScreen
+from threeam.tui.screens.help import help_screen
 from threeam.tui.screens.notice_screen import NoticeScreen
 from threeam.tui.services import Program
 from threeam.tui.session import Session
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.composer import Composer
+from threeam.tui.widgets.filter_line import FilterBox
 from threeam.tui.widgets.footer import KeyFooter
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_pane import LogPane
@@ -98,7 +100,7 @@ class JournalScreen(NoticeScreen):
         self.header.is_as_of = session.as_of is not None
         self.pane = LogPane(session.journal, window, session.clock, session.zone, emoji=emoji, read_only=read_only)
         self.log_view = self.pane.view
-        self.log_view.own_author = session.author
+        self.log_view.own_user = session.author.user
         self.sparkline = ActivitySparkline(emoji=emoji, gap_ns=session.settings.night_gap_ns)
         self.sidebar = Sidebar(emoji=emoji, read_only=read_only)
 
@@ -110,26 +112,27 @@ class JournalScreen(NoticeScreen):
     def _compose_controllers(self, bridge: Bridge | None) -> None:
         effects = EffectRunner(lambda effect: self.post_message(messages.EffectFinished(effect)))
         self.quitting = QuitController(self, self.editor, effects)
-        self.reports = ReportController(self, self.quitting, self.header, self._follow_answer)
+        self.reports = ReportController(self, self.quitting, self.header, self._take_report_answer)
         self.writing: WritingController | ReadOnlyWriting = ReadOnlyWriting(self)
         self.amendments: AmendmentController | None = None
         if self.editor is not None:
             self.writing = WritingController(self, self.editor, self.quitting, self.header, self.log_view)
             self.amendments = AmendmentController(self, self.writing)
+        self.look = LookController(self, self.log_view)
         self.state_view = StateView(self, self.header, self.sidebar, self.log_view)
         self.hypotheses = HypothesisController(self, self.sidebar, self.reports)
         self.commands = CommandController(self, self.pane, self.hypotheses)
-        self.pane.prompt.command_names = self.commands.names_for
         if self.editor is not None:
             self.editor.composer.command_names = self.commands.names_for
         self.night = NightController(self, self.reports, self.quitting)
         self.live: LiveController | None = None
         if bridge is not None:
             self.live = LiveController(self, bridge, self.header, self.pane, self.hypotheses, self.night)
-        self.experiments = ExperimentController(self, self.hypotheses, self.reports, self.quitting)
+        self.experiments = ExperimentController(self, self.hypotheses, self.reports, self.quitting, self.commands)
         self.host = HostController(self, self.reports, self.quitting)
-        self.restore = RestoreController(self, self.reports, self.quitting)
-        self.navigation = NavigationController(self, self.pane, self.reports, self.experiments.show_attachment)
+        self.restore = RestoreController(self, self.reports, self.quitting, self.commands)
+        show_attachment = self.experiments.show_attachment
+        self.navigation = NavigationController(self, self.pane, self.reports, self.commands, show_attachment)
         self.actions = ActionTable(self._handlers(), is_writable=self.writing.is_writable, on_error=self._show_refusal)
 
     def _handlers(self) -> dict[str, Handler]:
@@ -137,7 +140,7 @@ class JournalScreen(NoticeScreen):
         return {
             "leave": self.leave,
             "help": self.open_help,
-            "theme": self.change_theme,
+            **self.look.handlers(),
             **self.writing.handlers(),
             **(self.amendments.handlers() if self.amendments is not None else {}),
             **self.hypotheses.handlers(),
@@ -169,6 +172,7 @@ class JournalScreen(NoticeScreen):
 
     def on_mount(self) -> None:
         self.set_focus(self.log_view)
+        self.app.theme_changed_signal.subscribe(self, self.look.take_theme)
         if self.session.as_of is not None:
             FirstState(self, self.pane, self.session.as_of.end, self._show_past_state).start()
         if self.editor is not None:
@@ -201,9 +205,9 @@ class JournalScreen(NoticeScreen):
             self.live.follow(message)
 
     @on(messages.WriteProgress)
-    def _follow_request(self, message: messages.WriteProgress) -> None:
+    def _take_write_progress(self, message: messages.WriteProgress) -> None:
         if isinstance(self.writing, WritingController):
-            self.writing.follow_request(message)
+            self.writing.take_progress(message)
 
     def on_draft_save_failed(self, message: messages.DraftSaveFailed) -> None:
         if message.sentence:
@@ -219,9 +223,11 @@ class JournalScreen(NoticeScreen):
         if kind == COMMAND:
             await self.commands.run_box_line(message)
         elif isinstance(self.writing, WritingController):
-            self.writing.send(message)
-            if kind not in DRAFTS:
-                self.app.post_message(messages.CommandDone())
+            try:
+                self.writing.send(message)
+            finally:  # a box whose stamp was refused has become one for a note since its Enter
+                if kind not in DRAFTS or self.program.keys_wait_for_enter:
+                    self.app.post_message(messages.CommandDone())
 
     def on_composer_changed(self) -> None:
         if isinstance(self.writing, WritingController):
@@ -243,9 +249,15 @@ class JournalScreen(NoticeScreen):
     def on_log_pane_notice_posted(self, message: LogPane.NoticePosted) -> None:
         self.notify_once(message.sentence, severity=message.severity)
 
+    def on_log_view_look_changed(self, message: LogView.LookChanged) -> None:
+        self.look.take_change(message)
+
     def on_log_view_tail_changed(self) -> None:
         self.header.following = self.log_view.following
         self.header.unread = self.log_view.unread
+
+    def on_descendant_focus(self) -> None:
+        self.set_class(self.is_typing, "-typing")
 
     def on_key(self, event: events.Key) -> None:
         self.writing.refuse_key(event.key)
@@ -268,7 +280,7 @@ class JournalScreen(NoticeScreen):
         self.reports.update()
         self.navigation.show_marks()
 
-    def _follow_answer(self, answer: ReportAnswer) -> None:
+    def _take_report_answer(self, answer: ReportAnswer) -> None:
         """Do what a report was closed with."""
         match answer:
             case GoTo(stamp):
@@ -304,38 +316,29 @@ class JournalScreen(NoticeScreen):
             self.program.refuse_text()
 
     def leave(self) -> None:
-        """Take back what waits; else go to the log; in the log, show the next result that is ready."""
-        self.sidebar.remove_class("-full")
+        """Take back what waits; else go to the log; in the log, show the next result, or end the search."""
+        self.sidebar.leave_full()
         if self.pane.cancel():
             self.focus_log()
             return
         if self.writing.leave_box():
             return
         self.sidebar.close()
-        if not (self.focused is self.log_view and self.reports.show_next_ready()):
+        if self.focused is not self.log_view:
             self.focus_log()
+        elif not self.reports.show_next_ready():
+            self.pane.clear_search()
 
     def close(self) -> None:
         """Show the screen below again."""
         self.app.pop_screen()
 
-    def open_help(self) -> None:
-        """Show all keys and signs."""
-        keys = self.session.settings.keys
-        self.app.push_screen(HelpScreen(read_only=not self.writing.is_writable, emoji=self.session.emoji, keys=keys))
-
-    def change_theme(self, name: str = "") -> None:
-        """Change to the theme ``name``, or let the user choose one."""
-        themes = self.app.available_themes
-        if not name:
-            self.app.search_themes()
-        elif name in themes:
-            self.app.theme = name
-        else:
-            self.notify_once(f"there is no theme {name}; there are {', '.join(sorted(themes))}")
+    def open_help(self, topic: str = "") -> None:
+        """Show all keys and signs, or a page of the manual."""
+        self.app.push_screen(help_screen(topic, self.session, read_only=not self.writing.is_writable))
 
     def action_board_full(self) -> None:
-        self.sidebar.toggle_class("-full")
+        self.sidebar.toggle_full()
 
     def action_page_up(self) -> None:
         """Scroll the log while the focus stays in the box, which may wait for the lock."""
@@ -366,7 +369,7 @@ class JournalScreen(NoticeScreen):
     @property
     def is_typing(self) -> bool:
         """Return whether keys go to an input box."""
-        return isinstance(self.focused, InputBox)
+        return isinstance(self.focused, InputBox | FilterBox)
 
     @property
     def is_log_focused(self) -> bool:

@@ -29,16 +29,9 @@ class NoticeScreen(Screen[None]):
 
     def notify_once(self, sentence: str, *, title: str = "", severity: str = "information", timeout: float = 6) -> None:
         """Show a notice, unless the same one is up: a key hit again does not pile it up."""
-        shown = escape_unprintable(title), escape_unprintable(sentence)
-        if any(shown == (notice.title, notice.message) for notice in self.app._notifications):
-            return
-        self.notify(
-            shown[1],
-            title=shown[0],
-            severity=severity,  # type: ignore[arg-type]
-            timeout=timeout,
-            markup=False,
-        )
+        text = escape_unprintable(f"{title}: {sentence}" if title else sentence)  # one line: it covers no more
+        if all(text != notice.message for notice in self.app._notifications):
+            self.notify(text, severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]
 
     async def run_in_thread(self, ask: Callable[[], T]) -> T | None:
         """Return what ``ask`` returns on a thread; None if it failed, after a notice."""

@@ -120,7 +120,7 @@ class Header(Widget):
         if self.is_as_of:
             return []
         if self.holder is None:
-            return [_text("lock free", "$foreground-muted")] if dropped_kinds < 1 else []
+            return []
         if dropped_kinds >= 4:
             return [_text("LOCK HELD", "bold $warning")]
         seconds = (time.monotonic_ns() - self._held_since_ns) // 1_000_000_000

@@ -66,6 +66,13 @@ class LogView(RowList, can_focus=True):
             super().__init__()
             self.ns = ns
 
+    class LookChanged(Message):
+        """The rows are drawn in another way; ``sentence`` names it."""
+
+        def __init__(self, sentence: str) -> None:
+            super().__init__()
+            self.sentence = sentence
+
     class ReadFailed(Message):
         """The log could not be read; ``sentence`` says why."""
 
@@ -88,7 +95,7 @@ class LogView(RowList, can_focus=True):
                 self._load_end()
             self._cursor = len(self.window.rows) - 1
         else:
-            self.unread += max(0, added - self.window.count_rows_of(lines, self.own_author))
+            self.unread += max(0, added - self.window.count_rows_of(lines, self.own_user))
             self._cursor = min(self._cursor, len(self.window.rows) - 1)
             if self._top[0] >= len(self.window.rows):  # lines were cut off the log again
                 self._top = (max(0, self._cursor), 0)
@@ -139,6 +146,7 @@ class LogView(RowList, can_focus=True):
 
     def action_wrap(self) -> None:
         self.set_render_options(wrap=not self.render_options.wrap)
+        self.post_message(self.LookChanged("long lines: wrapped" if self.render_options.wrap else "long lines: cut"))
         self._top = (self._top[0], 0)
         self._redraw()
         if not self.following:
@@ -169,6 +177,7 @@ class LogView(RowList, can_focus=True):
         modes = [mode for mode in TIME_MODES if mode != "t0" or self.render_options.t0 is not None]
         next_index = (modes.index(self.render_options.time_mode) + 1) % len(modes)
         self.set_render_options(time_mode=modes[next_index])
+        self.post_message(self.LookChanged(f"times: {TIME_MODES[modes[next_index]]}"))
 
     def action_raw(self) -> None:
         selected = self.selected_row.position if self.selected_row else None

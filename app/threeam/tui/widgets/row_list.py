@@ -13,7 +13,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from threeam.core.format.entry import Author, Stamp
+from threeam.core.format.entry import Stamp
 from threeam.core.store.reader import Line
 from threeam.hypotheses.amendments import Amendment
 from threeam.tracing.observations import IntervalSet
@@ -43,7 +43,7 @@ class RowList(Widget):
         super().__init__()
         self.window = window
         self._read_only = read_only
-        self.own_author: Author | None = None  # lines of this author do not count as unread
+        self.own_user = ""  # whose lines do not count as unread
         self._cursor = len(window.rows) - 1
         self._top = (0, 0)  # the first strip on the screen while not following: row, and strip within it
         self._unfinished_line: Line | None = None

@@ -30,7 +30,6 @@ from threeam.experiments.run_tags import run_label
 from threeam.hypotheses.amendments import Amendment
 from threeam.tui.cells import drawable
 from threeam.tui.glyphs import Glyph, glyph_of
-from threeam.tui.log_blocks import BLOCK_GAP_NS
 from threeam.tui.log_rows import Row
 from threeam.tui.widgets.segments import (
     Span,
@@ -46,7 +45,14 @@ AUTHOR_STYLE_COUNT = 6  # log--who-0 … log--who-5
 _MAX_DRAWN_BYTES = MAX_TEXT_BYTES + 1024  # of a line: the longest text that 3am writes, and its tags
 _CONTEXT_CHARS = 1024  # characters of a longer line that are drawn before its match
 GAP_NS = 5 * 60 * NS_PER_S  # a longer time without a line is marked
-TIME_MODES = ("full", "since", "t0", "local")
+_SHOWN_HOLD_NS = 5 * NS_PER_S  # a shorter hold is an ordinary one (the Bash script sleeps a second): the entry has it
+TIME_MODES = {  # the modes of the time column, with the names that the user sees
+    "ms": "milliseconds",
+    "ns": "nanoseconds",
+    "since": "since the row before",
+    "t0": "since T0",
+    "local": "local time",
+}
 
 StyleGetter = Callable[[str], Style]
 
@@ -54,14 +60,14 @@ StyleGetter = Callable[[str], Style]
 class RenderOptions(NamedTuple):
     """The options that all rows are drawn with.
 
-    ``time_mode`` is what the time column shows: ``full`` (the time of day), ``since`` (the time since the row before),
-    ``t0`` (the signed time since the stamp ``t0``) or ``local`` (the time of day in the local zone). Matches of
-    ``pattern`` are highlighted.
+    ``time_mode`` is a key of `TIME_MODES`: the time of day to the millisecond or to the nanosecond, the time since the
+    row before, the signed time since the stamp ``t0``, or the time of day in the local zone. Matches of ``pattern``
+    are highlighted.
     """
 
-    wrap: bool = False
+    wrap: bool = True
     emoji: bool = True
-    time_mode: str = "full"
+    time_mode: str = "ms"
     t0: Stamp | None = None
     pattern: Pattern | None = None
 
@@ -89,18 +95,23 @@ class Columns(NamedTuple):
     time: int  # 18 with nanoseconds, 12 with milliseconds, 8 with seconds
     cups: int
     author: int
-    shows_hold: bool
 
     @classmethod
-    def for_width(cls, width: int) -> Columns:
-        """Return the columns for a view of ``width`` cells: about half of a narrow view stays for the text."""
+    def for_width(cls, width: int, time_mode: str = "ms") -> Columns:
+        """Return the columns for a view of ``width`` cells.
+
+        The text has at least 70 of 95 cells in the usual mode, and about half of a narrow view in every mode.
+        """
+        precise = 12 if time_mode in ("ms", "local") else 18
+        if width >= 110:
+            return cls(precise, 4, 12)
         if width >= 76:
-            return cls(18, 4, 10, True)
+            return cls(precise, 0, 10)
         if width >= 56:
-            return cls(12, 4, 8, True)
+            return cls(12, 0, 8)
         if width >= 44:
-            return cls(8, 0, 7, False)
-        return cls(8, 0, 0, False)
+            return cls(8, 0, 7)
+        return cls(8, 0, 0)
 
 
 class _Brush(NamedTuple):
@@ -181,7 +192,7 @@ def render_row(
     if omission:
         row = row._replace(line=line, entry=line.entry if row.entry is not None else None)
     brush = _Brush(get_style, get_style("selected" if flags.is_selected else "row"), options.emoji)
-    columns = Columns.for_width(width)
+    columns = Columns.for_width(width, options.time_mode)
     head = [_cursor_segment(flags, brush), *_head_segments(row.entry, previous, columns, brush, options, flags)]
     text = _text_segments(row, flags, brush)
     if omission:
@@ -190,19 +201,35 @@ def render_row(
     if spans:
         text = highlight_segments(text, spans, get_style("match"))
     tail_cells = width if options.wrap else width - count_cells(head) - count_cells(text)
-    tail = _tail_segments(row, columns, tail_cells, flags, brush)
+    tail = _tail_segments(row, tail_cells, brush)
     strips = _RowLayout(head, text, tail, spans[0] if spans else None).fit(width, brush, wrap=options.wrap)
+    if day := _new_day(row.entry, previous, options):
+        strips.insert(0, _rule_strip(day, "dim", width, brush))
     if row.line.gap_reason:
-        strips.insert(0, _gap_strip(row.line.gap_reason, width, brush))
+        strips.insert(0, _rule_strip(row.line.gap_reason, "toxic", width, brush))
     return strips
 
 
-def _gap_strip(reason: str, width: int, brush: _Brush) -> Strip:
-    """Return the strip above a row before which lines may be missing."""
+def _rule_strip(title: str, style: str, width: int, brush: _Brush) -> Strip:
+    """Return a rule with a title: above a row before which lines may be missing, or with which a day begins."""
     rule = brush.sign("─", "-")
-    text = set_cell_size(f"{rule * 2} {reason} ", min(width, cell_len(reason) + 4))
-    style = brush.get_style("row") + brush.get_style("toxic")
-    return Strip([Segment(text + rule * (width - cell_len(text)), style)], width)
+    text = set_cell_size(f"{rule * 2} {title} ", min(width, cell_len(title) + 4))
+    return Strip(
+        [Segment(text + rule * (width - cell_len(text)), brush.get_style("row") + brush.get_style(style))], width
+    )
+
+
+def _new_day(entry: Entry | None, previous: Row | None, options: RenderOptions) -> str:
+    """Return the date of ``entry`` if the row before is of an earlier one and the column shows times of day."""
+    if entry is None or previous is None or previous.entry is None or options.time_mode in ("since", "t0"):
+        return ""
+    before, day = (_zoned(stamp, options).iso_date for stamp in (previous.entry.stamp, entry.stamp))
+    return day if before < day else ""
+
+
+def _zoned(stamp: Stamp, options: RenderOptions) -> Stamp:
+    """Return ``stamp`` in the zone in which the time column shows it."""
+    return Stamp(stamp.ns, localtime(stamp.ns // NS_PER_S).tm_gmtoff) if options.time_mode == "local" else stamp
 
 
 def _cursor_segment(flags: RowFlags, brush: _Brush) -> Segment:
@@ -214,16 +241,17 @@ def _cursor_segment(flags: RowFlags, brush: _Brush) -> Segment:
 def _head_segments(
     entry: Entry | None, previous: Row | None, columns: Columns, brush: _Brush, options: RenderOptions, flags: RowFlags
 ) -> list[Segment]:
-    time = cups = author = ""
+    time: list[Segment] = [brush.segment(" " * columns.time, "time")]
+    cups = author = ""
     author_class = "dim"
     previous_entry = previous.entry if previous is not None else None
     if entry is not None:
-        time = _format_time(entry, previous_entry, columns.time, options, flags)
+        time = _time_segments(entry, previous_entry, columns.time, options, flags, brush)
         author = entry.author.label if entry.author else "script"
         author_class = author_style(entry.author.user) if entry.author else "dim"
         cups = brush.sign("☕", "c") + str(entry.cups) if entry.cups else ""
     mark, mark_style = _gutter_mark(entry, previous_entry, brush, flags)
-    segments = [brush.segment(time.rjust(columns.time), "time"), brush.segment(mark, mark_style)]
+    segments = [*time, brush.segment(mark, mark_style)]
     if columns.cups:
         segments.append(brush.segment(set_cell_size(cups, columns.cups) + " ", "coffee"))
     if columns.author:
@@ -248,20 +276,25 @@ def _gutter_mark(entry: Entry | None, previous: Entry | None, brush: _Brush, fla
     return " ", "dim"
 
 
-def _format_time(entry: Entry, previous: Entry | None, width: int, options: RenderOptions, flags: RowFlags) -> str:
-    """Return what the time column shows; for a later line of a block, the time since the line before it."""
+def _time_segments(
+    entry: Entry, previous: Entry | None, width: int, options: RenderOptions, flags: RowFlags, brush: _Brush
+) -> list[Segment]:
+    """Return the time column: what it repeats of the row before is dim, except on the first row of the screen."""
+    text = _format_time(entry, previous, width, options)
+    if previous is None or flags.is_first or options.time_mode in ("since", "t0"):
+        return [brush.segment(text, "time")]
+    above = _format_time(previous, None, width, options)
+    repeated = width if text == above else 9 if text[:9] == above[:9] and width > 9 else 0  # 03:14:07.
+    return [brush.segment(part, style) for part, style in ((text[:repeated], "dim"), (text[repeated:], "time")) if part]
+
+
+def _format_time(entry: Entry, previous: Entry | None, width: int, options: RenderOptions) -> str:
     stamp = entry.stamp
     if options.time_mode == "since" and previous is not None:
-        return _format_signed_duration(stamp.ns - previous.stamp.ns, width)
+        return _format_signed_duration(stamp.ns - previous.stamp.ns, width).rjust(width)
     if options.time_mode == "t0" and options.t0 is not None:
-        return _format_signed_duration(stamp.ns - options.t0.ns, width)
-    if options.time_mode == "local":
-        return Stamp(stamp.ns, localtime(stamp.ns // NS_PER_S).tm_gmtoff).time_of_day[:width]
-    if previous is not None and not flags.is_first and width >= 12:
-        since_ns = stamp.ns - previous.stamp.ns
-        if 0 < since_ns < BLOCK_GAP_NS and entry.tag("BY") == previous.tag("BY"):
-            return f"+{format_duration(since_ns)}"
-    return stamp.time_of_day[:width]
+        return _format_signed_duration(stamp.ns - options.t0.ns, width).rjust(width)
+    return _zoned(stamp, options).time_of_day[:width].rjust(width)
 
 
 def _format_signed_duration(ns: int, width: int) -> str:
@@ -287,23 +320,25 @@ def _text_segments(row: Row, flags: RowFlags, brush: _Brush) -> list[Segment]:
     if entry.kind == "note" and entry.text.startswith(("| ", CONTINUATION_PREFIX)):  # its block begins above
         continuation = brush.sign("│ ", "| ") + drawable(entry.text.partition(" ")[2])
         return [*unsure, brush.segment(continuation, "text")]
-    return [*unsure, symbol, *_label_segments(entry, amendment, brush), *_body_segments(entry, glyph, brush)]
+    return [*unsure, symbol, *_label_segments(entry, flags, brush), *_body_segments(entry, glyph, brush)]
 
 
-def _label_segments(entry: Entry, amendment: Amendment | None, brush: _Brush) -> Iterable[Segment]:
+def _label_segments(entry: Entry, flags: RowFlags, brush: _Brush) -> Iterable[Segment]:
     """Yield what stands between the sign of an entry and its text."""
     if hypothesis := entry.hypothesis:
         yield brush.segment(f"H{hypothesis[0]} ", "hypothesis")
     run = run_label(entry)
     if run is not None:
         yield brush.segment(f"{run} ", "hypothesis")
+    if flags.progress:
+        yield brush.segment(f"{flags.progress} ", "hypothesis")
     # Tags of a later version or of another tool are shown as they are.
     unknown_tags = [f"[{key}: {value}] " for key, value in entry.tags if not is_own_tag(key)]
     if unknown_tags:
         yield brush.segment(drawable("".join(unknown_tags)), "dim")
     if entry.tag("RECHECK") is not None:
         yield brush.segment("recheck ", "toxic")
-    if amendment is not None and amendment.correction_count:
+    if flags.amendment is not None and flags.amendment.correction_count:
         yield brush.segment("corrected ", "dim")
 
 
@@ -314,6 +349,12 @@ def _body_segments(entry: Entry, glyph: Glyph, brush: _Brush) -> list[Segment]:
     if kind in ("ceremony", "Continued"):
         return [brush.segment(drawable(entry.text), "dim")]
     word = hypothesis[1] if kind == "Conclusion" and hypothesis else kind
+    if kind == "Run" and ": " in entry.body:  # the command is what a reader looks for
+        result, _, command = entry.body.partition(": ")
+        return [
+            brush.segment(drawable(command), "text"),
+            brush.segment(drawable(f"{brush.sign(' · ', ' | ')}{result}"), "dim"),
+        ]
     body_style = glyph.style if kind == "WARNING" else "text"
     return [
         brush.segment(drawable(f"{word}: "), glyph.style),
@@ -321,11 +362,9 @@ def _body_segments(entry: Entry, glyph: Glyph, brush: _Brush) -> list[Segment]:
     ]
 
 
-def _tail_segments(row: Row, columns: Columns, width_cells: int, flags: RowFlags, brush: _Brush) -> list[Segment]:
-    """Return the progress of an experiment, or the hold time of the lock if it fits in ``width_cells``."""
-    if flags.progress:
-        return [brush.segment(f"  {flags.progress} ", "hypothesis")]
-    if not columns.shows_hold or row.lock_held_ns is None:
+def _tail_segments(row: Row, width_cells: int, brush: _Brush) -> list[Segment]:
+    """Return for how long the lock was held, if that was long and fits."""
+    if row.lock_held_ns is None or row.lock_held_ns < _SHOWN_HOLD_NS:
         return []
     hold = f"  held {format_duration(row.lock_held_ns)} "
     return [brush.segment(hold, "dim")] if len(hold) <= width_cells else []

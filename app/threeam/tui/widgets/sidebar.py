@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -26,17 +27,23 @@ from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import Thread, last_event_stamp, sorted_hypotheses, thread_of
 from threeam.hypotheses.thread import MISSING_CLAIM
 from threeam.tui.cells import drawable
-from threeam.tui.dialog_bindings import bind
+from threeam.tui.dialog_bindings import bind, bind_filter
 from threeam.tui.glyphs import GLYPHS
 from threeam.tui.key_labels import key_for_action
+from threeam.tui.widgets.filter_line import FilterLine, has_words
 from threeam.tui.widgets.row_renderer import author_style
 
 _MAX_OPTIONS = 200  # a script in a loop opens thousands of hypotheses
 _FULL_CLAIM_CELLS = 60  # with more width, a claim is shown in full
+_CLAIM_LINES = 3  # with less, so much of it
+_BESIDE_LOG_CELLS = 60  # of the screen: with less the panel covers the log
+_MIN_LIMIT_CELLS = 24  # of the panel beside the log; a wide screen gives it more
+_PADDING_CELLS = 2
+_HEAD_CELLS = 30  # of the line with the state, the evidence and the age of a hypothesis
 _PRESENT_NS = 15 * 60 * NS_PER_S
 _BARS = "▁▂▃▄▅▆▇█"
 _CURVE_HOURS = 8
-_CURVE_POINTS = 16
+_CURVE_POINTS = 12
 
 
 class HypothesisList(OptionList):
@@ -45,13 +52,22 @@ class HypothesisList(OptionList):
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         bind("down", "cursor_down"),
         bind("up", "cursor_up"),
+        bind("top", "first"),
+        bind("bottom", "last"),
+        bind("page-down", "page_down"),
+        bind("page-up", "page_up"),
+        bind_filter("filter"),
         Binding("h", "screen.do('leave')", "back to the log", id="board"),
         Binding("enter", "select", "thread", key_display="enter"),
         Binding("f", "screen.board_full", "full screen"),
         *(
             Binding(a.keys, a.binding, a.label, show=a.id in VERDICT_VERBS, tooltip=a.description, id=a.id)
             for a in ACTIONS
-            if not a.log_only and a.scope == "log" and a.keys and a.id != "board" and not a.id.startswith("pick-")
+            if not a.log_only
+            and a.scope == "log"
+            and a.keys
+            and a.id not in ("board", "search")
+            and not a.id.startswith("pick-")
         ),
     ]
 
@@ -67,6 +83,8 @@ class HypothesisList(OptionList):
         super().__init__(markup=False)
         self._emoji = emoji
         self._separator = " · " if emoji else " | "
+        self.filter_line = FilterLine(self._show_rows, self._take_focus)
+        self.content_cells = 0  # the width at which no claim is wrapped
         self._shown_key: tuple[object, ...] = ()  # all that the options were made from
         self._shown_arguments: tuple[State, str | None, Stamp] | None = None  # of `show`
 
@@ -75,17 +93,36 @@ class HypothesisList(OptionList):
         if self._shown_arguments is not None:
             self.show(*self._shown_arguments)
 
+    def action_filter(self) -> None:
+        """Ask for the words that the hypotheses must have."""
+        self.filter_line.open()
+
+    def _take_focus(self) -> None:
+        self.screen.set_focus(self)
+
+    def _show_rows(self, words: str) -> int:
+        if self._shown_arguments is not None:
+            self.show(*self._shown_arguments)
+        return sum(option.id is not None for option in self.options)
+
     def show(self, state: State, picked: str | None, now: Stamp) -> None:
-        """Show the hypotheses of ``state``; the cursor stays on the same one."""
+        """Show the hypotheses of ``state``, if filtered those that match; the cursor stays on the same one."""
         self._shown_arguments = (state, picked, now)
         minutes = now.ns // (60 * NS_PER_S)
         ledger, amended = LEDGER.of(state), amendments(state).by_target
-        key = (state.hypotheses, ledger, amended, picked, minutes, self._claim_cells)
+        words = self.filter_line.words
+        key = (state.hypotheses, ledger, amended, picked, minutes, self._claim_cells, words)
         if key == self._shown_key:
             return
         self._shown_key = key
         highlighted = self.highlighted_option.id if self.highlighted_option else picked
-        hypotheses = sorted_hypotheses(state)
+        hypotheses = [
+            h
+            for h in sorted_hypotheses(state)
+            if not words or has_words(f"{h.label} {h.state} {claim_of(state, h)}", words)
+        ]
+        claims = [drawable(claim_of(state, hypothesis)) or MISSING_CLAIM for hypothesis in hypotheses]
+        self.content_cells = max([_HEAD_CELLS if hypotheses else 0, *(cell_len(claim) + 3 for claim in claims)])
         listed = hypotheses[:_MAX_OPTIONS]
         self.clear_options()
         self.add_options(
@@ -116,12 +153,15 @@ class HypothesisList(OptionList):
         head = Content.assemble(
             (label, "bold " + label_style),
             (drawable(hypothesis.state), label_style),
-            (self._fit(self._facts(state, hypothesis, now), facts_cells), "$foreground-muted"),
+            (self._facts(state, hypothesis, now, facts_cells), "$foreground-muted"),
         )
         styles = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}
         claim = drawable(claim_of(state, hypothesis)) or MISSING_CLAIM
         if claim_cells <= _FULL_CLAIM_CELLS:
-            claim = self._fit(claim, claim_cells)
+            lines = wrap(claim, claim_cells) or [""]
+            if len(lines) > _CLAIM_LINES:
+                lines[_CLAIM_LINES - 1 :] = [self._fit(" ".join(lines[_CLAIM_LINES - 1 :]), claim_cells)]
+            claim = "\n   ".join(lines)
         return Content.assemble(head, "\n   ", (claim, styles.get(hypothesis.state, "$foreground")))
 
     def _pick_mark(self, is_picked: bool) -> str:
@@ -133,15 +173,17 @@ class HypothesisList(OptionList):
         glyph = GLYPHS.get(hypothesis.state, GLYPHS["Hypothesis"])
         return glyph.symbol if self._emoji else glyph.ascii_symbol
 
-    def _facts(self, state: State, hypothesis: Hypothesis, now: Stamp) -> str:
-        """Return the counts of evidence, the age of the last event, and its author."""
+    def _facts(self, state: State, hypothesis: Hypothesis, now: Stamp, width_cells: int) -> str:
+        """Return the counts of evidence, the age of the last event, and its author, as far as they fit."""
         thread = thread_of(state, hypothesis)
         author = thread.events[-1].author if thread.events else hypothesis.author
         age = format_age(now.ns - last_event_stamp(state, hypothesis).ns)
         facts = [self._evidence_counts(thread), age]
         if author:
             facts.append(drawable(author.user))
-        return " " + self._separator.join(facts)
+        while facts and cell_len(" " + self._separator.join(facts)) > width_cells:
+            facts.pop()
+        return " " + self._separator.join(facts) if facts else ""
 
     @property
     def _claim_cells(self) -> int:
@@ -170,6 +212,7 @@ class Sidebar(Vertical):
         self._separator = " · " if emoji else " | "
         self._read_only = read_only
         self.is_state_known = False  # False while a large log is read
+        self._text_cells = 0  # the width of the widest text
         self.hypothesis_list = HypothesisList(emoji=emoji)
         self._empty_text = Static(classes="board--none")
         self._caffeine_text = Static(classes="board--coffee")
@@ -180,25 +223,59 @@ class Sidebar(Vertical):
         yield Static(Content("HYPOTHESES"), classes="board--title")
         yield self._empty_text
         yield self.hypothesis_list
+        yield self.hypothesis_list.filter_line
         yield Static(Content("COFFEE"), classes="board--title")
         yield self._caffeine_text
         yield Static(Content("HERE"), classes="board--title")
         yield self._people_text
 
+    def open(self) -> None:
+        """Show the panel, also if it covers a part of the log."""
+        self.add_class("-open")
+        self._fit_width()
+
     def close(self) -> None:
         """Show the panel only if there is room for it."""
         self.remove_class("-open", "-full")
+        self._fit_width()
+
+    def toggle_full(self) -> None:
+        """Let the panel take the whole screen, or its usual width again."""
+        self.toggle_class("-full")
+        self._fit_width()
+
+    def leave_full(self) -> None:
+        """Give the panel its usual width."""
+        self.remove_class("-full")
+        self._fit_width()
+
+    def on_resize(self) -> None:
+        self._fit_width()
+
+    def _fit_width(self) -> None:
+        """Make the panel no wider than its content, and on a wide screen no wider than a fifth of it."""
+        width = self.screen.size.width
+        if self.has_class("-full") or width < _BESIDE_LOG_CELLS:
+            self.styles.width = None  # the style sheet's
+            return
+        content = max(self._text_cells, self.hypothesis_list.content_cells)
+        self.styles.width = min(content + _PADDING_CELLS, max(_MIN_LIMIT_CELLS, width // 5))
 
     def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
         """Show ``state`` as of ``now``, with the caffeine of ``user``."""
         new_key = key_for_action(self, "hypothesis")
-        _update_if_changed(self._empty_text, self._empty_content("none yet", f"{new_key} opens one"))
+        empty = self._empty_content("none yet", f"{new_key} opens one")
+        _update_if_changed(self._empty_text, empty)
         self._empty_text.display = not state.hypotheses
         self.hypothesis_list.display = bool(state.hypotheses)
         self.hypothesis_list.show(state, picked, now)
         doses = intake_of(state, user).doses
-        _update_if_changed(self._caffeine_text, self._caffeine_content(doses, now, half_life_h))
-        _update_if_changed(self._people_text, self._people_content(state, now))
+        caffeine, people = self._caffeine_content(doses, now, half_life_h), self._people_content(state, now)
+        _update_if_changed(self._caffeine_text, caffeine)
+        _update_if_changed(self._people_text, people)
+        texts = (caffeine, people) if state.hypotheses else (caffeine, people, empty)
+        self._text_cells = max(cell_len(line) for text in texts for line in text.plain.split("\n"))
+        self._fit_width()
 
     def _caffeine_content(self, doses: tuple[tuple[int, int], ...], now: Stamp, half_life_h: float) -> Content:
         now_mg = remaining_mg(doses, now.ns, half_life_h)
@@ -209,7 +286,7 @@ class Sidebar(Vertical):
         values = [remaining_mg(doses, ns, half_life_h) for ns in times_ns]
         top = max(*values, 1.0)
         bars = "".join(_BARS[min(7, int(value / top * 7.99))] for value in values) if self._emoji else ""
-        return Content.assemble((bars, "$coffee"), (f" {now_mg:.0f} mg now", "$coffee"))
+        return Content.assemble((bars, "$coffee"), (f" {now_mg:.0f} mg", "$coffee"))
 
     def _empty_content(self, reason: str, key: str = "") -> Content:
         """Return what a part shows if it is empty: why, and the key that changes it."""
@@ -222,13 +299,13 @@ class Sidebar(Vertical):
     def _people_content(self, state: State, now: Stamp) -> Content:
         present = [p for p in state.people.values() if 0 <= now.ns - p.last_active_ns <= _PRESENT_NS]
         if not present:
-            return self._empty_content("no one has written for 15 min")
+            return self._empty_content("no one for 15 min" if state.people else "nobody yet")
         holder = journal_holder(state)
         holder_user = holder.author.user if holder is not None and holder.author is not None else None
         lines = []
-        for person in sorted(present, key=lambda p: -p.last_active_ns):
+        for person in sorted(present, key=lambda p: p.author.label):  # by name: rows that jump cannot be read
             author = person.author
-            holds = f"{self._separator}holds the journal" if author.user == holder_user else ""
+            holds = "\n  holds the journal" if author.user == holder_user else ""
             facts = f" {format_age(now.ns - person.last_active_ns)}{holds}"
             style = f"${author_style(author.user)}"
             lines.append(Content.assemble((drawable(author.label), style), (facts, "$foreground-muted")))

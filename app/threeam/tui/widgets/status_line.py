@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual.content import Content
 from textual.widgets import Static
 
-from threeam.core.format.times import format_duration
 from threeam.tui.cells import drawable
 from threeam.tui.line_counter import LineCounter
 from threeam.tui.log_rows import Row
@@ -40,8 +39,6 @@ def _row_facts(row: Row, line_number_facts: list[str]) -> list[str]:
     ]
     if hypothesis := entry.hypothesis:
         facts.append(f"H{hypothesis[0]} {hypothesis[1]}")
-    if row.lock_held_ns is not None:
-        facts.append(f"held {format_duration(row.lock_held_ns)}")
     return facts
 
 
