@@ -87,15 +87,14 @@ class JournalScreen(NoticeScreen):
         self._compose_widgets(window)
         bridge = None
         if session.as_of is None:
-            floor = session.settings.disk_floor
-            bridge = Bridge(session.journal, window.anchor, session.fold, session.writer, floor, self.post_message)
+            journal, floor = session.journal, session.settings.disk_floor
+            bridge = Bridge(journal, window.anchor, session.fold, session.writer, floor, self.post_message)
         self.editor = None if bridge is None or session.writer is None else self._editor(bridge, window)
         self._compose_controllers(bridge)
 
     def _compose_widgets(self, window: LogWindow) -> None:
         session, read_only, emoji = self.session, self.session.writer is None, self.session.emoji
-        name = escape_unprintable(session.journal.log_name)
-        limit = session.settings.toxic_cups
+        name, limit = escape_unprintable(session.journal.log_name), session.settings.toxic_cups
         self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=emoji)
         self.header.is_as_of = session.as_of is not None
         self.pane = LogPane(session.journal, window, session.clock, session.zone, emoji=emoji, read_only=read_only)
@@ -106,8 +105,8 @@ class JournalScreen(NoticeScreen):
 
     def _editor(self, bridge: Bridge, window: LogWindow) -> Editor:
         store = DraftStore(self.session.journal, lambda sentence: self.post_message(messages.DraftSaveFailed(sentence)))
-        composer = Composer(emoji=self.session.emoji)
-        return Editor(composer, store, bridge.submit, self.session.author, lambda: window.log_end)
+        composer, author = Composer(emoji=self.session.emoji), self.session.author
+        return Editor(composer, store, bridge.submit, author, lambda: window.log_end)
 
     def _compose_controllers(self, bridge: Bridge | None) -> None:
         effects = EffectRunner(lambda effect: self.post_message(messages.EffectFinished(effect)))
