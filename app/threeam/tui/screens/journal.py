@@ -121,7 +121,6 @@ class JournalScreen(NoticeScreen):
         self.state_view = StateView(self, self.header, self.sidebar, self.log_view)
         self.hypotheses = HypothesisController(self, self.sidebar, self.reports)
         self.commands = CommandController(self, self.pane, self.hypotheses)
-        self.pane.prompt.command_names = self.commands.names_for
         if self.editor is not None:
             self.editor.composer.command_names = self.commands.names_for
         self.night = NightController(self, self.reports, self.quitting)
