@@ -93,7 +93,7 @@ ACTIONS = (
     Action("as-of", "less_than_sign", "as of then", "Journal, board and cups as they were 1 ms before this line", "find", command="as-of", argument="TIME"),
     Action("now", "greater_than_sign", "now", "Return from there to now", "find", command="now"),
     Action("t0", "T", "set T0", "Take the selected line as T0, and show times since then", "find", log_only=True),
-    Action("time-column", "t", "time column", "Times: to the ms or ns, since the previous row, since T0, local", "find", log_only=True),
+    Action("time-column", "t", "time column", "Times: full, since the previous row, since T0, local", "find", log_only=True),
     Action("down", "j,down", "down", "One line down", "move", log_only=True),
     Action("up", "k,up", "up", "One line up; the tail pauses, and never yanks you back", "move", log_only=True),
     Action("half-down", "d", "half a page down", "Half a page down", "move", log_only=True),
