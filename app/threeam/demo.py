@@ -170,7 +170,7 @@ HINTS = {
     9: "a Bash script wrote above, under the lock\nz  shows the lines of the lock itself",
     12: "h  goes to the hypotheses, 1 to 9 pick one\nx  refutes it, v confirms it",
     14: "C  shows tonight's cups\nand takes the last one back",
-    16: "w  wraps long lines",
+    16: "w  cuts long lines, or wraps them",
     19: "p  predicts, before the experiment\n+ -  tie the selected line to the picked one",
     20: "more than 4 cups are toxic\nthe header says so, and the log does too",
     23: ":  is the command line\nctrl+p finds everything",

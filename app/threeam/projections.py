@@ -18,9 +18,10 @@ def _projections() -> Sequence[Projection[Any]]:
     from threeam.hypotheses.ledger import PROJECTION as LEDGER
     from threeam.hypotheses.marks import PROJECTION as MARKS
     from threeam.restore.stable_commit import PROJECTION as STABLES
+    from threeam.restore.terminations import PROJECTION as TERMINATIONS
     from threeam.tracing.observations import PROJECTION as OBSERVERS
 
-    return (HUMAN, MARKS, LEDGER, TEXTS, CHANGES, NOTED, BASELINES, STABLES, RUNS, OBSERVERS)
+    return (HUMAN, MARKS, LEDGER, TEXTS, CHANGES, NOTED, BASELINES, STABLES, TERMINATIONS, RUNS, OBSERVERS)
 
 
 FOLD = Fold(_projections)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -148,6 +149,55 @@ def test_a_disk_that_is_full_in_the_middle_is_reported_and_it_goes_on_when_there
     assert run("run", "-q", "--resume", "R1", **where).returncode == 0
     assert sorted(numbers(all_entries(log))) == list(range(1, 401))
     assert b"--resume R1" in done.stderr, "how to go on is said, as after ctrl+c"
+
+
+# A `3am` whose second fdatasync(2) fails: the first one is of the plan.
+FAILS_ONE_SYNC = """
+import errno, os, sys
+from threeam.cli.main import main
+
+really_sync, synced = os.fdatasync, []
+
+def sync(fd):
+    synced.append(fd)
+    if len(synced) == 2:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    really_sync(fd)
+
+os.fdatasync = sync
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_runs_that_the_disk_did_not_confirm_are_logged_once(log: Path, run: Run) -> None:
+    argv = [sys.executable, "-c", FAILS_ONE_SYNC, "run", "-q", "-n", "8", "--", "sleep", "0.3"]
+    done = subprocess.run(argv, capture_output=True, timeout=30)
+    assert (done.returncode, b"unsure: written as @" in done.stderr) == (3, True), done.stderr
+    logged = numbers(all_entries(log))
+    assert logged == list(range(1, len(logged) + 1))
+    assert run("run", "-q", "--resume", "R1").returncode == 0
+    assert numbers(all_entries(log)) == list(range(1, 9))
+
+
+# Its first 200 runs fail and print nothing. Later ones wait until there is a file `go`, and print a line.
+PRINTS_LATE = """
+echo x >> turns
+[ $(wc -l < turns) -gt 200 ] || exit 1
+[ -e go ] || exec sleep 600
+echo words
+exit 1
+"""
+
+
+def test_outputs_are_saved_after_many_runs_that_printed_nothing(log: Path, run: Run, tmp_path: Path) -> None:
+    with three_am("run", "-q", "-n", "203", "--", "sh", "-c", PRINTS_LATE) as running:
+        eventually(lambda: len(lines_of(tmp_path / "turns")) == 201, "the 201st run goes on")
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(20) == 143
+    (tmp_path / "go").touch()
+    assert run("run", "-q", "--resume", "R1").returncode == 1
+    saved = [entry.tag("R1") for entry in all_entries(log) if entry.kind == "Run" and entry.tag("FILE")]
+    assert saved == ["201/203", "202/203", "203/203"]
 
 
 # Around `true` it waits, where HOLD names a file, until that is gone: for then its experiment is not claimed yet.

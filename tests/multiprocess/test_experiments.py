@@ -233,6 +233,21 @@ def test_a_plan_is_gone_through_with_any_ceremony(log: Path, run: Run, ceremony:
     assert numbers(all_entries(log)) == [1, 2]
 
 
+@pytest.mark.parametrize("mode", ["--resume", "--report"])
+@pytest.mark.parametrize(
+    "option",
+    ["--timeout 5s", "--seed 0", "--fail exit!=0", "--fail-regex lost", "-H H1", "--exit-code", "-n 3", "--arm pin"],
+)
+def test_an_option_of_a_new_run_is_refused_where_it_has_no_effect(run: Run, mode: str, option: str) -> None:
+    done = run("run", mode, "R1", *option.split())
+    assert (done.returncode, b"no option of a new run" in done.stderr) == (2, True), done.stderr
+
+
+def test_json_is_refused_where_nothing_is_printed(run: Run) -> None:
+    done = run("run", "--resume", "R1", "--json")
+    assert (done.returncode, b"--json is for --report" in done.stderr) == (2, True), done.stderr
+
+
 @pytest.mark.parametrize(
     ("argv", "why"),
     [

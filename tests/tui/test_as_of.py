@@ -174,6 +174,19 @@ async def test_marks_there_are_its_own(journal: Journal, a_night: Path, clock: F
         assert a_night.read_bytes() == A_NIGHT
 
 
+async def test_a_command_is_about_the_line_that_was_selected_when_its_box_was_opened(
+    journal: Journal, log: Path
+) -> None:
+    log.write_bytes(notes(3))
+    async with night(journal) as it:
+        await it.press(":")
+        with log.open("ab") as file:
+            file.write(line_at(10, "later"))
+        await it.eventually(lambda: it.selected_text == "later", "the cursor has followed it")
+        await it.type("as-of\n")
+        assert row_texts(await wait_for_as_of(it)) == ["note 0", "note 1"]
+
+
 async def test_search_and_filter_find_what_was_there(journal: Journal, log: Path, clock: FakeClock) -> None:
     log.write_bytes(notes(3000) + line_at(10, "the last one, note 7"))
     async with night(journal, clock=clock) as it:

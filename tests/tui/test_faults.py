@@ -15,8 +15,9 @@ from threeam.core.state.fold import Fold
 from threeam.core.store.follow import Follower
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import Line
-from threeam.core.write.draft import Draft
+from threeam.core.write.draft import Draft, note_draft
 from threeam.core.write.lock import SanityLock
+from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import BoxKind
 
 
@@ -196,6 +197,23 @@ async def test_esc_takes_a_text_back_that_has_no_room(
     assert texts(log) == []
 
 
+@pytest.mark.parametrize("is_fact_first", [False, True])
+async def test_esc_takes_back_only_what_can_be_when_there_is_no_room(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch, is_fact_first: bool
+) -> None:
+    async with night(journal) as it:
+        with full_disk(monkeypatch, log):
+            drafts = [(note_draft("a cup"), "cup", False), (note_draft("terminated 4711"), "terminated 4711", True)]
+            for draft, title, is_irrevocable in reversed(drafts) if is_fact_first else drafts:
+                it.journal_screen.writing.submit(WriteRequest(draft, title, is_irrevocable=is_irrevocable))
+            await it.says("the disk is full")
+            await it.press("escape")
+            await it.says("cup: not written")
+            assert it.unanswered == 1
+        await it.eventually(lambda: it.unanswered == 0, "there is room again")
+    assert texts(log) == ["terminated 4711"]
+
+
 async def test_the_header_says_how_little_room_is_left(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,9 +222,9 @@ async def test_the_header_says_how_little_room_is_left(
         with monkeypatch.context() as patch:
             patch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=40, f_frsize=1024))
             await it.eventually(lambda: "DISK 40 KiB" in it.header, "it is in the header")
-            assert it.journal_screen.header.has_class("-toxic")
+            assert it.journal_screen.header.has_class("-alarm")
         await it.eventually(lambda: "DISK" not in it.header, "there is room again")
-        assert not it.journal_screen.header.has_class("-toxic")
+        assert not it.journal_screen.header.has_class("-alarm")
 
 
 async def test_lines_that_were_read_when_the_fold_failed_are_shown_later(

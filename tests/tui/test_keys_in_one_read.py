@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import warnings
 from pathlib import Path
 
 import pytest
 from pilots import Night, append, held, is_as_of, line, night, notes
+from textual import events
 
 from support.journals import entries, texts
 from threeam.core.store.journal import Journal
+from threeam.core.write.lock import SanityLock, WaitPolicy
+from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.journal import JournalScreen
+from threeam.tui.widgets.box import InputBox
 
 CLAIM = line("Hypothesis: the pool", 10_000_000, tags=(("H1", "open"),))
 
@@ -207,6 +212,32 @@ async def test_the_words_for_a_stamp_that_was_taken_back_are_a_note(journal: Jou
         stamp, words = entries(log)
         assert words.text == f"Words: @{stamp.stamp} second"
         assert it.drafts == [("note", "first")]
+
+
+async def test_keys_act_behind_words_whose_stamp_is_refused_while_they_are_sent(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse = threading.Event()
+    really_acquire, really_handle = SanityLock.acquire, InputBox._on_key
+
+    def acquire(lock: SanityLock, wait: WaitPolicy) -> None:
+        refuse.wait()
+        really_acquire(lock, wait)
+
+    async def handle(box: InputBox, event: events.Key) -> None:
+        if event.key == "enter":  # the program has seen it, and the box has not
+            refuse.set()
+            while it.unanswered:
+                await asyncio.sleep(0.001)
+        await really_handle(box, event)
+
+    Path(journal.lock_path).symlink_to(log.parent / "elsewhere")
+    monkeypatch.setattr(SanityLock, "acquire", acquire)
+    monkeypatch.setattr(InputBox, "_on_key", handle)
+    async with night(journal) as it:
+        it.at_once(*"sword\n", "escape", "question_mark")
+        await it.eventually(lambda: isinstance(it.app.screen, HelpScreen), "the help is open")
+        assert it.drafts == [("note", "word")]
 
 
 # --- the end of the program

@@ -112,6 +112,34 @@ async def test_the_selected_line_is_tied_to_the_one_that_a_command_names(journal
         assert last_entry(log).hypothesis == (2, "open")
 
 
+@pytest.mark.parametrize("key", ["!", ":"])
+async def test_a_command_is_about_the_line_that_was_selected_when_its_box_was_opened(
+    journal: Journal, log: Path, key: str
+) -> None:
+    append(log, notes(3) + claim_line(1))
+    async with night(journal) as it:
+        await select_line(it, "note 0")
+        await it.press(":", "escape", "j", key, "ctrl+u")
+        await it.type("support H1\n")
+        await it.press("enter")
+        await it.eventually(lambda: texts(log)[4:] == [f"Supports: @{stamp_at(1)} note 1"], "it is written")
+
+
+async def test_words_that_stand_in_the_line_again_are_about_the_same_line(journal: Journal, log: Path) -> None:
+    append(log, notes(3) + claim_line(1))
+    async with night(journal) as it:
+        await select_line(it, "note 0")
+        await it.press(":")
+        await it.eventually(lambda: it.in_the_box, "the line is open")
+        it.view.action_bottom()
+        await it.type("predict H9 words\n")
+        await it.says("there is no hypothesis H9")
+        await it.press("ctrl+u")
+        await it.type("support H1\n")
+        await it.press("enter")
+        await it.eventually(lambda: texts(log)[4:] == [f"Supports: @{stamp_at(0)} note 0"], "it is written")
+
+
 @pytest.mark.parametrize("command", ["support H1 @{} words", "correct @{} words"])
 async def test_a_stamp_that_is_not_there_is_reported_with_the_nearest(
     journal: Journal, log: Path, command: str

@@ -40,8 +40,8 @@ async def test_preflight_is_shown_and_noted_down(journal: Journal, log: Path) ->
         await it.command("preflight")
         await it.shows("TRACING TOOLS")
         await it.shows("topology: not noted yet")
-        await it.eventually(lambda: texts(log)[:1], "a block in the log")
-    assert texts(log)[0].startswith("Preflight: ")
+        await it.eventually(lambda: texts(log)[:1], "a line in the log")
+    assert [text.partition(":")[0] for text in texts(log)] == ["Preflight"]
     assert entries(log)[0].tag("PREFLIGHT") in ("ok", "yellow", "red")
 
 

@@ -75,7 +75,7 @@ async def test_a_command_is_run_and_what_it_prints_is_shown_and_kept(journal: Jo
         await it.type("printf 'token=abcdefghijk \\033[31mred\\n'; exit 3\n")
         await it.eventually(lambda: isinstance(it.app.screen, OutputScreen), "its page is there")
         await it.shows("\\x1b[31mred")
-        await it.shows("exit 3 · esc")
+        await it.shows("exit 3 ──")
         await it.press("escape")
         await it.shows("failed, exit 3")
         (entry,) = entries(log)
@@ -210,7 +210,7 @@ async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Jour
     write_attachment(journal, RUN_OUTPUT, "run-1-1.out", b"all is well\n")
     async with night(journal, size=WIDE) as it:
         await it.press("G", "enter")
-        await it.shows("o shows its attachment")
+        await it.shows("o show its attachment")
         await it.press("o")
         await it.shows("all is well")
         await it.press("escape")
@@ -291,6 +291,13 @@ async def test_an_open_answer_that_holds_no_more_says_so(journal: Journal) -> No
         write(journal, undone_draft(None, "taken out"), clock=clock)
         await it.shows("no change still stands")
         assert it.app.is_running
+
+
+async def test_a_report_from_the_screen_is_shown(journal: Journal) -> None:
+    write(journal, *experiment())
+    async with night(journal) as it:
+        await it.command("run --report R1")
+        await it.shows("no verdict before the plan is done")
 
 
 async def test_a_plan_from_the_screen_is_told_when_it_is_done(journal: Journal, log: Path) -> None:

@@ -25,17 +25,44 @@ async def test_a_search_goes_up_from_the_end_and_n_and_capital_n_go_on(journal: 
         await it.type("/needle\n")
         await it.shows("match 3 of 3")
         assert "third needle" in it.shown
-        await it.press("N")
+        await it.press("n")
         await it.shows("match 2 of 3")
         assert "second needle" in it.shown
-        await it.press("N")
-        await it.shows("first needle")
-        await it.press("N")
-        await it.says("continued from the bottom")
-        await it.shows("match 3 of 3")
         await it.press("n")
-        await it.says("continued from the top")
+        await it.shows("first needle")
+        await it.press("n")
+        await it.shows("match 3 of 3  continued from the bottom")
+        await it.press("N")
+        await it.shows("match 1 of 3  continued from the top")
+        await it.press("N")
+        await it.shows("match 2 of 3")
+        assert "continued" not in it.shown
+
+
+async def test_a_search_from_the_middle_goes_down_and_so_does_n(journal: Journal, log: Path) -> None:
+    log.write_bytes(haystack({10: "first needle", 1500: "second needle", 2990: "third needle"}))
+    async with night(journal) as it:
+        await it.press("g")
+        await it.type("/needle\n")
         await it.shows("match 1 of 3")
+        await it.press("n")
+        await it.shows("match 2 of 3")
+        await it.press("N")
+        await it.shows("match 1 of 3")
+
+
+async def test_esc_in_the_log_ends_the_search_and_n_repeats_it(journal: Journal, log: Path) -> None:
+    log.write_bytes(notes(20))
+    async with night(journal) as it:
+        await it.type("/note 1\n")
+        await it.shows("match 11 of 11")
+        await it.press("i", "escape")  # this Esc is for the box
+        assert "of 11" in it.shown
+        await it.press("escape")
+        assert "of 11" not in it.shown
+        assert it.view.render_options.pattern is None
+        await it.press("n")
+        await it.shows("match 10 of 11")
 
 
 async def test_a_search_whose_matches_are_all_on_the_other_side_goes_there(journal: Journal, log: Path) -> None:
@@ -44,7 +71,7 @@ async def test_a_search_whose_matches_are_all_on_the_other_side_goes_there(journ
         await it.command(f"goto @{Stamp(NIGHT.ns + 2500 * 1_000_000)}")
         await it.eventually(lambda: not it.view.following, "it has gone there")
         await it.type("/needle\n")
-        await it.says("continued from the top")
+        await it.shows("match 1 of 2  continued from the top")
         assert it.selected_text == "first needle"
         await it.type("/pin\n")
         await it.shows("match 1 of 1")
@@ -59,7 +86,7 @@ async def test_a_search_whose_matches_are_all_on_the_other_side_goes_there(journ
 async def test_the_keys_after_a_search_of_one_read_are_keys_of_the_log(journal: Journal, log: Path) -> None:
     log.write_bytes(haystack({10: "first needle", 1500: "second needle", 2990: "third needle"}))
     async with night(journal) as it:
-        await it.type("/needle\nNN")
+        await it.type("/needle\nnn")
         await it.shows("match 1 of 3")
         assert it.in_the_log
         assert it.composer.text == ""
@@ -134,7 +161,7 @@ async def test_a_search_goes_through_every_file_of_the_journal(journal: Journal,
     async with night(journal) as it:
         await it.type("/needle\n")
         await it.shows("match 3 of 3")
-        await it.press("N", "N")
+        await it.press("n", "n")
         await it.shows("match 1 of 3")
         assert "needle 0" in it.shown
 

@@ -30,7 +30,7 @@ from support.experiments import (
 from threeam.core.errors import PreconditionFailed
 from threeam.experiments.arms import Arm
 from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_json, fix_confidence_report
-from threeam.reports.fixed_report import assess_runs, fix_progress_lines
+from threeam.reports.fixed_report import assess_runs, fix_answer_line, fix_answers
 from threeam.reports.fixed_report import fix_report as told_parts
 
 LOOSE = Changed("fix")  # bound to nothing
@@ -75,7 +75,9 @@ def test_the_table_of_cases(events: list[Event], fix: str, answer: str, before: 
     change, fixed = answer_to(events)
     assert (change, answer_line(fixed).text.partition(":")[0]) == (fix, answer)
     assert (fixed.failed, fixed.exposure, fixed.clean_since) == (*before, clean)
-    assert [line.text.startswith("H7 " + answer) for line in fix_progress_lines(state_after(events))] == [True]
+    assert [fix_answer_line(found).text.startswith("H7 " + answer) for found in fix_answers(state_after(events))] == [
+        True
+    ]
 
 
 def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one_left() -> None:

@@ -146,6 +146,9 @@ def logs(draw: st.DrawFn) -> bytes:
                 kind = draw(st.sampled_from(["Baseline", "Compared"]))
                 there = (("FILE", file),) if kind == "Baseline" or draw(st.booleans()) else ()
                 lines.append(said(by, ("BASELINE", name), *there, text=f"{kind}: {text}"))
+            case 10 | 11:
+                pid = draw(st.sampled_from(["4711", "4712", "0", "-1", "many", "9" * 5000]))
+                lines.append(said(by, ("TERMINATED", pid), text=f"Terminated: {text}"))
             case 22 | 23:
                 commit = draw(st.sampled_from(["0123abcd" * 5, "deadbeef", "--output=x", ""]))
                 lines.append(said(by, ("STABLE", commit), ("TREE", draw(files)), text=f"Stable: {text}"))

@@ -1,4 +1,4 @@
-"""The hand-off: what whoever takes over is told, as text, as Markdown and as JSON; and since when who is awake.
+"""The hand-off: what whoever takes over is told, as text, as Markdown and as JSON.
 
 The files under `golden/` were read before they were kept. SANITY_GOLDEN=write makes them anew, to be read again.
 """
@@ -6,7 +6,7 @@ The files under `golden/` were read before they were kept. SANITY_GOLDEN=write m
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,19 +14,17 @@ import pytest
 from markdown_it import MarkdownIt
 
 from support.commands import Run
+from support.experiments import Runs, plan_entry
 from support.golden import assert_golden
 from support.journals import FakeClock, end_of, writer_of
 from support.lines import at_minute, entry_of
 from threeam.cli import handoff as command
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, format_entry, parse_entry
 from threeam.core.format.report import ReportSection
-from threeam.core.store.journal import Journal, Position
-from threeam.core.write.draft import Draft, note_draft
-from threeam.human.awake import awake_since
-from threeam.human.drafts import coffee_draft
+from threeam.core.store.journal import Journal
 from threeam.projections import FOLD
-from threeam.reports.end_of_night import sleep_draft
 from threeam.reports.handoff import Handoff, collect_handoff, find_awake_since, handoff_report
+from threeam.reports.handoff_json import handoff_json
 
 MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S
 ALICE, BOB, SCRIPT = Author("alice", "db1", 4121, "%3"), Author("bob", "db1", 9, "%1"), None
@@ -34,6 +32,13 @@ ALICE, BOB, SCRIPT = Author("alice", "db1", 4121, "%3"), Author("bob", "db1", 9,
 
 def line(minutes: float, by: Author | None, text: str, *tags: tuple[str, str], cups: int = 0) -> Entry:
     return entry_of(by, at_minute(minutes), text, tags, cups)
+
+
+def ran(number: int, minute: float, runs: Runs) -> Entry:
+    """An experiment whose plan line has its results, as if it were not repeated by a rotation."""
+    entry = plan_entry(number, at_minute(minute), runs)
+    tags = ((key, "open" if value == "run" else value) for key, value in entry.tags if key != "AT")
+    return entry._replace(tags=tuple(tags))
 
 
 # A night in which everything was noted that can be handed over, some of it in words that are markup elsewhere.
@@ -56,6 +61,7 @@ THE_NIGHT = (
     line(15, BOB, "Hypothesis: two locks, one table", ("H4", "open")),
     line(16, BOB, "Supports: lsof shows two files", ("H4", "open")),
     line(17, BOB, "Conclusion: 1,200 sweeps and no overlap", ("H4", "confirmed")),
+    ran(1, 17.5, Runs(10, 10, hypothesis=1)),
     line(18, ALICE, "Changed: SWEEP_LOCK=/shared on canary (undo: unset it)", ("CHANGE", "open"), cups=5),
     line(19, ALICE, "Changed: pool at 50", ("CHANGE", "open"), cups=5),
     line(20, BOB, "Changed: debug log on (undo: off)", ("CHANGE", "open")),
@@ -68,6 +74,14 @@ THE_NIGHT = (
     line(26, ALICE, "Stamp: words follow", ("STAMP", "now"), cups=5),
     line(27, BOB, "Taken: bob holds the journal now.", ("HOLDS", "bob")),
     line(28, ALICE, "Contradicts: it happened with the sweeper off", ("H1", "open"), cups=5),
+    line(28.1, ALICE, "Hypothesis: the clock of app2 is behind", ("H5", "open"), cups=5),
+    line(28.2, BOB, "Conclusion: chrony says 0.1 ms", ("H5", "refuted"), ("RECHECK", "toxic")),
+    line(28.3, ALICE, "Reopened: app2 | has no chrony", ("H5", "open"), cups=5),
+    ran(2, 28.35, Runs(0, 40, hypothesis=1)),
+    line(28.4, BOB, "Terminated: 4711 shop@shop, for whom 3 waited: UPDATE carts", ("TERMINATED", "4711")),
+    line(28.5, ALICE, "Stable: 3f2a91c in /srv/shop: row lock", ("STABLE", "3f2a91c"), ("TREE", "/srv/shop"), cups=5),
+    line(28.6, ALICE, "Verdict: bare 10/20 failed, 50 %", ("R1", "20/20"), ("H1", "open"), ("VERDICT", "{}"), cups=5),
+    line(28.7, ALICE, "Verdict: bare 0/40 failed, 0 %", ("R2", "40/40"), ("H1", "open"), ("VERDICT", "{}"), cups=5),
 )
 NOW = at_minute(30)
 
@@ -121,13 +135,17 @@ def test_the_most_important_comes_first(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
     assert [section.title for section in handoff_report(handed_over(journal))] == [
         "where we stand",
+        "may it be called fixed",
         "live hypotheses",
+        "what the experiments have shown",
+        "next",
+        "to be undone",
+        "terminated backends",
         "ruled out",
         "parked",
-        "to be undone",
+        "stable commit",
         "topology",
         "shared state",
-        "next",
         "stamps without words",
         "people",
     ]
@@ -139,13 +157,60 @@ def test_each_line_leads_to_an_entry_that_is_there(log: Path, journal: Journal) 
     report = [line for section in handoff_report(handed_over(journal)) for line in section.lines]
     assert all(line.stamp in stamps for line in report if line.stamp is not None)
     assert [line.text for line in report if line.stamp is None] == [
-        "hypotheses: 2 open, 1 confirmed, 1 refuted, 1 parked"
+        "hypotheses: 3 open, 1 confirmed, 1 refuted, 1 parked"
     ]
 
 
 def test_what_was_undone_is_not_handed_over_and_the_last_change_comes_first(log: Path, journal: Journal) -> None:
     written(log, THE_NIGHT)
     assert part(handoff_report(handed_over(journal)), "to be undone") == ["pool at 50", "SWEEP_LOCK=/shared on canary"]
+
+
+def test_a_reopened_hypothesis_says_why_it_was_closed_and_why_it_is_open_again(log: Path, journal: Journal) -> None:
+    written(log, THE_NIGHT)
+    lines = next(
+        section.lines for section in handoff_report(handed_over(journal)) if section.title == "live hypotheses"
+    )
+    about = [line for line in lines if line.stamp in (at_minute(28.1), at_minute(28.2), at_minute(28.3))]
+    assert [line.text.strip() for line in about] == [
+        "H5 the clock of app2 is behind",
+        "refuted: chrony says 0.1 ms",
+        "reopened: app2 | has no chrony",
+    ]
+    assert about[1].detail.endswith(" · recheck: too many cups")
+
+
+def test_the_last_verdicts_of_experiments_and_the_last_terminations_are_listed(log: Path, journal: Journal) -> None:
+    """A script in a loop may write hundreds: the hand-off stays one screen, and says how many it leaves out."""
+    lines = []
+    for n in range(1, 26):
+        lines.append(ran(n, n, Runs(1, 1, hypothesis=None)))
+        lines.append(line(n + 0.1, ALICE, f"Verdict: the {n}th", (f"R{n}", "2/2"), ("VERDICT", "{}")))
+        lines.append(line(n + 0.2, ALICE, f"Terminated: {n} shop@shop", ("TERMINATED", str(n))))
+    written(log, lines)
+    report = handoff_report(handed_over(journal))
+    assert part(report, "what the experiments have shown") == [
+        *(f"R{n} the {n}th" for n in range(25, 19, -1)),
+        "and 19 older verdicts: 3am run --list",
+    ]
+    assert part(report, "terminated backends") == [
+        *(f"{n} shop@shop" for n in range(25, 20, -1)),
+        "and 15 more: 3am tail --kind Terminated",
+    ]
+
+
+def test_the_json_has_what_the_report_shows(log: Path, journal: Journal) -> None:
+    written(log, THE_NIGHT)
+    as_json = handoff_json(handed_over(journal))
+    assert [(verdict["run"], verdict["hypothesis"]) for verdict in as_json["verdicts"]] == [("R1", 1), ("R2", 1)]
+    assert [(answer["hypothesis"], answer["fixed"]) for answer in as_json["fixed"]] == [(1, True)]
+    assert [backend["pid"] for backend in as_json["terminated"]] == [4711]
+    assert [(stable["commit"], stable["tree"]) for stable in as_json["stable"]] == [("3f2a91c", "/srv/shop")]
+    moves = next(known["moves"] for known in as_json["hypotheses"] if known["number"] == 5)
+    assert [(move["kind"], move["text"]) for move in moves] == [
+        ("Conclusion", "chrony says 0.1 ms"),
+        ("Reopened", "app2 | has no chrony"),
+    ]
 
 
 def test_the_last_next_step_is_the_next_step(log: Path, journal: Journal) -> None:
@@ -176,8 +241,8 @@ def test_the_shell_hands_over_in_three_shapes(run: Run, log: Path) -> None:
     assert b"\x1b" not in text.stdout
     assert run("handoff", "--md").stdout.startswith(b"# Hand-off, ")
     as_json = json.loads(run("handoff", "--json").stdout)
-    assert [hypothesis["number"] for hypothesis in as_json["hypotheses"]] == [None, 1, 4, 3, 2]
-    assert [hypothesis["recheck"] for hypothesis in as_json["hypotheses"]] == [False, False, False, True, False]
+    assert [hypothesis["number"] for hypothesis in as_json["hypotheses"]] == [5, None, 1, 4, 3, 2]
+    assert [hypothesis["recheck"] for hypothesis in as_json["hypotheses"]] == [False, False, False, False, True, False]
     assert as_json["next"]["text"] == "take the row lock in Sweeper.tick"
     assert as_json["topology"]["text"] == "lb -> app1, app2 -> db1\n  # db2 is a replica"
     assert as_json["holder"] == {"by": str(BOB), "at": str(at_minute(27))}
@@ -248,137 +313,10 @@ def test_the_handoff_is_read_in_markdown_as_it_is_reported(
     assert headings == [section.title.capitalize() for section in handoff_report(handed_over(journal))]
 
 
-# --- since when somebody is awake
-
-
-def awake(journal: Journal, user: str = "alice") -> Stamp | None:
-    return awake_since(journal, end_of(journal), user)
-
-
-def test_a_first_night_began_with_the_first_line_of_the_journal(log: Path, journal: Journal) -> None:
-    written(log, [line(0, BOB, "a"), line(1, ALICE, "b"), line(2, ALICE, "c"), line(3, BOB, "d")])
-    assert awake(journal) == at_minute(1)
-    assert awake(journal, "bob") == at_minute(0)
-    assert awake(journal, "carol") is None
-
-
-def test_nobody_is_taken_for_somebody_whose_name_begins_so(log: Path, journal: Journal) -> None:
-    written(
-        log, [line(0, Author("alice2", "db1", 1), "a"), line(1, Author("xalice", "db1", 1), "b"), line(2, ALICE, "c")]
-    )
-    assert awake(journal) == at_minute(2)
-    assert awake(journal, "alic") is None
-    assert awake(journal, "al.ce") is None
-
-
-def test_a_night_begins_again_after_a_long_pause(journal: Journal) -> None:
-    clock = FakeClock()
-    alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
-    alice.write(note_draft("yesterday"))
-    bob.write(note_draft("yesterday"))
-    clock.forward(9 * HOUR)
-    began = alice.write(note_draft("back")).entries[0]
-    assert began.tag("NIGHT") == "new"
-    clock.forward(HOUR)
-    alice.write(note_draft("on it"))
-    bob_began = bob.write(note_draft("me too")).entries[0]
-    assert awake(journal) == began.stamp
-    assert awake(journal, "bob") == bob_began.stamp
-
-
-def test_after_sleep_nobody_is_awake_until_they_type_again(journal: Journal) -> None:
-    clock = FakeClock()
-    alice, bob = writer_of("alice", journal, clock), writer_of("bob", journal, clock)
-    for draft in (note_draft("up"), coffee_draft(1, 95, 4), sleep_draft(5.0)):
-        alice.write(draft)
-        clock.forward(MINUTE)
-    bob.write(note_draft("still here"))
-    assert awake(journal) is None
-    clock.forward(HOUR)
-    again = alice.write(note_draft("cannot sleep")).entries[0]
-    clock.forward(HOUR)
-    alice.write(note_draft("at all"))
-    assert awake(journal) == again.stamp
-    assert awake(journal, "bob") is not None
-
-
-def test_what_streams_and_runs_write_wakes_nobody(log: Path, journal: Journal) -> None:
-    stream = ("VIA", "stdin")
-    written(log, [line(0, ALICE, "a", stream), line(1, ALICE, "b"), line(2, ALICE, "c", stream)])
-    assert awake(journal) == at_minute(1)
-    written(
-        log,
-        [
-            line(0, ALICE, "a"),
-            line(1, ALICE, "Sleep: at last.", ("NIGHT", "over")),
-            line(2, ALICE, "b", stream),
-            line(3, ALICE, "c", stream),
-        ],
-    )
-    assert awake(journal) is None
-
-
-def test_words_that_look_like_a_sleep_end_no_night(log: Path, journal: Journal) -> None:
-    written(log, [line(0, ALICE, "a"), line(1, ALICE, "he wrote [NIGHT: over] and [NIGHT: new] here")])
-    assert awake(journal) == at_minute(0)
-
-
-@pytest.mark.parametrize("rotate_after", [0, 1, 2, 3, 4], ids=str)
-def test_a_night_that_is_longer_than_a_file_is_one_night(journal: Journal, rotate_after: int) -> None:
-    clock = FakeClock()
-    alice = writer_of("alice", journal, clock)
-    stamps: list[Stamp] = []
-    steps: list[tuple[int, Callable[[], Draft]]] = [
-        (0, lambda: note_draft("yesterday")),
-        (9 * HOUR, lambda: note_draft("back")),
-        (MINUTE, lambda: coffee_draft(1, 95, 4)),
-        (HOUR, lambda: note_draft("on it")),
-        (HOUR, lambda: note_draft("still")),
-    ]
-    for n, (pause, draft) in enumerate(steps):
-        clock.forward(pause)
-        stamps.append(alice.write(draft()).entries[0].stamp)
-        if n >= rotate_after:
-            with writer_of("bob", journal, clock).lock_log(full_state=True) as held:
-                held.rotate()
-    assert awake(journal) == stamps[1]
-
-
-def test_what_a_rotation_carries_over_was_not_typed(journal: Journal) -> None:
-    clock = FakeClock()
-    alice = writer_of("alice", journal, clock)
-    first = alice.write(note_draft("up")).entries[0]
-    alice.write(coffee_draft(1, 95, 4))
-    clock.forward(MINUTE)
-    with alice.lock_log(full_state=True) as held:
-        held.rotate()
-    assert awake(journal) == first.stamp
-    alice.write(sleep_draft(5.0))
-    with alice.lock_log(full_state=True) as held:
-        held.rotate()
-    assert awake(journal) is None
-    clock.forward(MINUTE)
-    again = alice.write(note_draft("up again")).entries[0]
-    assert awake(journal) == again.stamp
-
-
-def test_the_night_is_told_as_of_the_end_that_is_asked_for(log: Path, journal: Journal) -> None:
-    lines = [line(0, ALICE, "a"), line(1, ALICE, "Sleep: .", ("NIGHT", "over")), line(2, ALICE, "b")]
-    written(log, lines)
-    live = end_of(journal).segment
-    ends = [len(b"".join(map(format_entry, lines[:n]))) for n in range(4)]
-    assert [awake_since(journal, Position(live, end), "alice") for end in ends] == [
-        None,
-        at_minute(0),
-        None,
-        at_minute(2),
-    ]
-
-
 def test_hours_awake_stand_in_the_handoff(log: Path, journal: Journal) -> None:
     written(log, [line(0, ALICE, "a"), line(90, ALICE, "b", cups=1)])
     report = handoff_report(handed_over(journal, at_minute(96)))
-    assert part(report, "people") == ["alice: 1 cup, 0 mg · awake for 1.6 h at least"]
+    assert part(report, "people") == ["alice: 1 cup, 0 mg · awake since 03:14:07 (96 min) at least"]
 
 
 def test_every_line_of_the_night_is_one_of_ours() -> None:

@@ -30,7 +30,7 @@ from threeam.human.night_summary import (
 from threeam.projections import FOLD
 
 GAP = 8 * HOUR_NS
-SLEEP = Draft(lambda state, author, stamp: [sleep_line(state, author, stamp, 5.0)])
+SLEEP = Draft(lambda state, context, stamp: [sleep_line(state, context, stamp, 5.0)])
 
 
 def state_of(journal: Journal) -> State:

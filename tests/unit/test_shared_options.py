@@ -129,7 +129,7 @@ def test_restore_data(run_here: Run, asked: Asked, screen: Mock, quitting: Mock,
     run_here("restore", "data", "--at", time, *options.split())
     for line in (f"data {time} {options}", f"data --at {time} {options}"):
         with pytest.raises(_Stopped):
-            RestoreController(screen, Mock(), quitting).restore(line)
+            RestoreController(screen, Mock(), quitting, Mock()).restore(line)
     assert len(asked) == 3
     assert asked[0] == asked[1] == asked[2]
 
@@ -138,7 +138,7 @@ def test_a_restore_to_before_a_transaction(run_here: Run, asked: Asked, screen: 
     words = "--xid 4711 --dsn postgresql://db1/shop --engine postgres"
     run_here("restore", "data", *words.split())
     with pytest.raises(_Stopped):
-        RestoreController(screen, Mock(), quitting).restore(f"data {words}")
+        RestoreController(screen, Mock(), quitting, Mock()).restore(f"data {words}")
     assert len(asked) == 2
     assert asked[0] == asked[1]
 
@@ -159,7 +159,7 @@ def test_a_wrong_restore_is_refused_with_the_same_sentence(
     run_here: Run, screen: Mock, quitting: Mock, words: str
 ) -> None:
     with pytest.raises(BadInput) as refusal:
-        RestoreController(screen, Mock(), quitting).restore(f"data {words}")
+        RestoreController(screen, Mock(), quitting, Mock()).restore(f"data {words}")
     assert_same_refusal(run_here("restore", "data", *words.split()).stderr, str(refusal.value))
 
 
@@ -168,7 +168,7 @@ def test_a_wrong_capture_is_refused_with_the_same_sentence(
     run_here: Run, screen: Mock, quitting: Mock, words: str
 ) -> None:
     with pytest.raises(BadInput) as refusal:
-        ExperimentController(screen, Mock(), Mock(), quitting).capture(words)
+        ExperimentController(screen, Mock(), Mock(), quitting, Mock()).capture(words)
     assert_same_refusal(run_here("capture", *words.split()).stderr, str(refusal.value))
 
 
@@ -193,7 +193,7 @@ def test_capture(
     screen.start_worker.side_effect = lambda work, *rest, **keywords: asyncio.run(work())
     run_here("capture", *words.split())
     with pytest.raises(_Stopped):
-        ExperimentController(screen, Mock(), Mock(), quitting).capture(words)
+        ExperimentController(screen, Mock(), Mock(), quitting, Mock()).capture(words)
     assert len(asked) == 2
     assert asked[0] == asked[1]
 
@@ -203,7 +203,7 @@ def test_a_wrong_fixed_is_refused_with_the_same_sentence(
     run_here: Run, screen: Mock, quitting: Mock, words: str
 ) -> None:
     with pytest.raises(BadInput) as refusal:
-        ExperimentController(screen, Mock(), Mock(), quitting).open_fix_report(f"H1 {words}")
+        ExperimentController(screen, Mock(), Mock(), quitting, Mock()).open_fix_report(f"H1 {words}")
     assert_same_refusal(run_here("fixed", "H1", *words.split()).stderr, str(refusal.value))
 
 
@@ -218,7 +218,7 @@ def test_fixed(run_here: Run, asked: Asked, screen: Mock, quitting: Mock, monkey
     for options in ("", "--since 2026-11-24T03:14", "--arm pin --since '2026-11-24 03:14'"):
         run_here("fixed", "H1", *split_line(options))
         with pytest.raises(_Stopped):
-            ExperimentController(screen, Mock(), Mock(), quitting).open_fix_report(f"H1 {options}")
+            ExperimentController(screen, Mock(), Mock(), quitting, Mock()).open_fix_report(f"H1 {options}")
         command, shown = asked[-2:]
         assert command == shown
     assert len(asked) == 6

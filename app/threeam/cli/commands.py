@@ -17,7 +17,7 @@ COMMANDS = {
     "fork": ("fork", "copy the journal up to a moment into a new one"),
     "journals": ("journals", "list the journals, one for each bug"),
     "export": ("export", "print the journal as Markdown, HTML, JSONL or CSV"),
-    "import": ("export", "make a journal from its JSONL, byte for byte"),
+    "import": ("import_journal", "make a journal from its JSONL or archive, byte for byte"),
     "as-of": ("as_of", "show the journal as it was"),
     "run": ("run", "run a command once, or an experiment"),
     "observe": ("observe", "attach strace, perf, lsof or tcpdump to a process"),

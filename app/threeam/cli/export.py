@@ -1,26 +1,33 @@
-"""``3am export``, ``3am import``: the journal as a postmortem or as records, and back from records."""
+"""``3am export``: the journal as a postmortem, as records, or as an archive with the files that its lines name."""
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from tempfile import TemporaryFile
+from typing import BinaryIO, cast
 
 from threeam.cli.console import print_err, write_bytes, write_texts
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.line_query import LineQuery, parse_hypothesis_number, parse_time_range
 from threeam.cli.parser import Parser
-from threeam.cli.signals import settle_exit_code
-from threeam.core.errors import BadInput, FileUnusable, PreconditionFailed
+from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
-from threeam.core.platform.disk import format_bytes
 from threeam.core.state.fold import State
+from threeam.core.store.archive import (
+    ARCHIVED_KINDS,
+    FILES_PREFIX,
+    JOURNAL_MEMBER,
+    ArchiveWriter,
+    archived_kind,
+)
 from threeam.core.store.as_of import end_at_time
+from threeam.core.store.attachments import read_sealed_attachment
 from threeam.core.store.filters import InHypothesis, LineFilter
 from threeam.core.store.journal import Position, Segment
 from threeam.core.store.reader import Line
-from threeam.core.store.recognize import UTF16_HINT, is_utf16
 from threeam.core.store.seek import find_line
 from threeam.experiments.runs import PROJECTION as RUNS
 from threeam.hypotheses.amendments import PROJECTION as TEXTS
@@ -30,9 +37,6 @@ from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import thread_of
 from threeam.projections import FOLD
 from threeam.reports.export_records import (
-    MAX_RECORD_BYTES,
-    InvalidRecord,
-    RecordDecoder,
     csv_header,
     csv_rows,
     json_lines,
@@ -40,21 +44,21 @@ from threeam.reports.export_records import (
 from threeam.tracing.observations import PROJECTION as OBSERVERS
 from threeam.tracing.observations import observed_intervals
 
+_CHUNK_BYTES = 1024 * 1024
+_MAX_REASONS = 5  # why a file is not in an archive
 _FORMATS = ("md", "html", "jsonl", "csv")
 
 
-def run(command: str, argv: Sequence[str]) -> int:
-    """Run ``3am export`` or ``3am import``."""
-    return _import(argv) if command == "import" else _export(argv)
-
-
-def _export(argv: Sequence[str]) -> int:
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Run ``3am export``."""
     parser = Parser(
         "3am export",
         "Prints the journal: md is a postmortem to edit, html the same as one page to print or to send; jsonl and csv "
-        "have every line for machines, with all of its bytes. Exit 1 if there is no log.",
+        "have every line for machines, with all of its bytes. The files that lines name (outputs of runs and tracers, "
+        "captures, baselines) are not in them: jsonl --with-files packs both into one tar. Exit 1 if there is no log.",
         "examples:\n  3am export md --since yesterday > postmortem.md\n  3am export html > night.html\n"
-        "  3am export jsonl | jq -r 'select(.kind == \"Conclusion\") | .text'",
+        "  3am export jsonl | jq -r 'select(.kind == \"Conclusion\") | .text'\n"
+        "  3am export jsonl --with-files > night.tar",
     )
     parser.add_argument("format", choices=_FORMATS, help="output format")
     parser.add_time_argument("--since", about="from T on: 03:14, -15m, yesterday, @stamp")
@@ -62,7 +66,14 @@ def _export(argv: Sequence[str]) -> int:
     parser.add_argument(
         "-H", "--hyp", type=parse_hypothesis_number, metavar="H7", help="only what belongs to this hypothesis"
     )
+    parser.add_argument(
+        "--with-files", action="store_true", help="a tar with the jsonl, and your files that its lines name"
+    )
     args = parser.parse_args(argv)
+    if args.with_files and args.format != "jsonl":
+        parser.error("--with-files goes with jsonl: 3am export jsonl --with-files > night.tar")
+    if args.with_files and os.isatty(1):
+        parser.error("an archive is not for a terminal: 3am export jsonl --with-files > night.tar")
     ctx = context(args)
     since_ns, until_ns = parse_time_range(args, ctx)
     live = ctx.require_log()
@@ -72,7 +83,9 @@ def _export(argv: Sequence[str]) -> int:
     conditions = (InHypothesis(args.hyp),) if args.hyp is not None else ()
     query = LineQuery(LineFilter(conditions, skip_repeated=True), since_ns, until_ns)
     lines = query.read_forward(ctx.journal, live, end.offset)
-    if args.format in ("jsonl", "csv"):
+    if args.with_files:
+        _write_archive(ctx, _join_segments(lines, live))
+    elif args.format in ("jsonl", "csv"):
         write_texts(_records(ctx, args.format, _join_segments(lines, live)))
     else:
         report_end = end if until_ns is None else end_at_time(ctx.journal, end, until_ns)
@@ -91,6 +104,49 @@ def _records(ctx: Context, output_format: str, lines: Iterator[Line]) -> Iterato
         yield csv_header()
     for line in lines:
         yield from csv_rows(line, observed) if output_format == "csv" else json_lines(line, observed)
+
+
+def _write_archive(ctx: Context, lines: Iterator[Line]) -> None:
+    """Write an archive to stdout. Name on stderr the files that are not in it."""
+    names: dict[str, None] = {}
+    archive, missing = ArchiveWriter(write_bytes), []
+    with _temporary_file() as records:
+        for text in _records(ctx, "jsonl", _collect_names(lines, names)):
+            records.write(text.encode("utf-8", "backslashreplace"))
+        size = records.tell()
+        records.seek(0)
+        archive.add(JOURNAL_MEMBER, size, iter(lambda: records.read(_CHUNK_BYTES), b""))
+    for name in names:
+        try:
+            data = read_sealed_attachment(ctx.journal, name, *ARCHIVED_KINDS)
+        except FileUnusable as error:
+            missing.append(str(error))
+        else:
+            archive.add(FILES_PREFIX + name, len(data), [data])
+    archive.close()
+    for reason in missing[:_MAX_REASONS]:
+        print_err(f"not in the archive: {reason}")
+    if len(missing) > _MAX_REASONS:
+        print_err(f"not in the archive: {len(missing) - _MAX_REASONS:,} more files")
+
+
+@contextmanager
+def _temporary_file() -> Iterator[BinaryIO]:
+    """Yield a file without a name. Raises `FileUnusable`."""
+    try:
+        with TemporaryFile() as file:
+            yield cast(BinaryIO, file)
+    except OSError as error:
+        raise FileUnusable(f"a temporary file cannot be written: {error.strerror}; TMPDIR names its folder") from None
+
+
+def _collect_names(lines: Iterator[Line], names: dict[str, None]) -> Iterator[Line]:
+    """Yield ``lines``, and add to ``names`` the files that they name."""
+    for line in lines:
+        name = line.entry.tag("FILE") if line.entry is not None else None
+        if name is not None and archived_kind(name) is not None:
+            names[name] = None
+        yield line
 
 
 def _join_segments(lines: Iterator[Line], live: Segment) -> Iterator[Line]:
@@ -137,53 +193,3 @@ def _restrict_to_hypothesis(
         TEXTS.name: amendments(state)._replace(pending_stamps={}),
     }
     return state._replace(hypotheses={number: hypothesis}, projections=projections), iter(selected)
-
-
-def _import(argv: Sequence[str]) -> int:
-    parser = Parser(
-        "3am import",
-        "Makes a new journal from the output of 3am export jsonl: the same log, byte for byte. "
-        "The log must not exist yet.",
-        "examples:\n  3am import --log night.log night.jsonl\n  3am -j checkout import night.jsonl",
-    )
-    parser.add_argument("file", metavar="FILE", help="the JSONL; - reads stdin")
-    args = parser.parse_args(argv)
-    ctx = context(args)
-    size = ctx.writer().create(lambda: _decode_records(args.file))
-    settle_exit_code(ExitCode.OK)
-    print_err(f"{ctx.journal.log_path}: {size} bytes, the same as in the original")
-    return ExitCode.OK
-
-
-def _decode_records(path: str) -> Iterator[bytes]:
-    """Yield the bytes of the log that the JSONL at ``path`` (``-``: stdin) holds. Raises `BadInput`."""
-    try:
-        with open(0 if path == "-" else path, "rb", closefd=path != "-") as file:
-            records, number = RecordDecoder(), 0
-            while raw := file.readline(MAX_RECORD_BYTES + 1):
-                if records.is_at_unfinished_line:
-                    raise BadInput(f"{path}, line {number}: it is unfinished, but not the last; nothing was written")
-                number += 1
-                yield _decode_record(records, raw, path, number)
-            try:
-                records.check_complete()
-            except InvalidRecord as error:
-                raise BadInput(f"{path}, line {number}: {error}; nothing was written") from None
-    except OSError as error:
-        if error.filename is None:  # about the new log, not about this file
-            raise
-        raise FileUnusable(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _decode_record(records: RecordDecoder, raw: bytes, path: str, number: int) -> bytes:
-    """Return the bytes of the log for line ``number`` of the JSONL. Raises `BadInput`."""
-    try:
-        if len(raw) > MAX_RECORD_BYTES:
-            raise InvalidRecord(f"it is longer than the limit of {format_bytes(MAX_RECORD_BYTES)}")
-        if number == 1 and is_utf16(raw):
-            raise InvalidRecord(f"it is {UTF16_HINT}")
-        return records.decode(json.loads(raw))
-    except InvalidRecord as error:
-        raise BadInput(f"{path}, line {number}: {error}; nothing was written") from None
-    except (ValueError, RecursionError):
-        raise BadInput(f"{path}, line {number}: it is not JSON; nothing was written") from None

@@ -21,7 +21,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "3am preflight",
         "Checks what the hunt needs: tracing tools and whether they may trace, the clock, the log's disk and who "
         "rotates the log, tmux, a baseline, the topology. Every check has a verdict (ok, yellow, red, unknown) and a "
-        "command that fixes it. Writes one Preflight: block. Exit 1 if anything is red.",
+        "command that fixes it. Writes one line about it. Exit 1 if anything is red.",
         "example:\n  3am preflight --json | jq -r 'select(.verdict == \"red\") | .mend'",
     )
     parser.add_argument("--json", action="store_true", help="one object a check, one a line")

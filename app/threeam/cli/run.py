@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from threeam.cli.console import Echo, is_open_on, print_err, print_json, print_out
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
-from threeam.cli.run_options import ManyRuns, OneRun, Report, Resume, parse_run
+from threeam.cli.run_options import ManyRuns, OneRun, Report, Resume, parse_run_options
 from threeam.cli.run_progress import ExperimentProgress, OutputPrinter, experiment_exit_code
 from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import FileUnusable, JournalError
@@ -34,7 +34,7 @@ _TIMEOUT_EXIT_CODE = 124  # the same as that of timeout(1)
 
 def run(_command: str, argv: Sequence[str]) -> int:
     """Run ``3am run``."""
-    args, mode = parse_run(argv)
+    args, mode = parse_run_options(argv)
     match mode:
         case OneRun():
             return _run_once(args, mode)

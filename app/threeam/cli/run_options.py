@@ -49,7 +49,7 @@ class Report(NamedTuple):
 Mode = OneRun | ManyRuns | Resume | Report
 
 
-def parse_run(argv: Sequence[str]) -> tuple[Namespace, Mode]:
+def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
     """Return the options and the mode of ``argv``. Exit if they contradict each other."""
     words, separator, after_separator = _split_at_separator(argv)
     parser = _parser()
@@ -59,12 +59,12 @@ def parse_run(argv: Sequence[str]) -> tuple[Namespace, Mode]:
         command = [*args.command, *separator, *after_separator]
     if not args.report:
         require_linux("3am run")
-    if args.resume or args.report:
-        if command or args.n is not None or args.arm or (args.resume and args.report):
-            parser.error("--resume and --report take nothing else: what was planned is fixed")
-        return args, Report(args.report, args.json) if args.report else Resume(args.resume)
-    if args.json:
+    if args.json and not args.report:
         parser.error("--json is for --report")
+    if args.resume or args.report:
+        if command or _has_options_of_a_run(args) or (args.resume and args.report):
+            parser.error("--resume and --report take no command, and no option of a new run: what was planned is fixed")
+        return args, Report(args.report, args.json) if args.report else Resume(args.resume)
     if not command:
         parser.error("which command? it comes after --")
     if not separator and (own := next((word for word in command if word in _OWN_OPTIONS), None)) is not None:
@@ -88,13 +88,19 @@ def parse_run(argv: Sequence[str]) -> tuple[Namespace, Mode]:
     return args, ManyRuns(ExperimentPlan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd()))
 
 
+def _has_options_of_a_run(args: Namespace) -> bool:
+    """Return whether ``args`` has an option that says how a command is run, counted or logged."""
+    numbers_and_texts = (args.n, args.timeout, args.seed, args.hyp, args.fail_regex)
+    return bool(args.arm or args.fail or args.exit_code) or any(value is not None for value in numbers_and_texts)
+
+
 def _parser() -> Parser:
     parser = Parser(
         "3am run",
         "Runs a command, shows its output, saves the output without its secrets, and logs how the command ended. "
         "With -n it is an experiment: N runs in each arm, in random order, and a verdict when all are done. "
         "Built-in arms are bare, pin, nice, stress and jitter; combine them as in pin+stress. Your own arm is "
-        "NAME=WRAPPER. Exit 1 if any run failed, or if in any arm most runs did not pass.",
+        "NAME=WRAPPER. Exit 0 if no run failed and in every arm more than half of the runs passed, else 1.",
         "examples:\n"
         "  3am run -H H7 -- ./repro --once\n"
         "  3am run -n 200 --arm bare --arm strace='strace -f -o /dev/null' --timeout 5s -H H7 -- ./repro\n"

@@ -65,7 +65,7 @@ class ExperimentProgress:
 
 
 def experiment_exit_code(experiment: Experiment) -> ExitCode:
-    """Return `NEGATIVE` if a run failed, or if in any arm most runs did not pass: most runs may hang. Else `OK`."""
+    """Return `OK` if no run failed and in every arm more than half passed (they may all hang), else `NEGATIVE`."""
     counts = [arm for arm in experiment.counts().values() if arm.total]
     is_clean = bool(counts) and all(not arm.failed and 2 * arm.passed > arm.total for arm in counts)
     return ExitCode.OK if is_clean else ExitCode.NEGATIVE

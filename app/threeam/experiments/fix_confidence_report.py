@@ -125,9 +125,9 @@ def _has_other_runs(answer: FixConfidence) -> bool:
 
 
 def format_clean_runs(answer: FixConfidence) -> str:
-    """Return ``120 clean runs of 238``: the clean runs since the change, and those that the highest level needs."""
+    """Return ``120 clean runs, 238 needed``: those since the change, and those that the highest level needs."""
     strong = answer.required[-1]
-    return f"{answer.clean_since:,} clean runs{f' of {strong:,}' if strong is not None else ''}"
+    return f"{answer.clean_since:,} clean runs{f', {strong:,} needed' if strong is not None else ''}"
 
 
 def _format_run_count(count: int) -> str:

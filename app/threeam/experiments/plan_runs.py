@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from typing import NamedTuple
 
-from threeam.core.errors import BadInput, FileUnusable, LockTimeout
+from threeam.core.errors import BadInput, FileUnusable, LockTimeout, Unsure
 from threeam.core.format.clock import Clock
 from threeam.core.format.entry import NS_PER_S, decode_utf8
 from threeam.core.platform.signals import defer_interrupts
@@ -75,17 +75,20 @@ class RunContext(NamedTuple):
 
 
 def run_plan(
-    number: int, plan: ExperimentPlan, remaining: Sequence[int], saved_runs: Sequence[Run], context: RunContext
+    number: int,
+    plan: ExperimentPlan,
+    remaining: Sequence[int],
+    detailed_runs: Sequence[Run],
+    context: RunContext,
 ) -> None:
     """Make the ``remaining`` runs (their numbers) of ``plan`` for the experiment ``number``.
 
-    ``saved_runs``: the detailed runs of the experiment so far. Raise `RunInterrupted` if a signal ends a run. The runs
+    ``detailed_runs``: those of the experiment so far. Raise `RunInterrupted` if a signal ends a run. The runs
     made until then are written, as far as possible, whatever ends the plan.
     """
     adopt_orphans()
     arms = plan.run_arms()
-    batch = _RunBatch(number, plan.total, saved_runs, context)
-    arms_with_saved_pass = {run.arm for run in saved_runs if run.outcome == PASSED}
+    batch = _RunBatch(number, plan.total, detailed_runs, context)
     with ExitStack() as stack:
         # The guard is forked before the neighbours: they would keep its pipe open.
         running = stack.enter_context(process_guard(context.on_lost))
@@ -99,11 +102,9 @@ def run_plan(
             arm = arms[run_number - 1]
             run, signum, output = _make_turn(run_number, arm, plan, (neighbours, running), context.clock)
             if signum:  # the line says that the plan was ended here, until this run is made again
-                batch.add(run, b"", save_output=False)
+                batch.add(run, b"")
                 raise RunInterrupted(signum)
-            batch.add(run, output, save_output=run.outcome != PASSED or arm.name not in arms_with_saved_pass)
-            if run.outcome == PASSED:
-                arms_with_saved_pass.add(arm.name)
+            batch.add(run, output)
             context.on_run(run)
 
 
@@ -134,33 +135,48 @@ def _make_turn(
 class _RunBatch:
     """Runs that are not written yet: writing each by itself would disturb what the experiment counts."""
 
-    def __init__(self, number: int, total: int, saved_runs: Sequence[Run], context: RunContext) -> None:
+    def __init__(self, number: int, total: int, detailed_runs: Sequence[Run], context: RunContext) -> None:
         self._number = number
         self._total = total
         self._context = context
         self._runs: list[Run] = []
         self._flushed_ns = time.monotonic_ns()
+        saved_runs = [run for run in detailed_runs if run.file]
         self._saved_bytes = sum(min(run.output_bytes, MAX_SAVED_BYTES) for run in saved_runs)
         self._saved_count = len(saved_runs)
+        self._arms_with_saved_pass = {run.arm for run in saved_runs if run.outcome == PASSED}
 
-    def add(self, run: Run, output: bytes, *, save_output: bool) -> None:
-        """Add ``run`` and save its output if there is space for it; write the batch if it is full or old enough."""
-        if output and save_output and self._has_space(len(output)):
+    def add(self, run: Run, output: bytes) -> None:
+        """Add ``run``; write the batch if it is full or old enough.
+
+        Save ``output`` if there is space for it. Of the runs that passed, only one in each arm is saved.
+        """
+        is_needed = run.outcome != PASSED or run.arm not in self._arms_with_saved_pass
+        if output and is_needed and self._has_space(len(output)):
             name = f"R{self._number}-{run.number}-{run.began_ns}.out"
             with suppress(FileUnusable):  # the line matters more; without a FILE tag it says that there is no file
                 write_attachment(self._context.journal, RUN_OUTPUT, name, output)
                 run = run._replace(file=name)
                 self._saved_count += 1
                 self._saved_bytes += len(output)
+                if run.outcome == PASSED:
+                    self._arms_with_saved_pass.add(run.arm)
         self._runs.append(run)
         if len(self._runs) >= MAX_BATCH_RUNS or time.monotonic_ns() - self._flushed_ns >= _BATCH_INTERVAL_NS:
             with suppress(LockTimeout):  # the runs are written with the next batch
                 self.flush()
 
     def flush(self) -> None:
-        """Write the runs that are not written. Raise what the writer raises."""
+        """Write the runs that are not written. Raise what the writer raises.
+
+        A batch of which the writer is `Unsure` is in the log, and is not written a second time.
+        """
         if self._runs:
-            self._context.submit(runs_draft(self._number, self._total, self._runs))
+            try:
+                self._context.submit(runs_draft(self._number, self._total, self._runs))
+            except Unsure:
+                self._runs = []
+                raise
             self._runs = []
         self._flushed_ns = time.monotonic_ns()
 

@@ -30,7 +30,7 @@ class PlanFacts(NamedTuple):
 def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
     """Return the draft of a plan line. The number of the experiment is assigned under the lock."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         names = ",".join(arm.name for arm in facts.arms)
         wrappers = ",".join(wrapper_fingerprint(arm) for arm in facts.arms)
         tags = (
@@ -48,13 +48,13 @@ def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
 def runs_draft(number: int, total: int, runs: Sequence[Run]) -> Draft:
     """Return the draft of a line for each of ``runs``, which belong to the experiment ``number``."""
     draft_lines = [DraftLine(format_run(run), (index_tag(number, run.number, total), *run_tags(run))) for run in runs]
-    return Draft(lambda state, author, stamp: draft_lines, needs_full_state=False, source=SOURCE)
+    return Draft(lambda state, context, stamp: draft_lines, needs_full_state=False, source=SOURCE)
 
 
 def single_run_draft(command: str, run: Run, identity: ExperimentIdentity, hypothesis: str | None) -> Draft:
     """Return the draft of the line about a command that was run once. Its number is assigned under the lock."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         tags = (
             index_tag(_next_number(state), 1, 1),
             *hypothesis_tag(state, hypothesis),

@@ -79,7 +79,7 @@ def run_tags(run: Run, fingerprint: str = "") -> tuple[tuple[str, str], ...]:
     return (tag, ("FILE", run.file)) if run.file else (tag,)
 
 
-def parse_run(number: int, entry: Entry) -> Run | None:
+def run_from_entry(number: int, entry: Entry) -> Run | None:
     """Return the run of a line, with the ``number`` that it has in its experiment; None if the line has none."""
     match = _RUN_VALUE.match(entry.tag("RUN") or "")
     if match is None:

@@ -143,18 +143,18 @@ class ExperimentRunner:
             )
 
     def _finish(
-        self, number: int, plan: ExperimentPlan, remaining: Sequence[int], saved_runs: Sequence[Run], writer: Writer
+        self, number: int, plan: ExperimentPlan, remaining: Sequence[int], detailed_runs: Sequence[Run], writer: Writer
     ) -> Experiment:
         """Make the ``remaining`` runs, write the verdict, and return the experiment that it is about."""
         writer.stats_publisher = WriteStatsPublisher(self._access.journal.log_path)
-        self._make_runs(number, plan, remaining, saved_runs, writer)
+        self._make_runs(number, plan, remaining, detailed_runs, writer)
         block = self._write_verdict(number, plan, writer)
         experiment = require_experiment(block.prior_state, f"R{number}")
         self._listener.on_verdict(block.raw, experiment)
         return experiment
 
     def _make_runs(
-        self, number: int, plan: ExperimentPlan, remaining: Sequence[int], saved_runs: Sequence[Run], writer: Writer
+        self, number: int, plan: ExperimentPlan, remaining: Sequence[int], detailed_runs: Sequence[Run], writer: Writer
     ) -> None:
         def submit(draft: Draft) -> None:
             # Interruptible: `run_plan` defers interrupts itself.
@@ -169,7 +169,7 @@ class ExperimentRunner:
         unfinished = f"R{number} is ended before its plan is done"
         listener.on_begin(number, plan, len(remaining))
         try:
-            run_plan(number, plan, remaining, saved_runs, context)
+            run_plan(number, plan, remaining, detailed_runs, context)
         except KeyboardInterrupt:
             listener.on_end()
             listener.on_warning(f"{unfinished}: 3am run --resume R{number} continues it")

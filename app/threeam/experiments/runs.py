@@ -33,9 +33,9 @@ from threeam.experiments.run_tags import (
     format_run,
     index_tag,
     parse_index,
-    parse_run,
     plan_tag,
     run_fingerprint,
+    run_from_entry,
     run_tags,
 )
 
@@ -140,7 +140,7 @@ def _fold(current: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mappin
             case "Plan" if known is None or is_carried_over:
                 if (planned := _planned_experiment(number, index.total, entry)) is not None:
                     updated[number], builders[number] = planned, _ExperimentBuilder(planned)
-            case "Run" if (run := parse_run(index.run, entry)) is not None:
+            case "Run" if (run := run_from_entry(index.run, entry)) is not None:
                 if index.run == index.total == 1 and (known is None or known.seed is None):
                     updated[number] = _single_run_experiment(number, run, entry)
                     builders.pop(number, None)

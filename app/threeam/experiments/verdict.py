@@ -80,7 +80,7 @@ def compare_arms(rates: Sequence[ArmRate]) -> list[ArmComparison]:
 def verdict_draft(number: int) -> Draft:
     """Return the draft of the verdict on the experiment ``number``. It is refused before the plan is done, or twice."""
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         experiment = require_experiment(state, f"R{number}")
         name = experiment.name
         if experiment.remaining:
@@ -139,11 +139,16 @@ def uncounted_run_sentences(rates: Sequence[ArmRate]) -> list[tuple[str, str]]:
     sentences = []
     for rate in rates:
         if rate.counts.timed_out:
-            sentences.append((TIMED_OUT, f"{rate.counts.timed_out} of {rate.arm} timed out, and are not in its rate"))
+            sentences.append((TIMED_OUT, _describe_uncounted(rate.counts.timed_out, rate.arm, "timed out")))
         if rate.counts.inconclusive:
-            count = f"{rate.counts.inconclusive} of {rate.arm} ended in another way (neither failed nor passed)"
-            sentences.append((INCONCLUSIVE, f"{count}, and are not in its rate"))
+            ending = "ended in another way (neither failed nor passed)"
+            sentences.append((INCONCLUSIVE, _describe_uncounted(rate.counts.inconclusive, rate.arm, ending)))
     return sentences
+
+
+def _describe_uncounted(count: int, arm: str, ending: str) -> str:
+    runs, verb = ("run", "is") if count == 1 else ("runs", "are")
+    return f"{count} {runs} of {arm} {ending}, and {verb} not in its rate"
 
 
 def format_percent(fraction: float) -> str:

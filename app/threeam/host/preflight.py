@@ -1,4 +1,4 @@
-"""The preflight as a block in the log and as a report."""
+"""The preflight as one line of the log and as a report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from threeam.core.format.entry import split_submission
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.write.draft import Draft, DraftLine
-from threeam.host.check import OK, VERDICTS, Check, CheckGroup, format_verdict_counts, worst_verdict
+from threeam.host.check import OK, RED, VERDICTS, Check, CheckGroup, format_verdict_counts, worst_verdict
 
 
 def all_checks(groups: Sequence[CheckGroup]) -> list[Check]:
@@ -16,16 +16,19 @@ def all_checks(groups: Sequence[CheckGroup]) -> list[Check]:
 
 
 def preflight_draft(groups: Sequence[CheckGroup]) -> Draft:
-    """Return the draft of a preflight: one block, with a line for each check that is not ok."""
+    """Return the draft of a preflight: one line with what is red and why, and the names of what is not ok otherwise."""
     checks = all_checks(groups)
-    lines = [DraftLine(f"Preflight: {format_verdict_counts(checks)}.", (("PREFLIGHT", worst_verdict(checks)),))]
-    for check in _problems(checks):
-        fix = f" ({check.fix})" if check.fix else ""
-        lines.append(DraftLine(f"| {_format_check(check)}{fix}"))
-    ok_names = [check.name for check in checks if check.verdict == OK]
-    if ok_names:
-        lines.append(DraftLine(f"| {OK:<7} {', '.join(ok_names)}"))
-    return Draft.fixed(lines)
+    findings = []
+    for verdict in VERDICTS:
+        if verdict != OK and (found := [check for check in checks if check.verdict == verdict]):
+            named = [f"{check.name} ({_one_line(check)})" if verdict == RED else check.name for check in found]
+            findings.append(f"{verdict}: {', '.join(named)}")
+    text = "; ".join([f"Preflight: {format_verdict_counts(checks)}", *findings])
+    return Draft.fixed([DraftLine(text, (("PREFLIGHT", worst_verdict(checks)),))])
+
+
+def _one_line(check: Check) -> str:
+    return " / ".join(split_submission(check.detail))
 
 
 def preflight_report(groups: Sequence[CheckGroup]) -> list[ReportSection]:
@@ -52,4 +55,4 @@ def _report_line(check: Check) -> ReportLine:
 
 
 def _format_check(check: Check) -> str:
-    return f"{check.verdict:<7} {check.name}: {' / '.join(split_submission(check.detail))}"
+    return f"{check.verdict:<7} {check.name}: {_one_line(check)}"

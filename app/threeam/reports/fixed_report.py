@@ -13,6 +13,7 @@ Which change is the fix, and which runs are before it and after it:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
@@ -224,21 +225,33 @@ def _is_comparable(experiment: Experiment, bound: Sequence[Experiment]) -> bool:
     return any(experiment.fingerprint == other.fingerprint for other in bound)
 
 
-def fix_progress_lines(state: State) -> list[ReportLine]:
-    """Return one line for each bug with runs before and after a change: how far it is from being called fixed."""
-    lines = []
+class FixAnswer(NamedTuple):
+    """The answer to whether the bug of a hypothesis may be called fixed, and the change that it is about."""
+
+    hypothesis: Hypothesis
+    change: Change
+    confidence: FixConfidence
+
+
+def fix_answers(state: State) -> list[FixAnswer]:
+    """Return an answer for each bug with runs before and after a change."""
+    answers = []
     numbers = {experiment.hypothesis for experiment in experiments(state)}
     for hypothesis in state.hypotheses.values():
-        if hypothesis.number not in numbers:
-            continue
-        try:
-            _, answer = assess_runs(state, hypothesis)
-        except PreconditionFailed:  # no answer for this one
-            continue
-        line = answer_line(answer)
-        text, detail = f"{hypothesis.label} {line.text}", format_clean_runs(answer)
-        lines.append(line._replace(text=text, detail=detail, stamp=hypothesis.opened_at))
-    return lines
+        if hypothesis.number in numbers:
+            with suppress(PreconditionFailed):  # no answer for this one
+                answers.append(FixAnswer(hypothesis, *assess_runs(state, hypothesis)))
+    return answers
+
+
+def fix_answer_line(answer: FixAnswer) -> ReportLine:
+    """Return an answer as one line: how far the bug is from being called fixed, and by which change."""
+    line = answer_line(answer.confidence)
+    return line._replace(
+        text=f"{answer.hypothesis.label} {line.text}",
+        detail=f"{format_clean_runs(answer.confidence)} · changed: {answer.change.text}",
+        stamp=answer.change.stamp,
+    )
 
 
 def fix_report(

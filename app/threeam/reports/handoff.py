@@ -20,12 +20,22 @@ from threeam.human.intake import intake_of
 from threeam.hypotheses.amendments import PendingStamp, amendments, claim_of, current_text
 from threeam.hypotheses.changes import Change, open_changes
 from threeam.hypotheses.handoff_notes import HandoffNote, handoff_note, journal_holder
-from threeam.hypotheses.ledger import HypothesisEvent, event_text, sorted_hypotheses, thread_of
+from threeam.hypotheses.ledger import (
+    RECHECK_NOTE,
+    VERDICT_KINDS,
+    HypothesisEvent,
+    event_text,
+    sorted_hypotheses,
+    thread_of,
+)
 from threeam.hypotheses.thread import MISSING_CLAIM, verdict_line
 from threeam.reports.end_of_night import UNDO_UNKNOWN
-from threeam.reports.fixed_report import fix_progress_lines
+from threeam.reports.fixed_report import FixAnswer, fix_answer_line, fix_answers
+from threeam.restore.stable_commit import StableCommit, stable_commits
+from threeam.restore.terminations import Termination, terminations
 
 _MAX_LINES = 100  # of a section
+_MAX_VERDICTS, _MAX_TERMINATIONS = 6, 5  # the hand-off of an ordinary night is one screen
 _STATE_ORDER = (OPEN, "confirmed", "refuted", "parked")
 
 
@@ -51,6 +61,10 @@ class Handoff(NamedTuple):
     next_step: HandoffNote | None
     holder: HandoffNote | None
     people: list[AwakePerson]
+    experiments: list[Experiment]
+    fix_answers: list[FixAnswer]
+    terminations: list[Termination]
+    stable_commits: list[StableCommit]
 
 
 def collect_handoff(
@@ -77,6 +91,10 @@ def collect_handoff(
         handoff_note(state, "next"),
         journal_holder(state),
         sorted(people, key=lambda awake: (-awake.cups, awake.user)),
+        experiments(state),
+        fix_answers(state),
+        terminations(state)[::-1],
+        stable_commits(state)[::-1],
     )
 
 
@@ -92,25 +110,28 @@ def handoff_report(handoff: Handoff) -> list[ReportSection]:
     open_ = [hypothesis for hypothesis in handoff.hypotheses if hypothesis.state == OPEN]
     refuted = [hypothesis for hypothesis in handoff.hypotheses if hypothesis.state == "refuted"]
     parked = [hypothesis for hypothesis in handoff.hypotheses if hypothesis.state not in (OPEN, "refuted", "confirmed")]
-    unfinished = [experiment for experiment in experiments(state) if experiment.remaining]
+    unfinished = [experiment for experiment in handoff.experiments if experiment.remaining]
     running = [experiment for experiment in unfinished if is_running(experiment, now)]
     stalled = [experiment for experiment in unfinished if is_stalled(experiment, now)]
     interrupted = [experiment for experiment in unfinished if experiment.interrupted_run is not None]
     sections = [
         ReportSection("where we stand", _status_lines(handoff)),
+        ReportSection("may it be called fixed", [fix_answer_line(answer) for answer in handoff.fix_answers]),
         ReportSection(
             "live hypotheses", [line for known in open_ for line in _open_hypothesis_lines(state, known, now)]
         ),
+        ReportSection("what the experiments have shown", _experiment_verdict_lines(handoff.experiments, now)),
         ReportSection("running", [experiment_line(experiment, now) for experiment in running]),
         ReportSection("running, or killed", [_resumable_line(experiment, now) for experiment in stalled]),
         ReportSection("interrupted", [_resumable_line(experiment, now) for experiment in interrupted]),
-        ReportSection("may it be called fixed", fix_progress_lines(state)),
+        ReportSection("next", _note_lines(state, handoff.next_step, now)),
+        ReportSection("to be undone", [_change_line(change, now) for change in handoff.open_changes]),
+        ReportSection("terminated backends", _termination_lines(handoff.terminations, now)),
         ReportSection("ruled out", [verdict_line(state, hypothesis, now) for hypothesis in refuted]),
         ReportSection("parked", [verdict_line(state, hypothesis, now) for hypothesis in parked]),
-        ReportSection("to be undone", [_change_line(change, now) for change in handoff.open_changes]),
+        ReportSection("stable commit", [_stable_commit_line(stable, now) for stable in handoff.stable_commits]),
         ReportSection("topology", _note_lines(state, handoff.topology, now)),
         ReportSection("shared state", _note_lines(state, handoff.shared_state, now)),
-        ReportSection("next", _note_lines(state, handoff.next_step, now)),
         ReportSection(
             "stamps without words", [_pending_stamp_line(pending, now) for pending in handoff.pending_stamps]
         ),
@@ -142,7 +163,10 @@ def _status_lines(handoff: Handoff) -> list[ReportLine]:
 
 
 def _open_hypothesis_lines(state: State, hypothesis: Hypothesis, now: Stamp) -> list[ReportLine]:
-    """Return an open hypothesis with the last evidence for it, the last against it, and its last prediction."""
+    """Return an open hypothesis with its last evidence for and against it, and its last prediction.
+
+    If it was closed and reopened, say first why it was closed, and why it was reopened.
+    """
     thread = thread_of(state, hypothesis)
     counts = f"+{len(thread.supports)} −{len(thread.contradicts)}"
     lines = [
@@ -153,6 +177,9 @@ def _open_hypothesis_lines(state: State, hypothesis: Hypothesis, now: Stamp) -> 
             "Hypothesis",
         )
     ]
+    verdicts = [event for event in thread.events if event.kind in VERDICT_KINDS]
+    if verdicts and verdicts[-1].kind == "Reopened":
+        lines += [_verdict_event_line(state, event, now) for event in verdicts[-2:]]
     for events in (thread.supports, thread.contradicts, thread.predictions):
         lines += [_event_line(state, event, now) for event in events[-1:]]
     return lines
@@ -165,6 +192,54 @@ def _event_line(state: State, event: HypothesisEvent, now: Stamp) -> ReportLine:
         event.cited or event.stamp,
         event.kind,
     )
+
+
+def _verdict_event_line(state: State, event: HypothesisEvent, now: Stamp) -> ReportLine:
+    name = "reopened" if event.kind == "Reopened" else event.state
+    details = [format_attribution(event.author, event.stamp, now), *([RECHECK_NOTE] if event.recheck else [])]
+    return ReportLine(
+        f"    {name}: {event_text(state, event)}",
+        " · ".join(details),
+        event.stamp,
+        event.kind if event.kind == "Reopened" else event.state,
+    )
+
+
+def _experiment_verdict_lines(all_experiments: Sequence[Experiment], now: Stamp) -> list[ReportLine]:
+    """Return the verdicts of experiments, the newest first."""
+    concluded = sorted(
+        ((experiment.verdict_stamp, experiment) for experiment in all_experiments if experiment.verdict_stamp),
+        key=lambda pair: (pair[0].ns, pair[1].number),
+        reverse=True,
+    )
+    lines = []
+    for stamp, experiment in concluded[:_MAX_VERDICTS]:
+        bound = f"H{experiment.hypothesis} " if experiment.hypothesis is not None else ""
+        lines.append(
+            ReportLine(
+                f"{bound}{experiment.name} {experiment.verdict}",
+                f"{experiment.command} · {format_attribution(experiment.author, stamp, now)}",
+                stamp,
+                "Verdict",
+                f"3am run --report {experiment.name}",
+            )
+        )
+    omitted = len(concluded) - _MAX_VERDICTS
+    return [*lines, *([ReportLine(f"and {omitted:,} older verdicts: 3am run --list")] if omitted > 0 else [])]
+
+
+def _termination_lines(ended: Sequence[Termination], now: Stamp) -> list[ReportLine]:
+    """Return the terminated backends, the newest first."""
+    lines = [
+        ReportLine(backend.text, format_attribution(backend.author, backend.stamp, now), backend.stamp, "Terminated")
+        for backend in ended[:_MAX_TERMINATIONS]
+    ]
+    omitted = len(ended) - _MAX_TERMINATIONS
+    return [*lines, *([ReportLine(f"and {omitted:,} more: 3am tail --kind Terminated")] if omitted > 0 else [])]
+
+
+def _stable_commit_line(stable: StableCommit, now: Stamp) -> ReportLine:
+    return ReportLine(stable.text, format_attribution(stable.author, stable.stamp, now), stable.stamp, "Stable")
 
 
 def _resumable_line(experiment: Experiment, now: Stamp) -> ReportLine:
@@ -196,7 +271,7 @@ def _note_lines(state: State, note: HandoffNote | None, now: Stamp) -> list[Repo
 
 
 def _person_line(person: AwakePerson, now: Stamp) -> ReportLine:
-    awake = "" if person.awake_since is None else f" · awake for {hours_awake(person, now)} h at least"
+    awake = "" if person.awake_since is None else f" · awake since {format_when(person.awake_since, now)} at least"
     return ReportLine(
         f"{person.user}: {pluralize(person.cups, 'cup')}, {person.mg:.0f} mg{awake}",
         stamp=person.awake_since,

@@ -7,7 +7,7 @@ from typing import Any
 from threeam.core.format.entry import Author, Stamp, escape_unprintable
 from threeam.core.state.fold import State
 from threeam.experiments.experiment import Experiment
-from threeam.experiments.runs import experiments
+from threeam.experiments.fix_confidence_report import fix_confidence_json
 from threeam.hypotheses.amendments import current_text
 from threeam.hypotheses.handoff_notes import HandoffNote
 from threeam.hypotheses.ledger import HypothesisEvent, event_text, thread_of
@@ -41,7 +41,26 @@ def handoff_json(handoff: Handoff) -> dict[str, Any]:
             }
             for change in handoff.open_changes
         ],
-        "running": [_experiment_json(experiment) for experiment in experiments(state) if experiment.remaining],
+        "running": [_experiment_json(experiment) for experiment in handoff.experiments if experiment.remaining],
+        "verdicts": [_verdict_json(experiment) for experiment in handoff.experiments if experiment.verdict_stamp],
+        "fixed": [
+            {
+                "hypothesis": answer.hypothesis.number,
+                "change": str(answer.change.stamp),
+                **fix_confidence_json(answer.confidence),
+            }
+            for answer in handoff.fix_answers
+        ],
+        "terminated": [
+            {"pid": backend.pid, "text": escape_unprintable(backend.text)}
+            | _attribution_json(backend.author, backend.stamp)
+            for backend in handoff.terminations
+        ],
+        "stable": [
+            {"commit": stable.commit, "tree": escape_unprintable(stable.tree), "text": escape_unprintable(stable.text)}
+            | _attribution_json(stable.author, stable.stamp)
+            for stable in handoff.stable_commits
+        ],
         "next": note_json(handoff.next_step),
         "topology": note_json(handoff.topology),
         "shared": note_json(handoff.shared_state),
@@ -69,6 +88,16 @@ def _experiment_json(experiment: Experiment) -> dict[str, Any]:
         "at": str(experiment.stamp),
         "last": str(experiment.last_stamp),
         "interrupted": experiment.interrupted_run is not None,
+    }
+
+
+def _verdict_json(experiment: Experiment) -> dict[str, Any]:
+    return {
+        "run": experiment.name,
+        "hypothesis": experiment.hypothesis,
+        "command": escape_unprintable(experiment.command),
+        "verdict": escape_unprintable(experiment.verdict),
+        "at": str(experiment.verdict_stamp),
     }
 
 

@@ -91,7 +91,7 @@ def captured_draft(pane: Pane, pane_lines: Sequence[str], file: str, hypothesis:
     count = "the last line" if len(pane_lines) == 1 else f"the last {len(pane_lines)} lines"
     quoted = [f"| {line[:_MAX_LINE_CHARS]}" for line in pane_lines[-_LOGGED_LINES:]]
 
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         tags = (*hypothesis_tag(state, hypothesis), ("CAPTURED", pane.id), ("FILE", file))
         return [DraftLine(f"Captured: {description}{title}, {count}:", tags), *map(DraftLine, quoted)]
 

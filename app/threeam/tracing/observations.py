@@ -100,7 +100,7 @@ def abandoned_draft(observation: Observation, now_ns: int) -> Draft:
 
 
 def _draft(text: str, tag: tuple[str, str], file: str, hypothesis: str | None) -> Draft:
-    def lines(state: State, author: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         tags = (*hypothesis_tag(state, hypothesis), tag, *_file_tags(file))
         return [DraftLine(f"Observer: {text}", tags)]
 

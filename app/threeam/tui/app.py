@@ -39,6 +39,7 @@ from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
 from threeam.tui.themes import FALLBACK_VARIABLES, NIGHT_THEME
 from threeam.tui.widgets.box import InputBox
+from threeam.tui.widgets.filter_line import FilterBox
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
 _INTERRUPTED = 130
@@ -58,7 +59,7 @@ def style_sheets() -> list[str | PurePath]:
 class JournalApp(App[None], inherit_bindings=False):
     """One screen on a journal; with ``as_of``, the journal as it was then lies over it at first.
 
-    ``all_journals``: those that can be changed to. ``next``: the one that is to be shown when this has ended.
+    ``all_journals``: those that can be changed to. ``next_journal``: the one that is to be shown when this has ended.
     """
 
     TITLE = "3am"
@@ -82,7 +83,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self._asked = float("-inf")
         self._keys_wait = True  # until there is a screen that can take them
         self._waiting_keys: list[events.Event] = []
-        self.leave_pressed_s = 0.0  # when the last key came: those behind one that leaves wait until that has been done
+        self.last_key_s = 0.0  # when the last key was pressed, on the monotonic clock
         self._leads_out: events.Key | None = None  # the last key, if those behind it wait until it has been acted on
         self._is_ending = False  # `exit` was called
         self._refused_s = float("-inf")  # when a box did not open, or the last key of the text that was typed for it
@@ -158,7 +159,7 @@ class JournalApp(App[None], inherit_bindings=False):
                 event.key == "enter" and isinstance(screen, JournalScreen) and screen.commands.is_enter_a_command
             )
             self._leads_out = event if self._is_way_out(event.key) else None
-            self.leave_pressed_s = event.time
+            self.last_key_s = event.time
             self._keys_wait = is_command or self._leads_out is not None
             if isinstance(screen, JournalScreen) and screen.writing.refuses_box_of(event.key):
                 self.refuse_text()
@@ -167,7 +168,7 @@ class JournalApp(App[None], inherit_bindings=False):
             isinstance(event, events.Paste)
             and not event.is_forwarded
             and isinstance(screen, JournalScreen)
-            and not isinstance(screen.focused, InputBox)
+            and not isinstance(screen.focused, InputBox | FilterBox)
         ):
             screen.writing.open_box(NOTE, event.text)  # a paste is a note, and never keys
             return
@@ -210,8 +211,10 @@ class JournalApp(App[None], inherit_bindings=False):
 
     def _is_way_out(self, key: str) -> bool:
         """Return whether ``key`` leaves the box, the screen that lies over the journal, or the program."""
-        if isinstance(self.focused, Input) or not self._screen_stack:
+        if not self._screen_stack:
             return False
+        if isinstance(self.focused, Input):
+            return isinstance(self.focused, FilterBox) and self.focused.leads_out(key)
         if key == "escape" or key in self.leave_keys:
             return True
         active = self.screen.active_bindings.get(key)
@@ -229,6 +232,11 @@ class JournalApp(App[None], inherit_bindings=False):
         """End the program: no key acts any more."""
         self._is_ending = True
         super().exit(result, return_code, message)
+
+    @property
+    def keys_wait_for_enter(self) -> bool:
+        """Return whether keys wait until what an Enter has sent out of a box is taken."""
+        return self._keys_wait and self._leads_out is None
 
     async def on_command_done(self) -> None:
         """Handle the keys that were typed while a command ran, up to the next command."""

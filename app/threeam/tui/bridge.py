@@ -50,11 +50,12 @@ _MAX_BATCH_REQUESTS = 64  # requests under one hold and one sync, so that other 
 
 @dataclass
 class _Batch:
-    """Requests that are written under one hold of the lock."""
+    """Requests that are written under one hold of the lock, and what became of them."""
 
     requests: list[WriteRequest]
     blocks: list[tuple[WriteRequest, Block]] = field(default_factory=list)  # in the log, and not synced yet
-    postponed: list[WriteRequest] = field(default_factory=list)  # there was no room for them on the disk
+    postponed: list[WriteRequest] = field(default_factory=list)  # not written, and to be tried again
+    failure: str | None = None  # why the lock was not granted, or the sync failed; None: neither did
 
 
 class Bridge:
@@ -78,7 +79,7 @@ class Bridge:
         self._fold = fold
         self._writer = writer
         self._post = post
-        self.adjust_state: Callable[[State, Position], State] = lambda state, end: state  # the screen sets it
+        self.adjust_state: Callable[[State, Position], State] = lambda state, end: state  # `LiveController` sets it
         self._requests: SimpleQueue[WriteRequest | None] = SimpleQueue()  # None: no more
         self._acknowledged = threading.Event()
         self._stopped = threading.Event()
@@ -150,19 +151,20 @@ class Bridge:
     def _write_batch(self, writer: Writer, requests: list[WriteRequest]) -> list[WriteRequest]:
         """Write ``requests``, and those that arrive until the lock is granted, in one hold and one sync.
 
-        Return the requests for which the disk has no room: they are to be tried again.
+        Return the requests that are to be tried again: the disk has no room for them, or the wait ended before.
         """
         batch = _Batch(requests)
-        failure = self._write_under_lock(writer, batch)
+        self._write_under_lock(writer, batch)
         for request, block in batch.blocks:
-            self._answer(request, _written_or_unsure(request, block, failure))
-        for request in batch.requests:
-            if not request.answered.is_set() and request not in batch.postponed:
-                self._answer(request, WriteRefused(request, failure or ""))
-        return batch.postponed
+            self._answer(request, _written_or_unsure(request, block, batch.failure))
+        if batch.failure is not None:
+            for request in batch.requests:
+                if not request.answered.is_set() and request not in batch.postponed:
+                    self._answer(request, WriteRefused(request, batch.failure))
+        return [request for request in batch.postponed if not self._answer_cancelled(request)]
 
-    def _write_under_lock(self, writer: Writer, batch: _Batch) -> str | None:
-        """Take the lock and write ``batch``; return why it failed as a whole ("": cancelled), or None."""
+    def _write_under_lock(self, writer: Writer, batch: _Batch) -> None:
+        """Take the lock and write ``batch``. All of it is postponed if its first request is taken back before that."""
         first = batch.requests[0]
 
         def on_wait(holder: LockHolder | None, seconds: float) -> None:
@@ -177,14 +179,13 @@ class Bridge:
                 self._write_requests(log, batch)
             self._written_state = writer.state_cache.known_state
         except WaitCancelled:
-            return ""
+            batch.postponed = batch.requests
         except Unsure as unsure:
-            return unsure.reason
+            batch.failure = unsure.reason
         except JournalError as error:
-            return str(error)
+            batch.failure = str(error)
         except Exception as error:  # a request without an answer would block the box for ever
-            return f"{type(error).__name__}: {error}"
-        return None
+            batch.failure = f"{type(error).__name__}: {error}"
 
     def _write_requests(self, log: LockedLog, batch: _Batch) -> None:
         for index, request in enumerate(batch.requests):
@@ -212,8 +213,7 @@ class Bridge:
 
     def _write_request(self, log: LockedLog, request: WriteRequest) -> Block | None:
         """Write ``request`` and return its block; None if it was not written, and has its answer."""
-        if request.cancelled.is_set():
-            self._answer(request, WriteRefused(request, ""))
+        if self._answer_cancelled(request):
             return None
         try:
             request.block = log.write(request.draft)
@@ -225,6 +225,13 @@ class Bridge:
         except JournalError as refused:
             self._answer(request, WriteRefused(request, str(refused)))
         return None
+
+    def _answer_cancelled(self, request: WriteRequest) -> bool:
+        """Answer ``request`` if it was taken back; return whether it was."""
+        if not request.cancelled.is_set():
+            return False
+        self._answer(request, WriteRefused(request, ""))
+        return True
 
     def _answer(self, request: WriteRequest, answer: Message) -> None:
         request.written = not isinstance(answer, WriteRefused)

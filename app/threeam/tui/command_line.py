@@ -11,7 +11,7 @@ from threeam.actions import BY_COMMAND, Action
 from threeam.hypotheses.drafts import EVIDENCE_VERBS
 from threeam.tui.prompts import HYPOTHESIS_VERBS
 
-ALIASES = {"journals": "journal", "hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee", "hyp new": "hyp"}
+ALIASES = {"journals": "journal", "hypothesis": "hyp", "quit": "q", "coffee --undo": "uncoffee"}
 _HYP = (*HYPOTHESIS_VERBS, *EVIDENCE_VERBS, "list", "show")
 
 Names = Callable[[str], Sequence[str]]
@@ -33,13 +33,14 @@ def parse_command(text: str) -> tuple[Action, str]:
         if text == long or text.startswith(long + " "):
             text = short + text[len(long) :]
     word, _, rest = text.partition(" ")
-    if word == "hyp" and rest.partition(" ")[0] in _HYP:
-        word, _, rest = rest.partition(" ")
-        word, rest = ("board", "") if word == "list" else ("thread" if word == "show" else word, rest)
-    verb = rest.partition(" ")[0]
-    near = get_close_matches(verb, ["new", *_HYP], 1, _NEARLY) if word == "hyp" and verb != rest else []
-    if near:  # a mistake, and not the first word of a claim
-        raise UnknownCommand(f"there is no :hyp {verb}; did you mean :hyp {near[0]}?")
+    if word == "hyp":
+        verb, _, words = rest.strip().partition(" ")
+        if verb == "new":  # what follows is a claim, whatever its first word is
+            rest = words
+        elif verb in _HYP:
+            word, rest = {"list": "board", "show": "thread"}.get(verb, verb), words
+        elif words and (near := get_close_matches(verb, ["new", *_HYP], 1, _NEARLY)):  # not the first word of a claim
+            raise UnknownCommand(f"there is no :hyp {verb}; did you mean :hyp {near[0]}?")
     if word == "log":
         word = "note"
     if word not in BY_COMMAND:
@@ -53,7 +54,7 @@ def complete_command(text: str, names: Names = lambda _: ()) -> tuple[str, list[
 
     Tab adds all that these have in common, and a space behind a word that is the only one. ``names``: see `Names`.
     """
-    *before, prefix = re.split(" +", text.lstrip(" :"))
+    *before, prefix = re.split(" +", text.lstrip())
     words = [word for word in _candidates(before, names) if word.startswith(prefix)] if text.strip() else []
     letters = takewhile(lambda column: len(set(column)) == 1, zip(*words, strict=False))
     rest = "".join(column[0] for column in letters)[len(prefix) :]

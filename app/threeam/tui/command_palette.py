@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
 
 from threeam.actions import ACTIONS, Action
 from threeam.core.state.catalog import journal_name
 from threeam.core.store.journal import Journal
 from threeam.tui.cells import drawable
+from threeam.tui.key_labels import key_for_action
 from threeam.tui.services import CommandScreen, Program
 
 
@@ -19,7 +21,12 @@ class ActionProvider(Provider):
     async def discover(self) -> Hits:
         """Yield all of them, before anything is typed."""
         for action in self._actions():
-            yield DiscoveryHit(action.label, partial(self._run, action), help=action.description)
+            yield DiscoveryHit(
+                Content.assemble(action.label, *self._key(action)),
+                partial(self._run, action),
+                text=action.label,
+                help=action.description,
+            )
 
     async def search(self, query: str) -> Hits:
         """Yield those that match ``query``."""
@@ -27,7 +34,17 @@ class ActionProvider(Provider):
         for action in self._actions():
             score = matcher.match(f"{action.label} {action.description}")
             if score > 0:
-                yield Hit(score, matcher.highlight(action.label), partial(self._run, action), help=action.description)
+                yield Hit(
+                    score,
+                    Content.assemble(matcher.highlight(action.label), *self._key(action)),
+                    partial(self._run, action),
+                    text=action.label,
+                    help=action.description,
+                )
+
+    def _key(self, action: Action) -> list[tuple[str, str]]:
+        """Return the key of ``action``, as it stands behind its name."""
+        return [("  ", ""), (key_for_action(self.screen, action.id), "$footer-key-foreground")]
 
     def _actions(self) -> list[Action]:
         screen = self.screen

@@ -6,13 +6,25 @@ from textual.binding import Binding
 
 from threeam.actions import BY_ID
 
+MOVES = ("down", "up", "page-down", "page-up", "top", "bottom")  # the actions that move in every list and page
 
-def bind(action_id: str, textual_action: str, label: str = "", *, show: bool = False) -> Binding:
+
+def bind(
+    action_id: str, textual_action: str, label: str = "", *, show: bool = False, priority: bool = False
+) -> Binding:
     """Return the binding of ``textual_action`` to the keys of the action ``action_id``, under its id."""
     action = BY_ID[action_id]
-    return Binding(action.keys, textual_action, label or action.label, show=show, id=action_id)
+    return Binding(
+        action.keys,
+        textual_action,
+        label or action.label,
+        show=show,
+        priority=priority,
+        tooltip=label or action.description,
+        id=action_id,
+    )
 
 
-def bind_closing_keys(textual_action: str = "dismiss", label: str = "close") -> list[Binding]:
-    """Return the bindings of the keys that leave and that quit: they close what lies over the journal."""
-    return [bind("leave", textual_action, label, show=True), bind("quit", textual_action, label)]
+def bind_filter(textual_action: str) -> Binding:
+    """Return the binding that filters a list. It has priority: the words may come in one read with the key."""
+    return bind("search", textual_action, "filter", show=True, priority=True)

@@ -65,19 +65,15 @@ class Editor:
         key = key_for_action(self.composer, verb) if BY_ID[verb].keys else "tab"
         return f"a draft was left here: {abbreviate(first_text)}{more}", f"{key} leads to the draft"
 
-    def submit(self, ticket: WriteRequest) -> None:
-        """Send ``ticket``; if it is a text of the box, the `Composer` keeps that until the answer."""
-        self.outbox.submit(ticket)
-
-    def finish_request(self, ticket: WriteRequest, *, written: bool) -> None:
-        """Take the answer to ``ticket``: its text is in the log, or comes back."""
-        if not self.outbox.remove(ticket) or ticket.outgoing is None:
+    def finish_request(self, request: WriteRequest, *, written: bool) -> None:
+        """Take the answer to ``request``: its text is in the log, or comes back."""
+        if not self.outbox.remove(request) or request.outgoing is None:
             return
         if written:
-            self.add_to_history(ticket.outgoing.text)
+            self.add_to_history(request.outgoing.text)
             self._drafts = ()  # the same words typed again are another draft
-        asked_for = ticket.cancelled.is_set()
-        self.composer.release(ticket.outgoing, clear=written, came_back=not written and not asked_for)
+        asked_for = request.cancelled.is_set()
+        self.composer.release(request.outgoing, clear=written, came_back=not written and not asked_for)
         self.save_drafts()
 
     def save_drafts(self) -> None:
@@ -96,16 +92,16 @@ class Editor:
 
     def close(self) -> list[WriteRequest]:
         """Take back what waits, and keep what is not in the log; return the facts that are not in it."""
-        tickets = self.outbox.close(_MOMENT)
-        for ticket in tickets:
-            if ticket.written:
-                self.finish_request(ticket, written=True)
-            elif ticket.answered.is_set():
+        requests = self.outbox.close(_MOMENT)
+        for request in requests:
+            if request.written:
+                self.finish_request(request, written=True)
+            elif request.answered.is_set():
                 with suppress(OSError):
-                    ticket.remove_attachment()
+                    request.remove_attachment()
         self.save_drafts()
         self._store.flush(_KEEPING)
-        return [ticket for ticket in tickets if ticket.is_irrevocable and not ticket.written]
+        return [request for request in requests if request.is_irrevocable and not request.written]
 
     def stop(self) -> None:
         """Save nothing any more: the screen is gone."""

@@ -67,3 +67,6 @@ def glyph_of(entry: Entry | None, *, finished: bool = True) -> Glyph:
     if kind == "Conclusion" and (hypothesis := entry.hypothesis):
         return GLYPHS.get(hypothesis[1], GLYPHS["Hypothesis"])
     return GLYPHS[kind]
+
+
+SIGNS = list(GLYPHS.values())

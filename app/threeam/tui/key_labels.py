@@ -1,8 +1,13 @@
-"""The keys of actions, as configured, for the sentences that name one."""
+"""The keys of actions, as configured, for the sentences and the pages that name them."""
 
 from __future__ import annotations
 
+from textwrap import wrap
+from typing import Any
+
+from textual.content import Content
 from textual.dom import DOMNode
+from textual.screen import Screen
 
 from threeam.actions import BY_ID, Action, format_keys
 
@@ -13,7 +18,40 @@ def keys_for_action(node: DOMNode, action: Action) -> list[str]:
     return keys.split(",")
 
 
+_INDENT = 15  # cells before the descriptions
+
+
 def key_for_action(node: DOMNode, action_id: str) -> str:
     """Return the first key of an action as a user reads it, or if it has none its `:` command."""
     action = BY_ID[action_id]
     return format_keys(keys_for_action(node, action)[0]) or f":{action.command}"
+
+
+def describe_keys(screen: Screen[Any]) -> list[tuple[str, str]]:
+    """Return the keys that act on ``screen`` now, each with what it does: one pair for each action of ours."""
+    keys: dict[str, list[str]] = {}
+    descriptions: dict[str, str] = {}
+    for key, active in screen.active_bindings.items():
+        binding = active.binding
+        if (binding.id or binding.show) and active.enabled:  # Textual's own are neither
+            keys.setdefault(binding.action, []).append(key)
+            descriptions.setdefault(binding.action, binding.tooltip or binding.description)
+    return [(format_keys(",".join(keys[action])), _sentence(about)) for action, about in descriptions.items()]
+
+
+def key_lines(key: str, about: str, width: int, *, dim: bool = False) -> list[Content]:
+    """Return a key and its description, wrapped below itself and not below the key."""
+    indent = _INDENT if width >= 2 * _INDENT + 20 else 4
+    head = f"  {key}".ljust(indent)
+    first, *rest = wrap(about, max(12, width - len(head)), break_long_words=False) or [""]
+    style = "$foreground-muted" if dim else "$foreground"
+    lines = [
+        Content.assemble(
+            (head + ("" if head.endswith(" ") else " "), style if dim else f"bold {style}"), (first, style)
+        )
+    ]
+    return [*lines, *(Content.assemble((" " * indent + line, style)) for line in rest)]
+
+
+def _sentence(about: str) -> str:
+    return about[:1].upper() + about[1:]

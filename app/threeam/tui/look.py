@@ -16,7 +16,7 @@ _KEPT_MODES = [mode for mode in TIME_MODES if mode != "t0"]  # the line that T0 
 
 
 class Look(NamedTuple):
-    """What `load_look` returns. ``theme``: None until the user has chosen one."""
+    """The look of the screen. ``theme``: None until the user has chosen one."""
 
     theme: str | None = None
     wrap: bool = True

@@ -1,4 +1,4 @@
-"""Messages from the threads of the bridge to the screen; each states a fact in the past."""
+"""Messages to the screen and the program; each states a fact in the past."""
 
 from __future__ import annotations
 

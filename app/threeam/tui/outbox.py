@@ -58,56 +58,58 @@ class WriteRequest:
 class Outbox:
     """The requests without an answer, in their order.
 
-    ``is_blocked``: the screen shows that the first of them waits for the lock; ``told_s`` is when that was first shown.
+    ``is_blocked``: the screen shows that the first of them waits for the lock, or for room on the disk.
+    ``wait_shown_s``: when that was first shown.
     """
 
     def __init__(self, send: Callable[[WriteRequest], None]) -> None:
         self.is_blocked = False
-        self.told_s = 0.0  # on the monotonic clock
+        self.wait_shown_s = 0.0  # on the monotonic clock
         self._send = send
-        self._tickets: list[WriteRequest] = []
+        self._requests: list[WriteRequest] = []
         self._taken_back: list[WriteRequest] = []  # and not told of yet
 
     def __len__(self) -> int:
-        return len(self._tickets)
+        return len(self._requests)
 
-    def submit(self, ticket: WriteRequest) -> None:
-        """Send ``ticket``, behind those that wait: each press of a key is one line."""
-        self._tickets.append(ticket)
-        self._send(ticket)
+    def submit(self, request: WriteRequest) -> None:
+        """Send ``request``, behind those that wait: each press of a key is one line."""
+        self._requests.append(request)
+        self._send(request)
 
-    def remove(self, ticket: WriteRequest) -> bool:
-        """Remove ``ticket``; return False if that was done before. If it was cancelled, those behind it still wait."""
-        if ticket not in self._tickets:
+    def remove(self, request: WriteRequest) -> bool:
+        """Remove ``request``; return False if that was done before. If it was cancelled, those behind it still wait."""
+        if request not in self._requests:
             return False
-        self._tickets.remove(ticket)
-        self.is_blocked = self.is_blocked and ticket.cancelled.is_set() and bool(self._tickets)
+        self._requests.remove(request)
+        self.is_blocked = self.is_blocked and request.cancelled.is_set() and bool(self._requests)
         return True
 
-    def tell(self) -> None:
+    def record_wait_shown(self) -> None:
         """Record that the screen shows now that the first request waits for the lock or for disk space."""
         if not self.is_blocked:
-            self.is_blocked, self.told_s = True, time.monotonic()
+            self.is_blocked, self.wait_shown_s = True, time.monotonic()
 
     def cancel_waiting(self) -> bool:
         """Cancel all that still wait; return whether there were any."""
-        waiting = [ticket for ticket in self._tickets if not (ticket.cancelled.is_set() or ticket.is_irrevocable)]
-        for ticket in waiting:
-            ticket.cancelled.set()
+        waiting = [request for request in self._requests if not (request.cancelled.is_set() or request.is_irrevocable)]
+        for request in waiting:
+            request.cancelled.set()
         self._taken_back += waiting
         return bool(waiting)
 
     def all_taken_back(self) -> list[WriteRequest]:
         """Return what was taken back and is not written, once, when each of them has its answer."""
-        if any(ticket in self._tickets for ticket in self._taken_back):
+        if any(request in self._requests for request in self._taken_back):
             return []
-        tickets, self._taken_back = self._taken_back, []
-        return [ticket for ticket in tickets if not ticket.written]
+        requests, self._taken_back = self._taken_back, []
+        return [request for request in requests if not request.written]
 
     def close(self, timeout: float) -> list[WriteRequest]:
         """Take back all that can be, and wait at most ``timeout`` seconds; return all that were waiting."""
         self.cancel_waiting()
-        deadline = time.monotonic() + (_FACT_S if any(ticket.is_irrevocable for ticket in self._tickets) else timeout)
-        for ticket in self._tickets:
-            ticket.answered.wait(max(0.0, deadline - time.monotonic()))
-        return list(self._tickets)
+        has_fact = any(request.is_irrevocable for request in self._requests)
+        deadline = time.monotonic() + (_FACT_S if has_fact else timeout)
+        for request in self._requests:
+            request.answered.wait(max(0.0, deadline - time.monotonic()))
+        return list(self._requests)

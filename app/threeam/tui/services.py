@@ -46,7 +46,11 @@ class CommandScreen(Protocol):
 class Program(Protocol):
     """The program around the screens, as they see it."""
 
-    leave_pressed_s: float  # when the last key was pressed, on the monotonic clock
+    last_key_s: float  # when the last key was pressed, on the monotonic clock
+
+    @property
+    def keys_wait_for_enter(self) -> bool:
+        """Return whether keys wait until what an Enter has sent out of a box is taken."""
 
     @property
     def other_journals(self) -> Sequence[Journal]:

@@ -11,7 +11,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, NamedTuple
 
@@ -155,6 +155,19 @@ def read_attachment(journal: Journal, name: str, *kinds: AttachmentKind) -> Atta
     Every user who can write the log can write a line that names a file. So the file must be in the folder of this
     user's attachments, and its name and first bytes must be those of its kind.
     """
+    path, _, (content, is_signed) = _read_checked(journal, name, kinds)
+    return Attachment(path, content, is_signed)
+
+
+def read_sealed_attachment(journal: Journal, name: str, *kinds: AttachmentKind) -> bytes:
+    """Return all bytes of a file, for a signed kind with header and signature; checked as in `read_attachment`."""
+    return _read_checked(journal, name, kinds)[1]
+
+
+def _read_checked(
+    journal: Journal, name: str, kinds: Sequence[AttachmentKind]
+) -> tuple[str, bytes, tuple[bytes, bool]]:
+    """Return the path of a file, all its bytes, and what `unseal` returns for them."""
     kind_names = " or ".join(kind.name for kind in kinds)
     kind = next((kind for kind in kinds if is_valid_name(kind, name)), None)
     if kind is None:
@@ -172,7 +185,7 @@ def read_attachment(journal: Journal, name: str, *kinds: AttachmentKind) -> Atta
     content = unseal(kind, name, data)
     if content is None:
         raise FileUnusable(f"{path} is not a {kind.name} of 3am: its first bytes are different")
-    return Attachment(path, *content)
+    return path, data, content
 
 
 def _read_own_file(dir_fd: int, name: str, path: str) -> bytes:

@@ -34,7 +34,7 @@ class CommandController:
         self._pane = pane
         self._hypotheses = hypotheses
         self._row_at_start: Row | None = None  # selected when the `:` line was opened: followed lines move the cursor
-        self._command_row: Row | None = None  # the same, while the command runs
+        self._command_row: Row | None = None  # the same, of the command that is running
 
     def names_for(self, argument: str) -> list[str]:
         """Return the names that ``argument`` could be, as `complete_command` asks for them."""
@@ -61,18 +61,28 @@ class CommandController:
         """Return whether actions that write can be run."""
         return self._screen.writing.is_writable
 
+    @property
+    def selected_row(self) -> Row | None:
+        """Return the row that an action is about: for a command, the one selected when the user began to type it."""
+        return self._command_row or self._pane.view.selected_row
+
     def selected_entry(self) -> Entry | None:
-        """Return the entry that a command is about: the one that was selected when the user began to type it."""
-        row = self._command_row or self._pane.view.selected_row
-        return row.entry if row is not None else None
+        """Return the entry that an action is about."""
+        return self.selected_row.entry if self.selected_row is not None else None
 
     def open_line(self) -> None:
         """Go to the `:` line."""
-        self._row_at_start = self._pane.view.selected_row
         if self.is_writable:
-            self._screen.writing.open_box(COMMAND)
-        elif self._pane.ask("command", ""):
+            self.begin_line("")
+            return
+        self._row_at_start = self.selected_row
+        if self._pane.ask("command", ""):
             self._screen.set_focus(self._pane.prompt.box)
+
+    def begin_line(self, text: str) -> None:
+        """Go to the `:` line of the input box, and add ``text`` to it. A read-only screen refuses."""
+        self._row_at_start = self.selected_row
+        self._screen.writing.open_box(COMMAND, text)
 
     @property
     def is_enter_a_command(self) -> bool:
@@ -107,9 +117,9 @@ class CommandController:
 
     async def _run_parsed(self, parsed: tuple[Action, str] | None) -> None:
         """Run a command, if there is one; then the keys behind its Enter may act."""
-        self._command_row = self._row_at_start
         try:
             if parsed is not None:
+                self._command_row, self._row_at_start = self._row_at_start, None
                 await self.run(*parsed)
         finally:
             self._command_row = None
@@ -136,6 +146,7 @@ class CommandController:
         except PreconditionFailed as error:
             self._screen.notify_once(str(error), severity="warning")
             if words.strip():  # they stand in the line again, to be sent once more
+                self._row_at_start = self.selected_row
                 self._screen.writing.edit(COMMAND, f"{action.command} {argument}")
             return
         self._screen.writing.write_or_ask(BoxKind(action.id, hypothesis.name), words)

@@ -27,13 +27,13 @@ from threeam.experiments.run_rows import attachment_of
 from threeam.experiments.runs import experiments, require_experiment
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
 from threeam.tui.child_command import ChildCommand
+from threeam.tui.controllers.commands import CommandController
 from threeam.tui.controllers.hypotheses import HypothesisController
 from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.editor import abbreviate
 from threeam.tui.outbox import WriteRequest
-from threeam.tui.prompts import COMMAND
 from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.services import ScreenServices
 
@@ -51,11 +51,13 @@ class ExperimentController:
         hypotheses: HypothesisController,
         reports: ReportController,
         quitting: QuitController,
+        commands: CommandController,
     ) -> None:
         self._screen = screen
         self._hypotheses = hypotheses
         self._reports = reports
         self._quitting = quitting
+        self._commands = commands
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
@@ -71,7 +73,7 @@ class ExperimentController:
         if not argument:
             name = self._hypotheses.picked_name or ""
             bound = f"-H {name} " if name.startswith("H") else ""
-            self._screen.writing.open_box(COMMAND, f"run {bound}-- ")
+            self._commands.begin_line(f"run {bound}-- ")
             return
         try:
             options, command = _words_of(argument)
@@ -86,10 +88,12 @@ class ExperimentController:
             return
         words = [*options, "--", *command] if command else options
         many = any(word[:2] == "-n" or word == "--resume" for word in options)
-        self._screen.start_worker(partial(self._go_through if many else self._run, words, argument), "run")
+        if not many and command:
+            words = ["--exit-code", *words]
+        self._screen.start_worker(partial(self._run_plan if many else self._run, words, argument), "run")
 
-    async def _go_through(self, words: Sequence[str], typed: str) -> None:
-        """Goes through a plan; `r` shows how far it is, here and everywhere."""
+    async def _run_plan(self, words: Sequence[str], typed: str) -> None:
+        """Run a plan; `r` shows how far it is, here and everywhere."""
         child = await ChildCommand.start(self._screen.session.journal, ["run", "-q", *words])
         title = f"run {abbreviate(typed)}"
         self._screen.notify_once(
@@ -107,14 +111,14 @@ class ExperimentController:
     async def _run(self, words: Sequence[str], typed: str) -> None:
         from threeam.tui.screens.runs import OutputScreen
 
-        child = await ChildCommand.start(self._screen.session.journal, ["run", "--exit-code", *words])
+        child = await ChildCommand.start(self._screen.session.journal, ["run", *words])
         screen = OutputScreen(typed, child.interrupt)
         if self._screen.is_log_focused:  # else it would lie over what is being typed
             await self._screen.app.push_screen(screen)
         code = await child.print_to(lambda text: screen.append(text) if screen.is_mounted else None)
         how = "done" if code == 0 else f"exit {code}"
         if screen.is_mounted:
-            screen.set_hint(f"{how} · {self._screen.key_of('leave')}")
+            screen.show_end(how)
         else:
             self._screen.notify_once(f"{how}: {self._screen.key_of('runs')} shows it", title=f"run {abbreviate(typed)}")
 

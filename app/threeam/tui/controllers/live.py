@@ -59,7 +59,7 @@ class LiveController:
                 self._header.set_lock_holder(holder, since_ns)
             case messages.DiskSpaceChanged(free_bytes):
                 self._header.free_bytes = free_bytes
-                self._header.set_class(self._header.is_alarming, "-toxic")
+                self._header.set_class(self._header.is_alarming, "-alarm")
             case messages.FollowFailed(sentence):
                 self._header.stale = bool(sentence)
                 if sentence:

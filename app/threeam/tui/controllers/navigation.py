@@ -11,6 +11,7 @@ from threeam.core.store.as_of import point_before_entry, resolve_point
 from threeam.core.store.reader import Line
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.marks import mark_draft, marks
+from threeam.tui.controllers.commands import CommandController
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.outbox import WriteRequest
@@ -32,10 +33,12 @@ class NavigationController:
         screen: ScreenServices,
         pane: LogPane,
         reports: ReportController,
+        commands: CommandController,
         show_attachment: Callable[[Entry], object],
     ) -> None:
         self._screen = screen
         self._reports = reports
+        self._commands = commands
         self._pane = pane
         self._view = pane.view
         self._show_attachment = show_attachment
@@ -123,7 +126,7 @@ class NavigationController:
     async def open_as_of(self, argument: str = "") -> None:
         """Show the journal as it was 1 ms before the selected line, or at the time in ``argument``."""
         screen, session = self._screen, self._screen.session
-        end, row = self._view.window.log_end, self._view.selected_row
+        end, row = self._view.window.log_end, self._commands.selected_row
         if end is None or (not argument and (row is None or row.entry is None)):
             screen.notify_once(_NOT_AN_ENTRY)
             return

@@ -49,7 +49,7 @@ class ReportController:
 
     def show_screen(self, report: ReportScreen) -> None:
         """Lay ``report`` over the journal as soon as the user is not typing."""
-        self.show_when_free(report.report_title, lambda: self.push(report))
+        self.show_when_free(report.dialog_title, lambda: self.push(report))
 
     def push(self, report: ReportScreen) -> None:
         """Lay ``report`` over the journal now, unless a report lies there."""

@@ -16,11 +16,11 @@ from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportSection
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.changes import undone_draft
+from threeam.tui.controllers.commands import CommandController
 from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.outbox import WriteRequest
-from threeam.tui.prompts import COMMAND
 from threeam.tui.services import ScreenServices
 
 if TYPE_CHECKING:
@@ -34,10 +34,17 @@ _LIBPQ = ("PGHOST", "PGSERVICE", "PGDATABASE", "PGHOSTADDR")
 class RestoreController:
     """The actions that undo what the night has changed."""
 
-    def __init__(self, screen: ScreenServices, reports: ReportController, quitting: QuitController) -> None:
+    def __init__(
+        self,
+        screen: ScreenServices,
+        reports: ReportController,
+        quitting: QuitController,
+        commands: CommandController,
+    ) -> None:
         self._screen = screen
         self._reports = reports
         self._quitting = quitting
+        self._commands = commands
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
@@ -95,7 +102,7 @@ class RestoreController:
         """Go to the `:` line, with a restore to before the selected line in it."""
         entry = self._screen.selected_entry()
         at = f"@{entry.effective_stamp}" if entry is not None else "03:14:07.123456"
-        self._screen.writing.open_box(COMMAND, f"restore data {at} --engine postgres")
+        self._commands.begin_line(f"restore data {at} --engine postgres")
 
     def _restore_data(self, argument: str) -> None:
         from threeam.restore.options import parse_data_line, restore_request
@@ -131,7 +138,7 @@ class RestoreController:
             return
         self._screen.notify_once("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
         if self._screen.writing.is_writable:
-            self._screen.writing.open_box(COMMAND, "blockers postgresql://")
+            self._commands.begin_line("blockers postgresql://")
 
     async def _blockers(self, dsn: str) -> None:
         from threeam.tui.screens.restore import BlockersScreen

@@ -41,8 +41,7 @@ class ShellCommandController:
         await self._screen.app.push_screen(screen, closed)
         code = await child.print_to(lambda text: screen.append(text) if screen.is_mounted else None)
         if screen.is_mounted:
-            how = "done" if code == 0 else f"exit {code}"
-            screen.set_hint(f"{how} · {self._screen.key_of('leave')}")
+            screen.show_end("done" if code == 0 else f"exit {code}")
 
     async def _save(self, words: Sequence[str], path: str) -> None:
         child = await ChildCommand.start(self._screen.session.journal, words)

@@ -27,7 +27,7 @@ class StateView:
         self._header = header
         self._sidebar = sidebar
         self._log_view = log_view
-        self._cups: int | None = None  # shown last; None: they would be no news
+        self._cups: int | None = None  # shown last; None: do not warn at the next update
         empty = screen.session.fold.empty_state
         self._experiments: Mapping[int, Experiment] = experiments_by_number(empty)
         self._observations: Mapping[tuple[str, int, int], Observation] = observations(empty)
@@ -52,7 +52,7 @@ class StateView:
         header.cups = cups
         header.mg = remaining_mg(intake_of(state, user).doses, now.ns, settings.half_life_h)
         header.water = glasses_tonight(state, user, now.ns, settings.night_gap_ns)
-        header.set_class(header.is_alarming, "-toxic")
+        header.set_class(header.is_alarming, "-alarm")
         if self._cups is not None and cups > self._cups and header.is_toxic:
             self._screen.notify_once(
                 "Caffeine toxicity imminent. Logic may be compromised.", title=f"{cups} cups: TOXIC", severity="error"

@@ -114,8 +114,8 @@ class WritingController:
         """Take back what waits, and return True; if nothing waits, end the prompt, and return False."""
         outbox, composer = self.editor.outbox, self.editor.composer
         # Not what is just being written. An Esc that came before the wait was shown is meant to leave the box.
-        pressed_s = self._screen.program.leave_pressed_s
-        if outbox.is_blocked and pressed_s > outbox.told_s and outbox.cancel_waiting():
+        pressed_s = self._screen.program.last_key_s
+        if outbox.is_blocked and pressed_s > outbox.wait_shown_s and outbox.cancel_waiting():
             return True
         if composer.kind not in DRAFTS and (composer.kind == COMMAND or not composer.text.strip()):
             self.editor.add_to_history(composer.end_prompt())
@@ -181,14 +181,14 @@ class WritingController:
         return kind.verb in EVIDENCE_VERBS and kind in self._draft_makers
 
     def submit(self, request: WriteRequest) -> bool:
-        """Send ``request`` behind those that wait; return True."""
+        """Send ``request`` behind those that wait. Return True: accepted, not written yet."""
         self.editor.outbox.submit(request)
         self._show_waiting()
         return True
 
     # What became of it.
 
-    def follow_request(self, message: messages.WriteProgress) -> None:
+    def take_progress(self, message: messages.WriteProgress) -> None:
         """Show what has become of a request; take its answer."""
         match message:
             case messages.WriteWaiting():
@@ -211,7 +211,7 @@ class WritingController:
             self.editor.composer.set_status(sentence)
         elif not self.editor.outbox.is_blocked:
             self._screen.notify_once(sentence, title=message.request.title)
-        self.editor.outbox.tell()
+        self.editor.outbox.record_wait_shown()
         self._show_waiting()
 
     def _show_full_disk(self, message: messages.WriteOutOfSpace) -> None:
@@ -219,7 +219,7 @@ class WritingController:
         if self.editor.composer.sends:
             self.editor.composer.set_status(sentence)
         self._screen.notify_once(message.sentence, title=f"{message.request.title}: {sentence}", severity="error")
-        self.editor.outbox.tell()
+        self.editor.outbox.record_wait_shown()
         self._show_waiting()
 
     def _take_written(self, message: messages.BlockWritten) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -17,9 +16,9 @@ from threeam.core.format.times import format_age, format_duration
 from threeam.human.caffeine import DAILY_LIMIT_MG, HOUR_NS, SINGLE_DOSE_LIMIT_MG, SLEEP_THRESHOLD_MG, caffeine_curve
 from threeam.human.night_summary import NightSummary, format_forecast, format_intake
 from threeam.tui.cells import drawable
-from threeam.tui.dialog_bindings import bind, bind_closing_keys
+from threeam.tui.dialog_bindings import bind
 from threeam.tui.key_labels import key_for_action
-from threeam.tui.screens.modal_page import ModalPage
+from threeam.tui.screens.dialog import Dialog
 
 _MUTED = "$foreground-muted"
 _MINUTE_NS = 60 * 1_000_000_000
@@ -29,7 +28,7 @@ _LABEL = 5  # cells of the scale on the left
 _TALL, _SHORT = 8, 3  # rows of the curve
 
 
-class CoffeeScreen(ModalPage[bool]):
+class CoffeeScreen(Dialog[bool]):
     """Show the intake of this night. It is dismissed with True to take the last cup back.
 
     ``look`` returns the night of this user, the nights of the others, and since when this user is awake at least
@@ -37,10 +36,10 @@ class CoffeeScreen(ModalPage[bool]):
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
-        *bind_closing_keys("dismiss(False)"),
-        bind("coffee-panel", "dismiss(False)", "close", show=True),
         Binding("backspace,minus", "dismiss(True)", "take the last cup back"),
+        bind("coffee-panel", "dismiss_dialog", "close"),
     ]
+    FRAME_ID = "cups"
 
     def __init__(
         self,
@@ -50,21 +49,12 @@ class CoffeeScreen(ModalPage[bool]):
         writes: bool,
         emoji: bool,
     ) -> None:
-        super().__init__()
+        self._page = Static()
+        super().__init__("coffee, this night", VerticalScroll(self._page, can_focus=False))
         self._look = look
         self._half_life_h = half_life_h
         self._writes = writes
         self._emoji = emoji
-        self._page = Static()
-
-    def compose(self) -> ComposeResult:
-        """Yield the page in a frame."""
-        with VerticalScroll(id="cups") as frame:
-            frame.border_title = "coffee, this night"
-            frame.border_subtitle = ("backspace takes the last cup back · " if self._writes else "") + key_for_action(
-                self, "leave"
-            )
-            yield self._page
 
     def on_mount(self) -> None:
         self.update_content()

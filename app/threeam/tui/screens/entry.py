@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -16,43 +15,34 @@ from threeam.core.store.reader import Line
 from threeam.experiments.run_rows import attachment_of
 from threeam.hypotheses.amendments import Amendments
 from threeam.tui.cells import drawable
-from threeam.tui.dialog_bindings import bind, bind_closing_keys
-from threeam.tui.key_labels import key_for_action
+from threeam.tui.dialog_bindings import bind
 from threeam.tui.log_blocks import block_bounds, lock_hold_ns
-from threeam.tui.screens.modal_page import ModalPage
+from threeam.tui.screens.dialog import Dialog
 from threeam.tui.widgets.row_renderer import truncate_line
 
 _DIM = "$foreground-muted"
 
 
-class EntryScreen(ModalPage[str]):
+class EntryScreen(Dialog[str]):
     """Show ``line``. ``around`` are the lines around it, itself included; ``later`` has the amendments of all lines.
 
     It is dismissed with ``entry`` or ``stamp`` to copy that, with ``kept`` to show the attachment of the line, or with
-    an empty string.
+    None.
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
-        *bind_closing_keys("dismiss('')"),
-        bind("open-entry", "dismiss('')", "close"),
-        bind("copy-entry", "dismiss('entry')", "copy the line", show=True),
-        bind("copy-stamp", "dismiss('stamp')", "copy its @stamp", show=True),
         Binding("o", "dismiss('kept')", "show its attachment"),
+        bind("copy-entry", "dismiss('entry')", "copy the block", show=True),
+        bind("copy-stamp", "dismiss('stamp')", "copy its @stamp", show=True),
+        bind("open-entry", "dismiss_dialog", "close"),
     ]
+    FRAME_ID = "entry"
 
     def __init__(self, line: Line, around: list[Line], later: Amendments) -> None:
-        super().__init__()
         self._later = later
         self._line = line
         self._around = around
-
-    def compose(self) -> ComposeResult:
-        """Yield the page."""
-        with VerticalScroll(id="entry") as page:
-            page.border_title = "entry"
-            kept = "o shows its attachment · " if self._keeps else ""
-            page.border_subtitle = f"{kept}y copies it · Y its @stamp · {key_for_action(self, 'leave')} closes"
-            yield Static(self._page())
+        super().__init__("entry", VerticalScroll(Static(self._page()), can_focus=False))
 
     @property
     def _keeps(self) -> bool:

@@ -60,6 +60,7 @@ from threeam.tui.services import Program
 from threeam.tui.session import Session
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.composer import Composer
+from threeam.tui.widgets.filter_line import FilterBox
 from threeam.tui.widgets.footer import KeyFooter
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_pane import LogPane
@@ -86,15 +87,14 @@ class JournalScreen(NoticeScreen):
         self._compose_widgets(window)
         bridge = None
         if session.as_of is None:
-            floor = session.settings.disk_floor
-            bridge = Bridge(session.journal, window.anchor, session.fold, session.writer, floor, self.post_message)
+            journal, floor = session.journal, session.settings.disk_floor
+            bridge = Bridge(journal, window.anchor, session.fold, session.writer, floor, self.post_message)
         self.editor = None if bridge is None or session.writer is None else self._editor(bridge, window)
         self._compose_controllers(bridge)
 
     def _compose_widgets(self, window: LogWindow) -> None:
         session, read_only, emoji = self.session, self.session.writer is None, self.session.emoji
-        name = escape_unprintable(session.journal.log_name)
-        limit = session.settings.toxic_cups
+        name, limit = escape_unprintable(session.journal.log_name), session.settings.toxic_cups
         self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=emoji)
         self.header.is_as_of = session.as_of is not None
         self.pane = LogPane(session.journal, window, session.clock, session.zone, emoji=emoji, read_only=read_only)
@@ -105,13 +105,13 @@ class JournalScreen(NoticeScreen):
 
     def _editor(self, bridge: Bridge, window: LogWindow) -> Editor:
         store = DraftStore(self.session.journal, lambda sentence: self.post_message(messages.DraftSaveFailed(sentence)))
-        composer = Composer(emoji=self.session.emoji)
-        return Editor(composer, store, bridge.submit, self.session.author, lambda: window.log_end)
+        composer, author = Composer(emoji=self.session.emoji), self.session.author
+        return Editor(composer, store, bridge.submit, author, lambda: window.log_end)
 
     def _compose_controllers(self, bridge: Bridge | None) -> None:
         effects = EffectRunner(lambda effect: self.post_message(messages.EffectFinished(effect)))
         self.quitting = QuitController(self, self.editor, effects)
-        self.reports = ReportController(self, self.quitting, self.header, self._follow_answer)
+        self.reports = ReportController(self, self.quitting, self.header, self._take_report_answer)
         self.writing: WritingController | ReadOnlyWriting = ReadOnlyWriting(self)
         self.amendments: AmendmentController | None = None
         if self.editor is not None:
@@ -128,10 +128,11 @@ class JournalScreen(NoticeScreen):
         self.live: LiveController | None = None
         if bridge is not None:
             self.live = LiveController(self, bridge, self.header, self.pane, self.hypotheses, self.night)
-        self.experiments = ExperimentController(self, self.hypotheses, self.reports, self.quitting)
+        self.experiments = ExperimentController(self, self.hypotheses, self.reports, self.quitting, self.commands)
         self.host = HostController(self, self.reports, self.quitting)
-        self.restore = RestoreController(self, self.reports, self.quitting)
-        self.navigation = NavigationController(self, self.pane, self.reports, self.experiments.show_attachment)
+        self.restore = RestoreController(self, self.reports, self.quitting, self.commands)
+        show_attachment = self.experiments.show_attachment
+        self.navigation = NavigationController(self, self.pane, self.reports, self.commands, show_attachment)
         self.actions = ActionTable(self._handlers(), is_writable=self.writing.is_writable, on_error=self._show_refusal)
 
     def _handlers(self) -> dict[str, Handler]:
@@ -204,9 +205,9 @@ class JournalScreen(NoticeScreen):
             self.live.follow(message)
 
     @on(messages.WriteProgress)
-    def _follow_request(self, message: messages.WriteProgress) -> None:
+    def _take_write_progress(self, message: messages.WriteProgress) -> None:
         if isinstance(self.writing, WritingController):
-            self.writing.follow_request(message)
+            self.writing.take_progress(message)
 
     def on_draft_save_failed(self, message: messages.DraftSaveFailed) -> None:
         if message.sentence:
@@ -222,9 +223,11 @@ class JournalScreen(NoticeScreen):
         if kind == COMMAND:
             await self.commands.run_box_line(message)
         elif isinstance(self.writing, WritingController):
-            self.writing.send(message)
-            if kind not in DRAFTS:
-                self.app.post_message(messages.CommandDone())
+            try:
+                self.writing.send(message)
+            finally:  # a box whose stamp was refused has become one for a note since its Enter
+                if kind not in DRAFTS or self.program.keys_wait_for_enter:
+                    self.app.post_message(messages.CommandDone())
 
     def on_composer_changed(self) -> None:
         if isinstance(self.writing, WritingController):
@@ -277,7 +280,7 @@ class JournalScreen(NoticeScreen):
         self.reports.update()
         self.navigation.show_marks()
 
-    def _follow_answer(self, answer: ReportAnswer) -> None:
+    def _take_report_answer(self, answer: ReportAnswer) -> None:
         """Do what a report was closed with."""
         match answer:
             case GoTo(stamp):
@@ -313,7 +316,7 @@ class JournalScreen(NoticeScreen):
             self.program.refuse_text()
 
     def leave(self) -> None:
-        """Take back what waits; else go to the log; in the log, show the next result that is ready."""
+        """Take back what waits; else go to the log; in the log, show the next result, or end the search."""
         self.sidebar.leave_full()
         if self.pane.cancel():
             self.focus_log()
@@ -321,8 +324,10 @@ class JournalScreen(NoticeScreen):
         if self.writing.leave_box():
             return
         self.sidebar.close()
-        if not (self.focused is self.log_view and self.reports.show_next_ready()):
+        if self.focused is not self.log_view:
             self.focus_log()
+        elif not self.reports.show_next_ready():
+            self.pane.clear_search()
 
     def close(self) -> None:
         """Show the screen below again."""
@@ -364,7 +369,7 @@ class JournalScreen(NoticeScreen):
     @property
     def is_typing(self) -> bool:
         """Return whether keys go to an input box."""
-        return isinstance(self.focused, InputBox)
+        return isinstance(self.focused, InputBox | FilterBox)
 
     @property
     def is_log_focused(self) -> bool:

@@ -6,37 +6,26 @@ from typing import ClassVar
 
 from rich.markdown import Markdown
 from rich.theme import Theme
-from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from threeam.manual.pages import MARKDOWN_STYLES, for_terminal, read_page
-from threeam.tui.dialog_bindings import bind, bind_closing_keys
-from threeam.tui.key_labels import key_for_action
-from threeam.tui.screens.modal_page import ModalPage
+from threeam.tui.dialog_bindings import bind
+from threeam.tui.screens.dialog import Dialog
 
 
-class ManualScreen(ModalPage[None]):
+class ManualScreen(Dialog[None]):
     """The page ``topic``. Raises `BadInput`, which suggests the nearest topic, if there is no such page."""
 
-    BINDINGS: ClassVar[list[Binding]] = [
-        *bind_closing_keys(),
-        bind("help", "dismiss", "close", show=True),
-    ]
+    BINDINGS: ClassVar[list[Binding]] = [bind("help", "dismiss_dialog", "close")]
+    FRAME_ID = "help"
 
     def __init__(self, topic: str) -> None:
-        super().__init__()
-        self._topic = topic
-        self._page = for_terminal(read_page(topic), ":help")
-
-    def compose(self) -> ComposeResult:
-        """Yield the page in a frame."""
-        with VerticalScroll(id="help") as page:
-            page.border_title = self._topic
-            page.border_subtitle = f"{key_for_action(self, 'leave')} closes"
-            # The Markdown widget makes a widget of each cell of a table: the page of commands took three seconds.
-            yield Static(Markdown(self._page, code_theme="ansi_dark", hyperlinks=False), id="manual-page")
+        page = for_terminal(read_page(topic), ":help")
+        # The Markdown widget makes a widget of each cell of a table: the page of commands took three seconds.
+        text = Static(Markdown(page, code_theme="ansi_dark", hyperlinks=False), id="manual-page")
+        super().__init__(topic, VerticalScroll(text, can_focus=False))
 
     def on_mount(self) -> None:
         super().on_mount()

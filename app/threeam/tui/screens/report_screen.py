@@ -6,11 +6,8 @@ from collections.abc import Callable, Sequence
 from textwrap import wrap
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -18,27 +15,30 @@ from threeam.actions import BY_ID
 from threeam.core.errors import JournalError
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.tui.cells import drawable
-from threeam.tui.dialog_bindings import bind, bind_closing_keys
+from threeam.tui.dialog_bindings import bind
 from threeam.tui.glyphs import GLYPHS
-from threeam.tui.key_labels import key_for_action
 from threeam.tui.report_answers import AskAbout, GoTo, ReportAnswer, RunAction
+from threeam.tui.screens.dialog import FilteredDialog
+from threeam.tui.widgets.filter_line import has_words
 
 _MUTED = "$foreground-muted"
 _ASKS = ("predict", "confirm", "refute", "park", "reopen")  # the actions that a thread offers
 
 
-class ReportScreen(ModalScreen[ReportAnswer | None]):
+class ReportList(OptionList, inherit_bindings=False):
+    """The lines of a report: the screen has the keys, and the mouse chooses as Enter does."""
+
+
+class ReportScreen(FilteredDialog[ReportAnswer | None]):
     """A report: lines under titles. ``tell`` is called again whenever the report may have changed.
 
     ``copy`` is called by y with the command of the line, or with its text. The screen is dismissed with the action that
     the journal takes next, or with None.
     """
 
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        *bind_closing_keys(),
-        bind("down", "cursor(1)"),
-        bind("up", "cursor(-1)"),
-        bind("copy-entry", "copy_line"),
+    BINDINGS: ClassVar[list[Binding]] = [
+        Binding("enter", "dismiss_to_line", "its line in the log", key_display="enter"),
+        bind("copy-entry", "copy_line", "copy", show=True),
     ]
 
     keeps_cursor_at_top: ClassVar[bool] = False  # even if a new line appears above it
@@ -46,34 +46,30 @@ class ReportScreen(ModalScreen[ReportAnswer | None]):
     def __init__(
         self, title: str, tell: Callable[[], Sequence[ReportSection]], copy: Callable[[str], object], *, emoji: bool
     ) -> None:
-        super().__init__()
+        self.option_list = ReportList(id="told-lines", markup=False)
+        super().__init__(title, self.option_list)
         self._copy = copy
-        self.report_title = title
         self._tell = tell
         self._emoji = emoji
         self._told: Sequence[ReportSection] = ()
         self._width = 0
         self._lines: list[ReportLine | None] = []  # by index in the list; None: a title
-        self.option_list = OptionList(id="told-lines", markup=False)
-
-    def compose(self) -> ComposeResult:
-        """Yield the lines in a frame."""
-        with Vertical(id="told") as frame:
-            frame.border_title = drawable(self.report_title)
-            frame.border_subtitle = self._keys()
-            yield self.option_list
 
     def on_mount(self) -> None:
-        self.app.clear_notifications()  # they would cover it
         self.update_report()
-        self.set_focus(self.option_list)
+
+    def show_rows(self, words: str) -> int:
+        """Show the lines that have ``words``; return how many."""
+        self.update_report()
+        return sum(line is not None for line in self._lines)
 
     def update_report(self) -> None:
         """Show the current report; the cursor stays on the same entry."""
         try:
             told = self._tell()
         except JournalError as gone:  # the subject was undone, or the log was truncated
-            told = [ReportSection(self.report_title, [ReportLine(str(gone), icon="red")])]
+            told = [ReportSection(self.dialog_title, [ReportLine(str(gone), icon="red")])]
+        told = _with_words(told, self.filter_line.words)
         width = max(16, self.option_list.scrollable_content_region.width)
         if (told, width) == (self._told, self._width):
             return
@@ -110,12 +106,21 @@ class ReportScreen(ModalScreen[ReportAnswer | None]):
     def on_resize(self) -> None:
         self.call_after_refresh(self.update_report)
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
-        if self.selected_line is not None and self.selected_line.stamp is not None:
-            self.dismiss(GoTo(self.selected_line.stamp))
+        self.refresh_bindings()  # what Enter does depends on the line
 
-    def action_go(self) -> None:
+    async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if (active := self.active_bindings.get("enter")) is not None and active.enabled:
+            await self.run_action(active.binding.action)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "dismiss_to_line":
+            return self.selected_line is not None and self.selected_line.stamp is not None
+        return super().check_action(action, parameters)
+
+    def action_dismiss_to_line(self) -> None:
         if self.selected_line is not None and self.selected_line.stamp is not None:
             self.dismiss(GoTo(self.selected_line.stamp))
 
@@ -125,15 +130,6 @@ class ReportScreen(ModalScreen[ReportAnswer | None]):
     def action_copy_line(self) -> None:
         if self.selected_line is not None:
             self._copy(self.selected_line.command or self.selected_line.text.strip())
-
-    def action_cursor(self, step: int) -> None:
-        if step > 0:
-            self.option_list.action_cursor_down()
-        else:
-            self.option_list.action_cursor_up()
-
-    def _keys(self) -> str:
-        return f"enter: its line · y copies · {key_for_action(self, 'leave')}"
 
     def _line(self, line: ReportLine, width: int) -> Content:
         sign = GLYPHS.get(line.icon)
@@ -172,13 +168,21 @@ class ThreadScreen(ReportScreen):
         super().__init__(title, tell, copy, emoji=emoji)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self._writes or action != "dismiss_asking"
+        return (self._writes or action != "dismiss_asking") and super().check_action(action, parameters)
 
     def action_dismiss_asking(self, verb: str) -> None:
         self.dismiss(AskAbout(verb))
 
-    def _keys(self) -> str:
-        return f"enter: its line · {'p v x ~ · ' if self._writes else ''}{key_for_action(self, 'leave')}"
+
+def _with_words(sections: Sequence[ReportSection], words: str) -> Sequence[ReportSection]:
+    """Return ``sections`` with only the lines that have ``words``, and without those that are left empty."""
+    if not words:
+        return sections
+    kept = [
+        section._replace(lines=[line for line in section.lines if has_words(f"{line.text} {line.detail}", words)])
+        for section in sections
+    ]
+    return [section for section in kept if section.lines]
 
 
 def _name(line: ReportLine) -> object:

@@ -6,12 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import OptionList, Static
+from textual.widgets import Static
 
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import Stamp
@@ -25,9 +22,9 @@ from threeam.restore.blockers import (
     why_not_terminable,
 )
 from threeam.tui.cells import drawable
-from threeam.tui.dialog_bindings import bind_closing_keys
-from threeam.tui.key_labels import key_for_action
+from threeam.tui.dialog_bindings import bind
 from threeam.tui.report_answers import LightsOut, RestoreData
+from threeam.tui.screens.dialog import Dialog
 from threeam.tui.screens.report_screen import ReportScreen
 
 _LOOK_S = 1.0  # between two queries of the server
@@ -37,10 +34,12 @@ class RestoreScreen(ReportScreen):
     """The changes to undo. Enter calls ``undo`` for the one under the cursor; without ``undo`` it is read-only."""
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding("b", "dismiss_to('blockers')", "blocked queries"),
-        Binding("d", "dismiss_for_data", "the data"),
-        Binding("s", "dismiss_to('sleep')", "the sysadmin"),
-        Binding("g", "go", "its line", show=False),
+        Binding("enter", "tick_off", "tick off", key_display="enter"),
+        Binding("enter", "dismiss_to_line", "its line in the log", key_display="enter"),  # of any other line
+        Binding("l", "dismiss_to_line", "its line in the log"),
+        Binding("b", "dismiss_to('blockers')", "queries", tooltip="the queries that block others"),
+        Binding("d", "dismiss_for_data", "data", tooltip="plan the restore of a database"),
+        Binding("s", "dismiss_to('sleep')", "sleep", tooltip="restore the sysadmin: hand over, and lights out"),
     ]
 
     def __init__(
@@ -56,40 +55,42 @@ class RestoreScreen(ReportScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         writes = action == "dismiss_for_data" or (action, parameters) == ("dismiss_to", ("sleep",))
-        return self._undo is not None or not writes
+        if action == "tick_off":
+            return self._undo is not None and self._change() is not None
+        return (self._undo is not None or not writes) and super().check_action(action, parameters)
 
     def action_dismiss_for_data(self) -> None:
         self.dismiss(RestoreData())
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+    def _change(self) -> ReportLine | None:
         line = self.selected_line
-        if self._undo is not None and line is not None and line.stamp is not None and line.icon == "Changed":
-            event.stop()
-            event.prevent_default()  # else the base class would go to the line, too
-            at, undo = line.stamp, self._undo
+        return line if line is not None and line.stamp is not None and line.icon == "Changed" else None
 
-            def answered(yes: bool | None) -> None:
-                if yes:
-                    undo(at)
+    def action_tick_off(self) -> None:
+        """Ask whether the change under the cursor was undone, and note it."""
+        line, undo = self._change(), self._undo
+        if line is None or line.stamp is None or undo is None:
+            return
+        at = line.stamp
 
-            self.app.push_screen(ConfirmScreen(f"Undone: {line.text}?\n\n{line.detail}"), answered)
+        def answered(yes: bool | None) -> None:
+            if yes:
+                undo(at)
 
-    def _keys(self) -> str:
-        ticks = "enter: undone · g its line" if self._undo is not None else "enter: its line"
-        others = "b queries · d data · s sleep" if self._undo is not None else "b queries"
-        return f"{ticks} · {others} · {key_for_action(self, 'leave')}"
+        question = f"Tick off as undone: {line.text}?\n\n{line.detail}\n\n3am only writes this down. It runs nothing."
+        self.app.push_screen(ConfirmScreen(question), answered)
 
 
 class SleepScreen(ReportScreen):
     """The open items, and the state of the user. It is dismissed with `LightsOut`."""
 
-    BINDINGS: ClassVar[list[Binding]] = [Binding("z", "dismiss_for_the_night", "lights out")]
+    BINDINGS: ClassVar[list[Binding]] = [
+        Binding("z", "dismiss_for_the_night", "lights out"),
+        bind("leave", "leave", "not yet", show=True),
+    ]
 
     def action_dismiss_for_the_night(self) -> None:
         self.dismiss(LightsOut())
-
-    def _keys(self) -> str:
-        return f"z: lights out · enter: its line · {key_for_action(self, 'leave')}: not yet"
 
 
 class BlockersScreen(ReportScreen):
@@ -116,6 +117,9 @@ class BlockersScreen(ReportScreen):
         self._end = end
         self._backends: list[BlockerNode] | None = None
         self._failed = ""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return (action != "terminate" or self._end is not None) and super().check_action(action, parameters)
 
     def on_mount(self) -> None:
         self.run_worker(self._look, group="blockers")  # type: ignore[arg-type]  # mypy cannot tell which kind it is
@@ -156,29 +160,20 @@ class BlockersScreen(ReportScreen):
 
         self.app.push_screen(ConfirmScreen(question), answered)
 
-    def _keys(self) -> str:
-        ends = "x terminates · " if self._end is not None else ""
-        return f"{ends}y copies · {key_for_action(self, 'leave')}"
 
+class ConfirmScreen(Dialog[bool], inherit_bindings=False):
+    """A question with the answers ``yes`` and ``no``: only the key y means yes."""
 
-class ConfirmScreen(ModalScreen[bool]):
-    """A yes-no question: only y means yes."""
-
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[Binding]] = [
         Binding("y", "dismiss(True)", "yes"),
         Binding("n", "dismiss(False)", "no"),
-        *bind_closing_keys("dismiss(False)", "no"),
+        bind("leave", "dismiss(False)", "no"),
+        bind("quit", "dismiss(False)", "no"),
     ]
+    FRAME_ID = "confirm"
 
     def __init__(self, question: str) -> None:
-        super().__init__()
-        self._question = question
-
-    def compose(self) -> ComposeResult:
-        """Yield the question in a frame."""
-        with Vertical(id="confirm") as frame:
-            frame.border_subtitle = "y yes · n no"
-            yield Static(Content(drawable_lines(self._question)))
+        super().__init__("", Static(Content(drawable_lines(question))))
 
 
 def drawable_lines(text: str) -> str:

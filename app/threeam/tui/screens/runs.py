@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Log, OptionList
+from textual.widgets import Log
 
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection
@@ -17,9 +14,9 @@ from threeam.experiments.experiment import Experiment
 from threeam.experiments.experiment_report import experiment_list_report, experiment_report
 from threeam.tracing.capture import Pane
 from threeam.tui.cells import drawable
-from threeam.tui.dialog_bindings import bind, bind_closing_keys
-from threeam.tui.key_labels import key_for_action
-from threeam.tui.report_answers import CapturePane, OpenRun
+from threeam.tui.dialog_bindings import bind
+from threeam.tui.report_answers import CapturePane, OpenRun, RunAction
+from threeam.tui.screens.dialog import Dialog
 from threeam.tui.screens.report_screen import ReportScreen
 
 _MOST_LINES = 20_000  # of an output: older ones are dropped
@@ -28,7 +25,10 @@ _MOST_LINES = 20_000  # of an output: older ones are dropped
 class RunsScreen(ReportScreen):
     """The list of all runs and experiments. It is dismissed with `OpenRun`."""
 
-    BINDINGS: ClassVar[list[Binding]] = [Binding("g", "go", "its line", show=False)]
+    BINDINGS: ClassVar[list[Binding]] = [
+        Binding("enter", "dismiss_to_run", "open", key_display="enter"),
+        Binding("l", "dismiss_to_line", "its line in the log"),
+    ]
 
     def __init__(
         self,
@@ -41,16 +41,16 @@ class RunsScreen(ReportScreen):
         super().__init__("runs", lambda: experiment_list_report(found(), now()), copy, emoji=emoji)
         self._found = found
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        event.prevent_default()  # else the base class would go to the line
-        line = self.selected_line
-        one = next((one for one in self._found() if line is not None and one.stamp == line.stamp), None)
-        if one is not None:
-            self.dismiss(OpenRun(one.name))
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return (action != "dismiss_to_run" or self._selected() is not None) and super().check_action(action, parameters)
 
-    def _keys(self) -> str:
-        return f"enter opens · g its line · y copies · {key_for_action(self, 'leave')}"
+    def action_dismiss_to_run(self) -> None:
+        if (experiment := self._selected()) is not None:
+            self.dismiss(OpenRun(experiment.name))
+
+    def _selected(self) -> Experiment | None:
+        line = self.selected_line
+        return next((one for one in self._found() if line is not None and one.stamp == line.stamp), None)
 
 
 class ExperimentScreen(ReportScreen):
@@ -59,8 +59,11 @@ class ExperimentScreen(ReportScreen):
     keeps_cursor_at_top = True  # the verdict appears there
 
     BINDINGS: ClassVar[list[Binding]] = [
-        *bind_closing_keys("dismiss_to('runs')", "back"),
-        Binding("g", "go", "its line", show=False),
+        Binding("enter", "open_output", "its output", key_display="enter"),
+        Binding("enter", "dismiss_to_line", "its line in the log", key_display="enter"),  # of any other line
+        Binding("l", "dismiss_to_line", "its line in the log"),
+        bind("leave", "leave", "all runs", show=True),
+        bind("quit", "dismiss_dialog", "all runs"),
     ]
 
     def __init__(
@@ -79,18 +82,25 @@ class ExperimentScreen(ReportScreen):
         super().__init__(find().name, tell, copy, emoji=emoji)
         self._open_file = open_file
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        if self.selected_line is not None and self.selected_line.command.endswith(".out"):
-            event.stop()
-            event.prevent_default()
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "open_output":
+            return self.selected_line is not None and self.selected_line.command.endswith(".out")
+        return super().check_action(action, parameters)
+
+    def action_open_output(self) -> None:
+        if self.selected_line is not None:
             self._open_file(self.selected_line.text, self.selected_line.command)
 
-    def _keys(self) -> str:
-        return f"enter: its output · g its line · {key_for_action(self, 'leave')}: all runs"
+    def action_dismiss_dialog(self) -> None:
+        self.dismiss(RunAction("runs"))
 
 
 class PanesScreen(ReportScreen):
     """The other panes of tmux. It is dismissed with `CapturePane`."""
+
+    BINDINGS: ClassVar[list[Binding]] = [
+        Binding("enter", "dismiss_to_capture", "capture its last lines", key_display="enter")
+    ]
 
     def __init__(self, found: Sequence[Pane], copy: Callable[[str], object], *, emoji: bool) -> None:
         lines = [
@@ -99,62 +109,41 @@ class PanesScreen(ReportScreen):
         ]
         super().__init__("capture which pane?", lambda: [ReportSection("panes", lines)], copy, emoji=emoji)
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        event.prevent_default()
+    def action_dismiss_to_capture(self) -> None:
         if self.selected_line is not None:
             self.dismiss(CapturePane(self.selected_line.command))
 
-    def _keys(self) -> str:
-        return f"enter captures its last lines · {key_for_action(self, 'leave')}"
 
-
-class OutputScreen(ModalScreen[None]):
+class OutputScreen(Dialog[None]):
     """The output of a command, live or saved. ``stop`` ends the command; None if it does not run."""
 
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        *bind_closing_keys(),
-        bind("down", "scroll('down')"),
-        bind("up", "scroll('up')"),
-        bind("half-down", "scroll('page_down')", "page down"),
-        bind("page-down", "scroll('page_down')"),
-        bind("half-up", "scroll('page_up')", "page up"),
-        bind("page-up", "scroll('page_up')"),
-        bind("top", "scroll('home')"),
-        bind("bottom", "scroll('end')"),
-        Binding("x", "stop", "stop"),
+    BINDINGS: ClassVar[list[Binding]] = [
+        Binding("x", "stop", "stop it"),
+        bind("half-down", "move('page-down')", "page down"),
+        bind("half-up", "move('page-up')", "page up"),
     ]
 
     def __init__(self, title: str, stop: Callable[[], object] | None = None, *, text: str = "") -> None:
-        super().__init__()
-        self._title = title
+        self.output = Log(max_lines=_MOST_LINES, auto_scroll=not text)
+        super().__init__(title, self.output)
         self._stop = stop
         self._text = text  # the output so far
-        self.output = Log(max_lines=_MOST_LINES, auto_scroll=not text)
-        self._frame = Vertical(self.output, id="told")
-
-    def compose(self) -> ComposeResult:
-        """Yield the output in a frame."""
-        self._frame.border_title = drawable(self._title)
-        self.set_hint(None if self._stop is not None else f"j k scroll · {key_for_action(self, 'leave')}")
-        yield self._frame
 
     def on_mount(self) -> None:
-        self.set_focus(self.output)
         self.append(self._text)
 
     def append(self, text: str) -> None:
         """Append ``text`` to the output."""
         self.output.write("\n".join(drawable(line) for line in text.split("\n")))
 
-    def set_hint(self, how: str | None) -> None:
-        """Show ``how`` the command ended; None if it still runs."""
-        self._frame.border_subtitle = (
-            f"x stops it · {key_for_action(self, 'leave')} leaves it running" if how is None else drawable(how)
-        )
+    def show_end(self, how: str) -> None:
+        """Show ``how`` the command ended: it cannot be stopped any more."""
+        self.frame.border_subtitle = drawable(how)
+        self._stop = None
+        self.refresh_bindings()
 
-    def action_scroll(self, where: str) -> None:
-        getattr(self.output, f"action_{'scroll_' if '_' not in where else ''}{where}")()
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action != "stop" or self._stop is not None
 
     def action_stop(self) -> None:
         if self._stop is not None:

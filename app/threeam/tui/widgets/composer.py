@@ -42,7 +42,7 @@ class Composer(Horizontal):
     """
 
     class Submitted(Message):
-        """The person wants this written. It is kept until `settle`."""
+        """The person wants this written. It is kept until `release`."""
 
         def __init__(self, composer: Composer, outgoing: Outgoing) -> None:
             super().__init__()
@@ -50,7 +50,7 @@ class Composer(Horizontal):
             self.outgoing = outgoing
 
     class Changed(Message):
-        """The drafts are others now."""
+        """A draft has changed."""
 
     def __init__(self, *, emoji: bool) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Composer(Horizontal):
         yield self._status
 
     def on_mount(self) -> None:
-        self._call_it(self.kind)
+        self._set_kind(self.kind)
 
     @property
     def text(self) -> str:
@@ -113,15 +113,15 @@ class Composer(Horizontal):
         self._make_room()
         if kind == self.kind or self.kind not in DRAFTS or not self.text.strip():
             return self.switch_to(kind)
-        self._call_it(kind)
-        return self._begun(kind)
+        self._set_kind(kind)
+        return self._take_draft_of(kind)
 
     def begin_prompt(self, kind: BoxKind, text: str) -> str:
         """Turn to the box for ``kind`` with ``text``, or what was begun in it; return words that had to go for it."""
         self._make_room()
         dropped = self._put_aside()
-        self.box.set_text(text or self._begun(kind))
-        self._call_it(kind)
+        self.box.set_text(text or self._take_draft_of(kind))
+        self._set_kind(kind)
         return dropped
 
     def end_prompt(self) -> str:
@@ -144,7 +144,7 @@ class Composer(Horizontal):
             if kind in texts:
                 texts[name] = _below(texts.pop(kind), texts.get(name, ""))
         if self.kind == kind:
-            self._call_it(name)
+            self._set_kind(name)
             if not self.is_waiting and (text := self._others.pop(name, "")):
                 self.box.set_text(_below(self.text, text))
         elif self.kind == name and not self.is_waiting and (text := self._others.pop(name, "")):
@@ -210,11 +210,11 @@ class Composer(Horizontal):
 
     def _turn_to_draft(self) -> None:
         kind = DRAFTS[0] if self.kind in DRAFTS else self._draft_kind
-        self.box.set_text(self._begun(kind))
-        self._call_it(kind)
+        self.box.set_text(self._take_draft_of(kind))
+        self._set_kind(kind)
 
-    def _begun(self, kind: BoxKind) -> str:
-        """Return what was begun in a box for ``kind``, below what came back to it, to be put into the box."""
+    def _take_draft_of(self, kind: BoxKind) -> str:
+        """Remove and return what was begun in a box for ``kind``, below what came back to it."""
         returned = "" if self.sends else self._returned.pop(kind, "")
         return _below(returned, self._others.pop(kind, ""))
 
@@ -236,7 +236,7 @@ class Composer(Horizontal):
         self._others[self.kind] = self.text
         return dropped
 
-    def _call_it(self, kind: BoxKind) -> None:
+    def _set_kind(self, kind: BoxKind) -> None:
         self.kind = kind
         if kind in DRAFTS:
             self._draft_kind = kind

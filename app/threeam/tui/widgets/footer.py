@@ -6,6 +6,7 @@ between ``i`` and its frame.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
@@ -17,6 +18,7 @@ from textual.widget import Widget
 
 
 class _Key(NamedTuple):
+    id: str
     name: str
     display: str
     label: str
@@ -33,10 +35,12 @@ class KeyFooter(Widget):
 
     ALLOW_SELECT: ClassVar[bool] = False
     DEFAULT_CSS: ClassVar[str] = "KeyFooter { height: 1; dock: bottom; }"
-    ALWAYS_SHOWN_LABEL = "help"  # the label of the key that is never left out: it leads to all the others
+    ALWAYS_SHOWN = frozenset(("help", "leave"))  # the keys that lead to all the others, and out
 
-    def __init__(self) -> None:
+    def __init__(self, last: Sequence[str] = ()) -> None:
+        """``last`` are the ids of the keys that come last, in their order."""
         super().__init__()
+        self._last = last
         self._keys: tuple[_Key, ...] = ()
 
     def on_mount(self) -> None:
@@ -49,7 +53,9 @@ class KeyFooter(Widget):
         for active in screen.active_bindings.values():
             if active.binding.show:
                 by_action.setdefault(active.binding.action, self._make_key(active))
-        keys = tuple(by_action.values())
+        keys = tuple(
+            sorted(by_action.values(), key=lambda key: self._last.index(key.id) if key.id in self._last else -1)
+        )
         if keys != self._keys:
             self._keys = keys
             self.refresh()
@@ -57,11 +63,12 @@ class KeyFooter(Widget):
     def _make_key(self, active: ActiveBinding) -> _Key:
         binding = active.binding
         display = self.app.get_key_display(binding)
-        return _Key(binding.key, display, binding.description, active.tooltip or binding.description, active.enabled)
+        tooltip = active.tooltip or binding.description
+        return _Key(binding.id or "", binding.key, display, binding.description, tooltip, active.enabled)
 
     def _fitting_keys(self) -> list[_Key]:
         keys = list(self._keys)
-        removable = [key for key in keys if key.label != self.ALWAYS_SHOWN_LABEL]
+        removable = [key for key in keys if key.id not in self.ALWAYS_SHOWN]
         while removable and sum(key.width + 1 for key in keys) - 1 > self.size.width:
             keys.remove(removable.pop())
         return keys

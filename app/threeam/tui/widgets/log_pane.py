@@ -61,6 +61,9 @@ class LogPane(Vertical):
         self.search_bar = SearchBar()
         self.prompt = Prompt()
         self._filters: list[tuple[bool, Condition]] = []  # (whether it excludes lines, condition), the oldest first
+        self._pattern: Pattern | None = None  # of the last search, also after it was cleared
+        self._search_direction = 1  # of the last search, which n repeats: 1 down, -1 up
+        self._wrapped = ""  # where the last search had to continue: "the top" or "the bottom"
         self._pending_directions: list[int] = []  # of the presses of n and N that are not answered yet
         self._is_counting = self._is_update_due = False
         self._posted_at = float("-inf")
@@ -120,12 +123,25 @@ class LogPane(Vertical):
         self.prompt.ask(kind, f"{self._filters_text} " if kind == "filter" and self._filters else "")
         self.prompt.box.set_text(text)
 
-    def find_next_match(self, direction: int) -> None:
-        """Go to the next match (``direction`` 1), or to the previous one (-1)."""
-        if self.view.render_options.pattern is None:
+    def find_next_match(self, sign: int) -> None:
+        """Go to the next match in the direction of the search (``sign`` 1), or against it (-1)."""
+        if self._pattern is None:
             self._post_notice(f"no search yet: {key_for_action(self, 'search')} starts one")
         else:
-            self._queue_find(direction)
+            self._show_pattern(self._pattern)
+            self._queue_find(sign * self._search_direction)
+
+    def clear_search(self) -> bool:
+        """Show no matches any more, until the search is repeated; return whether any were shown."""
+        is_shown = self.view.render_options.pattern is not None
+        self._wrapped = ""
+        self._show_pattern(None)
+        return is_shown
+
+    def _show_pattern(self, pattern: Pattern | None) -> None:
+        if pattern is not self.view.render_options.pattern:
+            self.view.set_render_options(pattern=pattern)
+            self._update_scan()
 
     def on_prompt_answered(self, message: Prompt.Answered) -> None:
         if message.what != "command":  # the screen handles commands, and the focus
@@ -155,12 +171,13 @@ class LogPane(Vertical):
 
     def _search(self, text: str) -> None:
         if text:
-            self.view.set_render_options(pattern=Pattern(text, skip_stamp=True))
-            self._update_scan()
-        if self.view.render_options.pattern is None:
+            self._pattern = Pattern(text, skip_stamp=True)
+        if self._pattern is None:
             self._post_notice("no search yet: type a pattern")
             return
-        self._queue_find(-1 if self.view.following else 1)  # at the end, all lines are above
+        self._show_pattern(self._pattern)
+        self._search_direction = -1 if self.view.following else 1  # at the end, all lines are above
+        self._queue_find(self._search_direction)
 
     def _queue_find(self, direction: int) -> None:
         self._pending_directions.append(direction)  # two keys are two matches, however long the first one takes
@@ -171,7 +188,7 @@ class LogPane(Vertical):
         self._scan.may_continue.clear()
         try:
             while self._pending_directions:
-                direction = self._pending_directions[0]
+                direction, self._wrapped = self._pending_directions[0], ""
                 if await self.view.find_match(direction) is False:
                     await self._find_wrapped(direction)
                 self._pending_directions.pop(0)
@@ -193,7 +210,8 @@ class LogPane(Vertical):
         if old_row is not None and row is not None and row.position == old_row.position:
             self._post_notice("there is no other match")
         else:
-            self._post_notice(f"continued from the {'top' if direction > 0 else 'bottom'}")
+            self._wrapped = "the top" if direction > 0 else "the bottom"
+            self._update_scan()
 
     def _add_filter(self, text: str) -> None:
         if text:
@@ -306,6 +324,7 @@ class LogPane(Vertical):
                 match_counter=scan.match_counter,
                 filters=self._filters_text,
                 shown_counter=scan.shown_counter,
+                wrapped=self._wrapped,
                 searched_bytes=self.view.searched_bytes,
                 is_searching_rows=self.view.is_searching_rows,
             )

@@ -45,7 +45,7 @@ AUTHOR_STYLE_COUNT = 6  # log--who-0 … log--who-5
 _MAX_DRAWN_BYTES = MAX_TEXT_BYTES + 1024  # of a line: the longest text that 3am writes, and its tags
 _CONTEXT_CHARS = 1024  # characters of a longer line that are drawn before its match
 GAP_NS = 5 * 60 * NS_PER_S  # a longer time without a line is marked
-_SHOWN_HOLD_NS = NS_PER_S  # a lock that was held for less is an ordinary one: the entry has its time
+_SHOWN_HOLD_NS = 5 * NS_PER_S  # a shorter hold is an ordinary one (the Bash script sleeps a second): the entry has it
 TIME_MODES = {  # the modes of the time column, with the names that the user sees
     "ms": "milliseconds",
     "ns": "nanoseconds",

@@ -16,13 +16,15 @@ from threeam.tui.line_counter import LineCounter
 class SearchStatus(NamedTuple):
     """A search and filters, and how far each is counted.
 
-    ``match_number`` is that of the match under the cursor. ``searched_bytes``: how much a running search has read.
-    ``is_searching_rows``: the screen is not full yet, since the filtered lines are far apart.
+    ``match_number`` is that of the match under the cursor. ``wrapped``: where the search had to continue.
+    ``searched_bytes``: how much a running search has read. ``is_searching_rows``: the screen is not full yet, since the
+    filtered lines are far apart.
     """
 
     pattern: str = ""
     match_number: int | None = None
     match_counter: LineCounter | None = None
+    wrapped: str = ""
     filters: str = ""
     shown_counter: LineCounter | None = None
     searched_bytes: int = 0
@@ -38,6 +40,8 @@ class SearchBar(Static):
         if status.pattern:
             count = _format_matches(status) + (" in what is shown  " if status.filters else "")
             parts += [(" / ", "$coffee"), (drawable(status.pattern), "bold"), (f"  {count}", "$foreground-muted")]
+            if status.wrapped:
+                parts.append((f"  continued from {status.wrapped}  ", "$warning"))
         if status.filters:
             count = _format_count(status.shown_counter, "line", "s")
             parts += [(" & ", "$coffee"), (drawable(status.filters), "bold"), (f"  {count}", "$foreground-muted")]

@@ -27,9 +27,10 @@ from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import Thread, last_event_stamp, sorted_hypotheses, thread_of
 from threeam.hypotheses.thread import MISSING_CLAIM
 from threeam.tui.cells import drawable
-from threeam.tui.dialog_bindings import bind
+from threeam.tui.dialog_bindings import bind, bind_filter
 from threeam.tui.glyphs import GLYPHS
 from threeam.tui.key_labels import key_for_action
+from threeam.tui.widgets.filter_line import FilterLine, has_words
 from threeam.tui.widgets.row_renderer import author_style
 
 _MAX_OPTIONS = 200  # a script in a loop opens thousands of hypotheses
@@ -51,13 +52,22 @@ class HypothesisList(OptionList):
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         bind("down", "cursor_down"),
         bind("up", "cursor_up"),
+        bind("top", "first"),
+        bind("bottom", "last"),
+        bind("page-down", "page_down"),
+        bind("page-up", "page_up"),
+        bind_filter("filter"),
         Binding("h", "screen.do('leave')", "back to the log", id="board"),
         Binding("enter", "select", "thread", key_display="enter"),
         Binding("f", "screen.board_full", "full screen"),
         *(
             Binding(a.keys, a.binding, a.label, show=a.id in VERDICT_VERBS, tooltip=a.description, id=a.id)
             for a in ACTIONS
-            if not a.log_only and a.scope == "log" and a.keys and a.id != "board" and not a.id.startswith("pick-")
+            if not a.log_only
+            and a.scope == "log"
+            and a.keys
+            and a.id not in ("board", "search")
+            and not a.id.startswith("pick-")
         ),
     ]
 
@@ -73,6 +83,7 @@ class HypothesisList(OptionList):
         super().__init__(markup=False)
         self._emoji = emoji
         self._separator = " · " if emoji else " | "
+        self.filter_line = FilterLine(self._show_rows, self._take_focus)
         self.content_cells = 0  # the width at which no claim is wrapped
         self._shown_key: tuple[object, ...] = ()  # all that the options were made from
         self._shown_arguments: tuple[State, str | None, Stamp] | None = None  # of `show`
@@ -82,17 +93,34 @@ class HypothesisList(OptionList):
         if self._shown_arguments is not None:
             self.show(*self._shown_arguments)
 
+    def action_filter(self) -> None:
+        """Ask for the words that the hypotheses must have."""
+        self.filter_line.open()
+
+    def _take_focus(self) -> None:
+        self.screen.set_focus(self)
+
+    def _show_rows(self, words: str) -> int:
+        if self._shown_arguments is not None:
+            self.show(*self._shown_arguments)
+        return sum(option.id is not None for option in self.options)
+
     def show(self, state: State, picked: str | None, now: Stamp) -> None:
-        """Show the hypotheses of ``state``; the cursor stays on the same one."""
+        """Show the hypotheses of ``state``, if filtered those that match; the cursor stays on the same one."""
         self._shown_arguments = (state, picked, now)
         minutes = now.ns // (60 * NS_PER_S)
         ledger, amended = LEDGER.of(state), amendments(state).by_target
-        key = (state.hypotheses, ledger, amended, picked, minutes, self._claim_cells)
+        words = self.filter_line.words
+        key = (state.hypotheses, ledger, amended, picked, minutes, self._claim_cells, words)
         if key == self._shown_key:
             return
         self._shown_key = key
         highlighted = self.highlighted_option.id if self.highlighted_option else picked
-        hypotheses = sorted_hypotheses(state)
+        hypotheses = [
+            h
+            for h in sorted_hypotheses(state)
+            if not words or has_words(f"{h.label} {h.state} {claim_of(state, h)}", words)
+        ]
         claims = [drawable(claim_of(state, hypothesis)) or MISSING_CLAIM for hypothesis in hypotheses]
         self.content_cells = max([_HEAD_CELLS if hypotheses else 0, *(cell_len(claim) + 3 for claim in claims)])
         listed = hypotheses[:_MAX_OPTIONS]
@@ -195,6 +223,7 @@ class Sidebar(Vertical):
         yield Static(Content("HYPOTHESES"), classes="board--title")
         yield self._empty_text
         yield self.hypothesis_list
+        yield self.hypothesis_list.filter_line
         yield Static(Content("COFFEE"), classes="board--title")
         yield self._caffeine_text
         yield Static(Content("HERE"), classes="board--title")
@@ -270,7 +299,7 @@ class Sidebar(Vertical):
     def _people_content(self, state: State, now: Stamp) -> Content:
         present = [p for p in state.people.values() if 0 <= now.ns - p.last_active_ns <= _PRESENT_NS]
         if not present:
-            return self._empty_content("no one for 15 min" if state.people else "nobody yet")
+            return self._empty_content("no one for 15 min" if state.people else "no one yet")
         holder = journal_holder(state)
         holder_user = holder.author.user if holder is not None and holder.author is not None else None
         lines = []
