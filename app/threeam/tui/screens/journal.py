@@ -139,6 +139,7 @@ class JournalScreen(NoticeScreen):
         return {
             "leave": self.leave,
             "help": self.open_help,
+            "suspend": lambda: self.program.suspend_to_shell(),
             **self.look.handlers(),
             **self.writing.handlers(),
             **(self.amendments.handlers() if self.amendments is not None else {}),
