@@ -85,10 +85,10 @@ async def test_the_help_of_a_dialog_explains_its_keys(journal: Journal, log: Pat
         await it.eventually(lambda: isinstance(it.app.screen, ReportScreen), "the thread is there")
         await it.press("question_mark")
         assert isinstance(it.app.screen, DialogHelp)
-        assert "enter        Its line in the log" in it.shown
+        assert "enter        Go to its line in the log" in it.shown
         assert "g home       The first line" in it.shown
         assert ("Refute the picked hypothesis" in it.shown) is not read_only
-        assert "Count" not in it.shown
+        assert "esc q        Close" in it.shown
         await it.press("question_mark")
         assert isinstance(it.app.screen, ReportScreen)
 
