@@ -173,7 +173,7 @@ class InputBox(TextArea, inherit_bindings=False):
         return True
 
     def action_complete(self) -> None:
-        """Add what the text can only go on with, or show what it could be."""
+        """Complete the word at the end, or show what it could be."""
         if self.completer is None or self.read_only or self.cursor_location != self.document.end:
             return
         rest, words = self.completer(self.text)
