@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from rich.cells import cell_len
 
 from support.commands import Run, good, refused, stderr_lines
 from support.journals import entries, parse_entries
@@ -190,14 +191,25 @@ def test_a_cup_that_is_not_there_cannot_be_taken_back(run: Run) -> None:
 def test_status_is_one_line_without_a_log(run: Run, log: Path, argv: list[str]) -> None:
     printed = good(run(*argv))
     assert printed.count("\n") == 1
-    assert "lock free" in printed
+    assert "0 open" in printed
     assert not log.exists()
 
 
 def test_status_says_toxic_in_a_word(run: Run) -> None:
     good(run("coffee", "5"))
     assert "5 TOXIC" in good(run("status"))
-    assert "#[fg=red]" in good(run("status", "--tmux"))
+    assert "#[reverse]☕ 5 TOXIC#[noreverse] · 0 open" in good(run("status", "--tmux"))
+
+
+def test_the_status_of_tmux_fits_40_cells(run: Run) -> None:
+    good(run("coffee", "-q", "5", "--mg", "400"))
+    for number in range(12):
+        good(run("hyp", "new", "-q", f"number {number}"))
+    printed = good(run("status", "--tmux")).rstrip("\n")
+    plain = printed.replace("#[reverse]", "").replace("#[noreverse]", "")
+    assert plain.startswith("☕ 5 TOXIC · 12 open · 2000 mg▲")
+    assert cell_len(plain) <= 40
+    assert "c 5 TOXIC" in good(run("status", "--tmux", SANITY_EMOJI="false"))
 
 
 def test_a_dose_that_a_hand_wrote_with_400_digits_prints_no_traceback(run: Run, log: Path) -> None:

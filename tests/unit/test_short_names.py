@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ def test_each_beginning_of_a_stamp_matches_it_in_each_zone(stamp: Stamp, length:
 def test_every_printed_form_of_a_stamp_is_accepted(stamp: Stamp) -> None:
     """As the log, as JSON (at, ts), and as the screen writes it, with spaces."""
     assert parse_stamp_ref(f"@{stamp}")[0] == stamp
+    assert parse_stamp_ref(f"{stamp} words") == (stamp, "words")
     at_utc, _ = parse_stamp_ref(f"@{stamp.rfc3339()}")
     assert isinstance(at_utc, Stamp)
     assert at_utc.ns == stamp.ns
@@ -123,8 +125,12 @@ def test_a_short_stamp_names_the_entry_in_every_command(run: Run, log: Path) -> 
     good(run("stamp", short("Stamp"), "the lag jumped"))
     good(run("undone", "@" + written["Changed"].stamp.time_of_day[:5]))
     good(run("as-of", short("Changed")))
+    record = json.loads(good(run("tail", "-n", "1", "--json")))
+    good(run("hyp", "contradict", "H1", record["at"], "by at"))
+    good(run("correct", record["ts"], "by ts"))
+    good(run("correct", "@" + record["ts"], "by @ and ts"))
     good(run("fork", "--at", short("Stamp"), "--to", str(log.with_name("to.log"))))
-    texts = [entry.text for entry in entries(log)][-4:]
+    texts = [entry.text for entry in entries(log)][-7:-3]
     assert texts == [
         f"Supports: @{written['Hypothesis'].stamp} seen again",
         f"Correction: @{written['Hypothesis'].stamp} the sweeper races the reader",

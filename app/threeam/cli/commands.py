@@ -33,7 +33,7 @@ COMMANDS = {
     "rotate": ("rotate", "start a new log now, whatever the size of this one"),
     "path": ("path", "print which files are used, and why"),
     "completion": ("completion", "print the completion of commands, options and names for a shell"),
-    "init": ("init", "print a shell function that writes notes in milliseconds"),
+    "init": ("init", "print a shell function, or what tmux, lnav, logrotate need"),
     "help": ("help", "show a page of the manual"),
     "demo": ("demo", "take a two-minute tour on a throwaway journal"),
 }

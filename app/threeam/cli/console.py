@@ -156,10 +156,18 @@ def line_json(line: Line) -> dict[str, Any]:
     """Return a line of the log for machine output. A foreign line has no stamp, and ``foreign`` is true."""
     entry = line.entry
     if entry is None:
-        record = {"ts": None, "ts_ns": None, **_location_json(line), "foreign": True, "text": line.display_text}
+        record = {
+            "at": None,
+            "ts": None,
+            "ts_ns": None,
+            **_location_json(line),
+            "foreign": True,
+            "text": line.display_text,
+        }
         return record | ({"more": line.omitted_bytes} if line.omitted_bytes else {})
     author, hypothesis = entry.author, entry.hypothesis
     value: dict[str, Any] = {
+        "at": str(entry.stamp),  # with @ in front, commands take it, and ts too
         **entry.stamp.to_json(),
         **_location_json(line),
         "coffee": entry.cups,

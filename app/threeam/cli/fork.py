@@ -76,7 +76,7 @@ def _places_with_copies(ctx: Context, live: Segment) -> Iterator[str]:
 
 def _resolve_end(ctx: Context, end: Position, text: str) -> Position:
     """Return the position of the entry or time that ``text`` names, in the journal before ``end``."""
-    stamp, _ = read_stamp_ref(ctx.journal, text)
+    stamp, _ = read_stamp_ref(ctx.journal, text) if text.startswith("@") else (None, "")
     if stamp is None:
         return resolve_point(ctx.journal, end, text, ctx.clock(), ctx.zone).end
     line = find_line(ctx.journal, stamp)

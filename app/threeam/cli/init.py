@@ -1,4 +1,4 @@
-"""``3am init``: shell functions, and configuration for the programs beside 3am."""
+"""``3am init``: shell functions, and configuration for tmux, lnav and logrotate."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from threeam.core.platform.user_dirs import user_state_dir
 from threeam.core.store.journal import SCRIPT_LOCK, SCRIPT_LOG
 
 _SHELLS = ("bash", "zsh", "fish")
+_FILES = {"tmux": "3am.tmux.conf", "lnav": "3am.lnav.json", "logrotate": "3am.logrotate"}
 _CHOOSING = ("SANITY_LOG", "SANITY_LOCK", "SANITY_JOURNAL")  # the function reads these at each call
 
 
@@ -24,21 +25,34 @@ def run(_command: str, argv: Sequence[str]) -> int:
     """Run ``3am init``."""
     parser = Parser(
         "3am init",
-        "Prints a shell function: with it, 3am log TEXT takes milliseconds, since it does not start Python.",
+        "Prints a shell function: with it, 3am log TEXT takes milliseconds, since it does not start Python. Or prints "
+        "what tmux, lnav or logrotate needs: a status line and two keys, a log format, a rule.",
         'examples:\n  eval "$(3am init bash)"      # in ~/.bashrc; zsh: in ~/.zshrc\n'
-        "  3am init fish | source       # in ~/.config/fish/config.fish",
-        with_journal_options=False,
+        "  3am init fish | source       # in ~/.config/fish/config.fish\n"
+        "  3am init tmux >> ~/.tmux.conf\n"
+        "  3am init lnav > 3am.lnav.json && lnav -i 3am.lnav.json\n"
+        "  3am -j cart init logrotate | sudo tee /etc/logrotate.d/3am",
     )
-    parser.add_argument("program", choices=_SHELLS, metavar="PROGRAM", help=f"one of {', '.join(_SHELLS)}")
+    programs = (*_SHELLS, *_FILES)
+    parser.add_argument("program", choices=programs, metavar="PROGRAM", help=f"one of {', '.join(programs)}")
     args = parser.parse_args(argv)
-    print_out(_shell_function(args.program, os.environ, os.geteuid()).rstrip("\n"))
+    flags = PathFlags(args.log, args.lock, args.journal)
+    if args.program in _SHELLS:
+        text = _shell_function(args.program, flags, os.environ, os.geteuid())
+    elif args.program == "lnav":
+        text = read_shared(_FILES["lnav"])
+    else:
+        journal = load_config(flags, os.environ, os.geteuid()).journal
+        values = {"PROGRAM": program_path(), "LOG": journal.log_path, "LOCK": journal.lock_path}
+        text = read_shared(_FILES[args.program], values)
+    print_out(text.rstrip("\n"))
     return ExitCode.OK
 
 
-def _shell_function(shell: str, environ: Mapping[str, str], uid: int) -> str:
+def _shell_function(shell: str, flags: PathFlags, environ: Mapping[str, str], uid: int) -> str:
     """Return the definition of the function ``3am`` for ``shell``."""
     environ = {name: value for name, value in environ.items() if name not in _CHOOSING}
-    config = load_config(PathFlags(), environ, uid)
+    config = load_config(flags, environ, uid)
     settings, author = config.settings, current_author(environ, uid)
     noted = "|".join(name.lower() for name, kind in WORDS.items() if kind.tag in (NOTED_TAG, "CHANGE"))
     awk = read_shared("append.awk", {"NIGHT_GAP_S": str(int(settings.night_gap_h * 3600)), "NOTED_WORDS": noted})

@@ -14,6 +14,7 @@ from threeam.core.write.draft import is_toxic
 from threeam.core.write.lock import find_lock_holder
 from threeam.human.night_summary import MORNING_HOUR, summarize_night
 
+_TMUX_CELLS = 40  # what tmux shows of a status-right by default
 _SAMPLE_S = 1.0  # how long the load of running instances is measured
 
 
@@ -22,10 +23,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser = Parser(
         "3am status",
         "Prints one line: your cups, the milligrams left now and at 07:00, water, open hypotheses, and the lock.",
-        "example, for ~/.tmux.conf:\n  set -g status-right '#(3am status --tmux)'",
+        "example, for ~/.tmux.conf (3am init tmux):\n  set -g status-right '#(3am status --tmux)'",
     )
     parser.add_argument("--json", action="store_true", help="one object")
-    parser.add_argument("--tmux", action="store_true", help="with tmux's colours")
+    parser.add_argument(
+        "--tmux", action="store_true", help="for a status line of tmux: at most 40 cells, what is toxic reversed"
+    )
     parser.add_argument(
         "--footprint", action="store_true", help="the load of each running 3am instead, measured for a second"
     )
@@ -37,22 +40,38 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if args.json:
         print_json(values)
     else:
-        print_out(_status_line(values, emoji=ctx.settings.emoji, tmux=args.tmux))
+        format_line = _tmux_status if args.tmux else _status_line
+        print_out(format_line(values, emoji=ctx.settings.emoji))
     return ExitCode.OK
 
 
-def _status_line(values: dict[str, Any], *, emoji: bool, tmux: bool) -> str:
+def _status_line(values: dict[str, Any], *, emoji: bool) -> str:
     cup, drop, over, dot = ("☕", "💧", "▲", "·") if emoji else ("c", "w", "!", "|")
     toxic = " TOXIC" if values["toxic"] else ""
     over_dose = over if values["over_dose"] else ""
     later = f" ({values['mg_morning']['mg']:.0f} at {MORNING_HOUR:02d}:00)" if values["mg"] >= 1 else ""
     cups = f"{cup} {values['cups']}{toxic} {values['mg']:.0f} mg{over_dose}{later}"
-    if tmux and (toxic or over_dose):
-        cups = f"#[fg=red]{cups}#[default]"
     lock = values["lock"]
-    if holder := values["holder"]:  # the name of a process is arbitrary, and tmux would run a #() in it
-        lock = f"held by {holder['name'].replace('#', '')} {holder['pid']}"
+    if holder := values["holder"]:
+        lock = f"held by {holder['name']} {holder['pid']}"
     return f" {dot} ".join((cups, f"{drop} {values['water']}", f"{values['open']} open", f"lock {lock}"))
+
+
+def _tmux_status(values: dict[str, Any], *, emoji: bool) -> str:
+    """Return the line for tmux. What does not fit into 40 cells is left out, the least important first."""
+    cup, drop, over, dot = ("☕", "💧", "▲", "·") if emoji else ("c", "w", "!", "|")
+    cups = f"{cup} {values['cups']}{' TOXIC' if values['toxic'] else ''}"
+    parts = [cups, f"{values['open']} open"]
+    if holder := values["holder"]:  # the name of a process is arbitrary, and tmux would run a #() in it
+        parts.append(f"held by {holder['name'].replace('#', '')[:10]} {holder['pid']}")
+    parts += [f"{values['mg']:.0f} mg{over if values['over_dose'] else ''}", f"{drop} {values['water']}"]
+    fitting: list[str] = []
+    for part in parts:
+        joined = f" {dot} ".join((*fitting, part))
+        if len(joined) + joined.count("☕") + joined.count("💧") <= _TMUX_CELLS:  # each is two cells wide
+            fitting.append(part)
+    line = f" {dot} ".join(fitting)
+    return line.replace(cups, f"#[reverse]{cups}#[noreverse]", 1) if values["toxic"] else line
 
 
 def _print_footprint(*, as_json: bool) -> int:

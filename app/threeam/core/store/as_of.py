@@ -54,7 +54,7 @@ def resolve_point(journal: Journal, end: Position, text: str, now: Stamp, zone: 
     If the clock was stepped back, a time belongs to the last monotonic range that had begun by then. Raises `BadTime`,
     `BadStamp`, OSError, and `PreconditionFailed` if the journal begins later or has no such entry.
     """
-    stamp, _ = read_stamp_ref(journal, text)
+    stamp, _ = read_stamp_ref(journal, text) if text.strip().startswith("@") else (None, "")
     if stamp is not None:
         return point_before_entry(journal, find_line(journal, stamp))
     ns = parse_time(text, now, zone)

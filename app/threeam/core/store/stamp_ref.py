@@ -21,10 +21,10 @@ def parse_stamp_ref(text: str) -> tuple[Stamp | ShortStamp | None, str]:
     Raises `BadStamp`.
     """
     first, _, rest = text.strip().partition(" ")
-    if not first.startswith("@"):
-        return None, text.strip()
-    form = ShortStamp.parse(first[1:])
-    stamp = Stamp.parse(first[1:]) or (form.full_stamp() if form is not None else None)
+    form = ShortStamp.parse(first.removeprefix("@"))
+    stamp = Stamp.parse(first.removeprefix("@")) or (form.full_stamp() if form is not None else None)
+    if not first.startswith("@"):  # a full stamp without it is one, too: JSON has it so
+        return (None, text.strip()) if stamp is None else (stamp, rest.strip())
     if stamp is None and (form is None or (form.day and form.utc_offset_s is not None and len(form.clock) == 18)):
         raise BadStamp(
             f"{first!r} is not a stamp: write it as the log has it, @2026-11-24T03:14:07.123456789+0000, or its "

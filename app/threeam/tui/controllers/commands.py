@@ -32,6 +32,7 @@ class CommandController:
     def __init__(self, screen: ScreenServices, pane: LogPane, hypotheses: HypothesisController) -> None:
         self._screen = screen
         self._pane = pane
+        pane.prompt.command_names = self.names_for
         self._hypotheses = hypotheses
         self._row_at_start: Row | None = None  # selected when the `:` line was opened: followed lines move the cursor
         self._command_row: Row | None = None  # the same, of the command that is running
