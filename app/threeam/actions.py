@@ -122,6 +122,7 @@ ACTIONS = (
     Action("theme", "", "theme", "Change the theme", "look", command="theme", argument="NAME"),
     Action("help", "question_mark,f1", "help", "All the keys and signs; with a topic, a page of the manual", "look", footer=True, command="help", argument="TOPIC"),
     Action("leave", "escape", "leave", "Cancel a waiting write, or leave the box (draft is kept)", "leave", scope="anywhere"),
+    Action("suspend", "ctrl+z", "suspend", "Go to the shell; its fg comes back here", "leave", scope="anywhere", command="suspend"),
     Action("quit", "q", "quit", "Quit", "leave", footer=True, command="q"),
 )  # fmt: skip
 

@@ -245,6 +245,6 @@ def test_the_table_is_read_from_the_top(run_here: Run, child: Child) -> None:
     child.does("fds")
     done = run_here("baseline", "diff")
     head, *rows = done.stdout.decode().splitlines()
-    assert head.split() == ["NAME", "NOW", "NORMAL", "UNUSUAL"]
+    assert head.split() == ["NAME", "NOW", "NORMAL", "TIMES", "ITS", "VARIATION"]
     assert any(row.startswith(f"{child.label}/descriptors") for row in rows)
     assert done.returncode == 1

@@ -71,7 +71,7 @@ def test_a_time_out_is_neither_failed_nor_passed(log: Path, run: Run) -> None:
     assert (arm["failed"], arm["passed"], arm["timed_out"], arm["rate"]) == (0, 3, 1, 0.0)
     (verdict,) = verdicts(entries)
     assert "bare 0/3 failed" in verdict
-    assert "1 of bare timed out" in verdict
+    assert "1 run of bare timed out, and is not in its rate" in verdict
 
 
 def test_two_at_once_have_two_numbers_and_mix_up_nothing(log: Path, run: Run) -> None:

@@ -28,3 +28,8 @@ def test_a_wrong_yes_is_not_given_through_the_command_line(
     report = json.loads(done.stdout)
     assert (done.returncode, report["fixed"], report["since"]["clean"]) == (1, False, 0)
     assert report["not_counted"][0]["differs"].startswith(f"run in {folder}, not in ")
+
+
+def test_an_arm_is_refused_where_lines_are_counted(run: Run3am) -> None:
+    done = run("fixed", "H1", "--seen", "lost", "--arm", "bare")
+    assert (done.returncode, b"--arm is for runs" in done.stderr) == (2, True), done.stderr

@@ -242,6 +242,12 @@ def test_after_a_crash_of_the_machine_somebody_can_say_that_it_is_over(log: Path
     assert run("observe", "--over").returncode == 1, "and there is nothing more to be ended"
 
 
+@pytest.mark.parametrize("option", ["4121", "--with perf", "--for 5s", "-H H1"])
+def test_an_option_of_a_new_observation_is_refused_where_it_has_no_effect(run: Run, option: str) -> None:
+    done = run("observe", "--over", *option.split())
+    assert (done.returncode, b"--over takes no PID" in done.stderr) == (2, True), done.stderr
+
+
 def test_what_is_attached_is_not_said_to_be_over(log: Path, run: Run, watched: subprocess.Popen[bytes]) -> None:
     with three_am("observe", str(watched.pid)):
         eventually(lambda: len(observers(log)) == 1, "it is attached")

@@ -65,6 +65,24 @@ def test_its_progress_is_on_stderr_alone(tmp_path: Path) -> None:
     assert "\x1b" not in plan + verdict
 
 
+def test_it_answers_in_words_and_not_with_a_line_of_the_log(log: Path) -> None:
+    """A person reads it. A script reads a pipe, and gets the line as it was written."""
+    with terminal("run", "-n", "2", "--", "sh", "-c", "exit 1", size=(160, 24)) as on:
+        on.eventually(lambda: "R1 verdict: bare 2/2 failed" in on.shown, "the verdict is read")
+        assert "R1 plan: sh -c 'exit 1'; 2 runs of bare" in on.shown
+        assert "(3am run --report R1)" in on.shown
+        assert "[BY:" not in on.shown
+        on.ends_with(1, 20)
+    with terminal("run", "--", "echo", "hello", size=(160, 24)) as on:
+        on.eventually(lambda: "R2 passed, exit 0, " in on.shown, "what came of it is read")
+        assert on.shown.strip().endswith(" bytes: echo hello")
+        on.ends_with(0, 20)
+    with terminal(argv=in_shell("--", "true", then="2>&1 | cat"), size=(160, 24)) as on:
+        on.eventually(lambda: "Run: passed" in on.shown, "the line of the log")
+        assert "[RUN: bare passed exit=0" in on.shown
+        on.ends_with(0, 20)
+
+
 def test_the_time_left_and_the_counts_are_right(tmp_path: Path) -> None:
     with terminal("run", "-q", "-n", "12", *TOLD, "--", "sh", "-c", "sleep 0.05; exit 1", size=(160, 24)) as on:
         on.eventually(
@@ -119,7 +137,7 @@ def test_ctrl_c_ends_the_command_and_its_line_is_written(log: Path) -> None:
         on.shows("begun")
         on.send(CTRL_C)
         on.ends_with(130)
-        assert "Run:cut" in "".join(on.shown.split())  # the line wraps, and a blank at the end of a row is not shown
+        assert "R1 cut, SIGINT, " in on.shown
         assert not on.is_raw
     assert outcome(log) == "cut exit=130"
 

@@ -24,7 +24,7 @@ from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.log_view import LogView
 
-NEVER = {f"ctrl+{key}" for key in ("a", "b", "s", "q", "z", "h", "j", "k", "l", "backslash", "space", "@")}
+NEVER = {f"ctrl+{key}" for key in ("a", "b", "s", "q", "h", "j", "k", "l", "backslash", "space", "@")}
 MARKED = [action for action in ACTIONS if not action.id.startswith("pick-")]
 
 

@@ -186,3 +186,10 @@ def test_an_interrupt_while_modules_are_imported_prints_no_traceback(monkeypatch
 
     monkeypatch.setattr("threeam.cli.main.import_module", interrupted)
     assert main(["run", "--", "true"]) == 130
+
+
+def test_a_log_without_a_text_names_the_one_for_stdin(run: Run, log: Path) -> None:
+    done = run("log", "-q", stdin=b"hi\n")
+    assert done.returncode == 2
+    assert b"3am log - writes the lines of stdin" in done.stderr
+    assert not log.exists()

@@ -102,7 +102,9 @@ def test_what_only_root_may_mend_is_mended_with_sudo(name: str) -> None:
     assert "sudo" in check_named(check_clock(system, NOW), name).fix
 
 
-@pytest.mark.parametrize(("step_ns", "verdict"), [(60, OK), (50_000, YELLOW), (4_000_000, RED), (0, RED)])
-def test_a_clock_too_coarse_for_a_race_is_red(step_ns: int, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.host.clock_checks.time", fake_time(step_ns))
+@pytest.mark.parametrize(("granularity_ns", "verdict"), [(60, OK), (50_000, YELLOW), (4_000_000, RED), (0, RED)])
+def test_a_clock_too_coarse_for_a_race_is_red(
+    granularity_ns: int, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("threeam.host.clock_checks.time", fake_time(granularity_ns))
     assert check_named(check_clock(fake_system(), NOW), "clock resolution").verdict == verdict

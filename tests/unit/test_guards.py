@@ -101,6 +101,28 @@ def test_a_new_claim_that_resembles_a_refuted_one_is_told_the_reason() -> None:
     assert remark == ("H4 resembles H1 'reads go to the replica, and the replica lags', refuted by bob: lag was 0.4 ms")
 
 
+@pytest.mark.parametrize(
+    ("claim", "is_warned"),
+    [
+        ("the sweeper races the writer", True),
+        ("a sweeper raced the writers", True),
+        ("the sweeper races the renewer of carts", False),
+        ("the writer deadlocks", False),
+    ],
+)
+def test_a_new_claim_that_says_what_an_open_one_says_is_noticed(claim: str, is_warned: bool) -> None:
+    state = state_after(hypothesis_entry(1, "the sweeper races the writer"))
+    remarks = warnings_for(state, written_entries(hypothesis_draft(claim, LIMIT), state, 20))
+    expected = "H2 resembles H1 'the sweeper races the writer', which is open: one of them is enough"
+    assert remarks == ([expected] if is_warned else [])
+
+
+def test_a_verdict_after_a_reopening_names_the_reopening() -> None:
+    reopened = FOLD(REFUTED, written_entries(conclusion_draft("reopen", "H1", "seen again", LIMIT), REFUTED, 9))
+    (*_, remark) = warnings_for(reopened, written_entries(conclusion_draft("park", "H1", "later", LIMIT), reopened, 10))
+    assert remark.startswith("H1 was reopened by ")
+
+
 @pytest.mark.parametrize("verb", ["confirm", "refute"])
 def test_a_verdict_without_evidence_says_so(verb: str) -> None:
     assert warnings_for(WITHOUT, written_entries(conclusion_draft(verb, "H1", "why", LIMIT), WITHOUT, 10)) == [

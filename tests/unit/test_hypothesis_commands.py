@@ -280,3 +280,19 @@ def test_a_log_that_goes_while_a_hypothesis_is_shown_is_a_sentence(
     assert (done.returncode, b"it races" in done.stdout, done.stderr) == (0, True, b"")
     done = run_here("hyp", "show", "H1")
     assert (done.returncode, b"there is no log at" in done.stderr) == (1, True)
+
+
+def test_a_hypothesis_as_json_has_its_reasons_and_is_the_one_of_the_handoff(run: Run) -> None:
+    good(run, "hyp", "new", "the sweeper races the writer")
+    good(run, "hyp", "support", "H1", "seen twice")
+    good(run, "hyp", "refute", "H1", "the sweeper was off")
+    good(run, "hyp", "reopen", "H1", "a second sweeper")
+    shown = json.loads(good(run, "hyp", "show", "H1", "--json"))
+    assert (shown["number"], shown["state"], shown["supports"]) == (1, "open", 1)
+    assert [(move["kind"], move["text"]) for move in shown["moves"]] == [
+        ("Supports", "seen twice"),
+        ("Conclusion", "the sweeper was off"),
+        ("Reopened", "a second sweeper"),
+    ]
+    assert [shown] == json.loads(good(run, "handoff", "--json"))["hypotheses"]
+    assert refused(run, 1, "hyp", "show", "H2", "--json")

@@ -15,10 +15,11 @@ from threeam.cli.colour import format_coloured
 from threeam.core.format.entry import Entry, Stamp, format_entry
 from threeam.core.format.kinds import HYPOTHESIS_TAG, KINDS, NOTE, TAGS, WORDS, Kind, is_own_tag
 from threeam.core.store.reader import Line
+from threeam.experiments.failure_rule import OUTCOME_SIGNS
 from threeam.hypotheses.drafts import EVIDENCE_VERBS, VERDICT_VERBS
 from threeam.hypotheses.ledger import PREDICTION
 from threeam.projections import FOLD
-from threeam.tui.glyphs import GLYPHS, glyph_of
+from threeam.tui.glyphs import FAMILIES, GLYPHS, SIGNS, glyph_of
 
 PACKAGE = Path(threeam.__file__).parent
 NIGHT = Stamp(1_795_490_047_123_456_789)
@@ -145,3 +146,24 @@ def test_a_kind_has_the_colour_of_the_screen(tags: tuple[tuple[str, str], ...], 
     shown = format_coloured(Line(None, 0, raw, True))  # type: ignore[arg-type]
     assert shown.startswith("\x1b[2m[")
     assert shown.endswith(f"{colour}{text}\x1b[0m" if colour else f"\x1b[0m{text}")
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_one_sign_has_one_meaning(ascii_only: bool) -> None:
+    members = [name for _, names in FAMILIES.values() for name in names]
+    meanings: dict[str, set[str]] = {}
+    for name, glyph in GLYPHS.items():
+        family = next((meaning for meaning, names in FAMILIES.values() if name in names), glyph.description)
+        meanings.setdefault(glyph.ascii_symbol if ascii_only else glyph.symbol, set()).add(family)
+    assert {sign: found for sign, found in meanings.items() if len(found) > 1} == {}
+    assert set(members) <= set(GLYPHS)
+
+
+def test_the_help_has_each_sign_once() -> None:
+    assert [sign.symbol for sign in SIGNS] == list(dict.fromkeys(glyph.symbol for glyph in GLYPHS.values()))
+    for sign, (_, names) in FAMILIES.items():
+        assert {GLYPHS[name].symbol for name in names} == {sign}
+
+
+def test_an_outcome_has_one_sign_in_the_log_and_in_the_strip_of_an_experiment() -> None:
+    assert all(outcome not in GLYPHS or GLYPHS[outcome].symbol == signs[0] for outcome, signs in OUTCOME_SIGNS.items())

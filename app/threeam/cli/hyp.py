@@ -29,13 +29,13 @@ from threeam.hypotheses.drafts import (
 )
 from threeam.hypotheses.evidence import read_evidence
 from threeam.hypotheses.ledger import event_text, sorted_hypotheses, thread_of, verdict_of
-from threeam.hypotheses.thread import hypothesis_json
+from threeam.hypotheses.thread import hypothesis_json, thread_json
 from threeam.projections import FOLD
 
 _HELP = {
     "new": HelpText("Opens a hypothesis under the next number.", "3am hyp new 'the TTL sweeper races the writer'"),
     "list": HelpText("Lists the hypotheses, the open and least contradicted ones first.", "3am hyp list --json"),
-    "show": HelpText("Prints the lines of one hypothesis, in order.", "3am hyp show H7"),
+    "show": HelpText("Prints the lines of one hypothesis, in order.", "3am hyp show H7 --json | jq -r '.moves[].text'"),
     "predict": HelpText(
         "Writes what an experiment will show if the hypothesis is true, before the experiment.",
         "3am hyp predict H7 'with the sweeper off, 500 runs stay clean'",
@@ -70,8 +70,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if verb != "new":
         parser.add_argument("name", metavar="H7", help="its number, or the @stamp of one that the script wrote")
     if verb == "show":
+        parser.add_argument("--json", action="store_true", help="one object, with all its evidence and verdicts")
         args = parser.parse_args(rest)
-        return _print_hypothesis(context(args), args.name)
+        return _print_hypothesis(context(args), args.name, args.json)
     metavar, about = ("WHY", "the reason") if verb in VERDICT_VERBS else ("TEXT", "the words")
     if verb in EVIDENCE_VERBS:
         metavar, about = "WORDS", "the @stamp of the line and optional words, or words alone"
@@ -127,10 +128,14 @@ def _hypothesis_line(state: State, hypothesis: Hypothesis) -> str:
     return f"{hypothesis.name:<4} {escape_unprintable(hypothesis.state):<9} {counts:<6} {claim}{reason}"
 
 
-def _print_hypothesis(ctx: Context, name: str) -> int:
+def _print_hypothesis(ctx: Context, name: str, as_json: bool) -> int:
     live = ctx.require_log()
     # The state is read from the same file as the lines: meanwhile the log may be renamed or deleted.
-    hypothesis = require_hypothesis(FOLD.state_at(live, live.size()), name)
+    state = FOLD.state_at(live, live.size())
+    hypothesis = require_hypothesis(state, name)
+    if as_json:
+        print_json(thread_json(state, hypothesis))
+        return ExitCode.OK
     if hypothesis.author is None:  # the script's own line has no H tag
         with suppress(PreconditionFailed):  # its file was deleted
             print_out(find_line(ctx.journal, hypothesis.opened_at).display_text)

@@ -49,7 +49,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "  3am log -H H7 it happened with the sweeper off\n"
         "  journalctl -f -u worker | 3am log -q -",
     )
-    parser.add_argument("text", nargs="+", metavar="TEXT", help="the words; - reads lines from stdin")
+    parser.add_argument("text", nargs="*", metavar="TEXT", help="the words; - reads lines from stdin")
     parser.add_argument(
         "-H",
         "--hypothesis",
@@ -58,6 +58,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     )
     parser.add_quiet_option()
     args = parser.parse_args(argv)
+    if not args.text:
+        parser.error("there is no text: 3am log TEXT writes one, and 3am log - writes the lines of stdin")
     if args.text == ["-"]:
         if args.hypothesis:
             parser.error("-H takes one hypothesis, not a stream")

@@ -37,9 +37,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "example:\n  3am observe 4121 --with strace --for 5s -H H7",
     )
     parser.add_argument("pid", type=int, nargs="?", metavar="PID", help="the process")
-    parser.add_argument(
-        "--with", dest="tool", choices=TRACERS, default=TRACERS[0], help="tool to attach (default: strace)"
-    )
+    parser.add_argument("--with", dest="tool", choices=TRACERS, help="tool to attach (default: strace)")
     parser.add_argument(
         "--for", dest="duration", metavar="DURATION", help="stop after this long, e.g. 5s (default: until ctrl+c)"
     )
@@ -49,8 +47,10 @@ def run(_command: str, argv: Sequence[str]) -> int:
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="do not print what was written")
     args = parser.parse_args(argv)
-    if args.over == (args.pid is not None):
-        parser.error("--over takes no PID" if args.over else "which process? 3am observe 4121; pgrep -o NAME has it")
+    if args.over and any(value is not None for value in (args.pid, args.tool, args.duration, args.hyp)):
+        parser.error("--over takes no PID, and none of --with, --for and -H")
+    if not args.over and args.pid is None:
+        parser.error("which process? 3am observe 4121; pgrep -o NAME has it")
     if not args.over:
         require_linux("3am observe")
     duration_s = None if args.duration is None else parse_duration(args.duration) / NS_PER_S
@@ -60,10 +60,10 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if args.over:
         return _log_abandoned(ctx, quiet=args.quiet)
     hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is attached
-    process = find_process(args.pid)
-    if (obstacle := attach_obstacle(this_system(), args.tool, process.pid)) is not None:
+    process, tool = find_process(args.pid), args.tool or TRACERS[0]
+    if (obstacle := attach_obstacle(this_system(), tool, process.pid)) is not None:
         raise FileUnusable(obstacle)
-    return _observe(ObservationRequest(args.tool, process, duration_s, args.hyp), ctx, quiet=args.quiet)
+    return _observe(ObservationRequest(tool, process, duration_s, args.hyp), ctx, quiet=args.quiet)
 
 
 def _observe(request: ObservationRequest, ctx: Context, *, quiet: bool) -> int:

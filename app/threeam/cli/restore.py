@@ -92,7 +92,8 @@ def _restore_application(args: Namespace) -> int:
 def _ask_undone(ctx: Context, change: Change) -> bool:
     """Ask whether ``change`` is undone, and write that it is. Return False to ask no further questions."""
     while True:
-        sys.stderr.write(f"\nundone: {escape_unprintable(change.undo or change.text)}? [y]es, [n]ot yet, [q]uit: ")
+        undo = escape_unprintable(change.undo or change.text)
+        sys.stderr.write(f"\nTick off as undone, nothing is run: {undo}? [y]es, [n]ot yet, [q]uit: ")
         sys.stderr.flush()
         typed = sys.stdin.readline()
         answer = typed.strip().lower()

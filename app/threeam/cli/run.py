@@ -10,7 +10,7 @@ from threeam.cli.console import Echo, is_open_on, print_err, print_json, print_o
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.run_options import ManyRuns, OneRun, Report, Resume, parse_run_options
-from threeam.cli.run_progress import ExperimentProgress, OutputPrinter, experiment_exit_code
+from threeam.cli.run_progress import ExperimentProgress, OutputPrinter, experiment_exit_code, format_for_terminal
 from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.write.draft import hypothesis_tag
@@ -83,8 +83,9 @@ def _run_once(args: Namespace, mode: OneRun) -> int:
     exit_code = (
         128 + signum if signum else _run_exit_code(made, as_command=mode.use_exit_code, is_saved=not saved.problem)
     )
+    receipt = Receipt(args.quiet, STDERR, exit_code, lambda raw: format_for_terminal(raw, STDERR))
     try:
-        code = submit(lambda: ctx, lambda _: draft, text, Receipt(quiet=args.quiet, fd=STDERR, exit_code=exit_code))
+        code = submit(lambda: ctx, lambda _: draft, text, receipt)
     except JournalError:
         if saved.path:
             print_err(f"its output is saved in {saved.path}")

@@ -8,11 +8,13 @@ import time
 from threeam.cli.console import Echo, OutputFailed, print_err, write_bytes
 from threeam.cli.exits import ExitCode
 from threeam.cli.submit import acknowledgement
+from threeam.core.format.entry import escape_unprintable, parse_entry
 from threeam.core.format.times import format_duration
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.plan import ExperimentPlan
-from threeam.process.execute import STDERR
+from threeam.experiments.run_tags import run_label
+from threeam.process.execute import STDERR, STDOUT
 from threeam.process.output import TerminalSanitizer
 
 _REDRAW_INTERVAL_NS = 200_000_000
@@ -35,19 +37,36 @@ class OutputPrinter:
                 print_err(str(error))
 
 
+def format_for_terminal(raw: bytes, fd: int) -> bytes:
+    """Return lines of the log about runs in words, without their tags, if ``fd`` is a terminal; else as they are."""
+    return b"".join(map(_format_line, raw.splitlines(keepends=True))) if os.isatty(fd) else raw
+
+
+def _format_line(raw: bytes) -> bytes:
+    entry = parse_entry(raw.rstrip(b"\n"))
+    label = run_label(entry) if entry is not None else None
+    if entry is None or label is None:
+        return raw
+    bound = f" H{entry.hypothesis[0]}" if entry.hypothesis is not None else ""
+    text = entry.body if entry.kind == "Run" else f"{entry.kind.lower()}: {entry.body}"
+    report = f" (3am run --report {label})" if entry.kind == "Verdict" else ""
+    line = escape_unprintable(f"{label}{bound} {text}{report}")
+    return f"{line}\n".encode("utf-8", "backslashreplace")
+
+
 class ExperimentProgress:
-    """The listener of an experiment: it repeats log lines on stdout, and shows progress on a terminal."""
+    """The listener of an experiment: it repeats its lines on stdout, and shows progress on a terminal."""
 
     def __init__(self, echo: Echo) -> None:
         self._echo = echo
         self._line: _ProgressLine | None = None
 
     def on_written(self, raw: bytes) -> None:
-        self._echo(raw)
+        self._echo(format_for_terminal(raw, STDOUT))
 
     def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
         with acknowledgement(experiment_exit_code(experiment), len(raw)):
-            self._echo(raw)
+            self._echo(format_for_terminal(raw, STDOUT))
 
     def on_warning(self, text: str) -> None:
         print_err(text)

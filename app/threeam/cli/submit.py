@@ -22,12 +22,14 @@ class Receipt(NamedTuple):
 
     ``quiet``: nothing is printed. ``fd``: where else they are printed. ``exit_code``: the command's exit code once the
     lines are written and printed. A signal cannot change it after that. None if the command has more to do than to
-    print something: 0 is returned, and a signal still interrupts it.
+    print something: 0 is returned, and a signal still interrupts it. ``render``: returns the text to print for the
+    lines as they were written.
     """
 
     quiet: bool
     fd: int = 1
     exit_code: int | None = ExitCode.OK
+    render: Callable[[bytes], bytes] = bytes
 
 
 def submit(
@@ -44,7 +46,7 @@ def submit(
     this also holds if the settings are invalid, or if a signal comes meanwhile. ``attachment_path``: a file that the
     lines name; it is deleted if they are not written.
     """
-    quiet, fd, exit_code = receipt
+    quiet, fd, exit_code, render = receipt
     try:
         ctx = get_context()
         writer = ctx.writer()
@@ -54,7 +56,7 @@ def submit(
     try:
         block = writer.write(make_draft(ctx))
         # With `3am log … >>the.log` the line is in that file already.
-        printed = b"" if quiet or is_open_on(ctx.journal.log_path, fd) else block.raw
+        printed = b"" if quiet or is_open_on(ctx.journal.log_path, fd) else render(block.raw)
         with acknowledgement(exit_code, len(printed), fd):
             write_bytes(printed, fd)
     except Unsure:

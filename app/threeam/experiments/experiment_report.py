@@ -9,15 +9,22 @@ from threeam.core.format.report import ReportLine, ReportSection, format_attribu
 from threeam.core.format.times import format_duration
 from threeam.core.state.fold import State
 from threeam.experiments.experiment import Counts, Experiment, Run
-from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, LOST, PASSED, TIMED_OUT, format_exit
+from threeam.experiments.failure_rule import (
+    CUT_SHORT,
+    FAILED,
+    INCONCLUSIVE,
+    LOST,
+    OUTCOME_SIGNS,
+    PASSED,
+    TIMED_OUT,
+    format_exit,
+)
 from threeam.experiments.runs import experiments
 from threeam.experiments.verdict import ArmRate, arm_rates, format_percent, uncounted_run_sentences
 
 _MIN_BAR_CELLS, _MAX_BAR_CELLS = 10, 48
 _MAX_ROWS = 200  # rows of a section
 _MAX_STRIP_RUNS = 1000
-_OUTCOME_GLYPHS = {PASSED: "·", FAILED: "✗", TIMED_OUT: "◷", INCONCLUSIVE: "?"}
-_ASCII_OUTCOME_GLYPHS = {PASSED: ".", FAILED: "x", TIMED_OUT: "o", INCONCLUSIVE: "?"}
 _SECTION_TITLES = {
     FAILED: "failed",
     TIMED_OUT: "timed out",
@@ -66,7 +73,7 @@ def experiment_line(experiment: Experiment, now: Stamp) -> ReportLine:
     attribution = format_attribution(experiment.author, experiment.stamp, now)
     if experiment.seed is None:
         outcome = experiment.detailed_runs[0].outcome
-        icon = "ok" if outcome == PASSED else outcome
+        icon = "Run" if outcome == PASSED else outcome
         detail = f"{experiment.text.partition(':')[0]} · {attribution}"
     else:
         icon = "Plan"
@@ -168,11 +175,10 @@ def _arm_lines(
 
 def _strip(experiment: Experiment, arm: str, *, emoji: bool) -> str:
     """Return a glyph for each of the last runs of an arm, and how many there were before."""
-    glyphs = _OUTCOME_GLYPHS if emoji else _ASCII_OUTCOME_GLYPHS
     outcomes = experiment.outcomes(arm)
     hidden = len(outcomes) - _MAX_STRIP_RUNS
     before = f"{hidden:,} before and " if hidden > 0 else ""
-    return before + "".join(glyphs[outcome] for outcome in outcomes[-_MAX_STRIP_RUNS:])
+    return before + "".join(OUTCOME_SIGNS[outcome][not emoji] for outcome in outcomes[-_MAX_STRIP_RUNS:])
 
 
 def _interval_bar(rate: ArmRate, rates: Sequence[ArmRate], cells: int, *, emoji: bool) -> str:
@@ -190,5 +196,5 @@ def _run_line(experiment: Experiment, run: Run) -> ReportLine:
     exit_text, duration = format_exit(run.exit_code), format_duration(run.duration_ns)
     text = f"{run.number}/{experiment.total} {run.arm}, {exit_text}, {duration}, {run.output_bytes:,} bytes"
     began = f"began {Stamp(run.began_ns, run.stamp.utc_offset_s).time_of_day}"
-    icon = "ok" if run.outcome == PASSED else run.outcome
+    icon = "Run" if run.outcome == PASSED else run.outcome
     return ReportLine(text, began, run.stamp, icon, run.file)

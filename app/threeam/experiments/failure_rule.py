@@ -12,6 +12,12 @@ from threeam.core.store.regex import Regex
 PASSED, FAILED, TIMED_OUT, INCONCLUSIVE, CUT_SHORT = "passed", "failed", "timed-out", "inconclusive", "cut"
 LOST = "lost"  # 3am was killed during the run
 OUTCOMES = (PASSED, FAILED, TIMED_OUT, INCONCLUSIVE)  # an interrupted or lost run is not a result
+OUTCOME_SIGNS = {
+    PASSED: ("·", "."),
+    FAILED: ("⊗", "F"),
+    TIMED_OUT: ("◷", "t"),
+    INCONCLUSIVE: ("◑", "i"),
+}  # and in ASCII
 DEFAULT_FAIL_RULE = "exit!=0"
 _EXIT_CONDITION = re.compile(r"exit\s*(!=|==)\s*(\d{1,3})", re.ASCII)
 

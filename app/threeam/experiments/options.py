@@ -22,4 +22,6 @@ def parse_fixed_options(parser: OptionParser, words: Sequence[str]) -> Namespace
     args = parser.parse_args(words)
     if args.start is not None and args.seen is None:
         parser.error("--from needs --seen")
+    if args.arm is not None and args.seen is not None:
+        parser.error("--arm is for runs, and --seen counts lines: take one of them")
     return args

@@ -190,7 +190,7 @@ def comparison_draft(comparison: BaselineComparison) -> Draft:
 
 def difference_table(differences: Sequence[Difference]) -> list[ReportLine]:
     """Return a table of the differences as lines, the first with the titles. Columns are as wide as their content."""
-    rows = [("NAME", "NOW", "NORMAL", "UNUSUAL")]
+    rows = [("NAME", "NOW", "NORMAL", "TIMES ITS VARIATION")]
     icons = [""]
     for difference in differences:
         name, now, normal = map(escape_unprintable, (difference.name, difference.now, difference.normal))

@@ -12,7 +12,7 @@ from threeam.host.system import System
 
 _CLOCKSOURCE_FILE = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
 _SLOW_SOURCES = ("hpet", "acpi_pm", "jiffies", "refined-jiffies", "pit")  # read over a bus, or counted in ticks
-_YELLOW_STEP_NS, _RED_STEP_NS = 10_000, 1_000_000  # a step of the clock that is too coarse to order events of a race
+_YELLOW_GRANULARITY_NS, _RED_GRANULARITY_NS = 10_000, 1_000_000  # too coarse to order the events of a race
 _MAX_OFFSET_NS = 10_000_000  # longer than the window of most races
 _READING_COUNT = 2_000
 _UNITS_NS = {"us": 1_000, "ms": 1_000_000, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9, "d": 86_400 * 10**9}
@@ -35,15 +35,15 @@ def _check_source(system: System) -> Check:
 
 
 def _check_resolution() -> Check:
-    """Return the resolution by clock_getres(2), and the smallest step between readings, which is what stamps get."""
+    """Return the resolution by clock_getres(2), and the granularity of readings, which is that of stamps."""
     nominal_ns = round(time.clock_getres(time.CLOCK_REALTIME) * 1e9)
     readings = [time.time_ns() for _ in range(_READING_COUNT)]
-    step_ns = min((later - earlier for earlier, later in pairwise(readings) if later > earlier), default=0)
-    detail = f"{format_duration(nominal_ns)}; two readings are {format_duration(step_ns)} apart"
-    resolution_ns = max(nominal_ns, step_ns)
-    if resolution_ns >= _RED_STEP_NS or step_ns == 0:
+    granularity_ns = min((later - earlier for earlier, later in pairwise(readings) if later > earlier), default=0)
+    detail = f"{format_duration(nominal_ns)}; two readings are {format_duration(granularity_ns)} apart"
+    resolution_ns = max(nominal_ns, granularity_ns)
+    if resolution_ns >= _RED_GRANULARITY_NS or granularity_ns == 0:
         return Check("clock resolution", RED, f"{detail}: too coarse for a race")
-    return Check("clock resolution", YELLOW if resolution_ns > _YELLOW_STEP_NS else OK, detail)
+    return Check("clock resolution", YELLOW if resolution_ns > _YELLOW_GRANULARITY_NS else OK, detail)
 
 
 def _check_synchronised(system: System) -> Check:

@@ -9,7 +9,7 @@ from heapq import nlargest
 
 from threeam.core.format.entry import Entry, Stamp, author_name
 from threeam.core.format.times import format_duration
-from threeam.core.state.fold import Hypothesis, State, script_hypothesis_numbered_by
+from threeam.core.state.fold import OPEN, Hypothesis, State, script_hypothesis_numbered_by
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.changes import changes
 from threeam.hypotheses.ledger import (
@@ -27,6 +27,7 @@ NO_EVIDENCE = "there is no evidence for or against it"
 LATE_PREDICTION = "written after the evidence: a prediction counts when it comes first"
 _MAX_COMPARED_CLAIMS = 50
 _MIN_CLAIM_SIMILARITY = 0.5  # the share of common words from which two claims are taken for the same
+_MIN_OPEN_CLAIM_SIMILARITY = 0.8  # theories of one night have many words in common
 _MIN_STEM_CHARS = 3  # two forms of a word begin with this many common letters at least
 _MIN_WORD_SIMILARITY = 0.7  # the share of common letters from which two words are taken for the same
 _STOP_WORDS = frozenset(
@@ -39,14 +40,26 @@ _STOP_WORDS = frozenset(
 
 def similar_refuted(state: State, claim: str) -> Hypothesis | None:
     """Return the refuted hypothesis that resembles ``claim`` most, or None if none is similar enough."""
+    return _most_similar(state, claim, "refuted", _MIN_CLAIM_SIMILARITY)
+
+
+def similar_open(state: State, claim: str) -> Hypothesis | None:
+    """Return the open hypothesis that says nearly the same as ``claim``, or None."""
+    return _most_similar(state, claim, OPEN, _MIN_OPEN_CLAIM_SIMILARITY)
+
+
+def _most_similar(state: State, claim: str, hypothesis_state: str, min_similarity: float) -> Hypothesis | None:
     words = _significant_words(claim)
-    refuted = [hypothesis for hypothesis in state.hypotheses.values() if hypothesis.state == "refuted"]
-    claims = [(_significant_words(claim_of(state, hypothesis)), hypothesis) for hypothesis in refuted]
+    candidates = [
+        (_significant_words(claim_of(state, hypothesis)), hypothesis)
+        for hypothesis in state.hypotheses.values()
+        if hypothesis.state == hypothesis_state
+    ]
     # Only the claims with most words in common are compared letter by letter: for thousands that would be slow.
-    claims = nlargest(_MAX_COMPARED_CLAIMS, claims, key=lambda candidate: len(words & candidate[0]))
-    ranked = [(_claim_similarity(words, other_words), hypothesis) for other_words, hypothesis in claims]
+    candidates = nlargest(_MAX_COMPARED_CLAIMS, candidates, key=lambda candidate: len(words & candidate[0]))
+    ranked = [(_claim_similarity(words, other_words), hypothesis) for other_words, hypothesis in candidates]
     score, best = max(ranked, default=(0.0, None), key=lambda candidate: candidate[0])
-    return best if score >= _MIN_CLAIM_SIMILARITY else None
+    return best if score >= min_similarity else None
 
 
 def why_refuted(state: State, hypothesis: Hypothesis) -> str:
@@ -70,6 +83,9 @@ def warnings_for(prior_state: State, entries: Sequence[Entry]) -> list[str]:
             similar = similar_refuted(prior_state, entry.body)
             if similar is not None:
                 warnings.append(f"H{number} resembles {why_refuted(prior_state, similar)}")
+            elif (same := similar_open(prior_state, entry.body)) is not None:
+                claim = claim_of(prior_state, same)
+                warnings.append(f"H{number} resembles {same.label} {claim!r}, which is open: one of them is enough")
         event = parse_event(entry)
         if event is None:
             continue
@@ -82,8 +98,9 @@ def warnings_for(prior_state: State, entries: Sequence[Entry]) -> list[str]:
         if event.kind in VERDICT_KINDS and verdict is not None:
             author = author_name(verdict.author)
             elapsed = format_duration(max(0, event.stamp.ns - verdict.stamp.ns))
+            done = "reopened" if verdict.kind == "Reopened" else verdict.state
             warnings.append(
-                f"H{number} was {verdict.state} by {author} {elapsed} before ({event_text(prior_state, verdict)}): "
+                f"H{number} was {done} by {author} {elapsed} before ({event_text(prior_state, verdict)}): "
                 "both stand, and the later counts"
             )
     return warnings

@@ -124,3 +124,20 @@ def hypothesis_json(state: State, hypothesis: Hypothesis) -> dict[str, Any]:
         "at": str(hypothesis.opened_at),
         **hypothesis.opened_at.to_json(),
     }
+
+
+def thread_json(state: State, hypothesis: Hypothesis) -> dict[str, Any]:
+    """Return a hypothesis with all its events (``moves``), in the order of the log."""
+    moves = [_event_json(state, event) for event in thread_of(state, hypothesis).events]
+    return hypothesis_json(state, hypothesis) | {"moves": moves}
+
+
+def _event_json(state: State, event: HypothesisEvent) -> dict[str, Any]:
+    cites = {"cites": str(event.cited)} if event.cited is not None and event.cited != event.stamp else {}
+    return {
+        "kind": event.kind,
+        "text": escape_unprintable(event_text(state, event)),
+        **cites,
+        "by": escape_unprintable(str(event.author)) if event.author is not None else None,
+        "at": str(event.stamp),
+    }

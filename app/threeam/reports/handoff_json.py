@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from threeam.core.format.entry import Author, Stamp, escape_unprintable
-from threeam.core.state.fold import State
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.fix_confidence_report import fix_confidence_json
 from threeam.hypotheses.amendments import current_text
 from threeam.hypotheses.handoff_notes import HandoffNote
-from threeam.hypotheses.ledger import HypothesisEvent, event_text, thread_of
-from threeam.hypotheses.thread import hypothesis_json
+from threeam.hypotheses.thread import thread_json
 from threeam.reports.handoff import Handoff, hours_awake
 
 
@@ -28,11 +26,7 @@ def handoff_json(handoff: Handoff) -> dict[str, Any]:
     holder = handoff.holder
     return {
         "at": str(now),
-        "hypotheses": [
-            hypothesis_json(state, hypothesis)
-            | {"moves": [_event_json(state, event) for event in thread_of(state, hypothesis).events]}
-            for hypothesis in handoff.hypotheses
-        ],
+        "hypotheses": [thread_json(state, hypothesis) for hypothesis in handoff.hypotheses],
         "to_undo": [
             {
                 "text": escape_unprintable(change.text),
@@ -98,16 +92,6 @@ def _verdict_json(experiment: Experiment) -> dict[str, Any]:
         "command": escape_unprintable(experiment.command),
         "verdict": escape_unprintable(experiment.verdict),
         "at": str(experiment.verdict_stamp),
-    }
-
-
-def _event_json(state: State, event: HypothesisEvent) -> dict[str, Any]:
-    cites = {"cites": str(event.cited)} if event.cited is not None and event.cited != event.stamp else {}
-    return {
-        "kind": event.kind,
-        "text": escape_unprintable(event_text(state, event)),
-        **cites,
-        **_attribution_json(event.author, event.stamp),
     }
 
 

@@ -11,21 +11,39 @@ from markupsafe import Markup, escape
 
 from threeam.core.format.entry import Stamp, author_name, escape_unprintable, find_stamp_refs
 from threeam.hypotheses.ledger import RECHECK_NOTE
-from threeam.reports.postmortem import OBSERVED_NOTE, Postmortem, TimelineEvent
+from threeam.reports.postmortem import (
+    OBSERVED_NOTE,
+    Postmortem,
+    TimelineEvent,
+    format_excerpt_line,
+    format_omitted_lines,
+)
 
 _WIDTH = 1000  # SVG units of the chart
-_LANES = {  # kind -> (row from the top, its label, the colour of its dots)
-    "Hypothesis": (0, "claims", "#0a7d8c"),
-    "Prediction": (0, "claims", "#0a7d8c"),
-    "Supports": (1, "evidence", "#2f7d32"),
-    "Contradicts": (1, "evidence", "#b3261e"),
-    "Conclusion": (2, "verdicts", "#111111"),
-    "Reopened": (2, "verdicts", "#0a7d8c"),
-    "Changed": (3, "changes", "#a15c00"),
-    "Undone": (3, "changes", "#2f7d32"),
-    "Coffee": (4, "coffee", "#a15c00"),
-    "WARNING": (4, "coffee", "#b3261e"),
+_TEAL, _GREEN, _RED, _BLACK, _BROWN = "#0a7d8c", "#2f7d32", "#b3261e", "#111111", "#a15c00"
+_LEGEND = {
+    _TEAL: "claim, prediction, experiment",
+    _GREEN: "supports, confirmed, undone",
+    _RED: "contradicts, refuted, warning",
+    _BLACK: "parked, what an experiment has shown",
+    _BROWN: "change, coffee",
 }
+_LANE_LABELS = ("claims", "evidence", "experiments", "verdicts", "changes", "coffee", "warnings")
+_LANES = {  # kind -> (lane, the colour of its dots)
+    "Hypothesis": ("claims", _TEAL),
+    "Prediction": ("claims", _TEAL),
+    "Supports": ("evidence", _GREEN),
+    "Contradicts": ("evidence", _RED),
+    "Plan": ("experiments", _TEAL),
+    "Verdict": ("experiments", _BLACK),
+    "Conclusion": ("verdicts", _BLACK),
+    "Reopened": ("verdicts", _TEAL),
+    "Changed": ("changes", _BROWN),
+    "Undone": ("changes", _GREEN),
+    "Coffee": ("coffee", _BROWN),
+    "WARNING": ("warnings", _RED),
+}
+_CONCLUSION_COLOURS = {"confirmed": _GREEN, "refuted": _RED}
 _ROW_HEIGHT, _BARS_HEIGHT = 22, 40  # SVG units: a row of dots, and the bars below all rows
 _COLUMN_COUNT = 100
 
@@ -57,24 +75,31 @@ def postmortem_to_html(postmortem: Postmortem) -> str:
         lstrip_blocks=True,
     )
     entries = [event for event in postmortem.events if not event.foreign]
-    known_ns = frozenset(stamp.ns for event in entries for stamp in (event.entry.stamp, *event.amendment_stamps))
+    known_ns = frozenset(
+        stamp.ns
+        for event in entries
+        for stamp in (event.entry.stamp, *event.amendment_stamps, *(line.stamp for line in event.block))
+    )
     environment.filters |= {
         "linked": partial(link_stamps, known_ns=known_ns),
         "anchor": anchor_id,
         "user": author_name,
         "visible": escape_unprintable,
+        "excerpt_line": format_excerpt_line,
+        "omitted": format_omitted_lines,
     }
     environment.tests["on_page"] = lambda stamp: stamp.ns in known_ns
-    lanes = {(row * _ROW_HEIGHT + _ROW_HEIGHT / 2, name) for row, name, _ in _LANES.values()}
+    lanes = [(_lane_y(label), label) for label in _LANE_LABELS]
     return environment.get_template("night.html").render(
         postmortem=postmortem,
         recheck_note=RECHECK_NOTE,
         observed_note=OBSERVED_NOTE,
         ticks=list(_make_ticks(entries)),
         bars=_make_bars(entries),
-        lanes=sorted(lanes),
+        lanes=lanes,
+        legend=_LEGEND,
         width=_WIDTH,
-        height=5 * _ROW_HEIGHT + _BARS_HEIGHT,
+        height=len(_LANE_LABELS) * _ROW_HEIGHT + _BARS_HEIGHT,
         column=_WIDTH / _COLUMN_COUNT,
     )
 
@@ -100,16 +125,19 @@ def link_stamps(text: str, known_ns: frozenset[int]) -> Markup:
     return Markup("").join([*pieces, escape(remaining)])
 
 
+def _lane_y(label: str) -> float:
+    return (_LANE_LABELS.index(label) + 0.5) * _ROW_HEIGHT
+
+
 def _make_ticks(events: Sequence[TimelineEvent]) -> Iterator[Tick]:
     for event, x in zip(events, _x_positions(events), strict=True):
         entry = event.entry
         if entry.kind in _LANES:
-            row, _, colour = _LANES[entry.kind]
-            if entry.hypothesis is not None and entry.hypothesis[1] == "refuted":
-                colour = "#b3261e"
+            label, colour = _LANES[entry.kind]
+            if entry.kind == "Conclusion" and entry.hypothesis is not None:
+                colour = _CONCLUSION_COLOURS.get(entry.hypothesis[1], colour)
             title = f"{entry.stamp.time_of_day[:12]} {event.text}"
-            y = row * _ROW_HEIGHT + _ROW_HEIGHT / 2
-            yield Tick(x, y, colour, f"#{anchor_id(entry.stamp)}", escape_unprintable(title))
+            yield Tick(x, _lane_y(label), colour, f"#{anchor_id(entry.stamp)}", escape_unprintable(title))
 
 
 def _make_bars(events: Sequence[TimelineEvent]) -> list[Bar]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from threeam.core.format.entry import author_name
-from threeam.core.format.markdown import escape_markdown
+from threeam.core.format.markdown import code_block, escape_markdown
 from threeam.core.format.report import ReportSection
 from threeam.hypotheses.ledger import RECHECK_NOTE
-from threeam.reports.postmortem import OBSERVED_NOTE, Postmortem
+from threeam.reports.postmortem import OBSERVED_NOTE, Postmortem, format_excerpt_line, format_omitted_lines
 
 
 def format_list(section: ReportSection) -> Iterator[str]:
@@ -60,6 +60,9 @@ def _timeline_lines(postmortem: Postmortem) -> Iterator[str]:
         recheck = f" ({RECHECK_NOTE})" if entry.tag("RECHECK") is not None else ""
         observed = f" ({OBSERVED_NOTE})" if event.observed else ""
         yield f"- `{entry.stamp}` {author}: {tag}{escape_markdown(event.text)}{original}{recheck}{observed}"
+        if event.block:
+            yield from ("", *code_block([line.text for line in event.block], "  "), "")
+        if event.excerpt:
+            yield from ("", *code_block([format_excerpt_line(line) for line in event.excerpt], "  "), "")
     if postmortem.omitted_lines:
-        count = f"{postmortem.omitted_lines:,}"
-        yield f"\n{count} lines that came through a pipe, or are of another program, are not in it."
+        yield f"\n{format_omitted_lines(postmortem.omitted_lines)}"

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from threeam.core.format.entry import NS_PER_S, Entry, Stamp, author_name
+from threeam.core.format.entry import (
+    CONTINUATION_PREFIX,
+    NS_PER_S,
+    Entry,
+    Stamp,
+    author_name,
+    leading_stamp_ref,
+)
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution, format_when
 from threeam.core.state.fold import OPEN, State
 from threeam.core.store.reader import Line
@@ -18,7 +25,14 @@ from threeam.hypotheses import thread
 from threeam.hypotheses.amendments import amended_stamp, amendments, claim_of, current_text
 from threeam.hypotheses.changes import changes
 from threeam.hypotheses.handoff_notes import handoff_note
-from threeam.hypotheses.ledger import event_text, own_event_text, sorted_hypotheses, thread_of, verdict_of
+from threeam.hypotheses.ledger import (
+    EVIDENCE_KINDS,
+    event_text,
+    own_event_text,
+    sorted_hypotheses,
+    thread_of,
+    verdict_of,
+)
 from threeam.hypotheses.thread import MISSING_CLAIM, verdict_line
 from threeam.reports.end_of_night import UNDO_UNKNOWN
 from threeam.tracing.observations import observed_intervals
@@ -27,6 +41,8 @@ _SKIPPED_KINDS = ("ceremony", "Continued")  # lines of the journal itself
 _RUN_OF_EXPERIMENT = IsExperimentRun()
 _MAX_FOREIGN_LINES = 100  # lines in a row that are not entries: more are the stream of another program
 _MAX_FOREIGN_CHARS = 2000  # of one such line
+_EXCERPT_LINES = 3  # of a pipe, before and after a cited line
+_MAX_BLOCK_GAP_NS = 1000  # the lines of a block are 1 ns apart
 OBSERVED_NOTE = "observed: timings perturbed"
 
 
@@ -38,12 +54,21 @@ class PostmortemSection(NamedTuple):
     hint: str = ""
 
 
+class QuotedLine(NamedTuple):
+    """A line that is shown in a code block: its stamp and its text. ``is_cited``: the entry above it cites this one."""
+
+    stamp: Stamp
+    text: str
+    is_cited: bool = False
+
+
 class TimelineEvent(NamedTuple):
     """An entry of the timeline with its current text, and ``original_text`` if it was corrected.
 
     ``amendment_stamps`` are the stamps of the lines that amend or number the entry; those lines are not in the timeline
     themselves. ``observed`` means that a tracer was attached to a process at that time. ``foreign`` means that the line
-    is not an entry; ``entry`` then has only the stamp of the preceding entry.
+    is not an entry; ``entry`` then has only the stamp of the preceding entry. ``block``: the further lines of a text
+    that was written as a block. ``excerpt``: the lines of a pipe around the one that this entry cites.
     """
 
     entry: Entry
@@ -52,6 +77,8 @@ class TimelineEvent(NamedTuple):
     amendment_stamps: tuple[Stamp, ...] = ()
     observed: bool = False
     foreign: bool = False
+    block: tuple[QuotedLine, ...] = ()
+    excerpt: tuple[QuotedLine, ...] = ()
 
 
 class Postmortem(NamedTuple):
@@ -79,10 +106,12 @@ def build_postmortem(name: str, state: State, lines: Iterable[Line]) -> Postmort
     sections = [
         PostmortemSection("Summary", [summary], "In two sentences: what broke, and why."),
         PostmortemSection("Impact", [], "Who noticed, what it did to them, and for how long."),
+        PostmortemSection("Root cause", [], "The mechanism, in the terms of the code or the configuration."),
         PostmortemSection("Theories tried, and their verdicts", _theory_sections(state)),
         PostmortemSection("Evidence", [_evidence_section(state, events)]),
         PostmortemSection("What was changed, and undone", [_changes_section(state)]),
         PostmortemSection("Open questions", [_open_questions_section(state)]),
+        PostmortemSection("Action items", [], "What keeps it from happening again: who does what, and by when."),
     ]
     begin, end = (stamps[0], stamps[-1]) if stamps else (None, None)
     return Postmortem(name, begin, end, sections, events, omitted)
@@ -97,6 +126,7 @@ def _build_timeline(state: State, lines: Iterable[Line]) -> tuple[list[TimelineE
         if event.cited
     }
     observed = observed_intervals(state)
+    excerpts = _ExcerptCollector(cited_ns)
     events: list[TimelineEvent] = []
     amendment_stamps: dict[int, list[Stamp]] = {}
     omitted = foreign_in_a_row = 0
@@ -107,6 +137,8 @@ def _build_timeline(state: State, lines: Iterable[Line]) -> tuple[list[TimelineE
             foreign_in_a_row += 1
             events.append(TimelineEvent(Entry(last_stamp, 0, (), ""), _truncate(line.display_text), foreign=True))
             continue
+        if entry is not None and entry.tag("VIA") == "stdin":
+            excerpts.add(entry)
         if entry is None or (_is_streamed(line, entry) and entry.stamp.ns not in cited_ns):
             omitted += 1
             continue
@@ -116,15 +148,66 @@ def _build_timeline(state: State, lines: Iterable[Line]) -> tuple[list[TimelineE
         target = _merged_into(state, entry)
         if target is not None:
             amendment_stamps.setdefault(target.ns, []).append(entry.stamp)
+            continue
+        event = _timeline_event(state, entry, observed=entry.stamp in observed)
+        if events and _is_same_block(events[-1], event):
+            quoted = QuotedLine(entry.stamp, event.text.removeprefix("| "))
+            events[-1] = events[-1]._replace(block=(*events[-1].block, quoted))
         else:
-            events.append(_timeline_event(state, entry, observed=entry.stamp in observed))
+            events.append(event)
     merged = [
         event
         if event.foreign
-        else event._replace(amendment_stamps=tuple(amendment_stamps.get(event.entry.stamp.ns, ())))
+        else event._replace(
+            amendment_stamps=tuple(amendment_stamps.get(event.entry.stamp.ns, ())),
+            excerpt=excerpts.of(event.entry),
+        )
         for event in events
     ]
-    return merged, omitted
+    return merged, omitted - excerpts.neighbour_count
+
+
+class _ExcerptCollector:
+    """Collects the lines of pipes around each cited one."""
+
+    def __init__(self, cited_ns: Collection[int]) -> None:
+        self._cited_ns = cited_ns
+        self._recent: deque[QuotedLine] = deque(maxlen=_EXCERPT_LINES)
+        self._excerpts: dict[int, list[QuotedLine]] = {}
+        self._unfinished: list[tuple[list[QuotedLine], int]] = []  # with the length at which each is complete
+
+    def add(self, entry: Entry) -> None:
+        """Add the next line that came through a pipe."""
+        line = QuotedLine(entry.stamp, _truncate(entry.text))
+        for excerpt, _ in self._unfinished:
+            excerpt.append(line)
+        self._unfinished = [pair for pair in self._unfinished if len(pair[0]) < pair[1]]
+        if entry.stamp.ns in self._cited_ns:
+            excerpt = self._excerpts[entry.stamp.ns] = [*self._recent, line._replace(is_cited=True)]
+            self._unfinished.append((excerpt, len(excerpt) + _EXCERPT_LINES))
+        self._recent.append(line)
+
+    def of(self, entry: Entry) -> tuple[QuotedLine, ...]:
+        """Return the excerpt around the line that ``entry`` cites as evidence."""
+        cited = leading_stamp_ref(entry.body) if entry.kind in EVIDENCE_KINDS else None
+        return tuple(self._excerpts.get(cited.ns, ())) if cited is not None else ()
+
+    @property
+    def neighbour_count(self) -> int:
+        """Return how many lines are in an excerpt only because they are near a cited one."""
+        shown = {line.stamp.ns for excerpt in self._excerpts.values() for line in excerpt}
+        return len(shown - self._excerpts.keys())
+
+
+def _is_same_block(previous: TimelineEvent, event: TimelineEvent) -> bool:
+    """Return whether ``event`` is a further line of the text of ``previous``: its writer has put a bar before it."""
+    last = previous.block[-1].stamp if previous.block else previous.entry.stamp
+    return (
+        event.text.startswith(("| ", CONTINUATION_PREFIX))
+        and not (previous.foreign or event.original_text)
+        and event.entry.author == previous.entry.author
+        and 0 <= event.entry.stamp.ns - last.ns < _MAX_BLOCK_GAP_NS
+    )
 
 
 def _timeline_event(state: State, entry: Entry, *, observed: bool) -> TimelineEvent:
@@ -135,6 +218,17 @@ def _timeline_event(state: State, entry: Entry, *, observed: bool) -> TimelineEv
         text = text.replace("Conclusion", entry.hypothesis[1], 1)
     is_corrected = amendment is not None and amendment.correction_count > 0
     return TimelineEvent(entry, text, entry.text if is_corrected else "", observed=observed)
+
+
+def format_excerpt_line(line: QuotedLine) -> str:
+    """Return a line of an excerpt with its time; the cited one is marked."""
+    return f"{'>' if line.is_cited else ' '} {line.stamp.time_of_day[:12]} {line.text}"
+
+
+def format_omitted_lines(count: int) -> str:
+    """Return how many lines are not in the timeline."""
+    lines, are = ("line", "is") if count == 1 else ("lines", "are")
+    return f"{count:,} {lines} that came through a pipe, or of another program, {are} not in it."
 
 
 def _truncate(text: str) -> str:
@@ -213,7 +307,12 @@ def _labelled_lines(section: ReportSection) -> list[ReportLine]:
 
 def _evidence_section(state: State, events: Sequence[TimelineEvent]) -> ReportSection:
     """Return every cited line with the hypothesis that it supports or contradicts."""
-    event_by_ns = {event.entry.stamp.ns: event for event in events if not event.foreign}
+    event_by_ns: dict[int, TimelineEvent] = {}
+    for known in events:
+        if not known.foreign:
+            event_by_ns[known.entry.stamp.ns] = known
+            for line in known.block:
+                event_by_ns[line.stamp.ns] = TimelineEvent(known.entry._replace(stamp=line.stamp), line.text)
     lines = []
     for hypothesis in sorted_hypotheses(state):
         for evidence in thread_of(state, hypothesis).evidence:

@@ -33,11 +33,17 @@ from threeam.tui.command_palette import ActionProvider, JournalProvider
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_window import LogWindow
 from threeam.tui.prompts import NOTE
-from threeam.tui.screen_signals import TERMINAL_CHECK_S, end_by_signal, install_signal_handlers, is_terminal_gone
+from threeam.tui.screen_signals import (
+    TERMINAL_CHECK_S,
+    end_by_signal,
+    has_job_control,
+    install_signal_handlers,
+    is_terminal_gone,
+)
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
-from threeam.tui.themes import FALLBACK_VARIABLES, NIGHT_THEME
+from threeam.tui.themes import NIGHT_THEME, complete_variables
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.filter_line import FilterBox
 
@@ -104,11 +110,8 @@ class JournalApp(App[None], inherit_bindings=False):
         return JournalScreen(session, self._window)
 
     def get_css_variables(self) -> dict[str, str]:
-        """Return the theme's variables, with our own names in every theme."""
-        variables = super().get_css_variables()
-        for name, like in FALLBACK_VARIABLES.items():
-            variables.setdefault(name, variables[like])
-        return variables
+        """Return the theme's variables, with our own names and enough contrast in every theme."""
+        return complete_variables(self.current_theme, super().get_css_variables())
 
     def on_mount(self) -> None:
         install_signal_handlers(self._leave, self._continue)
@@ -154,6 +157,9 @@ class JournalApp(App[None], inherit_bindings=False):
         if isinstance(event, EscapedKey):
             await self._take_escaped(event)
             return
+        if typed and isinstance(event, events.Key) and event.key in self._suspend_keys:
+            self.suspend_to_shell()  # from everywhere, a dialog too, as from any program of the shell
+            return
         if isinstance(event, events.Key) and typed:
             is_command = (
                 event.key == "enter" and isinstance(screen, JournalScreen) and screen.commands.is_enter_a_command
@@ -181,6 +187,20 @@ class JournalApp(App[None], inherit_bindings=False):
         if leads_out and was_forwarded == event.is_forwarded:  # its binding has run, and no widget has it any more
             # Behind what the screen below does with the answer of the one that was closed.
             self.screen.call_later(self.post_message, messages.CommandDone())
+
+    @property
+    def _suspend_keys(self) -> list[str]:
+        return self.session.settings.keys.get("suspend", BY_ID["suspend"].keys).split(",")
+
+    def suspend_to_shell(self) -> None:
+        """Give the terminal back to the shell until its ``fg``, unless that would hold up others or never end."""
+        base = next((screen for screen in self._screen_stack if isinstance(screen, JournalScreen)), None)
+        if base is not None and base.quitting.is_busy:
+            self.notify("something is not written yet, or still under way: suspend after that", markup=False)
+        elif self._driver is None or not self._driver.can_suspend or not has_job_control():
+            self.notify("no shell waits for this program, so nothing could continue it", markup=False)
+        else:
+            os.kill(0, signal.SIGTSTP)  # the group: a script around this program stops with it
 
     def refuse_text(self) -> None:
         """Drop the text that is being typed for a box that does not open, since its keys would be commands.

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import Entry
 from threeam.core.format.kinds import FOREIGN, KINDS
+from threeam.experiments.failure_rule import OUTCOME_SIGNS
 from threeam.experiments.run_tags import run_outcome
 
 
@@ -25,16 +26,22 @@ _STATES = {
     "refuted": Glyph("✗", "x", "refuted", "a hypothesis refuted"),
     "parked": Glyph("~", "~", "parked", "a hypothesis parked"),
 }
+# A run that passed has the sign of a command that was run: nothing is special about it.
 _OUTCOMES = {
-    "failed": Glyph("✗", "x", "toxic", "a run that failed"),
-    "timed-out": Glyph("◷", "o", "coffee", "a run that was ended for taking too long"),
-    "inconclusive": Glyph("?", "?", "coffee", "a run that neither failed nor passed"),
+    "failed": Glyph(*OUTCOME_SIGNS["failed"], "toxic", "a run that failed"),
+    "timed-out": Glyph(*OUTCOME_SIGNS["timed-out"], "coffee", "a run that was ended for taking too long"),
+    "inconclusive": Glyph(*OUTCOME_SIGNS["inconclusive"], "coffee", "a run that neither failed nor passed"),
 }
 _CHECK_VERDICTS = {
-    "ok": Glyph("✓", "v", "fine", "as it should be"),
-    "yellow": Glyph("▲", "!", "coffee", "not as it should be"),
-    "red": Glyph("✗", "x", "toxic", "in the way of the hunt"),
-    "unknown": Glyph("?", "?", "note", "cannot be determined here"),
+    "ok": Glyph("⊡", "y", "fine", "as it should be"),
+    "yellow": Glyph("△", "w", "coffee", "not as it should be"),
+    "red": Glyph("⊠", "N", "toxic", "in the way of the hunt"),
+    "unknown": Glyph("?", "q", "note", "cannot be determined here"),
+}
+# Kinds that mean the same to a reader, and so have one sign.
+FAMILIES = {
+    "»": ("what comes next, how things are connected, what is shared: in the hand-off", ("Next", "Topology", "Shared")),
+    "↑": ("repeated from the previous file of the journal", ("Continued", "Carried", "Doses")),
 }
 
 
@@ -49,7 +56,7 @@ def _glyphs() -> Iterator[tuple[str, Glyph]]:
             yield from _OUTCOMES.items()
         if kind.name == "Mark":
             yield from _CHECK_VERDICTS.items()
-    yield "unfinished", Glyph("…", ">", "foreign", "a last line that has no newline yet")
+    yield "unfinished", Glyph("…", "_", "foreign", "a last line that has no newline yet")
 
 
 GLYPHS = dict(_glyphs())
@@ -69,4 +76,12 @@ def glyph_of(entry: Entry | None, *, finished: bool = True) -> Glyph:
     return GLYPHS[kind]
 
 
-SIGNS = list(GLYPHS.values())
+def _signs() -> Iterator[Glyph]:
+    """Yield each sign once, with its meaning."""
+    for name, glyph in GLYPHS.items():
+        meaning, members = FAMILIES.get(glyph.symbol, (glyph.description, (name,)))
+        if name == members[0]:
+            yield glyph._replace(description=meaning)
+
+
+SIGNS = tuple(_signs())

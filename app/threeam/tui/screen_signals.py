@@ -45,3 +45,23 @@ def is_terminal_gone() -> bool:
     terminal = select.poll()
     terminal.register(sys.stdin.fileno(), select.POLLIN)
     return any(events & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, events in terminal.poll(0))
+
+
+def has_job_control() -> bool:
+    """Return whether a shell waits for this process group, and can continue it after it was stopped.
+
+    POSIX calls a group without such a parent orphaned: a pane of tmux whose command is 3am has one.
+    """
+    group, session, parent = os.getpgrp(), os.getsid(0), os.getppid()
+    try:
+        while os.getpgid(parent) == group:  # a script that runs this program
+            parent = _parent_of(parent)
+        return os.getsid(parent) == session
+    except OSError:  # it has ended, or is in a container that does not show it
+        return False
+
+
+def _parent_of(pid: int) -> int:
+    """Return the parent of a process. Raise `OSError` if the system does not tell."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        return int(file.read().rpartition(")")[2].split()[1])

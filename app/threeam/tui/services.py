@@ -65,6 +65,9 @@ class Program(Protocol):
     def close_as_of(self) -> None:
         """Remove all screens that show the journal as it was."""
 
+    def suspend_to_shell(self) -> None:
+        """Stop, so that the shell has the terminal until its ``fg``."""
+
     def refuse_text(self) -> None:
         """Drop the text that is being typed for a box that does not open."""
 

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from textual.color import Color
 from textual.theme import Theme
 
-# Our own variables, each with the variable that replaces it in Textual's themes.
-FALLBACK_VARIABLES = {
+from threeam.tui.contrast import BORDER_RATIO, TEXT_RATIO, with_contrast
+
+# Our own variables in Textual's themes. Their shades of one hue would make all kinds of lines look alike.
+_DARK = {
+    "coffee": "#e0a458",
+    "hypothesis": "#9be3e3",
+    "water": "#58aeff",
+    "who-0": "#8fb8de",
+    "who-1": "#b5a7d6",
+    "who-2": "#9bc7a0",
+    "who-3": "#d9a5b3",
+    "who-4": "#c9c28a",
+    "who-5": "#8ccbbd",
+}
+_LIGHT = {
+    "coffee": "#8a5a00",
+    "hypothesis": "#006b75",
+    "water": "#1f55b0",
+    "who-0": "#1f55b0",
+    "who-1": "#6a3fb3",
+    "who-2": "#2e7032",
+    "who-3": "#a3315e",
+    "who-4": "#6b6000",
+    "who-5": "#00705c",
+}
+# The colours of a terminal's palette are not known: there each of ours is one of the theme's.
+_ANSI = {
     "coffee": "text-warning",
     "hypothesis": "text-accent",
-    "row-cursor": "panel",
+    "water": "primary",
     "who-0": "text-primary",
     "who-1": "text-secondary",
     "who-2": "text-success",
@@ -16,6 +44,35 @@ FALLBACK_VARIABLES = {
     "who-4": "text-warning",
     "who-5": "foreground",
 }
+GROUNDS = ("background", "surface", "panel", "row-cursor", "alarm-ground")  # what text stands on
+_TINTS = {"alarm-ground": ("error", 0.15), "as-of-ground": ("warning", 0.25)}  # of the background, for the head
+TEXTS = (
+    *("foreground", "foreground-muted", "error", "warning", "primary", *_DARK),
+    *("footer-key-foreground", "footer-description-foreground"),
+)
+BORDERS = ("border",)
+BORDER_GROUNDS = ("background", "surface", "panel")
+
+
+def complete_variables(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the ``variables`` of ``theme`` with ours, each text and border with enough contrast on every ground."""
+    ansi = getattr(theme, "ansi", False)
+    own = {name: variables[like] for name, like in _ANSI.items()} if ansi else _DARK if theme.dark else _LIGHT
+    complete = dict.fromkeys(("row-cursor", *_TINTS), variables["panel"]) | own | dict(variables)
+    if ansi:
+        return complete
+    background = Color.parse(complete["background"])
+    for name, (tint, share) in _TINTS.items():
+        complete[name] = background.blend(Color.parse(complete[tint]), share).hex
+    grounds = tuple(background + Color.parse(complete[name]) for name in GROUNDS)
+    for name in TEXTS:
+        own_grounds = (*grounds, Color.parse(complete["as-of-ground"])) if name == "foreground" else grounds
+        complete[name] = with_contrast(background + Color.parse(complete[name]), own_grounds, TEXT_RATIO).hex
+    border_grounds = tuple(background + Color.parse(complete[name]) for name in BORDER_GROUNDS)
+    for name in BORDERS:
+        complete[name] = with_contrast(background + Color.parse(complete[name]), border_grounds, BORDER_RATIO).hex
+    return complete
+
 
 NIGHT_THEME = Theme(
     name="3am",
@@ -24,28 +81,20 @@ NIGHT_THEME = Theme(
     secondary="#b5a7d6",
     accent="#9be3e3",
     warning="#e0a458",
-    error="#f0605d",
+    error="#f06f6d",
     success="#9bc7a0",
     foreground="#c3c7cf",
     background="#0d1017",
     surface="#11151d",
     panel="#171c26",
     variables={
-        "coffee": "#e0a458",
-        "hypothesis": "#9be3e3",
-        "row-cursor": "#1f2735",
-        "foreground-muted": "#7c8494",
-        "who-0": "#8fb8de",
-        "who-1": "#b5a7d6",
-        "who-2": "#9bc7a0",
-        "who-3": "#d9a5b3",
-        "who-4": "#c9c28a",
-        "who-5": "#8ccbbd",
+        "row-cursor": "#263043",
+        "foreground-muted": "#9097a5",
         "footer-key-foreground": "#9be3e3",
         "footer-background": "#11151d",
         "input-selection-background": "#9be3e3 25%",
         "block-cursor-background": "#9be3e3",
         "block-cursor-foreground": "#0d1017",
-        "border": "#2a3242",
+        "border": "#616773",
     },
 )

@@ -32,7 +32,7 @@ _TABLE = (  # in the order of the help screen
     Kind(NOTE, None, "·", ".", "note", "a note", has_word=False),
     Kind("Hypothesis", HYPOTHESIS_TAG, "◇", "?", "hypothesis", "a hypothesis"),
     Kind("Conclusion", HYPOTHESIS_TAG, "◇", "?", "hypothesis", "the verdict on a hypothesis"),
-    Kind("Reopened", HYPOTHESIS_TAG, "↺", "o", "hypothesis", "a hypothesis opened again"),
+    Kind("Reopened", HYPOTHESIS_TAG, "↺", "R", "hypothesis", "a hypothesis opened again"),
     Kind("Prediction", HYPOTHESIS_TAG, "→", ">", "hypothesis", "a prediction: what will be seen if it is true"),
     Kind("Supports", HYPOTHESIS_TAG, "+", "+", "hypothesis", "evidence for a hypothesis"),
     Kind("Contradicts", HYPOTHESIS_TAG, "−", "-", "hypothesis", "evidence against a hypothesis"),
@@ -47,13 +47,13 @@ _TABLE = (  # in the order of the help screen
     Kind("Taken", "HOLDS", "⚑", "P", "hypothesis", "a person holds the journal now"),
     Kind("Coffee", "MG", "∪", "u", "coffee", "a coffee"),
     Kind("Water", "WATER", "≈", "=", "water", "a glass of water"),
-    Kind("Handoff", "HANDOFF", "⚑", "P", "hypothesis", "what was still open when a person went to sleep"),
+    Kind("Handoff", "HANDOFF", "⇥", "S", "hypothesis", "what was still open when a person went to sleep"),
     Kind("Preflight", "PREFLIGHT", "☑", "c", "note", "the checks of what the hunt needs"),
     Kind("Baseline", "BASELINE", "≡", "b", "note", "a snapshot of normal"),
     Kind("Compared", "BASELINE", "≢", "B", "coffee", "what is not normal now"),
     Kind("Stable", "STABLE", "⊙", "g", "note", "the last known stable commit"),
     Kind("Terminated", "TERMINATED", "†", "k", "toxic", "a blocking query that was terminated"),
-    Kind("Restore", "RESTORE", "↶", "r", "note", "the runbook of a restore"),
+    Kind("Restore", "RESTORE", "↶", "<", "note", "the runbook of a restore"),
     Kind("Plan", "PLAN", "▷", "#", "hypothesis", "an experiment, with its progress; r opens it"),
     Kind("Run", "RUN", "▸", "r", "note", "a command that was run; its output is saved"),
     Kind(
@@ -74,7 +74,7 @@ _TABLE = (  # in the order of the help screen
     Kind("Doses", "DOSES", "↑", "^", "dim", "the doses of a person, repeated from the previous file"),
     Kind("Forked", "FORK", "⑂", "Y", "dim", "the journal was copied up to here from another one"),
     Kind(CEREMONY, None, "┆", "|", "dim", "the lock taken or released (shown by z)", has_word=False),
-    Kind(FOREIGN, None, "¿", "?", "foreign", "not a line of the log: torn, or from another tool", has_word=False),
+    Kind(FOREIGN, None, "¿", "/", "foreign", "not a line of the log: torn, or from another tool", has_word=False),
 )
 KINDS = {kind.name: kind for kind in _TABLE}
 WORDS = {kind.name: kind for kind in _TABLE if kind.has_word}  # by the word before the first colon

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from threeam.core.format.entry import escape_unprintable
 
@@ -34,6 +35,14 @@ def inline_code(text: str) -> str:
     # Markdown removes one blank on each side. It separates a backtick at an end, and protects a text of blanks.
     pad = " " if text[:1] in ("`", " ", "") or text[-1:] in ("`", " ") else ""
     return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def code_block(lines: Sequence[str], indent: str = "") -> list[str]:
+    """Return ``lines`` as a fenced block of code, with a fence that no line of it can close."""
+    safe = [escape_unprintable(line) for line in lines]
+    longest = max((len(run) for line in safe for run in _BACKTICKS.findall(line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{indent}{fence}", *(f"{indent}{line}" for line in safe), f"{indent}{fence}"]
 
 
 def _escape_match(match: re.Match[str]) -> str:

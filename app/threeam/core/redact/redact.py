@@ -9,6 +9,7 @@ from functools import cache
 from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
+from threeam.core.redact.secret_names import OPTION_NAME
 from threeam.core.redact.secret_patterns import SECRET_KINDS, SecretKind
 from threeam.core.redact.secret_values import LIST_REST, QUOTED_REST, WORD_REST
 
@@ -21,10 +22,7 @@ _OPENING_QUOTE = re.compile(rb"\\*[\"']|[\[(]")
 _CLOSING_BRACKETS = {b"[": b"]", b"(": b")"}
 
 # Words of a command line: an option whose value is the next word, and an assignment.
-_SECRET_NAME = (
-    r"(?:[\w-]{0,64}[-_])?(?:password|passwd|passphrase|pass|pwd|secret|token"
-    r"|(?:api|access|secret|private|account)[-_]?key)"
-)
+_SECRET_NAME = rf"(?:[\w-]{{0,64}}[-_])?{OPTION_NAME}"
 _SECRET_OPTION = re.compile(rf"--?{_SECRET_NAME}", re.IGNORECASE)
 _SECRET_ASSIGNMENT = re.compile(rf"(-{{0,2}}{_SECRET_NAME}=).*", re.IGNORECASE | re.DOTALL)
 _USER_OPTION = re.compile(r"-u|--(?:proxy-)?user")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from threeam.core.redact.secret_names import FIELD_NAME, NAME_TRIGGERS, OPTION_NAME
 from threeam.core.redact.secret_values import BLANK, COLOUR, VALUE, WORD
 
 
@@ -38,13 +39,10 @@ class SecretKind(NamedTuple):
 
 
 _ASSIGNMENT = rf"(?:\\*+[\"'])?\]?{BLANK}(?:=>|:=|[?+]?={{1,3}}|:(?!:)){BLANK}"
-_KEY_NAMES = r"(?:api|access|secret|private|account)[-_ ]?key"
-_SECRET_NAME = rf"(?:passw(?:or)?d|passphrase|pwd(?!(?<=\bpwd)=/)(?!(?<=\boldpwd)=/)|secret|token|{_KEY_NAMES})"
 # A name that ends in "_file" is not that of a secret. This is checked at the end of the name, which all triggers share.
 _NOT_A_FILE_NAME = r"(?<![-_]file)(?<![-_]path)(?<![-_]dir)(?<![-_]stdin)"
 _PASS_NAME = r"(?:(?<![a-z])|(?<=db)|(?<=user)|(?<=smtp)|(?<=mail)|(?<=root)|(?<=admin)|(?<=ftp)|(?<=ldap))pass\d{0,3}"
 _OPTION_SEPARATOR = r"(?:[ \t]++|[\"'],\s{0,64})(?![-|<>&;])"  # an option and its value, also as two strings of a list
-_OPTION_NAME = r"(?:password|passwd|passphrase|pass|pwd|secret|token|(?:api|access|secret|private|account)[-_]?key)"
 _SQL_STRING = r"(?:E|U&|N)?'(?:''|\\.|[^'\\\n])*+'?|\"[^\"\n]*+\"?|\$(?P<tag>\w{0,32})\$(?:(?!\$(?P=tag)\$)[^\n])*+(?:\$(?P=tag)\$)?"
 _SQL_NESTED = r"(?:E|U&|N)?[\"']?\\++[\"'][^\n]*+"  # a string in a string: its end cannot be found
 _SQL_PASSWORD = r"(?:passw(?:or)?d\s{1,64}|passw(?:or)?d\s{0,16}\(\s{0,16}|passw(?:or)?d\s{1,16}for\s{1,16}\S{1,128}\s{0,16}=\s{0,16})"
@@ -82,11 +80,8 @@ SECRET_KINDS = (
     SecretKind(
         "what follows password, passwd, pwd, passphrase, secret, token, api, access, secret, private or account key and "
         "a = or :",
-        (
-            *("passw(?:or)?d", "passphrase", "pwd", "secret", "token"),
-            *("api[-_ ]?key", "access[-_ ]?key", "secret[-_ ]?key", "private[-_ ]?key", "account[-_ ]?key"),
-        ),
-        (rf"(?P<keep>{_SECRET_NAME}[\w-]*+{_NOT_A_FILE_NAME}{COLOUR}{_ASSIGNMENT}){VALUE}",),
+        NAME_TRIGGERS,
+        (rf"(?P<keep>{FIELD_NAME}[\w-]*+{_NOT_A_FILE_NAME}{COLOUR}{_ASSIGNMENT}){VALUE}",),
         (
             "PASSWORD=«hunter2» ./run",
             "DB_PASSWORD=«ab,S3cr3t» ./run",
@@ -147,8 +142,8 @@ SECRET_KINDS = (
     ),
     SecretKind(
         "the value of an option like --password or --token",
-        (rf"--(?:[\w-]*[-_])?{_OPTION_NAME}[ \t\"']",),
-        (rf"(?P<keep>(?<![\w-])--(?:[\w-]{{0,64}}?[-_])?{_OPTION_NAME}{_OPTION_SEPARATOR}){VALUE}",),
+        (rf"--(?:[\w-]*[-_])?{OPTION_NAME}[ \t\"']",),
+        (rf"(?P<keep>(?<![\w-])--(?:[\w-]{{0,64}}?[-_])?{OPTION_NAME}{_OPTION_SEPARATOR}){VALUE}",),
         (
             "curl --token «hunter2» https://h/",
             "psql --password '«a hunter2»' -h db1",

@@ -136,7 +136,7 @@ class CoffeeScreen(Dialog[bool]):
         now_at = (one.now.ns - begin) * (columns - 1) // (end - begin)
         lines = [self._row(row, rows, top, values, now_at) for row in range(rows)]
         cups = {(at - begin) * (columns - 1) // (end - begin) for at, _ in one.tonight_doses}
-        cup, here = ("∪", "▲") if self._emoji else ("u", "^")
+        cup, here = ("∪", "┴") if self._emoji else ("u", "^")
         marks = "".join(cup if at in cups else here if at == now_at else " " for at in range(columns))
         lines.append(Content.assemble((" " * _LABEL + marks, "$coffee")))
         lines.append(Content.assemble((" " * _LABEL + _hours(begin, end, columns, one.zone), _MUTED)))

@@ -139,6 +139,7 @@ class JournalScreen(NoticeScreen):
         return {
             "leave": self.leave,
             "help": self.open_help,
+            "suspend": lambda: self.program.suspend_to_shell(),
             **self.look.handlers(),
             **self.writing.handlers(),
             **(self.amendments.handlers() if self.amendments is not None else {}),
@@ -218,14 +219,13 @@ class JournalScreen(NoticeScreen):
     # What the widgets tell.
 
     async def on_composer_submitted(self, message: Composer.Submitted) -> None:
-        kind = message.outgoing.kind
-        if kind == COMMAND:
+        if message.outgoing.kind == COMMAND:
             await self.commands.run_box_line(message)
         elif isinstance(self.writing, WritingController):
             try:
                 self.writing.send(message)
             finally:  # a box whose stamp was refused has become one for a note since its Enter
-                if kind not in DRAFTS or self.program.keys_wait_for_enter:
+                if message.outgoing.kind not in DRAFTS or self.program.keys_wait_for_enter:
                     self.app.post_message(messages.CommandDone())
 
     def on_composer_changed(self) -> None:

@@ -167,7 +167,7 @@ class HypothesisList(OptionList):
     def _pick_mark(self, is_picked: bool) -> str:
         if not is_picked:
             return " "
-        return "▸" if self._emoji else ">"
+        return "▌" if self._emoji else ">"  # as the cursor of the log
 
     def _glyph(self, hypothesis: Hypothesis) -> str:
         glyph = GLYPHS.get(hypothesis.state, GLYPHS["Hypothesis"])
