@@ -19,8 +19,8 @@ _HELP = {
     "handoff": HelpText(
         "Prints what the next person needs to know, the most important first: where the hunt stands, what may be "
         "called fixed, the live hypotheses with their evidence, the verdicts of experiments, what comes next, what "
-        "must be undone, what is ruled out. It includes notes that begin with Next:, Topology: or Shared:. Exit 1 if there "
-        "is no log.",
+        "must be undone, what is ruled out. It includes notes that begin with Next:, Topology: or Shared:. Exit 1 "
+        "if there is no log.",
         "3am handoff --md | mail -s 'the night' oncall",
     ),
     "take": HelpText("Writes that you hold the journal from now on.", "3am take"),
