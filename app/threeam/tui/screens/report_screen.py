@@ -21,6 +21,7 @@ from threeam.tui.report_answers import AskAbout, GoTo, ReportAnswer, RunAction
 from threeam.tui.screens.dialog import FilteredDialog
 from threeam.tui.widgets.filter_line import has_words
 
+TO_LINE = "go to its line in the log"
 _MUTED = "$foreground-muted"
 _ASKS = ("predict", "confirm", "refute", "park", "reopen")  # the actions that a thread offers
 
@@ -37,8 +38,8 @@ class ReportScreen(FilteredDialog[ReportAnswer | None]):
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding("enter", "dismiss_to_line", "its line in the log", key_display="enter"),
-        bind("copy-entry", "copy_line", "copy", show=True),
+        Binding("enter", "dismiss_to_line", "its line", key_display="enter", tooltip=TO_LINE),
+        bind("copy-entry", "copy_line", "copy", "copy the line, or the command that it names", show=True),
     ]
 
     keeps_cursor_at_top: ClassVar[bool] = False  # even if a new line appears above it

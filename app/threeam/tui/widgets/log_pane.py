@@ -100,7 +100,10 @@ class LogPane(Vertical):
         self._schedule_counts(self.call_after_refresh)  # the new lines are drawn first
 
     def cancel(self) -> bool:
-        """Close the prompt or cancel the search; return whether there was one."""
+        """End the selection, close the prompt or cancel the search; return whether there was one."""
+        if self.view.has_focus and self.view.end_selection():
+            self.show_selection()
+            return True
         if self.prompt.is_open:
             self.prompt.close()
             return True
@@ -288,6 +291,11 @@ class LogPane(Vertical):
     def on_log_view_tail_changed(self) -> None:
         self._schedule_counts()
 
+    def show_selection(self) -> None:
+        """Show how many rows are selected, and the keys that act on them alone."""
+        self.screen.refresh_bindings()
+        self._schedule_counts()
+
     def _schedule_counts(self, call: Callable[[Callable[[], None]], object] | None = None) -> None:
         """Show the counts by ``call``: as a rule with the next message, so once for all changes of one frame."""
         if not self._is_update_due:
@@ -337,6 +345,7 @@ class LogPane(Vertical):
                 filters=self._filters_text,
                 shown_counter=scan.shown_counter,
                 wrapped=self._wrapped,
+                selected_count=len(self.view.selected_rows) if self.view.is_selecting else 0,
                 searched_bytes=self.view.searched_bytes,
                 is_searching_rows=self.view.is_searching_rows,
             )
