@@ -21,6 +21,7 @@ from threeam.core.store.journal import Journal, Position
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
 from threeam.core.store.seek import find_time, journal_begins_after, passes_filter
+from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.tui.background_scan import BackgroundScan
 from threeam.tui.histogram import ActivityIndex
 from threeam.tui.key_labels import key_for_action
@@ -166,6 +167,9 @@ class LogPane(Vertical):
                     self._add_filter(text)
                 case "unfilter":
                     self._set_filters([])
+                case _ if text.startswith("@"):
+                    find = partial(self._go_to_entry, text)
+                    self.run_worker(find, group="find")  # type: ignore[arg-type]  # as below
                 case _:
                     self._go_to_time(parse_time(text, self._clock(), self._zone), text)
         except BadInput as bad:
@@ -239,6 +243,14 @@ class LogPane(Vertical):
     def go_to(self, stamp: Stamp) -> None:
         """Go to the entry of ``stamp``."""
         self._go_to_time(stamp.ns, f"@{stamp}")
+
+    async def _go_to_entry(self, reference: str) -> None:
+        """Go to the entry that ``reference`` names, a stamp or the beginning of one."""
+        try:
+            expanded = await asyncio.to_thread(expand_stamp_ref, self._journal, reference)
+            self._go_to_time(parse_time(expanded, self._clock(), self._zone), reference)
+        except (OSError, JournalError) as error:
+            self._post_notice(str(error), "warning")
 
     def _go_to_time(self, ns: int, label: str) -> None:
         end = self.view.window.log_end
