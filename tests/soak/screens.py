@@ -38,7 +38,7 @@ def screens(phase: Phase, name: str) -> None:
         os.close(slave)
         drain = threading.Thread(target=_drain, args=(master,))
         drain.start()
-        # The terminal edits lines itself until the screen has taken it, and would take the backspace and what is before it.
+        # The terminal edits lines itself until the screen has taken it, and would take the keys before a backspace.
         while _edits_lines(master) and process.poll() is None:
             time.sleep(0.02)
         typed: list[Text] = []
