@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -62,6 +62,7 @@ def judge(books: Books, evidence: Evidence, rules: Rules) -> list[Problem]:
     """All broken promises of one phase."""
     journal = evidence.journal
     torn, unexplained = torn_lines(journal, books)
+    late = frozenset[Row]() if rules.lock else late_rows(journal)
     problems = [
         *books.problems,
         *unexplained,
@@ -69,7 +70,7 @@ def judge(books: Books, evidence: Evidence, rules: Rules) -> list[Problem]:
         *printed_as_written(journal),
         *order_of_each_writer(journal),
         *blocks_whole(journal, books),
-        *states_repeated(journal.files),
+        *states_repeated(journal.files, late),
         *synced(journal, evidence.notes),
     ]
     if rules.lock:
@@ -82,7 +83,7 @@ def judge(books: Books, evidence: Evidence, rules: Rules) -> list[Problem]:
         problems += [Problem("chain", f"no file links to {name}") for name in evidence.unlinked]
     for number, lines in enumerate(evidence.heard):
         if rules.log:
-            problems += heard_all(journal, books, lines, f"follower {number}")
+            problems += heard_all(journal, books, lines, f"follower {number}", late)
             if rules.lock:  # else a second holder may write to a file that the first one has rotated
                 problems += heard_in_order(journal, lines, f"follower {number}")
         else:
@@ -188,11 +189,33 @@ def acknowledged_numbers(journal: Journal) -> Iterator[Problem]:
             yield Problem("numbers", f"{what} {number} {user} was acknowledged {count} times")
 
 
-def states_repeated(files: Sequence[File]) -> Iterator[Problem]:
-    """Checks after each rotation that the first lines of the new file give the state of all files before it."""
+def late_rows(journal: Journal) -> frozenset[Row]:
+    """Return the lines that a second holder of the lock appended to a file that the first one was rotating.
+
+    Only the Bash script may take them for written: `3am` looks whether its lock is still that of the log.
+    """
+    late = list[Row]()
+    for number, file in enumerate(journal.files):
+        begin = parse_entry(file.data.partition(b"\n")[0]) if file.before is not None else None
+        if begin is None:
+            continue
+        rows = [pair for pair in zip(journal.rows, journal.texts, strict=True) if pair[0].file == number - 1]
+        stamps = [str(row.entry.stamp) if row.entry is not None else "" for row, _ in rows]
+        if begin.tag("AT") in stamps:  # the stamp of the last line that the rotation has read
+            place = len(stamps) - stamps[::-1].index(str(begin.tag("AT")))
+            late += [row for row, text in rows[place:] if row.pid == 0 or not _is_acknowledged(text)]
+    return frozenset(late)
+
+
+def states_repeated(files: Sequence[File], late: Container[Row] = ()) -> Iterator[Problem]:
+    """Checks after each rotation that the first lines of the new file give the state of all files before it.
+
+    ``late``: the lines that it cannot repeat.
+    """
     state = FOLD.empty_state
     for number, file in enumerate(files):
-        entries = [row.entry for row in rows_of([file]) if row.entry is not None and row.finished]
+        rows = (row._replace(file=number) for row in rows_of([file]))
+        entries = [row.entry for row in rows if row.entry is not None and row.finished and row not in late]
         repeated = next((i for i, entry in enumerate(entries) if entry.tag("AT") is None), len(entries))
         if file.before is None:
             state = FOLD.empty_state
@@ -231,8 +254,10 @@ def doctor_agrees(
         yield Problem("doctor", f"the doctor ends with {code}, and {len(wanted)} findings were expected")
 
 
-def heard_all(journal: Journal, books: Books, lines: Sequence[bytes], who: str) -> Iterator[Problem]:
-    """Checks that a follower printed every line once.
+def heard_all(
+    journal: Journal, books: Books, lines: Sequence[bytes], who: str, late: Iterable[Row] = ()
+) -> Iterator[Problem]:
+    """Checks that a follower printed every line once; one of ``late`` may have come when it had left that file.
 
     A batch that the disk cut short may be heard before its writer has cut it back.
     """
@@ -241,7 +266,10 @@ def heard_all(journal: Journal, books: Books, lines: Sequence[bytes], who: str) 
     refused = {text.words.encode() for text in books.texts.values() if text.answer is not Answer.ACKNOWLEDGED}
     doubled = [line for line, count in Counter(heard).items() if count > 1 and line in present]
     yield from (Problem("heard", f"{who} printed {line[:100]!r} more than once") for line in doubled)
-    yield from (Problem("heard", f"{who} did not print {line[:100]!r}") for line in present - set(heard))
+    yield from (
+        Problem("heard", f"{who} did not print {line[:100]!r}")
+        for line in present - set(heard) - {row.raw for row in late}
+    )
     for line in set(heard) - present:
         entry = parse_entry(line)
         if (entry is None or not is_expected(entry)) and not any(line.endswith(words) for words in refused):
@@ -323,6 +351,10 @@ def _stamp_after(row: Row, journal: Journal) -> Stamp | None:
     """Return the stamp of the first entry after ``row`` in its file, or None."""
     later = (other for other in journal.rows if other.file == row.file and other.offset > row.offset)
     return next((other.entry.stamp for other in later if other.entry is not None), None)
+
+
+def _is_acknowledged(text: Text | None) -> bool:
+    return text is not None and text.answer is Answer.ACKNOWLEDGED
 
 
 def _opened(row: Row) -> int | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from books import Answer, Text
 from phase import Phase, three_am
 
+EMPTY_BOX = "i\x1b[18~\x7f"  # i, F7 (select all), backspace: the draft that a killed screen has left is put back
 _TRIES = 4  # to leave: a text that waits for room on the disk goes back into the box, and keys go there
 _ENDS_WITHIN = 6.0  # s, after q; a loaded machine is slow
 
@@ -37,15 +38,14 @@ def screens(phase: Phase, name: str) -> None:
         os.close(slave)
         drain = threading.Thread(target=_drain, args=(master,))
         drain.start()
-        # The terminal edits lines itself until the screen has taken it, and would take ctrl+u and the i with it.
+        # The terminal edits lines itself until the screen has taken it, and would take the keys before a backspace.
         while _edits_lines(master) and process.poll() is None:
             time.sleep(0.02)
         typed: list[Text] = []
         for _ in range(phase.random.randint(2, 6)):
             number += 1
             typed.append(phase.books.begin(f"{name}-{number}.", f"{name} {process.pid}"))
-            # ctrl+u: the draft that a killed screen has left is put back.
-            _type(master, ("i\x15" * (len(typed) == 1) + f"{typed[-1].words}\r").encode())
+            _type(master, (EMPTY_BOX * (len(typed) == 1) + f"{typed[-1].words}\r").encode())
             if phase.pause(0.3, 0.9) or process.poll() is not None:
                 break
         phase.pause(0.5, 1.0)

@@ -174,6 +174,28 @@ def test_a_new_file_begins_with_the_state_of_all_before_it() -> None:
     assert rules(judge.states_repeated([first, log(note(4, "x"))])) == []  # it continues nothing
 
 
+def test_a_line_that_comes_after_the_rotation_has_read_its_file_is_neither_repeated_nor_always_heard() -> None:
+    """There were two holders of the lock, and 3am has told of it: only the script's line is taken for written."""
+    books = Books()
+    given(books, "seen")
+    given(books, "in doubt", Answer.UNSURE)
+    by_script = script_line(books, 1, "Hypothesis: the pool")
+    last, begin = script_line(books, 0, "x"), repeated(2, "Continued from sanity.1.log")
+    in_doubt = note(1, "Hypothesis: in doubt", by=f"{ALICE} [H1: open]")
+
+    def found(*old: bytes) -> list[str]:
+        evidence = judge.Evidence(of(books, log(*old, name="sanity.1.log"), log(begin)), heard=[[last, begin]])
+        relaxed = judge.judge(books, evidence, judge.Rules(lock=False))
+        return rules(problem for problem in relaxed if problem.rule in ("state", "heard"))
+
+    assert found(last, by_script, in_doubt) == []
+    assert found(by_script, last) == ["state", "state", "heard"]
+    assert found(last, note(1, "Hypothesis: seen", by=f"{ALICE} [H1: open]")) == ["state", "state", "heard"]
+    journal = of(books, log(last, by_script, name="sanity.1.log"), log(begin))
+    strict = judge.judge(books, judge.Evidence(journal, heard=[[last, begin]]), judge.Rules())
+    assert {"state", "heard"} <= set(rules(strict))
+
+
 def test_the_doctor_must_find_what_is_expected_and_no_more() -> None:
     books = Books()
     journal = of(books, log(note(1, "x")))

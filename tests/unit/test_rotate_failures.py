@@ -10,8 +10,10 @@ import pytest
 
 from support.commands import Run
 from support.journals import FakeClock, entries
+from support.lines import NIGHT
 from support.rotations import OLD, SMALL, files, fill, writer_with
 from threeam.core.errors import RotationSkipped, Unsure
+from threeam.core.format.entry import Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal
 from threeam.core.store.segment import is_rotated_name
 from threeam.core.write import rotate as rotate_module
@@ -45,6 +47,28 @@ def test_a_rotation_that_another_writer_undid_meanwhile_loses_nothing(
         small.write(note_draft("after"))
     assert log.read_bytes().startswith(before)
     assert files(log) == [log]
+
+
+def test_a_log_that_grows_during_its_rotation_is_not_rotated(
+    small: Writer, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock file is removed, and a process that has the old one writes: the new log would not repeat its line."""
+    fill(small, log)
+    late = format_entry(Entry(Stamp(NIGHT.ns + 1), 0, (), "Hypothesis: the pool"))
+    real_fdatasync, appended = os.fdatasync, list[int]()
+
+    def append_once(fd: int) -> None:
+        if not appended:
+            appended.append(log.write_bytes(log.read_bytes() + late))
+        real_fdatasync(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", append_once)
+        small.write(note_draft("after"))
+    assert files(log) == [log]
+    small.write(note_draft("the next block rotates it"))
+    assert len(files(log)) == 2
+    assert [entry.text for entry in entries(log) if entry.kind == "Hypothesis"] == ["Hypothesis: the pool"]
 
 
 def test_a_sync_that_fails_in_a_rotation_is_not_kept_quiet(

@@ -191,11 +191,12 @@ class LockedLog:
         state = self._load_state(full=True)
         if Stamp.parse(str(stamp)) is None:  # its first line could not be read back, and the old file would be lost
             raise RotationSkipped(f"{self._path} is not rotated: its last line is from the end of the year 9999")
-        prepared, segment = self.carried_lines or CarriedLines(self._cache.fold, state), self._file.segment
+        prepared, old = self.carried_lines or CarriedLines(self._cache.fold, state), self._file
         carried = prepared.format_lines(state, Stamp(stamp.ns + 1, stamp.utc_offset_s))
         new_log = NewLog(self._options.author_id, stamp, last_stamp, carried)
+        lock_lost = self._lock.was_replaced
         result = rotate(
-            self._journal, segment, new_log, only_if_smaller=only_if_smaller, lock_lost=self._lock.was_replaced
+            self._journal, old.segment, old.size, new_log, only_if_smaller=only_if_smaller, lock_lost=lock_lost
         )
         with suppress(OSError):  # the note is about the old file
             os.unlink(no_gain_note_path(self._path))

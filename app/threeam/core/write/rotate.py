@@ -59,11 +59,12 @@ class NewLog(NamedTuple):
 
 
 def rotate(
-    journal: Journal, old: Segment, new: NewLog, *, only_if_smaller: bool, lock_lost: Callable[[], bool]
+    journal: Journal, old: Segment, old_size: int, new: NewLog, *, only_if_smaller: bool, lock_lost: Callable[[], bool]
 ) -> RotationResult:
     """Put a new log in the place of ``old``, and return the path that ``old`` has now. Call it under the lock.
 
     The new log gets the mode and group of the old one, and its owner if root rotates; else it is ours.
+    ``old_size``: its bytes when ``new`` was made; if it has grown since, ``new`` does not repeat its last lines.
     ``only_if_smaller``: only if the new log is at most half as long; else a log with much to carry would be rotated
     for every block. ``lock_lost``: returns whether another process may hold the lock by now. Raises `RotationSkipped`.
     """
@@ -86,9 +87,10 @@ def rotate(
             _sync_old_log(old)
             fsync_dir_fd(dir_fd)  # the second name is on the disk before it is the only one
             statuses = [os.stat(path, dir_fd=dir_fd, follow_symlinks=False) for path in (name, rotated)]
-            if lock_lost() or not all(os.path.samestat(status, old_status) for status in statuses):
+            is_same_file = all(os.path.samestat(status, old_status) for status in statuses)
+            if lock_lost() or not is_same_file or statuses[0].st_size != old_size:
                 raise RotationSkipped(
-                    f"the lock file was removed meanwhile, and another process changed {journal.log_path}"
+                    f"{journal.log_path} is not rotated: another process changed it meanwhile, without this lock"
                 )
             os.rename(temporary, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
         except BaseException as error:

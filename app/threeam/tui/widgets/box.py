@@ -173,7 +173,7 @@ class InputBox(TextArea, inherit_bindings=False):
         return True
 
     def action_complete(self) -> None:
-        """Complete the word at the end, or show what it could be."""
+        """Add the one completion of the text, or show those that are possible."""
         if self.completer is None or self.read_only or self.cursor_location != self.document.end:
             return
         rest, words = self.completer(self.text)
