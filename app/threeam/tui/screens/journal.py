@@ -77,7 +77,7 @@ class JournalScreen(NoticeScreen):
     A session ``as_of`` a point in time has a window that ends there. It follows nothing, and nothing can be written.
     """
 
-    BINDINGS: ClassVar[list[Binding]] = [bind("leave", "do('leave')")]  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[Binding]] = [bind(key, f"do('{key}')") for key in ("leave", "suspend")]  # type: ignore[assignment]
 
     def __init__(self, session: Session, window: LogWindow) -> None:
         super().__init__()

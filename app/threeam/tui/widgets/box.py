@@ -62,6 +62,7 @@ class InputBox(TextArea, inherit_bindings=False):
         *(Binding("enter", f"send('{use}')", label, key_display="enter") for use, label in _SEND_LABELS.items()),
         Binding("tab", "complete", "complete", key_display="tab"),
         bind("leave", "screen.do('leave')", "back to the log", show=True),
+        bind("suspend", "screen.do('suspend')"),
         Binding("pageup", "screen.page_up", "page up", show=False),
         Binding("pagedown", "screen.page_down", "page down", show=False),
         # Not alt+enter: without the kitty protocol a terminal sends that as enter.
