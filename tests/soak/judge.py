@@ -61,7 +61,7 @@ class Evidence:
 def judge(books: Books, evidence: Evidence, rules: Rules) -> list[Problem]:
     """All broken promises of one phase."""
     journal = evidence.journal
-    torn, unexplained = torn_lines(journal, books)
+    torn, unexplained = torn_lines(journal, books, lock=rules.lock)
     late = frozenset[Row]() if rules.lock else late_rows(journal)
     problems = [
         *books.problems,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import judge
+import pytest
 from books import Answer, Books, Problem, Text
 from journal_files import File, Journal, chain, cup_words, journal_of, rows_of
 from torn import torn_lines
@@ -286,6 +287,23 @@ def test_a_line_is_torn_once_and_only_if_it_was_not_acknowledged() -> None:
     books.full_disk.append([0, text.answered + 10**12])
     assert rules(torn_lines(of(books, log(torn[:40], torn[:50], complete)), books)[1]) == ["foreign"]
     assert rules(torn_lines(of(books, log(complete[:-2])), books)[1]) == ["foreign"]
+
+
+@pytest.mark.parametrize("size", [1, 20, 37, 38, 44, 49, 66, 70])
+def test_a_line_in_doubt_that_a_second_holder_of_the_lock_has_written_behind_is_torn(size: int) -> None:
+    books = Books()
+    given(books, "in doubt", Answer.UNSURE)
+    complete = script_line(books, 2, "whole")
+    torn = note(1, "in doubt")[:size]
+    journal = of(books, log(torn + complete))
+    found, problems = torn_lines(journal, books, lock=False)
+    assert rules(problems) == []
+    assert rules(judge.counted(journal, books, found)) == []
+    assert rules(torn_lines(journal, books)[1]) == ["foreign"]  # the lock excludes the second holder
+    twice = of(books, log(torn, torn + complete))
+    assert rules(torn_lines(twice, books, lock=False)[1]) == ["foreign"]  # one line is torn once
+    other = of(books, log(note(1, "in dread") + complete))
+    assert rules(torn_lines(other, books, lock=False)[1]) == ["foreign"]
 
 
 def test_what_was_glued_to_torn_lines_counts_as_there() -> None:
