@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 PICTURES = {
     "journal": (120, 36, 18, ALICE, ("1",)),
     "toxic": (120, 36, 23, ALICE, ("1",)),
-    "verdict": (120, 36, None, BOB, ("3", "v", *"one lock for both")),
+    "verdict": (120, 36, None, BOB, ("3", "V", *"one lock for both")),
     "read-only": (80, 24, None, None, ("k", "k", "k")),
     "finding": (
         120,

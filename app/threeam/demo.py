@@ -168,7 +168,7 @@ HINTS = {
     5: "H  writes what you believe\nits number is given under the lock",
     7: "k  goes up and pauses the tail\nF  follows again",
     9: "a Bash script wrote above, under the lock\nz  shows the lines of the lock itself",
-    12: "h  goes to the hypotheses, 1 to 9 pick one\nx  refutes it, v confirms it",
+    12: "h  goes to the hypotheses, 1 to 9 pick one\nx  refutes it, V confirms it",
     14: "C  shows tonight's cups\nand takes the last one back",
     16: "w  cuts long lines, or wraps them",
     19: "p  predicts, before the experiment\n+ -  tie the selected line to the picked one",

@@ -87,7 +87,7 @@ async def test_a_piece_of_evidence_leads_to_its_line_in_the_log(
 
 
 @pytest.mark.parametrize(
-    ("key", "kind"), [("v", "confirm H2"), ("x", "refute H2"), ("tilde", "park H2"), ("p", "predict H2")]
+    ("key", "kind"), [("V", "confirm H2"), ("x", "refute H2"), ("tilde", "park H2"), ("p", "predict H2")]
 )
 async def test_a_key_in_the_thread_opens_the_box_for_that(journal: Journal, log: Path, key: str, kind: str) -> None:
     append(log, claim_line(1) + claim_line(2))

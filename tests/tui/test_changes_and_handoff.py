@@ -130,3 +130,11 @@ async def test_who_takes_the_journal_holds_it_in_the_panel(journal: Journal, log
 
         await it.eventually(lambda: len(holders()) == 1 and "bob" in holders()[0], "bob holds it")
         assert len(texts(log)) == 3
+
+
+@pytest.mark.parametrize("emoji", [True, False])
+async def test_a_report_has_plain_signs_if_the_settings_say_so(journal: Journal, log: Path, emoji: bool) -> None:
+    append(log, claim_line(1, "the sweeper races", 1) + notes(2, 2))
+    async with night(journal, size=WIDE, emoji=emoji) as it:
+        await it.press("S")
+        await it.shows("+0 −0 · " if emoji else "+0 -0 | ")

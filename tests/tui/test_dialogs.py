@@ -85,10 +85,10 @@ async def test_the_help_of_a_dialog_explains_its_keys(journal: Journal, log: Pat
         await it.eventually(lambda: isinstance(it.app.screen, ReportScreen), "the thread is there")
         await it.press("question_mark")
         assert isinstance(it.app.screen, DialogHelp)
-        assert "enter        Its line in the log" in it.shown
+        assert "enter        Go to its line in the log" in it.shown
         assert "g home       The first line" in it.shown
         assert ("Refute the picked hypothesis" in it.shown) is not read_only
-        assert "Count" not in it.shown
+        assert "esc q        Close" in it.shown
         await it.press("question_mark")
         assert isinstance(it.app.screen, ReportScreen)
 
@@ -182,3 +182,20 @@ async def test_the_palette_shows_keys(journal: Journal) -> None:
         await it.eventually(lambda: isinstance(it.app.screen, CommandPalette), "the palette is there")
         await it.type("baseline")
         await it.shows("baseline  B")
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("i", "enter send esc back to the log ^o new line"),
+        ("slash", "enter search esc back to the log"),
+        ("ampersand", "enter filter esc back to the log"),
+        ("colon", "enter do it tab complete esc back to the log"),
+    ],
+)
+async def test_the_footer_says_what_enter_does_with_the_text(journal: Journal, key: str, shown: str) -> None:
+    async with night(journal, size=WIDE) as it:
+        await it.press(key)
+        assert footer(it) == shown
+        await it.press("escape", "i")
+        assert footer(it).startswith("enter send")

@@ -39,7 +39,7 @@ async def test_capital_h_opens_hypotheses_that_are_numbered_under_the_lock(journ
         await it.shows("H8 open")
 
 
-@pytest.mark.parametrize(("key", "state"), [("v", "confirmed"), ("x", "refuted"), ("tilde", "parked")])
+@pytest.mark.parametrize(("key", "state"), [("V", "confirmed"), ("x", "refuted"), ("tilde", "parked")])
 async def test_a_verdict_asks_for_a_line_of_why_and_is_written(
     journal: Journal, log: Path, key: str, state: str
 ) -> None:
@@ -57,7 +57,7 @@ async def test_a_verdict_asks_for_a_line_of_why_and_is_written(
 async def test_a_verdict_on_nothing_says_so(journal: Journal, log: Path) -> None:
     opened(log, 1)
     async with night(journal) as it:
-        for key in ("v", "x", "tilde"):
+        for key in ("V", "x", "tilde"):
             it.app.clear_notifications()
             await it.press("escape", key)
             await it.says("pick a hypothesis first")
@@ -81,7 +81,7 @@ async def test_the_digits_pick_a_hypothesis(journal: Journal, log: Path) -> None
         for number in range(1, 10):
             await it.press(str(number))
             assert it.journal_screen.hypotheses.picked_name == f"H{number}"
-            marked = [row for row in it.shown.splitlines() if "▸" in row]
+            marked = [row for row in it.shown.splitlines() if "▌◇" in row]
             assert len(marked) == 1, "the picked one has a mark"
             assert f"H{number}" in marked[0]
 
@@ -148,7 +148,7 @@ async def test_h_with_no_hypothesis_yet_opens_the_panel_and_closes_it(journal: J
 async def test_a_hypothesis_of_the_bash_script_can_be_judged(journal: Journal, log: Path) -> None:
     append(log, line("Hypothesis: of the script", user=""))
     async with night(journal) as it:
-        await it.press("h", "down", "enter", "v")
+        await it.press("h", "down", "enter", "V")
         await it.type("it was\n")
         await it.eventually(lambda: entries(log)[-1].text == "Conclusion: it was", "the verdict is written")
         assert entries(log)[-1].hypothesis == (1, "confirmed")

@@ -64,7 +64,7 @@ async def test_another_claim_is_written_at_once(journal: Journal, log: Path) -> 
         assert not [notice for notice in it.notices if "tried before" in notice]
 
 
-@pytest.mark.parametrize(("key", "told"), [("v", True), ("x", True), ("tilde", False)])
+@pytest.mark.parametrize(("key", "told"), [("V", True), ("x", True), ("tilde", False)])
 async def test_a_verdict_without_evidence_says_so(journal: Journal, log: Path, key: str, told: bool) -> None:
     append(log, notes(2) + claim_line(1) + claim_line(2) + evidence_line("Supports", 2, 0, 110))
     async with night(journal) as it:

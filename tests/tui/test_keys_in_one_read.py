@@ -110,7 +110,7 @@ async def test_a_key_of_the_log_writes_behind_what_was_sent_before_it(journal: J
 # --- text for a box that did not open
 
 
-@pytest.mark.parametrize("key", ["p", "v", "x", "~", "+", "-"])
+@pytest.mark.parametrize("key", ["p", "V", "x", "~", "+", "-"])
 async def test_words_for_a_hypothesis_that_is_not_picked_do_nothing(journal: Journal, log: Path, key: str) -> None:
     append(log, CLAIM)
     async with night(journal) as it:

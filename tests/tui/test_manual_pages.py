@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pilots import night
+from textual.containers import VerticalScroll
 
 from threeam.core.store.journal import Journal
 from threeam.manual.pages import TOPICS, read_page
@@ -17,7 +18,7 @@ async def test_help_with_a_topic_shows_its_page(journal: Journal, size: tuple[in
         await it.type(":help finding\n")
         await it.eventually(lambda: isinstance(it.app.screen, ManualScreen), "the page is open")
         await it.shows("Search")
-        page = it.app.screen.query_one("#help")
+        page = it.app.screen.query_one(VerticalScroll)
         await it.press("space")
         await it.eventually(lambda: page.scroll_y > 0, "it scrolls")
         await it.press("escape")

@@ -66,7 +66,7 @@ async def test_a_read_only_screen_has_the_board_the_thread_and_the_hand_off(jour
         await it.press("enter")
         await wait_for_report(it, ThreadScreen)
         assert "judge" not in it.shown
-        await it.press("v", "p")
+        await it.press("V", "p")
         assert isinstance(it.app.screen, ThreadScreen), "nothing is asked for here"
         append(log, hypothesis_line("Prediction: it will be late", 111))
         await it.shows("it will be late")

@@ -147,7 +147,7 @@ WRONG = {
     "restore data --engine postgres": "--at --xid is required",
     "restore data now": "required: --engine",
     "restore data 25:99 --engine postgres": "is not a time",
-    "restore data @now --engine postgres": "is not a time",
+    "restore data @now --engine postgres": "is not a stamp",
     "restore data now --engine oracle": "invalid choice: 'oracle'",
     "restore data now --engine postgres --minus soon": "not a duration",
     "restore data now --minus": "--minus: expected one argument",

@@ -171,7 +171,7 @@ def test_a_corrected_line_and_a_stamp_with_its_words(snap_compare: Snap, journal
 
 
 def test_a_verdict_being_written(snap_compare: Snap, journal: Journal) -> None:
-    keys = ("3", "v", *"one lock for both")
+    keys = ("3", "V", *"one lock for both")
     assert snap_compare(story(journal, 27, bob=True), terminal_size=WIDE, run_before=after(*keys))
 
 

@@ -124,3 +124,16 @@ async def test_the_strip_shows_the_night(journal: Journal, log: Path) -> None:
         assert strip.split()[-1] == "04:20"
         assert "▲" in strip
         await it.eventually(lambda: "◇" in it.shown.splitlines()[1], "the hypothesis is in it")
+
+
+async def test_goto_takes_the_beginning_of_a_stamp_as_the_program_writes_it(journal: Journal, log: Path) -> None:
+    log.write_bytes(haystack({2000: "there"}))
+    async with night(journal) as it:
+        await it.command("goto @03:14:09.123")
+        await it.eventually(lambda: it.view.selected_row and it.view.selected_row.entry, "a row is selected")
+        await it.shows("there")
+        assert it.selected_text == "there"
+        await it.command("goto @05:00")
+        await it.says("no entry has a stamp that begins with @05:00")
+        await it.command("goto @03:14:09")
+        await it.says("@03:14:09 names 1000 entries: ")

@@ -292,7 +292,7 @@ def test_the_newest_of_each_name_counts_and_the_last_one_is_meant(journal: Journ
     assert [(baseline.name, baseline.file) for baseline in saved_baselines(state)] == [("b", "/2"), ("a", "/3")]
     assert require_baseline(state, None).file == "/3"
     assert require_baseline(state, "b").file == "/2"
-    with pytest.raises(PreconditionFailed, match=r"^there is no baseline c: there are b, a$"):
+    with pytest.raises(PreconditionFailed, match=r"^there is no baseline c: those that are saved: b, a$"):
         require_baseline(state, "c")
     with pytest.raises(PreconditionFailed, match="no baseline yet"):
         require_baseline(FOLD.empty_state, None)

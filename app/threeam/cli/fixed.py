@@ -10,6 +10,7 @@ from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.times import parse_time
+from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.experiments.fix_confidence_report import fix_confidence_json
 from threeam.experiments.options import parse_fixed_options
 from threeam.reports.fixed_report import assess_occurrences, assess_runs, find_occurrences, fix_report
@@ -34,11 +35,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
     hypothesis = state.find_hypothesis(args.hypothesis)
     if hypothesis is None:
         raise PreconditionFailed(f"there is no hypothesis {args.hypothesis}: 3am hyp list shows those there are")
-    since_ns = None if args.since is None else parse_time(args.since, now, ctx.zone)
+    since_ns = None if args.since is None else parse_time(expand_stamp_ref(ctx.journal, args.since), now, ctx.zone)
     if args.seen is None:
         change, answer = assess_runs(state, hypothesis, since_ns, args.arm)
     else:
-        start_ns = None if args.start is None else parse_time(args.start, now, ctx.zone)
+        start_ns = None if args.start is None else parse_time(expand_stamp_ref(ctx.journal, args.start), now, ctx.zone)
         occurrences = find_occurrences(ctx.journal, live, args.seen, start_ns)
         change, answer = assess_occurrences(state, hypothesis, args.seen, occurrences, since_ns, now)
     if args.json:

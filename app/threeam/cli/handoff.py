@@ -17,9 +17,10 @@ from threeam.reports.markdown_report import sections_to_markdown
 
 _HELP = {
     "handoff": HelpText(
-        "Prints what the next person needs to know, the most important first: where the hunt stands, the live "
-        "hypotheses with their evidence, what is ruled out, what must be undone, what comes next. It includes notes "
-        "that begin with Next:, Topology: or Shared:. Exit 1 if there is no log.",
+        "Prints what the next person needs to know, the most important first: where the hunt stands, what may be "
+        "called fixed, the live hypotheses with their evidence, the verdicts of experiments, what comes next, what "
+        "must be undone, what is ruled out. It includes notes that begin with Next:, Topology: or Shared:. Exit 1 "
+        "if there is no log.",
         "3am handoff --md | mail -s 'the night' oncall",
     ),
     "take": HelpText("Writes that you hold the journal from now on.", "3am take"),

@@ -13,6 +13,7 @@ from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal, Segment
 from threeam.core.store.reader import Line, lines_backward
 from threeam.core.store.seek import matches_backward, matches_forward, passes_filter, ranges_between_times
+from threeam.core.store.stamp_ref import expand_stamp_ref
 
 ALL_LINES = LineFilter(skip_repeated=True)
 """Every line, but those that a rotation repeated only once."""
@@ -90,11 +91,13 @@ def parse_time_range(args: argparse.Namespace, ctx: Context) -> tuple[int | None
     now = ctx.clock()
     since_ns, since_note = None, ""
     if args.since is not None:
-        since_ns, since_note = parse_time_bound(args.since, now, ctx.zone, latest=False)
+        since_ns, since_note = parse_time_bound(expand_stamp_ref(ctx.journal, args.since), now, ctx.zone, latest=False)
     until_ns, until_note = None, ""
     if args.until is not None:
         after_ns = now.ns if getattr(args, "follow", False) else since_ns
-        until_ns, until_note = parse_time_bound(args.until, now, ctx.zone, latest=True, after_ns=after_ns)
+        until_ns, until_note = parse_time_bound(
+            expand_stamp_ref(ctx.journal, args.until), now, ctx.zone, latest=True, after_ns=after_ns
+        )
     for note in filter(None, (since_note, until_note)):
         print_err(note)
     return since_ns, until_ns

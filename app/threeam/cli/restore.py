@@ -113,7 +113,7 @@ def _ask_undone(ctx: Context, change: Change) -> bool:
 def _restore_data(args: Namespace) -> int:
     ctx = context(args)
     now = ctx.clock()
-    plan = plan_restore(restore_request(args, now, ctx.zone), ctx.clock, ctx.zone)
+    plan = plan_restore(restore_request(args, ctx.journal, now, ctx.zone), ctx.clock, ctx.zone)
     write_bytes(plan.text.encode("utf-8", "backslashreplace"))
     saved = save_runbook(ctx.journal, plan, now)
     receipt = Receipt(quiet=True, exit_code=ExitCode.NEGATIVE if plan.obstacles else ExitCode.OK)

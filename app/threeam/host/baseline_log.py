@@ -55,7 +55,7 @@ def require_baseline(state: State, name: str | None) -> SavedBaseline:
         if baseline.name == name:
             return baseline
     names = ", ".join(baseline.name for baseline in saved)
-    raise PreconditionFailed(f"there is no baseline {escape_tag_value(name)}: there are {names}")
+    raise PreconditionFailed(f"there is no baseline {escape_tag_value(name)}: those that are saved: {names}")
 
 
 def baseline_saved_draft(name: str, file: str, text: str) -> Draft:

@@ -10,6 +10,8 @@ from threeam.core.config.options import OptionParser, split_line
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import parse_duration, parse_time
+from threeam.core.store.journal import Journal
+from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.restore.pitr import ENGINES
 from threeam.restore.pitr_plan import RestoreRequest
 
@@ -49,10 +51,14 @@ def parse_data_line(line: str) -> Namespace:
     return parse_data_options(OptionParser("restore data"), [*time_option, *words[len(time_words) :]])
 
 
-def restore_request(args: Namespace, now: Stamp, zone: Zone) -> RestoreRequest:
-    """Return the restore that the options ask for. Raise `BadInput`."""
+def restore_request(args: Namespace, journal: Journal, now: Stamp, zone: Zone) -> RestoreRequest:
+    """Return the restore that the options ask for. ``journal`` has the entry that ``--at`` may name.
+
+    Raise `BadInput`, and `PreconditionFailed` if a short form of a stamp names no entry or several.
+    """
     minus_ns = parse_duration(args.minus)
     if args.xid is not None:
         return RestoreRequest(args.engine, minus_ns, args.dsn, xid=args.xid)
-    ns = parse_time(args.at, now, zone)
-    return RestoreRequest(args.engine, minus_ns, args.dsn, commit=Stamp(ns, zone(ns)), source=args.at.strip())
+    at = expand_stamp_ref(journal, args.at)
+    ns = parse_time(at, now, zone)
+    return RestoreRequest(args.engine, minus_ns, args.dsn, commit=Stamp(ns, zone(ns)), source=at.strip())

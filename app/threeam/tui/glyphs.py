@@ -20,6 +20,14 @@ class Glyph(NamedTuple):
     description: str
 
 
+_PLAIN_SIGNS = str.maketrans({"−": "-", "…": "...", "·": "|", "×": "x", "±": "+-", "└": "`"})
+
+
+def plain_signs(text: str) -> str:
+    """Return the text of a report with ASCII in place of the signs that 3am puts into it."""
+    return text.translate(_PLAIN_SIGNS)
+
+
 # A conclusion has the sign of the state that it sets.
 _STATES = {
     "confirmed": Glyph("✓", "v", "hypothesis", "a hypothesis confirmed"),

@@ -10,6 +10,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 
 from threeam.actions import BY_ID, Action, format_keys
+from threeam.tui.dialog_bindings import MOVES
 
 
 def keys_for_action(node: DOMNode, action: Action) -> list[str]:
@@ -19,6 +20,7 @@ def keys_for_action(node: DOMNode, action: Action) -> list[str]:
 
 
 _INDENT = 15  # cells before the descriptions
+_GENERAL = frozenset((*MOVES, "search", "leave", "quit", "help"))  # the actions that every dialog has
 
 
 def key_for_action(node: DOMNode, action_id: str) -> str:
@@ -28,15 +30,17 @@ def key_for_action(node: DOMNode, action_id: str) -> str:
 
 
 def describe_keys(screen: Screen[Any]) -> list[tuple[str, str]]:
-    """Return the keys that act on ``screen`` now, each with what it does: one pair for each action of ours."""
+    """Return the keys that act on ``screen`` now, each with what it does: first its own, then those of all dialogs."""
     keys: dict[str, list[str]] = {}
-    descriptions: dict[str, str] = {}
+    is_general: dict[str, bool] = {}
     for key, active in screen.active_bindings.items():
         binding = active.binding
         if (binding.id or binding.show) and active.enabled:  # Textual's own are neither
-            keys.setdefault(binding.action, []).append(key)
-            descriptions.setdefault(binding.action, binding.tooltip or binding.description)
-    return [(format_keys(",".join(keys[action])), _sentence(about)) for action, about in descriptions.items()]
+            about = binding.tooltip or binding.description
+            keys.setdefault(about, []).append(key)
+            is_general.setdefault(about, binding.id in _GENERAL)
+    own_first = sorted(keys, key=lambda about: is_general[about])
+    return [(format_keys(",".join(keys[about])), about[:1].upper() + about[1:]) for about in own_first]
 
 
 def key_lines(key: str, about: str, width: int, *, dim: bool = False) -> list[Content]:
@@ -51,7 +55,3 @@ def key_lines(key: str, about: str, width: int, *, dim: bool = False) -> list[Co
         )
     ]
     return [*lines, *(Content.assemble((" " * indent + line, style)) for line in rest)]
-
-
-def _sentence(about: str) -> str:
-    return about[:1].upper() + about[1:]

@@ -98,8 +98,7 @@ def _resolve_instants(text: str, now: Stamp, zone: Zone, after_ns: int | None = 
         if (ns := now.ns - ago_ns) < _FIRST_NS:
             raise BadTime(f"{text!r} is not a time: it is before the year 1")
         return [ns]
-    text = text.removeprefix("@")
-    if stamp := Stamp.parse(text):
+    if stamp := Stamp.parse(text.removeprefix("@")):
         return [stamp.ns]
     if text in ("today", "yesterday"):
         days_ago = 1 if text == "yesterday" else 0

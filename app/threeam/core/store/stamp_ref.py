@@ -12,6 +12,7 @@ from threeam.core.format.short_stamp import ShortStamp, shortest_forms
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import matching_lines_backward
 
+_MAX_WORDS = 60  # characters of a text in it
 _MAX_LISTED = 5  # entries in the sentence about an ambiguous form
 
 
@@ -48,6 +49,12 @@ def read_stamp_ref(
     return matching[0] if len(matching) == 1 else find_entry(journal, reference).stamp, rest
 
 
+def expand_stamp_ref(journal: Journal, text: str) -> str:
+    """Return ``text``, which is a time; one that begins with ``@`` with all of its entry's stamp. Raises as above."""
+    stamp, rest = read_stamp_ref(journal, text) if text.strip().startswith("@") else (None, "")
+    return text if stamp is None else f"@{stamp} {rest}".strip()
+
+
 def find_entry(journal: Journal, form: ShortStamp) -> Entry:
     """Return the only entry whose stamp begins with ``form``.
 
@@ -62,9 +69,15 @@ def find_entry(journal: Journal, form: ShortStamp) -> Entry:
     if not entries:
         raise PreconditionFailed(f"no entry has a stamp that begins with {shown}")
     forms = shortest_forms([entry.stamp for entry in entries])
-    listed = "; ".join(f"{form} {entry.text}" for form, entry in list(zip(forms, entries, strict=True))[:_MAX_LISTED])
+    listed = "; ".join(
+        f"{form} {_shorten(entry.text)}" for form, entry in list(zip(forms, entries, strict=True))[:_MAX_LISTED]
+    )
     more = f"; and {len(entries) - _MAX_LISTED} more" if len(entries) > _MAX_LISTED else ""
     raise PreconditionFailed(f"{shown} names {len(entries)} entries: {listed}{more}")
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _MAX_WORDS else text[: _MAX_WORDS - 1] + "…"
 
 
 def is_first_line(entry: Entry) -> bool:

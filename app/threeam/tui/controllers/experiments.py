@@ -21,6 +21,7 @@ from threeam.core.format.report import ReportSection
 from threeam.core.format.times import parse_time
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
 from threeam.core.store.attachments import read_attachment
+from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.core.write.draft import Draft, hypothesis_tag
 from threeam.experiments.options import parse_fixed_options
 from threeam.experiments.run_rows import attachment_of
@@ -227,7 +228,10 @@ class ExperimentController:
         if options.seen is not None:
             raise BadInput("--seen reads the whole log: use it in a shell")
         hypothesis = self._hypotheses.require(options.hypothesis)
-        since_ns = None if options.since is None else parse_time(options.since, session.clock(), session.zone)
+        since_ns = None
+        if options.since is not None:
+            since = expand_stamp_ref(session.journal, options.since)
+            since_ns = parse_time(since, session.clock(), session.zone)
         key, state = hypothesis.name, self._screen.state
 
         def tell() -> Sequence[ReportSection]:

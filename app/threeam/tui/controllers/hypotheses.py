@@ -66,9 +66,10 @@ class HypothesisController:
         self.picked_name = hypothesis.name
         self._screen.show_state()
         if not self._sidebar.is_on_screen:
-            keys = " · keys + - v x ~" if self._screen.writing.is_writable else ""
             claim = abbreviate(claim_of(self._screen.state, hypothesis))
-            self._screen.notify_once(f"picked {name}: {claim}{keys}", timeout=2)
+            keys = " ".join(map(self._screen.key_of, (*EVIDENCE_VERBS, "confirm", "refute", "park")))
+            about = f" · keys {keys}" if self._screen.writing.is_writable else ""
+            self._screen.notify_once(f"picked {name}: {claim}{about}", timeout=2)
 
     def follow_cursor(self, message: HypothesisList.Picked) -> None:
         """Pick the hypothesis under the cursor of the sidebar, and open its thread on Enter."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from threeam.core.format.entry import Entry
@@ -14,6 +14,7 @@ from threeam.hypotheses.marks import mark_draft, marks
 from threeam.tui.controllers.commands import CommandController
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
+from threeam.tui.log_blocks import copied_text, submission_of
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.screens.entry import EntryScreen
 from threeam.tui.services import ScreenServices
@@ -69,8 +70,9 @@ class NavigationController:
             "bottom": view.action_bottom,
             "follow": view.action_follow,
             "open-entry": self.open_entry,
-            "copy-entry": partial(self.copy_selected, "entry"),
-            "copy-stamp": partial(self.copy_selected, "stamp"),
+            "select": self.toggle_selection,
+            "copy-entry": self.copy_selected,
+            "copy-stamp": self.copy_stamp,
             "wrap": view.action_wrap,
             "raw": view.action_raw,
             "journal": self.open_journal,
@@ -118,8 +120,10 @@ class NavigationController:
         def on_closed(answer: str | None) -> None:
             if answer == "kept" and row.entry is not None:
                 self._show_attachment(row.entry)
-            elif answer:
-                self._copy(answer, row.line)  # and not the one that is selected by now
+            elif answer == "entry":  # and not the one that is selected by now
+                self._copy_lines(submission_of(around, around.index(row.line)))
+            elif answer == "stamp":
+                self._copy_stamp(row.line)
 
         self._screen.app.push_screen(EntryScreen(row.line, around, amendments(self._screen.state)), on_closed)
 
@@ -155,15 +159,47 @@ class NavigationController:
             sentence = f"there is no other journal {name}: {known}" if name else f"other journals: {known}"
             self._screen.notify_once(sentence)
 
-    def copy_selected(self, what: str) -> None:
-        """Copy the selected line (``entry``), or its stamp (``stamp``)."""
-        if self._view.selected_row is not None:
-            self._copy(what, self._view.selected_row.line)
+    def toggle_selection(self) -> None:
+        """Let the moves select rows from here on, or end that."""
+        row = self._view.selected_row
+        if self._view.is_selecting:
+            self.end_selection()
+        elif row is not None:
+            self._view.go_to_position(row.position)  # new lines do not move the cursor any more
+            self._view.begin_selection()
+            self._pane.show_selection()
 
-    def _copy(self, what: str, line: Line) -> None:
-        if what != "stamp":
-            self._screen.copy_text(line.display_text, what)
-        elif line.entry is not None:
-            self._screen.copy_text(f"@{line.entry.stamp}", what)
+    def end_selection(self) -> bool:
+        """Select no more than the row under the cursor; return whether there was a selection."""
+        was_selecting = self._view.end_selection()
+        self._pane.show_selection()
+        return was_selecting
+
+    def copy_selected(self) -> None:
+        """Copy the selected rows; without a selection, all lines that were sent with the one under the cursor."""
+        row = self._view.selected_row
+        if row is None:
+            return
+        if self._view.is_selecting:
+            self._copy_lines([selected.line for selected in self._view.selected_rows])
+            self.end_selection()
+            return
+        try:
+            around = self._view.window.read_lines_around(row.line)
+        except OSError:  # the line itself was read
+            around = [row.line]
+        self._copy_lines(submission_of(around, around.index(row.line)))
+
+    def _copy_lines(self, lines: Sequence[Line]) -> None:
+        self._screen.copy_text(copied_text(lines), "entry" if len(lines) == 1 else f"{len(lines):,} lines")
+
+    def copy_stamp(self) -> None:
+        """Copy the stamp of the line under the cursor."""
+        if self._view.selected_row is not None:
+            self._copy_stamp(self._view.selected_row.line)
+
+    def _copy_stamp(self, line: Line) -> None:
+        if line.entry is not None:
+            self._screen.copy_text(f"@{line.entry.stamp}", "stamp")
         else:
             self._screen.notify_once("there is no stamp to copy here")

@@ -108,7 +108,7 @@ class RestoreController:
         from threeam.restore.options import parse_data_line, restore_request
 
         session = self._screen.session
-        request = restore_request(parse_data_line(argument), session.clock(), session.zone)
+        request = restore_request(parse_data_line(argument), session.journal, session.clock(), session.zone)
         self._screen.writing.require_writable()
         self._plan(request)
 

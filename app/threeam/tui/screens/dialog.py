@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import OptionList, Static
 
 from threeam.tui.cells import drawable
-from threeam.tui.dialog_bindings import MOVES, bind, bind_filter
+from threeam.tui.dialog_bindings import bind, bind_filter, bind_moves
 from threeam.tui.key_labels import describe_keys, key_lines
 from threeam.tui.widgets.filter_line import FilterLine
 from threeam.tui.widgets.footer import KeyFooter
@@ -36,10 +36,10 @@ class Dialog(ModalScreen[ScreenResultType]):
     """
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        bind("help", "explain", "help", show=True),
+        bind("help", "explain", "help", "these keys", show=True),
         bind("leave", "leave", "close", show=True),
         bind("quit", "dismiss_dialog", "close"),
-        *(bind(move, f"move('{move}')") for move in MOVES),
+        *bind_moves("move"),
     ]
     AUTO_FOCUS = ""  # the body has the focus, and never the box of the filter
     FRAME_ID: ClassVar[str] = "told"

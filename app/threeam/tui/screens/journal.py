@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Static
 
-from threeam.actions import BY_ID, Action
+from threeam.actions import Action
 from threeam.core.format.entry import Entry, escape_unprintable
 from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import COPIED_TEXT
@@ -38,6 +38,7 @@ from threeam.tui.controllers.restore import RestoreController
 from threeam.tui.controllers.shell_commands import ShellCommandController
 from threeam.tui.controllers.state_view import StateView
 from threeam.tui.controllers.writing import WritingController
+from threeam.tui.dialog_bindings import bind
 from threeam.tui.dispatch import ActionTable, Handler
 from threeam.tui.draft_store import DraftStore
 from threeam.tui.editor import Editor, abbreviate
@@ -76,9 +77,7 @@ class JournalScreen(NoticeScreen):
     A session ``as_of`` a point in time has a window that ends there. It follows nothing, and nothing can be written.
     """
 
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("escape", "do('leave')", "leave", show=False, tooltip=BY_ID["leave"].description, id="leave"),
-    ]
+    BINDINGS: ClassVar[list[Binding]] = [bind(key, f"do('{key}')") for key in ("leave", "suspend")]  # type: ignore[assignment]
 
     def __init__(self, session: Session, window: LogWindow) -> None:
         super().__init__()
@@ -306,7 +305,7 @@ class JournalScreen(NoticeScreen):
         await self.actions.run(action_id)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        return action != "do" or parameters[0] in self.actions
+        return action != "do" or (parameters[0] in self.actions and self.log_view.allows_action(str(parameters[0])))
 
     def _show_refusal(self, action: Action, argument: str, sentence: str) -> None:
         """Show why an action was not done, and drop what is typed for the box that its key would have opened."""

@@ -16,11 +16,12 @@ from threeam.core.errors import JournalError
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.tui.cells import drawable
 from threeam.tui.dialog_bindings import bind
-from threeam.tui.glyphs import GLYPHS
+from threeam.tui.glyphs import GLYPHS, plain_signs
 from threeam.tui.report_answers import AskAbout, GoTo, ReportAnswer, RunAction
 from threeam.tui.screens.dialog import FilteredDialog
 from threeam.tui.widgets.filter_line import has_words
 
+TO_LINE = "go to its line in the log"
 _MUTED = "$foreground-muted"
 _ASKS = ("predict", "confirm", "refute", "park", "reopen")  # the actions that a thread offers
 
@@ -37,8 +38,8 @@ class ReportScreen(FilteredDialog[ReportAnswer | None]):
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding("enter", "dismiss_to_line", "its line in the log", key_display="enter"),
-        bind("copy-entry", "copy_line", "copy", show=True),
+        Binding("enter", "dismiss_to_line", "its line", key_display="enter", tooltip=TO_LINE),
+        bind("copy-entry", "copy_line", "copy", "copy the line, or the command that it names", show=True),
     ]
 
     keeps_cursor_at_top: ClassVar[bool] = False  # even if a new line appears above it
@@ -134,12 +135,14 @@ class ReportScreen(FilteredDialog[ReportAnswer | None]):
     def _line(self, line: ReportLine, width: int) -> Content:
         sign = GLYPHS.get(line.icon)
         shown = "  " if sign is None else (sign.symbol if self._emoji else sign.ascii_symbol) + " "
-        text = drawable(line.text)
+        text, detail = drawable(line.text), drawable(line.detail)
+        if not self._emoji:
+            text, detail = plain_signs(text), plain_signs(detail)
         deep = len(text) - len(text.lstrip(" "))
         indent = min(max(4, deep), width // 2) if deep else 2
         below = "\n" + " " * (indent + 2)  # wrapped lines continue below the text
         style = f"{_MUTED} strike" if line.icon == "refuted" else "$foreground"
-        first, more = (wrap(one.strip(), max(8, width - indent - 3)) for one in (text, drawable(line.detail)))
+        first, more = (wrap(one.strip(), max(8, width - indent - 3)) for one in (text, detail))
         return Content.assemble(
             " " * indent,
             (shown, _STYLES.get(sign.style if sign is not None else "", _MUTED)),

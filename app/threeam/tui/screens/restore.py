@@ -25,7 +25,7 @@ from threeam.tui.cells import drawable
 from threeam.tui.dialog_bindings import bind
 from threeam.tui.report_answers import LightsOut, RestoreData
 from threeam.tui.screens.dialog import Dialog
-from threeam.tui.screens.report_screen import ReportScreen
+from threeam.tui.screens.report_screen import TO_LINE, ReportScreen
 
 _LOOK_S = 1.0  # between two queries of the server
 
@@ -35,8 +35,8 @@ class RestoreScreen(ReportScreen):
 
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("enter", "tick_off", "tick off", key_display="enter"),
-        Binding("enter", "dismiss_to_line", "its line in the log", key_display="enter"),  # of any other line
-        Binding("l", "dismiss_to_line", "its line in the log"),
+        Binding("enter", "dismiss_to_line", "its line", key_display="enter", tooltip=TO_LINE),  # of any other line
+        Binding("l", "dismiss_to_line", "its line", tooltip=TO_LINE),
         Binding("b", "dismiss_to('blockers')", "queries", tooltip="the queries that block others"),
         Binding("d", "dismiss_for_data", "data", tooltip="plan the restore of a database"),
         Binding("s", "dismiss_to('sleep')", "sleep", tooltip="restore the sysadmin: hand over, and lights out"),

@@ -17,7 +17,7 @@ from threeam.tui.cells import drawable
 from threeam.tui.dialog_bindings import bind
 from threeam.tui.report_answers import CapturePane, OpenRun, RunAction
 from threeam.tui.screens.dialog import Dialog
-from threeam.tui.screens.report_screen import ReportScreen
+from threeam.tui.screens.report_screen import TO_LINE, ReportScreen
 
 _MOST_LINES = 20_000  # of an output: older ones are dropped
 
@@ -27,7 +27,7 @@ class RunsScreen(ReportScreen):
 
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("enter", "dismiss_to_run", "open", key_display="enter"),
-        Binding("l", "dismiss_to_line", "its line in the log"),
+        Binding("l", "dismiss_to_line", "its line", tooltip=TO_LINE),
     ]
 
     def __init__(
@@ -60,8 +60,8 @@ class ExperimentScreen(ReportScreen):
 
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("enter", "open_output", "its output", key_display="enter"),
-        Binding("enter", "dismiss_to_line", "its line in the log", key_display="enter"),  # of any other line
-        Binding("l", "dismiss_to_line", "its line in the log"),
+        Binding("enter", "dismiss_to_line", "its line", key_display="enter", tooltip=TO_LINE),  # of any other line
+        Binding("l", "dismiss_to_line", "its line", tooltip=TO_LINE),
         bind("leave", "leave", "all runs", show=True),
         bind("quit", "dismiss_dialog", "all runs"),
     ]

@@ -13,6 +13,7 @@ from textual.widgets import TextArea
 
 from threeam.actions import ACTIONS, BY_ID
 from threeam.core.format.entry import escape_unprintable
+from threeam.tui.dialog_bindings import bind
 from threeam.tui.messages import CommandDone
 
 # tmux prefixes, flow control, vim-tmux-navigator's keys and suspend: a user of tmux has them elsewhere.
@@ -41,6 +42,7 @@ _AT_ONCE = {
     if one.action != "copy"  # ctrl+c: it may be the app's
 }
 
+_SEND_LABELS = {"text": "send", "search": "search", "filter": "filter", "goto": "go there", "command": "do it"}
 _BOX_ACTIONS = frozenset(action.id for action in ACTIONS if action.scope == "box")
 
 
@@ -57,8 +59,10 @@ class InputBox(TextArea, inherit_bindings=False):
     """
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("enter", "send", "send", key_display="enter"),
-        Binding("escape", "screen.do('leave')", "back to the log", tooltip=BY_ID["leave"].description, id="leave"),
+        *(Binding("enter", f"send('{use}')", label, key_display="enter") for use, label in _SEND_LABELS.items()),
+        Binding("tab", "complete", "complete", key_display="tab"),
+        bind("leave", "screen.do('leave')", "back to the log", show=True),
+        bind("suspend", "screen.do('suspend')"),
         Binding("pageup", "screen.page_up", "page up", show=False),
         Binding("pagedown", "screen.page_down", "page down", show=False),
         # Not alt+enter: without the kitty protocol a terminal sends that as enter.
@@ -79,6 +83,7 @@ class InputBox(TextArea, inherit_bindings=False):
         self._history: list[str] = []
         self._at = 0
         self._unsent = ""
+        self.use = "text"  # what Enter does with the text: a key of `_SEND_LABELS`
         self.accepts_alt_keys = False  # whether alt+key means something here
         self.completer: Callable[[str], tuple[str, list[str]]] | None = None  # what Tab adds, and the words it could be
         self._ahead: list[str | tuple[str, Any]] = []  # typed while the text is held: text, and (action, arguments)
@@ -163,7 +168,26 @@ class InputBox(TextArea, inherit_bindings=False):
                 self._do(*one)
         self._ahead = ahead
 
-    def action_send(self) -> None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        match action:
+            case "send":
+                return not parameters or parameters[0] == self.use
+            case "complete":
+                return self.completer is not None
+            case "break_line":
+                return self.use == "text"
+        return True
+
+    def action_complete(self) -> None:
+        """Add the one completion of the text, or show those that are possible."""
+        if self.completer is None or self.read_only or self.cursor_location != self.document.end:
+            return
+        rest, words = self.completer(self.text)
+        self.insert(rest)
+        if not rest and len(words) > 1:
+            self.app.notify(", ".join(words), markup=False, timeout=3)
+
+    def action_send(self, _use: str = "") -> None:
         self.hold()
         self._send()
 
@@ -205,12 +229,8 @@ class InputBox(TextArea, inherit_bindings=False):
         elif event.key in ("tab", "shift+tab"):  # never to another widget: there the rest of a word would be commands
             event.stop()
             event.prevent_default()
-            at_the_end = self.cursor_location == self.document.end and not self.read_only
-            if self.completer is not None and event.key == "tab" and at_the_end:
-                rest, words = self.completer(self.text)
-                self.insert(rest)
-                if not rest and len(words) > 1:
-                    self.app.notify(", ".join(words), markup=False, timeout=3)
+            if event.key == "tab":
+                self.action_complete()
         elif (box_action := self._box_action(event)) is not None:
             event.stop()
             event.prevent_default()

@@ -256,6 +256,7 @@ class Composer(Horizontal):
         self._label.update(Content(f" {_STAMP.sub(_clock, kind.title)} {self._bar}"))
         self._label.set_class(kind == HYPOTHESIS, "-hypothesis")
         self.box.accepts_alt_keys = kind != COMMAND
+        self.box.use = "command" if kind == COMMAND else "text"
         self.box.completer = partial(complete_command, names=self.command_names) if kind == COMMAND else None
         self.box.placeholder = PLACEHOLDERS.get(kind.verb, "why? one line")
 

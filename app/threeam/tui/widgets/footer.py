@@ -53,12 +53,15 @@ class KeyFooter(Widget):
         for active in screen.active_bindings.values():
             if active.binding.show:
                 by_action.setdefault(active.binding.action, self._make_key(active))
-        keys = tuple(
-            sorted(by_action.values(), key=lambda key: self._last.index(key.id) if key.id in self._last else -1)
-        )
+        keys = tuple(sorted(by_action.values(), key=self._rank))
         if keys != self._keys:
             self._keys = keys
             self.refresh()
+
+    def _rank(self, key: _Key) -> int:
+        if key.id in self._last:
+            return 1 + self._last.index(key.id)
+        return -1 if key.name == "enter" else 0
 
     def _make_key(self, active: ActiveBinding) -> _Key:
         binding = active.binding

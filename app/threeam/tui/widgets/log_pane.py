@@ -21,6 +21,7 @@ from threeam.core.store.journal import Journal, Position
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
 from threeam.core.store.seek import find_time, journal_begins_after, passes_filter
+from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.tui.background_scan import BackgroundScan
 from threeam.tui.histogram import ActivityIndex
 from threeam.tui.key_labels import key_for_action
@@ -99,7 +100,10 @@ class LogPane(Vertical):
         self._schedule_counts(self.call_after_refresh)  # the new lines are drawn first
 
     def cancel(self) -> bool:
-        """Close the prompt or cancel the search; return whether there was one."""
+        """End the selection, close the prompt or cancel the search; return whether there was one."""
+        if self.view.has_focus and self.view.end_selection():
+            self.show_selection()
+            return True
         if self.prompt.is_open:
             self.prompt.close()
             return True
@@ -163,6 +167,9 @@ class LogPane(Vertical):
                     self._add_filter(text)
                 case "unfilter":
                     self._set_filters([])
+                case _ if text.startswith("@"):
+                    find = partial(self._go_to_entry, text)
+                    self.run_worker(find, group="find")  # type: ignore[arg-type]  # as below
                 case _:
                     self._go_to_time(parse_time(text, self._clock(), self._zone), text)
         except BadInput as bad:
@@ -237,6 +244,14 @@ class LogPane(Vertical):
         """Go to the entry of ``stamp``."""
         self._go_to_time(stamp.ns, f"@{stamp}")
 
+    async def _go_to_entry(self, reference: str) -> None:
+        """Go to the entry that ``reference`` names, a stamp or the beginning of one."""
+        try:
+            expanded = await asyncio.to_thread(expand_stamp_ref, self._journal, reference)
+            self._go_to_time(parse_time(expanded, self._clock(), self._zone), reference)
+        except (OSError, JournalError) as error:
+            self._post_notice(str(error), "warning")
+
     def _go_to_time(self, ns: int, label: str) -> None:
         end = self.view.window.log_end
         if end is None:
@@ -274,6 +289,11 @@ class LogPane(Vertical):
         self._schedule_counts()
 
     def on_log_view_tail_changed(self) -> None:
+        self._schedule_counts()
+
+    def show_selection(self) -> None:
+        """Show how many rows are selected, and the keys that act on them alone."""
+        self.screen.refresh_bindings()
         self._schedule_counts()
 
     def _schedule_counts(self, call: Callable[[Callable[[], None]], object] | None = None) -> None:
@@ -325,6 +345,7 @@ class LogPane(Vertical):
                 filters=self._filters_text,
                 shown_counter=scan.shown_counter,
                 wrapped=self._wrapped,
+                selected_count=len(self.view.selected_rows) if self.view.is_selecting else 0,
                 searched_bytes=self.view.searched_bytes,
                 is_searching_rows=self.view.is_searching_rows,
             )

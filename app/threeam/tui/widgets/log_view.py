@@ -207,7 +207,7 @@ class LogView(RowList, can_focus=True):
     def _move_down(self, rows: int) -> None:
         """Move the cursor down; at the last row of the journal, follow again."""
         self._move_to(self._cursor + rows)
-        if self.window.at_end and self._cursor >= len(self.window.rows) - 1:
+        if self.window.at_end and self._cursor >= len(self.window.rows) - 1 and not self.is_selecting:
             self.action_follow()
 
     def _move_to(self, index: int) -> None:

@@ -56,6 +56,7 @@ class Prompt(Horizontal):
         self.kind = what
         self._label.update(Content(f" {about}{label} "))
         self.box.placeholder = placeholder
+        self.box.use = what
         self.box.completer = partial(complete_command, names=self.command_names) if what == "command" else None
         self.box.set_text("")
         self.box.set_history(self._histories[what])

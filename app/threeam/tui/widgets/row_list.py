@@ -14,9 +14,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from threeam.core.format.entry import Stamp
+from threeam.core.store.journal import Position
 from threeam.core.store.reader import Line
 from threeam.hypotheses.amendments import Amendment
 from threeam.tracing.observations import IntervalSet
+from threeam.tui.dialog_bindings import MOVES
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_rows import Row
 from threeam.tui.log_window import LogWindow
@@ -26,6 +28,8 @@ _STYLES = (
     *("row", "selected", "cursor", "time", "dim", "text", "coffee", "hypothesis", "water", "note"),
     *("match", "refuted", "parked", "toxic", "foreign", "bar", *(f"who-{n}" for n in range(AUTHOR_STYLE_COUNT))),
 )
+# While rows are selected no key writes: a user may have taken v for something else, and be typing already.
+_SELECTION_ACTIONS = frozenset((*MOVES, "half-down", "half-up", "select", "copy-entry", "copy-stamp", "leave", "help"))
 _MAX_CACHED_ROWS = 1000
 
 Layout = list[tuple[int, int]]  # for each line of the screen: index of a row, and of a strip within it
@@ -45,6 +49,8 @@ class RowList(Widget):
         self._read_only = read_only
         self.own_user = ""  # whose lines do not count as unread
         self._cursor = len(window.rows) - 1
+        self._anchor: Position | None = None  # of the row at which the selection began; None: nothing is selected
+        self._is_anchor_above = False  # the cursor; it may not be loaded any more
         self._top = (0, 0)  # the first strip on the screen while not following: row, and strip within it
         self._unfinished_line: Line | None = None
         self._unsure_ranges: list[range] = []  # the stamps (ns) of blocks that may not stay in the log
@@ -67,6 +73,43 @@ class RowList(Widget):
         """The row under the cursor."""
         rows = self.window.rows
         return rows[self._cursor] if 0 <= self._cursor < len(rows) else None
+
+    @property
+    def is_selecting(self) -> bool:
+        """Return whether the cursor extends a selection."""
+        return self._anchor is not None
+
+    @property
+    def selected_rows(self) -> list[Row]:
+        """The rows of the selection, those that are loaded; without one, the row under the cursor."""
+        selected = self._selected_range()
+        return self.window.rows[selected.start : selected.stop]
+
+    def begin_selection(self) -> None:
+        """Let the cursor extend a selection from here."""
+        self._anchor = self.selected_row.position if self.selected_row is not None else None
+        self._redraw()
+
+    def end_selection(self) -> bool:
+        """Select nothing but the row under the cursor; return whether there was a selection."""
+        was_selecting, self._anchor = self.is_selecting, None
+        self._redraw()
+        return was_selecting
+
+    def allows_action(self, action_id: str) -> bool:
+        """Return whether an action may be run: while rows are selected, only those that are about the selection."""
+        return not (self.is_selecting and self.has_focus) or action_id in _SELECTION_ACTIONS
+
+    def _selected_range(self) -> range:
+        """Return the indexes of the selected rows."""
+        rows, at = self.window.rows, self._cursor
+        if self._anchor is None or not 0 <= at < len(rows):
+            return range(max(0, at), max(0, at + 1))
+        anchor = next((index for index, row in enumerate(rows) if row.position == self._anchor), None)
+        if anchor is None:  # so far away that it is not loaded any more
+            anchor = 0 if self._is_anchor_above else len(rows) - 1
+        self._is_anchor_above = anchor <= at
+        return range(min(anchor, at), max(anchor, at) + 1)
 
     def mark_unsure(self, first: Stamp, last: Stamp) -> None:
         """Mark the rows of a block that may not stay in the log."""
@@ -195,7 +238,7 @@ class RowList(Widget):
             return [] if line is None else self._render_strips(Row(line, None), None, RowFlags())
         row = rows[row_index]
         previous = rows[row_index - 1] if row_index else None
-        flags = self._flags_of(row, is_selected=row_index == self._cursor, is_first=is_first)
+        flags = self._flags_of(row, is_selected=row_index in self._selected_range(), is_first=is_first)
         key = (row, previous.position if previous else None, flags)
         strips = self._strip_cache.get(key)
         if strips is None:

@@ -25,6 +25,7 @@ class SearchStatus(NamedTuple):
     match_number: int | None = None
     match_counter: LineCounter | None = None
     wrapped: str = ""
+    selected_count: int = 0
     filters: str = ""
     shown_counter: LineCounter | None = None
     searched_bytes: int = 0
@@ -37,6 +38,10 @@ class SearchBar(Static):
     def show(self, status: SearchStatus) -> None:
         """Show ``status``, or hide the line if it is empty."""
         parts: list[tuple[str, str]] = []
+        if status.selected_count:
+            rows = f"{status.selected_count:,} {'row' if status.selected_count == 1 else 'rows'} selected"
+            copies, ends = key_for_action(self, "copy-entry"), key_for_action(self, "leave")
+            parts.append((f" {rows}: {copies} copies, {ends} ends  ", "$coffee"))
         if status.pattern:
             count = _format_matches(status) + (" in what is shown  " if status.filters else "")
             parts += [(" / ", "$coffee"), (drawable(status.pattern), "bold"), (f"  {count}", "$foreground-muted")]
