@@ -89,6 +89,11 @@ class InputBox(TextArea, inherit_bindings=False):
         self._ahead: list[str | tuple[str, Any]] = []  # typed while the text is held: text, and (action, arguments)
 
     @property
+    def has_come_back(self) -> bool:
+        """Return whether the text was sent and not written, and nothing was typed since."""
+        return self._came_back
+
+    @property
     def typed_ahead(self) -> list[str]:
         """Return the texts typed since the text is held: one for each Enter, and the rest after the last."""
         texts = [""]
@@ -146,7 +151,7 @@ class InputBox(TextArea, inherit_bindings=False):
         """
         self.read_only = False
         ahead, self._ahead = self._ahead, []
-        self._came_back = came_back and not ahead and bool(self.text)
+        self._came_back = (came_back or self._came_back) and not ahead and bool(self.text)
         if not ahead:
             return
         taken = not self.text

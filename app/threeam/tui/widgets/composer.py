@@ -114,13 +114,16 @@ class Composer(Horizontal):
         if kind == self.kind or self.kind not in DRAFTS or not self.text.strip():
             return self.switch_to(kind)
         self._set_kind(kind)
-        return self._take_draft_of(kind)
+        return _below(self._take_returned(kind), self._others.pop(kind, ""))
 
     def begin_prompt(self, kind: BoxKind, text: str) -> str:
         """Turn to the box for ``kind`` with ``text``, or what was begun in it; return words that had to go for it."""
         self._make_room()
         dropped = self._put_aside()
-        self.box.set_text(text or self._take_draft_of(kind))
+        if text:
+            self.box.set_text(text)
+        else:
+            self._show_draft_of(kind)
         self._set_kind(kind)
         return dropped
 
@@ -189,8 +192,7 @@ class Composer(Horizontal):
             self._beside.remove(outgoing)
             if not clear:
                 self._returned[outgoing.kind] = _below(self._returned.get(outgoing.kind, ""), outgoing.text)
-        if not self.sends and (text := self._returned.pop(self.kind, "")):
-            self.box.put_above(text)
+        self._show_returned(self.kind)
         self.set_status(self._holdup if self.sends else "")
         self.post_message(self.Changed())
 
@@ -210,13 +212,21 @@ class Composer(Horizontal):
 
     def _turn_to_draft(self) -> None:
         kind = DRAFTS[0] if self.kind in DRAFTS else self._draft_kind
-        self.box.set_text(self._take_draft_of(kind))
+        self._show_draft_of(kind)
         self._set_kind(kind)
 
-    def _take_draft_of(self, kind: BoxKind) -> str:
-        """Remove and return what was begun in a box for ``kind``, below what came back to it."""
-        returned = "" if self.sends else self._returned.pop(kind, "")
-        return _below(returned, self._others.pop(kind, ""))
+    def _show_draft_of(self, kind: BoxKind) -> None:
+        """Put what was begun in a box for ``kind`` into this one, below what came back to it."""
+        self.box.set_text(self._others.pop(kind, ""))
+        self._show_returned(kind)
+
+    def _show_returned(self, kind: BoxKind) -> None:
+        if returned := self._take_returned(kind):
+            self.box.put_above(returned)
+
+    def _take_returned(self, kind: BoxKind) -> str:
+        """Remove and return what came back to a box for ``kind``; nothing while a text is on its way into the log."""
+        return "" if self.sends else self._returned.pop(kind, "")
 
     def on_descendant_blur(self) -> None:
         self.send_typed_ahead()  # the next key may write, and a mouse has led to it
@@ -231,6 +241,9 @@ class Composer(Horizontal):
         if self.kind == COMMAND:
             return redact(self.text)  # :blockers takes a DSN, and what is given here is kept
         if not self.text.strip():
+            return ""
+        if self.box.has_come_back:
+            self._returned[self.kind] = _below(self._returned.get(self.kind, ""), self.text)
             return ""
         dropped = self._others.get(self.kind, "")  # a command has written a note over a draft of one
         self._others[self.kind] = self.text
