@@ -190,10 +190,11 @@ def test_capture(
         monkeypatch.setattr(module, "select_pane", select_pane)
         monkeypatch.setattr(module, "capture_pane", capture_pane)
     screen.run_in_thread = run_in_thread
-    screen.start_worker.side_effect = lambda work, *rest, **keywords: asyncio.run(work())
+    reports = Mock()
+    reports.start.side_effect = lambda work, group: asyncio.run(work())
     run_here("capture", *words.split())
     with pytest.raises(_Stopped):
-        ExperimentController(screen, Mock(), Mock(), quitting, Mock()).capture(words)
+        ExperimentController(screen, Mock(), reports, quitting, Mock()).capture(words)
     assert len(asked) == 2
     assert asked[0] == asked[1]
 

@@ -125,11 +125,14 @@ class InputBox(TextArea, inherit_bindings=False):
         self.text = sanitize_text(text)
         self.move_cursor(self.document.end)
 
-    def put_above(self, text: str) -> None:
-        """Put ``text``, which was sent and not written, above what has been begun since."""
+    def put_above(self, text: str, *, came_back: bool = True) -> None:
+        """Put ``text``, which was sent and not written, above what has been begun since.
+
+        ``came_back``: the user did not take it back, so that what is typed next is another text.
+        """
         if not self.text.strip():
             self.set_text(text)
-            self._came_back = True
+            self._came_back = came_back
             return
         row, column = self.cursor_location
         text = sanitize_text(text)

@@ -62,6 +62,7 @@ class Composer(Horizontal):
         self._held: Outgoing | None = None  # the text that was sent and stands in the box
         self._beside: list[Outgoing] = []  # those that were sent and do not, since another box was asked for
         self._returned: dict[BoxKind, str] = {}  # by kind: those of them that were not written
+        self._refused: set[BoxKind] = set()  # the kinds of those that the user did not take back
         self._bar = "▏" if emoji else "|"
         self._holdup = ""
         self._label = Static(classes="composer--kind")
@@ -192,6 +193,8 @@ class Composer(Horizontal):
             self._beside.remove(outgoing)
             if not clear:
                 self._returned[outgoing.kind] = _below(self._returned.get(outgoing.kind, ""), outgoing.text)
+                if came_back:
+                    self._refused.add(outgoing.kind)
         self._show_returned(self.kind)
         self.set_status(self._holdup if self.sends else "")
         self.post_message(self.Changed())
@@ -222,7 +225,8 @@ class Composer(Horizontal):
 
     def _show_returned(self, kind: BoxKind) -> None:
         if returned := self._take_returned(kind):
-            self.box.put_above(returned)
+            self.box.put_above(returned, came_back=kind in self._refused)
+            self._refused.discard(kind)
 
     def _take_returned(self, kind: BoxKind) -> str:
         """Remove and return what came back to a box for ``kind``; nothing while a text is on its way into the log."""
@@ -243,6 +247,7 @@ class Composer(Horizontal):
         if not self.text.strip():
             return ""
         if self.box.has_come_back:
+            self._refused.add(self.kind)
             self._returned[self.kind] = _below(self._returned.get(self.kind, ""), self.text)
             return ""
         dropped = self._others.get(self.kind, "")  # a command has written a note over a draft of one
