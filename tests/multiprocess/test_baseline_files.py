@@ -70,7 +70,7 @@ def test_of_two_baselines_each_is_meant_by_its_name_and_the_last_one_without(run
     assert f"command/cat {said_file}" not in differing(run_here, "busy")
     assert f"command/cat {said_file}" not in differing(run_here)
     done = run_here("baseline", "diff", "nope")
-    assert (done.returncode, done.stderr) == (1, b"3am: there is no baseline nope: there are quiet, busy\n")
+    assert (done.returncode, done.stderr) == (1, b"3am: there is no baseline nope: those that are saved: quiet, busy\n")
 
 
 def test_without_a_baseline_the_diff_says_how_one_is_taken(run: Run, log: Path) -> None:

@@ -161,6 +161,20 @@ def test_of_two_hypotheses_of_one_number_one_at_most_was_acknowledged() -> None:
     assert rules(judge.acknowledged_numbers(of(books, log(*lines)))) == ["numbers"]
 
 
+def test_a_cup_may_come_twice_if_a_line_in_doubt_between_them_says_fewer() -> None:
+    books = Books()
+    for pid in (8, 9):
+        given(books, cup_words(pid, 1))
+    stale = given(books, "stale", Answer.UNSURE)
+    cups = [note(n, "Coffee: cup 1 of the night.", cups=1, by=f"[BY: alice@db1:{n}]") for n in (8, 9)]
+    lines = [cups[0], note(8, "stale", by="[BY: alice@db1:7]"), cups[1]]
+    assert rules(judge.acknowledged_numbers(of(books, log(*lines)))) == []
+    assert rules(judge.acknowledged_numbers(of(books, log(*cups)))) == ["numbers"]
+    assert rules(judge.acknowledged_numbers(of(books, log(cups[0], note(8, "stale", cups=1), cups[1])))) == ["numbers"]
+    stale.set(Answer.ACKNOWLEDGED)
+    assert rules(judge.acknowledged_numbers(of(books, log(*lines)))) == ["numbers"]
+
+
 def test_a_new_file_begins_with_the_state_of_all_before_it() -> None:
     first = log(note(0, "Coffee: cup 1 of the night.", cups=1, by=f"{ALICE} [MG: 95]"), name="sanity.1.log")
     begin = repeated(1, "Continued from sanity.1.log")

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from books import Answer, Books, Problem, Text
 from journal_files import Journal, Row, is_expected
 
+_HEAD = re.compile(rb"\[2[^\]]*\](?: \[[^\]]*\])+ ")  # of a line of 3am: what stands before its words
+_CUT_HEAD = re.compile(rb"\[(?:2[^\]]*(?:\](?: \[[^\]]*\])*(?: (?:\[[^\]]*)?)?)?)?")  # the beginning of one
 # Every line of the script begins with "[2…", and its only other "[" is that of "] [COFFEE: …".
-_HEAD = re.compile(rb"\[2[^\]]*\](?: \[[^\]]*\])+ ")  # of a line of 3am, before its words
-_CUT_HEAD = re.compile(rb"\[(?:2[^\]]*(?:\](?: \[[^\]]*\])*(?: (?:\[[^\]]*)?)?)?)?")
 _NEXT_LINE = re.compile(rb"(?<!^)(?=\[2)|(?<!^)(?<!\] )(?=\[(?:\[|$))")
 
 

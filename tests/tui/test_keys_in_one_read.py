@@ -16,6 +16,7 @@ from threeam.core.store.journal import Journal
 from threeam.core.write.lock import SanityLock, WaitPolicy
 from threeam.tui.screens.help import HelpScreen
 from threeam.tui.screens.journal import JournalScreen
+from threeam.tui.screens.report_screen import ReportScreen
 from threeam.tui.widgets.box import InputBox
 
 CLAIM = line("Hypothesis: the pool", 10_000_000, tags=(("H1", "open"),))
@@ -255,3 +256,31 @@ async def test_a_copy_that_does_not_begin_before_the_end_leaves_no_warning(journ
 
         gc.collect()
     assert [str(warning.message) for warning in caught if "never awaited" in str(warning.message)] == []
+
+
+@pytest.mark.parametrize("keys", ["S", "R", ":preflight\n", ":sleep\n"])
+@pytest.mark.parametrize("behind", ["c", "m", "q"])
+async def test_a_key_behind_one_that_opens_a_report_is_for_the_report(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch, keys: str, behind: str
+) -> None:
+    monkeypatch.setattr("threeam.tui.app.OPENING_S", 10.0)  # a loaded machine is slow
+    append(log, notes(3))
+    async with night(journal) as it:
+        await it.eventually(lambda: it.journal_screen.is_state_known, "the log is read")
+        reports = it.journal_screen.reports
+        opened: list[ReportScreen] = []
+
+        def push(report: ReportScreen) -> None:
+            opened.append(report)
+            really_push(report)
+
+        really_push = reports.push
+        monkeypatch.setattr(reports, "push", push)
+        it.at_once(*keys, behind)
+        await it.eventually(lambda: opened != [], "the report is open")
+        await it.eventually(lambda: it.in_the_log is (behind == "q"), "q has closed it, and it takes the others")
+        await it.settled()
+        assert it.app.is_running
+        assert it.app.return_code is None
+    written = [text for text in texts(log) if not text.startswith(("Preflight:", "|"))]
+    assert written == ["note 0", "note 1", "note 2"]

@@ -59,6 +59,7 @@ async def test_a_report_waits_for_who_is_typing_and_takes_none_of_their_keys(
     async with night(journal, size=(110, 60)) as it:
         await it.command("preflight")
         await it.press("i")
+        await it.eventually(lambda: it.in_the_box, "a slow report holds up no key for long")
         looked.set()
         await it.says("preflight: it is ready")
         assert it.journal_screen.header.ready_reports == 1
@@ -85,6 +86,7 @@ async def test_the_hand_off_does_not_open_over_who_is_typing(
     monkeypatch.setattr(handoff, "find_awake_since", nights_of)
     async with night(journal) as it:
         await it.press("S", "slash")
+        await it.eventually(lambda: it.journal_screen.is_typing, "a slow report holds up no key for long")
         read.set()
         await it.says("hand-off: it is ready")
         await it.type("note 2")

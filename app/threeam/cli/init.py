@@ -15,10 +15,11 @@ from threeam.core.config.settings import SETTINGS, PathFlags, load_config, setti
 from threeam.core.errors import BadInput
 from threeam.core.format.kinds import NOTED_TAG, WORDS
 from threeam.core.platform.user_dirs import user_state_dir
-from threeam.core.store.journal import SCRIPT_LOCK, SCRIPT_LOG
+from threeam.core.store.journal import SCRIPT_LOCK, SCRIPT_LOG, Journal
 
 _SHELLS = ("bash", "zsh", "fish")
 _FILES = {"tmux": "3am.tmux.conf", "lnav": "3am.lnav.json", "logrotate": "3am.logrotate"}
+_NOT_FOR_TMUX = frozenset("'\"\\$`#\n")
 _CHOOSING = ("SANITY_LOG", "SANITY_LOCK", "SANITY_JOURNAL")  # the function reads these at each call
 _SETTLING = (  # with another value of one of these, the function leaves the text to the program
     *("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "SANITY_CONFIG"),
@@ -54,9 +55,19 @@ def run(_command: str, argv: Sequence[str]) -> int:
     else:
         journal = load_config(flags, os.environ, os.geteuid()).journal
         values = {"PROGRAM": program_path(), "LOG": journal.log_path, "LOCK": journal.lock_path}
+        values["JOURNAL"] = _journal_options(journal, flags, os.environ)
         text = read_shared(_FILES[args.program], values)
     print_out(text.rstrip("\n"))
     return ExitCode.OK
+
+
+def _journal_options(journal: Journal, flags: PathFlags, environ: Mapping[str, str]) -> str:
+    """Return the options that select ``journal`` in a command of tmux; empty if none was chosen, but the default."""
+    if not (any(flags) or any(environ.get(name) for name in _CHOOSING)):
+        return ""
+    if _NOT_FOR_TMUX & set(journal.log_path + journal.lock_path):
+        raise BadInput(f"{journal.log_path} has characters that a configuration of tmux cannot quote")
+    return f'--log "{journal.log_path}" --lock "{journal.lock_path}" '
 
 
 def _shell_function(shell: str, environ: Mapping[str, str], uid: int) -> str:

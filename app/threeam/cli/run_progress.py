@@ -115,7 +115,8 @@ class _ProgressLine:
             rates = " · ".join(f"{arm} {self._failed[arm]}/{ended}" for arm, ended in self._conclusive.items())
             time_left = format_duration((now_ns - self._started_ns) // self._done * (self._remaining - self._done))
             done = self._total - self._remaining + self._done
-            self._draw(f"{self._label} {done}/{self._total} · {time_left} left · failed {rates}")
+            since = "" if self._remaining == self._total else "since the resume "
+            self._draw(f"{self._label} {done}/{self._total} · {time_left} left · {since}failed {rates}")
 
     def clear(self) -> None:
         """Erase the line."""

@@ -49,6 +49,7 @@ from threeam.tui.widgets.filter_line import FilterBox
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
 _INTERRUPTED = 130
+OPENING_S = 0.5  # how long keys wait for a report that is being made
 REFUSED_TEXT_PAUSE_S = 0.7  # a text for a box that did not open ends with a pause of this length
 _TEXT_KEYS = frozenset(("enter", "tab", "backspace"))  # keys within a text that print nothing
 
@@ -88,6 +89,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self.set_class(not session.emoji, "-plain")
         self._asked = float("-inf")
         self._keys_wait = True  # until there is a screen that can take them
+        self._opens_until_s = 0.0  # a screen is about to open: keys wait for it until then
         self._waiting_keys: list[events.Event] = []
         self.last_key_s = 0.0  # when the last key was pressed, on the monotonic clock
         self._leads_out: events.Key | None = None  # the last key, if those behind it wait until it has been acted on
@@ -151,7 +153,8 @@ class JournalApp(App[None], inherit_bindings=False):
         typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
         if typed and (self._is_ending or self._is_refused_text(event)):
             return
-        if typed and self._keys_wait and not (isinstance(event, events.Key) and event.key == "ctrl+c"):
+        waits = self._keys_wait or self._is_opening
+        if typed and waits and not (isinstance(event, events.Key) and event.key == "ctrl+c"):
             self._waiting_keys.append(event)
             return
         if isinstance(event, EscapedKey):
@@ -186,6 +189,21 @@ class JournalApp(App[None], inherit_bindings=False):
         await super().on_event(event)
         if leads_out and was_forwarded == event.is_forwarded:  # its binding has run, and no widget has it any more
             # Behind what the screen below does with the answer of the one that was closed.
+            self.screen.call_later(self.post_message, messages.CommandDone())
+
+    @property
+    def _is_opening(self) -> bool:
+        return time.monotonic() < self._opens_until_s
+
+    def hold_keys(self) -> None:
+        """Let keys wait for a screen that is about to open, since they may be for it; but only for a moment."""
+        self._opens_until_s = time.monotonic() + OPENING_S
+        self.set_timer(OPENING_S + 0.01, self.release_keys)
+
+    def release_keys(self) -> None:
+        """Let keys act again: the screen is open, or there is none."""
+        if self._opens_until_s:
+            self._opens_until_s = 0.0
             self.screen.call_later(self.post_message, messages.CommandDone())
 
     @property
@@ -261,7 +279,7 @@ class JournalApp(App[None], inherit_bindings=False):
     async def on_command_done(self) -> None:
         """Handle the keys that were typed while a command ran, up to the next command."""
         self._keys_wait = False
-        while self._waiting_keys and not self._keys_wait:
+        while self._waiting_keys and not (self._keys_wait or self._is_opening):
             waiting, self._waiting_keys = self._waiting_keys, []
             event = waiting.pop(0)
             await self.on_event(event)

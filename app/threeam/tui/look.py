@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from threeam.core.errors import BadSetting
+from threeam.core.platform.folders import open_file
 from threeam.core.platform.user_dirs import private_state_dir
 from threeam.tui.widgets.row_renderer import TIME_MODES
 
@@ -36,9 +37,9 @@ def load_look(path: str | None) -> Look:
     if path is None:
         return Look()
     try:
-        with open(path, "rb") as file:
+        with open(open_file(path, os.O_RDONLY), "rb") as file:  # it refuses a FIFO, which would never answer
             values = json.loads(file.read(_MAX_BYTES))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return Look()
     if not isinstance(values, dict):
         return Look()
@@ -58,4 +59,8 @@ def save_look(path: str | None, look: Look) -> None:
     temporary = f"{path}.{os.getpid()}"
     with open(temporary, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         json.dump(look._asdict(), file)
-    os.replace(temporary, path)
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise

@@ -62,6 +62,12 @@ class Program(Protocol):
     def open_as_of(self, session: Session, point: PointInTime) -> None:
         """Lay the journal of ``session`` as it was at ``point`` over the screen."""
 
+    def hold_keys(self) -> None:
+        """Let keys wait for a screen that is about to open."""
+
+    def release_keys(self) -> None:
+        """Let keys act again."""
+
     def close_as_of(self) -> None:
         """Remove all screens that show the journal as it was."""
 

@@ -59,15 +59,15 @@ class StateCache:
         """Return the state after the last complete line before ``end``. Raises OSError."""
         if full_state:
             self._take_offered(segment)
-        mark = self._fingerprint
+        mark, end = self._fingerprint, last_line_end(segment, end)
+        # Captured before the lines are read: if they are cut off meanwhile and others written, it will not match.
+        fingerprint = Fingerprint.capture(segment, end)
         if mark is None or not mark.matches(segment) or (full_state and not self._is_full_state):
-            end = last_line_end(segment, end)
-            self._is_full_state = full_state
-            self._state = self.fold.state_at(segment, end) if full_state else self._author_state(segment, end)
-            self._fingerprint = Fingerprint.capture(segment, end)
-        elif (end := last_line_end(segment, end)) > mark.offset:
-            self._state = self._current_fold.advance(self._state, segment, mark.offset, end)
-            self._fingerprint = Fingerprint.capture(segment, end)
+            state = self.fold.state_at(segment, end) if full_state else self._author_state(segment, end)
+            self._state, self._fingerprint, self._is_full_state = state, fingerprint, full_state
+        elif end > mark.offset:
+            state = self._current_fold.advance(self._state, segment, mark.offset, end)
+            self._state, self._fingerprint = state, fingerprint
         return self._state
 
     def _take_offered(self, segment: Segment) -> None:

@@ -149,7 +149,11 @@ class Follower:
         self._has_more = self._has_more or (end - begin >= _MAX_READ_BYTES and self._searched_to <= begin)
         self.unfinished = lines.pop() if lines and not lines[-1].finished else None
         if lines:
-            self._resume_point = ResumePoint.capture(segment, lines[-1].end)
+            read_to, last = ResumePoint.capture(segment, lines[-1].end), lines[-1]
+            if not last.omitted_bytes and not read_to.fingerprint.ends_with(last.raw + last.line_end):
+                self._has_more, self.unfinished, self._searched_to = True, None, 0  # cut off, and replaced by others
+                return []
+            self._resume_point = read_to
             self._remember(lines)
             lines[0], self._gap_reason = lines[0]._replace(gap_reason=self._gap_reason), ""
         return lines

@@ -61,6 +61,10 @@ class Fingerprint(NamedTuple):
             return False
         return segment.read(self.offset - len(self.tail), len(self.tail)) == self.tail
 
+    def ends_with(self, data: bytes) -> bool:
+        """Return whether ``data``, or as much of its end as is known here, stands before the offset."""
+        return self.tail.endswith(data[-_TAIL_BYTES:])
+
     def matches_head(self, segment: Segment) -> bool:
         """Return whether ``segment`` begins as the file did: it was not rewritten. Raises OSError."""
         return segment.read(0, len(self.head)) == self.head

@@ -165,7 +165,7 @@ class ExperimentController:
             self._screen.call_later(self._screen.actions.run, "runs", kept)
 
     def _show_file(self, title: str, name: str) -> None:
-        self._screen.start_worker(partial(self._output, title, name), "output", exclusive=True)
+        self._reports.start(partial(self._output, title, name), "output")
 
     async def _output(self, title: str, name: str) -> None:
         from threeam.tui.screens.runs import OutputScreen
@@ -187,7 +187,7 @@ class ExperimentController:
         """Capture the tmux pane that is named, or the only other one; of several the user picks one."""
         options = parse_capture_options(OptionParser("capture"), split_line(argument))
         hypothesis_tag(self._screen.state, options.hyp)  # an unknown one is reported before anything is captured
-        self._screen.start_worker(partial(self._capture, options), "capture", exclusive=True)
+        self._reports.start(partial(self._capture, options), "capture")
 
     async def _capture(self, options: Namespace) -> None:
         from threeam.tracing.capture import Pane, capture_pane, list_other_panes, select_pane

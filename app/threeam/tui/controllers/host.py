@@ -40,7 +40,7 @@ class HostController:
 
     def preflight(self) -> None:
         """Check tools, clock, disk and terminal, and show what was found."""
-        self._screen.start_worker(self._preflight, "preflight", exclusive=True)
+        self._reports.start(self._preflight, "preflight")
 
     async def _preflight(self) -> None:
         session, state = self._screen.session, self._screen.state
@@ -68,7 +68,7 @@ class HostController:
             self._save(parse_save_options(OptionParser("baseline save"), words))
         elif verb == "diff":
             name = parse_diff_options(OptionParser("baseline diff"), words).name
-            self._screen.start_worker(partial(self._diff, name), "baseline", exclusive=True)
+            self._reports.start(partial(self._diff, name), "baseline")
         else:
             raise BadInput(f"baseline takes save NAME or diff NAME, and not {argument!r}")
 

@@ -181,7 +181,7 @@ class NightController:
 
     def open_sleep_report(self) -> None:
         """Show what is still open, before this person goes to bed."""
-        self._screen.start_worker(self._open_sleep_report, "sleep", exclusive=True)
+        self._reports.start(self._open_sleep_report, "sleep")
 
     async def _open_sleep_report(self) -> None:
         from threeam.reports import end_of_night

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from threeam.core.errors import JournalError
 from threeam.core.format.report import ReportSection
@@ -42,6 +42,22 @@ class ReportController:
         """Return the handlers of the actions, by id."""
         return {"handoff": self.open_handoff}
 
+    def start(self, work: Callable[[], Awaitable[object]], group: str) -> None:
+        """Run ``work``, which shows something at its end, in place of what runs in ``group``.
+
+        Keys wait for a moment: those that were typed behind the one that asked are for what it opens.
+        """
+        program = self._screen.program
+        program.hold_keys()
+
+        async def run() -> None:
+            try:
+                await work()
+            finally:
+                program.release_keys()
+
+        self._screen.start_worker(run, group, exclusive=True)
+
     def show(self, title: str, sections: Sections) -> None:
         """Show the report that ``sections`` returns, and again each time that the state has changed."""
         screen = self._screen
@@ -63,6 +79,7 @@ class ReportController:
             return
         if not (self._screen.is_covered or self._screen.is_typing):
             show()
+            self._screen.program.release_keys()
             return
         self._ready.append(show)
         self._header.ready_reports = len(self._ready)
@@ -88,7 +105,7 @@ class ReportController:
 
     def open_handoff(self) -> None:
         """Show what the next person has to know."""
-        self._screen.start_worker(self._open_handoff, "handoff", exclusive=True)  # it may have to read much of the log
+        self.start(self._open_handoff, "handoff")  # it may have to read much of the log
 
     async def _open_handoff(self) -> None:
         from threeam.reports.handoff import collect_handoff, find_awake_since, handoff_report

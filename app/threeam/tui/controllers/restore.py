@@ -54,7 +54,7 @@ class RestoreController:
         """Show what must be undone, or with ``data @STAMP`` plan the restore of a database."""
         what, _, rest = argument.partition(" ")
         if what in ("", "application"):
-            self._screen.start_worker(self._application, "restore", exclusive=True)
+            self._reports.start(self._application, "restore")
         elif what == "data":
             self._restore_data(rest)
         else:
@@ -134,7 +134,7 @@ class RestoreController:
         """Show who blocks whom in the PostgreSQL of ``dsn``."""
         dsn = dsn.removeprefix("--dsn").strip(" =")
         if dsn or any(os.environ.get(name) for name in _LIBPQ):
-            self._screen.start_worker(partial(self._blockers, dsn), "blockers", exclusive=True)
+            self._reports.start(partial(self._blockers, dsn), "blockers")
             return
         self._screen.notify_once("which server? :blockers postgresql://user@host/database, or PGHOST and its like")
         if self._screen.writing.is_writable:

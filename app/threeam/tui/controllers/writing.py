@@ -228,7 +228,7 @@ class WritingController:
             request.on_written(block)
         self._finish(request, written=True)
         for remark in warnings_for(block.prior_state, block.entries):
-            self._screen.notify_once(remark, title=request.title, severity="warning", timeout=10)
+            self._screen.notify_once(remark, title=f"{request.title} (written)", severity="warning", timeout=10)
 
     def _take_refused(self, message: messages.WriteRefused) -> None:
         request = message.request
