@@ -55,7 +55,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     else:
         journal = load_config(flags, os.environ, os.geteuid()).journal
         values = {"PROGRAM": program_path(), "LOG": journal.log_path, "LOCK": journal.lock_path}
-        values["JOURNAL"] = _journal_options(journal, flags, os.environ)
+        if args.program == "tmux":
+            values["JOURNAL"] = _journal_options(journal, flags, os.environ)
         text = read_shared(_FILES[args.program], values)
     print_out(text.rstrip("\n"))
     return ExitCode.OK
