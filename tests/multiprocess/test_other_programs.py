@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.commands import Run, good
+from support.commands import Run, good, refused
 from support.journals import entries
 
 
@@ -79,3 +79,9 @@ def test_logrotate_lets_3am_rotate(run: Run, log: Path, tmp_path: Path) -> None:
     logrotate()
     good(run("log", "-q", "it goes on"))
     good(run("doctor"))
+
+
+def test_logrotate_may_have_a_path_that_tmux_may_not(run: Run, tmp_path: Path) -> None:
+    odd = str(tmp_path / "a#b.log")
+    assert f'"{odd}.marker" {{' in good(run("--log", odd, "init", "logrotate"))
+    assert "cannot quote" in refused(run("--log", odd, "init", "tmux"), 2)

@@ -243,6 +243,9 @@ def test_a_full_disk_leaves_the_log_as_it_was(shell: str, run: Run, log: Path, t
     before = log.read_bytes()
     blocks = len(before) // 1024 + 1  # the last block has room for a part of the line
     function = shell_function(shell, tmp_path)
+    text = function.read_text()
+    assert "command ulimit -f &&" in text
+    function.write_text(text.replace("command ulimit -f &&", "echo unlimited &&"))  # the limit plays the full disk
     limited = tmp_path / "sh"
     limited.write_text(f'#!/bin/bash\ntrap \'\' XFSZ; ulimit -f {blocks}; exec "${{SHELL_PATH:-/bin/sh}}" "$@"\n')
     limited.chmod(0o755)
@@ -255,6 +258,34 @@ def test_a_full_disk_leaves_the_log_as_it_was(shell: str, run: Run, log: Path, t
     assert done.returncode == 3, done.stderr
     assert b"not written: yyy" in done.stderr
     assert log.read_bytes() == before
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_limit_of_file_sizes_neither_ends_the_shell_nor_tears_the_log(
+    shell: str, run: Run, log: Path, tmp_path: Path
+) -> None:
+    good(run("log", "-q", "the first note"))
+    with log.open("ab") as file:
+        file.write(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] x\n" * 80)
+    good(run("log", "-q", "the last note"))
+    before = log.read_bytes()
+    script = f"source {shell_function(shell, tmp_path)}; ulimit -f {len(before) // 1024 + 1}; 3am log {'y' * 1900}"
+    done = run_shell(shell, f"{script}; echo $status" if shell == "fish" else f"{script}; echo $?")
+    assert (done.returncode, done.stdout) == (0, b"3\n"), done.stderr
+    assert b"not written: yyy" in done.stderr
+    assert log.read_bytes() == before
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_full_stdout_is_said_with_the_stamp(shell: str, run: Run, log: Path, tmp_path: Path) -> None:
+    good(run("log", "-q", "the first note"))
+    function = without_3am(shell_function(shell, tmp_path))
+    done = run_shell(shell, f"source {function}; 3am log again >/dev/full")
+    assert (done.returncode, all_texts(log)) == (3, ["the first note", "again"])
+    said = f"3am: written as @{entries(log)[-1].stamp}, but stdout cannot be written\n"
+    assert done.stderr.decode() == said
+    closed = run_shell(shell, f"source {function}; 3am log closed >&-")
+    assert (closed.returncode, closed.stderr, all_texts(log)[2:]) == (0, b"", ["closed"])
 
 
 @pytest.mark.parametrize("shell", SHELLS)

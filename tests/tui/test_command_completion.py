@@ -89,8 +89,11 @@ async def test_an_export_is_saved_to_a_new_file(journal: Journal, log: Path, tmp
         await it.says("has it")
         assert json.loads(target.read_text().splitlines()[0])["text"] == "it happened again"
         it.app.clear_notifications()
-        await it.command(f"export md > {target}")
+        await it.command(f"export md >{target}")
         await it.says("cannot be made: File exists")
+        await it.command(f"export md >'{target}.md'")
+        await it.says(f"{target}.md has it")
+        assert "it happened again" in Path(f"{target}.md").read_text()
         assert json.loads(target.read_text().splitlines()[0])["text"] == "it happened again"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,11 @@ from support.commands import Run, good, refused
 from support.journals import entries
 from threeam.core.errors import BadStamp, BadTime, PreconditionFailed
 from threeam.core.format.clock import fixed_zone
-from threeam.core.format.entry import NS_PER_S, Stamp
+from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.format.short_stamp import ShortStamp, shortest_forms
 from threeam.core.format.times import format_age, format_duration, parse_duration, parse_seconds, parse_time
 from threeam.core.store.journal import resolve_journal
-from threeam.core.store.stamp_ref import parse_stamp_ref, read_stamp_ref
+from threeam.core.store.stamp_ref import find_entry, parse_stamp_ref, read_stamp_ref
 
 DAY = 86_400 * NS_PER_S
 FIRST_NS = 1_795_489_000 * NS_PER_S
@@ -167,6 +168,57 @@ def test_an_ambiguous_form_is_refused_with_the_entries(run: Run, log: Path) -> N
     assert "@03:14:07 names 2 entries" in sentence
 
 
+def test_a_form_with_a_day_is_refused_with_forms_that_have_it(run: Run, log: Path) -> None:
+    log.write_text(
+        "[2026-11-23T03:14:07.100000000+0000] [COFFEE: 0] [BY: alice@db1:1] the day before\n"
+        "[2026-11-24T03:14:07.200000000+0000] [COFFEE: 0] [BY: alice@db1:1] first\n"
+        "[2026-11-24T03:14:09.000000000+0000] [COFFEE: 0] [BY: alice@db1:1] second\n"
+    )
+    sentence = refused(run("correct", "@2026-11-24T03:14", "w"), 1)
+    assert "2 entries: @2026-11-24T03:14:09 second; @2026-11-24T03:14:07 first" in sentence
+    good(run("correct", "@2026-11-24T03:14:07", "w"))
+
+
+near_ns = st.builds(
+    lambda days, seconds, part: FIRST_NS + days * DAY + seconds * NS_PER_S + part,
+    st.integers(0, 1),
+    st.sampled_from([0, 1, 60, 3600]),
+    st.sampled_from([0, 1, 1000, 100_000_000, 100_000_001]),
+)
+near_stamps = st.builds(Stamp, near_ns, st.sampled_from([0, 3600, -19_800]))
+
+
+@given(
+    st.lists(near_stamps, min_size=2, max_size=12),
+    st.sampled_from([5, 8, 10, 12, 15, 18]),
+    st.sampled_from([None, 0, 3600, -19_800]),
+    st.booleans(),
+)
+def test_every_form_that_a_refusal_offers_is_accepted(
+    tmp_path_factory: pytest.TempPathFactory,
+    crowd: list[Stamp],
+    length: int,
+    offset_s: int | None,
+    has_day: bool,
+) -> None:
+    """Also if two entries have one stamp, which several writers can bring about."""
+    crowd.sort(key=lambda stamp: stamp.ns)
+    log = tmp_path_factory.getbasetemp() / "forms.log"
+    log.write_bytes(b"".join(format_entry(Entry(stamp, 0, (), f"entry {n}")) for n, stamp in enumerate(crowd)))
+    journal = resolve_journal(str(log))
+    shown = crowd[0] if offset_s is None else Stamp(crowd[0].ns, offset_s)
+    query = ShortStamp(shown.iso_date if has_day else "", shown.time_of_day[:length], offset_s)
+    try:
+        find_entry(journal, query)
+    except PreconditionFailed as refusal:
+        offered = re.findall(r"(@\S+) entry (\d+)", str(refusal))
+        assert len(offered) >= 2
+        for form, number in offered:
+            stamp, _ = read_stamp_ref(journal, form)
+            assert stamp is not None
+            assert stamp.ns == crowd[int(number)].ns
+
+
 def test_a_script_s_hypothesis_has_a_short_name(run: Run, log: Path) -> None:
     log.write_text("[2026-11-24T03:14:07.123456789+0000] [COFFEE: 3] Hypothesis: the cron job\n")
     good(run("hyp", "predict", "@03:14:07", "it stops with cron"))
@@ -183,7 +235,8 @@ def test_a_variable_selects_a_journal_as_an_option_does(run: Run, bare_home: Pat
     good(run("log", "-q", "the file wins", SANITY_JOURNAL="cart", SANITY_LOG=str(bare_home / "a.log")))
     assert [entry.text for entry in entries(folder / "shop.log")] == ["the option wins"]
     assert [entry.text for entry in entries(bare_home / "a.log")] == ["the file wins"]
-    refused(run("log", "x", SANITY_JOURNAL="../x"), 2)
+    sentence = refused(run("log", "x", SANITY_JOURNAL="../x"), 2)
+    assert sentence == "3am: SANITY_JOURNAL is '../x': the name of a journal is one plain word, such as checkout"
 
 
 def test_a_hypothesis_is_named_by_the_same_option_in_every_command(run: Run, log: Path) -> None:

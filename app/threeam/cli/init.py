@@ -11,7 +11,7 @@ from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.shell_files import program_path, quote_for_fish, read_shared
 from threeam.core.config.identity import current_author
-from threeam.core.config.settings import PathFlags, load_config
+from threeam.core.config.settings import SETTINGS, PathFlags, load_config, settings_path
 from threeam.core.errors import BadInput
 from threeam.core.format.kinds import NOTED_TAG, WORDS
 from threeam.core.platform.user_dirs import user_state_dir
@@ -21,6 +21,10 @@ _SHELLS = ("bash", "zsh", "fish")
 _FILES = {"tmux": "3am.tmux.conf", "lnav": "3am.lnav.json", "logrotate": "3am.logrotate"}
 _NOT_FOR_TMUX = frozenset("'\"\\$`#\n")
 _CHOOSING = ("SANITY_LOG", "SANITY_LOCK", "SANITY_JOURNAL")  # the function reads these at each call
+_SETTLING = (  # with another value of one of these, the function leaves the text to the program
+    *("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "SANITY_CONFIG"),
+    *(f"SANITY_{name.upper()}" for name in SETTINGS if name != "keys"),
+)
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -40,13 +44,19 @@ def run(_command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     flags = PathFlags(args.log, args.lock, args.journal)
     if args.program in _SHELLS:
-        text = _shell_function(args.program, flags, os.environ, os.geteuid())
+        if flags != PathFlags():
+            raise BadInput(
+                "a shell function takes no option that chooses a log: it asks SANITY_JOURNAL and SANITY_LOG at each "
+                "call, so write SANITY_JOURNAL=cart 3am log TEXT"
+            )
+        text = _shell_function(args.program, os.environ, os.geteuid())
     elif args.program == "lnav":
         text = read_shared(_FILES["lnav"])
     else:
         journal = load_config(flags, os.environ, os.geteuid()).journal
         values = {"PROGRAM": program_path(), "LOG": journal.log_path, "LOCK": journal.lock_path}
-        values["JOURNAL"] = _journal_options(journal, flags, os.environ)
+        if args.program == "tmux":
+            values["JOURNAL"] = _journal_options(journal, flags, os.environ)
         text = read_shared(_FILES[args.program], values)
     print_out(text.rstrip("\n"))
     return ExitCode.OK
@@ -61,10 +71,11 @@ def _journal_options(journal: Journal, flags: PathFlags, environ: Mapping[str, s
     return f'--log "{journal.log_path}" --lock "{journal.lock_path}" '
 
 
-def _shell_function(shell: str, flags: PathFlags, environ: Mapping[str, str], uid: int) -> str:
+def _shell_function(shell: str, environ: Mapping[str, str], uid: int) -> str:
     """Return the definition of the function ``3am`` for ``shell``."""
     environ = {name: value for name, value in environ.items() if name not in _CHOOSING}
-    config = load_config(flags, environ, uid)
+    settings_text = _read_settings_file(environ)  # read first: a change after this is seen at each call
+    config = load_config(PathFlags(), environ, uid)
     settings, author = config.settings, current_author(environ, uid)
     noted = "|".join(name.lower() for name, kind in WORDS.items() if kind.tag in (NOTED_TAG, "CHANGE"))
     awk = read_shared("append.awk", {"NIGHT_GAP_S": str(int(settings.night_gap_h * 3600)), "NOTED_WORDS": noted})
@@ -80,10 +91,43 @@ def _shell_function(shell: str, flags: PathFlags, environ: Mapping[str, str], ui
     }
     values = {name: shlex.quote(value) for name, value in quoted.items()}
     values["SYNC"] = "true" if settings.sync == "always" else "false"
+    values["VARIABLES"] = '"' + "|".join(f"${{{name}-}}" for name in _SETTLING) + '"'
+    values["VALUES"] = shlex.quote("|".join(environ.get(name, "") for name in _SETTLING))
+    same_file = _same_settings_file(shell, config.config_path, settings_text)
+    values["SAME_FILE"] = same_file if shell != "fish" else "true"  # sh has no builtin that reads a file
     functions = read_shared("append.sh", values)
     if settings.ceremony == "always":  # the lines of the lock are around each note
         functions = functions.replace("  shift\n", "  return 100\n", 1)
     if shell == "fish":
         words = {"SCRIPT": functions + '_3am_log "$@"', "PROGRAM": program_path()}
-        return read_shared("3am.fish", {name: quote_for_fish(word) for name, word in words.items()})
+        fish_values = {name: quote_for_fish(word) for name, word in words.items()}
+        return read_shared("3am.fish", {**fish_values, "SAME_FILE": same_file})
     return functions + '\n3am() { case "${1-}" in log) _3am_log "$@" ;; *) _3am_program "$@" ;; esac; }\n'
+
+
+def _read_settings_file(environ: Mapping[str, str]) -> str | None:
+    """Return the text of the settings file, or None without a file. `load_config` refuses what it cannot parse."""
+    try:
+        with open(settings_path(environ), encoding="utf-8", errors="replace", newline="") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def _same_settings_file(shell: str, path: str, text: str | None) -> str:
+    """Return the condition, for ``shell``, that the file at ``path`` has the ``text``; without one: that it is absent.
+
+    It starts no process.
+    """
+    is_fish = shell == "fish"
+    quote = quote_for_fish if is_fish else shlex.quote
+    if not path:
+        return "true"
+    file = quote(path)
+    if text is None:
+        return f"not test -e {file}" if is_fish else f"[ ! -e {file} ]"
+    if is_fish:
+        read = f"begin; read -z text; not read -z more; end <{file}"
+        return f'test -f {file}; and test -r {file}; and {read}; and test "$text" = {quote(text)}'
+    # read fails at the end of the file, and succeeds at a null byte
+    return f"[ -f {file} ] && [ -r {file} ] && ! IFS= read -rd '' text <{file} && [ \"$text\" = {quote(text)} ]"

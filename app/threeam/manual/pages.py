@@ -22,7 +22,7 @@ TOPICS = {
     "handoff-and-export": "what the next person needs, and the postmortem",
     "settings": "every setting, with a sample file",
     "log-format": "the file: lines, tags, kinds, rotation",
-    "scripting": "shell functions, pipes, JSON, exit codes, tmux",
+    "scripting": "shell functions, pipes, JSON, exit codes, tmux, lnav, logrotate",
     "team": "several people on one host",
     "secrets": "what is removed, and how to remove what was not",
     "guarantees": "what it promises, and how that is tested",

@@ -1,13 +1,17 @@
 # Write the note that `3am log [-q] TEXT…` would write, without starting Python. Return 100 if 3am must do it itself:
-# the text needs escapes, the last line is torn, a night begins, the lock is held for long, a file is not as expected.
+# the text needs escapes, the last line is torn, a night begins, the lock is held for long, a file is not as expected,
+# the size of files is limited (the shell would be killed by SIGXFSZ), the settings are not those that this was made of.
 _3am_append() {
   [ -z "${ZSH_VERSION-}" ] || emulate -L sh
   local IFS=' ' quiet='' word='' text='' log='' lock='' beside='' stamp='' line='' torn='' code=100
+  local newline='
+'
   shift
   case "${1-}" in -q | --quiet) quiet=yes && shift ;; esac
   for word in "$@"; do case "$word" in -*) return 100 ;; esac; done
   text="$*"
   [ "${#text}" -le 2000 ] || return 100
+  _3am_has_settings || return 100
 
   log="${SANITY_LOG-}"
   if [ -z "$log" ]; then
@@ -36,9 +40,13 @@ _3am_append() {
       if command flock -w 1 9 && { [ -z "$beside" ] || command flock -w 1 8; } \
         && [ /dev/fd/7 -ef "$log" ] && [ /dev/fd/9 -ef "$lock" ]; then
         stamp="$(command date +'%Y-%m-%dT%H:%M:%S.%N%z')"
-        line="$({ command tail -c 32768 "$log" && echo .; } | LC_ALL=C _3AM_STAMP="$stamp" _3AM_TEXT="$text" \
+        line="$(command ulimit -f && { command tail -c 32768 "$log" && echo .; } | LC_ALL=C _3AM_STAMP="$stamp" _3AM_TEXT="$text" \
           _3AM_CHOICE="${SANITY_LOG-}|${SANITY_JOURNAL-}|${SANITY_LOCK-}" _3AM_USER=@USER@ \
           _3AM_BY=@USER@@@HOST@:"$$" _3AM_PANE="${TMUX:+${TMUX_PANE-}}" command awk @AWK@)"
+        case "$line" in
+          "unlimited$newline"*) line="${line#*"$newline"}" ;;
+          *) line='' ;;
+        esac
         if [ -z "$line" ]; then
           :
         elif printf '%s\n' "$line" >&7 2>/dev/null; then
@@ -54,9 +62,19 @@ _3am_append() {
       printf '3am: unsure: @%s: the disk did not confirm it\n' "$stamp" >&2
       code=3
     fi
-    [ "$code" != 0 ] || [ -n "$quiet" ] || [ /dev/fd/1 -ef "$log" ] || printf '%s\n' "$line"
+    [ "$code" != 0 ] || [ -n "$quiet" ] || [ ! -e /dev/fd/1 ] || [ /dev/fd/1 -ef "$log" ] \
+      || printf '%s\n' "$line" 2>/dev/null || {
+      printf '3am: written as @%s, but stdout cannot be written\n' "$stamp" >&2
+      code=3
+    }
   } 7>>"$log"
   return "$code"
+}
+
+# Return 0 if the settings are those that this was made of: the variables, and the settings file byte for byte.
+_3am_has_settings() {
+  local text=''
+  [ @VARIABLES@ = @VALUES@ ] && @SAME_FILE@
 }
 
 _3am_program() { if [ -x @PROGRAM@ ]; then @PROGRAM@ "$@"; else command 3am "$@"; fi; }

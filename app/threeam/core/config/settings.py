@@ -88,15 +88,20 @@ class Setting(NamedTuple):
 
 def load_config(flags: PathFlags, environ: Mapping[str, str], uid: int) -> ResolvedConfig:
     """Return what applies to this run. Raises `BadSetting`, or `FileUnusable` for a log that must not be used."""
-    config_path, origins = environ.get("SANITY_CONFIG") or "", {"settings": "SANITY_CONFIG"}
-    if not config_path:
-        folder = xdg_dir(environ, "XDG_CONFIG_HOME", ".config")
-        config_path = os.path.join(folder, "3am", "config.toml") if folder is not None else ""
+    config_path, origins = settings_path(environ), {"settings": "SANITY_CONFIG"}
+    if not environ.get("SANITY_CONFIG"):
         origins["settings"] = "default" if config_path else "none: there is no home folder"
     table = _read_toml(config_path) if config_path else {}
     settings = _merge_settings(table, environ, config_path, origins)
     journal = _choose_journal(_choose_log(flags, environ, table, config_path, uid), flags, environ, origins)
     return ResolvedConfig(journal, settings, config_path, origins)
+
+
+def settings_path(environ: Mapping[str, str]) -> str:
+    """Return the path of the settings file, which need not exist; an empty string without a home folder."""
+    folder = xdg_dir(environ, "XDG_CONFIG_HOME", ".config")
+    default = os.path.join(folder, "3am", "config.toml") if folder is not None else ""
+    return environ.get("SANITY_CONFIG") or default
 
 
 def _choose_log(
@@ -127,7 +132,7 @@ def _choose_log(
 
 def _choose_named(name: str, origin: str, environ: Mapping[str, str]) -> _LogChoice:
     state_dir = user_state_dir(environ)
-    return _LogChoice(os.path.join(state_dir, _check_journal_name(name) + ".log"), origin, state_dir)
+    return _LogChoice(os.path.join(state_dir, _check_journal_name(name, origin) + ".log"), origin, state_dir)
 
 
 def _choose_journal(log: _LogChoice, flags: PathFlags, environ: Mapping[str, str], origins: dict[str, str]) -> Journal:
@@ -149,11 +154,14 @@ def _choose_journal(log: _LogChoice, flags: PathFlags, environ: Mapping[str, str
     return journal
 
 
-def _check_journal_name(name: str) -> str:
-    """Return ``name``. Raises `BadSetting` if it is not a plain file name."""
+def _check_journal_name(name: str, origin: str) -> str:
+    """Return ``name``, which ``origin`` chose. Raises `BadSetting` if it is not a plain file name."""
     is_plain = name.strip(". ") and "/" not in name and ".." not in name and escape_tag_value(name) == name
     if not is_plain or len(name.encode()) > _MAX_NAME_BYTES:
-        raise BadSetting(f"-j {escape_tag_value(name)!r}: the name of a journal is one plain word, such as -j checkout")
+        option, example = ("-j", "-j checkout") if origin.startswith("-j ") else (f"{origin} is", "checkout")
+        raise BadSetting(
+            f"{option} {escape_tag_value(name)!r}: the name of a journal is one plain word, such as {example}"
+        )
     return name
 
 

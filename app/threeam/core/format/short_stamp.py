@@ -20,6 +20,13 @@ class ShortStamp(NamedTuple):
     clock: str
     utc_offset_s: int | None = None
 
+    def __str__(self) -> str:
+        offset = ""
+        if self.utc_offset_s is not None:
+            sign, minutes = "-" if self.utc_offset_s < 0 else "+", abs(self.utc_offset_s) // 60
+            offset = f"{sign}{minutes // 60:02d}{minutes % 60:02d}"
+        return f"{self.day and self.day + 'T'}{self.clock}{offset}"
+
     @classmethod
     def parse(cls, text: str) -> ShortStamp | None:
         """Return the form that the whole of ``text`` is, without its ``@``, or None."""
@@ -36,8 +43,7 @@ class ShortStamp(NamedTuple):
         """Return the stamp if nothing is left out of it, as in RFC 3339."""
         if not self.day or self.utc_offset_s is None or len(self.clock) < _FULL_LENGTH:
             return None
-        sign, minutes = "-" if self.utc_offset_s < 0 else "+", abs(self.utc_offset_s) // 60
-        return Stamp.parse(f"{self.day}T{self.clock}{sign}{minutes // 60:02d}{minutes % 60:02d}")
+        return Stamp.parse(str(self))
 
     def matches(self, stamp: Stamp) -> bool:
         """Return whether ``stamp`` begins like this."""
@@ -45,19 +51,27 @@ class ShortStamp(NamedTuple):
         return shown.startswith(self.day) and shown[11:].startswith(self.clock)
 
 
-def shortest_forms(stamps: Sequence[Stamp], min_length: int = 0) -> list[str]:
+_ANY = ShortStamp("", "")
+
+
+def shortest_forms(stamps: Sequence[Stamp], min_length: int = 0, like: ShortStamp = _ANY) -> list[str]:
     """Return the shortest form of each of ``stamps`` that names no other of them.
 
-    ``min_length``: of the time, in characters.
+    ``min_length``: of the time, in characters. Each form has the zone of ``like``, its day if it has one, and at least
+    its digits: so, if ``stamps`` are all those of a log that match ``like``, a form names no other stamp of the log.
     """
-    lengths = [length for length in _CLOCK_LENGTHS if length >= min_length]
-    return [_shortest_form(stamp, [other for other in stamps if other.ns != stamp.ns], lengths) for stamp in stamps]
+    lengths = [length for length in _CLOCK_LENGTHS if length >= max(min_length, len(like.clock))]
+    forms = []
+    for index, stamp in enumerate(stamps):
+        forms.append(_shortest_form(stamp, [*stamps[:index], *stamps[index + 1 :]], lengths, like))
+    return forms
 
 
-def _shortest_form(stamp: Stamp, others: Sequence[Stamp], lengths: Sequence[int]) -> str:
-    for day in ("", stamp.iso_date):
+def _shortest_form(stamp: Stamp, others: Sequence[Stamp], lengths: Sequence[int], like: ShortStamp) -> str:
+    shown = stamp if like.utc_offset_s is None else Stamp(stamp.ns, like.utc_offset_s)
+    for day in (shown.iso_date,) if like.day else ("", shown.iso_date):
         for length in lengths:
-            form = ShortStamp(day, stamp.time_of_day[:length])
-            if not any(map(form.matches, others)):
-                return f"@{day and day + 'T'}{form.clock}"
+            form = ShortStamp(day, shown.time_of_day[:length], like.utc_offset_s)
+            if form.full_stamp() is None and not any(map(form.matches, others)):
+                return f"@{form}"
     return f"@{stamp}"

@@ -65,15 +65,14 @@ def find_entry(journal: Journal, form: ShortStamp) -> Entry:
     entries = [entry for entry in entries if is_first_line(entry)] or entries
     if len(entries) == 1:
         return entries[0]
-    shown = f"@{form.day and form.day + 'T'}{form.clock}"
     if not entries:
-        raise PreconditionFailed(f"no entry has a stamp that begins with {shown}")
-    forms = shortest_forms([entry.stamp for entry in entries])
+        raise PreconditionFailed(f"no entry has a stamp that begins with @{form}")
+    forms = shortest_forms([entry.stamp for entry in entries], like=form)
     listed = "; ".join(
-        f"{form} {_shorten(entry.text)}" for form, entry in list(zip(forms, entries, strict=True))[:_MAX_LISTED]
+        f"{short} {_shorten(entry.text)}" for short, entry in list(zip(forms, entries, strict=True))[:_MAX_LISTED]
     )
     more = f"; and {len(entries) - _MAX_LISTED} more" if len(entries) > _MAX_LISTED else ""
-    raise PreconditionFailed(f"{shown} names {len(entries)} entries: {listed}{more}")
+    raise PreconditionFailed(f"@{form} names {len(entries)} entries: {listed}{more}")
 
 
 def _shorten(text: str) -> str:

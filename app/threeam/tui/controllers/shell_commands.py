@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -13,9 +14,11 @@ from threeam.tui.child_command import ChildCommand
 from threeam.tui.dispatch import Handler
 from threeam.tui.services import ScreenServices
 
+_QUOTED_OR_REDIRECT = re.compile(r"""('[^']*'|"(?:\\.|[^"\\])*"|\\.)|(?<!\S)>(?!>)""", re.DOTALL)
+
 
 class ShellCommandController:
-    """Runs ``3am export md`` for ``:export md``. With ``> FILE`` at the end, the output goes to a new file."""
+    """Runs ``3am export md`` for ``:export md``. With ``>FILE`` at the end, the output goes to a new file."""
 
     def __init__(self, screen: ScreenServices) -> None:
         self._screen = screen
@@ -25,7 +28,8 @@ class ShellCommandController:
         return {action.id: partial(self._run, action.id) for action in ACTIONS if action.is_shell_command}
 
     def _run(self, command: str, argument: str = "") -> None:
-        words = [command, *split_line(argument)]
+        spaced = _QUOTED_OR_REDIRECT.sub(lambda match: match[1] or "> ", argument)
+        words = [command, *split_line(spaced)]
         if words[-2:-1] == [">"]:
             self._screen.start_worker(partial(self._save, words[:-2], os.path.expanduser(words[-1])), "shell")
         else:
