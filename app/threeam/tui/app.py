@@ -46,11 +46,13 @@ from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
 from threeam.tui.themes import NIGHT_THEME, complete_variables
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.filter_line import FilterBox
+from threeam.tui.widgets.log_view import LogView
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
 _INTERRUPTED = 130
 OPENING_S = 0.5  # how long keys wait for a report that is being made
 REFUSED_TEXT_PAUSE_S = 0.7  # a text for a box that did not open ends with a pause of this length
+SAME_ENTER_S = 0.4  # an Enter that follows the one of the box as fast as this is the same one, hit twice
 _TEXT_KEYS = frozenset(("enter", "tab", "backspace"))  # keys within a text that print nothing
 
 
@@ -94,6 +96,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self.last_key_s = 0.0  # when the last key was pressed, on the monotonic clock
         self._leads_out: events.Key | None = None  # the last key, if those behind it wait until it has been acted on
         self._is_ending = False  # `exit` was called
+        self._box_enter_s = float("-inf")  # when Enter was pressed in the input box
         self._refused_s = float("-inf")  # when a box did not open, or the last key of the text that was typed for it
         self._window = LogWindow(session.journal)  # read before the first frame, so that it is full
         is_set = session.settings.theme != NIGHT_THEME.name  # what the settings say is stronger than the last choice
@@ -164,13 +167,16 @@ class JournalApp(App[None], inherit_bindings=False):
             self.suspend_to_shell()  # from everywhere, a dialog too, as from any program of the shell
             return
         if isinstance(event, events.Key) and typed:
-            is_command = (
-                event.key == "enter" and isinstance(screen, JournalScreen) and screen.commands.is_enter_a_command
-            )
+            if self._is_enter_again(event):
+                return
+            base = screen if isinstance(screen, JournalScreen) else None
+            is_command = event.key == "enter" and base is not None and base.commands.is_enter_a_command
             self._leads_out = event if self._is_way_out(event.key) else None
             self.last_key_s = event.time
+            is_in_box = is_command and base is not None and base.writing.is_prompt
+            self._box_enter_s = event.time if is_in_box else float("-inf")
             self._keys_wait = is_command or self._leads_out is not None
-            if isinstance(screen, JournalScreen) and screen.writing.refuses_box_of(event.key):
+            if base is not None and base.writing.refuses_box_of(event.key):
                 self.refuse_text()
         leads_out = event is self._leads_out  # also when it comes back from a widget that had no use for it
         if (
@@ -235,6 +241,11 @@ class JournalApp(App[None], inherit_bindings=False):
             return False
         self._refused_s = max(self._refused_s, event.time)
         return True
+
+    def _is_enter_again(self, key: events.Key) -> bool:
+        """Return whether ``key`` is the Enter that has closed the box, hit twice: no entry opens for it."""
+        is_for_log = key.key == "enter" and isinstance(self.focused, LogView)
+        return is_for_log and key.time - self._box_enter_s < SAME_ENTER_S
 
     async def _take_escaped(self, event: EscapedKey) -> None:
         """Take ESC and a key for alt+key if that is bound in the box that has the focus, and else for two keys."""
