@@ -34,8 +34,8 @@ class ReportList(OptionList, inherit_bindings=False):
 class ReportScreen(FilteredDialog[ReportAnswer | None]):
     """A report: lines under titles. ``tell`` is called again whenever the report may have changed.
 
-    ``copy`` is called by y with the command of the line, or with all of its text, and a name for it. The screen is dismissed with the action that
-    the journal takes next, or with None.
+    ``copy`` is called by y with the command of the line, or with all of its text, and a name for it. The screen is
+    dismissed with the action that the journal takes next, or with None.
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
@@ -46,7 +46,12 @@ class ReportScreen(FilteredDialog[ReportAnswer | None]):
     keeps_cursor_at_top: ClassVar[bool] = False  # even if a new line appears above it
 
     def __init__(
-        self, title: str, tell: Callable[[], Sequence[ReportSection]], copy: Callable[[str, str], object], *, emoji: bool
+        self,
+        title: str,
+        tell: Callable[[], Sequence[ReportSection]],
+        copy: Callable[[str, str], object],
+        *,
+        emoji: bool,
     ) -> None:
         self.option_list = ReportList(id="told-lines", markup=False)
         super().__init__(title, self.option_list)
