@@ -54,7 +54,7 @@ _TABLE = (  # in the order of the help screen
     Kind("Stable", "STABLE", "⊙", "g", "note", "the last known stable commit"),
     Kind("Terminated", "TERMINATED", "†", "k", "toxic", "a blocking query that was terminated"),
     Kind("Restore", "RESTORE", "↶", "<", "note", "the runbook of a restore"),
-    Kind("Plan", "PLAN", "▷", "#", "hypothesis", "an experiment, with its progress; r opens it"),
+    Kind("Plan", "PLAN", "▷", "#", "experiment", "an experiment, with its progress; r opens it"),
     Kind("Run", "RUN", "▸", "r", "note", "a command that was run; its output is saved"),
     Kind(
         "Observer",
@@ -65,7 +65,7 @@ _TABLE = (  # in the order of the help screen
         "a tracer attached or detached; beside a time: one was attached then",
     ),
     Kind("Captured", "CAPTURED", "▣", "p", "note", "the last lines of a pane of tmux"),
-    Kind("Verdict", "VERDICT", "∴", "V", "hypothesis", "what an experiment has shown"),
+    Kind("Verdict", "VERDICT", "∴", "V", "experiment", "what an experiment has shown"),
     Kind("Sleep", "NIGHT", "☾", "z", "water", "the end of a night"),
     Kind("Mark", "MARK", "◆", "*", "hypothesis", "a mark on a line, and the line that sets it"),
     Kind("WARNING", None, "▲", "!", "toxic", "a warning"),

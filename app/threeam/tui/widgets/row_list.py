@@ -26,8 +26,17 @@ from threeam.tui.log_window import LogWindow
 from threeam.tui.widgets.row_renderer import AUTHOR_STYLE_COUNT, RenderOptions, RowFlags, render_row
 
 _STYLES = (
-    *("row", "selected", "cursor", "time", "dim", "text", "coffee", "hypothesis", "water", "note"),
-    *("match", "refuted", "parked", "toxic", "foreign", "bar", *(f"who-{n}" for n in range(AUTHOR_STYLE_COUNT))),
+    *("row", "selected", "cursor", "time", "dim", "text", "coffee", "hypothesis", "experiment", "water", "note"),
+    *(
+        "match",
+        "confirmed",
+        "refuted",
+        "parked",
+        "toxic",
+        "foreign",
+        "bar",
+        *(f"who-{n}" for n in range(AUTHOR_STYLE_COUNT)),
+    ),
 )
 # While rows are selected no key writes: a user may have taken v for something else, and be typing already.
 _SELECTION_ACTIONS = frozenset((*MOVES, "half-down", "half-up", "select", "copy-entry", "copy-stamp", "leave", "help"))
