@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 
+from threeam.actions import BY_ID
 from threeam.core.format.entry import Author
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.reader import last_line_end, matching_lines_backward
@@ -60,7 +61,8 @@ class Editor:
         for text in to_history:
             self.add_to_history(text)
         more = "; up brings back the others" if to_history else ""
-        key = key_for_action(self.composer, first_kind.verb)
+        is_by_key = bool(BY_ID[first_kind.verb].keys) and first_kind.cites is None  # else its key cites another line
+        key = key_for_action(self.composer, first_kind.verb) if is_by_key else "tab"
         return f"{key} leads to the draft that was left here: {abbreviate(first_text)}{more}"
 
     def finish_request(self, request: WriteRequest, *, written: bool) -> None:
