@@ -93,7 +93,7 @@ def prepared(xid: int, gid: str) -> Backend:
 
 def test_a_prepared_transaction_says_what_it_is_and_what_ends_it() -> None:
     first, second = build_blocker_tree([backend(7, -775), prepared(775, "it's\n1")])
-    assert format_backend(first.backend) == 'prepared transaction 775 "it\'s\\n1" app@shop · prepared 3.2 s ago'
+    assert format_backend(first.backend) == 'prepared transaction 775 "it\'s\\n1" app@shop · prepared 3.2s ago'
     assert first.blocked_pids == (7,)
     assert node_line(first).command == termination_sql(first.backend) == "ROLLBACK PREPARED E'it''s\\U0000000A1'"
     assert node_line(second).command == "SELECT pg_terminate_backend(7)"

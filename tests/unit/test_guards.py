@@ -199,7 +199,7 @@ def test_the_order_in_which_two_observations_are_cited_does_not_matter() -> None
 def test_a_verdict_over_somebody_elses_says_that_both_stand() -> None:
     before = FOLD(WITH_EVIDENCE, [verdict_entry(1, "confirmed", "yes", 10, BOB)])
     assert warnings_for(before, written_entries(conclusion_draft("refute", "H1", "no", LIMIT), before, 310)) == [
-        "H1 was confirmed by bob 5 min before (yes): both stand, and the later counts"
+        "H1 was confirmed by bob 5m before (yes): both stand, and the later counts"
     ]
 
 
@@ -207,7 +207,7 @@ def test_a_user_who_is_overturned_is_reported_and_no_other() -> None:
     before = FOLD(WITH_EVIDENCE, [verdict_entry(1, "confirmed", "yes", 10, BOB)])
     block = written_entries(conclusion_draft("refute", "H1", "it was off", LIMIT), before, 310)
     assert overturned_verdicts(before, block, "bob") == [
-        "H1: alice says refuted 5 min after you said confirmed: it was off"
+        "H1: alice says refuted 5m after you said confirmed: it was off"
     ]
     assert overturned_verdicts(before, block, "alice") == []
     assert overturned_verdicts(before, block, "carol") == []

@@ -105,7 +105,7 @@ def test_the_messages_of_the_page_about_trouble_are_those_of_the_program() -> No
     rows = [re.split(r" *\| *", line)[1] for line in page.splitlines() if line.startswith("| ")][2:]
     messages = [message for row in rows for message in re.findall(r"`([^`]+ [^`]+)`", row)]
     source = "\n".join(module.read_text(encoding="utf-8") for module in MANUAL.parent.rglob("*.py"))
-    pieces = [piece.strip() for message in messages for piece in re.split(r"…|10 s|:", message) if piece.strip()]
+    pieces = [piece.strip() for message in messages for piece in re.split(r"…|10s|:", message) if piece.strip()]
     assert len(pieces) > 10
     assert [piece for piece in pieces if piece not in source] == []
 

@@ -44,7 +44,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "Appends a note to the log and prints the line as it was written. With - as the text, every line of stdin "
         "becomes an entry, stamped under the lock.",
         "examples:\n"
-        "  3am log the sweeper runs every 250 ms, not every second\n"
+        "  3am log the sweeper runs every 250ms, not every second\n"
         "  3am log -H 'the TTL sweeper races the writer'\n"
         "  3am log -H H7 it happened with the sweeper off\n"
         "  journalctl -f -u worker | 3am log -q -",
