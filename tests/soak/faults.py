@@ -11,7 +11,11 @@ import re
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from threeam.core.store.journal import Journal, Segment
+    from threeam.core.write.rotate import NewLog, RotationResult
 
 LOG = "SANITY_LOG"
 NOTES = "SOAK_NOTES"  # a file that takes a line for each acknowledgement without a sync
@@ -208,8 +212,18 @@ def _nothing_repeated() -> None:
     from threeam.core.write import locked_log
     from threeam.core.write.rotate import rotate as real
 
-    def rotate(journal: Any, old: Any, new: Any, **how: Any) -> Any:
-        return real(journal, old, new._replace(carried=b""), **how)
+    # The whole signature: mypy then reports it when the signature of `rotate` changes.
+    def rotate(
+        journal: Journal,
+        old: Segment,
+        old_size: int,
+        new: NewLog,
+        *,
+        only_if_smaller: bool,
+        lock_lost: Callable[[], bool],
+    ) -> RotationResult:
+        emptied = new._replace(carried=b"")
+        return real(journal, old, old_size, emptied, only_if_smaller=only_if_smaller, lock_lost=lock_lost)
 
     _replace(locked_log, "rotate", rotate)
 
