@@ -306,7 +306,10 @@ def test_a_plan_of_another_user_is_never_run(run_process: Run, tmp_path: Path, m
 def test_a_tar_of_another_program_is_named_as_such(run: Run, tmp_path: Path, form: str) -> None:
     """tar(1) itself packs the members of an archive again, with the extensions of its format."""
     (tmp_path / "night.tar").write_bytes(archive_of(b"", {OUTPUT: b"\n"}))
-    for arguments in (["-xf", "night.tar"], [f"--format={form}", "-cf", "again.tar", "./journal.jsonl", "./SHA256SUMS"]):
+    for arguments in (
+        ["-xf", "night.tar"],
+        [f"--format={form}", "-cf", "again.tar", "./journal.jsonl", "./SHA256SUMS"],
+    ):
         subprocess.run(["tar", *arguments], cwd=tmp_path, check=True)
     error = refused(run("import", str(tmp_path / "again.tar")), 2)
     assert f"{tmp_path / 'again.tar'}: it is a tar that another program packed: import the one that 3am" in error

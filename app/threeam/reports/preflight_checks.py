@@ -59,10 +59,10 @@ def _check_architecture_notes(state: State, now: Stamp) -> list[Check]:
 def _check_baseline(state: State, now: Stamp) -> Check:
     saved = saved_baselines(state)
     if not saved:
-        fix = "3am baseline save --samples 5 --every 2"
+        fix = "3am baseline save -n 5 --every 2s"
         return Check("baseline", YELLOW, "none yet: nothing to compare with", fix)
     last = saved[-1]
-    fix = f"3am baseline save {last.name} --samples 5 --every 2"
+    fix = f"3am baseline save {last.name} -n 5 --every 2s"
     if now.ns - last.stamp.ns > _MAX_BASELINE_AGE_NS:
         return Check("baseline", YELLOW, f"{last.name} is {format_duration(now.ns - last.stamp.ns)} old", fix)
     return Check("baseline", OK, f"{last.name}, {format_when(last.stamp, now)}")
