@@ -13,7 +13,7 @@ import threeam
 from support.modules import DRAWING, is_below
 
 HOME = Path(threeam.__file__).parent
-CAPABILITIES = ("human", "hypotheses", "host", "experiments", "tracing", "restore")
+CAPABILITIES = ("human", "hypotheses", "host", "experiments", "tracing", "restore", "timeline")
 # Who may import whom. A package may import itself, and nothing that is not in its row.
 _BELOW_WRITE = ("core.errors", "core.format", "core.platform", "core.redact", "core.store", "core.config", "core.state")
 _CORE = (*_BELOW_WRITE, "core.write")
@@ -33,6 +33,7 @@ WALLS: dict[str, tuple[str, ...]] = {
     "experiments": (*_CORE, "process"),
     "tracing": (*_CORE, "process"),
     "restore": _CORE,
+    "timeline": (*_CORE, "process"),
     "projections": (*_CORE, *CAPABILITIES),
     "reports": (*_CORE, "process", *CAPABILITIES),
     "actions": (),
