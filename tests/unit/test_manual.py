@@ -90,6 +90,27 @@ def test_a_wrong_topic_gets_the_nearest_one(run: Run) -> None:
         read_page("../pages")
 
 
+def test_a_verb_is_a_topic_in_any_case(run: Run) -> None:
+    section = good(run("help", "hyp", "NEW"))
+    assert section.startswith("### `3am hyp new`\n")
+    assert section.count("\n##") == 0
+    assert good(run("help", "3am", "baseline diff")).startswith("### `3am baseline diff`\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("cof", "did you mean coffee?"),
+        ("lock", "it is a word of concepts, "),
+        ("tmux", "it is a word of "),
+        ("quokka", "3am help lists the topics"),
+        ("[", "3am help lists the topics"),
+    ],
+)
+def test_a_word_that_is_no_topic_leads_to_the_pages_that_have_it(run: Run, word: str, hint: str) -> None:
+    assert hint in refused(run("help", word), 2)
+
+
 def test_a_link_becomes_the_command_that_shows_its_page() -> None:
     markdown = "see [team](team.md) and [the file](log-format.md#tags)"
     assert for_terminal(markdown, "3am help") == "see team and the file (`3am help log-format`)"
