@@ -20,7 +20,15 @@ from support.hypotheses import (
 from support.lines import at_second
 from threeam.hypotheses.amendments import correction_draft
 from threeam.hypotheses.drafts import conclusion_draft, evidence_draft, hypothesis_draft, prediction_draft
-from threeam.hypotheses.guards import LATE_PREDICTION, NO_EVIDENCE, overturned_verdicts, similar_refuted, warnings_for
+from threeam.hypotheses.guards import (
+    LATE_PREDICTION,
+    NO_EVIDENCE,
+    PREDICTION_AFTER_VERDICT,
+    overturned_verdicts,
+    similar_refuted,
+    warnings_for,
+)
+from threeam.hypotheses.thread import thread_report
 from threeam.projections import FOLD
 
 # --- guards
@@ -143,6 +151,17 @@ def test_a_prediction_written_after_the_evidence_says_so() -> None:
     assert warnings_for(WITH_EVIDENCE, written_entries(prediction_draft("H1", "clean"), WITH_EVIDENCE, 10)) == [
         f"H1: {LATE_PREDICTION}"
     ]
+
+
+@pytest.mark.parametrize("verb", ["confirm", "refute"])
+def test_a_prediction_written_after_the_verdict_says_so_until_the_hypothesis_is_reopened(verb: str) -> None:
+    judged = FOLD(WITHOUT, written_entries(conclusion_draft(verb, "H1", "why", LIMIT), WITHOUT, 10))
+    late = written_entries(prediction_draft("H1", "clean"), judged, 11)
+    assert warnings_for(judged, late) == [f"H1: {PREDICTION_AFTER_VERDICT}"]
+    after = FOLD(judged, late)
+    assert PREDICTION_AFTER_VERDICT in str(thread_report(after, after.hypotheses[1], None))
+    reopened = FOLD(judged, written_entries(conclusion_draft("reopen", "H1", "seen again", LIMIT), judged, 12))
+    assert warnings_for(reopened, written_entries(prediction_draft("H1", "clean"), reopened, 13)) == []
 
 
 @pytest.mark.parametrize(
