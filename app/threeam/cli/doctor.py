@@ -52,6 +52,6 @@ def run(_command: str, argv: Sequence[str]) -> int:
         print_err(f"nothing wrong was found in what could be read of {files}")
         return ExitCode.IO_ERROR
     sections = checker.complete_sections
-    detail = f"; {sections} critical sections, and none overlaps" if sections else ""
+    detail = f"; {sections} critical section{'s, and none overlaps' if sections > 1 else ''}" if sections else ""
     print_err(f"{files}: sound{detail}")
     return ExitCode.OK

@@ -11,8 +11,9 @@ from typing import BinaryIO, cast
 from threeam.cli.console import print_err, write_bytes, write_texts
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
-from threeam.cli.line_query import LineQuery, parse_hypothesis_number, parse_time_range
+from threeam.cli.line_query import LineQuery, parse_time_range
 from threeam.cli.parser import Parser
+from threeam.core.config.options import parse_hypothesis_number
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.fold import State

@@ -42,7 +42,7 @@ _HELP = {
     ),
     "support": HelpText(
         "Writes that a line of the log, or something you saw, supports the hypothesis.",
-        "3am hyp support H7 @2026-11-24T03:14:07.123456789+0000 'updated 2 ms after it was deleted'",
+        "3am hyp support H7 @2026-11-24T03:14:07.123456789+0000 'updated 2ms after it was deleted'",
     ),
     "contradict": HelpText(
         "Writes that a line of the log, or something you saw, contradicts the hypothesis.",

@@ -9,7 +9,7 @@ from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.state.fold import Hypothesis, State
 from threeam.hypotheses.amendments import amendments, claim_of
-from threeam.hypotheses.guards import event_warnings
+from threeam.hypotheses.guards import PREDICTION_AFTER_VERDICT, event_warnings, is_after_verdict
 from threeam.hypotheses.ledger import (
     CONTRADICTS,
     EVIDENCE_KINDS,
@@ -97,14 +97,18 @@ def _warnings_by_event(state: State, thread: Thread, hypothesis_number: int | No
     """Return the warnings about each event that has any."""
     warnings_by_event: dict[HypothesisEvent, list[str]] = {}
     evidence: HypothesisEvent | None = None
+    state_before = "open"
     for event in thread.events:
+        is_late = evidence is None and is_after_verdict(event, state_before)
         warnings = [
             *event_warnings(event, evidence, state, hypothesis_number),
+            *([PREDICTION_AFTER_VERDICT] if is_late else []),
             *([RECHECK_NOTE] if event.recheck else []),
         ]
         if warnings:
             warnings_by_event[event] = warnings
         evidence = event if event.kind in EVIDENCE_KINDS else evidence
+        state_before = event.state if event.kind in VERDICT_KINDS else state_before
     return warnings_by_event
 
 

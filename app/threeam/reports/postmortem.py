@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import (
     CONTINUATION_PREFIX,
-    NS_PER_S,
     Entry,
     Stamp,
     author_name,
     leading_stamp_ref,
 )
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution, format_when
+from threeam.core.format.times import format_duration
 from threeam.core.state.fold import OPEN, State
 from threeam.core.store.reader import Line
 from threeam.experiments.experiment import Experiment
@@ -257,8 +257,7 @@ def _summary_section(state: State, stamps: Sequence[Stamp], people: Counter[str]
         if any(later.ns < earlier.ns for earlier, later in pairwise(stamps)):
             text = f"{span}; the clock was stepped back in between, so the length is not known"
         else:
-            hours, minutes = divmod((end.ns - begin.ns) // (60 * NS_PER_S), 60)
-            text = f"{span}, {hours} h {minutes} min"
+            text = f"{span}, {format_duration(end.ns - begin.ns)}"
         lines.append(ReportLine(text, stamp=begin))
     authors = ", ".join(f"{author} ({count})" for author, count in people.most_common())
     lines.append(ReportLine(f"written by {authors or 'no one'}"))

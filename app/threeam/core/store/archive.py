@@ -34,6 +34,8 @@ _BLOCK_BYTES, _CHUNK_BYTES = tarfile.BLOCKSIZE, 1024 * 1024
 _MAX_SUMS_BYTES = 32 * 1024 * 1024
 _SUMS_LINE = re.compile(r"([0-9a-f]{64})  (\S+)", re.ASCII)
 _END = bytes(_BLOCK_BYTES)
+_TAR_MAGIC_OFFSET = 257  # in the header of the first member, also in one with the extensions of pax
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 class InvalidArchive(BadInput):
@@ -57,6 +59,17 @@ def is_archive(head: bytes) -> bool:
     """Return whether a file that begins with ``head``, one byte or more, can be an archive."""
     name = f"{JOURNAL_MEMBER}\0".encode()
     return bool(head) and head[: len(name)] == name[: len(head)]
+
+
+def describe_other_archive(head: bytes) -> str | None:
+    """Return what a file is that begins with ``head``, if it is a tar of another program or compressed; else None."""
+    if head[_TAR_MAGIC_OFFSET:].startswith(b"ustar"):
+        return (
+            "it is a tar that another program packed: import the one that 3am export jsonl --with-files wrote, "
+            f"or the {JOURNAL_MEMBER} in it"
+        )
+    name = next((name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None)
+    return f"it is compressed; to decompress it: {name} -dc FILE | 3am import -" if name else None
 
 
 class ArchiveWriter:

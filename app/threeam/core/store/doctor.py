@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from threeam.core.format.clock import MAX_TIE_NS
 from threeam.core.format.entry import ACQUIRED, RELEASING, REPEATED_TAG, Entry, Stamp, escape_unprintable
+from threeam.core.format.times import format_duration
 from threeam.core.store.clock_steps import is_clock_step
 from threeam.core.store.journal import Segment
 from threeam.core.store.reader import Line, lines_forward, read_chunks
@@ -105,7 +106,9 @@ class LogChecker:
             last, self._last_stamp = self._last_stamp, entry.stamp
             if last is not None and entry.stamp.ns < last.ns and not _is_allowed_step_back(entry, last):
                 back = last.ns - entry.stamp.ns
-                yield _make_finding(line, number, "backwards", f"its stamp runs backwards by {back} ns, undeclared")
+                yield _make_finding(
+                    line, number, "backwards", f"its stamp runs backwards by {format_duration(back)}, undeclared"
+                )
             elif last is not None and entry.stamp.ns == last.ns and entry.author is not None:
                 yield _make_finding(
                     line, number, "double", "its stamp is that of the line before: it was written twice"
