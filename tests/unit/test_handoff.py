@@ -22,6 +22,7 @@ from threeam.cli import handoff as command
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, format_entry, parse_entry
 from threeam.core.format.report import ReportSection
 from threeam.core.store.journal import Journal
+from threeam.hypotheses.quotations import QuotationReader
 from threeam.projections import FOLD
 from threeam.reports.handoff import Handoff, collect_handoff, find_awake_since, handoff_report
 from threeam.reports.handoff_json import handoff_json
@@ -93,7 +94,8 @@ def written(log: Path, lines: Iterable[Entry]) -> None:
 def handed_over(journal: Journal, now: Stamp = NOW) -> Handoff:
     end = end_of(journal)
     state = FOLD.state_at(*end)
-    return collect_handoff(state, now, 8 * HOUR, 5.0, find_awake_since(journal, end, state, now, 8 * HOUR))
+    awake_since = find_awake_since(journal, end, state, now, 8 * HOUR)
+    return collect_handoff(state, now, 8 * HOUR, 5.0, awake_since, QuotationReader(journal))
 
 
 def part(told: list[ReportSection], title: str) -> list[str]:
