@@ -24,7 +24,7 @@ from threeam.core.store.attachments import read_attachment
 from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.core.write.draft import Draft, hypothesis_tag
 from threeam.experiments.options import parse_fixed_options
-from threeam.experiments.run_rows import attachment_of
+from threeam.experiments.run_rows import attachment_of, run_line_in_words
 from threeam.experiments.runs import experiments, require_experiment
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
 from threeam.tui.child_command import ChildCommand
@@ -113,10 +113,10 @@ class ExperimentController:
         from threeam.tui.screens.runs import OutputScreen
 
         child = await ChildCommand.start(self._screen.session.journal, ["run", *words])
-        screen = OutputScreen(typed, child.interrupt)
+        screen = OutputScreen(typed, self._screen.copy_text, child.interrupt)
         if self._screen.is_log_focused:  # else it would lie over what is being typed
             await self._screen.app.push_screen(screen)
-        code = await child.print_to(lambda text: screen.append(text) if screen.is_mounted else None)
+        code = await child.print_to(lambda text: screen.append(_in_words(text)) if screen.is_mounted else None)
         how = "done" if code == 0 else f"exit {code}"
         if screen.is_mounted:
             screen.show_end(how)
@@ -176,7 +176,7 @@ class ExperimentController:
                 lambda: read_attachment(journal, name, RUN_OUTPUT, TRACER_OUTPUT, CAPTURED_PANE)
             )
         ) is not None:
-            screen = OutputScreen(f"{title} · {kept.path}", text=decode_utf8(kept.content))
+            screen = OutputScreen(f"{title} · {kept.path}", self._screen.copy_text, text=decode_utf8(kept.content))
             over = self._screen.app.screen  # the page on which it was asked for
             if isinstance(over, ReportScreen) and over is self._reports.open_report:
                 self._screen.app.push_screen(screen)
@@ -248,6 +248,15 @@ class ExperimentController:
                 emoji=self._screen.session.emoji,
             )
         )
+
+
+def _in_words(text: str) -> str:
+    """Return output of ``3am run``, with the line of the log that ends it in words, as the log view has it."""
+    before, newline, last = text.removesuffix("\n").rpartition("\n")
+    if not last.startswith("["):
+        return text
+    line = run_line_in_words(f"{last}\n".encode("utf-8", "surrogateescape"))
+    return before + newline + line.decode("utf-8", "surrogateescape")
 
 
 def _words_of(argument: str) -> tuple[list[str], list[str]]:

@@ -15,6 +15,7 @@ from threeam.actions import BY_ID
 from threeam.core.errors import JournalError
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.tui.cells import drawable
+from threeam.tui.clipboard import count_lines
 from threeam.tui.dialog_bindings import bind
 from threeam.tui.glyphs import GLYPHS, plain_signs
 from threeam.tui.report_answers import AskAbout, GoTo, ReportAnswer, RunAction
@@ -33,19 +34,24 @@ class ReportList(OptionList, inherit_bindings=False):
 class ReportScreen(FilteredDialog[ReportAnswer | None]):
     """A report: lines under titles. ``tell`` is called again whenever the report may have changed.
 
-    ``copy`` is called by y with the command of the line, or with its text. The screen is dismissed with the action that
-    the journal takes next, or with None.
+    ``copy`` is called by y with the command of the line, or with all of its text, and a name for it. The screen is
+    dismissed with the action that the journal takes next, or with None.
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("enter", "dismiss_to_line", "its line", key_display="enter", tooltip=TO_LINE),
-        bind("copy-entry", "copy_line", "copy", "copy the line, or the command that it names", show=True),
+        bind("copy-entry", "copy_line", "copy", "copy all of the line, or the command that it names", show=True),
     ]
 
     keeps_cursor_at_top: ClassVar[bool] = False  # even if a new line appears above it
 
     def __init__(
-        self, title: str, tell: Callable[[], Sequence[ReportSection]], copy: Callable[[str], object], *, emoji: bool
+        self,
+        title: str,
+        tell: Callable[[], Sequence[ReportSection]],
+        copy: Callable[[str, str], object],
+        *,
+        emoji: bool,
     ) -> None:
         self.option_list = ReportList(id="told-lines", markup=False)
         super().__init__(title, self.option_list)
@@ -129,8 +135,12 @@ class ReportScreen(FilteredDialog[ReportAnswer | None]):
         self.dismiss(RunAction(action_id))
 
     def action_copy_line(self) -> None:
-        if self.selected_line is not None:
-            self._copy(self.selected_line.command or self.selected_line.text.strip())
+        line = self.selected_line
+        if line is not None and line.command:
+            self._copy(line.command, "file" if line.command.endswith(".out") else "command")
+        elif line is not None:
+            text = "\n".join(part.strip() for part in (line.text, line.detail) if part.strip())
+            self._copy(text, count_lines(text))
 
     def _line(self, line: ReportLine, width: int) -> Content:
         sign = GLYPHS.get(line.icon)
@@ -162,7 +172,7 @@ class ThreadScreen(ReportScreen):
         self,
         title: str,
         tell: Callable[[], Sequence[ReportSection]],
-        copy: Callable[[str], object],
+        copy: Callable[[str, str], object],
         *,
         emoji: bool,
         writes: bool,
