@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from threeam.core.format.entry import ACQUIRED, CEREMONY_TEXTS, Entry
+from threeam.core.format.entry import ACQUIRED, CEREMONY_TEXTS, RELEASING, Entry
 from threeam.core.store.filters import IsCeremony
-from threeam.core.store.journal import Position
-from threeam.core.store.reader import Line
+from threeam.core.store.journal import Position, Segment
+from threeam.core.store.reader import Line, lines_backward
 from threeam.experiments.run_rows import IsExperimentRun
 
+MAX_SECTION_LINES = 64  # a longer section that is cut by an edge of the window loses its hold time
+_ACQUIRED_END, _RELEASING_END = ACQUIRED.encode(), RELEASING.encode()
 HIDDEN_UNLESS_RAW = (IsCeremony(), IsExperimentRun())  # conditions: a line that meets one is not a row
 
 
@@ -75,3 +78,27 @@ def _set_hold_time(rows: list[Row], section: LockSection, released_entry: Entry)
     index, acquired_entry = section.first_row, section.acquired_entry
     if acquired_entry.tag("BY") == released_entry.tag("BY") and 0 <= index < len(rows):
         rows[index] = rows[index]._replace(lock_held_ns=released_entry.stamp.ns - acquired_entry.stamp.ns)
+
+
+def lines_before(segment: Segment, offset: int, count: int) -> list[Line]:
+    """Return ``count`` lines before ``offset``, or a few more, in order.
+
+    The first section is complete, so that it has its hold time.
+    """
+    earlier = lines_backward(segment, offset)
+    lines = list(islice(earlier, count))
+    if _begins_inside_section(lines):
+        for line in islice(earlier, MAX_SECTION_LINES):
+            lines.append(line)
+            if line.raw.endswith(_ACQUIRED_END):
+                break
+    lines.reverse()
+    return lines
+
+
+def _begins_inside_section(lines: Sequence[Line]) -> bool:
+    """Return whether the earliest of ``lines``, which is the last item, is inside a section."""
+    for line in reversed(lines):
+        if line.raw.endswith((_ACQUIRED_END, _RELEASING_END)):
+            return line.raw.endswith(_RELEASING_END)
+    return False
