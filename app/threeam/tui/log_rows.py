@@ -1,4 +1,4 @@
-"""Rows of the journal: a row for each line that is shown, with the critical sections of the lock folded."""
+"""Rows of the log: a row for each line that is shown, with the critical sections of the lock folded."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from threeam.core.store.filters import IsCeremony
 from threeam.core.store.journal import Position, Segment
 from threeam.core.store.reader import Line, lines_backward
 from threeam.experiments.run_rows import IsExperimentRun
+from threeam.tui.placement import Placement
 
 MAX_SECTION_LINES = 64  # a longer section that is cut by an edge of the window loses its hold time
 _ACQUIRED_END, _RELEASING_END = ACQUIRED.encode(), RELEASING.encode()
@@ -18,15 +19,35 @@ HIDDEN_UNLESS_RAW = (IsCeremony(), IsExperimentRun())  # conditions: a line that
 
 
 class Row(NamedTuple):
-    """A line, its entry if it is one, and how long the lock was held around it (ns).
+    """A line, its entry if it is one of the journal, and how long the lock was held around it (ns).
 
     ``read_from`` is the offset from which to read to get this row and its complete section; None inside a section.
+    ``placement``: its place among other logs; None if the journal alone is shown.
     """
 
     line: Line
     entry: Entry | None
     lock_held_ns: int | None = None
     read_from: int | None = None
+    placement: Placement | None = None
+
+    @property
+    def is_of_journal(self) -> bool:
+        """Whether the line is one of the journal, and not of another log."""
+        return self.placement is None or self.placement.source.number == 0
+
+    @property
+    def ns(self) -> int | None:
+        """The time of the line, for differences, T0, marks and days; None if it has none."""
+        if self.placement is not None and not self.is_of_journal:
+            return self.placement.ns
+        return self.entry.stamp.ns if self.entry is not None else None
+
+    @property
+    def resolution_ns(self) -> int:
+        """The unit of the last digit of `ns`."""
+        timestamp = self.placement.timestamp if self.placement is not None else None
+        return 1 if timestamp is None else timestamp.resolution_ns
 
     @property
     def position(self) -> Position:

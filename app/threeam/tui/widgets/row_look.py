@@ -81,3 +81,8 @@ class Brush(NamedTuple):
 def author_style(user: str) -> str:
     """Return the style class of ``user``: always the same for the same name."""
     return f"who-{zlib.crc32(user.encode()) % AUTHOR_STYLE_COUNT}"
+
+
+def source_style(number: int) -> str:
+    """Return the style class of the source ``number``: neighbours have different ones."""
+    return f"who-{number % AUTHOR_STYLE_COUNT}"

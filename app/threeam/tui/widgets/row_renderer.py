@@ -8,12 +8,11 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.strip import Strip
 
-from threeam.core.format.entry import Entry
 from threeam.tui.cells import drawable
 from threeam.tui.log_rows import Row
-from threeam.tui.widgets.row_look import Brush, RenderOptions, RowFlags, StyleGetter, author_style
+from threeam.tui.widgets.row_look import Brush, RenderOptions, RowFlags, StyleGetter, author_style, source_style
 from threeam.tui.widgets.row_text import tail_segments, text_segments, truncate_line
-from threeam.tui.widgets.row_time import gutter_mark, new_day, time_segments
+from threeam.tui.widgets.row_time import format_difference, gutter_mark, new_day, order_mark, time_segments
 from threeam.tui.widgets.segments import (
     Span,
     count_cells,
@@ -27,9 +26,11 @@ from threeam.tui.widgets.segments import (
 class Columns(NamedTuple):
     """The widths of the columns, in cells."""
 
-    time: int  # 18 with nanoseconds, 12 with milliseconds, 8 with seconds
+    time: int  # 18 with nanoseconds, 15 with microseconds, 12 with milliseconds, 8 with seconds
     cups: int
-    author: int
+    author: int  # on a timeline: of the source
+    order: int = 0  # the sign of an order that is not known
+    difference: int = 0  # the time since the row before
 
     @classmethod
     def for_width(cls, width: int, time_mode: str = "ms") -> Columns:
@@ -47,6 +48,19 @@ class Columns(NamedTuple):
         if width >= 44:
             return cls(8, 0, 7)
         return cls(8, 0, 0)
+
+    @classmethod
+    def for_timeline(cls, width: int, time_mode: str = "ms") -> Columns:
+        """Return the columns for the rows of several logs: in place of milliseconds they show microseconds."""
+        precise = 15 if time_mode in ("ms", "local") else 18
+        difference = 0 if time_mode == "since" else 7
+        if width >= 110:
+            return cls(precise, 0, 14, 2, difference)
+        if width >= 76:
+            return cls(precise, 0, 9, 2, difference)
+        if width >= 56:
+            return cls(12, 0, 6, 2)
+        return cls(8, 0, 2, 2)
 
 
 class _RowLayout(NamedTuple):
@@ -82,8 +96,9 @@ def render_row(
     if omission:
         row = row._replace(line=line, entry=line.entry if row.entry is not None else None)
     brush = Brush(get_style, get_style("selected" if flags.is_selected else "row"), options.emoji)
-    columns = Columns.for_width(width, options.time_mode)
-    head = [_cursor_segment(flags, brush), *_head_segments(row.entry, previous, columns, brush, options, flags)]
+    columns_for = Columns.for_width if row.placement is None else Columns.for_timeline
+    columns = columns_for(width, options.time_mode)
+    head = [_cursor_segment(flags, brush), *_head_segments(row, previous, columns, brush, options, flags)]
     text = text_segments(row, flags, brush)
     if omission:
         text.append(brush.segment(omission, "dim"))
@@ -93,7 +108,7 @@ def render_row(
     tail_cells = width if options.wrap else width - count_cells(head) - count_cells(text)
     tail = tail_segments(row, tail_cells, brush)
     strips = _RowLayout(head, text, tail, spans[0] if spans else None).fit(width, brush, wrap=options.wrap)
-    if day := new_day(row.entry, previous, options):
+    if day := new_day(row, previous, options):
         strips.insert(0, _rule_strip(day, "dim", width, brush))
     if row.line.gap_reason:
         strips.insert(0, _rule_strip(row.line.gap_reason, "toxic", width, brush))
@@ -116,24 +131,40 @@ def _cursor_segment(flags: RowFlags, brush: Brush) -> Segment:
 
 
 def _head_segments(
-    entry: Entry | None, previous: Row | None, columns: Columns, brush: Brush, options: RenderOptions, flags: RowFlags
+    row: Row, previous: Row | None, columns: Columns, brush: Brush, options: RenderOptions, flags: RowFlags
 ) -> list[Segment]:
-    time: list[Segment] = [brush.segment(" " * columns.time, "time")]
-    cups = author = ""
-    author_class = "dim"
-    previous_entry = previous.entry if previous is not None else None
-    if entry is not None:
-        time = time_segments(entry, previous_entry, columns.time, options, flags, brush)
-        author = entry.author.label if entry.author else "script"
-        author_class = author_style(entry.author.user) if entry.author else "dim"
-        cups = brush.sign("☕", "c") + str(entry.cups) if entry.cups else ""
-    mark, mark_style = gutter_mark(entry, previous_entry, brush, flags)
-    segments = [*time, brush.segment(mark, mark_style)]
+    segments = []
+    if columns.order:
+        segments.append(brush.segment(order_mark(row, previous, brush).ljust(columns.order), "toxic"))
+    mark, mark_style = gutter_mark(row, previous, brush, flags)
+    segments += [
+        *time_segments(row, previous, columns.time, options, flags, brush),
+        brush.segment(mark, mark_style),
+    ]
+    if columns.difference:
+        difference = format_difference(row, previous, brush)
+        segments.append(brush.segment(f"{difference:>{columns.difference}} ", "dim"))
     if columns.cups:
+        entry = row.entry
+        cups = brush.sign("☕", "c") + str(entry.cups) if entry is not None and entry.cups else ""
         segments.append(brush.segment(set_cell_size(cups, columns.cups) + " ", "coffee"))
     if columns.author:
-        segments.append(brush.segment(_fit_cells(drawable(author), columns.author, brush) + " ", author_class))
+        author, style = _author_or_source(row)
+        segments.append(brush.segment(_fit_cells(drawable(author), columns.author, brush) + " ", style))
     return segments
+
+
+def _author_or_source(row: Row) -> tuple[str, str]:
+    """Return who wrote the line, on a timeline after the number of the source; and the style."""
+    entry, placement = row.entry, row.placement
+    if placement is not None and placement.source.number:
+        number, name = placement.source
+        return ("" if placement.continues else f"{number} {name}"), source_style(number)
+    if entry is None:
+        return "", "dim"
+    author = entry.author.label if entry.author else "script"
+    style = author_style(entry.author.user) if entry.author else "dim"
+    return author if placement is None else f"J {author}", style
 
 
 def _fit_cells(text: str, width: int, brush: Brush) -> str:

@@ -21,9 +21,10 @@ from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
 from threeam.experiments.run_tags import run_label
 from threeam.tui.cells import drawable
-from threeam.tui.glyphs import Glyph, glyph_of
+from threeam.tui.glyphs import ENDED_THEN, Glyph, glyph_of
 from threeam.tui.log_rows import Row
 from threeam.tui.widgets.row_look import Brush, RowFlags
+from threeam.tui.widgets.row_time import late_note
 
 _MAX_DRAWN_BYTES = MAX_TEXT_BYTES + 1024  # of a line: the longest text that 3am writes, and its tags
 _CONTEXT_CHARS = 1024  # characters of a longer line that are drawn before its match
@@ -52,6 +53,8 @@ def truncate_line(line: Line, pattern: Pattern | None = None) -> tuple[Line, str
 
 def text_segments(row: Row, flags: RowFlags, brush: Brush) -> list[Segment]:
     entry, line, amendment = row.entry, row.line, flags.amendment
+    if not row.is_of_journal:
+        return _other_log_segments(row, brush)
     if entry is not None and amendment is not None:
         kind = "" if entry.text == entry.body else f"{entry.text.partition(':')[0]}: "
         entry = entry._replace(text=kind + amendment.text)
@@ -65,6 +68,21 @@ def text_segments(row: Row, flags: RowFlags, brush: Brush) -> list[Segment]:
         continuation = brush.sign("│ ", "| ") + drawable(entry.text.partition(" ")[2])
         return [*unsure, brush.segment(continuation, "text")]
     return [*unsure, symbol, *_label_segments(entry, flags, brush), *_body_segments(entry, glyph, brush)]
+
+
+def _other_log_segments(row: Row, brush: Brush) -> list[Segment]:
+    """Return a line of another log as it is, without the stamp that the time column shows."""
+    line, placement = row.line, row.placement
+    assert placement is not None
+    begin, end = placement.stamp_span
+    if end:
+        line = line._replace(raw=line.raw[:begin].rstrip() + line.raw[end:])
+    text = drawable(line.display_text).lstrip() if end else drawable(line.display_text)
+    segments = [brush.segment(brush.sign("│ ", "| "), "dim")] if placement.continues else []
+    segments.append(brush.segment(text, "text"))
+    if placement.ended_then:
+        segments.append(brush.segment(f" {brush.sign(ENDED_THEN.symbol, ENDED_THEN.ascii_symbol)} ended then", "dim"))
+    return segments
 
 
 def _label_segments(entry: Entry, flags: RowFlags, brush: Brush) -> Iterable[Segment]:
@@ -107,7 +125,9 @@ def _body_segments(entry: Entry, glyph: Glyph, brush: Brush) -> list[Segment]:
 
 
 def tail_segments(row: Row, width_cells: int, brush: Brush) -> list[Segment]:
-    """Return for how long the lock was held, if that was long and fits."""
+    """Return how late the line was written, or for how long the lock was held; if that was long and fits."""
+    if late := late_note(row, brush):
+        return [brush.segment(f"  {late} ", "toxic")] if len(late) + 3 <= width_cells else []
     if row.lock_held_ns is None or row.lock_held_ns < _SHOWN_HOLD_NS:
         return []
     hold = f"  held {format_duration(row.lock_held_ns)} "
