@@ -37,6 +37,11 @@ def row(source: RowSource, after_ns: int, unit: int, text: str = "x", **facts: o
     return Row(line, None, placement=Placement(source, timestamp, **facts))  # type: ignore[arg-type]
 
 
+def with_clock(row: Row, correction: ClockCorrection) -> Row:
+    assert row.placement is not None
+    return row._replace(placement=row.placement._replace(correction=correction))
+
+
 def drawn(row: Row, before: Row | None = None, width: int = 79, **options: object) -> str:
     """The first strip of ``row`` as text."""
     (strip,) = render_row(row, before, width, RenderOptions(wrap=False, **options), RowFlags(), lambda _: Style())  # type: ignore[arg-type]
@@ -66,11 +71,8 @@ def test_nine_digits_are_shown_if_they_are_there() -> None:
 def test_a_sign_stands_before_a_row_whose_order_to_the_row_before_is_not_known() -> None:
     first, near = row(WEB1, 100_900 * US, US), row(WEB2, 100_950 * US, US)
     assert drawn(near, first)[1] == " "
-    assert (
-        drawn(near._replace(placement=near.placement._replace(correction=ClockCorrection(0, 50 * US))), first)[1] == "≈"
-    )  # type: ignore[union-attr]
-    unknown_clock = near.placement._replace(correction=ClockCorrection(0, None))  # type: ignore[union-attr]
-    assert drawn(near._replace(placement=unknown_clock), first)[1] == "≈"
+    assert drawn(with_clock(near, ClockCorrection(0, 50 * US)), first)[1] == "≈"
+    assert drawn(with_clock(near, ClockCorrection(0, None)), first)[1] == "≈"
     assert drawn(row(PG, 100 * MS, MS), first)[1] == "≈"
     assert drawn(row(PG, 101 * MS, MS), first)[1] == " "
     assert drawn(row(PG, 100 * MS, MS), first, emoji=False)[1] == "="

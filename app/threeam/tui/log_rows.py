@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import NamedTuple
 
-from threeam.core.format.entry import ACQUIRED, CEREMONY_TEXTS, RELEASING, Entry
-from threeam.core.store.filters import IsCeremony
+from threeam.core.format.entry import ACQUIRED, CEREMONY_TEXTS, RELEASING, Entry, author_name
+from threeam.core.store.filters import IsCeremony, LineFilter
 from threeam.core.store.journal import Position, Segment
-from threeam.core.store.reader import Line, lines_backward
+from threeam.core.store.reader import Line, lines_backward, lines_forward
 from threeam.experiments.run_rows import IsExperimentRun
 from threeam.tui.placement import Placement
 
@@ -33,7 +33,7 @@ class Row(NamedTuple):
 
     @property
     def is_of_journal(self) -> bool:
-        """Whether the line is one of the journal, and not of another log."""
+        """True if the line is one of the journal, and not of another log."""
         return self.placement is None or self.placement.source.number == 0
 
     @property
@@ -123,3 +123,31 @@ def _begins_inside_section(lines: Sequence[Line]) -> bool:
         if line.raw.endswith((_ACQUIRED_END, _RELEASING_END)):
             return line.raw.endswith(_RELEASING_END)
     return False
+
+
+def select_lines(lines: Sequence[Line], line_filter: LineFilter) -> list[Line]:
+    """Return the ``lines`` that pass ``line_filter``, by one search in the bytes of all."""
+    begins = accumulate((len(line.raw) + 1 for line in lines), initial=0)
+    matching = set(line_filter.matching_line_offsets(b"".join(line.raw + b"\n" for line in lines)))
+    selected = [line for line, begin in zip(lines, begins, strict=False) if begin in matching]
+    return [line for line in selected if not (line_filter.skip_repeated and line.is_repeated)]
+
+
+def count_rows_of(lines: Sequence[Line], user: str, line_filter: LineFilter) -> int:
+    """Return how many of ``lines`` pass ``line_filter`` and are of ``user``, whichever program of theirs wrote them."""
+    needle = f"[BY: {user}@".encode()
+    own = [
+        line
+        for line in lines
+        if needle in line.raw and line.entry is not None and author_name(line.entry.author) == user
+    ]
+    return len(select_lines(own, line_filter))
+
+
+def read_lines_around(line: Line, end: int | None) -> list[Line]:
+    """Return some lines before ``line`` in its file, itself, and some after it up to ``end``. Raises OSError."""
+    segment = line.segment
+    if segment.size() < line.end:  # truncated: its neighbours are gone
+        return [line]
+    before = list(islice(lines_backward(segment, line.offset), MAX_SECTION_LINES))[::-1] if line.offset else []
+    return [*before, line, *islice(lines_forward(segment, line.end, end), MAX_SECTION_LINES)]

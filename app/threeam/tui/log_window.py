@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, islice
+from itertools import islice
 
 from threeam.core.errors import JournalError
-from threeam.core.format.entry import author_name
 from threeam.core.store.chain import UnreadableNotices
-from threeam.core.store.filters import LineFilter, MatchesPattern
+from threeam.core.store.filters import Condition, LineFilter, MatchesPattern, parse_term
 from threeam.core.store.follow import batch_start
 from threeam.core.store.journal import Journal, Position, ResumePoint, Segment
 from threeam.core.store.pattern import Pattern
-from threeam.core.store.reader import Line, last_line_end, lines_backward, lines_forward
+from threeam.core.store.reader import Line, last_line_end, lines_forward
 from threeam.core.store.seek import (
     ChunkMatches,
     find_time,
@@ -31,11 +30,13 @@ from threeam.core.store.seek import (
 from threeam.tui.background_scan import SLICE_S
 from threeam.tui.log_rows import (
     HIDDEN_UNLESS_RAW,
-    MAX_SECTION_LINES,
     LockSection,
     Row,
+    count_rows_of,
     fold_lines,
     lines_before,
+    read_lines_around,
+    select_lines,
 )
 from threeam.tui.row_window import TimeMatch
 
@@ -170,10 +171,10 @@ class LogWindow:
         if not lines:
             return 0
         rows_start = Position(lines[0].segment, lines[0].offset)
-        selected = _select_lines(lines, self.effective_filter) if self.line_filter else lines
+        selected = select_lines(lines, self.effective_filter) if self.line_filter else lines
         if not self.at_end or len(self.rows) + len(selected) > 2 * MAX_ROWS:
             self.at_end = False
-            return len(selected if self.line_filter or self.raw else _select_lines(lines, self.effective_filter))
+            return len(selected if self.line_filter or self.raw else select_lines(lines, self.effective_filter))
         self._rows_end = end
         if self._rows_start is None:
             self._rows_start = rows_start
@@ -181,22 +182,16 @@ class LogWindow:
 
     def count_rows_of(self, lines: Sequence[Line], user: str) -> int:
         """Return how many of ``lines`` are rows of ``user``, whichever program of theirs wrote them."""
-        needle = f"[BY: {user}@".encode()
-        own = [
-            line
-            for line in lines
-            if needle in line.raw and line.entry is not None and author_name(line.entry.author) == user
-        ]
-        return len(_select_lines(own, self.effective_filter))
+        return count_rows_of(lines, user, self.effective_filter)
 
     def read_lines_around(self, line: Line) -> list[Line]:
         """Return some lines before ``line``, itself, and some after it, in order. Raises OSError."""
-        segment, log_end = line.segment, self.log_end
-        if segment.size() < line.end:  # truncated: its neighbours are gone
-            return [line]
-        end = log_end.offset if log_end is not None and log_end.segment == segment else None
-        before = list(islice(lines_backward(segment, line.offset), MAX_SECTION_LINES))[::-1] if line.offset else []
-        return [*before, line, *islice(lines_forward(segment, line.end, end), MAX_SECTION_LINES)]
+        end = self.log_end
+        return read_lines_around(line, end.offset if end is not None and end.segment == line.segment else None)
+
+    def parse_filter(self, text: str) -> tuple[bool, Condition]:
+        """Return whether a typed term excludes lines, and its condition. Raises `BadInput`."""
+        return parse_term(text, skip_stamp=True)
 
     def search(
         self, pattern: Pattern, from_row: Row | None, direction: int, *, wrapped: bool = False
@@ -374,11 +369,3 @@ class LogWindow:
         # The lines in between are not loaded, so no section is complete.
         rows += [Row(line, line.entry, None, line.offset) for line in lines]
         return section
-
-
-def _select_lines(lines: Sequence[Line], line_filter: LineFilter) -> list[Line]:
-    """Return the ``lines`` that pass ``line_filter``, by one search in the bytes of all."""
-    begins = accumulate((len(line.raw) + 1 for line in lines), initial=0)
-    matching = set(line_filter.matching_line_offsets(b"".join(line.raw + b"\n" for line in lines)))
-    selected = [line for line, begin in zip(lines, begins, strict=False) if begin in matching]
-    return [line for line in selected if not (line_filter.skip_repeated and line.is_repeated)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from threeam.core.store.filters import LineFilter
+from threeam.core.store.filters import Condition, LineFilter
 from threeam.core.store.journal import Position, ResumePoint
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
@@ -75,6 +75,9 @@ class RowWindow(Protocol):
         self, pattern: Pattern, from_row: Row | None, direction: int, *, wrapped: bool = False
     ) -> Iterator[ChunkMatches]:
         """Yield the shown lines that ``pattern`` matches, below ``from_row`` (``direction`` 1) or above it (-1)."""
+
+    def parse_filter(self, text: str) -> tuple[bool, Condition]:
+        """Return whether a typed term excludes lines, and its condition. Raises `BadInput`."""
 
     def find_time(self, ns: int) -> TimeMatch:
         """Return the first line at ``ns`` or later; called on a thread. Raises OSError or `JournalError`."""

@@ -15,7 +15,7 @@ from threeam.core.errors import BadInput, JournalError
 from threeam.core.format.clock import Clock, Zone
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import parse_time
-from threeam.core.store.filters import Condition, LineFilter, parse_term
+from threeam.core.store.filters import Condition, LineFilter
 from threeam.core.store.follow import batch_start
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.pattern import Pattern
@@ -223,7 +223,7 @@ class LogPane(Vertical):
 
     def _add_filter(self, text: str) -> None:
         if text:
-            self._set_filters([*self._filters, parse_term(text, skip_stamp=True)])
+            self._set_filters([*self._filters, self.view.window.parse_filter(text)])
         elif self._filters:
             self._set_filters(self._filters[:-1])
         else:
