@@ -46,7 +46,7 @@ _TABLE = (  # in the order of the help screen
     Kind("Shared", NOTED_TAG, "»", "&", "note", "what is shared; it stands in the hand-off"),
     Kind("Taken", "HOLDS", "⚑", "P", "hypothesis", "a person holds the journal now"),
     Kind("Coffee", "MG", "∪", "u", "coffee", "a coffee"),
-    Kind("Water", "WATER", "≈", "=", "water", "a glass of water"),
+    Kind("Water", "WATER", "∿", "W", "water", "a glass of water"),
     Kind("Handoff", "HANDOFF", "⇥", "S", "hypothesis", "what was still open when a person went to sleep"),
     Kind("Preflight", "PREFLIGHT", "☑", "c", "note", "the checks of what the hunt needs"),
     Kind("Baseline", "BASELINE", "≡", "b", "note", "a snapshot of normal"),
