@@ -17,8 +17,8 @@ from threeam.timeline.zones import ZONES_OF_ABBREVIATION
 
 _MONTHS = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 WEEKDAY = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-ZONE_NAMES = (b"UTC", b"GMT", b"Z", *(name.encode() for name in ZONES_OF_ABBREVIATION))
-_ZONE_NAME = rb"(?:" + b"|".join(sorted(ZONE_NAMES, key=lambda name: -len(name))) + rb")(?!\w)"
+ZONE_NAMES: tuple[bytes, ...] = (b"UTC", b"GMT", b"Z", *(name.encode() for name in ZONES_OF_ABBREVIATION))
+_ZONE_NAME = rb"(?:" + b"|".join(ZONE_NAMES) + rb")(?!\w)"
 # An offset after a blank may be a number of the text: no zone has other minutes today.
 _SPACED_OFFSET = rb" [+-](?:0\d|1[0-4]):?(?:00|15|30|45)(?!\d)"
 _ZONE = rb"(?P<z>[+-](?:0\d|1[0-5])(?::?[0-5]\d)?(?!\d)|" + _SPACED_OFFSET + rb"| ?" + _ZONE_NAME + rb")"
