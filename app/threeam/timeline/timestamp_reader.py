@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+from threeam.core.format.entry import NS_PER_S
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.notation import ZONE_NAMES
 from threeam.timeline.stamp_clock import StampClock
@@ -19,6 +20,7 @@ _UNIT_NS = tuple(10 ** (9 - digits) for digits in range(10))  # of the last digi
 _LOOKAHEAD = 6  # bytes after a stamp that decide whether it ends there
 _MAX_CACHED = 4096
 _NS_PER_MS = 1_000_000
+_AFTER_THE_SECOND = ("f", "hex_ns", "total_ms")
 
 
 class Columns(NamedTuple):
@@ -60,8 +62,9 @@ class TimestampReader:
         self.clock = clock
         self._columns = place.columns
         groups = place.pattern.groupindex
-        self._fields = tuple(name for name in groups if name not in ("f", "total_ms"))
+        self._fields = tuple(name for name in groups if name not in _AFTER_THE_SECOND)
         self._has_fraction = "f" in groups
+        self._has_hex = "hex_ns" in groups
         self._has_total = "total_ms" in groups  # the duration of what began at the stamp
         self._seconds: dict[object, int | None] = {}  # by the texts of the fields
         # The fast path: the bytes up to the second, and those after the fraction, of lines that were matched.
@@ -146,6 +149,9 @@ class TimestampReader:
             return None
         if self._columns is not None and columns_of(match) == self._columns:
             self._keep(raw, second_ns)
+        if self._has_hex:
+            hex_ns = int(match["hex_ns"], 16)
+            return Timestamp(second_ns + hex_ns, 1) if hex_ns < NS_PER_S else None
         digits = (match["f"] or b"").translate(None, b".,")[:9] if self._has_fraction else b""
         unit_ns = _UNIT_NS[len(digits)]
         ns = second_ns + int(digits or b"0") * unit_ns
