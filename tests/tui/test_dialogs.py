@@ -187,10 +187,10 @@ async def test_the_palette_shows_keys(journal: Journal) -> None:
 @pytest.mark.parametrize(
     ("key", "shown"),
     [
-        ("i", "enter send esc back to the log ^o new line"),
-        ("slash", "enter search esc back to the log"),
-        ("ampersand", "enter filter esc back to the log"),
-        ("colon", "enter do it tab complete esc back to the log"),
+        ("i", "enter write and close esc close ^o new line"),
+        ("slash", "enter search esc close"),
+        ("ampersand", "enter filter esc close"),
+        ("colon", "enter do it tab complete esc close"),
     ],
 )
 async def test_the_footer_says_what_enter_does_with_the_text(journal: Journal, key: str, shown: str) -> None:
@@ -198,4 +198,4 @@ async def test_the_footer_says_what_enter_does_with_the_text(journal: Journal, k
         await it.press(key)
         assert footer(it) == shown
         await it.press("escape", "i")
-        assert footer(it).startswith("enter send")
+        assert footer(it).startswith("enter write and close")

@@ -7,13 +7,17 @@ in; any other is refused.
 from __future__ import annotations
 
 import difflib
+import os
 import re
+import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from threeam.core.errors import BadInput
 
+_HOST_ZONE_FILE = "/etc/localtime"
 _EPOCH = datetime(1970, 1, 1)
 _OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?", re.ASCII)
 _UTC_NAMES = frozenset((b"Z", b"UTC", b"GMT"))
@@ -87,6 +91,21 @@ def parse_zone(text: str) -> tzinfo:
         near = difflib.get_close_matches(text, available_timezones(), 3, 0.6)
         hint = f"; did you mean {_list(near)}?" if near else ": write one such as Europe/Berlin, UTC or +02:00"
         raise BadInput(f"there is no time zone {text!r}{hint}") from None
+
+
+def host_zone() -> tzinfo:
+    """Return the zone of this process: from ``TZ``, else from /etc/localtime, with the rules of summer time.
+
+    Of a ``TZ`` that is a POSIX string, only the offset that is in force now is known.
+    """
+    name = os.environ.get("TZ", "").removeprefix(":")
+    with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+        if name:
+            return ZoneInfo(name)
+        with open(_HOST_ZONE_FILE, "rb") as rules:
+            key = os.path.realpath(_HOST_ZONE_FILE).rpartition("/zoneinfo/")[2]
+            return ZoneInfo.from_file(rules, key=key)
+    return timezone(timedelta(seconds=time.localtime().tm_gmtoff))
 
 
 def parse_offset(text: bytes) -> int | None:

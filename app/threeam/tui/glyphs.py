@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import locale
+import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -93,3 +95,9 @@ def _signs() -> Iterator[Glyph]:
 
 
 SIGNS = tuple(_signs())
+
+
+def can_draw_signs() -> bool:
+    """Return whether the locale is UTF-8, so that signs can be drawn as they are."""
+    name = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
+    return "utf" in name.lower() or (not name and "utf" in locale.getpreferredencoding(False).lower())

@@ -64,6 +64,7 @@ _TABLE = (  # in the order of the help screen
         "coffee",
         "a tracer attached or detached; beside a time: one was attached then",
     ),
+    Kind("Clock", "CLOCK", "⇄", "T", "note", "the shift of the clock of another log, and how far it may be wrong"),
     Kind("Captured", "CAPTURED", "▣", "p", "note", "the last lines of a pane of tmux"),
     Kind("Verdict", "VERDICT", "∴", "V", "hypothesis", "what an experiment has shown"),
     Kind("Sleep", "NIGHT", "☾", "z", "water", "the end of a night"),
@@ -116,7 +117,9 @@ TAGS = {
     "LAST": "in a repeated line: the place of the last run",
     "VERDICT": "the result of an experiment",
     "OBSERVER": "a tracer, its process, and when it was attached and detached (ns)",
+    "CLOCK": "the name of another log, what is added to its timestamps, and the bound of the error (ns)",
     "CAPTURED": "a pane of tmux",
+    "CITED": "a line of another log that is evidence: file, line number, stamp, SHA-256 of its attachment",
     "FILE": "the attachment of the line",
     "DISK": "the free bytes of the disk",
 }

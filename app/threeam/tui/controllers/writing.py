@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 
+from threeam.core.format.entry import NS_PER_S
+from threeam.core.format.times import format_duration
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.drafts import EVIDENCE_VERBS
 from threeam.hypotheses.guards import similar_refuted, warnings_for, why_refuted
@@ -70,9 +72,9 @@ class WritingController:
 
     @property
     def is_prompt(self) -> bool:
-        """Return whether the box asks for a command or a verdict, whose Enter leads out of it."""
+        """Return whether the box has the focus, and a text whose Enter leads out of it."""
         composer = self.editor.composer
-        return self._screen.focused is composer.box and composer.kind not in DRAFTS and not composer.is_waiting
+        return self._screen.focused is composer.box and not composer.is_waiting
 
     # The box.
 
@@ -146,13 +148,16 @@ class WritingController:
     # What is sent.
 
     def send(self, message: Composer.Submitted) -> None:
-        """Send the text that Enter was pressed on; a command is not one."""
+        """Send the text that Enter was pressed on, and go back to the log; a command is not one.
+
+        A text that is not sent keeps the box open: it is empty, or there is a warning to read first.
+        """
         outgoing = message.outgoing
         if not (outgoing.text.strip() or self._may_be_empty(outgoing.kind)):
             self._screen.notify_once("nothing to write yet: type it first")
             message.composer.release(outgoing, clear=False)
-        elif self._send(outgoing) and outgoing.kind not in DRAFTS:
-            self._screen.focus_log()  # the box was opened from there
+        elif self._send(outgoing):
+            self._screen.focus_log()
 
     def _send(self, outgoing: Outgoing) -> bool:
         """Send a text of the box; a claim that resembles a refuted one only after that was shown."""
@@ -206,7 +211,8 @@ class WritingController:
         if message.seconds < _SHORT_WAIT_S:
             return
         held = f"held by {message.holder}" if message.holder else "busy"
-        sentence = f"waits for the lock, {held}, {message.seconds:.0f} s{self._how_to_cancel(message.request)}"
+        waited = format_duration(int(message.seconds) * NS_PER_S)
+        sentence = f"waits for the lock, {held}, {waited}{self._how_to_cancel(message.request)}"
         if self.editor.composer.sends:
             self.editor.composer.set_status(sentence)
         elif not self.editor.outbox.is_blocked:

@@ -166,6 +166,7 @@ class JournalScreen(NoticeScreen):
             yield self.pane
             yield self.sidebar
         if self.editor is not None:
+            yield self.editor.composer.box.candidates
             yield self.editor.composer
         yield KeyFooter()
 

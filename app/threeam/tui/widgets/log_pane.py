@@ -75,6 +75,7 @@ class LogPane(Vertical):
         yield self.view
         yield self.status_line
         yield self.search_bar
+        yield self.prompt.box.candidates
         yield self.prompt
 
     def on_mount(self) -> None:
