@@ -32,7 +32,7 @@ class LogView(RowList, can_focus=True):
     # are active only while the log has the focus, so they take no key from an input box.
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding(
-            action.keys,
+            action.keys or f"unbound_{action.id}",  # no key has this name: the settings may give the action one
             action.binding,
             action.label,
             show=action.footer,
@@ -41,7 +41,7 @@ class LogView(RowList, can_focus=True):
             priority=True,
         )
         for action in ACTIONS
-        if action.scope == "log" and action.keys
+        if action.scope == "log"
     ]
 
     # Shown below the log and not drawn in it.
