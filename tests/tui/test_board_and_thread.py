@@ -34,7 +34,8 @@ async def test_a_claim_that_is_cut_has_its_words_as_they_are(journal: Journal, l
             remaining = claims[option.id or ""]
             for line in lines:
                 remaining = remaining.lstrip()
-                assert remaining.startswith(shown := line.strip().removesuffix("…"))
+                shown = line.strip().removesuffix("…")
+                assert remaining.startswith(shown)
                 remaining = remaining[len(shown) :]
             assert lines[-1].endswith("…")
 
