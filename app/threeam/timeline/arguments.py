@@ -14,11 +14,12 @@ from threeam.core.config.options import OptionParser, did_you_mean
 from threeam.core.errors import BadInput, FileUnusable
 from threeam.core.format.clock import monotonic_epoch_ns
 from threeam.core.format.entry import escape_unprintable
-from threeam.timeline.detect import Detection, detect, reader_for_format, reader_for_pattern
+from threeam.timeline.detect import Detection, detect, reader_for_format
 from threeam.timeline.files import STDIN, open_log_file
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.shifts import parse_shift
 from threeam.timeline.source import Source, sample_lines
+from threeam.timeline.stamp_pattern import reader_for_pattern
 from threeam.timeline.timestamp_format import Context
 from threeam.timeline.zones import host_zone, parse_zone
 
