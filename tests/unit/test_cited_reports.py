@@ -110,7 +110,7 @@ def test_a_record_has_the_quoted_bytes(attachment: Path, printed: Printed) -> No
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda path: path.unlink(), "does not exist: it was removed, or another user has it"),
+        (lambda path: path.unlink(), "does not exist: it was removed, or it is a private file of"),
         (
             lambda path: path.write_bytes(b"forged\n"),
             "has other bytes than those that were cited: its SHA-256 is wrong",
