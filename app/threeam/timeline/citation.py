@@ -63,6 +63,11 @@ class Citation(NamedTuple):
     notes: tuple[str, ...] = ()
 
     @property
+    def reference(self) -> str:
+        """Return ``web1.log:8412``."""
+        return f"{self.source}:{self.line_number}"
+
+    @property
     def stamp_text(self) -> str:
         """Return the time of day as the line has it, or else in UTC; empty if no time was read."""
         if self.timestamp is None:
@@ -84,7 +89,7 @@ class Citation(NamedTuple):
     def evidence_text(self, words: str) -> str:
         """Return the text of the evidence: file, line number, stamp, and ``words``, or else an excerpt of the line."""
         stamp = f" @{self.stamp_text}" if self.stamp_text else ""
-        return f"{self.source}:{self.line_number}{stamp} {words.strip() or self.excerpt}".rstrip()
+        return f"{self.reference}{stamp} {words.strip() or self.excerpt}".rstrip()
 
     @property
     def _first_line(self) -> str:
