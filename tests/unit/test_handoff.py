@@ -22,6 +22,7 @@ from threeam.cli import handoff as command
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, format_entry, parse_entry
 from threeam.core.format.report import ReportSection
 from threeam.core.store.journal import Journal
+from threeam.hypotheses.quotations import QuotationReader
 from threeam.projections import FOLD
 from threeam.reports.handoff import Handoff, collect_handoff, find_awake_since, handoff_report
 from threeam.reports.handoff_json import handoff_json
@@ -96,7 +97,8 @@ def written(log: Path, lines: Iterable[Entry]) -> None:
 def handed_over(journal: Journal, now: Stamp = NOW) -> Handoff:
     end = end_of(journal)
     state = FOLD.state_at(*end)
-    return collect_handoff(state, now, 8 * HOUR, 5.0, find_awake_since(journal, end, state, now, 8 * HOUR))
+    awake_since = find_awake_since(journal, end, state, now, 8 * HOUR)
+    return collect_handoff(state, now, 8 * HOUR, 5.0, awake_since, QuotationReader(journal))
 
 
 def part(told: list[ReportSection], title: str) -> list[str]:
@@ -128,7 +130,7 @@ def test_a_handoff_of_next_to_nothing_says_so(log: Path, journal: Journal) -> No
     written(log, [line(0, SCRIPT, "a line of the script's")])
     report = handoff_report(handed_over(journal))
     assert [line.title for line in report] == ["where we stand"]
-    assert part(report, "where we stand") == ["hypotheses: none yet", "last entry 03:14:07 (30 min)"]
+    assert part(report, "where we stand") == ["hypotheses: none yet", "last entry 03:14:07 (30m)"]
 
 
 # --- what stands in it
@@ -320,7 +322,7 @@ def test_the_handoff_is_read_in_markdown_as_it_is_reported(
 def test_hours_awake_stand_in_the_handoff(log: Path, journal: Journal) -> None:
     written(log, [line(0, ALICE, "a"), line(90, ALICE, "b", cups=1)])
     report = handoff_report(handed_over(journal, at_minute(96)))
-    assert part(report, "people") == ["alice: 1 cup, 0 mg · awake since 03:14:07 (96 min) at least"]
+    assert part(report, "people") == ["alice: 1 cup, 0 mg · awake since 03:14:07 (1h36m) at least"]
 
 
 def test_every_line_of_the_night_is_one_of_ours() -> None:

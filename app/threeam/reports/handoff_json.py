@@ -26,7 +26,7 @@ def handoff_json(handoff: Handoff) -> dict[str, Any]:
     holder = handoff.holder
     return {
         "at": str(now),
-        "hypotheses": [thread_json(state, hypothesis) for hypothesis in handoff.hypotheses],
+        "hypotheses": [thread_json(state, hypothesis, handoff.quotations) for hypothesis in handoff.hypotheses],
         "to_undo": [
             {
                 "text": escape_unprintable(change.text),

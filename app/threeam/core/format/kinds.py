@@ -119,6 +119,7 @@ TAGS = {
     "OBSERVER": "a tracer, its process, and when it was attached and detached (ns)",
     "CLOCK": "the name of another log, what is added to its timestamps, and the bound of the error (ns)",
     "CAPTURED": "a pane of tmux",
+    "CITED": "a line of another log that is evidence: file, line number, stamp, SHA-256 of its attachment",
     "FILE": "the attachment of the line",
     "DISK": "the free bytes of the disk",
 }

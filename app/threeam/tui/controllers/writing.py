@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 
+from threeam.core.format.entry import NS_PER_S
+from threeam.core.format.times import format_duration
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.drafts import EVIDENCE_VERBS
 from threeam.hypotheses.guards import similar_refuted, warnings_for, why_refuted
@@ -209,7 +211,8 @@ class WritingController:
         if message.seconds < _SHORT_WAIT_S:
             return
         held = f"held by {message.holder}" if message.holder else "busy"
-        sentence = f"waits for the lock, {held}, {message.seconds:.0f} s{self._how_to_cancel(message.request)}"
+        waited = format_duration(int(message.seconds) * NS_PER_S)
+        sentence = f"waits for the lock, {held}, {waited}{self._how_to_cancel(message.request)}"
         if self.editor.composer.sends:
             self.editor.composer.set_status(sentence)
         elif not self.editor.outbox.is_blocked:

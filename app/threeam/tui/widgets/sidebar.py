@@ -299,7 +299,7 @@ class Sidebar(Vertical):
     def _people_content(self, state: State, now: Stamp) -> Content:
         present = [p for p in state.people.values() if 0 <= now.ns - p.last_active_ns <= _PRESENT_NS]
         if not present:
-            return self._empty_content("no one for 15 min" if state.people else "no one yet")
+            return self._empty_content("no one for 15m" if state.people else "no one yet")
         holder = journal_holder(state)
         holder_user = holder.author.user if holder is not None and holder.author is not None else None
         lines = []
