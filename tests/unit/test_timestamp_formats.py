@@ -21,7 +21,7 @@ EXAMPLES = [(row, example) for row in FORMATS for example in row.examples]
 
 @pytest.mark.parametrize(("row", "example"), EXAMPLES, ids=lambda value: getattr(value, "name", None))
 def test_an_example_is_read_to_the_nanosecond(row: TimestampFormat, example: Example) -> None:
-    detection = detect([example.line], CONTEXT)
+    detection = detect([*example.lines_before, example.line], CONTEXT)
     assert detection is not None
     assert detection.reader.read(example.line) == Timestamp(example.ns, example.resolution_ns)
     assert detection.format.name == row.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
 from typing import NamedTuple
 
@@ -39,6 +39,10 @@ class SourceOptions(NamedTuple):
     shifts: dict[str, ClockCorrection]
     formats: dict[str, str]
     patterns: dict[str, str]
+
+    def with_noted_shifts(self, noted: Mapping[str, ClockCorrection]) -> SourceOptions:
+        """Return these options with the shifts that the journal notes, for the sources without ``--shift``."""
+        return self._replace(shifts={**noted, **self.shifts})
 
     def check_names(self, names: Sequence[str]) -> None:
         """Raise `BadInput` if an option names no source."""
@@ -101,7 +105,6 @@ def source_names(words: Sequence[str]) -> list[SourceName]:
 
 def open_sources(names: Sequence[SourceName], options: SourceOptions) -> OpenedSources:
     """Open the files and detect their timestamps. Raises `BadInput` for an option that cannot be used."""
-    options.check_names([name.name for name in names])
     sources, problems = list[Source](), list[str]()
     for name in names:
         try:

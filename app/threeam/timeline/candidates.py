@@ -116,6 +116,8 @@ class Candidate:
         """Return how many of the lines with a stamp have the context of a format."""
         if layout.file_mark and not any(layout.file_mark in line for line in lines):
             return 0
+        if layout.runs_back and self.growth == 1.0:
+            return 0
         context = compiled(layout.pattern + layout.context)
         return sum(context.match(line, 0, 4 * MAX_STAMP_END) is not None for line in stamped)
 
@@ -133,7 +135,7 @@ class Candidate:
         if len(columns) != 1:
             return place
         (only,) = columns
-        if only.fraction_end - only.fraction_begin > 9 or "total_ms" in groups:
+        if only.fraction_end - only.fraction_begin > 9 or not {"total_ms", "hex_ns"}.isdisjoint(groups):
             return place
         zone_texts = {match.string[only.fraction_end : only.end] for match in self._matches}
         return place._replace(

@@ -89,7 +89,7 @@ def _best(found: list[Candidate], lines: Sequence[bytes]) -> Candidate | None:
     found = [each for each in found if each.share >= share - _SAME_SHARE]
     growth = max(each.growth for each in found)
     found = [each for each in found if each.growth >= growth - _SAME_GROWTH]
-    return min(found, key=lambda each: (each.begin, each.resolution_ns))
+    return min(found, key=lambda each: (each.begin, each.resolution_ns, _name(each, lines) is None, -len(each.indexes)))
 
 
 def _is_plausible(candidate: Candidate, lines: Sequence[bytes]) -> bool:
@@ -117,7 +117,14 @@ def _right_order(best: Candidate, rivals: list[Candidate]) -> Candidate:
 
 def _named_format(candidate: Candidate, lines: Sequence[bytes]) -> TimestampFormat:
     """Return the format, of those with the place of the candidate, that names the most of its lines."""
-    best, best_count = candidate.users[-1][0], 0
+    unnamed = [each for each, layout in candidate.users if not (layout.context or layout.file_mark)]
+    return _name(candidate, lines) or [*(each for each, _ in candidate.users), *unnamed][-1]
+
+
+def _name(candidate: Candidate, lines: Sequence[bytes]) -> TimestampFormat | None:
+    """Return the format whose context most of the lines with a stamp have; None if no format is told apart."""
+    best: TimestampFormat | None = None
+    best_count = 0
     stamped = [lines[index] for index in candidate.indexes]
     for timestamp_format, layout in candidate.users:
         if layout.context or layout.file_mark:

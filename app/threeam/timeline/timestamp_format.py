@@ -22,11 +22,15 @@ class Meaning(StrEnum):
 
 
 class Example(NamedTuple):
-    """A line in a format, and the instant that it states in the context of the examples."""
+    """A line in a format, and the instant that it states in the context of the examples.
+
+    ``lines_before``: of the same file, if they show the format.
+    """
 
     line: bytes
     ns: int
     resolution_ns: int
+    lines_before: tuple[bytes, ...] = ()
 
 
 class Layout(NamedTuple):
@@ -35,6 +39,7 @@ class Layout(NamedTuple):
     ``context`` continues the pattern, and tells apart the formats that have the same place; a line is read without it.
     ``literal``: bytes that each line has, to save the match. ``file_mark``: bytes of a line of the file, such as a
     header. ``utc``: a stamp without a zone is one in UTC. ``is_preferred``: to another stamp that is further left.
+    ``runs_back``: the context counts only if some stamps are earlier than those of lines before them.
     """
 
     notation: Notation
@@ -46,6 +51,7 @@ class Layout(NamedTuple):
     max_end: int = MAX_STAMP_END
     utc: bool = False
     is_preferred: bool = False
+    runs_back: bool = False
 
     @property
     def pattern(self) -> bytes:
