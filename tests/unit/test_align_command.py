@@ -80,7 +80,7 @@ def test_the_report_names_the_requests_and_what_is_assumed(run: Run) -> None:
         "assumed: the last line of a request in web1 is after its first line in web2",
         "assumed: the clocks drift by 100 ppm at most; that widens the result by 0.3006ms",
         "web2 is ahead of web1 by 2.95ms±2.16ms",
-        "--shift web2=-2.95ms±2.16ms",
+        "--shift 'web2=-2.95ms±2.16ms'",
     ]
 
 
