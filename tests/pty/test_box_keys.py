@@ -51,8 +51,6 @@ def test_esc_and_any_other_key_in_one_read_leave_the_box_and_do_what_the_key_doe
 def test_any_byte_can_come_from_the_terminal(log: Path) -> None:
     with terminal() as on:
         on.opened()
-        on.send("i")
-        on.shows("note ▏")
         typed = [
             (b"caf\xe9", r"caf\xe9"),
             (b"\x1b[200~caf\xe9 \xfcber\x1b[201~", r"caf\xe9 \xfcber"),
@@ -62,9 +60,12 @@ def test_any_byte_can_come_from_the_terminal(log: Path) -> None:
             (b"cut \xe2\x98", r"cut \xe2\x98"),
         ]
         for n, (data, text) in enumerate(typed):
+            on.send("i")
+            on.shows("note ▏what did you see?")
             on.send(data + b"\r")
             on.eventually(lambda n=n: len(texts(log)) > n, f"{data!r} is written")
             assert texts(log)[n] == text
+        on.send("i")
         on.send_and_wait_until_read(b"split \xe2\x98")
         on.send(b"\x95\r")
         on.eventually(lambda: texts(log)[len(typed) :] == ["split ☕"], "it is one character")

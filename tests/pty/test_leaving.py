@@ -209,15 +209,14 @@ def test_what_is_typed_around_a_stop_is_not_thrown_away(log: Path) -> None:
     with terminal() as on:
         on.opened()
         on.eventually(lambda: on.draws_nothing(0.5), "everything has begun")
-        on.send("i")
         for n in range(20):
             on.signal(signal.SIGSTOP)
             on.eventually(lambda: state_of(on.process.pid) == "T", "it has stopped")
             if n % 4:
                 on.signal(signal.SIGCONT)
-                on.send(f"typed {n}\r")
+                on.send(f"ityped {n}\r")
             else:
-                on.send(f"typed {n}\r")
+                on.send(f"ityped {n}\r")
                 on.signal(signal.SIGCONT)
             on.eventually(lambda n=n: len(texts(log)) > n, f"text {n} is written")
         assert texts(log) == [f"typed {n}" for n in range(20)]
@@ -226,9 +225,9 @@ def test_what_is_typed_around_a_stop_is_not_thrown_away(log: Path) -> None:
 def test_what_is_typed_while_it_enters_the_terminal_again_is_not_thrown_away(log: Path) -> None:
     with terminal() as on:
         on.opened()
-        on.send("i")
-        on.shows("note ▏")
         for n in range(5):
+            on.send("i")
+            on.shows("note ▏")
             on.signal(signal.SIGSTOP)
             on.eventually(lambda: state_of(on.process.pid) == "T", "it has stopped")
             on.raw = b""

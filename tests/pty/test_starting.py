@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -126,6 +127,21 @@ def test_a_screen_on_which_nothing_happens_draws_nothing(log: Path) -> None:
     with terminal() as on:
         on.opened()
         on.eventually(lambda: on.draws_nothing(0.7), "it has come to rest")
+
+
+def test_no_color_sends_no_colour(log: Path) -> None:
+    log.write_bytes(LINE * 3)
+    with terminal(argv=None, size=(110, 30), NO_COLOR="1", TERM="xterm-256color", COLORTERM="truecolor") as on:
+        on.opened()
+        for keys, words in [
+            *(("kvk", "2 rows selected"), ("\x1b", "c coffee"), ("S", "WHERE WE STAND"), ("q", "c coffee")),
+            *(("/before\r", "match"), ("i", "write and close"), ("\x1b", "c coffee"), ("?", "WRITE")),
+        ]:
+            on.send(keys)
+            on.shows(words)
+        codes = {int(code) for sgr in re.findall(rb"\x1b\[([\d;:]*)m", on.raw) for code in re.findall(rb"\d+", sgr)}
+    assert codes & {1, 7}, "what is important is bold, and the selected row reversed"
+    assert codes <= {0, 1, 2, 3, 4, 7, 9}, "and nothing is a colour, not even the default one"
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}], ids=str)

@@ -89,10 +89,9 @@ def test_notes_sent_one_right_after_the_other_lose_no_letter(log: Path) -> None:
     with tmux() as server:
         pane = server.pane()
         server.shows(pane, "LIVE")
-        server("send-keys", "-t", pane, "i")
         expected = [f"note {n} in a row" for n in range(5)]
         for text in expected:
-            server("send-keys", "-t", pane, text, "Enter")
+            server("send-keys", "-t", pane, f"i{text}", "Enter")
         server.eventually(lambda: len(texts(log)) >= 5, "five notes are written")
         assert texts(log) == expected
 
@@ -105,7 +104,7 @@ def test_a_paste_of_tmux_is_one_block_whatever_has_the_focus(log: Path, focus: s
         server.shows(pane, "LIVE")
         if focus == "the-box":
             server("send-keys", "-t", pane, "i")
-            server.shows(pane, "back to the log")
+            server.shows(pane, "write and close")
         server("set-buffer", trace)
         server("paste-buffer", "-p", "-t", pane, ";", "send-keys", "-t", pane, "Enter")
         block = ["Traceback (most recent call last):", "|   File x, line 1", "| KeyError: 'q'"]

@@ -45,7 +45,7 @@ def screens(phase: Phase, name: str) -> None:
         for _ in range(phase.random.randint(2, 6)):
             number += 1
             typed.append(phase.books.begin(f"{name}-{number}.", f"{name} {process.pid}"))
-            _type(master, (EMPTY_BOX * (len(typed) == 1) + f"{typed[-1].words}\r").encode())
+            _type(master, ((EMPTY_BOX if len(typed) == 1 else "i") + f"{typed[-1].words}\r").encode())
             if phase.pause(0.3, 0.9) or process.poll() is not None:
                 break
         phase.pause(0.5, 1.0)

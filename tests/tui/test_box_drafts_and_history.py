@@ -52,10 +52,10 @@ async def test_alt_h_takes_the_words_along_and_what_they_replace_is_one_key_away
 async def test_up_and_down_walk_through_what_was_sent_and_back_to_the_draft(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         for text in ("first", "second"):
-            await it.type(("i" if text == "first" else "") + text + "\n")
+            await it.type(f"i{text}\n")
             await it.eventually(lambda text=text: text in texts(log), f"{text} is written")
             await it.eventually(lambda: it.composer.text == "", "the box is empty")
-        await it.type("half a thought")
+        await it.type("ihalf a thought")
         walked = []
         for key in ("up", "up", "up", "down", "down"):
             await it.press(key)

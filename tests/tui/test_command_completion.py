@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from pilots import append, line, night
+from pilots import TINY, WIDE, append, line, night
 
 from support.journals import texts
 from threeam.actions import ACTIONS
@@ -14,6 +14,7 @@ from threeam.cli.commands import COMMANDS
 from threeam.core.store.journal import Journal
 from threeam.tui.command_line import complete_command
 from threeam.tui.screens.runs import OutputScreen
+from threeam.tui.widgets.candidates import MAX_ROWS, candidate_rows
 
 NAMES = {"refute H7": ["H1", "H12"], "runs R12": ["R1"], "undone @STAMP": ["@03:14:07.123"], "theme NAME": ["nord"]}
 
@@ -64,6 +65,37 @@ async def test_tab_completes_names_and_never_leaves_the_line(journal: Journal, l
         await it.press("tab", "shift+tab", "tab", "q", "c")
         assert it.composer.text == "hyp refute H1 qc"
         assert texts(log) == ["Hypothesis: a claim"]
+
+
+@pytest.mark.parametrize("size", [WIDE, TINY])
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_candidates_stand_directly_above_the_line(
+    journal: Journal, log: Path, size: tuple[int, int], read_only: bool
+) -> None:
+    append(log, line("a note"))
+    async with night(journal, size=size, read_only=read_only) as it:
+        await it.press("colon")
+        await it.type("un")
+        await it.press("tab")
+        rows = it.shown.splitlines()
+        assert rows[-3].split() == ["uncoffee", "undone", "unfilter"]
+        assert rows[-2].endswith("un")
+        assert it.notices == []
+        await it.type("f")
+        assert "uncoffee" not in it.shown
+        await it.press("backspace", "tab", "escape")
+        assert "uncoffee" not in it.shown
+
+
+def test_candidates_that_do_not_fit_are_counted() -> None:
+    assert candidate_rows(["uncoffee", "undone"], 40) == [" uncoffee  undone"]
+    words = [f"word{number}" for number in range(10, 60)]
+    rows = candidate_rows(words, 40)
+    assert len(rows) == MAX_ROWS
+    assert all(len(row) <= 40 for row in rows)
+    shown = " ".join(rows).split()
+    assert shown[:-1] == words[: len(shown) - 1]
+    assert shown[-1] == f"+{50 - (len(shown) - 1)}"
 
 
 async def test_a_command_of_the_shell_shows_its_output(journal: Journal, log: Path) -> None:

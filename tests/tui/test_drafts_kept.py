@@ -59,26 +59,26 @@ async def test_notes_typed_ahead_are_drafts_of_their_own(
     monkeypatch.setattr(draft_store, "_started", lambda pid: 1)
     with held(journal.lock_path):
         async with night(journal) as it:
-            await it.type("ione\ntwo\nthr")
+            await it.type("ione\nitwo\nithr")
             await it.eventually(lambda: '"thr"' in saved_texts(journal), "all are kept")
             # and the screen is killed
             saved = json.loads(next(Path(journal.attachments_dir).glob("draft-*.json")).read_text())
-            assert [draft[1] for draft in saved[1]] == ["one", "two", "thr"]
+            assert [draft[1] for draft in saved[1]] == ["thr", "one", "two"]
     join_writing_threads()
     # As if it had been killed when the first was written; what it wrote after it was closed is not there.
     log.write_bytes(line("one").replace(b"bob@db1:77%1", str(BY).encode()))
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
     (Path(journal.attachments_dir) / f"draft-{os.getpid()}-1.json").write_text(json.dumps(saved))
     async with night(journal) as it:
-        assert it.composer.text == "two"
-        await it.press("i", "up")
         assert it.composer.text == "thr"
+        await it.press("i", "up")
+        assert it.composer.text == "two"
 
 
 async def test_what_is_typed_after_enter_is_kept_while_the_lock_is_held(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         with held(journal.lock_path):
-            await it.type("ifirst\nsecond\nthird")
+            await it.type("ifirst\nisecond\nithird")
             await it.eventually(lambda: "third" in saved_texts(journal), "it is kept")
             assert "first" in saved_texts(journal)
             assert "second" in saved_texts(journal)

@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from pilots import Night, append, line, night, notes, section
+from pilots import WIDE, Night, append, line, night, notes, section
 
 from support.journals import texts
 from threeam.core.store.journal import Journal
 from threeam.tui.screens.entry import EntryScreen
+from threeam.tui.screens.report_screen import ReportScreen
 
 
 async def test_enter_opens_all_of_an_entry(journal: Journal, log: Path) -> None:
@@ -130,3 +131,19 @@ async def test_the_selected_rows_are_marked(journal: Journal, log: Path) -> None
         assert [row[0] for row in it.rows[:5]] == [" ", " ", " ", "▌", "▌"]
         await it.press("j", "j")
         assert [row[0] for row in it.rows[:5]] == [" ", " ", " ", " ", "▌"]
+
+
+async def test_y_in_a_report_copies_all_of_the_line_and_says_so(journal: Journal, log: Path) -> None:
+    append(log, line("Hypothesis: the pool", tags=(("H1", "open"),)))
+    async with night(journal, size=WIDE) as it:
+        await it.press("S")
+        await it.shows("HYPOTHESES")
+        dialog = it.app.screen
+        assert isinstance(dialog, ReportScreen)
+        while (shown := dialog.selected_line) is not None and not shown.detail:
+            await it.press("j")
+        assert shown is not None
+        await it.press("y")
+        text = await copied_text(it, journal)
+        assert text == f"{shown.text.strip()}\n{shown.detail.strip()}\n"
+        await it.says(f"2 lines: {shown.text.strip()[:20]}")

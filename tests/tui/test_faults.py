@@ -106,7 +106,7 @@ async def test_an_error_of_ours_in_the_writer_keeps_the_text_and_the_next_one_is
             await it.type("imy words\n")
             await it.says("ValueError: ours")
             assert it.composer.text == "my words"
-        await it.press("enter")
+        await it.press("i", "enter")
         await it.eventually(lambda: texts(log) == ["my words"], "it is written")
 
 
@@ -163,7 +163,7 @@ async def test_each_coffee_behind_a_note_that_waits_is_one_cup(journal: Journal,
         with held(journal.lock_path):
             await it.type("ia note\n")
             await it.shows("waits for the lock")
-            await it.press("alt+c", "alt+c", "alt+c")
+            await it.press("c", "c", "c")
         await it.eventually(lambda: it.unanswered == 0, "all are answered")
     assert [entry.cups for entry in entries(log) if entry.kind == "Coffee"] == [1, 2, 3]
 
@@ -177,7 +177,7 @@ async def test_a_text_that_has_no_room_is_written_when_there_is_some(
             await it.says("the disk is full")
             await it.shows("written as soon as there is room")
             assert it.composer.text == "my words"
-            await it.press("alt+c")
+            await it.press("c")
             assert texts(log) == []
         await it.eventually(lambda: texts(log) == ["my words", "Coffee: cup 1 of the night."], "both are written, once")
         await it.eventually(lambda: it.composer.text == "", "the box is free")

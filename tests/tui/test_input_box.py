@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pilots import append, line, night
+from pilots import append, line, night, notes
 from textual_internals import send
 
 from support.journals import entries, texts
@@ -32,13 +32,28 @@ async def test_the_key_the_text_and_enter_in_one_read_are_one_note(journal: Jour
         await it.eventually(lambda: texts(log) == ["word after word"], "it is written whole, once")
 
 
-async def test_after_a_note_the_box_is_there_for_the_next(journal: Journal, log: Path) -> None:
+@pytest.mark.parametrize("keys", ["i", "H", "p", "+", "-", "V", "x", "~", ":changed\n"])
+async def test_enter_writes_the_text_of_every_box_and_leads_back_to_the_log(
+    journal: Journal, log: Path, keys: str
+) -> None:
+    append(log, notes(1) + line("Hypothesis: the pool", 224_000_000, tags=(("H1", "open"),)))
     async with night(journal) as it:
-        await it.type("ifirst\n")
-        await it.eventually(lambda: texts(log) == ["first"], "the first is written")
-        await it.eventually(lambda: not it.composer.is_waiting, "the box is free")
-        await it.type("second\n")
-        await it.eventually(lambda: texts(log) == ["first", "second"], "the box is still there for the second")
+        await it.eventually(lambda: it.journal_screen.state.hypotheses, "the hypothesis is known")
+        await it.type(f"1{keys}")
+        assert it.in_the_box
+        assert "enter write and close" in it.shown
+        await it.type("what is typed\n")
+        assert it.in_the_log
+        await it.eventually(lambda: "what is typed" in texts(log)[-1], "it is written")
+
+
+async def test_a_box_without_a_text_stays_open_at_enter(journal: Journal, log: Path) -> None:
+    async with night(journal) as it:
+        await it.type("i\n")
+        await it.says("nothing to write yet")
+        assert it.in_the_box
+        await it.type("first\n")
+        await it.eventually(lambda: texts(log) == ["first"], "it is written")
 
 
 async def test_every_letter_types_in_the_box(journal: Journal, log: Path) -> None:
@@ -61,8 +76,19 @@ async def test_keys_that_edit_act_in_their_order_when_they_come_in_one_read_with
 async def test_keys_that_edit_act_in_their_order_when_they_are_typed_after_enter(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         await it.press("i")
-        it.at_once(*"one", "enter", *"twwo", "left", "backspace", "end", *" lines", "ctrl+o", *"here", "enter")
+        it.at_once(*"one", "enter", *"itwwo", "left", "backspace", "end", *" lines", "ctrl+o", *"here", "enter")
         await it.eventually(lambda: texts(log) == ["one", "two lines", "| here"], "both are what was typed")
+
+
+@pytest.mark.parametrize("key", ["i", ":"])
+async def test_ctrl_u_deletes_to_the_beginning_of_the_line_and_not_of_the_wrapped_row(
+    journal: Journal, log: Path, key: str
+) -> None:
+    async with night(journal, size=(40, 24)) as it:
+        await it.type(key + "word " * 20)
+        assert it.composer.box.wrapped_document.height > 1
+        await it.press("left", "ctrl+u")
+        assert it.composer.text == " "
 
 
 async def test_a_paste_goes_to_the_box_wherever_the_focus_is(journal: Journal, log: Path) -> None:
@@ -129,7 +155,7 @@ async def test_tab_completes_a_command_and_leads_nowhere(journal: Journal, log: 
         assert it.composer.text == "refute H7 cq"
         await it.press("ctrl+u")
         it.at_once(*"pre", "tab")
-        await it.says("predict, preflight")
+        await it.shows("predict  preflight")
         await it.press("ctrl+u")
         it.at_once(*"un", "tab", *"d", "tab")
         await it.settled()

@@ -77,7 +77,7 @@ async def test_alt_h_and_enter_in_one_read_write_a_hypothesis(journal: Journal, 
 async def test_a_text_that_is_typed_ahead_becomes_a_hypothesis_before_its_enter(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         with held(journal.lock_path):
-            it.at_once(*"ifoo\n", *"bar", "alt+h", *"\n")
+            it.at_once(*"ifoo\n", *"ibar", "alt+h", *"\n")
             await it.shows("waits for the lock")
         await it.eventually(lambda: len(texts(log)) == 2, "both are written")
     assert texts(log) == ["foo", "Hypothesis: bar"]
@@ -86,7 +86,7 @@ async def test_a_text_that_is_typed_ahead_becomes_a_hypothesis_before_its_enter(
 @pytest.mark.parametrize("is_held", [False, True])
 async def test_what_is_sent_first_is_written_first(journal: Journal, log: Path, is_held: bool) -> None:
     async with night(journal) as it:
-        burst = (*"ione\n", *"two\n", "alt+c", *"three\n", "alt+c", *"four")
+        burst = (*"ione\n", *"itwo\n", *"i", "alt+c", *"three\n", *"i", "alt+c", *"four")
         if is_held:
             with held(journal.lock_path):
                 it.at_once(*burst)
@@ -102,7 +102,7 @@ async def test_what_is_sent_first_is_written_first(journal: Journal, log: Path, 
 async def test_a_key_of_the_log_writes_behind_what_was_sent_before_it(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         with held(journal.lock_path):
-            it.at_once(*"ione\n", *"two\n", "escape", *"c")
+            it.at_once(*"ione\n", *"itwo\n", *"c")
             await it.shows("3 wait")
         await it.eventually(lambda: len(texts(log)) == 3, "all of it is written")
     assert texts(log)[:2] == ["one", "two"]

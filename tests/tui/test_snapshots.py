@@ -95,7 +95,7 @@ def over(title: str, told: Sequence[ReportSection]) -> Callable[[Pilot[None]], A
 
     async def run(pilot: Pilot[None]) -> None:
         await settled(pilot)
-        await pilot.app.push_screen(ReportScreen(title, lambda: told, note_draft, emoji=True))
+        await pilot.app.push_screen(ReportScreen(title, lambda: told, lambda *_: None, emoji=True))
         await pilot.pause()
 
     return run
@@ -272,7 +272,7 @@ def test_blocked_queries(snap_compare: Snap, journal: Journal, size: tuple[int, 
 
     async def run(pilot: Pilot[None]) -> None:
         await settled(pilot)
-        screen = BlockersScreen("db1:5432/shop", lambda: nodes, end, note_draft, emoji=True)
+        screen = BlockersScreen("db1:5432/shop", lambda: nodes, end, lambda *_: None, emoji=True)
         await pilot.app.push_screen(screen)
         while screen._backends is None:
             await pilot.pause(0.01)

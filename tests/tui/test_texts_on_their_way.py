@@ -68,9 +68,7 @@ async def test_texts_sent_from_several_boxes_in_one_read_are_each_what_they_were
     append(log, CLAIM)
     async with night(journal) as it:
         await picked(it)
-        it.at_once(
-            *"Hone\n", "escape", *"Htwo\n", *"note\n", "escape", *"xthree\n", *"pfour\n", *"ifive\n", "escape", *"cisix"
-        )
+        it.at_once(*"Hone\n", *"Htwo\n", *"inote\n", *"xthree\n", *"pfour\n", *"ifive\n", *"cisix")
         await it.eventually(lambda: len(texts(log)) == 8, "all of it is written")
         await it.eventually(lambda: it.composer.text == "six", "and the draft is in the box")
     expected = ["Hypothesis: one", "Hypothesis: two", "note", "Conclusion: three", "Prediction: four", "five"]
@@ -87,7 +85,6 @@ async def test_while_the_lock_is_held_another_box_opens_and_esc_brings_the_text_
         with held(journal.lock_path):
             await it.type("imy words\n")
             await it.shows("waits for the lock")
-            it.journal_screen.set_focus(it.view)
             await it.press("p")
             await it.type("it stops")
             assert it.box_kind == "predict H1"
@@ -108,7 +105,6 @@ async def test_what_waits_beside_the_box_outlives_the_screen(journal: Journal, l
         with held(journal.lock_path):
             await it.type("imy words\n")
             await it.shows("waits for the lock")
-            it.journal_screen.set_focus(it.view)
             await it.type("Ha claim")
             assert it.drafts == [("hypothesis", "a claim"), ("note", "my words")]
 
@@ -159,12 +155,12 @@ async def test_what_is_typed_after_a_text_that_was_refused_stands_on_a_line_of_i
         with taken_away(log):
             await it.type("ifirst\n")
             await it.says("note: not written")
-            await it.type("second")
+            await it.type("isecond")
             assert it.composer.text == "first\nsecond"
             await it.press("escape", "i", "ctrl+u", "ctrl+u", "backspace")
             await it.type("first again\n")
             await it.eventually(lambda: not it.composer.is_waiting, "it came back once more")
-            await it.press("backspace", "backspace")
+            await it.press("i", "backspace", "backspace")
             await it.type("nst\n")
             await it.eventually(lambda: not it.composer.is_waiting, "who edits it goes on where the cursor is")
             assert it.composer.text.splitlines()[-1].endswith("first aganst")
@@ -174,7 +170,7 @@ async def test_a_text_that_comes_back_to_a_box_with_another_stands_above_it(jour
     append(log, notes(1))
     async with night(journal) as it:
         with held(journal.lock_path):
-            it.at_once(*"ifirst\n", *"second\n", "escape", *"ithird")
+            it.at_once(*"ifirst\n", *"isecond\n", *"ithird")
             await it.shows("2 wait")
             assert it.composer.text == "third"
             await it.press("escape")
@@ -195,9 +191,9 @@ async def test_esc_takes_back_all_that_waits_and_says_so_once(journal: Journal, 
             await it.says("5 (coffee × 3, refute H1, note): not written: taken back; your 2 texts are kept")
             assert it.unanswered == 0
             assert len([notice for notice in it.notices if "taken back" in notice]) == 1
-        await it.type("\n")
+        await it.type("i\n")
         await it.eventually(lambda: texts(log)[1:] == ["a note"], "the note is in the box, and can be sent")
-        await it.press("escape", "x")
+        await it.press("x")
         assert it.composer.text == "it was DNS"
 
 
@@ -220,8 +216,9 @@ async def test_esc_that_was_pressed_before_the_screen_told_of_the_wait_leaves_th
 async def test_enter_hit_twice_writes_once(journal: Journal, log: Path) -> None:
     async with night(journal) as it:
         for n in range(20):
-            await it.type(f"{'' if n else 'i'}note {n}\n\n")
+            await it.type(f"inote {n}\n\n")
             await it.eventually(lambda n=n: len(entries(log)) > n, f"note {n} is written")
+            assert not it.journal_screen.is_covered, "the second Enter opens no entry"
             await it.eventually(lambda: not it.composer.is_waiting and not it.composer.text, "the box is empty")
         await it.pilot.pause(0.2)
         assert texts(log) == [f"note {n}" for n in range(20)]
@@ -248,7 +245,6 @@ async def test_while_it_waits_the_screen_says_who_holds_the_lock_and_the_keys_wo
             await it.shows("waits for the lock, held by")
             await it.press("pageup")
             assert "PAUSED" in it.header
-            assert it.in_the_box
             assert it.composer.text == "my words"
         await it.eventually(lambda: texts(log)[-1] == "my words", "it is written once the lock is free")
         await it.eventually(lambda: "waits for the lock" not in it.shown, "the wait is over on the screen too")
@@ -259,6 +255,7 @@ async def test_what_is_typed_while_the_text_waits_does_not_change_it(journal: Jo
         with held(journal.lock_path):
             await it.type("imy words\n")
             await it.shows("waits for the lock")
+            it.journal_screen.set_focus(it.composer.box)  # by the mouse, which lets the text wait where it is
             await it.type(" and more")
             await it.paste("pasted")
             await it.press("backspace", "up", "alt+enter", "ctrl+u")
@@ -285,10 +282,9 @@ async def test_esc_takes_back_what_waits_and_the_text_stays(journal: Journal, lo
             await it.says("taken back")
             assert it.composer.text == "my words"
             assert not it.composer.is_waiting
-            assert it.in_the_box
         await it.pilot.pause(0.3)
         assert texts(log) == []
-        await it.type(" again\n")
+        await it.type("i again\n")
         await it.eventually(lambda: texts(log) == ["my words again"], "it can be sent once more")
 
 
@@ -302,9 +298,8 @@ async def test_a_refused_text_stays_in_the_box_and_the_reason_is_reported(
             await it.type("imy [/foo] words\n")
             await it.says("full")
         assert it.composer.text == "my [/foo] words"
-        assert it.in_the_box
         assert log.read_bytes() == before, "the log is byte for byte as it was"
-        await it.press("enter")
+        await it.press("i", "enter")
         await it.eventually(lambda: texts(log)[1:] == ["my [/foo] words"], "sent again, it is written")
         await it.eventually(lambda: it.composer.text == "", "the box is empty")
 
@@ -318,7 +313,7 @@ async def test_an_unsure_text_leaves_the_box_says_so_and_is_not_sent_again(
             await it.says("unsure")
         assert any(f"@{entries(log)[0].stamp}" in notice for notice in it.notices), "the notice names the stamp"
         assert it.composer.text == ""
-        await it.press("enter")
+        await it.press("i", "enter")
         await it.says("nothing to write")
         assert texts(log) == ["my words"]
 
@@ -328,6 +323,7 @@ async def test_a_note_that_waits_behind_a_coffee_says_what_holds_it_up(journal: 
         with held(journal.lock_path):
             await it.press("c")
             await it.type("ia note\n")
+            it.journal_screen.set_focus(it.composer.box)  # by the mouse
             await it.type("and more")
             await it.shows("waits for the lock")
             await it.shows("typed since: and more")

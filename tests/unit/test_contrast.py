@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import combinations
+from itertools import combinations, product
 
 import pytest
 from textual.color import Color
@@ -16,7 +16,7 @@ THEMES = [
     NIGHT_THEME,
     *(theme for theme in BUILTIN_THEMES.values() if not theme.ansi),
 ]  # a palette has no known colours
-KINDS = ("coffee", "hypothesis", "water", "error", "foreground-muted")
+KINDS = ("coffee", "hypothesis", "experiment", "confirmed", "water", "error", "foreground-muted")
 each_theme = pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
 
 
@@ -96,3 +96,19 @@ def test_kinds_of_lines_look_different(theme: Theme) -> None:
         if difference(colors[one], colors[other]) < 18
     }
     assert alike == {}
+
+
+# The 16 colours of the ANSI palette; its brown is darker than the rule has it.
+PALETTE = {*product((0, 170), repeat=3), *product((85, 255), repeat=3), (170, 85, 0)} - {(170, 170, 0)}
+
+
+@pytest.mark.parametrize("theme", [NIGHT_THEME, BUILTIN_THEMES["textual-light"]], ids=lambda theme: theme.name)
+def test_sixteen_colours_are_of_the_palette_and_can_be_read_on_the_selected_row(theme: Theme) -> None:
+    generated = {**theme.to_color_system().generate(), **theme.variables}
+    variables = complete_variables(theme, generated, few_colors=True)
+    for name in (*GROUNDS, *TEXTS, *BORDERS):
+        assert Color.parse(variables[name]).rgb in PALETTE, f"{name} would become the nearest of the palette"
+    for ground in GROUNDS:
+        for name in TEXTS:
+            ratio = contrast_ratio(Color.parse(variables[name]), Color.parse(variables[ground]))
+            assert ratio >= 4.0, f"{name} on {ground}: {ratio:.2f}"

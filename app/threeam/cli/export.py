@@ -36,6 +36,7 @@ from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.drafts import require_hypothesis
 from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import thread_of
+from threeam.hypotheses.quotations import QuotationReader
 from threeam.projections import FOLD
 from threeam.reports.export_records import (
     csv_header,
@@ -100,11 +101,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 def _records(ctx: Context, output_format: str, lines: Iterator[Line]) -> Iterator[str]:
     """Yield the lines of JSONL or CSV for the lines of the log."""
-    observed = observed_intervals(ctx.load_state())
+    observed, quotations = observed_intervals(ctx.load_state()), QuotationReader(ctx.journal)
     if output_format == "csv":
         yield csv_header()
     for line in lines:
-        yield from csv_rows(line, observed) if output_format == "csv" else json_lines(line, observed)
+        yield from csv_rows(line, observed) if output_format == "csv" else json_lines(line, observed, quotations)
 
 
 def _write_archive(ctx: Context, lines: Iterator[Line]) -> None:
@@ -165,7 +166,7 @@ def _render_postmortem(ctx: Context, state: State, output_format: str, lines: It
     from threeam.reports.markdown_report import postmortem_to_markdown
     from threeam.reports.postmortem import build_postmortem
 
-    postmortem = build_postmortem(escape_unprintable(ctx.journal.log_name), state, lines)
+    postmortem = build_postmortem(escape_unprintable(ctx.journal.log_name), state, lines, QuotationReader(ctx.journal))
     if output_format == "md":
         return postmortem_to_markdown(postmortem)
     from threeam.reports.html_report import postmortem_to_html  # its template library is slow to import

@@ -8,12 +8,11 @@ import time
 from threeam.cli.console import Echo, OutputFailed, print_err, write_bytes
 from threeam.cli.exits import ExitCode
 from threeam.cli.submit import acknowledgement
-from threeam.core.format.entry import escape_unprintable, parse_entry
 from threeam.core.format.times import format_duration
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.plan import ExperimentPlan
-from threeam.experiments.run_tags import run_label
+from threeam.experiments.run_rows import run_line_in_words
 from threeam.process.execute import STDERR, STDOUT
 from threeam.process.output import TerminalSanitizer
 
@@ -39,19 +38,7 @@ class OutputPrinter:
 
 def format_for_terminal(raw: bytes, fd: int) -> bytes:
     """Return lines of the log about runs in words, without their tags, if ``fd`` is a terminal; else as they are."""
-    return b"".join(map(_format_line, raw.splitlines(keepends=True))) if os.isatty(fd) else raw
-
-
-def _format_line(raw: bytes) -> bytes:
-    entry = parse_entry(raw.rstrip(b"\n"))
-    label = run_label(entry) if entry is not None else None
-    if entry is None or label is None:
-        return raw
-    bound = f" H{entry.hypothesis[0]}" if entry.hypothesis is not None else ""
-    text = entry.body if entry.kind == "Run" else f"{entry.kind.lower()}: {entry.body}"
-    report = f" (3am run --report {label})" if entry.kind == "Verdict" else ""
-    line = escape_unprintable(f"{label}{bound} {text}{report}")
-    return f"{line}\n".encode("utf-8", "backslashreplace")
+    return b"".join(map(run_line_in_words, raw.splitlines(keepends=True))) if os.isatty(fd) else raw
 
 
 class ExperimentProgress:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from threeam.core.format.entry import Entry
+from threeam.core.format.entry import Entry, escape_unprintable, parse_entry
 from threeam.core.state.fold import State
 from threeam.experiments.run_tags import run_label
 from threeam.experiments.runs import experiments
@@ -37,6 +37,19 @@ def attachment_of(entry: Entry) -> str | None:
     if file.endswith(".out"):
         return file
     return run_label(entry) if entry.kind in ("Plan", "Verdict") else None
+
+
+def run_line_in_words(raw: bytes) -> bytes:
+    """Return a line of the log about a run in words, without its tags; any other line as it is."""
+    entry = parse_entry(raw.rstrip(b"\n"))
+    label = run_label(entry) if entry is not None else None
+    if entry is None or label is None:
+        return raw
+    bound = f" H{entry.hypothesis[0]}" if entry.hypothesis is not None else ""
+    text = entry.body if entry.kind == "Run" else f"{entry.kind.lower()}: {entry.body}"
+    report = f" (3am run --report {label})" if entry.kind == "Verdict" else ""
+    line = escape_unprintable(f"{label}{bound} {text}{report}")
+    return f"{line}\n".encode("utf-8", "backslashreplace")
 
 
 def plan_progress(state: State) -> dict[int, str]:

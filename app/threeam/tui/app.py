@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import gc
-import locale
 import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePath
 from typing import ClassVar
 
 from rich.console import RenderableType
 from textual import events
 from textual.app import App
 from textual.binding import Binding
+from textual.filter import LineFilter
 from textual.widgets import Input
 
-from threeam.actions import BY_ID
+from threeam.actions import BY_ID, key_problems
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.platform.disk import network_fs_warning
@@ -30,8 +29,10 @@ from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 from threeam.tui import messages
 from threeam.tui.command_palette import ActionProvider, JournalProvider
+from threeam.tui.glyphs import can_draw_signs
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_window import LogWindow
+from threeam.tui.no_color import WITHOUT_COLORS
 from threeam.tui.prompts import NOTE
 from threeam.tui.screen_signals import (
     TERMINAL_CHECK_S,
@@ -43,30 +44,24 @@ from threeam.tui.screen_signals import (
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
-from threeam.tui.themes import NIGHT_THEME, complete_variables
+from threeam.tui.themes import NIGHT_THEME, complete_variables, has_few_colors, style_sheets
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.filter_line import FilterBox
+from threeam.tui.widgets.log_view import LogView
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
 _INTERRUPTED = 130
 OPENING_S = 0.5  # how long keys wait for a report that is being made
 REFUSED_TEXT_PAUSE_S = 0.7  # a text for a box that did not open ends with a pause of this length
+SAME_ENTER_S = 0.4  # an Enter that follows the one of the box as fast as this is the same one, hit twice
 _TEXT_KEYS = frozenset(("enter", "tab", "backspace"))  # keys within a text that print nothing
-
-
-def style_sheets() -> list[str | PurePath]:
-    """Return the style sheets: in a wheel they are beside the package, in a checkout at its top."""
-    package = Path(__file__).resolve().parent.parent
-    folder = package / "styles"
-    if not folder.is_dir():
-        folder = package.parent.parent / "styles"
-    return sorted(folder.glob("*.tcss"))
 
 
 class JournalApp(App[None], inherit_bindings=False):
     """One screen on a journal; with ``as_of``, the journal as it was then lies over it at first.
 
     ``all_journals``: those that can be changed to. ``next_journal``: the one that is to be shown when this has ended.
+    ``has_few_colors``: the terminal has the 16 colours of the ANSI palette.
     """
 
     TITLE = "3am"
@@ -78,8 +73,14 @@ class JournalApp(App[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[Binding]] = [Binding("ctrl+c", "help_quit", show=False, system=True)]  # type: ignore[assignment]
 
     def __init__(
-        self, session: Session, as_of: PointInTime | None = None, all_journals: Callable[[], Sequence[Journal]] = tuple
+        self,
+        session: Session,
+        as_of: PointInTime | None = None,
+        all_journals: Callable[[], Sequence[Journal]] = tuple,
+        *,
+        has_few_colors: bool = False,
     ) -> None:
+        self._has_few_colors = has_few_colors  # `super` asks for the colours
         super().__init__(driver_class=TerminalDriver)
         self.session = session
         self._all_journals = all_journals
@@ -94,6 +95,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self.last_key_s = 0.0  # when the last key was pressed, on the monotonic clock
         self._leads_out: events.Key | None = None  # the last key, if those behind it wait until it has been acted on
         self._is_ending = False  # `exit` was called
+        self._box_enter_s = float("-inf")  # when Enter was pressed in the input box
         self._refused_s = float("-inf")  # when a box did not open, or the last key of the text that was typed for it
         self._window = LogWindow(session.journal)  # read before the first frame, so that it is full
         is_set = session.settings.theme != NIGHT_THEME.name  # what the settings say is stronger than the last choice
@@ -113,7 +115,11 @@ class JournalApp(App[None], inherit_bindings=False):
 
     def get_css_variables(self) -> dict[str, str]:
         """Return the theme's variables, with our own names and enough contrast in every theme."""
-        return complete_variables(self.current_theme, super().get_css_variables())
+        return complete_variables(self.current_theme, super().get_css_variables(), self._has_few_colors)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Return what changes the colours of all widgets: with NO_COLOR none is left."""
+        return WITHOUT_COLORS if self.no_color else super().get_line_filters()
 
     def on_mount(self) -> None:
         install_signal_handlers(self._leave, self._continue)
@@ -121,9 +127,9 @@ class JournalApp(App[None], inherit_bindings=False):
             self.open_as_of(self.session, self._as_of)
         if not self.is_headless:
             self.set_interval(TERMINAL_CHECK_S, self._check_terminal)
-        if unknown := [name for name in self.session.settings.keys if name not in BY_ID]:
-            sentence = f"no action is called {', '.join(unknown)}; the ids are {', '.join(BY_ID)}"
-            self.notify(escape_unprintable(sentence), title="keys in the settings", severity="warning", markup=False)
+        if problems := key_problems(self.session.settings.keys):
+            sentence = f"keys in the settings: {'; '.join(problems)}"
+            self.notify(escape_unprintable(sentence), severity="warning", timeout=10, markup=False)
 
     def on_ready(self) -> None:
         gc.enable()  # the command line has disabled it; before the first frame a collection would only delay that
@@ -164,13 +170,16 @@ class JournalApp(App[None], inherit_bindings=False):
             self.suspend_to_shell()  # from everywhere, a dialog too, as from any program of the shell
             return
         if isinstance(event, events.Key) and typed:
-            is_command = (
-                event.key == "enter" and isinstance(screen, JournalScreen) and screen.commands.is_enter_a_command
-            )
+            if self._is_enter_again(event):
+                return
+            base = screen if isinstance(screen, JournalScreen) else None
+            is_command = event.key == "enter" and base is not None and base.commands.is_enter_a_command
             self._leads_out = event if self._is_way_out(event.key) else None
             self.last_key_s = event.time
+            is_in_box = is_command and base is not None and base.writing.is_prompt
+            self._box_enter_s = event.time if is_in_box else float("-inf")
             self._keys_wait = is_command or self._leads_out is not None
-            if isinstance(screen, JournalScreen) and screen.writing.refuses_box_of(event.key):
+            if base is not None and base.writing.refuses_box_of(event.key):
                 self.refuse_text()
         leads_out = event is self._leads_out  # also when it comes back from a widget that had no use for it
         if (
@@ -235,6 +244,11 @@ class JournalApp(App[None], inherit_bindings=False):
             return False
         self._refused_s = max(self._refused_s, event.time)
         return True
+
+    def _is_enter_again(self, key: events.Key) -> bool:
+        """Return whether ``key`` is the Enter that has closed the box, hit twice: no entry opens for it."""
+        is_for_log = key.key == "enter" and isinstance(self.focused, LogView)
+        return is_for_log and key.time - self._box_enter_s < SAME_ENTER_S
 
     async def _take_escaped(self, event: EscapedKey) -> None:
         """Take ESC and a key for alt+key if that is bound in the box that has the focus, and else for two keys."""
@@ -359,7 +373,7 @@ def run_app(session: Session, options: WriteOptions | None, as_of: PointInTime |
                 # The screen waits in plain sight until the lock comes or esc is pressed.
                 writer = Writer(journal, FOLD, session.clock, options._replace(lock_timeout=None))
                 writer.stats_publisher = WriteStatsPublisher(journal.log_path)
-        emoji = session.emoji and _can_draw()
+        emoji = session.emoji and can_draw_signs()
         return session._replace(journal=journal, writer=writer, emoji=emoji, notice=notice)
 
     def all_journals() -> list[Journal]:
@@ -371,15 +385,9 @@ def run_app(session: Session, options: WriteOptions | None, as_of: PointInTime |
 
     here = journal
     while True:
-        app = JournalApp(session_of(here), as_of, all_journals)
+        app = JournalApp(session_of(here), as_of, all_journals, has_few_colors=has_few_colors())
         app.run()
         if app.next_journal is None:
             break
         here, as_of = app.next_journal, None
     return app.return_code if app.return_code is not None else _INTERRUPTED
-
-
-def _can_draw() -> bool:
-    """Return whether the locale is UTF-8, so that signs can be drawn as they are."""
-    name = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or ""
-    return "utf" in name.lower() or (not name and "utf" in locale.getpreferredencoding(False).lower())

@@ -31,6 +31,12 @@ async def send_to_clipboard(
     return f"{message}, and written to {path}"
 
 
+def count_lines(text: str) -> str:
+    """Return ``line`` or ``7 lines``: how much ``text`` is, for the notice that it was copied."""
+    count = text.count("\n") + 1
+    return "line" if count == 1 else f"{count:,} lines"
+
+
 def _copy_to_tmux(text: str) -> bool:
     for options in (["-w"], []):  # -w: to the terminal's clipboard too, since tmux 3.2
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path, PurePath
 
+from rich.console import Console
 from textual.color import Color
 from textual.theme import Theme
 
@@ -13,6 +15,8 @@ from threeam.tui.contrast import BORDER_RATIO, TEXT_RATIO, with_contrast
 _DARK = {
     "coffee": "#e0a458",
     "hypothesis": "#9be3e3",
+    "experiment": "#c39be8",
+    "confirmed": "#8fd694",
     "water": "#58aeff",
     "who-0": "#8fb8de",
     "who-1": "#b5a7d6",
@@ -24,6 +28,8 @@ _DARK = {
 _LIGHT = {
     "coffee": "#8a5a00",
     "hypothesis": "#006b75",
+    "experiment": "#7b2fa8",
+    "confirmed": "#2e7032",
     "water": "#1f55b0",
     "who-0": "#1f55b0",
     "who-1": "#6a3fb3",
@@ -36,6 +42,8 @@ _LIGHT = {
 _ANSI = {
     "coffee": "text-warning",
     "hypothesis": "text-accent",
+    "experiment": "text-secondary",
+    "confirmed": "text-success",
     "water": "primary",
     "who-0": "text-primary",
     "who-1": "text-secondary",
@@ -43,6 +51,29 @@ _ANSI = {
     "who-3": "text-accent",
     "who-4": "text-warning",
     "who-5": "foreground",
+}
+# In a palette of 16 colours the nearest of each shade is grey on grey. These are colours of the palette themselves.
+_SIXTEEN_DARK = {
+    **dict.fromkeys(("background", "surface", "panel", "footer-background", "alarm-ground"), "#000000"),
+    **dict.fromkeys(("row-cursor", "as-of-ground"), "#0000aa"),
+    **dict.fromkeys(("foreground", "footer-description-foreground", "who-5"), "#ffffff"),
+    **dict.fromkeys(("foreground-muted", "border", "who-3", "who-4"), "#aaaaaa"),
+    **dict.fromkeys(("hypothesis", "accent", "footer-key-foreground"), "#55ffff"),
+    **dict.fromkeys(("coffee", "warning"), "#ffff55"),
+    **dict.fromkeys(("water", "primary", "who-0"), "#00aaaa"),
+    "error": "#ff5555",
+    **dict.fromkeys(("success", "confirmed", "who-2"), "#55ff55"),
+    **dict.fromkeys(("experiment", "who-1"), "#ff55ff"),
+}
+_SIXTEEN_LIGHT = {
+    **dict.fromkeys(("background", "surface", "panel", "footer-background", "alarm-ground"), "#ffffff"),
+    **dict.fromkeys(("row-cursor", "as-of-ground"), "#ffff55"),
+    **dict.fromkeys(("foreground", "footer-description-foreground", "who-5"), "#000000"),
+    **dict.fromkeys(("foreground-muted", "border", "who-3", "who-4"), "#555555"),
+    **dict.fromkeys(("hypothesis", "confirmed", "accent", "footer-key-foreground", "who-0"), "#0000aa"),
+    **dict.fromkeys(("coffee", "warning", "who-2"), "#aa5500"),
+    **dict.fromkeys(("experiment", "water", "primary", "success", "who-1"), "#aa00aa"),
+    "error": "#aa0000",
 }
 GROUNDS = ("background", "surface", "panel", "row-cursor", "alarm-ground")  # what text stands on
 _TINTS = {"alarm-ground": ("error", 0.15), "as-of-ground": ("warning", 0.25)}  # of the background, for the head
@@ -54,13 +85,32 @@ BORDERS = ("border",)
 BORDER_GROUNDS = ("background", "surface", "panel")
 
 
-def complete_variables(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the ``variables`` of ``theme`` with ours, each text and border with enough contrast on every ground."""
+def style_sheets() -> list[str | PurePath]:
+    """Return the style sheets: in a wheel they are beside the package, in a checkout at its top."""
+    package = Path(__file__).resolve().parent.parent
+    folder = package / "styles"
+    if not folder.is_dir():
+        folder = package.parent.parent / "styles"
+    return sorted(folder.glob("*.tcss"))
+
+
+def has_few_colors() -> bool:
+    """Return whether the terminal has the 16 colours of the ANSI palette."""
+    return Console(force_terminal=True).color_system == "standard"
+
+
+def complete_variables(theme: Theme, variables: Mapping[str, str], few_colors: bool = False) -> dict[str, str]:
+    """Return the ``variables`` of ``theme`` with ours, each text and border with enough contrast on every ground.
+
+    ``few_colors``: they are for a terminal with a palette of 16 colours.
+    """
     ansi = getattr(theme, "ansi", False)
     own = {name: variables[like] for name, like in _ANSI.items()} if ansi else _DARK if theme.dark else _LIGHT
     complete = dict.fromkeys(("row-cursor", *_TINTS), variables["panel"]) | own | dict(variables)
     if ansi:
         return complete
+    if few_colors:
+        return complete | (_SIXTEEN_DARK if theme.dark else _SIXTEEN_LIGHT)
     background = Color.parse(complete["background"])
     for name, (tint, share) in _TINTS.items():
         complete[name] = background.blend(Color.parse(complete[tint]), share).hex

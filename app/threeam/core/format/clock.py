@@ -50,3 +50,8 @@ def utc_offset(ns: int) -> int:
 def fixed_zone(offset: int) -> Zone:
     """Return the rules of a zone that is ``offset`` seconds east of UTC all year."""
     return lambda _: offset
+
+
+def monotonic_epoch_ns() -> int:
+    """Return the instant (ns) at which the monotonic clock of this host, which the kernel's log uses, was 0."""
+    return time.time_ns() - time.monotonic_ns()

@@ -50,16 +50,44 @@ def parse_seconds(text: str) -> float:
 parse_seconds.__name__ = "duration such as 0.4s"  # argparse prints it in its message
 
 
-def _sum_duration(text: str) -> int | None:
-    """Return the sum (ns) of the parts of ``text``, such as ``1m30s``; None for other text."""
+def parse_exact_duration(text: str) -> int:
+    """Return ``text``, a duration with or without a sign, in ns; ``0s`` is one, too.
+
+    Raises `BadTime`, also for a fraction of a nanosecond.
+    """
+    is_negative, unsigned = text.startswith("-"), text[1:] if text.startswith(("+", "-")) else text
+    ns = _sum_duration(unsigned, is_exact=True)
+    if ns is None:
+        raise BadTime(f"{text!r} is not a duration in whole nanoseconds: write 3.2ms, 500us, 1m30s, 0s")
+    return -ns if is_negative else ns
+
+
+def format_exact_duration(ns: int) -> str:
+    """Return a duration to the nanosecond, as `parse_exact_duration` reads it: ``3.2ms``, ``1.000000001s``, ``0s``."""
+    sign, ns = ("-", -ns) if ns < 0 else ("", ns)
+    if 0 < ns < 1000:
+        return f"{sign}{ns}ns"
+    unit = "us" if 0 < ns < 100_000 else "ms" if 0 < ns < NS_PER_S else "s"
+    whole, rest = divmod(ns, _UNIT_NS[unit])
+    fraction = f"{rest:0{len(str(_UNIT_NS[unit])) - 1}d}".rstrip("0") if rest else ""
+    return f"{sign}{whole}{'.' if fraction else ''}{fraction}{unit}"
+
+
+def _sum_duration(text: str, *, is_exact: bool = False) -> int | None:
+    """Return the sum (ns) of the parts of ``text``, such as ``1m30s``; None for other text.
+
+    A fraction of a nanosecond is left out. With ``is_exact``, the result is None then.
+    """
     text, position, total_ns = text.strip(), 0, 0
     while position < len(text):
         part = _DURATION_PART.match(text, position)
         if part is None:
             return None
         whole, fraction, unit = part.groups()
-        digits = (fraction or "").ljust(9, "0")
-        total_ns += int(whole) * _UNIT_NS[unit] + int(digits) * _UNIT_NS[unit] // 10**9
+        fraction_ns, rest = divmod(int((fraction or "").ljust(9, "0")) * _UNIT_NS[unit], 10**9)
+        if rest and is_exact:
+            return None
+        total_ns += int(whole) * _UNIT_NS[unit] + fraction_ns
         position = part.end()
     return total_ns if text else None
 

@@ -18,6 +18,7 @@ from threeam.core.platform.disk import format_bytes
 from threeam.core.store.attachment_kinds import (
     BASELINE,
     CAPTURED_PANE,
+    CITED_LINES,
     PLAN,
     RUN_OUTPUT,
     RUNBOOK,
@@ -29,7 +30,15 @@ from threeam.core.store.attachments import MAX_ATTACHMENT_BYTES
 
 JOURNAL_MEMBER, FILES_PREFIX, SUMS_MEMBER = "journal.jsonl", "files/", "SHA256SUMS"
 MAX_FILES = 100_000
-ARCHIVED_KINDS = (RUN_OUTPUT, TRACER_OUTPUT, CAPTURED_PANE, BASELINE, PLAN, RUNBOOK)  # those that a line can name
+ARCHIVED_KINDS = (
+    RUN_OUTPUT,
+    TRACER_OUTPUT,
+    CAPTURED_PANE,
+    CITED_LINES,
+    BASELINE,
+    PLAN,
+    RUNBOOK,
+)  # those that a line can name
 _BLOCK_BYTES, _CHUNK_BYTES = tarfile.BLOCKSIZE, 1024 * 1024
 _MAX_SUMS_BYTES = 32 * 1024 * 1024
 _SUMS_LINE = re.compile(r"([0-9a-f]{64})  (\S+)", re.ASCII)

@@ -11,20 +11,22 @@ import os
 import re
 import shlex
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from threeam.core.config.options import OptionParser, split_line
 from threeam.core.errors import BadInput
+from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.entry import Entry, decode_utf8
 from threeam.core.format.report import ReportSection
 from threeam.core.format.times import parse_time
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
-from threeam.core.store.attachments import read_attachment
+from threeam.core.store.attachments import Attachment, read_attachment
+from threeam.core.store.cited_files import read_cited_attachment
 from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.core.write.draft import Draft, hypothesis_tag
 from threeam.experiments.options import parse_fixed_options
-from threeam.experiments.run_rows import attachment_of
+from threeam.experiments.run_rows import attachment_of, run_line_in_words
 from threeam.experiments.runs import experiments, require_experiment
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
 from threeam.tui.child_command import ChildCommand
@@ -113,10 +115,10 @@ class ExperimentController:
         from threeam.tui.screens.runs import OutputScreen
 
         child = await ChildCommand.start(self._screen.session.journal, ["run", *words])
-        screen = OutputScreen(typed, child.interrupt)
+        screen = OutputScreen(typed, self._screen.copy_text, child.interrupt)
         if self._screen.is_log_focused:  # else it would lie over what is being typed
             await self._screen.app.push_screen(screen)
-        code = await child.print_to(lambda text: screen.append(text) if screen.is_mounted else None)
+        code = await child.print_to(lambda text: screen.append(_in_words(text)) if screen.is_mounted else None)
         how = "done" if code == 0 else f"exit {code}"
         if screen.is_mounted:
             screen.show_end(how)
@@ -157,26 +159,29 @@ class ExperimentController:
         )
 
     def show_attachment(self, entry: Entry) -> None:
-        """Show the attachment of a line: the output of a command, the lines of a pane, an experiment."""
-        kept = attachment_of(entry)
-        if kept is not None and kept.endswith(".out"):
+        """Show the attachment of a line: the output of a command, the lines of a pane or a log, an experiment."""
+        kept, cited = attachment_of(entry), parse_cited_line(entry)
+        if cited is not None:
+            self._reports.start(
+                partial(self._output, entry.body, lambda: read_cited_attachment(self._screen.session.journal, cited)),
+                "cited lines",
+            )
+        elif kept is not None and kept.endswith(".out"):
             self._show_file(entry.body, kept)
         elif kept is not None:
             self._screen.call_later(self._screen.actions.run, "runs", kept)
 
     def _show_file(self, title: str, name: str) -> None:
-        self._reports.start(partial(self._output, title, name), "output")
+        def read() -> Attachment:
+            return read_attachment(self._screen.session.journal, name, RUN_OUTPUT, TRACER_OUTPUT, CAPTURED_PANE)
 
-    async def _output(self, title: str, name: str) -> None:
+        self._reports.start(partial(self._output, title, read), "output")
+
+    async def _output(self, title: str, read: Callable[[], Attachment]) -> None:
         from threeam.tui.screens.runs import OutputScreen
 
-        journal = self._screen.session.journal
-        if (
-            kept := await self._screen.run_in_thread(
-                lambda: read_attachment(journal, name, RUN_OUTPUT, TRACER_OUTPUT, CAPTURED_PANE)
-            )
-        ) is not None:
-            screen = OutputScreen(f"{title} · {kept.path}", text=decode_utf8(kept.content))
+        if (kept := await self._screen.run_in_thread(read)) is not None:
+            screen = OutputScreen(f"{title} · {kept.path}", self._screen.copy_text, text=decode_utf8(kept.content))
             over = self._screen.app.screen  # the page on which it was asked for
             if isinstance(over, ReportScreen) and over is self._reports.open_report:
                 self._screen.app.push_screen(screen)
@@ -248,6 +253,15 @@ class ExperimentController:
                 emoji=self._screen.session.emoji,
             )
         )
+
+
+def _in_words(text: str) -> str:
+    """Return output of ``3am run``, with the line of the log that ends it in words, as the log view has it."""
+    before, newline, last = text.removesuffix("\n").rpartition("\n")
+    if not last.startswith("["):
+        return text
+    line = run_line_in_words(f"{last}\n".encode("utf-8", "surrogateescape"))
+    return before + newline + line.decode("utf-8", "surrogateescape")
 
 
 def _words_of(argument: str) -> tuple[list[str], list[str]]:

@@ -14,6 +14,7 @@ from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.drafts import EVIDENCE_VERBS
 from threeam.hypotheses.evidence import Evidence, read_evidence
 from threeam.hypotheses.guards import overturned_verdicts
+from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.thread import thread_report
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
@@ -134,6 +135,8 @@ class HypothesisController:
         hypothesis = self.require(name) if name else self.require_picked()
         self.picked_name = hypothesis.name
 
+        quotations = QuotationReader(screen.session.journal)
+
         def sections() -> Sequence[ReportSection]:
             # It may have got a number since.
             current = screen.state.find_hypothesis(hypothesis.name) or screen.state.find_hypothesis(
@@ -143,7 +146,7 @@ class HypothesisController:
                 return []
             now = screen.session.clock()
             return [
-                *thread_report(screen.state, current, now),
+                *thread_report(screen.state, current, now, quotations),
                 *hypothesis_runs_report(screen.state, current.number, now),
             ]
 

@@ -39,7 +39,7 @@ class ShellCommandController:
         from threeam.tui.screens.runs import OutputScreen
 
         child = await ChildCommand.start(self._screen.session.journal, words)
-        screen = OutputScreen(title, child.interrupt)
+        screen = OutputScreen(title, self._screen.copy_text, child.interrupt)
         # A tracer stays attached behind a closed screen, as a run goes on; nothing else has a use for going on.
         closed = None if words[0] == "observe" else lambda _: child.interrupt()
         await self._screen.app.push_screen(screen, closed)

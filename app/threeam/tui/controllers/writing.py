@@ -72,9 +72,9 @@ class WritingController:
 
     @property
     def is_prompt(self) -> bool:
-        """Return whether the box asks for a command or a verdict, whose Enter leads out of it."""
+        """Return whether the box has the focus, and a text whose Enter leads out of it."""
         composer = self.editor.composer
-        return self._screen.focused is composer.box and composer.kind not in DRAFTS and not composer.is_waiting
+        return self._screen.focused is composer.box and not composer.is_waiting
 
     # The box.
 
@@ -148,13 +148,16 @@ class WritingController:
     # What is sent.
 
     def send(self, message: Composer.Submitted) -> None:
-        """Send the text that Enter was pressed on; a command is not one."""
+        """Send the text that Enter was pressed on, and go back to the log; a command is not one.
+
+        A text that is not sent keeps the box open: it is empty, or there is a warning to read first.
+        """
         outgoing = message.outgoing
         if not (outgoing.text.strip() or self._may_be_empty(outgoing.kind)):
             self._screen.notify_once("nothing to write yet: type it first")
             message.composer.release(outgoing, clear=False)
-        elif self._send(outgoing) and outgoing.kind not in DRAFTS:
-            self._screen.focus_log()  # the box was opened from there
+        elif self._send(outgoing):
+            self._screen.focus_log()
 
     def _send(self, outgoing: Outgoing) -> bool:
         """Send a text of the box; a claim that resembles a refuted one only after that was shown."""

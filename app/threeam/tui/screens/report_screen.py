@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
 from typing import ClassVar
 
@@ -13,8 +13,9 @@ from textual.widgets.option_list import Option
 
 from threeam.actions import BY_ID
 from threeam.core.errors import JournalError
-from threeam.core.format.report import ReportLine, ReportSection
+from threeam.core.format.report import Quotation, ReportLine, ReportSection
 from threeam.tui.cells import drawable
+from threeam.tui.clipboard import count_lines
 from threeam.tui.dialog_bindings import bind
 from threeam.tui.glyphs import GLYPHS, plain_signs
 from threeam.tui.report_answers import AskAbout, GoTo, ReportAnswer, RunAction
@@ -33,19 +34,24 @@ class ReportList(OptionList, inherit_bindings=False):
 class ReportScreen(FilteredDialog[ReportAnswer | None]):
     """A report: lines under titles. ``tell`` is called again whenever the report may have changed.
 
-    ``copy`` is called by y with the command of the line, or with its text. The screen is dismissed with the action that
-    the journal takes next, or with None.
+    ``copy`` is called by y with the command of the line, or with all of its text, and a name for it. The screen is
+    dismissed with the action that the journal takes next, or with None.
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("enter", "dismiss_to_line", "its line", key_display="enter", tooltip=TO_LINE),
-        bind("copy-entry", "copy_line", "copy", "copy the line, or the command that it names", show=True),
+        bind("copy-entry", "copy_line", "copy", "copy all of the line, or the command that it names", show=True),
     ]
 
     keeps_cursor_at_top: ClassVar[bool] = False  # even if a new line appears above it
 
     def __init__(
-        self, title: str, tell: Callable[[], Sequence[ReportSection]], copy: Callable[[str], object], *, emoji: bool
+        self,
+        title: str,
+        tell: Callable[[], Sequence[ReportSection]],
+        copy: Callable[[str, str], object],
+        *,
+        emoji: bool,
     ) -> None:
         self.option_list = ReportList(id="told-lines", markup=False)
         super().__init__(title, self.option_list)
@@ -129,8 +135,12 @@ class ReportScreen(FilteredDialog[ReportAnswer | None]):
         self.dismiss(RunAction(action_id))
 
     def action_copy_line(self) -> None:
-        if self.selected_line is not None:
-            self._copy(self.selected_line.command or self.selected_line.text.strip())
+        line = self.selected_line
+        if line is not None and line.command:
+            self._copy(line.command, "file" if line.command.endswith(".out") else "command")
+        elif line is not None:
+            text = "\n".join(part.strip() for part in (line.text, line.detail) if part.strip())
+            self._copy(text, count_lines(text))
 
     def _line(self, line: ReportLine, width: int) -> Content:
         sign = GLYPHS.get(line.icon)
@@ -148,6 +158,7 @@ class ReportScreen(FilteredDialog[ReportAnswer | None]):
             (shown, _STYLES.get(sign.style if sign is not None else "", _MUTED)),
             (below.join(first), style),
             ("".join(below + one for one in more), _MUTED),
+            ("".join(below + one for one in _quoted_rows(line.quotation, width - indent - 3)), _MUTED),
         )
 
 
@@ -162,7 +173,7 @@ class ThreadScreen(ReportScreen):
         self,
         title: str,
         tell: Callable[[], Sequence[ReportSection]],
-        copy: Callable[[str], object],
+        copy: Callable[[str, str], object],
         *,
         emoji: bool,
         writes: bool,
@@ -175,6 +186,16 @@ class ThreadScreen(ReportScreen):
 
     def action_dismiss_asking(self, verb: str) -> None:
         self.dismiss(AskAbout(verb))
+
+
+def _quoted_rows(quotation: Quotation | None, width: int) -> Iterator[str]:
+    """Yield where the lines of another log are from, and these lines behind a bar, in rows of ``width`` cells."""
+    if quotation is None:
+        return
+    yield from wrap(drawable(quotation.caption), max(8, width))
+    for line in quotation.lines:
+        rows = wrap(drawable(line), max(8, width - 2), replace_whitespace=False, drop_whitespace=False)
+        yield from (f"│ {row}" for row in rows or [""])
 
 
 def _with_words(sections: Sequence[ReportSection], words: str) -> Sequence[ReportSection]:
@@ -195,6 +216,8 @@ def _name(line: ReportLine) -> object:
 
 _STYLES = {
     "hypothesis": "$hypothesis",
+    "experiment": "$experiment",
+    "confirmed": "$confirmed",
     "refuted": _MUTED,
     "parked": _MUTED,
     "toxic": "$error",

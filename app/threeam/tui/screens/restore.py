@@ -45,7 +45,7 @@ class RestoreScreen(ReportScreen):
     def __init__(
         self,
         tell: Callable[[], Sequence[ReportSection]],
-        copy: Callable[[str], object],
+        copy: Callable[[str, str], object],
         undo: Callable[[Stamp], object] | None,
         *,
         emoji: bool,
@@ -108,7 +108,7 @@ class BlockersScreen(ReportScreen):
         host: str,
         ask: Callable[[], list[BlockerNode]],
         end: Callable[[BlockerNode, int], object] | None,
-        copy: Callable[[str], object],
+        copy: Callable[[str, str], object],
         *,
         emoji: bool,
     ) -> None:

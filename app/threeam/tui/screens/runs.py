@@ -14,6 +14,7 @@ from threeam.experiments.experiment import Experiment
 from threeam.experiments.experiment_report import experiment_list_report, experiment_report
 from threeam.tracing.capture import Pane
 from threeam.tui.cells import drawable
+from threeam.tui.clipboard import count_lines
 from threeam.tui.dialog_bindings import bind
 from threeam.tui.report_answers import CapturePane, OpenRun, RunAction
 from threeam.tui.screens.dialog import Dialog
@@ -34,7 +35,7 @@ class RunsScreen(ReportScreen):
         self,
         found: Callable[[], list[Experiment]],
         now: Callable[[], Stamp],
-        copy: Callable[[str], object],
+        copy: Callable[[str, str], object],
         *,
         emoji: bool,
     ) -> None:
@@ -71,7 +72,7 @@ class ExperimentScreen(ReportScreen):
         find: Callable[[], Experiment],
         now: Callable[[], Stamp],
         open_file: Callable[[str, str], object],
-        copy: Callable[[str], object],
+        copy: Callable[[str, str], object],
         *,
         emoji: bool,
     ) -> None:
@@ -102,7 +103,7 @@ class PanesScreen(ReportScreen):
         Binding("enter", "dismiss_to_capture", "capture its last lines", key_display="enter")
     ]
 
-    def __init__(self, found: Sequence[Pane], copy: Callable[[str], object], *, emoji: bool) -> None:
+    def __init__(self, found: Sequence[Pane], copy: Callable[[str, str], object], *, emoji: bool) -> None:
         lines = [
             ReportLine(f"{pane.id} {pane.command}", f"{pane.location} · {pane.title}", command=pane.id)
             for pane in found
@@ -115,17 +116,29 @@ class PanesScreen(ReportScreen):
 
 
 class OutputScreen(Dialog[None]):
-    """The output of a command, live or saved. ``stop`` ends the command; None if it does not run."""
+    """The output of a command, live or saved. ``stop`` ends the command; None if it does not run.
+
+    ``copy`` is called by y with the output and a name for it.
+    """
 
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("x", "stop", "stop it"),
+        bind("copy-entry", "copy_output", "copy all", "copy the whole output", show=True),
         bind("half-down", "move('page-down')", "page down"),
         bind("half-up", "move('page-up')", "page up"),
     ]
 
-    def __init__(self, title: str, stop: Callable[[], object] | None = None, *, text: str = "") -> None:
+    def __init__(
+        self,
+        title: str,
+        copy: Callable[[str, str], object],
+        stop: Callable[[], object] | None = None,
+        *,
+        text: str = "",
+    ) -> None:
         self.output = Log(max_lines=_MOST_LINES, auto_scroll=not text)
         super().__init__(title, self.output)
+        self._copy = copy
         self._stop = stop
         self._text = text  # the output so far
 
@@ -144,6 +157,14 @@ class OutputScreen(Dialog[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return action != "stop" or self._stop is not None
+
+    def action_copy_output(self) -> None:
+        lines = [line.rstrip() for line in self.output.lines]
+        text = "\n".join(lines).rstrip("\n")
+        if text:
+            self._copy(text, f"output, {count_lines(text)}")
+        else:
+            self.notify("it has printed nothing yet", markup=False)
 
     def action_stop(self) -> None:
         if self._stop is not None:

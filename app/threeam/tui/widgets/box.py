@@ -15,6 +15,7 @@ from threeam.actions import ACTIONS, BY_ID
 from threeam.core.format.entry import escape_unprintable
 from threeam.tui.dialog_bindings import bind
 from threeam.tui.messages import CommandDone
+from threeam.tui.widgets.candidates import Candidates
 
 # tmux prefixes, flow control, vim-tmux-navigator's keys and suspend: a user of tmux has them elsewhere.
 _TAKEN = frozenset(f"ctrl+{key}" for key in ("a", "b", "space", "s", "q", "h", "j", "k", "l", "backslash", "z"))
@@ -42,7 +43,13 @@ _AT_ONCE = {
     if one.action != "copy"  # ctrl+c: it may be the app's
 }
 
-_SEND_LABELS = {"text": "send", "search": "search", "filter": "filter", "goto": "go there", "command": "do it"}
+_SEND_LABELS = {
+    "text": "write and close",
+    "search": "search",
+    "filter": "filter",
+    "goto": "go there",
+    "command": "do it",
+}
 _BOX_ACTIONS = frozenset(action.id for action in ACTIONS if action.scope == "box")
 
 
@@ -61,7 +68,7 @@ class InputBox(TextArea, inherit_bindings=False):
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         *(Binding("enter", f"send('{use}')", label, key_display="enter") for use, label in _SEND_LABELS.items()),
         Binding("tab", "complete", "complete", key_display="tab"),
-        bind("leave", "screen.do('leave')", "back to the log", show=True),
+        bind("leave", "screen.do('leave')", "close", "close the box; a text stays as a draft", show=True),
         bind("suspend", "screen.do('suspend')"),
         Binding("pageup", "screen.page_up", "page up", show=False),
         Binding("pagedown", "screen.page_down", "page down", show=False),
@@ -83,6 +90,7 @@ class InputBox(TextArea, inherit_bindings=False):
         self._history: list[str] = []
         self._at = 0
         self._unsent = ""
+        self.candidates = Candidates()  # the owner of the box puts them above it
         self.use = "text"  # what Enter does with the text: a key of `_SEND_LABELS`
         self.accepts_alt_keys = False  # whether alt+key means something here
         self.completer: Callable[[str], tuple[str, list[str]]] | None = None  # what Tab adds, and the words it could be
@@ -182,13 +190,26 @@ class InputBox(TextArea, inherit_bindings=False):
         return True
 
     def action_complete(self) -> None:
-        """Add the one completion of the text, or show those that are possible."""
+        """Add what all completions of the text have in common; show them if there are several."""
         if self.completer is None or self.read_only or self.cursor_location != self.document.end:
             return
         rest, words = self.completer(self.text)
         self.insert(rest)
-        if not rest and len(words) > 1:
-            self.app.notify(", ".join(words), markup=False, timeout=3)
+        self.candidates.show(words if len(words) > 1 else ())
+
+    def on_text_area_changed(self) -> None:
+        """Let the candidates that are shown become those of the new text."""
+        if self.candidates.words:
+            words = self.completer(self.text)[1] if self.completer is not None else ()
+            self.candidates.show(words if len(words) > 1 else ())
+
+    def action_delete_to_start_of_line(self) -> None:
+        """Delete to the beginning of the line, as readline does; Textual deletes to that of the wrapped row."""
+        row, column = self.cursor_location
+        if column and not self.read_only:
+            self._delete_via_keyboard(self.selection.end, (row, 0))
+        else:
+            super().action_delete_to_start_of_line()
 
     def action_send(self, _use: str = "") -> None:
         self.hold()

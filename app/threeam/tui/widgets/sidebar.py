@@ -31,7 +31,7 @@ from threeam.tui.dialog_bindings import bind, bind_filter
 from threeam.tui.glyphs import GLYPHS
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.widgets.filter_line import FilterLine, has_words
-from threeam.tui.widgets.row_renderer import author_style
+from threeam.tui.widgets.row_look import author_style
 
 _MAX_OPTIONS = 200  # a script in a loop opens thousands of hypotheses
 _FULL_CLAIM_CELLS = 60  # with more width, a claim is shown in full
