@@ -6,6 +6,7 @@ from threeam.timeline.notation import BASIC, DASHED, EPOCH, ISO, SYSLOG, TIME
 from threeam.timeline.timestamp_format import Example, Layout, Meaning, TimestampFormat
 
 _LEVEL = rb"\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|FATAL|CRITICAL|SEVERE)\]?:? +(?:- )?\[?"
+_COLOURS = rb"(?:\x1b\[[\d;]*[A-Za-z])+"  # of a terminal, written to a file all the same
 _PID = rb"(?:\[pid +\d+\] |\d+ +)?"
 
 OWN = TimestampFormat(
@@ -24,6 +25,8 @@ ISO_PLAIN = TimestampFormat(
         Layout(ISO, rb"\[", rb"\]"),
         Layout(ISO, rb"\[", rb"[ ,]"),
         Layout(ISO, _LEVEL),
+        Layout(ISO, rb'"', rb'"'),
+        Layout(ISO, _COLOURS),
         Layout(BASIC),
         Layout(DASHED),
     ),
@@ -34,6 +37,8 @@ ISO_PLAIN = TimestampFormat(
         Example(b"[2026-11-24 03:14:07 +0100] x", 1795486447000000000, 1_000_000_000),
         Example(b"[2026-11-24 03:14:07,123 INFO] x", 1795486447123000000, 1_000_000),
         Example(b"WARNING: 2026-11-24 03:14:07 x", 1795486447000000000, 1_000_000_000),
+        Example(b"\x1b[2m2026-11-24T03:14:07.123456Z\x1b[0m x", 1795490047123456000, 1_000),
+        Example(b'"2026-11-24 03:14:07","x"', 1795486447000000000, 1_000_000_000),
         Example(b"20261124T031407.123Z x", 1795490047123000000, 1_000_000),
         Example(b"24-Nov-2026 03:14:07 x", 1795486447000000000, 1_000_000_000),
     ),

@@ -35,7 +35,7 @@ SYSTEM_FORMATS = (
         "docker compose, kubectl, stern, with stamps and names",
         Meaning.RECEIPT,
         (
-            Layout(ISO, rb"[\w./-]+ *\| *"),
+            Layout(ISO, rb"(?:\x1b\[[\d;]*[A-Za-z])*[\w./-]+ *\| *(?:\x1b\[[\d;]*m)?"),
             Layout(ISO, rb"\[pod/[^\]\n]{1,200}\] "),
             Layout(ISO, rb"[a-z0-9][\w.-]* [a-z0-9][\w.-]* "),
         ),

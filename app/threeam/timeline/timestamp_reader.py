@@ -97,6 +97,10 @@ class TimestampReader:
         """Return a reader of the first (0) or the second (1) time that the clocks show an hour in autumn."""
         return self.with_clock(replace(self.clock, fold=fold))
 
+    def with_modified(self, modified_ns: int) -> TimestampReader:
+        """Return a reader for lines that were written at about another time: it gives them another year or date."""
+        return self.with_clock(self.clock.near(modified_ns))
+
     def with_clock(self, clock: StampClock) -> TimestampReader:
         """Return a reader of the same place with other rules."""
         return TimestampReader(self.place, clock)

@@ -32,7 +32,7 @@ def plain_signs(text: str) -> str:
 
 # A conclusion has the sign of the state that it sets.
 _STATES = {
-    "confirmed": Glyph("✓", "v", "hypothesis", "a hypothesis confirmed"),
+    "confirmed": Glyph("✓", "v", "confirmed", "a hypothesis confirmed"),
     "refuted": Glyph("✗", "x", "refuted", "a hypothesis refuted"),
     "parked": Glyph("~", "~", "parked", "a hypothesis parked"),
 }

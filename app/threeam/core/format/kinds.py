@@ -54,7 +54,7 @@ _TABLE = (  # in the order of the help screen
     Kind("Stable", "STABLE", "⊙", "g", "note", "the last known stable commit"),
     Kind("Terminated", "TERMINATED", "†", "k", "toxic", "a blocking query that was terminated"),
     Kind("Restore", "RESTORE", "↶", "<", "note", "the runbook of a restore"),
-    Kind("Plan", "PLAN", "▷", "#", "hypothesis", "an experiment, with its progress; r opens it"),
+    Kind("Plan", "PLAN", "▷", "#", "experiment", "an experiment, with its progress; r opens it"),
     Kind("Run", "RUN", "▸", "r", "note", "a command that was run; its output is saved"),
     Kind(
         "Observer",
@@ -66,7 +66,7 @@ _TABLE = (  # in the order of the help screen
     ),
     Kind("Clock", "CLOCK", "⇄", "T", "note", "the shift of the clock of another log, and how far it may be wrong"),
     Kind("Captured", "CAPTURED", "▣", "p", "note", "the last lines of a pane of tmux"),
-    Kind("Verdict", "VERDICT", "∴", "V", "hypothesis", "what an experiment has shown"),
+    Kind("Verdict", "VERDICT", "∴", "V", "experiment", "what an experiment has shown"),
     Kind("Sleep", "NIGHT", "☾", "z", "water", "the end of a night"),
     Kind("Mark", "MARK", "◆", "*", "hypothesis", "a mark on a line, and the line that sets it"),
     Kind("WARNING", None, "▲", "!", "toxic", "a warning"),

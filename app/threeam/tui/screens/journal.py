@@ -168,7 +168,7 @@ class JournalScreen(NoticeScreen):
         if self.editor is not None:
             yield self.editor.composer.box.candidates
             yield self.editor.composer
-        yield KeyFooter()
+        yield KeyFooter(last=("help", "quit"), labels=lambda: self.log_view.selection_labels)
 
     def on_mount(self) -> None:
         self.set_focus(self.log_view)

@@ -30,7 +30,7 @@ class LogView(LoadingRows, can_focus=True):
     # are active only while the log has the focus, so they take no key from an input box.
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding(
-            action.keys,
+            action.keys or f"unbound_{action.id}",  # no key has this name: the settings may give the action one
             action.binding,
             action.label,
             show=action.footer,
@@ -39,7 +39,7 @@ class LogView(LoadingRows, can_focus=True):
             priority=True,
         )
         for action in ACTIONS
-        if action.scope == "log" and action.keys
+        if action.scope == "log"
     ]
 
     class RowSelected(Message):

@@ -91,9 +91,9 @@ def _label_segments(entry: Entry, flags: RowFlags, brush: Brush) -> Iterable[Seg
         yield brush.segment(f"H{hypothesis[0]} ", "hypothesis")
     run = run_label(entry)
     if run is not None:
-        yield brush.segment(f"{run} ", "hypothesis")
+        yield brush.segment(f"{run} ", "experiment")
     if flags.progress:
-        yield brush.segment(f"{flags.progress} ", "hypothesis")
+        yield brush.segment(f"{flags.progress} ", "experiment")
     # Tags of a later version or of another tool are shown as they are.
     unknown_tags = [f"[{key}: {value}] " for key, value in entry.tags if not is_own_tag(key)]
     if unknown_tags:

@@ -160,7 +160,10 @@ class HypothesisList(OptionList):
         if claim_cells <= _FULL_CLAIM_CELLS:
             lines = wrap(claim, claim_cells) or [""]
             if len(lines) > _CLAIM_LINES:
-                lines[_CLAIM_LINES - 1 :] = [self._fit(" ".join(lines[_CLAIM_LINES - 1 :]), claim_cells)]
+                rest = claim  # as it is: a line may end within a word, at a hyphen
+                for line in lines[: _CLAIM_LINES - 1]:
+                    rest = rest.lstrip()[len(line) :]
+                lines[_CLAIM_LINES - 1 :] = [self._fit(rest.lstrip(), claim_cells)]
             claim = "\n   ".join(lines)
         return Content.assemble(head, "\n   ", (claim, styles.get(hypothesis.state, "$foreground")))
 
