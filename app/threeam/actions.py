@@ -5,6 +5,8 @@ A key is listed here when its capability exists, and not before.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import NamedTuple
 
 
@@ -129,6 +131,29 @@ ACTIONS = (
 
 BY_ID = {action.id: action for action in ACTIONS}
 BY_COMMAND = {action.command: action for action in ACTIONS if action.command}
+
+_SCOPES_TOGETHER = (("log", "anywhere"), ("box", "anywhere"))  # their keys act at the same time
+
+
+def key_problems(keys: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each id in ``keys`` that names no action, and for each key that two actions would have."""
+    problems = [f"there is no action {name}{_suggestion(name)}" for name in keys if name not in BY_ID]
+    owners: dict[tuple[str, ...], dict[str, list[str]]] = {scopes: {} for scopes in _SCOPES_TOGETHER}
+    for action in ACTIONS:
+        for key in filter(None, keys.get(action.id, action.keys).split(",")):
+            for scopes, by_key in owners.items():
+                if action.scope in scopes:
+                    by_key.setdefault(key.strip(), []).append(action.id)
+    clashes = {(key, *ids): None for by_key in owners.values() for key, ids in by_key.items() if len(ids) > 1}
+    return problems + [
+        f"{format_keys(key)} is the key of {' and '.join(ids)}: one of them lost it" for key, *ids in clashes
+    ]
+
+
+def _suggestion(name: str) -> str:
+    near = get_close_matches(name, BY_ID, 1)
+    return f"; did you mean {near[0]}?" if near else "; 3am help keys has the ids"
+
 
 _SHOWN = {
     "question_mark": "?", "tilde": "~", "plus": "+", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">", "colon": ":", "slash": "/", "ampersand": "&", "exclamation_mark": "!", "apostrophe": "'", "left_square_bracket": "[", "right_square_bracket": "]", "space": "space", "escape": "esc",

@@ -11,9 +11,9 @@ from textual.command import CommandPalette
 from textual.widget import Widget
 from textual_internals import bindings_of
 
-from support.journals import texts
+from support.journals import entries, texts
 from support.manual_tables import keys as key_tables
-from threeam.actions import ACTIONS, BY_COMMAND, BY_ID, GROUPS, format_keys
+from threeam.actions import ACTIONS, BY_COMMAND, BY_ID, GROUPS, format_keys, key_problems
 from threeam.core.config.settings import Settings
 from threeam.core.store.journal import Journal
 from threeam.tui.app import JournalApp
@@ -316,9 +316,24 @@ async def test_remapped_keys_act_in_the_sidebar_and_in_the_box(journal: Journal,
 
 
 async def test_a_remapped_key_takes_the_key_of_another_without_an_error(journal: Journal, log: Path) -> None:
-    async with night(journal, settings=Settings(keys={"coffee": "i", "no-such-action": "f3", "wrap": ""})) as it:
+    async with night(journal, settings=Settings(keys={"coffee": "i", "cofee": "f3", "wrap": ""})) as it:
+        await it.says("there is no action cofee; did you mean coffee?; i is the key of coffee and note: one of them")
         await it.press("i")
         await it.eventually(lambda: texts(log) == ["Coffee: cup 1 of the night."], "one cup")
+
+
+async def test_an_action_without_a_key_gets_the_one_of_the_settings(journal: Journal, log: Path) -> None:
+    async with night(journal, settings=Settings(keys={"water": "f4"})) as it:
+        await it.press("f4")
+        await it.eventually(lambda: [entry.kind for entry in entries(log)] == ["Water"], "a glass is written")
+
+
+def test_a_key_is_no_problem_for_actions_that_never_act_together() -> None:
+    assert key_problems({}) == []
+    assert key_problems({"coffee": "alt+c", "note": "f2"}) == []
+    assert key_problems({"coffee": "f2,f3", "note": "f3"}) == ["f3 is the key of coffee and note: one of them lost it"]
+    assert key_problems({"leave": "q"}) == ["q is the key of leave and quit: one of them lost it"]
+    assert key_problems({"xyz": "f2"}) == ["there is no action xyz; 3am help keys has the ids"]
 
 
 async def test_the_first_ctrl_c_says_how_to_quit_and_the_second_quits_with_130(journal: Journal) -> None:

@@ -199,3 +199,28 @@ async def test_the_footer_says_what_enter_does_with_the_text(journal: Journal, k
         assert footer(it) == shown
         await it.press("escape", "i")
         assert footer(it).startswith("enter write and close")
+
+
+@pytest.mark.parametrize(("size", "keys"), [(WIDE, "y copy Y copy @stamp esc end"), (TINY, "y copy")])
+async def test_the_footer_shows_the_keys_of_a_selection(
+    journal: Journal, log: Path, size: tuple[int, int], keys: str
+) -> None:
+    append(log, notes(3))
+    async with night(journal, size=size) as it:
+        await it.press("v", "k")
+        assert all(word in footer(it) for word in (*keys.split(), "esc end", "? help"))
+        await it.press("escape")
+        assert "y copy" not in footer(it)
+
+
+async def test_the_smallest_screen_shows_the_keys_that_one_must_know(journal: Journal) -> None:
+    async with night(journal, size=TINY) as it:
+        assert footer(it) == "i note H hypothesis ? help q quit"
+        empty = [row.strip() for row in it.rows if row.strip()]
+        assert empty == [
+            "Nothing here yet.",
+            "i  write a note    H  open a hypothesis",
+            "c  count a coffee",
+            "?  all the keys",
+            "3am log TEXT  in any shell",
+        ]

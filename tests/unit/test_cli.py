@@ -309,6 +309,15 @@ def test_path_tells_the_settings_in_force_and_where_each_comes_from(run: Run) ->
     assert re.search(r"^cup_mg = 95 +# default$", printed, re.MULTILINE)
 
 
+def test_path_reports_keys_that_name_no_action_or_clash(run: Run, tmp_path: Path) -> None:
+    settings = tmp_path / "config.toml"
+    settings.write_text('keys = { cofee = "f2", note = "c" }')
+    done = run("path", "--settings", SANITY_CONFIG=str(settings))
+    assert done.returncode == 0
+    assert b"keys in the settings: there is no action cofee; did you mean coffee?" in done.stderr
+    assert b"keys in the settings: c is the key of coffee and note" in done.stderr
+
+
 def test_what_path_prints_of_the_settings_is_a_settings_file(
     run_here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

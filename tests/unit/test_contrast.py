@@ -16,7 +16,7 @@ THEMES = [
     NIGHT_THEME,
     *(theme for theme in BUILTIN_THEMES.values() if not theme.ansi),
 ]  # a palette has no known colours
-KINDS = ("coffee", "hypothesis", "water", "error", "foreground-muted")
+KINDS = ("coffee", "hypothesis", "experiment", "confirmed", "water", "error", "foreground-muted")
 each_theme = pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
 
 

@@ -9,8 +9,10 @@ from threeam.core.format.kinds import KINDS
 from threeam.core.store.reader import Line
 
 _DIM, _AMBER, _CYAN, _RED, _END = "\x1b[2m", "\x1b[33m", "\x1b[36m", "\x1b[31m", "\x1b[0m"
+_VIOLET = "\x1b[35m"
 _COLOURS = {  # by the style class of the kind; a style that is not here has no colour
     "hypothesis": _CYAN,
+    "experiment": _VIOLET,
     "coffee": _AMBER,
     "water": _CYAN,
     "toxic": _RED,

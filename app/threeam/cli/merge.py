@@ -16,11 +16,12 @@ from threeam.cli.exits import ExitCode
 from threeam.cli.line_query import parse_time_range
 from threeam.cli.merge_output import FORMATS, LATE, UNKNOWN, RowFormatter, row_formatter
 from threeam.cli.parser import Parser
+from threeam.cli.source_files import open_named_files
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.store.filters import LineFilter, MatchesPattern, parse_condition
 from threeam.core.store.follow import MAX_POLL_S
 from threeam.core.store.pattern import Pattern
-from threeam.timeline.arguments import OpenedSources, add_source_options, open_sources, source_names, source_options
+from threeam.timeline.arguments import OpenedSources, add_source_options
 from threeam.timeline.columns import merged_bytes
 from threeam.timeline.follow import SourceFollower
 from threeam.timeline.instant import Order
@@ -70,9 +71,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     ctx = context(args)
     query = _Query.parse(args, ctx)
-    opened = open_sources(source_names(args.files), source_options(args))
-    for sentence in opened.problems:
-        print_err(sentence)
+    opened = open_named_files(args, ctx)
     if not opened.sources:
         return ExitCode.IO_ERROR
     is_certain = _print_merged(opened, query, args, ctx)

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
+from threeam.actions import key_problems
 from threeam.cli.console import print_err, print_out
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
@@ -34,6 +35,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         width = min(width, _COMMENT_COLUMN)
     for left, reason in rows:
         print_out(f"{left:<{width}}  {reason}")
+    for problem in key_problems(ctx.settings.keys):
+        print_err(f"keys in the settings: {problem}")
     if (warning := network_fs_warning(ctx.journal.log_path)) is not None:
         print_err(warning)
     return ExitCode.OK

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from threeam.cli.console import print_err, print_json, print_out
+from threeam.cli.console import print_json, print_out
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
+from threeam.cli.source_files import open_named_files
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import format_duration
-from threeam.timeline.arguments import add_source_options, open_sources, source_names, source_options
+from threeam.timeline.arguments import add_source_options
 from threeam.timeline.source import Source
 from threeam.timeline.time_index import Gap, TimeIndex
 
@@ -31,7 +32,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one object a file")
     args = parser.parse_args(argv)
     ctx = context(args)
-    opened = open_sources(source_names(args.files), source_options(args))
+    opened = open_named_files(args, ctx)
     for number, source in enumerate(opened.sources):
         index = source.make_index()
         if args.json:
@@ -42,8 +43,6 @@ def run(_command: str, argv: Sequence[str]) -> int:
         print_out(f"{source.name}  {source.segment.path}")
         for label, text in _facts(source, index, ctx.zone):
             print_out(f"  {label:<11} {text}")
-    for sentence in opened.problems:
-        print_err(sentence)
     return ExitCode.IO_ERROR if opened.problems else ExitCode.OK
 
 

@@ -37,10 +37,11 @@ from threeam.reports.end_of_night import UNDO_UNKNOWN
 from threeam.reports.fixed_report import FixAnswer, fix_answer_line, fix_answers
 from threeam.restore.stable_commit import StableCommit, stable_commits
 from threeam.restore.terminations import Termination, terminations
+from threeam.timeline.clock_lines import ClockNote, clock_notes
 
 _MAX_LINES = 100  # of a section
 _MAX_QUOTED_LINES = 8  # of one cited entry
-_MAX_VERDICTS, _MAX_TERMINATIONS = 6, 5  # the hand-off of an ordinary night is one screen
+_MAX_VERDICTS, _MAX_TERMINATIONS, _MAX_CLOCKS = 6, 5, 10  # the hand-off of an ordinary night is one screen
 _STATE_ORDER = (OPEN, "confirmed", "refuted", "parked")
 
 
@@ -70,6 +71,7 @@ class Handoff(NamedTuple):
     fix_answers: list[FixAnswer]
     terminations: list[Termination]
     stable_commits: list[StableCommit]
+    clocks: list[ClockNote]
     quotations: QuotationReader
 
 
@@ -106,6 +108,7 @@ def collect_handoff(
         fix_answers(state),
         terminations(state)[::-1],
         stable_commits(state)[::-1],
+        list(clock_notes(state).values())[::-1],
         quotations,
     )
 
@@ -143,6 +146,7 @@ def handoff_report(handoff: Handoff) -> list[ReportSection]:
         ReportSection("ruled out", [verdict_line(state, hypothesis, now) for hypothesis in refuted]),
         ReportSection("parked", [verdict_line(state, hypothesis, now) for hypothesis in parked]),
         ReportSection("stable commit", [_stable_commit_line(stable, now) for stable in handoff.stable_commits]),
+        ReportSection("clocks of other logs", _clock_lines(handoff.clocks, now)),
         ReportSection("topology", _note_lines(state, handoff.topology, now)),
         ReportSection("shared state", _note_lines(state, handoff.shared_state, now)),
         ReportSection(
@@ -256,6 +260,16 @@ def _termination_lines(ended: Sequence[Termination], now: Stamp) -> list[ReportL
 
 def _stable_commit_line(stable: StableCommit, now: Stamp) -> ReportLine:
     return ReportLine(stable.text, format_attribution(stable.author, stable.stamp, now), stable.stamp, "Stable")
+
+
+def _clock_lines(clocks: Sequence[ClockNote], now: Stamp) -> list[ReportLine]:
+    """Return the shifts of other logs' clocks, the newest first."""
+    lines = [
+        ReportLine(clock.text, format_attribution(clock.author, clock.stamp, now), clock.stamp, "Clock")
+        for clock in clocks[:_MAX_CLOCKS]
+    ]
+    omitted = len(clocks) - _MAX_CLOCKS
+    return [*lines, *([ReportLine(f"and {omitted:,} more: 3am tail --kind Clock")] if omitted > 0 else [])]
 
 
 def _resumable_line(experiment: Experiment, now: Stamp) -> ReportLine:

@@ -55,6 +55,16 @@ def handoff_json(handoff: Handoff) -> dict[str, Any]:
             | _attribution_json(stable.author, stable.stamp)
             for stable in handoff.stable_commits
         ],
+        "clocks": [
+            {
+                "source": escape_unprintable(clock.source),
+                "shift_ns": str(clock.correction.shift_ns),
+                "bound_ns": None if clock.correction.bound_ns is None else str(clock.correction.bound_ns),
+                "text": escape_unprintable(clock.text),
+                **_attribution_json(clock.author, clock.stamp),
+            }
+            for clock in handoff.clocks
+        ],
         "next": note_json(handoff.next_step),
         "topology": note_json(handoff.topology),
         "shared": note_json(handoff.shared_state),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import glob
 import os
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
+from functools import partial
 from typing import NamedTuple
 
 from threeam.core.config.options import OptionParser, did_you_mean
@@ -14,10 +15,11 @@ from threeam.core.errors import BadInput, FileUnusable
 from threeam.core.format.clock import monotonic_epoch_ns
 from threeam.core.format.entry import escape_unprintable
 from threeam.timeline.detect import Detection, detect, reader_for_format
-from threeam.timeline.files import STDIN, OpenedFile, open_log_file
+from threeam.timeline.files import STDIN, open_log_file
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.shifts import parse_shift
 from threeam.timeline.source import Source, sample_lines
+from threeam.timeline.stamp_pattern import reader_for_pattern
 from threeam.timeline.timestamp_format import Context
 from threeam.timeline.zones import host_zone, parse_zone
 
@@ -39,6 +41,10 @@ class SourceOptions(NamedTuple):
     shifts: dict[str, ClockCorrection]
     formats: dict[str, str]
     patterns: dict[str, str]
+
+    def with_noted_shifts(self, noted: Mapping[str, ClockCorrection]) -> SourceOptions:
+        """Return these options with the shifts that the journal notes, for the sources without ``--shift``."""
+        return self._replace(shifts={**noted, **self.shifts})
 
     def check_names(self, names: Sequence[str]) -> None:
         """Raise `BadInput` if an option names no source."""
@@ -101,7 +107,6 @@ def source_names(words: Sequence[str]) -> list[SourceName]:
 
 def open_sources(names: Sequence[SourceName], options: SourceOptions) -> OpenedSources:
     """Open the files and detect their timestamps. Raises `BadInput` for an option that cannot be used."""
-    options.check_names([name.name for name in names])
     sources, problems = list[Source](), list[str]()
     for name in names:
         try:
@@ -121,21 +126,27 @@ def open_source(name: SourceName, number: int, options: SourceOptions) -> tuple[
     Raises `FileUnusable`, or `BadInput` for an option that cannot be used.
     """
     file = open_log_file(name.path)
+    detector = partial(_detect, name.name, options, file.modified_ns)
     try:
-        detection = _detect(name.name, file, options)
+        detection = detector(sample_lines(file.segment))
     except OSError as error:
         raise FileUnusable(f"{escape_unprintable(name.path)} cannot be read: {error.strerror}") from None
-    correction = options.shifts.get(name.name, ClockCorrection())
-    return Source(name.name, number, file.segment, detection, correction), file.problem
+    source = Source(name.name, number, file.segment, detection, options.shifts.get(name.name, ClockCorrection()))
+    source.detector = detector
+    return source, file.problem
 
 
-def _detect(name: str, file: OpenedFile, options: SourceOptions) -> Detection | None:
-    samples = sample_lines(file.segment)
+def _detect(name: str, options: SourceOptions, modified_ns: int, samples: Sequence[bytes]) -> Detection | None:
     given = options.zones.get(name)
-    context = Context(file.modified_ns, given or host_zone(), given is None, monotonic_epoch_ns())
-    if name in options.formats:
-        return reader_for_format(options.formats[name], samples, context)
-    return detect(samples, context)
+    context = Context(modified_ns, given or host_zone(), given is None, monotonic_epoch_ns())
+    try:
+        if name in options.patterns:
+            return reader_for_pattern(options.patterns[name], samples, context)
+        if name in options.formats:
+            return reader_for_format(options.formats[name], samples, context)
+        return detect(samples, context)
+    except BadInput as bad:
+        raise BadInput(f"{name}: {bad}") from None
 
 
 def _pairs(option: str, texts: Sequence[str]) -> Iterator[tuple[str, str]]:

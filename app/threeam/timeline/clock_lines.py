@@ -21,6 +21,7 @@ _CLOCK_VALUE = re.compile(rf"(\S(?:.*\S)?) (-?\d{{1,20}}) (\d{{1,20}}|{_NO_BOUND
 class ClockNote(NamedTuple):
     """The correction of the clock of a source: the text of its line, when and by whom."""
 
+    source: str
     correction: ClockCorrection
     text: str
     stamp: Stamp
@@ -55,7 +56,7 @@ def _parse_entry(entry: Entry) -> tuple[str, ClockNote] | None:
     if match is None or entry.kind != "Clock":
         return None
     correction = ClockCorrection(int(match[2]), None if match[3] == _NO_BOUND else int(match[3]))
-    return match[1], ClockNote(correction, entry.body, entry.effective_stamp, entry.author)
+    return match[1], ClockNote(match[1], correction, entry.body, entry.effective_stamp, entry.author)
 
 
 def _fold(notes: Mapping[str, ClockNote], entries: Sequence[Entry]) -> Mapping[str, ClockNote]:

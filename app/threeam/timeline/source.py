@@ -8,7 +8,7 @@ exact for lines up to `_LAZY_HOLD_NS` late.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -76,7 +76,7 @@ class Source:
     ``number``: its place in the command line, from 0. ``generation``: the number of files that the program has written
     before this one, since it was opened. ``detection``: the format of its timestamps; None: the lines have
     none, and stand before the timeline in file order. ``end``: the lines are read up to here. ``index``: None until the
-    whole file was scanned.
+    whole file was scanned. ``detector``: finds the format from lines that come later.
     """
 
     def __init__(
@@ -90,11 +90,12 @@ class Source:
         self.correction = correction
         self.end = segment.size()
         self.index: TimeIndex | None = None
+        self.detector: Callable[[Sequence[bytes]], Detection | None] = lambda samples: None
 
     def continued_in(self, segment: Segment) -> Source:
         """Return the source for the next file of the same program, after a rotation or a truncation: still empty."""
         source = Source(self.name, self.number, segment, self.detection, self.correction)
-        source.end, source.generation = 0, self.generation + 1
+        source.end, source.generation, source.detector = 0, self.generation + 1, self.detector
         if self.index is not None:
             source.make_index()
         return source

@@ -16,7 +16,7 @@ from textual.binding import Binding
 from textual.filter import LineFilter
 from textual.widgets import Input
 
-from threeam.actions import BY_ID
+from threeam.actions import BY_ID, key_problems
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.platform.disk import network_fs_warning
@@ -127,9 +127,9 @@ class JournalApp(App[None], inherit_bindings=False):
             self.open_as_of(self.session, self._as_of)
         if not self.is_headless:
             self.set_interval(TERMINAL_CHECK_S, self._check_terminal)
-        if unknown := [name for name in self.session.settings.keys if name not in BY_ID]:
-            sentence = f"no action is called {', '.join(unknown)}; the ids are {', '.join(BY_ID)}"
-            self.notify(escape_unprintable(sentence), title="keys in the settings", severity="warning", markup=False)
+        if problems := key_problems(self.session.settings.keys):
+            sentence = f"keys in the settings: {'; '.join(problems)}"
+            self.notify(escape_unprintable(sentence), severity="warning", timeout=10, markup=False)
 
     def on_ready(self) -> None:
         gc.enable()  # the command line has disabled it; before the first frame a collection would only delay that

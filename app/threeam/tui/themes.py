@@ -15,6 +15,8 @@ from threeam.tui.contrast import BORDER_RATIO, TEXT_RATIO, with_contrast
 _DARK = {
     "coffee": "#e0a458",
     "hypothesis": "#9be3e3",
+    "experiment": "#c39be8",
+    "confirmed": "#8fd694",
     "water": "#58aeff",
     "who-0": "#8fb8de",
     "who-1": "#b5a7d6",
@@ -26,6 +28,8 @@ _DARK = {
 _LIGHT = {
     "coffee": "#8a5a00",
     "hypothesis": "#006b75",
+    "experiment": "#7b2fa8",
+    "confirmed": "#2e7032",
     "water": "#1f55b0",
     "who-0": "#1f55b0",
     "who-1": "#6a3fb3",
@@ -38,6 +42,8 @@ _LIGHT = {
 _ANSI = {
     "coffee": "text-warning",
     "hypothesis": "text-accent",
+    "experiment": "text-secondary",
+    "confirmed": "text-success",
     "water": "primary",
     "who-0": "text-primary",
     "who-1": "text-secondary",
@@ -56,17 +62,17 @@ _SIXTEEN_DARK = {
     **dict.fromkeys(("coffee", "warning"), "#ffff55"),
     **dict.fromkeys(("water", "primary", "who-0"), "#00aaaa"),
     "error": "#ff5555",
-    **dict.fromkeys(("success", "who-2"), "#55ff55"),
-    "who-1": "#ff55ff",
+    **dict.fromkeys(("success", "confirmed", "who-2"), "#55ff55"),
+    **dict.fromkeys(("experiment", "who-1"), "#ff55ff"),
 }
 _SIXTEEN_LIGHT = {
     **dict.fromkeys(("background", "surface", "panel", "footer-background", "alarm-ground"), "#ffffff"),
     **dict.fromkeys(("row-cursor", "as-of-ground"), "#ffff55"),
     **dict.fromkeys(("foreground", "footer-description-foreground", "who-5"), "#000000"),
     **dict.fromkeys(("foreground-muted", "border", "who-3", "who-4"), "#555555"),
-    **dict.fromkeys(("hypothesis", "accent", "footer-key-foreground", "who-0"), "#0000aa"),
+    **dict.fromkeys(("hypothesis", "confirmed", "accent", "footer-key-foreground", "who-0"), "#0000aa"),
     **dict.fromkeys(("coffee", "warning", "who-2"), "#aa5500"),
-    **dict.fromkeys(("water", "primary", "success", "who-1"), "#aa00aa"),
+    **dict.fromkeys(("experiment", "water", "primary", "success", "who-1"), "#aa00aa"),
     "error": "#aa0000",
 }
 GROUNDS = ("background", "surface", "panel", "row-cursor", "alarm-ground")  # what text stands on

@@ -216,6 +216,8 @@ def _name(line: ReportLine) -> object:
 
 _STYLES = {
     "hypothesis": "$hypothesis",
+    "experiment": "$experiment",
+    "confirmed": "$confirmed",
     "refuted": _MUTED,
     "parked": _MUTED,
     "toxic": "$error",

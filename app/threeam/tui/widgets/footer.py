@@ -6,7 +6,7 @@ between ``i`` and its frame.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
@@ -35,12 +35,17 @@ class KeyFooter(Widget):
 
     ALLOW_SELECT: ClassVar[bool] = False
     DEFAULT_CSS: ClassVar[str] = "KeyFooter { height: 1; dock: bottom; }"
-    ALWAYS_SHOWN = frozenset(("help", "leave"))  # the keys that lead to all the others, and out
+    ALWAYS_SHOWN = frozenset(("help", "leave", "quit"))  # the keys that lead to all the others, and out
+    FIRST_TO_GO = ("copy-stamp", "up", "down", "search", "coffee")  # where there is no room, in this order
 
-    def __init__(self, last: Sequence[str] = ()) -> None:
-        """``last`` are the ids of the keys that come last, in their order."""
+    def __init__(self, last: Sequence[str] = (), labels: Callable[[], Mapping[str, str]] = dict) -> None:
+        """``last``: the ids of the keys that come last, in their order.
+
+        ``labels`` returns those of the keys that act now and are shown nowhere else, by id.
+        """
         super().__init__()
         self._last = last
+        self._labels = labels
         self._keys: tuple[_Key, ...] = ()
 
     def on_mount(self) -> None:
@@ -50,9 +55,11 @@ class KeyFooter(Widget):
         if not self.app.app_focus or screen is not self.screen:
             return
         by_action: dict[str, _Key] = {}
+        labels = self._labels()
         for active in screen.active_bindings.values():
-            if active.binding.show:
-                by_action.setdefault(active.binding.action, self._make_key(active))
+            if active.binding.show or active.binding.id in labels:
+                key = self._make_key(active)
+                by_action.setdefault(active.binding.action, key._replace(label=labels.get(key.id, key.label)))
         keys = tuple(sorted(by_action.values(), key=self._rank))
         if keys != self._keys:
             self._keys = keys
@@ -72,6 +79,7 @@ class KeyFooter(Widget):
     def _fitting_keys(self) -> list[_Key]:
         keys = list(self._keys)
         removable = [key for key in keys if key.id not in self.ALWAYS_SHOWN]
+        removable.sort(key=lambda key: -self.FIRST_TO_GO.index(key.id) if key.id in self.FIRST_TO_GO else -99)
         while removable and sum(key.width + 1 for key in keys) - 1 > self.size.width:
             keys.remove(removable.pop())
         return keys

@@ -18,7 +18,7 @@ from threeam.core.store.reader import Line
 from threeam.tui.background_scan import REPORT_INTERVAL_S, SLICE_S, pause_after
 from threeam.tui.log_rows import Row
 from threeam.tui.widgets.row_list import RowList
-from threeam.tui.widgets.row_renderer import TIME_MODES
+from threeam.tui.widgets.row_look import TIME_MODES
 
 _WHEEL_ROWS = 3  # per notch
 _MAX_BURST_ROWS = 150  # of more lines in a frame only the last become rows, since the others scroll by unseen
@@ -32,7 +32,7 @@ class LogView(RowList, can_focus=True):
     # are active only while the log has the focus, so they take no key from an input box.
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding(
-            action.keys,
+            action.keys or f"unbound_{action.id}",  # no key has this name: the settings may give the action one
             action.binding,
             action.label,
             show=action.footer,
@@ -41,7 +41,7 @@ class LogView(RowList, can_focus=True):
             priority=True,
         )
         for action in ACTIONS
-        if action.scope == "log" and action.keys
+        if action.scope == "log"
     ]
 
     # Shown below the log and not drawn in it.
@@ -171,10 +171,10 @@ class LogView(RowList, can_focus=True):
 
     def action_t0(self) -> None:
         if self.selected_row is not None and self.selected_row.entry is not None:
-            self.set_render_options(t0=self.selected_row.entry.stamp, time_mode="t0")
+            self.set_render_options(t0_ns=self.selected_row.entry.stamp.ns, time_mode="t0")
 
     def action_time_column(self) -> None:
-        modes = [mode for mode in TIME_MODES if mode != "t0" or self.render_options.t0 is not None]
+        modes = [mode for mode in TIME_MODES if mode != "t0" or self.render_options.t0_ns is not None]
         next_index = (modes.index(self.render_options.time_mode) + 1) % len(modes)
         self.set_render_options(time_mode=modes[next_index])
         self.post_message(self.LookChanged(f"times: {TIME_MODES[modes[next_index]]}"))
@@ -358,12 +358,8 @@ class LogView(RowList, can_focus=True):
             self.call_after_refresh(self._redraw)
 
     def _post_problems(self) -> None:
-        window = self.window
-        unreadable = window.missing.pop_unreported(window.log_end.segment if window.log_end else None)
-        for sentence in (window.problem, *unreadable):
-            if sentence:
-                self.post_message(self.ReadFailed(sentence))
-        window.problem = ""
+        for sentence in self.window.pop_problems():
+            self.post_message(self.ReadFailed(sentence))
 
     def _redraw(self) -> None:
         self._fill_screen()

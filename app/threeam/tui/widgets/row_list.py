@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region, Size
@@ -21,29 +22,41 @@ from threeam.tracing.observations import IntervalSet
 from threeam.tui.dialog_bindings import MOVES
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_rows import Row
-from threeam.tui.log_window import LogWindow
-from threeam.tui.widgets.row_renderer import AUTHOR_STYLE_COUNT, RenderOptions, RowFlags, render_row
+from threeam.tui.row_window import RowWindow
+from threeam.tui.widgets.row_look import AUTHOR_STYLE_COUNT, RenderOptions, RowFlags
+from threeam.tui.widgets.row_renderer import render_row
 
 _STYLES = (
-    *("row", "selected", "cursor", "time", "dim", "text", "coffee", "hypothesis", "water", "note"),
-    *("match", "refuted", "parked", "toxic", "foreign", "bar", *(f"who-{n}" for n in range(AUTHOR_STYLE_COUNT))),
+    *("row", "selected", "cursor", "time", "dim", "text", "coffee", "hypothesis", "experiment", "water", "note"),
+    *(
+        "match",
+        "confirmed",
+        "refuted",
+        "parked",
+        "toxic",
+        "foreign",
+        "bar",
+        *(f"who-{n}" for n in range(AUTHOR_STYLE_COUNT)),
+    ),
 )
 # While rows are selected no key writes: a user may have taken v for something else, and be typing already.
 _SELECTION_ACTIONS = frozenset((*MOVES, "half-down", "half-up", "select", "copy-entry", "copy-stamp", "leave", "help"))
+_SELECTION_LABELS = {"copy-entry": "copy", "copy-stamp": "copy @stamp", "down": "down", "up": "up", "leave": "end"}
+_HINT_GAP = "    "
 _MAX_CACHED_ROWS = 1000
 
 Layout = list[tuple[int, int]]  # for each line of the screen: index of a row, and of a strip within it
 
 
 class RowList(Widget):
-    """The rows of a `LogWindow`, one of them under the cursor. Drawing reads no file."""
+    """The rows of a `RowWindow`, one of them under the cursor. Drawing reads no file."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"log--{name}" for name in _STYLES}
     ALLOW_SELECT: ClassVar[bool] = False  # the text of a row is copied by its key: a row may be cut at the edge
 
     following: reactive[bool] = reactive(True)
 
-    def __init__(self, window: LogWindow, *, emoji: bool, read_only: bool) -> None:
+    def __init__(self, window: RowWindow, *, emoji: bool, read_only: bool) -> None:
         super().__init__()
         self.window = window
         self._read_only = read_only
@@ -99,6 +112,11 @@ class RowList(Widget):
     def allows_action(self, action_id: str) -> bool:
         """Return whether an action may be run: while rows are selected, only those that are about the selection."""
         return not (self.is_selecting and self.has_focus) or action_id in _SELECTION_ACTIONS
+
+    @property
+    def selection_labels(self) -> Mapping[str, str]:
+        """Return what the keys do while rows are selected, by the ids of their actions; nothing while none are."""
+        return _SELECTION_LABELS if self.is_selecting and self.has_focus else {}
 
     def _selected_range(self) -> range:
         """Return the indexes of the selected rows."""
@@ -283,33 +301,48 @@ class RowList(Widget):
         return Segment(thumb if y == self._scrollbar_y else track, self._style_of("bar"))
 
     def _scrollbar_position(self) -> int | None:
-        """Return the line of the scrollbar's thumb, from the offset in the file: lines need not be counted for it."""
+        """Return the line of the scrollbar's thumb, from the share before it: lines need not be counted for that."""
         row, height = self.selected_row, self.size.height
         all_visible = self.window.at_start and self.window.at_end and len(self.window.rows) <= height
         if row is None or all_visible:
             return None
         if self.following:
             return height - 1
-        return round(row.line.offset / max(1, row.line.segment.size()) * (height - 1))
+        return round(self.window.share_before(row) * (height - 1))
 
-    def _empty_hints(self) -> tuple[str, ...]:
-        """Return why there are no rows, and the keys that change it, one string per line."""
+    def _empty_hints(self) -> tuple[tuple[str, ...], ...]:
+        """Return why there are no rows, and the keys that change it: each line in parts, which can be separated."""
         key = partial(key_for_action, self)
         if self.window.line_filter:
-            return "No line matches.", f"{key('filter')} and enter removes the last filter"
+            return ("No line matches.",), (f"{key('filter')} and enter removes the last filter",)
         if self._read_only:
-            about = "This is a read-only tail: it shows what others write."
-            return "Nothing here yet.", about, f"{key('help')}  all the keys    {key('quit')}  quit"
+            about = ("This is a read-only tail:", "it shows what others write.")
+            return ("Nothing here yet.",), about, (f"{key('help')}  all the keys", f"{key('quit')}  quit")
         return (
-            "Nothing here yet.",
-            f"{key('note')}  write a note    {key('hypothesis')}  open a hypothesis    {key('coffee')}  count a coffee",
-            f"{key('help')}  all the keys, and in any shell: 3am log TEXT",
+            ("Nothing here yet.",),
+            (
+                f"{key('note')}  write a note",
+                f"{key('hypothesis')}  open a hypothesis",
+                f"{key('coffee')}  count a coffee",
+            ),
+            (f"{key('help')}  all the keys", "3am log TEXT  in any shell"),
         )
 
     def _empty_line(self, y: int, width: int) -> Strip:
-        hints = self._empty_hints()
+        hints = [line for parts in self._empty_hints() for line in _filled(parts, width)]
         index = y - max(0, (self.size.height - len(hints)) // 2)
         text = hints[index] if 0 <= index < len(hints) else ""
         style = self._style_of("text" if index == 0 else "dim")
         indent = max(0, (width - len(text)) // 2)
         return Strip([Segment(" " * indent + text, style)]).adjust_cell_length(width, self._style_of("row"))
+
+
+def _filled(parts: Sequence[str], width: int) -> list[str]:
+    """Return ``parts`` in as few lines of ``width`` cells as hold them."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and cell_len(lines[-1]) + len(_HINT_GAP) + cell_len(part) <= width:
+            lines[-1] += _HINT_GAP + part
+        else:
+            lines.append(part)
+    return lines

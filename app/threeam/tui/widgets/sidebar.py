@@ -31,7 +31,7 @@ from threeam.tui.dialog_bindings import bind, bind_filter
 from threeam.tui.glyphs import GLYPHS
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.widgets.filter_line import FilterLine, has_words
-from threeam.tui.widgets.row_renderer import author_style
+from threeam.tui.widgets.row_look import author_style
 
 _MAX_OPTIONS = 200  # a script in a loop opens thousands of hypotheses
 _FULL_CLAIM_CELLS = 60  # with more width, a claim is shown in full
@@ -160,7 +160,10 @@ class HypothesisList(OptionList):
         if claim_cells <= _FULL_CLAIM_CELLS:
             lines = wrap(claim, claim_cells) or [""]
             if len(lines) > _CLAIM_LINES:
-                lines[_CLAIM_LINES - 1 :] = [self._fit(" ".join(lines[_CLAIM_LINES - 1 :]), claim_cells)]
+                rest = claim  # as it is: a line may end within a word, at a hyphen
+                for line in lines[: _CLAIM_LINES - 1]:
+                    rest = rest.lstrip()[len(line) :]
+                lines[_CLAIM_LINES - 1 :] = [self._fit(rest.lstrip(), claim_cells)]
             claim = "\n   ".join(lines)
         return Content.assemble(head, "\n   ", (claim, styles.get(hypothesis.state, "$foreground")))
 
