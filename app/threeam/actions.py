@@ -92,7 +92,7 @@ ACTIONS = (
     Action("last-mark", "apostrophe", "last mark", "Go to the mark that was set last", "find", log_only=True),
     Action("mark-before", "left_square_bracket", "previous mark", "Go to the previous mark", "find", log_only=True),
     Action("next-mark", "right_square_bracket", "next mark", "Go to the next mark", "find", log_only=True),
-    Action("as-of", "less_than_sign", "as of then", "Journal, board and cups as they were 1 ms before this line", "find", command="as-of", argument="TIME"),
+    Action("as-of", "less_than_sign", "as of then", "Journal, board and cups as they were 1ms before this line", "find", command="as-of", argument="TIME"),
     Action("now", "greater_than_sign", "now", "Return from there to now", "find", command="now"),
     Action("t0", "T", "set T0", "Take the selected line as T0, and show times since then", "find", log_only=True),
     Action("time-column", "t", "time column", "Times: full, since the previous row, since T0, local", "find", log_only=True),

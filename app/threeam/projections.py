@@ -19,9 +19,10 @@ def _projections() -> Sequence[Projection[Any]]:
     from threeam.hypotheses.marks import PROJECTION as MARKS
     from threeam.restore.stable_commit import PROJECTION as STABLES
     from threeam.restore.terminations import PROJECTION as TERMINATIONS
+    from threeam.timeline.clock_lines import PROJECTION as CLOCKS
     from threeam.tracing.observations import PROJECTION as OBSERVERS
 
-    return (HUMAN, MARKS, LEDGER, TEXTS, CHANGES, NOTED, BASELINES, STABLES, TERMINATIONS, RUNS, OBSERVERS)
+    return (HUMAN, MARKS, LEDGER, TEXTS, CHANGES, NOTED, BASELINES, STABLES, TERMINATIONS, RUNS, OBSERVERS, CLOCKS)
 
 
 FOLD = Fold(_projections)

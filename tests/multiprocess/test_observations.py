@@ -56,7 +56,7 @@ def test_strace_for_a_while(log: Path, run: Run, watched: subprocess.Popen[bytes
     assert attached.text == f"Observer: strace attached to {watched.pid} ({name})"
     before, _, seconds = detached.text.partition(" after ")
     assert before == f"Observer: strace detached from {watched.pid} ({name})"
-    assert 0.5 <= float(seconds.removesuffix(" s")) < 5
+    assert 0.5 <= float(seconds.removesuffix("s")) < 5
     (file,) = Path(f"{log}.d").iterdir()
     assert file.name == detached.tag("FILE")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -90,6 +90,15 @@ def test_a_log_that_may_not_be_read_is_a_sentence(run_as: RunAs, place: Path) ->
         assert "Traceback" not in stderr
 
 
+def test_a_log_that_may_be_there_in_a_closed_folder_is_not_called_missing(run_as: RunAs, place: Path) -> None:
+    closed = place / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "sanity.log").touch()
+    done = run_as(BOB, "--log", str(closed / "sanity.log"), "log", "precious")
+    assert done.returncode == 3
+    assert "cannot be opened: permission denied; ask the owner of its folder" in done.stderr.decode()
+
+
 def test_a_folder_that_may_not_be_written_is_a_sentence(run_as: RunAs, place: Path) -> None:
     done = run_as(ALICE, "log", "the words")  # the folder is root's, and there is no log in it
     stderr = done.stderr.decode()

@@ -144,6 +144,20 @@ def test_sigkill_while_typing_keeps_the_draft_for_the_next_start(log: Path) -> N
         on.shows("note ▏what did you see")  # the box is empty: what was sent does not come back
 
 
+def test_a_draft_is_restored_though_nobody_waits_for_the_screen_that_was_killed(log: Path) -> None:
+    """It stays a zombie, as all do in a container whose first process waits for none."""
+    with terminal() as on:
+        on.opened()
+        on.send("ithe sweeper races")
+        on.eventually(lambda: "the sweeper races" in kept(log), "the draft is kept")
+        os.kill(on.process.pid, signal.SIGKILL)  # not through Popen, which would look whether it has ended
+        stat = Path(f"/proc/{on.process.pid}/stat")
+        on.eventually(lambda: ") Z " in stat.read_text(), "it is a zombie")
+        with terminal() as again:
+            again.shows("note ▏the sweeper races")
+            assert ") Z " in stat.read_text()
+
+
 def test_sigkill_while_the_text_waits_for_the_lock_keeps_it_for_the_next_start(log: Path) -> None:
     with held(lock_of(log)), terminal() as on:
         on.opened()

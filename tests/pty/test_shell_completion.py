@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -94,6 +95,18 @@ def test_a_stamp_is_listed_with_its_words_and_completed(shell: str, bare_home: P
         shown.eventually(lambda: "3am hyp support" in shown.shown, "the verb is completed")
         shown.send("\x153am tail --kind con\t\t")
         shown.shows("evidence against a hypothesis")
+
+
+@pytest.mark.usefixtures("names")
+def test_zsh_lists_a_name_once_and_its_help_in_a_column(tmp_path: Path) -> None:
+    with interactive("zsh", tmp_path) as shown:
+        shown.send("3am -j \t\t")
+        shown.eventually(lambda: len(shown.shown.split("3am -j")[-1].split()) >= 2, "a list")
+        assert sorted(shown.shown.split("3am -j")[-1].split()) == ["cart", "main"]
+        shown.send("\x153am tail --\t\t")
+        shown.shows("one object a line")
+        rows = [re.match(r"--(?:since|not|follow) +", row) for row in shown.shown.splitlines()]
+        assert [row.end() for row in rows if row] == [len("--journal  ")] * 3
 
 
 @pytest.mark.usefixtures("names")

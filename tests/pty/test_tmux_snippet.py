@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,21 @@ def test_the_status_line_is_not_cut_and_what_is_toxic_is_reversed(client: Termin
     row = client._screen.buffer[35]
     column = client._screen.display[35].index("TOXIC")
     assert row[column].reverse != row[column + 8].reverse
+
+
+def test_the_clock_stays_beside_it(client: Terminal) -> None:
+    client.eventually(lambda: "mg▲" in client.shown.splitlines()[-1], "the status line is there")
+    assert re.search(r" \d\d:\d\d$", client.shown.splitlines()[-1])
+
+
+def test_a_status_line_of_your_own_stays_as_it_is(server: Tmux, tmp_path: Path) -> None:
+    own = '#[bold]#(date +%H) #{?client_prefix,a,"b"} %d-%b'
+    server("set", "-g", "status-right", own)
+    for _ in range(2):  # a configuration may be read again
+        server("source-file", str(tmp_path / "3am.tmux.conf"))
+    shown = server("show", "-gv", "status-right").rstrip()
+    assert shown.startswith(f'#("{command()}" --log ')
+    assert shown.partition(" status --tmux) ")[2] == own
 
 
 def test_a_key_opens_the_journal_in_a_popup(client: Terminal) -> None:

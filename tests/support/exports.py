@@ -16,6 +16,7 @@ from support.lines import NIGHT, at_minute, entry_of
 from threeam.core.format.entry import Author, Entry, Stamp, format_entry
 from threeam.core.store.journal import resolve_journal
 from threeam.core.store.reader import Line, lines_forward
+from threeam.hypotheses.quotations import QuotationReader
 from threeam.projections import FOLD
 from threeam.reports.postmortem import Postmortem, build_postmortem
 
@@ -75,9 +76,10 @@ def lines_in(log: Path) -> list[Line]:
 
 
 def postmortem_of(log: Path, name: str = "sanity.log") -> Postmortem:
-    live = resolve_journal(str(log)).open_live()
+    journal = resolve_journal(str(log))
+    live = journal.open_live()
     assert live is not None
-    return build_postmortem(name, FOLD.state_at(live, live.size()), lines_in(log))
+    return build_postmortem(name, FOLD.state_at(live, live.size()), lines_in(log), QuotationReader(journal))
 
 
 def rows(text: str) -> list[dict[str, str]]:

@@ -23,6 +23,23 @@ async def test_a_refuted_one_stays_on_the_board_struck_through(journal: Journal,
         assert [str(span.style) for span in getattr(prompt, "spans", []) if "strike" in str(span.style)] != []
 
 
+async def test_a_claim_that_is_cut_has_its_words_as_they_are(journal: Journal, log: Path) -> None:
+    """A line may end at a hyphen: no blank comes after it. One of these does so before the cut, at any width."""
+    claims = {f"H{n}": "-".join(["the session-store"[: 3 + n]] * 30) for n in range(1, 9)}
+    for n, claim in enumerate(claims.values(), 1):
+        append(log, claim_line(n, claim))
+    async with night(journal, size=WIDE) as it:
+        for option in it.journal_screen.sidebar.hypothesis_list.options:
+            _, *lines = str(option.prompt).splitlines()
+            remaining = claims[option.id or ""]
+            for line in lines:
+                remaining = remaining.lstrip()
+                shown = line.strip().removesuffix("…")
+                assert remaining.startswith(shown)
+                remaining = remaining[len(shown) :]
+            assert lines[-1].endswith("…")
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_enter_on_the_board_opens_the_thread_and_esc_goes_back(
     journal: Journal, log: Path, size: tuple[int, int]

@@ -23,7 +23,7 @@ async def test_enter_opens_all_of_an_entry(journal: Journal, log: Path) -> None:
         assert "x" * 70 in shown
         assert "@2026-11-24T03:14:07.133456790+0000" in shown
         assert "bob@db1:77%1" in shown
-        assert "block of 3 lines, the lock was held for at least 0.8 ms" in shown
+        assert "block of 3 lines, the lock was held for at least 0.8ms" in shown
         assert "note 1" in shown
         assert "later" in shown
         await it.press("escape")

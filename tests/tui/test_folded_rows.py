@@ -20,13 +20,13 @@ async def test_the_ceremony_is_one_row_with_the_hold_time_and_z_shows_it_raw(jou
     log.write_bytes(line("before") + section(1, "the sweeper", 1_000_000, HELD_NS))
     async with night(journal) as it:
         assert "the sweeper" in it.shown
-        assert "held 7.8 s" in it.rows[1]
+        assert "held 7.8s" in it.rows[1]
         assert ACQUIRED not in it.shown
         await it.press("z")
         assert [ACQUIRED in it.rows[1], "the sweeper" in it.rows[2], RELEASING in it.rows[3]] == [True] * 3
         await it.press("z")
         assert ACQUIRED not in it.shown
-        assert "held 7.8 s" in it.rows[1]
+        assert "held 7.8s" in it.rows[1]
 
 
 async def test_a_section_that_arrives_line_by_line_ends_as_one_row_with_its_hold_time(
@@ -41,7 +41,7 @@ async def test_a_section_that_arrives_line_by_line_ends_as_one_row_with_its_hold
         await it.shows("the sweeper")
         assert "held" not in it.rows[3]
         append(log, releasing)
-        await it.shows("held 7.8 s")
+        await it.shows("held 7.8s")
         assert ACQUIRED not in it.shown
         assert RELEASING not in it.shown
 

@@ -118,7 +118,7 @@ async def test_a_verdict_of_mine_that_another_overturns_is_reported(
         append(log, hypothesis_line(f"{kind}: the [/foo] ghost", 3110, theirs, user=user))
         await wait_for_row(it, f"{theirs if kind == 'Conclusion' else 'Reopened'}: the [/foo] ghost")
         if told:
-            await it.says(f"H1: bob says {theirs} 3 s after you said {mine}: the [/foo] ghost")
+            await it.says(f"H1: bob says {theirs} 3s after you said {mine}: the [/foo] ghost")
         else:
             assert it.notices == []
 

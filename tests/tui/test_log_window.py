@@ -20,6 +20,7 @@ from threeam.core.format.entry import ACQUIRED, RELEASING
 from threeam.core.store.follow import Follower
 from threeam.core.store.journal import Journal, Position, resolve_journal
 from threeam.core.store.reader import Line, lines_forward
+from threeam.tui import log_rows
 from threeam.tui import log_window as window_module
 from threeam.tui.log_window import LogWindow
 
@@ -78,14 +79,18 @@ class Small:
     """A window that holds little, so that its edges are everywhere."""
 
     def __init__(self, step: int, kept: int) -> None:
-        # the sections of these tests are of six lines at the most
-        self.patch = mock.patch.multiple(window_module, ROWS_PER_READ=step, MAX_ROWS=kept, _MAX_SECTION_LINES=8)
+        self.patches = (
+            mock.patch.multiple(window_module, ROWS_PER_READ=step, MAX_ROWS=kept),
+            mock.patch.object(log_rows, "MAX_SECTION_LINES", 8),  # those of these tests are of six lines at the most
+        )
 
     def __enter__(self) -> None:
-        self.patch.start()
+        for patch in self.patches:
+            patch.start()
 
     def __exit__(self, *_: object) -> None:
-        self.patch.stop()
+        for patch in self.patches:
+            patch.stop()
 
 
 SHAPES = st.lists(st.sampled_from([0, 0, -1, 1, 1, 2, 4]), min_size=1, max_size=60)

@@ -22,7 +22,8 @@ from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
 from threeam.tui.log_rows import Row
-from threeam.tui.widgets.row_renderer import RenderOptions, RowFlags, render_row
+from threeam.tui.widgets.row_look import RenderOptions, RowFlags
+from threeam.tui.widgets.row_renderer import render_row
 
 THEMES = sorted(App().available_themes)  # Textual's own
 HOSTILE = [

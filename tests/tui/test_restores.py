@@ -315,7 +315,7 @@ async def test_after_17_hours_bed_is_named(
     clock.forward(18 * HOUR_NS)
     async with night(journal, clock=clock, settings=Settings(reminders=reminders)) as it:
         await it.eventually(lambda: it.journal_screen.night.is_awake_known, "it is known since when")
-        assert any("awake for 18 hours" in notice for notice in it.notices) == said
+        assert any("awake for 18h" in notice for notice in it.notices) == said
 
 
 @pytest.mark.parametrize(("reminders", "said"), [(("water",), True), (("dose", "awake"), False)])

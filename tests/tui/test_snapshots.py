@@ -240,7 +240,7 @@ def test_may_i_call_it_fixed(snap_compare: Snap, journal: Journal, size: tuple[i
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 def test_what_is_not_normal(snap_compare: Snap, journal: Journal, size: tuple[int, int]) -> None:
-    saved = SavedBaseline("normal", "f", "normal is 312 things on db1, 5 samples over 20 s", STORY_BEGIN, ALICE)
+    saved = SavedBaseline("normal", "f", "normal is 312 things on db1, 5 samples over 20s", STORY_BEGIN, ALICE)
     differences = [
         Difference("sysctl/vm.swappiness", "60", "10", 1e9),
         Difference("load/1 min", "14.20", "0.31 to 0.94", 21.0),

@@ -142,7 +142,7 @@ def test_a_correction_keeps_the_kind_out_of_its_words() -> None:
 def test_a_user_who_is_overturned_in_the_same_breath_is_reported() -> None:
     mine, theirs = verdict_entry(1, "refuted", "no", 20), verdict_entry(1, "confirmed", "yes", 21, BOB)
     assert overturned_verdicts(WITH_EVIDENCE, [mine, theirs], "alice") == [
-        "H1: bob says confirmed 1 s after you said refuted: yes"
+        "H1: bob says confirmed 1s after you said refuted: yes"
     ]
 
 

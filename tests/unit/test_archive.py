@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
 import io
+import lzma
 import re
 import subprocess
 import tarfile
@@ -297,3 +300,29 @@ def test_a_plan_of_another_user_is_never_run(run_process: Run, tmp_path: Path, m
     assert run_process("-j", "h", "import", "-", stdin=archive).returncode == 0
     done = run_process("-j", "h", "run", "--resume", "R1")
     assert "is not signed with your key" in refused(done, 3)
+
+
+@pytest.mark.parametrize("form", ["pax", "posix", "gnu", "ustar"])
+def test_a_tar_of_another_program_is_named_as_such(run: Run, tmp_path: Path, form: str) -> None:
+    """tar(1) itself packs the members of an archive again, with the extensions of its format."""
+    (tmp_path / "night.tar").write_bytes(archive_of(b"", {OUTPUT: b"\n"}))
+    for arguments in (
+        ["-xf", "night.tar"],
+        [f"--format={form}", "-cf", "again.tar", "./journal.jsonl", "./SHA256SUMS"],
+    ):
+        subprocess.run(["tar", *arguments], cwd=tmp_path, check=True)
+    error = refused(run("import", str(tmp_path / "again.tar")), 2)
+    assert f"{tmp_path / 'again.tar'}: it is a tar that another program packed: import the one that 3am" in error
+    assert not (tmp_path / "sanity.log").exists()
+
+
+@pytest.mark.parametrize(
+    ("program", "compress"),
+    [("gzip", gzip.compress), ("bzip2", bz2.compress), ("xz", lzma.compress), ("zstd", lambda _: b"(\xb5/\xfd...")],
+)
+def test_a_compressed_archive_is_named_with_the_command_that_reads_it(
+    run: Run, tmp_path: Path, program: str, compress: Callable[[bytes], bytes]
+) -> None:
+    (tmp_path / "night").write_bytes(compress(archive_of(b"", {})))
+    error = refused(run("import", str(tmp_path / "night")), 2)
+    assert f"it is compressed; to decompress it: {program} -dc FILE | 3am import -; nothing was written" in error

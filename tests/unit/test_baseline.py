@@ -358,7 +358,7 @@ def test_what_is_kept_is_what_its_line_says(journal: Journal, log: Path, clock: 
     path, draft = save_baseline(journal, baseline(*shots))
     writer_of("alice", journal, clock).write(draft)
     (line,) = entries(log)
-    assert line.text == "Baseline: normal is 2 things on db1, 2 samples over 1 s; not read: x: denied"
+    assert line.text == "Baseline: normal is 2 things on db1, 2 samples over 1s; not read: x: denied"
     assert line.tag("FILE") == Path(path).name
     restored = read_attachment(journal, Path(path).name, BASELINE)
     assert (decode_baseline(restored.content, path), restored.signed) == (baseline(*shots), True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shlex
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -39,6 +42,7 @@ from threeam.restore.blockers import (
     termination_sql,
     waiting_pids,
 )
+from threeam.restore.postgres import ServerUnreachable, connect
 from threeam.restore.prepared_transactions import PreparedTransaction
 
 
@@ -93,7 +97,7 @@ def prepared(xid: int, gid: str) -> Backend:
 
 def test_a_prepared_transaction_says_what_it_is_and_what_ends_it() -> None:
     first, second = build_blocker_tree([backend(7, -775), prepared(775, "it's\n1")])
-    assert format_backend(first.backend) == 'prepared transaction 775 "it\'s\\n1" app@shop · prepared 3.2 s ago'
+    assert format_backend(first.backend) == 'prepared transaction 775 "it\'s\\n1" app@shop · prepared 3.2s ago'
     assert first.blocked_pids == (7,)
     assert node_line(first).command == termination_sql(first.backend) == "ROLLBACK PREPARED E'it''s\\U0000000A1'"
     assert node_line(second).command == "SELECT pg_terminate_backend(7)"
@@ -317,3 +321,20 @@ def test_a_long_query_is_made_safe_in_no_time() -> None:
     """Four thousand characters that look like the beginning of a secret, again and again."""
     for piece in ("password ", "password $a$", "://a:", "password='\\", "password E'", "identified by "):
         assert len(redact_sql(piece * (4_000 // len(piece)))) <= 8_000
+
+
+@pytest.mark.parametrize(
+    ("has_pip", "command"),
+    [
+        (True, f"{shlex.quote(sys.executable)} -m pip install 'psycopg[binary]'"),
+        (False, "uv tool install --force '.[postgres]' in the checkout"),
+    ],
+)
+def test_without_psycopg_the_command_of_this_python_is_named(
+    monkeypatch: pytest.MonkeyPatch, has_pip: bool, command: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: Mock() if has_pip else None)
+    with pytest.raises(ServerUnreachable) as refusal, connect(""):
+        pass
+    assert str(refusal.value) == f"this needs psycopg: {command}"

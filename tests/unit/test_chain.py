@@ -296,9 +296,9 @@ def test_each_window_on_a_chain_says_what_could_not_be_read(log: Path, journal: 
     for window in (as_of, main):  # whichever meets the file first, and last
         while not window.at_start:
             window.read_backward()
-        assert window.missing.pop_unreported(window.log_end and window.log_end.segment) == missing
+        assert window.pop_problems() == missing
     for window in (as_of, main, before_it):
-        assert window.missing.pop_unreported(window.log_end and window.log_end.segment) == []
+        assert window.pop_problems() == []
 
 
 def test_a_deleted_file_is_where_the_journal_begins(run_here: Run, log: Path) -> None:

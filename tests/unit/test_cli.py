@@ -277,7 +277,9 @@ def test_the_doctor_calls_a_sound_log_sound(run: Run, log: Path) -> None:
     good(run("log", "-H", "x"))
     done = run("doctor")
     assert good(done) == ""
-    assert "sound" in stderr_lines(done)[0]
+    assert stderr_lines(done)[0].endswith(": sound; 1 critical section")
+    good(run("log", "-H", "y"))
+    assert stderr_lines(run("doctor"))[0].endswith(": sound; 2 critical sections, and none overlaps")
 
 
 def test_the_doctor_calls_no_log_that_is_not_there_sound(run: Run, log: Path) -> None:

@@ -195,7 +195,7 @@ def test_an_undeclared_step_back_is_found(log_: Log) -> None:
     offset = log_.line("b", forward=-5)
     (finding,) = log_.findings()
     assert (finding.what, finding.offset) == ("backwards", offset)
-    assert "5 ns" in finding.text
+    assert "5ns" in finding.text
 
 
 def test_a_declared_step_back_is_not_damage(log_: Log) -> None:

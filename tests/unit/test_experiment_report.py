@@ -156,6 +156,25 @@ def test_whatever_the_width_a_bar_fits_and_holds_its_rate(
                 assert line.text.isascii()
 
 
+def test_the_shell_prints_the_page_of_the_screen_without_its_runs() -> None:
+    detailed_runs = (Run(1, "bare", FAILED, 1, AT.ns, 1, 1, 5, "R12-1-1.out", AT),)
+    planned = experiment((1, 2, 0))._replace(detailed_runs=detailed_runs)
+    page = report.experiment_report(planned, LATER, 60, emoji=True)
+    shell = report.experiment_report(planned, LATER, 60, emoji=True, with_runs=False)
+    assert shell == [section for section in page if section.title != "failed"]
+
+
+def test_a_strip_of_many_runs_is_as_wide_as_the_page() -> None:
+    planned = experiment((0, 300, 0))
+    strips = [
+        line.text
+        for section in report.experiment_report(planned, LATER, 60, emoji=False, with_runs=False)
+        for line in section.lines
+        if set(line.text) == {" ", "."}
+    ]
+    assert [len(strip.strip()) for strip in strips] == [52] * 5 + [40]
+
+
 def test_runs_that_failed_are_listed_before_those_that_passed() -> None:
     detailed_runs = tuple(
         Run(n, "bare", outcome, int(outcome == FAILED), AT.ns, 1, 1, 5, f"R12-{n}-1.out", AT)
@@ -163,7 +182,7 @@ def test_runs_that_failed_are_listed_before_those_that_passed() -> None:
     )
     planned = experiment((1, 1, 1))._replace(detailed_runs=detailed_runs)
     titles = [part.title for part in report.experiment_report(planned, LATER, 80, emoji=True)]
-    assert titles[1:] == ["failed", "timed out", "passed, the first of each arm", "plan"]
+    assert titles[2:] == ["failed", "timed out", "passed, the first of each arm", "plan"]
 
 
 # The plan.

@@ -197,7 +197,7 @@ def test_the_length_of_a_night_is_not_known_if_the_clock_was_stepped_back(log: P
     assert "; the clock was stepped back in between, so the length is not known" in summary
     assert " min\n" not in summary
     log.write_bytes(b"".join(line(minute, ALICE, "a") for minute in (3, 9)))
-    assert "0 h 6 min" in postmortem_to_markdown(postmortem_of(log))
+    assert "6m" in postmortem_to_markdown(postmortem_of(log))
 
 
 def test_evidence_has_the_corrected_words(run: Run, log: Path) -> None:

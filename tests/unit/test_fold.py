@@ -77,6 +77,12 @@ observers = st.builds(
     st.sampled_from(["1795490047000000000", "1795490048000000000", "-1"]),
     st.sampled_from(["now", "now", "1795490049000000000", "later"]),
 )
+clocks = st.builds(
+    "{} {} {}".format,
+    st.sampled_from(["web2", "app log", "x"]),
+    st.sampled_from(["3200000", "-1", "0", "soon"]),
+    st.sampled_from(["400000", "unknown", "0", "-1"]),
+)
 later = st.one_of(st.integers(1, 3), st.integers(0, 20 * HOUR_NS), st.integers(-2 * HOUR_NS, 0))
 
 
@@ -99,7 +105,7 @@ def logs(draw: st.DrawFn) -> bytes:
         def said(*tags: tuple[str, str], text: str = text, stamp: Stamp = stamp, coffee: int = coffee) -> bytes:
             return format_entry(Entry(stamp, coffee, tags, text))
 
-        match draw(st.integers(0, 32)):
+        match draw(st.integers(0, 33)):
             case 0 | 1 | 2:
                 lines.append(said(by))
             case 3:
@@ -169,6 +175,8 @@ def logs(draw: st.DrawFn) -> bytes:
                 tag = ("OBSERVER", draw(observers))
                 there = (("FILE", draw(files)),) if draw(st.booleans()) else ()
                 lines.append(said(by, ("VIA", "observe"), tag, *there, text=f"Observer: {text}"))
+            case 32:
+                lines.append(said(by, ("CLOCK", draw(clocks)), text=f"Clock: {text}"))
             case 10:
                 ahead = Stamp(ns + draw(st.sampled_from([0, HOUR_NS])), stamp.utc_offset_s)  # its clock may be ahead
                 scripts.append((ahead, text))

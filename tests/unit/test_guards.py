@@ -20,7 +20,15 @@ from support.hypotheses import (
 from support.lines import at_second
 from threeam.hypotheses.amendments import correction_draft
 from threeam.hypotheses.drafts import conclusion_draft, evidence_draft, hypothesis_draft, prediction_draft
-from threeam.hypotheses.guards import LATE_PREDICTION, NO_EVIDENCE, overturned_verdicts, similar_refuted, warnings_for
+from threeam.hypotheses.guards import (
+    LATE_PREDICTION,
+    NO_EVIDENCE,
+    PREDICTION_AFTER_VERDICT,
+    overturned_verdicts,
+    similar_refuted,
+    warnings_for,
+)
+from threeam.hypotheses.thread import thread_report
 from threeam.projections import FOLD
 
 # --- guards
@@ -145,6 +153,17 @@ def test_a_prediction_written_after_the_evidence_says_so() -> None:
     ]
 
 
+@pytest.mark.parametrize("verb", ["confirm", "refute"])
+def test_a_prediction_written_after_the_verdict_says_so_until_the_hypothesis_is_reopened(verb: str) -> None:
+    judged = FOLD(WITHOUT, written_entries(conclusion_draft(verb, "H1", "why", LIMIT), WITHOUT, 10))
+    late = written_entries(prediction_draft("H1", "clean"), judged, 11)
+    assert warnings_for(judged, late) == [f"H1: {PREDICTION_AFTER_VERDICT}"]
+    after = FOLD(judged, late)
+    assert PREDICTION_AFTER_VERDICT in str(thread_report(after, after.hypotheses[1], None))
+    reopened = FOLD(judged, written_entries(conclusion_draft("reopen", "H1", "seen again", LIMIT), judged, 12))
+    assert warnings_for(reopened, written_entries(prediction_draft("H1", "clean"), reopened, 13)) == []
+
+
 @pytest.mark.parametrize(
     ("when", "warned"),
     [((), False), ((30,), False), ((30, 40), True), ((5, 30), False), ((30, 60), False), ((30, 35, 40), True)],
@@ -199,7 +218,7 @@ def test_the_order_in_which_two_observations_are_cited_does_not_matter() -> None
 def test_a_verdict_over_somebody_elses_says_that_both_stand() -> None:
     before = FOLD(WITH_EVIDENCE, [verdict_entry(1, "confirmed", "yes", 10, BOB)])
     assert warnings_for(before, written_entries(conclusion_draft("refute", "H1", "no", LIMIT), before, 310)) == [
-        "H1 was confirmed by bob 5 min before (yes): both stand, and the later counts"
+        "H1 was confirmed by bob 5m before (yes): both stand, and the later counts"
     ]
 
 
@@ -207,7 +226,7 @@ def test_a_user_who_is_overturned_is_reported_and_no_other() -> None:
     before = FOLD(WITH_EVIDENCE, [verdict_entry(1, "confirmed", "yes", 10, BOB)])
     block = written_entries(conclusion_draft("refute", "H1", "it was off", LIMIT), before, 310)
     assert overturned_verdicts(before, block, "bob") == [
-        "H1: alice says refuted 5 min after you said confirmed: it was off"
+        "H1: alice says refuted 5m after you said confirmed: it was off"
     ]
     assert overturned_verdicts(before, block, "alice") == []
     assert overturned_verdicts(before, block, "carol") == []

@@ -22,6 +22,7 @@ from threeam.cli import handoff as command
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp, format_entry, parse_entry
 from threeam.core.format.report import ReportSection
 from threeam.core.store.journal import Journal
+from threeam.hypotheses.quotations import QuotationReader
 from threeam.projections import FOLD
 from threeam.reports.handoff import Handoff, collect_handoff, find_awake_since, handoff_report
 from threeam.reports.handoff_json import handoff_json
@@ -80,6 +81,9 @@ THE_NIGHT = (
     ran(2, 28.35, Runs(0, 40, hypothesis=1)),
     line(28.4, BOB, "Terminated: 4711 shop@shop, for whom 3 waited: UPDATE carts", ("TERMINATED", "4711")),
     line(28.5, ALICE, "Stable: 3f2a91c in /srv/shop: row lock", ("STABLE", "3f2a91c"), ("TREE", "/srv/shop"), cups=5),
+    line(
+        28.55, BOB, "Clock: web2 +3.2ms±0.4ms (against web1: align --key, 64 pairs)", ("CLOCK", "web2 3200000 400000")
+    ),
     line(28.6, ALICE, "Verdict: bare 10/20 failed, 50 %", ("R1", "20/20"), ("H1", "open"), ("VERDICT", "{}"), cups=5),
     line(28.7, ALICE, "Verdict: bare 0/40 failed, 0 %", ("R2", "40/40"), ("H1", "open"), ("VERDICT", "{}"), cups=5),
 )
@@ -93,7 +97,8 @@ def written(log: Path, lines: Iterable[Entry]) -> None:
 def handed_over(journal: Journal, now: Stamp = NOW) -> Handoff:
     end = end_of(journal)
     state = FOLD.state_at(*end)
-    return collect_handoff(state, now, 8 * HOUR, 5.0, find_awake_since(journal, end, state, now, 8 * HOUR))
+    awake_since = find_awake_since(journal, end, state, now, 8 * HOUR)
+    return collect_handoff(state, now, 8 * HOUR, 5.0, awake_since, QuotationReader(journal))
 
 
 def part(told: list[ReportSection], title: str) -> list[str]:
@@ -125,7 +130,7 @@ def test_a_handoff_of_next_to_nothing_says_so(log: Path, journal: Journal) -> No
     written(log, [line(0, SCRIPT, "a line of the script's")])
     report = handoff_report(handed_over(journal))
     assert [line.title for line in report] == ["where we stand"]
-    assert part(report, "where we stand") == ["hypotheses: none yet", "last entry 03:14:07 (30 min)"]
+    assert part(report, "where we stand") == ["hypotheses: none yet", "last entry 03:14:07 (30m)"]
 
 
 # --- what stands in it
@@ -144,6 +149,7 @@ def test_the_most_important_comes_first(log: Path, journal: Journal) -> None:
         "ruled out",
         "parked",
         "stable commit",
+        "clocks of other logs",
         "topology",
         "shared state",
         "stamps without words",
@@ -316,8 +322,23 @@ def test_the_handoff_is_read_in_markdown_as_it_is_reported(
 def test_hours_awake_stand_in_the_handoff(log: Path, journal: Journal) -> None:
     written(log, [line(0, ALICE, "a"), line(90, ALICE, "b", cups=1)])
     report = handoff_report(handed_over(journal, at_minute(96)))
-    assert part(report, "people") == ["alice: 1 cup, 0 mg · awake since 03:14:07 (96 min) at least"]
+    assert part(report, "people") == ["alice: 1 cup, 0 mg · awake since 03:14:07 (1h36m) at least"]
 
 
 def test_every_line_of_the_night_is_one_of_ours() -> None:
     assert [parse_entry(format_entry(entry).rstrip(b"\n")) for entry in THE_NIGHT] == list(THE_NIGHT)
+
+
+def test_the_last_shift_of_each_clock_is_handed_over(log: Path, journal: Journal) -> None:
+    lines = [
+        line(n, ALICE, f"Clock: web{n % 12} +{n}ns±1ns (--shift)", ("CLOCK", f"web{n % 12} {n} unknown"))
+        for n in range(20)
+    ]
+    written(log, lines)
+    handoff = handed_over(journal)
+    shown = part(handoff_report(handoff), "clocks of other logs")
+    assert shown[:2] == ["web7 +19ns±1ns (--shift)", "web6 +18ns±1ns (--shift)"]
+    assert shown[-1] == "and 2 more: 3am tail --kind Clock"
+    assert len(shown) == 11
+    first = handoff_json(handoff)["clocks"][0]
+    assert (first["source"], first["shift_ns"], first["bound_ns"]) == ("web7", "19", None)

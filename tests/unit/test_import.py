@@ -17,6 +17,8 @@ from support.exports import AFTER, BEFORE, any_log, good, lines_in, refused, row
 from support.lines import HARMFUL
 from threeam.cli.main import main
 from threeam.core.store import reader
+from threeam.core.store.journal import resolve_journal
+from threeam.hypotheses.quotations import QuotationReader
 from threeam.reports.export_records import (
     InvalidRecord,
     RecordDecoder,
@@ -243,8 +245,8 @@ def test_any_log_is_the_same_after_export_and_import(whole: bytes, torn: bytes, 
     ):
         log = Path(folder) / "any.log"
         log.write_bytes(whole + torn)
-        lines = lines_in(log)
-        shown = [text for line in lines for text in json_lines(line, IntervalSet())]
+        lines, quotations = lines_in(log), QuotationReader(resolve_journal(str(log)))
+        shown = [text for line in lines for text in json_lines(line, IntervalSet(), quotations)]
         records = RecordDecoder()
         assert b"".join(records.decode(json.loads(line)) for line in shown) == whole + torn
         records.check_complete()

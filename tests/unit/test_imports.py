@@ -29,7 +29,7 @@ WALLS: dict[str, tuple[str, ...]] = {
     "process": _CORE,
     "human": _CORE,
     "hypotheses": _CORE,
-    "host": _CORE,
+    "host": (*_CORE, "process"),
     "experiments": (*_CORE, "process"),
     "tracing": (*_CORE, "process"),
     "restore": _CORE,

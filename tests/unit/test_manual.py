@@ -90,6 +90,27 @@ def test_a_wrong_topic_gets_the_nearest_one(run: Run) -> None:
         read_page("../pages")
 
 
+def test_a_verb_is_a_topic_in_any_case(run: Run) -> None:
+    section = good(run("help", "hyp", "NEW"))
+    assert section.startswith("### `3am hyp new`\n")
+    assert section.count("\n##") == 0
+    assert good(run("help", "3am", "baseline diff")).startswith("### `3am baseline diff`\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("cof", "did you mean coffee?"),
+        ("lock", "it is a word of concepts, "),
+        ("tmux", "it is a word of "),
+        ("quokka", "3am help lists the topics"),
+        ("[", "3am help lists the topics"),
+    ],
+)
+def test_a_word_that_is_no_topic_leads_to_the_pages_that_have_it(run: Run, word: str, hint: str) -> None:
+    assert hint in refused(run("help", word), 2)
+
+
 def test_a_link_becomes_the_command_that_shows_its_page() -> None:
     markdown = "see [team](team.md) and [the file](log-format.md#tags)"
     assert for_terminal(markdown, "3am help") == "see team and the file (`3am help log-format`)"
@@ -105,7 +126,7 @@ def test_the_messages_of_the_page_about_trouble_are_those_of_the_program() -> No
     rows = [re.split(r" *\| *", line)[1] for line in page.splitlines() if line.startswith("| ")][2:]
     messages = [message for row in rows for message in re.findall(r"`([^`]+ [^`]+)`", row)]
     source = "\n".join(module.read_text(encoding="utf-8") for module in MANUAL.parent.rglob("*.py"))
-    pieces = [piece.strip() for message in messages for piece in re.split(r"…|10 s|:", message) if piece.strip()]
+    pieces = [piece.strip() for message in messages for piece in re.split(r"…|10s|:", message) if piece.strip()]
     assert len(pieces) > 10
     assert [piece for piece in pieces if piece not in source] == []
 

@@ -105,7 +105,7 @@ def test_a_log_that_logrotate_does_not_know_is_rotated_by_3am() -> None:
 def test_a_rotation_that_last_worked_in_october_is_red(names: str) -> None:
     check = rotation({CONF: f"{names}\n  daily\n}}\n", STATE: state(LOG, "2026-10-12-3:0:0")})
     assert check.verdict == RED
-    assert "43 days ago; it has rotated others since" in check.detail
+    assert "43d ago; it has rotated others since" in check.detail
     assert check.fix == f"sudo logrotate -v {CONF}"
 
 
@@ -114,7 +114,7 @@ def test_a_rotation_that_last_worked_in_october_is_red(names: str) -> None:
 def test_a_rotation_of_yesterday_is_well(path: str, last: str) -> None:
     check = rotation({CONF: f"{LOG} {{\n  weekly\n}}\n", path: state(LOG, last)})
     assert (check.verdict, check.fix) == (OK, "")
-    assert f"by logrotate ({CONF}, weekly), last 1 day ago" in check.detail
+    assert f"by logrotate ({CONF}, weekly), last 1d ago" in check.detail
 
 
 def test_a_rotation_that_has_not_come_yet_is_yellow() -> None:
@@ -335,7 +335,7 @@ def test_what_the_journal_knows_of_the_hunt_is_looked_at(
     clock.forward(MINUTE)
     assert verdicts()["you"] == (YELLOW, "5 cups, 0 glasses of water, 474 mg: no more coffee")
     clock.forward(31 * DAY)
-    assert verdicts()["baseline"] == (YELLOW, "quiet is 31 days old")
+    assert verdicts()["baseline"] == (YELLOW, "quiet is 31d old")
     assert verdicts()["you"][0] == OK
 
 

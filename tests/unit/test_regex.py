@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from threeam.core.errors import BadPattern
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.store.pattern import Pattern
-from threeam.core.store.regex import Regex
+from threeam.core.store.regex import CapturingRegex, Regex
 from threeam.experiments.failure_rule import InvalidFailureRule, parse_failure_rule
 
 LONG = b"id=12345 " * 7000  # 60 KB
@@ -191,3 +191,39 @@ def test_it_finds_what_the_standard_library_finds(pattern: str, text: str) -> No
     except BadPattern:
         return
     assert regex.has_match(text.encode()) is expected
+
+
+# --- a group
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "captured"),
+    [
+        (r"req=(\w+)", b"a req=17 req=18", b"17"),
+        (r"(?P<key>\d+) ms", b"took 42 ms", b"42"),
+        (r"(get|put) (?P<key>/\S*)", b"put /cart/1", b"/cart/1"),
+        (r"(?:req|id)=(\w*)", b"id=", None),  # an empty key is none
+        (r"req=(\w+)", b"nothing", None),
+        (r"req=(\w+)|id=", b"id=9", None),
+        (r"id=(.)", b"id=\xff", b"\\"),  # an undecodable byte is read as its escape
+        (r"é=(\w+)", "é=7".encode(), b"7"),
+    ],
+)
+def test_the_text_of_a_group_is_that_of_the_first_match(text: str, data: bytes, captured: bytes | None) -> None:
+    assert CapturingRegex(text, "key").capture(data) == captured
+
+
+@pytest.mark.parametrize("text", [r"req=\w+", r"(a)(b)", r"(?P<id>a)", r"(?P<id>a)(b)", ""])
+def test_a_pattern_without_the_group_is_refused(text: str) -> None:
+    with pytest.raises(BadPattern, match="needs one group, for example 'key="):
+        CapturingRegex(text, "key")
+
+
+@pytest.mark.parametrize("text", ["(a", r"(\w{900}\w{900})", r"(?=(a))", r"(.{1000}){1000}"])
+def test_a_pattern_with_a_group_has_the_limits_of_the_others(text: str) -> None:
+    with pytest.raises(BadPattern):
+        CapturingRegex(text, "key")
+
+
+def test_a_group_in_a_long_line_takes_no_longer_than_its_length() -> None:
+    assert CapturingRegex(r"(\w+\s?)+\.$", "key").capture(LONG) is None

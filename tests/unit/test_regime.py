@@ -36,7 +36,7 @@ def test_the_time_without_it_begins_with_the_last_sighting() -> None:
     answer = estimate_from_occurrences("deadlock", [HOUR, 5 * HOUR], 0, 2 * HOUR, 6 * HOUR)
     assert (answer.recurrences, answer.clean_since) == (1, HOUR)
     (line,) = (line.text for line in fix_confidence_report(answer)[1].lines if line.text.startswith("since:"))
-    assert line == "since:  seen once again, the last time 60 min ago"
+    assert line == "since:  seen once again, the last time 1h ago"
 
 
 def test_the_rate_by_time_is_that_of_the_last_regime_too() -> None:

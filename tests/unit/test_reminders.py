@@ -61,7 +61,7 @@ def test_the_hours_are_told_after_seventeen_if_that_is_wanted(clock: FakeClock) 
     clock.forward(AWAKE_LIMIT_H * HOUR_NS - 1)
     assert awake_reminder(since, clock(), REMINDERS) is None
     clock.forward(1)
-    assert (awake_reminder(since, clock(), ["awake"]) or "").startswith("awake for 17 hours")
+    assert (awake_reminder(since, clock(), ["awake"]) or "").startswith("awake for 17h")
     assert awake_reminder(since, clock(), ["water", "dose"]) is None
     assert awake_reminder(None, clock(), REMINDERS) is None
 

@@ -101,7 +101,9 @@ def test_a_wrong_coffee_is_refused_with_the_same_sentence(
     assert_same_refusal(run_here("coffee", *words.split()).stderr, str(refusal.value))
 
 
-@pytest.mark.parametrize("words", ["", "quiet", "quiet --samples 5", "--samples 5 --every 2", "--every=0.5 quiet"])
+@pytest.mark.parametrize(
+    "words", ["", "quiet", "quiet --samples 5", "--samples 5 --every 2", "--every=0.5 quiet", "-n 5 --every 2s"]
+)
 def test_baseline_save(run_here: Run, asked: Asked, screen: Mock, quitting: Mock, words: str) -> None:
     run_here("baseline", "save", *words.split())
     with pytest.raises(_Stopped):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from support.commands import Run, good, refused
 from support.journals import entries
+from support.parsers import command_parsers
 from threeam.core.errors import BadStamp, BadTime, PreconditionFailed
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
@@ -247,6 +248,46 @@ def test_a_hypothesis_is_named_by_the_same_option_in_every_command(run: Run, log
     assert good(run("tail", "-H", "H1")).count("\n") == 3
     assert good(run("export", "csv", "-H", "H1")) == good(run("export", "csv", "--hyp", "H1"))
     refused(run("log", "-H", "H9", "no such hypothesis"), 1)
+
+
+@pytest.mark.parametrize(
+    "words", ["-H H1 it was off", "it was off -H H1", "it was off -HH1", "--hyp H1 it was off", "--hyp=h1 it was off"]
+)
+def test_the_option_may_stand_anywhere_in_a_note(run: Run, log: Path, words: str) -> None:
+    good(run("hyp", "new", "the sweeper races the writer"))
+    good(run("log", *words.split()))
+    assert entries(log)[-1].text == "it was off"
+    assert entries(log)[-1].hypothesis == (1, "open")
+
+
+@pytest.mark.parametrize("words", ["-H 7 workers hang", "7 workers hang -H", "--hypothesis 7 workers hang"])
+def test_other_words_than_a_number_after_it_are_a_claim(run: Run, log: Path, words: str) -> None:
+    good(run("log", *words.split()))
+    assert "Hypothesis: 7 workers hang" in [entry.text for entry in entries(log)]
+
+
+def test_a_note_that_is_linked_needs_words(run: Run, log: Path) -> None:
+    good(run("hyp", "new", "the sweeper races the writer"))
+    before = log.read_bytes()
+    assert "there is no text" in refused(run("log", "-H", "H1"), 2)
+    assert "not a stream" in refused(run("log", "-H", "H1", "-", stdin=b"x\n"), 2)
+    assert "take one of them" in refused(run("log", "-H", "H1", "--hypothesis", "x"), 2)
+    assert log.read_bytes() == before
+
+
+def test_an_option_has_one_name_and_one_kind_of_value_in_all_commands() -> None:
+    """Those with two kinds are named here, with the reason."""
+    kept = {
+        "--undo",  # of a coffee: take it back; of a change: how to take it back
+        "--json",  # a switch everywhere; a command says what is an object
+        "--at",  # of align: two times, each in a file
+    }
+    values: dict[str, set[object]] = {}
+    for parser in command_parsers():
+        for action in parser._actions:
+            for name in action.option_strings:
+                values.setdefault(name, set()).add(action.metavar if action.nargs != 0 else None)
+    assert {name: kinds for name, kinds in values.items() if len(kinds) > 1 and name not in kept} == {}
 
 
 def test_settings_take_durations(run: Run, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     """Run ``3am as-of``."""
     parser = Parser(
         "3am as-of",
-        "The journal, full screen, as it was at a time, or 1 ms before the entry of an @stamp; > returns to now. "
+        "The journal, full screen, as it was at a time, or 1ms before the entry of an @stamp; > returns to now. "
         "Without a terminal: 3am tail up to there.",
         "examples:\n  3am as-of 03:14\n  3am as-of @2026-11-24T03:14:07.123456789+0000",
     )

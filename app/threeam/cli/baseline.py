@@ -27,7 +27,7 @@ _HELP = {
         "Takes a snapshot of normal: load, memory, processes and threads by name, sockets by state and peer, disks, "
         "kernel settings, versions; of the processes named with --pid also descriptors, locks and sockets; and the "
         "output of your own commands. Several samples give a range, to tell a difference from normal variation.",
-        "3am baseline save --pid $(pgrep -o postgres) --cmd 'redis-cli info clients' --samples 5 --every 2",
+        "3am baseline save --pid $(pgrep -o postgres) --cmd 'redis-cli info clients' -n 5 --every 2s",
     ),
     "diff": HelpText(
         "Prints what differs from a baseline now, the most unusual first, and writes one line about it. "

@@ -212,7 +212,9 @@ def _last_entries(segments: Iterator[Segment]) -> Iterator[Entry]:
                 yield entry
 
 
-def _topics(_typed: _Typed) -> list[Candidate]:
+def _topics(typed: _Typed) -> list[Candidate]:
+    if typed.before[-1] != "help":  # the second word of a topic: hyp new
+        return []
     from threeam.manual.pages import TOPICS
 
     commands = (Candidate(name, about) for name, (_, about) in COMMANDS.items() if name not in TOPICS)

@@ -12,7 +12,7 @@ from threeam.core.store.chain import Chain, UnreadableNotices
 from threeam.core.store.reader import Line
 
 if TYPE_CHECKING:
-    from threeam.core.format.report import ReportLine, ReportSection
+    from threeam.core.format.report import Quotation, ReportLine, ReportSection
 
 _BUFFER_CHARS = 64 * 1024  # characters in one write to stdout
 
@@ -138,6 +138,16 @@ def print_report_lines(lines: Iterable[ReportLine], indent: str = "", *, details
         if line.detail and details_below:
             depth = len(line.text) - len(line.text.lstrip(" "))
             print_out(escape_unprintable(f"{indent}{' ' * depth}    {line.detail}"))
+        if line.quotation is not None:
+            depth = len(line.text) - len(line.text.lstrip(" "))
+            print_quotation(line.quotation, f"{indent}{' ' * depth}    ")
+
+
+def print_quotation(quotation: Quotation, indent: str) -> None:
+    """Print where the lines of another log are from, and then these lines, each behind a bar."""
+    print_out(escape_unprintable(f"{indent}{quotation.caption}"))
+    for line in quotation.lines:
+        print_out(escape_unprintable(f"{indent}│ {line}"))
 
 
 def print_json(value: Mapping[str, Any]) -> None:

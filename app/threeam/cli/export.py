@@ -11,8 +11,9 @@ from typing import BinaryIO, cast
 from threeam.cli.console import print_err, write_bytes, write_texts
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
-from threeam.cli.line_query import LineQuery, parse_hypothesis_number, parse_time_range
+from threeam.cli.line_query import LineQuery, parse_time_range
 from threeam.cli.parser import Parser
+from threeam.core.config.options import parse_hypothesis_number
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.fold import State
@@ -35,6 +36,7 @@ from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.drafts import require_hypothesis
 from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.ledger import thread_of
+from threeam.hypotheses.quotations import QuotationReader
 from threeam.projections import FOLD
 from threeam.reports.export_records import (
     csv_header,
@@ -99,11 +101,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 def _records(ctx: Context, output_format: str, lines: Iterator[Line]) -> Iterator[str]:
     """Yield the lines of JSONL or CSV for the lines of the log."""
-    observed = observed_intervals(ctx.load_state())
+    observed, quotations = observed_intervals(ctx.load_state()), QuotationReader(ctx.journal)
     if output_format == "csv":
         yield csv_header()
     for line in lines:
-        yield from csv_rows(line, observed) if output_format == "csv" else json_lines(line, observed)
+        yield from csv_rows(line, observed) if output_format == "csv" else json_lines(line, observed, quotations)
 
 
 def _write_archive(ctx: Context, lines: Iterator[Line]) -> None:
@@ -164,7 +166,7 @@ def _render_postmortem(ctx: Context, state: State, output_format: str, lines: It
     from threeam.reports.markdown_report import postmortem_to_markdown
     from threeam.reports.postmortem import build_postmortem
 
-    postmortem = build_postmortem(escape_unprintable(ctx.journal.log_name), state, lines)
+    postmortem = build_postmortem(escape_unprintable(ctx.journal.log_name), state, lines, QuotationReader(ctx.journal))
     if output_format == "md":
         return postmortem_to_markdown(postmortem)
     from threeam.reports.html_report import postmortem_to_html  # its template library is slow to import

@@ -26,7 +26,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "was made for the hypothesis (3am changed -H H7) and was not undone; every failure since counts. Only runs of "
         "the same program with the same arguments, folder, rule and arm are compared. With --seen it is about a bug "
         "that depends on time and not on runs. Exit 0 at the strong level, 1 below it.",
-        "examples:\n  3am fixed H7\n  3am fixed H7 --seen 'deadlock detected' --from 'yesterday'",
+        "examples:\n  3am fixed H7\n  3am fixed H7 --seen 'deadlock detected' --watched-since yesterday",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     args = parse_fixed_options(parser, argv)

@@ -11,6 +11,7 @@ from threeam.cli.parser import HelpText, Parser, command_parser
 from threeam.cli.submit import Receipt, submit
 from threeam.core.store.journal import Position
 from threeam.hypotheses.handoff_notes import take_journal_draft
+from threeam.hypotheses.quotations import QuotationReader
 from threeam.reports.handoff import Handoff, collect_handoff, find_awake_since, handoff_report
 from threeam.reports.handoff_json import handoff_json
 from threeam.reports.markdown_report import sections_to_markdown
@@ -44,8 +45,8 @@ def run(command: str, argv: Sequence[str]) -> int:
     if args.json:
         print_json(handoff_json(handoff))
     elif args.md:
-        now = handoff.now
-        print_out(sections_to_markdown(f"Hand-off, {now.iso_date} {now.time_of_day[:5]}", handoff_report(handoff)))
+        title = f"Hand-off, {handoff.now.iso_date} {handoff.now.time_of_day[:5]}"
+        print_out(sections_to_markdown(title, handoff_report(handoff)))
     else:
         print_report(handoff_report(handoff))
     return ExitCode.OK
@@ -54,4 +55,6 @@ def run(command: str, argv: Sequence[str]) -> int:
 def _collect(ctx: Context, end: Position) -> Handoff:
     state, now, settings = ctx.load_state(), ctx.clock(), ctx.settings
     nights = find_awake_since(ctx.journal, end, state, now, settings.night_gap_ns)
-    return collect_handoff(state, now, settings.night_gap_ns, settings.half_life_h, nights)
+    return collect_handoff(
+        state, now, settings.night_gap_ns, settings.half_life_h, nights, QuotationReader(ctx.journal)
+    )

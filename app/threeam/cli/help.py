@@ -25,9 +25,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "examples:\n  3am help\n  3am help experiments\n  3am help run\n  3am help log-format | grep RECHECK",
         with_journal_options=False,
     )
-    parser.add_argument("topic", nargs="?", metavar="TOPIC", help="a page, or a command")
-    topic = parser.parse_args(argv).topic
-    if topic is None:
+    parser.add_argument("topic", nargs="*", metavar="TOPIC", help="a page, or a command such as run or hyp new")
+    topic = " ".join(parser.parse_args(argv).topic)
+    if not topic:
         print_out(f"topics (3am help TOPIC shows one):\n{list_topics()}\n\n3am COMMAND --help is the short form.")
         return ExitCode.OK
     page = read_page(topic)

@@ -6,13 +6,14 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 
-from threeam.cli.console import print_err, print_json, print_out
+from threeam.cli.console import print_err, print_json, print_out, print_quotation
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, parse_verb
 from threeam.cli.split import split_command
-from threeam.cli.submit import Receipt, submit
-from threeam.core.errors import PreconditionFailed
+from threeam.cli.submit import Receipt, report_unwritten, submit
+from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed
+from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.fold import Hypothesis, State
 from threeam.core.store.filters import InHypothesis, LineFilter
@@ -25,13 +26,16 @@ from threeam.hypotheses.drafts import (
     conclusion_draft,
     hypothesis_draft,
     prediction_draft,
+    quoting_evidence_draft,
     require_hypothesis,
 )
 from threeam.hypotheses.evidence import read_evidence
 from threeam.hypotheses.ledger import event_text, sorted_hypotheses, thread_of, verdict_of
+from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.thread import hypothesis_json, thread_json
 from threeam.projections import FOLD
 
+_MAX_QUOTED_LINES = 1000  # of one cited entry
 _HELP = {
     "new": HelpText("Opens a hypothesis under the next number.", "3am hyp new 'the TTL sweeper races the writer'"),
     "list": HelpText("Lists the hypotheses, the open and least contradicted ones first.", "3am hyp list --json"),
@@ -41,12 +45,16 @@ _HELP = {
         "3am hyp predict H7 'with the sweeper off, 500 runs stay clean'",
     ),
     "support": HelpText(
-        "Writes that a line of the log, or something you saw, supports the hypothesis.",
-        "3am hyp support H7 @2026-11-24T03:14:07.123456789+0000 'updated 2 ms after it was deleted'",
+        "Writes that a line of the log, of another log, or something you saw, supports the hypothesis. --cite copies "
+        "the line of the other log beside the journal, with its continuation lines and without its secrets.",
+        "3am hyp support H7 @2026-11-24T03:14:07.123456789+0000 'updated 2ms after it was deleted'\n"
+        "3am hyp support H7 --cite web1.log:8412 'deleted before the update'",
     ),
     "contradict": HelpText(
-        "Writes that a line of the log, or something you saw, contradicts the hypothesis.",
-        "3am hyp contradict H7 'it happened with the sweeper off'",
+        "Writes that a line of the log, of another log, or something you saw, contradicts the hypothesis. --cite "
+        "copies the line of the other log beside the journal, with its continuation lines and without its secrets.",
+        "3am hyp contradict H7 'it happened with the sweeper off'\n"
+        "3am hyp contradict H7 --cite web1=/var/log/app.log:12",
     ),
     "confirm": HelpText(
         "Confirms a hypothesis, with the reason.", "3am hyp confirm H7 'row lock fixes it, 300 clean runs'"
@@ -76,12 +84,17 @@ def run(_command: str, argv: Sequence[str]) -> int:
     metavar, about = ("WHY", "the reason") if verb in VERDICT_VERBS else ("TEXT", "the words")
     if verb in EVIDENCE_VERBS:
         metavar, about = "WORDS", "the @stamp of the line and optional words, or words alone"
-    parser.add_argument("text", nargs="+", metavar=metavar, help=about)
+        parser.add_argument(
+            "--cite", metavar="FILE:LINE", help="the line of another log, by its number; NAME=FILE names it"
+        )
+    parser.add_argument("text", nargs="*" if verb in EVIDENCE_VERBS else "+", metavar=metavar, help=about)
     parser.add_quiet_option()
-    args = parser.parse_args(rest)
+    args = parser.parse_intermixed_args(rest)  # the words may come before and after an option
     text = " ".join(args.text)
+    if verb in EVIDENCE_VERBS and args.cite is not None:
+        return _write_citing_evidence(verb, args, text)
     if not text.strip():
-        parser.error("the text is empty")
+        parser.error("the text is empty" if args.text else f"the following arguments are required: {metavar}")
     return submit(
         lambda: context(args), lambda ctx: _make_draft(verb, args, text, ctx), text, Receipt(quiet=args.quiet)
     )
@@ -105,6 +118,24 @@ def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:
     if verb in VERDICT_VERBS:
         return conclusion_draft(verb, args.name, text, ctx.settings.toxic_cups)
     return read_evidence(ctx.journal, text).draft(verb, args.name)
+
+
+def _write_citing_evidence(verb: str, args: Namespace, words: str) -> int:
+    """Write evidence that quotes a line of another log: first its attachment, and then the line that names it."""
+    from threeam.timeline.citation import read_citation, save_citation
+
+    try:
+        citation = read_citation(args.cite)
+        ctx = context(args)
+        if (obstacle := ctx.journal.write_obstacle()) is not None:
+            raise FileUnusable(obstacle)
+        require_hypothesis(ctx.load_state(), args.name)  # an unknown one is reported before anything is copied
+        saved = save_citation(ctx.journal, citation, ctx.clock().ns)
+    except (JournalError, KeyboardInterrupt):
+        report_unwritten([words])
+        raise
+    draft = quoting_evidence_draft(verb, args.name, saved.line, citation.evidence_text(words))
+    return submit(lambda: ctx, lambda _: draft, words, Receipt(quiet=args.quiet), attachment_path=saved.path)
 
 
 def _print_list(ctx: Context, as_json: bool) -> int:
@@ -134,7 +165,7 @@ def _print_hypothesis(ctx: Context, name: str, as_json: bool) -> int:
     state = FOLD.state_at(live, live.size())
     hypothesis = require_hypothesis(state, name)
     if as_json:
-        print_json(thread_json(state, hypothesis))
+        print_json(thread_json(state, hypothesis, QuotationReader(ctx.journal)))
         return ExitCode.OK
     if hypothesis.author is None:  # the script's own line has no H tag
         with suppress(PreconditionFailed):  # its file was deleted
@@ -142,9 +173,13 @@ def _print_hypothesis(ctx: Context, name: str, as_json: bool) -> int:
     if hypothesis.number is None:
         return ExitCode.OK
     line_filter = LineFilter((InHypothesis(hypothesis.number),), skip_repeated=True)
+    quotations = QuotationReader(ctx.journal)
     for segment in ctx.journal.segments_forward(live):
         for block in matches_forward(segment, 0, None, line_filter):
             for line in block.lines:
                 if line.finished:
                     print_out(line.display_text)
+                    cited = parse_cited_line(line.entry) if line.entry is not None else None
+                    if cited is not None:
+                        print_quotation(quotations.quotation(cited, _MAX_QUOTED_LINES), "    ")
     return ExitCode.OK

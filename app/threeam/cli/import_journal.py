@@ -24,6 +24,7 @@ from threeam.core.store.archive import (
     ArchiveMember,
     InvalidArchive,
     archived_kind,
+    describe_other_archive,
     is_archive,
     read_archive,
     read_member,
@@ -179,6 +180,8 @@ def _decode_records(source: _Source) -> Iterator[bytes]:
 
 def _decode_record(records: RecordDecoder, raw: bytes, path: str, number: int) -> bytes:
     """Return the bytes of the log for line ``number`` of the JSONL. Raises `BadInput`."""
+    if number == 1 and (other := describe_other_archive(raw)):
+        raise BadInput(f"{path}: {other}; nothing was written")
     try:
         if len(raw) > MAX_RECORD_BYTES:
             raise InvalidRecord(f"it is longer than the limit of {format_bytes(MAX_RECORD_BYTES)}")

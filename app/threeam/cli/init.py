@@ -19,7 +19,7 @@ from threeam.core.store.journal import SCRIPT_LOCK, SCRIPT_LOG, Journal
 
 _SHELLS = ("bash", "zsh", "fish")
 _FILES = {"tmux": "3am.tmux.conf", "lnav": "3am.lnav.json", "logrotate": "3am.logrotate"}
-_NOT_FOR_TMUX = frozenset("'\"\\$`#\n")
+_NOT_FOR_TMUX = frozenset("'\"\\$`#\n,{}")
 _CHOOSING = ("SANITY_LOG", "SANITY_LOCK", "SANITY_JOURNAL")  # the function reads these at each call
 _SETTLING = (  # with another value of one of these, the function leaves the text to the program
     *("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "SANITY_CONFIG"),
@@ -56,6 +56,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         journal = load_config(flags, os.environ, os.geteuid()).journal
         values = {"PROGRAM": program_path(), "LOG": journal.log_path, "LOCK": journal.lock_path}
         if args.program == "tmux":
+            _require_tmux_can_quote(values["PROGRAM"])
             values["JOURNAL"] = _journal_options(journal, flags, os.environ)
         text = read_shared(_FILES[args.program], values)
     print_out(text.rstrip("\n"))
@@ -66,9 +67,14 @@ def _journal_options(journal: Journal, flags: PathFlags, environ: Mapping[str, s
     """Return the options that select ``journal`` in a command of tmux; empty if none was chosen, but the default."""
     if not (any(flags) or any(environ.get(name) for name in _CHOOSING)):
         return ""
-    if _NOT_FOR_TMUX & set(journal.log_path + journal.lock_path):
-        raise BadInput(f"{journal.log_path} has characters that a configuration of tmux cannot quote")
+    _require_tmux_can_quote(journal.log_path)
+    _require_tmux_can_quote(journal.lock_path)
     return f'--log "{journal.log_path}" --lock "{journal.lock_path}" '
+
+
+def _require_tmux_can_quote(path: str) -> None:
+    if _NOT_FOR_TMUX & set(path):
+        raise BadInput(f"{path} has characters that a configuration of tmux cannot quote")
 
 
 def _shell_function(shell: str, environ: Mapping[str, str], uid: int) -> str:

@@ -101,14 +101,3 @@ def parse_time_range(args: argparse.Namespace, ctx: Context) -> tuple[int | None
     for note in filter(None, (since_note, until_note)):
         print_err(note)
     return since_ns, until_ns
-
-
-def parse_hypothesis_number(text: str) -> int:
-    """Return the number of a hypothesis: 7 for ``H7``. Raises `ValueError`."""
-    digits = text[1:] if text[:1] in ("H", "h") else text
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
-        raise ValueError(text)
-    return int(digits)
-
-
-parse_hypothesis_number.__name__ = "hypothesis such as H7"  # argparse prints it in its message

@@ -15,6 +15,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.submit import Receipt, report_unwritten, submit
+from threeam.core.config.options import parse_hypothesis_number
 from threeam.core.errors import JournalError, Unsure, WriteFailed
 from threeam.core.format.entry import (
     CONTINUATION_PREFIX,
@@ -44,25 +45,30 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "Appends a note to the log and prints the line as it was written. With - as the text, every line of stdin "
         "becomes an entry, stamped under the lock.",
         "examples:\n"
-        "  3am log the sweeper runs every 250 ms, not every second\n"
-        "  3am log -H 'the TTL sweeper races the writer'\n"
+        "  3am log the sweeper runs every 250ms, not every second\n"
         "  3am log -H H7 it happened with the sweeper off\n"
         "  journalctl -f -u worker | 3am log -q -",
     )
     parser.add_argument("text", nargs="*", metavar="TEXT", help="the words; - reads lines from stdin")
     parser.add_argument(
         "-H",
-        "--hypothesis",
-        action="store_true",
-        help="with H7 after it: link the note to H7; else: write a hypothesis instead of a note",
+        "--hyp",
+        type=parse_hypothesis_number,
+        metavar="H7",
+        help="link the note to hypothesis H7; other words after -H are a new hypothesis, as with --hypothesis",
+    )
+    parser.add_argument(
+        "--hypothesis", action="store_true", help="write a hypothesis instead of a note, as 3am hyp new does"
     )
     parser.add_quiet_option()
-    args = parser.parse_args(argv)
+    args = parser.parse_args(_expand_bare_option(argv))
+    if args.hypothesis and args.hyp is not None:
+        parser.error("-H links a note, and --hypothesis writes none: take one of them")
     if not args.text:
         parser.error("there is no text: 3am log TEXT writes one, and 3am log - writes the lines of stdin")
     if args.text == ["-"]:
-        if args.hypothesis:
-            parser.error("-H takes one hypothesis, not a stream")
+        if args.hypothesis or args.hyp is not None:
+            parser.error("-H and --hypothesis take one text, not a stream")
         return _log_stdin(args)
     text = " ".join(args.text)
     if not text.strip():
@@ -70,11 +76,25 @@ def run(_command: str, argv: Sequence[str]) -> int:
     return submit(lambda: context(args), lambda ctx: _make_draft(args, text, ctx), text, Receipt(quiet=args.quiet))
 
 
+def _expand_bare_option(argv: Sequence[str]) -> list[str]:
+    """Return ``argv`` with ``--hypothesis`` for a ``-H`` that no ``H7`` follows: the script's way to open one."""
+    end = argv.index("--") if "--" in argv else len(argv)
+    followers = [*argv[1:], ""]
+    return [
+        "--hypothesis"
+        if word == "-H" and index < end and not _HYPOTHESIS_NAME.fullmatch(followers[index])
+        else "--hyp"
+        if word == "--hypothesis" and index < end and _HYPOTHESIS_NAME.fullmatch(followers[index])
+        else word
+        for index, word in enumerate(argv)
+    ]
+
+
 def _make_draft(args: Namespace, text: str, ctx: Context) -> Draft:
+    if args.hyp is not None:
+        return bound_note_draft(text, f"H{args.hyp}")
     if not args.hypothesis:
         return note_draft(text)
-    if len(args.text) > 1 and _HYPOTHESIS_NAME.fullmatch(args.text[0]):  # -H H7 TEXT, as in every other command
-        return bound_note_draft(" ".join(args.text[1:]), args.text[0])
     from threeam.hypotheses.drafts import hypothesis_draft
 
     return hypothesis_draft(text, ctx.settings.toxic_cups)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from shutil import get_terminal_size
 
-from threeam.cli.console import Echo, is_open_on, print_err, print_json, print_out
+from threeam.cli.console import Echo, is_open_on, print_err, print_json, print_report
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.run_options import ManyRuns, OneRun, Report, Resume, parse_run_options
@@ -15,6 +16,7 @@ from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.write.draft import hypothesis_tag
 from threeam.experiments.experiment import Experiment, Run
+from threeam.experiments.experiment_report import experiment_report
 from threeam.experiments.failure_rule import PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import identity_of
 from threeam.experiments.plan import loggable_command
@@ -24,10 +26,11 @@ from threeam.experiments.run_tags import format_run
 from threeam.experiments.runner import ExperimentRunner, JournalAccess
 from threeam.experiments.runs import require_experiment
 from threeam.experiments.single_run import SingleRun, check_runnable, run_once
-from threeam.experiments.verdict import experiment_json, experiment_report_lines
+from threeam.experiments.verdict import experiment_json
 from threeam.process.execute import STDERR, STDOUT, StartFailed
 from threeam.tracing.instances import measure_instances, summarize_instances
 
+_REPORT_INDENT = 2  # cells before each line of a report
 _SAMPLE_S = 0.25  # how long the cost of the other 3am processes is measured
 _TIMEOUT_EXIT_CODE = 124  # the same as that of timeout(1)
 
@@ -126,6 +129,7 @@ def _print_report(args: Namespace, mode: Report) -> int:
     if mode.as_json:
         print_json(experiment_json(experiment))
     else:
-        for line in experiment_report_lines(experiment):
-            print_out(line)
+        width = get_terminal_size().columns - _REPORT_INDENT
+        sections = experiment_report(experiment, ctx.clock(), width, emoji=ctx.settings.emoji, with_runs=False)
+        print_report(sections, details_below=True)
     return experiment_exit_code(experiment)

@@ -24,7 +24,7 @@ from threeam.hypotheses.amendments import (
 _HELP = {
     "stamp": HelpText(
         "Takes a stamp now, under the lock. With the @stamp of an earlier one, adds its words.",
-        "3am stamp\n3am stamp @2026-11-24T03:14:07.123456789+0000 'the lag jumped to 2 s'",
+        "3am stamp\n3am stamp @2026-11-24T03:14:07.123456789+0000 'the lag jumped to 2s'",
     ),
     "correct": HelpText(
         "Replaces the words of an entry by a new line: both stay in the log.",

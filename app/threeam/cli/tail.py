@@ -13,8 +13,9 @@ from threeam.cli.colour import format_coloured, is_colour_enabled
 from threeam.cli.console import line_json, print_err, report_unreadable_files, write_texts
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
-from threeam.cli.line_query import ALL_LINES, LineQuery, parse_hypothesis_number, parse_time_range
+from threeam.cli.line_query import ALL_LINES, LineQuery, parse_time_range
 from threeam.cli.parser import Parser
+from threeam.core.config.options import parse_hypothesis_number
 from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.store.filters import (
     ByAuthor,

@@ -56,7 +56,7 @@ class LockTimeout(JournalError):
             parts.append(f"look at it with: ps -fp {pid}")
         if remark:
             parts.append(remark)
-        super().__init__(f"no lock on {path} within {waited_s:g} s: {'; '.join(parts)}")
+        super().__init__(f"no lock on {path} within {waited_s:g}s: {'; '.join(parts)}")
 
 
 class WaitCancelled(Exception):

@@ -29,7 +29,7 @@ BUILTIN_ARMS = {
     "pin": BuiltinArm(("taskset", "-c", "{cpu}"), "taskset -c {cpu}"),
     "nice": BuiltinArm(("nice", "-n", "19"), "nice -n 19"),
     "stress": BuiltinArm((), "a busy neighbour on each of {cpus} CPUs"),
-    "jitter": BuiltinArm((), "one of its processes stopped for 1 to 20 ms, every 1 to 20 ms"),
+    "jitter": BuiltinArm((), "one of its processes stopped for 1ms to 20ms, every 1ms to 20ms"),
 }
 
 

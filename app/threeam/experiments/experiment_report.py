@@ -20,7 +20,7 @@ from threeam.experiments.failure_rule import (
     format_exit,
 )
 from threeam.experiments.runs import experiments
-from threeam.experiments.verdict import ArmRate, arm_rates, format_percent, uncounted_run_sentences
+from threeam.experiments.verdict import ArmRate, arm_rates, format_percent, uncounted_run_sentences, verdict_text
 
 _MIN_BAR_CELLS, _MAX_BAR_CELLS = 10, 48
 _MAX_ROWS = 200  # rows of a section
@@ -90,26 +90,44 @@ def _format_counts(arm: str, counts: Counts) -> str:
     return f"{arm} {counts.failed}/{counts.conclusive}{timed_out}{inconclusive}"
 
 
-def experiment_report(experiment: Experiment, now: Stamp, width: int, *, emoji: bool) -> list[ReportSection]:
-    """Return the sections of the report on an experiment, in lines of at most ``width`` cells."""
+def experiment_report(
+    experiment: Experiment, now: Stamp, width: int, *, emoji: bool, with_runs: bool = True
+) -> list[ReportSection]:
+    """Return the sections of the report on an experiment. Its bars and strips have at most ``width`` cells.
+
+    ``with_runs``: list the runs whose output is saved.
+    """
+    bound = f" H{experiment.hypothesis}" if experiment.hypothesis is not None else ""
+    attribution = format_attribution(experiment.author, experiment.stamp, now)
+    if experiment.seed is None:  # a command that was run by itself
+        run_line = ReportLine(experiment.text, attribution, experiment.stamp, "Run")
+        return [ReportSection(f"{experiment.name}{bound}", [run_line])]
     rates = arm_rates(experiment)
-    head = []
-    if experiment.verdict:
-        head.append(ReportLine(experiment.verdict, stamp=experiment.verdict_stamp, icon="Verdict"))
-    if experiment.remaining:
-        resume = f"3am run --resume {experiment.name}"
-        hint = "" if is_running(experiment, now) else resume
-        head.append(ReportLine(_progress_details(experiment, now), hint, command=resume))
     arms = [line for rate in rates for line in _arm_lines(experiment, rate, rates, width, emoji=emoji)]
     arms += [ReportLine(sentence, icon=outcome) for outcome, sentence in uncounted_run_sentences(rates)]
     scale = f"failed of all, and the interval of the rate, up to {format_percent(_max_rate(rates))} %"
-    sections = [ReportSection(experiment.name, head), ReportSection(scale, arms)]
-    for outcome, title in _SECTION_TITLES.items():
+    sections = [
+        ReportSection(f"{experiment.name}{bound}", _conclusion_lines(experiment, now)),
+        ReportSection(scale, arms),
+    ]
+    for outcome, title in _SECTION_TITLES.items() if with_runs else ():
         runs = [run for run in experiment.detailed_runs if run.outcome == outcome]
         sections.append(ReportSection(title, [_run_line(experiment, run) for run in runs[:_MAX_ROWS]]))
-    attribution = format_attribution(experiment.author, experiment.stamp, now)
     sections.append(ReportSection("plan", [ReportLine(experiment.text, attribution, experiment.stamp, "Plan")]))
     return [section for section in sections if section.lines]
+
+
+def _conclusion_lines(experiment: Experiment, now: Stamp) -> list[ReportLine]:
+    """Return the verdict of a plan, or what is missing for one."""
+    resume = f"3am run --resume {experiment.name}"
+    if experiment.verdict:
+        return [ReportLine(experiment.verdict, stamp=experiment.verdict_stamp, icon="Verdict")]
+    if experiment.remaining:
+        hint = "" if is_running(experiment, now) else resume
+        text = f"{_progress_details(experiment, now)}: no verdict before the plan is done"
+        return [ReportLine(text, hint, command=resume)]
+    hint = f"it is not in the journal yet: {resume} writes it"
+    return [ReportLine(verdict_text(experiment), hint, icon="Verdict", command=resume)]
 
 
 def _progress_details(experiment: Experiment, now: Stamp) -> str:
@@ -159,7 +177,7 @@ def _max_rate(rates: Sequence[ArmRate]) -> float:
 def _arm_lines(
     experiment: Experiment, rate: ArmRate, rates: Sequence[ArmRate], width: int, *, emoji: bool
 ) -> list[ReportLine]:
-    """Return two lines: the rate with its interval as a bar, and a glyph for each run."""
+    """Return the rate with its interval as a bar, and below it a glyph for each run."""
     name = f"{rate.arm:<{max(len(other.arm) for other in rates)}}"
     counts = f"{rate.counts.failed}/{rate.counts.conclusive}"
     mean = f", {format_duration(rate.usage.ns // rate.usage.runs)} a run" if rate.usage.runs else ""
@@ -170,7 +188,10 @@ def _arm_lines(
     cells = min(_MAX_BAR_CELLS, width - len(name) - len(counts) - _BAR_PADDING)
     has_bar = cells >= _MIN_BAR_CELLS and rate.counts.conclusive
     bar = f" {_interval_bar(rate, rates, cells, emoji=emoji)}" if has_bar else ""
-    return [ReportLine(f"{name}{bar} {counts}", detail), ReportLine(f"    {_strip(experiment, rate.arm, emoji=emoji)}")]
+    strip = _strip(experiment, rate.arm, emoji=emoji)
+    cells = max(_MIN_BAR_CELLS, width - _BAR_PADDING)
+    strips = [ReportLine(f"    {strip[begin : begin + cells]}") for begin in range(0, len(strip), cells)]
+    return [ReportLine(f"{name}{bar} {counts}", detail), *strips]
 
 
 def _strip(experiment: Experiment, arm: str, *, emoji: bool) -> str:

@@ -12,16 +12,19 @@ def parse_fixed_options(parser: OptionParser, words: Sequence[str]) -> Namespace
     """Return the options in ``words``: hypothesis, since, arm, seen, start. ``parser`` reports what is wrong."""
     parser.add_argument("hypothesis", metavar="H7", help="the bug")
     parser.add_time_argument(
-        "--since", about="judge the first change at T or later (default: the oldest one that still stands)"
+        "--since", about="judge the first change from T on (default: the oldest one that still stands)"
     )
     parser.add_argument("--arm", metavar="ARM", help="only the runs of this arm")
     parser.add_argument("--seen", metavar="RE", help="the bug is seen when a note or a streamed line matches")
     parser.add_time_argument(
-        "--from", dest="start", about="with --seen: watched since T (default: since the first line)"
+        "--watched-since",
+        "--from",
+        dest="start",
+        about="with --seen: the log was watched from T on (default: since the first line)",
     )
     args = parser.parse_args(words)
     if args.start is not None and args.seen is None:
-        parser.error("--from needs --seen")
+        parser.error("--watched-since needs --seen")
     if args.arm is not None and args.seen is not None:
         parser.error("--arm is for runs, and --seen counts lines: take one of them")
     return args

@@ -116,7 +116,7 @@ def format_run(run: Run) -> str:
     arm = "" if run.arm == BARE else f"{run.arm} "
     if run.outcome == LOST:
         return f"Run: {arm}no result, the 3am that ran it ended, {run.output_bytes:,} bytes"
-    times = f"{run.duration_ns / 1e9:.9f} s, cpu {run.cpu_ns / 1e9:.6f} s"
+    times = f"{run.duration_ns / 1e9:.9f}s, cpu {run.cpu_ns / 1e9:.6f}s"
     exit_text = "" if run.outcome == TIMED_OUT else f", {format_exit(run.exit_code)}"
     return f"Run: {arm}{run.outcome}{exit_text}, {times}, {run.output_bytes:,} bytes"
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import floor, log10
 from typing import Any, NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
-from threeam.core.format.times import format_duration
 from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
 from threeam.experiments.experiment import BARE, ArmUsage, Counts, Experiment
@@ -104,12 +103,12 @@ def verdict_text(experiment: Experiment) -> str:
     if len(comparisons) > 1:
         level = format_significant(significance_level(rates), 2)
         sentences.append(f"{len(comparisons)} comparisons, so p is held against {level}")
-    sentences += [format_rate(rate) for rate in rates]
+    sentences += [_format_rate(rate) for rate in rates]
     sentences += [sentence for _, sentence in uncounted_run_sentences(rates)]
     return "; ".join(sentences)
 
 
-def format_rate(rate: ArmRate) -> str:
+def _format_rate(rate: ArmRate) -> str:
     """Return ``strace 1/200 failed, 0.500 % (0.0127 to 2.75)``."""
     if not rate.counts.conclusive:
         return f"{rate.arm}: no run has ended"
@@ -163,27 +162,6 @@ def format_significant(value: float, significant_digits: int) -> str:
     if value < 1e-6:
         return f"{value:.{significant_digits - 1}e}"
     return f"{value:.{max(0, significant_digits - 1 - floor(log10(value)))}f}"
-
-
-def experiment_report_lines(experiment: Experiment) -> Iterator[str]:
-    """Yield the lines of a report for the shell."""
-    name = experiment.name
-    bound = f" (H{experiment.hypothesis})" if experiment.hypothesis is not None else ""
-    yield f"{name}{bound}: {experiment.text}"
-    rates = arm_rates(experiment)
-    for rate in rates:
-        mean = f", {format_duration(rate.usage.ns // rate.usage.runs)} a run" if rate.usage.runs else ""
-        yield f"  {format_rate(rate)}{mean}"
-    for _, sentence in uncounted_run_sentences(rates):
-        yield f"  {sentence}"
-    if experiment.verdict:
-        yield f"verdict: {experiment.verdict}"
-    elif experiment.seed is not None and not experiment.remaining:
-        yield f"verdict: {verdict_text(experiment)}"
-        yield f"it is not in the journal yet: 3am run --resume {name} writes it"
-    elif experiment.seed is not None:
-        done = f"{experiment.done_count} of {experiment.total} runs are"
-        yield f"no verdict before the plan is done: {done}; 3am run --resume {name}"
 
 
 def experiment_json(experiment: Experiment) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def save_baseline(journal: Journal, baseline: Baseline) -> tuple[str, Draft]:
     path = write_attachment(journal, BASELINE, f"baseline-{baseline.name}-{last.at_ns}.json", encode_baseline(baseline))
     count = len({*last.numbers, *last.texts})
     samples = "one sample" if len(baseline.snapshots) == 1 else f"{len(baseline.snapshots)} samples"
-    duration = f" over {span_seconds(baseline.snapshots):.0f} s" if len(baseline.snapshots) > 1 else ""
+    duration = f" over {span_seconds(baseline.snapshots):.0f}s" if len(baseline.snapshots) > 1 else ""
     unread = f"; not read: {'; '.join(last.unread)}" if last.unread else ""
     text = f"{baseline.name} is {count:,} things on {baseline.host}, {samples}{duration}{unread}"
     return path, baseline_saved_draft(baseline.name, os.path.basename(path), text)

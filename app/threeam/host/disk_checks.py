@@ -114,7 +114,7 @@ def _format_long_duration(ns: int) -> str:
     days = ns // _DAY_NS
     if days >= 730:
         return f"{days // 365:,} years"
-    return f"{days} days" if days >= 2 else format_duration(ns)
+    return format_duration(days * _DAY_NS if days >= 2 else ns)
 
 
 def _check_rotation(system: System, journal: Journal, now_ns: int, rotate_bytes: int) -> Check:
@@ -151,7 +151,7 @@ def _check_logrotate(system: System, name: str, log: str, rule: _LogrotateRule, 
         return Check(name, YELLOW, f"{path} names it, and logrotate has not seen it yet", fix)
     age_ns = now_ns - last_ns
     days = max(0, age_ns) // _DAY_NS
-    age = f"{days} day{'' if days == 1 else 's'} ago"
+    age = f"{format_duration(days * _DAY_NS)} ago" if days else "less than 1d ago"
     if interval in _OVERDUE_DAYS and age_ns > _OVERDUE_DAYS[interval] * _DAY_NS:
         others = "; it has rotated others since" if max(rotated_ns.values()) > last_ns else ""
         return Check(name, RED, f"by logrotate ({path}, {interval}), and last {age}{others}: it fails silently", fix)

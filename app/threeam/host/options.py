@@ -20,14 +20,14 @@ def parse_save_options(parser: OptionParser, words: Sequence[str]) -> Namespace:
     option("--pid", action="append", type=int, default=[], metavar="P", help="record a process in detail")
     option("--cmd", action="append", default=[], metavar="CMD", help="record the output of a command, too")
     samples_help = f"number of samples (default: {_DEFAULT_SAMPLES})"
-    option("--samples", type=int, default=_DEFAULT_SAMPLES, metavar="N", help=samples_help)
+    option("-n", "--samples", type=int, default=_DEFAULT_SAMPLES, metavar="N", help=samples_help)
     interval_help = f"time between samples (default: {_DEFAULT_INTERVAL_S:g}s)"
     option("--every", type=parse_seconds, default=_DEFAULT_INTERVAL_S, metavar="DURATION", help=interval_help)
     args = parser.parse_args(words)
     if not 1 <= args.samples <= _MAX_SAMPLES:
-        parser.error(f"--samples {args.samples}: write a number from 1 to {_MAX_SAMPLES}")
+        parser.error(f"-n {args.samples}: write a number from 1 to {_MAX_SAMPLES}")
     if not 0 <= args.every <= _MAX_INTERVAL_S:
-        parser.error(f"--every {args.every}: write seconds, from 0 to {_MAX_INTERVAL_S} (a day)")
+        parser.error(f"--every {args.every:g}s: write a duration up to 1d")
     return args
 
 

@@ -16,7 +16,7 @@ import psutil
 
 from threeam.core.format.entry import escape_unprintable
 from threeam.host.snapshot import Snapshot, WatchedProcess
-from threeam.host.system import run_captured
+from threeam.process.captured import run_captured
 
 _NO_SHELL = "(there is no sh)\n"
 _EXIT_SUFFIX = re.compile(r"\(exit \d+\)\n\Z")

@@ -37,8 +37,8 @@ def _check_escape_time(system: System) -> Check:
         return Check("tmux escape-time", UNKNOWN, "tmux does not report it")
     if int(value) > _SLOW_ESCAPE_MS:
         fix = "tmux set-option -s escape-time 10"
-        return Check("tmux escape-time", YELLOW, f"{value} ms: esc is delayed by that much", fix)
-    return Check("tmux escape-time", OK, f"{value} ms")
+        return Check("tmux escape-time", YELLOW, f"{value}ms: esc is delayed by that much", fix)
+    return Check("tmux escape-time", OK, f"{value}ms")
 
 
 def _check_colours(system: System) -> Check:

@@ -31,7 +31,7 @@ def coffee_reminders(
     if "water" in enabled and cups > night.glasses:
         due["water"] = f"{pluralize(cups, 'cup')}, {pluralize(night.glasses, 'glass', 'es')} of water: drink one"
     if "dose" in enabled and night.is_over_daily_dose:
-        due["daily dose"] = f"{night.mg_last_24h} mg of caffeine in 24 h, over the {DAILY_LIMIT_MG} mg for adults"
+        due["daily dose"] = f"{night.mg_last_24h} mg of caffeine in 24h, over the {DAILY_LIMIT_MG} mg for adults"
     elif "dose" in enabled and night.is_over_single_dose:
         due["single dose"] = f"{night.mg_now:.0f} mg of caffeine in you, over the {SINGLE_DOSE_LIMIT_MG} mg at once"
     return due
@@ -42,4 +42,4 @@ def awake_reminder(awake_since: Stamp | None, now: Stamp, enabled: Collection[st
     if "awake" not in enabled or awake_since is None or now.ns - awake_since.ns < AWAKE_LIMIT_H * HOUR_NS:
         return None
     hours = (now.ns - awake_since.ns) // HOUR_NS
-    return f"awake for {hours} hours at least: after {AWAKE_LIMIT_H} people perform as with 0.05 % blood alcohol"
+    return f"awake for {hours}h at least: after {AWAKE_LIMIT_H} people perform as with 0.05 % blood alcohol"

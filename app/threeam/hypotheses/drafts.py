@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from threeam.core.errors import PreconditionFailed
+from threeam.core.format.cited_line import CitedLine
 from threeam.core.format.entry import Entry, Stamp, author_name, split_submission
 from threeam.core.state.fold import OPEN, Hypothesis, State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, is_toxic, toxicity_warning
@@ -71,15 +72,38 @@ def evidence_draft(verb: str, name: str, cited_stamp: Stamp | None, words: str, 
         hypothesis = require_hypothesis(state, name)
         text = words.strip() or (excerpt(state, entry) if entry is not None else "")
         first, *rest = split_submission(text if cited_stamp is None else f"@{cited_stamp} {text}".rstrip())
-        for event in thread_of(state, hypothesis).evidence:
-            cites_same_line = cited_stamp is not None and event.cited is not None and event.cited.ns == cited_stamp.ns
-            if cites_same_line and event.kind == kind:
-                author = author_name(event.author)
-                raise PreconditionFailed(f"{author} has said already that this line {kind.lower()} {hypothesis.name}")
+        if cited_stamp is not None:
+            _require_news(state, hypothesis, kind, cited_stamp.ns)
         numbering, tag = _ensure_numbered(state, hypothesis)
         return [*numbering, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
 
     return Draft(lines)
+
+
+def quoting_evidence_draft(verb: str, name: str, quoted: CitedLine, text: str) -> Draft:
+    """Return the draft of evidence for or against the hypothesis ``name`` that quotes a line of another log.
+
+    ``text`` names that line. Its attachment must exist already.
+    """
+    kind = EVIDENCE_VERBS[verb]
+    first, *rest = split_submission(text)
+
+    def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        hypothesis = require_hypothesis(state, name)
+        _require_news(state, hypothesis, kind, (quoted.reference, quoted.sha256))
+        numbering, tag = _ensure_numbered(state, hypothesis)
+        evidence = DraftLine(f"{kind}: {first}", (*tag, *quoted.tags))
+        return [*numbering, evidence, *(DraftLine(line, tag) for line in rest)]
+
+    return Draft(lines)
+
+
+def _require_news(state: State, hypothesis: Hypothesis, kind: str, evidence_key: object) -> None:
+    """Raise `PreconditionFailed` if the last evidence with this key is of the same kind."""
+    for event in thread_of(state, hypothesis).evidence:
+        if event.evidence_key == evidence_key and event.kind == kind:
+            author = author_name(event.author)
+            raise PreconditionFailed(f"{author} has said already that this line {kind.lower()} {hypothesis.name}")
 
 
 def citable_stamp(entry: Entry) -> Stamp:

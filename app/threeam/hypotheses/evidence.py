@@ -9,7 +9,8 @@ from threeam.core.store.journal import Journal
 from threeam.core.store.seek import find_line
 from threeam.core.store.stamp_ref import read_stamp_ref
 from threeam.core.write.draft import Draft
-from threeam.hypotheses.drafts import citable_stamp, evidence_draft
+from threeam.hypotheses.drafts import citable_stamp, evidence_draft, quoting_evidence_draft
+from threeam.hypotheses.ledger import parse_event
 
 
 class Evidence(NamedTuple):
@@ -24,7 +25,15 @@ class Evidence(NamedTuple):
         return None if self.entry is None else citable_stamp(self.entry)
 
     def draft(self, verb: str, hypothesis: str) -> Draft:
-        """Return the draft of this evidence for (``support``) or against (``contradict``) ``hypothesis``, its name."""
+        """Return the draft of this evidence for (``support``) or against (``contradict``) ``hypothesis``, its name.
+
+        Evidence that quotes another log stands for what it quotes: the new evidence quotes the same.
+        """
+        event = None if self.entry is None else parse_event(self.entry)
+        if event is not None and event.quoted is not None:
+            words = self.words.strip()
+            text = f"{event.quoted.reference} {words}" if words else event.text
+            return quoting_evidence_draft(verb, hypothesis, event.quoted, text)
         return evidence_draft(verb, hypothesis, self.cited_stamp, self.words, self.entry)
 
 

@@ -25,6 +25,8 @@ from threeam.hypotheses.ledger import (
 
 NO_EVIDENCE = "there is no evidence for or against it"
 LATE_PREDICTION = "written after the evidence: a prediction counts when it comes first"
+PREDICTION_AFTER_VERDICT = "written after the verdict: a prediction counts when it comes first"
+_JUDGED_STATES = ("confirmed", "refuted")
 _MAX_COMPARED_CLAIMS = 50
 _MIN_CLAIM_SIMILARITY = 0.5  # the share of common words from which two claims are taken for the same
 _MIN_OPEN_CLAIM_SIMILARITY = 0.8  # theories of one night have many words in common
@@ -94,6 +96,8 @@ def warnings_for(prior_state: State, entries: Sequence[Entry]) -> list[str]:
         earlier = () if hypothesis is None else thread_of(prior_state, hypothesis).events
         evidence = next((other for other in reversed(earlier) if other.kind in EVIDENCE_KINDS), None)
         warnings += (f"H{number}: {warning}" for warning in event_warnings(event, evidence, prior_state, number))
+        if hypothesis is not None and evidence is None and is_after_verdict(event, hypothesis.state):
+            warnings.append(f"H{number}: {PREDICTION_AFTER_VERDICT}")
         verdict = None if hypothesis is None else verdict_of(prior_state, hypothesis)
         if event.kind in VERDICT_KINDS and verdict is not None:
             author = author_name(verdict.author)
@@ -144,7 +148,7 @@ def event_warnings(
     """
     if event.kind == PREDICTION and last_evidence is not None:
         yield LATE_PREDICTION
-    if event.kind == "Conclusion" and event.state in ("confirmed", "refuted") and last_evidence is None:
+    if event.kind == "Conclusion" and event.state in _JUDGED_STATES and last_evidence is None:
         yield NO_EVIDENCE
     if event.cited is not None and last_evidence is not None and last_evidence.cited is not None:
         first, second = sorted(
@@ -155,6 +159,11 @@ def event_warnings(
         if len(between) > 1:
             count = _NUMBER_WORDS.get(len(between), len(between))
             yield f"{count} things changed at once since the evidence before: {'; '.join(between)}"
+
+
+def is_after_verdict(event: HypothesisEvent, state_before: str) -> bool:
+    """Return whether ``event`` is a prediction about a hypothesis that was confirmed or refuted already."""
+    return event.kind == PREDICTION and state_before in _JUDGED_STATES
 
 
 def _cited_position(event: HypothesisEvent, cited: Stamp) -> int:

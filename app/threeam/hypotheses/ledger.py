@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from threeam.core.format.cited_line import CitedLine, parse_cited_line
 from threeam.core.format.entry import Author, Entry, Stamp, by_tag, leading_stamp_ref
 from threeam.core.state.fold import OPEN, Hypothesis, Projection, State
 from threeam.hypotheses.amendments import amendments, current_text
@@ -20,7 +21,8 @@ class HypothesisEvent(NamedTuple):
     """One line about a hypothesis: when, of which kind, by whom, its text, and the state of the hypothesis after it.
 
     ``cited``: the line that evidence points at; evidence without a reference cites itself. ``recheck``: the author of
-    this verdict had too many cups. ``position``: that of the line, see `Entry.position`.
+    this verdict had too many cups. ``position``: that of the line, see `Entry.position`. ``quoted``: the line of
+    another log that evidence quotes.
     """
 
     stamp: Stamp
@@ -31,6 +33,14 @@ class HypothesisEvent(NamedTuple):
     cited: Stamp | None = None
     recheck: bool = False
     position: int = 0
+    quoted: CitedLine | None = None
+
+    @property
+    def evidence_key(self) -> object:
+        """Return what this evidence points at: of events with the same key, only the last one counts."""
+        if self.quoted is not None:
+            return self.quoted.reference, self.quoted.sha256
+        return None if self.cited is None else self.cited.ns
 
 
 class Thread(NamedTuple):
@@ -45,12 +55,12 @@ class Thread(NamedTuple):
     @classmethod
     def from_events(cls, events: Iterable[HypothesisEvent]) -> Thread:
         """Return the thread of ``events``."""
-        last_by_cited: dict[int, HypothesisEvent] = {}
+        last_by_cited: dict[object, HypothesisEvent] = {}
         events = tuple(events)
         for event in events:
-            if event.cited is not None:
-                last_by_cited.pop(event.cited.ns, None)
-                last_by_cited[event.cited.ns] = event
+            if (key := event.evidence_key) is not None:
+                last_by_cited.pop(key, None)
+                last_by_cited[key] = event
         return cls(events, tuple(last_by_cited.values()))
 
     @property
@@ -101,7 +111,7 @@ def event_text(state: State, event: HypothesisEvent) -> str:
 def own_event_text(state: State, event: HypothesisEvent) -> str:
     """Return the text of an event's own line as it reads now, without the reference that evidence begins with."""
     text = current_text(state, event.stamp, event.text)
-    reference = leading_stamp_ref(text) if event.kind in EVIDENCE_KINDS else None
+    reference = leading_stamp_ref(text) if event.kind in EVIDENCE_KINDS and event.quoted is None else None
     return text if reference is None else text.removeprefix(f"@{reference}").strip()
 
 
@@ -142,7 +152,9 @@ def parse_event(entry: Entry) -> HypothesisEvent | None:
     text, stamp = entry.body, entry.effective_stamp
     event = HypothesisEvent(stamp, kind, entry.author, text, state_after, position=entry.position)
     if kind in EVIDENCE_KINDS:
-        return event._replace(cited=leading_stamp_ref(text) or stamp)
+        quoted = parse_cited_line(entry)
+        cited = stamp if quoted is not None else leading_stamp_ref(text) or stamp
+        return event._replace(cited=cited, quoted=quoted)
     return event._replace(recheck=entry.tag("RECHECK") is not None)
 
 
@@ -168,7 +180,8 @@ def _checkpoint(threads: Mapping[int, Thread]) -> Iterator[Entry]:
     for number, thread in threads.items():
         for event in thread.events:
             recheck = RECHECK_TAGS if event.recheck else ()
-            tags = (*by_tag(event.author), (f"H{number}", event.state), *recheck)
+            quoted = event.quoted.tags if event.quoted is not None else ()
+            tags = (*by_tag(event.author), (f"H{number}", event.state), *recheck, *quoted)
             yield Entry(event.stamp, 0, tags, f"{event.kind}: {event.text}", event.position)
 
 

@@ -9,7 +9,7 @@ from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.state.fold import Hypothesis, State
 from threeam.hypotheses.amendments import amendments, claim_of
-from threeam.hypotheses.guards import event_warnings
+from threeam.hypotheses.guards import PREDICTION_AFTER_VERDICT, event_warnings, is_after_verdict
 from threeam.hypotheses.ledger import (
     CONTRADICTS,
     EVIDENCE_KINDS,
@@ -22,13 +22,20 @@ from threeam.hypotheses.ledger import (
     thread_of,
     verdict_of,
 )
+from threeam.hypotheses.quotations import QuotationReader
 
 _MAX_LINES = 200  # of a section
+_MAX_QUOTED_LINES = 20  # of one cited entry
 MISSING_CLAIM = "(its first line is not in this log)"
 
 
-def thread_report(state: State, hypothesis: Hypothesis, now: Stamp | None) -> list[ReportSection]:
-    """Return the report on ``hypothesis`` as of ``now``. If ``now`` is None, times carry their date."""
+def thread_report(
+    state: State, hypothesis: Hypothesis, now: Stamp | None, quotations: QuotationReader | None = None
+) -> list[ReportSection]:
+    """Return the report on ``hypothesis`` as of ``now``. If ``now`` is None, times carry their date.
+
+    With ``quotations``, the lines of other logs stand below the evidence that cites them.
+    """
     thread, verdict = thread_of(state, hypothesis), verdict_of(state, hypothesis)
     opened_at = hypothesis.opened_at
     attribution = format_attribution(hypothesis.author, opened_at, now)
@@ -47,7 +54,10 @@ def thread_report(state: State, hypothesis: Hypothesis, now: Stamp | None) -> li
         elif event.kind == "Conclusion":
             prefix, icon = f"{event.state}: ", event.state
         detail = " · ".join([format_attribution(event.author, event.stamp, now), *warnings_by_event.get(event, ())])
-        return ReportLine(prefix + event_text(state, event), detail, event.cited or event.stamp, icon)
+        line = ReportLine(prefix + event_text(state, event), detail, event.cited or event.stamp, icon)
+        if event.quoted is None or quotations is None:
+            return line
+        return line._replace(quotation=quotations.quotation(event.quoted, _MAX_QUOTED_LINES))
 
     claim_lines.append(ReportLine(hypothesis.state, icon=hypothesis.state) if verdict is None else event_line(verdict))
     verdicts = [event for event in thread.events if event.kind in VERDICT_KINDS]
@@ -97,14 +107,18 @@ def _warnings_by_event(state: State, thread: Thread, hypothesis_number: int | No
     """Return the warnings about each event that has any."""
     warnings_by_event: dict[HypothesisEvent, list[str]] = {}
     evidence: HypothesisEvent | None = None
+    state_before = "open"
     for event in thread.events:
+        is_late = evidence is None and is_after_verdict(event, state_before)
         warnings = [
             *event_warnings(event, evidence, state, hypothesis_number),
+            *([PREDICTION_AFTER_VERDICT] if is_late else []),
             *([RECHECK_NOTE] if event.recheck else []),
         ]
         if warnings:
             warnings_by_event[event] = warnings
         evidence = event if event.kind in EVIDENCE_KINDS else evidence
+        state_before = event.state if event.kind in VERDICT_KINDS else state_before
     return warnings_by_event
 
 
@@ -126,14 +140,18 @@ def hypothesis_json(state: State, hypothesis: Hypothesis) -> dict[str, Any]:
     }
 
 
-def thread_json(state: State, hypothesis: Hypothesis) -> dict[str, Any]:
+def thread_json(state: State, hypothesis: Hypothesis, quotations: QuotationReader) -> dict[str, Any]:
     """Return a hypothesis with all its events (``moves``), in the order of the log."""
-    moves = [_event_json(state, event) for event in thread_of(state, hypothesis).events]
+    moves = [_event_json(state, event, quotations) for event in thread_of(state, hypothesis).events]
     return hypothesis_json(state, hypothesis) | {"moves": moves}
 
 
-def _event_json(state: State, event: HypothesisEvent) -> dict[str, Any]:
-    cites = {"cites": str(event.cited)} if event.cited is not None and event.cited != event.stamp else {}
+def _event_json(state: State, event: HypothesisEvent, quotations: QuotationReader) -> dict[str, Any]:
+    cites: dict[str, Any] = {}
+    if event.cited is not None and event.cited != event.stamp:
+        cites["cites"] = str(event.cited)
+    if event.quoted is not None:
+        cites["quotes"] = quotations.to_json(event.quoted)
     return {
         "kind": event.kind,
         "text": escape_unprintable(event_text(state, event)),

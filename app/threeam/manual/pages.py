@@ -19,6 +19,7 @@ TOPICS = {
     "restore": "undo changes, end blocking queries, restore data",
     "caffeine": "cups, milligrams, water and sleep",
     "finding": "search, filters, times, marks, and the past",
+    "clocks": "which of two lines came first, if their clocks differ",
     "handoff-and-export": "what the next person needs, and the postmortem",
     "settings": "every setting, with a sample file",
     "log-format": "the file: lines, tags, kinds, rotation",
@@ -46,6 +47,8 @@ MARKDOWN_STYLES = {
 }
 """Rich's names of what it draws in colours of a dark terminal, and the styles that can be read on every ground."""
 
+_CLOSE_MATCH = 0.7  # of two names, from 0 to 1: blockers is not close to lock
+_MAX_PAGES_WITH_WORD = 3
 _FOLDER = os.path.dirname(__file__)
 _COMMENT = re.compile(r"<!--.*?-->\n\n?")  # a marker of a generated part
 _FENCE = re.compile(r"^```\w+$", re.MULTILINE)
@@ -53,10 +56,11 @@ _LINK = re.compile(r"\[([^\]]+)\]\(([a-z-]+)\.md(#[^)]*)?\)")
 
 
 def read_page(topic: str) -> str:
-    """Return the Markdown of the page ``topic``, or of the command ``topic`` in the page of commands.
+    """Return the Markdown of the page ``topic``, or of the command ``topic`` (``run``, ``hyp new``).
 
-    Raises `BadInput`, which suggests the nearest topic.
+    Raises `BadInput`, which suggests the nearest topic, or names the pages that have the word.
     """
+    topic = " ".join(topic.lower().split()).removeprefix("3am ")
     if topic in TOPICS:
         return _read(topic)
     section = _section(_read("commands"), topic)
@@ -92,13 +96,21 @@ def _read(topic: str) -> str:
 
 def _section(page: str, command: str) -> str | None:
     """Return the section of ``page`` about ``3am COMMAND``; None if there is none."""
-    match = re.search(rf"^## `3am {re.escape(command)}`\n.*?(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)
+    pattern = rf"^(###?) `3am {re.escape(command)}`\n.*?(?=^(?:##|\1) |\Z)"
+    match = re.search(pattern, page, re.DOTALL | re.MULTILINE)
     return match[0] if match is not None else None
 
 
 def _suggestion(topic: str) -> str:
     from difflib import get_close_matches
 
-    commands = re.findall(r"^## `3am ([a-z-]+)`$", _read("commands"), re.MULTILINE)
-    nearest = get_close_matches(topic, [*TOPICS, *commands], 1)
-    return f"; did you mean {nearest[0]}?" if nearest else "; 3am help lists the topics"
+    names = [*TOPICS, *re.findall(r"^###? `3am ([a-z -]+)`$", _read("commands"), re.MULTILINE)]
+    word = re.compile(rf"\b{re.escape(topic)}\b", re.IGNORECASE)
+    counts = {page: len(word.findall(_read(page))) for page in TOPICS} if topic else {}
+    nearest = [name for name in names if topic and name.startswith(topic)]
+    if not nearest and not counts.get("concepts"):  # a word that is explained there is no mistake
+        nearest = get_close_matches(topic, names, 1, _CLOSE_MATCH)
+    if nearest:
+        return f"; did you mean {nearest[0]}?"
+    pages = sorted(filter(counts.get, counts), key=lambda page: (page != "concepts", -counts[page]))
+    return f"; it is a word of {', '.join(pages[:_MAX_PAGES_WITH_WORD])}" if pages else "; 3am help lists the topics"

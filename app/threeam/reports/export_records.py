@@ -15,9 +15,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from threeam.core.errors import BadInput
+from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.entry import Entry, Stamp, escape_unprintable, format_entry, parse_entry
 from threeam.core.format.escape import escape_json
 from threeam.core.store.reader import MAX_HELD_LINE_BYTES, Line, read_chunks
+from threeam.hypotheses.quotations import QuotationReader
 from threeam.tracing.observations import IntervalSet
 
 CSV_COLUMNS = (
@@ -160,9 +162,15 @@ class RecordDecoder:
             raise InvalidRecord(f"{self._missing_bytes:,} bytes of its line are missing")
 
 
-def json_lines(line: Line, observed: IntervalSet) -> Iterator[str]:
-    """Yield a line of the log as JSON: one line for each of its records. Raise OSError."""
+def json_lines(line: Line, observed: IntervalSet, quotations: QuotationReader) -> Iterator[str]:
+    """Yield a line of the log as JSON: one line for each of its records. Raise OSError.
+
+    A line that cites another log has what ``quotations`` gives for it in ``quotes``. An import does not read that.
+    """
+    cited = parse_cited_line(line.entry) if line.entry is not None else None
     for record in line_records(line, observed):
+        if cited is not None and "continues" not in record:
+            record["quotes"] = quotations.to_json(cited)
         yield escape_json(json.dumps(record, ensure_ascii=False)) + "\n"
 
 

@@ -1,4 +1,7 @@
-"""The hand-off: what the next person must know, the most important first. Pure, except `find_awake_since`."""
+"""The hand-off: what the next person must know, the most important first.
+
+Pure, except `find_awake_since`, and a `QuotationReader`, which reads attachments.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,17 @@ from threeam.hypotheses.ledger import (
     sorted_hypotheses,
     thread_of,
 )
+from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.thread import MISSING_CLAIM, verdict_line
 from threeam.reports.end_of_night import UNDO_UNKNOWN
 from threeam.reports.fixed_report import FixAnswer, fix_answer_line, fix_answers
 from threeam.restore.stable_commit import StableCommit, stable_commits
 from threeam.restore.terminations import Termination, terminations
+from threeam.timeline.clock_lines import ClockNote, clock_notes
 
 _MAX_LINES = 100  # of a section
-_MAX_VERDICTS, _MAX_TERMINATIONS = 6, 5  # the hand-off of an ordinary night is one screen
+_MAX_QUOTED_LINES = 8  # of one cited entry
+_MAX_VERDICTS, _MAX_TERMINATIONS, _MAX_CLOCKS = 6, 5, 10  # the hand-off of an ordinary night is one screen
 _STATE_ORDER = (OPEN, "confirmed", "refuted", "parked")
 
 
@@ -49,7 +55,7 @@ class AwakePerson(NamedTuple):
 
 
 class Handoff(NamedTuple):
-    """The facts that are handed over, as of ``now``."""
+    """The facts that are handed over, as of ``now``; ``quotations`` gives the lines of other logs that they cite."""
 
     state: State
     now: Stamp
@@ -65,10 +71,17 @@ class Handoff(NamedTuple):
     fix_answers: list[FixAnswer]
     terminations: list[Termination]
     stable_commits: list[StableCommit]
+    clocks: list[ClockNote]
+    quotations: QuotationReader
 
 
 def collect_handoff(
-    state: State, now: Stamp, gap_ns: int, half_life_h: float, awake_since_by_user: Mapping[str, Stamp | None]
+    state: State,
+    now: Stamp,
+    gap_ns: int,
+    half_life_h: float,
+    awake_since_by_user: Mapping[str, Stamp | None],
+    quotations: QuotationReader,
 ) -> Handoff:
     """Return the hand-off of ``state`` as of ``now``.
 
@@ -95,6 +108,8 @@ def collect_handoff(
         fix_answers(state),
         terminations(state)[::-1],
         stable_commits(state)[::-1],
+        list(clock_notes(state).values())[::-1],
+        quotations,
     )
 
 
@@ -118,7 +133,8 @@ def handoff_report(handoff: Handoff) -> list[ReportSection]:
         ReportSection("where we stand", _status_lines(handoff)),
         ReportSection("may it be called fixed", [fix_answer_line(answer) for answer in handoff.fix_answers]),
         ReportSection(
-            "live hypotheses", [line for known in open_ for line in _open_hypothesis_lines(state, known, now)]
+            "live hypotheses",
+            [line for known in open_ for line in _open_hypothesis_lines(handoff, known)],
         ),
         ReportSection("what the experiments have shown", _experiment_verdict_lines(handoff.experiments, now)),
         ReportSection("running", [experiment_line(experiment, now) for experiment in running]),
@@ -130,6 +146,7 @@ def handoff_report(handoff: Handoff) -> list[ReportSection]:
         ReportSection("ruled out", [verdict_line(state, hypothesis, now) for hypothesis in refuted]),
         ReportSection("parked", [verdict_line(state, hypothesis, now) for hypothesis in parked]),
         ReportSection("stable commit", [_stable_commit_line(stable, now) for stable in handoff.stable_commits]),
+        ReportSection("clocks of other logs", _clock_lines(handoff.clocks, now)),
         ReportSection("topology", _note_lines(state, handoff.topology, now)),
         ReportSection("shared state", _note_lines(state, handoff.shared_state, now)),
         ReportSection(
@@ -162,11 +179,12 @@ def _status_lines(handoff: Handoff) -> list[ReportLine]:
     return lines
 
 
-def _open_hypothesis_lines(state: State, hypothesis: Hypothesis, now: Stamp) -> list[ReportLine]:
+def _open_hypothesis_lines(handoff: Handoff, hypothesis: Hypothesis) -> list[ReportLine]:
     """Return an open hypothesis with its last evidence for and against it, and its last prediction.
 
     If it was closed and reopened, say first why it was closed, and why it was reopened.
     """
+    state, now = handoff.state, handoff.now
     thread = thread_of(state, hypothesis)
     counts = f"+{len(thread.supports)} −{len(thread.contradicts)}"
     lines = [
@@ -181,16 +199,18 @@ def _open_hypothesis_lines(state: State, hypothesis: Hypothesis, now: Stamp) -> 
     if verdicts and verdicts[-1].kind == "Reopened":
         lines += [_verdict_event_line(state, event, now) for event in verdicts[-2:]]
     for events in (thread.supports, thread.contradicts, thread.predictions):
-        lines += [_event_line(state, event, now) for event in events[-1:]]
+        lines += [_event_line(handoff, event) for event in events[-1:]]
     return lines
 
 
-def _event_line(state: State, event: HypothesisEvent, now: Stamp) -> ReportLine:
+def _event_line(handoff: Handoff, event: HypothesisEvent) -> ReportLine:
+    quoted = event.quoted
     return ReportLine(
-        f"    {event.kind}: {event_text(state, event)}",
-        format_attribution(event.author, event.stamp, now),
+        f"    {event.kind}: {event_text(handoff.state, event)}",
+        format_attribution(event.author, event.stamp, handoff.now),
         event.cited or event.stamp,
         event.kind,
+        quotation=None if quoted is None else handoff.quotations.quotation(quoted, _MAX_QUOTED_LINES),
     )
 
 
@@ -240,6 +260,16 @@ def _termination_lines(ended: Sequence[Termination], now: Stamp) -> list[ReportL
 
 def _stable_commit_line(stable: StableCommit, now: Stamp) -> ReportLine:
     return ReportLine(stable.text, format_attribution(stable.author, stable.stamp, now), stable.stamp, "Stable")
+
+
+def _clock_lines(clocks: Sequence[ClockNote], now: Stamp) -> list[ReportLine]:
+    """Return the shifts of other logs' clocks, the newest first."""
+    lines = [
+        ReportLine(clock.text, format_attribution(clock.author, clock.stamp, now), clock.stamp, "Clock")
+        for clock in clocks[:_MAX_CLOCKS]
+    ]
+    omitted = len(clocks) - _MAX_CLOCKS
+    return [*lines, *([ReportLine(f"and {omitted:,} more: 3am tail --kind Clock")] if omitted > 0 else [])]
 
 
 def _resumable_line(experiment: Experiment, now: Stamp) -> ReportLine:

@@ -26,7 +26,7 @@ def handoff_json(handoff: Handoff) -> dict[str, Any]:
     holder = handoff.holder
     return {
         "at": str(now),
-        "hypotheses": [thread_json(state, hypothesis) for hypothesis in handoff.hypotheses],
+        "hypotheses": [thread_json(state, hypothesis, handoff.quotations) for hypothesis in handoff.hypotheses],
         "to_undo": [
             {
                 "text": escape_unprintable(change.text),
@@ -54,6 +54,16 @@ def handoff_json(handoff: Handoff) -> dict[str, Any]:
             {"commit": stable.commit, "tree": escape_unprintable(stable.tree), "text": escape_unprintable(stable.text)}
             | _attribution_json(stable.author, stable.stamp)
             for stable in handoff.stable_commits
+        ],
+        "clocks": [
+            {
+                "source": escape_unprintable(clock.source),
+                "shift_ns": str(clock.correction.shift_ns),
+                "bound_ns": None if clock.correction.bound_ns is None else str(clock.correction.bound_ns),
+                "text": escape_unprintable(clock.text),
+                **_attribution_json(clock.author, clock.stamp),
+            }
+            for clock in handoff.clocks
         ],
         "next": note_json(handoff.next_step),
         "topology": note_json(handoff.topology),

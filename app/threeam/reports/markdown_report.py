@@ -18,6 +18,11 @@ def format_list(section: ReportSection) -> Iterator[str]:
         detail = f" ({escape_markdown(line.detail)})" if line.detail else ""
         reference = f" `@{line.stamp}`" if line.stamp is not None else ""
         yield f"{indent}- {escape_markdown(line.text)}{detail}{reference}"
+        if line.quotation is not None:
+            below = f"{indent}  "
+            yield from ("", f"{below}{escape_markdown(line.quotation.caption)}")
+            if line.quotation.lines:
+                yield from ("", *code_block(line.quotation.lines, below))
 
 
 def sections_to_markdown(title: str, sections: Sequence[ReportSection]) -> str:

@@ -1,4 +1,7 @@
-"""The postmortem of a night: summary, theories, evidence, changes, open questions, and the timeline. Pure."""
+"""The postmortem of a night: summary, theories, evidence, changes, open questions, and the timeline.
+
+Pure, except a `QuotationReader`, which reads attachments.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from threeam.core.format.entry import (
     leading_stamp_ref,
 )
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution, format_when
+from threeam.core.format.times import format_duration
 from threeam.core.state.fold import OPEN, State
 from threeam.core.store.reader import Line
 from threeam.experiments.experiment import Experiment
@@ -33,6 +37,7 @@ from threeam.hypotheses.ledger import (
     thread_of,
     verdict_of,
 )
+from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.thread import MISSING_CLAIM, verdict_line
 from threeam.reports.end_of_night import UNDO_UNKNOWN
 from threeam.tracing.observations import observed_intervals
@@ -41,8 +46,10 @@ _SKIPPED_KINDS = ("ceremony", "Continued")  # lines of the journal itself
 _RUN_OF_EXPERIMENT = IsExperimentRun()
 _MAX_FOREIGN_LINES = 100  # lines in a row that are not entries: more are the stream of another program
 _MAX_FOREIGN_CHARS = 2000  # of one such line
+_MAX_QUOTED_LINES = 100  # of one cited entry of another log
 _EXCERPT_LINES = 3  # of a pipe, before and after a cited line
 _MAX_BLOCK_GAP_NS = 1000  # the lines of a block are 1 ns apart
+_MINUTE_NS = 60 * NS_PER_S
 OBSERVED_NOTE = "observed: timings perturbed"
 
 
@@ -96,8 +103,11 @@ class Postmortem(NamedTuple):
     omitted_lines: int
 
 
-def build_postmortem(name: str, state: State, lines: Iterable[Line]) -> Postmortem:
-    """Return the postmortem of ``lines``, which fold to ``state``."""
+def build_postmortem(name: str, state: State, lines: Iterable[Line], quotations: QuotationReader) -> Postmortem:
+    """Return the postmortem of ``lines``, which fold to ``state``.
+
+    ``quotations`` gives the lines of other logs that evidence cites.
+    """
     events, omitted = _build_timeline(state, lines)
     entries = [event.entry for event in events if not event.foreign]
     stamps = [entry.stamp for entry in entries]
@@ -108,7 +118,7 @@ def build_postmortem(name: str, state: State, lines: Iterable[Line]) -> Postmort
         PostmortemSection("Impact", [], "Who noticed, what it did to them, and for how long."),
         PostmortemSection("Root cause", [], "The mechanism, in the terms of the code or the configuration."),
         PostmortemSection("Theories tried, and their verdicts", _theory_sections(state)),
-        PostmortemSection("Evidence", [_evidence_section(state, events)]),
+        PostmortemSection("Evidence", [_evidence_section(state, events, quotations)]),
         PostmortemSection("What was changed, and undone", [_changes_section(state)]),
         PostmortemSection("Open questions", [_open_questions_section(state)]),
         PostmortemSection("Action items", [], "What keeps it from happening again: who does what, and by when."),
@@ -257,8 +267,8 @@ def _summary_section(state: State, stamps: Sequence[Stamp], people: Counter[str]
         if any(later.ns < earlier.ns for earlier, later in pairwise(stamps)):
             text = f"{span}; the clock was stepped back in between, so the length is not known"
         else:
-            hours, minutes = divmod((end.ns - begin.ns) // (60 * NS_PER_S), 60)
-            text = f"{span}, {hours} h {minutes} min"
+            minutes_ns = (end.ns - begin.ns) // _MINUTE_NS * _MINUTE_NS
+            text = f"{span}, {format_duration(minutes_ns) if minutes_ns else 'less than 1m'}"
         lines.append(ReportLine(text, stamp=begin))
     authors = ", ".join(f"{author} ({count})" for author, count in people.most_common())
     lines.append(ReportLine(f"written by {authors or 'no one'}"))
@@ -305,7 +315,7 @@ def _labelled_lines(section: ReportSection) -> list[ReportLine]:
     return [line._replace(text=f"{label}: {line.text}") for line in section.lines]
 
 
-def _evidence_section(state: State, events: Sequence[TimelineEvent]) -> ReportSection:
+def _evidence_section(state: State, events: Sequence[TimelineEvent], quotations: QuotationReader) -> ReportSection:
     """Return every cited line with the hypothesis that it supports or contradicts."""
     event_by_ns: dict[int, TimelineEvent] = {}
     for known in events:
@@ -319,7 +329,10 @@ def _evidence_section(state: State, events: Sequence[TimelineEvent]) -> ReportSe
             claim = f"{evidence.kind.lower()} {hypothesis.name}, says {author_name(evidence.author)}"
             event = event_by_ns.get(evidence.cited.ns) if evidence.cited is not None else None
             if event is None or event.entry.stamp == evidence.stamp:
-                lines.append(ReportLine(event_text(state, evidence), claim, evidence.cited, evidence.kind))
+                quoted = evidence.quoted
+                quotation = None if quoted is None else quotations.quotation(quoted, _MAX_QUOTED_LINES)
+                text = event_text(state, evidence)
+                lines.append(ReportLine(text, claim, evidence.cited, evidence.kind, quotation=quotation))
                 continue
             comment = own_event_text(state, evidence)
             is_quote = comment in event.text or comment in event.original_text

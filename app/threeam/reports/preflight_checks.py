@@ -6,6 +6,7 @@ from threeam.core.config.settings import Settings
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.format.report import format_when
+from threeam.core.format.times import format_duration
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import is_toxic
@@ -58,13 +59,12 @@ def _check_architecture_notes(state: State, now: Stamp) -> list[Check]:
 def _check_baseline(state: State, now: Stamp) -> Check:
     saved = saved_baselines(state)
     if not saved:
-        fix = "3am baseline save --samples 5 --every 2"
+        fix = "3am baseline save -n 5 --every 2s"
         return Check("baseline", YELLOW, "none yet: nothing to compare with", fix)
     last = saved[-1]
-    days = (now.ns - last.stamp.ns) // (86_400 * NS_PER_S)
-    fix = f"3am baseline save {last.name} --samples 5 --every 2"
+    fix = f"3am baseline save {last.name} -n 5 --every 2s"
     if now.ns - last.stamp.ns > _MAX_BASELINE_AGE_NS:
-        return Check("baseline", YELLOW, f"{last.name} is {days} days old", fix)
+        return Check("baseline", YELLOW, f"{last.name} is {format_duration(now.ns - last.stamp.ns)} old", fix)
     return Check("baseline", OK, f"{last.name}, {format_when(last.stamp, now)}")
 
 

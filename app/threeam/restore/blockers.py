@@ -292,7 +292,7 @@ def terminate_backend(connection: Connection, backend: Backend, waiting_count: i
     try:
         while execute_change(connection, _EXISTS_SQL, (backend.pid,)) is not None:
             if not row[0] or time.monotonic() > deadline:
-                remark = f"; it was told to end, and is there still after {_TERMINATION_TIMEOUT_S:g} s"
+                remark = f"; it was told to end, and is there still after {_TERMINATION_TIMEOUT_S:g}s"
                 return _termination_draft(backend, waiting_count, host, remark=remark)
             time.sleep(_POLL_S)
     except AnswerLost as lost:

@@ -88,7 +88,7 @@ def inspect_mariadb(address: ClientAddress, target: RecoveryTarget, clock: Calla
     files = [row[0] for row in _query(address, "SHOW BINARY LOGS")]
     facts += [
         f"binlog_format {code['binlog_format']}, binlog_row_image {code['binlog_row_image']}",
-        f"files of the binary log are removed after {code['expire_logs_days']} days (0: never)",
+        f"files of the binary log are removed after {code['expire_logs_days']}d (0: never)",
         f"the last GTID is {code['gtid_binlog_pos']}",
         f"files of the binary log: {inline_code(files[0])} to {inline_code(files[-1])}" if files else "no binary log",
         *_transactions_around(address, target, files),
@@ -147,7 +147,7 @@ def _run_client(address: ClientAddress, program: str, *args: str) -> str:
     except FileNotFoundError:
         raise ServerUnreachable(f"this needs MariaDB's client, {program}: apt-get install mariadb-client") from None
     except subprocess.TimeoutExpired:
-        raise ServerUnreachable(f"MariaDB did not answer within {_QUERY_TIMEOUT_S} s") from None
+        raise ServerUnreachable(f"MariaDB did not answer within {_QUERY_TIMEOUT_S}s") from None
     if result.returncode != 0:
         error = result.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
         if address.password:

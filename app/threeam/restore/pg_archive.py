@@ -140,7 +140,7 @@ def _oldest_backup_end(connection: Connection) -> tuple[int, str]:
         if row is not None and row[0] is not None:
             backups.append(((int(row[0]) + 1) * NS_PER_S, row[1] or name))
     if not backups:
-        raise PreconditionFailed("no base backup has left its history file in pg_wal")
+        raise PreconditionFailed("no base backup has left its history file in pg_wal; it needs one from before T")
     return min(backups)
 
 

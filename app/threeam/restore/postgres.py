@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -46,6 +48,15 @@ def execute_change(connection: Connection, statement: str, parameters: tuple[obj
         raise
 
 
+def _install_command() -> str:
+    """Return the command that installs psycopg for the interpreter that runs this."""
+    from importlib.util import find_spec
+
+    if find_spec("pip") is None:  # uv makes environments without it
+        return "uv tool install --force '.[postgres]' in the checkout"
+    return f"{shlex.quote(sys.executable)} -m pip install 'psycopg[binary]'"
+
+
 @contextmanager
 def connect(dsn: str) -> Iterator[Connection]:
     """Yield a connection to the server of ``dsn``; if empty, to the one of libpq's environment (PGHOST, …).
@@ -56,7 +67,7 @@ def connect(dsn: str) -> Iterator[Connection]:
         import psycopg
         from psycopg.conninfo import conninfo_to_dict
     except ImportError:
-        raise ServerUnreachable("this needs psycopg: pipx install --force '.[postgres]' in the checkout") from None
+        raise ServerUnreachable(f"this needs psycopg: {_install_command()}") from None
     if _UNESCAPED_PASSWORD.match(dsn):  # libpq would take part of the password for the host, and print it
         raise ServerUnreachable("this DSN has an @ or a / in its password: write %40 for @, %2F for /")
     try:

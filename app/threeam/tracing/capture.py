@@ -108,7 +108,7 @@ def _run_tmux(*arguments: str) -> bytes:
     except FileNotFoundError:
         raise FileUnusable("tmux was not found: it must be in the PATH") from None
     except subprocess.TimeoutExpired:
-        raise FileUnusable(f"tmux did not answer within {_TMUX_TIMEOUT_S} s") from None
+        raise FileUnusable(f"tmux did not answer within {_TMUX_TIMEOUT_S}s") from None
     if result.returncode != 0:
         raise FileUnusable(f"tmux: {escape_unprintable(decode_utf8(result.stderr).strip())}")
     return result.stdout

@@ -87,7 +87,7 @@ def attached_draft(attachment: TracerAttachment) -> Draft:
 def detached_draft(attachment: TracerAttachment, until_ns: int, file: str) -> Draft:
     """Return the draft of the line that says that a tool is detached; ``file``: the attachment with its output."""
     seconds = (until_ns - attachment.since_ns) / 1e9
-    text = f"{attachment.tool} detached from {attachment.pid} ({attachment.name}) after {seconds:.3f} s"
+    text = f"{attachment.tool} detached from {attachment.pid} ({attachment.name}) after {seconds:.3f}s"
     tag = _observer_tag(attachment.tool, attachment.pid, attachment.since_ns, str(until_ns))
     return _draft(text, tag, file, attachment.hypothesis)
 

@@ -278,9 +278,13 @@ def _append(folder: str, text: str) -> None:
 
 
 def _started(pid: int) -> int:
-    """Return when a process started, in clock ticks since boot (0: no such process). With the pid it is unique."""
+    """Return when a process started, in clock ticks since boot. With the pid it is unique.
+
+    Return 0 for no such process, and for one that has ended and that its parent has not waited for.
+    """
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19])
+            state, *facts = file.read().rpartition(b")")[2].split()
+            return 0 if state in (b"Z", b"X") else int(facts[18])
     except OSError:
         return 0

@@ -9,24 +9,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, islice
+from itertools import islice
 
 from threeam.core.errors import JournalError
-from threeam.core.format.entry import ACQUIRED, RELEASING, author_name
 from threeam.core.store.chain import UnreadableNotices
-from threeam.core.store.filters import LineFilter, MatchesPattern
+from threeam.core.store.filters import Condition, LineFilter, MatchesPattern, parse_term
 from threeam.core.store.follow import batch_start
 from threeam.core.store.journal import Journal, Position, ResumePoint, Segment
 from threeam.core.store.pattern import Pattern
-from threeam.core.store.reader import Line, last_line_end, lines_backward, lines_forward
-from threeam.core.store.seek import ChunkMatches, matches_backward, matches_forward, search_backward, search_forward
+from threeam.core.store.reader import Line, last_line_end, lines_forward
+from threeam.core.store.seek import (
+    ChunkMatches,
+    find_time,
+    journal_begins_after,
+    matches_backward,
+    matches_forward,
+    search_backward,
+    search_forward,
+)
 from threeam.tui.background_scan import SLICE_S
-from threeam.tui.log_rows import HIDDEN_UNLESS_RAW, LockSection, Row, fold_lines
+from threeam.tui.log_rows import (
+    HIDDEN_UNLESS_RAW,
+    LockSection,
+    Row,
+    count_rows_of,
+    fold_lines,
+    lines_before,
+    read_lines_around,
+    select_lines,
+)
+from threeam.tui.row_window import TimeMatch
 
 MAX_ROWS = 3000  # rows in memory
 ROWS_PER_READ = 300
-_MAX_SECTION_LINES = 64  # a longer section that is cut by an edge of the window loses its hold time
-_ACQUIRED_END, _RELEASING_END = ACQUIRED.encode(), RELEASING.encode()
 
 
 class LogWindow:
@@ -35,9 +50,8 @@ class LogWindow:
     ``line_filter`` selects the lines that are rows; with one, a read searches for a few milliseconds at most and may
     add no row. ``raw``: the lock's own lines and those repeated by a rotation are rows too. Otherwise a critical
     section is folded, and its first row has the hold time. ``at_end``: the last row is the last line that was read by
-    the follower, so new lines can be appended. ``problem``: why the last read failed, or "". ``missing``: the rotated
-    files that cannot be read, and were not reported yet. ``anchor``: where the journal ended when the window was
-    opened; a follower starts there. ``log_end``: how far the follower has read.
+    the follower, so new lines can be appended. ``problem``: why the last read failed, or "". ``anchor``: where the
+    journal ended when the window was opened; a follower starts there. ``log_end``: how far the follower has read.
     """
 
     def __init__(self, journal: Journal, *, raw: bool = False, until: Position | None = None) -> None:
@@ -47,8 +61,10 @@ class LogWindow:
         self.rows: list[Row] = []
         self.at_end = True
         self.at_start = True
+        self.is_counted = True
+        self.pinned, self.has_waiting = range(0), False  # rows are added at the end alone
         self.problem = ""
-        self.missing = UnreadableNotices(journal.chain)
+        self._missing = UnreadableNotices(journal.chain)
         self.anchor: ResumePoint | None = None
         self.log_end: Position | None = until
         self._rows_start: Position | None = None
@@ -156,10 +172,10 @@ class LogWindow:
         if not lines:
             return 0
         rows_start = Position(lines[0].segment, lines[0].offset)
-        selected = _select_lines(lines, self.effective_filter) if self.line_filter else lines
+        selected = select_lines(lines, self.effective_filter) if self.line_filter else lines
         if not self.at_end or len(self.rows) + len(selected) > 2 * MAX_ROWS:
             self.at_end = False
-            return len(selected if self.line_filter or self.raw else _select_lines(lines, self.effective_filter))
+            return len(selected if self.line_filter or self.raw else select_lines(lines, self.effective_filter))
         self._rows_end = end
         if self._rows_start is None:
             self._rows_start = rows_start
@@ -167,22 +183,16 @@ class LogWindow:
 
     def count_rows_of(self, lines: Sequence[Line], user: str) -> int:
         """Return how many of ``lines`` are rows of ``user``, whichever program of theirs wrote them."""
-        needle = f"[BY: {user}@".encode()
-        own = [
-            line
-            for line in lines
-            if needle in line.raw and line.entry is not None and author_name(line.entry.author) == user
-        ]
-        return len(_select_lines(own, self.effective_filter))
+        return count_rows_of(lines, user, self.effective_filter)
 
     def read_lines_around(self, line: Line) -> list[Line]:
         """Return some lines before ``line``, itself, and some after it, in order. Raises OSError."""
-        segment, log_end = line.segment, self.log_end
-        if segment.size() < line.end:  # truncated: its neighbours are gone
-            return [line]
-        end = log_end.offset if log_end is not None and log_end.segment == segment else None
-        before = list(islice(lines_backward(segment, line.offset), _MAX_SECTION_LINES))[::-1] if line.offset else []
-        return [*before, line, *islice(lines_forward(segment, line.end, end), _MAX_SECTION_LINES)]
+        end = self.log_end
+        return read_lines_around(line, end.offset if end is not None and end.segment == line.segment else None)
+
+    def parse_filter(self, text: str) -> tuple[bool, Condition]:
+        """Return whether a typed term excludes lines, and its condition. Raises `BadInput`."""
+        return parse_term(text, skip_stamp=True)
 
     def search(
         self, pattern: Pattern, from_row: Row | None, direction: int, *, wrapped: bool = False
@@ -205,6 +215,29 @@ class LogWindow:
         if after_row.segment == self.log_end.segment and after_row.offset > self.log_end.offset:  # truncated since
             after_row = Position(after_row.segment, 0)
         return search_forward(self._journal, after_row, self.log_end, line_filter)
+
+    def insert_waiting(self) -> int:
+        """Return 0: no row waits."""
+        return 0
+
+    def find_time(self, ns: int) -> TimeMatch:
+        """Return the first line stamped ``ns`` or later. Raises OSError."""
+        if self.log_end is None:
+            return TimeMatch(None)
+        position, other_count = find_time(self._journal, self.log_end, ns)
+        begins_later = position is not None and journal_begins_after(self._journal, position, ns)
+        return TimeMatch(position, other_count, begins_later)
+
+    def share_before(self, row: Row) -> float:
+        """Return the share of the file before ``row``."""
+        return row.line.offset / max(1, row.line.segment.size())
+
+    def pop_problems(self) -> list[str]:
+        """Return what could not be read and was not reported yet: the last read, and rotated files."""
+        unreadable = self._missing.pop_unreported(self.log_end.segment if self.log_end else None)
+        sentences = [*([self.problem] if self.problem else []), *unreadable]
+        self.problem = ""
+        return sentences
 
     def replace_rows(self, lines: Sequence[Line], end: Position) -> int:
         """Make ``lines``, the last that the follower has read, up to ``end``, all the rows; return how many they are.
@@ -293,7 +326,7 @@ class LogWindow:
     def _read_before(self, segment: Segment, offset: int) -> tuple[int, list[Line]]:
         """Return a begin, and the lines from there to ``offset`` that may be rows."""
         if not self.line_filter:
-            lines = _lines_before(segment, offset)
+            lines = lines_before(segment, offset, ROWS_PER_READ)
             return (lines[0].offset if lines else 0), lines
         deadline = time.monotonic() + SLICE_S
         for matches in matches_backward(segment, offset, self.effective_filter):
@@ -341,32 +374,3 @@ class LogWindow:
         # The lines in between are not loaded, so no section is complete.
         rows += [Row(line, line.entry, None, line.offset) for line in lines]
         return section
-
-
-def _select_lines(lines: Sequence[Line], line_filter: LineFilter) -> list[Line]:
-    """Return the ``lines`` that pass ``line_filter``, by one search in the bytes of all."""
-    begins = accumulate((len(line.raw) + 1 for line in lines), initial=0)
-    matching = set(line_filter.matching_line_offsets(b"".join(line.raw + b"\n" for line in lines)))
-    selected = [line for line, begin in zip(lines, begins, strict=False) if begin in matching]
-    return [line for line in selected if not (line_filter.skip_repeated and line.is_repeated)]
-
-
-def _lines_before(segment: Segment, offset: int) -> list[Line]:
-    """Return some lines before ``offset``, in order; the first section is complete, so that it has its hold time."""
-    earlier = lines_backward(segment, offset)
-    lines = list(islice(earlier, ROWS_PER_READ))
-    if _begins_inside_section(lines):
-        for line in islice(earlier, _MAX_SECTION_LINES):
-            lines.append(line)
-            if line.raw.endswith(_ACQUIRED_END):
-                break
-    lines.reverse()
-    return lines
-
-
-def _begins_inside_section(lines: Sequence[Line]) -> bool:
-    """Return whether the earliest of ``lines``, which is the last item, is inside a section."""
-    for line in reversed(lines):
-        if line.raw.endswith((_ACQUIRED_END, _RELEASING_END)):
-            return line.raw.endswith(_RELEASING_END)
-    return False

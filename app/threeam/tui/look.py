@@ -10,7 +10,7 @@ from typing import NamedTuple
 from threeam.core.errors import BadSetting
 from threeam.core.platform.folders import open_file
 from threeam.core.platform.user_dirs import private_state_dir
-from threeam.tui.widgets.row_renderer import TIME_MODES
+from threeam.tui.widgets.row_look import TIME_MODES
 
 _MAX_BYTES = 4096
 _KEPT_MODES = [mode for mode in TIME_MODES if mode != "t0"]  # the line that T0 is on may be of another journal

@@ -20,14 +20,14 @@ class OptionParser(argparse.ArgumentParser):
         super().__init__(prog=prog, add_help=add_help, allow_abbrev=False, **keywords)
 
     def add_time_argument(
-        self, name: str, *, about: str, dest: str | None = None, group: argparse._ActionsContainer | None = None
+        self, *names: str, about: str, dest: str | None = None, group: argparse._ActionsContainer | None = None
     ) -> None:
-        """Add an argument (or an option of ``group``) whose value is a time, such as ``-15m``.
+        """Add an argument ``names`` (or an option of ``group``) whose value is a time, such as ``-15m``.
 
         argparse takes ``-15`` for a value and ``-15m`` for an option. With a time argument it takes both for values.
         """
         self._negative_number_matcher = _RELATIVE_TIME
-        argument = (group or self).add_argument(name, metavar="T", help=about)
+        argument = (group or self).add_argument(*names, metavar="T", help=about)
         argument.dest = dest or argument.dest
 
     def error(self, message: str) -> NoReturn:
@@ -45,6 +45,17 @@ class OptionParser(argparse.ArgumentParser):
         hint = did_you_mean(word, list(self._option_string_actions))
         has_free_text = any(action.nargs for action in self._positionals._group_actions)
         return f"there is no option {word}{hint}{'; a text that begins so comes after --' if has_free_text else ''}"
+
+
+def parse_hypothesis_number(text: str) -> int:
+    """Return the number of a hypothesis: 7 for ``H7``. Raises `ValueError`."""
+    digits = text[1:] if text[:1] in ("H", "h") else text
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
+        raise ValueError(text)
+    return int(digits)
+
+
+parse_hypothesis_number.__name__ = "hypothesis such as H7"  # argparse prints it in its message
 
 
 def split_line(line: str) -> list[str]:

@@ -324,7 +324,7 @@ SETTINGS = {
     "keep": Setting("number of rotated files that are kept", _all_or_integer(1e6)),
     "disk_floor": Setting("free bytes of the disk below which the log warns", _integer(1e15)),
     "theme": Setting("theme of the screen", Rule("the name of a theme, in quotes", _convert_theme)),
-    "emoji": Setting("false: the screen is drawn in ASCII", Rule("true or false", _convert_boolean)),
+    "emoji": Setting("false: the screen and 3am status are in ASCII", Rule("true or false", _convert_boolean)),
     "keys": Setting("other keys for actions, by their ids", Rule('a table such as coffee = "f2"', _convert_keys)),
 }
 

@@ -41,7 +41,7 @@ def utc_offset(ns: int) -> int:
     offset = time.localtime(ns // NS_PER_S).tm_gmtoff
     if abs(offset) >= _MAX_OFFSET_S:
         raise BadClock(
-            f"the time zone is {offset / 3600:+g} h from UTC, and a stamp holds less than 24 h: set TZ to UTC, or to a "
+            f"the time zone is {offset / 3600:+g}h from UTC, and a stamp holds less than 24h: set TZ to UTC, or to a "
             "zone such as Europe/Berlin"
         )
     return offset - offset % 60 if offset >= 0 else -(-offset - -offset % 60)
@@ -50,3 +50,8 @@ def utc_offset(ns: int) -> int:
 def fixed_zone(offset: int) -> Zone:
     """Return the rules of a zone that is ``offset`` seconds east of UTC all year."""
     return lambda _: offset
+
+
+def monotonic_epoch_ns() -> int:
+    """Return the instant (ns) at which the monotonic clock of this host, which the kernel's log uses, was 0."""
+    return time.time_ns() - time.monotonic_ns()

@@ -11,11 +11,18 @@ from threeam.core.format.times import format_age
 _CLOCK_ONLY_NS = 12 * 3600 * NS_PER_S
 
 
+class Quotation(NamedTuple):
+    """Lines of another log that a report quotes. ``caption``: where they are from, or why they cannot be shown."""
+
+    caption: str
+    lines: tuple[str, ...] = ()
+
+
 class ReportLine(NamedTuple):
     """One line: the text, a detail (who, when, why), and the stamp of the entry that it is about.
 
     ``icon``: the kind of line, the state of a hypothesis or the verdict whose icon is shown; empty: no icon.
-    ``command``: a shell command for the user to copy.
+    ``command``: a shell command for the user to copy. ``quotation``: what the line quotes, to be shown below it.
     """
 
     text: str
@@ -23,6 +30,7 @@ class ReportLine(NamedTuple):
     stamp: Stamp | None = None
     icon: str = ""
     command: str = ""
+    quotation: Quotation | None = None
 
 
 class ReportSection(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, time, timedelta, timezone
+from itertools import pairwise
 
 from threeam.core.errors import BadTime
 from threeam.core.format.clock import Zone, fixed_zone
@@ -28,6 +29,7 @@ _TIME = re.compile(
     re.ASCII,
 )
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
+_MINUTE_NS = 60 * NS_PER_S
 DAY_NS = 86400 * NS_PER_S
 _FIRST_NS = (1 - _EPOCH_DAY) * DAY_NS
 
@@ -48,16 +50,44 @@ def parse_seconds(text: str) -> float:
 parse_seconds.__name__ = "duration such as 0.4s"  # argparse prints it in its message
 
 
-def _sum_duration(text: str) -> int | None:
-    """Return the sum (ns) of the parts of ``text``, such as ``1m30s``; None for other text."""
+def parse_exact_duration(text: str) -> int:
+    """Return ``text``, a duration with or without a sign, in ns; ``0s`` is one, too.
+
+    Raises `BadTime`, also for a fraction of a nanosecond.
+    """
+    is_negative, unsigned = text.startswith("-"), text[1:] if text.startswith(("+", "-")) else text
+    ns = _sum_duration(unsigned, is_exact=True)
+    if ns is None:
+        raise BadTime(f"{text!r} is not a duration in whole nanoseconds: write 3.2ms, 500us, 1m30s, 0s")
+    return -ns if is_negative else ns
+
+
+def format_exact_duration(ns: int) -> str:
+    """Return a duration to the nanosecond, as `parse_exact_duration` reads it: ``3.2ms``, ``1.000000001s``, ``0s``."""
+    sign, ns = ("-", -ns) if ns < 0 else ("", ns)
+    if 0 < ns < 1000:
+        return f"{sign}{ns}ns"
+    unit = "us" if 0 < ns < 100_000 else "ms" if 0 < ns < NS_PER_S else "s"
+    whole, rest = divmod(ns, _UNIT_NS[unit])
+    fraction = f"{rest:0{len(str(_UNIT_NS[unit])) - 1}d}".rstrip("0") if rest else ""
+    return f"{sign}{whole}{'.' if fraction else ''}{fraction}{unit}"
+
+
+def _sum_duration(text: str, *, is_exact: bool = False) -> int | None:
+    """Return the sum (ns) of the parts of ``text``, such as ``1m30s``; None for other text.
+
+    A fraction of a nanosecond is left out. With ``is_exact``, the result is None then.
+    """
     text, position, total_ns = text.strip(), 0, 0
     while position < len(text):
         part = _DURATION_PART.match(text, position)
         if part is None:
             return None
         whole, fraction, unit = part.groups()
-        digits = (fraction or "").ljust(9, "0")
-        total_ns += int(whole) * _UNIT_NS[unit] + int(digits) * _UNIT_NS[unit] // 10**9
+        fraction_ns, rest = divmod(int((fraction or "").ljust(9, "0")) * _UNIT_NS[unit], 10**9)
+        if rest and is_exact:
+            return None
+        total_ns += int(whole) * _UNIT_NS[unit] + fraction_ns
         position = part.end()
     return total_ns if text else None
 
@@ -191,20 +221,25 @@ def _parse_utc_offset(text: str) -> int:
 
 
 def format_duration(ns: int) -> str:
-    """Return a duration with a unit that fits: ``12 ns``, ``0.8 ms``, ``1.003 s``, ``5 min``, ``3 h``."""
+    """Return a duration as options accept it: ``12ns``, ``0.8ms``, ``1.003s``, ``1m30s``, ``2h05m``, ``3d``.
+
+    It has two units at most. What is smaller is left out.
+    """
     sign, ns = ("-", -ns) if ns < 0 else ("", ns)
     if ns < 1000:
-        return f"{sign}{ns} ns"
+        return f"{sign}{ns}ns"
     if ns < 100_000:
-        return f"{sign}{ns // 100 / 10:g} µs"
+        return f"{sign}{ns // 100 / 10:g}us"
     if ns < NS_PER_S:
-        return f"{sign}{ns // 100_000 / 10:g} ms"
-    if ns < 60 * NS_PER_S:
-        return f"{sign}{ns // 1_000_000 / 1000:g} s"
-    minutes = ns // (60 * NS_PER_S)
-    return f"{sign}{minutes} min" if minutes < 120 else f"{sign}{minutes // 60} h"
+        return f"{sign}{ns // 100_000 / 10:g}ms"
+    if ns < _MINUTE_NS:
+        return f"{sign}{ns // 1_000_000 / 1000:g}s"
+    large, small = next(units for units in pairwise("dhms") if ns >= _UNIT_NS[units[0]])
+    count, rest_ns = divmod(ns, _UNIT_NS[large])
+    rest = rest_ns // _UNIT_NS[small]
+    return f"{sign}{count}{large}" + (f"{rest:02d}{small}" if rest else "")
 
 
 def format_age(ns: int) -> str:
-    """Return an age as a person says it: ``now``, ``5 min``, ``3 h``. Seconds would only flicker."""
-    return "now" if ns < 60 * NS_PER_S else format_duration(ns)
+    """Return an age: ``now``, ``5m``, ``2h05m``. Seconds would only flicker."""
+    return "now" if ns < _MINUTE_NS else format_duration(ns // _MINUTE_NS * _MINUTE_NS)

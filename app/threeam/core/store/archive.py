@@ -18,6 +18,7 @@ from threeam.core.platform.disk import format_bytes
 from threeam.core.store.attachment_kinds import (
     BASELINE,
     CAPTURED_PANE,
+    CITED_LINES,
     PLAN,
     RUN_OUTPUT,
     RUNBOOK,
@@ -29,11 +30,21 @@ from threeam.core.store.attachments import MAX_ATTACHMENT_BYTES
 
 JOURNAL_MEMBER, FILES_PREFIX, SUMS_MEMBER = "journal.jsonl", "files/", "SHA256SUMS"
 MAX_FILES = 100_000
-ARCHIVED_KINDS = (RUN_OUTPUT, TRACER_OUTPUT, CAPTURED_PANE, BASELINE, PLAN, RUNBOOK)  # those that a line can name
+ARCHIVED_KINDS = (
+    RUN_OUTPUT,
+    TRACER_OUTPUT,
+    CAPTURED_PANE,
+    CITED_LINES,
+    BASELINE,
+    PLAN,
+    RUNBOOK,
+)  # those that a line can name
 _BLOCK_BYTES, _CHUNK_BYTES = tarfile.BLOCKSIZE, 1024 * 1024
 _MAX_SUMS_BYTES = 32 * 1024 * 1024
 _SUMS_LINE = re.compile(r"([0-9a-f]{64})  (\S+)", re.ASCII)
 _END = bytes(_BLOCK_BYTES)
+_TAR_MAGIC_OFFSET = 257  # in the header of the first member, also in one with the extensions of pax
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 class InvalidArchive(BadInput):
@@ -57,6 +68,17 @@ def is_archive(head: bytes) -> bool:
     """Return whether a file that begins with ``head``, one byte or more, can be an archive."""
     name = f"{JOURNAL_MEMBER}\0".encode()
     return bool(head) and head[: len(name)] == name[: len(head)]
+
+
+def describe_other_archive(head: bytes) -> str | None:
+    """Return what a file is that begins with ``head``, if it is a tar of another program or compressed; else None."""
+    if head[_TAR_MAGIC_OFFSET:].startswith(b"ustar"):
+        return (
+            "it is a tar that another program packed: import the one that 3am export jsonl --with-files wrote, "
+            f"or the {JOURNAL_MEMBER} in it"
+        )
+    name = next((name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None)
+    return f"it is compressed; to decompress it: {name} -dc FILE | 3am import -" if name else None
 
 
 class ArchiveWriter:

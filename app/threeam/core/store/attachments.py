@@ -177,7 +177,9 @@ def _read_checked(
         with open_own_dir(os.path.dirname(path)) as dir_fd:
             data = _read_own_file(dir_fd, name, path)
     except FileNotFoundError:
-        raise FileUnusable(f"{path} does not exist: it was removed, or another user has it") from None
+        raise FileUnusable(
+            f"{path} does not exist: it was removed, or only the author of the line can read it"
+        ) from None
     except OSError as error:
         raise FileUnusable(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > MAX_ATTACHMENT_BYTES:

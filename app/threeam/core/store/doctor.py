@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from threeam.core.format.clock import MAX_TIE_NS
 from threeam.core.format.entry import ACQUIRED, RELEASING, REPEATED_TAG, Entry, Stamp, escape_unprintable
+from threeam.core.format.times import format_duration
 from threeam.core.store.clock_steps import is_clock_step
 from threeam.core.store.journal import Segment
 from threeam.core.store.reader import Line, lines_forward, read_chunks
@@ -74,20 +75,20 @@ class LogChecker:
             return
         for number, line in enumerate(lines_forward(segment, 0, end), 1):
             if (problem := _nul_problem(line)) is not None:
-                yield _make_finding(line, number, "nul", problem)
+                yield make_finding(line, number, "nul", problem)
                 continue
             if not line.finished and self._lock_held:
                 break
             entry = line.entry
             if not line.finished:
-                yield _make_finding(line, number, "torn", "torn: the last line has no newline")
+                yield make_finding(line, number, "torn", "torn: the last line has no newline")
             elif line.omitted_bytes:
                 size = line.end - line.offset
-                yield _make_finding(
+                yield make_finding(
                     line, number, "long", f"a line of {size:,} bytes, of which only the beginning is read"
                 )
             elif entry is None:
-                yield _make_finding(line, number, "foreign", "not a line of the log (torn, or written by another tool)")
+                yield make_finding(line, number, "foreign", "not a line of the log (torn, or written by another tool)")
             if entry is None:
                 self._drop_script_sections()
                 continue
@@ -97,19 +98,19 @@ class LogChecker:
             if earliest_ns is not None:
                 self._embedded = _EmbeddedStamps(line, number, earliest_ns)
             if number == 1 and (problem := _head_problem(line, entry)) is not None:
-                yield _make_finding(line, number, "head", problem)
+                yield make_finding(line, number, "head", problem)
             if line.is_forged:
-                yield _make_finding(
+                yield make_finding(
                     line, number, "forged", "forged: it has the AT tag of a repeated line, but no rotation wrote it"
                 )
             last, self._last_stamp = self._last_stamp, entry.stamp
             if last is not None and entry.stamp.ns < last.ns and not _is_allowed_step_back(entry, last):
                 back = last.ns - entry.stamp.ns
-                yield _make_finding(line, number, "backwards", f"its stamp runs backwards by {back} ns, undeclared")
-            elif last is not None and entry.stamp.ns == last.ns and entry.author is not None:
-                yield _make_finding(
-                    line, number, "double", "its stamp is that of the line before: it was written twice"
+                yield make_finding(
+                    line, number, "backwards", f"its stamp runs backwards by {format_duration(back)}, undeclared"
                 )
+            elif last is not None and entry.stamp.ns == last.ns and entry.author is not None:
+                yield make_finding(line, number, "double", "its stamp is that of the line before: it was written twice")
             yield from self._check_overlap(line, number, entry)
         yield from self._check_glued(None)
 
@@ -126,7 +127,7 @@ class LogChecker:
         if embedded is None or (next_stamp is not None and embedded.earliest_ns > next_stamp.ns + MAX_TIE_NS):
             return
         self._drop_script_sections()
-        yield _make_finding(embedded.line, embedded.line_number, "torn", "torn: another line begins inside it")
+        yield make_finding(embedded.line, embedded.line_number, "torn", "torn: another line begins inside it")
 
     def _drop_script_sections(self) -> None:
         """Forget the open sections of the Bash script: a damaged line may hide the end of one.
@@ -197,7 +198,8 @@ def _is_allowed_step_back(entry: Entry, last_stamp: Stamp) -> bool:
     return is_clock_step(entry) or (entry.author is None and last_stamp.ns - entry.stamp.ns <= MAX_TIE_NS)
 
 
-def _make_finding(line: Line, line_number: int, what: str, sentence: str) -> Finding:
+def make_finding(line: Line, line_number: int, what: str, sentence: str) -> Finding:
+    """Return a finding about ``line``: ``sentence``, and the beginning of the line."""
     shown = line.display_text
     quoted = shown if len(shown) <= _MAX_QUOTED_CHARS else shown[:_MAX_QUOTED_CHARS] + "…"
     return Finding(_file_name(line), line.offset, line_number, what, f"{sentence}: {quoted}")

@@ -207,6 +207,8 @@ class Journal(NamedTuple):
             folder = os.path.dirname(folder)
         if os.access(folder, os.W_OK | os.X_OK):
             return None
+        if os.path.isdir(folder) and not os.access(folder, os.X_OK):  # the log may be there
+            return describe_open_error(self.log_path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
         if is_read_only(folder):
             return f"{self.log_path} cannot be created: {folder} is mounted read-only; choose another with --log"
         return f"{self.log_path} cannot be created: {folder} is not yours to write; choose another with --log"

@@ -90,8 +90,7 @@ class Regex:
         self._compiled = _compile(text, translated, ignore_case)
         if match_to_line_end:
             self._compiled = _compile(text, f"(?:{translated}).*", ignore_case)
-        if self._compiled.programsize > limit.max_instructions or _count_copies(text) > limit.max_copies:
-            raise BadPattern(f"{text!r} is too large a pattern: write smaller numbers of repetitions, or fewer words")
+        _check_limit(text, self._compiled, limit)
 
     def has_match(self, data: bytes) -> bool:
         """Return whether ``data`` has a match."""
@@ -100,6 +99,26 @@ class Regex:
     def spans(self, data: bytes) -> Iterator[tuple[int, int]]:
         """Yield the begin and end of each match."""
         return (match.span() for match in self._compiled.finditer(data))
+
+
+class CapturingRegex:
+    """A pattern with a group, of which the text is wanted: the group ``name``, or the only group without a name.
+
+    Construction raises `BadPattern`. It is slower than a `Regex`.
+    """
+
+    def __init__(self, text: str, name: str) -> None:
+        self._compiled = _compile(text, _translate(text, LINE_BEGIN), ignore_case=False, captures=True)
+        names = self._compiled.groupindex
+        if name not in names and (names or self._compiled.groups != 1):
+            raise BadPattern(f"{text!r} needs one group, for example '{name}=(\\w+)', or one with the name {name}")
+        _check_limit(text, self._compiled, COMMAND_LINE_LIMIT)
+        self._group = names.get(name, 1)
+
+    def capture(self, data: bytes) -> bytes | None:
+        """Return the text of the group in the first match in ``data``; None if there is none, or if it is empty."""
+        match = self._compiled.search(escape_invalid_utf8(data))
+        return match.group(self._group) or None if match is not None else None
 
 
 def escape_invalid_utf8(data: bytes) -> bytes:
@@ -118,18 +137,23 @@ def has_capitals(text: str) -> bool:
     return any((match["char"] or "").isupper() for match in _TOKEN.finditer(text))
 
 
-def _compile(text: str, translated: str, ignore_case: bool) -> Any:
+def _compile(text: str, translated: str, ignore_case: bool, *, captures: bool = False) -> Any:
     import re2  # here, since `3am log` and the first screen do not need it
 
     options = re2.Options()
     options.case_sensitive = not ignore_case
     options.log_errors = False  # it would print them on stderr
-    options.never_capture = True  # matching without groups is much faster
+    options.never_capture = not captures  # matching without groups is much faster
     options.never_nl = True
     try:
         return re2.compile(translated, options)
     except (re2.error, UnicodeEncodeError) as error:
         raise BadPattern(f"{text!r} is not a regular expression: {_error_reason(error, text)}") from None
+
+
+def _check_limit(text: str, compiled: Any, limit: PatternLimit) -> None:
+    if compiled.programsize > limit.max_instructions or _count_copies(text) > limit.max_copies:
+        raise BadPattern(f"{text!r} is too large a pattern: write smaller numbers of repetitions, or fewer words")
 
 
 def _error_reason(error: Exception, text: str) -> str:

@@ -11,16 +11,18 @@ import os
 import re
 import shlex
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from threeam.core.config.options import OptionParser, split_line
 from threeam.core.errors import BadInput
+from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.entry import Entry, decode_utf8
 from threeam.core.format.report import ReportSection
 from threeam.core.format.times import parse_time
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
-from threeam.core.store.attachments import read_attachment
+from threeam.core.store.attachments import Attachment, read_attachment
+from threeam.core.store.cited_files import read_cited_attachment
 from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.core.write.draft import Draft, hypothesis_tag
 from threeam.experiments.options import parse_fixed_options
@@ -157,25 +159,28 @@ class ExperimentController:
         )
 
     def show_attachment(self, entry: Entry) -> None:
-        """Show the attachment of a line: the output of a command, the lines of a pane, an experiment."""
-        kept = attachment_of(entry)
-        if kept is not None and kept.endswith(".out"):
+        """Show the attachment of a line: the output of a command, the lines of a pane or a log, an experiment."""
+        kept, cited = attachment_of(entry), parse_cited_line(entry)
+        if cited is not None:
+            self._reports.start(
+                partial(self._output, entry.body, lambda: read_cited_attachment(self._screen.session.journal, cited)),
+                "cited lines",
+            )
+        elif kept is not None and kept.endswith(".out"):
             self._show_file(entry.body, kept)
         elif kept is not None:
             self._screen.call_later(self._screen.actions.run, "runs", kept)
 
     def _show_file(self, title: str, name: str) -> None:
-        self._reports.start(partial(self._output, title, name), "output")
+        def read() -> Attachment:
+            return read_attachment(self._screen.session.journal, name, RUN_OUTPUT, TRACER_OUTPUT, CAPTURED_PANE)
 
-    async def _output(self, title: str, name: str) -> None:
+        self._reports.start(partial(self._output, title, read), "output")
+
+    async def _output(self, title: str, read: Callable[[], Attachment]) -> None:
         from threeam.tui.screens.runs import OutputScreen
 
-        journal = self._screen.session.journal
-        if (
-            kept := await self._screen.run_in_thread(
-                lambda: read_attachment(journal, name, RUN_OUTPUT, TRACER_OUTPUT, CAPTURED_PANE)
-            )
-        ) is not None:
+        if (kept := await self._screen.run_in_thread(read)) is not None:
             screen = OutputScreen(f"{title} · {kept.path}", self._screen.copy_text, text=decode_utf8(kept.content))
             over = self._screen.app.screen  # the page on which it was asked for
             if isinstance(over, ReportScreen) and over is self._reports.open_report:

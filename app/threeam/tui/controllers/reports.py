@@ -108,6 +108,7 @@ class ReportController:
         self.start(self._open_handoff, "handoff")  # it may have to read much of the log
 
     async def _open_handoff(self) -> None:
+        from threeam.hypotheses.quotations import QuotationReader
         from threeam.reports.handoff import collect_handoff, find_awake_since, handoff_report
 
         screen, session, end = self._screen, self._screen.session, self._screen.log_end
@@ -126,7 +127,10 @@ class ReportController:
             screen.notify_once(f"the log cannot be read: {error}", severity="error")
             return
 
+        quotations = QuotationReader(session.journal)
+
         def sections() -> Sequence[ReportSection]:
-            return handoff_report(collect_handoff(screen.state, session.clock(), gap_ns, half_life_h, awake_since))
+            now = session.clock()
+            return handoff_report(collect_handoff(screen.state, now, gap_ns, half_life_h, awake_since, quotations))
 
         self.show("hand-off", sections)

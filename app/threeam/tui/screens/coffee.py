@@ -92,14 +92,14 @@ class CoffeeScreen(Dialog[bool]):
             words
             for words, is_over in (
                 (f"over {SINGLE_DOSE_LIMIT_MG} mg in you", one.is_over_single_dose),
-                (f"over {DAILY_LIMIT_MG} mg in 24 h", one.is_over_daily_dose),
+                (f"over {DAILY_LIMIT_MG} mg in 24h", one.is_over_daily_dose),
             )
             if is_over
         ]
         mark = ("▲ " if self._emoji else "! ") if over else ""
         first = Content.assemble(
             (f"{one.mg_now:.0f} mg in you now", "bold $coffee"),
-            (f", {one.mg_last_24h} mg drunk in 24 h", "$coffee"),
+            (f", {one.mg_last_24h} mg drunk in 24h", "$coffee"),
             (f"   {mark}{' and '.join(over)}" if over else "", "bold $error"),
         )
         up = "" if awake is None else f" · awake for {_minutes(one.now.ns - awake.ns)} at least"
@@ -178,7 +178,7 @@ def _minutes(ns: int) -> str:
 
 def _note(half_life_h: float) -> str:
     return (
-        f"Half of it is gone after {half_life_h:g} h, in the average adult: it may be 2 h or 10 h in you. "
+        f"Half of it is gone after {half_life_h:g}h, in the average adult: it may be 2h or 10h in you. "
         f"{SINGLE_DOSE_LIMIT_MG} mg at once and {DAILY_LIMIT_MG} mg a day are EFSA's figures (2015). "
         "Not medical advice."
     )

@@ -18,7 +18,7 @@ from threeam.tui.cells import drawable
 from threeam.tui.dialog_bindings import bind
 from threeam.tui.log_blocks import block_bounds, lock_hold_ns
 from threeam.tui.screens.dialog import Dialog
-from threeam.tui.widgets.row_renderer import truncate_line
+from threeam.tui.widgets.row_text import truncate_line
 
 _DIM = "$foreground-muted"
 

@@ -43,7 +43,6 @@ from threeam.tui.dispatch import ActionTable, Handler
 from threeam.tui.draft_store import DraftStore
 from threeam.tui.editor import Editor, abbreviate
 from threeam.tui.effects import EffectRunner
-from threeam.tui.log_window import LogWindow
 from threeam.tui.prompts import COMMAND, DRAFTS, HYPOTHESIS_VERBS
 from threeam.tui.report_answers import (
     AskAbout,
@@ -55,6 +54,7 @@ from threeam.tui.report_answers import (
     RestoreData,
     RunAction,
 )
+from threeam.tui.row_window import RowWindow
 from threeam.tui.screens.help import help_screen
 from threeam.tui.screens.notice_screen import NoticeScreen
 from threeam.tui.services import Program
@@ -79,7 +79,7 @@ class JournalScreen(NoticeScreen):
 
     BINDINGS: ClassVar[list[Binding]] = [bind(key, f"do('{key}')") for key in ("leave", "suspend")]  # type: ignore[assignment]
 
-    def __init__(self, session: Session, window: LogWindow) -> None:
+    def __init__(self, session: Session, window: RowWindow) -> None:
         super().__init__()
         self.session = session
         self.state = session.fold.empty_state
@@ -91,7 +91,7 @@ class JournalScreen(NoticeScreen):
         self.editor = None if bridge is None or session.writer is None else self._editor(bridge, window)
         self._compose_controllers(bridge)
 
-    def _compose_widgets(self, window: LogWindow) -> None:
+    def _compose_widgets(self, window: RowWindow) -> None:
         session, read_only, emoji = self.session, self.session.writer is None, self.session.emoji
         name, limit = escape_unprintable(session.journal.log_name), session.settings.toxic_cups
         self.header = Header(name, toxic_cups=limit, read_only=read_only, emoji=emoji)
@@ -102,7 +102,7 @@ class JournalScreen(NoticeScreen):
         self.sparkline = ActivitySparkline(emoji=emoji, gap_ns=session.settings.night_gap_ns)
         self.sidebar = Sidebar(emoji=emoji, read_only=read_only)
 
-    def _editor(self, bridge: Bridge, window: LogWindow) -> Editor:
+    def _editor(self, bridge: Bridge, window: RowWindow) -> Editor:
         store = DraftStore(self.session.journal, lambda sentence: self.post_message(messages.DraftSaveFailed(sentence)))
         composer, author = Composer(emoji=self.session.emoji), self.session.author
         return Editor(composer, store, bridge.submit, author, lambda: window.log_end)

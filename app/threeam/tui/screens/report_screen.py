@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 
 from threeam.actions import BY_ID
 from threeam.core.errors import JournalError
-from threeam.core.format.report import ReportLine, ReportSection
+from threeam.core.format.report import Quotation, ReportLine, ReportSection
 from threeam.tui.cells import drawable
 from threeam.tui.clipboard import count_lines
 from threeam.tui.dialog_bindings import bind
@@ -158,6 +158,7 @@ class ReportScreen(FilteredDialog[ReportAnswer | None]):
             (shown, _STYLES.get(sign.style if sign is not None else "", _MUTED)),
             (below.join(first), style),
             ("".join(below + one for one in more), _MUTED),
+            ("".join(below + one for one in _quoted_rows(line.quotation, width - indent - 3)), _MUTED),
         )
 
 
@@ -185,6 +186,16 @@ class ThreadScreen(ReportScreen):
 
     def action_dismiss_asking(self, verb: str) -> None:
         self.dismiss(AskAbout(verb))
+
+
+def _quoted_rows(quotation: Quotation | None, width: int) -> Iterator[str]:
+    """Yield where the lines of another log are from, and these lines behind a bar, in rows of ``width`` cells."""
+    if quotation is None:
+        return
+    yield from wrap(drawable(quotation.caption), max(8, width))
+    for line in quotation.lines:
+        rows = wrap(drawable(line), max(8, width - 2), replace_whitespace=False, drop_whitespace=False)
+        yield from (f"│ {row}" for row in rows or [""])
 
 
 def _with_words(sections: Sequence[ReportSection], words: str) -> Sequence[ReportSection]:

@@ -10,6 +10,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from threeam.core.format.entry import NS_PER_S
+from threeam.core.format.times import format_duration
 from threeam.core.platform.disk import format_bytes
 from threeam.core.write.draft import is_toxic
 from threeam.core.write.lock import LockHolder
@@ -123,9 +125,9 @@ class Header(Widget):
             return []
         if dropped_kinds >= 4:
             return [_text("LOCK HELD", "bold $warning")]
-        seconds = (time.monotonic_ns() - self._held_since_ns) // 1_000_000_000
+        seconds = (time.monotonic_ns() - self._held_since_ns) // NS_PER_S
         name = f"{self.holder.name} {self.holder.pid}" if self.holder.pid else "another process"
-        duration = f" for {seconds} s" if seconds else ""
+        duration = f" for {format_duration(seconds * NS_PER_S)}" if seconds else ""
         return [_text(f"lock held by {name}{duration}", "bold $warning")]
 
     def _tail_content(self) -> Content:

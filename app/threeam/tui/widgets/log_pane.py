@@ -15,19 +15,19 @@ from threeam.core.errors import BadInput, JournalError
 from threeam.core.format.clock import Clock, Zone
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import parse_time
-from threeam.core.store.filters import Condition, LineFilter, parse_term
+from threeam.core.store.filters import Condition, LineFilter
 from threeam.core.store.follow import batch_start
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
-from threeam.core.store.seek import find_time, journal_begins_after, passes_filter
+from threeam.core.store.seek import passes_filter
 from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.tui.background_scan import BackgroundScan
 from threeam.tui.histogram import ActivityIndex
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.line_counter import LineCounter
 from threeam.tui.log_rows import Row
-from threeam.tui.log_window import LogWindow
+from threeam.tui.row_window import RowWindow
 from threeam.tui.widgets.log_view import LogView
 from threeam.tui.widgets.prompt import Prompt
 from threeam.tui.widgets.search_bar import SearchBar, SearchStatus
@@ -51,7 +51,7 @@ class LogPane(Vertical):
             self.severity = severity
 
     def __init__(
-        self, journal: Journal, window: LogWindow, clock: Clock, zone: Zone, *, emoji: bool, read_only: bool
+        self, journal: Journal, window: RowWindow, clock: Clock, zone: Zone, *, emoji: bool, read_only: bool
     ) -> None:
         super().__init__(id="log")
         self._journal = journal
@@ -223,7 +223,7 @@ class LogPane(Vertical):
 
     def _add_filter(self, text: str) -> None:
         if text:
-            self._set_filters([*self._filters, parse_term(text, skip_stamp=True)])
+            self._set_filters([*self._filters, self.view.window.parse_filter(text)])
         elif self._filters:
             self._set_filters(self._filters[:-1])
         else:
@@ -254,25 +254,19 @@ class LogPane(Vertical):
             self._post_notice(str(error), "warning")
 
     def _go_to_time(self, ns: int, label: str) -> None:
-        end = self.view.window.log_end
-        if end is None:
-            self._post_notice("there is no line yet", "warning")
-            return
-        find = partial(self._find_time, end, ns, label)
+        find = partial(self._find_time, ns, label)
         self.run_worker(find, group="find")  # type: ignore[arg-type]  # mypy cannot tell which kind it is
 
-    async def _find_time(self, end: Position, ns: int, label: str) -> None:
+    async def _find_time(self, ns: int, label: str) -> None:
         """Go to the first line at ``ns`` or later; ``label`` is the time in the user's words."""
         try:
-            position, other_count = await asyncio.to_thread(find_time, self._journal, end, ns)
-            begins_later = position is not None and await asyncio.to_thread(
-                journal_begins_after, self._journal, position, ns
-            )
+            position, other_count, begins_later = await asyncio.to_thread(self.view.window.find_time, ns)
         except (OSError, JournalError) as error:
             self._post_notice(f"the log cannot be read: {error}", "error")
             return
         if position is None:
-            self._post_notice(f"there is no line at or after {label}", "warning")
+            nothing = f"at or after {label}" if self.view.window.rows else "yet"
+            self._post_notice(f"there is no line {nothing}", "warning")
             return
         if begins_later:
             self._post_notice(f"the journal begins later than {label}")
@@ -310,8 +304,8 @@ class LogPane(Vertical):
     def _continue_scan(self) -> None:
         window, pattern = self.view.window, self.view.render_options.pattern
         self._scan.set_filters(
-            window.effective_filter if window.line_filter else None,
-            window.effective_filter_with(pattern) if pattern is not None else None,
+            window.effective_filter if window.line_filter and window.is_counted else None,
+            window.effective_filter_with(pattern) if pattern is not None and window.is_counted else None,
         )
         if window.log_end is not None and self._is_counting:
             self._scan.scan_to(window.log_end)

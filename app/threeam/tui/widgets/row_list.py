@@ -22,8 +22,9 @@ from threeam.tracing.observations import IntervalSet
 from threeam.tui.dialog_bindings import MOVES
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_rows import Row
-from threeam.tui.log_window import LogWindow
-from threeam.tui.widgets.row_renderer import AUTHOR_STYLE_COUNT, RenderOptions, RowFlags, render_row
+from threeam.tui.row_window import RowWindow
+from threeam.tui.widgets.row_look import AUTHOR_STYLE_COUNT, RenderOptions, RowFlags
+from threeam.tui.widgets.row_renderer import render_row
 
 _STYLES = (
     *("row", "selected", "cursor", "time", "dim", "text", "coffee", "hypothesis", "experiment", "water", "note"),
@@ -48,14 +49,14 @@ Layout = list[tuple[int, int]]  # for each line of the screen: index of a row, a
 
 
 class RowList(Widget):
-    """The rows of a `LogWindow`, one of them under the cursor. Drawing reads no file."""
+    """The rows of a `RowWindow`, one of them under the cursor. Drawing reads no file."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"log--{name}" for name in _STYLES}
     ALLOW_SELECT: ClassVar[bool] = False  # the text of a row is copied by its key: a row may be cut at the edge
 
     following: reactive[bool] = reactive(True)
 
-    def __init__(self, window: LogWindow, *, emoji: bool, read_only: bool) -> None:
+    def __init__(self, window: RowWindow, *, emoji: bool, read_only: bool) -> None:
         super().__init__()
         self.window = window
         self._read_only = read_only
@@ -300,14 +301,14 @@ class RowList(Widget):
         return Segment(thumb if y == self._scrollbar_y else track, self._style_of("bar"))
 
     def _scrollbar_position(self) -> int | None:
-        """Return the line of the scrollbar's thumb, from the offset in the file: lines need not be counted for it."""
+        """Return the line of the scrollbar's thumb, from the share before it: lines need not be counted for that."""
         row, height = self.selected_row, self.size.height
         all_visible = self.window.at_start and self.window.at_end and len(self.window.rows) <= height
         if row is None or all_visible:
             return None
         if self.following:
             return height - 1
-        return round(row.line.offset / max(1, row.line.segment.size()) * (height - 1))
+        return round(self.window.share_before(row) * (height - 1))
 
     def _empty_hints(self) -> tuple[tuple[str, ...], ...]:
         """Return why there are no rows, and the keys that change it: each line in parts, which can be separated."""

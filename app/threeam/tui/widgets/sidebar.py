@@ -31,13 +31,14 @@ from threeam.tui.dialog_bindings import bind, bind_filter
 from threeam.tui.glyphs import GLYPHS
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.widgets.filter_line import FilterLine, has_words
-from threeam.tui.widgets.row_renderer import author_style
+from threeam.tui.widgets.row_look import author_style
 
 _MAX_OPTIONS = 200  # a script in a loop opens thousands of hypotheses
 _FULL_CLAIM_CELLS = 60  # with more width, a claim is shown in full
 _CLAIM_LINES = 3  # with less, so much of it
 _BESIDE_LOG_CELLS = 60  # of the screen: with less the panel covers the log
 _MIN_LIMIT_CELLS = 24  # of the panel beside the log; a wide screen gives it more
+_WIDEST_TITLE = "HYPOTHESES"
 _PADDING_CELLS = 2
 _HEAD_CELLS = 30  # of the line with the state, the evidence and the age of a hypothesis
 _PRESENT_NS = 15 * 60 * NS_PER_S
@@ -61,7 +62,7 @@ class HypothesisList(OptionList):
         Binding("enter", "select", "thread", key_display="enter"),
         Binding("f", "screen.board_full", "full screen"),
         *(
-            Binding(a.keys, a.binding, a.label, show=a.id in VERDICT_VERBS, tooltip=a.description, id=a.id)
+            Binding(a.keys, a.binding, a.label, show=a.id in (*VERDICT_VERBS, "help"), tooltip=a.description, id=a.id)
             for a in ACTIONS
             if not a.log_only
             and a.scope == "log"
@@ -160,7 +161,10 @@ class HypothesisList(OptionList):
         if claim_cells <= _FULL_CLAIM_CELLS:
             lines = wrap(claim, claim_cells) or [""]
             if len(lines) > _CLAIM_LINES:
-                lines[_CLAIM_LINES - 1 :] = [self._fit(" ".join(lines[_CLAIM_LINES - 1 :]), claim_cells)]
+                rest = claim  # as it is: a line may end within a word, at a hyphen
+                for line in lines[: _CLAIM_LINES - 1]:
+                    rest = rest.lstrip()[len(line) :]
+                lines[_CLAIM_LINES - 1 :] = [self._fit(rest.lstrip(), claim_cells)]
             claim = "\n   ".join(lines)
         return Content.assemble(head, "\n   ", (claim, styles.get(hypothesis.state, "$foreground")))
 
@@ -220,7 +224,7 @@ class Sidebar(Vertical):
 
     def compose(self) -> ComposeResult:
         """Yield the parts from top to bottom."""
-        yield Static(Content("HYPOTHESES"), classes="board--title")
+        yield Static(Content(_WIDEST_TITLE), classes="board--title")
         yield self._empty_text
         yield self.hypothesis_list
         yield self.hypothesis_list.filter_line
@@ -258,7 +262,7 @@ class Sidebar(Vertical):
         if self.has_class("-full") or width < _BESIDE_LOG_CELLS:
             self.styles.width = None  # the style sheet's
             return
-        content = max(self._text_cells, self.hypothesis_list.content_cells)
+        content = max(len(_WIDEST_TITLE), self._text_cells, self.hypothesis_list.content_cells)
         self.styles.width = min(content + _PADDING_CELLS, max(_MIN_LIMIT_CELLS, width // 5))
 
     def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
@@ -299,7 +303,7 @@ class Sidebar(Vertical):
     def _people_content(self, state: State, now: Stamp) -> Content:
         present = [p for p in state.people.values() if 0 <= now.ns - p.last_active_ns <= _PRESENT_NS]
         if not present:
-            return self._empty_content("no one for 15 min" if state.people else "no one yet")
+            return self._empty_content("no one for 15m" if state.people else "no one yet")
         holder = journal_holder(state)
         holder_user = holder.author.user if holder is not None and holder.author is not None else None
         lines = []

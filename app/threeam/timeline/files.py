@@ -1,0 +1,198 @@
+"""The files of other programs: opened for reading, unpacked if they are compressed, or refused with a sentence."""
+
+from __future__ import annotations
+
+import bz2
+import errno
+import gzip
+import lzma
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable
+from typing import IO, NamedTuple
+
+from threeam.core.errors import FileUnusable
+from threeam.core.format.entry import escape_unprintable
+from threeam.core.store.segment import Segment
+from threeam.timeline.spool import Spool, copy_remote_file, follow_remote_file
+
+STDIN = "-"
+_COPY_BYTES = 256 * 1024
+_MAGIC_BYTES = 6
+_MAGICS: tuple[tuple[bytes, str], ...] = (
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+)
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class OpenedFile(NamedTuple):
+    """A file of another program, open for reading.
+
+    ``segment``: its lines; of a compressed file a copy. ``modified_ns``: its mtime. ``followed_path``: where new lines
+    appear; "": none will. ``problem``: a sentence about bytes that could not be read, or "". ``spool``: what copies a
+    stream into ``followed_path``. ``is_remote``: the file is on another host, whose clock may be wrong.
+    """
+
+    segment: Segment
+    modified_ns: int
+    followed_path: str = ""
+    problem: str = ""
+    spool: Spool | None = None
+    is_remote: bool = False
+
+
+def open_log_file(path: str, *, live: bool = False) -> OpenedFile:
+    """Open the log file at ``path``: a file, ``-`` for stdin, or ``HOST:/FILE``, which ssh reads.
+
+    ``live``: the file will be followed. Raises `FileUnusable` with a sentence.
+    """
+    if path == STDIN:
+        return _open_stream(Spool(_stdin()), path) if live else _copy_of(path, _read_stdin)
+    if remote := remote_parts(path):
+        if live:
+            return _open_stream(follow_remote_file(*remote), path)._replace(is_remote=True)
+        return _copy_of(path, lambda copy: copy_remote_file(*remote, copy.fileno()))._replace(is_remote=True)
+    fd = _open_regular_file(path)
+    segment = Segment(fd, path)
+    modified_ns = segment.fstat().st_mtime_ns
+    head = segment.read(0, _MAGIC_BYTES)
+    if head.startswith(_UTF16_MARKS):
+        raise FileUnusable(f"{_shown(path)} is UTF-16: `iconv -f UTF-16 -t UTF-8` makes a file that can be read")
+    packed_with = next((name for magic, name in _MAGICS if head.startswith(magic)), None)
+    if packed_with is None:
+        return OpenedFile(segment, modified_ns, os.path.realpath(path))
+    unpacked, problem = _unpack(path, fd, packed_with)
+    return OpenedFile(unpacked, modified_ns, problem=problem)
+
+
+def remote_parts(path: str) -> tuple[str, str] | None:
+    """Return the host and the path of ``HOST:/FILE``; None for the path of a file on this host."""
+    host, colon, file = path.partition(":")
+    if not colon or not file.startswith(("/", "~")) or not host or "/" in host or os.path.exists(path):
+        return None
+    return host, file
+
+
+def _open_stream(spool: Spool, path: str) -> OpenedFile:
+    spool.wait_for_first_lines()
+    segment = Segment(os.open(spool.path, os.O_RDONLY | os.O_CLOEXEC), path)
+    if spool.problem and not segment.size():
+        raise FileUnusable(spool.problem)
+    return OpenedFile(segment, segment.fstat().st_mtime_ns, spool.path, spool.problem, spool)
+
+
+def _copy_of(path: str, write: Callable[[IO[bytes]], object]) -> OpenedFile:
+    """Return the bytes that ``write`` writes into a file without a name."""
+    with tempfile.TemporaryFile() as copy:
+        try:
+            write(copy)
+            copy.flush()
+        except OSError as error:
+            raise _cannot_copy("stdin" if path == STDIN else path, error) from None
+        segment = Segment(os.dup(copy.fileno()), path)
+    return OpenedFile(segment, segment.fstat().st_mtime_ns)
+
+
+def _stdin() -> int:
+    """Return a descriptor of stdin, which is a pipe or a file."""
+    if sys.stdin.isatty():
+        raise FileUnusable("- reads a pipe, and stdin is a terminal: `journalctl -o short-iso-precise | 3am merge -`")
+    return os.dup(sys.stdin.fileno())
+
+
+def _read_stdin(copy: IO[bytes]) -> None:
+    with open(_stdin(), "rb", buffering=0) as stdin:
+        shutil.copyfileobj(stdin, copy, _COPY_BYTES)
+
+
+def _open_regular_file(path: str) -> int:
+    try:
+        # O_NONBLOCK: to open a FIFO must not wait for its writer. It changes nothing for a regular file.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        raise FileUnusable(f"{_shown(path)} cannot be opened: {error.strerror}") from None
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(fd)
+        kind = next((name for test, name in _KINDS if test(mode)), "not a regular file")
+        remedy = f": read it through a pipe, `cat {_shown(path)} | 3am …  -`" if stat.S_ISFIFO(mode) else ""
+        raise FileUnusable(f"{_shown(path)} is {kind}, not a log file{remedy}")
+    return fd
+
+
+def _unpack(path: str, fd: int, packed_with: str) -> tuple[Segment, str]:
+    """Return the unpacked bytes of a compressed file, and a sentence if its end is missing or damaged."""
+    problem = ""
+    with tempfile.TemporaryFile() as copy:
+        try:
+            problem = _UNPACKERS[packed_with](path, fd, copy)
+            copy.flush()
+        except OSError as error:
+            raise _cannot_copy(path, error) from None
+        return Segment(os.dup(copy.fileno()), path), problem
+
+
+_PackedFile = gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+
+
+def _unpack_in_process(open_packed: Callable[[IO[bytes]], _PackedFile]) -> Callable[[str, int, IO[bytes]], str]:
+    def unpack(path: str, fd: int, copy: IO[bytes]) -> str:
+        with open(os.dup(fd), "rb") as packed, open_packed(packed) as unpacked:
+            while True:
+                try:
+                    data = unpacked.read(_COPY_BYTES)
+                except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+                    return _damaged(path, str(error))
+                except OSError as error:
+                    if error.errno is not None:
+                        raise
+                    return _damaged(path, str(error))  # bz2 raises one without a number
+                if not data:
+                    return ""
+                copy.write(data)
+
+    return unpack
+
+
+def _unpack_zstd(path: str, fd: int, copy: IO[bytes]) -> str:
+    if shutil.which("zstd") is None:
+        raise FileUnusable(f"{_shown(path)} is packed with zstd, which needs the program zstd: install it")
+    os.lseek(fd, 0, os.SEEK_SET)
+    done = subprocess.run(["zstd", "-dcq"], stdin=fd, stdout=copy.fileno(), stderr=subprocess.PIPE)
+    return "" if done.returncode == 0 else _damaged(path, done.stderr.decode(errors="replace").strip())
+
+
+_UNPACKERS: dict[str, Callable[[str, int, IO[bytes]], str]] = {
+    "gzip": _unpack_in_process(lambda packed: gzip.GzipFile(fileobj=packed)),
+    "bzip2": _unpack_in_process(bz2.BZ2File),
+    "xz": _unpack_in_process(lzma.LZMAFile),
+    "zstd": _unpack_zstd,
+}
+
+
+def _damaged(path: str, reason: str) -> str:
+    return f"{_shown(path)} is damaged or cut off: only its beginning can be read ({escape_unprintable(reason)})"
+
+
+def _cannot_copy(path: str, error: OSError) -> FileUnusable:
+    where = f" in {tempfile.gettempdir()}" if error.errno == errno.ENOSPC else ""
+    return FileUnusable(f"{_shown(path)} cannot be unpacked{where}: {error.strerror}")
+
+
+def _shown(path: str) -> str:
+    return escape_unprintable(path)

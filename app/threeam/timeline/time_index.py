@@ -1,0 +1,283 @@
+"""The index of one file: its late lines, the steps of its clock, its gaps, found by one scan in file order.
+
+A line is late if a line before it has a later timestamp. Without the late lines, the timestamps of a range of the file
+never decrease, so the file can be bisected and merged without being sorted. A new range begins where the clock was
+stepped back.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from operator import itemgetter
+from typing import NamedTuple
+
+from threeam.core.format.entry import NS_PER_S
+from threeam.core.store.reader import Chunk, chunks_forward
+from threeam.core.store.segment import Segment
+from threeam.timeline.instant import Timestamp
+from threeam.timeline.timestamp_reader import TimestampReader
+
+GAP_NS = 300 * NS_PER_S  # a longer time without a line is a gap
+_MIN_STEP_NS = 5 * NS_PER_S  # a smaller step back looks like lines that were flushed late
+_MIN_STEP_LINES = 32  # in a row that go on from an earlier time: a step of the clock, and not a few late lines
+_TAIL_BYTES = 4  # after the digits of a timestamp: enough to tell a zone from another text
+_DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
+
+
+class LateEntry(NamedTuple):
+    """An entry that was written after one with a later timestamp: by ``lateness_ns`` later."""
+
+    ns: int
+    offset: int
+    lateness_ns: int
+
+
+class ClockStep(NamedTuple):
+    """A step of the clock: from the line at ``offset`` on, timestamps are ``back_ns`` earlier than before."""
+
+    offset: int
+    back_ns: int
+
+
+class Gap(NamedTuple):
+    """A time without a line."""
+
+    begin_ns: int
+    end_ns: int
+
+    @property
+    def length_ns(self) -> int:
+        """The length of the gap."""
+        return self.end_ns - self.begin_ns
+
+
+class TimeIndex:
+    """The index of the lines of a file, up to ``end`` (an offset). All times are those of the lines, without a shift.
+
+    ``lines``: lines that were scanned. ``stamped``: those with a timestamp. ``range_begins``: the offset at which each
+    range begins. ``repeated_hours``: ranges of offsets that are in the second of two hours that local clocks show.
+    """
+
+    def __init__(self, segment: Segment, reader: TimestampReader) -> None:
+        self._segment = segment
+        self._reader = reader
+        self._fold_reader = reader.with_fold(1) if reader.reads_local_time else None
+        self.end = 0
+        self.lines = 0
+        self.stamped = 0
+        self.first_ns: int | None = None
+        self.last_ns: int | None = None  # of the line that was scanned last
+        self.newest_ns: int | None = None  # of the current range
+        self.latest_ns: int | None = None  # of all
+        self._largest_lateness_ns = 0  # of the late entries before the run
+        self.range_begins = [0]
+        self.steps: list[ClockStep] = []
+        self.gaps: list[Gap] = []
+        self.repeated_hours: list[tuple[int, int | None]] = []
+        self._late_ns, self._late_offsets, self._latenesses = array("q"), array("q"), array("q")
+        self._late_by_ns: list[int] | None = None
+        self._run_begin = -1  # the first of the late entries since the last one that was not late; -1: there is none
+        self._run_distance_ns = self._run_newest_ns = 0
+
+    def scan(self, stop: int) -> Iterator[None]:
+        """Scan up to ``stop``, the end of a line, in steps of a chunk. Raises OSError."""
+        for chunk in chunks_forward(self._segment, self.end, stop):
+            if not self._scan_sorted_chunk(chunk):
+                self._scan_lines(chunk)
+            self.end = chunk.end
+            self._late_by_ns = None
+            yield
+
+    def reader_at(self, offset: int) -> TimestampReader:
+        """Return the reader for the line at ``offset``."""
+        if self._fold_reader is not None:
+            for begin, end in self.repeated_hours:
+                if begin <= offset and (end is None or offset < end):
+                    return self._fold_reader
+        return self._reader
+
+    # Late lines.
+
+    @property
+    def largest_lateness_ns(self) -> int:
+        """The lateness of the latest of the late entries."""
+        run = self._latenesses[self._run_begin :] if self._run_begin >= 0 else ()
+        return max(self._largest_lateness_ns, max(run, default=0))
+
+    @property
+    def late_count(self) -> int:
+        """The number of late entries."""
+        return len(self._late_offsets)
+
+    def lateness_at(self, offset: int) -> int:
+        """Return how late the entry at ``offset`` is, in ns; 0 if it is not late."""
+        index = bisect_left(self._late_offsets, offset)
+        is_late = index < len(self._late_offsets) and self._late_offsets[index] == offset
+        return self._latenesses[index] if is_late else 0
+
+    def late_entries(self, since_ns: int, begin: int, end: int) -> Iterator[LateEntry]:
+        """Yield the late entries between the offsets ``begin`` and ``end`` stamped ``since_ns`` or later, by time."""
+        by_ns = self._sorted_late()
+        first = bisect_left(by_ns, since_ns, key=self._late_ns.__getitem__)
+        return self._entries(islice(by_ns, first, None), begin, end)
+
+    def late_entries_backward(self, until_ns: int, begin: int, end: int) -> Iterator[LateEntry]:
+        """Yield the late entries between two offsets stamped ``until_ns`` or earlier, the latest first."""
+        by_ns = self._sorted_late()
+        last = bisect_right(by_ns, until_ns, key=self._late_ns.__getitem__)
+        return self._entries((by_ns[index] for index in range(last - 1, -1, -1)), begin, end)
+
+    def _entries(self, indexes: Iterator[int], begin: int, end: int) -> Iterator[LateEntry]:
+        for index in indexes:
+            if begin <= self._late_offsets[index] < end:
+                yield LateEntry(self._late_ns[index], self._late_offsets[index], self._latenesses[index])
+
+    def _sorted_late(self) -> list[int]:
+        if self._late_by_ns is None:
+            self._late_by_ns = sorted(range(len(self._late_ns)), key=self._late_ns.__getitem__)
+        return self._late_by_ns
+
+    # The scan.
+
+    def _scan_sorted_chunk(self, chunk: Chunk) -> bool:
+        """Scan a chunk in which all lines have timestamps of one layout that never decrease; return whether it is one.
+
+        The bytes of such timestamps are compared, and only a few are read.
+        """
+        columns = self._reader.fixed_column_prefix
+        if columns is None or chunk.omitted_bytes or self._run_begin >= 0 or not chunk.data.endswith(b"\n"):
+            return False
+        lines = chunk.data[:-1].split(b"\n")
+        stamps = list(map(itemgetter(slice(*columns)), lines))
+        joined = b"".join(stamps).translate(_DIGITS_TO_ZERO)
+        if joined != stamps[0].translate(_DIGITS_TO_ZERO) * len(stamps) or sorted(stamps) != stamps:
+            return False
+        first, last = self._read(lines[0], chunk.start), self._read(lines[-1], chunk.start)
+        if first is None or last is None or (self.newest_ns is not None and first.ns < self.newest_ns):
+            return False
+        if not all(self._is_between(line, first, last) for line in _line_of_each_tail(lines, columns[1])):
+            return False
+        self._note_gap(first.ns)
+        self._note_gaps_between(lines, 0, len(lines) - 1)
+        self.lines += len(lines)
+        self.stamped += len(lines)
+        if self.first_ns is None:
+            self.first_ns = first.ns
+        self.last_ns = self.newest_ns = last.ns
+        self.latest_ns = last.ns if self.latest_ns is None else max(self.latest_ns, last.ns)
+        return True
+
+    def _is_between(self, raw: bytes, first: Timestamp, last: Timestamp) -> bool:
+        timestamp = self._read(raw, 0)
+        return timestamp is not None and first.ns <= timestamp.ns <= last.ns
+
+    def _note_gaps_between(self, lines: list[bytes], low: int, high: int) -> None:
+        """Note the gaps between two lines of a sorted chunk: only a part that takes long can have one."""
+        first, last = self._read(lines[low], 0), self._read(lines[high], 0)
+        if first is None or last is None or last.ns - first.ns < GAP_NS:
+            return
+        if high - low == 1:
+            self.gaps.append(Gap(first.ns, last.ns))
+            return
+        middle = (low + high) // 2
+        self._note_gaps_between(lines, low, middle)
+        self._note_gaps_between(lines, middle, high)
+
+    def _scan_lines(self, chunk: Chunk) -> None:
+        offset, lines = chunk.start, chunk.data.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        for raw in lines:
+            self.lines += 1
+            timestamp = self._read(raw, offset)
+            if timestamp is not None:
+                self._add(timestamp.ns, raw, offset)
+            offset += len(raw) + 1
+
+    def _read(self, raw: bytes, offset: int) -> Timestamp | None:
+        if raw[-1:] == b"\r":
+            raw = raw[:-1]
+        return self.reader_at(offset).read(raw)
+
+    def _add(self, ns: int, raw: bytes, offset: int) -> None:
+        """Add an entry with the timestamp ``ns``."""
+        self.stamped += 1
+        if self.first_ns is None:
+            self.first_ns = ns
+        if self._fold_reader is not None:
+            ns = self._resolve_repeated_hour(ns, raw, offset)
+        self._note_gap(ns)
+        self.last_ns = ns
+        self.latest_ns = ns if self.latest_ns is None else max(self.latest_ns, ns)
+        if self.newest_ns is None or ns >= self.newest_ns:
+            self._end_run()
+            self.newest_ns = ns
+            return
+        self._add_late(LateEntry(ns, offset, self.newest_ns - ns))
+        if self._is_clock_step():
+            self._begin_range()
+
+    def _add_late(self, late: LateEntry) -> None:
+        ends_run = self._run_newest_ns - late.ns > self._run_distance_ns // 4  # not a clock that goes on
+        if self._run_begin >= 0 and ends_run:
+            self._end_run()
+        if self._run_begin < 0:
+            self._run_begin, self._run_distance_ns, self._run_newest_ns = len(self._late_ns), late.lateness_ns, late.ns
+        self._run_newest_ns = max(self._run_newest_ns, late.ns)
+        self._late_ns.append(late.ns)
+        self._late_offsets.append(late.offset)
+        self._latenesses.append(late.lateness_ns)
+
+    def _end_run(self) -> None:
+        if self._run_begin >= 0:
+            self._largest_lateness_ns = self.largest_lateness_ns
+            self._run_begin = -1
+
+    def _is_clock_step(self) -> bool:
+        return self._run_distance_ns >= _MIN_STEP_NS and len(self._late_ns) - self._run_begin >= _MIN_STEP_LINES
+
+    def _begin_range(self) -> None:
+        """Take the run of late entries as the beginning of a new range, after a step of the clock."""
+        run = slice(self._run_begin, None)
+        entries = list(zip(self._late_ns[run], self._late_offsets[run], strict=True))
+        for column in (self._late_ns, self._late_offsets, self._latenesses):
+            del column[run]
+        self.steps.append(ClockStep(entries[0][1], self._run_distance_ns))
+        self.range_begins.append(entries[0][1])
+        self.newest_ns, self._run_begin = None, -1
+        for ns, offset in entries:
+            if self.newest_ns is None or ns >= self.newest_ns:
+                self._end_run()
+                self.newest_ns = ns
+            else:
+                self._add_late(LateEntry(ns, offset, self.newest_ns - ns))
+
+    def _resolve_repeated_hour(self, ns: int, raw: bytes, offset: int) -> int:
+        """Return the time of a line in an hour that local clocks show twice: in file order the second one follows."""
+        assert self._fold_reader is not None
+        is_open = bool(self.repeated_hours) and self.repeated_hours[-1][1] is None
+        second = self._fold_reader.read(raw)
+        if second is None or self.newest_ns is None:
+            return ns
+        first = self._reader.read(raw)
+        if first is None or second.ns == first.ns:  # not in such an hour
+            if is_open and ns > self.newest_ns:
+                self.repeated_hours[-1] = (self.repeated_hours[-1][0], offset)
+            return ns
+        if not is_open and self.newest_ns - first.ns > (second.ns - first.ns) // 2:
+            self.repeated_hours.append((offset, None))
+            return second.ns
+        return ns
+
+    def _note_gap(self, ns: int) -> None:
+        if self.newest_ns is not None and ns - self.newest_ns >= GAP_NS:
+            self.gaps.append(Gap(self.newest_ns, ns))
+
+
+def _line_of_each_tail(lines: list[bytes], begin: int) -> Iterable[bytes]:
+    """Return one line for each text that follows the timestamps: it may be another zone, or one more digit."""
+    tails = map(itemgetter(slice(begin, begin + _TAIL_BYTES)), lines)
+    return dict(zip(tails, lines, strict=True)).values()

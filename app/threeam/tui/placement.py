@@ -1,0 +1,55 @@
+"""The place of a row among the lines of several logs: its source, its stamp, and what is known of its order."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from threeam.timeline.instant import ClockCorrection, Interval, Order, Timestamp
+
+
+class RowSource(NamedTuple):
+    """The source of a row as it is drawn: ``number`` 0 is the journal."""
+
+    number: int
+    name: str
+
+
+JOURNAL_SOURCE = RowSource(0, "journal")
+
+
+class Placement(NamedTuple):
+    """The place of one row.
+
+    ``timestamp``: what the line, or the entry that it continues, says; None: the file has no timestamps, or the line
+    stands before the first one. ``stamp_span``: where in the bytes of the line its stamp stands, which is not drawn
+    again. ``lateness_ns``: how much later lines were written before it. ``ended_then``: the stamp is the end of what
+    the line tells. ``continues``: the line has no stamp, and belongs to the entry before it.
+    """
+
+    source: RowSource
+    timestamp: Timestamp | None
+    correction: ClockCorrection = ClockCorrection()
+    lateness_ns: int = 0
+    stamp_span: tuple[int, int] = (0, 0)
+    ended_then: bool = False
+    continues: bool = False
+
+    @property
+    def ns(self) -> int | None:
+        """The corrected time of the stamp; None without one."""
+        return None if self.timestamp is None else self.timestamp.ns + self.correction.shift_ns
+
+    @property
+    def interval(self) -> Interval | None:
+        """The time in which the event happened; None if it is not known."""
+        return None if self.timestamp is None else self.correction.interval_of(self.timestamp)
+
+    def is_order_known_after(self, before: Placement) -> bool:
+        """Return whether the row that is drawn below the one of ``before`` did happen after it.
+
+        The lines of one source have one clock, so their stamps and their place in the file tell their order.
+        """
+        if self.source == before.source or self.continues or self.timestamp is None or before.timestamp is None:
+            return True
+        own, other = self.interval, before.interval
+        return own is not None and other is not None and other.order_to(own) is Order.BEFORE
