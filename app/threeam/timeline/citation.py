@@ -173,8 +173,8 @@ def _open_source(name: SourceName) -> tuple[Source, str]:
     try:
         source, _ = open_source(name, 0, SourceOptions({}, {}, {}, {}))
     except (UnclearStamps, AmbiguousZone) as error:
-        segment = open_log_file(name.path).segment
-        return Source(name.name, 0, segment, None, ClockCorrection()), f"no time was read: {error}"
+        file = open_log_file(name.path)
+        return Source(name.name, 0, file, None, ClockCorrection()), f"no time was read: {error}"
     if source.detection is not None and source.detection.reader.reads_local_time:
         source.make_index()  # which of two hours that the clock showed in autumn
     return source, ""
