@@ -14,6 +14,9 @@ from threeam.core.format.clock import Zone
 from threeam.core.format.entry import Stamp
 from threeam.core.format.times import format_duration
 from threeam.timeline.arguments import add_source_options
+from threeam.timeline.clock_bounds import own_clock_bound
+from threeam.timeline.instant import ClockCorrection
+from threeam.timeline.shifts import format_correction
 from threeam.timeline.source import Source
 from threeam.timeline.time_index import Gap, TimeIndex
 
@@ -25,7 +28,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser = Parser(
         "3am sources",
         "Reports how 3am reads log files: the format and zone of the timestamps, their resolution, the share of lines "
-        "that have one, the first and last, the lines that were written late, the steps of the clock, the gaps.",
+        "that have one, the first and last, the lines that were written late, the steps of the clock, the gaps; and "
+        "how far the clock of this host may be from UTC, by chrony or the kernel.",
         "examples:\n  3am sources /var/log/*.log\n  3am sources --json app.log | jq .late",
     )
     add_source_options(parser)
@@ -43,6 +47,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         print_out(f"{source.name}  {source.segment.path}")
         for label, text in _facts(source, index, ctx.zone):
             print_out(f"  {label:<11} {text}")
+    if not args.json:
+        print_out(f"\n{own_clock_bound().sentence}")
     return ExitCode.IO_ERROR if opened.problems else ExitCode.OK
 
 
@@ -55,6 +61,7 @@ def _facts(source: Source, index: TimeIndex | None, zone: Zone) -> list[tuple[st
         ("format", f"{detection.format.name}: {detection.format.title}"),
         ("means", detection.format.meaning.value),
         *(("assumed", assumption) for assumption in detection.assumptions),
+        *((("shift", format_correction(source.correction)),) if source.correction != ClockCorrection() else ()),
         ("lines", f"{index.lines:,}, {_percent(index)} with a timestamp"),
         *((label, _local(ns, zone)) for label, ns in (("first", index.first_ns), ("last", index.latest_ns)) if ns),
         ("late", _late_text(index)),
@@ -96,6 +103,8 @@ def _source_json(source: Source, index: TimeIndex | None, zone: Zone) -> dict[st
         "stamped": index.stamped,
         "first": None if index.first_ns is None else _local(index.first_ns, zone),
         "last": None if index.latest_ns is None else _local(index.latest_ns, zone),
+        "shift_ns": source.correction.shift_ns,
+        "bound_ns": source.correction.bound_ns,
         "late": index.late_count,
         "largest_lateness_ns": index.largest_lateness_ns,
         "clock_steps": [{"offset": step.offset, "back_ns": step.back_ns} for step in index.steps],

@@ -21,6 +21,7 @@ from threeam.core.store.reader import (
 )
 from threeam.core.store.segment import Segment
 from threeam.timeline.detect import Detection
+from threeam.timeline.files import OpenedFile
 from threeam.timeline.instant import ClockCorrection, Interval, Timestamp
 from threeam.timeline.time_index import TimeIndex
 
@@ -80,12 +81,13 @@ class Source:
     """
 
     def __init__(
-        self, name: str, number: int, segment: Segment, detection: Detection | None, correction: ClockCorrection
+        self, name: str, number: int, file: OpenedFile, detection: Detection | None, correction: ClockCorrection
     ) -> None:
         self.name = name
         self.number = number
         self.generation = 0
-        self.segment = segment
+        self.file = file
+        self.segment = segment = file.segment
         self.detection = detection
         self.correction = correction
         self.end = segment.size()
@@ -94,7 +96,7 @@ class Source:
 
     def continued_in(self, segment: Segment) -> Source:
         """Return the source for the next file of the same program, after a rotation or a truncation: still empty."""
-        source = Source(self.name, self.number, segment, self.detection, self.correction)
+        source = Source(self.name, self.number, self.file._replace(segment=segment), self.detection, self.correction)
         source.end, source.generation, source.detector = 0, self.generation + 1, self.detector
         if self.index is not None:
             source.make_index()
