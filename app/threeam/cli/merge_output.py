@@ -14,7 +14,8 @@ from threeam.timeline.instant import Order, format_instant
 from threeam.timeline.source import PlacedLine, Source
 
 FORMATS = ("short", "delta", "raw", "json")
-LATE, UNKNOWN = "↥", "≈"
+LATE, UNKNOWN, BEFORE = "↥", "≈", "«"
+_ORDER_MARKS = {Order.AFTER: " ", Order.UNKNOWN: UNKNOWN, Order.BEFORE: BEFORE}
 _DELTA_CELLS = 9
 
 RowFormatter = Callable[[PlacedLine, Order, PlacedLine | None], Iterable[bytes]]
@@ -50,8 +51,11 @@ class _TextFormatter:
         if self._with_delta:
             columns.append(_format_delta(placed, previous).rjust(_DELTA_CELLS))
         late = f" {LATE}{format_duration(placed.lateness_ns)}" if placed.lateness_ns else ""
-        unknown = UNKNOWN if order is Order.UNKNOWN else " "
-        columns += [unknown, placed.source.name.ljust(self._name_cells), f"{placed.line.display_text}{late}"]
+        columns += [
+            _ORDER_MARKS[order],
+            placed.source.name.ljust(self._name_cells),
+            f"{placed.line.display_text}{late}",
+        ]
         return (_encode(" ".join(columns)),)
 
 
