@@ -71,7 +71,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     ctx = context(args)
     query = _Query.parse(args, ctx)
-    opened = open_named_files(args, ctx)
+    opened = open_named_files(args, ctx, live=args.follow)
     if not opened.sources:
         return ExitCode.IO_ERROR
     is_certain = _print_merged(opened, query, args, ctx)

@@ -8,7 +8,7 @@ exact for lines up to `_LAZY_HOLD_NS` late.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from threeam.core.store.reader import (
 )
 from threeam.core.store.segment import Segment
 from threeam.timeline.detect import Detection
+from threeam.timeline.files import OpenedFile
 from threeam.timeline.instant import ClockCorrection, Interval, Timestamp
 from threeam.timeline.time_index import TimeIndex
 
@@ -76,25 +77,27 @@ class Source:
     ``number``: its place in the command line, from 0. ``generation``: the number of files that the program has written
     before this one, since it was opened. ``detection``: the format of its timestamps; None: the lines have
     none, and stand before the timeline in file order. ``end``: the lines are read up to here. ``index``: None until the
-    whole file was scanned.
+    whole file was scanned. ``detector``: finds the format from lines that come later.
     """
 
     def __init__(
-        self, name: str, number: int, segment: Segment, detection: Detection | None, correction: ClockCorrection
+        self, name: str, number: int, file: OpenedFile, detection: Detection | None, correction: ClockCorrection
     ) -> None:
         self.name = name
         self.number = number
         self.generation = 0
-        self.segment = segment
+        self.file = file
+        self.segment = segment = file.segment
         self.detection = detection
         self.correction = correction
         self.end = segment.size()
         self.index: TimeIndex | None = None
+        self.detector: Callable[[Sequence[bytes]], Detection | None] = lambda samples: None
 
     def continued_in(self, segment: Segment) -> Source:
         """Return the source for the next file of the same program, after a rotation or a truncation: still empty."""
-        source = Source(self.name, self.number, segment, self.detection, self.correction)
-        source.end, source.generation = 0, self.generation + 1
+        source = Source(self.name, self.number, self.file._replace(segment=segment), self.detection, self.correction)
+        source.end, source.generation, source.detector = 0, self.generation + 1, self.detector
         if self.index is not None:
             source.make_index()
         return source

@@ -72,6 +72,7 @@ class TimeIndex:
         self.last_ns: int | None = None  # of the line that was scanned last
         self.newest_ns: int | None = None  # of the current range
         self.latest_ns: int | None = None  # of all
+        self.resolution_ns = 0  # the finest of the timestamps; 0: there is none
         self._largest_lateness_ns = 0  # of the late entries before the run
         self.range_begins = [0]
         self.steps: list[ClockStep] = []
@@ -160,6 +161,7 @@ class TimeIndex:
             return False
         if not all(self._is_between(line, first, last) for line in _line_of_each_tail(lines, columns[1])):
             return False
+        self._note_resolution(first.resolution_ns)
         self._note_gap(first.ns)
         self._note_gaps_between(lines, 0, len(lines) - 1)
         self.lines += len(lines)
@@ -194,6 +196,7 @@ class TimeIndex:
             self.lines += 1
             timestamp = self._read(raw, offset)
             if timestamp is not None:
+                self._note_resolution(timestamp.resolution_ns)
                 self._add(timestamp.ns, raw, offset)
             offset += len(raw) + 1
 
@@ -271,6 +274,10 @@ class TimeIndex:
             self.repeated_hours.append((offset, None))
             return second.ns
         return ns
+
+    def _note_resolution(self, resolution_ns: int) -> None:
+        if not self.resolution_ns or resolution_ns < self.resolution_ns:
+            self.resolution_ns = resolution_ns
 
     def _note_gap(self, ns: int) -> None:
         if self.newest_ns is not None and ns - self.newest_ns >= GAP_NS:

@@ -58,6 +58,12 @@ class Layout(NamedTuple):
         """The pattern of the place: what a line must begin with to be read."""
         return self.before + self.notation.pattern + self.after
 
+    @property
+    def shape(self) -> bytes:
+        """Bytes that the file must have, with 0 for each digit and an empty line before the first."""
+        before = {b"": b"\n", rb"\[": b"["}.get(self.before, b"") if self.notation.sorts else b""
+        return before + self.notation.shape
+
 
 @dataclass(frozen=True, slots=True)
 class TimestampFormat:

@@ -15,6 +15,7 @@ from threeam.core.format.entry import NS_PER_S
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.notation import ZONE_NAMES
 from threeam.timeline.stamp_clock import StampClock
+from threeam.timeline.zones import zone_name
 
 _UNIT_NS = tuple(10 ** (9 - digits) for digits in range(10))  # of the last digit
 _LOOKAHEAD = 6  # bytes after a stamp that decide whether it ends there
@@ -82,6 +83,13 @@ class TimestampReader:
         return self.place.is_local and self.clock.zone.utcoffset(None) is None
 
     @property
+    def zone_description(self) -> str:
+        """The zone of the stamps: the offset that they have, or the name of the zone in which they are read."""
+        if not self.place.is_local:
+            return self.place.zone_text.strip().decode("ascii", "replace") or "stated by each timestamp"
+        return zone_name(self.clock.zone)
+
+    @property
     def fixed_column_prefix(self) -> tuple[int, int] | None:
         """The columns of a line whose bytes sort as the times do, if `fixed_column_suffix` follows; None: none do."""
         if self._columns is None or not self.place.sorts:
@@ -96,6 +104,10 @@ class TimestampReader:
     def with_fold(self, fold: int) -> TimestampReader:
         """Return a reader of the first (0) or the second (1) time that the clocks show an hour in autumn."""
         return self.with_clock(replace(self.clock, fold=fold))
+
+    def with_modified(self, modified_ns: int) -> TimestampReader:
+        """Return a reader for lines that were written at about another time: it gives them another year or date."""
+        return self.with_clock(self.clock.near(modified_ns))
 
     def with_clock(self, clock: StampClock) -> TimestampReader:
         """Return a reader of the same place with other rules."""

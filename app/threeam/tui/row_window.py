@@ -31,7 +31,8 @@ class RowWindow(Protocol):
     ``line_filter`` selects the lines that are rows. ``at_start``, ``at_end``: there is nothing before or after the
     rows. ``raw``: lines that are hidden otherwise are rows too. ``problem``: why the last read failed, or "".
     ``log_end``: how far the follower has read the journal; it started at ``anchor``. ``is_counted``: all rows are lines
-    of the journal, so that a count of its lines is a count of rows.
+    of the journal, so that a count of its lines is a count of rows. ``pinned``: the indexes at which no row may be
+    inserted now, since they are on a paused screen. ``has_waiting``: a row waits for that.
     """
 
     rows: list[Row]
@@ -43,6 +44,8 @@ class RowWindow(Protocol):
     log_end: Position | None
     anchor: ResumePoint | None
     is_counted: bool
+    pinned: range
+    has_waiting: bool
 
     def go_to_end(self) -> None:
         """Load the last rows."""
@@ -61,6 +64,9 @@ class RowWindow(Protocol):
 
     def append(self, lines: Sequence[Line], end: Position | None = None, *, truncated: bool = False) -> int:
         """Add lines of the journal up to ``end``; return how many rows they make, shown or not."""
+
+    def insert_waiting(self) -> int:
+        """Insert the rows that were not inserted because their place was pinned; return how many."""
 
     def replace_rows(self, lines: Sequence[Line], end: Position) -> int:
         """Show the end of the journal with ``lines``, the last that were read; return how many rows there are."""
