@@ -60,7 +60,9 @@ def late_note(row: Row, brush: Brush) -> str:
     """Return how much later the line was written than it says: ``↥ 0.5ms``; "" if it was written in order."""
     if row.placement is None or not row.placement.lateness_ns:
         return ""
-    return f"{brush.sign(LATE.symbol, LATE.ascii_symbol)} {_short_duration(row.placement.lateness_ns, brush)}"
+    return (
+        f"{brush.sign(LATE.symbol, LATE.ascii_symbol)} {short_duration(row.placement.lateness_ns, emoji=brush.emoji)}"
+    )
 
 
 def format_difference(row: Row, previous: Row | None, brush: Brush) -> str:
@@ -70,8 +72,8 @@ def format_difference(row: Row, previous: Row | None, brush: Brush) -> str:
         return ""
     unit_ns = max(row.resolution_ns, previous.resolution_ns)
     if abs(since_ns) < unit_ns and unit_ns > 1:
-        return f"{brush.sign('≤', '<=')}+{_short_duration(unit_ns, brush)}"
-    return f"{'-' if since_ns < 0 else '+'}{_short_duration(abs(since_ns), brush)}"
+        return f"{brush.sign('≤', '<=')}+{short_duration(unit_ns, emoji=brush.emoji)}"
+    return f"{'-' if since_ns < 0 else '+'}{short_duration(abs(since_ns), emoji=brush.emoji)}"
 
 
 def time_segments(
@@ -140,10 +142,10 @@ def _format_signed_duration(ns: int, width: int, digits: int) -> str:
     return f"{'-' if ns < 0 else '+'}{clock}.{f'{fraction:09d}'[:digits]}"[:width].rstrip(".")
 
 
-def _short_duration(ns: int, brush: Brush) -> str:
+def short_duration(ns: int, *, emoji: bool) -> str:
     """Return a duration of 0 or more in at most six characters, cut to three digits: ``50µs``, ``1.23ms``, ``39m``."""
     unit_ns, unit = next((unit_ns, unit) for least_ns, unit_ns, unit in _UNITS if ns >= least_ns)
     whole, rest = divmod(ns, unit_ns)
     decimals = max(0, 3 - len(str(whole)))
     fraction = f"{rest * 10**decimals // unit_ns:0{decimals}d}".rstrip("0") if decimals and unit_ns > 1 else ""
-    return f"{whole}{f'.{fraction}' if fraction else ''}{unit if brush.emoji else unit.replace('µ', 'u')}"
+    return f"{whole}{f'.{fraction}' if fraction else ''}{unit if emoji else unit.replace('µ', 'u')}"
