@@ -6,11 +6,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from pilots import append, line, night, notes
+from pilots import WIDE, append, line, night, notes
 
+from support.journals import FakeClock, writer_of
 from threeam.actions import ACTIONS
 from threeam.core.platform import disk
 from threeam.core.store.journal import Journal, resolve_journal
+from threeam.core.write.draft import note_draft
 from threeam.tui import bridge
 from threeam.tui.widgets.composer import Composer
 
@@ -35,6 +37,13 @@ async def test_it_follows_and_has_neither_a_box_nor_a_writer(journal: Journal, l
         await it.shows("written by somebody else")
         await it.press("k")
         assert "PAUSED" in it.header
+
+
+async def test_an_empty_sidebar_is_as_wide_as_its_titles(journal: Journal, clock: FakeClock) -> None:
+    writer_of("bob", journal, clock).write(note_draft("the only line"))
+    async with night(journal, clock=clock, read_only=True, size=WIDE) as it:
+        assert "bob%3 now" in it.shown
+        assert "HYPOTHESES" in it.shown
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["a-log", "no-log"])

@@ -23,6 +23,7 @@ from threeam.timeline.align import (
     same_event_correction,
 )
 from threeam.timeline.instant import ClockCorrection, Order, Timestamp
+from threeam.timeline.timestamp_format import Meaning
 
 KEY = CapturingRegex(r"req=(\w+)", "key").capture
 US, MS = 1000, 10**6
@@ -182,6 +183,40 @@ def test_a_line_of_the_called_host_after_the_answer_does_not_count() -> None:
         aligned(a, log(("1", 500 * US), ("1", 90_000 * US))).upper_ns
         == aligned(a, [*log(("1", 500 * US)), (b"", Timestamp(90_000 * US, US))]).upper_ns
     )
+
+
+@pytest.mark.parametrize(
+    ("meaning_a", "meaning_b", "has_lower", "has_upper"),
+    [
+        (Meaning.EVENT, Meaning.EVENT, True, True),
+        (Meaning.RECEIPT, Meaning.RECEIPT, True, True),
+        (Meaning.EVENT, Meaning.START, True, True),
+        (Meaning.EVENT, Meaning.END, True, False),  # the called host may finish after the answer
+        (Meaning.START, Meaning.EVENT, True, False),  # no stamp is that of an answer
+        (Meaning.END, Meaning.EVENT, False, True),  # no stamp is that of a call
+        (Meaning.END, Meaning.END, False, False),
+    ],
+)
+def test_a_stamp_limits_the_shift_on_the_side_that_its_meaning_allows(
+    meaning_a: Meaning, meaning_b: Meaning, has_lower: bool, has_upper: bool
+) -> None:
+    caller = collect_sightings(log(("1", 0), ("1", 1000 * US)), KEY, meaning=meaning_a)
+    called = collect_sightings(log(("1", 500 * US)), KEY, caller.sightings, meaning_b)
+    found = align(caller, called)
+    assert (found.lower_ns is not None, found.upper_ns is not None) == (has_lower, has_upper)
+
+
+@pytest.mark.parametrize(
+    ("meaning", "limits"), [(Meaning.START, (-101 * US, None)), (Meaning.END, (None, US - 100 * US))]
+)
+def test_the_only_line_of_a_request_is_its_begin_or_its_end(
+    meaning: Meaning, limits: tuple[int | None, int | None]
+) -> None:
+    caller = collect_sightings(log(("1", 0), ("2", 1000 * US), ("2", 2000 * US)), KEY, meaning=meaning)
+    found = align(caller, collect_sightings(log(("1", 100 * US)), KEY, caller.sightings))
+    request = found.lowest or found.highest
+    assert request is not None
+    assert (request.lower_ns, request.upper_ns) == limits
 
 
 def test_logs_without_a_common_key_are_refused() -> None:

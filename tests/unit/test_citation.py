@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import tempfile
+import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from support.cited_logs import WEB1, log_file
+from support.cited_logs import WEB1, cited, opened
 from support.hypotheses import BOB, hypothesis_entry, line, refusal, state_after, written_entries
 from support.journals import FakeClock, entries, writer_of
 from support.lines import NIGHT
@@ -21,26 +24,23 @@ from threeam.core.format.entry import Entry, format_entry, leading_stamp_ref, pa
 from threeam.core.redact.redact import Redactor
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal, resolve_journal
+from threeam.core.store.reader import lines_forward
 from threeam.hypotheses.drafts import hypothesis_draft, quoting_evidence_draft
 from threeam.hypotheses.evidence import Evidence
 from threeam.hypotheses.ledger import event_text, thread_of
 from threeam.projections import FOLD
 from threeam.timeline.citation import (
     MAX_CITED_BYTES,
-    Citation,
-    cite_line_at,
-    cite_line_number,
+    cite_line,
     read_citation,
     save_citation,
 )
 from threeam.timeline.instant import Timestamp
+from threeam.timeline.missing_date import UnclearStamps
+from threeam.timeline.source import FIRST_KEY
 
 SHA = "0" * 64
 STAMP_NS = 1_795_490_047_100_900_000  # 2026-11-24T03:14:07.1009Z
-
-
-def cited(path: Path, number: int, *, has_stamps: bool = True) -> Citation:
-    return cite_line_number(log_file(path, has_stamps=has_stamps), number)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_an_entry_is_cited_with_its_continuation_lines(web1: Path) -> None:
     assert citation.content == b"".join(WEB1.splitlines(keepends=True)[1:4]).replace(b"hunter22", b"***")
     assert (citation.line_number, citation.path) == (2, str(web1))
     assert citation.timestamp == Timestamp(STAMP_NS, 1000)
-    assert citation.notes == ("secrets replaced by ***",)
+    assert citation.notes == ("zone assumed: UTC", "secrets replaced by ***")
     assert citation.evidence_text("") == "web1.log:2 @03:14:07.100900 INFO app[11] delete cart=42 password=***"
     assert citation.evidence_text(" deleted first ") == "web1.log:2 @03:14:07.100900 deleted first"
 
@@ -68,16 +68,68 @@ def test_a_line_without_a_stamp_is_cited_with_the_entry_that_it_belongs_to(web1:
     assert cited(web1, number) == cited(web1, 2)
 
 
-def test_without_timestamps_each_line_is_an_entry(web1: Path) -> None:
-    citation = cited(web1, 3, has_stamps=False)
-    assert (citation.content, citation.timestamp) == (b"  at Sweeper.tick(sweeper.py:61)\n", None)
-    assert citation.evidence_text("") == "web1.log:3   at Sweeper.tick(sweeper.py:61)"
+def test_without_timestamps_each_line_is_an_entry(tmp_path: Path) -> None:
+    path = tmp_path / "plain.log"
+    path.write_bytes(b"start\n  delete cart=42\nend\n")
+    citation = cited(path, 2)
+    assert (citation.content, citation.timestamp, citation.notes) == (b"  delete cart=42\n", None, ())
+    assert citation.evidence_text("") == "plain.log:2   delete cart=42"
 
 
-def test_the_number_of_a_line_on_the_screen_is_counted(web1: Path) -> None:
-    offset = WEB1.index(b"2026-11-24 03:14:07.140000")
-    assert cite_line_at(log_file(web1), offset) == cited(web1, 5)
-    assert cited(web1, 5).line_number == 5
+def test_lines_before_the_first_timestamp_are_entries_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "web1.log"
+    path.write_bytes(b"=== boot ===\n" + WEB1)
+    citation = cited(path, 1)
+    assert (citation.content, citation.timestamp) == (b"=== boot ===\n", None)
+
+
+def test_a_line_on_the_screen_is_cited_by_its_number_in_the_file(web1: Path) -> None:
+    source = opened(web1)
+    rows = list(source.lines_after(FIRST_KEY))
+    assert [cite_line(source, row.line) for row in rows] == [cited(web1, number) for number in range(1, 6)]
+    assert [cite_line(source, row.line).line_number for row in rows] == [1, 2, 2, 2, 5]
+
+
+def test_a_compressed_log_is_cited_by_the_lines_of_its_content(tmp_path: Path, web1: Path) -> None:
+    packed = tmp_path / "web1.log.1.gz"
+    packed.write_bytes(gzip.compress(WEB1))
+    assert cited(packed, 3) == cited(web1, 3)._replace(source="web1.log.1.gz", path=str(packed))
+
+
+def test_a_named_log_is_cited_by_that_name(tmp_path: Path, web1: Path) -> None:
+    assert read_citation(f"shop={web1}:5").evidence_text("") == ("shop:5 @03:14:07.140000 ERROR app[11] 0 rows updated")
+
+
+def test_stamps_that_do_not_say_which_time_they_mean_are_not_read(web1: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise UnclearStamps("the dates can be day/month or month/day")
+
+    monkeypatch.setattr("threeam.timeline.citation.open_source", refuse)
+    citation = cited(web1, 1)
+    assert (citation.timestamp, citation.content) == (None, WEB1.splitlines(keepends=True)[0])
+    assert citation.notes == ("no time was read: the dates can be day/month or month/day",)
+
+
+def test_a_stamp_of_the_hour_that_occurred_twice_is_read_only_if_the_file_shows_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        path = tmp_path / "autumn.log"
+        clock = [(1, 59), (2, 30), (2, 59), (2, 0), (2, 30), (3, 0)]  # from 2:59 it went back to 2:00
+        path.write_bytes(b"".join(b"2026-10-25 %02d:%02d:00.5 tick\n" % shown for shown in clock))
+        times = [cited(path, number).timestamp for number in range(1, 7)]
+        assert [stamp is not None and (stamp.ns - times[0].ns) // (60 * 10**9) for stamp in times if times[0]] == [
+            0, 31, 60, 61, 91, 121,
+        ]  # fmt: skip
+        source = opened(path)  # and not scanned yet, as on a screen that has just been opened
+        citations = [cite_line(source, line) for line in lines_forward(source.segment)]
+        assert [citation.timestamp is None for citation in citations] == [False, True, True, True, True, False]
+        assert citations[1].notes == ("its clock showed this hour twice",)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @given(st.lists(st.binary(max_size=5).map(lambda raw: raw.replace(b"\n", b"")), max_size=6), st.booleans())
@@ -89,10 +141,10 @@ def test_a_line_number_is_that_of_every_editor(raws: list[bytes], is_finished: b
         lines = data.split(b"\n")
         count = len(lines) - (not lines[-1])
         for number in range(1, count + 1):
-            citation = cited(path, number, has_stamps=False)
+            citation = cited(path, number)
             assert citation.content.removesuffix(b"\n") == (Redactor()(lines[number - 1]))
         with pytest.raises(PreconditionFailed, match=rf"has no line {count + 1}: it has (?:no lines|{count} lines?)$"):
-            cited(path, count + 1, has_stamps=False)
+            cited(path, count + 1)
 
 
 def test_a_reference_is_a_file_and_a_number(web1: Path) -> None:
@@ -110,16 +162,17 @@ def test_a_long_line_is_cut_and_the_cut_is_noted(tmp_path: Path) -> None:
     assert citation.content.endswith(mark)
     assert MAX_CITED_BYTES - 4 < len(citation.content) - len(mark) <= MAX_CITED_BYTES
     citation.content.decode()  # no character is cut
-    assert citation.notes == ("only the first 256 KiB",)
+    assert citation.notes == ("zone assumed: UTC", "only the first 256 KiB")
     assert len(citation.evidence_text("")) < 250
 
 
 def test_an_entry_with_many_continuation_lines_is_cut(tmp_path: Path) -> None:
     path = tmp_path / "trace.log"
-    path.write_bytes(b"2026-11-24 03:14:07.100900 boom\n" + b"  at x\n" * 1_000_000)
-    citation = cited(path, 1)
-    assert len(citation.content) < MAX_CITED_BYTES + 100
-    assert citation.notes == ("only the first 256 KiB",)
+    later = b"".join(b"2026-11-24 03:14:%02d.100900 tick\n" % second for second in range(8, 60))
+    path.write_bytes(WEB1 + b"2026-11-24 03:14:07.200900 boom\n" + b"  at x\n" * 50_000 + later)
+    citation = cited(path, 6)
+    assert MAX_CITED_BYTES < len(citation.content) < MAX_CITED_BYTES + 100
+    assert citation.notes == ("zone assumed: UTC", "only the first 256 KiB")
 
 
 def test_a_secret_at_the_cut_is_replaced(tmp_path: Path) -> None:
@@ -133,7 +186,7 @@ def test_a_line_of_a_private_key_that_began_before_it_is_no_evidence(tmp_path: P
     path = tmp_path / "key.log"
     key_line = b"MIIEpAIBAAKCAQEAx4UbaDzY5xjW6hc9jwN0mX33XpTDVW9p"
     path.write_bytes(b"loading\n-----BEGIN RSA PRIVATE KEY-----\n" + key_line + b"\n-----END RSA PRIVATE KEY-----\n")
-    assert key_line not in cited(path, 3, has_stamps=False).content
+    assert key_line not in cited(path, 3).content
 
 
 # --- what the journal says
@@ -225,25 +278,29 @@ HOSTILE = [
     st.booleans(),
 )
 @example(b"", "web1.log", True)
-def test_no_bytes_of_a_cited_line_forge_a_tag(raw: bytes, name: str, has_stamps: bool) -> None:
+def test_no_bytes_of_a_cited_line_forge_a_tag(raw: bytes, name: str, has_stamp: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
-        path.write_bytes(b"2026-11-24 03:14:07.100900 " + raw.replace(b"\n", b"\n  ") + b"\n")
+        before = WEB1.splitlines(keepends=True)[0] * 3
+        entry_bytes = (b"2026-11-24 03:14:07.100900 " if has_stamp else b"") + raw.replace(b"\n", b"\n  ") + b"\n"
+        path.write_bytes(before + entry_bytes)
         log = Path(folder) / "sanity.journal"
         journal = resolve_journal(str(log))
         writer = writer_of("alice", journal, FakeClock())
         writer.write(hypothesis_draft("the sweeper", 4))
-        citation = cited(path, 1, has_stamps=has_stamps)
+        citation = cited(path, 4)
         saved = save_citation(journal, citation, NIGHT.ns)
         writer.write(quoting_evidence_draft("support", "H1", saved.line, citation.evidence_text("")))
 
         stored = Path(saved.path).read_bytes()
         assert stored == citation.content
         assert hashlib.sha256(stored).hexdigest() == saved.line.sha256
-        whole = path.read_bytes()
-        entry_bytes = whole if has_stamps else whole.splitlines(keepends=True)[0]
-        if len(entry_bytes) <= MAX_CITED_BYTES and b"\r" not in whole and b"\x0b" not in whole and b"\x0c" not in whole:
-            assert stored == Redactor()(whole if has_stamps else whole[: whole.index(b"\n") + 1])
+        if citation.timestamp is None:
+            quoted = entry_bytes[: entry_bytes.index(b"\n") + 1]
+        else:
+            quoted = entry_bytes if citation.line_number == 4 else before[: len(before) // 3] + entry_bytes
+        if len(quoted) <= MAX_CITED_BYTES:
+            assert stored == Redactor()(quoted)
 
         evidence = entries(log)[-1]
         assert [key for key, _ in evidence.tags] == ["BY", "H1", "CITED", "FILE"]

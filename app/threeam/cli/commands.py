@@ -31,6 +31,7 @@ COMMANDS = {
     "open": ("open", "open log files on the screen, together with the journal"),
     "merge": ("merge", "print the lines of several logs in the order of their timestamps"),
     "sources": ("sources", "report how log files are read: formats, late lines, gaps"),
+    "align": ("align", "measure the shift between the clocks of two logs"),
     "status": ("status", "print one line: cups, milligrams, open hypotheses, lock"),
     "doctor": ("doctor", "check every file of the journal for damage"),
     "rotate": ("rotate", "start a new log now, whatever the size of this one"),
@@ -46,7 +47,11 @@ FAMILIES = {
     "read": ("tail", "status", "as-of", "journals", "doctor", "path"),
     "hypotheses": ("hyp", "handoff", "take"),
     "experiments": ("run", "fixed", "observe", "capture"),
+<<<<<<< HEAD
     "timeline": ("open", "merge", "sources"),
+=======
+    "timeline": ("merge", "sources", "align"),
+>>>>>>> main
     "the host": ("preflight", "baseline"),
     "restore": ("restore", "stable", "blockers"),
     "files": ("export", "import", "fork", "rotate"),

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import (
     CONTINUATION_PREFIX,
+    NS_PER_S,
     Entry,
     Stamp,
     author_name,
@@ -48,6 +49,7 @@ _MAX_FOREIGN_CHARS = 2000  # of one such line
 _MAX_QUOTED_LINES = 100  # of one cited entry of another log
 _EXCERPT_LINES = 3  # of a pipe, before and after a cited line
 _MAX_BLOCK_GAP_NS = 1000  # the lines of a block are 1 ns apart
+_MINUTE_NS = 60 * NS_PER_S
 OBSERVED_NOTE = "observed: timings perturbed"
 
 
@@ -265,7 +267,8 @@ def _summary_section(state: State, stamps: Sequence[Stamp], people: Counter[str]
         if any(later.ns < earlier.ns for earlier, later in pairwise(stamps)):
             text = f"{span}; the clock was stepped back in between, so the length is not known"
         else:
-            text = f"{span}, {format_duration(end.ns - begin.ns)}"
+            minutes_ns = (end.ns - begin.ns) // _MINUTE_NS * _MINUTE_NS
+            text = f"{span}, {format_duration(minutes_ns) if minutes_ns else 'less than 1m'}"
         lines.append(ReportLine(text, stamp=begin))
     authors = ", ".join(f"{author} ({count})" for author, count in people.most_common())
     lines.append(ReportLine(f"written by {authors or 'no one'}"))

@@ -17,6 +17,7 @@ from zlib import crc32
 
 from threeam.core.errors import PreconditionFailed
 from threeam.timeline.instant import ClockCorrection, Timestamp
+from threeam.timeline.timestamp_format import Meaning
 
 DRIFT_PPM = 100  # two clocks of quartz differ by less
 _TICKS = 10**6 // DRIFT_PPM  # ticks in a nanosecond: in one nanosecond the shift drifts by one tick at most
@@ -29,36 +30,60 @@ TimestampedLine = tuple[bytes, Timestamp]
 class Sightings(NamedTuple):
     """The lines of one log with one key: how many, their earliest and their latest time (ns).
 
-    ``begin_ns``: the first stamp. ``first_end_ns``, ``end_ns``: the ends of the units in which the first and the last
-    line were written, so none of them was written after ``end_ns``.
+    ``begin_ns``, ``last_ns``: the first stamp and the last one. ``first_end_ns``, ``end_ns``: the ends of the units of
+    time that they name, so no line was written after ``end_ns``.
     """
 
     line_count: int
     begin_ns: int
     first_end_ns: int
+    last_ns: int
     end_ns: int
 
 
 class KeyedLog(NamedTuple):
-    """The sightings of a log by key, and the time (ns) from its first line to its last one."""
+    """The sightings of a log by key, the time (ns) from its first line to its last one, and what its stamps mean.
+
+    A stamp of receipt is taken for that of the event: the log is the one of the program that received the lines.
+    """
 
     sightings: Mapping[bytes, Sightings]
     begin_ns: int
     end_ns: int
+    meaning: Meaning = Meaning.EVENT
+
+    @property
+    def has_begins(self) -> bool:
+        """True if a line is never stamped later than what it is about begins."""
+        return self.meaning is not Meaning.END
+
+    @property
+    def has_ends(self) -> bool:
+        """True if a line is never stamped earlier than what it is about ends."""
+        return self.meaning is not Meaning.START
 
 
 class Request(NamedTuple):
-    """A request that both logs have: what it says about the shift of B's clock (ns) at ``at_ns`` on that clock.
+    """A request that both logs have, and what it says about the shift of B's clock (ns) at that time.
 
-    ``lower_ns``, ``upper_ns``: the shift is between them; None: it says nothing. ``slack_ns``: the resolution of
-    ``at_ns``.
+    ``lower_ns``, ``upper_ns``: the shift is between them; None: it says nothing.
     """
 
     key: bytes
-    at_ns: int
-    slack_ns: int
+    at_a: Sightings
+    at_b: Sightings
     lower_ns: int | None
     upper_ns: int | None
+
+    @property
+    def at_ns(self) -> int:
+        """The time of the request on B's clock."""
+        return self.at_b.begin_ns
+
+    @property
+    def slack_ns(self) -> int:
+        """The resolution of that time."""
+        return self.at_b.first_end_ns - self.at_b.begin_ns
 
 
 class Alignment(NamedTuple):
@@ -98,6 +123,7 @@ def collect_sightings(
     lines: Iterable[TimestampedLine],
     key_of: Callable[[bytes], bytes | None],
     known: Mapping[bytes, Sightings] | None = None,
+    meaning: Meaning = Meaning.EVENT,
 ) -> KeyedLog:
     """Return the sightings of each key in ``lines``; only of ``known`` keys if they are given.
 
@@ -120,17 +146,21 @@ def collect_sightings(
         if key is None or (known is not None and key not in known) or (mask and crc32(key) & mask):
             continue
         seen = found.get(key)
-        if seen is not None:
-            count, begin_ns, first_end_ns, last_end_ns = seen
+        if seen is None:
+            found[key] = Sightings(1, stamp.ns, end_ns, stamp.ns, end_ns)
+        else:
+            count, begin_ns, first_end_ns, last_ns, last_end_ns = seen
             found[key] = Sightings(
-                count + 1, min(begin_ns, stamp.ns), min(first_end_ns, end_ns), max(last_end_ns, end_ns)
+                count + 1,
+                min(begin_ns, stamp.ns),
+                min(first_end_ns, end_ns),
+                max(last_ns, stamp.ns),
+                max(last_end_ns, end_ns),
             )
-            continue
-        found[key] = Sightings(1, stamp.ns, end_ns, end_ns)
         while len(found) > _MAX_KEYS:
             mask = mask * 2 + 1
             found = {key: seen for key, seen in found.items() if not crc32(key) & mask}
-    return KeyedLog(found, log_begin_ns or 0, log_end_ns)
+    return KeyedLog(found, log_begin_ns or 0, log_end_ns, meaning)
 
 
 def align(caller: KeyedLog, called: KeyedLog) -> Alignment:
@@ -145,10 +175,15 @@ def align(caller: KeyedLog, called: KeyedLog) -> Alignment:
         raise PreconditionFailed("no key is in both logs")
     counts = Counter(caller.sightings[key].line_count for key in shared)
     usual_lines = max(counts, key=lambda count: (counts[count], count))
-    has_answers = usual_lines > 1
-    min_lines = min(2, max(counts)) if usual_lines == 1 else usual_lines  # an only line could be the answer
+    # A log of begins has no answers. If B's stamps are ends, they may come after the answer at A.
+    has_answers = caller.has_ends and called.has_begins and (usual_lines > 1 or not caller.has_begins)
+    min_lines = usual_lines
+    if usual_lines == 1 and caller.has_begins and caller.has_ends:
+        min_lines = min(2, max(counts))  # the only line of a request may be its answer
     requests = [
-        _request(key, caller.sightings[key], called.sightings[key], has_answers=has_answers)
+        _request(
+            key, caller.sightings[key], called.sightings[key], has_calls=caller.has_begins, has_answers=has_answers
+        )
         for key in shared
         if caller.sightings[key].line_count >= min_lines
     ]
@@ -180,13 +215,14 @@ def correction_between(lower_ns: int, upper_ns: int) -> ClockCorrection:
     return ClockCorrection(shift_ns, -(-max(upper_ns - shift_ns, shift_ns - lower_ns) // unit_ns) * unit_ns)
 
 
-def _request(key: bytes, at_a: Sightings, at_b: Sightings, *, has_answers: bool) -> Request:
+def _request(key: bytes, at_a: Sightings, at_b: Sightings, *, has_calls: bool, has_answers: bool) -> Request:
     """Return what a request says: A's first line was before all of B's, and A's last line was after B's first one.
 
     B may log more of a request after A has the answer.
     """
+    lower_ns = at_a.begin_ns - at_b.first_end_ns if has_calls else None
     upper_ns = at_a.end_ns - at_b.begin_ns if has_answers else None
-    return Request(key, at_b.begin_ns, at_b.first_end_ns - at_b.begin_ns, at_a.begin_ns - at_b.first_end_ns, upper_ns)
+    return Request(key, at_a, at_b, lower_ns, upper_ns)
 
 
 def _lower(request: Request) -> int:

@@ -16,6 +16,8 @@ from threeam.timeline.timestamp_format import Context, Layout, TimestampFormat
 from threeam.timeline.timestamp_reader import LearnedPlace, TimestampReader, columns_of
 
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
+_MIN_FOR_ORDER = 10  # stamps
+_MAX_JUMPS = 0.2  # of the steps; times in a random order have 0.45
 _MIN_FRACTIONS = 20  # different ones that end in 0, before their last digit is taken for no digit
 _MAX_CONTEXT = 1024  # bytes after a stamp that are compared with the context of a format
 _MAX_COMPARED = 1024  # bytes of a line that are searched for the literal of a layout
@@ -90,7 +92,7 @@ class Candidate:
             if match is None:
                 continue
             stamp = reader.read_match(line, match)
-            name = (match["z"] or b"").strip() if has_zone else b""
+            name = (match["z"] or b"").strip(b" ()[]") if has_zone else b""
             is_name = name[-1:].isalpha() and name not in ZONE_NAMES[:3]
             if stamp is not None:
                 self.stamps.append(stamp)
@@ -111,6 +113,15 @@ class Candidate:
             self.share = len(self.indexes) / (len(lines) - comments)
             steps = len(self.stamps) - 1
             self.growth = sum(a.ns <= b.ns for a, b in pairwise(self.stamps)) / steps if steps > 0 else 1.0
+
+    @property
+    def jumps_about(self) -> bool:
+        """True if the times follow no order, as those of a column that has no stamps."""
+        times = [stamp.ns for stamp in self.stamps]
+        if len(times) < _MIN_FOR_ORDER:
+            return False
+        near_ns = (max(times) - min(times)) // 20
+        return sum(after < before - near_ns for before, after in pairwise(times)) > _MAX_JUMPS * len(times)
 
     def stamps_by(self, clock: StampClock) -> list[Timestamp]:
         """Return the stamps of the samples, read by other rules."""

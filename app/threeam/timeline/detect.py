@@ -8,6 +8,7 @@ the most lines is taken; then that whose times grow, then the leftmost, then the
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -27,6 +28,9 @@ _MIN_GROWTH = 0.9  # of the steps, if most lines have no stamp
 _SAME_SHARE = 0.95  # of the largest: two places of the same entries, of which a few lines break one
 _PREFERRED = 0.75  # the same for a better place, which lines about the program itself do not have
 _SAME_GROWTH = 0.02
+_TIME_OF_DAY = re.compile(rb"\d:\d\d:\d\d")
+_MAX_TIME_END = 40  # bytes of a line
+_MAX_OTHER_TIMES = 0.3  # of the lines without a stamp
 _NAMED = 0.5  # of the lines with a stamp: their context names the format
 _MAX_UNREAD_ZONES = 0.05  # of the lines with a stamp: it may be a word of the text
 
@@ -99,8 +103,15 @@ def _best(found: list[Candidate], lines: Sequence[bytes]) -> Candidate | None:
 
 
 def _is_plausible(candidate: Candidate, lines: Sequence[bytes]) -> bool:
+    if candidate.jumps_about:
+        return False
     if candidate.share >= _ENOUGH:
         return True
+    # The others are continuations, unless they have stamps of their own.
+    stamped = set(candidate.indexes)
+    rest = [line for index, line in enumerate(lines) if index not in stamped]
+    if sum(_TIME_OF_DAY.search(line, 0, _MAX_TIME_END) is not None for line in rest) > _MAX_OTHER_TIMES * len(rest):
+        return False
     first, count = candidate.indexes[0], len(candidate.indexes)
     return first < (_FIRST_LINES if count > 1 else 1) and candidate.growth >= _MIN_GROWTH
 

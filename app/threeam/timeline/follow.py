@@ -31,7 +31,7 @@ class SourceFollower:
         self.problem = ""
         self._previous: Source | None = None  # to its file, renamed by now, lines may still be appended
         self._path = source.segment.path
-        self._real_path = os.path.realpath(self._path)
+        self._real_path = source.file.followed_path
         source.end = last_line_end(source.segment, source.end)  # a line without a newline is read when it has one
         self._follower = self._follow(self._real_path, ResumePoint.capture(source.segment, source.end))
         lines = source.lines_in_file_order(0) if source.detection is None else iter(())
@@ -43,16 +43,14 @@ class SourceFollower:
         """Return the lines that were finished since the last call, in file order; perhaps none."""
         try:
             lines = self._follower.read()
-            self.problem = "" if os.path.exists(self._path) else f"{escape_unprintable(self._path)} is gone"
+            self.problem = self._describe_problem()
         except (OSError, FileUnusable) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             self.problem = f"{escape_unprintable(self._path)} cannot be read: {reason}"
             return []
         placed = self._place(lines)
-        if not lines and os.path.realpath(self._path) != self._real_path:  # the symlink leads to another file
-            self._real_path = os.path.realpath(self._path)
-            self._follower.close()
-            self._follower = self._follow(self._real_path, None)
+        if not lines and self.source.file.spool is None:
+            self._follow_symlink()
         return placed
 
     def wait(self, timeout_s: float) -> bool:
@@ -66,6 +64,19 @@ class SourceFollower:
     def close(self) -> None:
         """Close the watches."""
         self._follower.close()
+
+    def _describe_problem(self) -> str:
+        if (spool := self.source.file.spool) is not None:
+            return spool.problem
+        return "" if os.path.exists(self._path) else f"{escape_unprintable(self._path)} is gone"
+
+    def _follow_symlink(self) -> None:
+        """Follow another file if the path is a symlink and leads to another file by now."""
+        real_path = os.path.realpath(self._path)
+        if real_path != self._real_path:
+            self._real_path = real_path
+            self._follower.close()
+            self._follower = self._follow(real_path, None)
 
     def _follow(self, path: str, start: ResumePoint | None) -> Follower:
         return Follower(Journal(path, f"{path}.lock", None, Chain(path)), start)

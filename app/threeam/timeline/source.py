@@ -21,6 +21,7 @@ from threeam.core.store.reader import (
 )
 from threeam.core.store.segment import Segment
 from threeam.timeline.detect import Detection
+from threeam.timeline.files import OpenedFile
 from threeam.timeline.instant import ClockCorrection, Interval, Timestamp
 from threeam.timeline.time_index import TimeIndex
 
@@ -67,7 +68,7 @@ class PlacedLine(NamedTuple):
     @property
     def interval(self) -> Interval | None:
         """The time in which the entry was stamped; None if that is not known."""
-        return None if self.timestamp is None else self.source.correction.interval_of(self.timestamp)
+        return None if self.timestamp is None else self.source.interval_of(self.timestamp)
 
 
 class Source:
@@ -80,12 +81,13 @@ class Source:
     """
 
     def __init__(
-        self, name: str, number: int, segment: Segment, detection: Detection | None, correction: ClockCorrection
+        self, name: str, number: int, file: OpenedFile, detection: Detection | None, correction: ClockCorrection
     ) -> None:
         self.name = name
         self.number = number
         self.generation = 0
-        self.segment = segment
+        self.file = file
+        self.segment = segment = file.segment
         self.detection = detection
         self.correction = correction
         self.end = segment.size()
@@ -94,7 +96,7 @@ class Source:
 
     def continued_in(self, segment: Segment) -> Source:
         """Return the source for the next file of the same program, after a rotation or a truncation: still empty."""
-        source = Source(self.name, self.number, segment, self.detection, self.correction)
+        source = Source(self.name, self.number, self.file._replace(segment=segment), self.detection, self.correction)
         source.end, source.generation, source.detector = 0, self.generation + 1, self.detector
         if self.index is not None:
             source.make_index()
@@ -113,6 +115,19 @@ class Source:
         """Return the ranges of offsets between which the clock was stepped back."""
         begins = self.index.range_begins if self.index is not None else [0]
         return list(zip(begins, [*begins[1:], self.end], strict=True))
+
+    def interval_of(self, timestamp: Timestamp) -> Interval | None:
+        """Return the time in which a line of this timestamp was stamped.
+
+        Return None if the error of the clock is not known, or if the clock showed this time twice.
+        """
+        if self.index is not None and self.index.is_repeated(timestamp.ns):
+            return None
+        return self.correction.interval_of(timestamp)
+
+    def range_of(self, line: Line) -> int:
+        """Return the number of the range of the file that has ``line``: after each step of the clock another begins."""
+        return 0 if self.index is None else self.index.range_of(line.offset)
 
     # Lines in the order of the timeline.
 

@@ -94,7 +94,7 @@ class StampClock:
         """Return the seconds east of UTC of a stamp; None if they are not known."""
         if zone_text is None:
             return utc_offset_s(self.zone, wall_s, self.fold)
-        zone_text = zone_text.lstrip()
+        zone_text = zone_text.strip(b" ()[]")
         if zone_text[-1:].isdigit() or zone_text in (b"Z", b"UTC", b"GMT"):
             return parse_offset(zone_text)
         return offset_of_abbreviation(self.zone, wall_s, zone_text)

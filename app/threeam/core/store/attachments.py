@@ -178,7 +178,7 @@ def _read_checked(
             data = _read_own_file(dir_fd, name, path)
     except FileNotFoundError:
         raise FileUnusable(
-            f"{path} does not exist: it was removed, or it is a private file of the line's author"
+            f"{path} does not exist: it was removed, or only the author of the line can read it"
         ) from None
     except OSError as error:
         raise FileUnusable(f"{path} cannot be read: {error.strerror}") from None

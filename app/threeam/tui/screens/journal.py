@@ -187,12 +187,12 @@ class JournalScreen(NoticeScreen):
         self.app.post_message(messages.CommandDone())  # what was typed ahead may come
 
     def _restore_drafts(self, editor: Editor) -> None:
-        sentence, title = editor.restore(self.session.journal)
+        sentence = editor.restore(self.session.journal)
         kind = editor.composer.kind
         if kind.verb in HYPOTHESIS_VERBS:  # the verdict that was begun is on this hypothesis
             self.hypotheses.picked_name = kind.hypothesis
         if sentence:
-            self.notify_once(sentence, title=title)
+            self.notify_once(sentence)
 
     def on_unmount(self) -> None:
         if self.live is not None:

@@ -38,6 +38,7 @@ _FULL_CLAIM_CELLS = 60  # with more width, a claim is shown in full
 _CLAIM_LINES = 3  # with less, so much of it
 _BESIDE_LOG_CELLS = 60  # of the screen: with less the panel covers the log
 _MIN_LIMIT_CELLS = 24  # of the panel beside the log; a wide screen gives it more
+_WIDEST_TITLE = "HYPOTHESES"
 _PADDING_CELLS = 2
 _HEAD_CELLS = 30  # of the line with the state, the evidence and the age of a hypothesis
 _PRESENT_NS = 15 * 60 * NS_PER_S
@@ -223,7 +224,7 @@ class Sidebar(Vertical):
 
     def compose(self) -> ComposeResult:
         """Yield the parts from top to bottom."""
-        yield Static(Content("HYPOTHESES"), classes="board--title")
+        yield Static(Content(_WIDEST_TITLE), classes="board--title")
         yield self._empty_text
         yield self.hypothesis_list
         yield self.hypothesis_list.filter_line
@@ -261,7 +262,7 @@ class Sidebar(Vertical):
         if self.has_class("-full") or width < _BESIDE_LOG_CELLS:
             self.styles.width = None  # the style sheet's
             return
-        content = max(self._text_cells, self.hypothesis_list.content_cells)
+        content = max(len(_WIDEST_TITLE), self._text_cells, self.hypothesis_list.content_cells)
         self.styles.width = min(content + _PADDING_CELLS, max(_MIN_LIMIT_CELLS, width // 5))
 
     def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
