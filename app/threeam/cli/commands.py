@@ -47,11 +47,7 @@ FAMILIES = {
     "read": ("tail", "status", "as-of", "journals", "doctor", "path"),
     "hypotheses": ("hyp", "handoff", "take"),
     "experiments": ("run", "fixed", "observe", "capture"),
-<<<<<<< HEAD
-    "timeline": ("open", "merge", "sources"),
-=======
-    "timeline": ("merge", "sources", "align"),
->>>>>>> main
+    "timeline": ("open", "merge", "sources", "align"),
     "the host": ("preflight", "baseline"),
     "restore": ("restore", "stable", "blockers"),
     "files": ("export", "import", "fork", "rotate"),

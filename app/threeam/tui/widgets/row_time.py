@@ -7,6 +7,7 @@ from time import localtime
 from rich.segment import Segment
 
 from threeam.core.format.entry import NS_PER_S, Stamp
+from threeam.timeline.instant import Timestamp
 from threeam.tui.glyphs import LATE, ORDER_UNKNOWN
 from threeam.tui.log_rows import Row
 from threeam.tui.widgets.row_look import Brush, RenderOptions, RowFlags
@@ -95,6 +96,16 @@ def shown_digits(resolution_ns: int) -> int:
     return max(0, 10 - len(str(resolution_ns)))
 
 
+def stated_time(timestamp: Timestamp) -> str:
+    """Return what a line states, in the local zone, with its date and its digits: ``2026-11-24 03:14:07.100 +0100``."""
+    stamp = str(_local(timestamp.ns))
+    return f"{stamp[:10]} {stamp[11 : 11 + _stated_chars(timestamp.resolution_ns)]} {stamp[29:]}"
+
+
+def _local(ns: int) -> Stamp:
+    return Stamp(ns, localtime(ns // NS_PER_S).tm_gmtoff)
+
+
 def _ns_since(row: Row, previous: Row | None) -> int | None:
     return row.ns - previous.ns if previous is not None and row.ns is not None and previous.ns is not None else None
 
@@ -130,7 +141,7 @@ def _shown_stamp(row: Row, options: RenderOptions) -> Stamp | None:
         return row.entry.stamp
     if row.placement is not None and row.placement.correction.shift_ns:  # half a digit more than the line has
         ns = (ns + row.resolution_ns // 2) // row.resolution_ns * row.resolution_ns
-    return Stamp(ns, localtime(ns // NS_PER_S).tm_gmtoff)
+    return _local(ns)
 
 
 def _format_signed_duration(ns: int, width: int, digits: int) -> str:
