@@ -20,7 +20,7 @@ from support.lines import NIGHT
 from support.text_strategies import HARMFUL, texts
 from threeam.core.errors import BadInput, PreconditionFailed
 from threeam.core.format.cited_line import CitedLine, parse_cited_line
-from threeam.core.format.entry import Entry, format_entry, leading_stamp_ref, parse_entry
+from threeam.core.format.entry import BOM, Entry, format_entry, leading_stamp_ref, parse_entry
 from threeam.core.redact.redact import Redactor
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal, resolve_journal
@@ -36,7 +36,6 @@ from threeam.timeline.citation import (
     save_citation,
 )
 from threeam.timeline.instant import Timestamp
-from threeam.timeline.missing_date import UnclearStamps
 from threeam.timeline.source import FIRST_KEY
 
 SHA = "0" * 64
@@ -50,6 +49,13 @@ def web1(tmp_path: Path) -> Path:
     return path
 
 
+def assumptions(path: Path) -> tuple[str, ...]:
+    detection = opened(path).detection
+    assert detection is not None
+    assert detection.assumptions, "the zone is not in the file"
+    return detection.assumptions
+
+
 # --- which bytes
 
 
@@ -58,7 +64,7 @@ def test_an_entry_is_cited_with_its_continuation_lines(web1: Path) -> None:
     assert citation.content == b"".join(WEB1.splitlines(keepends=True)[1:4]).replace(b"hunter22", b"***")
     assert (citation.line_number, citation.path) == (2, str(web1))
     assert citation.timestamp == Timestamp(STAMP_NS, 1000)
-    assert citation.notes == ("zone assumed: UTC", "secrets replaced by ***")
+    assert citation.notes == (*assumptions(web1), "secrets replaced by ***")
     assert citation.evidence_text("") == "web1.log:2 @03:14:07.100900 INFO app[11] delete cart=42 password=***"
     assert citation.evidence_text(" deleted first ") == "web1.log:2 @03:14:07.100900 deleted first"
 
@@ -96,18 +102,50 @@ def test_a_compressed_log_is_cited_by_the_lines_of_its_content(tmp_path: Path, w
     assert cited(packed, 3) == cited(web1, 3)._replace(source="web1.log.1.gz", path=str(packed))
 
 
+def test_a_byte_order_mark_and_line_ends_of_another_system_stay_in_the_copy_alone(tmp_path: Path) -> None:
+    path = tmp_path / "win.log"
+    path.write_bytes(BOM + WEB1.replace(b"\n", b"\r\n"))
+    citation = cited(path, 1)
+    assert citation.content == BOM + b"2026-11-24 03:14:07.100200 INFO app[11] start req=9f3\r\n"
+    assert citation.evidence_text("") == "win.log:1 @03:14:07.100200 INFO app[11] start req=9f3"
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("2026-11-24T03:14:07.100900Z delete", "@03:14:07.100900 delete"),
+        ("2026-11-24T04:14:07.100900+01:00 delete", "@04:14:07.100900 delete"),
+        ("[2026-11-24 03:14:07.100900] delete", "@03:14:07.100900 delete"),
+        ("[Tue Nov 24 03:14:07.100900 2026] [core:notice] delete", None),
+        ("Nov 24 03:14:07 web1 app[11]: delete", "@03:14:07 web1 app[11]: delete"),
+        ("<14>Nov 24 03:14:07 web1 app[11]: delete", "@03:14:07 web1 app[11]: delete"),
+        ('::1 - - [24/Nov/2026:03:14:07 +0000] "GET /"', '@03:14:07 ::1 - - [24/Nov/2026:03:14:07 +0000] "GET /"'),
+        ("1795490047.100900 delete", "@2026-11-24T03:14:07.100900Z 1795490047.100900 delete"),
+    ],
+)  # fmt: skip
+def test_the_stamp_of_a_line_stands_before_its_excerpt_as_the_line_has_it(
+    tmp_path: Path, line: str, text: str | None
+) -> None:
+    path = tmp_path / "any.log"
+    path.write_text(f"{line}\n" * 3)
+    citation = cited(path, 2)
+    assert citation.timestamp is not None, "the format is known"
+    assert citation.timestamp.ns // 10**9 == STAMP_NS // 10**9
+    assert text is None or citation.evidence_text("") == f"any.log:2 {text}"
+
+
 def test_a_named_log_is_cited_by_that_name(tmp_path: Path, web1: Path) -> None:
     assert read_citation(f"shop={web1}:5").evidence_text("") == ("shop:5 @03:14:07.140000 ERROR app[11] 0 rows updated")
 
 
 def test_stamps_that_do_not_say_which_time_they_mean_are_not_read(web1: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> NoReturn:
-        raise UnclearStamps("the dates can be day/month or month/day")
+        raise BadInput("the dates can be day/month or month/day")
 
     monkeypatch.setattr("threeam.timeline.citation.open_source", refuse)
     citation = cited(web1, 1)
     assert (citation.timestamp, citation.content) == (None, WEB1.splitlines(keepends=True)[0])
-    assert citation.notes == ("no time was read: the dates can be day/month or month/day",)
+    assert citation.notes == ("no time was read: 3am sources says why",)
 
 
 def test_a_stamp_of_the_hour_that_occurred_twice_is_read_only_if_the_file_shows_which(
@@ -162,7 +200,7 @@ def test_a_long_line_is_cut_and_the_cut_is_noted(tmp_path: Path) -> None:
     assert citation.content.endswith(mark)
     assert MAX_CITED_BYTES - 4 < len(citation.content) - len(mark) <= MAX_CITED_BYTES
     citation.content.decode()  # no character is cut
-    assert citation.notes == ("zone assumed: UTC", "only the first 256 KiB")
+    assert citation.notes == (*assumptions(path), "only the first 256 KiB")
     assert len(citation.evidence_text("")) < 250
 
 
@@ -172,7 +210,7 @@ def test_an_entry_with_many_continuation_lines_is_cut(tmp_path: Path) -> None:
     path.write_bytes(WEB1 + b"2026-11-24 03:14:07.200900 boom\n" + b"  at x\n" * 50_000 + later)
     citation = cited(path, 6)
     assert MAX_CITED_BYTES < len(citation.content) < MAX_CITED_BYTES + 100
-    assert citation.notes == ("zone assumed: UTC", "only the first 256 KiB")
+    assert citation.notes == (*assumptions(path), "only the first 256 KiB")
 
 
 def test_a_secret_at_the_cut_is_replaced(tmp_path: Path) -> None:
