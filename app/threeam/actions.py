@@ -113,6 +113,7 @@ ACTIONS = (
     Action("wrap", "w", "wrap", "Wrap long lines, or cut them", "look", log_only=True, command="wrap"),
     Action("raw", "z", "raw ceremony", "Show the lines of the lock itself, or fold them", "look", log_only=True, command="raw"),
     Action("command", "colon", "command", "The command line: commands of the shell, and of the screen alone", "look"),
+    Action("palette", "ctrl+p", "palette", "The palette: find an action or a journal by its words", "look", scope="anywhere"),
     Action("status", "", "status", "Print the status line: cups, milligrams, open hypotheses, lock", "look", command="status", argument="--json|--tmux|--footprint", is_shell_command=True),
     Action("tail", "", "tail", "Print the last lines of the log, or those that match", "look", command="tail", argument="OPTIONS", is_shell_command=True),
     Action("export", "", "export", "Print the journal as a document; > FILE at the end saves it", "look", command="export", argument="md|html|jsonl|csv OPTIONS > FILE", is_shell_command=True),

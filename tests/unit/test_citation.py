@@ -36,6 +36,7 @@ from threeam.timeline.citation import (
     save_citation,
 )
 from threeam.timeline.instant import Timestamp
+from threeam.timeline.missing_date import UnclearStamps
 from threeam.timeline.source import FIRST_KEY
 
 SHA = "0" * 64
@@ -140,7 +141,7 @@ def test_a_named_log_is_cited_by_that_name(tmp_path: Path, web1: Path) -> None:
 
 def test_stamps_that_do_not_say_which_time_they_mean_are_not_read(web1: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> NoReturn:
-        raise BadInput("the dates can be day/month or month/day")
+        raise UnclearStamps("the dates can be day/month or month/day")
 
     monkeypatch.setattr("threeam.timeline.citation.open_source", refuse)
     citation = cited(web1, 1)

@@ -23,7 +23,9 @@ from threeam.core.store.segment import Segment
 from threeam.timeline.arguments import SourceName, SourceOptions, open_source, source_names
 from threeam.timeline.files import STDIN, open_log_file
 from threeam.timeline.instant import ClockCorrection, Timestamp
+from threeam.timeline.missing_date import UnclearStamps
 from threeam.timeline.source import Source
+from threeam.timeline.zones import AmbiguousZone
 
 MAX_CITED_BYTES = 256 * 1024  # of one entry: a long stack trace has a tenth of it
 _LOOKAHEAD_BYTES = 64 * 1024  # read after them, so that a secret at the cut is recognized
@@ -173,7 +175,7 @@ def _open_source(name: SourceName) -> tuple[Source, str]:
     """Open a log. If its stamps do not say which time they mean, its lines are cited without one; say why."""
     try:
         source, _ = open_source(name, 0, SourceOptions({}, {}, {}, {}))
-    except BadInput:
+    except (UnclearStamps, AmbiguousZone):
         if name.path == STDIN:  # it cannot be read again
             raise
         return Source(name.name, 0, open_log_file(name.path), None, ClockCorrection()), _UNCLEAR_STAMPS

@@ -68,7 +68,7 @@ class PlacedLine(NamedTuple):
     @property
     def interval(self) -> Interval | None:
         """The time in which the entry was stamped; None if that is not known."""
-        return None if self.timestamp is None else self.source.correction.interval_of(self.timestamp)
+        return None if self.timestamp is None else self.source.interval_of(self.timestamp)
 
 
 class Source:
@@ -115,6 +115,19 @@ class Source:
         """Return the ranges of offsets between which the clock was stepped back."""
         begins = self.index.range_begins if self.index is not None else [0]
         return list(zip(begins, [*begins[1:], self.end], strict=True))
+
+    def interval_of(self, timestamp: Timestamp) -> Interval | None:
+        """Return the time in which a line of this timestamp was stamped.
+
+        Return None if the error of the clock is not known, or if the clock showed this time twice.
+        """
+        if self.index is not None and self.index.is_repeated(timestamp.ns):
+            return None
+        return self.correction.interval_of(timestamp)
+
+    def range_of(self, line: Line) -> int:
+        """Return the number of the range of the file that has ``line``: after each step of the clock another begins."""
+        return 0 if self.index is None else self.index.range_of(line.offset)
 
     # Lines in the order of the timeline.
 

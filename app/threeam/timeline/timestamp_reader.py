@@ -15,6 +15,7 @@ from threeam.core.format.entry import NS_PER_S
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.notation import ZONE_NAMES
 from threeam.timeline.stamp_clock import StampClock
+from threeam.timeline.zones import zone_name
 
 _UNIT_NS = tuple(10 ** (9 - digits) for digits in range(10))  # of the last digit
 _LOOKAHEAD = 6  # bytes after a stamp that decide whether it ends there
@@ -80,6 +81,13 @@ class TimestampReader:
     def reads_local_time(self) -> bool:
         """True if stamps have no zone and are read in one whose clocks are changed, so that an hour occurs twice."""
         return self.place.is_local and self.clock.zone.utcoffset(None) is None
+
+    @property
+    def zone_description(self) -> str:
+        """The zone of the stamps: the offset that they have, or the name of the zone in which they are read."""
+        if not self.place.is_local:
+            return self.place.zone_text.strip().decode("ascii", "replace") or "stated by each timestamp"
+        return zone_name(self.clock.zone)
 
     @property
     def fixed_column_prefix(self) -> tuple[int, int] | None:

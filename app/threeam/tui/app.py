@@ -29,6 +29,7 @@ from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 from threeam.tui import messages
 from threeam.tui.command_palette import ActionProvider, JournalProvider
+from threeam.tui.dialog_bindings import bind
 from threeam.tui.glyphs import can_draw_signs
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_window import LogWindow
@@ -66,11 +67,14 @@ class JournalApp(App[None], inherit_bindings=False):
 
     TITLE = "3am"
     CSS_PATH = style_sheets()
-    COMMANDS = App.COMMANDS | {ActionProvider, JournalProvider}
+    COMMANDS = {ActionProvider, JournalProvider}  # noqa: RUF012  # Textual's own quit without asking the writer
     VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]  # noqa: RUF012
     # Textual's own ctrl+q is flow control to some terminals and a tmux prefix to some people.
-    BINDINGS: ClassVar[list[Binding]] = [Binding("ctrl+c", "help_quit", show=False, system=True)]  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding("ctrl+c", "help_quit", show=False, system=True),
+        bind("palette", "command_palette", priority=True),
+    ]
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
@@ -20,26 +21,34 @@ class StatusLine(Static):
     def __init__(self, *, emoji: bool) -> None:
         super().__init__()
         self._separator = " · " if emoji else " | "
+        self._variants: list[str] = [""]  # the facts, and then in ever fewer words
 
     def show(self, row: Row | None, line_number: int | None, counter: LineCounter) -> None:
         """Show ``row`` (None: nothing) and its ``line_number`` among the lines that ``counter`` counts."""
-        parts = [] if row is None else _row_facts(row, _line_number_facts(line_number, counter))
-        self.update(Content(drawable(self._separator.join(parts))), layout=False)
+        number = _line_number_facts(line_number, counter)
+        variants = [[]] if row is None else _row_facts(row, number)
+        self._variants = [drawable(self._separator.join(parts)) for parts in variants]
+        self._show_fitting()
+
+    def on_resize(self) -> None:
+        self._show_fitting()
+
+    def _show_fitting(self) -> None:
+        fitting = (text for text in self._variants if cell_len(text) <= self.size.width)
+        self.update(Content(next(fitting, self._variants[-1])), layout=False)
 
 
-def _row_facts(row: Row, line_number_facts: list[str]) -> list[str]:
+def _row_facts(row: Row, line_number_facts: list[str]) -> list[list[str]]:
+    """Return the facts of ``row``, then without the day, and at last with the time to the millisecond."""
     entry = row.entry
     if entry is None:
-        return [f" byte {row.line.offset}", *line_number_facts, "not a line of the log, shown as it is"]
+        return [[f" byte {row.line.offset}", *line_number_facts, "not a line of the log, shown as it is"]]
     stamp = str(entry.stamp)
-    facts = [
-        f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}",
-        *line_number_facts,
-        str(entry.author) if entry.author else "script",
-    ]
+    facts = [*line_number_facts, str(entry.author) if entry.author else "script"]
     if hypothesis := entry.hypothesis:
         facts.append(f"H{hypothesis[0]} {hypothesis[1]}")
-    return facts
+    times = (f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}", f" {stamp[11:29]} {stamp[29:]}", f" {stamp[11:23]}")
+    return [[time, *facts] for time in times]
 
 
 def _line_number_facts(line_number: int | None, counter: LineCounter) -> list[str]:
