@@ -150,7 +150,7 @@ def _detect(name: str, options: SourceOptions, modified_ns: int, samples: Sequen
             return reader_for_format(options.formats[name], samples, context)
         return detect(samples, context)
     except BadInput as bad:
-        raise BadInput(f"{name}: {bad}") from None
+        raise type(bad)(f"{name}: {bad}") from None
 
 
 def _pairs(option: str, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
