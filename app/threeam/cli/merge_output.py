@@ -28,7 +28,7 @@ def row_formatter(output: str, sources: Sequence[Source], zone: Zone) -> RowForm
         case "raw":
             return lambda placed, order, previous: _raw_line(placed.line)
         case "json":
-            return lambda placed, order, previous: _json_line(placed, order)
+            return lambda placed, order, previous: _json_line(placed, None if previous is None else order)
         case _:
             return _TextFormatter(zone, max(len(source.name) for source in sources), with_delta=output == "delta")
 
@@ -72,18 +72,22 @@ def _format_delta(placed: PlacedLine, previous: PlacedLine | None) -> str:
     return f"{'+' if distance_ns >= 0 else ''}{format_duration(distance_ns)}"
 
 
-def _json_line(placed: PlacedLine, order: Order) -> Iterable[bytes]:
+def _json_line(placed: PlacedLine, order: Order | None) -> Iterable[bytes]:
     source, timestamp = placed.source, placed.timestamp
     fields: dict[str, Any] = {"source": source.name, "file": source.segment.path, "offset": placed.line.offset}
     if timestamp is not None:
         fields |= {
             **Stamp(placed.ns).to_json(),
             "resolution_ns": timestamp.resolution_ns,
-            "shift_ns": source.correction.shift_ns,
-            "bound_ns": source.correction.bound_ns,
+            "shift_ns": placed.correction.shift_ns,
+            "bound_ns": placed.correction.bound_ns,
             "late_ns": placed.lateness_ns,
         }
-    fields |= {"continues": placed.is_continuation, "order": str(order), "text": placed.line.display_text}
+    fields |= {
+        "continues": placed.is_continuation,
+        "order": None if order is None else str(order),
+        "text": placed.line.display_text,
+    }
     return (_encode(json.dumps(fields, ensure_ascii=False)),)
 
 

@@ -68,7 +68,12 @@ class PlacedLine(NamedTuple):
     @property
     def interval(self) -> Interval | None:
         """The time in which the entry was stamped; None if that is not known."""
-        return None if self.timestamp is None else self.source.interval_of(self.timestamp)
+        return None if self.timestamp is None else self.correction.interval_of(self.timestamp)
+
+    @property
+    def correction(self) -> ClockCorrection:
+        """The correction of the clock when the entry was stamped."""
+        return self.source.correction_at(self)
 
 
 class Source:
@@ -116,14 +121,18 @@ class Source:
         begins = self.index.range_begins if self.index is not None else [0]
         return list(zip(begins, [*begins[1:], self.end], strict=True))
 
-    def interval_of(self, timestamp: Timestamp) -> Interval | None:
-        """Return the time in which a line of this timestamp was stamped.
+    def correction_at(self, placed: PlacedLine) -> ClockCorrection:
+        """Return the correction of the clock when the entry of ``placed`` was stamped.
 
-        Return None if the error of the clock is not known, or if the clock showed this time twice.
+        A step back sets a clock right. It may have been ahead by as much, at any time before. If it has shown a time
+        twice, the timestamp does not say which time it was, and the correction has no bound.
         """
-        if self.index is not None and self.index.is_repeated(timestamp.ns):
-            return None
-        return self.correction.interval_of(timestamp)
+        index, correction = self.index, self.correction
+        if index is None or not index.steps or correction.bound_ns is None or placed.timestamp is None:
+            return correction
+        if index.is_repeated(placed.timestamp.ns):
+            return correction._replace(bound_ns=None)
+        return correction._replace(bound_ns=correction.bound_ns + index.ahead_ns(placed.line.offset))
 
     def range_of(self, line: Line) -> int:
         """Return the number of the range of the file that has ``line``: after each step of the clock another begins."""
