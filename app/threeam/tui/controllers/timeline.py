@@ -17,16 +17,18 @@ from threeam.timeline.follow import SourceFollower
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.live import MIN_HOLD_NS, HoldBuffer, LiveSources
 from threeam.timeline.open_logs import OpenLog, OpenLogs
-from threeam.timeline.source import PlacedLine
+from threeam.timeline.source import PlacedLine, Source
 from threeam.timeline.time_index import TimeIndex
 from threeam.tui import messages
 from threeam.tui.background_scan import SLICE_S, pause_after
 from threeam.tui.dispatch import Handler
+from threeam.tui.log_rows import Row
 from threeam.tui.log_window import LogWindow
 from threeam.tui.placement import JOURNAL_SOURCE
 from threeam.tui.screens.legend import LegendEntry, LegendScreen
 from threeam.tui.services import ScreenServices
 from threeam.tui.source_facts import shift_text, source_facts
+from threeam.tui.source_rows import SourceRows
 from threeam.tui.timeline_window import TimelineWindow
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.row_look import source_color
@@ -178,6 +180,11 @@ class TimelineController:
         if self._hold.hold_ns > MIN_HOLD_NS:
             facts.append(f"held {short_duration(self._hold.hold_ns, emoji=emoji)}")
         return "  ".join(facts)
+
+    def source_of(self, row: Row) -> Source | None:
+        """Return the file of another log that ``row`` is a line of; None for a line of the journal."""
+        rows = self.window.stream_of_file(row.position) if self.window is not None else None
+        return rows.file_of(row.line.segment) if isinstance(rows, SourceRows) else None
 
     # The order.
 
