@@ -19,6 +19,7 @@ _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 _MIN_FOR_ORDER = 10  # stamps
 _MAX_JUMPS = 0.2  # of the steps; times in a random order have 0.45
 _MIN_FRACTIONS = 20  # different ones that end in 0, before their last digit is taken for no digit
+_MAX_NAMED = 60  # lines whose context is compared
 _MAX_CONTEXT = 1024  # bytes after a stamp that are compared with the context of a format
 _MAX_COMPARED = 1024  # bytes of a line that are searched for the literal of a layout
 
@@ -84,9 +85,12 @@ class Candidate:
         """Read the stamps of the lines."""
         reader = TimestampReader(LearnedPlace(self.pattern, self.layout.max_end), nearest_clock(context, self.layout))
         literal = self.layout.literal
+        match_at_begin, max_end = self.pattern.match, self.layout.max_end
         has_zone = "z" in self.pattern.groupindex
         for index, line in enumerate(lines):
             if literal and literal not in line:
+                continue
+            if match_at_begin(line, 0, max_end) is None:
                 continue
             match = reader.match(line)
             if match is None:
@@ -123,6 +127,10 @@ class Candidate:
         near_ns = (max(times) - min(times)) // 20
         return sum(after < before - near_ns for before, after in pairwise(times)) > _MAX_JUMPS * len(times)
 
+    def is_after(self, ns: int) -> bool:
+        """Return whether some of the times are later than ``ns``."""
+        return any(stamp.ns > ns for stamp in self.stamps)
+
     def stamps_by(self, clock: StampClock) -> list[Timestamp]:
         """Return the stamps of the samples, read by other rules."""
         reader = TimestampReader(LearnedPlace(self.pattern, self.layout.max_end), clock)
@@ -130,21 +138,25 @@ class Candidate:
         return [stamp for stamp in stamps if stamp is not None]
 
     def count_context(self, layout: Layout, lines: Sequence[bytes]) -> int:
-        """Return how many of the lines with a stamp have the context of a format."""
+        """Return how many of some lines with a stamp have the context of a format."""
         if layout.file_mark and not any(layout.file_mark in line for line in lines):
             return 0
         if layout.runs_back and self.growth == 1.0:
             return 0
         context = compiled(layout.context)
-        return sum(
-            context.match(match.string, match.end(), match.end() + _MAX_CONTEXT) is not None for match in self._matches
-        )
+        some = self._matches[:: len(self._matches) // _MAX_NAMED + 1]
+        return sum(context.match(each.string, each.end(), each.end() + _MAX_CONTEXT) is not None for each in some)
+
+    @property
+    def compared_count(self) -> int:
+        """The number of lines whose context is compared."""
+        return len(range(0, len(self._matches), len(self._matches) // _MAX_NAMED + 1))
 
     def learn_place(self) -> LearnedPlace:
         """Return where the stamps of the file stand."""
         groups = self.pattern.groupindex
         zones = {match["z"] if "z" in groups else None for match in self._matches}
-        columns = {columns_of(match) for match in self._matches}
+        columns = {columns_of(match) for match in {match.regs: match for match in self._matches}.values()}
         place = LearnedPlace(
             self.pattern,
             self.layout.max_end,

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import BadInput
+from threeam.core.format.entry import NS_PER_S
 from threeam.timeline.candidates import Candidate, candidates_of, joined_shape
 from threeam.timeline.format_table import FORMATS
 from threeam.timeline.missing_date import UnclearStamps, complete_clock, nearest_clock
@@ -31,6 +32,7 @@ _SAME_GROWTH = 0.02
 _TIME_OF_DAY = re.compile(rb"\d:\d\d:\d\d")
 _MAX_TIME_END = 40  # bytes of a line
 _MAX_OTHER_TIMES = 0.3  # of the lines without a stamp
+_CLOCK_ERROR_NS = 31 * 86_400 * NS_PER_S  # of a host whose clock was wrong
 _NAMED = 0.5  # of the lines with a stamp: their context names the format
 _MAX_UNREAD_ZONES = 0.05  # of the lines with a stamp: it may be a word of the text
 
@@ -56,7 +58,8 @@ def detect(samples: Sequence[bytes], context: Context) -> Detection | None:
 def detect_among(formats: Sequence[TimestampFormat], samples: Sequence[bytes], context: Context) -> Detection | None:
     """Return which of ``formats`` a file with these lines has; None if it has none of them. Raises as `detect`."""
     lines = [line for line in samples if line.strip()]
-    best = _best(list(_matching(formats, lines, context)), lines)
+    found = [each for each in _matching(formats, lines, context) if not _is_other_number(each, context)]
+    best = _best(found, lines)
     if best is None:
         return None
     rival = {MONTH_FIRST: DAY_FIRST, DAY_FIRST: MONTH_FIRST}.get(best.layout.notation)
@@ -89,6 +92,11 @@ def _matching(formats: Sequence[TimestampFormat], lines: Sequence[bytes], contex
         candidate.read_samples(lines, context)
         if candidate.indexes:
             yield candidate
+
+
+def _is_other_number(candidate: Candidate, context: Context) -> bool:
+    """Return whether numbers that could be seconds since 1970 cannot: a line is not later than the last write."""
+    return "epoch" in candidate.pattern.groupindex and candidate.is_after(context.modified_ns + _CLOCK_ERROR_NS)
 
 
 def _best(found: list[Candidate], lines: Sequence[bytes]) -> Candidate | None:
@@ -141,11 +149,13 @@ def _named_format(candidate: Candidate, lines: Sequence[bytes]) -> TimestampForm
 def _name(candidate: Candidate, lines: Sequence[bytes]) -> TimestampFormat | None:
     """Return the format whose context most of the lines with a stamp have; None if no format is told apart."""
     best: TimestampFormat | None = None
-    best_count = 0
+    best_count = candidate.compared_count * _NAMED
     for timestamp_format, layout in candidate.users:
         if layout.context or layout.file_mark:
             count = candidate.count_context(layout, lines)
-            if count > max(best_count, len(candidate.indexes) * _NAMED):
+            if count == candidate.compared_count:
+                return timestamp_format
+            if count > best_count:
                 best, best_count = timestamp_format, count
     return best
 

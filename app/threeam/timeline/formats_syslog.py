@@ -40,7 +40,7 @@ SYSLOG_FORMATS = (
         "rfc5424",
         "syslog, RFC 5424",
         Meaning.EVENT,
-        (Layout(ISO, rb"(?:\d{1,5} )?<\d{1,3}>1 "),),
+        (Layout(ISO, rb"(?:\d{1,5} )?<\d{1,3}>1 ", mark=b">0 0000-00-00"),),
         (Example(b"<34>1 2026-11-24T03:14:07.003Z db1 app 42 ID1 - x", 1795490047003000000, 1_000_000),),
     ),
     TimestampFormat(
@@ -65,7 +65,7 @@ SYSLOG_FORMATS = (
         "syslog-iso",
         "syslog with RFC 3339 stamps",
         Meaning.EVENT,
-        (Layout(ISO, context=_ZONED + _SENDER), Layout(ISO, rb"<\d{1,3}>", context=_SENDER)),
+        (Layout(ISO, context=_ZONED + _SENDER), Layout(ISO, rb"<\d{1,3}>", context=_SENDER, mark=b">0000-00-00")),
         (Example(b"2026-11-24T03:14:07.123456+01:00 db1 app[42]: x", 1795486447123456000, 1_000),),
     ),
     TimestampFormat(

@@ -35,9 +35,9 @@ SYSTEM_FORMATS = (
         "docker compose, kubectl, stern, with stamps and names",
         Meaning.RECEIPT,
         (
-            Layout(ISO, rb"(?:\x1b\[[\d;]*[A-Za-z])*[A-Za-z][\w./-]* *\| *(?:\x1b\[[\d;]*m)?"),
-            Layout(ISO, rb"\[pod/[^\]\n]{1,200}\] "),
-            Layout(ISO, rb"[a-z0-9][\w.-]* [a-z0-9][\w.-]* "),
+            Layout(ISO, rb"(?:\x1b\[[\d;]*[A-Za-z])*[A-Za-z][\w./-]* *\| *(?:\x1b\[[\d;]*m)?", literal=b"|"),
+            Layout(ISO, rb"\[pod/[^\]\n]{1,200}\] ", literal=b"[pod/"),
+            Layout(ISO, rb"[a-z0-9][\w.-]* [a-z0-9][\w.-]* ", mark=b" 0000-00-00T"),
         ),
         (
             Example(b"web-1  | 2026-11-24T03:14:07.123456789Z x", 1795490047123456789, 1),

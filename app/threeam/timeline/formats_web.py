@@ -81,7 +81,7 @@ WEB_FORMATS = (
             Layout(
                 ACCESS,
                 _HAPROXY_SENDER + rb"[\w.:]+:\d+ \[",
-                rb"\] \S+ \S+ (?:-?\d+/){2,4}\+?(?P<total_ms>\d+) ",
+                rb"\] \S+ \S+ (?:-?\d+/){2,4}\+?(?P<total_ms>\d{1,9}) ",
                 is_preferred=True,
                 max_end=512,
             ),

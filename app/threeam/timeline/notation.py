@@ -53,7 +53,11 @@ _FIELDS = {
 STAMP_END = rb"(?!\w|(?<=\d)[.,:+-]\d| ?[AaPp]\.?[Mm]\b| [A-Z][a-z]+/[A-Z][a-z])"
 _NO_YEAR = rb"(?! (?:19|20)\d\d(?!\w))"
 _NO_DATE = (
-    rb"(?! ?(?:[+-]\d\d:?\d\d| \d{1,4}[-/.]\d{1,2}[-/.]\d|(?:\d{1,2} )?" + _MONTHS + rb"\b|" + _NAMED_ZONE + rb"))"
+    rb"(?! ?(?:[+-]\d\d:?\d\d| \d{1,4}[-/]\d{1,2}[-/]\d| \d{1,2}\.\d{1,2}\.\d{4}|(?:\d{1,2} )?"
+    + _MONTHS
+    + rb"\b|"
+    + _NAMED_ZONE
+    + rb"))"
 )
 
 

@@ -26,6 +26,7 @@ DAY_MARGIN_S = 600  # of a stamp without a date, after the time at which the fil
 # A line is hardly later than the last write. The margin is for lines that are still to be written, and for a clock that
 # was wrong.
 _YEAR_MARGIN_S = 62 * SECONDS_PER_DAY
+_MAX_NS = (1 << 63) - 10**16  # less the longest request
 _TAI64_EPOCH = 1 << 62
 _TAI_OFFSETS = (
     (1_483_228_800, 37),  # since 2017-01-01
@@ -64,7 +65,14 @@ class StampClock:
         )
 
     def second_ns(self, fields: Mapping[str, bytes | None]) -> int | None:
-        """Return the nanoseconds since the epoch of the second that the fields state; None if there is none."""
+        """Return the nanoseconds since the epoch of the second that the fields state.
+
+        None if there is no such second, or if 64 bits do not hold it (years 1678 to 2261 do).
+        """
+        ns = self._second_ns(fields)
+        return ns if ns is not None and -_MAX_NS < ns < _MAX_NS else None
+
+    def _second_ns(self, fields: Mapping[str, bytes | None]) -> int | None:
         if epoch := fields.get("epoch"):
             return int(epoch) * NS_PER_S
         if up := fields.get("up"):

@@ -68,7 +68,7 @@ class TimestampReader:
         self._has_hex = "hex_ns" in groups
         self._has_total = "total_ms" in groups  # the duration of what began at the stamp
         self._seconds: dict[object, int | None] = {}  # by the texts of the fields
-        # The fast path: the bytes up to the second, and those after the fraction, of lines that were matched.
+        # The fast path: the bytes up to the fraction, and those after the fraction, of lines that were matched.
         self._heads: dict[bytes, int] = {}
         self._tails: set[bytes] = set()
         self._zone_text = place.zone_text  # of the lines of `_heads`: what stands between the fraction and the end
@@ -126,7 +126,7 @@ class TimestampReader:
 
     def _reader_of_columns(self, columns: Columns) -> Callable[[bytes], Timestamp | None]:
         """Return `read` for lines whose stamps stand at ``columns``; a closure, which is faster than a method."""
-        head, fraction = slice(0, columns.second_end), slice(columns.fraction_begin, columns.fraction_end)
+        head, fraction = slice(0, columns.fraction_begin), slice(columns.fraction_begin, columns.fraction_end)
         tail = slice(columns.fraction_end, columns.end + _LOOKAHEAD)
         has_fraction = columns.fraction_begin != columns.fraction_end
         unit_ns = _UNIT_NS[columns.fraction_end - columns.fraction_begin]
@@ -179,10 +179,10 @@ class TimestampReader:
             self._heads.clear()
             self._tails.clear()
             self._zone_text = zone_text
-        self._heads[raw[: self._columns.second_end]] = second_ns
+        self._heads[raw[: self._columns.fraction_begin]] = second_ns
         following = raw[self._columns.end : self._columns.end + _LOOKAHEAD]
-        if not zone_text and _may_begin_zone(following):
-            return
+        if not zone_text and (not following or _may_begin_zone(following)):
+            return  # nothing follows a line that was cut in its fraction either
         if len(self._tails) >= _MAX_CACHED:
             self._tails.clear()
         self._tails.add(zone_text + following)
