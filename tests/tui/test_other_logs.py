@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis_pilots import wait_for_board, wait_for_state
+from night_lines import claim_line
 from pilots import SMALL, WIDE, Night, night
 
+from support.journals import texts, writer_of
 from support.log_sources import BASE_NS, stamped, write_log
+from threeam.core.format.clock import system_clock
 from threeam.core.format.entry import Author, Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal
 from threeam.timeline.arguments import SourceOptions
+from threeam.timeline.clock_lines import clock_draft
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.open_logs import OpenLogs
 
@@ -256,9 +261,45 @@ async def test_enter_tells_how_the_time_of_a_line_was_read(journal: Journal, fol
             "read from  2026-11-24T03:14:07.100401Z, bytes 0 to 27 of the line",
             "digits  of 1us",
             "+3.2ms±0.41ms is added to place it",
-            "written 0.5 ms after a line with a later stamp",
+            "after a line with a later stamp",
             "before it in the file",
         ):
             assert words in it.shown
         await it.press("enter")
         assert "read from" not in it.shown
+
+
+async def test_plus_cites_a_line_of_another_log(journal: Journal, log: Path, folder: Path) -> None:
+    with log.open("ab") as file:
+        file.write(claim_line(1))
+    async with night(journal, size=WIDE, logs=open_logs(folder, "web1.log", "db.log")) as it:
+        await it.shows("↥")
+        await wait_for_state(it)
+        await it.press("1", "g", "j", "plus")
+        assert it.box_kind == "support H1 web1.log:3"
+        await it.press("enter")
+        await wait_for_board(it, "+1 −0")
+    assert texts(log)[-1] == "Supports: web1.log:3 @03:14:07.100401 app[12] read cart=42"
+
+
+async def test_two_lines_of_one_event_align_two_clocks(journal: Journal, log: Path, folder: Path) -> None:
+    logs = open_logs(folder, "web1.log", "web2.log", web1=ClockCorrection(0, 10 * US))
+    async with night(journal, size=WIDE, logs=logs) as it:
+        await it.shows("↥")
+        await wait_for_state(it)
+        await it.press("g", "j", "j", "a")
+        await it.says("now select the same event in the other log, and press a: web1 stays as it is")
+        await it.press("j", "a")
+        await it.says("web2 -50us±11us: one event: web1 2026-11-24T03:14:07.100901Z")
+        await it.eventually(lambda: "Clock: web2 -50us±11us" in texts(log)[-1], "it is noted in the journal")
+        assert "2 web2 -50µs±11µs" in it.shown.replace("us", "µs")
+        assert it.rows[3].startswith("▌≈ 03:14:07.100901")
+
+
+async def test_a_shift_that_the_journal_notes_is_applied_at_once(journal: Journal, log: Path, folder: Path) -> None:
+    async with night(journal, size=SMALL, logs=open_logs(folder, "web1.log", "web2.log")) as it:
+        await it.shows("↥")
+        with writer_of("bob", journal, system_clock).lock_log(full_state=True) as written:
+            written.write(clock_draft("web2", ClockCorrection(-S, MS), "measured"))
+        await it.shows("2 web2 -1s±1ms")
+        assert "03:14:06.100951" in it.rows[0]

@@ -110,7 +110,8 @@ class HypothesisController:
     async def add_evidence(self, verb: str, argument: str = "") -> None:
         """Tie the selected line to the picked hypothesis; with ``argument`` what that names: ``H7 @stamp words``.
 
-        Words without a stamp are the evidence themselves. ``H7 --cite FILE:LINE words`` quotes a line of another log.
+        Words without a stamp are the evidence themselves. A selected line of another log is quoted: its entry is saved
+        with the journal, since its file will be rotated away. So is ``H7 --cite FILE:LINE words``.
         """
         name, _, rest = argument.partition(" ")
         hypothesis = self.require(name) if name else self.require_picked()
@@ -120,6 +121,9 @@ class HypothesisController:
 
             reference, _, words = cited.strip().partition(" ")
             await self._quote(verb, hypothesis, partial(read_citation, reference), words, asks=False)
+            return
+        if not rest.strip() and (cited_line := self._screen.selected_log_line()) is not None:
+            await self.cite_line(verb, *cited_line, hypothesis)
             return
         read = partial(read_evidence, self._screen.session.journal, rest)
         evidence = await self._screen.run_in_thread(read) if rest.strip() else Evidence("", self._require_entry())
@@ -134,11 +138,11 @@ class HypothesisController:
             lambda text: Evidence(text, evidence.entry).draft(verb, hypothesis.name),
         )
 
-    async def cite_line(self, verb: str, source: Source, line: Line) -> None:
-        """Tie a line of another log to the picked hypothesis, and ask for words: its entry is saved with them."""
+    async def cite_line(self, verb: str, source: Source, line: Line, hypothesis: Hypothesis | None = None) -> None:
+        """Tie a line of another log to a hypothesis, the picked one without one, and ask for words."""
         from threeam.timeline.citation import cite_line
 
-        await self._quote(verb, self.require_picked(), partial(cite_line, source, line))
+        await self._quote(verb, hypothesis or self.require_picked(), partial(cite_line, source, line))
 
     async def _quote(
         self, verb: str, hypothesis: Hypothesis, read: Callable[[], Citation], words: str = "", *, asks: bool = True
