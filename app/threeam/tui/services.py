@@ -173,8 +173,8 @@ class ScreenServices(Protocol):
     def selected_entry(self) -> Entry | None:
         """Return the entry that an action is about."""
 
-    def selected_foreign_line(self) -> tuple[Source, Line] | None:
-        """Return the line of another log that an action is about, and its file; None for a line of the journal."""
+    def selected_log_line(self) -> tuple[Source, Line] | None:
+        """Return the line of another log that an action is about, and its file; None: it is of the journal."""
 
     def take_state(self, state: State) -> None:
         """Take ``state``, which the log adds up to; `show_state` shows it."""

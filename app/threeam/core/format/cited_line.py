@@ -50,7 +50,7 @@ class CitedLine(NamedTuple):
     @property
     def rfc3339(self) -> str | None:
         """Return the time that the line states, in UTC, with the digits of its resolution; None without one."""
-        return None if self.ns is None else _format_utc(self.ns, self.resolution_ns)
+        return None if self.ns is None else format_utc(self.ns, self.resolution_ns)
 
     @property
     def tags(self) -> tuple[tuple[str, str], ...]:
@@ -88,7 +88,7 @@ def parse_cited_line(entry: Entry) -> CitedLine | None:
     )
 
 
-def _format_utc(ns: int, resolution_ns: int) -> str:
+def format_utc(ns: int, resolution_ns: int) -> str:
     """Return a time in UTC with as many digits as its resolution has, if it is a power of ten and the time fits."""
     text, digits = Stamp(ns).rfc3339(), _fraction_digits(ns, resolution_ns)
     return f"{text[:19]}Z" if digits == 0 else f"{text[: 20 + digits]}Z"
@@ -104,7 +104,7 @@ def _fraction_digits(ns: int, resolution_ns: int) -> int:
 def _format_stamp(ns: int, resolution_ns: int) -> str:
     """Return a time as the tag has it. A resolution that its digits do not show stands after a slash."""
     is_shown = resolution_ns == 10 ** (_DIGITS - _fraction_digits(ns, resolution_ns))
-    return _format_utc(ns, resolution_ns) + ("" if is_shown else f"/{resolution_ns}ns")
+    return format_utc(ns, resolution_ns) + ("" if is_shown else f"/{resolution_ns}ns")
 
 
 def _encode(text: str) -> str:

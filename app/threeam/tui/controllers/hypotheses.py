@@ -18,6 +18,7 @@ from threeam.hypotheses.guards import overturned_verdicts
 from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.thread import thread_report
 from threeam.timeline.citation import Citation, cite_line, read_citation, save_citation
+from threeam.timeline.source import Source
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.editor import abbreviate
@@ -106,19 +107,18 @@ class HypothesisController:
     async def add_evidence(self, verb: str, argument: str = "") -> None:
         """Tie the selected line to the picked hypothesis; with ``argument`` what that names: ``H7 @stamp words``.
 
-        Words without a stamp are the evidence themselves. A line of another log is quoted: the selected one, or that
-        of ``H7 --cite FILE:LINE words``.
+        Words without a stamp are the evidence themselves. A selected line of another log is quoted: its entry is saved
+        with the journal, since its file will be rotated away. So is ``H7 --cite FILE:LINE words``.
         """
         name, _, rest = argument.partition(" ")
         hypothesis = self.require(name) if name else self.require_picked()
         option, _, cited = rest.strip().partition(" ")
-        foreign_line = self._screen.selected_foreign_line() if not rest.strip() else None
         if option == "--cite":
             reference, _, words = cited.strip().partition(" ")
             await self._quote(verb, hypothesis, partial(read_citation, reference), words, asks=False)
             return
-        if foreign_line is not None:
-            await self._quote(verb, hypothesis, partial(cite_line, *foreign_line))
+        if not rest.strip() and (cited_line := self._screen.selected_log_line()) is not None:
+            await self.cite_line(verb, *cited_line, hypothesis)
             return
         read = partial(read_evidence, self._screen.session.journal, rest)
         evidence = await self._screen.run_in_thread(read) if rest.strip() else Evidence("", self._require_entry())
@@ -132,6 +132,10 @@ class HypothesisController:
             evidence.words,
             lambda text: Evidence(text, evidence.entry).draft(verb, hypothesis.name),
         )
+
+    async def cite_line(self, verb: str, source: Source, line: Line, hypothesis: Hypothesis | None = None) -> None:
+        """Tie a line of another log to a hypothesis, the picked one without one, and ask for words."""
+        await self._quote(verb, hypothesis or self.require_picked(), partial(cite_line, source, line))
 
     async def _quote(
         self, verb: str, hypothesis: Hypothesis, read: Callable[[], Citation], words: str = "", *, asks: bool = True

@@ -375,11 +375,9 @@ class JournalScreen(NoticeScreen):
         """Return the entry that an action is about."""
         return self.commands.selected_entry()
 
-    def selected_foreign_line(self) -> tuple[Source, Line] | None:
-        """Return the line of another log that an action is about, and its file."""
-        row = self.commands.selected_row
-        source = self.timeline.source_of(row) if row is not None else None
-        return None if row is None or source is None else (source, row.line)
+    def selected_log_line(self) -> tuple[Source, Line] | None:
+        """Return the line of another log that an action is about, and its file; None: it is of the journal."""
+        return self.timeline.log_line_of(self.commands.selected_row)
 
     def focus_log(self) -> None:
         """Let the next key go to the log."""
