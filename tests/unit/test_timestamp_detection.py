@@ -165,6 +165,12 @@ def test_the_digits_of_a_number_tell_its_unit() -> None:
         assert stamp == Timestamp(1795490047123456789 // resolution * resolution, resolution)
 
 
+def test_a_double_is_farther_from_the_time_than_its_digits_say() -> None:
+    doubles = [b'{"ts":1795490047.1234567}', b'{"ts":1795490047.123457}', b"ts=1795490047.1234567 x=y"]
+    assert [found([line]).reader.place.rounding_ns for line in doubles] == [120, 0, 120]
+    assert found([b'{"ts":1795490047.123456789}']).reader.place.rounding_ns == 0
+
+
 # What the stamp means, and which program wrote it.
 
 

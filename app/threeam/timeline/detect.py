@@ -75,7 +75,7 @@ def reader_for_format(name: str, samples: Sequence[bytes], context: Context) -> 
     formats = [each for each in FORMATS if each.name == name]
     if not formats:
         near = difflib.get_close_matches(name, [each.name for each in FORMATS], 3, 0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else "3am sources --formats lists them"
+        hint = f"did you mean {' or '.join(near)}?" if near else "3am help timestamps lists them"
         raise BadInput(f"there is no timestamp format {name!r}; {hint}")
     lines = [line for line in samples if line.strip()]
     found = sorted(_matching(formats, lines, context), key=lambda each: -each.share)

@@ -30,11 +30,19 @@ def _json(notation: Notation, *path: bytes, members: bytes = _MEMBER + rb"*?", c
     keys = rb"\s*:\s*\{\s*".join(rb'"' + key.replace(b"$", rb"\$") + rb'"' for key in path)
     quote = rb'"?' if notation is EPOCH else rb'"'
     before = _BEGIN + members + keys + rb"\s*:\s*" + quote
-    return Layout(notation, before, _END, context, literal=b'"' + path[-1] + b'"', max_end=_MAX_END)
+    literal = b'"' + path[-1] + b'"'
+    return Layout(notation, before, _END, context, literal=literal, max_end=_MAX_END, is_double=notation is EPOCH)
 
 
 def _pair(notation: Notation, key: bytes) -> Layout:
-    return Layout(notation, _PAIR + rb"*?" + key + rb'="?', rb'"?(?:\s|\Z)', literal=key + b"=", max_end=4096)
+    return Layout(
+        notation,
+        _PAIR + rb"*?" + key + rb'="?',
+        rb'"?(?:\s|\Z)',
+        literal=key + b"=",
+        max_end=4096,
+        is_double=notation is EPOCH,
+    )
 
 
 _KEYS = (

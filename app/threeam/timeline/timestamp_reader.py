@@ -18,7 +18,9 @@ from threeam.timeline.stamp_clock import StampClock
 from threeam.timeline.zones import zone_name
 
 _UNIT_NS = tuple(10 ** (9 - digits) for digits in range(10))  # of the last digit
-_LOOKAHEAD = 6  # bytes after a stamp that decide whether it ends there
+_LOOKAHEAD = 8  # bytes after a stamp that decide whether it ends there
+_MAX_END_LOOKAHEAD = 2  # of these, after the match
+_LONG_REGIONS = frozenset((b" America", b" Antarct", b" Atlanti", b" Austral", b" Pacific"))  # /City follows
 _MAX_CACHED = 4096
 _NS_PER_MS = 1_000_000
 _AFTER_THE_SECOND = ("f", "hex_ns", "total_ms")
@@ -43,7 +45,8 @@ class LearnedPlace(NamedTuple):
 
     ``max_end``: bytes of a line that are looked at. ``columns``: None if they vary. ``zone_text`` follows the columns.
     ``coarsest_ns``: a lower limit of the resolution, if the last digits are always 0. ``sorts``: the bytes of the
-    columns sort as the times do. ``is_local``: some stamps have no zone.
+    columns sort as the times do. ``is_local``: some stamps have no zone. ``rounding_ns``: the program has rounded the
+    times, by this much at most; the instant may be before the stamp.
     """
 
     pattern: re.Pattern[bytes]
@@ -53,6 +56,7 @@ class LearnedPlace(NamedTuple):
     coarsest_ns: int = 1
     sorts: bool = False
     is_local: bool = False
+    rounding_ns: int = 0
 
 
 class TimestampReader:
@@ -160,7 +164,7 @@ class TimestampReader:
         if second_ns is None:
             return None
         if self._columns is not None and columns_of(match) == self._columns:
-            self._keep(raw, second_ns)
+            self._keep(raw, match.end(), second_ns)
         if self._has_hex:
             hex_ns = int(match["hex_ns"], 16)
             return Timestamp(second_ns + hex_ns, 1) if hex_ns < NS_PER_S else None
@@ -171,9 +175,11 @@ class TimestampReader:
             return Timestamp(ns + int(match["total_ms"]) * _NS_PER_MS, unit_ns + _NS_PER_MS)
         return Timestamp(ns, max(unit_ns, self.place.coarsest_ns))
 
-    def _keep(self, raw: bytes, second_ns: int) -> None:
+    def _keep(self, raw: bytes, match_end: int, second_ns: int) -> None:
         """Remember the bytes around the fraction of a line, so that the next line with them is not matched."""
         assert self._columns is not None
+        if match_end > self._columns.end + _LOOKAHEAD - _MAX_END_LOOKAHEAD:
+            return
         zone_text = raw[self._columns.fraction_end : self._columns.end]
         if zone_text != self._zone_text or len(self._heads) >= _MAX_CACHED:
             self._heads.clear()
@@ -208,6 +214,8 @@ def columns_of(match: re.Match[bytes]) -> Columns:
 
 def _may_begin_zone(following: bytes) -> bool:
     """Return whether the bytes after a stamp may be the begin of a zone, with what follows them."""
+    if following in _LONG_REGIONS:
+        return True
     text = following.removeprefix(b" ")
     if text[:1] in (b"+", b"-") and text[1:2].isdigit():
         return True
