@@ -101,7 +101,7 @@ def test_a_record_has_the_quoted_bytes(attachment: Path, printed: Printed) -> No
     (quotes,) = [record["quotes"] for record in records(printed("export", "jsonl")) if "quotes" in record]
     assert base64.b64decode(quotes["raw"]) == attachment.read_bytes()
     assert (quotes["line"], quotes["ts"], quotes["resolution_ns"]) == (2, "2026-11-24T03:14:07.100900000Z", 1000)
-    assert quotes["notes"] == ["zone assumed: UTC", "secrets replaced by ***"]
+    assert quotes["notes"] == ["zone assumed UTC", "secrets replaced by ***"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 from support.manual_tables import shown_keys
 from threeam.actions import ACTIONS
@@ -86,3 +87,12 @@ def test_the_changelog_has_the_format_of_keep_a_changelog() -> None:
         assert parts
         assert len(set(parts)) == len(parts)
         assert set(parts) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_animation_is_whole_and_has_no_script() -> None:
+    svg = ElementTree.parse(ROOT / "screenshots" / "first-minute.svg")
+    names = {element.get("id") for element in svg.iter() if element.get("id")}
+    used = {(element.get("href") or "").removeprefix("#") for element in svg.iter("{http://www.w3.org/2000/svg}use")}
+    assert used == names
+    assert not [element.tag for element in svg.iter() if element.tag.endswith(("script", "foreignObject"))]
+    assert "http" not in "".join(element.text or "" for element in svg.iter() if element.tag.endswith("style"))

@@ -153,6 +153,15 @@ def test_no_order_is_claimed_between_times_that_a_clock_has_shown_twice(tmp_path
             assert order_between(placed, previous) is (Order.AFTER if is_after else Order.BEFORE)
 
 
+def test_before_a_step_back_the_clock_may_have_been_ahead_all_the_time(tmp_path: Path) -> None:
+    ahead = [BASE_NS + second * SECOND for second in range(100)]
+    right = [ns - 50 * SECOND for ns in (BASE_NS + second * SECOND for second in range(100, 200))]
+    stepped = source_of(write_log(tmp_path / "a.log", map(stamped, [*ahead, *right])))
+    stepped.make_index()
+    first, *_, last = stepped.lines_after(FIRST_KEY)
+    assert (first.correction.bound_ns, last.correction.bound_ns) == (49 * SECOND, 0)
+
+
 def test_one_timestamp_of_the_far_future_leaves_the_others_in_order(tmp_path: Path) -> None:
     ns = [BASE_NS + second * SECOND for second in range(100)]
     ns.insert(40, BASE_NS + 10**18)

@@ -3,36 +3,92 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from threeam.core.errors import BadInput, PreconditionFailed
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.format.times import parse_time
-from threeam.core.store.regex import CapturingRegex
-from threeam.timeline.align import Alignment, TimestampedLine, align, collect_sightings
+from threeam.core.store.reader import Chunk, chunks_forward, line_containing
+from threeam.core.store.regex import CapturingRegex, escape_invalid_utf8
+from threeam.timeline.align import Alignment, KeyedLog, Sightings, align, collect_sightings
 from threeam.timeline.detect import Detection
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.source import Source
+from threeam.timeline.time_index import TimeIndex
 
-_MAX_KEY_BYTES = 64 * 1024  # of a line in which a key is looked for
 _CLOCK_TIME = re.compile(r"(?<!\d)\d\d?:\d\d(?P<second>:\d\d(?:\.(?P<fraction>\d{1,9}))?)?(?!\d)", re.ASCII)
 
 
 def align_by_key(caller: Source, called: Source, key: CapturingRegex) -> Alignment:
     """Return the shift of the clock of ``called`` against that of ``caller``. Raises `PreconditionFailed`, OSError."""
+    at_a = collect_sightings(_keyed_lines(caller, key))
+    if not at_a:
+        raise PreconditionFailed(f"no line of {caller.name} matches --key: look at one with 3am merge")
+    at_b = collect_sightings(_keyed_lines(called, key), at_a)
+    if not at_b:
+        raise PreconditionFailed(
+            f"no line of {called.name} matches --key with a key of {caller.name}: look at both with 3am merge"
+        )
+    return align(_keyed_log(caller, at_a), _keyed_log(called, at_b))
 
-    def key_of(raw: bytes) -> bytes | None:
-        return key.capture(raw[:_MAX_KEY_BYTES])
 
-    at_a = collect_sightings(_timestamped_lines(caller), key_of, meaning=_detection(caller).format.meaning)
-    meaning = _detection(called).format.meaning
-    at_b = collect_sightings(_timestamped_lines(called), key_of, at_a.sightings, meaning)
-    for source, log in ((caller, at_a), (called, at_b)):
-        if not log.sightings:
-            where = "" if source is caller else f" with a key of {caller.name}"
-            raise PreconditionFailed(f"no line of {source.name} matches --key{where}: look at one with 3am merge")
-    return align(at_a, at_b)
+def _keyed_log(source: Source, sightings: Mapping[bytes, Sightings]) -> KeyedLog:
+    """Return the sightings of ``source`` with the time in which all of its lines are."""
+    index = _index(source)
+    begin_ns = min(seen.begin_ns for seen in sightings.values())
+    if index.first_ns is not None:
+        begin_ns = min(begin_ns, index.first_ns - index.largest_lateness_ns)
+    end_ns = max(seen.end_ns for seen in sightings.values())
+    if index.latest_ns is not None:
+        end_ns = max(end_ns, index.latest_ns)
+    return KeyedLog(sightings, begin_ns, end_ns, _detection(source).format.meaning)
+
+
+def _keyed_lines(source: Source, key: CapturingRegex) -> Iterator[tuple[bytes, Timestamp]]:
+    """Yield the key of each line that has one, and the timestamp of its entry, as the file states it.
+
+    A line before the first timestamp of the file has none.
+    """
+    _index(source)  # it knows where the clocks were set back in autumn
+    timestamp: Timestamp | None = None  # of the entry that the line at `known_at` belongs to
+    for chunk in chunks_forward(source.segment, 0, source.end):
+        data, known_at = chunk.data, 0
+        for offset, text in _captures(data, key):
+            begin = data.rfind(b"\n", 0, offset) + 1
+            timestamp = _timestamp_at(source, chunk, begin, known_at) or timestamp
+            known_at = begin
+            if timestamp is not None:
+                yield text, timestamp
+        last = data.rfind(b"\n", 0, len(data) - 1) + 1
+        timestamp = _timestamp_at(source, chunk, last, known_at) or timestamp
+
+
+def _captures(data: bytes, key: CapturingRegex) -> Iterator[tuple[int, bytes]]:
+    """Yield an offset in each line that has a key, and the key."""
+    if escape_invalid_utf8(data) is data:
+        yield from key.captures_by_line(data)
+        return
+    offset = 0
+    for raw in data.split(b"\n"):
+        if text := key.capture(raw):
+            yield offset, text
+        offset += len(raw) + 1
+
+
+def _timestamp_at(source: Source, chunk: Chunk, begin: int, known_at: int) -> Timestamp | None:
+    """Return the timestamp of the line at ``begin`` or of the last line before it that has one; None if none has.
+
+    Only lines after the one at ``known_at`` are read, whose timestamp is known; and that one if it is the first.
+    """
+    while begin > known_at or begin == 0:
+        line = line_containing(source.segment, chunk, begin)
+        if (timestamp := source.read_timestamp(line)) is not None:
+            return timestamp
+        if begin == 0:
+            return None
+        begin = chunk.data.rfind(b"\n", 0, begin - 1) + 1
+    return None
 
 
 def find_timestamp(source: Source, text: str, zone: Zone) -> Timestamp:
@@ -44,10 +100,12 @@ def find_timestamp(source: Source, text: str, zone: Zone) -> Timestamp:
     if clock is None:
         raise BadInput(f"{text!r} is not the time of a line: write 03:14:07.123 or 2026-11-24T03:14:07.123")
     unit_ns = 60 * NS_PER_S if clock["second"] is None else 10 ** (9 - len(clock["fraction"] or ""))
-    begin_ns = parse_time(text, Stamp(_latest_ns(source)), zone)
+    begin_ns = parse_time(text, Stamp(_index(source).latest_ns or 0), zone)
     named: set[Timestamp] = set()
     nearest: Timestamp | None = None
-    for _, timestamp in _timestamped_lines(source):
+    for placed in source.lines_in_file_order():
+        if (timestamp := placed.timestamp) is None:
+            continue
         if begin_ns <= timestamp.ns < begin_ns + unit_ns:
             named.add(timestamp)
         if nearest is None or abs(timestamp.ns - begin_ns) < abs(nearest.ns - begin_ns):
@@ -59,13 +117,6 @@ def find_timestamp(source: Source, text: str, zone: Zone) -> Timestamp:
         raise BadInput(f"{text!r} names {len(named)} times in {source.name}, such as {times}: write more digits")
     where = "" if nearest is None else f"; the nearest is at {format_instant(nearest.ns, zone)}"
     raise PreconditionFailed(f"{source.name} has no line at {text}{where}")
-
-
-def _latest_ns(source: Source) -> int:
-    _detection(source)
-    index = source.make_index()
-    assert index is not None, "a file with a format has an index"
-    return index.latest_ns or 0
 
 
 def format_instant(ns: int, zone: Zone) -> str:
@@ -82,9 +133,8 @@ def _detection(source: Source) -> Detection:
     return source.detection
 
 
-def _timestamped_lines(source: Source) -> Iterator[TimestampedLine]:
-    """Yield the lines with the timestamps of their entries, as the file states them: without any shift."""
-    source.make_index()  # it knows where the clocks were set back in autumn
-    for placed in source.lines_in_file_order():
-        if placed.timestamp is not None:
-            yield placed.line.raw, placed.timestamp
+def _index(source: Source) -> TimeIndex:
+    _detection(source)
+    index = source.make_index()
+    assert index is not None, "a file with a format has an index"
+    return index

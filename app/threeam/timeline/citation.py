@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from threeam.core.errors import BadInput, FileUnusable, PreconditionFailed
 from threeam.core.format.cited_line import CitedLine, format_utc
-from threeam.core.format.entry import NS_PER_S, decode_utf8, escape_unprintable, utf8_boundary
+from threeam.core.format.entry import BOM, NS_PER_S, decode_utf8, escape_unprintable, utf8_boundary
 from threeam.core.redact.redact import Redactor
 from threeam.core.store.attachment_kinds import CITED_LINES
 from threeam.core.store.attachments import write_attachment
@@ -44,6 +44,7 @@ _DATE = re.compile(
     re.ASCII,
 )
 _ZONE = re.compile(r"(?:Z| ?[+-]\d\d:?\d\d)?[\])]?[:,]?\s*", re.ASCII)
+_UNCLEAR_STAMPS = "no time was read: 3am sources says why"
 _SECRETS_REPLACED = "secrets replaced by ***"
 
 
@@ -93,7 +94,8 @@ class Citation(NamedTuple):
 
     @property
     def _first_line(self) -> str:
-        return decode_utf8(self.content[:_EXCERPT_BYTES].partition(b"\n")[0].removesuffix(b"\r"))
+        head = self.content[:_EXCERPT_BYTES].removeprefix(BOM)
+        return decode_utf8(head.partition(b"\n")[0].removesuffix(b"\r"))
 
 
 class SavedCitation(NamedTuple):
@@ -146,7 +148,8 @@ def cite_line(source: Source, line: Line, line_number: int | None = None) -> Cit
             content = content[: utf8_boundary(content, MAX_CITED_BYTES)]
         content += b"\n[3am: the rest of the entry is left out here]\n"
         notes.append(f"only the first {MAX_CITED_BYTES // 1024} KiB")
-    path = segment.path if segment.path == STDIN else os.path.abspath(segment.path)
+    is_local = segment.path != STDIN and not source.file.is_remote
+    path = os.path.abspath(segment.path) if is_local else segment.path
     return Citation(_cited_name(source), path, line_number - lines_back, timestamp, content, tuple(notes))
 
 
@@ -172,9 +175,10 @@ def _open_source(name: SourceName) -> tuple[Source, str]:
     """Open a log. If its stamps do not say which time they mean, its lines are cited without one; say why."""
     try:
         source, _ = open_source(name, 0, SourceOptions({}, {}, {}, {}))
-    except (UnclearStamps, AmbiguousZone) as error:
-        file = open_log_file(name.path)
-        return Source(name.name, 0, file, None, ClockCorrection()), f"no time was read: {error}"
+    except (UnclearStamps, AmbiguousZone):
+        if name.path == STDIN:  # it cannot be read again
+            raise
+        return Source(name.name, 0, open_log_file(name.path), None, ClockCorrection()), _UNCLEAR_STAMPS
     if source.detection is not None and source.detection.reader.reads_local_time:
         source.make_index()  # which of two hours that the clock showed in autumn
     return source, ""

@@ -47,6 +47,11 @@ class ClockStep(NamedTuple):
     repeated_begin_ns: int
     repeated_end_ns: int
 
+    @property
+    def is_one_wrong_stamp(self) -> bool:
+        """True if one line alone has a time that is far ahead: the clock was right before."""
+        return self.repeated_begin_ns == self.repeated_end_ns
+
     def repeats(self, ns: int) -> bool:
         """Return whether the clock has shown ``ns`` twice: a timestamp does not say which time it was."""
         return self.repeated_begin_ns <= ns <= self.repeated_end_ns
@@ -114,6 +119,11 @@ class TimeIndex:
     def range_of(self, offset: int) -> int:
         """Return the number of the range that has the line at ``offset``."""
         return bisect_right(self.range_begins, offset) - 1
+
+    def ahead_ns(self, offset: int) -> int:
+        """Return by how much the clock may have been ahead when the line at ``offset`` was written."""
+        later = (step for step in self.steps if step.offset > offset and not step.is_one_wrong_stamp)
+        return sum(step.back_ns for step in later)
 
     def is_repeated(self, ns: int) -> bool:
         """Return whether the clock has shown ``ns`` twice."""

@@ -35,6 +35,7 @@ from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_window import LogWindow
 from threeam.tui.no_color import WITHOUT_COLORS
 from threeam.tui.prompts import NOTE
+from threeam.tui.row_window import RowWindow
 from threeam.tui.screen_signals import (
     TERMINAL_CHECK_S,
     end_by_signal,
@@ -46,6 +47,7 @@ from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
 from threeam.tui.themes import NIGHT_THEME, complete_variables, has_few_colors, style_sheets
+from threeam.tui.timeline_window import TimelineWindow
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.filter_line import FilterBox
 from threeam.tui.widgets.log_view import LogView
@@ -101,7 +103,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self._is_ending = False  # `exit` was called
         self._box_enter_s = float("-inf")  # when Enter was pressed in the input box
         self._refused_s = float("-inf")  # when a box did not open, or the last key of the text that was typed for it
-        self._window = LogWindow(session.journal)  # read before the first frame, so that it is full
+        self._window = _window_of(session)  # read before the first frame, so that it is full
         is_set = session.settings.theme != NIGHT_THEME.name  # what the settings say is stronger than the last choice
         theme = session.settings.theme if is_set else session.look.theme or session.settings.theme
         self.theme = theme if theme in self.available_themes else NIGHT_THEME.name
@@ -357,6 +359,13 @@ class JournalApp(App[None], inherit_bindings=False):
                 screen.quitting.leave(code)
                 return
         self.exit(return_code=code)
+
+
+def _window_of(session: Session) -> RowWindow:
+    """Return the window on the journal, and on the other logs that are open."""
+    window = LogWindow(session.journal)
+    sources = session.logs.sources if session.logs is not None else []
+    return TimelineWindow(session.journal, sources, window) if sources else window
 
 
 def run_app(session: Session, options: WriteOptions | None, as_of: PointInTime | None = None) -> int:

@@ -195,6 +195,9 @@ class ScreenServices(Protocol):
     def start_worker(self, work: Callable[[], Awaitable[object]], group: str = "", *, exclusive: bool = False) -> None:
         """Run ``work`` beside the keys; ``exclusive`` cancels what runs in ``group``."""
 
+    def call_next(self, callback: Callable[..., object], *args: object) -> object:
+        """Call ``callback`` before the messages that the screen has got so far."""
+
     def call_later(self, callback: Callable[..., object], *args: object) -> object:
         """Call ``callback`` behind the messages that the screen has got so far."""
 

@@ -125,12 +125,12 @@ class LogView(LoadingRows, can_focus=True):
         self.post_message(self.MarkRequested(min((ns for ns in self.marked_ns if ns > selected_ns), default=None)))
 
     def _selected_stamp_ns(self) -> int:
-        entry = self.selected_row.entry if self.selected_row is not None else None
-        return entry.stamp.ns if entry is not None else 0
+        ns = self.selected_row.ns if self.selected_row is not None else None
+        return 0 if ns is None else ns
 
     def action_t0(self) -> None:
-        if self.selected_row is not None and self.selected_row.entry is not None:
-            self.set_render_options(t0_ns=self.selected_row.entry.stamp.ns, time_mode="t0")
+        if self.selected_row is not None and self.selected_row.ns is not None:
+            self.set_render_options(t0_ns=self.selected_row.ns, time_mode="t0")
 
     def action_time_column(self) -> None:
         modes = [mode for mode in TIME_MODES if mode != "t0" or self.render_options.t0_ns is not None]
