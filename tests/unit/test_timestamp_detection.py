@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from random import Random
 
 import pytest
 
@@ -47,7 +48,8 @@ def test_numbers_that_would_be_after_the_last_write_are_no_stamps() -> None:
 
 
 def test_numbers_in_no_order_are_no_stamps() -> None:
-    lines = [b"%d 5 /usr/bin/x" % (1_300_000_000 + n * n * n * 7_919 % 400_000_000) for n in range(200)]
+    numbers = Random(3)
+    lines = [b"%d 5 /usr/bin/x" % numbers.randrange(1_300_000_000, 1_700_000_000) for _ in range(200)]
     assert detect(lines, CONTEXT) is None
 
 

@@ -17,7 +17,7 @@ from threeam.timeline.timestamp_reader import LearnedPlace, TimestampReader, col
 
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 _MIN_FOR_ORDER = 10  # stamps
-_MAX_JUMPS = 0.2  # of the steps; times in a random order have 0.45
+_MAX_JUMPS = 0.33  # of the steps; times in a random order have 0.45, starts of connections up to 0.25
 _MIN_FRACTIONS = 20  # different ones that end in 0, before their last digit is taken for no digit
 _DOUBLE_DIGITS = 7  # after the second: the most that the shortest text of a double has today
 _DOUBLE_ERROR_NS = 120  # half of the step between two doubles
@@ -171,7 +171,7 @@ class Candidate:
         (only,) = columns
         if b"(?=" in self.layout.after:
             return place  # bytes that are far behind the stamp decide whether it is one
-        if only.fraction_end - only.fraction_begin > 9 or not {"total_ms", "hex_ns"}.isdisjoint(groups):
+        if only.fraction_end - only.fraction_begin > 9 or not {"total_ms", "nano", "hex_nano"}.isdisjoint(groups):
             return place
         zone_texts = {match.string[only.fraction_end : only.end] for match in self._matches}
         return place._replace(

@@ -23,7 +23,7 @@ _MAX_END_LOOKAHEAD = 2  # of these, after the match
 _LONG_REGIONS = frozenset((b" America", b" Antarct", b" Atlanti", b" Austral", b" Pacific"))  # /City follows
 _MAX_CACHED = 4096
 _NS_PER_MS = 1_000_000
-_AFTER_THE_SECOND = ("f", "hex_ns", "total_ms")
+_AFTER_THE_SECOND = ("f", "nano", "hex_nano", "total_ms")
 
 
 class Columns(NamedTuple):
@@ -69,7 +69,7 @@ class TimestampReader:
         groups = place.pattern.groupindex
         self._fields = tuple(name for name in groups if name not in _AFTER_THE_SECOND)
         self._has_fraction = "f" in groups
-        self._has_hex = "hex_ns" in groups
+        self._nano = "nano" if "nano" in groups else "hex_nano" if "hex_nano" in groups else ""
         self._has_total = "total_ms" in groups  # the duration of what began at the stamp
         self._seconds: dict[object, int | None] = {}  # by the texts of the fields
         # The fast path: the bytes up to the fraction, and those after the fraction, of lines that were matched.
@@ -165,9 +165,9 @@ class TimestampReader:
             return None
         if self._columns is not None and columns_of(match) == self._columns:
             self._keep(raw, match.end(), second_ns)
-        if self._has_hex:
-            hex_ns = int(match["hex_ns"], 16)
-            return Timestamp(second_ns + hex_ns, 1) if hex_ns < NS_PER_S else None
+        if self._nano:
+            nano = int(match[self._nano], 10 if self._nano == "nano" else 16)
+            return Timestamp(second_ns + nano, 1) if nano < NS_PER_S else None
         digits = (match["f"] or b"").translate(None, b".,")[:9] if self._has_fraction else b""
         unit_ns = _UNIT_NS[len(digits)]
         ns = second_ns + int(digits or b"0") * unit_ns
