@@ -221,6 +221,11 @@ def test_a_pattern_that_does_not_fit_is_refused_with_a_sentence() -> None:
         reader_for_pattern(r"(\w+)-(\w+)", lines, CONTEXT)
 
 
+def test_a_line_of_megabytes_is_read_like_any_other() -> None:
+    lines = [b"2026-11-24T00:00:05Z " + b"x" * 20_000_000, b'{"time":"2026-11-24T00:00:05Z","a":"' + b"x" * 20_000_000]
+    assert [seconds(found([line]), [line]) for line in lines] == [[5], [5]]
+
+
 def test_a_line_end_of_windows_does_not_matter() -> None:
     lines = [b"2026-11-24T00:00:05Z\r", b'{"time":"2026-11-24T00:00:05Z"}\r', b"1795478405\r"]
     assert [seconds(found([line]), [line]) for line in lines] == [[5], [5], [5]]

@@ -23,7 +23,7 @@ _DOUBLE_DIGITS = 7  # after the second: the most that the shortest text of a dou
 _DOUBLE_ERROR_NS = 120  # half of the step between two doubles
 _MAX_NAMED = 60  # lines whose context is compared
 _MAX_CONTEXT = 1024  # bytes after a stamp that are compared with the context of a format
-_MAX_COMPARED = 1024  # bytes of a line that are searched for the literal of a layout
+_MAX_COMPARED = 4096  # bytes of a line that are searched for the literal of a layout
 
 Users = list[tuple[TimestampFormat, Layout]]
 

@@ -66,6 +66,7 @@ class TimestampReader:
         self.place = place
         self.clock = clock
         self._columns = place.columns
+        self._match, self._max_end = place.pattern.match, place.max_end
         groups = place.pattern.groupindex
         self._fields = tuple(name for name in groups if name not in _AFTER_THE_SECOND)
         self._has_fraction = "f" in groups
@@ -75,6 +76,7 @@ class TimestampReader:
         # The fast path: the bytes up to the fraction, and those after the fraction, of lines that were matched.
         self._heads: dict[bytes, int] = {}
         self._tails: set[bytes] = set()
+        self._column_spans: tuple[tuple[int, int], ...] = ()  # of the groups of the last match at the columns
         self._zone_text = place.zone_text  # of the lines of `_heads`: what stands between the fraction and the end
         self.read: Callable[[bytes], Timestamp | None] = self._read_any
         """Return the stamp of a line (without its line end); None if it has none at the learned place."""
@@ -89,6 +91,8 @@ class TimestampReader:
     @property
     def zone_description(self) -> str:
         """The zone of the stamps: the offset that they have, or the name of the zone in which they are read."""
+        if "H" not in self._fields:
+            return "UTC"  # seconds since 1970 have no other
         if not self.place.is_local:
             return self.place.zone_text.strip().decode("ascii", "replace") or "stated by each timestamp"
         return zone_name(self.clock.zone)
@@ -119,14 +123,16 @@ class TimestampReader:
 
     def match(self, raw: bytes) -> re.Match[bytes] | None:
         """Return the match of the stamp of a line, or None."""
-        match = self.place.pattern.match(raw, 0, self.place.max_end)
-        if match is not None and match.end() + _LOOKAHEAD > self.place.max_end < len(raw):
+        match = self._match(raw, 0, self._max_end)
+        if match is not None and match.end() + _LOOKAHEAD > self._max_end < len(raw):
             return None  # the stamp may continue where the line was cut
         return match
 
     def _read_any(self, raw: bytes) -> Timestamp | None:
-        match = self.match(raw)
-        return None if match is None else self.read_match(raw, match)
+        match = self._match(raw, 0, self._max_end)
+        if match is None or match.end() + _LOOKAHEAD > self._max_end < len(raw):
+            return None
+        return self.read_match(raw, match)
 
     def _reader_of_columns(self, columns: Columns) -> Callable[[bytes], Timestamp | None]:
         """Return `read` for lines whose stamps stand at ``columns``; a closure, which is faster than a method."""
@@ -163,7 +169,7 @@ class TimestampReader:
             self._seconds[texts] = second_ns
         if second_ns is None:
             return None
-        if self._columns is not None and columns_of(match) == self._columns:
+        if self._columns is not None and self._is_at_columns(match):
             self._keep(raw, match.end(), second_ns)
         if self._nano:
             nano = int(match[self._nano], 10 if self._nano == "nano" else 16)
@@ -174,6 +180,12 @@ class TimestampReader:
         if self._has_total:  # the total is cut to whole milliseconds, as the stamp is
             return Timestamp(ns + int(match["total_ms"]) * _NS_PER_MS, unit_ns + _NS_PER_MS)
         return Timestamp(ns, max(unit_ns, self.place.coarsest_ns))
+
+    def _is_at_columns(self, match: re.Match[bytes]) -> bool:
+        spans = match.regs[1:]
+        if spans != self._column_spans and columns_of(match) == self._columns:
+            self._column_spans = spans
+        return spans == self._column_spans
 
     def _keep(self, raw: bytes, match_end: int, second_ns: int) -> None:
         """Remember the bytes around the fraction of a line, so that the next line with them is not matched."""
