@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from threeam.core.store.reader import Chunk, Line, chunks_forward, read_chunks
+from threeam.timeline.sorted_chunks import timestamps_of
 from threeam.timeline.source import FIRST_NS, LAST_NS, Source
 from threeam.timeline.time_index import LateEntry, TimeIndex
 
@@ -122,6 +123,10 @@ def _ordered_columns(source: Source, index: TimeIndex, begin: int, end: int) -> 
     last_ns: int | None = None
     for chunk in chunks_forward(source.segment, begin, end):
         column = Column()
+        if not header and (sorted_column := _sorted_column(index, chunk)) is not None:
+            last_ns, is_late = sorted_column.ns[-1], False
+            yield sorted_column
+            continue
         offset = chunk.start
         for raw, ns in _stamped_lines(source, index, chunk):
             if ns is not None:
@@ -141,6 +146,19 @@ def _ordered_columns(source: Source, index: TimeIndex, begin: int, end: int) -> 
             offset += len(raw) + 1
         if column.ns:
             yield column
+
+
+def _sorted_column(index: TimeIndex, chunk: Chunk) -> Column | None:
+    """Return the lines of a chunk in which, by the index, all have timestamps that never decrease; None for others."""
+    if not index.is_sorted(chunk.start, chunk.end) or chunk.omitted_bytes:
+        return None
+    column = Column()
+    column.entries = chunk.data.removesuffix(b"\n").split(b"\n")
+    ns = timestamps_of(index.reader_at(chunk.start), column.entries)
+    if ns is None:  # the file was changed since it was scanned
+        return None
+    column.ns = ns
+    return column
 
 
 def _stamped_lines(source: Source, index: TimeIndex, chunk: Chunk) -> Iterator[tuple[bytes, int | None]]:

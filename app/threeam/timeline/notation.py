@@ -101,13 +101,14 @@ GLOG_YEAR = _notation("20261124 03:14:07.123456", rb"{Y}{m}{d} {H}:{MS}{f!}", b"
 LOGCAT = _notation("11-24 03:14:07.123", rb"{m}-{d} {H}:{MS}{f!}{z}", b"00-00 00:00:00")
 TWO_DIGIT_YEAR = _notation("261124  3:14:07", rb"{y}{m}{d} {_H}:?{M}:?{S}", b"000000 ")
 TWO_DIGIT_YEAR_SLASHED = _notation("26/11/24 03:14:07", rb"{y}/{m}/{d} {H}:{MS}", b"00/00/00 ")
+_EPOCH_SECOND = rb"(?P<epoch>[12]\d{9})"  # of the years 2001 to 2065; other numbers of ten digits are ids
 EPOCH = Notation(
     "1795490047.123",
-    rb"(?P<epoch>[1-9]\d{9})(?P<f>\.\d+|(?:\d{3}){1,3}(?:\.\d+)?)?" + STAMP_END,
+    _EPOCH_SECOND + rb"(?P<f>\.\d+|(?:\d{3}){1,3}(?:\.\d+)?)?" + STAMP_END,
     b"0000000000",
     sorts=True,
 )
-EPOCH_SERIAL = Notation("1795490047.123:456", rb"(?P<epoch>[1-9]\d{9})(?P<f>\.\d{3}):\d+(?!\w)", b"0000000000.000:")
+EPOCH_SERIAL = Notation("1795490047.123:456", _EPOCH_SECOND + rb"(?P<f>\.\d{3}):\d+(?!\w)", b"0000000000.000:")
 SINCE_BOOT = Notation("12345.678901", rb"(?P<up>\d{1,8})(?P<f>\.\d{6,9})" + STAMP_END, b".000000")
 EPOCH_SECOND_AND_NANO = Notation(
     '"epochSecond":1795490047,"nanoOfSecond":123456789',

@@ -195,7 +195,7 @@ class TimestampReader:
             return
         zone_text = raw[self._columns.fraction_end : self._columns.end]
         following = raw[self._columns.end : self._columns.end + _LOOKAHEAD]
-        if not zone_text and (not following or _may_begin_zone(following)):
+        if not zone_text and (not following or may_begin_zone(following)):
             return  # nothing follows a line that was cut in its fraction either
         known_zone, tails = self._zone_tails
         if zone_text != known_zone or len(tails) >= _MAX_CACHED:
@@ -225,7 +225,7 @@ def columns_of(match: re.Match[bytes]) -> Columns:
     return Columns(begin, fraction_begin, digits_begin, fraction_end, max(end, fraction_end))
 
 
-def _may_begin_zone(following: bytes) -> bool:
+def may_begin_zone(following: bytes) -> bool:
     """Return whether the bytes after a stamp may be the begin of a zone, with what follows them."""
     if following in _LONG_REGIONS:
         return True
