@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from threeam.core.format.entry import NS_PER_S
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.missing_date import nearest_clock
 from threeam.timeline.notation import ZONE_NAMES
@@ -126,7 +127,7 @@ class Candidate:
         times = [stamp.ns for stamp in self.stamps]
         if len(times) < _MIN_FOR_ORDER:
             return False
-        near_ns = (max(times) - min(times)) // 20
+        near_ns = max(NS_PER_S, (max(times) - min(times)) // 20)  # threads of one program are nearer than a second
         return sum(after < before - near_ns for before, after in pairwise(times)) > _MAX_JUMPS * len(times)
 
     def is_after(self, ns: int) -> bool:
