@@ -1,20 +1,16 @@
-"""Logs of other programs for the tests of citations, and a reader of their timestamps."""
+"""A log of another program for the tests of citations, and a night whose evidence quotes it."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from support.lines import NIGHT, parse_stamp
-from threeam.core.platform.folders import open_file
+from support.lines import NIGHT
 from threeam.core.store.journal import Journal
-from threeam.core.store.segment import Segment
 from threeam.core.write.writer import Writer
 from threeam.hypotheses.drafts import hypothesis_draft, quoting_evidence_draft
-from threeam.timeline.citation import LogFile, cite_line_number, save_citation
-from threeam.timeline.instant import Timestamp
-
-_STAMP = re.compile(rb"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)\.(\d{6}) ", re.ASCII)
+from threeam.timeline.arguments import SourceName, SourceOptions, open_source
+from threeam.timeline.citation import Citation, read_citation, save_citation
+from threeam.timeline.source import Source
 
 WEB1 = (
     b"2026-11-24 03:14:07.100200 INFO app[11] start req=9f3\n"
@@ -25,28 +21,23 @@ WEB1 = (
 )
 
 
-class MicrosecondReader:
-    """Reads stamps such as ``2026-11-24 03:14:07.100900`` at the beginning of a line, in UTC."""
-
-    def read(self, raw: bytes) -> Timestamp | None:
-        match = _STAMP.match(raw)
-        if match is None:
-            return None
-        day, time, fraction = (group.decode() for group in match.groups())
-        return Timestamp(parse_stamp(f"{day}T{time}.{fraction}000+0000").ns, 1000)
+def opened(path: Path) -> Source:
+    """Return the log at ``path`` as a source, with the format of its timestamps as it is detected."""
+    source, problem = open_source(SourceName(path.stem, str(path)), 0, SourceOptions({}, {}, {}, {}))
+    assert problem == ""
+    return source
 
 
-def log_file(path: Path, *, has_stamps: bool = True, assumptions: tuple[str, ...] = ()) -> LogFile:
-    """Return the log at ``path`` as a source to cite from."""
-    segment = Segment(open_file(str(path), 0), str(path))
-    return LogFile(path.name, segment, MicrosecondReader() if has_stamps else None, assumptions)
+def cited(path: Path, number: int) -> Citation:
+    """Return the citation of a line by its number."""
+    return read_citation(f"{path}:{number}")
 
 
 def write_cited_night(journal: Journal, writer: Writer, web1: Path) -> Path:
     """Write a log of two hypotheses; evidence for the first quotes line 2 of `WEB1`. Return the attachment."""
     web1.write_bytes(WEB1)
     writer.write(hypothesis_draft("the sweeper races the writer", 4))
-    citation = cite_line_number(log_file(web1, assumptions=("zone assumed UTC",)), 2)
+    citation = cited(web1, 2)._replace(notes=("zone assumed UTC", "secrets replaced by ***"))
     saved = save_citation(journal, citation, NIGHT.ns)
     writer.write(quoting_evidence_draft("support", "H1", saved.line, citation.evidence_text("")))
     return Path(saved.path)

@@ -104,4 +104,5 @@ def _item(name: str, about: str) -> list[str]:
 def _escape(text: str) -> str:
     """Return ``text`` so that roff prints it as it is."""
     text = " ".join(text.split()).replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq").replace("…", "...")
+    text = "".join(char if char.isascii() else f"\\[u{ord(char):04X}]" for char in text)
     return "\\&" + text if text[:1] in (".", "'") else text

@@ -211,7 +211,7 @@ async def test_every_word_of_the_command_line_can_be_said_alone(journal: Journal
 
 
 async def test_the_palette_lists_every_action_of_the_log(journal: Journal) -> None:
-    async with night(journal, size=(100, 260)) as it:
+    async with night(journal, size=(100, 300)) as it:
         await it.press("ctrl+p")
         assert isinstance(it.app.screen, CommandPalette)
         for action in ACTIONS:

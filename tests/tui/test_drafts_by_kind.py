@@ -56,7 +56,7 @@ async def test_what_was_begun_outlives_its_screen(
         assert it.composer.text == text
         assert text.endswith(typed)
         assert it.in_the_log
-        await it.says("a draft was left here")
+        await it.says("leads to the draft that was left here")
         await it.press("shift+tab")
         assert it.in_the_box
         await it.press("enter")
@@ -82,7 +82,8 @@ async def test_a_draft_of_any_kind_comes_back_whatever_the_log_says_by_now(
     async with night(journal) as it:
         assert it.box_kind == kind
         assert it.composer.text == "half a [/foo]"
-        await it.says("a draft was left here: half a [/foo]")
+        key = "p" if kind == "predict H1" else "tab"
+        await it.says(f"{key} leads to the draft that was left here: half a [/foo]")
         await it.press("i")
         assert it.box_kind == "note"
         assert it.composer.text == ""

@@ -326,8 +326,11 @@ def test_sources_are_added_and_removed_where_the_reader_is(logs: tuple[Journal, 
     journal, (web1, web2), every = logs
     window = window_on(journal, [web1])
     window.add_source(source_of(web2, 1))
+    window.go_to_end()
     read_all(window)
     assert texts(window) == every
+    here = next(row for row in window.rows if text_of(row) == "a7")
     window.remove_source("web1")
+    assert text_of(row_at(window, here.position)) == "b5"
     read_all(window)
     assert texts(window) == [word for word in every if word[0] != "a"]

@@ -17,20 +17,33 @@ from threeam.timeline import align as align_module
 from threeam.timeline.align import (
     Alignment,
     ClocksContradict,
+    KeyedLog,
     align,
     collect_sightings,
     correction_between,
     same_event_correction,
 )
 from threeam.timeline.instant import ClockCorrection, Order, Timestamp
+from threeam.timeline.timestamp_format import Meaning
 
 KEY = CapturingRegex(r"req=(\w+)", "key").capture
 US, MS = 1000, 10**6
 
 
-def aligned(a: list[tuple[bytes, Timestamp]], b: list[tuple[bytes, Timestamp]]) -> Alignment:
-    caller = collect_sightings(a, KEY)
-    return align(caller, collect_sightings(b, KEY, caller.sightings))
+Lines = list[tuple[bytes, Timestamp]]
+
+
+def keyed_log(lines: Lines, known: KeyedLog | None = None, meaning: Meaning = Meaning.EVENT) -> KeyedLog:
+    keyed = [(key, stamp) for raw, stamp in lines if (key := KEY(raw)) is not None]
+    found = collect_sightings(keyed, None if known is None else known.sightings)
+    stamps = [stamp for _, stamp in lines]
+    begin_ns = min((stamp.ns for stamp in stamps), default=0)
+    return KeyedLog(found, begin_ns, max((stamp.ns + stamp.resolution_ns for stamp in stamps), default=0), meaning)
+
+
+def aligned(a: Lines, b: Lines) -> Alignment:
+    caller = keyed_log(a)
+    return align(caller, keyed_log(b, caller))
 
 
 def aligned_logs(logs: TwoLogs) -> Alignment:
@@ -184,6 +197,40 @@ def test_a_line_of_the_called_host_after_the_answer_does_not_count() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("meaning_a", "meaning_b", "has_lower", "has_upper"),
+    [
+        (Meaning.EVENT, Meaning.EVENT, True, True),
+        (Meaning.RECEIPT, Meaning.RECEIPT, True, True),
+        (Meaning.EVENT, Meaning.START, True, True),
+        (Meaning.EVENT, Meaning.END, True, False),  # the called host may finish after the answer
+        (Meaning.START, Meaning.EVENT, True, False),  # no stamp is that of an answer
+        (Meaning.END, Meaning.EVENT, False, True),  # no stamp is that of a call
+        (Meaning.END, Meaning.END, False, False),
+    ],
+)
+def test_a_stamp_limits_the_shift_on_the_side_that_its_meaning_allows(
+    meaning_a: Meaning, meaning_b: Meaning, has_lower: bool, has_upper: bool
+) -> None:
+    caller = keyed_log(log(("1", 0), ("1", 1000 * US)), meaning=meaning_a)
+    called = keyed_log(log(("1", 500 * US)), caller, meaning_b)
+    found = align(caller, called)
+    assert (found.lower_ns is not None, found.upper_ns is not None) == (has_lower, has_upper)
+
+
+@pytest.mark.parametrize(
+    ("meaning", "limits"), [(Meaning.START, (-101 * US, None)), (Meaning.END, (None, US - 100 * US))]
+)
+def test_the_only_line_of_a_request_is_its_begin_or_its_end(
+    meaning: Meaning, limits: tuple[int | None, int | None]
+) -> None:
+    caller = keyed_log(log(("1", 0), ("2", 1000 * US), ("2", 2000 * US)), meaning=meaning)
+    found = align(caller, keyed_log(log(("1", 100 * US)), caller))
+    request = found.lowest or found.highest
+    assert request is not None
+    assert (request.lower_ns, request.upper_ns) == limits
+
+
 def test_logs_without_a_common_key_are_refused() -> None:
     with pytest.raises(PreconditionFailed, match="no key is in both logs"):
         aligned(log(("1", 0), ("1", 5)), log(("2", 3)))
@@ -205,7 +252,7 @@ def test_of_many_requests_the_same_part_of_both_logs_is_taken() -> None:
 def test_the_part_that_is_taken_has_all_lines_of_its_keys() -> None:
     lines = log(*((str(key), key * 10 + again) for again in range(3) for key in range(400)))
     with patch.object(align_module, "_MAX_KEYS", 50):
-        found = collect_sightings(lines, KEY).sightings
+        found = keyed_log(lines).sightings
     assert 10 <= len(found) <= 50
     assert {seen.line_count for seen in found.values()} == {3}
 

@@ -1,46 +1,32 @@
-"""Lines of other logs as evidence: which bytes are copied, what the journal says, and that no line forges it."""
+"""Lines of other logs as evidence: which bytes are copied, and which time they state."""
 
 from __future__ import annotations
 
-import hashlib
+import gzip
 import tempfile
+import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from support.cited_logs import WEB1, log_file
-from support.hypotheses import BOB, hypothesis_entry, line, refusal, state_after, written_entries
-from support.journals import FakeClock, entries, writer_of
-from support.lines import NIGHT
-from support.text_strategies import HARMFUL, texts
+from support.cited_logs import WEB1, cited, opened
 from threeam.core.errors import BadInput, PreconditionFailed
-from threeam.core.format.cited_line import CitedLine, parse_cited_line
-from threeam.core.format.entry import Entry, format_entry, leading_stamp_ref, parse_entry
+from threeam.core.format.entry import BOM
 from threeam.core.redact.redact import Redactor
-from threeam.core.state.fold import State
-from threeam.core.store.journal import Journal, resolve_journal
-from threeam.hypotheses.drafts import hypothesis_draft, quoting_evidence_draft
-from threeam.hypotheses.evidence import Evidence
-from threeam.hypotheses.ledger import event_text, thread_of
-from threeam.projections import FOLD
+from threeam.core.store.reader import lines_forward
 from threeam.timeline.citation import (
     MAX_CITED_BYTES,
-    Citation,
-    cite_line_at,
-    cite_line_number,
+    cite_line,
     read_citation,
-    save_citation,
 )
 from threeam.timeline.instant import Timestamp
+from threeam.timeline.missing_date import UnclearStamps
+from threeam.timeline.source import FIRST_KEY
 
-SHA = "0" * 64
 STAMP_NS = 1_795_490_047_100_900_000  # 2026-11-24T03:14:07.1009Z
-
-
-def cited(path: Path, number: int, *, has_stamps: bool = True) -> Citation:
-    return cite_line_number(log_file(path, has_stamps=has_stamps), number)
 
 
 @pytest.fixture
@@ -48,6 +34,13 @@ def web1(tmp_path: Path) -> Path:
     path = tmp_path / "web1.log"
     path.write_bytes(WEB1)
     return path
+
+
+def assumptions(path: Path) -> tuple[str, ...]:
+    detection = opened(path).detection
+    assert detection is not None
+    assert detection.assumptions, "the zone is not in the file"
+    return detection.assumptions
 
 
 # --- which bytes
@@ -58,7 +51,7 @@ def test_an_entry_is_cited_with_its_continuation_lines(web1: Path) -> None:
     assert citation.content == b"".join(WEB1.splitlines(keepends=True)[1:4]).replace(b"hunter22", b"***")
     assert (citation.line_number, citation.path) == (2, str(web1))
     assert citation.timestamp == Timestamp(STAMP_NS, 1000)
-    assert citation.notes == ("secrets replaced by ***",)
+    assert citation.notes == (*assumptions(web1), "secrets replaced by ***")
     assert citation.evidence_text("") == "web1.log:2 @03:14:07.100900 INFO app[11] delete cart=42 password=***"
     assert citation.evidence_text(" deleted first ") == "web1.log:2 @03:14:07.100900 deleted first"
 
@@ -68,16 +61,100 @@ def test_a_line_without_a_stamp_is_cited_with_the_entry_that_it_belongs_to(web1:
     assert cited(web1, number) == cited(web1, 2)
 
 
-def test_without_timestamps_each_line_is_an_entry(web1: Path) -> None:
-    citation = cited(web1, 3, has_stamps=False)
-    assert (citation.content, citation.timestamp) == (b"  at Sweeper.tick(sweeper.py:61)\n", None)
-    assert citation.evidence_text("") == "web1.log:3   at Sweeper.tick(sweeper.py:61)"
+def test_without_timestamps_each_line_is_an_entry(tmp_path: Path) -> None:
+    path = tmp_path / "plain.log"
+    path.write_bytes(b"start\n  delete cart=42\nend\n")
+    citation = cited(path, 2)
+    assert (citation.content, citation.timestamp, citation.notes) == (b"  delete cart=42\n", None, ())
+    assert citation.evidence_text("") == "plain.log:2   delete cart=42"
 
 
-def test_the_number_of_a_line_on_the_screen_is_counted(web1: Path) -> None:
-    offset = WEB1.index(b"2026-11-24 03:14:07.140000")
-    assert cite_line_at(log_file(web1), offset) == cited(web1, 5)
-    assert cited(web1, 5).line_number == 5
+def test_lines_before_the_first_timestamp_are_entries_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "web1.log"
+    path.write_bytes(b"=== boot ===\n" + WEB1)
+    citation = cited(path, 1)
+    assert (citation.content, citation.timestamp) == (b"=== boot ===\n", None)
+
+
+def test_a_line_on_the_screen_is_cited_by_its_number_in_the_file(web1: Path) -> None:
+    source = opened(web1)
+    rows = list(source.lines_after(FIRST_KEY))
+    assert [cite_line(source, row.line) for row in rows] == [cited(web1, number) for number in range(1, 6)]
+    assert [cite_line(source, row.line).line_number for row in rows] == [1, 2, 2, 2, 5]
+
+
+def test_a_compressed_log_is_cited_by_the_lines_of_its_content(tmp_path: Path, web1: Path) -> None:
+    packed = tmp_path / "web1.log.1.gz"
+    packed.write_bytes(gzip.compress(WEB1))
+    assert cited(packed, 3) == cited(web1, 3)._replace(source="web1.log.1.gz", path=str(packed))
+
+
+def test_a_byte_order_mark_and_line_ends_of_another_system_stay_in_the_copy_alone(tmp_path: Path) -> None:
+    path = tmp_path / "win.log"
+    path.write_bytes(BOM + WEB1.replace(b"\n", b"\r\n"))
+    citation = cited(path, 1)
+    assert citation.content == BOM + b"2026-11-24 03:14:07.100200 INFO app[11] start req=9f3\r\n"
+    assert citation.evidence_text("") == "win.log:1 @03:14:07.100200 INFO app[11] start req=9f3"
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("2026-11-24T03:14:07.100900Z delete", "@03:14:07.100900 delete"),
+        ("2026-11-24T04:14:07.100900+01:00 delete", "@04:14:07.100900 delete"),
+        ("[2026-11-24 03:14:07.100900] delete", "@03:14:07.100900 delete"),
+        ("[Tue Nov 24 03:14:07.100900 2026] [core:notice] delete", None),
+        ("Nov 24 03:14:07 web1 app[11]: delete", "@03:14:07 web1 app[11]: delete"),
+        ("<14>Nov 24 03:14:07 web1 app[11]: delete", "@03:14:07 web1 app[11]: delete"),
+        ('::1 - - [24/Nov/2026:03:14:07 +0000] "GET /"', '@03:14:07 ::1 - - [24/Nov/2026:03:14:07 +0000] "GET /"'),
+        ("1795490047.100900 delete", "@2026-11-24T03:14:07.100900Z 1795490047.100900 delete"),
+    ],
+)  # fmt: skip
+def test_the_stamp_of_a_line_stands_before_its_excerpt_as_the_line_has_it(
+    tmp_path: Path, line: str, text: str | None
+) -> None:
+    path = tmp_path / "any.log"
+    path.write_text(f"{line}\n" * 3)
+    citation = cited(path, 2)
+    assert citation.timestamp is not None, "the format is known"
+    assert citation.timestamp.ns // 10**9 == STAMP_NS // 10**9
+    assert text is None or citation.evidence_text("") == f"any.log:2 {text}"
+
+
+def test_a_named_log_is_cited_by_that_name(tmp_path: Path, web1: Path) -> None:
+    assert read_citation(f"shop={web1}:5").evidence_text("") == ("shop:5 @03:14:07.140000 ERROR app[11] 0 rows updated")
+
+
+def test_stamps_that_do_not_say_which_time_they_mean_are_not_read(web1: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise UnclearStamps("the dates can be day/month or month/day")
+
+    monkeypatch.setattr("threeam.timeline.citation.open_source", refuse)
+    citation = cited(web1, 1)
+    assert (citation.timestamp, citation.content) == (None, WEB1.splitlines(keepends=True)[0])
+    assert citation.notes == ("no time was read: 3am sources says why",)
+
+
+def test_a_stamp_of_the_hour_that_occurred_twice_is_read_only_if_the_file_shows_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        path = tmp_path / "autumn.log"
+        clock = [(1, 59), (2, 30), (2, 59), (2, 0), (2, 30), (3, 0)]  # from 2:59 it went back to 2:00
+        path.write_bytes(b"".join(b"2026-10-25 %02d:%02d:00.5 tick\n" % shown for shown in clock))
+        times = [cited(path, number).timestamp for number in range(1, 7)]
+        assert [stamp is not None and (stamp.ns - times[0].ns) // (60 * 10**9) for stamp in times if times[0]] == [
+            0, 31, 60, 61, 91, 121,
+        ]  # fmt: skip
+        source = opened(path)  # and not scanned yet, as on a screen that has just been opened
+        citations = [cite_line(source, line) for line in lines_forward(source.segment)]
+        assert [citation.timestamp is None for citation in citations] == [False, True, True, True, True, False]
+        assert citations[1].notes == ("its clock showed this hour twice",)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @given(st.lists(st.binary(max_size=5).map(lambda raw: raw.replace(b"\n", b"")), max_size=6), st.booleans())
@@ -89,10 +166,10 @@ def test_a_line_number_is_that_of_every_editor(raws: list[bytes], is_finished: b
         lines = data.split(b"\n")
         count = len(lines) - (not lines[-1])
         for number in range(1, count + 1):
-            citation = cited(path, number, has_stamps=False)
+            citation = cited(path, number)
             assert citation.content.removesuffix(b"\n") == (Redactor()(lines[number - 1]))
         with pytest.raises(PreconditionFailed, match=rf"has no line {count + 1}: it has (?:no lines|{count} lines?)$"):
-            cited(path, count + 1, has_stamps=False)
+            cited(path, count + 1)
 
 
 def test_a_reference_is_a_file_and_a_number(web1: Path) -> None:
@@ -110,16 +187,17 @@ def test_a_long_line_is_cut_and_the_cut_is_noted(tmp_path: Path) -> None:
     assert citation.content.endswith(mark)
     assert MAX_CITED_BYTES - 4 < len(citation.content) - len(mark) <= MAX_CITED_BYTES
     citation.content.decode()  # no character is cut
-    assert citation.notes == ("only the first 256 KiB",)
+    assert citation.notes == (*assumptions(path), "only the first 256 KiB")
     assert len(citation.evidence_text("")) < 250
 
 
 def test_an_entry_with_many_continuation_lines_is_cut(tmp_path: Path) -> None:
     path = tmp_path / "trace.log"
-    path.write_bytes(b"2026-11-24 03:14:07.100900 boom\n" + b"  at x\n" * 1_000_000)
-    citation = cited(path, 1)
-    assert len(citation.content) < MAX_CITED_BYTES + 100
-    assert citation.notes == ("only the first 256 KiB",)
+    later = b"".join(b"2026-11-24 03:14:%02d.100900 tick\n" % second for second in range(8, 60))
+    path.write_bytes(WEB1 + b"2026-11-24 03:14:07.200900 boom\n" + b"  at x\n" * 50_000 + later)
+    citation = cited(path, 6)
+    assert MAX_CITED_BYTES < len(citation.content) < MAX_CITED_BYTES + 100
+    assert citation.notes == (*assumptions(path), "only the first 256 KiB")
 
 
 def test_a_secret_at_the_cut_is_replaced(tmp_path: Path) -> None:
@@ -133,204 +211,4 @@ def test_a_line_of_a_private_key_that_began_before_it_is_no_evidence(tmp_path: P
     path = tmp_path / "key.log"
     key_line = b"MIIEpAIBAAKCAQEAx4UbaDzY5xjW6hc9jwN0mX33XpTDVW9p"
     path.write_bytes(b"loading\n-----BEGIN RSA PRIVATE KEY-----\n" + key_line + b"\n-----END RSA PRIVATE KEY-----\n")
-    assert key_line not in cited(path, 3, has_stamps=False).content
-
-
-# --- what the journal says
-
-
-cited_lines = st.builds(
-    CitedLine,
-    texts.filter(bool),
-    texts,
-    st.integers(1, 10**17),
-    st.none() | st.integers(0, 4 * 10**18),
-    st.just(1000),
-    st.binary(min_size=32, max_size=32).map(bytes.hex),
-    st.just("cited-1-2.out"),
-    st.lists(st.sampled_from(["zone assumed Europe/Berlin", "year assumed", "only the first 256 KiB"])).map(tuple),
-)
-
-
-def entry_citing(line: CitedLine) -> Entry:
-    entry = parse_entry(format_entry(Entry(NIGHT, 0, (("H1", "open"), *line.tags), "Supports: x"))[:-1])
-    assert entry is not None
-    return entry
-
-
-@given(cited_lines)
-def test_the_tags_of_a_cited_line_are_read_back_whatever_its_names(line: CitedLine) -> None:
-    entry = entry_citing(line)
-    assert [key for key, _ in entry.tags] == ["H1", "CITED", "FILE"]
-    read = parse_cited_line(entry)
-    assert read is not None
-    assert (read.line_number, read.ns, read.sha256, read.file, read.notes) == (
-        line.line_number,
-        line.ns,
-        line.sha256,
-        line.file,
-        line.notes,
-    )
-    if not HARMFUL.search(line.source + line.path) and (line.source + line.path).isascii():
-        assert (read.source, read.path) == (line.source, line.path)
-
-
-@pytest.mark.parametrize(
-    ("resolution_ns", "stamp"),
-    [
-        (1, "2026-11-24T03:14:07.100900000Z"),
-        (1000, "2026-11-24T03:14:07.100900Z"),
-        (10**6, "2026-11-24T03:14:07.100900000Z/1000000ns"),  # a stamp with more digits than its unit
-        (16, "2026-11-24T03:14:07.100900000Z/16ns"),
-    ],
-)
-def test_the_digits_of_a_stamp_show_its_resolution(resolution_ns: int, stamp: str) -> None:
-    line = CitedLine("web1.log", "/var/log/web1.log", 8412, STAMP_NS, resolution_ns, SHA, "cited-1-2.out")
-    assert line.tags[0] == ("CITED", f"web1.log:8412 {stamp} sha256={SHA} path=/var/log/web1.log")
-    assert parse_cited_line(entry_citing(line)) == line
-
-
-def test_a_stamp_of_whole_seconds_has_no_fraction_and_one_of_minutes_says_so() -> None:
-    second = CitedLine("a", "/a", 1, STAMP_NS // 10**9 * 10**9, 10**9, SHA, "cited-1-2.out")
-    minute = second._replace(ns=STAMP_NS // (60 * 10**9) * 60 * 10**9, resolution_ns=60 * 10**9)
-    assert "2026-11-24T03:14:07Z " in second.tags[0][1]
-    assert "2026-11-24T03:14:00.000000000Z/60000000000ns " in minute.tags[0][1]
-    assert [parse_cited_line(entry_citing(line)) for line in (second, minute)] == [second, minute]
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["", "web1.log", f"web1.log:x - sha256={SHA} path=/a", "web1.log:1 - sha256=00 path=/a",
-     f"web1.log:1 2026-99-24T03:14:07Z sha256={SHA} path=/a"],
-)  # fmt: skip
-def test_a_tag_that_3am_does_not_write_cites_nothing(value: str) -> None:
-    assert parse_cited_line(Entry(NIGHT, 0, (("H1", "open"), ("CITED", value)), "Supports: x")) is None
-
-
-HOSTILE = [
-    b"[H7: open] [COFFEE: 9] Conclusion: forged",
-    b"\x1b[2J\x1b]0;title\x07",
-    b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 9] [BY: root@x:1] [H1: refuted] Conclusion: forged",
-    b"@2026-11-24T03:14:07.123456789+0000 a reference",
-    b"nul \x00 and \xff and \r",
-    "bidi \u202e\u2066 \u2028".encode(),
-    b"\\[MG: 95] Coffee: cup 9",
-    b"x" * 2_000_000,
-]
-
-
-@given(
-    st.one_of(st.sampled_from(HOSTILE), st.binary(max_size=200), texts.map(lambda text: text.encode(errors="replace"))),
-    st.sampled_from(["web1.log", "a b.log", "@2026-11-24T03:14:07.123456789+0000", "[H9: open] x", "x]", "\\x20"]),
-    st.booleans(),
-)
-@example(b"", "web1.log", True)
-def test_no_bytes_of_a_cited_line_forge_a_tag(raw: bytes, name: str, has_stamps: bool) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name
-        path.write_bytes(b"2026-11-24 03:14:07.100900 " + raw.replace(b"\n", b"\n  ") + b"\n")
-        log = Path(folder) / "sanity.journal"
-        journal = resolve_journal(str(log))
-        writer = writer_of("alice", journal, FakeClock())
-        writer.write(hypothesis_draft("the sweeper", 4))
-        citation = cited(path, 1, has_stamps=has_stamps)
-        saved = save_citation(journal, citation, NIGHT.ns)
-        writer.write(quoting_evidence_draft("support", "H1", saved.line, citation.evidence_text("")))
-
-        stored = Path(saved.path).read_bytes()
-        assert stored == citation.content
-        assert hashlib.sha256(stored).hexdigest() == saved.line.sha256
-        whole = path.read_bytes()
-        entry_bytes = whole if has_stamps else whole.splitlines(keepends=True)[0]
-        if len(entry_bytes) <= MAX_CITED_BYTES and b"\r" not in whole and b"\x0b" not in whole and b"\x0c" not in whole:
-            assert stored == Redactor()(whole if has_stamps else whole[: whole.index(b"\n") + 1])
-
-        evidence = entries(log)[-1]
-        assert [key for key, _ in evidence.tags] == ["BY", "H1", "CITED", "FILE"]
-        assert (evidence.kind, evidence.hypothesis) == ("Supports", (1, "open"))
-        assert leading_stamp_ref(evidence.body) is None
-        assert not HARMFUL.search(log.read_text("utf-8").replace("\n", ""))
-        assert len(format_entry(evidence)) < 2500
-        state = state_of(journal)
-        (event,) = thread_of(state, state.hypotheses[1]).evidence
-        assert event.quoted == parse_cited_line(evidence)
-        assert event.cited == evidence.stamp, "it cites no line of the journal"
-        assert state.hypotheses.keys() == {1}
-
-
-def state_of(journal: Journal) -> State:
-    live = journal.open_live()
-    assert live is not None
-    return FOLD.state_at(live, live.size())
-
-
-# --- what the hypotheses make of it
-
-LINE = CitedLine("web1.log", "/var/log/web1.log", 8412, STAMP_NS, 1000, SHA, "cited-1-2.out")
-OPENED = state_after(hypothesis_entry(1, "the sweeper"))
-
-
-def test_a_cited_line_counts_once_and_its_newest_evidence_counts() -> None:
-    support = quoting_evidence_draft("support", "H1", LINE, "web1.log:8412 @03:14:07.100900 deleted")
-    state = FOLD(OPENED, written_entries(support, OPENED, 1))
-    assert refusal(support, state, BOB) == "alice has said already that this line supports H1"
-    other = quoting_evidence_draft("support", "H1", LINE._replace(line_number=8413), "web1.log:8413 deleted")
-    state = FOLD(state, written_entries(other, state, 2))
-    assert len(thread_of(state, state.hypotheses[1]).supports) == 2
-    against = quoting_evidence_draft("contradict", "H1", LINE, "web1.log:8412 the clock was wrong")
-    state = FOLD(state, written_entries(against, state, 3, BOB))
-    thread = thread_of(state, state.hypotheses[1])
-    assert (len(thread.supports), len(thread.contradicts)) == (1, 1)
-
-
-def test_evidence_that_cites_quoting_evidence_quotes_the_same() -> None:
-    support = quoting_evidence_draft("support", "H1", LINE, "web1.log:8412 @03:14:07.100900 deleted")
-    (entry,) = written_entries(support, OPENED, 1)
-    state = FOLD(OPENED, [entry])
-    (again,) = written_entries(Evidence("", entry).draft("contradict", "H1"), state, 2)
-    assert parse_cited_line(again) == LINE
-    assert again.text == "Contradicts: web1.log:8412 @03:14:07.100900 deleted"
-    (again,) = written_entries(Evidence("clock", entry).draft("contradict", "H1"), state, 2)
-    assert again.text == "Contradicts: web1.log:8412 clock"
-    thread = thread_of(FOLD(state, [again]), state.hypotheses[1])
-    assert (len(thread.supports), len(thread.contradicts)) == (0, 1), "it takes the first one back"
-
-
-def test_evidence_that_quotes_another_log_cites_no_line_of_the_journal() -> None:
-    entry = line(1, BOB, f"Supports: @{NIGHT} as another program wrote it", ("H1", "open"), *LINE.tags)
-    (event,) = thread_of(FOLD(OPENED, [entry]), OPENED.hypotheses[1]).evidence
-    assert event.cited == entry.stamp
-
-
-def test_a_rotation_repeats_what_is_cited(journal: Journal, log: Path, web1: Path) -> None:
-    writer = writer_of("alice", journal, FakeClock())
-    writer.write(hypothesis_draft("the sweeper", 4))
-    citation = cited(web1, 2)
-    saved = save_citation(journal, citation, NIGHT.ns)
-    writer.write(quoting_evidence_draft("support", "H1", saved.line, citation.evidence_text("because")))
-    before = state_of(journal)
-    with writer.lock_log(full_state=True) as locked:
-        locked.rotate()
-    after = state_of(journal)
-    assert len(list(log.parent.glob("sanity.*.log"))) == 1
-    assert thread_of(after, after.hypotheses[1]).evidence == thread_of(before, before.hypotheses[1]).evidence
-    (event,) = thread_of(after, after.hypotheses[1]).evidence
-    assert event.quoted == saved.line
-
-
-def test_words_of_several_lines_have_the_tag_on_the_first_alone() -> None:
-    draft = quoting_evidence_draft("support", "H1", LINE, "web1.log:8412 one\n[CITED: two]\n@x")
-    first, *rest = written_entries(draft, OPENED, 1)
-    assert parse_cited_line(first) == LINE
-    assert [entry.text for entry in rest] == ["| [CITED: two]", "| @x"]
-    assert all(entry.tags == (("BY", str(entry.author)), ("H1", "open")) for entry in rest)
-
-
-def test_a_corrected_evidence_still_quotes() -> None:
-    support = quoting_evidence_draft("support", "H1", LINE, "web1.log:8412 deleted")
-    (entry,) = written_entries(support, OPENED, 1)
-    correction = line(2, BOB, f"Correction: @{entry.stamp} web1.log:8412 updated", ("CORRECTION", "1"))
-    state = FOLD(OPENED, [entry, correction])
-    (event,) = thread_of(state, state.hypotheses[1]).evidence
-    assert event_text(state, event) == "web1.log:8412 updated"
-    assert event.quoted == LINE
+    assert key_line not in cited(path, 3).content

@@ -45,6 +45,7 @@ def test_a_full_log_is_rotated_before_the_next_block(small: Writer, clock: FakeC
     first, *_, last = entries(new)
     assert first.text == f"Continued from {old.name}"
     assert first.predecessor_name == old.name
+    assert first.cups == 2, "as on each line of its author"
     assert last.text == "after"
     assert last.cups == 2
 

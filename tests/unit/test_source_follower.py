@@ -110,3 +110,12 @@ def test_a_symlink_that_leads_to_another_file_is_followed(tmp_path: Path) -> Non
         link.unlink()
         link.symlink_to(second)
         assert texts([*follower.read(), *follower.read()]) == [stamped(BASE_NS + 1)]
+
+
+def test_the_format_of_an_empty_file_is_found_with_its_first_lines(tmp_path: Path) -> None:
+    path = write_log(tmp_path / "web.log", [])
+    source = source_of(path)
+    with following(source) as follower:
+        assert source.detection is None
+        append(path, stamped(BASE_NS), stamped(BASE_NS + 1))
+        assert [placed.ns for placed in follower.read()] == [BASE_NS, BASE_NS + 1]

@@ -129,6 +129,39 @@ def test_a_step_of_the_clock_is_no_late_line(tmp_path: Path) -> None:
     assert [placed.ns for placed in source.lines_after(FIRST_KEY)] == sorted([*before, *after])
 
 
+def test_no_order_is_claimed_between_times_that_a_clock_has_shown_twice(tmp_path: Path) -> None:
+    """The true order is that of the files: the line of `b` was written after the step."""
+    first = [BASE_NS + second * SECOND for second in range(100)]
+    second = [ns - 50 * SECOND + 500_000_000 for ns in (BASE_NS + second * SECOND for second in range(100, 200))]
+    stepped = source_of(write_log(tmp_path / "a.log", map(stamped, [*first, *second])))
+    other = source_of(write_log(tmp_path / "b.log", [stamped(BASE_NS + 60 * SECOND)]), 1)
+    stepped.make_index(), other.make_index()
+    lines = list(merged_after([stepped, other]))
+    orders = {
+        (previous.line.raw[:29], placed.line.raw[:29]): order_between(placed, previous)
+        for previous, placed in pairwise(lines)
+    }
+    by_source = {
+        order
+        for (previous, placed), order in zip(pairwise(lines), orders.values(), strict=True)
+        if placed.source is not previous.source
+    }
+    assert by_source == {Order.UNKNOWN}
+    for previous, placed in pairwise(lines):
+        if placed.source is previous.source:
+            is_after = placed.line.offset > previous.line.offset
+            assert order_between(placed, previous) is (Order.AFTER if is_after else Order.BEFORE)
+
+
+def test_before_a_step_back_the_clock_may_have_been_ahead_all_the_time(tmp_path: Path) -> None:
+    ahead = [BASE_NS + second * SECOND for second in range(100)]
+    right = [ns - 50 * SECOND for ns in (BASE_NS + second * SECOND for second in range(100, 200))]
+    stepped = source_of(write_log(tmp_path / "a.log", map(stamped, [*ahead, *right])))
+    stepped.make_index()
+    first, *_, last = stepped.lines_after(FIRST_KEY)
+    assert (first.correction.bound_ns, last.correction.bound_ns) == (49 * SECOND, 0)
+
+
 def test_one_timestamp_of_the_far_future_leaves_the_others_in_order(tmp_path: Path) -> None:
     ns = [BASE_NS + second * SECOND for second in range(100)]
     ns.insert(40, BASE_NS + 10**18)
@@ -137,6 +170,7 @@ def test_one_timestamp_of_the_far_future_leaves_the_others_in_order(tmp_path: Pa
     assert index is not None
     assert index.late_count == 0
     assert [placed.ns for placed in source.lines_after(FIRST_KEY)] == sorted(ns)
+    assert [index.is_repeated(time) for time in ns] == [number == 40 for number in range(101)]  # it is wrong alone
 
 
 def test_lines_before_the_first_timestamp_belong_to_the_first_entry(tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.core.platform.disk import network_fs_warning
-from threeam.core.store.cited_files import check_cited_files
-from threeam.core.store.doctor import Finding, LogChecker
+from threeam.core.store.doctor import Finding, LogChecker, check_cited_files
 from threeam.core.write.lock import find_lock_holder
 
 

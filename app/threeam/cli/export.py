@@ -57,7 +57,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "3am export",
         "Prints the journal: md is a postmortem to edit, html the same as one page to print or to send; jsonl and csv "
         "have every line for machines, with all of its bytes. The files that lines name (outputs of runs and tracers, "
-        "captures, baselines) are not in them: jsonl --with-files packs both into one tar. Exit 1 if there is no log.",
+        "captures, cited lines of other logs, baselines) are not in them: jsonl --with-files packs both into one tar. "
+        "Exit 1 if there is no log.",
         "examples:\n  3am export md --since yesterday > postmortem.md\n  3am export html > night.html\n"
         "  3am export jsonl | jq -r 'select(.kind == \"Conclusion\") | .text'\n"
         "  3am export jsonl --with-files > night.tar",

@@ -14,7 +14,7 @@ from threeam.cli.console import print_err, write_bytes
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.line_query import parse_time_range
-from threeam.cli.merge_output import FORMATS, LATE, UNKNOWN, RowFormatter, row_formatter
+from threeam.cli.merge_output import BEFORE, FORMATS, LATE, UNKNOWN, RowFormatter, row_formatter
 from threeam.cli.parser import Parser
 from threeam.cli.source_files import open_named_files
 from threeam.core.format.entry import NS_PER_S
@@ -41,7 +41,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "Prints the lines of several logs in the order of their timestamps, to the nanosecond. Lines without one stay "
         f"with the entry before them. {LATE} marks a line that was written after one with a later timestamp, "
         f"{UNKNOWN} one whose order to the line above is not known: their timestamps are too coarse, or their clocks "
-        "too far apart. The lines of a file without timestamps come first, in their own order.",
+        f"too far apart. {BEFORE} marks one that came before the line above, since the clock was stepped back. The "
+        "lines of a file without timestamps come first, in their own order.",
         "examples:\n  3am merge app.log db=/var/log/postgresql/main.log.gz\n"
         "  3am merge --since 03:14 --until 03:15 -o delta web*.log\n"
         "  3am merge --shift 'web2=+3.2ms±0.4ms' --strict web1=a.log web2=b.log",
@@ -71,7 +72,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     ctx = context(args)
     query = _Query.parse(args, ctx)
-    opened = open_named_files(args, ctx)
+    opened = open_named_files(args, ctx, live=args.follow)
     if not opened.sources:
         return ExitCode.IO_ERROR
     is_certain = _print_merged(opened, query, args, ctx)
@@ -178,7 +179,7 @@ class _Printer:
             if placed.ns < shown_ns and not placed.is_continuation:
                 placed = placed._replace(lateness_ns=max(placed.lateness_ns, shown_ns - placed.ns))
             order = order_between(placed, self._previous)
-            self.is_certain = self.is_certain and order is not Order.UNKNOWN and not placed.lateness_ns
+            self.is_certain = self.is_certain and order is Order.AFTER and not placed.lateness_ns
             data += self._format_row(placed, order, self._previous)
             self._previous = placed
         write_bytes(b"".join(data))

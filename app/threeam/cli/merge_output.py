@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line, read_chunks
-from threeam.timeline.instant import Order
+from threeam.timeline.instant import Order, format_instant, fraction_digits
 from threeam.timeline.source import PlacedLine, Source
 
 FORMATS = ("short", "delta", "raw", "json")
-LATE, UNKNOWN = "↥", "≈"
+LATE, UNKNOWN, BEFORE = "↥", "≈", "«"
+_ORDER_MARKS = {Order.AFTER: " ", Order.UNKNOWN: UNKNOWN, Order.BEFORE: BEFORE}
 _DELTA_CELLS = 9
 
 RowFormatter = Callable[[PlacedLine, Order, PlacedLine | None], Iterable[bytes]]
@@ -27,7 +29,7 @@ def row_formatter(output: str, sources: Sequence[Source], zone: Zone) -> RowForm
         case "raw":
             return lambda placed, order, previous: _raw_line(placed.line)
         case "json":
-            return lambda placed, order, previous: _json_line(placed, order, zone)
+            return lambda placed, order, previous: _json_line(placed, None if previous is None else order)
         case _:
             return _TextFormatter(zone, max(len(source.name) for source in sources), with_delta=output == "delta")
 
@@ -36,31 +38,26 @@ class _TextFormatter:
     """Formats lines for a person: time, order, source, line, lateness."""
 
     def __init__(self, zone: Zone, name_cells: int, *, with_delta: bool) -> None:
-        self._zone = zone
+        self._format_second = lru_cache(maxsize=16)(lambda second: format_instant(second * NS_PER_S, NS_PER_S, zone))
         self._name_cells = name_cells
         self._with_delta = with_delta
 
     def __call__(self, placed: PlacedLine, order: Order, previous: PlacedLine | None) -> Iterable[bytes]:
         """Return the bytes of a line."""
-        columns = [format_time(placed, self._zone)]
+        columns = [self._format_time(placed)]
         if self._with_delta:
             columns.append(_format_delta(placed, previous).rjust(_DELTA_CELLS))
         late = f" {LATE}{format_duration(placed.lateness_ns)}" if placed.lateness_ns else ""
-        unknown = UNKNOWN if order is Order.UNKNOWN else " "
-        columns += [unknown, placed.source.name.ljust(self._name_cells), f"{placed.line.display_text}{late}"]
+        name = placed.source.name.ljust(self._name_cells)
+        columns += [_ORDER_MARKS[order], name, f"{placed.line.display_text}{late}"]
         return (_encode(" ".join(columns)),)
 
-
-def format_time(placed: PlacedLine, zone: Zone) -> str:
-    """Return the local time of a line to the digits that its timestamp has: ``2026-11-24 03:14:07.100``."""
-    if placed.timestamp is None:
-        return "no timestamp"
-    digits = _fraction_digits(placed.timestamp.resolution_ns)
-    return str(Stamp(placed.ns, zone(placed.ns)))[: 19 + (digits + 1 if digits else 0)].replace("T", " ")
-
-
-def _fraction_digits(resolution_ns: int) -> int:
-    return len(str(NS_PER_S // resolution_ns)) - 1 if resolution_ns < NS_PER_S else 0
+    def _format_time(self, placed: PlacedLine) -> str:
+        if placed.timestamp is None:
+            return "no timestamp"
+        second, fraction_ns = divmod(placed.ns, NS_PER_S)
+        digits = fraction_digits(placed.timestamp.resolution_ns)
+        return self._format_second(second) + (f".{fraction_ns:09d}"[: digits + 1] if digits else "")
 
 
 def _format_delta(placed: PlacedLine, previous: PlacedLine | None) -> str:
@@ -70,19 +67,22 @@ def _format_delta(placed: PlacedLine, previous: PlacedLine | None) -> str:
     return f"{'+' if distance_ns >= 0 else ''}{format_duration(distance_ns)}"
 
 
-def _json_line(placed: PlacedLine, order: Order, zone: Zone) -> Iterable[bytes]:
+def _json_line(placed: PlacedLine, order: Order | None) -> Iterable[bytes]:
     source, timestamp = placed.source, placed.timestamp
     fields: dict[str, Any] = {"source": source.name, "file": source.segment.path, "offset": placed.line.offset}
     if timestamp is not None:
         fields |= {
-            "at": str(Stamp(placed.ns, zone(placed.ns))),
-            "ns": placed.ns,
+            **Stamp(placed.ns).to_json(),
             "resolution_ns": timestamp.resolution_ns,
-            "shift_ns": source.correction.shift_ns,
-            "bound_ns": source.correction.bound_ns,
+            "shift_ns": placed.correction.shift_ns,
+            "bound_ns": placed.correction.bound_ns,
             "late_ns": placed.lateness_ns,
         }
-    fields |= {"continues": placed.is_continuation, "order": str(order), "text": placed.line.display_text}
+    fields |= {
+        "continues": placed.is_continuation,
+        "order": None if order is None else str(order),
+        "text": placed.line.display_text,
+    }
     return (_encode(json.dumps(fields, ensure_ascii=False)),)
 
 

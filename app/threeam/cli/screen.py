@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from threeam import __version__
 from threeam.cli.console import print_err, reset_unreadable_files
@@ -12,6 +13,9 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.core.store.as_of import PointInTime
+
+if TYPE_CHECKING:
+    from threeam.timeline.open_logs import OpenLogs
 
 
 def run(argv: Sequence[str]) -> int:
@@ -65,8 +69,13 @@ def is_dumb_terminal() -> bool:
     return os.environ.get("TERM") == "dumb"
 
 
-def show_screen(ctx: Context, *, read_only: bool = False, as_of: PointInTime | None = None) -> int:
-    """Open the full screen and return its exit code. ``as_of``: show the journal as it was then."""
+def show_screen(
+    ctx: Context, *, read_only: bool = False, as_of: PointInTime | None = None, logs: OpenLogs | None = None
+) -> int:
+    """Open the full screen and return its exit code. ``as_of``: show the journal as it was then.
+
+    ``logs``: the logs of other programs that are shown beside it.
+    """
     from threeam.projections import FOLD
     from threeam.tui.app import run_app
     from threeam.tui.look import load_look, look_path
@@ -84,5 +93,6 @@ def show_screen(ctx: Context, *, read_only: bool = False, as_of: PointInTime | N
         emoji=ctx.settings.emoji,
         look=load_look(path),
         look_path=path,
+        logs=logs,
     )
     return run_app(session, None if read_only else ctx.write_options(), as_of)

@@ -11,15 +11,16 @@ from threeam.timeline.clock_lines import clock_corrections
 from threeam.timeline.shifts import format_correction
 
 
-def open_named_files(args: Namespace, ctx: Context) -> OpenedSources:
-    """Open the files of a command line, and print on stderr what is not seen in their lines.
+def open_named_files(args: Namespace, ctx: Context, *, live: bool = False) -> OpenedSources:
+    """Open the files of a command line, and print on stderr what their lines do not show.
 
-    That is each file that cannot be read, and each shift that comes from a ``Clock:`` line. Raises `BadInput`.
+    That is each file that cannot be read, and each shift that comes from a ``Clock:`` line. ``live``: they will be
+    followed. Raises `BadInput`.
     """
     names, options = source_names(args.files), source_options(args)
     options.check_names([name.name for name in names])
     noted = clock_corrections(ctx.load_state())
-    opened = open_sources(names, options.with_noted_shifts(noted))
+    opened = open_sources(names, options.with_noted_shifts(noted), live=live)
     for source in opened.sources:
         if source.name in noted and source.name not in options.shifts:
             shift = format_correction(source.correction)

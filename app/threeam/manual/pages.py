@@ -19,6 +19,7 @@ TOPICS = {
     "restore": "undo changes, end blocking queries, restore data",
     "caffeine": "cups, milligrams, water and sleep",
     "finding": "search, filters, times, marks, and the past",
+    "clocks": "which of two lines came first, if their clocks differ",
     "handoff-and-export": "what the next person needs, and the postmortem",
     "settings": "every setting, with a sample file",
     "log-format": "the file: lines, tags, kinds, rotation",
@@ -104,10 +105,12 @@ def _suggestion(topic: str) -> str:
     from difflib import get_close_matches
 
     names = [*TOPICS, *re.findall(r"^###? `3am ([a-z -]+)`$", _read("commands"), re.MULTILINE)]
-    nearest = [name for name in names if topic and name.startswith(topic)]
-    if nearest := nearest or get_close_matches(topic, names, 1, _CLOSE_MATCH):
-        return f"; did you mean {nearest[0]}?"
     word = re.compile(rf"\b{re.escape(topic)}\b", re.IGNORECASE)
     counts = {page: len(word.findall(_read(page))) for page in TOPICS} if topic else {}
+    nearest = [name for name in names if topic and name.startswith(topic)]
+    if not nearest and not counts.get("concepts"):  # a word that is explained there is no mistake
+        nearest = get_close_matches(topic, names, 1, _CLOSE_MATCH)
+    if nearest:
+        return f"; did you mean {nearest[0]}?"
     pages = sorted(filter(counts.get, counts), key=lambda page: (page != "concepts", -counts[page]))
     return f"; it is a word of {', '.join(pages[:_MAX_PAGES_WITH_WORD])}" if pages else "; 3am help lists the topics"

@@ -11,54 +11,77 @@ The clocks may run at different rates. A request then says less about the shift 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from zlib import crc32
 
 from threeam.core.errors import PreconditionFailed
 from threeam.timeline.instant import ClockCorrection, Timestamp
+from threeam.timeline.timestamp_format import Meaning
 
 DRIFT_PPM = 100  # two clocks of quartz differ by less
 _TICKS = 10**6 // DRIFT_PPM  # ticks in a nanosecond: in one nanosecond the shift drifts by one tick at most
 _MAX_KEYS = 100_000  # of one log that are remembered; of more, a fixed part
 _BOUND_DIGITS = 3  # of a printed bound: the rest is rounded up
 
-TimestampedLine = tuple[bytes, Timestamp]
-
 
 class Sightings(NamedTuple):
     """The lines of one log with one key: how many, their earliest and their latest time (ns).
 
-    ``begin_ns``: the first stamp. ``first_end_ns``, ``end_ns``: the ends of the units in which the first and the last
-    line were written, so none of them was written after ``end_ns``.
+    ``begin_ns``, ``last_ns``: the first stamp and the last one. ``first_end_ns``, ``end_ns``: the ends of the units of
+    time that they name, so no line was written after ``end_ns``.
     """
 
     line_count: int
     begin_ns: int
     first_end_ns: int
+    last_ns: int
     end_ns: int
 
 
 class KeyedLog(NamedTuple):
-    """The sightings of a log by key, and the time (ns) from its first line to its last one."""
+    """The sightings of a log by key, the time (ns) in which all of its lines are, and what its stamps mean.
+
+    A stamp of receipt is taken for that of the event: the log is the one of the program that received the lines.
+    """
 
     sightings: Mapping[bytes, Sightings]
     begin_ns: int
     end_ns: int
+    meaning: Meaning = Meaning.EVENT
+
+    @property
+    def has_begins(self) -> bool:
+        """True if a line is never stamped later than what it is about begins."""
+        return self.meaning is not Meaning.END
+
+    @property
+    def has_ends(self) -> bool:
+        """True if a line is never stamped earlier than what it is about ends."""
+        return self.meaning is not Meaning.START
 
 
 class Request(NamedTuple):
-    """A request that both logs have: what it says about the shift of B's clock (ns) at ``at_ns`` on that clock.
+    """A request that both logs have, and what it says about the shift of B's clock (ns) at that time.
 
-    ``lower_ns``, ``upper_ns``: the shift is between them; None: it says nothing. ``slack_ns``: the resolution of
-    ``at_ns``.
+    ``lower_ns``, ``upper_ns``: the shift is between them; None: it says nothing.
     """
 
     key: bytes
-    at_ns: int
-    slack_ns: int
+    at_a: Sightings
+    at_b: Sightings
     lower_ns: int | None
     upper_ns: int | None
+
+    @property
+    def at_ns(self) -> int:
+        """The time of the request on B's clock."""
+        return self.at_b.begin_ns
+
+    @property
+    def slack_ns(self) -> int:
+        """The resolution of that time."""
+        return self.at_b.first_end_ns - self.at_b.begin_ns
 
 
 class Alignment(NamedTuple):
@@ -95,42 +118,35 @@ class ClocksContradict(PreconditionFailed):
 
 
 def collect_sightings(
-    lines: Iterable[TimestampedLine],
-    key_of: Callable[[bytes], bytes | None],
-    known: Mapping[bytes, Sightings] | None = None,
-) -> KeyedLog:
-    """Return the sightings of each key in ``lines``; only of ``known`` keys if they are given.
+    keyed: Iterable[tuple[bytes, Timestamp]], known: Mapping[bytes, Sightings] | None = None
+) -> dict[bytes, Sightings]:
+    """Return the sightings of each key of ``keyed``, the key and the timestamp of each line; only of ``known`` keys.
 
     Of more than 100,000 keys a fixed part is taken, which is the same in every log. Fewer requests give a wider
     interval, never a wrong one.
     """
     found: dict[bytes, Sightings] = {}
     mask = 0
-    log_begin_ns: int | None = None
-    log_end_ns = 0
-    for raw, stamp in lines:
-        end_ns = stamp.ns + stamp.resolution_ns
-        if log_begin_ns is None:
-            log_begin_ns, log_end_ns = stamp.ns, end_ns
-        elif stamp.ns < log_begin_ns:
-            log_begin_ns = stamp.ns
-        elif end_ns > log_end_ns:
-            log_end_ns = end_ns
-        key = key_of(raw)
-        if key is None or (known is not None and key not in known) or (mask and crc32(key) & mask):
+    for key, (ns, resolution_ns) in keyed:
+        end_ns = ns + resolution_ns
+        if (known is not None and key not in known) or (mask and crc32(key) & mask):
             continue
         seen = found.get(key)
-        if seen is not None:
-            count, begin_ns, first_end_ns, last_end_ns = seen
+        if seen is None:
+            found[key] = Sightings(1, ns, end_ns, ns, end_ns)
+        else:
+            count, begin_ns, first_end_ns, last_ns, last_end_ns = seen
             found[key] = Sightings(
-                count + 1, min(begin_ns, stamp.ns), min(first_end_ns, end_ns), max(last_end_ns, end_ns)
+                count + 1,
+                min(begin_ns, ns),
+                min(first_end_ns, end_ns),
+                max(last_ns, ns),
+                max(last_end_ns, end_ns),
             )
-            continue
-        found[key] = Sightings(1, stamp.ns, end_ns, end_ns)
         while len(found) > _MAX_KEYS:
             mask = mask * 2 + 1
             found = {key: seen for key, seen in found.items() if not crc32(key) & mask}
-    return KeyedLog(found, log_begin_ns or 0, log_end_ns)
+    return found
 
 
 def align(caller: KeyedLog, called: KeyedLog) -> Alignment:
@@ -145,10 +161,15 @@ def align(caller: KeyedLog, called: KeyedLog) -> Alignment:
         raise PreconditionFailed("no key is in both logs")
     counts = Counter(caller.sightings[key].line_count for key in shared)
     usual_lines = max(counts, key=lambda count: (counts[count], count))
-    has_answers = usual_lines > 1
-    min_lines = min(2, max(counts)) if usual_lines == 1 else usual_lines  # an only line could be the answer
+    # A log of begins has no answers. If B's stamps are ends, they may come after the answer at A.
+    has_answers = caller.has_ends and called.has_begins and (usual_lines > 1 or not caller.has_begins)
+    min_lines = usual_lines
+    if usual_lines == 1 and caller.has_begins and caller.has_ends:
+        min_lines = min(2, max(counts))  # the only line of a request may be its answer
     requests = [
-        _request(key, caller.sightings[key], called.sightings[key], has_answers=has_answers)
+        _request(
+            key, caller.sightings[key], called.sightings[key], has_calls=caller.has_begins, has_answers=has_answers
+        )
         for key in shared
         if caller.sightings[key].line_count >= min_lines
     ]
@@ -180,13 +201,14 @@ def correction_between(lower_ns: int, upper_ns: int) -> ClockCorrection:
     return ClockCorrection(shift_ns, -(-max(upper_ns - shift_ns, shift_ns - lower_ns) // unit_ns) * unit_ns)
 
 
-def _request(key: bytes, at_a: Sightings, at_b: Sightings, *, has_answers: bool) -> Request:
+def _request(key: bytes, at_a: Sightings, at_b: Sightings, *, has_calls: bool, has_answers: bool) -> Request:
     """Return what a request says: A's first line was before all of B's, and A's last line was after B's first one.
 
     B may log more of a request after A has the answer.
     """
+    lower_ns = at_a.begin_ns - at_b.first_end_ns if has_calls else None
     upper_ns = at_a.end_ns - at_b.begin_ns if has_answers else None
-    return Request(key, at_b.begin_ns, at_b.first_end_ns - at_b.begin_ns, at_a.begin_ns - at_b.first_end_ns, upper_ns)
+    return Request(key, at_a, at_b, lower_ns, upper_ns)
 
 
 def _lower(request: Request) -> int:
@@ -199,11 +221,11 @@ def _upper(request: Request) -> int:
     return request.upper_ns
 
 
-class _Limit(NamedTuple):
-    """A limit of the shift, in ticks, at a time (ns), and the request that gives it."""
+class _Limits(NamedTuple):
+    """An upper limit of the shift, in ticks, at the time of each request, and the number of the request it is from."""
 
-    ticks: int
-    request: Request
+    ticks: list[int]
+    origins: list[int]
 
 
 def _limits_everywhere(requests: Sequence[Request], begin_ns: int, end_ns: int) -> tuple[int | None, int | None]:
@@ -212,63 +234,50 @@ def _limits_everywhere(requests: Sequence[Request], begin_ns: int, end_ns: int) 
     Raises `ClocksContradict`.
     """
     in_order = sorted(requests, key=lambda request: request.at_ns)
+    times = [request.at_ns for request in in_order]
     # A lower limit is an upper limit of the negative shift. Both are known a little less well: the time of the request
     # is known to the resolution of its stamp.
-    upper = _tightest(
-        [
-            None if request.upper_ns is None else _Limit(request.upper_ns * _TICKS + request.slack_ns, request)
-            for request in in_order
-        ],
-        in_order,
-    )
-    negative_lower = _tightest(
-        [
-            None if request.lower_ns is None else _Limit(-request.lower_ns * _TICKS + request.slack_ns, request)
-            for request in in_order
-        ],
-        in_order,
-    )
+    highs = [each.upper_ns * _TICKS + each.slack_ns for each in in_order if each.upper_ns is not None]
+    lows = [each.slack_ns - each.lower_ns * _TICKS for each in in_order if each.lower_ns is not None]
+    upper = _tightest(highs, times) if highs else None
+    negative_lower = _tightest(lows, times) if lows else None
     if upper is not None and negative_lower is not None:
-        worst = min(range(len(in_order)), key=lambda index: upper[index].ticks + negative_lower[index].ticks)
-        if upper[worst].ticks + negative_lower[worst].ticks < 0:
-            raise ClocksContradict(negative_lower[worst].request, upper[worst].request)
-    times = [request.at_ns for request in in_order]
-    upper_ns = None if upper is None else _highest(upper, times, begin_ns, end_ns)
-    lower_ns = None if negative_lower is None else -_highest(negative_lower, times, begin_ns, end_ns)
+        widths = [high + low for high, low in zip(upper.ticks, negative_lower.ticks, strict=True)]
+        if (narrowest := min(widths)) < 0:
+            worst = widths.index(narrowest)
+            raise ClocksContradict(in_order[negative_lower.origins[worst]], in_order[upper.origins[worst]])
+    upper_ns = None if upper is None else _highest(upper.ticks, times, begin_ns, end_ns)
+    lower_ns = None if negative_lower is None else -_highest(negative_lower.ticks, times, begin_ns, end_ns)
     return lower_ns, upper_ns
 
 
-def _tightest(limits: Sequence[_Limit | None], requests: Sequence[Request]) -> list[_Limit] | None:
-    """Return the tightest upper limit at the time of each of ``requests``, from all ``limits``; None if there is none.
+def _tightest(ticks: Sequence[int], times: Sequence[int]) -> _Limits:
+    """Return the tightest upper limit at each of ``times``, from the limits ``ticks`` at these times.
 
     A limit grows by one tick for each nanosecond between.
     """
-    tightest: list[_Limit | None] = list(limits)
-    for indices in (range(len(requests)), range(len(requests) - 1, -1, -1)):
-        best: _Limit | None = None
-        last_ns = 0
+    tightest = _Limits(list(ticks), list(range(len(ticks))))
+    for indices in (range(len(times)), range(len(times) - 1, -1, -1)):
+        best, origin, last_ns = tightest.ticks[indices[0]], tightest.origins[indices[0]], times[indices[0]]
         for index in indices:
-            at_ns = requests[index].at_ns
-            if best is not None:
-                best = best._replace(ticks=best.ticks + abs(at_ns - last_ns))
-            here = tightest[index]
-            if best is None or (here is not None and here.ticks <= best.ticks):
-                best = here
-            tightest[index], last_ns = best, at_ns
-    known = [limit for limit in tightest if limit is not None]
-    return known if len(known) == len(requests) else None
+            best += abs(times[index] - last_ns)
+            if tightest.ticks[index] <= best:
+                best, origin = tightest.ticks[index], tightest.origins[index]
+            else:
+                tightest.ticks[index], tightest.origins[index] = best, origin
+            last_ns = times[index]
+    return tightest
 
 
-def _highest(limits: Sequence[_Limit], times: Sequence[int], begin_ns: int, end_ns: int) -> int:
+def _highest(ticks: Sequence[int], times: Sequence[int], begin_ns: int, end_ns: int) -> int:
     """Return the highest value (ns, rounded up) that the limits allow at any time from ``begin_ns`` to ``end_ns``.
 
     Between two requests that is where the limits that grow from both meet.
     """
     highest = max(
-        2 * (limits[0].ticks + times[0] - min(begin_ns, times[0])),
-        2 * (limits[-1].ticks + max(end_ns, times[-1]) - times[-1]),
+        2 * (ticks[0] + times[0] - min(begin_ns, times[0])),
+        2 * (ticks[-1] + max(end_ns, times[-1]) - times[-1]),
     )
-    for index in range(len(limits) - 1):
-        meeting = limits[index].ticks + limits[index + 1].ticks + times[index + 1] - times[index]
-        highest = max(highest, meeting)
+    for index in range(len(times) - 1):
+        highest = max(highest, ticks[index] + ticks[index + 1] + times[index + 1] - times[index])
     return -(-highest // (2 * _TICKS))

@@ -7,6 +7,7 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import tzinfo
+from functools import partial
 from typing import NamedTuple
 
 from threeam.core.config.options import OptionParser, did_you_mean
@@ -14,10 +15,11 @@ from threeam.core.errors import BadInput, FileUnusable
 from threeam.core.format.clock import monotonic_epoch_ns
 from threeam.core.format.entry import escape_unprintable
 from threeam.timeline.detect import Detection, detect, reader_for_format
-from threeam.timeline.files import STDIN, OpenedFile, open_log_file
+from threeam.timeline.files import STDIN, open_log_file, remote_parts
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.shifts import parse_shift
 from threeam.timeline.source import Source, sample_lines
+from threeam.timeline.stamp_pattern import reader_for_pattern
 from threeam.timeline.timestamp_format import Context
 from threeam.timeline.zones import host_zone, parse_zone
 
@@ -103,12 +105,15 @@ def source_names(words: Sequence[str]) -> list[SourceName]:
     return [SourceName(name if name is not None else next(defaults), path) for name, path in named]
 
 
-def open_sources(names: Sequence[SourceName], options: SourceOptions) -> OpenedSources:
-    """Open the files and detect their timestamps. Raises `BadInput` for an option that cannot be used."""
+def open_sources(names: Sequence[SourceName], options: SourceOptions, *, live: bool = False) -> OpenedSources:
+    """Open the files and detect their timestamps. Raises `BadInput` for an option that cannot be used.
+
+    ``live``: the files will be followed.
+    """
     sources, problems = list[Source](), list[str]()
     for name in names:
         try:
-            source, problem = open_source(name, len(sources), options)
+            source, problem = open_source(name, len(sources), options, live=live)
         except FileUnusable as unusable:
             problems.append(str(unusable))
             continue
@@ -118,27 +123,34 @@ def open_sources(names: Sequence[SourceName], options: SourceOptions) -> OpenedS
     return OpenedSources(sources, problems)
 
 
-def open_source(name: SourceName, number: int, options: SourceOptions) -> tuple[Source, str]:
+def open_source(name: SourceName, number: int, options: SourceOptions, *, live: bool = False) -> tuple[Source, str]:
     """Return the source ``name``, and a sentence about what cannot be read of it, or "".
 
     Raises `FileUnusable`, or `BadInput` for an option that cannot be used.
     """
-    file = open_log_file(name.path)
+    file = open_log_file(name.path, live=live)
+    detector = partial(_detect, name.name, options, file.modified_ns)
     try:
-        detection = _detect(name.name, file, options)
+        detection = detector(sample_lines(file.segment))
     except OSError as error:
         raise FileUnusable(f"{escape_unprintable(name.path)} cannot be read: {error.strerror}") from None
-    correction = options.shifts.get(name.name, ClockCorrection())
-    return Source(name.name, number, file.segment, detection, correction), file.problem
+    unknown = ClockCorrection(0, None) if file.is_remote else ClockCorrection()  # logs of this host have one clock
+    source = Source(name.name, number, file, detection, options.shifts.get(name.name, unknown))
+    source.detector = detector
+    return source, file.problem
 
 
-def _detect(name: str, file: OpenedFile, options: SourceOptions) -> Detection | None:
-    samples = sample_lines(file.segment)
+def _detect(name: str, options: SourceOptions, modified_ns: int, samples: Sequence[bytes]) -> Detection | None:
     given = options.zones.get(name)
-    context = Context(file.modified_ns, given or host_zone(), given is None, monotonic_epoch_ns())
-    if name in options.formats:
-        return reader_for_format(options.formats[name], samples, context)
-    return detect(samples, context)
+    context = Context(modified_ns, given or host_zone(), given is None, monotonic_epoch_ns())
+    try:
+        if name in options.patterns:
+            return reader_for_pattern(options.patterns[name], samples, context)
+        if name in options.formats:
+            return reader_for_format(options.formats[name], samples, context)
+        return detect(samples, context)
+    except BadInput as bad:
+        raise type(bad)(f"{name}: {bad}") from None
 
 
 def _pairs(option: str, texts: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -186,6 +198,9 @@ def _unique_names(paths: Sequence[str], taken: Sequence[str]) -> Iterator[str]:
 def _short_name(path: str, parts: int) -> str:
     if path == STDIN:
         return "stdin"
+    if remote := remote_parts(path):
+        host, file = remote
+        return host if parts == 1 else f"{host}/{_short_name(file, parts - 1)}"
     name = "/".join(os.path.abspath(path).split("/")[-parts:])
     for suffix in _SUFFIXES:
         name = name.removesuffix(suffix) or name

@@ -12,11 +12,15 @@ from threeam.timeline.instant import Timestamp
 from threeam.timeline.missing_date import nearest_clock
 from threeam.timeline.notation import ZONE_NAMES
 from threeam.timeline.stamp_clock import StampClock
-from threeam.timeline.timestamp_format import MAX_STAMP_END, Context, Layout, TimestampFormat
+from threeam.timeline.timestamp_format import Context, Layout, TimestampFormat
 from threeam.timeline.timestamp_reader import LearnedPlace, TimestampReader, columns_of
 
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
+_MIN_FOR_ORDER = 10  # stamps
+_MAX_JUMPS = 0.2  # of the steps; times in a random order have 0.45
 _MIN_FRACTIONS = 20  # different ones that end in 0, before their last digit is taken for no digit
+_MAX_NAMED = 60  # lines whose context is compared
+_MAX_CONTEXT = 1024  # bytes after a stamp that are compared with the context of a format
 _MAX_COMPARED = 1024  # bytes of a line that are searched for the literal of a layout
 
 Users = list[tuple[TimestampFormat, Layout]]
@@ -30,7 +34,7 @@ def compiled(pattern: bytes) -> re.Pattern[bytes]:
 
 def joined_shape(lines: Sequence[bytes]) -> bytes:
     """Return the beginnings of the lines, with each digit as 0: a stamp has a shape that must occur in them."""
-    return b"\n".join([line[:_MAX_COMPARED] for line in lines]).translate(_DIGITS_AS_ZERO)
+    return b"\n".join([b"", *(line[:_MAX_COMPARED] for line in lines)]).translate(_DIGITS_AS_ZERO)
 
 
 def candidates_of(formats: Sequence[TimestampFormat], shape: bytes) -> Iterator[Candidate]:
@@ -38,7 +42,7 @@ def candidates_of(formats: Sequence[TimestampFormat], shape: bytes) -> Iterator[
     users: dict[tuple[bytes, int], Users] = {}
     for timestamp_format in formats:
         for layout in timestamp_format.layouts:
-            if layout.notation.shape in shape and layout.literal.translate(_DIGITS_AS_ZERO) in shape:
+            if layout.shape in shape and layout.literal.translate(_DIGITS_AS_ZERO) in shape:
                 key = (layout.pattern, layout.max_end)
                 users.setdefault(key, []).append((timestamp_format, layout))
     for sharing in users.values():
@@ -70,7 +74,7 @@ class Candidate:
     @property
     def resolution_ns(self) -> int:
         """The finest resolution of the stamps."""
-        return min(stamp.resolution_ns for stamp in self.stamps)
+        return min((stamp.resolution_ns for stamp in self.stamps), default=0)
 
     @property
     def pattern(self) -> re.Pattern[bytes]:
@@ -81,15 +85,18 @@ class Candidate:
         """Read the stamps of the lines."""
         reader = TimestampReader(LearnedPlace(self.pattern, self.layout.max_end), nearest_clock(context, self.layout))
         literal = self.layout.literal
+        match_at_begin, max_end = self.pattern.match, self.layout.max_end
         has_zone = "z" in self.pattern.groupindex
         for index, line in enumerate(lines):
             if literal and literal not in line:
+                continue
+            if match_at_begin(line, 0, max_end) is None:
                 continue
             match = reader.match(line)
             if match is None:
                 continue
             stamp = reader.read_match(line, match)
-            name = (match["z"] or b"").strip() if has_zone else b""
+            name = (match["z"] or b"").strip(b" ()[]") if has_zone else b""
             is_name = name[-1:].isalpha() and name not in ZONE_NAMES[:3]
             if stamp is not None:
                 self.stamps.append(stamp)
@@ -97,14 +104,32 @@ class Candidate:
                     self.zone_abbreviations.add(name.decode("ascii"))
             elif is_name:
                 self.unread_zones[name] += 1
+            elif "up" in self.pattern.groupindex:
+                pass  # the time of the boot is not known
             else:
                 continue
             self.indexes.append(index)
             self._matches.append(match)
-        if self.stamps:
-            self.share = len(self.indexes) / len(lines)
+        if self.indexes:
+            comments = (
+                sum(line.startswith(b"#") for line in lines) if not lines[self.indexes[0]].startswith(b"#") else 0
+            )
+            self.share = len(self.indexes) / (len(lines) - comments)
             steps = len(self.stamps) - 1
-            self.growth = sum(a.ns <= b.ns for a, b in pairwise(self.stamps)) / steps if steps else 1.0
+            self.growth = sum(a.ns <= b.ns for a, b in pairwise(self.stamps)) / steps if steps > 0 else 1.0
+
+    @property
+    def jumps_about(self) -> bool:
+        """True if the times follow no order, as those of a column that has no stamps."""
+        times = [stamp.ns for stamp in self.stamps]
+        if len(times) < _MIN_FOR_ORDER:
+            return False
+        near_ns = (max(times) - min(times)) // 20
+        return sum(after < before - near_ns for before, after in pairwise(times)) > _MAX_JUMPS * len(times)
+
+    def is_after(self, ns: int) -> bool:
+        """Return whether some of the times are later than ``ns``."""
+        return any(stamp.ns > ns for stamp in self.stamps)
 
     def stamps_by(self, clock: StampClock) -> list[Timestamp]:
         """Return the stamps of the samples, read by other rules."""
@@ -112,20 +137,26 @@ class Candidate:
         stamps = (reader.read_match(match.string, match) for match in self._matches)
         return [stamp for stamp in stamps if stamp is not None]
 
-    def count_context(self, layout: Layout, stamped: Sequence[bytes], lines: Sequence[bytes]) -> int:
-        """Return how many of the lines with a stamp have the context of a format."""
+    def count_context(self, layout: Layout, lines: Sequence[bytes]) -> int:
+        """Return how many of some lines with a stamp have the context of a format."""
         if layout.file_mark and not any(layout.file_mark in line for line in lines):
             return 0
         if layout.runs_back and self.growth == 1.0:
             return 0
-        context = compiled(layout.pattern + layout.context)
-        return sum(context.match(line, 0, 4 * MAX_STAMP_END) is not None for line in stamped)
+        context = compiled(layout.context)
+        some = self._matches[:: len(self._matches) // _MAX_NAMED + 1]
+        return sum(context.match(each.string, each.end(), each.end() + _MAX_CONTEXT) is not None for each in some)
+
+    @property
+    def compared_count(self) -> int:
+        """The number of lines whose context is compared."""
+        return len(range(0, len(self._matches), len(self._matches) // _MAX_NAMED + 1))
 
     def learn_place(self) -> LearnedPlace:
         """Return where the stamps of the file stand."""
         groups = self.pattern.groupindex
         zones = {match["z"] if "z" in groups else None for match in self._matches}
-        columns = {columns_of(match) for match in self._matches}
+        columns = {columns_of(match) for match in {match.regs: match for match in self._matches}.values()}
         place = LearnedPlace(
             self.pattern,
             self.layout.max_end,

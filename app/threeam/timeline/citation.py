@@ -9,20 +9,23 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from threeam.core.errors import BadInput, FileUnusable, PreconditionFailed
 from threeam.core.format.cited_line import CitedLine, format_utc
-from threeam.core.format.entry import NS_PER_S, decode_utf8, escape_unprintable, utf8_boundary
-from threeam.core.platform.folders import open_file
+from threeam.core.format.entry import BOM, NS_PER_S, decode_utf8, escape_unprintable, utf8_boundary
 from threeam.core.redact.redact import Redactor
 from threeam.core.store.attachment_kinds import CITED_LINES
 from threeam.core.store.attachments import write_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import Line, lines_backward, lines_forward, read_chunks
 from threeam.core.store.segment import Segment
-from threeam.timeline.instant import Timestamp
+from threeam.timeline.arguments import SourceName, SourceOptions, open_source, source_names
+from threeam.timeline.files import STDIN, open_log_file
+from threeam.timeline.instant import ClockCorrection, Timestamp
+from threeam.timeline.missing_date import UnclearStamps
+from threeam.timeline.source import Source
+from threeam.timeline.zones import AmbiguousZone
 
 MAX_CITED_BYTES = 256 * 1024  # of one entry: a long stack trace has a tenth of it
 _LOOKAHEAD_BYTES = 64 * 1024  # read after them, so that a secret at the cut is recognized
@@ -41,28 +44,8 @@ _DATE = re.compile(
     re.ASCII,
 )
 _ZONE = re.compile(r"(?:Z| ?[+-]\d\d:?\d\d)?[\])]?[:,]?\s*", re.ASCII)
+_UNCLEAR_STAMPS = "no time was read: 3am sources says why"
 _SECRETS_REPLACED = "secrets replaced by ***"
-
-
-class StampReader(Protocol):
-    """The timestamp format of one log."""
-
-    def read(self, raw: bytes) -> Timestamp | None:
-        """Return the timestamp of a line without its line end; None if it has none."""
-
-
-class LogFile(NamedTuple):
-    """A log to cite from.
-
-    ``source``: the name of its file, or one that the user gave it. ``segment``: its bytes, unpacked. ``reader``: reads
-    its timestamps; None: it has none, so each line is an entry. ``assumptions``: sentences on what is
-    assumed of its timestamps.
-    """
-
-    source: str
-    segment: Segment
-    reader: StampReader | None = None
-    assumptions: tuple[str, ...] = ()
 
 
 class Citation(NamedTuple):
@@ -79,6 +62,11 @@ class Citation(NamedTuple):
     timestamp: Timestamp | None
     content: bytes
     notes: tuple[str, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """Return ``web1.log:8412``."""
+        return f"{self.source}:{self.line_number}"
 
     @property
     def stamp_text(self) -> str:
@@ -102,11 +90,12 @@ class Citation(NamedTuple):
     def evidence_text(self, words: str) -> str:
         """Return the text of the evidence: file, line number, stamp, and ``words``, or else an excerpt of the line."""
         stamp = f" @{self.stamp_text}" if self.stamp_text else ""
-        return f"{self.source}:{self.line_number}{stamp} {words.strip() or self.excerpt}".rstrip()
+        return f"{self.reference}{stamp} {words.strip() or self.excerpt}".rstrip()
 
     @property
     def _first_line(self) -> str:
-        return decode_utf8(self.content[:_EXCERPT_BYTES].partition(b"\n")[0].removesuffix(b"\r"))
+        head = self.content[:_EXCERPT_BYTES].removeprefix(BOM)
+        return decode_utf8(head.partition(b"\n")[0].removesuffix(b"\r"))
 
 
 class SavedCitation(NamedTuple):
@@ -121,38 +110,37 @@ def read_citation(reference: str) -> Citation:
 
     Raises `BadInput`, `FileUnusable`, and `PreconditionFailed` if the file has no such line.
     """
-    name, _, number = reference.rpartition(":")
-    if not name or not re.fullmatch(r"[0-9]{1,18}", number):
+    word, _, number = reference.rpartition(":")
+    if not word or not re.fullmatch(r"[0-9]{1,18}", number):
         raise BadInput(f"{reference!r} names no line: write FILE:LINE, such as web1.log:8412")
-    log = _open_log(name)
+    if int(number) < 1:
+        raise BadInput(f"{number} is not the number of a line: the first one is 1")
+    names = source_names([word])
+    if len(names) > 1:
+        raise BadInput(f"{word} names {len(names)} files: write the name of one")
+    source, problem = _open_source(names[0])
     try:
-        return cite_line_number(log, int(number))
+        offset = _offset_of_line(source.segment, int(number))
+        citation = cite_line(source, next(lines_forward(source.segment, offset)), int(number))
+        return citation._replace(notes=(problem, *citation.notes)) if problem else citation
     except OSError as error:
-        raise FileUnusable(f"{escape_unprintable(name)} cannot be read: {error.strerror}") from None
+        raise FileUnusable(f"{escape_unprintable(names[0].path)} cannot be read: {error.strerror}") from None
 
 
-def cite_line_number(log: LogFile, line_number: int) -> Citation:
-    """Return the citation of a line by its number. A line without a timestamp is cited with its whole entry.
+def cite_line(source: Source, line: Line, line_number: int | None = None) -> Citation:
+    """Return the citation of ``line``, with its continuation lines; of such a line, the citation of its entry.
 
-    Raises `PreconditionFailed` if there is no such line, and OSError.
+    Reads all of the file before the line to count its lines, unless ``line_number`` is given: a screen calls it in a
+    thread. Raises OSError.
     """
-    if line_number < 1:
-        raise BadInput(f"{line_number} is not the number of a line: the first one is 1")
-    return cite_line_at(log, _offset_of_line(log.segment, line_number), line_number)
-
-
-def cite_line_at(log: LogFile, offset: int, line_number: int | None = None) -> Citation:
-    """Return the citation of the line that begins at ``offset``. ``line_number``: counted if it is None.
-
-    Reads all of the file before the line to count its lines, so a screen calls it in a thread. Raises OSError.
-    """
+    segment = source.segment
     if line_number is None:
-        line_number = 1 + sum(data.count(b"\n") for data in read_chunks(log.segment, 0, offset))
-    begin, line_number, first_line = _entry_begin(log, offset, line_number)
-    end = _entry_end(log, first_line)
-    raw = b"".join(read_chunks(log.segment, begin, min(end, begin + MAX_CITED_BYTES + _LOOKAHEAD_BYTES)))
-    content = _redact(log.segment, begin, raw)
-    notes = list(log.assumptions)
+        line_number = 1 + sum(data.count(b"\n") for data in read_chunks(segment, 0, line.offset))
+    lines_back, first_line = _first_line_of_entry(source, line)
+    timestamp, notes = _read_timestamp(source, first_line)
+    begin, end = first_line.offset, _entry_end(source, first_line)
+    raw = b"".join(read_chunks(segment, begin, min(end, begin + MAX_CITED_BYTES + _LOOKAHEAD_BYTES)))
+    content = _redact(segment, begin, raw)
     if content != raw:
         notes.append(_SECRETS_REPLACED)
     if len(content) > MAX_CITED_BYTES or end - begin > len(raw):
@@ -160,10 +148,9 @@ def cite_line_at(log: LogFile, offset: int, line_number: int | None = None) -> C
             content = content[: utf8_boundary(content, MAX_CITED_BYTES)]
         content += b"\n[3am: the rest of the entry is left out here]\n"
         notes.append(f"only the first {MAX_CITED_BYTES // 1024} KiB")
-    timestamp = log.reader.read(first_line.raw) if log.reader is not None else None
-    # An @ at the beginning of evidence refers to a line of the journal.
-    source = f"./{log.source}" if log.source.startswith("@") else log.source
-    return Citation(source, os.path.abspath(log.segment.path), line_number, timestamp, content, tuple(notes))
+    is_local = segment.path != STDIN and not source.file.is_remote
+    path = os.path.abspath(segment.path) if is_local else segment.path
+    return Citation(_cited_name(source), path, line_number - lines_back, timestamp, content, tuple(notes))
 
 
 def save_citation(journal: Journal, citation: Citation, now_ns: int) -> SavedCitation:
@@ -184,15 +171,35 @@ def save_citation(journal: Journal, citation: Citation, now_ns: int) -> SavedCit
     return SavedCitation(path, line)
 
 
-def _open_log(name: str) -> LogFile:
+def _open_source(name: SourceName) -> tuple[Source, str]:
+    """Open a log. If its stamps do not say which time they mean, its lines are cited without one; say why."""
     try:
-        fd = open_file(name, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError as error:
-        raise FileUnusable(f"{escape_unprintable(name)} cannot be opened: {error.strerror}") from None
-    segment = Segment(fd, name)
-    if not stat.S_ISREG(segment.fstat().st_mode):
-        raise FileUnusable(f"{escape_unprintable(name)} is not a regular file")
-    return LogFile(os.path.basename(name), segment)
+        source, _ = open_source(name, 0, SourceOptions({}, {}, {}, {}))
+    except (UnclearStamps, AmbiguousZone):
+        if name.path == STDIN:  # it cannot be read again
+            raise
+        return Source(name.name, 0, open_log_file(name.path), None, ClockCorrection()), _UNCLEAR_STAMPS
+    if source.detection is not None and source.detection.reader.reads_local_time:
+        source.make_index()  # which of two hours that the clock showed in autumn
+    return source, ""
+
+
+def _cited_name(source: Source) -> str:
+    """Return the name of the file, or that which the user gave the source."""
+    file_name = os.path.basename(source.segment.path)
+    name = file_name if file_name.startswith(source.name) else source.name
+    return f"./{name}" if name.startswith("@") else name  # an @ there would refer to a line of the journal
+
+
+def _read_timestamp(source: Source, line: Line) -> tuple[Timestamp | None, list[str]]:
+    """Return the timestamp of a line, and what is assumed of it."""
+    timestamp = source.read_timestamp(line)
+    if timestamp is None or source.detection is None:
+        return None, []
+    reader = source.detection.reader
+    if source.index is None and reader.reads_local_time and reader.with_fold(1).read(line.raw) != timestamp:
+        return None, ["its clock showed this hour twice"]
+    return timestamp, list(source.detection.assumptions)
 
 
 def _time_of_day(text: str, timestamp: Timestamp) -> re.Match[str] | None:
@@ -226,33 +233,28 @@ def _offset_of_line(segment: Segment, line_number: int) -> int:
     raise PreconditionFailed(f"{path} has no line {line_number:,}: it has {lines if line_count else 'no lines'}")
 
 
-def _entry_begin(log: LogFile, offset: int, line_number: int) -> tuple[int, int, Line]:
-    """Return the offset, the number and the line at which the entry of the line at ``offset`` begins.
+def _first_line_of_entry(source: Source, line: Line) -> tuple[int, Line]:
+    """Return the first line of the entry of ``line``, and how many lines it is before it.
 
-    That is the line itself if no line shortly before it has a timestamp.
+    That is ``line`` itself if no line shortly before it has a timestamp.
     """
-    line = next(lines_forward(log.segment, offset), None)
-    if line is None:
-        raise PreconditionFailed(
-            f"{escape_unprintable(log.segment.path)} was truncated: the line is not in it any more"
-        )
-    if log.reader is None or log.reader.read(line.raw) is not None:
-        return offset, line_number, line
-    for count, earlier in enumerate(lines_backward(log.segment, offset), 1):
+    if source.detection is None or source.read_timestamp(line) is not None:
+        return 0, line
+    for count, earlier in enumerate(lines_backward(source.segment, line.offset), 1):
         if count > _MAX_LINES_BACK:
             break
-        if log.reader.read(earlier.raw) is not None:
-            return earlier.offset, line_number - count, earlier
-    return offset, line_number, line
+        if source.read_timestamp(earlier) is not None:
+            return count, earlier
+    return 0, line
 
 
-def _entry_end(log: LogFile, first_line: Line) -> int:
+def _entry_end(source: Source, first_line: Line) -> int:
     """Return the end of the entry that begins with ``first_line``; a later one than can be saved is not exact."""
     end = first_line.end
-    if log.reader is None or log.reader.read(first_line.raw) is None:
+    if source.read_timestamp(first_line) is None:
         return end
-    for line in lines_forward(log.segment, end):
-        if log.reader.read(line.raw) is not None or end - first_line.offset > MAX_CITED_BYTES:
+    for line in lines_forward(source.segment, end):
+        if source.read_timestamp(line) is not None or end - first_line.offset > MAX_CITED_BYTES:
             break
         end = line.end
     return end

@@ -8,11 +8,13 @@ the most lines is taken; then that whose times grow, then the leftmost, then the
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import BadInput
+from threeam.core.format.entry import NS_PER_S
 from threeam.timeline.candidates import Candidate, candidates_of, joined_shape
 from threeam.timeline.format_table import FORMATS
 from threeam.timeline.missing_date import UnclearStamps, complete_clock, nearest_clock
@@ -24,8 +26,13 @@ from threeam.timeline.zones import ambiguous_zone, zone_name
 _ENOUGH = 0.5  # of the lines: more have a stamp than not
 _FIRST_LINES = 3  # of which one must have a stamp, if most lines have none
 _MIN_GROWTH = 0.9  # of the steps, if most lines have no stamp
-_SAME_SHARE = 0.05  # two places of the same entries: a few lines break one of them
+_SAME_SHARE = 0.95  # of the largest: two places of the same entries, of which a few lines break one
+_PREFERRED = 0.75  # the same for a better place, which lines about the program itself do not have
 _SAME_GROWTH = 0.02
+_TIME_OF_DAY = re.compile(rb"\d:\d\d:\d\d")
+_MAX_TIME_END = 40  # bytes of a line
+_MAX_OTHER_TIMES = 0.3  # of the lines without a stamp
+_CLOCK_ERROR_NS = 31 * 86_400 * NS_PER_S  # of a host whose clock was wrong
 _NAMED = 0.5  # of the lines with a stamp: their context names the format
 _MAX_UNREAD_ZONES = 0.05  # of the lines with a stamp: it may be a word of the text
 
@@ -45,16 +52,22 @@ def detect(samples: Sequence[bytes], context: Context) -> Detection | None:
     ``samples``: up to 200 lines each of the head, the middle and the tail of the file, in their order. Raises
     `UnclearStamps` or `AmbiguousZone` if the stamps do not say which time they mean.
     """
+    return detect_among(FORMATS, samples, context)
+
+
+def detect_among(formats: Sequence[TimestampFormat], samples: Sequence[bytes], context: Context) -> Detection | None:
+    """Return which of ``formats`` a file with these lines has; None if it has none of them. Raises as `detect`."""
     lines = [line for line in samples if line.strip()]
-    best = _best(list(_matching(FORMATS, lines, context)), lines)
+    found = [each for each in _matching(formats, lines, context) if not _is_other_number(each, context)]
+    best = _best(found, lines)
     if best is None:
         return None
     rival = {MONTH_FIRST: DAY_FIRST, DAY_FIRST: MONTH_FIRST}.get(best.layout.notation)
     if rival is not None:
         best = _right_order(
-            best, [each for each in _matching(FORMATS, lines, context) if each.layout.notation is rival]
+            best, [each for each in _matching(formats, lines, context) if each.layout.notation is rival]
         )
-    return _detection(_named_format(best, lines), best, context)
+    return _detection(_named_format(best, lines), best, lines, context)
 
 
 def reader_for_format(name: str, samples: Sequence[bytes], context: Context) -> Detection:
@@ -69,7 +82,7 @@ def reader_for_format(name: str, samples: Sequence[bytes], context: Context) -> 
     if not found:
         example = formats[0].examples[0].line.decode()
         raise BadInput(f"no line has a stamp of the format {name}, as in: {example}")
-    return _detection(formats[0], found[0], context, forced=True)
+    return _detection(formats[0], found[0], lines, context, forced=True)
 
 
 def _matching(formats: Sequence[TimestampFormat], lines: Sequence[bytes], context: Context) -> Iterator[Candidate]:
@@ -77,8 +90,13 @@ def _matching(formats: Sequence[TimestampFormat], lines: Sequence[bytes], contex
     shape = joined_shape(lines)
     for candidate in candidates_of(formats, shape):
         candidate.read_samples(lines, context)
-        if candidate.stamps:
+        if candidate.indexes:
             yield candidate
+
+
+def _is_other_number(candidate: Candidate, context: Context) -> bool:
+    """Return whether numbers that could be seconds since 1970 cannot: a line is not later than the last write."""
+    return "epoch" in candidate.pattern.groupindex and candidate.is_after(context.modified_ns + _CLOCK_ERROR_NS)
 
 
 def _best(found: list[Candidate], lines: Sequence[bytes]) -> Candidate | None:
@@ -86,17 +104,24 @@ def _best(found: list[Candidate], lines: Sequence[bytes]) -> Candidate | None:
     if not found:
         return None
     share = max(each.share for each in found)
-    found = [each for each in found if each.share >= share - _SAME_SHARE]
+    found = [each for each in found if each.share >= share * (_PREFERRED if each.layout.is_preferred else _SAME_SHARE)]
     growth = max(each.growth for each in found)
     found = [each for each in found if each.growth >= growth - _SAME_GROWTH]
     return min(found, key=lambda each: (each.begin, each.resolution_ns, _name(each, lines) is None, -len(each.indexes)))
 
 
 def _is_plausible(candidate: Candidate, lines: Sequence[bytes]) -> bool:
+    if candidate.jumps_about:
+        return False
     if candidate.share >= _ENOUGH:
         return True
-    indexes = candidate.indexes
-    return len(indexes) > 1 and indexes[0] < _FIRST_LINES and candidate.growth >= _MIN_GROWTH
+    # The others are continuations, unless they have stamps of their own.
+    stamped = set(candidate.indexes)
+    rest = [line for index, line in enumerate(lines) if index not in stamped]
+    if sum(_TIME_OF_DAY.search(line, 0, _MAX_TIME_END) is not None for line in rest) > _MAX_OTHER_TIMES * len(rest):
+        return False
+    first, count = candidate.indexes[0], len(candidate.indexes)
+    return first < (_FIRST_LINES if count > 1 else 1) and candidate.growth >= _MIN_GROWTH
 
 
 def _right_order(best: Candidate, rivals: list[Candidate]) -> Candidate:
@@ -124,12 +149,13 @@ def _named_format(candidate: Candidate, lines: Sequence[bytes]) -> TimestampForm
 def _name(candidate: Candidate, lines: Sequence[bytes]) -> TimestampFormat | None:
     """Return the format whose context most of the lines with a stamp have; None if no format is told apart."""
     best: TimestampFormat | None = None
-    best_count = 0
-    stamped = [lines[index] for index in candidate.indexes]
+    best_count = candidate.compared_count * _NAMED
     for timestamp_format, layout in candidate.users:
         if layout.context or layout.file_mark:
-            count = candidate.count_context(layout, stamped, lines)
-            if count > max(best_count, len(stamped) * _NAMED):
+            count = candidate.count_context(layout, lines)
+            if count == candidate.compared_count:
+                return timestamp_format
+            if count > best_count:
                 best, best_count = timestamp_format, count
     return best
 
@@ -137,6 +163,7 @@ def _name(candidate: Candidate, lines: Sequence[bytes]) -> TimestampFormat | Non
 def _detection(
     timestamp_format: TimestampFormat,
     candidate: Candidate,
+    lines: Sequence[bytes],
     context: Context,
     *,
     forced: bool = False,
@@ -144,7 +171,11 @@ def _detection(
     _refuse_unread_zones(candidate)
     layout = next(layout for each, layout in candidate.users if each is timestamp_format)
     fields = tuple(candidate.pattern.groupindex)
-    clock, dates = complete_clock(candidate.stamps_by, fields, nearest_clock(context, layout), forced=forced)
+    if "H" in fields and "d" not in fields and any(line.startswith(b"#Fields:") for line in lines):
+        raise UnclearStamps("the lines have the time and the header has the date: have the program write both")
+    clock, dates = complete_clock(
+        candidate.stamps_by, fields, nearest_clock(context, layout), context.modified_ns, forced=forced
+    )
     place = candidate.learn_place()
     assumptions = [*dates]
     if place.is_local and not layout.utc and (context.zone_is_assumed or context.zone is None):

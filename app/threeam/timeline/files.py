@@ -19,6 +19,7 @@ from typing import IO, NamedTuple
 from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.store.segment import Segment
+from threeam.timeline.spool import Spool, copy_remote_file, follow_remote_file
 
 STDIN = "-"
 _COPY_BYTES = 256 * 1024
@@ -42,20 +43,30 @@ _KINDS = (
 class OpenedFile(NamedTuple):
     """A file of another program, open for reading.
 
-    ``segment``: its lines; of a compressed file or of stdin a copy. ``modified_ns``: its mtime. ``is_copy``: the
-    segment does not grow with the file. ``problem``: a sentence about bytes that could not be read, or "".
+    ``segment``: its lines; of a compressed file a copy. ``modified_ns``: its mtime. ``followed_path``: where new lines
+    appear; "": none will. ``problem``: a sentence about bytes that could not be read, or "". ``spool``: what copies a
+    stream into ``followed_path``. ``is_remote``: the file is on another host, whose clock may be wrong.
     """
 
     segment: Segment
     modified_ns: int
-    is_copy: bool = False
+    followed_path: str = ""
     problem: str = ""
+    spool: Spool | None = None
+    is_remote: bool = False
 
 
-def open_log_file(path: str) -> OpenedFile:
-    """Open the log file at ``path``, or stdin for ``-``. Raises `FileUnusable` with a sentence."""
+def open_log_file(path: str, *, live: bool = False) -> OpenedFile:
+    """Open the log file at ``path``: a file, ``-`` for stdin, or ``HOST:/FILE``, which ssh reads.
+
+    ``live``: the file will be followed. Raises `FileUnusable` with a sentence.
+    """
     if path == STDIN:
-        return _copy_stdin()
+        return _open_stream(Spool(_stdin()), path) if live else _copy_of(path, _read_stdin)
+    if remote := remote_parts(path):
+        if live:
+            return _open_stream(follow_remote_file(*remote), path)._replace(is_remote=True)
+        return _copy_of(path, lambda copy: copy_remote_file(*remote, copy.fileno()))._replace(is_remote=True)
     fd = _open_regular_file(path)
     segment = Segment(fd, path)
     modified_ns = segment.fstat().st_mtime_ns
@@ -64,9 +75,49 @@ def open_log_file(path: str) -> OpenedFile:
         raise FileUnusable(f"{_shown(path)} is UTF-16: `iconv -f UTF-16 -t UTF-8` makes a file that can be read")
     packed_with = next((name for magic, name in _MAGICS if head.startswith(magic)), None)
     if packed_with is None:
-        return OpenedFile(segment, modified_ns)
+        return OpenedFile(segment, modified_ns, os.path.realpath(path))
     unpacked, problem = _unpack(path, fd, packed_with)
-    return OpenedFile(unpacked, modified_ns, is_copy=True, problem=problem)
+    return OpenedFile(unpacked, modified_ns, problem=problem)
+
+
+def remote_parts(path: str) -> tuple[str, str] | None:
+    """Return the host and the path of ``HOST:/FILE``; None for the path of a file on this host."""
+    host, colon, file = path.partition(":")
+    if not colon or not file.startswith(("/", "~")) or not host or "/" in host or os.path.exists(path):
+        return None
+    return host, file
+
+
+def _open_stream(spool: Spool, path: str) -> OpenedFile:
+    spool.wait_for_first_lines()
+    segment = Segment(os.open(spool.path, os.O_RDONLY | os.O_CLOEXEC), path)
+    if spool.problem and not segment.size():
+        raise FileUnusable(spool.problem)
+    return OpenedFile(segment, segment.fstat().st_mtime_ns, spool.path, spool.problem, spool)
+
+
+def _copy_of(path: str, write: Callable[[IO[bytes]], object]) -> OpenedFile:
+    """Return the bytes that ``write`` writes into a file without a name."""
+    with tempfile.TemporaryFile() as copy:
+        try:
+            write(copy)
+            copy.flush()
+        except OSError as error:
+            raise _cannot_copy("stdin" if path == STDIN else path, error) from None
+        segment = Segment(os.dup(copy.fileno()), path)
+    return OpenedFile(segment, segment.fstat().st_mtime_ns)
+
+
+def _stdin() -> int:
+    """Return a descriptor of stdin, which is a pipe or a file."""
+    if sys.stdin.isatty():
+        raise FileUnusable("- reads a pipe, and stdin is a terminal: `journalctl -o short-iso-precise | 3am merge -`")
+    return os.dup(sys.stdin.fileno())
+
+
+def _read_stdin(copy: IO[bytes]) -> None:
+    with open(_stdin(), "rb", buffering=0) as stdin:
+        shutil.copyfileobj(stdin, copy, _COPY_BYTES)
 
 
 def _open_regular_file(path: str) -> int:
@@ -82,20 +133,6 @@ def _open_regular_file(path: str) -> int:
         remedy = f": read it through a pipe, `cat {_shown(path)} | 3am …  -`" if stat.S_ISFIFO(mode) else ""
         raise FileUnusable(f"{_shown(path)} is {kind}, not a log file{remedy}")
     return fd
-
-
-def _copy_stdin() -> OpenedFile:
-    if sys.stdin.isatty():
-        raise FileUnusable("- reads a pipe, and stdin is a terminal: `journalctl -o short-iso-precise | 3am merge -`")
-    with tempfile.TemporaryFile() as copy:
-        try:
-            while data := os.read(sys.stdin.fileno(), _COPY_BYTES):
-                copy.write(data)
-            copy.flush()
-        except OSError as error:
-            raise _cannot_copy("stdin", error) from None
-        segment = Segment(os.dup(copy.fileno()), STDIN)
-    return OpenedFile(segment, segment.fstat().st_mtime_ns, is_copy=True)
 
 
 def _unpack(path: str, fd: int, packed_with: str) -> tuple[Segment, str]:

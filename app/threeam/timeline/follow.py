@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
+from itertools import islice
 
 from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import escape_unprintable
@@ -13,6 +14,8 @@ from threeam.core.store.journal import Journal, ResumePoint
 from threeam.core.store.reader import Line, last_line_end
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.source import FIRST_NS, PlacedLine, Source
+
+_MAX_SAMPLES = 200  # lines in which a format is looked for as they come
 
 
 class SourceFollower:
@@ -28,9 +31,11 @@ class SourceFollower:
         self.problem = ""
         self._previous: Source | None = None  # to its file, renamed by now, lines may still be appended
         self._path = source.segment.path
-        self._real_path = os.path.realpath(self._path)
+        self._real_path = source.file.followed_path
         source.end = last_line_end(source.segment, source.end)  # a line without a newline is read when it has one
         self._follower = self._follow(self._real_path, ResumePoint.capture(source.segment, source.end))
+        lines = source.lines_in_file_order(0) if source.detection is None else iter(())
+        self._samples = [placed.line.raw for placed in islice(lines, _MAX_SAMPLES)]  # of a file without a format
         last = next(source.lines_in_file_order_backward(source.end), None)
         self._timestamp: Timestamp | None = last.timestamp if last is not None else None  # of the entry that may go on
 
@@ -38,16 +43,14 @@ class SourceFollower:
         """Return the lines that were finished since the last call, in file order; perhaps none."""
         try:
             lines = self._follower.read()
-            self.problem = "" if os.path.exists(self._path) else f"{escape_unprintable(self._path)} is gone"
+            self.problem = self._describe_problem()
         except (OSError, FileUnusable) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             self.problem = f"{escape_unprintable(self._path)} cannot be read: {reason}"
             return []
         placed = self._place(lines)
-        if not lines and os.path.realpath(self._path) != self._real_path:  # the symlink leads to another file
-            self._real_path = os.path.realpath(self._path)
-            self._follower.close()
-            self._follower = self._follow(self._real_path, None)
+        if not lines and self.source.file.spool is None:
+            self._follow_symlink()
         return placed
 
     def wait(self, timeout_s: float) -> bool:
@@ -62,16 +65,37 @@ class SourceFollower:
         """Close the watches."""
         self._follower.close()
 
+    def _describe_problem(self) -> str:
+        if (spool := self.source.file.spool) is not None:
+            return spool.problem
+        return "" if os.path.exists(self._path) else f"{escape_unprintable(self._path)} is gone"
+
+    def _follow_symlink(self) -> None:
+        """Follow another file if the path is a symlink and leads to another file by now."""
+        real_path = os.path.realpath(self._path)
+        if real_path != self._real_path:
+            self._real_path = real_path
+            self._follower.close()
+            self._follower = self._follow(real_path, None)
+
     def _follow(self, path: str, start: ResumePoint | None) -> Follower:
         return Follower(Journal(path, f"{path}.lock", None, Chain(path)), start)
 
-    def _place(self, lines: Iterable[Line]) -> list[PlacedLine]:
+    def _place(self, lines: Sequence[Line]) -> list[PlacedLine]:
+        self._detect_format(lines)
         placed = [self._place_line(line) for line in lines]
         for source in {line.source for line in placed}:
             if source.index is not None:
                 for _ in source.index.scan(source.end):
                     pass
         return [self._with_lateness(line) for line in placed]
+
+    def _detect_format(self, lines: Sequence[Line]) -> None:
+        """Find the format of a file that had few lines or none when it was opened."""
+        if self.source.detection is None and len(self._samples) < _MAX_SAMPLES and lines:
+            self._samples += [line.raw for line in lines[:_MAX_SAMPLES]]
+            self.source.detection = self.source.detector(self._samples)
+            self.source.make_index()
 
     def _place_line(self, line: Line) -> PlacedLine:
         source = self._source_of(line)

@@ -101,7 +101,11 @@ APPLICATION_FORMATS = (
         "rails",
         "Rails",
         Meaning.START,
-        (Layout(ISO, rb'Started [A-Z]+ "[^"\n]{0,400}" for \S{1,60} at ', rb"\Z", max_end=512),),
+        (
+            Layout(
+                ISO, rb'Started [A-Z]+ "[^"\n]{0,400}" for \S{1,60} at ', rb"\s*\Z", literal=b"Started ", max_end=512
+            ),
+        ),
         (
             Example(
                 b'Started GET "/c/42" for 10.0.0.9 at 2026-11-24 03:14:07 +0100', 1795486447000000000, 1_000_000_000
@@ -112,7 +116,7 @@ APPLICATION_FORMATS = (
         "ruby",
         "Ruby Logger",
         Meaning.EVENT,
-        (Layout(ISO, rb"[DIWEFA], \[", rb" #"),),
+        (Layout(ISO, rb"[DIWEFA], \[", rb" #", mark=b", [0000-00-00"),),
         (Example(b"E, [2026-11-24T03:14:07.123456 #42] ERROR -- : x", 1795486447123456000, 1_000),),
     ),
     TimestampFormat(
@@ -130,7 +134,10 @@ APPLICATION_FORMATS = (
         "rabbitmq",
         "RabbitMQ",
         Meaning.EVENT,
-        (Layout(ISO, context=rb" \[\w+\] <\d"), Layout(DASHED, rb"=[A-Z ]{4,20} REPORT==== ", rb" ===")),
+        (
+            Layout(ISO, context=rb" \[\w+\] <\d"),
+            Layout(DASHED, rb"=[A-Z ]{4,20} REPORT==== ", rb" ===", literal=b" REPORT==== "),
+        ),
         (
             Example(b"2026-11-24 03:14:07.123456+01:00 [error] <0.700.0> x", 1795486447123456000, 1_000),
             Example(b"=ERROR REPORT==== 24-Nov-2026::03:14:07 ===", 1795486447000000000, 1_000_000_000),

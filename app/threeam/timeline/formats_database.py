@@ -57,7 +57,7 @@ DATABASE_FORMATS = (
         "mysql-slow",
         "MySQL slow log",
         Meaning.END,
-        (Layout(ISO, rb"# Time: "), Layout(TWO_DIGIT_YEAR, rb"# Time: ")),
+        (Layout(ISO, rb"# Time: ", literal=b"# Time: "), Layout(TWO_DIGIT_YEAR, rb"# Time: ", literal=b"# Time: ")),
         (
             Example(b"# Time: 2026-11-24T03:14:07.123456Z", 1795490047123456000, 1_000),
             Example(b"# Time: 261124  3:14:07", 1795486447000000000, 1_000_000_000),
@@ -74,7 +74,7 @@ DATABASE_FORMATS = (
         "cassandra",
         "Cassandra",
         Meaning.EVENT,
-        (Layout(ISO, rb"[A-Z]+ +\[[^\]\n]{1,160}\] "),),
+        (Layout(ISO, rb"[A-Z]+ +\[[^\]\n]{1,160}\] ", mark=b"] 0000-00-00"),),
         (Example(b"ERROR [ReadStage-3] 2026-11-24 03:14:07,123 File.java:42 - x", 1795486447123000000, 1_000_000),),
     ),
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from threeam.timeline.notation import BASIC, DASHED, EPOCH, ISO, SYSLOG, TIME
+from threeam.timeline.notation import ACCESS, BASIC, DASHED, EPOCH, ISO, SYSLOG, TIME, WEEKDAY
 from threeam.timeline.timestamp_format import Example, Layout, Meaning, TimestampFormat
 
 _LEVEL = rb"\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|FATAL|CRITICAL|SEVERE)\]?:? +(?:- )?\[?"
-_PID = rb"(?:\[pid +\d+\] |\d+ +)?"
+_COLOURS = rb"(?:\x1b\[[\d;]*[A-Za-z])+"  # of a terminal, written to a file all the same
+_PID = rb"(?:\[pid +\d+\] |\d{1,7} +)?"
 
 OWN = TimestampFormat(
     "3am",
@@ -24,8 +25,11 @@ ISO_PLAIN = TimestampFormat(
         Layout(ISO, rb"\[", rb"\]"),
         Layout(ISO, rb"\[", rb"[ ,]"),
         Layout(ISO, _LEVEL),
+        Layout(ISO, rb'"', rb'"', mark=b'"0000-00-00'),
+        Layout(ISO, _COLOURS, literal=b"\x1b["),
         Layout(BASIC),
         Layout(DASHED),
+        Layout(ACCESS, rb"\[", rb"\]"),
     ),
     (
         Example(b"2026-11-24T03:14:07.123+01:00 x", 1795486447123000000, 1_000_000),
@@ -34,7 +38,12 @@ ISO_PLAIN = TimestampFormat(
         Example(b"[2026-11-24 03:14:07 +0100] x", 1795486447000000000, 1_000_000_000),
         Example(b"[2026-11-24 03:14:07,123 INFO] x", 1795486447123000000, 1_000_000),
         Example(b"WARNING: 2026-11-24 03:14:07 x", 1795486447000000000, 1_000_000_000),
+        Example(b"\x1b[2m2026-11-24T03:14:07.123456Z\x1b[0m x", 1795490047123456000, 1_000),
+        Example(b'"2026-11-24 03:14:07","x"', 1795486447000000000, 1_000_000_000),
         Example(b"20261124T031407.123Z x", 1795490047123000000, 1_000_000),
+        Example(b"[24/Nov/2026 03:14:07] GET", 1795486447000000000, 1_000_000_000),
+        Example(b"2026-11-24 03:14:07 GMT+1 x", 1795486447000000000, 1_000_000_000),
+        Example(b"2026-11-24 03:14:07 (UTC) x", 1795490047000000000, 1_000_000_000),
         Example(b"24-Nov-2026 03:14:07 x", 1795486447000000000, 1_000_000_000),
     ),
 )
@@ -52,8 +61,11 @@ TS = TimestampFormat(
     "ts",
     "ts of moreutils",
     Meaning.RECEIPT,
-    (Layout(SYSLOG, rb"(?:<\d{1,3}>)?"),),
-    (Example(b"Nov 24 03:14:07 sweep", 1795486447000000000, 1_000_000_000),),
+    (Layout(SYSLOG, rb"(?:<\d{1,3}>)?"), Layout(SYSLOG, WEEKDAY + rb" ")),
+    (
+        Example(b"Nov 24 03:14:07 sweep", 1795486447000000000, 1_000_000_000),
+        Example(b"Tue Nov 24 03:14:07.123 x", 1795486447123000000, 1_000_000),
+    ),
 )
 EPOCH_PLAIN = TimestampFormat(
     "epoch",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from threeam.timeline.notation import CTIME, EPOCH, ISO, SINCE_BOOT, SYSLOG, SYSLOG_YEAR
+from threeam.timeline.notation import CTIME, EPOCH, ISO, SINCE_BOOT, SYSLOG, SYSLOG_YEAR, SYSLOG_YEAR_LAST
 from threeam.timeline.timestamp_format import Example, Layout, Meaning, TimestampFormat
 
 _PRIORITY = rb"(?:<\d{1,3}>)?"
-_SENDER = rb" [\w.:%-]+ [\w./@()-]+(?:\[\d+\])?: "  # host and program
+_NO_LEVEL = rb"(?!(?:D?DEBUG|TRACE|INFO?|WARN|ERROR|CRITICAL|NOTICE|FATAL)\b)"
+_SENDER = rb" " + _NO_LEVEL + rb"[\w.:%-]+ [\w./@()-]+(?:\[\d+\])?(?: <\w+>)?: "  # host and program
 _ZONED = rb"(?:(?<=Z)|(?<=[+-]\d\d:\d\d)|(?<=[+-]\d{4}))"
 
 SYSLOG_FORMATS = (
@@ -21,11 +22,17 @@ SYSLOG_FORMATS = (
         "syslog",
         "syslog, RFC 3164",
         Meaning.RECEIPT,
-        (Layout(SYSLOG, _PRIORITY, context=_SENDER), Layout(SYSLOG_YEAR, _PRIORITY + rb"\*?", context=rb"[: ]")),
+        (
+            Layout(SYSLOG, _PRIORITY, context=_SENDER),
+            Layout(SYSLOG_YEAR, _PRIORITY + rb"\*?"),
+            Layout(SYSLOG_YEAR_LAST, _PRIORITY),
+        ),
         (
             Example(b"Nov 24 03:14:07 db1 cron[812]: sweep", 1795486447000000000, 1_000_000_000),
             Example(b"Nov  4 03:14:07 db1 cron[812]: sweep", 1793758447000000000, 1_000_000_000),
             Example(b"<34>Nov 24 03:14:07 db1 su: x", 1795486447000000000, 1_000_000_000),
+            Example(b"Nov 24 03:14:07 UTC db1 su: x", 1795490047000000000, 1_000_000_000),
+            Example(b"Nov 24 03:14:07 2026 db1 su: x", 1795486447000000000, 1_000_000_000),
             Example(b"Nov 24 2026 03:14:07.123 sw1 : link down", 1795486447123000000, 1_000_000),
         ),
     ),
@@ -33,7 +40,7 @@ SYSLOG_FORMATS = (
         "rfc5424",
         "syslog, RFC 5424",
         Meaning.EVENT,
-        (Layout(ISO, rb"(?:\d{1,5} )?<\d{1,3}>1 "),),
+        (Layout(ISO, rb"(?:\d{1,5} )?<\d{1,3}>1 ", mark=b">0 0000-00-00"),),
         (Example(b"<34>1 2026-11-24T03:14:07.003Z db1 app 42 ID1 - x", 1795490047003000000, 1_000_000),),
     ),
     TimestampFormat(
@@ -58,7 +65,7 @@ SYSLOG_FORMATS = (
         "syslog-iso",
         "syslog with RFC 3339 stamps",
         Meaning.EVENT,
-        (Layout(ISO, context=_ZONED + _SENDER), Layout(ISO, rb"<\d{1,3}>", context=_SENDER)),
+        (Layout(ISO, context=_ZONED + _SENDER), Layout(ISO, rb"<\d{1,3}>", context=_SENDER, mark=b">0000-00-00")),
         (Example(b"2026-11-24T03:14:07.123456+01:00 db1 app[42]: x", 1795486447123456000, 1_000),),
     ),
     TimestampFormat(

@@ -17,7 +17,7 @@ from threeam.timeline.notation import (
 )
 from threeam.timeline.timestamp_format import Example, Layout, Meaning, TimestampFormat
 
-_PID = rb"(?:\[pid +\d+\] |\d+ +)?"
+_PID = rb"(?:\[pid +\d+\] |\d{1,7} +)?"
 _CALL = rb" (?:[a-z_]\w*\(|<\.\.\. |\+\+\+ |--- )"
 _PACKET = rb" (?:\S+ +(?:In|Out|B|M|P) +)?(?:IP6?|ARP|STP|LLDP|MPLS|[0-9a-f]{2}:[0-9a-f]{2}:)"
 _READ_FROM_PIPE = rb" (?:stdout|stderr) [FP] "
@@ -35,9 +35,9 @@ SYSTEM_FORMATS = (
         "docker compose, kubectl, stern, with stamps and names",
         Meaning.RECEIPT,
         (
-            Layout(ISO, rb"[\w./-]+ *\| *"),
-            Layout(ISO, rb"\[pod/[^\]\n]{1,200}\] "),
-            Layout(ISO, rb"[a-z0-9][\w.-]* [a-z0-9][\w.-]* "),
+            Layout(ISO, rb"(?:\x1b\[[\d;]*[A-Za-z])*[A-Za-z][\w./-]* *\| *(?:\x1b\[[\d;]*m)?", literal=b"|"),
+            Layout(ISO, rb"\[pod/[^\]\n]{1,200}\] ", literal=b"[pod/"),
+            Layout(ISO, rb"[a-z0-9][\w.-]* [a-z0-9][\w.-]* ", mark=b" 0000-00-00T"),
         ),
         (
             Example(b"web-1  | 2026-11-24T03:14:07.123456789Z x", 1795490047123456789, 1),

@@ -46,14 +46,13 @@ WEB_FORMATS = (
         "nginx-access",
         "nginx access log",
         Meaning.END,
-        (Layout(ACCESS, _CLIENT, _REQUEST), Layout(ACCESS, rb"\[", rb"\]")),
+        (Layout(ACCESS, _CLIENT, _REQUEST),),
         (
             Example(
                 b'10.0.0.9 - alice [24/Nov/2026:03:14:07 +0100] "GET /cart/42 HTTP/2.0" 502 0 "-" "-"',
                 1795486447000000000,
                 1_000_000_000,
             ),
-            Example(b'[24/Nov/2026 03:14:07] "GET /cart/42 HTTP/1.1" 502 0', 1795486447000000000, 1_000_000_000),
         ),
         caveat="stamps taken for the ends of the requests, as nginx writes them; apache-access: their starts",
     ),
@@ -82,7 +81,7 @@ WEB_FORMATS = (
             Layout(
                 ACCESS,
                 _HAPROXY_SENDER + rb"[\w.:]+:\d+ \[",
-                rb"\] \S+ \S+ (?:-?\d+/){2,4}\+?(?P<total_ms>\d+) ",
+                rb"\] \S+ \S+ (?:-?\d+/){2,4}\+?(?P<total_ms>\d{1,9}) ",
                 is_preferred=True,
                 max_end=512,
             ),

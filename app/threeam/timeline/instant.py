@@ -8,6 +8,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from threeam.core.format.clock import Zone
+from threeam.core.format.entry import NS_PER_S, Stamp
+
+_SECONDS_END = len("2026-11-24T03:14:07")
+
 
 class Order(StrEnum):
     """The order of an event to another one; `UNKNOWN` if their intervals overlap."""
@@ -54,3 +59,14 @@ class ClockCorrection(NamedTuple):
             return None
         begin_ns = timestamp.ns + self.shift_ns
         return Interval(begin_ns - self.bound_ns, begin_ns + timestamp.resolution_ns + self.bound_ns)
+
+
+def fraction_digits(resolution_ns: int) -> int:
+    """Return the number of digits after the second that a timestamp of this resolution has."""
+    return len(str(NS_PER_S // resolution_ns)) - 1 if resolution_ns < NS_PER_S else 0
+
+
+def format_instant(ns: int, resolution_ns: int, zone: Zone) -> str:
+    """Return the local time of an instant to the digits that it is known to: ``2026-11-24 03:14:07.100``."""
+    digits = fraction_digits(resolution_ns)
+    return str(Stamp(ns, zone(ns)))[: _SECONDS_END + (digits + 1 if digits else 0)].replace("T", " ")

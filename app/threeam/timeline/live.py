@@ -73,7 +73,7 @@ class LiveSources:
         self, sources: Sequence[Source], on_lines: Callable[[SourceFollower, list[PlacedLine]], object]
     ) -> None:
         self._on_lines = on_lines
-        self._followers = [SourceFollower(source) for source in sources]
+        self._followers = [SourceFollower(source) for source in sources if source.file.followed_path]
         self._stopped = threading.Event()
 
     def start(self) -> None:

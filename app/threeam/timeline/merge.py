@@ -23,11 +23,14 @@ def merged_before(sources: Sequence[Source], key: Key = LAST_KEY) -> Iterator[Pl
 def order_between(placed: PlacedLine, previous: PlacedLine | None) -> Order:
     """Return the order of a line to the one that is shown before it.
 
-    Lines of one source are in the order of its clock, and then of its file. Between sources an order is claimed only if
-    their intervals are disjoint. A line that continues its entry comes after it.
+    Lines of one source are in the order of its clock, and after a step of the clock in the order of the file. Between
+    sources an order is claimed only if their intervals are disjoint. A line that continues its entry comes after it.
     """
-    if previous is None or placed.source is previous.source or placed.is_continuation:
+    if previous is None or placed.is_continuation:
         return Order.AFTER
+    source = placed.source
+    if source is previous.source:
+        return Order.BEFORE if source.range_of(placed.line) < source.range_of(previous.line) else Order.AFTER
     interval, previous_interval = placed.interval, previous.interval
     if interval is None or previous_interval is None:
         return Order.UNKNOWN

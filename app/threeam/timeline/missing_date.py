@@ -15,14 +15,15 @@ from threeam.core.errors import BadInput
 from threeam.core.format.entry import NS_PER_S
 from threeam.timeline.civil_time import SECONDS_PER_DAY, date_text, year_of_day
 from threeam.timeline.instant import Timestamp
-from threeam.timeline.stamp_clock import StampClock
+from threeam.timeline.stamp_clock import DAY_MARGIN_S, StampClock
 from threeam.timeline.timestamp_format import Context, Layout
 from threeam.timeline.zones import wall_second
 
 _HALF_YEAR_S = 183 * SECONDS_PER_DAY
+_MULTILOG_OFFSET_S = 10
+_SAME_WRITE_S = 5  # between the last line and the last write of a file
 _YEAR_S = 365 * SECONDS_PER_DAY
 _YEAR_MARGIN_S = SECONDS_PER_DAY  # lines that were written late
-_DAY_MARGIN_S = 600  # the same, and the difference between two clocks
 
 Reread = Callable[[StampClock], Sequence[Timestamp]]
 """Reads the stamps of the samples by other rules."""
@@ -33,19 +34,13 @@ class UnclearStamps(BadInput):
 
 
 def nearest_clock(context: Context, layout: Layout) -> StampClock:
-    """Return the rules by which a missing year is that nearest to the last write, a missing date the last before it."""
+    """Return the rules by which a missing year or date is the last one before the last write, or soon after it."""
     zone = UTC if layout.utc or context.zone is None else context.zone
-    modified_s = wall_second(zone, context.modified_ns // NS_PER_S)
-    return StampClock(
-        zone,
-        year_begin_s=modified_s - _HALF_YEAR_S,
-        day_begin_s=modified_s + _DAY_MARGIN_S - SECONDS_PER_DAY,
-        boot_ns=context.boot_ns,
-    )
+    return StampClock(zone, boot_ns=context.boot_ns).near(context.modified_ns)
 
 
 def complete_clock(
-    reread: Reread, fields: Sequence[str], clock: StampClock, *, forced: bool
+    reread: Reread, fields: Sequence[str], clock: StampClock, modified_ns: int, *, forced: bool
 ) -> tuple[StampClock, tuple[str, ...]]:
     """Return the rules for stamps with these ``fields``, and what they assume. Raises `UnclearStamps`.
 
@@ -56,8 +51,8 @@ def complete_clock(
             "the stamps count the seconds since the boot of a machine, and it is not known when that was: read the log "
             "with wall-clock times (dmesg --time-format iso, journalctl -o short-iso-precise)"
         )
-    if "up" in fields:
-        return clock, ("boot time assumed: that of this host's last boot; stamps after a suspend are too early",)
+    if "tai" in fields:
+        return _with_tai_offset(reread, clock, modified_ns)
     if "H" not in fields or "Y" in fields or "y" in fields:
         return clock, ()
     if "d" in fields:
@@ -65,10 +60,18 @@ def complete_clock(
     return _with_date(reread, clock, forced=forced)
 
 
+def _with_tai_offset(reread: Reread, clock: StampClock, modified_ns: int) -> tuple[StampClock, tuple[str, ...]]:
+    """Return the rules by which the last line was written when the file was; programs add 10 s or the true offset."""
+    fixed = replace(clock, tai_offset_s=_MULTILOG_OFFSET_S)
+    if (last := reread(fixed)[-1:]) and abs(last[0].ns - modified_ns) < _SAME_WRITE_S * NS_PER_S:
+        return fixed, ("TAI less UTC assumed: 10s, which multilog adds; the last line then fits the last write",)
+    return clock, ("TAI less UTC assumed: the true one, 37s since 2017; some programs add 10s",)
+
+
 def _with_year(reread: Reread, clock: StampClock, *, forced: bool) -> tuple[StampClock, tuple[str, ...]]:
     stamps = reread(clock)
     if (jumps := _count_jumps(stamps, _YEAR_MARGIN_S)) and stamps:
-        # A file of more than half a year: its first lines would be read as lines of the next year.
+        # The first lines are nearly a year old, and would be read as lines of the next year.
         last_s = wall_second(clock.zone, stamps[-1].ns // NS_PER_S)
         earlier = replace(clock, year_begin_s=last_s + _YEAR_MARGIN_S - _YEAR_S)
         earlier_stamps = reread(earlier)
@@ -89,7 +92,7 @@ def _with_date(reread: Reread, clock: StampClock, *, forced: bool) -> tuple[Stam
     if _count_jumps(stamps, SECONDS_PER_DAY // 4):
         # The file is older than the last write, as a copy is: the last line is the last before it, the others before.
         last_s = wall_second(clock.zone, stamps[-1].ns // NS_PER_S)
-        clock = replace(clock, day_begin_s=last_s + _DAY_MARGIN_S - SECONDS_PER_DAY)
+        clock = replace(clock, day_begin_s=last_s + DAY_MARGIN_S - SECONDS_PER_DAY)
         stamps = reread(clock)
         if _count_jumps(stamps, SECONDS_PER_DAY // 4) and not forced:
             raise UnclearStamps(
@@ -99,7 +102,7 @@ def _with_date(reread: Reread, clock: StampClock, *, forced: bool) -> tuple[Stam
         return clock, ()
     # Lines that are still to be written are later, so the day begins with the first line.
     first_s = min(wall_second(clock.zone, stamp.ns // NS_PER_S) for stamp in stamps)
-    clock = replace(clock, day_begin_s=max(clock.day_begin_s, first_s - _DAY_MARGIN_S))
+    clock = replace(clock, day_begin_s=max(clock.day_begin_s, first_s - DAY_MARGIN_S))
     days = sorted({wall_second(clock.zone, stamp.ns // NS_PER_S) // SECONDS_PER_DAY for stamp in stamps})
     return clock, (f"date assumed: {' and '.join(map(date_text, days))}",)
 

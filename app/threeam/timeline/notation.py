@@ -19,10 +19,12 @@ from threeam.timeline.zones import ZONES_OF_ABBREVIATION
 _MONTHS = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 WEEKDAY = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 ZONE_NAMES: tuple[bytes, ...] = (b"UTC", b"GMT", b"Z", *(name.encode() for name in ZONES_OF_ABBREVIATION))
-_ZONE_NAME = rb"(?:" + b"|".join(ZONE_NAMES) + rb")(?!\w)"
+_ZONE_NAME = rb"(?:" + b"|".join(ZONE_NAMES) + rb")(?![\w+-])"
+_UTC_OFFSET = rb"(?:UTC|GMT)[+-]\d{1,2}(?::?[0-5]\d)?(?!\d)"
 # An offset after a blank may be a number of the text: no zone has other minutes today.
 _SPACED_OFFSET = rb" [+-](?:0\d|1[0-4]):?(?:00|15|30|45)(?!\d)"
-_ZONE = rb"(?P<z>[+-](?:0\d|1[0-5])(?::?[0-5]\d)?(?!\d)|" + _SPACED_OFFSET + rb"| ?" + _ZONE_NAME + rb")"
+_NAMED_ZONE = rb" ?(?:{0}|{1}|\({0}\)|\[{0}\])".replace(b"{0}", _ZONE_NAME).replace(b"{1}", _UTC_OFFSET)
+_ZONE = rb"(?P<z>[+-](?:0\d|1[0-5])(?::?[0-5]\d)?(?!\d)|" + _SPACED_OFFSET + rb"|" + _NAMED_ZONE + rb")"
 _FRACTION = rb"[.,]\d+"
 _FIELDS = {
     b"Y": rb"(?P<Y>\d{4})",
@@ -41,14 +43,22 @@ _FIELDS = {
     b"S": rb"(?P<S>\d\d)",
     b"f": rb"(?P<f>" + _FRACTION + rb")?",
     b"f!": rb"(?P<f>" + _FRACTION + rb")",
-    b"z": _ZONE + rb"?",
+    b"z": _ZONE + rb"?+",
     b"z!": _ZONE,
     b"p": rb" ?(?P<p>[AaPp]\.?[Mm]\b\.?)",
     b"p?": rb"(?: ?(?P<p>[AaPp]\.?[Mm]\b\.?))?",
     b"a": WEEKDAY,
 }
-# The stamp must end where its pattern ends: a digit, or the AM of a 12-hour clock, would change its meaning.
-STAMP_END = rb"(?!\w|(?<=\d)[.,:+-]\d| ?[AaPp]\.?[Mm]\b)"
+# The stamp must end where its pattern ends: a digit, the AM of a 12-hour clock, a zone or a year would change it.
+STAMP_END = rb"(?!\w|(?<=\d)[.,:+-]\d| ?[AaPp]\.?[Mm]\b| [A-Z][a-z]+/[A-Z][a-z])"
+_NO_YEAR = rb"(?! (?:19|20)\d\d(?!\w))"
+_NO_DATE = (
+    rb"(?! ?(?:[+-]\d\d:?\d\d| \d{1,4}[-/]\d{1,2}[-/]\d| \d{1,2}\.\d{1,2}\.\d{4}|(?:\d{1,2} )?"
+    + _MONTHS
+    + rb"\b|"
+    + _NAMED_ZONE
+    + rb"))"
+)
 
 
 class Notation(NamedTuple):
@@ -73,20 +83,21 @@ ISO = _notation("2026-11-24T03:14:07.123+01:00", rb"{Y}-{m}-{d}[T \t]{_H}:{MS}{f
 ISO_UNDERSCORE = _notation("2026-11-24_03:14:07.12345", rb"{Y}-{m}-{d}_{H}:{MS}{f}", b"0000-00-00_", sorts=True)
 BASIC = _notation("20261124T031407.123Z", rb"{Y}{m}{d}[T ]{H}:?{M}:?{S}{f}{z}", b"00000000", sorts=True)
 SLASHED = _notation("2026/11/24 03:14:07.123", rb"{Y}/{m}/{d} {_H}:{MS}{f}{z}", b"0000/00/00 ", sorts=True)
-SYSLOG = _notation("Nov 24 03:14:07", rb"{b} {_d} {H}:{MS}{f}", b" 00:00:00")
-SYSLOG_YEAR = _notation("Nov 24 2026 03:14:07", rb"{b} {_d} {Y} {H}:{MS}{f}", b" 0000 00:00:00")
+SYSLOG = _notation("Nov 24 03:14:07", rb"{b} {_d} {H}:{MS}{f}{z}" + _NO_YEAR, b" 00:00:00")
+SYSLOG_YEAR = _notation("Nov 24 2026 03:14:07", rb"{b} {_d} {Y} {H}:{MS}{f}{z}", b" 0000 00:00:00")
+SYSLOG_YEAR_LAST = _notation("Nov 24 03:14:07 2026", rb"{b} {_d} {H}:{MS}{f} {Y}{z}", b" 0000")
 CTIME = _notation("Tue Nov 24 03:14:07 CET 2026", rb"{a} {b} {_d} {_H}:{MS}{f}{p?}{z} {Y}", b" 0000")
 DAY_MONTH = _notation("Tue, 24 Nov 2026 03:14:07 +0100", rb"(?:{a},? )?{_d} {b} {Y} {_H}:{MS}{f}{p?}{z}", b" 0000 ")
 ACCESS = _notation("24/Nov/2026:03:14:07 +0100", rb"{d}/{b}/{Y}[: ]{H}:{MS}{f}{z}", b"/0000")
 DASHED = _notation("24-Nov-2026 03:14:07.123", rb"{d}-{b}-{Y}(?: |::){H}:{MS}{f}{z}", b"-0000")
-MONTH_FIRST = _notation("11/24/2026 3:14:07 AM", rb"{m?}/{d?}/{Y},? {H?}:{MS}{f}{p?}", b"/0000")
-DAY_FIRST = _notation("24/11/2026 03:14:07", rb"{d?}/{m?}/{Y},? {H?}:{MS}{f}{p?}", b"/0000")
-DOTTED = _notation("24.11.2026 03:14:07", rb"{d?}\.{m?}\.{Y},? {H?}:{MS}{f}", b".0000")
-MONTH_NAME_FIRST = _notation("Nov 24, 2026 3:14:07 AM", rb"{b} {d?}, {Y},? {H?}:{MS}{f}{p?}", b", 0000")
-TIME = _notation("03:14:07.123", rb"{_H}:{MS}{f}", b":00:00")
+MONTH_FIRST = _notation("11/24/2026 3:14:07 AM", rb"{m?}/{d?}/{Y},?[ \t]{H?}:{MS}{f}{p?}{z}", b"/0000")
+DAY_FIRST = _notation("24/11/2026 03:14:07", rb"{d?}/{m?}/{Y},?[ \t]{H?}:{MS}{f}{p?}{z}", b"/0000")
+DOTTED = _notation("24.11.2026 03:14:07", rb"{d?}\.{m?}\.{Y},?[ \t]{H?}:{MS}{f}{z}", b".0000")
+MONTH_NAME_FIRST = _notation("Nov 24, 2026 3:14:07 AM", rb"{b} {d?}, {Y},? {H?}:{MS}{f}{p?}{z}", b", 0000")
+TIME = _notation("03:14:07.123", rb"{_H}:{MS}{f}" + _NO_DATE, b":00:00")
 GLOG = _notation("1124 03:14:07.123456", rb"{m}{d} {H}:{MS}{f!}", b"0000 00:00:00")
 GLOG_YEAR = _notation("20261124 03:14:07.123456", rb"{Y}{m}{d} {H}:{MS}{f!}", b"00000000 00:00:00", sorts=True)
-LOGCAT = _notation("11-24 03:14:07.123", rb"{m}-{d} {H}:{MS}{f!}", b"00-00 00:00:00")
+LOGCAT = _notation("11-24 03:14:07.123", rb"{m}-{d} {H}:{MS}{f!}{z}", b"00-00 00:00:00")
 TWO_DIGIT_YEAR = _notation("261124  3:14:07", rb"{y}{m}{d} {_H}:?{M}:?{S}", b"000000 ")
 TWO_DIGIT_YEAR_SLASHED = _notation("26/11/24 03:14:07", rb"{y}/{m}/{d} {H}:{MS}", b"00/00/00 ")
 EPOCH = Notation(
@@ -112,6 +123,7 @@ NOTATIONS = (
     MONTH_FIRST,
     DAY_FIRST,
     SYSLOG_YEAR,
+    SYSLOG_YEAR_LAST,
     SYSLOG,
     GLOG_YEAR,
     GLOG,

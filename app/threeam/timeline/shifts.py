@@ -30,16 +30,25 @@ def parse_shift(text: str) -> tuple[str, ClockCorrection]:
 
 def parse_correction(text: str) -> ClockCorrection:
     """Return the correction that ``text`` states (``+3.2ms±0.4ms``, ``±0.4ms``, ``-3.2ms``). Raises `BadInput`."""
-    shift, *bounds = _PLUS_MINUS.split(text.translate(_KEYBOARD_SIGNS).strip())
     try:
-        if len(bounds) > 1 or not (shift or bounds) or (bounds and bounds[0].startswith(("+", "-"))):
+        shift, bound_ns = split_bound(text.translate(_KEYBOARD_SIGNS).strip())
+        if not shift and bound_ns is None:
             raise BadTime(text)
-        shift_ns = parse_exact_duration(shift) if shift else 0
-        return ClockCorrection(shift_ns, parse_exact_duration(bounds[0]) if bounds else None)
+        return ClockCorrection(parse_exact_duration(shift) if shift else 0, bound_ns)
     except BadTime:
         raise BadInput(
             f"{text!r} is not a shift: write +3.2ms±0.4ms, or +3.2ms+-0.4ms, with units ns, us, ms, s, m, h or d"
         ) from None
+
+
+def split_bound(text: str) -> tuple[str, int | None]:
+    """Return the text before ``±``, and the duration after it (ns); None if there is no ``±``. Raises `BadTime`."""
+    before, *bounds = _PLUS_MINUS.split(text)
+    if not bounds:
+        return before, None
+    if len(bounds) > 1 or bounds[0].startswith(("+", "-")):
+        raise BadTime(f"{text!r} has more than one sign after ±")
+    return before, parse_exact_duration(bounds[0])
 
 
 def format_correction(correction: ClockCorrection) -> str:

@@ -8,8 +8,8 @@ exact for lines up to `_LAZY_HOLD_NS` late.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, dropwhile, islice
 from typing import NamedTuple
 
 from threeam.core.format.entry import BOM, NS_PER_S
@@ -21,6 +21,7 @@ from threeam.core.store.reader import (
 )
 from threeam.core.store.segment import Segment
 from threeam.timeline.detect import Detection
+from threeam.timeline.files import OpenedFile
 from threeam.timeline.instant import ClockCorrection, Interval, Timestamp
 from threeam.timeline.time_index import TimeIndex
 
@@ -67,7 +68,12 @@ class PlacedLine(NamedTuple):
     @property
     def interval(self) -> Interval | None:
         """The time in which the entry was stamped; None if that is not known."""
-        return None if self.timestamp is None else self.source.correction.interval_of(self.timestamp)
+        return None if self.timestamp is None else self.correction.interval_of(self.timestamp)
+
+    @property
+    def correction(self) -> ClockCorrection:
+        """The correction of the clock when the entry was stamped."""
+        return self.source.correction_at(self)
 
 
 class Source:
@@ -76,25 +82,27 @@ class Source:
     ``number``: its place in the command line, from 0. ``generation``: the number of files that the program has written
     before this one, since it was opened. ``detection``: the format of its timestamps; None: the lines have
     none, and stand before the timeline in file order. ``end``: the lines are read up to here. ``index``: None until the
-    whole file was scanned.
+    whole file was scanned. ``detector``: finds the format from lines that come later.
     """
 
     def __init__(
-        self, name: str, number: int, segment: Segment, detection: Detection | None, correction: ClockCorrection
+        self, name: str, number: int, file: OpenedFile, detection: Detection | None, correction: ClockCorrection
     ) -> None:
         self.name = name
         self.number = number
         self.generation = 0
-        self.segment = segment
+        self.file = file
+        self.segment = segment = file.segment
         self.detection = detection
         self.correction = correction
         self.end = segment.size()
         self.index: TimeIndex | None = None
+        self.detector: Callable[[Sequence[bytes]], Detection | None] = lambda samples: None
 
     def continued_in(self, segment: Segment) -> Source:
         """Return the source for the next file of the same program, after a rotation or a truncation: still empty."""
-        source = Source(self.name, self.number, segment, self.detection, self.correction)
-        source.end, source.generation = 0, self.generation + 1
+        source = Source(self.name, self.number, self.file._replace(segment=segment), self.detection, self.correction)
+        source.end, source.generation, source.detector = 0, self.generation + 1, self.detector
         if self.index is not None:
             source.make_index()
         return source
@@ -113,6 +121,23 @@ class Source:
         begins = self.index.range_begins if self.index is not None else [0]
         return list(zip(begins, [*begins[1:], self.end], strict=True))
 
+    def correction_at(self, placed: PlacedLine) -> ClockCorrection:
+        """Return the correction of the clock when the entry of ``placed`` was stamped.
+
+        A step back sets a clock right. It may have been ahead by as much, at any time before. If it has shown a time
+        twice, the timestamp does not say which time it was, and the correction has no bound.
+        """
+        index, correction = self.index, self.correction
+        if index is None or not index.steps or correction.bound_ns is None or placed.timestamp is None:
+            return correction
+        if index.is_repeated(placed.timestamp.ns):
+            return correction._replace(bound_ns=None)
+        return correction._replace(bound_ns=correction.bound_ns + index.ahead_ns(placed.line.offset))
+
+    def range_of(self, line: Line) -> int:
+        """Return the number of the range of the file that has ``line``: after each step of the clock another begins."""
+        return 0 if self.index is None else self.index.range_of(line.offset)
+
     # Lines in the order of the timeline.
 
     def lines_after(self, key: Key) -> Iterator[PlacedLine]:
@@ -123,8 +148,9 @@ class Source:
             begin = self.offset_before(0, self.end, key.ns - self.correction.shift_ns - _LAZY_HOLD_NS)
             in_order = _in_order(self._placed_forward(begin, self.end), _LAZY_HOLD_NS)
         else:
-            in_order = heapq.merge(*self._indexed_streams_after(self.index, key), key=lambda placed: placed.key)
-        return (placed for placed in in_order if placed.key > key)
+            streams = list(self._indexed_streams_after(self.index, key))
+            in_order = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=lambda placed: placed.key)
+        return dropwhile(lambda placed: placed.key <= key, in_order)
 
     def lines_before(self, key: Key) -> Iterator[PlacedLine]:
         """Yield the lines whose place is before ``key``, the last one first. Raises OSError."""
@@ -134,9 +160,11 @@ class Source:
             end = self._offset_after(0, self.end, key.ns - self.correction.shift_ns + _LAZY_HOLD_NS)
             in_order = _in_backward_order(self._placed_backward(0, end), _LAZY_HOLD_NS)
         else:
-            streams = self._indexed_streams_before(self.index, key)
-            in_order = heapq.merge(*streams, key=lambda placed: placed.key, reverse=True)
-        return (placed for placed in in_order if placed.key < key)
+            streams = list(self._indexed_streams_before(self.index, key))
+            in_order = (
+                streams[0] if len(streams) == 1 else heapq.merge(*streams, key=lambda placed: placed.key, reverse=True)
+            )
+        return dropwhile(lambda placed: placed.key >= key, in_order)
 
     def _unplaced_lines_after(self, key: Key) -> Iterator[PlacedLine]:
         if key.ns > FIRST_NS:
@@ -158,25 +186,27 @@ class Source:
         for begin, end in self.ranges():
             first = self.offset_before(begin, end, ns)
             yield self._without_late(index, self._placed_forward(first, end))
-            entries = index.late_entries(ns, begin, end)
-            yield chain.from_iterable(self._late_lines(late.offset, end) for late in entries)
+            if index.late_count:
+                entries = index.late_entries(ns, begin, end)
+                yield chain.from_iterable(self._late_lines(late.offset) for late in entries)
 
     def _indexed_streams_before(self, index: TimeIndex, key: Key) -> Iterator[Iterator[PlacedLine]]:
         ns = key.ns - self.correction.shift_ns
         for begin, end in self.ranges():
             last = self._offset_after(begin, end, ns)
             yield self._without_late(index, self._placed_backward(begin, last))
-            entries = index.late_entries_backward(ns, begin, end)
-            yield chain.from_iterable(self._late_lines(late.offset, end)[::-1] for late in entries)
+            if index.late_count:
+                entries = index.late_entries_backward(ns, begin, end)
+                yield chain.from_iterable(self._late_lines(late.offset)[::-1] for late in entries)
 
     def _without_late(self, index: TimeIndex, lines: Iterator[PlacedLine]) -> Iterator[PlacedLine]:
         if not index.late_count:
             return lines
         return (placed for placed in lines if not placed.lateness_ns)
 
-    def _late_lines(self, offset: int, end: int) -> list[PlacedLine]:
+    def _late_lines(self, offset: int) -> list[PlacedLine]:
         """Return the lines of the entry at ``offset``: the first one, and those that continue it."""
-        lines = self._placed_forward(offset, end)
+        lines = self._placed_forward(offset, self.end)
         return [next(lines), *_while_continued(lines)]
 
     # Lines in the order of the file.

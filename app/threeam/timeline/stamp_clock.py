@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 
 from threeam.core.format.entry import NS_PER_S
@@ -14,7 +14,7 @@ from threeam.timeline.civil_time import (
     second_of_day,
     year_of_day,
 )
-from threeam.timeline.zones import offset_of_abbreviation, parse_offset, utc_offset_s
+from threeam.timeline.zones import offset_of_abbreviation, parse_offset, utc_offset_s, wall_second
 
 _MONTH_NUMBERS = {
     name: number
@@ -22,7 +22,20 @@ _MONTH_NUMBERS = {
         (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"), 1
     )
 }
+DAY_MARGIN_S = 600  # of a stamp without a date, after the time at which the file was written: two clocks differ
+# A line is hardly later than the last write. The margin is for lines that are still to be written, and for a clock that
+# was wrong.
+_YEAR_MARGIN_S = 62 * SECONDS_PER_DAY
+_MAX_NS = (1 << 63) - 10**16  # less the longest request
 _TAI64_EPOCH = 1 << 62
+_TAI_OFFSETS = (
+    (1_483_228_800, 37),  # since 2017-01-01
+    (1_435_708_800, 36),  # since 2015-07-01
+    (1_341_100_800, 35),  # since 2012-07-01
+    (1_230_768_000, 34),  # since 2009-01-01
+    (1_136_073_600, 33),  # since 2006-01-01
+    (915_148_800, 32),  # since 1999-01-01
+)
 _FIRST_TWO_DIGIT_YEAR = 1969  # POSIX: 69 to 99 are 1969 to 1999
 
 
@@ -32,7 +45,7 @@ class StampClock:
 
     ``zone``, ``fold``: of stamps without a zone. ``year_begin_s`` and ``day_begin_s``: a stamp without a year, or
     without a date, is the first one from there on, in seconds since 1970 on the wall clock. ``boot_ns``: zero of the
-    monotonic clock. ``tai_offset_s``: TAI less UTC.
+    monotonic clock. ``tai_offset_s``: TAI less UTC, for a program that always adds the same; None: as it was then.
     """
 
     zone: tzinfo = UTC
@@ -40,16 +53,32 @@ class StampClock:
     year_begin_s: int = 0
     day_begin_s: int = 0
     boot_ns: int | None = None
-    tai_offset_s: int = 37
+    tai_offset_s: int | None = None
+
+    def near(self, modified_ns: int) -> StampClock:
+        """Return the rules by which a missing year or date is the last one before a time, or soon after it."""
+        modified_s = wall_second(self.zone, modified_ns // NS_PER_S)
+        return replace(
+            self,
+            year_begin_s=modified_s + _YEAR_MARGIN_S - 365 * SECONDS_PER_DAY,
+            day_begin_s=modified_s + DAY_MARGIN_S - SECONDS_PER_DAY,
+        )
 
     def second_ns(self, fields: Mapping[str, bytes | None]) -> int | None:
-        """Return the nanoseconds since the epoch of the second that the fields state; None if there is none."""
+        """Return the nanoseconds since the epoch of the second that the fields state.
+
+        None if there is no such second, or if 64 bits do not hold it (years 1678 to 2261 do).
+        """
+        ns = self._second_ns(fields)
+        return ns if ns is not None and -_MAX_NS < ns < _MAX_NS else None
+
+    def _second_ns(self, fields: Mapping[str, bytes | None]) -> int | None:
         if epoch := fields.get("epoch"):
             return int(epoch) * NS_PER_S
         if up := fields.get("up"):
             return None if self.boot_ns is None else self.boot_ns + int(up) * NS_PER_S
         if tai := fields.get("tai"):
-            return (int(tai, 16) - _TAI64_EPOCH - self.tai_offset_s) * NS_PER_S
+            return self._second_of_tai(int(tai, 16) - _TAI64_EPOCH)
         wall_s = self._wall_second(fields)
         if wall_s is None:
             return None
@@ -61,11 +90,19 @@ class StampClock:
             return None  # a leap second is the last one of a day in UTC
         return second * NS_PER_S
 
+    def _second_of_tai(self, tai_s: int) -> int | None:
+        if self.tai_offset_s is not None:
+            return (tai_s - self.tai_offset_s) * NS_PER_S
+        for begin_s, offset_s in _TAI_OFFSETS:
+            if tai_s - offset_s >= begin_s:
+                return (tai_s - offset_s) * NS_PER_S
+        return None
+
     def _offset(self, wall_s: int, zone_text: bytes | None) -> int | None:
         """Return the seconds east of UTC of a stamp; None if they are not known."""
         if zone_text is None:
             return utc_offset_s(self.zone, wall_s, self.fold)
-        zone_text = zone_text.lstrip()
+        zone_text = zone_text.strip(b" ()[]")
         if zone_text[-1:].isdigit() or zone_text in (b"Z", b"UTC", b"GMT"):
             return parse_offset(zone_text)
         return offset_of_abbreviation(self.zone, wall_s, zone_text)

@@ -24,6 +24,7 @@ GAP_NS = 300 * NS_PER_S  # a longer time without a line is a gap
 _MIN_STEP_NS = 5 * NS_PER_S  # a smaller step back looks like lines that were flushed late
 _MIN_STEP_LINES = 32  # in a row that go on from an earlier time: a step of the clock, and not a few late lines
 _TAIL_BYTES = 4  # after the digits of a timestamp: enough to tell a zone from another text
+_MIN_WRONG_NS = 86_400 * NS_PER_S  # one timestamp that is later by more is wrong, and the clock was not stepped
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 
 
@@ -36,10 +37,24 @@ class LateEntry(NamedTuple):
 
 
 class ClockStep(NamedTuple):
-    """A step of the clock: from the line at ``offset`` on, timestamps are ``back_ns`` earlier than before."""
+    """A step of the clock: from the line at ``offset`` on, it is ``back_ns`` behind.
+
+    It has shown the times from ``repeated_begin_ns`` to ``repeated_end_ns`` before the step, and shows them again.
+    """
 
     offset: int
     back_ns: int
+    repeated_begin_ns: int
+    repeated_end_ns: int
+
+    @property
+    def is_one_wrong_stamp(self) -> bool:
+        """True if one line alone has a time that is far ahead: the clock was right before."""
+        return self.repeated_begin_ns == self.repeated_end_ns
+
+    def repeats(self, ns: int) -> bool:
+        """Return whether the clock has shown ``ns`` twice: a timestamp does not say which time it was."""
+        return self.repeated_begin_ns <= ns <= self.repeated_end_ns
 
 
 class Gap(NamedTuple):
@@ -72,6 +87,7 @@ class TimeIndex:
         self.last_ns: int | None = None  # of the line that was scanned last
         self.newest_ns: int | None = None  # of the current range
         self.latest_ns: int | None = None  # of all
+        self.resolution_ns = 0  # the finest of the timestamps; 0: there is none
         self._largest_lateness_ns = 0  # of the late entries before the run
         self.range_begins = [0]
         self.steps: list[ClockStep] = []
@@ -81,6 +97,7 @@ class TimeIndex:
         self._late_by_ns: list[int] | None = None
         self._run_begin = -1  # the first of the late entries since the last one that was not late; -1: there is none
         self._run_distance_ns = self._run_newest_ns = 0
+        self._second_newest_ns = 0  # of the current range, before `newest_ns`
 
     def scan(self, stop: int) -> Iterator[None]:
         """Scan up to ``stop``, the end of a line, in steps of a chunk. Raises OSError."""
@@ -98,6 +115,19 @@ class TimeIndex:
                 if begin <= offset and (end is None or offset < end):
                     return self._fold_reader
         return self._reader
+
+    def range_of(self, offset: int) -> int:
+        """Return the number of the range that has the line at ``offset``."""
+        return bisect_right(self.range_begins, offset) - 1
+
+    def ahead_ns(self, offset: int) -> int:
+        """Return by how much the clock may have been ahead when the line at ``offset`` was written."""
+        later = (step for step in self.steps if step.offset > offset and not step.is_one_wrong_stamp)
+        return sum(step.back_ns for step in later)
+
+    def is_repeated(self, ns: int) -> bool:
+        """Return whether the clock has shown ``ns`` twice."""
+        return any(step.repeats(ns) for step in self.steps)
 
     # Late lines.
 
@@ -160,13 +190,14 @@ class TimeIndex:
             return False
         if not all(self._is_between(line, first, last) for line in _line_of_each_tail(lines, columns[1])):
             return False
+        self._note_resolution(first.resolution_ns)
         self._note_gap(first.ns)
         self._note_gaps_between(lines, 0, len(lines) - 1)
         self.lines += len(lines)
         self.stamped += len(lines)
         if self.first_ns is None:
             self.first_ns = first.ns
-        self.last_ns = self.newest_ns = last.ns
+        self.last_ns = self.newest_ns = self._second_newest_ns = last.ns
         self.latest_ns = last.ns if self.latest_ns is None else max(self.latest_ns, last.ns)
         return True
 
@@ -194,6 +225,7 @@ class TimeIndex:
             self.lines += 1
             timestamp = self._read(raw, offset)
             if timestamp is not None:
+                self._note_resolution(timestamp.resolution_ns)
                 self._add(timestamp.ns, raw, offset)
             offset += len(raw) + 1
 
@@ -214,6 +246,8 @@ class TimeIndex:
         self.latest_ns = ns if self.latest_ns is None else max(self.latest_ns, ns)
         if self.newest_ns is None or ns >= self.newest_ns:
             self._end_run()
+            if self.newest_ns is not None:
+                self._second_newest_ns = self.newest_ns
             self.newest_ns = ns
             return
         self._add_late(LateEntry(ns, offset, self.newest_ns - ns))
@@ -245,7 +279,7 @@ class TimeIndex:
         entries = list(zip(self._late_ns[run], self._late_offsets[run], strict=True))
         for column in (self._late_ns, self._late_offsets, self._latenesses):
             del column[run]
-        self.steps.append(ClockStep(entries[0][1], self._run_distance_ns))
+        self.steps.append(self._clock_step(*entries[0]))
         self.range_begins.append(entries[0][1])
         self.newest_ns, self._run_begin = None, -1
         for ns, offset in entries:
@@ -254,6 +288,12 @@ class TimeIndex:
                 self.newest_ns = ns
             else:
                 self._add_late(LateEntry(ns, offset, self.newest_ns - ns))
+
+    def _clock_step(self, ns: int, offset: int) -> ClockStep:
+        """Return the step before the line at ``offset``, which is stamped ``ns``."""
+        before_ns = ns + self._run_distance_ns
+        is_one_wrong_stamp = self._run_distance_ns >= _MIN_WRONG_NS and self._second_newest_ns <= ns
+        return ClockStep(offset, self._run_distance_ns, before_ns if is_one_wrong_stamp else ns, before_ns)
 
     def _resolve_repeated_hour(self, ns: int, raw: bytes, offset: int) -> int:
         """Return the time of a line in an hour that local clocks show twice: in file order the second one follows."""
@@ -271,6 +311,10 @@ class TimeIndex:
             self.repeated_hours.append((offset, None))
             return second.ns
         return ns
+
+    def _note_resolution(self, resolution_ns: int) -> None:
+        if not self.resolution_ns or resolution_ns < self.resolution_ns:
+            self.resolution_ns = resolution_ns
 
     def _note_gap(self, ns: int) -> None:
         if self.newest_ns is not None and ns - self.newest_ns >= GAP_NS:

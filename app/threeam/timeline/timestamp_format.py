@@ -37,9 +37,10 @@ class Layout(NamedTuple):
     """A place of a stamp: ``before`` it, from the begin of the line, and ``after`` it. Both are patterns of bytes.
 
     ``context`` continues the pattern, and tells apart the formats that have the same place; a line is read without it.
-    ``literal``: bytes that each line has, to save the match. ``file_mark``: bytes of a line of the file, such as a
-    header. ``utc``: a stamp without a zone is one in UTC. ``is_preferred``: to another stamp that is further left.
-    ``runs_back``: the context counts only if some stamps are earlier than those of lines before them.
+    ``literal``: bytes that each line has, to save the match. ``mark``: the same, with 0 for each digit. ``file_mark``:
+    bytes of a line of the file, such as a header. ``utc``: a stamp without a zone is one in UTC. ``is_preferred``: to
+    another stamp that is further left. ``runs_back``: the context counts only if some stamps are earlier than those of
+    lines before them.
     """
 
     notation: Notation
@@ -47,6 +48,7 @@ class Layout(NamedTuple):
     after: bytes = b""
     context: bytes = b""
     literal: bytes = b""
+    mark: bytes = b""
     file_mark: bytes = b""
     max_end: int = MAX_STAMP_END
     utc: bool = False
@@ -57,6 +59,13 @@ class Layout(NamedTuple):
     def pattern(self) -> bytes:
         """The pattern of the place: what a line must begin with to be read."""
         return self.before + self.notation.pattern + self.after
+
+    @property
+    def shape(self) -> bytes:
+        """Bytes that the file must have, with 0 for each digit and an empty line before the first."""
+        if self.mark or not self.notation.sorts:
+            return self.mark or self.notation.shape
+        return {b"": b"\n", rb"\[": b"["}.get(self.before, b"") + self.notation.shape
 
 
 @dataclass(frozen=True, slots=True)

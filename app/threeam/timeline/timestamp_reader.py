@@ -15,6 +15,7 @@ from threeam.core.format.entry import NS_PER_S
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.notation import ZONE_NAMES
 from threeam.timeline.stamp_clock import StampClock
+from threeam.timeline.zones import zone_name
 
 _UNIT_NS = tuple(10 ** (9 - digits) for digits in range(10))  # of the last digit
 _LOOKAHEAD = 6  # bytes after a stamp that decide whether it ends there
@@ -67,7 +68,7 @@ class TimestampReader:
         self._has_hex = "hex_ns" in groups
         self._has_total = "total_ms" in groups  # the duration of what began at the stamp
         self._seconds: dict[object, int | None] = {}  # by the texts of the fields
-        # The fast path: the bytes up to the second, and those after the fraction, of lines that were matched.
+        # The fast path: the bytes up to the fraction, and those after the fraction, of lines that were matched.
         self._heads: dict[bytes, int] = {}
         self._tails: set[bytes] = set()
         self._zone_text = place.zone_text  # of the lines of `_heads`: what stands between the fraction and the end
@@ -80,6 +81,13 @@ class TimestampReader:
     def reads_local_time(self) -> bool:
         """True if stamps have no zone and are read in one whose clocks are changed, so that an hour occurs twice."""
         return self.place.is_local and self.clock.zone.utcoffset(None) is None
+
+    @property
+    def zone_description(self) -> str:
+        """The zone of the stamps: the offset that they have, or the name of the zone in which they are read."""
+        if not self.place.is_local:
+            return self.place.zone_text.strip().decode("ascii", "replace") or "stated by each timestamp"
+        return zone_name(self.clock.zone)
 
     @property
     def fixed_column_prefix(self) -> tuple[int, int] | None:
@@ -96,6 +104,10 @@ class TimestampReader:
     def with_fold(self, fold: int) -> TimestampReader:
         """Return a reader of the first (0) or the second (1) time that the clocks show an hour in autumn."""
         return self.with_clock(replace(self.clock, fold=fold))
+
+    def with_modified(self, modified_ns: int) -> TimestampReader:
+        """Return a reader for lines that were written at about another time: it gives them another year or date."""
+        return self.with_clock(self.clock.near(modified_ns))
 
     def with_clock(self, clock: StampClock) -> TimestampReader:
         """Return a reader of the same place with other rules."""
@@ -114,7 +126,7 @@ class TimestampReader:
 
     def _reader_of_columns(self, columns: Columns) -> Callable[[bytes], Timestamp | None]:
         """Return `read` for lines whose stamps stand at ``columns``; a closure, which is faster than a method."""
-        head, fraction = slice(0, columns.second_end), slice(columns.fraction_begin, columns.fraction_end)
+        head, fraction = slice(0, columns.fraction_begin), slice(columns.fraction_begin, columns.fraction_end)
         tail = slice(columns.fraction_end, columns.end + _LOOKAHEAD)
         has_fraction = columns.fraction_begin != columns.fraction_end
         unit_ns = _UNIT_NS[columns.fraction_end - columns.fraction_begin]
@@ -167,10 +179,10 @@ class TimestampReader:
             self._heads.clear()
             self._tails.clear()
             self._zone_text = zone_text
-        self._heads[raw[: self._columns.second_end]] = second_ns
+        self._heads[raw[: self._columns.fraction_begin]] = second_ns
         following = raw[self._columns.end : self._columns.end + _LOOKAHEAD]
-        if not zone_text and _may_begin_zone(following):
-            return
+        if not zone_text and (not following or _may_begin_zone(following)):
+            return  # nothing follows a line that was cut in its fraction either
         if len(self._tails) >= _MAX_CACHED:
             self._tails.clear()
         self._tails.add(zone_text + following)

@@ -19,7 +19,7 @@ from threeam.core.errors import BadInput
 
 _HOST_ZONE_FILE = "/etc/localtime"
 _EPOCH = datetime(1970, 1, 1)
-_OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?", re.ASCII)
+_OFFSET = re.compile(r"(?:UTC|GMT)?([+-])(\d\d?)(?::?(\d\d))?", re.ASCII)
 _UTC_NAMES = frozenset((b"Z", b"UTC", b"GMT"))
 
 ZONES_OF_ABBREVIATION: dict[str, tuple[str, ...]] = {
@@ -109,7 +109,7 @@ def host_zone() -> tzinfo:
 
 
 def parse_offset(text: bytes) -> int | None:
-    """Return the seconds east of UTC that ``Z``, ``UTC``, ``GMT``, ``+01``, ``+0100`` or ``+01:00`` says; or None."""
+    """Return the seconds east of UTC that ``Z``, ``UTC``, ``+01``, ``+0100``, ``+01:00`` or ``UTC+1`` says; or None."""
     if text in _UTC_NAMES:
         return 0
     match = _OFFSET.fullmatch(text.decode("ascii", "replace"))

@@ -29,11 +29,13 @@ from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
 from threeam.tui import messages
 from threeam.tui.command_palette import ActionProvider, JournalProvider
+from threeam.tui.dialog_bindings import bind
 from threeam.tui.glyphs import can_draw_signs
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_window import LogWindow
 from threeam.tui.no_color import WITHOUT_COLORS
 from threeam.tui.prompts import NOTE
+from threeam.tui.row_window import RowWindow
 from threeam.tui.screen_signals import (
     TERMINAL_CHECK_S,
     end_by_signal,
@@ -45,6 +47,7 @@ from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
 from threeam.tui.themes import NIGHT_THEME, complete_variables, has_few_colors, style_sheets
+from threeam.tui.timeline_window import TimelineWindow
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.filter_line import FilterBox
 from threeam.tui.widgets.log_view import LogView
@@ -66,11 +69,14 @@ class JournalApp(App[None], inherit_bindings=False):
 
     TITLE = "3am"
     CSS_PATH = style_sheets()
-    COMMANDS = App.COMMANDS | {ActionProvider, JournalProvider}
+    COMMANDS = {ActionProvider, JournalProvider}  # noqa: RUF012  # Textual's own quit without asking the writer
     VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-normal"), (100, "-wide")]  # noqa: RUF012
     # Textual's own ctrl+q is flow control to some terminals and a tmux prefix to some people.
-    BINDINGS: ClassVar[list[Binding]] = [Binding("ctrl+c", "help_quit", show=False, system=True)]  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+        Binding("ctrl+c", "help_quit", show=False, system=True),
+        bind("palette", "command_palette", priority=True),
+    ]
 
     def __init__(
         self,
@@ -97,7 +103,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self._is_ending = False  # `exit` was called
         self._box_enter_s = float("-inf")  # when Enter was pressed in the input box
         self._refused_s = float("-inf")  # when a box did not open, or the last key of the text that was typed for it
-        self._window = LogWindow(session.journal)  # read before the first frame, so that it is full
+        self._window = _window_of(session)  # read before the first frame, so that it is full
         is_set = session.settings.theme != NIGHT_THEME.name  # what the settings say is stronger than the last choice
         theme = session.settings.theme if is_set else session.look.theme or session.settings.theme
         self.theme = theme if theme in self.available_themes else NIGHT_THEME.name
@@ -353,6 +359,13 @@ class JournalApp(App[None], inherit_bindings=False):
                 screen.quitting.leave(code)
                 return
         self.exit(return_code=code)
+
+
+def _window_of(session: Session) -> RowWindow:
+    """Return the window on the journal, and on the other logs that are open."""
+    window = LogWindow(session.journal)
+    sources = session.logs.sources if session.logs is not None else []
+    return TimelineWindow(session.journal, sources, window) if sources else window
 
 
 def run_app(session: Session, options: WriteOptions | None, as_of: PointInTime | None = None) -> int:

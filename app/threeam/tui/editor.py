@@ -40,19 +40,19 @@ class Editor:
         self._place = place  # where the journal ends, as far as it is known here
         self._drafts: tuple[SavedDraft, ...] = ()
 
-    def restore(self, journal: Journal) -> tuple[str, str]:
-        """Put back the drafts of a screen that was killed; return a sentence about them, and a title."""
+    def restore(self, journal: Journal) -> str:
+        """Put back the drafts of a screen that was killed; return a sentence about them, empty if there are none."""
         kept = self._store.restore()  # older drafts go into the history
         self.composer.box.add_to_history(self._store.history())
         if kept is None or not kept.drafts:
-            return "", ""
+            return ""
         left = [draft for draft in kept.drafts if not _is_written(journal, kept.author, draft)]
         for draft in kept.drafts:
             if draft not in left:
                 self.add_to_history(draft.text)
         if not left:
             self.save_drafts()
-            return "the text left in the box is already in the log: up brings it back", ""
+            return "the text left in the box is already in the log: up brings it back"
         kinds = [BoxKind.parse(draft.kind) for draft in left]
         texts = [(kind if kind.survives_screen else NOTE, draft.text) for kind, draft in zip(kinds, left, strict=True)]
         (first_kind, first_text), *others = texts
@@ -61,9 +61,9 @@ class Editor:
         for text in to_history:
             self.add_to_history(text)
         more = "; up brings back the others" if to_history else ""
-        verb = first_kind.verb
-        key = key_for_action(self.composer, verb) if BY_ID[verb].keys else "tab"
-        return f"a draft was left here: {abbreviate(first_text)}{more}", f"{key} leads to the draft"
+        is_by_key = bool(BY_ID[first_kind.verb].keys) and first_kind.cites is None  # else its key cites another line
+        key = key_for_action(self.composer, first_kind.verb) if is_by_key else "tab"
+        return f"{key} leads to the draft that was left here: {abbreviate(first_text)}{more}"
 
     def finish_request(self, request: WriteRequest, *, written: bool) -> None:
         """Take the answer to ``request``: its text is in the log, or comes back."""

@@ -62,6 +62,7 @@ class LogWindow:
         self.at_end = True
         self.at_start = True
         self.is_counted = True
+        self.pinned, self.has_waiting = range(0), False  # rows are added at the end alone
         self.problem = ""
         self._missing = UnreadableNotices(journal.chain)
         self.anchor: ResumePoint | None = None
@@ -214,6 +215,10 @@ class LogWindow:
         if after_row.segment == self.log_end.segment and after_row.offset > self.log_end.offset:  # truncated since
             after_row = Position(after_row.segment, 0)
         return search_forward(self._journal, after_row, self.log_end, line_filter)
+
+    def insert_waiting(self) -> int:
+        """Return 0: no row waits."""
+        return 0
 
     def find_time(self, ns: int) -> TimeMatch:
         """Return the first line stamped ``ns`` or later. Raises OSError."""

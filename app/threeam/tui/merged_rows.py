@@ -34,6 +34,8 @@ class MergedRows:
         self.problem = ""
         self.is_filtered = False
         self.streams: Mapping[int, RowStream] = {}
+        self.pinned = range(0)
+        self._waiting: list[Row] = []
         self._edges: dict[int, Edges] = {}
         self._forward: Iterator[Step] | None = None  # from the edges on; None: to be begun
         self._backward: Iterator[Step] | None = None
@@ -55,7 +57,7 @@ class MergedRows:
         self.read_forward()
 
     def load_at(self, place: Place) -> None:
-        self.rows = []
+        self.rows, self._waiting = [], []
         self.at_start = self.at_end = False
         self._set_edges(place)
 
@@ -115,22 +117,43 @@ class MergedRows:
             reason = error.strerror if isinstance(error, OSError) else error
             self.problem = f"{stream.name} cannot be read: {reason}"
 
+    @property
+    def has_waiting(self) -> bool:
+        """True if a row waits for `insert_waiting`."""
+        return bool(self._waiting)
+
     def insert(self, row: Row) -> bool:
-        """Insert ``row`` at its place, mostly at the end; return False if that is before all that is loaded."""
+        """Insert ``row`` at its place, mostly at the end; return False if that is before all that is loaded.
+
+        If that place is pinned, the row waits. One that is loaded already is not inserted again.
+        """
         key, index = self.key_of(row), len(self.rows)
-        while (
-            index > 0
-            and self.key_of(self.rows[index - 1]) > key
-            and not (
-                row.is_of_journal
-                and self.rows[index - 1].is_of_journal  # a step of its clock does not change its order
-            )
-        ):
+        while index > 0 and self._belongs_before(row, key, self.rows[index - 1]):
             index -= 1
         if index == 0 and self.rows and not self.at_start:
             return False
+        if index > 0 and self.rows[index - 1].position == row.position:
+            self.rows[index - 1] = row  # an unfinished line may have got its end
+            return True
+        if index in self.pinned:
+            self._waiting.append(row)
+            return True
+        if index < self.pinned.start:
+            self.pinned = range(self.pinned.start + 1, self.pinned.stop + 1)
         self.rows.insert(index, row)
         return True
+
+    def insert_waiting(self) -> int:
+        """Insert the rows that wait; return how many."""
+        waiting, self._waiting = self._waiting, []
+        for row in waiting:
+            self.insert(row)
+        return len(waiting)
+
+    def _belongs_before(self, row: Row, key: Key, other: Row) -> bool:
+        if row.is_of_journal and other.is_of_journal:  # a step of its clock does not change its order
+            return False
+        return self.key_of(other) > key
 
     def key_of(self, row: Row) -> Key:
         """Return the place of ``row`` among the loaded ones."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Event
 
 from textual.message import Message
 
@@ -12,6 +13,7 @@ from threeam.core.store.journal import Position
 from threeam.core.store.reader import Line
 from threeam.core.write.lock import LockHolder
 from threeam.core.write.locked_log import Block
+from threeam.timeline.source import PlacedLine
 from threeam.tui.effects import Effect
 from threeam.tui.outbox import WriteRequest
 
@@ -121,3 +123,16 @@ class DraftSaveFailed(Message):
     """The text in the box cannot be saved; the sentence says why. An empty sentence: it can be saved again."""
 
     sentence: str
+
+
+@dataclass
+class SourceLinesArrived(Message):
+    """New lines of another log were read, or it cannot be read any more: ``problem`` says why.
+
+    ``number``: of the source, from 0. ``handled`` is set when the screen has them: the next ones may come.
+    """
+
+    number: int
+    lines: list[PlacedLine]
+    problem: str
+    handled: Event

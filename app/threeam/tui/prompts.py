@@ -29,13 +29,15 @@ class BoxKind:
     """The purpose of a text in the input box: a note, a verdict on a hypothesis, words for a stamp.
 
     ``verb`` is the id of its action. ``hypothesis`` is a name (``H7``), ``cites`` the stamp of the line that it is
-    about. ``pending_stamp`` is a number (from 1) for words whose stamp is not written yet, and 0 otherwise.
+    about. ``pending_stamp`` is a number (from 1) for words whose stamp is not written yet, and 0 otherwise. ``quotes``
+    is the line of another log that evidence quotes: ``web1.log:8412``.
     """
 
     verb: str
     hypothesis: str = ""
     cites: Stamp | None = None
     pending_stamp: int = 0
+    quotes: str = ""
 
     @classmethod
     def parse(cls, text: str) -> BoxKind:
@@ -65,12 +67,12 @@ class BoxKind:
     def title(self) -> str:
         """The name of the box as a person reads it."""
         cited = f"@{self.cites}" if self.cites is not None else ""
-        return " ".join(part for part in (self.verb, self.hypothesis, cited) if part)
+        return " ".join(part for part in (self.verb, self.hypothesis, cited, self.quotes) if part)
 
     @property
     def survives_screen(self) -> bool:
         """Return whether a text that was left in such a box can still be sent from one, after the end of its screen."""
-        return self != COMMAND and not self.pending_stamp
+        return self != COMMAND and not self.pending_stamp and not self.quotes
 
     def draft(self, text: str, settings: Settings) -> Draft:
         """Return the draft that ``text`` becomes in a box of this kind."""

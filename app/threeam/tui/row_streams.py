@@ -15,7 +15,7 @@ from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal, Position, Segment
 from threeam.core.store.reader import Line, lines_forward
 from threeam.core.store.seek import find_time, matches_backward, matches_forward
-from threeam.timeline.instant import ClockCorrection, Timestamp
+from threeam.timeline.instant import Timestamp
 from threeam.timeline.source import FIRST_KEY, FIRST_NS, LAST_KEY, Key
 from threeam.tui.log_rows import HIDDEN_UNLESS_RAW, Row, fold_lines, lines_before
 from threeam.tui.placement import JOURNAL_SOURCE, Placement
@@ -106,9 +106,8 @@ class JournalRows:
 
     number, name = JOURNAL_SOURCE
 
-    def __init__(self, journal: Journal, correction: ClockCorrection) -> None:
+    def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._correction = correction
         self.line_filter = LineFilter()
         self.raw = False
         self.end: Position | None = None
@@ -168,7 +167,7 @@ class JournalRows:
         for index, row in enumerate(rows):
             ns = row.entry.stamp.ns if row.entry is not None else ns
             timestamp = None if ns is None else Timestamp(ns, 1)
-            placement = Placement(JOURNAL_SOURCE, timestamp, self._correction, continues=row.entry is None)
+            placement = Placement(JOURNAL_SOURCE, timestamp, continues=row.entry is None)
             rows[index] = row._replace(read_from=row.line.offset, placement=placement)
         return rows
 

@@ -29,20 +29,29 @@ class RowWindow(Protocol):
     """Rows around the screen: read on demand, backwards or forwards, and dropped when they are far away.
 
     ``line_filter`` selects the lines that are rows. ``at_start``, ``at_end``: there is nothing before or after the
-    rows. ``raw``: lines that are hidden otherwise are rows too. ``problem``: why the last read failed, or "".
+    rows. ``problem``: why the last read failed, or "".
     ``log_end``: how far the follower has read the journal; it started at ``anchor``. ``is_counted``: all rows are lines
-    of the journal, so that a count of its lines is a count of rows.
+    of the journal, so that a count of its lines is a count of rows. ``pinned``: the indexes at which no row may be
+    inserted now, since they are on a paused screen.
     """
 
     rows: list[Row]
     line_filter: LineFilter
-    raw: bool
     at_start: bool
     at_end: bool
     problem: str
     log_end: Position | None
     anchor: ResumePoint | None
     is_counted: bool
+    pinned: range
+
+    @property
+    def raw(self) -> bool:
+        """True if the lines that are hidden otherwise are rows too."""
+
+    @property
+    def has_waiting(self) -> bool:
+        """True if a row waits for `insert_waiting`."""
 
     def go_to_end(self) -> None:
         """Load the last rows."""
@@ -61,6 +70,9 @@ class RowWindow(Protocol):
 
     def append(self, lines: Sequence[Line], end: Position | None = None, *, truncated: bool = False) -> int:
         """Add lines of the journal up to ``end``; return how many rows they make, shown or not."""
+
+    def insert_waiting(self) -> int:
+        """Insert the rows that were not inserted because their place was pinned; return how many."""
 
     def replace_rows(self, lines: Sequence[Line], end: Position) -> int:
         """Show the end of the journal with ``lines``, the last that were read; return how many rows there are."""

@@ -22,6 +22,8 @@ from threeam.tui.session import Session
 T = TypeVar("T")
 
 DraftMaker = Callable[[str], Draft]  # from the text of an input box
+# The same for a draft with an attachment, which it saves first: it returns the path as well, and is called on a thread.
+AttachingDraftMaker = Callable[[str], tuple[Draft, str]]
 
 
 class CommandRunner(Protocol):
@@ -113,6 +115,9 @@ class Writing(Protocol):
         ``draft_of`` makes the draft from the text, in place of `BoxKind.draft`.
         """
 
+    def write_attaching(self, kind: BoxKind, text: str, attach: AttachingDraftMaker, *, asks: bool) -> None:
+        """Write ``text`` with an attachment, which ``attach`` saves; if it ``asks``, open a box for a missing text."""
+
     def leave_box(self) -> bool:
         """Take back what waits, and return True; if nothing waits, end the prompt, and return False."""
 
@@ -189,6 +194,9 @@ class ScreenServices(Protocol):
 
     def start_worker(self, work: Callable[[], Awaitable[object]], group: str = "", *, exclusive: bool = False) -> None:
         """Run ``work`` beside the keys; ``exclusive`` cancels what runs in ``group``."""
+
+    def call_next(self, callback: Callable[..., object], *args: object) -> object:
+        """Call ``callback`` before the messages that the screen has got so far."""
 
     def call_later(self, callback: Callable[..., object], *args: object) -> object:
         """Call ``callback`` behind the messages that the screen has got so far."""

@@ -11,6 +11,7 @@ from threeam.core.state.fold import Fold
 from threeam.core.store.as_of import PointInTime
 from threeam.core.store.journal import Journal
 from threeam.core.write.writer import Writer
+from threeam.timeline.open_logs import OpenLogs
 from threeam.tui.look import Look
 
 
@@ -20,6 +21,7 @@ class Session(NamedTuple):
     ``writer``: None for a read-only screen. ``emoji``: draw Unicode signs; else ASCII. ``notice``: a sentence to show
     at the start. ``zone``: the time zone of the times that are typed and shown. ``as_of``: None for the live journal;
     else the journal is shown as it was then. ``look`` is shown at first, and is saved in ``look_path``.
+    ``logs``: the logs of other programs that are shown beside the journal.
     """
 
     journal: Journal
@@ -34,6 +36,7 @@ class Session(NamedTuple):
     as_of: PointInTime | None = None
     look: Look = Look()
     look_path: str | None = None
+    logs: OpenLogs | None = None
 
     def at_point(self, point: PointInTime) -> Session:
         """Return this session as of ``point``: its clock stands still, and nothing is written."""

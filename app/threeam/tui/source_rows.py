@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from threeam.core.store.filters import LineFilter
 from threeam.core.store.reader import Line, last_line_end, lines_backward, lines_forward
@@ -19,6 +20,7 @@ from threeam.tui.row_streams import Place, Step, descending, merged
 
 _LATE_NS = 2 * 10**9  # how late a matching line may be to get its place; more if the file is known to have such lines
 _PROBE_BYTES = 32 * 1024
+_MAX_UNFINISHED_BYTES = 64 * 1024  # of a last line without a newline that is shown
 
 _BRACKETS = (b"[]", b"()", b"<>", b'""')
 _Heap = list[tuple[tuple[int, ...], Row]]
@@ -62,12 +64,12 @@ class SourceRows:
         if self.line_filter:
             return self._filtered(key, 1)
         before = key._replace(offset=key.offset - 1)  # a place is before the row of its key
-        return self._merged([map(self.row_of, source.lines_after(before)) for source in self.files], 1)
+        return self._merged([self._rows_after(source, before) for source in self.files], 1)
 
     def backward(self, place: Place) -> Iterator[Step]:
         if self.line_filter:
             return self._filtered(place.key, -1)
-        return self._merged([map(self.row_of, source.lines_before(place.key)) for source in self.files], -1)
+        return self._merged([self._rows_before(source, place.key) for source in self.files], -1)
 
     def row_at(self, line: Line) -> Row:
         """Return the row of ``line``, wherever its entry is. Raises OSError."""
@@ -89,6 +91,26 @@ class SourceRows:
             continues=placed.is_continuation,
         )
         return Row(placed.line, None, read_from=placed.line.offset, placement=placement)
+
+    def _rows_after(self, source: Source, key: Key) -> Iterator[Step]:
+        last = self._unfinished_row(source)
+        rows: Iterator[Step] = map(self.row_of, source.lines_after(key))
+        return rows if last is None or self.key_of(last) <= key else chain(rows, [last])
+
+    def _rows_before(self, source: Source, key: Key) -> Iterator[Step]:
+        last = self._unfinished_row(source)
+        rows: Iterator[Step] = map(self.row_of, source.lines_before(key))
+        return rows if last is None or self.key_of(last) >= key else chain([last], rows)
+
+    def _unfinished_row(self, source: Source) -> Row | None:
+        """Return the row of the last line of a file that has no newline, if that is not one of its lines yet."""
+        size = source.segment.size()
+        if source.end >= size or size - source.end > _MAX_UNFINISHED_BYTES:
+            return None
+        line = next(lines_forward(source.segment, source.end, size), None)
+        if line is None or line.finished or not self.line_filter.matches(line.raw):
+            return None
+        return self.row_at(line)
 
     def _merged(self, streams: Sequence[Iterator[Step]], direction: int) -> Iterator[Step]:
         return streams[0] if len(streams) == 1 else merged([(self, steps) for steps in streams], direction)
@@ -182,7 +204,7 @@ class FileOrderRows:
         source = self.source
         begin = 0 if place.key.ns < 0 else min(place.key.offset, source.end) if place.key.ns == 0 else source.end
         if not self.line_filter:
-            yield from map(self._row_of, source.lines_in_file_order(begin))
+            yield from map(self.row_of, source.lines_in_file_order(begin))
             return
         for matches in matches_forward(source.segment, begin, source.end, self.line_filter):
             yield from (self._uncorrected(self._rows.row_at(line)) for line in matches.lines)
@@ -192,13 +214,13 @@ class FileOrderRows:
         source = self.source
         end = 0 if place.key.ns < 0 else min(place.key.offset, source.end) if place.key.ns == 0 else source.end
         if not self.line_filter:
-            yield from map(self._row_of, source.lines_in_file_order_backward(end))
+            yield from map(self.row_of, source.lines_in_file_order_backward(end))
             return
         for matches in matches_backward(source.segment, end, self.line_filter):
             yield from (self._uncorrected(self._rows.row_at(line)) for line in reversed(matches.lines))
             yield Key(0, self.number, offset=matches.start)
 
-    def _row_of(self, placed: PlacedLine) -> Row:
+    def row_of(self, placed: PlacedLine) -> Row:
         return self._uncorrected(self._rows.row_of(placed))
 
     def _uncorrected(self, row: Row) -> Row:

@@ -10,35 +10,34 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from threeam.core.errors import BadInput
 from threeam.core.store.chain import UnreadableNotices
-from threeam.core.store.filters import Condition, LineFilter, MatchesPattern, parse_term
+from threeam.core.store.filters import LineFilter, MatchesPattern
 from threeam.core.store.follow import batch_start
-from threeam.core.store.journal import Journal, Position, ResumePoint
+from threeam.core.store.journal import Journal, Position
 from threeam.core.store.pattern import Pattern
-from threeam.core.store.reader import Line, last_line_end, lines_forward
+from threeam.core.store.reader import Line, lines_forward
 from threeam.core.store.seek import ChunkMatches, find_time, journal_begins_after
-from threeam.timeline.instant import ClockCorrection
-from threeam.timeline.source import Key, Source
+from threeam.timeline.source import Key, PlacedLine, Source
 from threeam.tui.background_scan import SLICE_S
 from threeam.tui.log_rows import Row, count_rows_of, read_lines_around
-from threeam.tui.log_window import MAX_ROWS, ROWS_PER_READ
-from threeam.tui.merged_rows import Edges, MergedRows, source_number
+from threeam.tui.log_window import MAX_ROWS, ROWS_PER_READ, LogWindow
+from threeam.tui.merged_rows import Edges, source_number
 from threeam.tui.placement import JOURNAL_SOURCE
-from threeam.tui.row_streams import END, JOURNAL_NUMBER, START, JournalRows, Place, RowStream, Step, merged, with_filter
+from threeam.tui.row_streams import END, JOURNAL_NUMBER, START, Place, RowStream, Step, merged, with_filter
 from threeam.tui.row_window import TimeMatch
-from threeam.tui.source_filter import FromSource, split_sources, without_sources
+from threeam.tui.source_filter import without_sources
 from threeam.tui.source_rows import FileOrderRows, SourceRows
+from threeam.tui.timeline_sources import SelectedSources
 
-NO_CORRECTION = ClockCorrection()
 _BEFORE_ALL_SOURCES = JOURNAL_NUMBER - 1
 _JOURNAL = JOURNAL_SOURCE.number
 _JOURNAL_NAME = JOURNAL_SOURCE.name
 
 
-class TimelineWindow(MergedRows):
+class TimelineWindow(SelectedSources):
     """Rows of ``journal`` and of ``sources``, opened at their end. It has the interface of a `RowWindow`.
 
+    ``before``: the window that it takes the place of.
     ``is_in_file_order``: the rows are those of one source, as they were written, without corrections.
     """
 
@@ -48,114 +47,24 @@ class TimelineWindow(MergedRows):
         self,
         journal: Journal,
         sources: Sequence[Source],
-        correction: ClockCorrection = NO_CORRECTION,
+        before: LogWindow | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(journal, sources)
         self._journal = journal
         self._missing = UnreadableNotices(journal.chain)
-        self._line_filter = LineFilter()
-        self._journal_rows = JournalRows(journal, correction)
-        self.source_rows = [SourceRows(source) for source in sources]
-        self._file_order: RowStream | None = None
-        self.anchor: ResumePoint | None = None
-        segment = journal.open_live()
-        if segment is not None:
-            self.anchor = ResumePoint.capture(segment, last_line_end(segment, segment.size()))
-            self._journal_rows.end = Position(self.anchor.segment, self.anchor.offset)
-        self._select_streams()
+        before = before or LogWindow(journal)
+        self.anchor = before.anchor
+        self.journal_rows.end, self.journal_rows.raw = before.log_end, before.raw
         self.go_to_end()
 
     @property
     def log_end(self) -> Position | None:
         """The end of the journal, as far as the follower has read it."""
-        return self._journal_rows.end
+        return self.journal_rows.end
 
     @log_end.setter
     def log_end(self, end: Position | None) -> None:
-        self._journal_rows.end = end
-
-    # The sources and their order.
-
-    @property
-    def is_in_file_order(self) -> bool:
-        """True if the rows are those of one file, in its order."""
-        return self._file_order is not None
-
-    @property
-    def raw(self) -> bool:
-        """True if the hidden lines of the journal are rows too."""
-        return self._journal_rows.raw
-
-    @property
-    def line_filter(self) -> LineFilter:
-        """The filter that selects the lines that are rows. When it is set, the rows must be loaded again."""
-        return self._line_filter
-
-    @line_filter.setter
-    def line_filter(self, line_filter: LineFilter) -> None:
-        self._line_filter, self.is_filtered = line_filter, bool(line_filter)
-        self._select_streams()
-
-    def parse_filter(self, text: str) -> tuple[bool, Condition]:
-        """Return whether a typed term excludes lines, and its condition. Raises `BadInput`."""
-        is_excluding = text.startswith("!") and len(text) > 1
-        field, colon, name = text[is_excluding:].partition(":")
-        if field != "source" or not colon:
-            return parse_term(text, skip_stamp=True)
-        if name not in (names := self.source_names):
-            raise BadInput(f"there is no source {name}: the sources are {', '.join(names)}")
-        return is_excluding, FromSource(name)
-
-    @property
-    def source_names(self) -> list[str]:
-        """The names of the sources, the journal among them."""
-        return [_JOURNAL_NAME, *(rows.name for rows in self.source_rows)]
-
-    def add_source(self, source: Source) -> None:
-        """Show the lines of ``source`` too, from the next load on."""
-        self.source_rows.append(SourceRows(source))
-        self._reload_here()
-
-    def remove_source(self, name: str) -> None:
-        """Show the lines of the source ``name`` no more."""
-        self.source_rows = [rows for rows in self.source_rows if rows.name != name]
-        self._file_order = None
-        self.rows = [row for row in self.rows if row.placement is None or row.placement.source.name != name]
-        self._reload_here()
-
-    def toggle_file_order(self, row: Row | None) -> str:
-        """Show the file of ``row`` alone, in its order; or all sources by time again. Return the name of the file."""
-        if self._file_order is not None or row is None or row.placement is None:
-            self._file_order, name = None, ""
-        else:
-            source_rows = next(
-                (rows for rows in self.source_rows if (rows.number, rows.name) == row.placement.source), None
-            )
-            self._file_order = (
-                self._journal_rows if source_rows is None else FileOrderRows(source_rows, row.line.segment)
-            )
-            name = row.placement.source.name
-        self._select_streams()
-        return name
-
-    def _select_streams(self) -> None:
-        """Select the sources that are shown, and what is shown of them."""
-        chosen, excluded = split_sources(self._line_filter)
-        bytes_filter = without_sources(self._line_filter)
-        all_streams: list[RowStream] = [self._journal_rows, *self.source_rows]
-        for stream in all_streams:
-            stream.line_filter = bytes_filter
-        if isinstance(self._file_order, FileOrderRows):
-            self._file_order.line_filter = bytes_filter
-        streams: list[RowStream] = [self._file_order] if self._file_order is not None else []
-        if self._file_order is None:
-            streams = [
-                stream
-                for stream in all_streams
-                if all(stream.name == name for name in chosen) and stream.name not in excluded
-            ]
-        self.streams = {stream.number: stream for stream in streams}
-        self.load_at(END)
+        self.journal_rows.end = end
 
     # Loading.
 
@@ -170,16 +79,6 @@ class TimelineWindow(MergedRows):
         self.read_forward()
         return self.read_backward()
 
-    def _reload_here(self) -> None:
-        """Load the rows around the middle of those that are loaded again, since the sources have changed."""
-        middle = self.rows[len(self.rows) // 2] if self.rows else None
-        was_at_end = self.at_end
-        self._select_streams()
-        if middle is None or was_at_end:
-            self.go_to_end()
-        else:
-            self.load_around(middle.position)
-
     def _place_at(self, position: Position) -> Place:
         """Return the place before the line at ``position``. Raises OSError."""
         row = next((row for row in self.rows if row.position == position), None)
@@ -189,17 +88,13 @@ class TimelineWindow(MergedRows):
         row = self._row_at(position)
         if row is None:
             return END
-        stream = self.stream_of(row) or self._stream_of_segment(position)
+        stream = self.stream_of(row) or self.stream_of_file(position)
         return stream.place_of(row)
-
-    def _stream_of_segment(self, position: Position) -> SourceRows | JournalRows:
-        rows = (rows for rows in self.source_rows if rows.file_of(position.segment) is not None)
-        return next(rows, self._journal_rows)
 
     def _row_at(self, position: Position) -> Row | None:
         """Return the row of the line at ``position``. Raises OSError."""
         segment, offset = position
-        stream = self._stream_of_segment(position)
+        stream = self.stream_of_file(position)
         line = next(lines_forward(segment, offset), None)
         if line is None:
             return None
@@ -224,14 +119,14 @@ class TimelineWindow(MergedRows):
         self.log_end = end
         if _JOURNAL not in self.streams:
             return 0
-        rows = self._journal_rows.rows_of(self._select(lines))
+        rows = self.journal_rows.rows_of(self._select(lines))
         if not self.at_end or len(self.rows) + len(rows) > 2 * MAX_ROWS:
             self.at_end = False
             return len(rows)
         inserted = [row for row in rows if self.insert(row)]
         back, front = self._edges[_JOURNAL]
         if back.position is None and back.key >= END.key:  # no row of the journal was loaded
-            back = self._journal_rows.place_of(inserted[0]) if inserted else Place(END.key, end)
+            back = self.journal_rows.place_of(inserted[0]) if inserted else Place(END.key, end)
         self._edges[_JOURNAL] = Edges(back, Place(front.key, end))
         self._forward = None
         return len(rows)
@@ -253,8 +148,8 @@ class TimelineWindow(MergedRows):
             ]
 
     def _select(self, lines: Sequence[Line]) -> list[Line]:
-        line_filter = self._journal_rows.effective_filter
-        return [line for line in lines if not self._journal_rows.line_filter or line_filter.matches(line.raw)]
+        line_filter = self.journal_rows.effective_filter
+        return [line for line in lines if not self.journal_rows.line_filter or line_filter.matches(line.raw)]
 
     def replace_rows(self, lines: Sequence[Line], end: Position) -> int:
         """Show the end of all sources, with the journal up to ``end``; return how many rows are loaded."""
@@ -266,12 +161,47 @@ class TimelineWindow(MergedRows):
         """Return how many of ``lines`` are rows of ``user``."""
         return count_rows_of(lines, user, self.effective_filter)
 
+    # Other logs as they grow.
+
+    def add_lines(self, lines: Sequence[PlacedLine]) -> int:
+        """Add new lines of the sources, each at its place; return how many rows they make, shown or not."""
+        count = 0
+        for placed in lines:
+            source_rows = self.rows_of(placed.source)
+            stream = self.streams.get(source_rows.number) if source_rows is not None else None
+            if source_rows is None or stream is None or not stream.line_filter.matches(placed.line.raw):
+                continue
+            if isinstance(stream, FileOrderRows):
+                if stream.source is not placed.source:
+                    continue
+                row = stream.row_of(placed)
+            else:
+                row = source_rows.row_of(placed)
+            count += 1
+            if self.at_end and len(self.rows) <= 2 * MAX_ROWS:
+                self._add(row, stream)
+            else:
+                self.at_end = False
+        return count
+
+    def _add(self, row: Row, stream: RowStream) -> None:
+        """Insert a new row; what was loaded of its stream, and this row, is still all between its edges."""
+        if not self.insert(row):
+            return
+        back, front = self._edges[stream.number]
+        own_back, own_front = stream.place_of(row), stream.place_after(row)
+        is_empty = back.key >= END.key
+        back = own_back if is_empty or own_back.key < back.key else back
+        front = own_front if is_empty or own_front.key > front.key else front
+        self._edges[stream.number] = Edges(back, front)
+        self._forward = None
+
     # Finding.
 
     @property
     def effective_filter(self) -> LineFilter:
         """The filter that selects all lines of the journal that are rows now."""
-        return self._journal_rows.effective_filter
+        return self.journal_rows.effective_filter
 
     def effective_filter_with(self, pattern: Pattern) -> LineFilter:
         """Return the filter for the lines that are rows now and that ``pattern`` matches."""
@@ -324,7 +254,7 @@ class TimelineWindow(MergedRows):
         if self.log_end is not None and _JOURNAL in self.streams:
             position, other_count = find_time(self._journal, self.log_end, ns)
             if position is not None and (row := self._row_at(position)) is not None:
-                found.append((self._journal_rows.key_of(row), position))
+                found.append((self.journal_rows.key_of(row), position))
                 begins_later = journal_begins_after(self._journal, position, ns)
             else:
                 begins_later = False
@@ -343,7 +273,7 @@ class TimelineWindow(MergedRows):
 
     def read_lines_around(self, line: Line) -> list[Line]:
         """Return some lines before ``line`` in its file, itself, and some after it. Raises OSError."""
-        rows = self._stream_of_segment(Position(line.segment, line.offset))
+        rows = self.stream_of_file(Position(line.segment, line.offset))
         if isinstance(rows, SourceRows):
             return read_lines_around(line, rows.source.end)
         end = self.log_end
@@ -353,7 +283,7 @@ class TimelineWindow(MergedRows):
 
     def set_raw(self, raw: bool) -> None:
         """Show the hidden lines of the journal, or hide them again."""
-        self._journal_rows.raw = raw
+        self.journal_rows.raw = raw
         first, last = (self.rows[0], self.rows[-1]) if self.rows else (None, None)
         if first is None or last is None:
             return

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from threeam.core.errors import FileUnusable
+from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.clock import MAX_TIE_NS
 from threeam.core.format.entry import ACQUIRED, RELEASING, REPEATED_TAG, Entry, Stamp, escape_unprintable
 from threeam.core.format.times import format_duration
+from threeam.core.store.cited_files import ChangedAttachment, read_cited_attachment
 from threeam.core.store.clock_steps import is_clock_step
-from threeam.core.store.journal import Segment
-from threeam.core.store.reader import Line, lines_forward, read_chunks
+from threeam.core.store.journal import Journal, Segment
+from threeam.core.store.reader import Line, lines_forward, matching_lines_backward, read_chunks
 from threeam.core.store.recognize import UTF16_HINT, is_utf16
 
 # The beginning of a line of the Bash script. A line of 3am, which begins with its author, is never glued to another.
 _SCRIPT_LINE_BEGIN = re.compile(rb"\[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}[+-]\d{4})\] \[COFFEE: \d(?!\d*\] \[BY: )")
+_CITING_OR_FORKED = re.compile(rb"\] \[(?:CITED|FORK): ")
 _ENCODING_PROBE_BYTES = 1024  # bytes; enough to recognize the encoding of a file
 _MAX_QUOTED_CHARS = 60  # characters of a bad line that are shown
 
@@ -75,20 +79,20 @@ class LogChecker:
             return
         for number, line in enumerate(lines_forward(segment, 0, end), 1):
             if (problem := _nul_problem(line)) is not None:
-                yield make_finding(line, number, "nul", problem)
+                yield _make_finding(line, number, "nul", problem)
                 continue
             if not line.finished and self._lock_held:
                 break
             entry = line.entry
             if not line.finished:
-                yield make_finding(line, number, "torn", "torn: the last line has no newline")
+                yield _make_finding(line, number, "torn", "torn: the last line has no newline")
             elif line.omitted_bytes:
                 size = line.end - line.offset
-                yield make_finding(
+                yield _make_finding(
                     line, number, "long", f"a line of {size:,} bytes, of which only the beginning is read"
                 )
             elif entry is None:
-                yield make_finding(line, number, "foreign", "not a line of the log (torn, or written by another tool)")
+                yield _make_finding(line, number, "foreign", "not a line of the log (torn, or written by another tool)")
             if entry is None:
                 self._drop_script_sections()
                 continue
@@ -98,19 +102,21 @@ class LogChecker:
             if earliest_ns is not None:
                 self._embedded = _EmbeddedStamps(line, number, earliest_ns)
             if number == 1 and (problem := _head_problem(line, entry)) is not None:
-                yield make_finding(line, number, "head", problem)
+                yield _make_finding(line, number, "head", problem)
             if line.is_forged:
-                yield make_finding(
+                yield _make_finding(
                     line, number, "forged", "forged: it has the AT tag of a repeated line, but no rotation wrote it"
                 )
             last, self._last_stamp = self._last_stamp, entry.stamp
             if last is not None and entry.stamp.ns < last.ns and not _is_allowed_step_back(entry, last):
                 back = last.ns - entry.stamp.ns
-                yield make_finding(
+                yield _make_finding(
                     line, number, "backwards", f"its stamp runs backwards by {format_duration(back)}, undeclared"
                 )
             elif last is not None and entry.stamp.ns == last.ns and entry.author is not None:
-                yield make_finding(line, number, "double", "its stamp is that of the line before: it was written twice")
+                yield _make_finding(
+                    line, number, "double", "its stamp is that of the line before: it was written twice"
+                )
             yield from self._check_overlap(line, number, entry)
         yield from self._check_glued(None)
 
@@ -127,7 +133,7 @@ class LogChecker:
         if embedded is None or (next_stamp is not None and embedded.earliest_ns > next_stamp.ns + MAX_TIE_NS):
             return
         self._drop_script_sections()
-        yield make_finding(embedded.line, embedded.line_number, "torn", "torn: another line begins inside it")
+        yield _make_finding(embedded.line, embedded.line_number, "torn", "torn: another line begins inside it")
 
     def _drop_script_sections(self) -> None:
         """Forget the open sections of the Bash script: a damaged line may hide the end of one.
@@ -157,6 +163,40 @@ class LogChecker:
             if ended.intruder_offset is not None:
                 sentence = f"a critical section that another line, at offset {ended.intruder_offset}, broke into"
                 yield Finding(_file_name(ended.line), ended.line.offset, ended.line_number, "overlap", sentence)
+
+
+def check_cited_files(journal: Journal, segments_backward: Iterable[Segment], user: str) -> Iterator[Finding]:
+    """Yield a finding for each citation whose attachment has other bytes, or is missing though ``user`` wrote it.
+
+    The attachments of other users cannot be read, and a fork of a journal has none of the lines that were copied.
+    """
+    is_copied = False
+    for segment in segments_backward:
+        for line in matching_lines_backward(segment, segment.size(), _CITING_OR_FORKED):
+            entry = line.entry
+            if entry is None or line.is_repeated:
+                continue
+            is_copied = is_copied or entry.kind == "Forked"
+            is_own = entry.author is not None and entry.author.user == user
+            if (problem := _citation_problem(journal, entry, must_exist=is_own and not is_copied)) is not None:
+                yield _make_finding(line, _line_number(line), "cited", problem)
+
+
+def _citation_problem(journal: Journal, entry: Entry, *, must_exist: bool) -> str | None:
+    cited = parse_cited_line(entry)
+    if cited is None:
+        return None
+    try:
+        read_cited_attachment(journal, cited)
+    except ChangedAttachment as error:
+        return str(error)
+    except FileUnusable as error:
+        return f"the lines that it cites are lost: {error}" if must_exist else None
+    return None
+
+
+def _line_number(line: Line) -> int:
+    return 1 + sum(data.count(b"\n") for data in read_chunks(line.segment, 0, line.offset))
 
 
 def _earliest_embedded_ns(raw: bytes, entry: Entry) -> int | None:
@@ -198,8 +238,7 @@ def _is_allowed_step_back(entry: Entry, last_stamp: Stamp) -> bool:
     return is_clock_step(entry) or (entry.author is None and last_stamp.ns - entry.stamp.ns <= MAX_TIE_NS)
 
 
-def make_finding(line: Line, line_number: int, what: str, sentence: str) -> Finding:
-    """Return a finding about ``line``: ``sentence``, and the beginning of the line."""
+def _make_finding(line: Line, line_number: int, what: str, sentence: str) -> Finding:
     shown = line.display_text
     quoted = shown if len(shown) <= _MAX_QUOTED_CHARS else shown[:_MAX_QUOTED_CHARS] + "…"
     return Finding(_file_name(line), line.offset, line_number, what, f"{sentence}: {quoted}")

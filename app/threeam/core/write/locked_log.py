@@ -193,7 +193,7 @@ class LockedLog:
             raise RotationSkipped(f"{self._path} is not rotated: its last line is from the end of the year 9999")
         prepared, old = self.carried_lines or CarriedLines(self._cache.fold, state), self._file
         carried = prepared.format_lines(state, Stamp(stamp.ns + 1, stamp.utc_offset_s))
-        new_log = NewLog(self._options.author_id, stamp, last_stamp, carried)
+        new_log = NewLog(self._options.author_id, self._cups(state, stamp), stamp, last_stamp, carried)
         lock_lost = self._lock.was_replaced
         result = rotate(
             self._journal, old.segment, old.size, new_log, only_if_smaller=only_if_smaller, lock_lost=lock_lost

@@ -39,10 +39,12 @@ class RotationResult(NamedTuple):
 class NewLog(NamedTuple):
     """The content of a new log: a line by ``author_id`` at ``stamp`` that names the old log, and the carried lines.
 
+    ``cups``: those of the author, as on each of their lines.
     ``last_stamp``: the last stamp of the old log. ``carried``: the lines that repeat the state of the old log.
     """
 
     author_id: str
+    cups: int
     stamp: Stamp
     last_stamp: Stamp
     carried: bytes
@@ -55,7 +57,7 @@ class NewLog(NamedTuple):
     def format(self, rotated_name: str) -> bytes:
         """Return the bytes of the log, if the old one has been renamed to ``rotated_name``."""
         tags = (("BY", self.author_id), ("AT", str(self.last_stamp)), (REPEATED_TAG, str(self.carried_count)))
-        return format_entry(Entry(self.stamp, 0, tags, CONTINUED_FROM + rotated_name)) + self.carried
+        return format_entry(Entry(self.stamp, self.cups, tags, CONTINUED_FROM + rotated_name)) + self.carried
 
 
 def rotate(

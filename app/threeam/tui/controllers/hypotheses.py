@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from threeam.core.errors import PreconditionFailed
-from threeam.core.format.entry import Entry
+from threeam.core.format.entry import Entry, escape_unprintable
 from threeam.core.format.report import ReportSection
 from threeam.core.state.fold import Hypothesis
 from threeam.core.store.reader import Line
+from threeam.core.write.draft import Draft
 from threeam.hypotheses.amendments import claim_of
-from threeam.hypotheses.drafts import EVIDENCE_VERBS
+from threeam.hypotheses.drafts import EVIDENCE_VERBS, quoting_evidence_draft
 from threeam.hypotheses.evidence import Evidence, read_evidence
 from threeam.hypotheses.guards import overturned_verdicts
 from threeam.hypotheses.quotations import QuotationReader
@@ -24,6 +26,10 @@ from threeam.tui.prompts import HYPOTHESIS_VERBS, BoxKind
 from threeam.tui.screens.report_screen import ThreadScreen
 from threeam.tui.services import ScreenServices
 from threeam.tui.widgets.sidebar import HypothesisList, Sidebar
+
+if TYPE_CHECKING:
+    from threeam.timeline.citation import Citation
+    from threeam.timeline.source import Source
 
 
 class HypothesisController:
@@ -104,10 +110,17 @@ class HypothesisController:
     async def add_evidence(self, verb: str, argument: str = "") -> None:
         """Tie the selected line to the picked hypothesis; with ``argument`` what that names: ``H7 @stamp words``.
 
-        Words without a stamp are the evidence themselves.
+        Words without a stamp are the evidence themselves. ``H7 --cite FILE:LINE words`` quotes a line of another log.
         """
         name, _, rest = argument.partition(" ")
         hypothesis = self.require(name) if name else self.require_picked()
+        option, _, cited = rest.strip().partition(" ")
+        if option == "--cite":
+            from threeam.timeline.citation import read_citation  # the first screen needs none of it
+
+            reference, _, words = cited.strip().partition(" ")
+            await self._quote(verb, hypothesis, partial(read_citation, reference), words, asks=False)
+            return
         read = partial(read_evidence, self._screen.session.journal, rest)
         evidence = await self._screen.run_in_thread(read) if rest.strip() else Evidence("", self._require_entry())
         if evidence is None:
@@ -120,6 +133,31 @@ class HypothesisController:
             evidence.words,
             lambda text: Evidence(text, evidence.entry).draft(verb, hypothesis.name),
         )
+
+    async def cite_line(self, verb: str, source: Source, line: Line) -> None:
+        """Tie a line of another log to the picked hypothesis, and ask for words: its entry is saved with them."""
+        from threeam.timeline.citation import cite_line
+
+        await self._quote(verb, self.require_picked(), partial(cite_line, source, line))
+
+    async def _quote(
+        self, verb: str, hypothesis: Hypothesis, read: Callable[[], Citation], words: str = "", *, asks: bool = True
+    ) -> None:
+        """Write evidence that quotes the citation that ``read`` returns: first its attachment, then its line."""
+        from threeam.timeline.citation import save_citation
+
+        writing, session = self._screen.writing, self._screen.session
+        writing.require_writable()
+        citation = await self._screen.run_in_thread(read)
+        if citation is None:
+            return
+
+        def attach(text: str) -> tuple[Draft, str]:
+            path, quoted = save_citation(session.journal, citation, session.clock().ns)
+            return quoting_evidence_draft(verb, hypothesis.name, quoted, citation.evidence_text(text)), path
+
+        kind = BoxKind(verb, hypothesis.name, quotes=escape_unprintable(citation.reference))
+        writing.write_attaching(kind, words, attach, asks=asks)
 
     def _require_entry(self) -> Entry:
         entry = self._screen.selected_entry()

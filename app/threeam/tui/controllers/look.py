@@ -24,7 +24,7 @@ class LookController:
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
-        return {"theme": self.change_theme}
+        return {"theme": self.change_theme, "palette": self._screen.app.action_command_palette}
 
     def take_theme(self, theme: Theme) -> None:
         """Save the theme that the user has changed to."""

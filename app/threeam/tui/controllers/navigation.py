@@ -8,6 +8,7 @@ from functools import partial
 from threeam.core.format.entry import Entry
 from threeam.core.state.catalog import journal_name
 from threeam.core.store.as_of import point_before_entry, resolve_point
+from threeam.core.store.journal import Position
 from threeam.core.store.reader import Line
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.marks import mark_draft, marks
@@ -43,7 +44,8 @@ class NavigationController:
         self._pane = pane
         self._view = pane.view
         self._show_attachment = show_attachment
-        self._own_marks: list[int] = []  # stamps (ns) that are marked on a read-only screen: only this screen has them
+        # Marks that only this screen has: of entries on a read-only screen (None), and of lines of other logs.
+        self._own_marks: list[tuple[int, Position | None]] = []
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
@@ -87,7 +89,9 @@ class NavigationController:
         """Mark the selected line, or take its mark away."""
         row = self._view.selected_row
         entry = row.entry if row is not None else None
-        if entry is None:
+        if row is not None and not row.is_of_journal and row.ns is not None:
+            self._toggle_own_mark(row.ns, row.position)
+        elif entry is None:
             self._screen.notify_once(_NOT_AN_ENTRY)
         elif self._screen.writing.is_writable:
             stamp = entry.effective_stamp
@@ -95,15 +99,21 @@ class NavigationController:
                 WriteRequest(mark_draft(stamp, on=stamp.ns not in self._view.marked_ns), "mark")
             )
         else:
-            if entry.stamp.ns in self._own_marks:
-                self._own_marks.remove(entry.stamp.ns)
-            else:
-                self._own_marks.append(entry.stamp.ns)
-            self.show_marks()
+            self._toggle_own_mark(entry.stamp.ns, None)
+
+    def _toggle_own_mark(self, ns: int, line: Position | None) -> None:
+        """Mark an entry of the journal, or a ``line`` of another log, on this screen alone; or take the mark away."""
+        mark = (ns, line)
+        if mark in self._own_marks:
+            self._own_marks.remove(mark)
+        else:
+            self._own_marks.append(mark)
+        self.show_marks()
 
     def show_marks(self) -> None:
         """Show the marks of the log, and those of this screen."""
-        self._view.set_marks([*marks(self._screen.state), *self._own_marks])
+        lines = [line for _, line in self._own_marks if line is not None]
+        self._view.set_marks([*marks(self._screen.state), *(ns for ns, _ in self._own_marks)], lines)
 
     def open_entry(self) -> None:
         """Show the whole selected entry, its block, and the lines before and after it."""

@@ -9,7 +9,7 @@ from threeam.core.errors import PreconditionFailed
 from threeam.tui.dispatch import Handler
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import BoxKind
-from threeam.tui.services import DraftMaker, ScreenServices
+from threeam.tui.services import AttachingDraftMaker, DraftMaker, ScreenServices
 
 
 class ReadOnlyWriting:
@@ -63,6 +63,10 @@ class ReadOnlyWriting:
 
     def write_or_ask(self, kind: BoxKind, text: str, draft_of: DraftMaker | None = None) -> None:
         """Refuse to write."""
+        self._refuse()
+
+    def write_attaching(self, kind: BoxKind, text: str, attach: AttachingDraftMaker, *, asks: bool) -> None:
+        """Refuse to write, and save nothing."""
         self._refuse()
 
     def leave_box(self) -> bool:

@@ -133,4 +133,5 @@ class ReportController:
             now = session.clock()
             return handoff_report(collect_handoff(screen.state, now, gap_ns, half_life_h, awake_since, quotations))
 
+        await asyncio.to_thread(sections)  # which reads the attachments
         self.show("hand-off", sections)

@@ -17,7 +17,7 @@ from threeam.tui.dispatch import Handler
 from threeam.tui.editor import Editor
 from threeam.tui.outbox import Outgoing, WriteRequest
 from threeam.tui.prompts import CHANGED, COMMAND, DRAFTS, HYPOTHESIS, NOTE, BoxKind
-from threeam.tui.services import DraftMaker, ScreenServices
+from threeam.tui.services import AttachingDraftMaker, DraftMaker, ScreenServices
 from threeam.tui.widgets.composer import Composer
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_view import LogView
@@ -42,6 +42,7 @@ class WritingController:
         self._header = header
         self._log_view = log_view
         self._draft_makers: dict[BoxKind, DraftMaker] = {}  # of boxes whose draft depends on more than their kind
+        self._attaching_makers: dict[BoxKind, AttachingDraftMaker] = {}  # of those whose draft has an attachment
         self._resembling_claim = ""  # stands in the box; the user was shown that it resembles a refuted one
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -107,6 +108,25 @@ class WritingController:
         self.editor.add_to_history(composer.begin_prompt(kind, words))
         if not self._send(composer.send()):  # there is a warning to read before it is sent
             self._screen.set_focus(composer.box)
+
+    def write_attaching(self, kind: BoxKind, text: str, attach: AttachingDraftMaker, *, asks: bool) -> None:
+        """Write ``text`` with an attachment, which ``attach`` saves; if it ``asks``, open a box for a missing text."""
+        if asks:
+            self._attaching_makers[kind] = attach
+            self.write_or_ask(kind, text)
+        else:
+            self._screen.start_worker(partial(self._attach_and_submit, attach, text, kind.title), "attach")
+
+    async def _attach_and_submit(
+        self, attach: AttachingDraftMaker, text: str, title: str, outgoing: Outgoing | None = None
+    ) -> None:
+        """Save the attachment of a text on a thread, and then send the text. If it cannot be saved, it comes back."""
+        attached = await self._screen.run_in_thread(partial(attach, text))
+        if attached is not None:
+            draft, path = attached
+            self.submit(WriteRequest(draft, title, outgoing, attachment=path))
+        elif outgoing is not None:
+            self.editor.composer.release(outgoing, clear=False, came_back=True)
 
     def rename_box(self, kind: BoxKind, name: BoxKind) -> None:
         """Make the box for ``kind`` one for ``name``, which was not known when it was opened."""
@@ -174,7 +194,11 @@ class WritingController:
                 self._screen.notify_once(sentence, title="tried before", severity="warning")
                 return False
         self._resembling_claim = ""
-        self.submit(WriteRequest(self._draft(kind, text), kind.title, outgoing))
+        if (attach := self._attaching_makers.get(kind)) is not None:
+            attach_and_submit = partial(self._attach_and_submit, attach, text, kind.title, outgoing)
+            self._screen.start_worker(attach_and_submit, "attach")
+        else:
+            self.submit(WriteRequest(self._draft(kind, text), kind.title, outgoing))
         return True
 
     def _draft(self, kind: BoxKind, text: str) -> Draft:
@@ -183,7 +207,7 @@ class WritingController:
 
     def _may_be_empty(self, kind: BoxKind) -> bool:
         """Return whether a box of this kind can be sent without a text: the cited line gives the words."""
-        return kind.verb in EVIDENCE_VERBS and kind in self._draft_makers
+        return kind.verb in EVIDENCE_VERBS and (kind in self._draft_makers or kind in self._attaching_makers)
 
     def submit(self, request: WriteRequest) -> bool:
         """Send ``request`` behind those that wait. Return True: accepted, not written yet."""

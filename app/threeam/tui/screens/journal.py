@@ -18,10 +18,12 @@ from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import COPIED_TEXT
 from threeam.core.store.attachments import replace_attachment
 from threeam.core.store.journal import Position
+from threeam.timeline.open_logs import OpenLogs
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
 from threeam.tui.clipboard import send_to_clipboard
 from threeam.tui.controllers.amendments import AmendmentController
+from threeam.tui.controllers.answers import AnswerController
 from threeam.tui.controllers.commands import CommandController
 from threeam.tui.controllers.experiments import ExperimentController
 from threeam.tui.controllers.first_state import FirstState
@@ -37,6 +39,7 @@ from threeam.tui.controllers.reports import ReportController
 from threeam.tui.controllers.restore import RestoreController
 from threeam.tui.controllers.shell_commands import ShellCommandController
 from threeam.tui.controllers.state_view import StateView
+from threeam.tui.controllers.timeline import TimelineController
 from threeam.tui.controllers.writing import WritingController
 from threeam.tui.dialog_bindings import bind
 from threeam.tui.dispatch import ActionTable, Handler
@@ -44,16 +47,6 @@ from threeam.tui.draft_store import DraftStore
 from threeam.tui.editor import Editor, abbreviate
 from threeam.tui.effects import EffectRunner
 from threeam.tui.prompts import COMMAND, DRAFTS, HYPOTHESIS_VERBS
-from threeam.tui.report_answers import (
-    AskAbout,
-    CapturePane,
-    GoTo,
-    LightsOut,
-    OpenRun,
-    ReportAnswer,
-    RestoreData,
-    RunAction,
-)
 from threeam.tui.row_window import RowWindow
 from threeam.tui.screens.help import help_screen
 from threeam.tui.screens.notice_screen import NoticeScreen
@@ -68,6 +61,7 @@ from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.log_view import LogView
 from threeam.tui.widgets.prompt import Prompt
 from threeam.tui.widgets.sidebar import HypothesisList, Sidebar
+from threeam.tui.widgets.source_line import SourceLine
 from threeam.tui.widgets.sparkline import ActivitySparkline
 
 
@@ -99,18 +93,19 @@ class JournalScreen(NoticeScreen):
         self.pane = LogPane(session.journal, window, session.clock, session.zone, emoji=emoji, read_only=read_only)
         self.log_view = self.pane.view
         self.log_view.own_user = session.author.user
+        self.source_line = SourceLine(emoji=emoji)
         self.sparkline = ActivitySparkline(emoji=emoji, gap_ns=session.settings.night_gap_ns)
         self.sidebar = Sidebar(emoji=emoji, read_only=read_only)
 
     def _editor(self, bridge: Bridge, window: RowWindow) -> Editor:
         store = DraftStore(self.session.journal, lambda sentence: self.post_message(messages.DraftSaveFailed(sentence)))
         composer, author = Composer(emoji=self.session.emoji), self.session.author
-        return Editor(composer, store, bridge.submit, author, lambda: window.log_end)
+        return Editor(composer, store, bridge.submit, author, lambda: self.log_end)
 
     def _compose_controllers(self, bridge: Bridge | None) -> None:
         effects = EffectRunner(lambda effect: self.post_message(messages.EffectFinished(effect)))
         self.quitting = QuitController(self, self.editor, effects)
-        self.reports = ReportController(self, self.quitting, self.header, self._take_report_answer)
+        self.reports = ReportController(self, self.quitting, self.header, lambda answer: self.answers.take(answer))
         self.writing: WritingController | ReadOnlyWriting = ReadOnlyWriting(self)
         self.amendments: AmendmentController | None = None
         if self.editor is not None:
@@ -129,6 +124,11 @@ class JournalScreen(NoticeScreen):
         self.experiments = ExperimentController(self, self.hypotheses, self.reports, self.quitting, self.commands)
         self.host = HostController(self, self.reports, self.quitting)
         self.restore = RestoreController(self, self.reports, self.quitting, self.commands)
+        self.answers: AnswerController = AnswerController(
+            self, self.sidebar, self.pane, self.restore, self.experiments, self.night
+        )
+        logs = self.session.logs if self.session.as_of is None else None
+        self.timeline = TimelineController(self, self.pane, self.source_line, logs or OpenLogs(), self.post_message)
         show_attachment = self.experiments.show_attachment
         self.navigation = NavigationController(self, self.pane, self.reports, self.commands, show_attachment)
         self.actions = ActionTable(self._handlers(), is_writable=self.writing.is_writable, on_error=self._show_refusal)
@@ -150,6 +150,7 @@ class JournalScreen(NoticeScreen):
             **ShellCommandController(self).handlers(),
             **self.restore.handlers(),
             **self.navigation.handlers(),
+            **(self.timeline.handlers() if self.session.as_of is None else {}),
             **self.reports.handlers(),
             **({"quit": self.close} if self.session.as_of is not None else self.quitting.handlers()),
         }
@@ -161,6 +162,7 @@ class JournalScreen(NoticeScreen):
             stamp, key = str(self.session.clock()), self.key_of("now")
             sentence = f" AS OF {stamp[11:23]} · {key} back to now · {stamp[:10]} {stamp[29:]} · read-only"
             yield Static(Content(sentence), classes="as-of--banner")
+        yield self.source_line
         yield self.sparkline
         with Horizontal(id="body"):
             yield self.pane
@@ -181,19 +183,21 @@ class JournalScreen(NoticeScreen):
             self.notify_once(self.session.notice, severity="warning")
         if self.live is not None:
             self.live.start()
+            self.call_after_refresh(self.timeline.start)
         self.app.post_message(messages.CommandDone())  # what was typed ahead may come
 
     def _restore_drafts(self, editor: Editor) -> None:
-        sentence, title = editor.restore(self.session.journal)
+        sentence = editor.restore(self.session.journal)
         kind = editor.composer.kind
         if kind.verb in HYPOTHESIS_VERBS:  # the verdict that was begun is on this hypothesis
             self.hypotheses.picked_name = kind.hypothesis
         if sentence:
-            self.notify_once(sentence, title=title)
+            self.notify_once(sentence)
 
     def on_unmount(self) -> None:
         if self.live is not None:
             self.live.stop()
+        self.timeline.stop()
         if self.editor is not None:
             self.editor.stop()
 
@@ -208,6 +212,10 @@ class JournalScreen(NoticeScreen):
     def _take_write_progress(self, message: messages.WriteProgress) -> None:
         if isinstance(self.writing, WritingController):
             self.writing.take_progress(message)
+
+    @on(messages.SourceLinesArrived)
+    def _take_source_lines(self, message: messages.SourceLinesArrived) -> None:
+        self.timeline.take_lines(message)
 
     def on_draft_save_failed(self, message: messages.DraftSaveFailed) -> None:
         if message.sentence:
@@ -278,26 +286,7 @@ class JournalScreen(NoticeScreen):
         self.state_view.show(self.state, self.hypotheses.picked_name, is_known=self.is_state_known)
         self.reports.update()
         self.navigation.show_marks()
-
-    def _take_report_answer(self, answer: ReportAnswer) -> None:
-        """Do what a report was closed with."""
-        match answer:
-            case GoTo(stamp):
-                self.sidebar.close()
-                self.focus_log()
-                self.pane.go_to(stamp)
-            case AskAbout(verb):
-                self.call_next(self.actions.run, verb)
-            case RunAction(action_id):
-                self.call_next(self.actions.run, action_id)
-            case RestoreData():
-                self.restore.begin_data_restore()
-            case OpenRun(name):
-                self.call_next(self.actions.run, "runs", name)
-            case CapturePane(pane_id):
-                self.experiments.capture(pane_id)
-            case LightsOut():
-                self.night.lights_out()
+        self.timeline.take_corrections()
 
     # The actions of the screen itself.
 

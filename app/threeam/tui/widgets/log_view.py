@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import Binding
 from textual.message import Message
-from textual.reactive import var
 
 from threeam.actions import ACTIONS
 from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Position
-from threeam.core.store.reader import Line
 from threeam.tui.background_scan import REPORT_INTERVAL_S, SLICE_S, pause_after
 from threeam.tui.log_rows import Row
-from threeam.tui.widgets.row_list import RowList
+from threeam.tui.widgets.loading_rows import LoadingRows
 from threeam.tui.widgets.row_look import TIME_MODES
 
 _WHEEL_ROWS = 3  # per notch
-_MAX_BURST_ROWS = 150  # of more lines in a frame only the last become rows, since the others scroll by unseen
 
 
-class LogView(RowList, can_focus=True):
+class LogView(LoadingRows, can_focus=True):
     """The live tail: a cursor that moves through a journal of any length, and reads rows on demand."""
 
     # Priority makes the app run these itself, key by key: then the `i` and the words of one
@@ -44,20 +42,12 @@ class LogView(RowList, can_focus=True):
         if action.scope == "log"
     ]
 
-    # Shown below the log and not drawn in it.
-    unread: var[int] = var(0)
-    searched_bytes: var[int] = var(0)  # by the search that is under way; 0: there is none
-    is_searching_rows: var[bool] = var(False)  # the filtered lines are far apart, and the screen is not full yet
-
     class RowSelected(Message):
         """The cursor is on another row."""
 
         def __init__(self, row: Row | None) -> None:
             super().__init__()
             self.row = row
-
-    class TailChanged(Message):
-        """The tail follows or pauses, or its counts have changed."""
 
     class MarkRequested(Message):
         """A request to go to the mark on the line of stamp ``ns``; None: there is no mark in that direction."""
@@ -72,38 +62,6 @@ class LogView(RowList, can_focus=True):
         def __init__(self, sentence: str) -> None:
             super().__init__()
             self.sentence = sentence
-
-    class ReadFailed(Message):
-        """The log could not be read; ``sentence`` says why."""
-
-        def __init__(self, sentence: str) -> None:
-            super().__init__()
-            self.sentence = sentence
-
-    def add_lines(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, truncated: bool) -> None:
-        """Add ``lines`` that were read from the file, up to ``end``."""
-        is_burst = len(lines) > _MAX_BURST_ROWS and not truncated and not self.window.line_filter
-        if self.following and is_burst and end is not None:
-            added = self.window.replace_rows(lines[-_MAX_BURST_ROWS:], end)
-        else:
-            added = self.window.append(lines, end, truncated=truncated)
-        self._unfinished_line = unfinished
-        if self.following:
-            if self.window.at_end:
-                self.window.forget_before(len(self.window.rows) - 1)
-            else:
-                self._load_end()
-            self._cursor = len(self.window.rows) - 1
-        else:
-            self.unread += max(0, added - self.window.count_rows_of(lines, self.own_user))
-            self._cursor = min(self._cursor, len(self.window.rows) - 1)
-            if self._top[0] >= len(self.window.rows):  # lines were cut off the log again
-                self._top = (max(0, self._cursor), 0)
-        self._redraw()
-
-    def _load_end(self) -> None:
-        self.window.go_to_end()
-        self._strip_cache.clear()
 
     # The actions of the keys.
 
@@ -137,6 +95,7 @@ class LogView(RowList, can_focus=True):
         self.action_follow()
 
     def action_follow(self) -> None:
+        self._insert_waiting()
         if not self.window.at_end:
             self._load_end()
         self.following, self.unread = True, 0
@@ -166,12 +125,12 @@ class LogView(RowList, can_focus=True):
         self.post_message(self.MarkRequested(min((ns for ns in self.marked_ns if ns > selected_ns), default=None)))
 
     def _selected_stamp_ns(self) -> int:
-        entry = self.selected_row.entry if self.selected_row is not None else None
-        return entry.stamp.ns if entry is not None else 0
+        ns = self.selected_row.ns if self.selected_row is not None else None
+        return 0 if ns is None else ns
 
     def action_t0(self) -> None:
-        if self.selected_row is not None and self.selected_row.entry is not None:
-            self.set_render_options(t0_ns=self.selected_row.entry.stamp.ns, time_mode="t0")
+        if self.selected_row is not None and self.selected_row.ns is not None:
+            self.set_render_options(t0_ns=self.selected_row.ns, time_mode="t0")
 
     def action_time_column(self) -> None:
         modes = [mode for mode in TIME_MODES if mode != "t0" or self.render_options.t0_ns is not None]
@@ -213,6 +172,7 @@ class LogView(RowList, can_focus=True):
     def _move_to(self, index: int) -> None:
         """Stop following, and move the cursor to the row at ``index``, which is read if it is not loaded."""
         self._stop_following()
+        index += self._insert_waiting()
         while index < 0 and (added := self.window.read_backward()):
             index += added
             self._top = (self._top[0] + added, self._top[1])
@@ -228,12 +188,6 @@ class LogView(RowList, can_focus=True):
         self.post_message(self.RowSelected(self.selected_row))
         self._redraw()
 
-    def _stop_following(self) -> None:
-        if self.following:
-            layout = self._visible_strips()
-            self._top = layout[0] if layout else (0, 0)
-            self.following = False
-
     def _scroll_to_cursor(self) -> None:
         """Scroll by the least that shows all of the row under the cursor."""
         if self._cursor <= self._top[0]:
@@ -246,9 +200,13 @@ class LogView(RowList, can_focus=True):
 
     def set_filter(self, line_filter: LineFilter) -> None:
         """Show the lines that pass ``line_filter``; the selected row, or the next that passes, keeps its place."""
+        self.change_rows(lambda: setattr(self.window, "line_filter", line_filter))
+
+    def change_rows(self, change: Callable[[], object]) -> None:
+        """Load the rows again after ``change`` of what is shown; the selected row keeps its place."""
         selected = self.selected_row
         y = next((y for y, (index, _) in enumerate(self._visible_strips()) if index == self._cursor), 0)
-        self.window.line_filter = line_filter
+        change()
         self._strip_cache.clear()
         if self.following or selected is None:
             self.window.go_to_end()
@@ -305,65 +263,6 @@ class LogView(RowList, can_focus=True):
             self._top = (max(0, index - height // 2), 0)
         self._screen_layout = None
         self._move_to(index)
-
-    # Reading.
-
-    def _fill_screen(self) -> None:
-        """Read the rows that the screen has room for; what takes longer than a frame is continued after the frame."""
-        window, began = self.window, time.monotonic()
-        self._screen_layout, self.is_searching_rows = None, False
-        while not window.problem and self._read_missing_rows():
-            self._screen_layout = None
-            took_s = time.monotonic() - began
-            if took_s > SLICE_S:
-                self.is_searching_rows = True
-                self._redraw_later(took_s)
-                break
-        if window.at_end:
-            self._cursor = min(self._cursor, len(window.rows) - 1)
-        self._scrollbar_y = self._scrollbar_position()
-        self._post_problems()
-
-    def _read_missing_rows(self) -> bool:
-        """Read some rows, or scroll up by one, if the screen is not full; return False if nothing more can be done."""
-        window, height = self.window, self.size.height
-        lacking = height - len(self._visible_strips())
-        if self.following:
-            if lacking <= 0 or window.at_start:
-                return False
-            window.read_backward()
-            self._cursor = len(window.rows) - 1
-            return True
-        row_index, strip_index = self._top
-        rows_below = len(window.rows) - row_index - height
-        if lacking > 0 and not window.at_end:
-            window.read_forward()
-        elif lacking > 0 and self._top > (0, 0):  # too far down for the rows there are
-            self._top = (row_index, 0) if strip_index else (row_index - 1, 0)
-        elif not window.at_start and (lacking > 0 or (window.line_filter and row_index < height)):
-            added = window.read_backward()
-            self._top, self._cursor = (row_index + added, strip_index), self._cursor + added
-        elif not window.at_end and window.line_filter and rows_below < height:  # else the next key finds no row there
-            window.read_forward()
-        else:
-            return False
-        return True
-
-    def _redraw_later(self, took_s: float) -> None:
-        """Redraw after a frame and the waiting keys; ``took_s``: how long the last step of work took."""
-        pause_s = pause_after(took_s)
-        if pause_s:
-            self.set_timer(pause_s, self._redraw)
-        else:
-            self.call_after_refresh(self._redraw)
-
-    def _post_problems(self) -> None:
-        for sentence in self.window.pop_problems():
-            self.post_message(self.ReadFailed(sentence))
-
-    def _redraw(self) -> None:
-        self._fill_screen()
-        self._refresh_changed_lines()
 
     # The mouse, the focus, the size.
 

@@ -79,7 +79,8 @@ class RowList(Widget):
         self.amendments: Mapping[int, Amendment] = {}  # by stamp (ns): shown in place of what was written
         self.plan_progress: Mapping[int, str] = {}  # the progress of an experiment, by the stamp (ns) of its plan
         self.observed_intervals = IntervalSet()  # when a tracer was attached
-        self.marked_ns: Collection[int] = ()  # stamps (ns) of marked rows, the newest mark last
+        self.marked_ns: Collection[int] = ()  # times (ns) of marked rows, the newest mark last
+        self.marked_lines: Collection[Position] = ()  # of other logs
 
     @property
     def selected_row(self) -> Row | None:
@@ -136,10 +137,10 @@ class RowList(Widget):
         self._screen_layout = None
         self.refresh()
 
-    def set_marks(self, marked_ns: Collection[int]) -> None:
-        """Draw a sign on the rows of these stamps (ns), which are in the order in which they were marked."""
+    def set_marks(self, marked_ns: Collection[int], marked_lines: Collection[Position] = ()) -> None:
+        """Draw a sign on the entries of these stamps (ns), the newest mark last, and on these lines of other logs."""
         if list(marked_ns) != list(self.marked_ns):
-            self.marked_ns = marked_ns
+            self.marked_ns, self.marked_lines = marked_ns, marked_lines
             self._redraw()
 
     def set_amendments(self, amendments: Mapping[int, Amendment]) -> None:
@@ -268,7 +269,8 @@ class RowList(Widget):
     def _flags_of(self, row: Row, *, is_selected: bool, is_first: bool) -> RowFlags:
         is_selected = is_selected and (self.has_focus or not self.following)
         if row.entry is None:
-            return RowFlags(is_selected=is_selected, is_first=is_first)
+            is_marked = row.position in self.marked_lines
+            return RowFlags(is_selected=is_selected, is_marked=is_marked, is_first=is_first)
         stamp = row.entry.stamp
         return RowFlags(
             is_selected=is_selected,

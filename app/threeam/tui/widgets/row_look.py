@@ -86,3 +86,8 @@ def author_style(user: str) -> str:
 def source_style(number: int) -> str:
     """Return the style class of the source ``number``: neighbours have different ones."""
     return f"who-{number % AUTHOR_STYLE_COUNT}"
+
+
+def source_color(number: int) -> str:
+    """Return the colour of the source ``number``, as the style sheets name it."""
+    return f"${source_style(number)}"

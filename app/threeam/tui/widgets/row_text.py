@@ -77,6 +77,7 @@ def _other_log_segments(row: Row, brush: Brush) -> list[Segment]:
     begin, end = placement.stamp_span
     if end:
         line = line._replace(raw=line.raw[:begin].rstrip() + line.raw[end:])
+    line = line._replace(raw=line.raw.replace(b"\t", b"    "))
     text = drawable(line.display_text).lstrip() if end else drawable(line.display_text)
     segments = [brush.segment(brush.sign("│ ", "| "), "dim")] if placement.continues else []
     segments.append(brush.segment(text, "text"))

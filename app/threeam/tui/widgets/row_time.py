@@ -7,6 +7,7 @@ from time import localtime
 from rich.segment import Segment
 
 from threeam.core.format.entry import NS_PER_S, Stamp
+from threeam.timeline.instant import Timestamp
 from threeam.tui.glyphs import LATE, ORDER_UNKNOWN
 from threeam.tui.log_rows import Row
 from threeam.tui.widgets.row_look import Brush, RenderOptions, RowFlags
@@ -60,7 +61,9 @@ def late_note(row: Row, brush: Brush) -> str:
     """Return how much later the line was written than it says: ``↥ 0.5ms``; "" if it was written in order."""
     if row.placement is None or not row.placement.lateness_ns:
         return ""
-    return f"{brush.sign(LATE.symbol, LATE.ascii_symbol)} {_short_duration(row.placement.lateness_ns, brush)}"
+    return (
+        f"{brush.sign(LATE.symbol, LATE.ascii_symbol)} {short_duration(row.placement.lateness_ns, emoji=brush.emoji)}"
+    )
 
 
 def format_difference(row: Row, previous: Row | None, brush: Brush) -> str:
@@ -70,8 +73,8 @@ def format_difference(row: Row, previous: Row | None, brush: Brush) -> str:
         return ""
     unit_ns = max(row.resolution_ns, previous.resolution_ns)
     if abs(since_ns) < unit_ns and unit_ns > 1:
-        return f"{brush.sign('≤', '<=')}+{_short_duration(unit_ns, brush)}"
-    return f"{'-' if since_ns < 0 else '+'}{_short_duration(abs(since_ns), brush)}"
+        return f"{brush.sign('≤', '<=')}+{short_duration(unit_ns, emoji=brush.emoji)}"
+    return f"{'-' if since_ns < 0 else '+'}{short_duration(abs(since_ns), emoji=brush.emoji)}"
 
 
 def time_segments(
@@ -91,6 +94,16 @@ def time_segments(
 def shown_digits(resolution_ns: int) -> int:
     """Return how many digits after the second a stamp of this resolution has."""
     return max(0, 10 - len(str(resolution_ns)))
+
+
+def stated_time(timestamp: Timestamp) -> str:
+    """Return what a line states, in the local zone, with its date and its digits: ``2026-11-24 03:14:07.100 +0100``."""
+    stamp = str(_local(timestamp.ns))
+    return f"{stamp[:10]} {stamp[11 : 11 + _stated_chars(timestamp.resolution_ns)]} {stamp[29:]}"
+
+
+def _local(ns: int) -> Stamp:
+    return Stamp(ns, localtime(ns // NS_PER_S).tm_gmtoff)
 
 
 def _ns_since(row: Row, previous: Row | None) -> int | None:
@@ -128,7 +141,7 @@ def _shown_stamp(row: Row, options: RenderOptions) -> Stamp | None:
         return row.entry.stamp
     if row.placement is not None and row.placement.correction.shift_ns:  # half a digit more than the line has
         ns = (ns + row.resolution_ns // 2) // row.resolution_ns * row.resolution_ns
-    return Stamp(ns, localtime(ns // NS_PER_S).tm_gmtoff)
+    return _local(ns)
 
 
 def _format_signed_duration(ns: int, width: int, digits: int) -> str:
@@ -140,10 +153,10 @@ def _format_signed_duration(ns: int, width: int, digits: int) -> str:
     return f"{'-' if ns < 0 else '+'}{clock}.{f'{fraction:09d}'[:digits]}"[:width].rstrip(".")
 
 
-def _short_duration(ns: int, brush: Brush) -> str:
+def short_duration(ns: int, *, emoji: bool) -> str:
     """Return a duration of 0 or more in at most six characters, cut to three digits: ``50µs``, ``1.23ms``, ``39m``."""
     unit_ns, unit = next((unit_ns, unit) for least_ns, unit_ns, unit in _UNITS if ns >= least_ns)
     whole, rest = divmod(ns, unit_ns)
     decimals = max(0, 3 - len(str(whole)))
     fraction = f"{rest * 10**decimals // unit_ns:0{decimals}d}".rstrip("0") if decimals and unit_ns > 1 else ""
-    return f"{whole}{f'.{fraction}' if fraction else ''}{unit if brush.emoji else unit.replace('µ', 'u')}"
+    return f"{whole}{f'.{fraction}' if fraction else ''}{unit if emoji else unit.replace('µ', 'u')}"

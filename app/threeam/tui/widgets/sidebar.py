@@ -62,7 +62,7 @@ class HypothesisList(OptionList):
         Binding("enter", "select", "thread", key_display="enter"),
         Binding("f", "screen.board_full", "full screen"),
         *(
-            Binding(a.keys, a.binding, a.label, show=a.id in VERDICT_VERBS, tooltip=a.description, id=a.id)
+            Binding(a.keys, a.binding, a.label, show=a.id in (*VERDICT_VERBS, "help"), tooltip=a.description, id=a.id)
             for a in ACTIONS
             if not a.log_only
             and a.scope == "log"

@@ -1,0 +1,321 @@
+"""The logs of other programs beside the journal: opened and closed, followed, and scanned for late lines."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from threading import Event
+
+from textual.message import Message
+
+from threeam.core.errors import BadInput, PreconditionFailed
+from threeam.timeline.clock_lines import clock_corrections
+from threeam.timeline.follow import SourceFollower
+from threeam.timeline.instant import ClockCorrection
+from threeam.timeline.live import MIN_HOLD_NS, HoldBuffer, LiveSources
+from threeam.timeline.open_logs import OpenLog, OpenLogs
+from threeam.timeline.source import PlacedLine
+from threeam.timeline.time_index import TimeIndex
+from threeam.tui import messages
+from threeam.tui.background_scan import SLICE_S, pause_after
+from threeam.tui.dispatch import Handler
+from threeam.tui.log_window import LogWindow
+from threeam.tui.placement import JOURNAL_SOURCE
+from threeam.tui.screens.legend import LegendEntry, LegendScreen
+from threeam.tui.services import ScreenServices
+from threeam.tui.source_facts import shift_text, source_facts
+from threeam.tui.timeline_window import TimelineWindow
+from threeam.tui.widgets.log_pane import LogPane
+from threeam.tui.widgets.row_look import source_color
+from threeam.tui.widgets.row_time import short_duration
+from threeam.tui.widgets.source_line import SourceLabel, SourceLine
+
+_HANDLED_TIMEOUT_S = 1.0  # a screen that is busy for longer gets the next lines all the same
+
+
+class TimelineController:
+    """The logs of ``logs`` in ``pane``, named in ``line``. ``post`` posts a message to the screen from any thread."""
+
+    def __init__(
+        self,
+        screen: ScreenServices,
+        pane: LogPane,
+        line: SourceLine,
+        logs: OpenLogs,
+        post: Callable[[Message], object],
+    ) -> None:
+        self._screen = screen
+        self._pane = pane
+        self._view = pane.view
+        self._line = line
+        self._logs = logs
+        self._post = post
+        self._hold = HoldBuffer()
+        self._is_release_due = False
+        self._live: dict[int, LiveSources] = {}  # by the number of the log
+        self._scans: dict[int, TimeIndex] = {}  # as far as each file was scanned
+        self._file_order = ""  # the name of the source that is shown in the order of its file
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the handlers of the actions, by id."""
+        return {
+            "open": self.open,
+            "close": self.close,
+            "sources": self.show_legend,
+            "file-order": self.toggle_file_order,
+        }
+
+    @property
+    def window(self) -> TimelineWindow | None:
+        """The window on the logs; None while the journal alone is shown."""
+        return self._view.window if isinstance(self._view.window, TimelineWindow) else None
+
+    def start(self) -> None:
+        """Follow the logs that are open, and look for their late lines."""
+        self._begin(self._logs.logs)
+
+    def stop(self) -> None:
+        """Follow no more."""
+        for live in self._live.values():
+            live.stop()
+
+    def _begin(self, logs: Sequence[OpenLog]) -> None:
+        for log in logs:
+            if log.problem:
+                self._screen.notify_once(log.problem, severity="warning", timeout=10)
+            if log.is_live and log.source is not None:
+                try:
+                    self._live[log.number] = LiveSources([log.source], self._post_lines)
+                except OSError as error:
+                    log.problem = f"{log.path} cannot be followed: {error.strerror}"
+                    continue
+                self._live[log.number].start()
+        self._screen.start_worker(self._scan_for_late_lines, "late lines", exclusive=True)
+        self.show_line()
+
+    # Opening and closing.
+
+    async def open(self, argument: str = "") -> None:
+        """Show the lines of the files that ``argument`` names beside the journal."""
+        if not argument.strip():
+            raise BadInput(":open needs a file, as in :open /var/log/app.log or :open web1=app.log")
+        words = _split_words(argument)
+        noted = clock_corrections(self._screen.state)
+        opened = await self._screen.run_in_thread(lambda: self._logs.open(words, noted))
+        if not opened:
+            return
+        self._view.change_rows(lambda: self._add_to_window(opened))
+        self._begin(opened)
+
+    def _add_to_window(self, opened: Sequence[OpenLog]) -> None:
+        sources = [log.source for log in opened if log.source is not None]
+        window, shown = self.window, self._view.window
+        if window is not None:
+            for source in sources:
+                window.add_source(source)
+        elif sources and isinstance(shown, LogWindow):
+            self._view.window = TimelineWindow(self._screen.session.journal, sources, shown)
+            self._view.window.line_filter = shown.line_filter
+
+    def close(self, argument: str = "") -> None:
+        """Show the lines of a source no more."""
+        if not argument.strip():
+            raise BadInput(":close needs the name or the number of a source, as in :close web1")
+        log = self._logs.close(argument.strip())
+        if (live := self._live.pop(log.number, None)) is not None:
+            live.stop()
+        self._scans.pop(log.number, None)
+        self._view.change_rows(lambda: self._remove_from_window(log))
+        self.show_line()
+
+    def _remove_from_window(self, log: OpenLog) -> None:
+        window = self.window
+        if window is None:
+            return
+        window.remove_source(log.name)
+        self._file_order = ""
+
+    # The legend.
+
+    def show_legend(self) -> None:
+        """Show what is known of each source."""
+        self._screen.app.push_screen(LegendScreen(self._legend))
+
+    def _legend(self) -> list[LegendEntry]:
+        session = self._screen.session
+        facts = [("stamps", "of the hosts that write it, to the nanosecond")]
+        if not self._logs.logs:
+            facts.append(("other logs", ":open FILE shows one beside it"))
+        entries = [LegendEntry("J", JOURNAL_SOURCE.name, session.journal.log_path, "$foreground", facts)]
+        for log in self._logs.logs:
+            index = self._scans.get(log.number)
+            if log.source is not None and log.source.index is not None:
+                index = log.source.index
+            known = list(source_facts(log, index, session.zone))
+            entries.append(
+                LegendEntry(str(log.number), log.name, log.path, source_color(log.number), known, log.problem)
+            )
+        return entries
+
+    def show_line(self) -> None:
+        """Name the sources above the rows, and what is to be known of the order of the rows."""
+        logs = self._logs.logs
+        labels = [SourceLabel("J", JOURNAL_SOURCE.name, "", "$foreground")] if logs else []
+        for log in logs:
+            shift = shift_text(log.source.correction) if log.source is not None else ""
+            labels.append(SourceLabel(str(log.number), log.name, shift, source_color(log.number), bool(log.problem)))
+        self._line.show(labels, self._order_facts() if logs else "")
+
+    def _order_facts(self) -> str:
+        if self._file_order:
+            return f"{self._file_order} as written: {self._screen.key_of('file-order')} by time"
+        emoji, facts = self._screen.session.emoji, []
+        if self._hold.late_count:
+            facts.append(f"{'↥' if emoji else 'late'} {self._hold.late_count:,}{' late' if emoji else ''}")
+        if self._hold.hold_ns > MIN_HOLD_NS:
+            facts.append(f"held {short_duration(self._hold.hold_ns, emoji=emoji)}")
+        return "  ".join(facts)
+
+    # The order.
+
+    def toggle_file_order(self) -> None:
+        """Show the file of the selected line as it was written, without shifts; or all sources by time again."""
+        window, row = self.window, self._view.selected_row
+        if window is None:
+            raise PreconditionFailed("only the journal is shown: :open FILE shows another log beside it")
+        name = ""
+
+        def change() -> None:
+            nonlocal name
+            name = window.toggle_file_order(row)
+
+        self._view.change_rows(change)
+        self._file_order = name
+        self._screen.notify_once(
+            f"{name} alone, as it was written, without shifts" if name else "all sources, by time", timeout=2
+        )
+        self.show_line()
+
+    def take_corrections(self) -> None:
+        """Correct the clocks as the journal notes it; what the command line says is stronger."""
+        if not self._logs.logs:
+            return
+        noted, changed = clock_corrections(self._screen.state), False
+        for log in self._logs.logs:
+            if log.source is None or self._logs.is_shifted_by_user(log.name):
+                continue
+            correction = noted.get(log.name, ClockCorrection())
+            if correction != log.source.correction:
+                self.correct(log, correction)
+                changed = True
+        if changed:
+            self.reload()
+
+    def correct(self, log: OpenLog, correction: ClockCorrection) -> None:
+        """Correct the clock of ``log``, from the next load of its rows on."""
+        window = self.window
+        if log.source is not None:
+            log.source.correction = correction
+        if window is not None:
+            for rows in window.source_rows:
+                if rows.number == log.number:
+                    for source in rows.files:
+                        source.correction = correction
+
+    def reload(self) -> None:
+        """Load the rows again: their places have changed."""
+        self._view.change_rows(lambda: None)
+        self.show_line()
+
+    # Lines that are appended.
+
+    def _post_lines(self, follower: SourceFollower, lines: list[PlacedLine]) -> None:
+        """Post new lines to the screen, and wait until it has them. It is called on the thread of the follower."""
+        handled = Event()
+        self._post(messages.SourceLinesArrived(follower.source.number, lines, follower.problem, handled))
+        handled.wait(_HANDLED_TIMEOUT_S)
+
+    def take_lines(self, message: messages.SourceLinesArrived) -> None:
+        """Hold new lines for a moment, so that a line that is a little late has its place."""
+        message.handled.set()
+        log = next((log for log in self._logs.logs if log.number == message.number + 1), None)
+        if log is None or self.window is None:
+            return
+        if message.problem != log.problem:
+            log.problem = message.problem
+            if message.problem:
+                self._screen.notify_once(message.problem, severity="warning")
+        self._hold.add(message.lines, time.monotonic_ns())
+        self._release()
+
+    def _release(self) -> None:
+        self._is_release_due = False
+        window = self.window
+        lines = self._hold.release(time.monotonic_ns())
+        if lines and window is not None:
+            if any(placed.source.generation for placed in lines):
+                self._note_new_files(lines)
+            self._view.add_rows(lambda: window.add_lines(lines))
+        next_ns = self._hold.next_release_ns()
+        if next_ns is not None and not self._is_release_due:
+            self._is_release_due = True
+            self._screen.set_timer(max(0, next_ns - time.monotonic_ns()) / 1e9, self._release)
+        self.show_line()
+
+    def _note_new_files(self, lines: Sequence[PlacedLine]) -> None:
+        """Let the logs have the files that their programs write now."""
+        for placed in lines:
+            for log in self._logs.logs:
+                source = log.source
+                if source is None or log.number != placed.source.number + 1:
+                    continue
+                if placed.source.generation > source.generation:
+                    log.source = placed.source
+
+    # Late lines.
+
+    async def _scan_for_late_lines(self) -> None:
+        """Scan each file that is not scanned yet, a few milliseconds at a time between two keys."""
+        for log in list(self._logs.logs):
+            source = log.source
+            if source is None or source.detection is None or source.index is not None:
+                continue
+            index = self._scans[log.number] = TimeIndex(source.segment, source.detection.reader)
+            began = time.monotonic()
+            try:
+                while index.end < source.end:
+                    end = index.end
+                    for _ in index.scan(source.end):
+                        now = time.monotonic()
+                        if now - began > SLICE_S:
+                            await asyncio.sleep(pause_after(now - began))
+                            began = time.monotonic()
+                    if index.end == end:  # the file was cut off
+                        break
+            except OSError as error:
+                log.problem = f"{log.path} cannot be read: {error.strerror}"
+                continue
+            source.index = index
+            if index.late_count or index.steps or index.repeated_hours:
+                self.reload()
+
+
+def _split_words(argument: str) -> list[str]:
+    """Return the files in ``argument``: itself if there is such a file, else its words, which may be quoted."""
+    path = argument.strip().partition("=")[2] or argument.strip()
+    if os.path.exists(os.path.expanduser(path)):
+        words = [argument.strip()]
+    else:
+        try:
+            words = shlex.split(argument)
+        except ValueError as error:
+            raise BadInput(f"{argument}: {error}") from None
+    return [_expand_home(word) for word in words]
+
+
+def _expand_home(word: str) -> str:
+    name, equals, path = word.partition("=")
+    return f"{name}={os.path.expanduser(path)}" if equals else os.path.expanduser(word)
