@@ -54,6 +54,12 @@ def test_a_name_of_the_zone_of_the_file_is_read_and_any_other_is_refused() -> No
     assert found(cst, chicago).reader.read(cst[0]) == Timestamp((1795478405 + 7 * 3600) * S, S)
 
 
+def test_an_offset_in_place_of_a_name_is_read() -> None:
+    lines = [b"2026-11-23 21:00:05.000 -03 [42] LOG:  x", b"2026-11-24 05:30:06 +0530 [42] LOG:  x"]
+    assert seconds(found(lines), lines) == [5, 6]
+    assert found([b"2026-11-24 01:00:05 -10 degrees"]).assumptions == ("zone assumed: Europe/Berlin",)
+
+
 def test_the_name_of_a_zone_tells_the_two_hours_of_autumn_apart() -> None:
     lines = [b"2026-10-25 02:30:00 CEST [42] LOG:  x", b"2026-10-25 02:30:00 CET [42] LOG:  x"]
     first, second = (found(lines).reader.read(line) for line in lines)

@@ -109,6 +109,7 @@ def _best(found: list[Candidate], lines: Sequence[bytes]) -> Candidate | None:
     found = [each for each in found if _is_plausible(each, lines)]
     if not found:
         return None
+    found = [each for each in found if not each.is_constant] or found
     share = max(each.share for each in found)
     found = [each for each in found if each.share >= share * (_PREFERRED if each.layout.is_preferred else _SAME_SHARE)]
     growth = max(each.growth for each in found)
