@@ -115,6 +115,14 @@ def test_a_file_of_more_than_a_year_without_a_year_is_refused() -> None:
     assert reader_for_format("syslog", lines, CONTEXT).format.name == "syslog"
 
 
+def test_the_day_of_the_week_tells_the_year() -> None:
+    lines = [b"Sun Nov 24 03:14:07 x", b"Tue Nov 24 03:14:07 x", b"Wed Nov 24 03:14:07 x"]
+    stamps = [found([line], CONTEXT._replace(zone=UTC)).reader.read(line) for line in lines]
+    years = [(stamp.ns // S - 1_795_490_047) / 86_400 for stamp in stamps if stamp is not None]
+    assert years == [-(366 + 364), 0, -5 * 365 - 1]  # 2024, 2026 and 2021, not 2027
+    assert "year assumed: 2024" in found(lines[:1]).assumptions
+
+
 def test_29_february_is_of_a_leap_year() -> None:
     lines = [b"Feb 29 00:00:00 db1 x[1]: y"]
     leap = Context(1_835_000_000 * S, UTC)  # 2028-02-24

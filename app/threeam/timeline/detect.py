@@ -118,7 +118,7 @@ def _best(found: list[Candidate], lines: Sequence[bytes]) -> Candidate | None:
 
 
 def _is_plausible(candidate: Candidate, lines: Sequence[bytes]) -> bool:
-    if candidate.jumps_about:
+    if candidate.jumps_about or not (_has_unnamed_user(candidate) or _name(candidate, lines)):
         return False
     if candidate.share >= _ENOUGH:
         return True
@@ -145,6 +145,11 @@ def _right_order(best: Candidate, rivals: list[Candidate]) -> Candidate:
             )
         best = readings[0]
     return best
+
+
+def _has_unnamed_user(candidate: Candidate) -> bool:
+    """Return whether the place is enough for a format, whatever the context."""
+    return any(not layout.context and not layout.file_mark for _, layout in candidate.users)
 
 
 def _named_format(candidate: Candidate, lines: Sequence[bytes]) -> TimestampFormat:

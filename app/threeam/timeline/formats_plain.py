@@ -27,6 +27,7 @@ ISO_PLAIN = TimestampFormat(
         Layout(ISO, rb"\[", rb"[ ,]"),
         Layout(ISO, _LEVEL),
         Layout(ISO, rb"< ?", rb" ?>"),
+        Layout(ISO, rb"<\d{1,3}>", mark=b">0000-00-00"),
         Layout(ISO, COMPOSE_NAME, literal=b"|"),
         Layout(ISO, rb'"', rb'"', mark=b'"0000-00-00'),
         Layout(ISO, _COLOURS, literal=b"\x1b["),
@@ -66,10 +67,11 @@ TS = TimestampFormat(
     "ts",
     "ts of moreutils",
     Meaning.RECEIPT,
-    (Layout(SYSLOG, rb"(?:<\d{1,3}>)?"), Layout(SYSLOG, WEEKDAY + rb" ")),
+    (Layout(SYSLOG, rb"(?:<\d{1,3}>)?"), Layout(SYSLOG, rb"(?P<a>" + WEEKDAY + rb") ")),
     (
         Example(b"Nov 24 03:14:07 sweep", 1795486447000000000, 1_000_000_000),
         Example(b"Tue Nov 24 03:14:07.123 x", 1795486447123000000, 1_000_000),
+        Example(b"Sun Nov 24 03:14:07.123 x", 1732414447123000000, 1_000_000),
     ),
 )
 EPOCH_PLAIN = TimestampFormat(

@@ -5,6 +5,7 @@ A notation is a pattern of bytes, whose named groups are the fields:
     Y y   the year with four digits, with two     H M S p   the time of day; p: AM or PM
     m b   the month: a number, an English name    f         the digits after the second
     d     the day of the month                    z         the zone
+    a     the day of the week, if there is no year
     epoch seconds since 1970   tai  TAI64 label   up        seconds since the boot
     nano  the nanoseconds after the second, hex_nano the same in TAI64N
     total_ms the time from the stamp to the end of a request
