@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from threeam.core.store.reader import Chunk, Line, chunks_forward, lines_forward, read_chunks
+from threeam.core.store.reader import Chunk, Line, chunks_forward, read_chunks
 from threeam.timeline.source import FIRST_NS, LAST_NS, Source
 from threeam.timeline.time_index import LateEntry, TimeIndex
 
@@ -92,7 +92,7 @@ def _columns_of(source: Source, since_ns: int, until_ns: int) -> Iterator[Iterat
         in_order = _ordered_columns(source, index, source.offset_before(begin, end, first_ns), end)
         yield _between(in_order, first_ns, last_ns, shift_ns)
         late = index.late_entries(first_ns, begin, end)
-        yield _between(_late_columns(source, late, end), first_ns, last_ns, shift_ns)
+        yield _between(_late_columns(source, late), first_ns, last_ns, shift_ns)
 
 
 def _between(columns: Iterator[Column], first_ns: int, last_ns: int, shift_ns: int) -> Iterator[Column]:
@@ -160,11 +160,11 @@ def _stamped_lines(source: Source, index: TimeIndex, chunk: Chunk) -> Iterator[t
         yield raw, None if timestamp is None else timestamp.ns
 
 
-def _late_columns(source: Source, entries: Iterator[LateEntry], end: int) -> Iterator[Column]:
+def _late_columns(source: Source, entries: Iterator[LateEntry]) -> Iterator[Column]:
     column = Column()
     for late in entries:
         column.ns.append(late.ns)
-        column.entries.append(_entry_bytes(source, late.offset, end))
+        column.entries.append(_entry_bytes(source, late.offset))
         if len(column.ns) == _LATE_ENTRIES_PER_COLUMN:
             yield column
             column = Column()
@@ -172,14 +172,9 @@ def _late_columns(source: Source, entries: Iterator[LateEntry], end: int) -> Ite
         yield column
 
 
-def _entry_bytes(source: Source, offset: int, end: int) -> bytes:
+def _entry_bytes(source: Source, offset: int) -> bytes:
     """Return the bytes of the entry at ``offset``, with the lines that continue it, without the last newline."""
-    last = offset
-    for line in lines_forward(source.segment, offset, end):
-        if line.offset > offset and source.read_timestamp(line) is not None:
-            break
-        last = line.end
-    return b"".join(read_chunks(source.segment, offset, last)).removesuffix(b"\n")
+    return b"".join(read_chunks(source.segment, offset, source.entry_end(offset))).removesuffix(b"\n")
 
 
 def _unplaced_bytes(source: Source) -> Iterator[bytes]:
