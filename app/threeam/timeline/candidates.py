@@ -72,7 +72,9 @@ class Candidate:
     @property
     def begin(self) -> int:
         """The column of the first stamp; less for a layout that is to be taken before others."""
-        return columns_of(self._matches[0]).begin if not self.layout.is_preferred else -1
+        if self.layout.is_preferred:
+            return -1
+        return self.layout.rank or columns_of(self._matches[0]).begin
 
     @property
     def resolution_ns(self) -> int:
@@ -120,6 +122,11 @@ class Candidate:
             self.share = len(self.indexes) / (len(lines) - comments)
             steps = len(self.stamps) - 1
             self.growth = sum(a.ns <= b.ns for a, b in pairwise(self.stamps)) / steps if steps > 0 else 1.0
+
+    @property
+    def is_constant(self) -> bool:
+        """True if all times are the same, as that of the start of the program in each line."""
+        return len(self.stamps) >= _MIN_FOR_ORDER and len({stamp.ns for stamp in self.stamps}) == 1
 
     @property
     def jumps_about(self) -> bool:

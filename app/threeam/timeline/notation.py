@@ -5,6 +5,7 @@ A notation is a pattern of bytes, whose named groups are the fields:
     Y y   the year with four digits, with two     H M S p   the time of day; p: AM or PM
     m b   the month: a number, an English name    f         the digits after the second
     d     the day of the month                    z         the zone
+    a     the day of the week, if there is no year
     epoch seconds since 1970   tai  TAI64 label   up        seconds since the boot
     nano  the nanoseconds after the second, hex_nano the same in TAI64N
     total_ms the time from the stamp to the end of a request
@@ -25,7 +26,17 @@ _UTC_OFFSET = rb"(?:UTC|GMT)[+-]\d{1,2}(?::?[0-5]\d)?(?!\d)"
 # An offset after a blank may be a number of the text: no zone has other minutes today.
 _SPACED_OFFSET = rb" [+-](?:0\d|1[0-4]):?(?:00|15|30|45)(?!\d)"
 _NAMED_ZONE = rb" ?(?:{0}|{1}|\({0}\)|\[{0}\])".replace(b"{0}", _ZONE_NAME).replace(b"{1}", _UTC_OFFSET)
-_ZONE = rb"(?P<z>[+-](?:0\d|1[0-5])(?::?[0-5]\d)?(?!\d)|" + _SPACED_OFFSET + rb"|" + _NAMED_ZONE + rb")"
+# PostgreSQL writes the name of a zone that has none as its offset.
+_OFFSET_AS_NAME = rb" [+-](?:0\d|1[0-4])(?= \[\d|:|,)"
+_ZONE = (
+    rb"(?P<z>[+-](?:0\d|1[0-5])(?::?[0-5]\d)?(?!\d)|"
+    + _SPACED_OFFSET
+    + rb"|"
+    + _OFFSET_AS_NAME
+    + rb"|"
+    + _NAMED_ZONE
+    + rb")"
+)
 _FRACTION = rb"[.,]\d+"
 _FIELDS = {
     b"Y": rb"(?P<Y>\d{4})",
