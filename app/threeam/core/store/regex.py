@@ -127,14 +127,15 @@ class CapturingRegex:
         """
         line_end = -1
         for match in self._compiled.finditer(data):
-            start = match.start()
+            begin, end = match.span(self._group)  # one call: each takes as long as the search in a short line
+            start = match.start() if begin < 0 else begin
             if start <= line_end:
                 continue
             line_end = data.find(b"\n", start)
             if line_end < 0:
                 line_end = len(data)
-            if text := match.group(self._group):
-                yield start, text
+            if begin < end:
+                yield begin, data[begin:end]
 
 
 def escape_invalid_utf8(data: bytes) -> bytes:

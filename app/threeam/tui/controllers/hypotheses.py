@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, escape_unprintable
@@ -18,6 +17,8 @@ from threeam.hypotheses.evidence import Evidence, read_evidence
 from threeam.hypotheses.guards import overturned_verdicts
 from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.thread import thread_report
+from threeam.timeline.citation import Citation, cite_line, read_citation, save_citation
+from threeam.timeline.source import Source
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.editor import abbreviate
@@ -26,10 +27,6 @@ from threeam.tui.prompts import HYPOTHESIS_VERBS, BoxKind
 from threeam.tui.screens.report_screen import ThreadScreen
 from threeam.tui.services import ScreenServices
 from threeam.tui.widgets.sidebar import HypothesisList, Sidebar
-
-if TYPE_CHECKING:
-    from threeam.timeline.citation import Citation
-    from threeam.timeline.source import Source
 
 
 class HypothesisController:
@@ -117,8 +114,6 @@ class HypothesisController:
         hypothesis = self.require(name) if name else self.require_picked()
         option, _, cited = rest.strip().partition(" ")
         if option == "--cite":
-            from threeam.timeline.citation import read_citation  # the first screen needs none of it
-
             reference, _, words = cited.strip().partition(" ")
             await self._quote(verb, hypothesis, partial(read_citation, reference), words, asks=False)
             return
@@ -140,16 +135,12 @@ class HypothesisController:
 
     async def cite_line(self, verb: str, source: Source, line: Line, hypothesis: Hypothesis | None = None) -> None:
         """Tie a line of another log to a hypothesis, the picked one without one, and ask for words."""
-        from threeam.timeline.citation import cite_line
-
         await self._quote(verb, hypothesis or self.require_picked(), partial(cite_line, source, line))
 
     async def _quote(
         self, verb: str, hypothesis: Hypothesis, read: Callable[[], Citation], words: str = "", *, asks: bool = True
     ) -> None:
         """Write evidence that quotes the citation that ``read`` returns: first its attachment, then its line."""
-        from threeam.timeline.citation import save_citation
-
         writing, session = self._screen.writing, self._screen.session
         writing.require_writable()
         citation = await self._screen.run_in_thread(read)

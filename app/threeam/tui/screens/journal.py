@@ -389,6 +389,6 @@ class JournalScreen(NoticeScreen):
 
         async def copy() -> None:
             report = await send_to_clipboard(text, self.app.copy_to_clipboard, keep)
-            self.notify_once(report, title=f"{what}: {abbreviate(text)}", timeout=3)
+            self.notify_once(report, title=f'{what}, "{abbreviate(text)}"', timeout=3)
 
         self.start_worker(copy)  # not in the key's own time: a tmux that hangs would hold up every other
