@@ -28,6 +28,7 @@ from threeam.timeline.time_index import TimeIndex
 FIRST_NS, LAST_NS = -(2**63), 2**63 - 1  # before and after every instant
 _LAZY_HOLD_NS = 2 * NS_PER_S  # how late a line may be to get its place without an index
 _LINEAR_SCAN_BYTES = 16 * 1024
+_PROBE_BYTES = 4 * 1024
 _SAMPLE_LINES = 200  # from the head, the middle and the tail each
 _SAMPLE_BYTES = 64 * 1024
 _ENTRY_BYTES, _ENTRY_GROWTH = 4 * 1024, 8  # the first read of an entry, and how much larger each next one is
@@ -348,7 +349,11 @@ class Source:
     def _probe(self, middle: int, high: int) -> PlacedLine | None:
         """Return the first entry that begins between two offsets and is not known to be late, or None."""
         start = find_line_begin_between(self.segment, middle - 1, high) if middle > 0 else 0
-        for line in lines_forward(self.segment, start, high) if start is not None else ():
+        if start is None:
+            return None
+        near = min(high, start + _PROBE_BYTES)  # nearly always enough: a bisection reads little
+        finished = (line for line in lines_forward(self.segment, start, near) if line.finished)
+        for line in chain(finished, lines_forward(self.segment, start, high)):
             if (timestamp := self.read_timestamp(line)) is not None:
                 placed = self._placed(line, timestamp, line.offset)
                 if not placed.lateness_ns:

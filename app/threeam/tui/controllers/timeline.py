@@ -165,12 +165,12 @@ class TimelineController:
         facts = [("stamps", "of the hosts that write it, to the nanosecond")]
         if not self._logs.logs:
             facts.append(("other logs", ":open FILE shows one beside it"))
-        entries = [LegendEntry("J", JOURNAL_SOURCE.name, session.journal.log_path, "$foreground", facts)]
+        entries = [LegendEntry("J", JOURNAL_SOURCE.name, session.journal.log_name, "$foreground", facts)]
         for log in self._logs.logs:
             index = self._scans.get(log.number)
             if log.source is not None and log.source.index is not None:
                 index = log.source.index
-            known = list(source_facts(log, index, session.zone))
+            known = list(source_facts(log, index))
             entries.append(
                 LegendEntry(str(log.number), log.name, log.path, source_color(log.number), known, log.problem)
             )
