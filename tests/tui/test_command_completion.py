@@ -94,8 +94,8 @@ def test_candidates_that_do_not_fit_are_counted() -> None:
     assert len(rows) == MAX_ROWS
     assert all(len(row) <= 40 for row in rows)
     shown = " ".join(rows).split()
-    assert shown[:-1] == words[: len(shown) - 1]
-    assert shown[-1] == f"+{50 - (len(shown) - 1)}"
+    assert shown[:-2] == words[: len(shown) - 2]
+    assert shown[-2:] == [f"+{50 - (len(shown) - 2)}", "more"]
 
 
 async def test_a_command_of_the_shell_shows_its_output(journal: Journal, log: Path) -> None:

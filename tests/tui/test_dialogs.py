@@ -182,6 +182,10 @@ async def test_the_palette_shows_keys(journal: Journal) -> None:
         await it.eventually(lambda: isinstance(it.app.screen, CommandPalette), "the palette is there")
         await it.type("baseline")
         await it.shows("baseline  B")
+        await it.press("ctrl+u")
+        await it.type("the")
+        await it.shows("theme  :theme")
+        assert it.shown.index("theme  :theme") < it.shown.index("coffee  c"), "a name goes before a description"
 
 
 @pytest.mark.parametrize(

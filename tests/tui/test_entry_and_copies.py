@@ -146,4 +146,4 @@ async def test_y_in_a_report_copies_all_of_the_line_and_says_so(journal: Journal
         await it.press("y")
         text = await copied_text(it, journal)
         assert text == f"{shown.text.strip()}\n{shown.detail.strip()}\n"
-        await it.says(f"2 lines: {shown.text.strip()[:20]}")
+        await it.says(f'2 lines, "{shown.text.strip()[:20]}')

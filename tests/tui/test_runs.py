@@ -79,7 +79,7 @@ async def test_a_command_is_run_and_what_it_prints_is_shown_and_kept(journal: Jo
         await it.shows("R1 failed, exit 3")
         assert "[COFFEE:" not in it.shown, "its line has no tags here, as in the log view"
         await it.press("y")
-        await it.says("output, 2 lines: token=")
+        await it.says('output, 2 lines, "token=')
         await it.press("escape")
         await it.shows("failed, exit 3")
         (entry,) = entries(log)

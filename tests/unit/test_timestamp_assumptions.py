@@ -149,6 +149,12 @@ def test_seconds_since_the_boot_need_the_boot() -> None:
     assert found(lines, CONTEXT._replace(boot_ns=1000)).reader.read(lines[0]) == Timestamp(12345_678902000, 1000)
 
 
+def test_seconds_since_another_boot_are_refused() -> None:
+    lines = [b"[12345.678901] usb 1-1: x"]
+    with pytest.raises(UnclearStamps, match="not since the last boot of this host"):
+        detect(lines, CONTEXT._replace(boot_ns=NOON - 11_000 * S))
+
+
 # Day and month.
 
 

@@ -17,11 +17,13 @@ from threeam.timeline.timestamp_reader import LearnedPlace, TimestampReader, col
 
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 _MIN_FOR_ORDER = 10  # stamps
-_MAX_JUMPS = 0.2  # of the steps; times in a random order have 0.45
+_MAX_JUMPS = 0.33  # of the steps; times in a random order have 0.45, starts of connections up to 0.25
 _MIN_FRACTIONS = 20  # different ones that end in 0, before their last digit is taken for no digit
+_DOUBLE_DIGITS = 7  # after the second: the most that the shortest text of a double has today
+_DOUBLE_ERROR_NS = 120  # half of the step between two doubles
 _MAX_NAMED = 60  # lines whose context is compared
 _MAX_CONTEXT = 1024  # bytes after a stamp that are compared with the context of a format
-_MAX_COMPARED = 1024  # bytes of a line that are searched for the literal of a layout
+_MAX_COMPARED = 4096  # bytes of a line that are searched for the literal of a layout
 
 Users = list[tuple[TimestampFormat, Layout]]
 
@@ -162,11 +164,14 @@ class Candidate:
             self.layout.max_end,
             coarsest_ns=self._coarsest_ns(),
             is_local="H" in groups and None in zones,
+            rounding_ns=self._rounding_ns(),
         )
         if len(columns) != 1:
             return place
         (only,) = columns
-        if only.fraction_end - only.fraction_begin > 9 or not {"total_ms", "hex_ns"}.isdisjoint(groups):
+        if b"(?=" in self.layout.after:
+            return place  # bytes that are far behind the stamp decide whether it is one
+        if only.fraction_end - only.fraction_begin > 9 or not {"total_ms", "nano", "hex_nano"}.isdisjoint(groups):
             return place
         zone_texts = {match.string[only.fraction_end : only.end] for match in self._matches}
         return place._replace(
@@ -174,6 +179,13 @@ class Candidate:
             zone_text=zone_texts.pop(),
             sorts=self.layout.notation.sorts and not zone_texts,
         )
+
+    def _rounding_ns(self) -> int:
+        """Return how far the times may be from their stamps because they went through doubles."""
+        if not self.layout.is_double:
+            return 0
+        most = max(len((match["f"] or b"").partition(b".")[2]) for match in self._matches)
+        return _DOUBLE_ERROR_NS if most == _DOUBLE_DIGITS else 0
 
     def _coarsest_ns(self) -> int:
         """Return the unit of the last digit that is not always 0, if enough different fractions show that."""

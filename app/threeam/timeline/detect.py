@@ -23,6 +23,7 @@ from threeam.timeline.timestamp_format import Context, TimestampFormat
 from threeam.timeline.timestamp_reader import TimestampReader
 from threeam.timeline.zones import ambiguous_zone, zone_name
 
+_MAX_SAMPLE = 140_000  # bytes of a line; no stamp ends behind them
 _ENOUGH = 0.5  # of the lines: more have a stamp than not
 _FIRST_LINES = 3  # of which one must have a stamp, if most lines have none
 _MIN_GROWTH = 0.9  # of the steps, if most lines have no stamp
@@ -57,7 +58,7 @@ def detect(samples: Sequence[bytes], context: Context) -> Detection | None:
 
 def detect_among(formats: Sequence[TimestampFormat], samples: Sequence[bytes], context: Context) -> Detection | None:
     """Return which of ``formats`` a file with these lines has; None if it has none of them. Raises as `detect`."""
-    lines = [line for line in samples if line.strip()]
+    lines = _cut(samples)
     found = [each for each in _matching(formats, lines, context) if not _is_other_number(each, context)]
     best = _best(found, lines)
     if best is None:
@@ -75,14 +76,19 @@ def reader_for_format(name: str, samples: Sequence[bytes], context: Context) -> 
     formats = [each for each in FORMATS if each.name == name]
     if not formats:
         near = difflib.get_close_matches(name, [each.name for each in FORMATS], 3, 0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else "3am sources --formats lists them"
+        hint = f"did you mean {' or '.join(near)}?" if near else "3am help timestamps lists them"
         raise BadInput(f"there is no timestamp format {name!r}; {hint}")
-    lines = [line for line in samples if line.strip()]
+    lines = _cut(samples)
     found = sorted(_matching(formats, lines, context), key=lambda each: -each.share)
     if not found:
         example = formats[0].examples[0].line.decode()
         raise BadInput(f"no line has a stamp of the format {name}, as in: {example}")
     return _detection(formats[0], found[0], lines, context, forced=True)
+
+
+def _cut(samples: Sequence[bytes]) -> list[bytes]:
+    """Return the samples that are not empty, without what no layout looks at in a line of megabytes."""
+    return [line for line in (sample[:_MAX_SAMPLE] for sample in samples) if not line.isspace() and line]
 
 
 def _matching(formats: Sequence[TimestampFormat], lines: Sequence[bytes], context: Context) -> Iterator[Candidate]:

@@ -51,6 +51,13 @@ def complete_clock(
             "the stamps count the seconds since the boot of a machine, and it is not known when that was: read the log "
             "with wall-clock times (dmesg --time-format iso, journalctl -o short-iso-precise)"
         )
+    if "up" in fields and not forced:
+        latest_ns = max((stamp.ns for stamp in reread(clock)), default=0)
+        if latest_ns > modified_ns + DAY_MARGIN_S * NS_PER_S:
+            raise UnclearStamps(
+                "the stamps count the seconds since a boot, and not since the last boot of this host: they would be "
+                "later than the last write of the file"
+            )
     if "tai" in fields:
         return _with_tai_offset(reread, clock, modified_ns)
     if "H" not in fields or "Y" in fields or "y" in fields:

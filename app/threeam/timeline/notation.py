@@ -6,7 +6,8 @@ A notation is a pattern of bytes, whose named groups are the fields:
     m b   the month: a number, an English name    f         the digits after the second
     d     the day of the month                    z         the zone
     epoch seconds since 1970   tai  TAI64 label   up        seconds since the boot
-    hex_ns the digits after the second of TAI64N  total_ms  the time from the stamp to the end of a request
+    nano  the nanoseconds after the second, hex_nano the same in TAI64N
+    total_ms the time from the stamp to the end of a request
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def _notation(name: str, template: bytes, shape: bytes, *, sorts: bool = False) 
 
 ISO = _notation("2026-11-24T03:14:07.123+01:00", rb"{Y}-{m}-{d}[T \t]{_H}:{MS}{f}{z}", b"0000-00-00", sorts=True)
 ISO_UNDERSCORE = _notation("2026-11-24_03:14:07.12345", rb"{Y}-{m}-{d}_{H}:{MS}{f}", b"0000-00-00_", sorts=True)
-BASIC = _notation("20261124T031407.123Z", rb"{Y}{m}{d}[T ]{H}:?{M}:?{S}{f}{z}", b"00000000", sorts=True)
+BASIC = _notation("20261124T031407.123Z", rb"{Y}{m}{d}[T .-]{H}:?{M}:?{S}{f}{z}", b"00000000", sorts=True)
 SLASHED = _notation("2026/11/24 03:14:07.123", rb"{Y}/{m}/{d} {_H}:{MS}{f}{z}", b"0000/00/00 ", sorts=True)
 SYSLOG = _notation("Nov 24 03:14:07", rb"{b} {_d} {H}:{MS}{f}{z}" + _NO_YEAR, b" 00:00:00")
 SYSLOG_YEAR = _notation("Nov 24 2026 03:14:07", rb"{b} {_d} {Y} {H}:{MS}{f}{z}", b" 0000 00:00:00")
@@ -108,7 +109,12 @@ EPOCH = Notation(
 )
 EPOCH_SERIAL = Notation("1795490047.123:456", rb"(?P<epoch>[1-9]\d{9})(?P<f>\.\d{3}):\d+(?!\w)", b"0000000000.000:")
 SINCE_BOOT = Notation("12345.678901", rb"(?P<up>\d{1,8})(?P<f>\.\d{6,9})" + STAMP_END, b".000000")
-TAI64N = Notation("@4000000069614bdf075bcd15", rb"@(?P<tai>4[0-9a-f]{15})(?P<hex_ns>[0-9a-f]{8})(?!\w)", b"@00000000")
+EPOCH_SECOND_AND_NANO = Notation(
+    '"epochSecond":1795490047,"nanoOfSecond":123456789',
+    rb'"epochSecond"\s*:\s*(?P<epoch>[1-9]\d{9})\s*,\s*"nanoOfSecond"\s*:\s*(?P<nano>\d{1,9})(?!\d)',
+    b'"epochSecond"',
+)
+TAI64N = Notation("@4000000069614bdf075bcd15", rb"@(?P<tai>4[0-9a-f]{15})(?P<hex_nano>[0-9a-f]{8})(?!\w)", b"@00000000")
 
 NOTATIONS = (
     ISO,

@@ -32,7 +32,7 @@ class ActionProvider(Provider):
         """Yield those that match ``query``."""
         matcher = self.matcher(query)
         for action in self._actions():
-            score = matcher.match(f"{action.label} {action.description}")
+            score = max(2 * matcher.match(action.label), matcher.match(f"{action.label} {action.description}"))
             if score > 0:
                 yield Hit(
                     score,

@@ -19,7 +19,9 @@ _NO_STAMPS = "no timestamp found: its lines stand before all others, in their ow
 
 def shift_text(correction: ClockCorrection) -> str:
     """Return what is added to the timestamps of a source, as short as possible; "" if nothing is."""
-    return "" if correction == ClockCorrection() else format_correction(correction)
+    if correction == ClockCorrection():
+        return ""
+    return format_correction(correction).removeprefix("+0s") or "not known"
 
 
 def source_facts(log: OpenLog, index: TimeIndex | None, zone: Zone) -> Iterator[tuple[str, str]]:

@@ -115,7 +115,7 @@ class ExperimentController:
         from threeam.tui.screens.runs import OutputScreen
 
         child = await ChildCommand.start(self._screen.session.journal, ["run", *words])
-        screen = OutputScreen(typed, self._screen.copy_text, child.interrupt)
+        screen = OutputScreen(typed.removeprefix("-- "), self._screen.copy_text, child.interrupt)
         if self._screen.is_log_focused:  # else it would lie over what is being typed
             await self._screen.app.push_screen(screen)
         code = await child.print_to(lambda text: screen.append(_in_words(text)) if screen.is_mounted else None)

@@ -18,7 +18,9 @@ from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import COPIED_TEXT
 from threeam.core.store.attachments import replace_attachment
 from threeam.core.store.journal import Position
+from threeam.core.store.reader import Line
 from threeam.timeline.open_logs import OpenLogs
+from threeam.timeline.source import Source
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
 from threeam.tui.clipboard import send_to_clipboard
@@ -373,6 +375,10 @@ class JournalScreen(NoticeScreen):
         """Return the entry that an action is about."""
         return self.commands.selected_entry()
 
+    def selected_log_line(self) -> tuple[Source, Line] | None:
+        """Return the line of another log that an action is about, and its file; None: it is of the journal."""
+        return self.timeline.log_line_of(self.commands.selected_row)
+
     def focus_log(self) -> None:
         """Let the next key go to the log."""
         self.set_focus(self.log_view)
@@ -383,6 +389,6 @@ class JournalScreen(NoticeScreen):
 
         async def copy() -> None:
             report = await send_to_clipboard(text, self.app.copy_to_clipboard, keep)
-            self.notify_once(report, title=f"{what}: {abbreviate(text)}", timeout=3)
+            self.notify_once(report, title=f'{what}, "{abbreviate(text)}"', timeout=3)
 
         self.start_worker(copy)  # not in the key's own time: a tmux that hangs would hold up every other

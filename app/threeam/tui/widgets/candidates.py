@@ -46,12 +46,12 @@ def candidate_rows(words: Sequence[str], width: int) -> list[str]:
     rows: list[str] = []
     for number, word in enumerate(map(drawable, words)):
         row = f"{rows[-1]}{_GAP}{word}" if rows else f" {word}"
-        more = f"{_GAP}+{len(words) - number - 1}" if len(rows) == MAX_ROWS and number < len(words) - 1 else ""
+        more = f"{_GAP}+{len(words) - number - 1} more" if len(rows) == MAX_ROWS and number < len(words) - 1 else ""
         if rows and cell_len(row + more) <= width:
             rows[-1] = row
         elif len(rows) < MAX_ROWS:
             rows.append(f" {word}")
         else:
-            rows[-1] += f"{_GAP}+{len(words) - number}"
+            rows[-1] += f"{_GAP}+{len(words) - number} more"
             break
     return rows
