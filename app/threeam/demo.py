@@ -164,7 +164,7 @@ STORY = (
 # The hints of the tour, by the beat before which they are shown; each key once.
 HINTS = {
     1: "a throwaway journal: press anything\nc  counts a coffee",
-    3: "i  writes a note\nEnter writes it, esc keeps it as a draft",
+    3: "i  writes a note\nEnter sends it, and you are back here",
     5: "H  writes what you believe\nits number is given under the lock",
     7: "k  goes up and pauses the tail\nF  follows again",
     9: "a Bash script wrote above, under the lock\nz  shows the lines of the lock itself",

@@ -116,6 +116,21 @@ def test_a_run_output_that_a_forged_line_calls_a_plan_is_not_run(as_person: As, 
     assert b"was not written by 3am" in done.stderr
 
 
+def test_a_colleague_sees_the_beginning_of_a_cited_line_and_why_there_is_no_more(as_person: As, team: Path) -> None:
+    (team / "web1.log").write_text("2026-11-24 03:14:07.100900 delete cart=42\n  at Sweeper.tick\n" * 3)
+    assert as_person(ALICE, "hyp", "new", "the sweeper").returncode == 0
+    done = as_person(ALICE, "hyp", "support", "H1", "--cite", "web1.log:3")
+    assert done.returncode == 0, done.stderr
+    name = entries(team / "night.log")[-1].tag("FILE") or ""
+    assert b"at Sweeper.tick" in as_person(ALICE, "handoff").stdout
+    seen = as_person(BOB, "handoff").stdout.decode()
+    assert "Supports: web1.log:3 @03:14:07.100900 delete cart=42" in seen
+    assert f"{name} does not exist: it was removed, or only" in seen
+    assert "at Sweeper.tick" not in seen
+    assert as_person(BOB, "doctor").returncode == 0, "he cannot check it, and it is not his"
+    assert as_person(ALICE, "doctor").returncode == 0
+
+
 # A file must be what it is called.
 
 

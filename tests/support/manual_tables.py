@@ -13,7 +13,10 @@ from threeam.cli.path import format_toml
 from threeam.core.config.settings import SETTINGS, Settings
 from threeam.core.format.kinds import KINDS, TAGS
 from threeam.manual.pages import TOPICS
+from threeam.timeline.format_table import FORMATS
+from threeam.timeline.timestamp_format import TimestampFormat
 
+_EXAMPLE_WIDTH = 60  # characters of a line
 LOG_DEFAULT = "~/.local/state/3am/sanity.log"
 
 
@@ -135,7 +138,20 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
+def timestamp_formats() -> str:
+    """Return the formats of timestamps, each with an example and what it means."""
+
+    def row(timestamp_format: TimestampFormat) -> tuple[str, str, str, str]:
+        example = timestamp_format.examples[0].line.decode()
+        begin = example if len(example) <= _EXAMPLE_WIDTH else f"{example[:_EXAMPLE_WIDTH]}…"
+        code = f"`{begin}`".replace("\t", " ")
+        return f"`{timestamp_format.name}`", timestamp_format.title, timestamp_format.meaning.value, code
+
+    return table(("name", "written by", "means", "example"), map(row, FORMATS))
+
+
 BLOCKS = {
+    "timestamp-formats": timestamp_formats,
     "topics": topics,
     "keys": keys,
     "line-commands": line_commands,

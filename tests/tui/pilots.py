@@ -27,6 +27,7 @@ from threeam.core.store.journal import Journal
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.projections import FOLD
+from threeam.timeline.open_logs import OpenLogs
 from threeam.tui.app import JournalApp
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
@@ -211,12 +212,13 @@ async def night(
     emoji: bool = True,
     notice: str = "",
     sync: bool = False,
+    logs: OpenLogs | None = None,
 ) -> AsyncIterator[Night]:
-    """Opens the screen on ``journal``."""
+    """Opens the screen on ``journal``, with ``logs`` beside it."""
     settings = settings or Settings()
     options = WriteOptions(by.user, str(by), settings.ceremony, settings.night_gap_ns, None, sync)
     writer = None if read_only else Writer(journal, FOLD, clock, options)
-    app = JournalApp(Session(journal, settings, FOLD, by, clock, writer, emoji, notice))
+    app = JournalApp(Session(journal, settings, FOLD, by, clock, writer, emoji, notice, logs=logs))
     async with app.run_test(size=size, notifications=True) as pilot:
         it = Night(app, pilot)
         deadline = time.monotonic() + 2  # a log that cannot be read has no fold

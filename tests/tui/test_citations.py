@@ -8,15 +8,14 @@ from typing import NoReturn
 
 import pytest
 from hypothesis_pilots import select_line, wait_for_board, wait_for_report, wait_for_state
-from night_lines import claim_line
-from pilots import WIDE, append, night
+from night_lines import claim_line, stamp_at
+from pilots import WIDE, Night, append, night, notes
 
-from support.cited_logs import WEB1, opened
+from support.cited_logs import WEB1
 from support.journals import entries, texts
 from threeam.core.errors import FileUnusable
 from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.store.journal import Journal
-from threeam.core.store.reader import lines_forward
 from threeam.tui.screens.runs import OutputScreen
 
 SUPPORTS = "Supports: web1.log:2 @03:14:07.100900 INFO app[11] delete cart=42 password=***"
@@ -32,6 +31,15 @@ def web1(tmp_path: Path) -> Path:
 def attachments(log: Path) -> list[str]:
     folder = Path(f"{log}.d")
     return sorted(name for name in os.listdir(folder) if name.startswith("cited-")) if folder.exists() else []
+
+
+async def open_at(it: Night, web1: Path, words: str) -> None:
+    """Opens the log beside the journal, picks the hypothesis, and goes to the row with these words."""
+    await wait_for_state(it)
+    await it.command(f"open {web1}")
+    await it.eventually(lambda: "start req=9f3" in it.shown, "its rows are shown")
+    await it.press("1")
+    await select_line(it, words)
 
 
 async def test_a_command_cites_a_line_of_another_log(journal: Journal, log: Path, web1: Path) -> None:
@@ -50,34 +58,44 @@ async def test_a_row_of_another_log_is_cited_with_the_words_that_are_asked_for(
     journal: Journal, log: Path, web1: Path
 ) -> None:
     append(log, claim_line(1))
-    source = opened(web1)
-    delete, trace = list(lines_forward(source.segment))[1:3]
     async with night(journal, size=WIDE) as it:
-        await wait_for_state(it)
-        await it.press("1")
-        await it.journal_screen.hypotheses.cite_line("support", source, delete)
-        assert it.box_kind == "support H1 web1.log:2"
+        await open_at(it, web1, "password=hunter22")
+        await it.press("+")
+        await it.eventually(lambda: it.box_kind == "support H1 web1.log:2", "the box asks for words")
         assert attachments(log) == [], "nothing is saved before it is sent"
         await it.press("enter")
         await wait_for_board(it, "+1 −0")
-        await it.journal_screen.hypotheses.cite_line("contradict", source, trace)
+        await it.press("j", "-")  # its continuation line
+        await it.eventually(lambda: it.box_kind == "contradict H1 web1.log:2", "the box asks for words")
         await it.type("this is the sweeper\n")
         await wait_for_board(it, "+0 −1")
+        await it.press("g", "+")
+        await it.eventually(lambda: it.box_kind == "support H1 web1.log:1", "the box asks for words")
     assert texts(log)[1:] == [SUPPORTS, "Contradicts: web1.log:2 @03:14:07.100900 this is the sweeper"]
     assert len(attachments(log)) == 2
+
+
+async def test_a_line_of_the_journal_is_cited_as_before_if_other_logs_are_open(
+    journal: Journal, log: Path, web1: Path
+) -> None:
+    append(log, claim_line(1) + notes(1, 200))
+    async with night(journal, size=WIDE) as it:
+        await open_at(it, web1, "note 200")
+        await it.press("+", "enter")
+        await wait_for_board(it, "+1 −0")
+    assert texts(log)[-1] == f"Supports: @{stamp_at(200)} note 200"
+    assert attachments(log) == []
 
 
 async def test_a_citation_that_is_refused_leaves_no_file_and_gives_the_words_back(
     journal: Journal, log: Path, web1: Path
 ) -> None:
     append(log, claim_line(1))
-    source = opened(web1)
-    line = next(lines_forward(source.segment))
     async with night(journal, size=WIDE) as it:
-        await wait_for_state(it)
-        await it.press("1")
+        await open_at(it, web1, "start req=9f3")
         for words in ("first", "second"):
-            await it.journal_screen.hypotheses.cite_line("support", source, line)
+            await it.press("+")
+            await it.eventually(lambda: it.in_the_box, "the box asks for words")
             await it.type(f"{words}\n")
             await it.eventually(lambda: not it.composer.is_waiting, "it has its answer")
         await it.says("alice has said already that this line supports H1")
@@ -90,22 +108,22 @@ async def test_a_citation_that_cannot_be_saved_is_not_written_and_its_words_come
     journal: Journal, log: Path, web1: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(log, claim_line(1))
-    source = opened(web1)
 
     def fail(*_: object) -> NoReturn:
         raise FileUnusable("the folder cannot be written: No space left on device")
 
     monkeypatch.setattr("threeam.timeline.citation.write_attachment", fail)
     async with night(journal, size=WIDE) as it:
-        await wait_for_state(it)
-        await it.press("1")
-        await it.journal_screen.hypotheses.cite_line("support", source, next(lines_forward(source.segment)))
+        await open_at(it, web1, "start req=9f3")
+        await it.press("+")
+        await it.eventually(lambda: it.in_the_box, "the box asks for words")
         await it.type("my words\n")
         await it.says("No space left on device")
         await it.eventually(lambda: not it.composer.is_waiting, "the box is free")
         assert it.composer.text == "my words"
         monkeypatch.undo()
-        await it.journal_screen.hypotheses.cite_line("support", source, next(lines_forward(source.segment)))
+        await it.press("+")
+        await it.eventually(lambda: it.in_the_box, "the box has the words")
         await it.press("enter")
         await wait_for_board(it, "+1 −0")
     assert texts(log)[1:] == ["Supports: web1.log:1 @03:14:07.100200 my words"]

@@ -174,6 +174,19 @@ def test_hours_between_two_logs_are_a_hint_at_their_zones(run: Run) -> None:
     )
 
 
+def test_a_clock_that_was_set_back_within_its_log_is_told(run: Run) -> None:
+    """All requests are after the step, so they do not contradict each other; the lines before it have another shift."""
+    write_calls([3 * MS] * 40)
+    called = Path("web2.log")
+    before = [stamped(BASE_NS + n * 10**9, "before the step", 3) for n in range(3600, 3700)]
+    called.write_text("".join(f"{line}\n" for line in before) + called.read_text())
+    done = run("align", "web1.log", "web2.log", *KEY)
+    assert printed_shift(good(done))
+    [warning] = stderr_lines(done)
+    assert warning.startswith("3am: the clock of web2 was set back by ")
+    assert warning.endswith("so align the two parts of the file, each alone")
+
+
 # --- two lines
 
 
@@ -229,7 +242,7 @@ def test_a_line_that_is_not_found_is_refused(run: Run, at_a: str, at_b: str, cod
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (("web1.log", "web2.log", "--key", r"req=\w+"), 2, "needs one group"),
+        (("web1.log", "web2.log", "--key", r"req=\w+"), 2, "needs a group that is the key"),
         (("web1.log", "web2.log", "--key", r"req=(\w+"), 2, "is not a regular expression"),
         (("web1.log", "web2.log", "--key", r"user=(\w+)"), 1, "no line of web1 matches --key"),
         (("web1.log", "web2.log", "--key", r"answer req=(9\w*)"), 1, "no line of web1 matches --key"),
@@ -240,6 +253,11 @@ def test_a_line_that_is_not_found_is_refused(run: Run, at_a: str, at_b: str, cod
             ("web1.log", "web2.log", *KEY, "--shift", "web2=+1s"),
             2,
             "--shift web2=…: the shift of B is what align measures",
+        ),
+        (
+            ("web1.log", "web2.log", *KEY, "--shift", "web=+1s"),
+            2,
+            "--shift web=…: there is no source web; did you mean",
         ),
         (("web1.log", "web2.log"), 2, "one of the arguments --key --at is required"),
         (("web1.log", "gone.log", *KEY), 3, "gone.log cannot be opened: No such file or directory"),

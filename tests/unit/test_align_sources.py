@@ -8,14 +8,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from support.log_sources import BASE_NS, source_of, stamped
+from support.two_hosts import simulate
+from threeam.core.format.entry import Stamp
 from threeam.core.store import reader
 from threeam.core.store.regex import CapturingRegex
 from threeam.timeline.align_sources import _keyed_lines, align_by_key
-from threeam.timeline.instant import Timestamp
+from threeam.timeline.instant import Order, Timestamp
+from threeam.timeline.merge import merged_after, order_between
 from threeam.timeline.source import Source
 
 KEY = CapturingRegex(r"req=(\w*)", "key")
@@ -82,3 +86,32 @@ def test_a_long_line_and_a_pattern_that_backtracks_take_bounded_time(tmp_path: P
 
     threading.Thread(target=work, daemon=True).start()
     assert finished.wait(30)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_files_that_were_aligned_are_merged_without_a_false_order(tmp_path: Path, seed: int) -> None:
+    """Each line has its true time in its text; between two lines of different hosts it must allow what is claimed."""
+    logs = simulate(seed, requests=200)
+    for name, log in (("web1", logs.a), ("web2", logs.b)):
+        digits = len(str(10**9 // log[0].stamp.resolution_ns)) - 1
+        times = (str(Stamp(line.stamp.ns))[: 20 + digits].rstrip(".") for line in log)
+        texts = (f"{at}Z {line.raw.decode()} true={line.true_ns}\n" for at, line in zip(times, log, strict=True))
+        (tmp_path / f"{name}.log").write_text("".join(texts))
+    caller, called = source_of(tmp_path / "web1.log"), source_of(tmp_path / "web2.log", 1)
+    correction = align_by_key(caller, called, KEY).correction
+    assert correction is not None
+    called.correction = correction
+    lines = list(merged_after([caller, called]))
+    assert len(lines) == len(logs.a) + len(logs.b)
+    true_ns = [int(placed.line.raw.rpartition(b"=")[2]) for placed in lines]
+    claimed = 0
+    for distance in (1, 2, 5, 20):
+        for number in range(len(lines) - distance):
+            first, second = lines[number], lines[number + distance]
+            if first.source is second.source:
+                continue
+            order = order_between(second, first)
+            assert order is not Order.AFTER or true_ns[number] < true_ns[number + distance]
+            assert order is not Order.BEFORE or true_ns[number + distance] < true_ns[number]
+            claimed += order is not Order.UNKNOWN
+    assert claimed or correction.bound_ns is None or correction.bound_ns > 10**6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -83,6 +84,14 @@ def test_a_line_on_the_screen_is_cited_by_its_number_in_the_file(web1: Path) -> 
     assert [cite_line(source, row.line).line_number for row in rows] == [1, 2, 2, 2, 5]
 
 
+def test_a_line_of_a_log_that_was_truncated_since_is_refused(web1: Path) -> None:
+    source = opened(web1)
+    *_, last = lines_forward(source.segment)
+    os.truncate(web1, 10)
+    with pytest.raises(PreconditionFailed, match="was truncated: the line is not in it any more"):
+        cite_line(source, last)
+
+
 def test_a_compressed_log_is_cited_by_the_lines_of_its_content(tmp_path: Path, web1: Path) -> None:
     packed = tmp_path / "web1.log.1.gz"
     packed.write_bytes(gzip.compress(WEB1))
@@ -95,6 +104,8 @@ def test_a_byte_order_mark_and_line_ends_of_another_system_stay_in_the_copy_alon
     citation = cited(path, 1)
     assert citation.content == BOM + b"2026-11-24 03:14:07.100200 INFO app[11] start req=9f3\r\n"
     assert citation.evidence_text("") == "win.log:1 @03:14:07.100200 INFO app[11] start req=9f3"
+    source = opened(path)
+    assert cite_line(source, next(lines_forward(source.segment))) == citation
 
 
 @pytest.mark.parametrize(
@@ -107,7 +118,8 @@ def test_a_byte_order_mark_and_line_ends_of_another_system_stay_in_the_copy_alon
         ("Nov 24 03:14:07 web1 app[11]: delete", "@03:14:07 web1 app[11]: delete"),
         ("<14>Nov 24 03:14:07 web1 app[11]: delete", "@03:14:07 web1 app[11]: delete"),
         ('::1 - - [24/Nov/2026:03:14:07 +0000] "GET /"', '@03:14:07 ::1 - - [24/Nov/2026:03:14:07 +0000] "GET /"'),
-        ("1795490047.100900 delete", "@2026-11-24T03:14:07.100900Z 1795490047.100900 delete"),
+        ("1795490047.100900 delete", "@1795490047.100900 delete"),
+        ("1795490047.100900 restart at 05:22:07", "@1795490047.100900 restart at 05:22:07"),
     ],
 )  # fmt: skip
 def test_the_stamp_of_a_line_stands_before_its_excerpt_as_the_line_has_it(

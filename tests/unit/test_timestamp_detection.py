@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from random import Random
 
 import pytest
 
@@ -47,7 +48,8 @@ def test_numbers_that_would_be_after_the_last_write_are_no_stamps() -> None:
 
 
 def test_numbers_in_no_order_are_no_stamps() -> None:
-    lines = [b"%d 5 /usr/bin/x" % (1_300_000_000 + n * n * n * 7_919 % 400_000_000) for n in range(200)]
+    numbers = Random(3)
+    lines = [b"%d 5 /usr/bin/x" % numbers.randrange(1_300_000_000, 1_700_000_000) for _ in range(200)]
     assert detect(lines, CONTEXT) is None
 
 
@@ -86,6 +88,20 @@ def test_a_key_in_a_text_or_in_an_inner_object_is_not_the_key_of_the_line() -> N
     assert seconds(found([line]), [line]) == [5]
     assert detect([rb'{"a":{"time":"2020-01-01T00:00:00Z"}}'], CONTEXT) is None
     assert detect([rb'{"msg":"\"time\":\"2020-01-01T00:00:00Z\""}'], CONTEXT) is None
+
+
+def test_a_key_of_the_time_of_writing_is_taken_before_other_times() -> None:
+    lines = [
+        b'{"created":%d,"start_time":"2026-11-23T23:59:%02dZ","timestamp":"2026-11-24T00:00:%02dZ"}'
+        % (1600000000 + n, n, n)
+        for n in range(20)
+    ]
+    assert seconds(found(lines), lines) == list(range(20))
+
+
+def test_a_time_that_is_the_same_in_all_lines_is_not_the_stamp() -> None:
+    lines = [b'{"time":"2026-11-23T00:00:00Z","date":"2026-11-24T00:00:%02dZ"}' % n for n in range(20)]
+    assert seconds(found(lines), lines) == list(range(20))
 
 
 def test_a_pair_in_a_quoted_text_is_not_the_pair_of_the_line() -> None:
@@ -165,6 +181,12 @@ def test_the_digits_of_a_number_tell_its_unit() -> None:
         assert stamp == Timestamp(1795490047123456789 // resolution * resolution, resolution)
 
 
+def test_a_double_is_farther_from_the_time_than_its_digits_say() -> None:
+    doubles = [b'{"ts":1795490047.1234567}', b'{"ts":1795490047.123457}', b"ts=1795490047.1234567 x=y"]
+    assert [found([line]).reader.place.rounding_ns for line in doubles] == [120, 0, 120]
+    assert found([b'{"ts":1795490047.123456789}']).reader.place.rounding_ns == 0
+
+
 # What the stamp means, and which program wrote it.
 
 
@@ -211,6 +233,11 @@ def test_a_pattern_that_does_not_fit_is_refused_with_a_sentence() -> None:
         reader_for_pattern(r"(?P<stamp>web1)", lines, CONTEXT)
     with pytest.raises(BadInput, match="stamp"):
         reader_for_pattern(r"(\w+)-(\w+)", lines, CONTEXT)
+
+
+def test_a_line_of_megabytes_is_read_like_any_other() -> None:
+    lines = [b"2026-11-24T00:00:05Z " + b"x" * 20_000_000, b'{"time":"2026-11-24T00:00:05Z","a":"' + b"x" * 20_000_000]
+    assert [seconds(found([line]), [line]) for line in lines] == [[5], [5]]
 
 
 def test_a_line_end_of_windows_does_not_matter() -> None:

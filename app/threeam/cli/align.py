@@ -48,12 +48,13 @@ def run(_command: str, argv: Sequence[str]) -> int:
     method.add_argument("--at", nargs=2, metavar=("A@T", "B@T"), help="two lines that are about one event")
     parser.add_argument("--write", action="store_true", help="write the result to the journal, as a Clock: line")
     parser.add_quiet_option()
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)  # options may stand between the files
     names = source_names(args.files)
     if len(names) != 2:
         parser.error("two files are needed: A, which calls, and B, which is called")
     key = None if args.key is None else CapturingRegex(args.key, "key")
     options = source_options(args)
+    options.check_names([name.name for name in names])
     if names[1].name in options.shifts:
         parser.error(f"--shift {names[1].name}=…: the shift of B is what align measures")
     ctx = context(args)
@@ -70,6 +71,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         if found.correction is None:
             return _report_one_side(caller, called, found, wants_write=args.write)
         correction, reason = found.correction, f"align --key, {_count(found.used, 'request')}"
+    for sentence in _step_warnings(caller, called, ctx.zone):
+        print_err(sentence)
     print_out(_difference_sentence(caller, called, correction))
     base = options.shifts.get(caller.name) or clock_corrections(ctx.load_state()).get(caller.name, ClockCorrection())
     if base != ClockCorrection():
@@ -77,6 +80,19 @@ def run(_command: str, argv: Sequence[str]) -> int:
         correction = _sum(base, correction)
     print_out(f"--shift {shlex.quote(f'{called.name}={format_correction(correction)}')}")
     return _write(args, ctx, called, correction, f"against {caller.name}: {reason}") if args.write else ExitCode.OK
+
+
+def _step_warnings(caller: Source, called: Source, zone: Zone) -> Iterator[str]:
+    """Yield a sentence for each clock that was set back within its log: no shift is right for all of that log."""
+    for source in (caller, called):
+        index = source.make_index()
+        steps = [step for step in index.steps if not step.is_one_wrong_stamp] if index is not None else []
+        if steps:
+            back, at = format_exact_duration(steps[0].back_ns), format_instant(steps[0].repeated_end_ns, zone)
+            yield (
+                f"the clock of {source.name} was set back by {back} at {at}: the shift is another one before and after "
+                "that, so align the two parts of the file, each alone"
+            )
 
 
 def _write(args: Namespace, ctx: Context, called: Source, correction: ClockCorrection, reason: str) -> int:

@@ -20,6 +20,7 @@ TOPICS = {
     "caffeine": "cups, milligrams, water and sleep",
     "finding": "search, filters, times, marks, and the past",
     "clocks": "which of two lines came first, if their clocks differ",
+    "timestamps": "how the times of other logs are read, and the formats",
     "handoff-and-export": "what the next person needs, and the postmortem",
     "settings": "every setting, with a sample file",
     "log-format": "the file: lines, tags, kinds, rotation",
@@ -106,7 +107,8 @@ def _suggestion(topic: str) -> str:
 
     names = [*TOPICS, *re.findall(r"^###? `3am ([a-z -]+)`$", _read("commands"), re.MULTILINE)]
     word = re.compile(rf"\b{re.escape(topic)}\b", re.IGNORECASE)
-    counts = {page: len(word.findall(_read(page))) for page in TOPICS} if topic else {}
+    is_word = any(map(str.isalnum, topic))  # `[` stands between letters, too
+    counts = {page: len(word.findall(_read(page))) for page in TOPICS} if is_word else {}
     nearest = [name for name in names if topic and name.startswith(topic)]
     if not nearest and not counts.get("concepts"):  # a word that is explained there is no mistake
         nearest = get_close_matches(topic, names, 1, _CLOSE_MATCH)

@@ -9,7 +9,7 @@ from threeam.core.errors import BadInput, PreconditionFailed
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.format.times import parse_time
-from threeam.core.store.reader import Chunk, chunks_forward, line_containing
+from threeam.core.store.reader import Chunk, Line, chunks_forward
 from threeam.core.store.regex import CapturingRegex, escape_invalid_utf8
 from threeam.timeline.align import Alignment, KeyedLog, Sightings, align, collect_sightings
 from threeam.timeline.detect import Detection
@@ -81,13 +81,15 @@ def _timestamp_at(source: Source, chunk: Chunk, begin: int, known_at: int) -> Ti
 
     Only lines after the one at ``known_at`` are read, whose timestamp is known; and that one if it is the first.
     """
+    data = chunk.data
     while begin > known_at or begin == 0:
-        line = line_containing(source.segment, chunk, begin)
-        if (timestamp := source.read_timestamp(line)) is not None:
+        end = data.find(b"\n", begin)
+        raw = data[begin : end if end >= 0 else None].removesuffix(b"\r")
+        if (timestamp := source.read_timestamp(Line(source.segment, chunk.start + begin, raw))) is not None:
             return timestamp
         if begin == 0:
             return None
-        begin = chunk.data.rfind(b"\n", 0, begin - 1) + 1
+        begin = data.rfind(b"\n", 0, begin - 1) + 1
     return None
 
 

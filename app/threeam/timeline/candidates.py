@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from threeam.core.format.entry import NS_PER_S
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.missing_date import nearest_clock
 from threeam.timeline.notation import ZONE_NAMES
@@ -17,11 +18,13 @@ from threeam.timeline.timestamp_reader import LearnedPlace, TimestampReader, col
 
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 _MIN_FOR_ORDER = 10  # stamps
-_MAX_JUMPS = 0.2  # of the steps; times in a random order have 0.45
+_MAX_JUMPS = 0.33  # of the steps; times in a random order have 0.45, starts of connections up to 0.25
 _MIN_FRACTIONS = 20  # different ones that end in 0, before their last digit is taken for no digit
+_DOUBLE_DIGITS = 7  # after the second: the most that the shortest text of a double has today
+_DOUBLE_ERROR_NS = 120  # half of the step between two doubles
 _MAX_NAMED = 60  # lines whose context is compared
 _MAX_CONTEXT = 1024  # bytes after a stamp that are compared with the context of a format
-_MAX_COMPARED = 1024  # bytes of a line that are searched for the literal of a layout
+_MAX_COMPARED = 4096  # bytes of a line that are searched for the literal of a layout
 
 Users = list[tuple[TimestampFormat, Layout]]
 
@@ -69,7 +72,9 @@ class Candidate:
     @property
     def begin(self) -> int:
         """The column of the first stamp; less for a layout that is to be taken before others."""
-        return columns_of(self._matches[0]).begin if not self.layout.is_preferred else -1
+        if self.layout.is_preferred:
+            return -1
+        return self.layout.rank or columns_of(self._matches[0]).begin
 
     @property
     def resolution_ns(self) -> int:
@@ -119,12 +124,17 @@ class Candidate:
             self.growth = sum(a.ns <= b.ns for a, b in pairwise(self.stamps)) / steps if steps > 0 else 1.0
 
     @property
+    def is_constant(self) -> bool:
+        """True if all times are the same, as that of the start of the program in each line."""
+        return len(self.stamps) >= _MIN_FOR_ORDER and len({stamp.ns for stamp in self.stamps}) == 1
+
+    @property
     def jumps_about(self) -> bool:
         """True if the times follow no order, as those of a column that has no stamps."""
         times = [stamp.ns for stamp in self.stamps]
         if len(times) < _MIN_FOR_ORDER:
             return False
-        near_ns = (max(times) - min(times)) // 20
+        near_ns = max(NS_PER_S, (max(times) - min(times)) // 20)  # threads of one program are nearer than a second
         return sum(after < before - near_ns for before, after in pairwise(times)) > _MAX_JUMPS * len(times)
 
     def is_after(self, ns: int) -> bool:
@@ -162,11 +172,14 @@ class Candidate:
             self.layout.max_end,
             coarsest_ns=self._coarsest_ns(),
             is_local="H" in groups and None in zones,
+            rounding_ns=self._rounding_ns(),
         )
         if len(columns) != 1:
             return place
         (only,) = columns
-        if only.fraction_end - only.fraction_begin > 9 or not {"total_ms", "hex_ns"}.isdisjoint(groups):
+        if b"(?=" in self.layout.after:
+            return place  # bytes that are far behind the stamp decide whether it is one
+        if only.fraction_end - only.fraction_begin > 9 or not {"total_ms", "nano", "hex_nano"}.isdisjoint(groups):
             return place
         zone_texts = {match.string[only.fraction_end : only.end] for match in self._matches}
         return place._replace(
@@ -174,6 +187,13 @@ class Candidate:
             zone_text=zone_texts.pop(),
             sorts=self.layout.notation.sorts and not zone_texts,
         )
+
+    def _rounding_ns(self) -> int:
+        """Return how far the times may be from their stamps because they went through doubles."""
+        if not self.layout.is_double:
+            return 0
+        most = max(len((match["f"] or b"").partition(b".")[2]) for match in self._matches)
+        return _DOUBLE_ERROR_NS if most == _DOUBLE_DIGITS else 0
 
     def _coarsest_ns(self) -> int:
         """Return the unit of the last digit that is not always 0, if enough different fractions show that."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import BadInput, FileUnusable, PreconditionFailed
-from threeam.core.format.cited_line import CitedLine, format_utc
-from threeam.core.format.entry import BOM, NS_PER_S, decode_utf8, escape_unprintable, utf8_boundary
+from threeam.core.format.cited_line import CitedLine
+from threeam.core.format.entry import BOM, decode_utf8, escape_unprintable, utf8_boundary
 from threeam.core.redact.redact import Redactor
 from threeam.core.store.attachment_kinds import CITED_LINES
 from threeam.core.store.attachments import write_attachment
@@ -33,17 +34,9 @@ _CONTEXT_BYTES = 64 * 1024  # read before the entry: a private key may begin in 
 _MAX_LINES_BACK = 1000  # between a line without a timestamp and the beginning of its entry
 _MAX_EXCERPT_CHARS = 160
 _EXCERPT_BYTES = 4096  # of the first line: enough for an excerpt of any characters
-_STAMP_BYTES = 256  # in which the time of day stands, as a rule
-_TIME_OF_DAY = re.compile(r"(?<!\d)\d\d:\d\d:(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?(?!\d)", re.ASCII)
-# A date before the time of day at the beginning of a line, and a zone after it: the excerpt begins behind them.
-_DATE = re.compile(
-    r"(?:<\d{1,3}>)?[\[(]?"
-    r"(?:\d{4}[-/.]\d\d[-/.]\d\d[T ]"
-    r"|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?"
-    r"|\d\d/[A-Z][a-z]{2}/\d{4}:)?",
-    re.ASCII,
-)
-_ZONE = re.compile(r"(?:Z| ?[+-]\d\d:?\d\d)?[\])]?[:,]?\s*", re.ASCII)
+_TIME_OF_DAY = re.compile(rb"(?<!\d)\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?!\d)")
+_BEFORE_STAMP = re.compile(rb"(?:<\d{1,3}>)?[\[(]?")  # at the beginning of a line, and what follows the stamp then
+_AFTER_STAMP = re.compile(rb"[\])]?[:,]?[ \t]*")
 _UNCLEAR_STAMPS = "no time was read: 3am sources says why"
 _SECRETS_REPLACED = "secrets replaced by ***"
 
@@ -51,16 +44,19 @@ _SECRETS_REPLACED = "secrets replaced by ***"
 class Citation(NamedTuple):
     """An entry of another log, to be quoted as evidence.
 
-    ``line_number``: of its first line, from 1. ``timestamp``: the time that the line states; None if no time was read.
-    ``content``: the bytes of the line and its continuation lines,
-    without secrets. ``notes``: what was assumed, and what was left out.
+    ``line_number``: of its first line, from 1. ``timestamp``: the time that the line states, and ``stamp_text``: the
+    time of day, or another stamp, as the line has it; None and empty if no time was read. ``content``: the bytes of the
+    line and its continuation lines, without secrets. ``excerpt``: the beginning of the line, without a stamp in front.
+    ``notes``: what was assumed, and what was left out.
     """
 
     source: str
     path: str
     line_number: int
     timestamp: Timestamp | None
+    stamp_text: str
     content: bytes
+    excerpt: str
     notes: tuple[str, ...] = ()
 
     @property
@@ -68,34 +64,10 @@ class Citation(NamedTuple):
         """Return ``web1.log:8412``."""
         return f"{self.source}:{self.line_number}"
 
-    @property
-    def stamp_text(self) -> str:
-        """Return the time of day as the line has it, or else in UTC; empty if no time was read."""
-        if self.timestamp is None:
-            return ""
-        match = _time_of_day(self._first_line, self.timestamp)
-        return match[0] if match is not None else format_utc(self.timestamp.ns, self.timestamp.resolution_ns)
-
-    @property
-    def excerpt(self) -> str:
-        """Return the beginning of the line, without a stamp that stands at its beginning."""
-        text = self._first_line
-        match = _time_of_day(text, self.timestamp) if self.timestamp is not None else None
-        if match is not None and _DATE.fullmatch(text, 0, match.start()):
-            zone = _ZONE.match(text, match.end())
-            text = text[zone.end() if zone is not None else match.end() :]
-        text = escape_unprintable(text)
-        return text if len(text) <= _MAX_EXCERPT_CHARS else text[: _MAX_EXCERPT_CHARS - 1] + "…"
-
     def evidence_text(self, words: str) -> str:
         """Return the text of the evidence: file, line number, stamp, and ``words``, or else an excerpt of the line."""
         stamp = f" @{self.stamp_text}" if self.stamp_text else ""
         return f"{self.reference}{stamp} {words.strip() or self.excerpt}".rstrip()
-
-    @property
-    def _first_line(self) -> str:
-        head = self.content[:_EXCERPT_BYTES].removeprefix(BOM)
-        return decode_utf8(head.partition(b"\n")[0].removesuffix(b"\r"))
 
 
 class SavedCitation(NamedTuple):
@@ -121,7 +93,8 @@ def read_citation(reference: str) -> Citation:
     source, problem = _open_source(names[0])
     try:
         offset = _offset_of_line(source.segment, int(number))
-        citation = cite_line(source, next(lines_forward(source.segment, offset)), int(number))
+        line = next(lines_forward(source.segment, offset), Line(source.segment, offset, b"", False))
+        citation = cite_line(source, line, int(number))
         return citation._replace(notes=(problem, *citation.notes)) if problem else citation
     except OSError as error:
         raise FileUnusable(f"{escape_unprintable(names[0].path)} cannot be read: {error.strerror}") from None
@@ -137,20 +110,23 @@ def cite_line(source: Source, line: Line, line_number: int | None = None) -> Cit
     if line_number is None:
         line_number = 1 + sum(data.count(b"\n") for data in read_chunks(segment, 0, line.offset))
     lines_back, first_line = _first_line_of_entry(source, line)
-    timestamp, notes = _read_timestamp(source, first_line)
-    begin, end = first_line.offset, _entry_end(source, first_line)
-    raw = b"".join(read_chunks(segment, begin, min(end, begin + MAX_CITED_BYTES + _LOOKAHEAD_BYTES)))
-    content = _redact(segment, begin, raw)
-    if content != raw:
-        notes.append(_SECRETS_REPLACED)
-    if len(content) > MAX_CITED_BYTES or end - begin > len(raw):
-        if len(content) > MAX_CITED_BYTES:
-            content = content[: utf8_boundary(content, MAX_CITED_BYTES)]
-        content += b"\n[3am: the rest of the entry is left out here]\n"
-        notes.append(f"only the first {MAX_CITED_BYTES // 1024} KiB")
+    timestamp, assumptions = _read_timestamp(source, first_line)
+    raw = _without_mark(first_line)
+    span = _stamp_span(source, raw) if timestamp is not None else (0, 0)
+    stamp = raw[slice(*span)]
+    time_of_day = _TIME_OF_DAY.search(stamp)
+    content, omissions = _copy_entry(source, first_line)
     is_local = segment.path != STDIN and not source.file.is_remote
-    path = os.path.abspath(segment.path) if is_local else segment.path
-    return Citation(_cited_name(source), path, line_number - lines_back, timestamp, content, tuple(notes))
+    return Citation(
+        _cited_name(source),
+        os.path.abspath(segment.path) if is_local else segment.path,
+        line_number - lines_back,
+        timestamp,
+        escape_unprintable(decode_utf8(stamp if time_of_day is None else time_of_day[0])),
+        content,
+        _excerpt(content.removeprefix(BOM), *span),
+        (*assumptions, *omissions),
+    )
 
 
 def save_citation(journal: Journal, citation: Citation, now_ns: int) -> SavedCitation:
@@ -191,24 +167,39 @@ def _cited_name(source: Source) -> str:
     return f"./{name}" if name.startswith("@") else name  # an @ there would refer to a line of the journal
 
 
-def _read_timestamp(source: Source, line: Line) -> tuple[Timestamp | None, list[str]]:
+def _read_timestamp(source: Source, line: Line) -> tuple[Timestamp | None, Sequence[str]]:
     """Return the timestamp of a line, and what is assumed of it."""
     timestamp = source.read_timestamp(line)
     if timestamp is None or source.detection is None:
         return None, []
     reader = source.detection.reader
-    if source.index is None and reader.reads_local_time and reader.with_fold(1).read(line.raw) != timestamp:
+    if source.index is None and reader.reads_local_time and reader.with_fold(1).read(_without_mark(line)) != timestamp:
         return None, ["its clock showed this hour twice"]
-    return timestamp, list(source.detection.assumptions)
+    return timestamp, source.detection.assumptions
 
 
-def _time_of_day(text: str, timestamp: Timestamp) -> re.Match[str] | None:
-    """Return where ``text`` has the time of ``timestamp``; hours and minutes depend on the zone."""
-    for match in _TIME_OF_DAY.finditer(text, 0, _STAMP_BYTES):
-        second, fraction = timestamp.ns // NS_PER_S % 60, f"{timestamp.ns % NS_PER_S:09d}"
-        if int(match["second"]) == second and fraction.startswith(match["fraction"] or ""):
-            return match
-    return None
+def _without_mark(line: Line) -> bytes:
+    return line.raw if line.offset else line.raw.removeprefix(BOM)
+
+
+def _stamp_span(source: Source, raw: bytes) -> tuple[int, int]:
+    """Return where the stamp of a line stands, which has one."""
+    assert source.detection is not None
+    match = source.detection.reader.match(raw)
+    if match is None:
+        return 0, 0
+    spans = [match.span(group) for group in match.re.groupindex if match.start(group) >= 0]
+    return min(begin for begin, _ in spans), max(end for _, end in spans)
+
+
+def _excerpt(content: bytes, stamp_begin: int, stamp_end: int) -> str:
+    """Return the beginning of the first line of ``content``, from the end of its stamp on if that stands in front."""
+    line = content[:_EXCERPT_BYTES].partition(b"\n")[0].removesuffix(b"\r")
+    if stamp_end and _BEFORE_STAMP.fullmatch(line, 0, stamp_begin):
+        after = _AFTER_STAMP.match(line, stamp_end)
+        line = line[after.end() if after is not None else stamp_end :]
+    text = escape_unprintable(decode_utf8(line))
+    return text if len(text) <= _MAX_EXCERPT_CHARS else text[: _MAX_EXCERPT_CHARS - 1] + "…"
 
 
 def _offset_of_line(segment: Segment, line_number: int) -> int:
@@ -258,6 +249,23 @@ def _entry_end(source: Source, first_line: Line) -> int:
             break
         end = line.end
     return end
+
+
+def _copy_entry(source: Source, first_line: Line) -> tuple[bytes, list[str]]:
+    """Return the bytes of an entry without its secrets, and notes on what is not in them."""
+    segment, begin, end, notes = source.segment, first_line.offset, _entry_end(source, first_line), list[str]()
+    raw = b"".join(read_chunks(segment, begin, min(end, begin + MAX_CITED_BYTES + _LOOKAHEAD_BYTES)))
+    if not raw:
+        raise PreconditionFailed(f"{escape_unprintable(segment.path)} was truncated: the line is not in it any more")
+    content = _redact(segment, begin, raw)
+    if content != raw:
+        notes.append(_SECRETS_REPLACED)
+    is_long = len(content) > MAX_CITED_BYTES
+    if is_long or end - begin > len(raw):
+        content = content[: utf8_boundary(content, MAX_CITED_BYTES)] if is_long else content
+        content += b"\n[3am: the rest of the entry is left out here]\n"
+        notes.append(f"only the first {MAX_CITED_BYTES // 1024} KiB")
+    return content, notes
 
 
 def _redact(segment: Segment, begin: int, raw: bytes) -> bytes:

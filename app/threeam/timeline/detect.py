@@ -23,6 +23,7 @@ from threeam.timeline.timestamp_format import Context, TimestampFormat
 from threeam.timeline.timestamp_reader import TimestampReader
 from threeam.timeline.zones import ambiguous_zone, zone_name
 
+_MAX_SAMPLE = 140_000  # bytes of a line; no stamp ends behind them
 _ENOUGH = 0.5  # of the lines: more have a stamp than not
 _FIRST_LINES = 3  # of which one must have a stamp, if most lines have none
 _MIN_GROWTH = 0.9  # of the steps, if most lines have no stamp
@@ -57,7 +58,7 @@ def detect(samples: Sequence[bytes], context: Context) -> Detection | None:
 
 def detect_among(formats: Sequence[TimestampFormat], samples: Sequence[bytes], context: Context) -> Detection | None:
     """Return which of ``formats`` a file with these lines has; None if it has none of them. Raises as `detect`."""
-    lines = [line for line in samples if line.strip()]
+    lines = _cut(samples)
     found = [each for each in _matching(formats, lines, context) if not _is_other_number(each, context)]
     best = _best(found, lines)
     if best is None:
@@ -75,14 +76,19 @@ def reader_for_format(name: str, samples: Sequence[bytes], context: Context) -> 
     formats = [each for each in FORMATS if each.name == name]
     if not formats:
         near = difflib.get_close_matches(name, [each.name for each in FORMATS], 3, 0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else "3am sources --formats lists them"
+        hint = f"did you mean {' or '.join(near)}?" if near else "3am help timestamps lists them"
         raise BadInput(f"there is no timestamp format {name!r}; {hint}")
-    lines = [line for line in samples if line.strip()]
+    lines = _cut(samples)
     found = sorted(_matching(formats, lines, context), key=lambda each: -each.share)
     if not found:
         example = formats[0].examples[0].line.decode()
         raise BadInput(f"no line has a stamp of the format {name}, as in: {example}")
     return _detection(formats[0], found[0], lines, context, forced=True)
+
+
+def _cut(samples: Sequence[bytes]) -> list[bytes]:
+    """Return the samples that are not empty, without what no layout looks at in a line of megabytes."""
+    return [line for line in (sample[:_MAX_SAMPLE] for sample in samples) if not line.isspace() and line]
 
 
 def _matching(formats: Sequence[TimestampFormat], lines: Sequence[bytes], context: Context) -> Iterator[Candidate]:
@@ -103,6 +109,7 @@ def _best(found: list[Candidate], lines: Sequence[bytes]) -> Candidate | None:
     found = [each for each in found if _is_plausible(each, lines)]
     if not found:
         return None
+    found = [each for each in found if not each.is_constant] or found
     share = max(each.share for each in found)
     found = [each for each in found if each.share >= share * (_PREFERRED if each.layout.is_preferred else _SAME_SHARE)]
     growth = max(each.growth for each in found)
@@ -111,7 +118,7 @@ def _best(found: list[Candidate], lines: Sequence[bytes]) -> Candidate | None:
 
 
 def _is_plausible(candidate: Candidate, lines: Sequence[bytes]) -> bool:
-    if candidate.jumps_about:
+    if candidate.jumps_about or not (_has_unnamed_user(candidate) or _name(candidate, lines)):
         return False
     if candidate.share >= _ENOUGH:
         return True
@@ -138,6 +145,11 @@ def _right_order(best: Candidate, rivals: list[Candidate]) -> Candidate:
             )
         best = readings[0]
     return best
+
+
+def _has_unnamed_user(candidate: Candidate) -> bool:
+    """Return whether the place is enough for a format, whatever the context."""
+    return any(not layout.context and not layout.file_mark for _, layout in candidate.users)
 
 
 def _named_format(candidate: Candidate, lines: Sequence[bytes]) -> TimestampFormat:

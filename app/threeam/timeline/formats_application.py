@@ -94,8 +94,11 @@ APPLICATION_FORMATS = (
         "logcat",
         "Android logcat",
         Meaning.EVENT,
-        (Layout(LOGCAT, context=rb" +\d+ +\d+ [VDIWEFS] "),),
-        (Example(b"11-24 03:14:07.123   812   840 I Cart: x", 1795486447123000000, 1_000_000),),
+        (Layout(LOGCAT, after=rb" +(?:\d+ +\d+ )?[VDIWEFS][ /]"),),
+        (
+            Example(b"11-24 03:14:07.123   812   840 I Cart: x", 1795486447123000000, 1_000_000),
+            Example(b"11-24 03:14:07.123 I/Cart( 812): x", 1795486447123000000, 1_000_000),
+        ),
     ),
     TimestampFormat(
         "rails",

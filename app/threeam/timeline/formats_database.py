@@ -18,11 +18,13 @@ DATABASE_FORMATS = (
         (
             Layout(ISO, context=rb"(?:" + _POSTGRESQL + rb"|" + _POSTGRESQL_CSV + rb")"),
             Layout(EPOCH, context=_POSTGRESQL),
+            Layout(ISO, rb"< ?", rb" ?>", context=_POSTGRESQL_LEVEL),
         ),
         (
             Example(b"2026-11-24 03:14:07.123 CET [42] alice@shop ERROR:  x", 1795486447123000000, 1_000_000),
             Example(b"2026-11-24 03:14:07 UTC:10.0.0.9(51234):a@shop:[42]:LOG:  x", 1795490047000000000, 1_000_000_000),
             Example(b'2026-11-24 03:14:07.123 GMT,"alice","shop",42,"[local]"', 1795490047123000000, 1_000_000),
+            Example(b"< 2026-11-24 03:14:07.123 CET >LOG:  x", 1795486447123000000, 1_000_000),
             Example(b"1795490047.123 [42] LOG:  x", 1795490047123000000, 1_000_000),
         ),
     ),

@@ -110,6 +110,21 @@ WEB_FORMATS = (
         (Example(b"2026-11-24 03:14:07 10.0.0.9 GET /", 1795490047000000000, 1_000_000_000, (_IIS_HEADER,)),),
     ),
     TimestampFormat(
+        "elb",
+        "AWS load balancers",
+        Meaning.END,
+        (
+            Layout(ISO, rb"(?:https?|h2|grpcs?|wss?) ", context=rb" \S+ [\d.]+:\d+ "),
+            Layout(ISO, context=rb" [\w-]+ [\d.]+:\d+ [\d.:-]+ "),
+        ),
+        (
+            Example(
+                b"https 2026-11-24T03:14:07.123456Z app/a/1 10.0.0.9:80 10.0.0.8:80 0.1", 1795490047123456000, 1_000
+            ),
+            Example(b"2026-11-24T03:14:07.123456Z lb1 10.0.0.9:80 10.0.0.8:80 0.1", 1795490047123456000, 1_000),
+        ),
+    ),
+    TimestampFormat(
         "squid",
         "Squid access log",
         Meaning.END,

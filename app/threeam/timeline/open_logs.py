@@ -65,6 +65,11 @@ class OpenLogs:
         """Return whether the command line says how the clock of a source is shifted."""
         return self.options is not None and name in self.options.shifts
 
+    def forget_shift(self, name: str) -> None:
+        """Forget what the command line says of the clock of a source."""
+        if self.options is not None:
+            self.options.shifts.pop(name, None)
+
     def close(self, name: str) -> OpenLog:
         """Forget the log of this name or number, and return it. Raises `BadInput` if there is none."""
         log = next((log for log in self.logs if name in (log.name, str(log.number))), None)

@@ -18,10 +18,12 @@ from threeam.timeline.stamp_clock import StampClock
 from threeam.timeline.zones import zone_name
 
 _UNIT_NS = tuple(10 ** (9 - digits) for digits in range(10))  # of the last digit
-_LOOKAHEAD = 6  # bytes after a stamp that decide whether it ends there
+_LOOKAHEAD = 8  # bytes after a stamp that decide whether it ends there
+_MAX_END_LOOKAHEAD = 2  # of these, after the match
+_LONG_REGIONS = frozenset((b" America", b" Antarct", b" Atlanti", b" Austral", b" Pacific"))  # /City follows
 _MAX_CACHED = 4096
 _NS_PER_MS = 1_000_000
-_AFTER_THE_SECOND = ("f", "hex_ns", "total_ms")
+_AFTER_THE_SECOND = ("f", "nano", "hex_nano", "total_ms")
 
 
 class Columns(NamedTuple):
@@ -43,7 +45,8 @@ class LearnedPlace(NamedTuple):
 
     ``max_end``: bytes of a line that are looked at. ``columns``: None if they vary. ``zone_text`` follows the columns.
     ``coarsest_ns``: a lower limit of the resolution, if the last digits are always 0. ``sorts``: the bytes of the
-    columns sort as the times do. ``is_local``: some stamps have no zone.
+    columns sort as the times do. ``is_local``: some stamps have no zone. ``rounding_ns``: the program has rounded the
+    times, by this much at most; the instant may be before the stamp.
     """
 
     pattern: re.Pattern[bytes]
@@ -53,6 +56,7 @@ class LearnedPlace(NamedTuple):
     coarsest_ns: int = 1
     sorts: bool = False
     is_local: bool = False
+    rounding_ns: int = 0
 
 
 class TimestampReader:
@@ -62,16 +66,18 @@ class TimestampReader:
         self.place = place
         self.clock = clock
         self._columns = place.columns
+        self._match, self._max_end = place.pattern.match, place.max_end
         groups = place.pattern.groupindex
         self._fields = tuple(name for name in groups if name not in _AFTER_THE_SECOND)
         self._has_fraction = "f" in groups
-        self._has_hex = "hex_ns" in groups
+        self._nano = "nano" if "nano" in groups else "hex_nano" if "hex_nano" in groups else ""
         self._has_total = "total_ms" in groups  # the duration of what began at the stamp
         self._seconds: dict[object, int | None] = {}  # by the texts of the fields
-        # The fast path: the bytes up to the fraction, and those after the fraction, of lines that were matched.
-        self._heads: dict[bytes, int] = {}
-        self._tails: set[bytes] = set()
-        self._zone_text = place.zone_text  # of the lines of `_heads`: what stands between the fraction and the end
+        # The fast path: of lines that were matched, the bytes up to the fraction, with their second and the bytes that
+        # were seen after the fraction. Several threads may read: a set of these bytes is of one zone, and stays so.
+        self._heads: dict[bytes, tuple[int, set[bytes]]] = {}
+        self._zone_tails: tuple[bytes, set[bytes]] = (place.zone_text, set())
+        self._column_spans: tuple[tuple[int, int], ...] = ()  # of the groups of the last match at the columns
         self.read: Callable[[bytes], Timestamp | None] = self._read_any
         """Return the stamp of a line (without its line end); None if it has none at the learned place."""
         if place.columns is not None:
@@ -85,6 +91,8 @@ class TimestampReader:
     @property
     def zone_description(self) -> str:
         """The zone of the stamps: the offset that they have, or the name of the zone in which they are read."""
+        if "H" not in self._fields:
+            return "UTC"  # seconds since 1970 have no other
         if not self.place.is_local:
             return self.place.zone_text.strip().decode("ascii", "replace") or "stated by each timestamp"
         return zone_name(self.clock.zone)
@@ -115,14 +123,16 @@ class TimestampReader:
 
     def match(self, raw: bytes) -> re.Match[bytes] | None:
         """Return the match of the stamp of a line, or None."""
-        match = self.place.pattern.match(raw, 0, self.place.max_end)
-        if match is not None and match.end() + _LOOKAHEAD > self.place.max_end < len(raw):
+        match = self._match(raw, 0, self._max_end)
+        if match is not None and match.end() + _LOOKAHEAD > self._max_end < len(raw):
             return None  # the stamp may continue where the line was cut
         return match
 
     def _read_any(self, raw: bytes) -> Timestamp | None:
-        match = self.match(raw)
-        return None if match is None else self.read_match(raw, match)
+        match = self._match(raw, 0, self._max_end)
+        if match is None or match.end() + _LOOKAHEAD > self._max_end < len(raw):
+            return None
+        return self.read_match(raw, match)
 
     def _reader_of_columns(self, columns: Columns) -> Callable[[bytes], Timestamp | None]:
         """Return `read` for lines whose stamps stand at ``columns``; a closure, which is faster than a method."""
@@ -131,11 +141,12 @@ class TimestampReader:
         has_fraction = columns.fraction_begin != columns.fraction_end
         unit_ns = _UNIT_NS[columns.fraction_end - columns.fraction_begin]
         resolution_ns = max(unit_ns, self.place.coarsest_ns)
-        second_of, tails, read_any, timestamp = self._heads.get, self._tails, self._read_any, tuple.__new__
+        head_of, unknown = self._heads.get, (0, set[bytes]())
+        read_any, timestamp = self._read_any, tuple.__new__
 
         def read(raw: bytes) -> Timestamp | None:
-            second_ns = second_of(raw[head])
-            if second_ns is None or raw[tail] not in tails:
+            second_ns, tails = head_of(raw[head], unknown)
+            if raw[tail] not in tails:
                 return read_any(raw)
             if not has_fraction:
                 return timestamp(Timestamp, (second_ns, resolution_ns))
@@ -159,11 +170,11 @@ class TimestampReader:
             self._seconds[texts] = second_ns
         if second_ns is None:
             return None
-        if self._columns is not None and columns_of(match) == self._columns:
-            self._keep(raw, second_ns)
-        if self._has_hex:
-            hex_ns = int(match["hex_ns"], 16)
-            return Timestamp(second_ns + hex_ns, 1) if hex_ns < NS_PER_S else None
+        if self._columns is not None and self._is_at_columns(match):
+            self._keep(raw, match.end(), second_ns)
+        if self._nano:
+            nano = int(match[self._nano], 10 if self._nano == "nano" else 16)
+            return Timestamp(second_ns + nano, 1) if nano < NS_PER_S else None
         digits = (match["f"] or b"").translate(None, b".,")[:9] if self._has_fraction else b""
         unit_ns = _UNIT_NS[len(digits)]
         ns = second_ns + int(digits or b"0") * unit_ns
@@ -171,21 +182,29 @@ class TimestampReader:
             return Timestamp(ns + int(match["total_ms"]) * _NS_PER_MS, unit_ns + _NS_PER_MS)
         return Timestamp(ns, max(unit_ns, self.place.coarsest_ns))
 
-    def _keep(self, raw: bytes, second_ns: int) -> None:
+    def _is_at_columns(self, match: re.Match[bytes]) -> bool:
+        spans = match.regs[1:]
+        if spans != self._column_spans and columns_of(match) == self._columns:
+            self._column_spans = spans
+        return spans == self._column_spans
+
+    def _keep(self, raw: bytes, match_end: int, second_ns: int) -> None:
         """Remember the bytes around the fraction of a line, so that the next line with them is not matched."""
         assert self._columns is not None
+        if match_end > self._columns.end + _LOOKAHEAD - _MAX_END_LOOKAHEAD:
+            return
         zone_text = raw[self._columns.fraction_end : self._columns.end]
-        if zone_text != self._zone_text or len(self._heads) >= _MAX_CACHED:
-            self._heads.clear()
-            self._tails.clear()
-            self._zone_text = zone_text
-        self._heads[raw[: self._columns.fraction_begin]] = second_ns
         following = raw[self._columns.end : self._columns.end + _LOOKAHEAD]
-        if not zone_text and (not following or _may_begin_zone(following)):
+        if not zone_text and (not following or may_begin_zone(following)):
             return  # nothing follows a line that was cut in its fraction either
-        if len(self._tails) >= _MAX_CACHED:
-            self._tails.clear()
-        self._tails.add(zone_text + following)
+        known_zone, tails = self._zone_tails
+        if zone_text != known_zone or len(tails) >= _MAX_CACHED:
+            tails = set()
+            self._zone_tails = zone_text, tails
+        if len(self._heads) >= _MAX_CACHED:
+            self._heads.clear()
+        tails.add(zone_text + following)
+        self._heads[raw[: self._columns.fraction_begin]] = second_ns, tails
 
 
 def columns_of(match: re.Match[bytes]) -> Columns:
@@ -206,8 +225,10 @@ def columns_of(match: re.Match[bytes]) -> Columns:
     return Columns(begin, fraction_begin, digits_begin, fraction_end, max(end, fraction_end))
 
 
-def _may_begin_zone(following: bytes) -> bool:
+def may_begin_zone(following: bytes) -> bool:
     """Return whether the bytes after a stamp may be the begin of a zone, with what follows them."""
+    if following in _LONG_REGIONS:
+        return True
     text = following.removeprefix(b" ")
     if text[:1] in (b"+", b"-") and text[1:2].isdigit():
         return True

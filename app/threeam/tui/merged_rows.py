@@ -57,9 +57,14 @@ class MergedRows:
         self.read_forward()
 
     def load_at(self, place: Place) -> None:
+        """Drop all rows; the next ones that are read are those around ``place``."""
         self.rows, self._waiting = [], []
         self.at_start = self.at_end = False
         self._set_edges(place)
+
+    def forget_all(self) -> None:
+        """Drop all rows, since their places have changed; they must be loaded again."""
+        self.load_at(END)
 
     def _set_edges(self, place: Place) -> None:
         self._edges = {number: Edges(place, place) for number in self.streams}

@@ -13,7 +13,9 @@ from threeam.core.format.entry import Entry
 from threeam.core.state.fold import State
 from threeam.core.store.as_of import PointInTime
 from threeam.core.store.journal import Journal, Position
+from threeam.core.store.reader import Line
 from threeam.core.write.draft import Draft
+from threeam.timeline.source import Source
 from threeam.tui.dispatch import ActionTable
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import BoxKind
@@ -170,6 +172,9 @@ class ScreenServices(Protocol):
 
     def selected_entry(self) -> Entry | None:
         """Return the entry that an action is about."""
+
+    def selected_log_line(self) -> tuple[Source, Line] | None:
+        """Return the line of another log that an action is about, and its file; None: it is of the journal."""
 
     def take_state(self, state: State) -> None:
         """Take ``state``, which the log adds up to; `show_state` shows it."""

@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from threeam.core.errors import JournalError
-from threeam.core.format.clock import Zone
-from threeam.core.format.entry import Stamp
 from threeam.core.format.times import format_duration, format_exact_duration
 from threeam.timeline.instant import ClockCorrection, Timestamp
 from threeam.timeline.open_logs import OpenLog
 from threeam.timeline.shifts import format_correction
 from threeam.timeline.source import FIRST_KEY, LAST_KEY, Source
 from threeam.timeline.time_index import TimeIndex
+from threeam.tui.widgets.row_time import stated_time
 
 _NO_STAMPS = "no timestamp found: its lines stand before all others, in their own order"
 
 
 def shift_text(correction: ClockCorrection) -> str:
     """Return what is added to the timestamps of a source, as short as possible; "" if nothing is."""
-    return "" if correction == ClockCorrection() else format_correction(correction)
+    if correction == ClockCorrection():
+        return ""
+    return format_correction(correction).removeprefix("+0s") or "not known"
 
 
-def source_facts(log: OpenLog, index: TimeIndex | None, zone: Zone) -> Iterator[tuple[str, str]]:
+def source_facts(log: OpenLog, index: TimeIndex | None) -> Iterator[tuple[str, str]]:
     """Yield the facts about a log that can be read, each with its label. ``index``: as far as the file was scanned."""
     source = log.source
     if source is None:
@@ -47,7 +48,7 @@ def source_facts(log: OpenLog, index: TimeIndex | None, zone: Zone) -> Iterator[
     yield "clock", _clock_text(source.correction)
     for label, timestamp in (("first", first), ("last", last)):
         if timestamp is not None:
-            yield label, str(Stamp(timestamp.ns, zone(timestamp.ns)))
+            yield label, stated_time(timestamp)
     yield "late", _late_text(source, index)
     if index is not None:
         for step in index.steps:

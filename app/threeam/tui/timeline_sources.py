@@ -9,7 +9,7 @@ from threeam.core.store.filters import Condition, LineFilter, parse_term
 from threeam.core.store.journal import Journal, Position
 from threeam.timeline.source import Source
 from threeam.tui.log_rows import Row
-from threeam.tui.merged_rows import MergedRows
+from threeam.tui.merged_rows import MergedRows, source_number
 from threeam.tui.placement import JOURNAL_SOURCE
 from threeam.tui.row_streams import END, JournalRows, RowStream
 from threeam.tui.source_filter import FromSource, split_sources, without_sources
@@ -118,6 +118,11 @@ class SelectedSources(MergedRows):
         """Return the rows of the file of ``position``; those of the journal, if it is of no other log."""
         all_rows = (*self.source_rows, *self._closed_rows)
         return next((rows for rows in all_rows if rows.file_of(position.segment) is not None), self.journal_rows)
+
+    def file_of(self, row: Row) -> Source | None:
+        """Return the file of a row of another log; None if it is closed."""
+        rows = next((rows for rows in self.source_rows if rows.number == source_number(row)), None)
+        return rows.file_of(row.line.segment) if rows is not None else None
 
     def rows_of(self, source: Source) -> SourceRows | None:
         """Return the rows that ``source`` is a file of; None if they are not shown any more."""

@@ -111,7 +111,7 @@ class CapturingRegex:
         self._compiled = _compile(text, _translate(text, LINE_BEGIN), ignore_case=False, captures=True)
         names = self._compiled.groupindex
         if name not in names and (names or self._compiled.groups != 1):
-            raise BadPattern(f"{text!r} needs one group, for example '{name}=(\\w+)', or one with the name {name}")
+            raise BadPattern(f"{text!r} needs a group that is the {name}: 'id=(\\w+)', or 'id=(?P<{name}>\\w+)'")
         _check_limit(text, self._compiled, COMMAND_LINE_LIMIT)
         self._group = names.get(name, 1)
 
@@ -127,14 +127,15 @@ class CapturingRegex:
         """
         line_end = -1
         for match in self._compiled.finditer(data):
-            start = match.start()
+            begin, end = match.span(self._group)  # one call: each takes as long as the search in a short line
+            start = match.start() if begin < 0 else begin
             if start <= line_end:
                 continue
             line_end = data.find(b"\n", start)
             if line_end < 0:
                 line_end = len(data)
-            if text := match.group(self._group):
-                yield start, text
+            if begin < end:
+                yield begin, data[begin:end]
 
 
 def escape_invalid_utf8(data: bytes) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, escape_unprintable
@@ -18,6 +17,8 @@ from threeam.hypotheses.evidence import Evidence, read_evidence
 from threeam.hypotheses.guards import overturned_verdicts
 from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.thread import thread_report
+from threeam.timeline.citation import Citation, cite_line, read_citation, save_citation
+from threeam.timeline.source import Source
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.editor import abbreviate
@@ -26,10 +27,6 @@ from threeam.tui.prompts import HYPOTHESIS_VERBS, BoxKind
 from threeam.tui.screens.report_screen import ThreadScreen
 from threeam.tui.services import ScreenServices
 from threeam.tui.widgets.sidebar import HypothesisList, Sidebar
-
-if TYPE_CHECKING:
-    from threeam.timeline.citation import Citation
-    from threeam.timeline.source import Source
 
 
 class HypothesisController:
@@ -110,16 +107,18 @@ class HypothesisController:
     async def add_evidence(self, verb: str, argument: str = "") -> None:
         """Tie the selected line to the picked hypothesis; with ``argument`` what that names: ``H7 @stamp words``.
 
-        Words without a stamp are the evidence themselves. ``H7 --cite FILE:LINE words`` quotes a line of another log.
+        Words without a stamp are the evidence themselves. A selected line of another log is quoted: its entry is saved
+        with the journal, since its file will be rotated away. So is ``H7 --cite FILE:LINE words``.
         """
         name, _, rest = argument.partition(" ")
         hypothesis = self.require(name) if name else self.require_picked()
         option, _, cited = rest.strip().partition(" ")
         if option == "--cite":
-            from threeam.timeline.citation import read_citation  # the first screen needs none of it
-
             reference, _, words = cited.strip().partition(" ")
             await self._quote(verb, hypothesis, partial(read_citation, reference), words, asks=False)
+            return
+        if not rest.strip() and (cited_line := self._screen.selected_log_line()) is not None:
+            await self.cite_line(verb, *cited_line, hypothesis)
             return
         read = partial(read_evidence, self._screen.session.journal, rest)
         evidence = await self._screen.run_in_thread(read) if rest.strip() else Evidence("", self._require_entry())
@@ -134,18 +133,14 @@ class HypothesisController:
             lambda text: Evidence(text, evidence.entry).draft(verb, hypothesis.name),
         )
 
-    async def cite_line(self, verb: str, source: Source, line: Line) -> None:
-        """Tie a line of another log to the picked hypothesis, and ask for words: its entry is saved with them."""
-        from threeam.timeline.citation import cite_line
-
-        await self._quote(verb, self.require_picked(), partial(cite_line, source, line))
+    async def cite_line(self, verb: str, source: Source, line: Line, hypothesis: Hypothesis | None = None) -> None:
+        """Tie a line of another log to a hypothesis, the picked one without one, and ask for words."""
+        await self._quote(verb, hypothesis or self.require_picked(), partial(cite_line, source, line))
 
     async def _quote(
         self, verb: str, hypothesis: Hypothesis, read: Callable[[], Citation], words: str = "", *, asks: bool = True
     ) -> None:
         """Write evidence that quotes the citation that ``read`` returns: first its attachment, then its line."""
-        from threeam.timeline.citation import save_citation
-
         writing, session = self._screen.writing, self._screen.session
         writing.require_writable()
         citation = await self._screen.run_in_thread(read)

@@ -16,9 +16,12 @@ from threeam.tui.controllers.commands import CommandController
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.log_blocks import copied_text, submission_of
+from threeam.tui.log_rows import Row
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.screens.entry import EntryScreen
+from threeam.tui.screens.log_line import LogLineScreen
 from threeam.tui.services import ScreenServices
+from threeam.tui.timeline_window import TimelineWindow
 from threeam.tui.widgets.log_pane import LogPane
 
 _NOT_AN_ENTRY = "select a line of the log first: only those have a stamp"
@@ -127,6 +130,11 @@ class NavigationController:
             self._screen.notify_once(sentence, severity="error")
             return
 
+        window = self._view.window
+        if not row.is_of_journal and isinstance(window, TimelineWindow):
+            self._open_log_line(window, row, around)
+            return
+
         def on_closed(answer: str | None) -> None:
             if answer == "kept" and row.entry is not None:
                 self._show_attachment(row.entry)
@@ -136,6 +144,25 @@ class NavigationController:
                 self._copy_stamp(row.line)
 
         self._screen.app.push_screen(EntryScreen(row.line, around, amendments(self._screen.state)), on_closed)
+
+    def _open_log_line(self, window: TimelineWindow, row: Row, around: Sequence[Line]) -> None:
+        """Show a line of another log, with the lines around it in its file."""
+        source = window.file_of(row)
+        if source is None:
+            return
+
+        def count(ask: Callable[[], int], show: Callable[[int], object]) -> None:
+            async def answer() -> None:
+                if (number := await self._screen.run_in_thread(ask)) is not None:
+                    show(number)
+
+            self._screen.start_worker(answer)
+
+        def on_closed(answer: str | None) -> None:
+            if answer == "entry":
+                self._copy_lines([row.line])
+
+        self._screen.app.push_screen(LogLineScreen(row, source, around, count), on_closed)
 
     async def open_as_of(self, argument: str = "") -> None:
         """Show the journal as it was 1 ms before the selected line, or at the time in ``argument``."""

@@ -12,18 +12,24 @@ from threading import Event
 from textual.message import Message
 
 from threeam.core.errors import BadInput, PreconditionFailed
-from threeam.timeline.clock_lines import clock_corrections
+from threeam.core.format.cited_line import format_utc
+from threeam.core.store.reader import Line
+from threeam.timeline.align import same_event_correction
+from threeam.timeline.clock_lines import clock_corrections, clock_draft
 from threeam.timeline.follow import SourceFollower
-from threeam.timeline.instant import ClockCorrection
+from threeam.timeline.instant import ClockCorrection, Timestamp
 from threeam.timeline.live import MIN_HOLD_NS, HoldBuffer, LiveSources
 from threeam.timeline.open_logs import OpenLog, OpenLogs
-from threeam.timeline.source import PlacedLine
+from threeam.timeline.shifts import format_correction
+from threeam.timeline.source import PlacedLine, Source
 from threeam.timeline.time_index import TimeIndex
 from threeam.tui import messages
 from threeam.tui.background_scan import SLICE_S, pause_after
 from threeam.tui.dispatch import Handler
+from threeam.tui.log_rows import Row
 from threeam.tui.log_window import LogWindow
-from threeam.tui.placement import JOURNAL_SOURCE
+from threeam.tui.outbox import WriteRequest
+from threeam.tui.placement import JOURNAL_SOURCE, Placement
 from threeam.tui.screens.legend import LegendEntry, LegendScreen
 from threeam.tui.services import ScreenServices
 from threeam.tui.source_facts import shift_text, source_facts
@@ -57,6 +63,7 @@ class TimelineController:
         self._is_release_due = False
         self._live: dict[int, LiveSources] = {}  # by the number of the log
         self._scans: dict[int, TimeIndex] = {}  # as far as each file was scanned
+        self._aligned_row: Row | None = None  # the first of two lines of one event
         self._file_order = ""  # the name of the source that is shown in the order of its file
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -66,6 +73,7 @@ class TimelineController:
             "close": self.close,
             "sources": self.show_legend,
             "file-order": self.toggle_file_order,
+            "align": self.align,
         }
 
     @property
@@ -95,6 +103,14 @@ class TimelineController:
                 self._live[log.number].start()
         self._screen.start_worker(self._scan_for_late_lines, "late lines", exclusive=True)
         self.show_line()
+
+    def log_line_of(self, row: Row | None) -> tuple[Source, Line] | None:
+        """Return the file and the line of ``row``, if it is of another log that is still open."""
+        window = self.window
+        if row is None or row.is_of_journal or window is None:
+            return None
+        source = window.file_of(row)
+        return None if source is None else (source, row.line)
 
     # Opening and closing.
 
@@ -149,12 +165,12 @@ class TimelineController:
         facts = [("stamps", "of the hosts that write it, to the nanosecond")]
         if not self._logs.logs:
             facts.append(("other logs", ":open FILE shows one beside it"))
-        entries = [LegendEntry("J", JOURNAL_SOURCE.name, session.journal.log_path, "$foreground", facts)]
+        entries = [LegendEntry("J", JOURNAL_SOURCE.name, session.journal.log_name, "$foreground", facts)]
         for log in self._logs.logs:
             index = self._scans.get(log.number)
             if log.source is not None and log.source.index is not None:
                 index = log.source.index
-            known = list(source_facts(log, index, session.zone))
+            known = list(source_facts(log, index))
             entries.append(
                 LegendEntry(str(log.number), log.name, log.path, source_color(log.number), known, log.problem)
             )
@@ -227,8 +243,48 @@ class TimelineController:
 
     def reload(self) -> None:
         """Load the rows again: their places have changed."""
-        self._view.change_rows(lambda: None)
+        window = self.window
+        self._view.change_rows(lambda: window.forget_all() if window is not None else None)
         self.show_line()
+
+    def align(self) -> None:
+        """Set the clock of a source by two lines of one event: the first line is kept, the second one is corrected."""
+        row = self._view.selected_row
+        if row is None or row.placement is None or row.placement.timestamp is None:
+            raise PreconditionFailed(
+                "select a line that has a timestamp: two such lines, of one event, align two clocks"
+            )
+        first = self._aligned_row
+        key = self._screen.key_of("align")
+        if first is None or first.placement is None or first.placement.source == row.placement.source:
+            self._aligned_row = row
+            name = row.placement.source.name
+            self._screen.notify_once(
+                f"now select the same event in the other log, and press {key}: {name} stays as it is"
+            )
+            return
+        self._aligned_row = None
+        if row.is_of_journal:  # its clock is what the others are compared with
+            first, row = row, first
+        self._align(first.placement, row.placement)
+
+    def _align(self, kept: Placement | None, moved: Placement | None) -> None:
+        """Correct the clock of the source of ``moved``, so that both lines are of one moment; and note it."""
+        log = next((log for log in self._logs.logs if moved is not None and log.number == moved.source.number), None)
+        if log is None or kept is None or moved is None or kept.timestamp is None or moved.timestamp is None:
+            return
+        bound_ns = kept.correction.bound_ns
+        at_kept = kept.timestamp._replace(ns=kept.timestamp.ns + kept.correction.shift_ns)
+        correction = same_event_correction(at_kept, moved.timestamp, bound_ns or 0)
+        if bound_ns is None:
+            correction = correction._replace(bound_ns=None)
+        reason = f"one event: {kept.source.name} {_utc(at_kept)} and {log.name} {_utc(moved.timestamp)}"
+        self._logs.forget_shift(log.name)  # what is noted now is newer than the command line
+        self.correct(log, correction)
+        self.reload()
+        if self._screen.writing.is_writable:
+            self._screen.writing.submit(WriteRequest(clock_draft(log.name, correction, reason), "clock"))
+        self._screen.notify_once(f"{log.name} {format_correction(correction)}: {reason}")
 
     # Lines that are appended.
 
@@ -301,6 +357,10 @@ class TimelineController:
             source.index = index
             if index.late_count or index.steps or index.repeated_hours:
                 self.reload()
+
+
+def _utc(timestamp: Timestamp) -> str:
+    return format_utc(timestamp.ns, timestamp.resolution_ns)
 
 
 def _split_words(argument: str) -> list[str]:

@@ -18,7 +18,9 @@ from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import COPIED_TEXT
 from threeam.core.store.attachments import replace_attachment
 from threeam.core.store.journal import Position
+from threeam.core.store.reader import Line
 from threeam.timeline.open_logs import OpenLogs
+from threeam.timeline.source import Source
 from threeam.tui import messages
 from threeam.tui.bridge import Bridge
 from threeam.tui.clipboard import send_to_clipboard
@@ -372,6 +374,10 @@ class JournalScreen(NoticeScreen):
     def selected_entry(self) -> Entry | None:
         """Return the entry that an action is about."""
         return self.commands.selected_entry()
+
+    def selected_log_line(self) -> tuple[Source, Line] | None:
+        """Return the line of another log that an action is about, and its file; None: it is of the journal."""
+        return self.timeline.log_line_of(self.commands.selected_row)
 
     def focus_log(self) -> None:
         """Let the next key go to the log."""

@@ -343,6 +343,7 @@ class LogPane(Vertical):
                 selected_count=len(self.view.selected_rows) if self.view.is_selecting else 0,
                 searched_bytes=self.view.searched_bytes,
                 is_searching_rows=self.view.is_searching_rows,
+                is_counted=self.view.window.is_counted,
             )
         )
 

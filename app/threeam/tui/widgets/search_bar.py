@@ -18,7 +18,7 @@ class SearchStatus(NamedTuple):
 
     ``match_number`` is that of the match under the cursor. ``wrapped``: where the search had to continue.
     ``searched_bytes``: how much a running search has read. ``is_searching_rows``: the screen is not full yet, since the
-    filtered lines are far apart.
+    filtered lines are far apart. ``is_counted``: the lines are counted; those of other logs are not.
     """
 
     pattern: str = ""
@@ -30,6 +30,7 @@ class SearchStatus(NamedTuple):
     shown_counter: LineCounter | None = None
     searched_bytes: int = 0
     is_searching_rows: bool = False
+    is_counted: bool = True
 
 
 class SearchBar(Static):
@@ -43,12 +44,14 @@ class SearchBar(Static):
             copies, ends = key_for_action(self, "copy-entry"), key_for_action(self, "leave")
             parts.append((f" {rows}: {copies} copies, {ends} ends  ", "$coffee"))
         if status.pattern:
-            count = _format_matches(status) + (" in what is shown  " if status.filters else "")
+            count = (_format_matches(status) if status.is_counted else "") + (
+                " in what is shown  " if status.filters else ""
+            )
             parts += [(" / ", "$coffee"), (drawable(status.pattern), "bold"), (f"  {count}", "$foreground-muted")]
             if status.wrapped:
                 parts.append((f"  continued from {status.wrapped}  ", "$warning"))
         if status.filters:
-            count = _format_count(status.shown_counter, "line", "s")
+            count = _format_count(status.shown_counter, "line", "s") if status.is_counted else ""
             parts += [(" & ", "$coffee"), (drawable(status.filters), "bold"), (f"  {count}", "$foreground-muted")]
         if status.searched_bytes:
             parts.append(
