@@ -58,7 +58,7 @@ async def test_every_action_with_keys_is_bound_with_its_id_a_description_and_a_t
         }
         for action in ACTIONS:
             for key in filter(None, action.keys.split(",")):
-                for owner in places[action.scope]:
+                for owner in [it.app] if action.id == "palette" else places[action.scope]:
                     bound = [
                         binding
                         for binding in bindings_of(owner).key_to_bindings.get(key, [])

@@ -242,7 +242,7 @@ def test_a_line_that_is_not_found_is_refused(run: Run, at_a: str, at_b: str, cod
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (("web1.log", "web2.log", "--key", r"req=\w+"), 2, "needs one group"),
+        (("web1.log", "web2.log", "--key", r"req=\w+"), 2, "needs a group that is the key"),
         (("web1.log", "web2.log", "--key", r"req=(\w+"), 2, "is not a regular expression"),
         (("web1.log", "web2.log", "--key", r"user=(\w+)"), 1, "no line of web1 matches --key"),
         (("web1.log", "web2.log", "--key", r"answer req=(9\w*)"), 1, "no line of web1 matches --key"),

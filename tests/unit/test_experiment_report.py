@@ -388,7 +388,7 @@ def test_a_report_drives_no_terminal_and_its_json_is_what_the_log_says(run_here:
             assert "\\x9b2J\\u202e" in out
 
 
-@pytest.mark.parametrize(("error", "code"), [(LockTimeout("lock", 10), 4), (FileUnusable("the disk is full"), 3)])
+@pytest.mark.parametrize(("error", "code"), [(LockTimeout("lock", "10s"), 4), (FileUnusable("the disk is full"), 3)])
 def test_a_verdict_that_cannot_be_written_is_reported_as_that(
     writer: Writer, capfd: pytest.CaptureFixture[str], error: JournalError, code: int
 ) -> None:

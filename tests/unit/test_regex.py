@@ -215,7 +215,7 @@ def test_the_text_of_a_group_is_that_of_the_first_match(text: str, data: bytes, 
 
 @pytest.mark.parametrize("text", [r"req=\w+", r"(a)(b)", r"(?P<id>a)", r"(?P<id>a)(b)", ""])
 def test_a_pattern_without_the_group_is_refused(text: str) -> None:
-    with pytest.raises(BadPattern, match="needs one group, for example 'key="):
+    with pytest.raises(BadPattern, match="needs a group that is the key: 'id="):
         CapturingRegex(text, "key")
 
 

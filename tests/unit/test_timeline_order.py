@@ -117,6 +117,17 @@ def test_a_line_hours_late_has_its_place(tmp_path: Path) -> None:
     assert list(source.lines_before(LAST_KEY)) == lines[::-1]
 
 
+@pytest.mark.parametrize("trace_lines", [0, 1, 100, 5000])  # beyond the first read of an entry, and far beyond
+def test_a_late_entry_keeps_the_lines_that_continue_it(tmp_path: Path, trace_lines: int) -> None:
+    late = [stamped(BASE_NS + 1, "late"), *(f"    at frame {number}" for number in range(trace_lines))]
+    dated = [stamped(BASE_NS + second * SECOND) for second in range(trace_lines + 9)]
+    source = source_of(write_log(tmp_path / "web.log", [*dated, *late, stamped(BASE_NS + 10**13)]))
+    source.make_index()
+    expected = [dated[0], *late, *dated[1:], stamped(BASE_NS + 10**13)]
+    assert texts(list(source.lines_after(FIRST_KEY))) == expected
+    assert b"".join(merged_bytes([source])).decode().splitlines() == expected
+
+
 def test_a_step_of_the_clock_is_no_late_line(tmp_path: Path) -> None:
     """After the step the lines are in the order of the clock again, and stand between those before it."""
     before = [BASE_NS + second * SECOND for second in range(100)]

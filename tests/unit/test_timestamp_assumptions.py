@@ -54,6 +54,12 @@ def test_a_name_of_the_zone_of_the_file_is_read_and_any_other_is_refused() -> No
     assert found(cst, chicago).reader.read(cst[0]) == Timestamp((1795478405 + 7 * 3600) * S, S)
 
 
+def test_an_offset_in_place_of_a_name_is_read() -> None:
+    lines = [b"2026-11-23 21:00:05.000 -03 [42] LOG:  x", b"2026-11-24 05:30:06 +0530 [42] LOG:  x"]
+    assert seconds(found(lines), lines) == [5, 6]
+    assert found([b"2026-11-24 01:00:05 -10 degrees"]).assumptions == ("zone assumed: Europe/Berlin",)
+
+
 def test_the_name_of_a_zone_tells_the_two_hours_of_autumn_apart() -> None:
     lines = [b"2026-10-25 02:30:00 CEST [42] LOG:  x", b"2026-10-25 02:30:00 CET [42] LOG:  x"]
     first, second = (found(lines).reader.read(line) for line in lines)
@@ -107,6 +113,14 @@ def test_a_file_of_more_than_a_year_without_a_year_is_refused() -> None:
     with pytest.raises(UnclearStamps, match="no year"):
         detect(lines, CONTEXT)
     assert reader_for_format("syslog", lines, CONTEXT).format.name == "syslog"
+
+
+def test_the_day_of_the_week_tells_the_year() -> None:
+    lines = [b"Sun Nov 24 03:14:07 x", b"Tue Nov 24 03:14:07 x", b"Wed Nov 24 03:14:07 x"]
+    stamps = [found([line], CONTEXT._replace(zone=UTC)).reader.read(line) for line in lines]
+    years = [(stamp.ns // S - 1_795_490_047) / 86_400 for stamp in stamps if stamp is not None]
+    assert years == [-(366 + 364), 0, -5 * 365 - 1]  # 2024, 2026 and 2021, not 2027
+    assert "year assumed: 2024" in found(lines[:1]).assumptions
 
 
 def test_29_february_is_of_a_leap_year() -> None:

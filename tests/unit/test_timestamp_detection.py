@@ -90,6 +90,20 @@ def test_a_key_in_a_text_or_in_an_inner_object_is_not_the_key_of_the_line() -> N
     assert detect([rb'{"msg":"\"time\":\"2020-01-01T00:00:00Z\""}'], CONTEXT) is None
 
 
+def test_a_key_of_the_time_of_writing_is_taken_before_other_times() -> None:
+    lines = [
+        b'{"created":%d,"start_time":"2026-11-23T23:59:%02dZ","timestamp":"2026-11-24T00:00:%02dZ"}'
+        % (1600000000 + n, n, n)
+        for n in range(20)
+    ]
+    assert seconds(found(lines), lines) == list(range(20))
+
+
+def test_a_time_that_is_the_same_in_all_lines_is_not_the_stamp() -> None:
+    lines = [b'{"time":"2026-11-23T00:00:00Z","date":"2026-11-24T00:00:%02dZ"}' % n for n in range(20)]
+    assert seconds(found(lines), lines) == list(range(20))
+
+
 def test_a_pair_in_a_quoted_text_is_not_the_pair_of_the_line() -> None:
     line = b'level=info msg="x time=2020-01-01T00:00:00Z" time=2026-11-24T00:00:05Z'
     assert seconds(found([line]), [line]) == [5]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from threeam.core.errors import BadInput
 from threeam.timeline.civil_time import date_text, day_number, hour_of_24, second_of_day, year_of_day
+from threeam.timeline.detect import detect
+from threeam.timeline.timestamp_format import Context
 from threeam.timeline.zones import (
     ZONES_OF_ABBREVIATION,
     AmbiguousZone,
@@ -129,3 +132,24 @@ def test_the_wall_clock_of_a_zone_is_that_of_the_library(second: int) -> None:
         assert wall_second(BERLIN, second) == second
     else:
         assert wall_second(BERLIN, second) == (moment.replace(tzinfo=None) - EPOCH) // timedelta(seconds=1)
+
+
+def test_threads_that_share_a_reader_read_the_zone_of_each_line() -> None:
+    """The screen, the follower and a search read lines of one source at the same time."""
+    summer, winter = b"2026-10-25T02:30:00.500+0200 x", b"2026-10-25T02:30:00.500+0100 x"
+    detection = detect([summer] * 20, Context(0, None))
+    assert detection is not None
+    read = detection.reader.read
+
+    def distances() -> set[int]:
+        found = set()
+        for _ in range(20_000):
+            first, second = read(summer), read(winter)
+            assert first is not None
+            assert second is not None
+            found.add(second.ns - first.ns)
+        return found
+
+    with ThreadPoolExecutor(3) as pool:
+        results = [pool.submit(distances) for _ in range(3)]
+    assert [result.result() for result in results] == [{3600 * 10**9}] * 3

@@ -48,7 +48,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     method.add_argument("--at", nargs=2, metavar=("A@T", "B@T"), help="two lines that are about one event")
     parser.add_argument("--write", action="store_true", help="write the result to the journal, as a Clock: line")
     parser.add_quiet_option()
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)  # options may stand between the files
     names = source_names(args.files)
     if len(names) != 2:
         parser.error("two files are needed: A, which calls, and B, which is called")

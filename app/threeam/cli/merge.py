@@ -69,7 +69,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         help="short: time, source, line; delta: with the time since the line above; raw: the bytes of each line; json",
     )
     parser.add_argument("--strict", action="store_true", help="exit 1 if a line is late, or an order is not known")
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)  # options may stand between the files
     ctx = context(args)
     query = _Query.parse(args, ctx)
     opened = open_named_files(args, ctx, live=args.follow)

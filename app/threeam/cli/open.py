@@ -30,7 +30,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     )
     add_source_options(parser)
     parser.add_argument("-R", "--read-only", action="store_true", help="the same screen without a writer")
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)  # options may stand between the files
     ctx = context(args)
     reads_stdin = any(word.rpartition("=")[2] == STDIN for word in args.files)
     if not reads_stdin and not can_draw():

@@ -41,7 +41,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     )
     add_source_options(parser)
     parser.add_argument("--json", action="store_true", help="one object a file")
-    args = parser.parse_args(argv)
+    args = parser.parse_intermixed_args(argv)  # options may stand between the files
     ctx = context(args)
     opened = open_named_files(args, ctx)
     for number, source in enumerate(opened.sources):

@@ -48,15 +48,15 @@ class Unsure(JournalError):
 
 
 class LockTimeout(JournalError):
-    """A lock that was not free in time; nothing was written."""
+    """A lock that was not free within ``waited``, such as ``10s``; nothing was written."""
 
-    def __init__(self, path: str, waited_s: float, holder: str = "", pid: int = 0, remark: str = "") -> None:
+    def __init__(self, path: str, waited: str, holder: str = "", pid: int = 0, remark: str = "") -> None:
         parts = [f"it is held by {holder}"] if holder else ["no process is seen to hold it now; try again"]
         if pid:
             parts.append(f"look at it with: ps -fp {pid}")
         if remark:
             parts.append(remark)
-        super().__init__(f"no lock on {path} within {waited_s:g}s: {'; '.join(parts)}")
+        super().__init__(f"no lock on {path} within {waited}: {'; '.join(parts)}")
 
 
 class WaitCancelled(Exception):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from threeam.core.format.entry import NS_PER_S
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.missing_date import nearest_clock
 from threeam.timeline.notation import ZONE_NAMES
@@ -71,7 +72,9 @@ class Candidate:
     @property
     def begin(self) -> int:
         """The column of the first stamp; less for a layout that is to be taken before others."""
-        return columns_of(self._matches[0]).begin if not self.layout.is_preferred else -1
+        if self.layout.is_preferred:
+            return -1
+        return self.layout.rank or columns_of(self._matches[0]).begin
 
     @property
     def resolution_ns(self) -> int:
@@ -121,12 +124,17 @@ class Candidate:
             self.growth = sum(a.ns <= b.ns for a, b in pairwise(self.stamps)) / steps if steps > 0 else 1.0
 
     @property
+    def is_constant(self) -> bool:
+        """True if all times are the same, as that of the start of the program in each line."""
+        return len(self.stamps) >= _MIN_FOR_ORDER and len({stamp.ns for stamp in self.stamps}) == 1
+
+    @property
     def jumps_about(self) -> bool:
         """True if the times follow no order, as those of a column that has no stamps."""
         times = [stamp.ns for stamp in self.stamps]
         if len(times) < _MIN_FOR_ORDER:
             return False
-        near_ns = (max(times) - min(times)) // 20
+        near_ns = max(NS_PER_S, (max(times) - min(times)) // 20)  # threads of one program are nearer than a second
         return sum(after < before - near_ns for before, after in pairwise(times)) > _MAX_JUMPS * len(times)
 
     def is_after(self, ns: int) -> bool:

@@ -9,7 +9,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from threeam.core.store.reader import Chunk, Line, chunks_forward, lines_forward, read_chunks
+from threeam.core.store.reader import Chunk, Line, chunks_forward, read_chunks
+from threeam.timeline.sorted_chunks import timestamps_of
 from threeam.timeline.source import FIRST_NS, LAST_NS, Source
 from threeam.timeline.time_index import LateEntry, TimeIndex
 
@@ -92,7 +93,7 @@ def _columns_of(source: Source, since_ns: int, until_ns: int) -> Iterator[Iterat
         in_order = _ordered_columns(source, index, source.offset_before(begin, end, first_ns), end)
         yield _between(in_order, first_ns, last_ns, shift_ns)
         late = index.late_entries(first_ns, begin, end)
-        yield _between(_late_columns(source, late, end), first_ns, last_ns, shift_ns)
+        yield _between(_late_columns(source, late), first_ns, last_ns, shift_ns)
 
 
 def _between(columns: Iterator[Column], first_ns: int, last_ns: int, shift_ns: int) -> Iterator[Column]:
@@ -122,6 +123,10 @@ def _ordered_columns(source: Source, index: TimeIndex, begin: int, end: int) -> 
     last_ns: int | None = None
     for chunk in chunks_forward(source.segment, begin, end):
         column = Column()
+        if not header and (sorted_column := _sorted_column(index, chunk)) is not None:
+            last_ns, is_late = sorted_column.ns[-1], False
+            yield sorted_column
+            continue
         offset = chunk.start
         for raw, ns in _stamped_lines(source, index, chunk):
             if ns is not None:
@@ -143,6 +148,19 @@ def _ordered_columns(source: Source, index: TimeIndex, begin: int, end: int) -> 
             yield column
 
 
+def _sorted_column(index: TimeIndex, chunk: Chunk) -> Column | None:
+    """Return the lines of a chunk in which, by the index, all have timestamps that never decrease; None for others."""
+    if not index.is_sorted(chunk.start, chunk.end) or chunk.omitted_bytes:
+        return None
+    column = Column()
+    column.entries = chunk.data.removesuffix(b"\n").split(b"\n")
+    ns = timestamps_of(index.reader_at(chunk.start), column.entries)
+    if ns is None:  # the file was changed since it was scanned
+        return None
+    column.ns = ns
+    return column
+
+
 def _stamped_lines(source: Source, index: TimeIndex, chunk: Chunk) -> Iterator[tuple[bytes, int | None]]:
     """Yield each line of ``chunk`` with its instant (ns), or None if it has no timestamp."""
     data = b"".join(read_chunks(source.segment, chunk.start, chunk.end)) if chunk.omitted_bytes else chunk.data
@@ -160,11 +178,11 @@ def _stamped_lines(source: Source, index: TimeIndex, chunk: Chunk) -> Iterator[t
         yield raw, None if timestamp is None else timestamp.ns
 
 
-def _late_columns(source: Source, entries: Iterator[LateEntry], end: int) -> Iterator[Column]:
+def _late_columns(source: Source, entries: Iterator[LateEntry]) -> Iterator[Column]:
     column = Column()
     for late in entries:
         column.ns.append(late.ns)
-        column.entries.append(_entry_bytes(source, late.offset, end))
+        column.entries.append(_entry_bytes(source, late.offset))
         if len(column.ns) == _LATE_ENTRIES_PER_COLUMN:
             yield column
             column = Column()
@@ -172,14 +190,9 @@ def _late_columns(source: Source, entries: Iterator[LateEntry], end: int) -> Ite
         yield column
 
 
-def _entry_bytes(source: Source, offset: int, end: int) -> bytes:
+def _entry_bytes(source: Source, offset: int) -> bytes:
     """Return the bytes of the entry at ``offset``, with the lines that continue it, without the last newline."""
-    last = offset
-    for line in lines_forward(source.segment, offset, end):
-        if line.offset > offset and source.read_timestamp(line) is not None:
-            break
-        last = line.end
-    return b"".join(read_chunks(source.segment, offset, last)).removesuffix(b"\n")
+    return b"".join(read_chunks(source.segment, offset, source.entry_end(offset))).removesuffix(b"\n")
 
 
 def _unplaced_bytes(source: Source) -> Iterator[bytes]:

@@ -109,6 +109,7 @@ def _best(found: list[Candidate], lines: Sequence[bytes]) -> Candidate | None:
     found = [each for each in found if _is_plausible(each, lines)]
     if not found:
         return None
+    found = [each for each in found if not each.is_constant] or found
     share = max(each.share for each in found)
     found = [each for each in found if each.share >= share * (_PREFERRED if each.layout.is_preferred else _SAME_SHARE)]
     growth = max(each.growth for each in found)
@@ -117,7 +118,7 @@ def _best(found: list[Candidate], lines: Sequence[bytes]) -> Candidate | None:
 
 
 def _is_plausible(candidate: Candidate, lines: Sequence[bytes]) -> bool:
-    if candidate.jumps_about:
+    if candidate.jumps_about or not (_has_unnamed_user(candidate) or _name(candidate, lines)):
         return False
     if candidate.share >= _ENOUGH:
         return True
@@ -144,6 +145,11 @@ def _right_order(best: Candidate, rivals: list[Candidate]) -> Candidate:
             )
         best = readings[0]
     return best
+
+
+def _has_unnamed_user(candidate: Candidate) -> bool:
+    """Return whether the place is enough for a format, whatever the context."""
+    return any(not layout.context and not layout.file_mark for _, layout in candidate.users)
 
 
 def _named_format(candidate: Candidate, lines: Sequence[bytes]) -> TimestampFormat:

@@ -71,8 +71,8 @@ def open_log_file(path: str, *, live: bool = False) -> OpenedFile:
     segment = Segment(fd, path)
     modified_ns = segment.fstat().st_mtime_ns
     head = segment.read(0, _MAGIC_BYTES)
-    if head.startswith(_UTF16_MARKS):
-        raise FileUnusable(f"{_shown(path)} is UTF-16: `iconv -f UTF-16 -t UTF-8` makes a file that can be read")
+    if encoding := _utf16(head):
+        raise FileUnusable(f"{_shown(path)} is UTF-16: `iconv -f {encoding} -t UTF-8` makes a file that can be read")
     packed_with = next((name for magic, name in _MAGICS if head.startswith(magic)), None)
     if packed_with is None:
         return OpenedFile(segment, modified_ns, os.path.realpath(path))
@@ -118,6 +118,19 @@ def _stdin() -> int:
 def _read_stdin(copy: IO[bytes]) -> None:
     with open(_stdin(), "rb", buffering=0) as stdin:
         shutil.copyfileobj(stdin, copy, _COPY_BYTES)
+
+
+def _utf16(head: bytes) -> str:
+    """Return the name of the encoding of a file in UTF-16, with a byte order mark or without, or ""."""
+    if head.startswith(_UTF16_MARKS):
+        return "UTF-16"
+    even, odd = head[::2], head[1::2]
+    if len(head) == _MAGIC_BYTES and any(head):
+        if not any(odd) and all(even):
+            return "UTF-16LE"
+        if not any(even) and all(odd):
+            return "UTF-16BE"
+    return ""
 
 
 def _open_regular_file(path: str) -> int:

@@ -18,7 +18,7 @@ DATABASE_FORMATS = (
         (
             Layout(ISO, context=rb"(?:" + _POSTGRESQL + rb"|" + _POSTGRESQL_CSV + rb")"),
             Layout(EPOCH, context=_POSTGRESQL),
-            Layout(ISO, rb"< ?", rb" ?>"),
+            Layout(ISO, rb"< ?", rb" ?>", context=_POSTGRESQL_LEVEL),
         ),
         (
             Example(b"2026-11-24 03:14:07.123 CET [42] alice@shop ERROR:  x", 1795486447123000000, 1_000_000),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threeam.timeline.formats_system import COMPOSE_NAME
 from threeam.timeline.notation import ACCESS, BASIC, DASHED, EPOCH, ISO, SYSLOG, TIME, WEEKDAY
 from threeam.timeline.timestamp_format import Example, Layout, Meaning, TimestampFormat
 
@@ -25,6 +26,9 @@ ISO_PLAIN = TimestampFormat(
         Layout(ISO, rb"\[", rb"\]"),
         Layout(ISO, rb"\[", rb"[ ,]"),
         Layout(ISO, _LEVEL),
+        Layout(ISO, rb"< ?", rb" ?>"),
+        Layout(ISO, rb"<\d{1,3}>", mark=b">0000-00-00"),
+        Layout(ISO, COMPOSE_NAME, literal=b"|"),
         Layout(ISO, rb'"', rb'"', mark=b'"0000-00-00'),
         Layout(ISO, _COLOURS, literal=b"\x1b["),
         Layout(BASIC),
@@ -38,6 +42,8 @@ ISO_PLAIN = TimestampFormat(
         Example(b"[2026-11-24 03:14:07 +0100] x", 1795486447000000000, 1_000_000_000),
         Example(b"[2026-11-24 03:14:07,123 INFO] x", 1795486447123000000, 1_000_000),
         Example(b"WARNING: 2026-11-24 03:14:07 x", 1795486447000000000, 1_000_000_000),
+        Example(b"<2026-11-24 03:14:07.123> x", 1795486447123000000, 1_000_000),
+        Example(b"web-1  | 2026-11-24 03:14:07,123 x", 1795486447123000000, 1_000_000),
         Example(b"\x1b[2m2026-11-24T03:14:07.123456Z\x1b[0m x", 1795490047123456000, 1_000),
         Example(b'"2026-11-24 03:14:07","x"', 1795486447000000000, 1_000_000_000),
         Example(b"20261124T031407.123Z x", 1795490047123000000, 1_000_000),
@@ -61,11 +67,8 @@ TS = TimestampFormat(
     "ts",
     "ts of moreutils",
     Meaning.RECEIPT,
-    (Layout(SYSLOG, rb"(?:<\d{1,3}>)?"), Layout(SYSLOG, WEEKDAY + rb" ")),
-    (
-        Example(b"Nov 24 03:14:07 sweep", 1795486447000000000, 1_000_000_000),
-        Example(b"Tue Nov 24 03:14:07.123 x", 1795486447123000000, 1_000_000),
-    ),
+    (Layout(SYSLOG, rb"(?:<\d{1,3}>)?"), Layout(SYSLOG, rb"(?P<a>" + WEEKDAY + rb") ")),
+    (Example(b"Nov 24 03:14:07 sweep", 1795486447000000000, 1_000_000_000),),
 )
 EPOCH_PLAIN = TimestampFormat(
     "epoch",

@@ -25,16 +25,17 @@ _END = rb'"?\s*[,}]'
 _PAIR = rb'(?>[^\s="]+=(?:"(?>[^"\\]+|\\.)*+"|[^\s"]*+) +)'
 
 
-def _json(notation: Notation, *path: bytes, members: bytes = _MEMBER + rb"*?", context: bytes = b"") -> Layout:
+def _json(notation: Notation, *path: bytes, rank: int = 1, members: bytes = _MEMBER + rb"*?") -> Layout:
     """Return the layout of the value at a path of keys; only members of the outer object stand before it."""
     keys = rb"\s*:\s*\{\s*".join(rb'"' + key.replace(b"$", rb"\$") + rb'"' for key in path)
     quote = rb'"?' if notation is EPOCH else rb'"'
     before = _BEGIN + members + keys + rb"\s*:\s*" + quote
     literal = b'"' + path[-1] + b'"'
-    return Layout(notation, before, _END, context, literal=literal, max_end=_MAX_END, is_double=notation is EPOCH)
+    is_double = notation is EPOCH
+    return Layout(notation, before, _END, literal=literal, max_end=_MAX_END, is_double=is_double, rank=rank)
 
 
-def _pair(notation: Notation, key: bytes) -> Layout:
+def _pair(notation: Notation, key: bytes, rank: int) -> Layout:
     return Layout(
         notation,
         _PAIR + rb"*?" + key + rb'="?',
@@ -42,6 +43,7 @@ def _pair(notation: Notation, key: bytes) -> Layout:
         literal=key + b"=",
         max_end=4096,
         is_double=notation is EPOCH,
+        rank=rank,
     )
 
 
@@ -60,6 +62,7 @@ _KEYS = (
     b"event_time",
 )
 _START_KEYS = (b"start_time", b"StartUTC", b"startTime", b"started_at", b"EdgeStartTimestamp")
+_START_RANK = 50  # after the keys of the time at which a line is written
 _EPOCH_KEYS = (*_KEYS, b"timeMillis", b"created", b"epoch")
 _PAIR_KEYS = (b"time", b"ts", b"timestamp", b"t", b"at", b"datetime")
 _DOCKER_MEMBERS = rb'"log"\s*:\s*' + _STRING + rb'\s*,\s*"stream"\s*:\s*"\w+"\s*,\s*' + _MEMBER + rb"*?"
@@ -133,14 +136,18 @@ STRUCTURED_FORMATS = (
         "json-start",
         "JSON with the start of a request",
         Meaning.START,
-        tuple(_json(notation, key) for key in _START_KEYS for notation in (ISO, EPOCH)),
+        tuple(_json(notation, key, rank=_START_RANK) for key in _START_KEYS for notation in (ISO, EPOCH)),
         (Example(b'{"status":502,"start_time":"2026-11-24T03:14:07.123Z"}', 1795490047123000000, 1_000_000),),
     ),
     TimestampFormat(
         "json",
         "JSON with date and time",
         Meaning.EVENT,
-        (*(_json(ISO, key) for key in _KEYS), _json(ACCESS, b"time_local"), _json(ISO, b"time_iso8601")),
+        (
+            *(_json(ISO, key, rank=rank) for rank, key in enumerate(_KEYS, 1)),
+            _json(ACCESS, b"time_local"),
+            _json(ISO, b"time_iso8601"),
+        ),
         (
             Example(b'{"name":"w","pid":42,"time":"2026-11-24T03:14:07.123Z"}', 1795490047123000000, 1_000_000),
             Example(b'{"@timestamp": "2026-11-24T03:14:07.123Z", "message": "x"}', 1795490047123000000, 1_000_000),
@@ -155,7 +162,7 @@ STRUCTURED_FORMATS = (
         "json-epoch",
         "JSON with seconds since 1970",
         Meaning.EVENT,
-        (*(_json(EPOCH, key) for key in _EPOCH_KEYS), _LOG4J_INSTANT),
+        (*(_json(EPOCH, key, rank=rank) for rank, key in enumerate(_EPOCH_KEYS, 1)), _LOG4J_INSTANT),
         (
             Example(b'{"level":"error","ts":1795490047.1234567,"msg":"x"}', 1795490047123456700, 100),
             Example(b'{"level":30,"time":1795490047123,"pid":42}', 1795490047123000000, 1_000_000),
@@ -169,7 +176,7 @@ STRUCTURED_FORMATS = (
         "logfmt",
         "logfmt",
         Meaning.EVENT,
-        tuple(_pair(notation, key) for key in _PAIR_KEYS for notation in (ISO, EPOCH)),
+        tuple(_pair(notation, key, rank) for rank, key in enumerate(_PAIR_KEYS, 1) for notation in (ISO, EPOCH)),
         (
             Example(b'time=2026-11-24T03:14:07.123Z level=error msg="x"', 1795490047123000000, 1_000_000),
             Example(b'level=error msg="time=1" ts="2026-11-24 03:14:07+01:00"', 1795486447000000000, 1_000_000_000),

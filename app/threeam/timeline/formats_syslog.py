@@ -81,8 +81,13 @@ SYSLOG_FORMATS = (
         Meaning.EVENT,
         (
             Layout(SINCE_BOOT, rb"(?:<\d{1,3}>)?\[ *", rb"\]"),
-            Layout(SINCE_BOOT, rb" *[^\[\n]{1,60}-\d+ +(?:\([ \d-]{7}\) )?\[\d{3,4}\] (?:[\w.#]{4,6} )? *", rb": "),
-            Layout(SINCE_BOOT, rb" *[^\[\n]{1,60}? +\d+(?:/\d+)? +\[\d{3,4}\] +", rb": "),
+            Layout(
+                SINCE_BOOT,
+                rb" *[^\[\n]{1,60}-\d+ +(?:\([ \d-]{7}\) )?\[\d{3,4}\] (?:[\w.#]{4,6} )? *",
+                rb": ",
+                mark=b"[000",
+            ),
+            Layout(SINCE_BOOT, rb" *[^\[\n]{1,60}? +\d+(?:/\d+)? +\[\d{3,4}\] +", rb": ", mark=b"[000"),
         ),
         (
             Example(b"[12345.678901] usb 1-1: x", 1795490047000000000, 1_000),

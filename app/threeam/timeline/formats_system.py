@@ -17,6 +17,7 @@ from threeam.timeline.notation import (
 )
 from threeam.timeline.timestamp_format import Example, Layout, Meaning, TimestampFormat
 
+COMPOSE_NAME = rb"(?:\x1b\[[\d;]*[A-Za-z])*[A-Za-z][\w./-]* *\| *(?:\x1b\[[\d;]*m)?"
 _PID = rb"(?:\[pid +\d+\] |\d{1,7} +)?"
 _CALL = rb" (?:[a-z_]\w*\(|<\.\.\. |\+\+\+ |--- )"
 _PACKET = rb" (?:\S+ +(?:In|Out|B|M|P) +)?(?:IP6?|ARP|STP|LLDP|MPLS|[0-9a-f]{2}:[0-9a-f]{2}:)"
@@ -35,7 +36,7 @@ SYSTEM_FORMATS = (
         "docker compose, kubectl, stern, with stamps and names",
         Meaning.RECEIPT,
         (
-            Layout(ISO, rb"(?:\x1b\[[\d;]*[A-Za-z])*[A-Za-z][\w./-]* *\| *(?:\x1b\[[\d;]*m)?", literal=b"|"),
+            Layout(ISO, COMPOSE_NAME, context=rb"(?<=Z) ", literal=b"|"),
             Layout(ISO, rb"\[pod/[^\]\n]{1,200}\] ", literal=b"[pod/"),
             Layout(ISO, rb"[a-z0-9][\w.-]* [a-z0-9][\w.-]* ", mark=b" 0000-00-00T"),
         ),

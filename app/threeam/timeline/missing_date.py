@@ -71,8 +71,8 @@ def _with_tai_offset(reread: Reread, clock: StampClock, modified_ns: int) -> tup
     """Return the rules by which the last line was written when the file was; programs add 10 s or the true offset."""
     fixed = replace(clock, tai_offset_s=_MULTILOG_OFFSET_S)
     if (last := reread(fixed)[-1:]) and abs(last[0].ns - modified_ns) < _SAME_WRITE_S * NS_PER_S:
-        return fixed, ("TAI less UTC assumed: 10 s, which multilog adds; the last line then fits the last write",)
-    return clock, ("TAI less UTC assumed: the true one, 37 s since 2017; some programs add 10 s",)
+        return fixed, ("TAI less UTC assumed: 10s, which multilog adds; the last line then fits the last write",)
+    return clock, ("TAI less UTC assumed: the true one, 37s since 2017; some programs add 10s",)
 
 
 def _with_year(reread: Reread, clock: StampClock, *, forced: bool) -> tuple[StampClock, tuple[str, ...]]:

@@ -5,6 +5,7 @@ A notation is a pattern of bytes, whose named groups are the fields:
     Y y   the year with four digits, with two     H M S p   the time of day; p: AM or PM
     m b   the month: a number, an English name    f         the digits after the second
     d     the day of the month                    z         the zone
+    a     the day of the week, if there is no year
     epoch seconds since 1970   tai  TAI64 label   up        seconds since the boot
     nano  the nanoseconds after the second, hex_nano the same in TAI64N
     total_ms the time from the stamp to the end of a request
@@ -25,7 +26,17 @@ _UTC_OFFSET = rb"(?:UTC|GMT)[+-]\d{1,2}(?::?[0-5]\d)?(?!\d)"
 # An offset after a blank may be a number of the text: no zone has other minutes today.
 _SPACED_OFFSET = rb" [+-](?:0\d|1[0-4]):?(?:00|15|30|45)(?!\d)"
 _NAMED_ZONE = rb" ?(?:{0}|{1}|\({0}\)|\[{0}\])".replace(b"{0}", _ZONE_NAME).replace(b"{1}", _UTC_OFFSET)
-_ZONE = rb"(?P<z>[+-](?:0\d|1[0-5])(?::?[0-5]\d)?(?!\d)|" + _SPACED_OFFSET + rb"|" + _NAMED_ZONE + rb")"
+# PostgreSQL writes the name of a zone that has none as its offset.
+_OFFSET_AS_NAME = rb" [+-](?:0\d|1[0-4])(?= \[\d|:|,)"
+_ZONE = (
+    rb"(?P<z>[+-](?:0\d|1[0-5])(?::?[0-5]\d)?(?!\d)|"
+    + _SPACED_OFFSET
+    + rb"|"
+    + _OFFSET_AS_NAME
+    + rb"|"
+    + _NAMED_ZONE
+    + rb")"
+)
 _FRACTION = rb"[.,]\d+"
 _FIELDS = {
     b"Y": rb"(?P<Y>\d{4})",
@@ -101,13 +112,14 @@ GLOG_YEAR = _notation("20261124 03:14:07.123456", rb"{Y}{m}{d} {H}:{MS}{f!}", b"
 LOGCAT = _notation("11-24 03:14:07.123", rb"{m}-{d} {H}:{MS}{f!}{z}", b"00-00 00:00:00")
 TWO_DIGIT_YEAR = _notation("261124  3:14:07", rb"{y}{m}{d} {_H}:?{M}:?{S}", b"000000 ")
 TWO_DIGIT_YEAR_SLASHED = _notation("26/11/24 03:14:07", rb"{y}/{m}/{d} {H}:{MS}", b"00/00/00 ")
+_EPOCH_SECOND = rb"(?P<epoch>[12]\d{9})"  # of the years 2001 to 2065; other numbers of ten digits are ids
 EPOCH = Notation(
     "1795490047.123",
-    rb"(?P<epoch>[1-9]\d{9})(?P<f>\.\d+|(?:\d{3}){1,3}(?:\.\d+)?)?" + STAMP_END,
+    _EPOCH_SECOND + rb"(?P<f>\.\d+|(?:\d{3}){1,3}(?:\.\d+)?)?" + STAMP_END,
     b"0000000000",
     sorts=True,
 )
-EPOCH_SERIAL = Notation("1795490047.123:456", rb"(?P<epoch>[1-9]\d{9})(?P<f>\.\d{3}):\d+(?!\w)", b"0000000000.000:")
+EPOCH_SERIAL = Notation("1795490047.123:456", _EPOCH_SECOND + rb"(?P<f>\.\d{3}):\d+(?!\w)", b"0000000000.000:")
 SINCE_BOOT = Notation("12345.678901", rb"(?P<up>\d{1,8})(?P<f>\.\d{6,9})" + STAMP_END, b".000000")
 EPOCH_SECOND_AND_NANO = Notation(
     '"epochSecond":1795490047,"nanoOfSecond":123456789',

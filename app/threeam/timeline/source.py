@@ -31,6 +31,7 @@ _LINEAR_SCAN_BYTES = 16 * 1024
 _PROBE_BYTES = 4 * 1024
 _SAMPLE_LINES = 200  # from the head, the middle and the tail each
 _SAMPLE_BYTES = 64 * 1024
+_ENTRY_BYTES, _ENTRY_GROWTH = 4 * 1024, 8  # the first read of an entry, and how much larger each next one is
 _MAX_WAITING_LINES = 1000  # lines without a timestamp that are kept until the entry before them is found
 
 
@@ -207,8 +208,21 @@ class Source:
 
     def _late_lines(self, offset: int) -> list[PlacedLine]:
         """Return the lines of the entry at ``offset``: the first one, and those that continue it."""
-        lines = self._placed_forward(offset, self.end)
-        return [next(lines), *_while_continued(lines)]
+        return list(self._placed_forward(offset, self.entry_end(offset)))
+
+    def entry_end(self, offset: int) -> int:
+        """Return the end of the entry that begins at ``offset``, with the lines that continue it. Raises OSError."""
+        size = _ENTRY_BYTES
+        while True:
+            stop = min(self.end, offset + size)
+            for line in lines_forward(self.segment, offset, stop):
+                if not line.finished and stop < self.end:  # it was cut: read more
+                    break
+                if line.offset > offset and self.read_timestamp(line) is not None:
+                    return line.offset
+            if stop == self.end:
+                return stop
+            size *= _ENTRY_GROWTH
 
     # Lines in the order of the file.
 
@@ -386,10 +400,3 @@ def _in_backward_order(lines: Iterable[PlacedLine], hold_ns: int) -> Iterator[Pl
             yield heapq.heappop(heap)[2]
     while heap:
         yield heapq.heappop(heap)[2]
-
-
-def _while_continued(lines: Iterable[PlacedLine]) -> Iterator[PlacedLine]:
-    for placed in lines:
-        if not placed.is_continuation:
-            return
-        yield placed

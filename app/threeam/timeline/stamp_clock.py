@@ -25,6 +25,7 @@ _MONTH_NUMBERS = {
 DAY_MARGIN_S = 600  # of a stamp without a date, after the time at which the file was written: two clocks differ
 # A line is hardly later than the last write. The margin is for lines that are still to be written, and for a clock that
 # was wrong.
+_YEAR_S = 365 * SECONDS_PER_DAY
 _YEAR_MARGIN_S = 62 * SECONDS_PER_DAY
 _MAX_NS = (1 << 63) - 10**16  # less the longest request
 _TAI64_EPOCH = 1 << 62
@@ -36,6 +37,7 @@ _TAI_OFFSETS = (
     (1_136_073_600, 33),  # since 2006-01-01
     (915_148_800, 32),  # since 1999-01-01
 )
+_WEEKDAYS = (b"Thu", b"Fri", b"Sat", b"Sun", b"Mon", b"Tue", b"Wed")  # of 1970-01-01 and the days after it
 _FIRST_TWO_DIGIT_YEAR = 1969  # POSIX: 69 to 99 are 1969 to 1999
 
 
@@ -60,7 +62,7 @@ class StampClock:
         modified_s = wall_second(self.zone, modified_ns // NS_PER_S)
         return replace(
             self,
-            year_begin_s=modified_s + _YEAR_MARGIN_S - 365 * SECONDS_PER_DAY,
+            year_begin_s=modified_s + _YEAR_MARGIN_S - _YEAR_S,
             day_begin_s=modified_s + DAY_MARGIN_S - SECONDS_PER_DAY,
         )
 
@@ -127,12 +129,15 @@ class StampClock:
             return wall_s if wall_s >= self.day_begin_s else wall_s + SECONDS_PER_DAY
         month_name = fields.get("b")
         month = int(fields.get("m") or b"0") if month_name is None else _MONTH_NUMBERS[month_name]
+        weekday = fields.get("a")
         for year in self._years(fields):
             number = day_number(year, month, int(day_text))
-            if number is None:
+            if number is None or (weekday is not None and _WEEKDAYS[number % 7] != weekday):
                 continue
             wall_s = number * SECONDS_PER_DAY + time_s
-            if "Y" in fields or "y" in fields or wall_s >= self.year_begin_s:
+            if "Y" in fields or "y" in fields:
+                return wall_s
+            if wall_s >= self.year_begin_s if weekday is None else wall_s < self.year_begin_s + _YEAR_S:
                 return wall_s
         return None
 
@@ -143,4 +148,6 @@ class StampClock:
         if two_digits := fields.get("y"):
             return ((int(two_digits) - _FIRST_TWO_DIGIT_YEAR) % 100 + _FIRST_TWO_DIGIT_YEAR,)
         year = year_of_day(self.year_begin_s // SECONDS_PER_DAY)
+        if "a" in fields:  # a date has the same day of the week again after 5, 6 or 11 years
+            return tuple(range(year + 1, year - 11, -1))
         return (year, year + 1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
@@ -18,14 +18,13 @@ from threeam.core.format.entry import NS_PER_S
 from threeam.core.store.reader import Chunk, chunks_forward
 from threeam.core.store.segment import Segment
 from threeam.timeline.instant import Timestamp
+from threeam.timeline.sorted_chunks import sorted_lines
 from threeam.timeline.timestamp_reader import TimestampReader
 
 GAP_NS = 300 * NS_PER_S  # a longer time without a line is a gap
 _MIN_STEP_NS = 5 * NS_PER_S  # a smaller step back looks like lines that were flushed late
 _MIN_STEP_LINES = 32  # in a row that go on from an earlier time: a step of the clock, and not a few late lines
-_TAIL_BYTES = 4  # after the digits of a timestamp: enough to tell a zone from another text
 _MIN_WRONG_NS = 86_400 * NS_PER_S  # one timestamp that is later by more is wrong, and the clock was not stepped
-_DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 
 
 class LateEntry(NamedTuple):
@@ -72,6 +71,7 @@ class Gap(NamedTuple):
 class TimeIndex:
     """The index of the lines of a file, up to ``end`` (an offset). All times are those of the lines, without a shift.
 
+    ``sorted_ranges``: ranges of offsets in which all lines have timestamps at the same columns, which never decrease.
     ``lines``: lines that were scanned. ``stamped``: those with a timestamp. ``range_begins``: the offset at which each
     range begins. ``repeated_hours``: ranges of offsets that are in the second of two hours that local clocks show.
     """
@@ -90,6 +90,7 @@ class TimeIndex:
         self.resolution_ns = 0  # the finest of the timestamps; 0: there is none
         self._largest_lateness_ns = 0  # of the late entries before the run
         self.range_begins = [0]
+        self.sorted_ranges: list[tuple[int, int]] = []
         self.steps: list[ClockStep] = []
         self.gaps: list[Gap] = []
         self.repeated_hours: list[tuple[int, int | None]] = []
@@ -107,6 +108,11 @@ class TimeIndex:
             self.end = chunk.end
             self._late_by_ns = None
             yield
+
+    def is_sorted(self, begin: int, end: int) -> bool:
+        """Return whether the offsets ``begin`` to ``end`` are in one of the `sorted_ranges`."""
+        index = bisect_right(self.sorted_ranges, begin, key=itemgetter(0)) - 1
+        return index >= 0 and end <= self.sorted_ranges[index][1]
 
     def reader_at(self, offset: int) -> TimestampReader:
         """Return the reader for the line at ``offset``."""
@@ -173,37 +179,27 @@ class TimeIndex:
     # The scan.
 
     def _scan_sorted_chunk(self, chunk: Chunk) -> bool:
-        """Scan a chunk in which all lines have timestamps of one layout that never decrease; return whether it is one.
-
-        The bytes of such timestamps are compared, and only a few are read.
-        """
-        columns = self._reader.fixed_column_prefix
-        if columns is None or chunk.omitted_bytes or self._run_begin >= 0 or not chunk.data.endswith(b"\n"):
+        """Scan a chunk whose timestamps never decrease; return False if it is not one. Only a few are read."""
+        reader = self.reader_at(chunk.start)
+        lines = sorted_lines(reader, chunk) if self._run_begin < 0 else None
+        if lines is None:
             return False
-        lines = chunk.data[:-1].split(b"\n")
-        stamps = list(map(itemgetter(slice(*columns)), lines))
-        joined = b"".join(stamps).translate(_DIGITS_TO_ZERO)
-        if joined != stamps[0].translate(_DIGITS_TO_ZERO) * len(stamps) or sorted(stamps) != stamps:
-            return False
-        first, last = self._read(lines[0], chunk.start), self._read(lines[-1], chunk.start)
+        first, last = reader.read(lines[0]), reader.read(lines[-1])
         if first is None or last is None or (self.newest_ns is not None and first.ns < self.newest_ns):
             return False
-        if not all(self._is_between(line, first, last) for line in _line_of_each_tail(lines, columns[1])):
-            return False
         self._note_resolution(first.resolution_ns)
+        begin = self.sorted_ranges.pop()[0] if self.is_sorted(chunk.start - 1, chunk.start) else chunk.start
+        self.sorted_ranges.append((begin, chunk.end))
         self._note_gap(first.ns)
         self._note_gaps_between(lines, 0, len(lines) - 1)
         self.lines += len(lines)
         self.stamped += len(lines)
         if self.first_ns is None:
             self.first_ns = first.ns
+        self._end_repeated_hour(lines[-1], chunk.end)
         self.last_ns = self.newest_ns = self._second_newest_ns = last.ns
         self.latest_ns = last.ns if self.latest_ns is None else max(self.latest_ns, last.ns)
         return True
-
-    def _is_between(self, raw: bytes, first: Timestamp, last: Timestamp) -> bool:
-        timestamp = self._read(raw, 0)
-        return timestamp is not None and first.ns <= timestamp.ns <= last.ns
 
     def _note_gaps_between(self, lines: list[bytes], low: int, high: int) -> None:
         """Note the gaps between two lines of a sorted chunk: only a part that takes long can have one."""
@@ -316,12 +312,13 @@ class TimeIndex:
         if not self.resolution_ns or resolution_ns < self.resolution_ns:
             self.resolution_ns = resolution_ns
 
+    def _end_repeated_hour(self, raw: bytes, offset: int) -> None:
+        """End the second of two hours at ``offset`` if the line before it is later."""
+        if self._fold_reader is not None and self.repeated_hours and self.repeated_hours[-1][1] is None:
+            first, second = self._reader.read(raw), self._fold_reader.read(raw)
+            if first == second:
+                self.repeated_hours[-1] = (self.repeated_hours[-1][0], offset)
+
     def _note_gap(self, ns: int) -> None:
         if self.newest_ns is not None and ns - self.newest_ns >= GAP_NS:
             self.gaps.append(Gap(self.newest_ns, ns))
-
-
-def _line_of_each_tail(lines: list[bytes], begin: int) -> Iterable[bytes]:
-    """Return one line for each text that follows the timestamps: it may be another zone, or one more digit."""
-    tails = map(itemgetter(slice(begin, begin + _TAIL_BYTES)), lines)
-    return dict(zip(tails, lines, strict=True)).values()

@@ -39,7 +39,8 @@ class Layout(NamedTuple):
     ``context`` continues the pattern, and tells apart the formats that have the same place; a line is read without it.
     ``literal``: bytes that each line has, to save the match. ``mark``: the same, with 0 for each digit. ``file_mark``:
     bytes of a line of the file, such as a header. ``utc``: a stamp without a zone is one in UTC. ``is_preferred``: to
-    another stamp that is further left. ``is_double``: a number with seven digits after the second was a double, and is
+    another stamp that is further left. ``rank``: of two keys of a line, the one with the lower rank is taken, wherever
+    it is. ``is_double``: a number with seven digits after the second was a double, and is
     up to 119 ns from the time. ``runs_back``: the context counts only if some stamps are earlier than those before.
     """
 
@@ -54,6 +55,7 @@ class Layout(NamedTuple):
     utc: bool = False
     is_preferred: bool = False
     is_double: bool = False
+    rank: int = 0
     runs_back: bool = False
 
     @property

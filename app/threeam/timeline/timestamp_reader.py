@@ -73,11 +73,11 @@ class TimestampReader:
         self._nano = "nano" if "nano" in groups else "hex_nano" if "hex_nano" in groups else ""
         self._has_total = "total_ms" in groups  # the duration of what began at the stamp
         self._seconds: dict[object, int | None] = {}  # by the texts of the fields
-        # The fast path: the bytes up to the fraction, and those after the fraction, of lines that were matched.
-        self._heads: dict[bytes, int] = {}
-        self._tails: set[bytes] = set()
+        # The fast path: of lines that were matched, the bytes up to the fraction, with their second and the bytes that
+        # were seen after the fraction. Several threads may read: a set of these bytes is of one zone, and stays so.
+        self._heads: dict[bytes, tuple[int, set[bytes]]] = {}
+        self._zone_tails: tuple[bytes, set[bytes]] = (place.zone_text, set())
         self._column_spans: tuple[tuple[int, int], ...] = ()  # of the groups of the last match at the columns
-        self._zone_text = place.zone_text  # of the lines of `_heads`: what stands between the fraction and the end
         self.read: Callable[[bytes], Timestamp | None] = self._read_any
         """Return the stamp of a line (without its line end); None if it has none at the learned place."""
         if place.columns is not None:
@@ -141,11 +141,12 @@ class TimestampReader:
         has_fraction = columns.fraction_begin != columns.fraction_end
         unit_ns = _UNIT_NS[columns.fraction_end - columns.fraction_begin]
         resolution_ns = max(unit_ns, self.place.coarsest_ns)
-        second_of, tails, read_any, timestamp = self._heads.get, self._tails, self._read_any, tuple.__new__
+        head_of, unknown = self._heads.get, (0, set[bytes]())
+        read_any, timestamp = self._read_any, tuple.__new__
 
         def read(raw: bytes) -> Timestamp | None:
-            second_ns = second_of(raw[head])
-            if second_ns is None or raw[tail] not in tails:
+            second_ns, tails = head_of(raw[head], unknown)
+            if raw[tail] not in tails:
                 return read_any(raw)
             if not has_fraction:
                 return timestamp(Timestamp, (second_ns, resolution_ns))
@@ -193,17 +194,17 @@ class TimestampReader:
         if match_end > self._columns.end + _LOOKAHEAD - _MAX_END_LOOKAHEAD:
             return
         zone_text = raw[self._columns.fraction_end : self._columns.end]
-        if zone_text != self._zone_text or len(self._heads) >= _MAX_CACHED:
-            self._heads.clear()
-            self._tails.clear()
-            self._zone_text = zone_text
-        self._heads[raw[: self._columns.fraction_begin]] = second_ns
         following = raw[self._columns.end : self._columns.end + _LOOKAHEAD]
-        if not zone_text and (not following or _may_begin_zone(following)):
+        if not zone_text and (not following or may_begin_zone(following)):
             return  # nothing follows a line that was cut in its fraction either
-        if len(self._tails) >= _MAX_CACHED:
-            self._tails.clear()
-        self._tails.add(zone_text + following)
+        known_zone, tails = self._zone_tails
+        if zone_text != known_zone or len(tails) >= _MAX_CACHED:
+            tails = set()
+            self._zone_tails = zone_text, tails
+        if len(self._heads) >= _MAX_CACHED:
+            self._heads.clear()
+        tails.add(zone_text + following)
+        self._heads[raw[: self._columns.fraction_begin]] = second_ns, tails
 
 
 def columns_of(match: re.Match[bytes]) -> Columns:
@@ -224,7 +225,7 @@ def columns_of(match: re.Match[bytes]) -> Columns:
     return Columns(begin, fraction_begin, digits_begin, fraction_end, max(end, fraction_end))
 
 
-def _may_begin_zone(following: bytes) -> bool:
+def may_begin_zone(following: bytes) -> bool:
     """Return whether the bytes after a stamp may be the begin of a zone, with what follows them."""
     if following in _LONG_REGIONS:
         return True

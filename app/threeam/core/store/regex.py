@@ -111,7 +111,7 @@ class CapturingRegex:
         self._compiled = _compile(text, _translate(text, LINE_BEGIN), ignore_case=False, captures=True)
         names = self._compiled.groupindex
         if name not in names and (names or self._compiled.groups != 1):
-            raise BadPattern(f"{text!r} needs one group, for example '{name}=(\\w+)', or one with the name {name}")
+            raise BadPattern(f"{text!r} needs a group that is the {name}: 'id=(\\w+)', or 'id=(?P<{name}>\\w+)'")
         _check_limit(text, self._compiled, COMMAND_LINE_LIMIT)
         self._group = names.get(name, 1)
 

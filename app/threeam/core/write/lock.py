@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from threeam.core.errors import LockTimeout, LockUnusable, WaitCancelled
-from threeam.core.format.entry import escape_unprintable
+from threeam.core.format.entry import NS_PER_S, escape_unprintable
+from threeam.core.format.times import format_duration
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
 from threeam.core.platform.signals import defer_interrupts
 from threeam.core.store.journal import SCRIPT_LOCKS, Journal
@@ -220,7 +221,8 @@ def _wait_in_queue(ticket: _QueueTicket, lock: SanityLock, wait: WaitPolicy, wai
             problem = permission_problem(path, lock.spec) if lock.tighten_mode else None
             holder = find_lock_holder(path)
             name, pid = (str(holder), holder.pid) if holder is not None else ("", 0)
-            raise LockTimeout(path, wait.timeout or 0.0, name, pid, ": ".join(problem or ()))
+            waited = format_duration(round((wait.timeout or 0.0) * NS_PER_S))
+            raise LockTimeout(path, waited, name, pid, ": ".join(problem or ()))
         if wait.on_wait is not None:
             wait.on_wait(find_lock_holder(path), time.monotonic() - wait_start)
     if ticket.error is not None:

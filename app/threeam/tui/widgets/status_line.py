@@ -42,18 +42,18 @@ class StatusLine(Static):
 
 
 def _row_facts(row: Row, line_number_facts: list[str]) -> list[list[str]]:
-    """Return the facts of ``row``, then without the day, and at last with the time to the millisecond."""
+    """Return the facts of ``row``, then in fewer words: without the day, without the zone, without the line number."""
     entry = row.entry
     if not row.is_of_journal:
         return _other_log_facts(row)
     if entry is None:
         return [[f" byte {row.line.offset}", *line_number_facts, "not a line of the log, shown as it is"]]
     stamp = str(entry.stamp)
-    facts = [*line_number_facts, str(entry.author) if entry.author else "script"]
+    facts = [str(entry.author) if entry.author else "script"]
     if hypothesis := entry.hypothesis:
         facts.append(f"H{hypothesis[0]} {hypothesis[1]}")
-    times = (f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}", f" {stamp[11:29]} {stamp[29:]}", f" {stamp[11:23]}")
-    return [[time, *facts] for time in times]
+    times = (f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}", f" {stamp[11:29]} {stamp[29:]}", f" {stamp[11:29]}")
+    return [*([time, *line_number_facts, *facts] for time in times), [times[-1], *facts]]
 
 
 def _other_log_facts(row: Row) -> list[list[str]]:
