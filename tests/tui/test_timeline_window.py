@@ -334,3 +334,39 @@ def test_sources_are_added_and_removed_where_the_reader_is(logs: tuple[Journal, 
     assert text_of(row_at(window, here.position)) == "b5"
     read_all(window)
     assert texts(window) == [word for word in every if word[0] != "a"]
+
+
+def test_of_a_burst_only_the_last_rows_are_made_and_the_others_are_read_again(
+    tmp_path: Path, logs: tuple[Journal, list[Path], list[str]]
+) -> None:
+    journal, (web1, web2), every = logs
+    window = window_on(journal, [web1, web2])
+    source = window.source_rows[0].source
+    begin = source.end
+    with web1.open("a") as file:
+        file.writelines(stamped(BASE_NS + 60 * S + n * MS, f"new{n}") + "\n" for n in range(500))
+    source.end = source.segment.size()
+    lines = list(source.lines_in_file_order(begin))
+    window.skip_to(lines[-20])
+    assert window.add_lines(lines[-20:]) == 20
+    assert texts(window) == [f"new{n}" for n in range(480, 500)]
+    read_all(window)
+    assert texts(window) == [*every, *(f"new{n}" for n in range(500))]
+
+
+def test_an_unfinished_last_line_is_shown_and_gets_its_end(
+    tmp_path: Path, logs: tuple[Journal, list[Path], list[str]]
+) -> None:
+    path = tmp_path / "open.log"
+    path.write_text(stamped(BASE_NS, "first") + "\n" + stamped(BASE_NS + S, "unfini"))
+    source = source_of(path)
+    source.end = path.read_text().index("\n") + 1
+    window = TimelineWindow(logs[0], [source])
+    window.line_filter = LineFilter((window.parse_filter("source:open")[1],))
+    window.go_to_end()
+    assert texts(window) == ["first", "unfini"]
+    with path.open("a") as file:
+        file.write("shed\n")
+    begin, source.end = source.end, source.segment.size()
+    window.add_lines(list(source.lines_in_file_order(begin)))
+    assert texts(window) == ["first", "unfinished"[:6] + "shed"]

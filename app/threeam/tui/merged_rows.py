@@ -165,6 +165,21 @@ class MergedRows:
         stream = self.stream_of(row)
         return Key(FIRST_NS, 0, 0) if stream is None else stream.key_of(row)
 
+    def drop_before(self, key: Key) -> None:
+        """Drop the rows before ``key``, at once and whatever their number; new ones may be added behind it."""
+        count = len(self.rows)
+        while count > 0 and self.key_of(self.rows[count - 1]) >= key:
+            count -= 1
+        del self.rows[:count]
+        first = self._first_rows(self.rows)
+        for number, edges in self._edges.items():
+            if number in first:
+                self._edges[number] = edges._replace(back=self.streams[number].place_of(first[number]))
+            else:
+                self._edges[number] = Edges(Place(key), Place(key))
+        self._backward = self._forward = None
+        self.at_start = False
+
     def forget_before(self, index: int) -> int:
         """Drop rows far before ``index``; return how many."""
         excess = min(len(self.rows) - MAX_ROWS, index - MAX_ROWS // 2)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from threeam.core.errors import BadInput
 from threeam.core.store.filters import Condition, LineFilter, parse_term
 from threeam.core.store.journal import Journal, Position
-from threeam.timeline.source import Source
+from threeam.timeline.source import FIRST_NS, Key, Source
 from threeam.tui.log_rows import Row
-from threeam.tui.merged_rows import MergedRows, source_number
+from threeam.tui.merged_rows import Edges, MergedRows, source_number
 from threeam.tui.placement import JOURNAL_SOURCE
-from threeam.tui.row_streams import END, JournalRows, RowStream
+from threeam.tui.row_streams import END, JournalRows, Place, RowStream
 from threeam.tui.source_filter import FromSource, split_sources, without_sources
 from threeam.tui.source_rows import FileOrderRows, SourceRows
 
@@ -119,6 +119,19 @@ class SelectedSources(MergedRows):
         all_rows = (*self.source_rows, *self._closed_rows)
         return next((rows for rows in all_rows if rows.file_of(position.segment) is not None), self.journal_rows)
 
+    def _add_file(self, rows: SourceRows, source: Source) -> None:
+        """Add the file that a program writes now. If it was truncated, its old lines are only on this screen."""
+        if rows.file_of(source.segment) is not None:
+            rows.files = [file for file in rows.files if file.segment != source.segment]
+            self.rows = [
+                row._replace(read_from=None) if row.line.segment == source.segment else row for row in self.rows
+            ]
+            if rows.number in self._edges:
+                start = Place(Key(FIRST_NS, source.number, source.generation))
+                self._edges[rows.number] = Edges(start, start)
+                self._forward = self._backward = None
+        rows.files.append(source)
+
     def file_of(self, row: Row) -> Source | None:
         """Return the file of a row of another log; None if it is closed."""
         rows = next((rows for rows in self.source_rows if rows.number == source_number(row)), None)
@@ -130,6 +143,6 @@ class SelectedSources(MergedRows):
             if source in rows.files:
                 return rows
             if rows.source.name == source.name and source.number == rows.source.number:
-                rows.files.append(source)
+                self._add_file(rows, source)
                 return rows
         return None

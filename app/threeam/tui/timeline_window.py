@@ -125,7 +125,7 @@ class TimelineWindow(SelectedSources):
             return len(rows)
         inserted = [row for row in rows if self.insert(row)]
         back, front = self._edges[_JOURNAL]
-        if back.position is None and back.key >= END.key:  # no row of the journal was loaded
+        if back == front:  # no row of the journal was loaded
             back = self.journal_rows.place_of(inserted[0]) if inserted else Place(END.key, end)
         self._edges[_JOURNAL] = Edges(back, Place(front.key, end))
         self._forward = None
@@ -184,13 +184,18 @@ class TimelineWindow(SelectedSources):
                 self.at_end = False
         return count
 
+    def skip_to(self, placed: PlacedLine) -> None:
+        """Drop the rows before a new line, since more lines have come than a screen shows."""
+        if self.at_end and not self.is_in_file_order:
+            self.drop_before(placed.key)
+
     def _add(self, row: Row, stream: RowStream) -> None:
         """Insert a new row; what was loaded of its stream, and this row, is still all between its edges."""
         if not self.insert(row):
             return
         back, front = self._edges[stream.number]
         own_back, own_front = stream.place_of(row), stream.place_after(row)
-        is_empty = back.key >= END.key
+        is_empty = back == front
         back = own_back if is_empty or own_back.key < back.key else back
         front = own_front if is_empty or own_front.key > front.key else front
         self._edges[stream.number] = Edges(back, front)

@@ -34,11 +34,13 @@ from threeam.tui.screens.legend import LegendEntry, LegendScreen
 from threeam.tui.services import ScreenServices
 from threeam.tui.source_facts import shift_text, source_facts
 from threeam.tui.timeline_window import TimelineWindow
+from threeam.tui.widgets.loading_rows import MAX_BURST_ROWS
 from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.row_look import source_color
 from threeam.tui.widgets.row_time import short_duration
 from threeam.tui.widgets.source_line import SourceLabel, SourceLine
 
+_FRAME_S = 1 / 30
 _HANDLED_TIMEOUT_S = 1.0  # a screen that is busy for longer gets the next lines all the same
 
 
@@ -305,7 +307,14 @@ class TimelineController:
             if message.problem:
                 self._screen.notify_once(message.problem, severity="warning")
         self._hold.add(message.lines, time.monotonic_ns())
-        self._release()
+        self._schedule_release()
+
+    def _schedule_release(self) -> None:
+        """Release lines when the hold of the first one is over, but not more often than a frame is drawn."""
+        next_ns = self._hold.next_release_ns()
+        if next_ns is not None and not self._is_release_due:
+            self._is_release_due = True
+            self._screen.set_timer(max(_FRAME_S, (next_ns - time.monotonic_ns()) / 1e9), self._release)
 
     def _release(self) -> None:
         self._is_release_due = False
@@ -314,11 +323,11 @@ class TimelineController:
         if lines and window is not None:
             if any(placed.source.generation for placed in lines):
                 self._note_new_files(lines)
+            if self._view.following and len(lines) > MAX_BURST_ROWS:
+                window.skip_to(lines[-MAX_BURST_ROWS])  # the others scroll by unseen
+                lines = lines[-MAX_BURST_ROWS:]
             self._view.add_rows(lambda: window.add_lines(lines))
-        next_ns = self._hold.next_release_ns()
-        if next_ns is not None and not self._is_release_due:
-            self._is_release_due = True
-            self._screen.set_timer(max(0, next_ns - time.monotonic_ns()) / 1e9, self._release)
+        self._schedule_release()
         self.show_line()
 
     def _note_new_files(self, lines: Sequence[PlacedLine]) -> None:
@@ -329,6 +338,9 @@ class TimelineController:
                 if source is None or log.number != placed.source.number + 1:
                     continue
                 if placed.source.generation > source.generation:
+                    if placed.source.segment == source.segment:
+                        sentence = f"{log.name} was truncated: its lines above may exist only on this screen"
+                        self._screen.notify_once(sentence, severity="warning")
                     log.source = placed.source
 
     # Late lines.
@@ -348,6 +360,7 @@ class TimelineController:
                         now = time.monotonic()
                         if now - began > SLICE_S:
                             await asyncio.sleep(pause_after(now - began))
+                            await self._pane.may_scan.wait()
                             began = time.monotonic()
                     if index.end == end:  # the file was cut off
                         break

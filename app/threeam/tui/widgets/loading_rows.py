@@ -13,7 +13,7 @@ from threeam.core.store.reader import Line
 from threeam.tui.background_scan import SLICE_S, pause_after
 from threeam.tui.widgets.row_list import RowList
 
-_MAX_BURST_ROWS = 150  # of more lines in a frame only the last become rows, since the others scroll by unseen
+MAX_BURST_ROWS = 150  # of more lines in a frame only the last become rows, since the others scroll by unseen
 
 
 class LoadingRows(RowList):
@@ -36,9 +36,9 @@ class LoadingRows(RowList):
 
     def add_lines(self, lines: list[Line], end: Position | None, unfinished: Line | None, *, truncated: bool) -> None:
         """Add ``lines`` that were read from the file, up to ``end``."""
-        is_burst = len(lines) > _MAX_BURST_ROWS and not truncated and not self.window.line_filter
+        is_burst = len(lines) > MAX_BURST_ROWS and not truncated and not self.window.line_filter
         if self.following and is_burst and end is not None:
-            added = self.window.replace_rows(lines[-_MAX_BURST_ROWS:], end)
+            added = self.window.replace_rows(lines[-MAX_BURST_ROWS:], end)
         else:
             added = self._add_in_place(lambda: self.window.append(lines, end, truncated=truncated))
         self._unfinished_line = unfinished

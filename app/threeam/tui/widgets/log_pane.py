@@ -193,7 +193,7 @@ class LogPane(Vertical):
             self.run_worker(self._run_finds, group="find")  # type: ignore[arg-type]  # mypy cannot tell which kind it is
 
     async def _run_finds(self) -> None:
-        self._scan.may_continue.clear()
+        self.may_scan.clear()
         try:
             while self._pending_directions:
                 direction, self._wrapped = self._pending_directions[0], ""
@@ -204,7 +204,7 @@ class LogPane(Vertical):
             self._post_notice(f"the search has failed: {error}", "error")
         finally:  # also when it is cancelled
             self._pending_directions.clear()
-            self._scan.may_continue.set()
+            self.may_scan.set()
             self.view.searched_bytes = 0
 
     async def _find_wrapped(self, direction: int) -> None:
@@ -259,11 +259,14 @@ class LogPane(Vertical):
 
     async def _find_time(self, ns: int, label: str) -> None:
         """Go to the first line at ``ns`` or later; ``label`` is the time in the user's words."""
+        self.may_scan.clear()
         try:
             position, other_count, begins_later = await asyncio.to_thread(self.view.window.find_time, ns)
         except (OSError, JournalError) as error:
             self._post_notice(f"the log cannot be read: {error}", "error")
             return
+        finally:
+            self.may_scan.set()
         if position is None:
             nothing = f"at or after {label}" if self.view.window.rows else "yet"
             self._post_notice(f"there is no line {nothing}", "warning")
@@ -309,6 +312,11 @@ class LogPane(Vertical):
         )
         if window.log_end is not None and self._is_counting:
             self._scan.scan_to(window.log_end)
+
+    @property
+    def may_scan(self) -> asyncio.Event:
+        """Set unless the user waits for a search or a time: what reads files in the background waits meanwhile."""
+        return self._scan.may_continue
 
     @property
     def activity(self) -> ActivityIndex:
