@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -42,10 +43,12 @@ def test_a_file_of_another_host_is_merged(tmp_path: Path) -> None:
     assert [line.split()[1] for line in done.stdout.splitlines()] == ["a", "b", "c"]
 
 
-def test_the_clock_of_another_host_may_be_wrong(tmp_path: Path) -> None:
-    there = write_log(tmp_path / "there.log", [stamped(BASE_NS)])
-    assert open_log_file(f"web2:{there}").is_remote
-    assert not open_log_file(str(there)).is_remote
+def test_no_order_is_claimed_to_the_clock_of_another_host(tmp_path: Path) -> None:
+    here = write_log(tmp_path / "here.log", [stamped(BASE_NS)])
+    there = write_log(tmp_path / "there.log", [stamped(BASE_NS + 10**12)])
+    done = subprocess.run([*MERGE[:-1], "json", str(here), f"web2:{there}"], capture_output=True, text=True)
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["bound_ns"], second["bound_ns"], second["order"]) == (0, None, "unknown")
 
 
 @pytest.mark.parametrize("live", [False, True])

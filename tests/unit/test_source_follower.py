@@ -11,7 +11,8 @@ import pytest
 
 from support.log_sources import BASE_NS, source_of, stamped, write_log
 from threeam.timeline.follow import SourceFollower
-from threeam.timeline.merge import merged_after
+from threeam.timeline.instant import Order
+from threeam.timeline.merge import merged_after, order_between
 from threeam.timeline.source import PlacedLine, Source
 
 
@@ -138,3 +139,37 @@ def test_a_time_without_a_date_is_of_today_however_long_the_file_is_followed(
         monkeypatch.setattr("threeam.timeline.follow.time.time_ns", lambda: evening)
         append(path, "18:14:07.000 line")
         assert [placed.ns for placed in follower.read()] == [evening]
+
+
+def test_a_late_line_of_a_rotated_file_is_in_the_order_of_the_clock(tmp_path: Path) -> None:
+    """A program may write to the file that it has opened after that was renamed."""
+    path = write_log(tmp_path / "web.log", [stamped(BASE_NS)])
+    source = source_of(path)
+    with following(source) as follower:
+        path.rename(tmp_path / "web.log.1")
+        write_log(path, [stamped(BASE_NS + 2, "new")])
+        follower.read(), follower.read()
+        append(tmp_path / "web.log.1", stamped(BASE_NS + 3, "still the old file"))
+        follower.read(), follower.read()
+        new, old = list(merged_after([source, follower.source]))[1:]
+        assert (new.source.generation, old.source.generation) == (1, 0)
+        assert order_between(old, new) is Order.AFTER
+
+
+def test_stamps_that_do_not_say_which_time_they_mean_are_a_problem_of_their_file(tmp_path: Path) -> None:
+    path = write_log(tmp_path / "web.log", [])
+    with following(source_of(path)) as follower:
+        append(path, "03/04/2026 03:14:07 one", "04/05/2026 03:14:08 two")
+        assert texts(follower.read()) == ["03/04/2026 03:14:07 one", "04/05/2026 03:14:08 two"]
+        follower.read()
+        assert "day/month or month/day" in follower.problem
+
+
+def test_a_byte_order_mark_does_not_hide_the_first_timestamp(tmp_path: Path) -> None:
+    path = tmp_path / "web.log"
+    path.write_bytes(b"\xef\xbb\xbf" + f"{stamped(BASE_NS + 5)}\n{stamped(BASE_NS)}\n".encode())
+    source = source_of(path)
+    index = source.make_index()
+    assert index is not None
+    assert (index.stamped, index.late_count) == (2, 1)
+    assert [placed.ns for placed in merged_after([source])] == [BASE_NS, BASE_NS + 5]

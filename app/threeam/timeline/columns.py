@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from threeam.core.store.reader import Chunk, Line, chunks_forward, read_chunks
+from threeam.timeline.late_entries import LateEntry
 from threeam.timeline.sorted_chunks import timestamps_of
 from threeam.timeline.source import FIRST_NS, LAST_NS, Source
-from threeam.timeline.time_index import LateEntry, TimeIndex
+from threeam.timeline.time_index import TimeIndex
 
 _LATE_ENTRIES_PER_COLUMN = 1000
 
@@ -92,7 +93,7 @@ def _columns_of(source: Source, since_ns: int, until_ns: int) -> Iterator[Iterat
     for begin, end in source.ranges():
         in_order = _ordered_columns(source, index, source.offset_before(begin, end, first_ns), end)
         yield _between(in_order, first_ns, last_ns, shift_ns)
-        late = index.late_entries(first_ns, begin, end)
+        late = index.late.since(first_ns, begin, end)
         yield _between(_late_columns(source, late), first_ns, last_ns, shift_ns)
 
 
@@ -130,7 +131,7 @@ def _ordered_columns(source: Source, index: TimeIndex, begin: int, end: int) -> 
         offset = chunk.start
         for raw, ns in _stamped_lines(source, index, chunk):
             if ns is not None:
-                is_late = bool(index.late_count) and index.lateness_at(offset) > 0
+                is_late = bool(index.late_count) and index.late.lateness_at(offset) > 0
                 if not is_late:
                     column.ns.append(ns)
                     column.entries.append(b"\n".join((*header, raw)) if header else raw)

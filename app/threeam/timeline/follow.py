@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from itertools import islice
 
-from threeam.core.errors import FileUnusable
+from threeam.core.errors import BadInput, FileUnusable
 from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.store.chain import Chain
 from threeam.core.store.follow import Follower
@@ -31,6 +31,7 @@ class SourceFollower:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.problem = ""
+        self._refusal = ""  # why no format was found
         self._dated_ns = source.file.modified_ns  # the time from which missing dates follow
         self._previous: Source | None = None  # to its file, renamed by now, lines may still be appended
         self._path = source.segment.path
@@ -69,6 +70,8 @@ class SourceFollower:
         self._follower.close()
 
     def _describe_problem(self) -> str:
+        if self._refusal:
+            return self._refusal
         if (spool := self.source.file.spool) is not None:
             return spool.problem
         return "" if os.path.exists(self._path) else f"{escape_unprintable(self._path)} is gone"
@@ -98,7 +101,10 @@ class SourceFollower:
         """Find the format of a file that had few lines or none when it was opened."""
         if self.source.detection is None and len(self._samples) < _MAX_SAMPLES and lines:
             self._samples += [line.raw for line in lines[:_MAX_SAMPLES]]
-            self.source.detection = self.source.detector(self._samples)
+            try:
+                self.source.detection = self.source.detector(self._samples)
+            except BadInput as refused:  # it is shown without times
+                self._refusal = str(refused)
             self.source.make_index()
 
     def _advance_date(self) -> None:
@@ -106,6 +112,7 @@ class SourceFollower:
         detection, now_ns = self.source.detection, time.time_ns()
         if detection is None or not detection.reader.misses_date or now_ns - self._dated_ns < _DATE_STEP_NS:
             return
+        self._refusal = ""  # why no format was found
         self._dated_ns = now_ns
         self.source.detection = detection._replace(reader=detection.reader.with_modified(now_ns))
 
@@ -129,5 +136,5 @@ class SourceFollower:
 
     def _with_lateness(self, placed: PlacedLine) -> PlacedLine:
         index = placed.source.index
-        lateness_ns = index.lateness_at(placed.line.offset) if index is not None else 0
+        lateness_ns = index.late.lateness_at(placed.line.offset) if index is not None else 0
         return placed._replace(lateness_ns=lateness_ns) if lateness_ns else placed

@@ -63,7 +63,7 @@ class ClockCorrection(NamedTuple):
 
 def fraction_digits(resolution_ns: int) -> int:
     """Return the number of digits after the second that a timestamp of this resolution has."""
-    return len(str(NS_PER_S // resolution_ns)) - 1 if resolution_ns < NS_PER_S else 0
+    return max(0, len(str(NS_PER_S)) - len(str(resolution_ns)))
 
 
 def format_instant(ns: int, resolution_ns: int, zone: Zone) -> str:

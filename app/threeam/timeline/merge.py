@@ -28,10 +28,17 @@ def order_between(placed: PlacedLine, previous: PlacedLine | None) -> Order:
     """
     if previous is None or placed.is_continuation:
         return Order.AFTER
-    source = placed.source
-    if source is previous.source:
-        return Order.BEFORE if source.range_of(placed.line) < source.range_of(previous.line) else Order.AFTER
+    if placed.source.number == previous.source.number:
+        return _order_within_source(placed, previous)
     interval, previous_interval = placed.interval, previous.interval
     if interval is None or previous_interval is None:
         return Order.UNKNOWN
     return interval.order_to(previous_interval)
+
+
+def _order_within_source(placed: PlacedLine, previous: PlacedLine) -> Order:
+    source, previous_source = placed.source, previous.source
+    if source.generation == previous_source.generation:
+        is_before = source.range_of(placed.line) < previous_source.range_of(previous.line)
+        return Order.BEFORE if is_before else Order.AFTER
+    return Order.UNKNOWN if source.has_clock_steps or previous_source.has_clock_steps else Order.AFTER

@@ -118,7 +118,7 @@ class Source:
 
     def ranges(self) -> list[tuple[int, int]]:
         """Return the ranges of offsets between which the clock was stepped back."""
-        begins = self.index.range_begins if self.index is not None else [0]
+        begins = list(self.index.range_begins) if self.index is not None else [0]  # a scan may add one meanwhile
         return list(zip(begins, [*begins[1:], self.end], strict=True))
 
     def correction_at(self, placed: PlacedLine) -> ClockCorrection:
@@ -136,6 +136,11 @@ class Source:
         if index.is_repeated(placed.timestamp.ns):
             return correction._replace(bound_ns=None)
         return correction._replace(bound_ns=bound_ns + index.ahead_ns(placed.line.offset))
+
+    @property
+    def has_clock_steps(self) -> bool:
+        """True if a step of the clock was found in the file."""
+        return self.index is not None and bool(self.index.steps)
 
     def range_of(self, line: Line) -> int:
         """Return the number of the range of the file that has ``line``: after each step of the clock another begins."""
@@ -190,7 +195,7 @@ class Source:
             first = self.offset_before(begin, end, ns)
             yield self._without_late(index, self._placed_forward(first, end))
             if index.late_count:
-                entries = index.late_entries(ns, begin, end)
+                entries = index.late.since(ns, begin, end)
                 yield chain.from_iterable(self._late_lines(late.offset) for late in entries)
 
     def _indexed_streams_before(self, index: TimeIndex, key: Key) -> Iterator[Iterator[PlacedLine]]:
@@ -199,7 +204,7 @@ class Source:
             last = self._offset_after(begin, end, ns)
             yield self._without_late(index, self._placed_backward(begin, last))
             if index.late_count:
-                entries = index.late_entries_backward(ns, begin, end)
+                entries = index.late.until(ns, begin, end)
                 yield chain.from_iterable(self._late_lines(late.offset)[::-1] for late in entries)
 
     def _without_late(self, index: TimeIndex, lines: Iterator[PlacedLine]) -> Iterator[PlacedLine]:
@@ -250,7 +255,7 @@ class Source:
     def _placed(self, line: Line, timestamp: Timestamp | None, entry_offset: int) -> PlacedLine:
         if timestamp is None:
             return PlacedLine(line, self, None, FIRST_NS)
-        lateness_ns = self.index.lateness_at(entry_offset) if self.index is not None else 0
+        lateness_ns = self.index.late.lateness_at(entry_offset) if self.index is not None else 0
         ns = timestamp.ns + self.correction.shift_ns
         return PlacedLine(line, self, timestamp, ns, lateness_ns, line.offset > entry_offset)
 

@@ -58,7 +58,7 @@ class Spool:
                 self._last_bytes_s = time.monotonic()
             self._problem = self._wait_for_end()
         except OSError as error:
-            self._problem = f"the copy of the stream cannot be written: {error.strerror}"
+            self._problem = f"the stream cannot be copied: {error.strerror}"
         finally:
             os.close(self._reader)
             self._ended.set()

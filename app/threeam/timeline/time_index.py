@@ -7,17 +7,16 @@ stepped back.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
-from threeam.core.format.entry import NS_PER_S
+from threeam.core.format.entry import BOM, NS_PER_S
 from threeam.core.store.reader import Chunk, chunks_forward
 from threeam.core.store.segment import Segment
 from threeam.timeline.instant import Timestamp
+from threeam.timeline.late_entries import LateEntries, LateEntry
 from threeam.timeline.sorted_chunks import sorted_lines
 from threeam.timeline.timestamp_reader import TimestampReader
 
@@ -25,14 +24,6 @@ GAP_NS = 300 * NS_PER_S  # a longer time without a line is a gap
 _MIN_STEP_NS = 5 * NS_PER_S  # a smaller step back looks like lines that were flushed late
 _MIN_STEP_LINES = 32  # in a row that go on from an earlier time: a step of the clock, and not a few late lines
 _MIN_WRONG_NS = 86_400 * NS_PER_S  # one timestamp that is later by more is wrong, and the clock was not stepped
-
-
-class LateEntry(NamedTuple):
-    """An entry that was written after one with a later timestamp: by ``lateness_ns`` later."""
-
-    ns: int
-    offset: int
-    lateness_ns: int
 
 
 class ClockStep(NamedTuple):
@@ -84,7 +75,6 @@ class TimeIndex:
         self.lines = 0
         self.stamped = 0
         self.first_ns: int | None = None
-        self.last_ns: int | None = None  # of the line that was scanned last
         self.newest_ns: int | None = None  # of the current range
         self.latest_ns: int | None = None  # of all
         self.resolution_ns = 0  # the finest of the timestamps; 0: there is none
@@ -94,8 +84,7 @@ class TimeIndex:
         self.steps: list[ClockStep] = []
         self.gaps: list[Gap] = []
         self.repeated_hours: list[tuple[int, int | None]] = []
-        self._late_ns, self._late_offsets, self._latenesses = array("q"), array("q"), array("q")
-        self._late_by_ns: list[int] | None = None
+        self.late = LateEntries()
         self._run_begin = -1  # the first of the late entries since the last one that was not late; -1: there is none
         self._run_distance_ns = self._run_newest_ns = 0
         self._second_newest_ns = 0  # of the current range, before `newest_ns`
@@ -106,7 +95,6 @@ class TimeIndex:
             if not self._scan_sorted_chunk(chunk):
                 self._scan_lines(chunk)
             self.end = chunk.end
-            self._late_by_ns = None
             yield
 
     def is_sorted(self, begin: int, end: int) -> bool:
@@ -135,46 +123,16 @@ class TimeIndex:
         """Return whether the clock has shown ``ns`` twice."""
         return any(step.repeats(ns) for step in self.steps)
 
-    # Late lines.
-
     @property
     def largest_lateness_ns(self) -> int:
         """The lateness of the latest of the late entries."""
-        run = self._latenesses[self._run_begin :] if self._run_begin >= 0 else ()
-        return max(self._largest_lateness_ns, max(run, default=0))
+        run = self.late.from_index(self._run_begin) if self._run_begin >= 0 else ()
+        return max(self._largest_lateness_ns, max((late.lateness_ns for late in run), default=0))
 
     @property
     def late_count(self) -> int:
         """The number of late entries."""
-        return len(self._late_offsets)
-
-    def lateness_at(self, offset: int) -> int:
-        """Return how late the entry at ``offset`` is, in ns; 0 if it is not late."""
-        index = bisect_left(self._late_offsets, offset)
-        is_late = index < len(self._late_offsets) and self._late_offsets[index] == offset
-        return self._latenesses[index] if is_late else 0
-
-    def late_entries(self, since_ns: int, begin: int, end: int) -> Iterator[LateEntry]:
-        """Yield the late entries between the offsets ``begin`` and ``end`` stamped ``since_ns`` or later, by time."""
-        by_ns = self._sorted_late()
-        first = bisect_left(by_ns, since_ns, key=self._late_ns.__getitem__)
-        return self._entries(islice(by_ns, first, None), begin, end)
-
-    def late_entries_backward(self, until_ns: int, begin: int, end: int) -> Iterator[LateEntry]:
-        """Yield the late entries between two offsets stamped ``until_ns`` or earlier, the latest first."""
-        by_ns = self._sorted_late()
-        last = bisect_right(by_ns, until_ns, key=self._late_ns.__getitem__)
-        return self._entries((by_ns[index] for index in range(last - 1, -1, -1)), begin, end)
-
-    def _entries(self, indexes: Iterator[int], begin: int, end: int) -> Iterator[LateEntry]:
-        for index in indexes:
-            if begin <= self._late_offsets[index] < end:
-                yield LateEntry(self._late_ns[index], self._late_offsets[index], self._latenesses[index])
-
-    def _sorted_late(self) -> list[int]:
-        if self._late_by_ns is None:
-            self._late_by_ns = sorted(range(len(self._late_ns)), key=self._late_ns.__getitem__)
-        return self._late_by_ns
+        return len(self.late)
 
     # The scan.
 
@@ -197,7 +155,7 @@ class TimeIndex:
         if self.first_ns is None:
             self.first_ns = first.ns
         self._end_repeated_hour(lines[-1], chunk.end)
-        self.last_ns = self.newest_ns = self._second_newest_ns = last.ns
+        self.newest_ns = self._second_newest_ns = last.ns
         self.latest_ns = last.ns if self.latest_ns is None else max(self.latest_ns, last.ns)
         return True
 
@@ -226,8 +184,7 @@ class TimeIndex:
             offset += len(raw) + 1
 
     def _read(self, raw: bytes, offset: int) -> Timestamp | None:
-        if raw[-1:] == b"\r":
-            raw = raw[:-1]
+        raw = raw.removesuffix(b"\r") if offset else raw.removesuffix(b"\r").removeprefix(BOM)
         return self.reader_at(offset).read(raw)
 
     def _add(self, ns: int, raw: bytes, offset: int) -> None:
@@ -238,7 +195,6 @@ class TimeIndex:
         if self._fold_reader is not None:
             ns = self._resolve_repeated_hour(ns, raw, offset)
         self._note_gap(ns)
-        self.last_ns = ns
         self.latest_ns = ns if self.latest_ns is None else max(self.latest_ns, ns)
         if self.newest_ns is None or ns >= self.newest_ns:
             self._end_run()
@@ -255,11 +211,9 @@ class TimeIndex:
         if self._run_begin >= 0 and ends_run:
             self._end_run()
         if self._run_begin < 0:
-            self._run_begin, self._run_distance_ns, self._run_newest_ns = len(self._late_ns), late.lateness_ns, late.ns
+            self._run_begin, self._run_distance_ns, self._run_newest_ns = len(self.late), late.lateness_ns, late.ns
         self._run_newest_ns = max(self._run_newest_ns, late.ns)
-        self._late_ns.append(late.ns)
-        self._late_offsets.append(late.offset)
-        self._latenesses.append(late.lateness_ns)
+        self.late.add(late)
 
     def _end_run(self) -> None:
         if self._run_begin >= 0:
@@ -267,29 +221,27 @@ class TimeIndex:
             self._run_begin = -1
 
     def _is_clock_step(self) -> bool:
-        return self._run_distance_ns >= _MIN_STEP_NS and len(self._late_ns) - self._run_begin >= _MIN_STEP_LINES
+        return self._run_distance_ns >= _MIN_STEP_NS and len(self.late) - self._run_begin >= _MIN_STEP_LINES
 
     def _begin_range(self) -> None:
         """Take the run of late entries as the beginning of a new range, after a step of the clock."""
-        run = slice(self._run_begin, None)
-        entries = list(zip(self._late_ns[run], self._late_offsets[run], strict=True))
-        for column in (self._late_ns, self._late_offsets, self._latenesses):
-            del column[run]
-        self.steps.append(self._clock_step(*entries[0]))
-        self.range_begins.append(entries[0][1])
+        entries = self.late.from_index(self._run_begin)
+        self.late.cut(self._run_begin)
+        self.steps.append(self._clock_step(entries[0]))
+        self.range_begins.append(entries[0].offset)
         self.newest_ns, self._run_begin = None, -1
-        for ns, offset in entries:
+        for ns, offset, _ in entries:
             if self.newest_ns is None or ns >= self.newest_ns:
                 self._end_run()
                 self.newest_ns = ns
             else:
                 self._add_late(LateEntry(ns, offset, self.newest_ns - ns))
 
-    def _clock_step(self, ns: int, offset: int) -> ClockStep:
-        """Return the step before the line at ``offset``, which is stamped ``ns``."""
-        before_ns = ns + self._run_distance_ns
-        is_one_wrong_stamp = self._run_distance_ns >= _MIN_WRONG_NS and self._second_newest_ns <= ns
-        return ClockStep(offset, self._run_distance_ns, before_ns if is_one_wrong_stamp else ns, before_ns)
+    def _clock_step(self, first: LateEntry) -> ClockStep:
+        """Return the step before ``first``."""
+        before_ns = first.ns + first.lateness_ns
+        is_one_wrong_stamp = first.lateness_ns >= _MIN_WRONG_NS and self._second_newest_ns <= first.ns
+        return ClockStep(first.offset, first.lateness_ns, before_ns if is_one_wrong_stamp else first.ns, before_ns)
 
     def _resolve_repeated_hour(self, ns: int, raw: bytes, offset: int) -> int:
         """Return the time of a line in an hour that local clocks show twice: in file order the second one follows."""

@@ -15,7 +15,7 @@ MAX_STAMP_END = 256  # bytes of a line; a stamp that ends after them is not read
 class Meaning(StrEnum):
     """The moment that the program stamps."""
 
-    EVENT = "now"
+    EVENT = "event"
     START = "start"  # of a request or call; the line is written at its end
     END = "end"
     RECEIPT = "receipt"  # the program got the line from another one

@@ -56,7 +56,7 @@ def source_facts(log: OpenLog, index: TimeIndex | None) -> Iterator[tuple[str, s
 
 
 _MEANINGS = {
-    "now": "the moment of the line",
+    "event": "the moment of the line",
     "start": "the start of what the line tells; it was written at the end",
     "end": "the end of what the line tells",
     "receipt": "when the line was received from another program",
