@@ -49,7 +49,7 @@ class Placement(NamedTuple):
 
         The lines of one source have one clock, so their stamps and their place in the file tell their order.
         """
-        if self.source == before.source or self.continues or self.timestamp is None or before.timestamp is None:
+        if self.source == before.source or self.continues:
             return True
         own, other = self.interval, before.interval
         return own is not None and other is not None and other.order_to(own) is Order.BEFORE

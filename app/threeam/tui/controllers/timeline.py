@@ -61,6 +61,7 @@ class TimelineController:
         self._is_release_due = False
         self._live: dict[int, LiveSources] = {}  # by the number of the log
         self._scans: dict[int, TimeIndex] = {}  # as far as each file was scanned
+        self._host_clock = ""  # how wrong it may be, in words
         self.clocks = ClockController(screen, pane.view, logs, self.reload)
         self._known_facts: dict[int, tuple[object, list[tuple[str, str]]]] = {}  # by number: of which state, and what
         self._file_order = ""  # the name of the source that is shown in the order of its file
@@ -160,11 +161,20 @@ class TimelineController:
 
     def show_legend(self) -> None:
         """Show what is known of each source."""
+        if not self._host_clock:
+            self._host_clock = "being asked"
+            self._screen.start_worker(self._ask_host_clock)
         self._screen.app.push_screen(LegendScreen(self._legend))
+
+    async def _ask_host_clock(self) -> None:
+        from threeam.timeline.clock_bounds import own_clock_bound
+
+        bound = await self._screen.run_in_thread(own_clock_bound)
+        self._host_clock = bound.sentence if bound is not None else "cannot be asked"
 
     def _legend(self) -> list[LegendEntry]:
         session = self._screen.session
-        facts = [("stamps", "of the hosts that write it, to the nanosecond")]
+        facts = [("stamps", "of the hosts that write it, to the nanosecond"), ("this host", self._host_clock)]
         if not self._logs.logs:
             facts.append(("other logs", ":open FILE shows one beside it"))
         entries = [LegendEntry("J", JOURNAL_SOURCE.name, session.journal.log_name, "$foreground", facts)]
