@@ -240,7 +240,8 @@ async def test_a_file_is_followed_through(journal: Journal, folder: Path, change
             lambda: "cart=42" not in it.shown or change == "rotated", "what is in its files is read again"
         )
         words = [row.split()[-1] for row in rows_of(it) if "web1" in row]
-        assert words.count("after") == 1
+        files = it.view.window.source_rows[0].files
+        assert words.count("after") == 1, ([(f.generation, f.end, f.segment.size(), f.index) for f in files], it.rows)
         assert len(words) == (4 if change == "rotated" else 1)
 
 

@@ -82,12 +82,10 @@ def test_lines_of_one_source_need_no_sign_however_coarse_their_stamps_are() -> N
     assert drawn(row(PG, 0, S), row(PG, 0, S))[1] == " "
 
 
-def test_the_runs_of_a_clock_that_was_stepped_back_have_no_order() -> None:
-    before_step, after_step = row(WEB1, 10 * US, US), row(WEB1, 11 * US, US)
-    first = before_step._replace(line=before_step.line._replace(offset=500))
-    assert drawn(after_step, first)[1] == "≈"
-    late = row(WEB1, 11 * US, US, lateness_ns=US)
-    assert drawn(late, first)[1] == " "
+def test_a_line_before_a_step_of_its_clock_came_before_the_line_above() -> None:
+    after_step, before_step = row(WEB1, 10 * US, US, clock_run=1), row(WEB1, 11 * US, US)
+    assert drawn(before_step, after_step)[1] == "«"
+    assert drawn(after_step, before_step)[1] == " "
 
 
 def test_a_line_without_a_timestamp_has_no_order_to_other_logs() -> None:

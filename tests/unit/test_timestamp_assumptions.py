@@ -60,6 +60,16 @@ def test_an_offset_in_place_of_a_name_is_read() -> None:
     assert found([b"2026-11-24 01:00:05 -10 degrees"]).assumptions == ("zone assumed: Europe/Berlin",)
 
 
+def test_a_zone_that_is_named_by_its_place_is_read() -> None:
+    lines = [b"[24-Nov-2026 01:00:05 Europe/Berlin] PHP Warning: x", b"[23-Nov-2026 19:00:06 America/New_York] PHP x"]
+    detection = found(lines, CONTEXT._replace(zone=UTC))
+    assert seconds(detection, lines) == [5, 6]
+    assert detection.assumptions == ()
+    assert seconds(detection, [b"[24-Nov-2026 01:00:05 Europe/Nowhere] x"]) == [None]
+    words = [b"2026-11-24 00:00:07 Client/Server started"]
+    assert seconds(found(words, CONTEXT._replace(zone=UTC)), words) == [7]
+
+
 def test_the_name_of_a_zone_tells_the_two_hours_of_autumn_apart() -> None:
     lines = [b"2026-10-25 02:30:00 CEST [42] LOG:  x", b"2026-10-25 02:30:00 CET [42] LOG:  x"]
     first, second = (found(lines).reader.read(line) for line in lines)

@@ -77,8 +77,8 @@ def show_screen(
     ``logs``: the logs of other programs that are shown beside it.
     """
     from threeam.projections import FOLD
-    from threeam.tui.app import run_app
     from threeam.tui.look import load_look, look_path
+    from threeam.tui.run import run_app
     from threeam.tui.session import Session
 
     reset_unreadable_files()  # the screen reports them itself; a message on stderr would be drawn into it

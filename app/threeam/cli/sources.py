@@ -88,7 +88,8 @@ def _facts(source: Source, index: TimeIndex | None, zone: Zone) -> list[tuple[st
 def _late_text(index: TimeIndex) -> str:
     if not index.late_count:
         return "none: each line was written in the order of the timestamps"
-    return f"{index.late_count:,} lines, by {format_duration(index.largest_lateness_ns)} at most"
+    lines = "1 line" if index.late_count == 1 else f"{index.late_count:,} lines"
+    return f"{lines}, by {format_duration(index.largest_lateness_ns)} at most"
 
 
 def _gap_text(gap: Gap, resolution_ns: int, zone: Zone) -> str:

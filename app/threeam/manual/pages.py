@@ -19,7 +19,7 @@ TOPICS = {
     "restore": "undo changes, end blocking queries, restore data",
     "caffeine": "cups, milligrams, water and sleep",
     "finding": "search, filters, times, marks, and the past",
-    "other-logs": "log files on the screen, together with the journal",
+    "timeline": "other programs' logs: open, merge, late lines, order not known",
     "clocks": "which of two lines came first, if their clocks differ",
     "timestamps": "how the times of other logs are read, and the formats",
     "handoff-and-export": "what the next person needs, and the postmortem",

@@ -15,7 +15,7 @@ from threeam.core.errors import BadInput, FileUnusable
 from threeam.core.format.clock import monotonic_epoch_ns
 from threeam.core.format.entry import escape_unprintable
 from threeam.timeline.detect import Detection, detect, reader_for_format
-from threeam.timeline.files import STDIN, open_log_file, remote_parts
+from threeam.timeline.files import STDIN, TooManyFiles, open_log_file, remote_parts
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.shifts import parse_shift
 from threeam.timeline.source import Source, sample_lines
@@ -114,6 +114,11 @@ def open_sources(names: Sequence[SourceName], options: SourceOptions, *, live: b
     for name in names:
         try:
             source, problem = open_source(name, len(sources), options, live=live)
+        except TooManyFiles as too_many:
+            problems.append(
+                f"{too_many}: {len(names) - len(sources)} of {len(names)} are left out; `ulimit -n` is too low"
+            )
+            break
         except FileUnusable as unusable:
             problems.append(str(unusable))
             continue
@@ -168,6 +173,8 @@ def _split_name(word: str) -> tuple[str | None, str]:
         return None, word
     if not name or not path:
         raise BadInput(f"{word}: write NAME=FILE")
+    if not name.isprintable():
+        raise BadInput(f"{escape_unprintable(name)}: the name of a source has no line ends or control characters")
     return name, path
 
 
@@ -204,4 +211,4 @@ def _short_name(path: str, parts: int) -> str:
     name = "/".join(os.path.abspath(path).split("/")[-parts:])
     for suffix in _SUFFIXES:
         name = name.removesuffix(suffix) or name
-    return name
+    return escape_unprintable(name)

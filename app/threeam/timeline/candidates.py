@@ -102,7 +102,7 @@ class Candidate:
                 continue
             stamp = reader.read_match(line, match)
             name = (match["z"] or b"").strip(b" ()[]") if has_zone else b""
-            is_name = name[-1:].isalpha() and name not in ZONE_NAMES[:3]
+            is_name = name[-1:].isalpha() and name not in ZONE_NAMES[:3] and b"/" not in name
             if stamp is not None:
                 self.stamps.append(stamp)
                 if is_name:
@@ -122,6 +122,11 @@ class Candidate:
             self.share = len(self.indexes) / (len(lines) - comments)
             steps = len(self.stamps) - 1
             self.growth = sum(a.ns <= b.ns for a, b in pairwise(self.stamps)) / steps if steps > 0 else 1.0
+
+    @property
+    def lacks_zone(self) -> bool:
+        """True if some stamps have no zone."""
+        return "z" not in self.pattern.groupindex or any(match["z"] is None for match in self._matches)
 
     @property
     def is_constant(self) -> bool:
@@ -171,7 +176,7 @@ class Candidate:
             self.pattern,
             self.layout.max_end,
             coarsest_ns=self._coarsest_ns(),
-            is_local="H" in groups and None in zones,
+            is_local="H" in groups and any(zone is None or b"/" in zone for zone in zones),
             rounding_ns=self._rounding_ns(),
         )
         if len(columns) != 1:

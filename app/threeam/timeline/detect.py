@@ -190,7 +190,7 @@ def _detection(
     )
     place = candidate.learn_place()
     assumptions = [*dates]
-    if place.is_local and not layout.utc and (context.zone_is_assumed or context.zone is None):
+    if place.is_local and candidate.lacks_zone and not layout.utc and (context.zone_is_assumed or context.zone is None):
         assumptions.append(f"zone assumed: {zone_name(context.zone)}")
     if context.zone_is_assumed:
         zone = zone_name(context.zone)

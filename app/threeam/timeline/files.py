@@ -40,6 +40,10 @@ _KINDS = (
 )
 
 
+class TooManyFiles(FileUnusable):
+    """There is no descriptor left for another file."""
+
+
 class OpenedFile(NamedTuple):
     """A file of another program, open for reading.
 
@@ -62,22 +66,27 @@ def open_log_file(path: str, *, live: bool = False) -> OpenedFile:
     ``live``: the file will be followed. Raises `FileUnusable` with a sentence.
     """
     if path == STDIN:
-        return _open_stream(Spool(_stdin()), path) if live else _copy_of(path, _read_stdin)
+        return _open_stream(Spool(_stdin()), path) if live else _as_text(_copy_of(path, _read_stdin))
     if remote := remote_parts(path):
         if live:
             return _open_stream(follow_remote_file(*remote), path)._replace(is_remote=True)
-        return _copy_of(path, lambda copy: copy_remote_file(*remote, copy.fileno()))._replace(is_remote=True)
-    fd = _open_regular_file(path)
-    segment = Segment(fd, path)
-    modified_ns = segment.fstat().st_mtime_ns
+        copy = _copy_of(path, lambda copy: copy_remote_file(*remote, copy.fileno()))
+        return _as_text(copy)._replace(is_remote=True)
+    segment = Segment(_open_regular_file(path), path)
+    return _as_text(OpenedFile(segment, segment.fstat().st_mtime_ns, os.path.realpath(path)))
+
+
+def _as_text(file: OpenedFile) -> OpenedFile:
+    """Return ``file``, or the unpacked copy of a compressed one. Raises `FileUnusable` if it is UTF-16."""
+    segment, path = file.segment, file.segment.path
     head = segment.read(0, _MAGIC_BYTES)
     if encoding := _utf16(head):
         raise FileUnusable(f"{_shown(path)} is UTF-16: `iconv -f {encoding} -t UTF-8` makes a file that can be read")
     packed_with = next((name for magic, name in _MAGICS if head.startswith(magic)), None)
     if packed_with is None:
-        return OpenedFile(segment, modified_ns, os.path.realpath(path))
-    unpacked, problem = _unpack(path, fd, packed_with)
-    return OpenedFile(unpacked, modified_ns, problem=problem)
+        return file
+    unpacked, problem = _unpack(path, segment.fd, packed_with)
+    return OpenedFile(unpacked, file.modified_ns, problem=problem)
 
 
 def remote_parts(path: str) -> tuple[str, str] | None:
@@ -103,7 +112,7 @@ def _copy_of(path: str, write: Callable[[IO[bytes]], object]) -> OpenedFile:
             write(copy)
             copy.flush()
         except OSError as error:
-            raise _cannot_copy("stdin" if path == STDIN else path, error) from None
+            raise _cannot_copy(path, error) from None
         segment = Segment(os.dup(copy.fileno()), path)
     return OpenedFile(segment, segment.fstat().st_mtime_ns)
 
@@ -138,7 +147,8 @@ def _open_regular_file(path: str) -> int:
         # O_NONBLOCK: to open a FIFO must not wait for its writer. It changes nothing for a regular file.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
-        raise FileUnusable(f"{_shown(path)} cannot be opened: {error.strerror}") from None
+        refusal = TooManyFiles if error.errno in (errno.EMFILE, errno.ENFILE) else FileUnusable
+        raise refusal(f"{_shown(path)} cannot be opened: {error.strerror}") from None
     mode = os.fstat(fd).st_mode
     if not stat.S_ISREG(mode):
         os.close(fd)
@@ -151,6 +161,7 @@ def _open_regular_file(path: str) -> int:
 def _unpack(path: str, fd: int, packed_with: str) -> tuple[Segment, str]:
     """Return the unpacked bytes of a compressed file, and a sentence if its end is missing or damaged."""
     problem = ""
+    os.lseek(fd, 0, os.SEEK_SET)  # a copy of stdin was written through it
     with tempfile.TemporaryFile() as copy:
         try:
             problem = _UNPACKERS[packed_with](path, fd, copy)
@@ -185,9 +196,12 @@ def _unpack_in_process(open_packed: Callable[[IO[bytes]], _PackedFile]) -> Calla
 def _unpack_zstd(path: str, fd: int, copy: IO[bytes]) -> str:
     if shutil.which("zstd") is None:
         raise FileUnusable(f"{_shown(path)} is packed with zstd, which needs the program zstd: install it")
-    os.lseek(fd, 0, os.SEEK_SET)
     done = subprocess.run(["zstd", "-dcq"], stdin=fd, stdout=copy.fileno(), stderr=subprocess.PIPE)
-    return "" if done.returncode == 0 else _damaged(path, done.stderr.decode(errors="replace").strip())
+    return (
+        ""
+        if done.returncode == 0
+        else _damaged(path, done.stderr.decode(errors="replace").strip().rpartition(" : ")[2])
+    )
 
 
 _UNPACKERS: dict[str, Callable[[str, int, IO[bytes]], str]] = {
@@ -208,4 +222,4 @@ def _cannot_copy(path: str, error: OSError) -> FileUnusable:
 
 
 def _shown(path: str) -> str:
-    return escape_unprintable(path)
+    return "stdin" if path == STDIN else escape_unprintable(path)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from threeam.timeline.notation import (
+    BASIC,
     DASHED,
     GLOG,
+    GLOG_TWO_DIGIT_YEAR,
     GLOG_YEAR,
     ISO,
     LOGCAT,
@@ -89,6 +91,20 @@ APPLICATION_FORMATS = (
             Example(b"E1124 03:14:07.123456   42 sync.go:211] x", 1795486447123456000, 1_000),
             Example(b"E20261124 03:14:07.123456   42 sync.cc:211] x", 1795486447123456000, 1_000),
         ),
+    ),
+    TimestampFormat(
+        "cockroachdb",
+        "CockroachDB",
+        Meaning.EVENT,
+        (Layout(GLOG_TWO_DIGIT_YEAR, rb"[DIWEF]", utc=True),),
+        (Example(b"I261124 03:14:07.123456 42 sql/a.go:42 x", 1795490047123456000, 1_000),),
+    ),
+    TimestampFormat(
+        "zabbix",
+        "Zabbix",
+        Meaning.EVENT,
+        (Layout(BASIC, rb" *\d{1,7}:", mark=b":00000000:"),),
+        (Example(b"   812:20261124:031407.123 x", 1795486447123000000, 1_000_000),),
     ),
     TimestampFormat(
         "logcat",

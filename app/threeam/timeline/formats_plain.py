@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from threeam.timeline.formats_system import COMPOSE_NAME
-from threeam.timeline.notation import ACCESS, BASIC, DASHED, EPOCH, ISO, SYSLOG, TIME, WEEKDAY
+from threeam.timeline.notation import (
+    ACCESS,
+    BASIC,
+    DASHED,
+    DOTTED_YEAR_FIRST,
+    EPOCH,
+    ISO,
+    SLASHED,
+    SYSLOG,
+    TIME,
+    WEEKDAY,
+)
 from threeam.timeline.timestamp_format import Example, Layout, Meaning, TimestampFormat
 
 _LEVEL = rb"\[?(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|ERR|FATAL|CRITICAL|SEVERE)\]?:? +(?:- )?\[?"
@@ -24,7 +35,7 @@ ISO_PLAIN = TimestampFormat(
     (
         Layout(ISO),
         Layout(ISO, rb"\[", rb"\]"),
-        Layout(ISO, rb"\[", rb"[ ,]"),
+        Layout(ISO, rb"\[", rb"[ ,:|]"),
         Layout(ISO, _LEVEL),
         Layout(ISO, rb"< ?", rb" ?>"),
         Layout(ISO, rb"<\d{1,3}>", mark=b">0000-00-00"),
@@ -33,7 +44,11 @@ ISO_PLAIN = TimestampFormat(
         Layout(ISO, _COLOURS, literal=b"\x1b["),
         Layout(BASIC),
         Layout(DASHED),
-        Layout(ACCESS, rb"\[", rb"\]"),
+        Layout(DASHED, rb"\[", rb"\]"),
+        Layout(ACCESS, rb"(?:[A-Z] )?\[", rb"\]"),
+        Layout(BASIC, rb"\[", rb"\]"),
+        Layout(SLASHED, rb"\[", rb"[,\]]"),
+        Layout(DOTTED_YEAR_FIRST),
     ),
     (
         Example(b"2026-11-24T03:14:07.123+01:00 x", 1795486447123000000, 1_000_000),
@@ -48,6 +63,12 @@ ISO_PLAIN = TimestampFormat(
         Example(b'"2026-11-24 03:14:07","x"', 1795486447000000000, 1_000_000_000),
         Example(b"20261124T031407.123Z x", 1795490047123000000, 1_000_000),
         Example(b"[24/Nov/2026 03:14:07] GET", 1795486447000000000, 1_000_000_000),
+        Example(b"E [24/Nov/2026:03:14:07 +0100] x", 1795486447000000000, 1_000_000_000),
+        Example(b"[24-Nov-2026 03:14:07 UTC] PHP Warning: x", 1795490047000000000, 1_000_000_000),
+        Example(b"[20261124-03:14:07] [DEBUG] x", 1795486447000000000, 1_000_000_000),
+        Example(b"[2026/11/24 03:14:07.123456,  0] smbd.c:42(main)", 1795486447123456000, 1_000),
+        Example(b"[2026-11-24 03:14:07,123: INFO/MainProcess] x", 1795486447123000000, 1_000_000),
+        Example(b"2026.11.24 03:14:07.123456 [ 42 ] {} <Error> x", 1795486447123456000, 1_000),
         Example(b"2026-11-24 03:14:07 GMT+1 x", 1795486447000000000, 1_000_000_000),
         Example(b"2026-11-24 03:14:07 (UTC) x", 1795490047000000000, 1_000_000_000),
         Example(b"24-Nov-2026 03:14:07 x", 1795486447000000000, 1_000_000_000),
@@ -57,10 +78,11 @@ TIME_PLAIN = TimestampFormat(
     "time",
     "time of day",
     Meaning.EVENT,
-    (Layout(TIME), Layout(TIME, rb"\[", rb"\]"), Layout(TIME, _PID)),
+    (Layout(TIME), Layout(TIME, rb"\[", rb"\]"), Layout(TIME, _PID), Layout(TIME, rb"\[", rb" [A-Z]{3}\]")),
     (
         Example(b"03:14:07.123 x", 1795486447123000000, 1_000_000),
         Example(b"[03:14:07] x", 1795486447000000000, 1_000_000_000),
+        Example(b"[03:14:07 INF] x", 1795486447000000000, 1_000_000_000),
     ),
 )
 TS = TimestampFormat(

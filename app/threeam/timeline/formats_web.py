@@ -46,13 +46,14 @@ WEB_FORMATS = (
         "nginx-access",
         "nginx access log",
         Meaning.END,
-        (Layout(ACCESS, _CLIENT, _REQUEST),),
+        (Layout(ACCESS, _CLIENT, _REQUEST), Layout(ISO, _CLIENT, _REQUEST, mark=b"[0000-00-00")),
         (
             Example(
                 b'10.0.0.9 - alice [24/Nov/2026:03:14:07 +0100] "GET /cart/42 HTTP/2.0" 502 0 "-" "-"',
                 1795486447000000000,
                 1_000_000_000,
             ),
+            Example(b'::1 - - [2026-11-24T03:14:07+01:00] "GET / HTTP/2.0" 502 0', 1795486447000000000, 1_000_000_000),
         ),
         caveat="stamps taken for the ends of the requests, as nginx writes them; apache-access: their starts",
     ),

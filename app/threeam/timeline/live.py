@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import heapq
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.store.follow import MAX_POLL_S
 from threeam.timeline.follow import SourceFollower
-from threeam.timeline.source import FIRST_NS, Key, PlacedLine, Source
+from threeam.timeline.source import FIRST_KEY, FIRST_NS, Key, PlacedLine, Source
 
 MIN_HOLD_NS, MAX_HOLD_NS = NS_PER_S // 10, 2 * NS_PER_S
+_MAX_AHEAD_NS = 86_400 * NS_PER_S
 
 
 class HoldBuffer:
@@ -19,10 +22,16 @@ class HoldBuffer:
 
     A line is held for `hold_ns`: the largest lateness so far, within limits. A line that comes later than that is
     released at once. Times of arrival are those of any clock that only goes on (ns).
+
+    A line that is stamped more than a day after ``wall_ns``, the time by this host, has a wrong timestamp. It is
+    released after its hold, and no other line is late because of it.
     """
 
-    def __init__(self) -> None:
-        self._heap: list[tuple[Key, int, PlacedLine]] = []  # the key, and when the line arrived
+    def __init__(self, wall_ns: Callable[[], int] = time.time_ns) -> None:
+        self._wall_ns = wall_ns
+        self._ahead: deque[tuple[int, PlacedLine]] = deque()
+        self._heap: list[tuple[Key, PlacedLine]] = []
+        self._arrivals: deque[tuple[int, Key]] = deque()  # when lines arrived, and the last place of them
         self._shown_ns = FIRST_NS  # the latest instant that was released
         self._largest_lateness_ns = 0
         self.late_count = 0  # lines that came after a later one was released
@@ -39,8 +48,13 @@ class HoldBuffer:
 
     def add(self, lines: Sequence[PlacedLine], now_ns: int) -> None:
         """Hold ``lines``, which have arrived at ``now_ns``."""
+        limit_ns = self._wall_ns() + _MAX_AHEAD_NS
+        self._ahead.extend((now_ns, placed) for placed in lines if placed.ns > limit_ns)
+        lines = [placed for placed in lines if placed.ns <= limit_ns]
+        if lines:
+            self._arrivals.append((now_ns, max(placed.key for placed in lines)))
         for placed in lines:
-            heapq.heappush(self._heap, (placed.key, now_ns, placed))
+            heapq.heappush(self._heap, (placed.key, placed))
             if not placed.is_continuation and placed.timestamp is not None:
                 behind_ns = self._shown_ns - placed.ns if self._shown_ns > FIRST_NS else 0
                 self._largest_lateness_ns = max(self._largest_lateness_ns, placed.lateness_ns, behind_ns)
@@ -49,18 +63,23 @@ class HoldBuffer:
     def release(self, now_ns: int) -> list[PlacedLine]:
         """Return the lines whose hold is over at ``now_ns``, and all that are earlier on the timeline, in order."""
         arrived_before_ns = now_ns - self.hold_ns
-        over = [key for key, arrived_ns, _ in self._heap if arrived_ns <= arrived_before_ns]
-        last = max(over, default=None)
+        last = FIRST_KEY
+        while self._arrivals and self._arrivals[0][0] <= arrived_before_ns:
+            last = max(last, self._arrivals.popleft()[1])
         released = list[PlacedLine]()
-        while self._heap and (self._heap[0][0].ns < self._shown_ns or (last is not None and self._heap[0][0] <= last)):
-            released.append(heapq.heappop(self._heap)[2])
+        while self._heap and (self._heap[0][0].ns < self._shown_ns or self._heap[0][0] <= last):
+            released.append(heapq.heappop(self._heap)[1])
         if released:
             self._shown_ns = max(self._shown_ns, released[-1].ns)
+        while self._ahead and self._ahead[0][0] <= arrived_before_ns:
+            released.append(self._ahead.popleft()[1])
         return released
 
     def next_release_ns(self) -> int | None:
         """Return when the hold of a line is over next, by the clock of the arrivals; None if no line is held."""
-        return min((arrived_ns + self.hold_ns for _, arrived_ns, _ in self._heap), default=None)
+        arrivals = [self._arrivals[0][0]] if self._heap else []
+        arrivals += [arrived_ns for arrived_ns, _ in self._ahead]
+        return min(arrivals) + self.hold_ns if arrivals else None
 
 
 class LiveSources:

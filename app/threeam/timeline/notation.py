@@ -23,9 +23,11 @@ WEEKDAY = rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 ZONE_NAMES: tuple[bytes, ...] = (b"UTC", b"GMT", b"Z", *(name.encode() for name in ZONES_OF_ABBREVIATION))
 _ZONE_NAME = rb"(?:" + b"|".join(ZONE_NAMES) + rb")(?![\w+-])"
 _UTC_OFFSET = rb"(?:UTC|GMT)[+-]\d{1,2}(?::?[0-5]\d)?(?!\d)"
+_CONTINENT = rb"(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific)"
 # An offset after a blank may be a number of the text: no zone has other minutes today.
 _SPACED_OFFSET = rb" [+-](?:0\d|1[0-4]):?(?:00|15|30|45)(?!\d)"
 _NAMED_ZONE = rb" ?(?:{0}|{1}|\({0}\)|\[{0}\])".replace(b"{0}", _ZONE_NAME).replace(b"{1}", _UTC_OFFSET)
+_REGION = rb" " + _CONTINENT + rb"(?:/[A-Z][A-Za-z_-]+){1,2}"
 # PostgreSQL writes the name of a zone that has none as its offset.
 _OFFSET_AS_NAME = rb" [+-](?:0\d|1[0-4])(?= \[\d|:|,)"
 _ZONE = (
@@ -33,6 +35,8 @@ _ZONE = (
     + _SPACED_OFFSET
     + rb"|"
     + _OFFSET_AS_NAME
+    + rb"|"
+    + _REGION
     + rb"|"
     + _NAMED_ZONE
     + rb")"
@@ -62,7 +66,7 @@ _FIELDS = {
     b"a": WEEKDAY,
 }
 # The stamp must end where its pattern ends: a digit, the AM of a 12-hour clock, a zone or a year would change it.
-STAMP_END = rb"(?!\w|(?<=\d)[.,:+-]\d| ?[AaPp]\.?[Mm]\b| [A-Z][a-z]+/[A-Z][a-z])"
+STAMP_END = rb"(?!\w|(?<=\d)[.,:+-]\d| ?[AaPp]\.?[Mm]\b| " + _CONTINENT + rb"/)"
 _NO_YEAR = rb"(?! (?:19|20)\d\d(?!\w))"
 _NO_DATE = (
     rb"(?! ?(?:[+-]\d\d:?\d\d| \d{1,4}[-/]\d{1,2}[-/]\d| \d{1,2}\.\d{1,2}\.\d{4}|(?:\d{1,2} )?"
@@ -93,11 +97,14 @@ def _notation(name: str, template: bytes, shape: bytes, *, sorts: bool = False) 
 
 ISO = _notation("2026-11-24T03:14:07.123+01:00", rb"{Y}-{m}-{d}[T \t]{_H}:{MS}{f}{z}", b"0000-00-00", sorts=True)
 ISO_UNDERSCORE = _notation("2026-11-24_03:14:07.12345", rb"{Y}-{m}-{d}_{H}:{MS}{f}", b"0000-00-00_", sorts=True)
-BASIC = _notation("20261124T031407.123Z", rb"{Y}{m}{d}[T .-]{H}:?{M}:?{S}{f}{z}", b"00000000", sorts=True)
+BASIC = _notation("20261124T031407.123Z", rb"{Y}{m}{d}[T :.-]{H}:?{M}:?{S}{f}{z}", b"00000000", sorts=True)
 SLASHED = _notation("2026/11/24 03:14:07.123", rb"{Y}/{m}/{d} {_H}:{MS}{f}{z}", b"0000/00/00 ", sorts=True)
 SYSLOG = _notation("Nov 24 03:14:07", rb"{b} {_d} {H}:{MS}{f}{z}" + _NO_YEAR, b" 00:00:00")
 SYSLOG_YEAR = _notation("Nov 24 2026 03:14:07", rb"{b} {_d} {Y} {H}:{MS}{f}{z}", b" 0000 00:00:00")
 SYSLOG_YEAR_LAST = _notation("Nov 24 03:14:07 2026", rb"{b} {_d} {H}:{MS}{f} {Y}{z}", b" 0000")
+DOTTED_YEAR_FIRST = _notation(
+    "2026.11.24 03:14:07.123456", rb"{Y}\.{m}\.{d} {H}:{MS}{f}{z}", b"0000.00.00 ", sorts=True
+)
 CTIME = _notation("Tue Nov 24 03:14:07 CET 2026", rb"{a} {b} {_d} {_H}:{MS}{f}{p?}{z} {Y}", b" 0000")
 DAY_MONTH = _notation("Tue, 24 Nov 2026 03:14:07 +0100", rb"(?:{a},? )?{_d} {b} {Y} {_H}:{MS}{f}{p?}{z}", b" 0000 ")
 ACCESS = _notation("24/Nov/2026:03:14:07 +0100", rb"{d}/{b}/{Y}[: ]{H}:{MS}{f}{z}", b"/0000")
@@ -109,6 +116,7 @@ MONTH_NAME_FIRST = _notation("Nov 24, 2026 3:14:07 AM", rb"{b} {d?}, {Y},? {H?}:
 TIME = _notation("03:14:07.123", rb"{_H}:{MS}{f}" + _NO_DATE, b":00:00")
 GLOG = _notation("1124 03:14:07.123456", rb"{m}{d} {H}:{MS}{f!}", b"0000 00:00:00")
 GLOG_YEAR = _notation("20261124 03:14:07.123456", rb"{Y}{m}{d} {H}:{MS}{f!}", b"00000000 00:00:00", sorts=True)
+GLOG_TWO_DIGIT_YEAR = _notation("261124 03:14:07.123456", rb"{y}{m}{d} {H}:{MS}{f!}", b"000000 00:00:00")
 LOGCAT = _notation("11-24 03:14:07.123", rb"{m}-{d} {H}:{MS}{f!}{z}", b"00-00 00:00:00")
 TWO_DIGIT_YEAR = _notation("261124  3:14:07", rb"{y}{m}{d} {_H}:?{M}:?{S}", b"000000 ")
 TWO_DIGIT_YEAR_SLASHED = _notation("26/11/24 03:14:07", rb"{y}/{m}/{d} {H}:{MS}", b"00/00/00 ")
@@ -137,6 +145,7 @@ NOTATIONS = (
     DAY_MONTH,
     DASHED,
     DOTTED,
+    DOTTED_YEAR_FIRST,
     MONTH_NAME_FIRST,
     MONTH_FIRST,
     DAY_FIRST,

@@ -14,7 +14,7 @@ from threeam.timeline.civil_time import (
     second_of_day,
     year_of_day,
 )
-from threeam.timeline.zones import offset_of_abbreviation, parse_offset, utc_offset_s, wall_second
+from threeam.timeline.zones import offset_of_abbreviation, parse_offset, utc_offset_s, wall_second, zone_of_region
 
 _MONTH_NUMBERS = {
     name: number
@@ -107,6 +107,9 @@ class StampClock:
         zone_text = zone_text.strip(b" ()[]")
         if zone_text[-1:].isdigit() or zone_text in (b"Z", b"UTC", b"GMT"):
             return parse_offset(zone_text)
+        if b"/" in zone_text:
+            region = zone_of_region(zone_text)
+            return None if region is None else utc_offset_s(region, wall_s, self.fold)
         return offset_of_abbreviation(self.zone, wall_s, zone_text)
 
     def _wall_second(self, fields: Mapping[str, bytes | None]) -> int | None:

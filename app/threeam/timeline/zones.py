@@ -121,6 +121,15 @@ def parse_offset(text: bytes) -> int | None:
     return (hours * 3600 + minutes * 60) * (-1 if match[1] == "-" else 1)
 
 
+@lru_cache(maxsize=64)
+def zone_of_region(name: bytes) -> tzinfo | None:
+    """Return the zone that a stamp names by its place, as ``Europe/Berlin``; None if there is no such zone."""
+    try:
+        return ZoneInfo(name.decode("ascii", "replace"))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
 def zone_name(zone: tzinfo | None) -> str:
     """Return the name of a zone for a sentence."""
     if isinstance(zone, ZoneInfo):

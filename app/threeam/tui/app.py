@@ -19,18 +19,11 @@ from textual.widgets import Input
 from threeam.actions import BY_ID, key_problems
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import escape_unprintable
-from threeam.core.platform.disk import network_fs_warning
-from threeam.core.state.catalog import list_own_journals
 from threeam.core.store.as_of import PointInTime
-from threeam.core.store.journal import Journal, resolve_journal
-from threeam.core.write.locked_log import WriteOptions
-from threeam.core.write.write_stats import WriteStatsPublisher
-from threeam.core.write.writer import Writer
-from threeam.projections import FOLD
+from threeam.core.store.journal import Journal
 from threeam.tui import messages
 from threeam.tui.command_palette import ActionProvider, JournalProvider
 from threeam.tui.dialog_bindings import bind
-from threeam.tui.glyphs import can_draw_signs
 from threeam.tui.key_labels import key_for_action
 from threeam.tui.log_window import LogWindow
 from threeam.tui.no_color import WITHOUT_COLORS
@@ -46,14 +39,14 @@ from threeam.tui.screen_signals import (
 from threeam.tui.screens.journal import JournalScreen
 from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
-from threeam.tui.themes import NIGHT_THEME, complete_variables, has_few_colors, style_sheets
+from threeam.tui.themes import NIGHT_THEME, complete_variables, style_sheets
 from threeam.tui.timeline_window import TimelineWindow
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.filter_line import FilterBox
 from threeam.tui.widgets.log_view import LogView
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
-_INTERRUPTED = 130
+INTERRUPTED = 130
 OPENING_S = 0.5  # how long keys wait for a report that is being made
 REFUSED_TEXT_PAUSE_S = 0.7  # a text for a box that did not open ends with a pause of this length
 SAME_ENTER_S = 0.4  # an Enter that follows the one of the box as fast as this is the same one, hit twice
@@ -336,7 +329,7 @@ class JournalApp(App[None], inherit_bindings=False):
     def action_help_quit(self) -> None:
         now = time.monotonic()
         if now - self._asked <= _TWICE:
-            self._leave(_INTERRUPTED)
+            self._leave(INTERRUPTED)
         else:
             self._asked = now
             base = next((screen for screen in self._screen_stack if isinstance(screen, JournalScreen)), None)
@@ -366,41 +359,3 @@ def _window_of(session: Session) -> RowWindow:
     window = LogWindow(session.journal)
     sources = session.logs.sources if session.logs is not None else []
     return TimelineWindow(session.journal, sources, window) if sources else window
-
-
-def run_app(session: Session, options: WriteOptions | None, as_of: PointInTime | None = None) -> int:
-    """Open the screen and return the exit code. Raise `LogUnavailable` before anything is drawn.
-
-    ``session`` names the first journal, and has no writer yet. ``options``: of the writers; None: read-only.
-    """
-    gc.freeze()  # no collection has to look at what is imported: it stays
-    journal = session.journal
-
-    def session_of(journal: Journal) -> Session:
-        journal.open_live()  # a folder, a FIFO, a file that cannot be read: say so on the terminal as it was
-        notice, writer = network_fs_warning(journal.log_path) or "", None
-        if options is not None:
-            if (obstacle := journal.write_obstacle()) is not None:
-                notice = f"opened read-only: {obstacle}"
-            else:
-                # The screen waits in plain sight until the lock comes or esc is pressed.
-                writer = Writer(journal, FOLD, session.clock, options._replace(lock_timeout=None))
-                writer.stats_publisher = WriteStatsPublisher(journal.log_path)
-        emoji = session.emoji and can_draw_signs()
-        return session._replace(journal=journal, writer=writer, emoji=emoji, notice=notice)
-
-    def all_journals() -> list[Journal]:
-        lock = (
-            None if journal.lock_path == resolve_journal(journal.log_path).lock_path else journal.lock_path
-        )  # one that was asked for
-        found = list_own_journals(os.environ, lock)
-        return [journal, *(one for one in found if one.log_path != journal.log_path)]
-
-    here = journal
-    while True:
-        app = JournalApp(session_of(here), as_of, all_journals, has_few_colors=has_few_colors())
-        app.run()
-        if app.next_journal is None:
-            break
-        here, as_of = app.next_journal, None
-    return app.return_code if app.return_code is not None else _INTERRUPTED

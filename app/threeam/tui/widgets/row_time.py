@@ -7,7 +7,7 @@ from time import localtime
 from rich.segment import Segment
 
 from threeam.core.format.entry import NS_PER_S, Stamp
-from threeam.timeline.instant import Timestamp
+from threeam.timeline.instant import Order, Timestamp
 from threeam.tui.glyphs import LATE, ORDER_UNKNOWN
 from threeam.tui.log_rows import Row
 from threeam.tui.widgets.row_look import Brush, RenderOptions, RowFlags
@@ -50,25 +50,16 @@ def gutter_mark(row: Row, previous: Row | None, brush: Brush, flags: RowFlags) -
 
 
 def order_mark(row: Row, previous: Row | None, brush: Brush) -> str:
-    """Return the sign before the time of a row whose order to the row before is not known; else a space."""
+    """Return the sign before the time of a row that did not certainly come after the row above; else a space."""
     if row.placement is None or previous is None or previous.placement is None:
         return " "
-    is_known = row.placement.is_order_known_after(previous.placement) and not _is_after_clock_step(row, previous)
-    return " " if is_known else brush.sign(ORDER_UNKNOWN.symbol, ORDER_UNKNOWN.ascii_symbol)
-
-
-def _is_after_clock_step(row: Row, previous: Row) -> bool:
-    """Return whether a line was written before the one above it, though neither is late: a clock was stepped back.
-
-    Their timestamps are of two runs of one clock, and do not tell which was first.
-    """
-    if row.line.segment != previous.line.segment or row.line.offset >= previous.line.offset or row.is_of_journal:
-        return False
-    return not (_lateness_ns(row) or _lateness_ns(previous))
-
-
-def _lateness_ns(row: Row) -> int:
-    return 0 if row.placement is None else row.placement.lateness_ns
+    match row.placement.order_to(previous.placement):
+        case Order.AFTER:
+            return " "
+        case Order.BEFORE:
+            return brush.sign("«", "<")
+        case _:
+            return brush.sign(ORDER_UNKNOWN.symbol, ORDER_UNKNOWN.ascii_symbol)
 
 
 def late_note(row: Row, brush: Brush) -> str:
