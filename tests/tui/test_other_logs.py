@@ -223,14 +223,14 @@ def change_file(path: Path, change: str) -> None:
     else:
         os.truncate(path, 0)
     with path.open("a") as file:
-        file.write(stamped(BASE_NS + 70 * S, "after", 6) + "\n")
+        file.write(stamped(BASE_NS + 70 * S, "next-file", 6) + "\n")
 
 
 @pytest.mark.parametrize("change", ["rotated", "truncated"])
 async def test_a_file_is_followed_through(journal: Journal, folder: Path, change: str) -> None:
     async with night(journal, size=SMALL, logs=open_logs(folder, "web1.log", "web2.log")) as it:
         change_file(folder / "web1.log", change)
-        await it.shows("after")
+        await it.shows("next-file")
         assert "delete cart=42" in it.shown
         if change == "truncated":
             await it.says("web1 was truncated: its lines above may exist only on this screen")
@@ -240,8 +240,7 @@ async def test_a_file_is_followed_through(journal: Journal, folder: Path, change
             lambda: "cart=42" not in it.shown or change == "rotated", "what is in its files is read again"
         )
         words = [row.split()[-1] for row in rows_of(it) if "web1" in row]
-        files = it.view.window.source_rows[0].files
-        assert words.count("after") == 1, ([(f.generation, f.end, f.segment.size(), f.index) for f in files], it.rows)
+        assert words.count("next-file") == 1
         assert len(words) == (4 if change == "rotated" else 1)
 
 
