@@ -310,3 +310,12 @@ async def test_a_shift_that_the_journal_notes_is_applied_at_once(journal: Journa
             written.write(clock_draft("web2", ClockCorrection(-S, MS), "measured"))
         await it.shows("2 web2 -1s±1ms")
         assert "03:14:06.100951" in it.rows[0]
+
+
+async def test_two_logs_are_merged_and_measured_on_the_command_line_too(journal: Journal, folder: Path) -> None:
+    async with night(journal, size=WIDE) as it:
+        await it.command(f"merge -o raw {folder}/web1.log {folder}/web2.log")
+        await it.shows("update cart=42")
+        await it.press("escape")
+        await it.command(f"align {folder}/web1.log {folder}/web2.log --key cart=42")
+        await it.shows("web2")
