@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from support.log_sources import BASE_NS, source_of, stamped, write_log
 from threeam.timeline.follow import SourceFollower
@@ -119,3 +122,19 @@ def test_the_format_of_an_empty_file_is_found_with_its_first_lines(tmp_path: Pat
         assert source.detection is None
         append(path, stamped(BASE_NS), stamped(BASE_NS + 1))
         assert [placed.ns for placed in follower.read()] == [BASE_NS, BASE_NS + 1]
+
+
+def test_a_time_without_a_date_is_of_today_however_long_the_file_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    morning, evening = BASE_NS, BASE_NS + 15 * 3600 * 10**9
+    path = write_log(
+        tmp_path / "web.log", [f"{text} line" for text in ("03:14:05.100", "03:14:06.200", "03:14:07.000")]
+    )
+    os.utime(path, ns=(morning, morning))
+    monkeypatch.setenv("TZ", "UTC")
+    source = source_of(path)
+    with following(source) as follower:
+        monkeypatch.setattr("threeam.timeline.follow.time.time_ns", lambda: evening)
+        append(path, "18:14:07.000 line")
+        assert [placed.ns for placed in follower.read()] == [evening]

@@ -31,23 +31,28 @@ def row_formatter(output: str, sources: Sequence[Source], zone: Zone) -> RowForm
         case "json":
             return lambda placed, order, previous: _json_line(placed, None if previous is None else order)
         case _:
-            return _TextFormatter(zone, max(len(source.name) for source in sources), with_delta=output == "delta")
+            return _TextFormatter(zone, sources, with_delta=output == "delta")
 
 
 class _TextFormatter:
     """Formats lines for a person: time, order, source, line, lateness."""
 
-    def __init__(self, zone: Zone, name_cells: int, *, with_delta: bool) -> None:
+    def __init__(self, zone: Zone, sources: Sequence[Source], *, with_delta: bool) -> None:
         self._format_second = lru_cache(maxsize=16)(lambda second: format_instant(second * NS_PER_S, NS_PER_S, zone))
-        self._name_cells = name_cells
+        self._name_cells = max(len(source.name) for source in sources)
+        finest_ns = min(
+            (source.index.resolution_ns or NS_PER_S for source in sources if source.index), default=NS_PER_S
+        )
+        self._time_cells = len(format_instant(0, finest_ns, zone))
         self._with_delta = with_delta
 
     def __call__(self, placed: PlacedLine, order: Order, previous: PlacedLine | None) -> Iterable[bytes]:
         """Return the bytes of a line."""
-        columns = [self._format_time(placed)]
+        columns = [self._format_time(placed).ljust(self._time_cells)]
         if self._with_delta:
             columns.append(_format_delta(placed, previous).rjust(_DELTA_CELLS))
-        late = f" {LATE}{format_duration(placed.lateness_ns)}" if placed.lateness_ns else ""
+        is_late = placed.lateness_ns and not placed.is_continuation
+        late = f" {LATE}{format_duration(placed.lateness_ns)}" if is_late else ""
         name = placed.source.name.ljust(self._name_cells)
         columns += [_ORDER_MARKS[order], name, f"{placed.line.display_text}{late}"]
         return (_encode(" ".join(columns)),)

@@ -17,11 +17,13 @@ from threeam.core.format.entry import escape_unprintable
 from threeam.timeline.detect import Detection, detect, reader_for_format
 from threeam.timeline.files import STDIN, TooManyFiles, open_log_file, remote_parts
 from threeam.timeline.instant import ClockCorrection
+from threeam.timeline.missing_date import UnclearStamps
+from threeam.timeline.samples import sample_lines
 from threeam.timeline.shifts import parse_shift
-from threeam.timeline.source import Source, sample_lines
+from threeam.timeline.source import Source
 from threeam.timeline.stamp_pattern import reader_for_pattern
 from threeam.timeline.timestamp_format import Context
-from threeam.timeline.zones import host_zone, parse_zone
+from threeam.timeline.zones import AmbiguousZone, host_zone, parse_zone
 
 _SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".log")
 _WILDCARDS = frozenset("*?[")
@@ -119,7 +121,7 @@ def open_sources(names: Sequence[SourceName], options: SourceOptions, *, live: b
                 f"{too_many}: {len(names) - len(sources)} of {len(names)} are left out; `ulimit -n` is too low"
             )
             break
-        except FileUnusable as unusable:
+        except (FileUnusable, UnclearStamps, AmbiguousZone) as unusable:
             problems.append(str(unusable))
             continue
         sources.append(source)

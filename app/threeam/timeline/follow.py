@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from itertools import islice
 
 from threeam.core.errors import FileUnusable
-from threeam.core.format.entry import escape_unprintable
+from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.store.chain import Chain
 from threeam.core.store.follow import Follower
 from threeam.core.store.journal import Journal, ResumePoint
@@ -15,6 +16,7 @@ from threeam.core.store.reader import Line, last_line_end
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.source import FIRST_NS, PlacedLine, Source
 
+_DATE_STEP_NS = 600 * NS_PER_S  # how far a missing date may lag behind the clock
 _MAX_SAMPLES = 200  # lines in which a format is looked for as they come
 
 
@@ -29,6 +31,7 @@ class SourceFollower:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.problem = ""
+        self._dated_ns = source.file.modified_ns  # the time from which missing dates follow
         self._previous: Source | None = None  # to its file, renamed by now, lines may still be appended
         self._path = source.segment.path
         self._real_path = source.file.followed_path
@@ -83,6 +86,7 @@ class SourceFollower:
 
     def _place(self, lines: Sequence[Line]) -> list[PlacedLine]:
         self._detect_format(lines)
+        self._advance_date()
         placed = [self._place_line(line) for line in lines]
         for source in {line.source for line in placed}:
             if source.index is not None:
@@ -96,6 +100,14 @@ class SourceFollower:
             self._samples += [line.raw for line in lines[:_MAX_SAMPLES]]
             self.source.detection = self.source.detector(self._samples)
             self.source.make_index()
+
+    def _advance_date(self) -> None:
+        """Let timestamps without a date be of today: the file is written now."""
+        detection, now_ns = self.source.detection, time.time_ns()
+        if detection is None or not detection.reader.misses_date or now_ns - self._dated_ns < _DATE_STEP_NS:
+            return
+        self._dated_ns = now_ns
+        self.source.detection = detection._replace(reader=detection.reader.with_modified(now_ns))
 
     def _place_line(self, line: Line) -> PlacedLine:
         source = self._source_of(line)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, dropwhile, islice
+from itertools import chain, dropwhile
 from typing import NamedTuple
 
 from threeam.core.format.entry import BOM, NS_PER_S
@@ -29,8 +29,6 @@ FIRST_NS, LAST_NS = -(2**63), 2**63 - 1  # before and after every instant
 _LAZY_HOLD_NS = 2 * NS_PER_S  # how late a line may be to get its place without an index
 _LINEAR_SCAN_BYTES = 16 * 1024
 _PROBE_BYTES = 4 * 1024
-_SAMPLE_LINES = 200  # from the head, the middle and the tail each
-_SAMPLE_BYTES = 64 * 1024
 _ENTRY_BYTES, _ENTRY_GROWTH = 4 * 1024, 8  # the first read of an entry, and how much larger each next one is
 _MAX_WAITING_LINES = 1000  # lines without a timestamp that are kept until the entry before them is found
 
@@ -124,17 +122,20 @@ class Source:
         return list(zip(begins, [*begins[1:], self.end], strict=True))
 
     def correction_at(self, placed: PlacedLine) -> ClockCorrection:
-        """Return the correction of the clock when the entry of ``placed`` was stamped.
+        """Return the correction of the clock when the entry of ``placed`` was stamped, with what its digits hide.
 
         A step back sets a clock right. It may have been ahead by as much, at any time before. If it has shown a time
         twice, the timestamp does not say which time it was, and the correction has no bound.
         """
-        index, correction = self.index, self.correction
-        if index is None or not index.steps or correction.bound_ns is None or placed.timestamp is None:
+        index, correction, detection = self.index, self.correction, self.detection
+        if detection is None or correction.bound_ns is None or placed.timestamp is None:
             return correction
+        bound_ns = correction.bound_ns + detection.reader.place.rounding_ns
+        if index is None or not index.steps:
+            return correction._replace(bound_ns=bound_ns)
         if index.is_repeated(placed.timestamp.ns):
             return correction._replace(bound_ns=None)
-        return correction._replace(bound_ns=correction.bound_ns + index.ahead_ns(placed.line.offset))
+        return correction._replace(bound_ns=bound_ns + index.ahead_ns(placed.line.offset))
 
     def range_of(self, line: Line) -> int:
         """Return the number of the range of the file that has ``line``: after each step of the clock another begins."""
@@ -359,21 +360,6 @@ class Source:
                 if not placed.lateness_ns:
                     return placed
         return None
-
-
-def sample_lines(segment: Segment) -> list[bytes]:
-    """Return up to `_SAMPLE_LINES` lines each of the head, the middle and the tail of a file. Raises OSError."""
-    size = segment.size()
-    middle = find_line_begin_between(segment, size // 2, min(size, size // 2 + _SAMPLE_BYTES))
-    parts = [
-        list(islice(lines_forward(segment, 0, min(size, _SAMPLE_BYTES)), _SAMPLE_LINES)),
-        list(islice(lines_forward(segment, middle, min(size, middle + _SAMPLE_BYTES)), _SAMPLE_LINES))
-        if middle
-        else [],
-        list(islice(lines_backward(segment, size), _SAMPLE_LINES))[::-1],
-    ]
-    lines = {line.offset: line for part in parts for line in part}  # the parts of a small file overlap
-    return [line.raw if offset else line.raw.removeprefix(BOM) for offset, line in sorted(lines.items())]
 
 
 def _in_order(lines: Iterable[PlacedLine], hold_ns: int) -> Iterator[PlacedLine]:

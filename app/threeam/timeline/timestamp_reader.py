@@ -89,6 +89,11 @@ class TimestampReader:
         return self.place.is_local and self.clock.zone.utcoffset(None) is None
 
     @property
+    def misses_date(self) -> bool:
+        """True if stamps have no year, or no date at all: it follows from the time at which the file was written."""
+        return not {"Y", "y", "epoch", "up", "tai"} & set(self._fields)
+
+    @property
     def zone_description(self) -> str:
         """The zone of the stamps: the offset that they have, or the name of the zone in which they are read."""
         if "H" not in self._fields:
