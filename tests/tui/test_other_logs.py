@@ -318,4 +318,4 @@ async def test_two_logs_are_merged_and_measured_on_the_command_line_too(journal:
         await it.shows("update cart=42")
         await it.press("escape")
         await it.command(f"align {folder}/web1.log {folder}/web2.log --key cart=42")
-        await it.shows("web2")
+        await it.shows("needs a group that is the key")
