@@ -121,6 +121,8 @@ ACTIONS = (
     Action("palette", "ctrl+p", "palette", "The palette: find an action or a journal by its words", "look", scope="anywhere"),
     Action("status", "", "status", "Print the status line: cups, milligrams, open hypotheses, lock", "look", command="status", argument="--json|--tmux|--footprint", is_shell_command=True),
     Action("tail", "", "tail", "Print the last lines of the log, or those that match", "look", command="tail", argument="OPTIONS", is_shell_command=True),
+    Action("merge", "", "merge logs", "Print the lines of several logs by their timestamps", "look", command="merge", argument="OPTIONS FILE FILE", is_shell_command=True),
+    Action("measure-shift", "", "align logs", "Measure how far the clocks of two logs differ", "look", writes=True, command="align", argument="A B --key RE", is_shell_command=True),
     Action("export", "", "export", "Print the journal as a document; > FILE at the end saves it", "look", command="export", argument="md|html|jsonl|csv OPTIONS > FILE", is_shell_command=True),
     Action("doctor", "", "doctor", "Check every file of the journal for damage", "look", command="doctor", argument="--json", is_shell_command=True),
     Action("path", "", "path", "Print which files and settings are used, and why", "look", command="path", argument="--settings", is_shell_command=True),

@@ -223,14 +223,14 @@ def change_file(path: Path, change: str) -> None:
     else:
         os.truncate(path, 0)
     with path.open("a") as file:
-        file.write(stamped(BASE_NS + 70 * S, "after", 6) + "\n")
+        file.write(stamped(BASE_NS + 70 * S, "next-file", 6) + "\n")
 
 
 @pytest.mark.parametrize("change", ["rotated", "truncated"])
 async def test_a_file_is_followed_through(journal: Journal, folder: Path, change: str) -> None:
     async with night(journal, size=SMALL, logs=open_logs(folder, "web1.log", "web2.log")) as it:
         change_file(folder / "web1.log", change)
-        await it.shows("after")
+        await it.shows("next-file")
         assert "delete cart=42" in it.shown
         if change == "truncated":
             await it.says("web1 was truncated: its lines above may exist only on this screen")
@@ -240,7 +240,7 @@ async def test_a_file_is_followed_through(journal: Journal, folder: Path, change
             lambda: "cart=42" not in it.shown or change == "rotated", "what is in its files is read again"
         )
         words = [row.split()[-1] for row in rows_of(it) if "web1" in row]
-        assert words.count("after") == 1
+        assert words.count("next-file") == 1
         assert len(words) == (4 if change == "rotated" else 1)
 
 
@@ -310,3 +310,12 @@ async def test_a_shift_that_the_journal_notes_is_applied_at_once(journal: Journa
             written.write(clock_draft("web2", ClockCorrection(-S, MS), "measured"))
         await it.shows("2 web2 -1s±1ms")
         assert "03:14:06.100951" in it.rows[0]
+
+
+async def test_two_logs_are_merged_and_measured_on_the_command_line_too(journal: Journal, folder: Path) -> None:
+    async with night(journal, size=WIDE) as it:
+        await it.command(f"merge -o raw {folder}/web1.log {folder}/web2.log")
+        await it.shows("update cart=42")
+        await it.press("escape")
+        await it.command(f"align {folder}/web1.log {folder}/web2.log --key cart=42")
+        await it.shows("needs a group that is the key")

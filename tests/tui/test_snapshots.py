@@ -31,6 +31,7 @@ from threeam.projections import FOLD
 from threeam.restore.blockers import Backend, BlockerNode, build_blocker_tree
 from threeam.restore.stable_commit import stable_draft
 from threeam.timeline.arguments import SourceOptions
+from threeam.timeline.clock_bounds import ClockBound
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.open_logs import OpenLogs
 from threeam.tui.app import JournalApp
@@ -356,10 +357,18 @@ def test_other_logs_with_plain_signs(snap_compare: Snap, journal: Journal, folde
 
 
 @pytest.mark.parametrize("size", [USUAL, WIDE])
-def test_the_legend_of_other_logs(snap_compare: Snap, journal: Journal, folder: Path, size: tuple[int, int]) -> None:
+def test_the_legend_of_other_logs(
+    snap_compare: Snap, journal: Journal, folder: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    sentence = "this host's clock is at most 0.38ms from UTC (chrony)"
+    bound = ClockBound(380_000, "chrony", sentence)
+    monkeypatch.setattr("threeam.timeline.clock_bounds.own_clock_bound", lambda: bound)
+
     async def open_legend(pilot: Pilot[None]) -> None:
         await late_lines_are_known(pilot)
         await pilot.press("L")
+        await pilot.app.workers.wait_for_complete()
+        pilot.app.screen.show_rows("")  # type: ignore[attr-defined]
         await pilot.pause()
 
     assert snap_compare(open_timeline(journal, folder), terminal_size=size, run_before=open_legend)

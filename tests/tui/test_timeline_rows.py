@@ -82,6 +82,20 @@ def test_lines_of_one_source_need_no_sign_however_coarse_their_stamps_are() -> N
     assert drawn(row(PG, 0, S), row(PG, 0, S))[1] == " "
 
 
+def test_a_line_before_a_step_of_its_clock_came_before_the_line_above() -> None:
+    after_step, before_step = row(WEB1, 10 * US, US, clock_run=1), row(WEB1, 11 * US, US)
+    assert drawn(before_step, after_step)[1] == "«"
+    assert drawn(after_step, before_step)[1] == " "
+
+
+def test_a_line_without_a_timestamp_has_no_order_to_other_logs() -> None:
+    plain = row(WEB2, 0, US)
+    assert plain.placement is not None
+    plain = plain._replace(placement=plain.placement._replace(timestamp=None))
+    assert drawn(row(WEB1, 0, US), plain)[1] == "≈"
+    assert drawn(plain, plain)[1] == " "
+
+
 def test_an_entry_of_the_journal_has_an_order_to_other_logs_too() -> None:
     stamp = Stamp(BASE + 500 * MS, 0)
     entry = Entry(stamp, 0, (("BY", str(Author("alice", "db1", 1, "%3"))),), "seen")

@@ -18,6 +18,7 @@ from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal, Position, resolve_journal
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import lines_forward
+from threeam.core.store.segment import Segment
 from threeam.timeline.instant import ClockCorrection
 from threeam.tui import merged_rows, row_streams
 from threeam.tui.log_rows import Row
@@ -370,3 +371,34 @@ def test_an_unfinished_last_line_is_shown_and_gets_its_end(
     begin, source.end = source.end, source.segment.size()
     window.add_lines(list(source.lines_in_file_order(begin)))
     assert texts(window) == ["first", "unfinished"[:6] + "shed"]
+
+
+def test_the_first_screen_reads_the_ends_of_the_files_and_few_samples(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = []
+    for number in range(2):
+        path = tmp_path / f"large{number}.log"
+        with path.open("w") as file:
+            for minute in range(120):  # 12 MB
+                begin = f"2026-11-24T{minute // 60:02}:{minute % 60:02}:"
+                file.writelines(f"{begin}{n // 17:02}.{n:06}Z request {n} {'x' * 60}\n" for n in range(1000))
+        paths.append(path)
+    bytes_read = 0
+    read = Segment.read
+
+    def counting_read(segment: Segment, offset: int, size: int) -> bytes:
+        nonlocal bytes_read
+        data = read(segment, offset, size)
+        bytes_read += len(data)
+        return data
+
+    monkeypatch.setattr(Segment, "read", counting_read)
+    window = window_on(journal, paths)
+    assert len(window.rows) == 300
+    assert bytes_read < 2 * 1024 * 1024
+    bytes_read = 0
+    match = window.find_time(BASE_NS // (86400 * S) * 86400 * S + 30 * 60 * S)
+    assert match.position is not None
+    assert b"T00:30:00" in row_at(window, match.position).line.raw
+    assert bytes_read < 3 * 1024 * 1024

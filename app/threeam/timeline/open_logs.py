@@ -27,7 +27,7 @@ class OpenLog:
         self.path = name.path
         self.source = source
         self.problem = problem
-        self.is_live = source is not None and not source.segment.is_removed()  # else a copy, without a name
+        self.is_live = source is not None and bool(source.file.followed_path)
 
 
 class OpenLogs:

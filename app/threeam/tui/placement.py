@@ -24,6 +24,7 @@ class Placement(NamedTuple):
     stands before the first one. ``stamp_span``: where in the bytes of the line its stamp stands, which is not drawn
     again. ``lateness_ns``: how much later lines were written before it. ``ended_then``: the stamp is the end of what
     the line tells. ``continues``: the line has no stamp, and belongs to the entry before it.
+    ``clock_run``: how often the clock of the source was stepped back before it.
     """
 
     source: RowSource
@@ -33,6 +34,7 @@ class Placement(NamedTuple):
     stamp_span: tuple[int, int] = (0, 0)
     ended_then: bool = False
     continues: bool = False
+    clock_run: int = 0
 
     @property
     def ns(self) -> int | None:
@@ -44,12 +46,15 @@ class Placement(NamedTuple):
         """The time in which the event happened; None if it is not known."""
         return None if self.timestamp is None else self.correction.interval_of(self.timestamp)
 
-    def is_order_known_after(self, before: Placement) -> bool:
-        """Return whether the row that is drawn below the one of ``before`` did happen after it.
+    def order_to(self, above: Placement) -> Order:
+        """Return the order of a row to the one that is drawn above it: `Order.AFTER` as a rule.
 
-        The lines of one source have one clock, so their stamps and their place in the file tell their order.
+        The lines of one source have one clock, so their stamps and their place in the file tell their order. If that
+        clock was stepped back between them, the file tells it.
         """
-        if self.source == before.source or self.continues or self.timestamp is None or before.timestamp is None:
-            return True
-        own, other = self.interval, before.interval
-        return own is not None and other is not None and other.order_to(own) is Order.BEFORE
+        if self.continues:
+            return Order.AFTER
+        if self.source == above.source:
+            return Order.BEFORE if self.clock_run < above.clock_run else Order.AFTER
+        own, other = self.interval, above.interval
+        return Order.UNKNOWN if own is None or other is None else own.order_to(other)

@@ -84,11 +84,12 @@ class SourceRows:
         placement = Placement(
             RowSource(self.number, self.name),
             placed.timestamp,
-            placed.source.correction,
+            placed.correction,
             placed.lateness_ns,
             (0, 0) if placed.is_continuation or detection is None else stamp_span(detection.reader, placed.line.raw),
             ended_then=detection is not None and detection.format.meaning is Meaning.END,
             continues=placed.is_continuation,
+            clock_run=placed.source.range_of(placed.line),
         )
         return Row(placed.line, None, read_from=placed.line.offset, placement=placement)
 

@@ -25,7 +25,7 @@ class ShellCommandController:
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""
-        return {action.id: partial(self._run, action.id) for action in ACTIONS if action.is_shell_command}
+        return {action.id: partial(self._run, action.command) for action in ACTIONS if action.is_shell_command}
 
     def _run(self, command: str, argument: str = "") -> None:
         spaced = _QUOTED_OR_REDIRECT.sub(lambda match: match[1] or "> ", argument)

@@ -12,24 +12,20 @@ from threading import Event
 from textual.message import Message
 
 from threeam.core.errors import BadInput, PreconditionFailed
-from threeam.core.format.cited_line import format_utc
 from threeam.core.store.reader import Line
-from threeam.timeline.align import same_event_correction
-from threeam.timeline.clock_lines import clock_corrections, clock_draft
+from threeam.timeline.clock_lines import clock_corrections
 from threeam.timeline.follow import SourceFollower
-from threeam.timeline.instant import ClockCorrection, Timestamp
 from threeam.timeline.live import MIN_HOLD_NS, HoldBuffer, LiveSources
 from threeam.timeline.open_logs import OpenLog, OpenLogs
-from threeam.timeline.shifts import format_correction
 from threeam.timeline.source import PlacedLine, Source
 from threeam.timeline.time_index import TimeIndex
 from threeam.tui import messages
 from threeam.tui.background_scan import SLICE_S, pause_after
+from threeam.tui.controllers.clocks import ClockController
 from threeam.tui.dispatch import Handler
 from threeam.tui.log_rows import Row
 from threeam.tui.log_window import LogWindow
-from threeam.tui.outbox import WriteRequest
-from threeam.tui.placement import JOURNAL_SOURCE, Placement
+from threeam.tui.placement import JOURNAL_SOURCE
 from threeam.tui.screens.legend import LegendEntry, LegendScreen
 from threeam.tui.services import ScreenServices
 from threeam.tui.source_facts import shift_text, source_facts
@@ -65,7 +61,9 @@ class TimelineController:
         self._is_release_due = False
         self._live: dict[int, LiveSources] = {}  # by the number of the log
         self._scans: dict[int, TimeIndex] = {}  # as far as each file was scanned
-        self._aligned_row: Row | None = None  # the first of two lines of one event
+        self._host_clock = ""  # how wrong it may be, in words
+        self.clocks = ClockController(screen, pane.view, logs, self.reload)
+        self._known_facts: dict[int, tuple[object, list[tuple[str, str]]]] = {}  # by number: of which state, and what
         self._file_order = ""  # the name of the source that is shown in the order of its file
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -75,7 +73,7 @@ class TimelineController:
             "close": self.close,
             "sources": self.show_legend,
             "file-order": self.toggle_file_order,
-            "align": self.align,
+            **self.clocks.handlers(),
         }
 
     @property
@@ -96,6 +94,9 @@ class TimelineController:
         for log in logs:
             if log.problem:
                 self._screen.notify_once(log.problem, severity="warning", timeout=10)
+            if log.source is not None and log.source.detection is None:
+                sentence = f"{log.name}: no timestamp found; its lines stand before all others, in their own order"
+                self._screen.notify_once(sentence, severity="warning", timeout=10)
             if log.is_live and log.source is not None:
                 try:
                     self._live[log.number] = LiveSources([log.source], self._post_lines)
@@ -160,11 +161,20 @@ class TimelineController:
 
     def show_legend(self) -> None:
         """Show what is known of each source."""
+        if not self._host_clock:
+            self._host_clock = "being asked"
+            self._screen.start_worker(self._ask_host_clock)
         self._screen.app.push_screen(LegendScreen(self._legend))
+
+    async def _ask_host_clock(self) -> None:
+        from threeam.timeline.clock_bounds import own_clock_bound
+
+        bound = await self._screen.run_in_thread(own_clock_bound)
+        self._host_clock = bound.sentence if bound is not None else "cannot be asked"
 
     def _legend(self) -> list[LegendEntry]:
         session = self._screen.session
-        facts = [("stamps", "of the hosts that write it, to the nanosecond")]
+        facts = [("stamps", "of the hosts that write it, to the nanosecond"), ("this host", self._host_clock)]
         if not self._logs.logs:
             facts.append(("other logs", ":open FILE shows one beside it"))
         entries = [LegendEntry("J", JOURNAL_SOURCE.name, session.journal.log_name, "$foreground", facts)]
@@ -172,11 +182,22 @@ class TimelineController:
             index = self._scans.get(log.number)
             if log.source is not None and log.source.index is not None:
                 index = log.source.index
-            known = list(source_facts(log, index))
+            known = self._facts_of(log, index)
             entries.append(
                 LegendEntry(str(log.number), log.name, log.path, source_color(log.number), known, log.problem)
             )
         return entries
+
+    def _facts_of(self, log: OpenLog, index: TimeIndex | None) -> list[tuple[str, str]]:
+        """Return the facts about a log. Its first and last line are read only if it has changed."""
+        source = log.source
+        if source is None:
+            return []
+        state = (source.generation, source.end, source.correction, -1 if index is None else index.end)
+        known = self._known_facts.get(log.number)
+        if known is None or known[0] != state:
+            known = self._known_facts[log.number] = (state, list(source_facts(log, index)))
+        return known[1]
 
     def show_line(self) -> None:
         """Name the sources above the rows, and what is to be known of the order of the rows."""
@@ -217,76 +238,11 @@ class TimelineController:
         )
         self.show_line()
 
-    def take_corrections(self) -> None:
-        """Correct the clocks as the journal notes it; what the command line says is stronger."""
-        if not self._logs.logs:
-            return
-        noted, changed = clock_corrections(self._screen.state), False
-        for log in self._logs.logs:
-            if log.source is None or self._logs.is_shifted_by_user(log.name):
-                continue
-            correction = noted.get(log.name, ClockCorrection())
-            if correction != log.source.correction:
-                self.correct(log, correction)
-                changed = True
-        if changed:
-            self.reload()
-
-    def correct(self, log: OpenLog, correction: ClockCorrection) -> None:
-        """Correct the clock of ``log``, from the next load of its rows on."""
-        window = self.window
-        if log.source is not None:
-            log.source.correction = correction
-        if window is not None:
-            for rows in window.source_rows:
-                if rows.number == log.number:
-                    for source in rows.files:
-                        source.correction = correction
-
     def reload(self) -> None:
         """Load the rows again: their places have changed."""
         window = self.window
         self._view.change_rows(lambda: window.forget_all() if window is not None else None)
         self.show_line()
-
-    def align(self) -> None:
-        """Set the clock of a source by two lines of one event: the first line is kept, the second one is corrected."""
-        row = self._view.selected_row
-        if row is None or row.placement is None or row.placement.timestamp is None:
-            raise PreconditionFailed(
-                "select a line that has a timestamp: two such lines, of one event, align two clocks"
-            )
-        first = self._aligned_row
-        key = self._screen.key_of("align")
-        if first is None or first.placement is None or first.placement.source == row.placement.source:
-            self._aligned_row = row
-            name = row.placement.source.name
-            self._screen.notify_once(
-                f"now select the same event in the other log, and press {key}: {name} stays as it is"
-            )
-            return
-        self._aligned_row = None
-        if row.is_of_journal:  # its clock is what the others are compared with
-            first, row = row, first
-        self._align(first.placement, row.placement)
-
-    def _align(self, kept: Placement | None, moved: Placement | None) -> None:
-        """Correct the clock of the source of ``moved``, so that both lines are of one moment; and note it."""
-        log = next((log for log in self._logs.logs if moved is not None and log.number == moved.source.number), None)
-        if log is None or kept is None or moved is None or kept.timestamp is None or moved.timestamp is None:
-            return
-        bound_ns = kept.correction.bound_ns
-        at_kept = kept.timestamp._replace(ns=kept.timestamp.ns + kept.correction.shift_ns)
-        correction = same_event_correction(at_kept, moved.timestamp, bound_ns or 0)
-        if bound_ns is None:
-            correction = correction._replace(bound_ns=None)
-        reason = f"one event: {kept.source.name} {_utc(at_kept)} and {log.name} {_utc(moved.timestamp)}"
-        self._logs.forget_shift(log.name)  # what is noted now is newer than the command line
-        self.correct(log, correction)
-        self.reload()
-        if self._screen.writing.is_writable:
-            self._screen.writing.submit(WriteRequest(clock_draft(log.name, correction, reason), "clock"))
-        self._screen.notify_once(f"{log.name} {format_correction(correction)}: {reason}")
 
     # Lines that are appended.
 
@@ -370,10 +326,6 @@ class TimelineController:
             source.index = index
             if index.late_count or index.steps or index.repeated_hours:
                 self.reload()
-
-
-def _utc(timestamp: Timestamp) -> str:
-    return format_utc(timestamp.ns, timestamp.resolution_ns)
 
 
 def _split_words(argument: str) -> list[str]:

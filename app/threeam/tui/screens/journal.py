@@ -288,7 +288,7 @@ class JournalScreen(NoticeScreen):
         self.state_view.show(self.state, self.hypotheses.picked_name, is_known=self.is_state_known)
         self.reports.update()
         self.navigation.show_marks()
-        self.timeline.take_corrections()
+        self.timeline.clocks.take_corrections()
 
     # The actions of the screen itself.
 

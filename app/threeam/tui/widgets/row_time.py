@@ -7,7 +7,7 @@ from time import localtime
 from rich.segment import Segment
 
 from threeam.core.format.entry import NS_PER_S, Stamp
-from threeam.timeline.instant import Timestamp
+from threeam.timeline.instant import Order, Timestamp
 from threeam.tui.glyphs import LATE, ORDER_UNKNOWN
 from threeam.tui.log_rows import Row
 from threeam.tui.widgets.row_look import Brush, RenderOptions, RowFlags
@@ -50,11 +50,16 @@ def gutter_mark(row: Row, previous: Row | None, brush: Brush, flags: RowFlags) -
 
 
 def order_mark(row: Row, previous: Row | None, brush: Brush) -> str:
-    """Return the sign before the time of a row whose order to the row before is not known; else a space."""
+    """Return the sign before the time of a row that did not certainly come after the row above; else a space."""
     if row.placement is None or previous is None or previous.placement is None:
         return " "
-    is_known = row.placement.is_order_known_after(previous.placement)
-    return " " if is_known else brush.sign(ORDER_UNKNOWN.symbol, ORDER_UNKNOWN.ascii_symbol)
+    match row.placement.order_to(previous.placement):
+        case Order.AFTER:
+            return " "
+        case Order.BEFORE:
+            return brush.sign("«", "<")
+        case _:
+            return brush.sign(ORDER_UNKNOWN.symbol, ORDER_UNKNOWN.ascii_symbol)
 
 
 def late_note(row: Row, brush: Brush) -> str:
