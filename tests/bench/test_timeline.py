@@ -16,9 +16,12 @@ from statistics import median
 import psutil
 import pytest
 
-from bench.many_logs import append_lines, write_large_logs, write_logs
+from bench import empty_app
+from bench.many_logs import FIRST_NS, NS_PER_S, append_lines, write_large_logs, write_logs
 from bench.measurement import Measurement, Report, limit_measurement
-from bench.programs import COMMAND, alternating_medians_ms
+from bench.programs import COMMAND, EMPTY_APP, alternating_medians_ms, first_screen_ms
+from bench.terminal import Terminal
+from threeam.core.format.entry import Stamp
 from threeam.core.store.reader import CHUNK_BYTES
 from threeam.core.store.segment import Segment
 from threeam.timeline.arguments import SourceOptions, open_sources, source_names
@@ -30,6 +33,7 @@ LINES = 1_000_000
 LARGE_BYTES = 250_000_000  # of each of four logs
 SECONDS = 5
 LINES_PER_S = 5000  # of each of four writers
+FIRST_OF_A_SECOND = b"request 0 took"  # in a large log
 NO_OPTIONS = SourceOptions({}, {}, {}, {})
 
 
@@ -51,7 +55,7 @@ def large_logs(tmp_path: Path) -> Iterator[list[Path]]:
 def test_merged_lines(logs: list[Path], report: Report) -> None:
     own = [COMMAND, "merge", "-o", "raw", *map(str, logs)]
     sort = ["env", "LC_ALL=C", "sort", "-m", "-s", "-k1,1", *map(str, logs)]
-    work = "four logs of 1,000,000 lines merged, `merge -o raw`"
+    work = "four logs of 1,000,000 lines merged, `3am merge -o raw`"
     report(Measurement(work, *alternating_medians_ms(own, sort, 5), "sort -m", goal=8))
     if shutil.which("lnav"):
         lnav = ["lnav", "-n", *map(str, logs)]
@@ -80,7 +84,7 @@ def test_late_lines_of_a_whole_file(logs: list[Path], report: Report) -> None:
             count_newlines(source.segment)
         own_ms.append((indexed_s - begin_s) * 1000)
         peer_ms.append((time.perf_counter() - indexed_s) * 1000)
-    work = "late lines and steps of the clock found in all of them"
+    work = "late lines and steps of the clock found in the four logs"
     report(Measurement(work, median(own_ms), median(peer_ms), "newlines counted in chunks", goal=2))
 
 
@@ -101,6 +105,40 @@ def test_memory(large_logs: list[Path], report: Report) -> None:
     process.returncode = status
     assert status == 0
     report(limit_measurement("peak memory for four logs of 250 MB, merged", usage.ru_maxrss / 1024, 90, "MiB"))
+
+
+def test_the_screen(large_logs: list[Path], report: Report) -> None:
+    argv = [COMMAND, "open", *map(str, large_logs)]
+    last = mark_last_line(large_logs[-1])
+    pairs = [(first_screen_ms(argv, last, 60), first_screen_ms(EMPTY_APP, empty_app.READY)) for _ in range(5)]
+    own, peer = (median(times_ms) for times_ms in zip(*pairs, strict=True))
+    report(
+        Measurement("first full screen of four logs of 250 MB, at their end", own, peer, "empty Textual app", goal=2)
+    )
+    terminal = Terminal(argv)
+    terminal.wait_for(last, 60)
+    terminal.drain(2)
+    jumps_ms: list[float] = []
+    for minute in (3, 11, 6, 14, 2):
+        ns = FIRST_NS + minute * 60 * NS_PER_S
+        terminal.send(f":goto @{Stamp(ns)}".encode())
+        terminal.drain(0.5)
+        begin_s = time.perf_counter()
+        terminal.send(b"\r")
+        jumps_ms.append((terminal.wait_for(FIRST_OF_A_SECOND, 60) - begin_s) * 1000)
+        terminal.drain(0.5)
+    status = Path(f"/proc/{terminal.process.pid}/status").read_text()
+    terminal.close()
+    peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+    report(limit_measurement("a jump into the middle of them, by `:goto`", median(jumps_ms), 300))
+    report(limit_measurement("peak memory of the screen on them", peak / 1024, 90, "MiB"))
+
+
+def mark_last_line(path: Path) -> bytes:
+    """Append a line that is later than all, and return its text."""
+    with path.open("ab") as file:
+        file.write(b"2026-11-24T23:59:59.000000Z app[d] LAST-LINE-OF-ALL\n")
+    return b"LAST-LINE-OF-ALL"
 
 
 def test_following(tmp_path: Path, report: Report) -> None:
@@ -136,12 +174,12 @@ def test_following(tmp_path: Path, report: Report) -> None:
     follower.communicate()
     assert received == count
     hold_ms = MIN_HOLD_NS / 1e6
-    work = "four writers of 5,000 lines/s, `merge -f`: how late a line is"
+    work = "four writers of 5,000 lines/s, `3am merge -f`: how late a line is"
     late_ms.sort()
     report(limit_measurement(f"{work} (p50)", late_ms[len(late_ms) // 2], 100 + hold_ms))
     report(limit_measurement(f"{work} (p99)", late_ms[len(late_ms) * 99 // 100], 100 + hold_ms))
     share = 100 * (after.user + after.system - before.user - before.system) / elapsed_s
-    report(limit_measurement("the same: share of a core", share, 45, "%"))
+    report(limit_measurement("the same four writers: share of a core", share, 45, "%"))
 
 
 def wait_until_it_watches(pid: int) -> None:

@@ -49,25 +49,25 @@ def timestamps_of(reader: TimestampReader, lines: Sequence[bytes]) -> list[int] 
     columns = reader.place.columns
     if columns is None:
         return None
-    seconds = list(map(itemgetter(slice(columns.begin, columns.second_end)), lines))
+    second_of = itemgetter(slice(columns.begin, columns.second_end))
     fractions = list(map(itemgetter(slice(columns.fraction_begin, columns.fraction_end)), lines))
     width = columns.fraction_end - columns.fraction_begin
-    digits = b"".join(fractions)
-    if len(digits) != width * len(lines) or (width and not digits.isdigit()):
-        return None
     unit_ns = 10 ** (9 - width)
     ns: list[int] = []
     while len(ns) < len(lines):
         first = len(ns)
-        end = bisect_right(seconds, seconds[first], first)
+        end = bisect_right(lines, second_of(lines[first]), first, key=second_of)
         timestamp = reader.read(lines[first])
         if timestamp is None or end <= first:
             return None
-        if width:
+        if not width:
+            ns += [timestamp.ns] * (end - first)
+            continue
+        try:
             second_ns = timestamp.ns - int(fractions[first]) * unit_ns
             ns += [second_ns + fraction * unit_ns for fraction in map(int, fractions[first:end])]
-        else:
-            ns += [timestamp.ns] * (end - first)
+        except ValueError:  # no digits
+            return None
     return ns
 
 
