@@ -156,3 +156,7 @@ def test_a_day_begins_on_a_timeline_too() -> None:
 def test_no_sign_has_two_meanings() -> None:
     for signs in ([sign.symbol for sign in SIGNS], [sign.ascii_symbol for sign in SIGNS]):
         assert len(signs) == len(set(signs))
+
+
+def test_a_narrow_row_has_the_number_of_its_source() -> None:
+    assert drawn(row(PG, 0, MS, "pg[431]"), width=49).strip() == "03:14:07 3  pg[431]"
