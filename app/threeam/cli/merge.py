@@ -75,10 +75,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
     opened = open_named_files(args, ctx, live=args.follow)
     if not opened.sources:
         return ExitCode.IO_ERROR
-    is_certain = _print_merged(opened, query, args, ctx)
+    late_count, unknown_count = _print_merged(opened, query, args, ctx)
+    if args.strict and (late_count or unknown_count):
+        print_err(f"late lines: {late_count:,}; orders that are not known: {unknown_count:,}")
     if opened.problems:
         return ExitCode.IO_ERROR
-    return ExitCode.NEGATIVE if args.strict and not is_certain else ExitCode.OK
+    return ExitCode.NEGATIVE if args.strict and (late_count or unknown_count) else ExitCode.OK
 
 
 class _Query(NamedTuple):
@@ -118,8 +120,8 @@ class _Query(NamedTuple):
         return self.since_ns <= placed.ns <= self.until_ns and self.passes(placed)
 
 
-def _print_merged(opened: OpenedSources, query: _Query, args: Namespace, ctx: Context) -> bool:
-    """Print the lines; return whether none was late, and every order is known."""
+def _print_merged(opened: OpenedSources, query: _Query, args: Namespace, ctx: Context) -> tuple[int, int]:
+    """Print the lines; return how many were late, and of how many the order is not known, if ``--strict`` asks."""
     sources = opened.sources
     arrivals: SimpleQueue[tuple[SourceFollower, list[PlacedLine]]] = SimpleQueue()
     live = LiveSources(sources, lambda *arrival: arrivals.put(arrival)) if args.follow else None
@@ -131,7 +133,7 @@ def _print_merged(opened: OpenedSources, query: _Query, args: Namespace, ctx: Co
     if args.output == "raw" and live is None and not (args.strict or query.line_filter or query.max_lines is not None):
         for data in merged_bytes(sources, query.since_ns, query.until_ns):
             write_bytes(data)
-        return True
+        return 0, 0
     lines = query.read(sources)
     while batch := list(islice(lines, _LINES_PER_WRITE)):
         printer.print(batch)
@@ -139,7 +141,7 @@ def _print_merged(opened: OpenedSources, query: _Query, args: Namespace, ctx: Co
         live.start()
         _follow(arrivals, query, printer)
         live.stop()
-    return printer.is_certain
+    return printer.late_count, printer.unknown_count
 
 
 def _follow(arrivals: SimpleQueue[tuple[SourceFollower, list[PlacedLine]]], query: _Query, printer: _Printer) -> None:
@@ -165,12 +167,12 @@ def _follow(arrivals: SimpleQueue[tuple[SourceFollower, list[PlacedLine]]], quer
 
 
 class _Printer:
-    """Prints lines with their order to the line before. ``is_certain``: none was late, and every order is known."""
+    """Prints lines with their order to the line before, and counts those that are late or whose order is not known."""
 
     def __init__(self, format_row: RowFormatter) -> None:
         self._format_row = format_row
         self._previous: PlacedLine | None = None
-        self.is_certain = True
+        self.late_count = self.unknown_count = 0
 
     def print(self, lines: Iterable[PlacedLine], shown_ns: int = FIRST_NS) -> None:
         """Print ``lines``; those before ``shown_ns`` are too late for their places."""
@@ -179,7 +181,8 @@ class _Printer:
             if placed.ns < shown_ns and not placed.is_continuation:
                 placed = placed._replace(lateness_ns=max(placed.lateness_ns, shown_ns - placed.ns))
             order = order_between(placed, self._previous)
-            self.is_certain = self.is_certain and order is Order.AFTER and not placed.lateness_ns
+            self.late_count += placed.lateness_ns > 0 and not placed.is_continuation
+            self.unknown_count += order is not Order.AFTER
             data += self._format_row(placed, order, self._previous)
             self._previous = placed
         write_bytes(b"".join(data))

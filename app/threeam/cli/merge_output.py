@@ -66,9 +66,13 @@ class _TextFormatter:
 
 
 def _format_delta(placed: PlacedLine, previous: PlacedLine | None) -> str:
-    if previous is None or previous.timestamp is None or placed.is_continuation:
+    """Return the time since the line before; only a limit if the digits of a timestamp end before that."""
+    if previous is None or previous.timestamp is None or placed.timestamp is None or placed.is_continuation:
         return ""
     distance_ns = placed.ns - previous.ns
+    unit_ns = max(placed.timestamp.resolution_ns, previous.timestamp.resolution_ns)
+    if abs(distance_ns) < unit_ns and unit_ns > 1:
+        return f"≤+{format_duration(unit_ns)}"
     return f"{'+' if distance_ns >= 0 else ''}{format_duration(distance_ns)}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.store.journal import Journal
 from threeam.core.store.seek import find_line
@@ -27,8 +28,11 @@ class Evidence(NamedTuple):
     def draft(self, verb: str, hypothesis: str) -> Draft:
         """Return the draft of this evidence for (``support``) or against (``contradict``) ``hypothesis``, its name.
 
-        Evidence that quotes another log stands for what it quotes: the new evidence quotes the same.
+        Evidence that quotes another log stands for what it quotes: the new evidence quotes the same. Raise
+        `PreconditionFailed` if the cited line is the claim itself.
         """
+        if self.entry is not None and self.entry.kind == "Hypothesis" and _name_of(self.entry) == hypothesis:
+            raise PreconditionFailed(f"that line is {hypothesis} itself: select one that shows whether it is true")
         event = None if self.entry is None else parse_event(self.entry)
         if event is not None and event.quoted is not None:
             words = self.words.strip()
@@ -45,3 +49,8 @@ def read_evidence(journal: Journal, text: str) -> Evidence:
     """
     stamp, words = read_stamp_ref(journal, text)
     return Evidence(words, None if stamp is None else find_line(journal, stamp).entry)
+
+
+def _name_of(entry: Entry) -> str | None:
+    """Return the name of the hypothesis that ``entry`` belongs to."""
+    return None if entry.hypothesis is None else f"H{entry.hypothesis[0]}"

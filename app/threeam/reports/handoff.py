@@ -40,6 +40,7 @@ from threeam.restore.terminations import Termination, terminations
 from threeam.timeline.clock_lines import ClockNote, clock_notes
 
 _MAX_LINES = 100  # of a section
+_MAX_EVIDENCE = 3  # for and against a hypothesis
 _MAX_QUOTED_LINES = 8  # of one cited entry
 _MAX_VERDICTS, _MAX_TERMINATIONS, _MAX_CLOCKS = 6, 5, 10  # the hand-off of an ordinary night is one screen
 _STATE_ORDER = (OPEN, "confirmed", "refuted", "parked")
@@ -180,7 +181,7 @@ def _status_lines(handoff: Handoff) -> list[ReportLine]:
 
 
 def _open_hypothesis_lines(handoff: Handoff, hypothesis: Hypothesis) -> list[ReportLine]:
-    """Return an open hypothesis with its last evidence for and against it, and its last prediction.
+    """Return an open hypothesis with the last evidence for and against it, and its last prediction.
 
     If it was closed and reopened, say first why it was closed, and why it was reopened.
     """
@@ -198,9 +199,12 @@ def _open_hypothesis_lines(handoff: Handoff, hypothesis: Hypothesis) -> list[Rep
     verdicts = [event for event in thread.events if event.kind in VERDICT_KINDS]
     if verdicts and verdicts[-1].kind == "Reopened":
         lines += [_verdict_event_line(state, event, now) for event in verdicts[-2:]]
-    for events in (thread.supports, thread.contradicts, thread.predictions):
-        lines += [_event_line(handoff, event) for event in events[-1:]]
-    return lines
+    for events in (thread.supports, thread.contradicts):
+        lines += [_event_line(handoff, event) for event in events[-_MAX_EVIDENCE:]]
+        if len(events) > _MAX_EVIDENCE:
+            earlier = len(events) - _MAX_EVIDENCE
+            lines.append(ReportLine(f"    {earlier} earlier: 3am hyp show {hypothesis.name}"))
+    return lines + [_event_line(handoff, event) for event in thread.predictions[-1:]]
 
 
 def _event_line(handoff: Handoff, event: HypothesisEvent) -> ReportLine:

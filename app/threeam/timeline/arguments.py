@@ -194,7 +194,7 @@ def _unique_names(paths: Sequence[str], taken: Sequence[str]) -> Iterator[str]:
     shorts = [_short_name(path, 1) for path in paths]
     for path, short in zip(paths, shorts, strict=True):
         candidates = [short] if shorts.count(short) == 1 else []
-        candidates += [_short_name(path, parts) for parts in range(2, path.count("/") + 2)]
+        candidates += [_short_name(path, parts) for parts in range(2, os.path.abspath(path).count("/") + 1)]
         name = next((candidate for candidate in candidates if candidate not in used), None)
         number = 2
         while name is None:

@@ -7,7 +7,7 @@ from time import localtime
 from rich.segment import Segment
 
 from threeam.core.format.entry import NS_PER_S, Stamp
-from threeam.timeline.instant import Order, Timestamp
+from threeam.timeline.instant import Order, Timestamp, fraction_digits
 from threeam.tui.glyphs import LATE, ORDER_UNKNOWN
 from threeam.tui.log_rows import Row
 from threeam.tui.widgets.row_look import Brush, RenderOptions, RowFlags
@@ -96,11 +96,6 @@ def time_segments(
     return [brush.segment(part, style) for part, style in ((text[:repeated], "dim"), (text[repeated:], "time")) if part]
 
 
-def shown_digits(resolution_ns: int) -> int:
-    """Return how many digits after the second a stamp of this resolution has."""
-    return max(0, 10 - len(str(resolution_ns)))
-
-
 def stated_time(timestamp: Timestamp) -> str:
     """Return what a line states, in the local zone, with its date and its digits: ``2026-11-24 03:14:07.100 +0100``."""
     stamp = str(_local(timestamp.ns))
@@ -121,9 +116,9 @@ def _format_time(row: Row, previous: Row | None, width: int, options: RenderOpti
     since_ns = _ns_since(row, previous)
     if options.time_mode == "since" and since_ns is not None and previous is not None:
         unit_ns = max(row.resolution_ns, previous.resolution_ns)
-        return _format_signed_duration(since_ns, width, shown_digits(unit_ns)).rjust(width)
+        return _format_signed_duration(since_ns, width, fraction_digits(unit_ns)).rjust(width)
     if options.time_mode == "t0" and options.t0_ns is not None:
-        digits = shown_digits(row.resolution_ns)
+        digits = fraction_digits(row.resolution_ns)
         return _format_signed_duration(stamp.ns - options.t0_ns, width, digits).rjust(width)
     text = stamp.time_of_day[: min(width, _stated_chars(row.resolution_ns))]
     return text.rjust(width) if row.placement is None else text.ljust(width)
@@ -133,7 +128,7 @@ def _stated_chars(resolution_ns: int) -> int:
     """Return how many characters of ``HH:MM:SS.nnnnnnnnn`` a stamp of this resolution states."""
     if resolution_ns >= 60 * NS_PER_S:
         return 5
-    digits = shown_digits(resolution_ns)
+    digits = fraction_digits(resolution_ns)
     return 9 + digits if digits else 8
 
 
