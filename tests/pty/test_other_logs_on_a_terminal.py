@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from terminals import terminal
+from terminals import LEFT, terminal
 
 from support.commands import command
 from support.log_sources import BASE_NS, stamped, write_log
@@ -49,6 +49,17 @@ def test_a_pipe_is_read_and_the_keys_come_from_the_terminal(logs: tuple[Path, Pa
         screen.send("q")
         screen.ends_with(0)
         screen.is_as_it_was()
+
+
+def test_a_pipe_that_goes_on_is_followed(logs: tuple[Path, Path], log: Path) -> None:
+    web1, _ = logs
+    line = stamped(BASE_NS + 60 * S, "cart=44 later", 6)
+    stream = f"{{ cat {web1}; sleep 1; echo '{line}'; sleep 30; }}"
+    with terminal(argv=["sh", "-c", f"{stream} | {command()} open app=-"], size=(80, 24)) as screen:
+        screen.shows("read cart=42")
+        screen.shows("cart=44 later")
+        screen.send("q")
+        screen.eventually(lambda: LEFT in screen.raw, "the screen is left")
 
 
 def test_files_that_cannot_be_read_are_refused_before_anything_is_drawn(tmp_path: Path, log: Path) -> None:

@@ -14,6 +14,7 @@ from threeam.timeline.instant import ClockCorrection, Timestamp
 from threeam.tui.glyphs import SIGNS
 from threeam.tui.log_rows import Row
 from threeam.tui.placement import JOURNAL_SOURCE, Placement, RowSource
+from threeam.tui.source_facts import shift_text
 from threeam.tui.widgets.row_look import RenderOptions, RowFlags
 from threeam.tui.widgets.row_renderer import render_row
 
@@ -156,3 +157,21 @@ def test_a_day_begins_on_a_timeline_too() -> None:
 def test_no_sign_has_two_meanings() -> None:
     for signs in ([sign.symbol for sign in SIGNS], [sign.ascii_symbol for sign in SIGNS]):
         assert len(signs) == len(set(signs))
+
+
+def test_a_narrow_row_has_the_number_of_its_source() -> None:
+    assert drawn(row(PG, 0, MS, "pg[431]"), width=49).strip() == "03:14:07 3  pg[431]"
+
+
+@pytest.mark.parametrize(
+    ("correction", "shown"),
+    [
+        (ClockCorrection(), ""),
+        (ClockCorrection(3_200_000, 400_000), "+3.2ms±0.4ms"),
+        (ClockCorrection(0, 400_000), "±0.4ms"),
+        (ClockCorrection(-S, None), "-1s±?"),
+        (ClockCorrection(0, None), "±?"),
+    ],
+)
+def test_a_shift_is_short_and_says_if_its_error_is_not_known(correction: ClockCorrection, shown: str) -> None:
+    assert shift_text(correction) == shown

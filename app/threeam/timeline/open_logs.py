@@ -29,6 +29,12 @@ class OpenLog:
         self.problem = problem
         self.is_live = source is not None and bool(source.file.followed_path)
 
+    @property
+    def assumed_correction(self) -> ClockCorrection:
+        """The correction of a clock that nobody has measured: logs of this host have one clock."""
+        is_remote = self.source is not None and self.source.file.is_remote
+        return ClockCorrection(0, None) if is_remote else ClockCorrection()
+
 
 class OpenLogs:
     """All logs that are open. ``options``: those of the command line about single sources."""
@@ -86,10 +92,12 @@ class OpenLogs:
 
 def _open(name: SourceName, number: int, options: SourceOptions) -> OpenLog:
     from threeam.timeline.arguments import open_source
+    from threeam.timeline.missing_date import UnclearStamps
+    from threeam.timeline.zones import AmbiguousZone
 
     try:
-        source, problem = open_source(name, number - 1, options)
-    except FileUnusable as unusable:
+        source, problem = open_source(name, number - 1, options, live=True)
+    except (FileUnusable, UnclearStamps, AmbiguousZone) as unusable:
         return OpenLog(number, name, None, str(unusable))
     log = OpenLog(number, name, source, problem)
     if log.is_live:

@@ -17,10 +17,11 @@ _NO_STAMPS = "no timestamp found: its lines stand before all others, in their ow
 
 
 def shift_text(correction: ClockCorrection) -> str:
-    """Return what is added to the timestamps of a source, as short as possible; "" if nothing is."""
+    """Return what is added to the timestamps of a source, as short as possible: ``-3.2ms±0.4ms``, ``±?``, or ""."""
     if correction == ClockCorrection():
         return ""
-    return format_correction(correction).removeprefix("+0s") or "not known"
+    unknown = "±?" if correction.bound_ns is None else ""
+    return format_correction(correction).removeprefix("+0s") + unknown
 
 
 def source_facts(log: OpenLog, index: TimeIndex | None) -> Iterator[tuple[str, str]]:

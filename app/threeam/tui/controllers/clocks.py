@@ -44,7 +44,7 @@ class ClockController:
         for log in self._logs.logs:
             if log.source is None or self._logs.is_shifted_by_user(log.name):
                 continue
-            correction = noted.get(log.name, ClockCorrection())
+            correction = noted.get(log.name, log.assumed_correction)
             if correction != log.source.correction:
                 self._correct(log, correction)
                 changed = True

@@ -22,6 +22,8 @@ from threeam.tui.widgets.segments import (
     wrap_segments,
 )
 
+_NAME_CELLS = 4  # of a source, at least
+
 
 class Columns(NamedTuple):
     """The widths of the columns, in cells."""
@@ -150,6 +152,8 @@ def _head_segments(
         segments.append(brush.segment(set_cell_size(cups, columns.cups) + " ", "coffee"))
     if columns.author:
         author, style = _author_or_source(row)
+        if row.placement is not None and columns.author < _NAME_CELLS:
+            author = author.partition(" ")[0]  # the number alone
         segments.append(brush.segment(_fit_cells(drawable(author), columns.author, brush) + " ", style))
     return segments
 
