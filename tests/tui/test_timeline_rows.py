@@ -11,6 +11,7 @@ from rich.style import Style
 from threeam.core.format.entry import Author, Entry, Stamp
 from threeam.core.store.reader import Line
 from threeam.timeline.instant import ClockCorrection, Timestamp
+from threeam.timeline.order import ClockRange
 from threeam.tui.glyphs import SIGNS
 from threeam.tui.log_rows import Row
 from threeam.tui.placement import JOURNAL_SOURCE, Placement, RowSource
@@ -84,7 +85,7 @@ def test_lines_of_one_source_need_no_sign_however_coarse_their_stamps_are() -> N
 
 
 def test_a_line_before_a_step_of_its_clock_came_before_the_line_above() -> None:
-    after_step, before_step = row(WEB1, 10 * US, US, clock_run=1), row(WEB1, 11 * US, US)
+    after_step, before_step = row(WEB1, 10 * US, US, clock_range=ClockRange(part=1)), row(WEB1, 11 * US, US)
     assert drawn(before_step, after_step)[1] == "«"
     assert drawn(after_step, before_step)[1] == " "
 

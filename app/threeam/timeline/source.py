@@ -23,6 +23,7 @@ from threeam.core.store.segment import Segment
 from threeam.timeline.detect import Detection
 from threeam.timeline.files import OpenedFile
 from threeam.timeline.instant import ClockCorrection, Interval, Timestamp
+from threeam.timeline.order import ClockRange, OrderFacts
 from threeam.timeline.time_index import TimeIndex
 
 FIRST_NS, LAST_NS = -(2**63), 2**63 - 1  # before and after every instant
@@ -74,6 +75,12 @@ class PlacedLine(NamedTuple):
     def correction(self) -> ClockCorrection:
         """The correction of the clock when the entry was stamped."""
         return self.source.correction_at(self)
+
+    @property
+    def order_facts(self) -> OrderFacts:
+        """The facts from which the order of the line follows."""
+        clock_range = self.source.clock_range_of(self.line)
+        return OrderFacts(self.source.number, clock_range, self.interval, self.is_continuation)
 
 
 class Source:
@@ -137,14 +144,11 @@ class Source:
             return correction._replace(bound_ns=None)
         return correction._replace(bound_ns=bound_ns + index.ahead_ns(placed.line.offset))
 
-    @property
-    def has_clock_steps(self) -> bool:
-        """True if a step of the clock was found in the file."""
-        return self.index is not None and bool(self.index.steps)
-
-    def range_of(self, line: Line) -> int:
-        """Return the number of the range of the file that has ``line``: after each step of the clock another begins."""
-        return 0 if self.index is None else self.index.range_of(line.offset)
+    def clock_range_of(self, line: Line) -> ClockRange:
+        """Return the range that has ``line``: after each step of the clock another one begins."""
+        if self.index is None:
+            return ClockRange(self.generation)
+        return ClockRange(self.generation, self.index.range_of(line.offset), bool(self.index.steps))
 
     # Lines in the order of the timeline.
 
@@ -177,7 +181,7 @@ class Source:
     def _unplaced_lines_after(self, key: Key) -> Iterator[PlacedLine]:
         if key.ns > FIRST_NS:
             return
-        begin = key.offset if key[:3] == (FIRST_NS, self.number, self.generation) else 0
+        begin = max(0, key.offset) if key[:3] == (FIRST_NS, self.number, self.generation) else 0
         for line in lines_forward(self.segment, begin, self.end):
             yield PlacedLine(line, self, None, FIRST_NS)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from threeam.timeline.instant import ClockCorrection, Interval, Order, Timestamp
+from threeam.timeline.order import ClockRange, OrderFacts, order_of
 
 
 class RowSource(NamedTuple):
@@ -24,7 +25,7 @@ class Placement(NamedTuple):
     stands before the first one. ``stamp_span``: where in the bytes of the line its stamp stands, which is not drawn
     again. ``lateness_ns``: how much later lines were written before it. ``ended_then``: the stamp is the end of what
     the line tells. ``continues``: the line has no stamp, and belongs to the entry before it.
-    ``clock_run``: how often the clock of the source was stepped back before it.
+    ``clock_range``: the part of the source in which its clock only went on.
     """
 
     source: RowSource
@@ -34,7 +35,7 @@ class Placement(NamedTuple):
     stamp_span: tuple[int, int] = (0, 0)
     ended_then: bool = False
     continues: bool = False
-    clock_run: int = 0
+    clock_range: ClockRange = ClockRange()
 
     @property
     def ns(self) -> int | None:
@@ -47,14 +48,9 @@ class Placement(NamedTuple):
         return None if self.timestamp is None else self.correction.interval_of(self.timestamp)
 
     def order_to(self, above: Placement) -> Order:
-        """Return the order of a row to the one that is drawn above it: `Order.AFTER` as a rule.
+        """Return the order of a row to the one that is drawn above it; see `order_of`."""
+        return order_of(self._order_facts, above._order_facts)
 
-        The lines of one source have one clock, so their stamps and their place in the file tell their order. If that
-        clock was stepped back between them, the file tells it.
-        """
-        if self.continues:
-            return Order.AFTER
-        if self.source == above.source:
-            return Order.BEFORE if self.clock_run < above.clock_run else Order.AFTER
-        own, other = self.interval, above.interval
-        return Order.UNKNOWN if own is None or other is None else own.order_to(other)
+    @property
+    def _order_facts(self) -> OrderFacts:
+        return OrderFacts(self.source.number, self.clock_range, self.interval, self.continues)

@@ -89,7 +89,7 @@ class SourceRows:
             (0, 0) if placed.is_continuation or detection is None else stamp_span(detection.reader, placed.line.raw),
             ended_then=detection is not None and detection.format.meaning is Meaning.END,
             continues=placed.is_continuation,
-            clock_run=placed.source.range_of(placed.line),
+            clock_range=placed.source.clock_range_of(placed.line),
         )
         return Row(placed.line, None, read_from=placed.line.offset, placement=placement)
 
