@@ -30,6 +30,7 @@ from threeam.timeline.merge import merged_after, merged_before, order_between
 from threeam.timeline.source import FIRST_NS, LAST_NS, Key, PlacedLine, Source
 
 _LINES_PER_WRITE = 4096
+_BYTES_PER_WRITE = 1024 * 1024
 _FOLLOWED_LINES = 10  # that -f prints of the past, as tail(1)
 _STDOUT = 1
 
@@ -130,7 +131,9 @@ def _print_merged(opened: OpenedSources, query: _Query, args: Namespace, ctx: Co
         if source.detection is None:
             print_err(f"{source.name}: no timestamp found; its lines come first, in their own order")
     printer = _Printer(row_formatter(args.output, sources, ctx.zone))
-    if args.output == "raw" and live is None and not (args.strict or query.line_filter or query.max_lines is not None):
+    has_huge_line = any(source.index is not None and source.index.has_huge_line for source in sources)
+    is_whole = not (args.strict or query.line_filter or query.max_lines is not None)
+    if args.output == "raw" and live is None and is_whole and not has_huge_line:
         for data in merged_bytes(sources, query.since_ns, query.until_ns):
             write_bytes(data)
         return 0, 0
@@ -176,14 +179,19 @@ class _Printer:
 
     def print(self, lines: Iterable[PlacedLine], shown_ns: int = FIRST_NS) -> None:
         """Print ``lines``; those before ``shown_ns`` are too late for their places."""
-        data: list[bytes] = []
+        data, size = list[bytes](), 0
         for placed in lines:
             if placed.ns < shown_ns and not placed.is_continuation:
                 placed = placed._replace(lateness_ns=max(placed.lateness_ns, shown_ns - placed.ns))
             order = order_between(placed, self._previous)
             self.late_count += placed.lateness_ns > 0 and not placed.is_continuation
             self.unknown_count += order is not Order.AFTER
-            data += self._format_row(placed, order, self._previous)
+            for piece in self._format_row(placed, order, self._previous):
+                data.append(piece)
+                size += len(piece)
+                if size >= _BYTES_PER_WRITE:
+                    write_bytes(b"".join(data))
+                    data, size = [], 0
             self._previous = placed
         write_bytes(b"".join(data))
 

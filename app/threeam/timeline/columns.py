@@ -5,7 +5,7 @@ It gives the same order as `merge.merged_after`, and makes no object for a line:
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -64,9 +64,11 @@ def merged_bytes(sources: Sequence[Source], since_ns: int = FIRST_NS, until_ns: 
     columns = chain.from_iterable(_columns_of(source, since_ns, until_ns) for source in sources)
     streams = [_Stream(column) for column in columns]
     while streams:
-        # All that is earlier than the last loaded entry of each stream can be merged: nothing before it can follow.
-        bound = min((stream.column.ns[-1] for stream in streams if not stream.is_finished), default=None)
-        taken = [stream.column.cut(_count_before(stream, bound)) for stream in streams]
+        # All that is earlier than the last loaded entry of each stream can be merged: nothing before it can follow. Of
+        # that very instant, the entries of the first such stream can, and of those before it.
+        loaded = [(each.column.ns[-1], number) for number, each in enumerate(streams) if not each.is_finished]
+        bound, last_number = min(loaded, default=(None, 0))
+        taken = [each.column.cut(_count(each, bound, number <= last_number)) for number, each in enumerate(streams)]
         ns = list(chain.from_iterable(part for part, _ in taken))
         entries = list(chain.from_iterable(part for _, part in taken))
         if ns:
@@ -75,13 +77,16 @@ def merged_bytes(sources: Sequence[Source], since_ns: int = FIRST_NS, until_ns: 
             yield b"\n".join(entries)
             yield b"\n"
         for stream in streams:
-            if not stream.is_finished and stream.column.ns[-1] == bound:
+            if not stream.is_finished and not stream.column.ns:
                 stream.load()
         streams = [stream for stream in streams if stream.column.ns or not stream.is_finished]
 
 
-def _count_before(stream: _Stream, bound: int | None) -> int:
-    return len(stream.column.ns) if bound is None else bisect_left(stream.column.ns, bound)
+def _count(stream: _Stream, bound: int | None, is_included: bool) -> int:
+    """Return the number of loaded entries up to the instant ``bound``; of all if it is None."""
+    if bound is None:
+        return len(stream.column.ns)
+    return (bisect_right if is_included else bisect_left)(stream.column.ns, bound)
 
 
 def _columns_of(source: Source, since_ns: int, until_ns: int) -> Iterator[Iterator[Column]]:
@@ -119,29 +124,20 @@ def _ordered_columns(source: Source, index: TimeIndex, begin: int, end: int) -> 
 
     The first lines of the file that have no timestamp belong to the first entry.
     """
-    header: list[bytes] = []
     is_late = False  # whether the entry is that the lines without a timestamp continue
-    last_ns: int | None = None
+    last_ns = FIRST_NS if index.first_ns is None else index.first_ns
     for chunk in chunks_forward(source.segment, begin, end):
-        column = Column()
-        if not header and (sorted_column := _sorted_column(index, chunk)) is not None:
-            last_ns, is_late = sorted_column.ns[-1], False
-            yield sorted_column
+        column = _sorted_column(index, chunk)
+        if column is not None:
+            last_ns, is_late = column.ns[-1], False
+            yield column
             continue
-        offset = chunk.start
+        column, offset = Column(), chunk.start
         for raw, ns in _stamped_lines(source, index, chunk):
             if ns is not None:
                 is_late = bool(index.late_count) and index.late.lateness_at(offset) > 0
-                if not is_late:
-                    column.ns.append(ns)
-                    column.entries.append(b"\n".join((*header, raw)) if header else raw)
-                    header.clear()
-                    last_ns = ns
-            elif last_ns is None and not is_late:
-                header.append(raw)
-            elif not is_late and column.entries:
-                column.entries[-1] += b"\n" + raw
-            elif not is_late and last_ns is not None:  # its entry is in the column before: the same instant, after it
+                last_ns = last_ns if is_late else ns
+            if not is_late:  # a line that continues its entry has the same instant, and stays behind it
                 column.ns.append(last_ns)
                 column.entries.append(raw)
             offset += len(raw) + 1

@@ -63,8 +63,9 @@ class TimeIndex:
     """The index of the lines of a file, up to ``end`` (an offset). All times are those of the lines, without a shift.
 
     ``sorted_ranges``: ranges of offsets in which all lines have timestamps at the same columns, which never decrease.
-    ``lines``: lines that were scanned. ``stamped``: those with a timestamp. ``range_begins``: the offset at which each
-    range begins. ``repeated_hours``: ranges of offsets that are in the second of two hours that local clocks show.
+    ``has_huge_line``: a line is too long to be held in memory. ``lines``: lines that were scanned.
+    ``stamped``: those with a timestamp. ``range_begins``: the offset at which each range begins. ``repeated_hours``:
+    ranges of offsets that are in the second of two hours that local clocks show.
     """
 
     def __init__(self, segment: Segment, reader: TimestampReader) -> None:
@@ -81,6 +82,7 @@ class TimeIndex:
         self._largest_lateness_ns = 0  # of the late entries before the run
         self.range_begins = [0]
         self.sorted_ranges: list[tuple[int, int]] = []
+        self.has_huge_line = False
         self.steps: list[ClockStep] = []
         self.gaps: list[Gap] = []
         self.repeated_hours: list[tuple[int, int | None]] = []
@@ -172,6 +174,7 @@ class TimeIndex:
         self._note_gaps_between(lines, middle, high)
 
     def _scan_lines(self, chunk: Chunk) -> None:
+        self.has_huge_line = self.has_huge_line or chunk.omitted_bytes > 0
         offset, lines = chunk.start, chunk.data.split(b"\n")
         if not lines[-1]:
             lines.pop()
