@@ -19,7 +19,7 @@ from threeam.experiments.failure_rule import OUTCOME_SIGNS
 from threeam.hypotheses.drafts import EVIDENCE_VERBS, VERDICT_VERBS
 from threeam.hypotheses.ledger import PREDICTION
 from threeam.projections import FOLD
-from threeam.tui.glyphs import FAMILIES, GLYPHS, SIGNS, glyph_of
+from threeam.tui.glyphs import FAMILIES, GLYPHS, SIGNS, TIMELINE_GLYPHS, glyph_of
 
 PACKAGE = Path(threeam.__file__).parent
 NIGHT = Stamp(1_795_490_047_123_456_789)
@@ -160,7 +160,8 @@ def test_one_sign_has_one_meaning(ascii_only: bool) -> None:
 
 
 def test_the_help_has_each_sign_once() -> None:
-    assert [sign.symbol for sign in SIGNS] == list(dict.fromkeys(glyph.symbol for glyph in GLYPHS.values()))
+    glyphs = (*GLYPHS.values(), *TIMELINE_GLYPHS)
+    assert [sign.symbol for sign in SIGNS] == list(dict.fromkeys(glyph.symbol for glyph in glyphs))
     for sign, (_, names) in FAMILIES.items():
         assert {GLYPHS[name].symbol for name in names} == {sign}
 

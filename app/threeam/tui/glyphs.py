@@ -75,6 +75,7 @@ ORDER_UNKNOWN = Glyph("≈", "=", "toxic", "before a time: the order to the row 
 LATE = Glyph("↥", "late", "toxic", "written later than its stamp says, by this much")
 COARSE = Glyph("≤", "<=", "dim", "the time since the row above is less than the last digit of a stamp")
 ENDED_THEN = Glyph("←", "<-", "dim", "the stamp is the end of what the line tells")
+TIMELINE_GLYPHS = (ORDER_UNKNOWN, LATE, COARSE, ENDED_THEN)
 
 
 def glyph_of(entry: Entry | None, *, finished: bool = True) -> Glyph:
@@ -97,7 +98,7 @@ def _signs() -> Iterator[Glyph]:
         meaning, members = FAMILIES.get(glyph.symbol, (glyph.description, (name,)))
         if name == members[0]:
             yield glyph._replace(description=meaning)
-    yield from (ORDER_UNKNOWN, LATE, COARSE, ENDED_THEN)
+    yield from TIMELINE_GLYPHS
 
 
 SIGNS = tuple(_signs())
