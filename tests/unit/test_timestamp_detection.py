@@ -243,3 +243,12 @@ def test_a_line_of_megabytes_is_read_like_any_other() -> None:
 def test_a_line_end_of_windows_does_not_matter() -> None:
     lines = [b"2026-11-24T00:00:05Z\r", b'{"time":"2026-11-24T00:00:05Z"}\r', b"1795478405\r"]
     assert [seconds(found([line]), [line]) for line in lines] == [[5], [5], [5]]
+
+
+def test_the_place_of_a_stamp_is_where_the_pattern_found_it() -> None:
+    """And not that of another time which stands where most formats have theirs."""
+    line = b"2026-11-24 03:14:07 x at=2026-11-25T03:14:09.5Z"
+    reader = reader_for_pattern(r"at=(?P<stamp>\S+)", [line] * 3, Context(0, None)).reader
+    begin, end = reader.span(line)
+    assert line[begin:end] == b"2026-11-25T03:14:09.5Z"
+    assert reader.span(b"no stamp") == (0, 0)

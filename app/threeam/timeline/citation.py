@@ -112,7 +112,8 @@ def cite_line(source: Source, line: Line, line_number: int | None = None) -> Cit
     lines_back, first_line = _first_line_of_entry(source, line)
     timestamp, assumptions = _read_timestamp(source, first_line)
     raw = _without_mark(first_line)
-    span = _stamp_span(source, raw) if timestamp is not None else (0, 0)
+    detection = source.detection
+    span = detection.reader.span(raw) if timestamp is not None and detection is not None else (0, 0)
     stamp = raw[slice(*span)]
     time_of_day = _TIME_OF_DAY.search(stamp)
     content, omissions = _copy_entry(source, first_line)
@@ -180,16 +181,6 @@ def _read_timestamp(source: Source, line: Line) -> tuple[Timestamp | None, Seque
 
 def _without_mark(line: Line) -> bytes:
     return line.raw if line.offset else line.raw.removeprefix(BOM)
-
-
-def _stamp_span(source: Source, raw: bytes) -> tuple[int, int]:
-    """Return where the stamp of a line stands, which has one."""
-    assert source.detection is not None
-    match = source.detection.reader.match(raw)
-    if match is None:
-        return 0, 0
-    spans = [match.span(group) for group in match.re.groupindex if match.start(group) >= 0]
-    return min(begin for begin, _ in spans), max(end for _, end in spans)
 
 
 def _excerpt(content: bytes, stamp_begin: int, stamp_end: int) -> str:

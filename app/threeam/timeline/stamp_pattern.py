@@ -45,6 +45,12 @@ class PatternReader(TimestampReader):
         """Return a reader of the same place with other rules."""
         return PatternReader(self._stamp_pattern, self.place, clock)
 
+    def span(self, raw: bytes) -> tuple[int, int]:
+        """Return where in a line the text stands that the pattern finds; (0, 0) if it finds none."""
+        text = self._stamp_pattern.text_in(raw)
+        begin = raw.find(text) if text else -1
+        return (begin, begin + len(text)) if text and begin >= 0 else (0, 0)
+
     def _read_found(self, raw: bytes) -> Timestamp | None:
         text = self._stamp_pattern.text_in(raw)
         return None if text is None else self._read_text(text)

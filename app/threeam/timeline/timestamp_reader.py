@@ -133,6 +133,14 @@ class TimestampReader:
             return None  # the stamp may continue where the line was cut
         return match
 
+    def span(self, raw: bytes) -> tuple[int, int]:
+        """Return where in a line its stamp stands, with its zone and its year; (0, 0) if it has none."""
+        match = self.match(raw)
+        if match is None:
+            return 0, 0
+        spans = [match.span(group) for group in match.re.groupindex if match.start(group) >= 0]
+        return min(begin for begin, _ in spans), max(end for _, end in spans)
+
     def _read_any(self, raw: bytes) -> Timestamp | None:
         match = self._match(raw, 0, self._max_end)
         if match is None or match.end() + _LOOKAHEAD > self._max_end < len(raw):

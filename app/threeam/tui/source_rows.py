@@ -173,12 +173,8 @@ def _hold_ns(source: Source) -> int:
 
 def stamp_span(reader: TimestampReader, raw: bytes) -> tuple[int, int]:
     """Return where in a line its stamp stands, with the brackets around it; (0, 0) if it has none."""
-    match = reader.match(raw)
-    if match is None:
-        return 0, 0
-    spans = [match.span(group) for group in match.re.groupindex if match.start(group) >= 0]
-    begin, end = min(span[0] for span in spans), max(span[1] for span in spans)
-    if raw[begin - 1 : begin] + raw[end : end + 1] in _BRACKETS:
+    begin, end = reader.span(raw)
+    if begin and raw[begin - 1 : begin] + raw[end : end + 1] in _BRACKETS:
         return begin - 1, end + 1
     return begin, end
 

@@ -31,7 +31,6 @@ from threeam.tui.timeline_sources import SelectedSources
 
 _BEFORE_ALL_SOURCES = JOURNAL_NUMBER - 1
 _JOURNAL = JOURNAL_SOURCE.number
-_JOURNAL_NAME = JOURNAL_SOURCE.name
 
 
 class TimelineWindow(SelectedSources):
