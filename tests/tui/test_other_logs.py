@@ -94,10 +94,10 @@ async def test_the_legend_tells_how_each_file_is_read(journal: Journal, folder: 
         for words in (
             "1 web1",
             "iso: ",
-            "3 of 3 lines have one",
-            "+3.2ms±0.41ms is added to each stamp; wrong by 0.41ms at most",
+            "3, 100 % with a timestamp",
+            "+3.2ms±0.41ms is added to each timestamp; wrong by 0.41ms at most",
             "1 line, by 0.5ms at most",
-            "2 of 3 lines have one",
+            "3, 66.7 % with a timestamp",
             "No such file or directory",
         ):
             assert words in it.shown
@@ -266,7 +266,7 @@ async def test_enter_tells_how_the_time_of_a_line_was_read(journal: Journal, fol
             "2026-11-24T03:14:07.100401Z app[12] read cart=42\\n (49)",
             "states  2026-11-24 03:14:07.100401 +0000",
             "read from  2026-11-24T03:14:07.100401Z, bytes 0 to 27 of the line",
-            "digits  of 1us",
+            "resolution  1us",
             "+3.2ms±0.41ms is added to place it",
             "after a line with a later stamp",
             "before it in the file",

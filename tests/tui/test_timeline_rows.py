@@ -12,10 +12,10 @@ from threeam.core.format.entry import Author, Entry, Stamp
 from threeam.core.store.reader import Line
 from threeam.timeline.instant import ClockCorrection, Timestamp
 from threeam.timeline.order import ClockRange
+from threeam.timeline.shifts import short_shift
 from threeam.tui.glyphs import SIGNS
 from threeam.tui.log_rows import Row
 from threeam.tui.placement import JOURNAL_SOURCE, Placement, RowSource
-from threeam.tui.source_facts import shift_text
 from threeam.tui.widgets.row_look import RenderOptions, RowFlags
 from threeam.tui.widgets.row_renderer import render_row
 
@@ -175,4 +175,4 @@ def test_a_narrow_row_has_the_number_of_its_source() -> None:
     ],
 )
 def test_a_shift_is_short_and_says_if_its_error_is_not_known(correction: ClockCorrection, shown: str) -> None:
-    assert shift_text(correction) == shown
+    assert short_shift(correction) == shown

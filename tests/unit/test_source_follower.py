@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,6 +76,7 @@ def test_a_rotated_file_is_read_to_its_end_and_then_the_next_one(tmp_path: Path)
         lines = [*follower.read(), *follower.read()]
         assert texts(lines) == [stamped(BASE_NS + 1, "old"), stamped(BASE_NS + 2, "new")]
         assert [placed.source.generation for placed in lines] == [0, 1]
+        assert [placed.line.gap_reason for placed in lines] == ["", ""]  # no line is missing
         append(tmp_path / "web.log.1", stamped(BASE_NS + 3, "after the rotation"))
         lines = [*follower.read(), *follower.read()]
         assert texts(lines) == [stamped(BASE_NS + 3, "after the rotation")]
@@ -92,10 +94,15 @@ def test_a_truncated_file_is_read_from_its_beginning(tmp_path: Path) -> None:
         assert lines[0].source is follower.source
 
 
-def test_a_file_that_is_gone_is_reported_until_it_is_back(tmp_path: Path) -> None:
+def test_a_file_that_is_gone_is_reported_until_it_is_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [time.monotonic()]
+    monkeypatch.setattr("threeam.timeline.follow.time.monotonic", lambda: clock[-1])
     path = write_log(tmp_path / "web.log", [stamped(BASE_NS)])
     with following(source_of(path)) as follower:
         path.unlink()
+        assert follower.read() == []
+        assert follower.problem == ""  # as while a log is rotated
+        clock.append(time.monotonic() + 2)
         assert follower.read() == []
         assert follower.problem == f"{path} is gone"
         write_log(path, [stamped(BASE_NS + 1)])

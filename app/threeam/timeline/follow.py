@@ -17,6 +17,7 @@ from threeam.timeline.instant import Timestamp
 from threeam.timeline.source import FIRST_NS, PlacedLine, Source
 
 _DATE_STEP_NS = 600 * NS_PER_S  # how far a missing date may lag behind the clock
+_GONE_S = 1.0  # a path has no file for a moment while a log is rotated
 _MAX_SAMPLES = 200  # lines in which a format is looked for as they come
 
 
@@ -31,6 +32,7 @@ class SourceFollower:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.problem = ""
+        self._gone_since_s: float | None = None  # when the path was first seen without a file
         self._refusal = ""  # why no format was found
         self._dated_ns = source.file.modified_ns  # the time from which missing dates follow
         self._previous: Source | None = None  # to its file, renamed by now, lines may still be appended
@@ -74,7 +76,13 @@ class SourceFollower:
             return self._refusal
         if (spool := self.source.file.spool) is not None:
             return spool.problem
-        return "" if os.path.exists(self._path) else f"{escape_unprintable(self._path)} is gone"
+        if os.path.exists(self._path):
+            self._gone_since_s = None
+            return ""
+        now_s = time.monotonic()
+        self._gone_since_s = self._gone_since_s or now_s
+        is_gone = now_s - self._gone_since_s >= _GONE_S  # else it is being rotated
+        return f"{escape_unprintable(self._path)} is gone" if is_gone else ""
 
     def _follow_symlink(self) -> None:
         """Follow another file if the path is a symlink and leads to another file by now."""
@@ -112,12 +120,13 @@ class SourceFollower:
         detection, now_ns = self.source.detection, time.time_ns()
         if detection is None or not detection.reader.misses_date or now_ns - self._dated_ns < _DATE_STEP_NS:
             return
-        self._refusal = ""  # why no format was found
         self._dated_ns = now_ns
         self.source.detection = detection._replace(reader=detection.reader.with_modified(now_ns))
 
     def _place_line(self, line: Line) -> PlacedLine:
         source = self._source_of(line)
+        if line.gap_reason and self._previous is not None and line.segment != self._previous.segment:
+            line = line._replace(gap_reason="")  # a rotation: the file before was read to its end
         own = source.read_timestamp(line)
         self._timestamp = own if own is not None else self._timestamp
         source.end = line.end

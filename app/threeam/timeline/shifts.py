@@ -56,3 +56,11 @@ def format_correction(correction: ClockCorrection) -> str:
     sign = "" if correction.shift_ns < 0 else "+"
     bound = "" if correction.bound_ns is None else f"±{format_exact_duration(correction.bound_ns)}"
     return f"{sign}{format_exact_duration(correction.shift_ns)}{bound}"
+
+
+def short_shift(correction: ClockCorrection) -> str:
+    """Return what is added to the timestamps of a source, as short as possible: ``-3.2ms±0.4ms``, ``±?``, or ""."""
+    if correction == ClockCorrection():
+        return ""
+    unknown = "±?" if correction.bound_ns is None else ""
+    return format_correction(correction).removeprefix("+0s") + unknown

@@ -17,7 +17,9 @@ from threeam.timeline.clock_lines import clock_corrections
 from threeam.timeline.follow import SourceFollower
 from threeam.timeline.live import MIN_HOLD_NS, HoldBuffer, LiveSources
 from threeam.timeline.open_logs import OpenLog, OpenLogs
+from threeam.timeline.shifts import short_shift
 from threeam.timeline.source import PlacedLine, Source
+from threeam.timeline.source_facts import source_facts
 from threeam.timeline.time_index import TimeIndex
 from threeam.tui import messages
 from threeam.tui.background_scan import SLICE_S, pause_after
@@ -28,7 +30,6 @@ from threeam.tui.log_window import LogWindow
 from threeam.tui.placement import JOURNAL_SOURCE
 from threeam.tui.screens.legend import LegendEntry, LegendScreen
 from threeam.tui.services import ScreenServices
-from threeam.tui.source_facts import shift_text, source_facts
 from threeam.tui.timeline_window import TimelineWindow
 from threeam.tui.widgets.loading_rows import MAX_BURST_ROWS
 from threeam.tui.widgets.log_pane import LogPane
@@ -174,7 +175,7 @@ class TimelineController:
 
     def _legend(self) -> list[LegendEntry]:
         session = self._screen.session
-        facts = [("stamps", "of the hosts that write it, to the nanosecond"), ("this host", self._host_clock)]
+        facts = [("clock", "those of the hosts that write it, to the nanosecond"), ("this host", self._host_clock)]
         if not self._logs.logs:
             facts.append(("other logs", ":open FILE shows one beside it"))
         entries = [LegendEntry("J", JOURNAL_SOURCE.name, session.journal.log_name, "$foreground", facts)]
@@ -196,7 +197,8 @@ class TimelineController:
         state = (source.generation, source.end, source.correction, -1 if index is None else index.end)
         known = self._known_facts.get(log.number)
         if known is None or known[0] != state:
-            known = self._known_facts[log.number] = (state, list(source_facts(log, index)))
+            facts = list(source_facts(source, index, self._screen.session.zone))
+            known = self._known_facts[log.number] = (state, facts)
         return known[1]
 
     def show_line(self) -> None:
@@ -204,7 +206,7 @@ class TimelineController:
         logs = self._logs.logs
         labels = [SourceLabel("J", JOURNAL_SOURCE.name, "", "$foreground")] if logs else []
         for log in logs:
-            shift = shift_text(log.source.correction) if log.source is not None else ""
+            shift = short_shift(log.source.correction) if log.source is not None else ""
             labels.append(SourceLabel(str(log.number), log.name, shift, source_color(log.number), bool(log.problem)))
         self._line.show(labels, self._order_facts() if logs else "")
 
@@ -282,7 +284,7 @@ class TimelineController:
             if self._view.following and len(lines) > MAX_BURST_ROWS:
                 window.skip_to(lines[-MAX_BURST_ROWS])  # the others scroll by unseen
                 lines = lines[-MAX_BURST_ROWS:]
-            self._view.add_rows(lambda: window.add_lines(lines))
+            self._pane.add_rows(lambda: window.add_lines(lines))
         self._schedule_release()
         self.show_line()
 

@@ -104,7 +104,7 @@ class LogLineScreen(Dialog[str]):
             facts.append(("read from", f"{stamp}, bytes {begin} to {end} of the line"))
         facts += [
             ("format", f"{detection.format.name}: {detection.format.title}"),
-            ("digits", f"of {format_exact_duration(timestamp.resolution_ns)}"),
+            ("resolution", format_exact_duration(timestamp.resolution_ns)),
             *(("assumed", assumption) for assumption in detection.assumptions),
         ]
         if placement.correction.shift_ns or placement.correction.bound_ns != 0:

@@ -100,6 +100,11 @@ class LogPane(Vertical):
         self._continue_scan()
         self._schedule_counts(self.call_after_refresh)  # the new lines are drawn first
 
+    def add_rows(self, add: Callable[[], int]) -> None:
+        """Call ``add``, which adds rows of other logs to the window and returns how many."""
+        self.view.add_rows(add)
+        self._schedule_counts(self.call_after_refresh)  # the new rows are drawn first
+
     def cancel(self) -> bool:
         """End the selection, close the prompt or cancel the search; return whether there was one."""
         if self.view.has_focus and self.view.end_selection():
