@@ -16,6 +16,9 @@ from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.demo import ALICE, BOB, write_story
 from threeam.projections import FOLD
+from threeam.timeline.arguments import SourceOptions
+from threeam.timeline.instant import ClockCorrection
+from threeam.timeline.open_logs import OpenLogs
 from threeam.tui.app import JournalApp
 from threeam.tui.session import Session
 
@@ -43,9 +46,40 @@ PICTURES = {
     "sleep": (100, 30, None, ALICE, ("R", "s")),
     "as-of": (120, 36, None, ALICE, ("k", "k", "k", "k", "less_than_sign")),
     "help": (120, 36, None, ALICE, ("question_mark",)),
+    "timeline": (120, 36, None, ALICE, ("1", "k", "k", "k")),
     "narrow": (40, 10, 24, ALICE, ()),
     "empty": (80, 24, 0, ALICE, ()),
 }
+
+# The logs of other programs beside the journal, in the picture of that name: an update just after a delete.
+LOGS = {
+    "web1.log": (
+        "2026-11-24T03:17:07.100200Z app[11] start req=9f3",
+        "2026-11-24T03:17:07.100900Z app[11] delete cart=42",
+        "2026-11-24T03:17:07.100400Z app[12] read cart=42",
+        "2026-11-24T03:17:07.140700Z app[11] 200 DELETE /cart/42",
+    ),
+    "web2.log": (
+        "2026-11-24T03:17:07.097100Z app[7] GET cart=42",
+        "2026-11-24T03:17:07.097750Z app[7] update cart=42",
+        "2026-11-24T03:17:07.137900Z app[7] ERROR 0 rows updated",
+        "    at Cart.renew (cart.py:88)",
+    ),
+    "db.log": (
+        "2026-11-24 03:17:07.101 UTC [431] LOG:  statement: UPDATE carts SET qty = 2 WHERE id = 42",
+        "2026-11-24 03:17:07.140 UTC [430] LOG:  duration: 39.812 ms",
+    ),
+    "lb.log": ('10.0.0.9 - - [24/Nov/2026:03:17:07 +0000] "PUT /cart/42 HTTP/1.1" 502 0 "-" "curl/8"',),
+}
+
+
+def open_logs(folder: str) -> OpenLogs:
+    """Write `LOGS` to files and open them; the clock of web2 is 3.2 ms behind."""
+    for name, lines in LOGS.items():
+        Path(folder, name).write_text("".join(f"{line}\n" for line in lines))
+    logs = OpenLogs(SourceOptions({}, {"web2": ClockCorrection(3_200_000, 410_000)}, {}, {}))
+    logs.open([f"{folder}/{name}" for name in LOGS], {})
+    return logs
 
 
 async def picture(name: str) -> str:
@@ -56,7 +90,8 @@ async def picture(name: str) -> str:
         clock = write_story(journal, FOLD, beats)
         by = person or ALICE
         writer = None if person is None else Writer(journal, FOLD, clock, WriteOptions(by.user, str(by), sync=False))
-        app = JournalApp(Session(journal, Settings(), FOLD, by, clock, writer, emoji=True))
+        session = Session(journal, Settings(), FOLD, by, clock, writer, emoji=True)
+        app = JournalApp(session._replace(logs=open_logs(folder)) if name == "timeline" else session)
         async with app.run_test(size=(columns, rows), notifications=False) as pilot:
             await pilot.pause(0.5)  # a picture, not a test: the fold has arrived by then
             await pilot.press(*keys)
