@@ -166,7 +166,7 @@ def test_a_leap_second_is_the_second_that_posix_counts() -> None:
 def test_digits_that_are_always_0_are_no_resolution() -> None:
     lines = [b"2026-11-24T00:00:00.%03d000000Z x" % n for n in range(1, 60)]
     assert found(lines).reader.read(lines[0]) == Timestamp(1795478400001000000, 1_000_000)
-    assert found(lines[:5]).reader.read(lines[0]) == Timestamp(1795478400001000000, 1)
+    assert found(lines[:3]).reader.read(lines[0]) == Timestamp(1795478400001000000, 1)  # too few to tell
 
 
 def test_more_than_nine_digits_are_cut() -> None:

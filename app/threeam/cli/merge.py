@@ -25,7 +25,7 @@ from threeam.timeline.arguments import OpenedSources, add_source_options
 from threeam.timeline.columns import merged_bytes
 from threeam.timeline.follow import SourceFollower
 from threeam.timeline.instant import Order
-from threeam.timeline.live import HoldBuffer, LiveSources
+from threeam.timeline.live import HoldBuffer, LiveSources, behind
 from threeam.timeline.merge import merged_after, merged_before, order_between
 from threeam.timeline.source import FIRST_NS, LAST_NS, Key, PlacedLine, Source
 
@@ -79,7 +79,10 @@ def run(_command: str, argv: Sequence[str]) -> int:
     late_count, unknown_count = _print_merged(opened, query, args, ctx)
     if args.strict and (late_count or unknown_count):
         print_err(f"late lines: {late_count:,}; orders that are not known: {unknown_count:,}")
-    if opened.problems:
+    truncated = [] if args.follow else [source for source in opened.sources if source.is_truncated]
+    for source in truncated:
+        print_err(f"{source.name} was truncated while it was read: lines are missing")
+    if opened.problems or truncated:
         return ExitCode.IO_ERROR
     return ExitCode.NEGATIVE if args.strict and (late_count or unknown_count) else ExitCode.OK
 
@@ -181,8 +184,8 @@ class _Printer:
         """Print ``lines``; those before ``shown_ns`` are too late for their places."""
         data, size = list[bytes](), 0
         for placed in lines:
-            if placed.ns < shown_ns and not placed.is_continuation:
-                placed = placed._replace(lateness_ns=max(placed.lateness_ns, shown_ns - placed.ns))
+            if (behind_ns := behind(placed, shown_ns)) > 0:
+                placed = placed._replace(lateness_ns=max(placed.lateness_ns, behind_ns))
             order = order_between(placed, self._previous)
             self.late_count += placed.lateness_ns > 0 and not placed.is_continuation
             self.unknown_count += order is not Order.AFTER

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from threeam.core.format.clock import Zone
-from threeam.core.format.entry import NS_PER_S, Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp, escape_unprintable
 from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line, read_chunks
 from threeam.timeline.instant import Order, format_instant, fraction_digits
@@ -39,7 +39,7 @@ class _TextFormatter:
 
     def __init__(self, zone: Zone, sources: Sequence[Source], *, with_delta: bool) -> None:
         self._format_second = lru_cache(maxsize=16)(lambda second: format_instant(second * NS_PER_S, NS_PER_S, zone))
-        self._name_cells = max(len(source.name) for source in sources)
+        self._name_cells = max(len(escape_unprintable(source.name)) for source in sources)
         finest_ns = min(
             (source.index.resolution_ns or NS_PER_S for source in sources if source.index), default=NS_PER_S
         )
@@ -53,7 +53,7 @@ class _TextFormatter:
             columns.append(_format_delta(placed, previous).rjust(_DELTA_CELLS))
         is_late = placed.lateness_ns and not placed.is_continuation
         late = f" {LATE}{format_duration(placed.lateness_ns)}" if is_late else ""
-        name = placed.source.name.ljust(self._name_cells)
+        name = escape_unprintable(placed.source.name).ljust(self._name_cells)
         columns += [_ORDER_MARKS[order], name, f"{placed.line.display_text}{late}"]
         return (_encode(" ".join(columns)),)
 

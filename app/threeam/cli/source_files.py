@@ -27,6 +27,17 @@ def open_named_files(args: Namespace, ctx: Context, *, live: bool = False) -> Op
             print_err(
                 f"{source.name} is shifted by {shift}, as the journal notes; --shift {source.name}=0s±0s undoes it"
             )
+    for name in sorted(set(noted) - {source.name for source in opened.sources}):
+        for source in opened.sources:
+            if _base(name) == _base(source.name) and source.name not in noted:
+                print_err(
+                    f"the journal notes a shift of {name}: write {name}={source.segment.path} if that is this log"
+                )
     for sentence in opened.problems:
         print_err(sentence)
     return opened
+
+
+def _base(name: str) -> str:
+    """Return the last part of a source's name: ``app`` of ``web2/app``."""
+    return name.rpartition("/")[2]

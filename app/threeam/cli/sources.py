@@ -10,7 +10,7 @@ from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.source_files import open_named_files
-from threeam.core.format.entry import Stamp
+from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.timeline.arguments import add_source_options
 from threeam.timeline.clock_bounds import own_clock_bound
 from threeam.timeline.source import Source
@@ -39,7 +39,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
             continue
         if number:
             print_out("")
-        print_out(f"{source.name}  {source.segment.path}")
+        print_out(escape_unprintable(f"{source.name}  {source.segment.path}"))
         for label, text in source_facts(source, index, ctx.zone):
             print_out(f"  {label:<11} {text}")
     if not args.json:

@@ -15,7 +15,7 @@ from threeam.core.errors import BadInput, FileUnusable
 from threeam.core.format.clock import monotonic_epoch_ns
 from threeam.core.format.entry import escape_unprintable
 from threeam.timeline.detect import Detection, detect, reader_for_format
-from threeam.timeline.files import STDIN, TooManyFiles, open_log_file, remote_parts
+from threeam.timeline.files import STDIN, TooManyFiles, allow_open_files, open_log_file, remote_parts
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.missing_date import UnclearStamps
 from threeam.timeline.samples import sample_lines
@@ -112,6 +112,7 @@ def open_sources(names: Sequence[SourceName], options: SourceOptions, *, live: b
 
     ``live``: the files will be followed.
     """
+    allow_open_files(len(names))
     sources, problems = list[Source](), list[str]()
     for name in names:
         try:

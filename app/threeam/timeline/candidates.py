@@ -19,7 +19,7 @@ from threeam.timeline.timestamp_reader import LearnedPlace, TimestampReader, col
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 _MIN_FOR_ORDER = 10  # stamps
 _MAX_JUMPS = 0.33  # of the steps; times in a random order have 0.45, starts of connections up to 0.25
-_MIN_FRACTIONS = 20  # different ones that end in 0, before their last digit is taken for no digit
+_MIN_ZEROS = 20  # at the ends of different fractions, all in the same places: they are no digits of the clock
 _DOUBLE_DIGITS = 7  # after the second: the most that the shortest text of a double has today
 _DOUBLE_ERROR_NS = 120  # half of the step between two doubles
 _MAX_NAMED = 60  # lines whose context is compared
@@ -207,7 +207,9 @@ class Candidate:
         digits = [(match["f"] or b"").translate(None, b".,") for match in self._matches]
         widths = {len(each) for each in digits}
         different = {stamp.ns for stamp in self.stamps}
-        if len(widths) != 1 or len(different) < _MIN_FRACTIONS:
+        if len(widths) != 1:
             return 1
         zeros = min(len(each) - len(each.rstrip(b"0")) for each in digits)
+        if zeros * len(different) < _MIN_ZEROS:
+            return 1
         return int(10 ** max(9 - len(digits[0]) + zeros, 0)) if zeros else 1

@@ -104,9 +104,12 @@ def cite_line(source: Source, line: Line, line_number: int | None = None) -> Cit
     """Return the citation of ``line``, with its continuation lines; of such a line, the citation of its entry.
 
     Reads all of the file before the line to count its lines, unless ``line_number`` is given: a screen calls it in a
-    thread. Raises OSError.
+    thread. Raises OSError, and `PreconditionFailed` if the file has other bytes there by now.
     """
     segment = source.segment
+    if segment.read(line.offset, len(line.raw)) != line.raw:
+        path = escape_unprintable(segment.path)
+        raise PreconditionFailed(f"{path} was truncated: the line is not in it any more")
     if line_number is None:
         line_number = 1 + sum(data.count(b"\n") for data in read_chunks(segment, 0, line.offset))
     lines_back, first_line = _first_line_of_entry(source, line)

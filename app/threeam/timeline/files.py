@@ -7,6 +7,7 @@ import errno
 import gzip
 import lzma
 import os
+import resource
 import shutil
 import stat
 import subprocess
@@ -23,6 +24,7 @@ from threeam.timeline.spool import Spool, copy_remote_file, follow_remote_file
 
 STDIN = "-"
 _COPY_BYTES = 256 * 1024
+_OTHER_DESCRIPTORS, _DESCRIPTORS_OF_A_FILE = 256, 5  # its own, inotify, a pipe, and one more while it is rotated
 _MAGIC_BYTES = 6
 _MAGICS: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "gzip"),
@@ -58,6 +60,15 @@ class OpenedFile(NamedTuple):
     problem: str = ""
     spool: Spool | None = None
     is_remote: bool = False
+
+
+def allow_open_files(count: int) -> None:
+    """Raise the limit of open descriptors of this process, as far as it may, for ``count`` more followed files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = _OTHER_DESCRIPTORS + _DESCRIPTORS_OF_A_FILE * count
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))
 
 
 def open_log_file(path: str, *, live: bool = False) -> OpenedFile:

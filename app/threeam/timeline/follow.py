@@ -76,9 +76,11 @@ class SourceFollower:
             return self._refusal
         if (spool := self.source.file.spool) is not None:
             return spool.problem
-        if os.path.exists(self._path):
+        if os.path.isfile(self._path):
             self._gone_since_s = None
             return ""
+        if os.path.exists(self._path):
+            return f"{escape_unprintable(self._path)} is not a regular file any more"
         now_s = time.monotonic()
         self._gone_since_s = self._gone_since_s or now_s
         is_gone = now_s - self._gone_since_s >= _GONE_S  # else it is being rotated

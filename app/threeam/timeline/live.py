@@ -17,6 +17,16 @@ MIN_HOLD_NS, MAX_HOLD_NS = NS_PER_S // 10, 2 * NS_PER_S
 _MAX_AHEAD_NS = 86_400 * NS_PER_S
 
 
+def behind(placed: PlacedLine, shown_ns: int) -> int:
+    """Return by how much (ns) a line has come after one of ``shown_ns`` that is later for certain; 0 if none is.
+
+    A timestamp of a second may mean any part of it.
+    """
+    if placed.timestamp is None or placed.is_continuation or shown_ns == FIRST_NS:
+        return 0
+    return shown_ns - placed.ns if placed.ns + placed.timestamp.resolution_ns <= shown_ns else 0
+
+
 class HoldBuffer:
     """Lines that have arrived and are not shown yet, in the order of their places.
 
@@ -56,7 +66,7 @@ class HoldBuffer:
         for placed in lines:
             heapq.heappush(self._heap, (placed.key, placed))
             if not placed.is_continuation and placed.timestamp is not None:
-                behind_ns = self._shown_ns - placed.ns if self._shown_ns > FIRST_NS else 0
+                behind_ns = behind(placed, self._shown_ns)
                 self._largest_lateness_ns = max(self._largest_lateness_ns, placed.lateness_ns, behind_ns)
                 self.late_count += behind_ns > 0
 

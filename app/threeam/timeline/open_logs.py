@@ -54,6 +54,7 @@ class OpenLogs:
         Raises `BadInput` if a name is taken, or if an option about a file cannot be used.
         """
         from threeam.timeline.arguments import SourceOptions, source_names  # a screen on the journal needs none of it
+        from threeam.timeline.files import allow_open_files
 
         names, options = source_names(words), self.options or SourceOptions({}, {}, {}, {})
         if self.options is not None and not self.logs:
@@ -61,6 +62,7 @@ class OpenLogs:
         taken = {log.name for log in self.logs}
         if repeated := next((name for name in names if name.name in taken), None):
             raise BadInput(f"there is a source {repeated.name} already: write NAME={repeated.path}")
+        allow_open_files(len(self.logs) + len(names))
         opened = [
             _open(name, self._next_number + index, options.with_noted_shifts(noted)) for index, name in enumerate(names)
         ]

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 
 from threeam.core.errors import BadInput, BadTime
+from threeam.core.format.entry import NS_PER_S
 from threeam.core.format.times import format_exact_duration, parse_exact_duration
 from threeam.timeline.instant import ClockCorrection
 
 _PLUS_MINUS = re.compile(r" ?(?:±|\+/?-) ?")
+_MAX_SHIFT_NS = 36_525 * 86_400 * NS_PER_S
 _KEYBOARD_SIGNS = str.maketrans({"−": "-", "μ": "µ"})  # a minus sign and a Greek letter, as other programs print them
 
 
@@ -34,7 +36,10 @@ def parse_correction(text: str) -> ClockCorrection:
         shift, bound_ns = split_bound(text.translate(_KEYBOARD_SIGNS).strip())
         if not shift and bound_ns is None:
             raise BadTime(text)
-        return ClockCorrection(parse_exact_duration(shift) if shift else 0, bound_ns)
+        shift_ns = parse_exact_duration(shift) if shift else 0
+        if abs(shift_ns) > _MAX_SHIFT_NS or (bound_ns or 0) > _MAX_SHIFT_NS:
+            raise BadInput(f"{text!r} is more than 100 years: a shift corrects a clock")
+        return ClockCorrection(shift_ns, bound_ns)
     except BadTime:
         raise BadInput(
             f"{text!r} is not a shift: write +3.2ms±0.4ms, or +3.2ms+-0.4ms, with units ns, us, ms, s, m, h or d"

@@ -24,6 +24,7 @@ from threeam.timeline.detect import Detection
 from threeam.timeline.files import OpenedFile
 from threeam.timeline.instant import ClockCorrection, Interval, Timestamp
 from threeam.timeline.order import ClockRange, OrderFacts
+from threeam.timeline.reorder import in_backward_order_of_time, in_order_of_time
 from threeam.timeline.time_index import TimeIndex
 
 FIRST_NS, LAST_NS = -(2**63), 2**63 - 1  # before and after every instant
@@ -80,7 +81,7 @@ class PlacedLine(NamedTuple):
     def order_facts(self) -> OrderFacts:
         """The facts from which the order of the line follows."""
         clock_range = self.source.clock_range_of(self.line)
-        return OrderFacts(self.source.number, clock_range, self.interval, self.is_continuation)
+        return OrderFacts(self.source.number, self.ns, clock_range, self.interval, self.is_continuation)
 
 
 class Source:
@@ -138,17 +139,26 @@ class Source:
         if detection is None or correction.bound_ns is None or placed.timestamp is None:
             return correction
         bound_ns = correction.bound_ns + detection.reader.place.rounding_ns
+        has_both_hours = index is not None and bool(index.repeated_hours)
+        if not has_both_hours and detection.reader.is_hour_repeated(placed.timestamp.ns):
+            return correction._replace(bound_ns=None)  # the file does not show which of the two hours it was
         if index is None or not index.steps:
             return correction._replace(bound_ns=bound_ns)
         if index.is_repeated(placed.timestamp.ns):
             return correction._replace(bound_ns=None)
         return correction._replace(bound_ns=bound_ns + index.ahead_ns(placed.line.offset))
 
+    @property
+    def is_truncated(self) -> bool:
+        """True if the file has become shorter than it was when it was opened."""
+        return self.segment.size() < self.end
+
     def clock_range_of(self, line: Line) -> ClockRange:
         """Return the range that has ``line``: after each step of the clock another one begins."""
         if self.index is None:
             return ClockRange(self.generation)
-        return ClockRange(self.generation, self.index.range_of(line.offset), bool(self.index.steps))
+        index = self.index
+        return ClockRange(self.generation, index.range_of(line.offset), bool(index.steps), index.late_count > 0)
 
     # Lines in the order of the timeline.
 
@@ -158,7 +168,7 @@ class Source:
             in_order: Iterable[PlacedLine] = self._unplaced_lines_after(key)
         elif self.index is None:
             begin = self.offset_before(0, self.end, key.ns - self.correction.shift_ns - _LAZY_HOLD_NS)
-            in_order = _in_order(self._placed_forward(begin, self.end), _LAZY_HOLD_NS)
+            in_order = in_order_of_time(self._placed_forward(begin, self.end), _LAZY_HOLD_NS)
         else:
             streams = list(self._indexed_streams_after(self.index, key))
             in_order = streams[0] if len(streams) == 1 else heapq.merge(*streams, key=lambda placed: placed.key)
@@ -170,7 +180,7 @@ class Source:
             in_order: Iterable[PlacedLine] = self._unplaced_lines_before(key)
         elif self.index is None:
             end = self._offset_after(0, self.end, key.ns - self.correction.shift_ns + _LAZY_HOLD_NS)
-            in_order = _in_backward_order(self._placed_backward(0, end), _LAZY_HOLD_NS)
+            in_order = in_backward_order_of_time(self._placed_backward(0, end), _LAZY_HOLD_NS)
         else:
             streams = list(self._indexed_streams_before(self.index, key))
             in_order = (
@@ -369,29 +379,3 @@ class Source:
                 if not placed.lateness_ns:
                     return placed
         return None
-
-
-def _in_order(lines: Iterable[PlacedLine], hold_ns: int) -> Iterator[PlacedLine]:
-    """Yield ``lines``, which are in file order, by their places; exact if none is more than ``hold_ns`` late."""
-    heap: list[tuple[int, int, PlacedLine]] = []
-    newest_ns = FIRST_NS
-    for placed in lines:
-        newest_ns = max(newest_ns, placed.ns)
-        heapq.heappush(heap, (placed.ns, placed.line.offset, placed))
-        while heap[0][0] <= newest_ns - hold_ns:
-            yield heapq.heappop(heap)[2]
-    while heap:
-        yield heapq.heappop(heap)[2]
-
-
-def _in_backward_order(lines: Iterable[PlacedLine], hold_ns: int) -> Iterator[PlacedLine]:
-    """Yield ``lines``, which are in file order but the last one first, by their places, the last one first."""
-    heap: list[tuple[int, int, PlacedLine]] = []
-    oldest_ns = LAST_NS
-    for placed in lines:
-        oldest_ns = min(oldest_ns, placed.ns)
-        heapq.heappush(heap, (-placed.ns, -placed.line.offset, placed))
-        while -heap[0][0] >= oldest_ns + hold_ns:
-            yield heapq.heappop(heap)[2]
-    while heap:
-        yield heapq.heappop(heap)[2]

@@ -22,6 +22,7 @@ from threeam.timeline.timestamp_reader import TimestampReader
 
 GAP_NS = 300 * NS_PER_S  # a longer time without a line is a gap
 _MIN_STEP_NS = 5 * NS_PER_S  # a smaller step back looks like lines that were flushed late
+_LARGE_STEP_NS, _MIN_LARGE_STEP_LINES = 600 * NS_PER_S, 8  # no buffer is kept for that long
 _MIN_STEP_LINES = 32  # in a row that go on from an earlier time: a step of the clock, and not a few late lines
 _MIN_WRONG_NS = 86_400 * NS_PER_S  # one timestamp that is later by more is wrong, and the clock was not stepped
 
@@ -224,7 +225,8 @@ class TimeIndex:
             self._run_begin = -1
 
     def _is_clock_step(self) -> bool:
-        return self._run_distance_ns >= _MIN_STEP_NS and len(self.late) - self._run_begin >= _MIN_STEP_LINES
+        min_lines = _MIN_STEP_LINES if self._run_distance_ns < _LARGE_STEP_NS else _MIN_LARGE_STEP_LINES
+        return self._run_distance_ns >= _MIN_STEP_NS and len(self.late) - self._run_begin >= min_lines
 
     def _begin_range(self) -> None:
         """Take the run of late entries as the beginning of a new range, after a step of the clock."""

@@ -15,7 +15,7 @@ from threeam.core.format.entry import NS_PER_S
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.notation import ZONE_NAMES
 from threeam.timeline.stamp_clock import StampClock
-from threeam.timeline.zones import zone_name
+from threeam.timeline.zones import utc_offset_s, wall_second, zone_name
 
 _UNIT_NS = tuple(10 ** (9 - digits) for digits in range(10))  # of the last digit
 _LOOKAHEAD = 8  # bytes after a stamp that decide whether it ends there
@@ -87,6 +87,14 @@ class TimestampReader:
     def reads_local_time(self) -> bool:
         """True if stamps have no zone and are read in one whose clocks are changed, so that an hour occurs twice."""
         return self.place.is_local and self.clock.zone.utcoffset(None) is None
+
+    def is_hour_repeated(self, ns: int) -> bool:
+        """Return whether the local clock has shown the time of a stamp twice, so that the stamp alone is unclear."""
+        if not self.reads_local_time:
+            return False
+        zone = self.clock.zone
+        wall_s = wall_second(zone, ns // NS_PER_S)
+        return utc_offset_s(zone, wall_s, 0) != utc_offset_s(zone, wall_s, 1)
 
     @property
     def misses_date(self) -> bool:

@@ -53,4 +53,4 @@ class Placement(NamedTuple):
 
     @property
     def _order_facts(self) -> OrderFacts:
-        return OrderFacts(self.source.number, self.clock_range, self.interval, self.continues)
+        return OrderFacts(self.source.number, self.ns or 0, self.clock_range, self.interval, self.continues)
