@@ -319,3 +319,23 @@ async def test_two_logs_are_merged_and_measured_on_the_command_line_too(journal:
         await it.press("escape")
         await it.command(f"align {folder}/web1.log {folder}/web2.log --key cart=42")
         await it.shows("needs a group that is the key")
+
+
+async def test_matches_and_filtered_lines_of_all_logs_are_counted(journal: Journal, log: Path, folder: Path) -> None:
+    with log.open("ab") as file:
+        file.write(b"[2026-11-24T03:14:06.000000000+0000] [COFFEE: 0] cart=42 is wrong\n")
+    logs = open_logs(folder, "web1.log", "web2.log", "db.log")
+    files = [folder / name for name in ("web1.log", "web2.log", "db.log")]
+    expected = 1 + sum(line.count("cart=42") > 0 for path in files for line in path.read_text().splitlines())
+    async with night(journal, size=WIDE, logs=logs) as it:
+        await it.press("slash")
+        await it.type("cart=42\n")
+        await it.shows(f"{expected} matches")
+        await it.press("ampersand")
+        await it.type("source:web1\n")
+        own = sum("cart=42" in line for line in files[0].read_text().splitlines())
+        await it.shows(f"{own} matches in what is shown")
+        await it.shows(f"source:web1  {len(files[0].read_text().splitlines())} lines")
+        with files[0].open("a") as file:
+            file.write("2026-11-24T03:14:09.100200Z app[11] write cart=42\n")
+        await it.shows(f"{own + 1} matches in what is shown")

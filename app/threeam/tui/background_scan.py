@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal, Position
 from threeam.tui.histogram import ActivityIndex
-from threeam.tui.line_counter import LineCounter
+from threeam.tui.line_counter import Counter, LineCounter
 
 SLICE_S = 0.006  # of work between two rounds of the event loop
 REPORT_INTERVAL_S = 0.15
@@ -31,7 +31,8 @@ def pause_after(seconds: float) -> float:
 class BackgroundScan:
     """The line counters of a screen, and one more task that reads the whole log.
 
-    ``on_progress`` is called on the screen's thread when there is something new to show.
+    ``on_progress`` is called on the screen's thread when there is something new to show. ``make_counter`` makes the
+    counters of a filter and of a search, from now on.
     """
 
     def __init__(self, journal: Journal, on_progress: Callable[[], object]) -> None:
@@ -40,8 +41,9 @@ class BackgroundScan:
         self._task: asyncio.Task[None] | None = None
         self._end: Position | None = None
         self.line_index = ActivityIndex(journal)
-        self.shown_counter: LineCounter | None = None
-        self.match_counter: LineCounter | None = None
+        self.shown_counter: Counter | None = None
+        self.match_counter: Counter | None = None
+        self.make_counter: Callable[[LineFilter], Counter] = lambda line_filter: LineCounter(journal, line_filter)
         self.may_continue = asyncio.Event()  # cleared during a search, since the user waits for its result
         self.may_continue.set()
         self._extra_steps: Iterator[object] = iter(())
@@ -67,6 +69,11 @@ class BackgroundScan:
         self.shown_counter = self._make_counter(_filter_of(self.shown_counter))
         self.match_counter = self._make_counter(_filter_of(self.match_counter))
 
+    def forget_filters(self) -> None:
+        """Count what passes the filters from zero, since other lines are shown by now."""
+        self.stop()
+        self.shown_counter = self.match_counter = None
+
     def scan_to(self, end: Position) -> None:
         """Count up to ``end``, in the background."""
         self._end = end
@@ -79,8 +86,8 @@ class BackgroundScan:
             self._task.cancel()
             self._task = None
 
-    def _make_counter(self, line_filter: LineFilter | None) -> LineCounter | None:
-        return LineCounter(self._journal, line_filter) if line_filter else None
+    def _make_counter(self, line_filter: LineFilter | None) -> Counter | None:
+        return self.make_counter(line_filter) if line_filter else None
 
     async def _scan(self) -> None:
         end: Position | None = None
@@ -118,5 +125,5 @@ class BackgroundScan:
                 began = time.monotonic()
 
 
-def _filter_of(counter: LineCounter | None) -> LineFilter | None:
+def _filter_of(counter: Counter | None) -> LineFilter | None:
     return counter.line_filter if counter is not None else None

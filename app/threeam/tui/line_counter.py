@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
+from typing import Protocol
 
 from threeam.core.store.filters import LineFilter
 from threeam.core.store.journal import Journal, Position, Segment
@@ -15,6 +16,32 @@ from threeam.core.store.reader import CHUNK_BYTES, Chunk, chunks_forward
 from threeam.core.store.seek import matching_offsets_in_chunk
 
 _COUNT_CHUNK_BYTES = 512 * 1024
+
+
+class Counter(Protocol):
+    """A count of lines that is continued in the background."""
+
+    @property
+    def line_filter(self) -> LineFilter:
+        """The filter that the counted lines pass."""
+
+    @property
+    def total(self) -> int:
+        """The number of lines counted so far."""
+
+    @property
+    def is_done(self) -> bool:
+        """True if all lines up to the last requested end are counted."""
+
+    @property
+    def progress(self) -> float:
+        """The counted share of the bytes, from 0 to 1."""
+
+    def count_to(self, end: Position) -> Iterator[None]:
+        """Continue to count up to ``end`` of the journal, one chunk per step. Raises OSError."""
+
+    def count_before(self, position: Position) -> int | None:
+        """Return the number of lines before ``position``; None if it is not known."""
 
 
 class _FileCount:

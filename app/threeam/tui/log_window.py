@@ -28,6 +28,7 @@ from threeam.core.store.seek import (
     search_forward,
 )
 from threeam.tui.background_scan import SLICE_S
+from threeam.tui.line_counter import Counter, LineCounter
 from threeam.tui.log_rows import (
     HIDDEN_UNLESS_RAW,
     LockSection,
@@ -61,7 +62,6 @@ class LogWindow:
         self.rows: list[Row] = []
         self.at_end = True
         self.at_start = True
-        self.is_counted = True
         self.pinned, self.has_waiting = range(0), False  # rows are added at the end alone
         self.problem = ""
         self._missing = UnreadableNotices(journal.chain)
@@ -261,6 +261,10 @@ class LogWindow:
         """Return the filter for the lines that are rows now and that ``pattern`` matches."""
         line_filter = self.effective_filter
         return line_filter._replace(include=(*line_filter.include, MatchesPattern(pattern)))
+
+    def make_counter(self, line_filter: LineFilter) -> Counter:
+        """Return a counter of the lines of the journal that pass ``line_filter``."""
+        return LineCounter(self._journal, line_filter)
 
     def forget_before(self, index: int) -> int:
         """Drop rows far before ``index``; return how many."""

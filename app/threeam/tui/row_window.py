@@ -10,6 +10,7 @@ from threeam.core.store.journal import Position, ResumePoint
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
 from threeam.core.store.seek import ChunkMatches
+from threeam.tui.line_counter import Counter
 from threeam.tui.log_rows import Row
 
 
@@ -29,10 +30,8 @@ class RowWindow(Protocol):
     """Rows around the screen: read on demand, backwards or forwards, and dropped when they are far away.
 
     ``line_filter`` selects the lines that are rows. ``at_start``, ``at_end``: there is nothing before or after the
-    rows. ``problem``: why the last read failed, or "".
-    ``log_end``: how far the follower has read the journal; it started at ``anchor``. ``is_counted``: all rows are lines
-    of the journal, so that a count of its lines is a count of rows. ``pinned``: the indexes at which no row may be
-    inserted now, since they are on a paused screen.
+    rows. ``problem``: why the last read failed, or "". ``log_end``: how far the follower has read the journal; it
+    started at ``anchor``. ``pinned``: the indexes at which no row may be inserted now: they are on a paused screen.
     """
 
     rows: list[Row]
@@ -42,7 +41,6 @@ class RowWindow(Protocol):
     problem: str
     log_end: Position | None
     anchor: ResumePoint | None
-    is_counted: bool
     pinned: range
 
     @property
@@ -100,6 +98,9 @@ class RowWindow(Protocol):
 
     def effective_filter_with(self, pattern: Pattern) -> LineFilter:
         """Return the filter for the lines that are rows now and that ``pattern`` matches."""
+
+    def make_counter(self, line_filter: LineFilter) -> Counter:
+        """Return a counter of the rows that pass ``line_filter``, one of the two above."""
 
     def forget_before(self, index: int) -> int:
         """Drop rows far before ``index``; return how many."""

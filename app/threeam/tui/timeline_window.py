@@ -19,6 +19,7 @@ from threeam.core.store.reader import Line, lines_forward
 from threeam.core.store.seek import ChunkMatches, find_time, journal_begins_after
 from threeam.timeline.source import Key, PlacedLine, Source
 from threeam.tui.background_scan import SLICE_S
+from threeam.tui.line_counter import Counter, LineCounter
 from threeam.tui.log_rows import Row, count_rows_of, read_lines_around
 from threeam.tui.log_window import MAX_ROWS, ROWS_PER_READ, LogWindow
 from threeam.tui.merged_rows import Edges, source_number
@@ -27,6 +28,7 @@ from threeam.tui.row_streams import END, JOURNAL_NUMBER, START, Place, RowStream
 from threeam.tui.row_window import TimeMatch
 from threeam.tui.source_filter import without_sources
 from threeam.tui.source_rows import FileOrderRows, SourceRows
+from threeam.tui.timeline_counter import TimelineCounter
 from threeam.tui.timeline_sources import SelectedSources
 
 _BEFORE_ALL_SOURCES = JOURNAL_NUMBER - 1
@@ -39,8 +41,6 @@ class TimelineWindow(SelectedSources):
     ``before``: the window that it takes the place of.
     ``is_in_file_order``: the rows are those of one source, as they were written, without corrections.
     """
-
-    is_counted = False
 
     def __init__(
         self,
@@ -211,6 +211,16 @@ class TimelineWindow(SelectedSources):
         """Return the filter for the lines that are rows now and that ``pattern`` matches."""
         line_filter = self.effective_filter
         return line_filter._replace(include=(*line_filter.include, MatchesPattern(pattern)))
+
+    def make_counter(self, line_filter: LineFilter) -> Counter:
+        """Return a counter of the lines that pass ``line_filter``, that of the journal or one with a pattern too."""
+        added = line_filter.include[len(self.effective_filter.include) :]
+        file_filter = without_sources(self.line_filter)
+        file_filter = file_filter._replace(include=(*file_filter.include, *added))
+        is_journal_shown = JOURNAL_SOURCE.number in self.streams
+        journal_counter = LineCounter(self._journal, line_filter) if is_journal_shown else None
+        shown = [rows for rows in self.source_rows if rows.number in self.streams]
+        return TimelineCounter(line_filter, journal_counter, shown, file_filter)
 
     def search(
         self, pattern: Pattern, from_row: Row | None, direction: int, *, wrapped: bool = False

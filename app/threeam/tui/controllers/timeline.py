@@ -128,6 +128,7 @@ class TimelineController:
         if not opened:
             return
         self._view.change_rows(lambda: self._add_to_window(opened))
+        self._pane.restart_counts()
         self._begin(opened)
 
     def _add_to_window(self, opened: Sequence[OpenLog]) -> None:
@@ -149,6 +150,7 @@ class TimelineController:
             live.stop()
         self._scans.pop(log.number, None)
         self._view.change_rows(lambda: self._remove_from_window(log))
+        self._pane.restart_counts()
         self.show_line()
 
     def _remove_from_window(self, log: OpenLog) -> None:
@@ -234,6 +236,7 @@ class TimelineController:
             name = window.toggle_file_order(row)
 
         self._view.change_rows(change)
+        self._pane.restart_counts()
         self._file_order = name
         self._screen.notify_once(
             f"{name} alone, as it was written, without shifts" if name else "all sources, by time", timeout=2

@@ -25,7 +25,7 @@ from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.tui.background_scan import BackgroundScan
 from threeam.tui.histogram import ActivityIndex
 from threeam.tui.key_labels import key_for_action
-from threeam.tui.line_counter import LineCounter
+from threeam.tui.line_counter import Counter
 from threeam.tui.log_rows import Row
 from threeam.tui.row_window import RowWindow
 from threeam.tui.widgets.log_view import LogView
@@ -100,9 +100,15 @@ class LogPane(Vertical):
         self._continue_scan()
         self._schedule_counts(self.call_after_refresh)  # the new lines are drawn first
 
+    def restart_counts(self) -> None:
+        """Count what passes the filters from zero, since other logs are shown by now."""
+        self._scan.forget_filters()
+        self._update_scan()
+
     def add_rows(self, add: Callable[[], int]) -> None:
         """Call ``add``, which adds rows of other logs to the window and returns how many."""
         self.view.add_rows(add)
+        self._continue_scan()
         self._schedule_counts(self.call_after_refresh)  # the new rows are drawn first
 
     def cancel(self) -> bool:
@@ -239,7 +245,7 @@ class LogPane(Vertical):
         include = tuple(condition for excludes, condition in filters if not excludes)
         exclude = tuple(condition for excludes, condition in filters if excludes)
         self.view.set_filter(LineFilter(include, exclude))
-        self._update_scan()
+        self.restart_counts()
 
     @property
     def _filters_text(self) -> str:
@@ -311,9 +317,10 @@ class LogPane(Vertical):
 
     def _continue_scan(self) -> None:
         window, pattern = self.view.window, self.view.render_options.pattern
+        self._scan.make_counter = window.make_counter
         self._scan.set_filters(
-            window.effective_filter if window.line_filter and window.is_counted else None,
-            window.effective_filter_with(pattern) if pattern is not None and window.is_counted else None,
+            window.effective_filter if window.line_filter else None,
+            window.effective_filter_with(pattern) if pattern is not None else None,
         )
         if window.log_end is not None and self._is_counting:
             self._scan.scan_to(window.log_end)
@@ -356,7 +363,6 @@ class LogPane(Vertical):
                 selected_count=len(self.view.selected_rows) if self.view.is_selecting else 0,
                 searched_bytes=self.view.searched_bytes,
                 is_searching_rows=self.view.is_searching_rows,
-                is_counted=self.view.window.is_counted,
             )
         )
 
@@ -364,7 +370,7 @@ class LogPane(Vertical):
         self.post_message(self.NoticePosted(sentence, severity))
 
 
-def _line_number(counter: LineCounter | None, row: Row | None) -> int | None:
+def _line_number(counter: Counter | None, row: Row | None) -> int | None:
     """Return the 1-based number of ``row`` among the lines that ``counter`` counts; None if it is not known."""
     if counter is None or row is None:
         return None

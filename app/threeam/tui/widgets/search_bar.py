@@ -10,7 +10,7 @@ from textual.widgets import Static
 from threeam.core.platform.disk import format_bytes
 from threeam.tui.cells import drawable
 from threeam.tui.key_labels import key_for_action
-from threeam.tui.line_counter import LineCounter
+from threeam.tui.line_counter import Counter
 
 
 class SearchStatus(NamedTuple):
@@ -18,19 +18,18 @@ class SearchStatus(NamedTuple):
 
     ``match_number`` is that of the match under the cursor. ``wrapped``: where the search had to continue.
     ``searched_bytes``: how much a running search has read. ``is_searching_rows``: the screen is not full yet, since the
-    filtered lines are far apart. ``is_counted``: the lines are counted; those of other logs are not.
+    filtered lines are far apart.
     """
 
     pattern: str = ""
     match_number: int | None = None
-    match_counter: LineCounter | None = None
+    match_counter: Counter | None = None
     wrapped: str = ""
     selected_count: int = 0
     filters: str = ""
-    shown_counter: LineCounter | None = None
+    shown_counter: Counter | None = None
     searched_bytes: int = 0
     is_searching_rows: bool = False
-    is_counted: bool = True
 
 
 class SearchBar(Static):
@@ -44,14 +43,12 @@ class SearchBar(Static):
             copies, ends = key_for_action(self, "copy-entry"), key_for_action(self, "leave")
             parts.append((f" {rows}: {copies} copies, {ends} ends  ", "$coffee"))
         if status.pattern:
-            count = (_format_matches(status) if status.is_counted else "") + (
-                " in what is shown  " if status.filters else ""
-            )
+            count = _format_matches(status) + (" in what is shown  " if status.filters else "")
             parts += [(" / ", "$coffee"), (drawable(status.pattern), "bold"), (f"  {count}", "$foreground-muted")]
             if status.wrapped:
                 parts.append((f"  continued from {status.wrapped}  ", "$warning"))
         if status.filters:
-            count = _format_count(status.shown_counter, "line", "s") if status.is_counted else ""
+            count = _format_count(status.shown_counter, "line", "s")
             parts += [(" & ", "$coffee"), (drawable(status.filters), "bold"), (f"  {count}", "$foreground-muted")]
         if status.searched_bytes:
             parts.append(
@@ -72,7 +69,7 @@ def _format_matches(status: SearchStatus) -> str:
     return f"match {status.match_number:,} of {_format_count(status.match_counter)}"
 
 
-def _format_count(counter: LineCounter | None, noun: str = "", plural_suffix: str = "") -> str:
+def _format_count(counter: Counter | None, noun: str = "", plural_suffix: str = "") -> str:
     if counter is None:
         return "…"
     suffix = "" if counter.total == 1 else plural_suffix
