@@ -36,7 +36,7 @@ async def test_the_key_the_text_and_enter_in_one_read_are_one_note(journal: Jour
 async def test_enter_writes_the_text_of_every_box_and_leads_back_to_the_log(
     journal: Journal, log: Path, keys: str
 ) -> None:
-    append(log, notes(1) + line("Hypothesis: the pool", 224_000_000, tags=(("H1", "open"),)))
+    append(log, line("Hypothesis: the pool", 224_000_000, tags=(("H1", "open"),)) + notes(1))
     async with night(journal) as it:
         await it.eventually(lambda: it.journal_screen.state.hypotheses, "the hypothesis is known")
         await it.type(f"1{keys}")

@@ -141,7 +141,7 @@ async def test_o_shows_one_file_as_it_was_written(journal: Journal, folder: Path
         assert rows_of(it) == [
             "▌ 03:14:07.100200 1 web1 app[11] start req=9f3",
             "03:14:07.100901 +701µs 1 web1 app[11] delete cart=42",
-            "03:14:07.100401« -500µs 1 web1 app[12] read cart=42 ↥ 500µs",
+            "« 03:14:07.100401 -500µs 1 web1 app[12] read cart=42 ↥ 500µs",
         ]
         assert "web1 as written: o by time" in it.shown
         await it.press("o")

@@ -296,3 +296,11 @@ def test_a_hypothesis_as_json_has_its_reasons_and_is_the_one_of_the_handoff(run:
     ]
     assert [shown] == json.loads(good(run, "handoff", "--json"))["hypotheses"]
     assert refused(run, 1, "hyp", "show", "H2", "--json")
+
+
+def test_a_claim_is_no_evidence_for_itself(run: Run) -> None:
+    claim = one_line(run, "hyp", "new", "the sweeper races the writer")
+    sentences = refused(run, 1, "hyp", "support", "H1", f"@{claim.stamp}")
+    assert any("that line is H1 itself" in sentence for sentence in sentences)
+    good(run, "hyp", "new", "the pool hands out dirty connections")
+    good(run, "hyp", "contradict", "H2", f"@{claim.stamp}", "it explains the same")

@@ -19,7 +19,8 @@ from threeam.timeline.shifts import format_correction, parse_correction, parse_s
 from threeam.tui.glyphs import plain_signs
 
 MS = 1_000_000
-corrections = st.builds(ClockCorrection, st.integers(-(10**19), 10**19), st.one_of(st.none(), st.integers(0, 10**19)))
+CENTURY = 36_525 * 86_400 * 10**9
+corrections = st.builds(ClockCorrection, st.integers(-CENTURY, CENTURY), st.one_of(st.none(), st.integers(0, CENTURY)))
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_a_short_stamp_names_the_entry_in_every_command(run: Run, log: Path) -> 
     def short(kind: str) -> str:
         return f"@{written[kind].stamp.time_of_day[:15]}"
 
-    good(run("hyp", "support", "H1", short("Hypothesis"), "seen", "again"))
+    good(run("hyp", "support", "H1", short("Changed"), "seen", "again"))
     good(run("correct", short("Hypothesis"), "the sweeper races the reader"))
     good(run("stamp", short("Stamp"), "the lag jumped"))
     good(run("undone", "@" + written["Changed"].stamp.time_of_day[:5]))
@@ -136,7 +136,7 @@ def test_a_short_stamp_names_the_entry_in_every_command(run: Run, log: Path) -> 
     assert hypothesis_line.count("\n") == 1, "the entry, to the nanosecond"
     texts = [entry.text for entry in entries(log)][-7:-3]
     assert texts == [
-        f"Supports: @{written['Hypothesis'].stamp} seen again",
+        f"Supports: @{written['Changed'].stamp} seen again",
         f"Correction: @{written['Hypothesis'].stamp} the sweeper races the reader",
         f"Words: @{written['Stamp'].stamp} the lag jumped",
         f"Undone: @{written['Changed'].stamp} back to 20",

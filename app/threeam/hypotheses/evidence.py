@@ -25,14 +25,18 @@ class Evidence(NamedTuple):
         """The stamp to cite, see `citable_stamp`; None: no entry is cited."""
         return None if self.entry is None else citable_stamp(self.entry)
 
+    def require_other_than(self, hypothesis: str) -> None:
+        """Raise `PreconditionFailed` if the cited line is the claim of ``hypothesis``, which shows nothing about it."""
+        if self.entry is not None and self.entry.kind == "Hypothesis" and _name_of(self.entry) == hypothesis:
+            raise PreconditionFailed(f"that line is {hypothesis} itself: select one that shows whether it is true")
+
     def draft(self, verb: str, hypothesis: str) -> Draft:
         """Return the draft of this evidence for (``support``) or against (``contradict``) ``hypothesis``, its name.
 
         Evidence that quotes another log stands for what it quotes: the new evidence quotes the same. Raise
         `PreconditionFailed` if the cited line is the claim itself.
         """
-        if self.entry is not None and self.entry.kind == "Hypothesis" and _name_of(self.entry) == hypothesis:
-            raise PreconditionFailed(f"that line is {hypothesis} itself: select one that shows whether it is true")
+        self.require_other_than(hypothesis)
         event = None if self.entry is None else parse_event(self.entry)
         if event is not None and event.quoted is not None:
             words = self.words.strip()

@@ -124,6 +124,7 @@ class HypothesisController:
         evidence = await self._screen.run_in_thread(read) if rest.strip() else Evidence("", self._require_entry())
         if evidence is None:
             return
+        evidence.require_other_than(hypothesis.name)
         if evidence.entry is None or (rest.strip() and not evidence.words):  # a user who names the line needs no box
             self._screen.writing.submit(WriteRequest(evidence.draft(verb, hypothesis.name), verb))
             return

@@ -35,12 +35,12 @@ def new_day(row: Row, previous: Row | None, options: RenderOptions) -> str:
 def gutter_mark(row: Row, previous: Row | None, brush: Brush, flags: RowFlags) -> tuple[str, str]:
     """Return the sign after the time, and its style.
 
-    The first that applies: a mark, a backward step of the clock, an observer, a gap.
+    The first that applies: a mark, a backward step of the clock (on a timeline it has a column), an observer, a gap.
     """
     if flags.is_marked:
         return brush.sign("◆", "*"), "hypothesis"
     since_ns = _ns_since(row, previous) or 0
-    if since_ns < 0:
+    if since_ns < 0 and row.placement is None:
         return brush.sign("«", "<"), "toxic"
     if flags.is_observed:
         return brush.sign("◉", "o"), "coffee"
