@@ -142,8 +142,7 @@ def open_source(name: SourceName, number: int, options: SourceOptions, *, live: 
         detection = detector(sample_lines(file.segment))
     except OSError as error:
         raise FileUnusable(f"{escape_unprintable(name.path)} cannot be read: {error.strerror}") from None
-    unknown = ClockCorrection(0, None) if file.is_remote else ClockCorrection()  # logs of this host have one clock
-    source = Source(name.name, number, file, detection, options.shifts.get(name.name, unknown))
+    source = Source(name.name, number, file, detection, options.shifts.get(name.name, file.default_correction))
     source.detector = detector
     return source, file.problem
 

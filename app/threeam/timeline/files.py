@@ -20,6 +20,7 @@ from typing import IO, NamedTuple
 from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.store.segment import Segment
+from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.spool import Spool, copy_remote_file, follow_remote_file
 
 STDIN = "-"
@@ -60,6 +61,14 @@ class OpenedFile(NamedTuple):
     problem: str = ""
     spool: Spool | None = None
     is_remote: bool = False
+
+    @property
+    def default_correction(self) -> ClockCorrection:
+        """The correction of its clock if nothing is said: logs of this host have one clock, and no other host has it.
+
+        What synchronises the clocks now says nothing about the time when the lines were written.
+        """
+        return ClockCorrection(0, None) if self.is_remote else ClockCorrection()
 
 
 def allow_open_files(count: int) -> None:

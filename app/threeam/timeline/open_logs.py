@@ -32,8 +32,7 @@ class OpenLog:
     @property
     def assumed_correction(self) -> ClockCorrection:
         """The correction of a clock that was not measured: the logs of this host have one clock."""
-        is_remote = self.source is not None and self.source.file.is_remote
-        return ClockCorrection(0, None) if is_remote else ClockCorrection()
+        return ClockCorrection() if self.source is None else self.source.file.default_correction
 
 
 class OpenLogs:
