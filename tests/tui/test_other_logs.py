@@ -252,7 +252,8 @@ async def test_a_file_that_is_removed_is_told_and_the_others_go_on(journal: Jour
             file.write(stamped(BASE_NS + 60 * S, "still-here", 6) + "\n")
         await it.shows("still-here")
         await it.press("L")
-        await it.shows("web1.log is gone")
+        await it.shows("problem")
+        await it.shows("is gone")
 
 
 async def test_enter_tells_how_the_time_of_a_line_was_read(journal: Journal, folder: Path) -> None:
