@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -180,10 +181,11 @@ def writer_of(name: str, example: Example) -> LineWriter | None:
     return LineWriter(name, before, found[1], after)
 
 
-def table_writers() -> list[LineWriter]:
+@cache
+def table_writers() -> tuple[LineWriter, ...]:
     """Return a writer for each example of the table that `writer_of` can write."""
     writers = (writer_of(row.name, example) for row in FORMATS for example in row.examples)
-    return [writer for writer in writers if writer is not None]
+    return tuple(writer for writer in writers if writer is not None)
 
 
 @dataclass

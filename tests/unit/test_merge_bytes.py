@@ -125,8 +125,8 @@ def test_raw_equals_sort_m_on_one_layout(run_here: Run, tmp_path: Path, gap_ns: 
     assert raw(run_here, *paths) == sort_m(paths)
 
 
-@pytest.fixture
-def told(tmp_path: Path) -> Told:
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """Four programs with buffers, continuations, coarse stamps and a shift."""
     rng = random.Random(11)
     writers = table_writers()
@@ -137,7 +137,9 @@ def told(tmp_path: Path) -> Told:
         Program("shifted", ISO, error_ns=90_000_000, shift_ns=-90_000_000, bound_ns=5, continuations=2),
         Program("tidy", ISO),
     ]
-    return tell(tmp_path, rng, programs, events_of(rng, programs, 500, (0, 1000, 400_000, 30_000_000)))
+    return tell(
+        tmp_path_factory.mktemp("told"), rng, programs, events_of(rng, programs, 500, (0, 1000, 400_000, 30_000_000))
+    )
 
 
 def texts(rows: list[Row]) -> list[str]:

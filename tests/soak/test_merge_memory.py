@@ -56,6 +56,7 @@ def huge_second(path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", [huge_line, late_huge_line, huge_continuation, huge_entry, huge_head, huge_second])
 @pytest.mark.parametrize("output", ["raw", "short"])
 def test_memory_does_not_grow_with_a_line_or_an_entry(write: Callable[[Path], None], output: str) -> None:
