@@ -14,7 +14,7 @@ from pilots import Night
 
 from threeam.core.store.journal import Journal
 
-STEPS = 150
+STEPS = 60
 
 
 async def test_a_text_that_comes_back_when_the_next_one_is_written_is_not_glued_to_the_third(
