@@ -28,7 +28,7 @@ from threeam.core.write.writer import Writer
 SLOW_TIMEOUT_S = 900  # of a test marked `slow`; all others have the `timeout` of pyproject.toml
 
 _UNHURRIED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])  # under load
-hypothesis.settings.register_profile("dev", _UNHURRIED, max_examples=25)
+hypothesis.settings.register_profile("dev", _UNHURRIED, max_examples=12)
 hypothesis.settings.register_profile("ci", _UNHURRIED, max_examples=100, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
