@@ -20,6 +20,7 @@ _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 _MIN_FOR_ORDER = 10  # stamps
 _MAX_JUMPS = 0.33  # of the steps; times in a random order have 0.45, starts of connections up to 0.25
 _MIN_ZEROS = 20  # at the ends of different fractions, all in the same places: they are no digits of the clock
+_BROKEN = 0.05  # of the stamps
 _DOUBLE_DIGITS = 7  # after the second: the most that the shortest text of a double has today
 _DOUBLE_ERROR_NS = 120  # half of the step between two doubles
 _MAX_NAMED = 60  # lines whose context is compared
@@ -143,8 +144,8 @@ class Candidate:
         return sum(after < before - near_ns for before, after in pairwise(times)) > _MAX_JUMPS * len(times)
 
     def is_after(self, ns: int) -> bool:
-        """Return whether some of the times are later than ``ns``."""
-        return any(stamp.ns > ns for stamp in self.stamps)
+        """Return whether more of the times are later than ``ns`` than a few broken lines."""
+        return sum(stamp.ns > ns for stamp in self.stamps) > _BROKEN * len(self.stamps)
 
     def stamps_by(self, clock: StampClock) -> list[Timestamp]:
         """Return the stamps of the samples, read by other rules."""

@@ -26,7 +26,8 @@ _UTC_OFFSET = rb"(?:UTC|GMT)[+-]\d{1,2}(?::?[0-5]\d)?(?!\d)"
 _CONTINENT = rb"(?:Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific)"
 # An offset after a blank may be a number of the text: no zone has other minutes today.
 _SPACED_OFFSET = rb" [+-](?:0\d|1[0-4]):?(?:00|15|30|45)(?!\d)"
-_NAMED_ZONE = rb" ?(?:{0}|{1}|\({0}\)|\[{0}\])".replace(b"{0}", _ZONE_NAME).replace(b"{1}", _UTC_OFFSET)
+# A bracket before the name is a part of it only if one follows: `[2026-11-24 03:14:07 UTC]` ends after its zone.
+_NAMED_ZONE = rb" ?(?:[(\[](?=[A-Z]{1,5}[)\]]))?(?:" + _ZONE_NAME + rb"|" + _UTC_OFFSET + rb")"
 _REGION = rb" " + _CONTINENT + rb"(?:/[A-Z][A-Za-z_-]+){1,2}"
 # PostgreSQL writes the name of a zone that has none as its offset.
 _OFFSET_AS_NAME = rb" [+-](?:0\d|1[0-4])(?= \[\d|:|,)"
