@@ -96,7 +96,7 @@ def _timestamp_at(source: Source, chunk: Chunk, begin: int, known_at: int) -> Ti
 def find_timestamp(source: Source, text: str, zone: Zone) -> Timestamp:
     """Return the timestamp of the line that ``text`` names by its time, or by the beginning of its time.
 
-    A clock time alone is the last one in the file. Raises `BadInput`, `PreconditionFailed` and OSError.
+    A time of day without a date is the last such time in the file. Raises `BadInput`, `PreconditionFailed` and OSError.
     """
     clock = _CLOCK_TIME.search(text)
     if clock is None:

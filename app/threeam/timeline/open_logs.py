@@ -78,7 +78,7 @@ class OpenLogs:
             self.options.shifts.pop(name, None)
 
     def close(self, name: str) -> OpenLog:
-        """Forget the log of this name or number, and return it. Raises `BadInput` if there is none."""
+        """Forget the log of this name or number, and return it. Raises `BadInput` if no log has it."""
         log = next((log for log in self.logs if name in (log.name, str(log.number))), None)
         if log is None:
             names = ", ".join(log.name for log in self.logs)

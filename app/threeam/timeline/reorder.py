@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from threeam.timeline.source import PlacedLine
+from threeam.core.store.reader import Line
 
 _FIRST_NS, _LAST_NS = -(2**63), 2**63 - 1
 
 
-def in_order_of_time(lines: Iterable[PlacedLine], hold_ns: int) -> Iterator[PlacedLine]:
+class _Placed(Protocol):
+    """A line of one file with the instant (ns) by which it is placed."""
+
+    @property
+    def ns(self) -> int: ...
+
+    @property
+    def line(self) -> Line: ...
+
+
+P = TypeVar("P", bound=_Placed)
+
+
+def in_order_of_time(lines: Iterable[P], hold_ns: int) -> Iterator[P]:
     """Yield ``lines``, which are in file order, by their places; exact if none is more than ``hold_ns`` late."""
-    heap: list[tuple[int, int, PlacedLine]] = []
+    heap: list[tuple[int, int, P]] = []
     newest_ns = _FIRST_NS
     for placed in lines:
         newest_ns = max(newest_ns, placed.ns)
@@ -25,9 +37,9 @@ def in_order_of_time(lines: Iterable[PlacedLine], hold_ns: int) -> Iterator[Plac
         yield heapq.heappop(heap)[2]
 
 
-def in_backward_order_of_time(lines: Iterable[PlacedLine], hold_ns: int) -> Iterator[PlacedLine]:
+def in_backward_order_of_time(lines: Iterable[P], hold_ns: int) -> Iterator[P]:
     """Yield ``lines``, which are in file order but the last one first, by their places, the last one first."""
-    heap: list[tuple[int, int, PlacedLine]] = []
+    heap: list[tuple[int, int, P]] = []
     oldest_ns = _LAST_NS
     for placed in lines:
         oldest_ns = min(oldest_ns, placed.ns)

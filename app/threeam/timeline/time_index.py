@@ -79,7 +79,7 @@ class TimeIndex:
         self.first_ns: int | None = None
         self.newest_ns: int | None = None  # of the current range
         self.latest_ns: int | None = None  # of all
-        self.resolution_ns = 0  # the finest of the timestamps; 0: there is none
+        self.resolution_ns = 0  # the finest of the timestamps; 0: no line has one
         self._largest_lateness_ns = 0  # of the late entries before the run
         self.range_begins = [0]
         self.sorted_ranges: list[tuple[int, int]] = []
@@ -88,7 +88,7 @@ class TimeIndex:
         self.gaps: list[Gap] = []
         self.repeated_hours: list[tuple[int, int | None]] = []
         self.late = LateEntries()
-        self._run_begin = -1  # the first of the late entries since the last one that was not late; -1: there is none
+        self._run_begin = -1  # the first late entry since one that was not late; -1: the last entry was not late
         self._run_distance_ns = self._run_newest_ns = 0
         self._second_newest_ns = 0  # of the current range, before `newest_ns`
 

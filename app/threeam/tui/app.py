@@ -209,7 +209,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self.set_timer(OPENING_S + 0.01, self.release_keys)
 
     def release_keys(self) -> None:
-        """Let keys act again: the screen is open, or there is none."""
+        """Let keys act again: the screen is open, or none will be opened."""
         if self._opens_until_s:
             self._opens_until_s = 0.0
             self.screen.call_later(self.post_message, messages.CommandDone())

@@ -45,7 +45,7 @@ def run_app(session: Session, options: WriteOptions | None, as_of: PointInTime |
             None if journal.lock_path == resolve_journal(journal.log_path).lock_path else journal.lock_path
         )  # one that was asked for
         found = list_own_journals(os.environ, lock)
-        return [journal, *(one for one in found if one.log_path != journal.log_path)]
+        return [journal, *(other for other in found if other.log_path != journal.log_path)]
 
     here = journal
     while True:

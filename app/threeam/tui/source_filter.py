@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from threeam.core.store.filters import LineFilter
+from threeam.core.store.filters import LineFilter, line_offsets
 
 
 class FromSource(NamedTuple):
@@ -21,7 +21,7 @@ class FromSource(NamedTuple):
         return True
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
-        raise NotImplementedError
+        return iter(line_offsets(data))
 
 
 def split_sources(line_filter: LineFilter) -> tuple[list[str], list[str]]:

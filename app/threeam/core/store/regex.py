@@ -116,7 +116,7 @@ class CapturingRegex:
         self._group = names.get(name, 1)
 
     def capture(self, data: bytes) -> bytes | None:
-        """Return the text of the group in the first match in ``data``; None if there is none, or if it is empty."""
+        """Return the text of the group in the first match in ``data``; None without a match or a text."""
         match = self._compiled.search(escape_invalid_utf8(data))
         return match.group(self._group) or None if match is not None else None
 

@@ -75,7 +75,7 @@ class LogLineScreen(Dialog[str]):
             if lines:
                 pieces += [Content(""), Content.assemble((title, "$hypothesis"))]
                 pieces += [
-                    Content.assemble((f"  {drawable(truncate_line(one)[0].display_text)}", _DIM)) for one in lines
+                    Content.assemble((f"  {drawable(truncate_line(near)[0].display_text)}", _DIM)) for near in lines
                 ]
         self._text.update(Content("\n").join(pieces))
 

@@ -157,8 +157,8 @@ class ReportScreen(FilteredDialog[ReportAnswer | None]):
             " " * indent,
             (shown, _STYLES.get(sign.style if sign is not None else "", _MUTED)),
             (below.join(first), style),
-            ("".join(below + one for one in more), _MUTED),
-            ("".join(below + one for one in _quoted_rows(line.quotation, width - indent - 3)), _MUTED),
+            ("".join(below + text for text in more), _MUTED),
+            ("".join(below + text for text in _quoted_rows(line.quotation, width - indent - 3)), _MUTED),
         )
 
 

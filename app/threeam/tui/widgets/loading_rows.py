@@ -21,7 +21,7 @@ class LoadingRows(RowList):
 
     # Shown below the log and not drawn in it.
     unread: var[int] = var(0)
-    searched_bytes: var[int] = var(0)  # by the search that is under way; 0: there is none
+    searched_bytes: var[int] = var(0)  # by the running search; 0: no search runs
     is_searching_rows: var[bool] = var(False)  # the filtered lines are far apart, and the screen is not full yet
 
     class TailChanged(Message, namespace="log_view"):
