@@ -38,8 +38,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "Searches logs for suspicious interleavings on one key: use after delete, lost updates, work done twice, two "
         "that checked and then acted, locks in two orders, and what is against the habit of the other keys. A finding "
         "is certain if the times of its lines are disjoint in that order; else it is reported apart, with the words "
-        "'order not known'. A finding does not prove a race, since a program writes a line before its act, or after it. Without --key, it proposes keys. "
-        "Exit 1 if anything is certain.",
+        "'order not known'. A finding does not prove a race, since a program writes a line before its act, or after "
+        "it. Without --key, it proposes keys. Exit 1 if anything is certain.",
         "examples:\n  3am races app.log db=postgresql.log\n"
         "  3am races --key 'cart=(?P<key>\\d+)' web1.log web2.log\n"
         "  3am races --key 'cart[= ](?P<key>\\d+)' --op W=touch,bump --window 1m --shuffle 999 web*.log",
