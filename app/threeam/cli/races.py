@@ -15,6 +15,7 @@ from threeam.core.errors import BadInput
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import escape_unprintable
 from threeam.races.arguments import add_key_options, key_options
+from threeam.races.chance import with_chances
 from threeam.races.finding import FindingGroup
 from threeam.races.key_candidates import find_key_candidates
 from threeam.races.race_rows import (
@@ -61,6 +62,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         _propose_keys(sources, args)
         return ExitCode.IO_ERROR if opened.problems else ExitCode.OK
     report = search_races(sources, options)
+    if args.shuffle:
+        report = report._replace(groups=with_chances(report.groups, sources, options, args.shuffle))
     if args.json:
         for group in report.groups:
             print_json(group_json(group))

@@ -44,20 +44,20 @@ class Search(NamedTuple):
     silences: Silences
 
 
-def find_patterns(history: KeyHistory, search: Search) -> Iterator[Finding]:
-    """Yield the findings of all rules on one key."""
-    kinds = {access.kind for access in history.accesses}
+def find_patterns(history: KeyHistory, search: Search, rules: frozenset[Rule] = frozenset(Rule)) -> Iterator[Finding]:
+    """Yield the findings of ``rules`` on one key. `Rule.HABIT` and `Rule.LOCK_ORDER` need more than one key."""
     if len({access.actor for access in history.accesses}) < 2:
         return
-    if OperationKind.DELETE in kinds:
+    kinds = {access.kind for access in history.accesses}
+    if Rule.AFTER_DELETE in rules and OperationKind.DELETE in kinds:
         yield from _find_use_after_delete(history, search)
-    if OperationKind.WRITE in kinds:
-        yield from _find_interleaved(history, search)
-    if OperationKind.BEGIN in kinds:
+    if OperationKind.WRITE in kinds and not rules.isdisjoint(_UNSERIALIZABLE.values()):
+        yield from (finding for finding in _find_interleaved(history, search) if finding.rule in rules)
+    if Rule.TWICE in rules and OperationKind.BEGIN in kinds:
         yield from _find_begun_twice(history, search)
-    if OperationKind.END in kinds and OperationKind.CREATE in kinds:
+    if Rule.TWICE in rules and {OperationKind.END, OperationKind.CREATE} <= kinds:
         yield from _find_ended_twice(history, search)
-    if OperationKind.CREATE in kinds and OperationKind.READ in kinds:
+    if Rule.CHECK_THEN_ACT in rules and {OperationKind.CREATE, OperationKind.READ} <= kinds:
         yield from _find_check_then_act(history, search)
 
 
