@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from bisect import insort
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.store.reader import Chunk, Line
+from threeam.core.store.regex import Regex
 from threeam.races.access import Access
 from threeam.timeline.source import Source
 
@@ -16,7 +18,7 @@ _SUPPRESSED = re.compile(
     rb"|(?:dropped|discarded|lost) \d+ (?:log )?(?:messages|lines|entries|events)",
     re.IGNORECASE,
 )
-_MARKS = (b"uppress", b"ropped", b"iscarded", b"epeated", b"lost ")  # one of them is in each match
+_MARK = "uppress|ropped|iscarded|epeated|lost "  # in each match: RE2 finds that there is none in a tenth of the time
 
 
 class Silences:
@@ -53,10 +55,15 @@ class Silences:
         return tuple(reasons)
 
 
+@cache
+def _mark() -> Regex:
+    return Regex(_MARK)
+
+
 def find_silences(source: Source, chunk: Chunk) -> Iterator[int]:
     """Yield the instant of each line of ``chunk`` that says that messages were suppressed."""
     data = chunk.data
-    if not any(mark in data for mark in _MARKS):
+    if not _mark().has_match(data):
         return
     for match in _SUPPRESSED.finditer(data):
         begin = data.rfind(b"\n", 0, match.start()) + 1
