@@ -16,7 +16,7 @@ from threeam.timeline.source import FIRST_NS, LAST_NS, PlacedLine, Source
 from threeam.timeline.timestamp_format import Meaning
 
 MAX_KEYS_PER_LINE = 8  # a line that names more of them is about a bulk of keys
-_MAX_LINE_BYTES = 64 * 1024
+_LINE_BYTES, _MAX_LINE_BYTES = 512, 64 * 1024  # the first read of a line, and the most that is read of it
 _MAX_LINES_BACK = 1000  # between the line and the beginning of its entry
 _DURATION = re.compile(
     rb"\b(?:duration|took|elapsed|latency|runtime|request_time)\b[\"']?\s*[=:]?\s*[\"']?"
@@ -93,7 +93,10 @@ class AccessReader:
     def _entry(self, offset: int) -> tuple[int, bytes, Line, Timestamp | None]:
         """Return the offset of the entry, its text up to the end of the line at ``offset``, its line, its timestamp."""
         source, segment = self.source, self.source.segment
-        raw = segment.read(offset, min(_MAX_LINE_BYTES, source.end - offset)).partition(b"\n")[0].removesuffix(b"\r")
+        data = segment.read(offset, min(_LINE_BYTES, source.end - offset))
+        if b"\n" not in data:
+            data = segment.read(offset, min(_MAX_LINE_BYTES, source.end - offset))
+        raw = data.partition(b"\n")[0].removesuffix(b"\r")
         line = Line(segment, offset, raw)
         timestamp = source.read_timestamp(line)
         if timestamp is not None:

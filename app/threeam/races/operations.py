@@ -54,6 +54,11 @@ class Operations:
             self._verbs[form] = self._verbs[verb]
         for word, kind in (extra or {}).items():
             self._verbs[word.lower()] = Operation(word.lower(), kind)
+        self._in_lines = {
+            form.encode(): operation
+            for word, operation in self._verbs.items()
+            for form in (word, word.upper(), word.capitalize())
+        }
 
     def of_word(self, word: str) -> Operation:
         """Return the operation that ``word`` names."""
@@ -87,7 +92,7 @@ class Operations:
     def _known_words(self, text: bytes, begin: int, end: int) -> Iterator[tuple[Operation, int, int]]:
         """Yield each known verb between two places, with its begin and end."""
         for match in _WORD.finditer(text, begin, min(end, len(text))):
-            operation = self._verbs.get(match[0].decode("ascii").lower())
+            operation = self._in_lines.get(match[0])
             if operation is not None:
                 yield operation, match.start(), match.end()
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from bisect import insort
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.store.reader import Chunk, Line
+from threeam.core.store.regex import Regex
 from threeam.races.access import Access
 from threeam.timeline.source import Source
 
@@ -18,7 +20,7 @@ _SUPPRESSED = re.compile(
     re.IGNORECASE,
 )
 _SUPPRESSION_NS = 30 * NS_PER_S  # the time over which journald counts, and reports at its end
-_MARKS = (b"uppress", b"ropped", b"iscarded", b"epeated", b"lost ")  # one of them is in each match
+_MARK = "uppress|ropped|iscarded|epeated|lost "  # in each match: RE2 finds that there is none in a tenth of the time
 
 
 class _Silence(NamedTuple):
@@ -71,10 +73,15 @@ def _overlapping(silences: Sequence[_Silence], begin_ns: int, end_ns: int) -> It
             yield silence.reason
 
 
+@cache
+def _mark() -> Regex:
+    return Regex(_MARK)
+
+
 def find_silences(source: Source, chunk: Chunk) -> Iterator[int]:
     """Yield the instant of each line of ``chunk`` that says that messages were suppressed."""
     data = chunk.data
-    if not any(mark in data for mark in _MARKS):
+    if not _mark().has_match(data):
         return
     for match in _SUPPRESSED.finditer(data):
         begin = data.rfind(b"\n", 0, match.start()) + 1
