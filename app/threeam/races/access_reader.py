@@ -25,7 +25,9 @@ _DURATION = re.compile(
 )
 _UNITS_NS = {b"ns": 1, b"us": 10**3, b"\xc2\xb5s": 10**3, b"\xce\xbcs": 10**3, b"ms": 10**6}
 _RETRY = re.compile(rb"\bretr(?:y|ies|ied|ying)\b|\battempt|\bredeliver|\brequeue|\breplay|\bresend", re.IGNORECASE)
-_FIRST_ATTEMPT = re.compile(rb"\b(?:attempt[s ]?(?:no\.?)?|retr(?:y|ies))[\"']?\s*[=:#]?\s*[01]\b", re.IGNORECASE)
+_FIRST_ATTEMPT = re.compile(
+    rb"\b(?:attempt[s ]?(?:no\.?)?[\"']?\s*[=:#]?\s*[01]|retr(?:y|ies)[\"']?\s*[=:#]?\s*0)\b", re.IGNORECASE
+)
 _REPLICA = re.compile(r"replica|standby|secondary|follower|slave", re.IGNORECASE)
 
 
