@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from threeam.experiments.failure_kinds import LETTERS, FailedRun, FailureKind, KindFinder
+from threeam.experiments.experiment import FailureKind
+from threeam.experiments.failure_kinds import LETTERS, FailedRun, KindFinder
 from threeam.experiments.failure_rule import FAILED, PASSED, TIMED_OUT
 from threeam.experiments.output_features import describe_output, find_features, split_output
 

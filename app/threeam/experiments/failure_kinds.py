@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from string import ascii_lowercase
 from typing import NamedTuple
 
+from threeam.experiments.experiment import FailureKind
 from threeam.experiments.failure_rule import TIMED_OUT, format_exit
 from threeam.experiments.output_features import Features, OutputLine, describe_output, find_features, split_output
 
@@ -24,14 +25,6 @@ MAX_DESCRIPTION = 160  # characters
 _LEAST_SHARED_FRAMES = 0.95
 _LEAST_SHARED_LINES = 0.7
 _ID_DIGITS = 10
-
-
-class FailureKind(NamedTuple):
-    """A kind of failure. ``letter``: its name. ``id``: a hash, the same in each experiment. ``description``: a line."""
-
-    letter: str
-    id: str
-    description: str
 
 
 class FailedRun(NamedTuple):
