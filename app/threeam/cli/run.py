@@ -11,6 +11,7 @@ from threeam.cli.console import Echo, is_open_on, print_err, print_json, print_r
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.run_options import ManyRuns, OneRun, Report, Resume, parse_run_options
+from threeam.cli.run_outputs import print_outputs_of_kind
 from threeam.cli.run_progress import ExperimentProgress, OutputPrinter, experiment_exit_code, format_for_terminal
 from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import FileUnusable, JournalError
@@ -126,6 +127,8 @@ def _print_report(args: Namespace, mode: Report) -> int:
     ctx = context(args)
     ctx.require_log()
     experiment = require_experiment(ctx.load_state(), mode.name)
+    if mode.kind is not None:
+        return print_outputs_of_kind(ctx.journal, experiment, mode.kind)
     if mode.as_json:
         print_json(experiment_json(experiment))
     else:

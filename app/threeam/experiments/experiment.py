@@ -248,10 +248,18 @@ class Experiment(NamedTuple):
             for i, arm in enumerate(self.arms)
         }
 
-    def outcomes(self, arm: str) -> list[str]:
-        """Return the outcomes of the runs of ``arm``, in the order of the runs."""
+    def outcomes(self, arm: str) -> list[tuple[str, str]]:
+        """Return the outcome and the letter of the kind of failure of the runs of ``arm``, in the order of the runs.
+
+        The letter is empty if the run has no kind.
+        """
         outcome_of = {outcome_code(self.arms.index(arm), outcome): outcome for outcome in OUTCOMES}
-        return [outcome_of[code] for code in self.outcome_codes if code in outcome_of]
+        letters = self.kind_letters or NO_KIND * self.total
+        return [
+            (outcome_of[code], letter.strip(NO_KIND))
+            for code, letter in zip(self.outcome_codes, letters, strict=True)
+            if code in outcome_of
+        ]
 
 
 def outcome_code(arm_index: int, outcome: str) -> str:

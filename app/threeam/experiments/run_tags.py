@@ -126,8 +126,9 @@ def format_run(run: Run) -> str:
     if run.outcome == LOST:
         return f"Run: {arm}no result, the 3am that ran it ended, {run.output_bytes:,} bytes"
     times = f"{run.duration_ns / 1e9:.9f}s, cpu {run.cpu_ns / 1e9:.6f}s"
+    kind = f", kind {run.kind}" if run.kind else ""
     exit_text = "" if run.outcome == TIMED_OUT else f", {format_exit(run.exit_code)}"
-    return f"Run: {arm}{run.outcome}{exit_text}, {times}, {run.output_bytes:,} bytes"
+    return f"Run: {arm}{run.outcome}{kind}{exit_text}, {times}, {run.output_bytes:,} bytes"
 
 
 # A kind of failure.

@@ -12,6 +12,7 @@ from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
 from threeam.experiments.experiment import BARE, ArmUsage, Counts, Experiment
 from threeam.experiments.failure_rule import INCONCLUSIVE, TIMED_OUT
+from threeam.experiments.kind_counts import kinds_json
 from threeam.experiments.run_drafts import SOURCE, verdict_draft_line
 from threeam.experiments.runs import require_experiment
 from threeam.experiments.stats import ALPHA, clopper_pearson, fisher_exact, is_significant, required_sample_size
@@ -203,6 +204,7 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
         "done": experiment.done_count,
         "threshold": significance_level(rates),
         "arms": arms,
+        "kinds": kinds_json(experiment),
         "comparisons": None if experiment.remaining else comparisons,
         "verdict": experiment.verdict or (verdict_text(experiment) if is_due else None),
     }
