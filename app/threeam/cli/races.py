@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
@@ -61,9 +62,13 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if options is None:
         _propose_keys(sources, args)
         return ExitCode.IO_ERROR if opened.problems else ExitCode.OK
-    report = search_races(sources, options)
-    if args.shuffle:
-        report = report._replace(groups=with_chances(report.groups, sources, options, args.shuffle))
+    gc.disable()  # a search makes millions of tuples, and none of them is in a cycle
+    try:
+        report = search_races(sources, options)
+        if args.shuffle:
+            report = report._replace(groups=with_chances(report.groups, sources, options, args.shuffle))
+    finally:
+        gc.enable()
     if args.json:
         for group in report.groups:
             print_json(group_json(group))
