@@ -76,7 +76,20 @@ class AccessReader:
         operation, kind = self._operation(text, mentioned)
         placed = PlacedLine(line, source, timestamp, ns)
         bound_ns, clock_range = source.correction_at(placed).bound_ns, source.clock_range_of(line)
-        return Access(source, offset, entry_offset, actor, operation, kind, ns, interval, bound_ns, clock_range, doubts)
+        return Access(
+            source,
+            offset,
+            entry_offset,
+            actor,
+            operation,
+            kind,
+            ns,
+            interval,
+            bound_ns,
+            clock_range,
+            doubts,
+            timestamp.resolution_ns,
+        )
 
     def _entry(self, offset: int) -> tuple[int, bytes, Line, Timestamp | None]:
         """Return the offset of the entry, its text up to the end of the line at ``offset``, its line, its timestamp."""
