@@ -44,7 +44,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "it. Without --key, it proposes keys. Exit 1 if anything is certain.",
         "examples:\n  3am races app.log db=postgresql.log\n"
         "  3am races --key 'cart=(?P<key>\\d+)' web1.log web2.log\n"
-        "  3am races --key 'cart[= ](?P<key>\\d+)' --op W=touch,bump --window 1m --shuffle 999 web*.log",
+        "  3am races --key 'cart\\W(?P<key>\\d+)' --op W=touch,bump --window 1m --shuffle 999 web*.log",
     )
     add_source_options(parser)
     add_key_options(parser)

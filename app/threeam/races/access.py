@@ -53,6 +53,7 @@ class Access(NamedTuple):
     which the entry is placed. ``interval``: the time of the act by the clock of the source, without the error of that
     clock: [ns, ns + resolution), and longer if the timestamp is that of a begin or an end. ``bound_ns``: how wrong the
     clock may be against others; None: not known. ``doubts``: why the line may mean something else.
+    ``resolution_ns``: the unit of the last digit of the timestamp.
     """
 
     source: Source
@@ -66,6 +67,7 @@ class Access(NamedTuple):
     bound_ns: int | None
     clock_range: ClockRange
     doubts: tuple[str, ...] = ()
+    resolution_ns: int = 1
 
     @property
     def widened(self) -> Interval | None:

@@ -83,7 +83,20 @@ class AccessReader:
             doubts += (f"the line names more than {MAX_KEYS_PER_LINE} keys",)
         operation, kind = self._operation(text, mentioned)
         bound_ns, clock_range = self._clock_at(PlacedLine(line, source, timestamp, ns))
-        return Access(source, offset, entry_offset, actor, operation, kind, ns, interval, bound_ns, clock_range, doubts)
+        return Access(
+            source,
+            offset,
+            entry_offset,
+            actor,
+            operation,
+            kind,
+            ns,
+            interval,
+            bound_ns,
+            clock_range,
+            doubts,
+            timestamp.resolution_ns,
+        )
 
     def _entry(self, offset: int, raw: bytes) -> tuple[int, bytes, Line, Timestamp | None]:
         """Return the offset of the entry, the text from it to the end of the line ``raw``, its line, its stamp."""
