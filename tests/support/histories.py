@@ -16,7 +16,7 @@ T = 1_795_490_047_000_000_000  # 2026-11-24T03:14:07Z
 KINDS = {"read": OperationKind.READ, "update": OperationKind.WRITE, "delete": OperationKind.DELETE}
 
 
-WEB1, WEB2 = (cast(Source, SimpleNamespace(name=name)) for name in ("web1", "web2"))
+WEB1, WEB2 = (cast(Source, SimpleNamespace(name=name, number=number)) for number, name in enumerate(("web1", "web2")))
 
 
 def access(

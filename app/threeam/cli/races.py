@@ -6,11 +6,12 @@ import shlex
 from argparse import Namespace
 from collections.abc import Sequence
 
-from threeam.cli.console import print_err, print_json, print_out
+from threeam.cli.console import print_json, print_out
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.source_files import open_named_files
+from threeam.cli.stamped_sources import report_truncated, stamped_sources
 from threeam.core.errors import BadInput
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import escape_unprintable
@@ -55,7 +56,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         raise BadInput("--shuffle N: N is a number of shifts, such as 999, and --key is needed with it")
     ctx = context(args)
     opened = open_named_files(args, ctx)
-    sources = _stamped_sources(opened.sources)
+    sources = stamped_sources(opened.sources)
     if not sources:
         return ExitCode.IO_ERROR
     if options is None:
@@ -69,24 +70,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
             print_json(group_json(group))
     else:
         _print_report(report, ctx.zone)
-    truncated = [source for source in sources if source.is_truncated]
-    for source in truncated:
-        print_err(f"{source.name} was truncated while it was read: lines are missing")
-    if opened.problems or truncated:
+    if report_truncated(sources) or opened.problems:
         return ExitCode.IO_ERROR
     return ExitCode.NEGATIVE if report.has_certain else ExitCode.OK
-
-
-def _stamped_sources(sources: Sequence[Source]) -> list[Source]:
-    """Return the sources whose lines have a place in time, with their indexes."""
-    stamped = []
-    for source in sources:
-        source.make_index()
-        if source.detection is None:
-            print_err(f"{source.name}: no timestamp found, so its lines have no order to others: it is left out")
-        else:
-            stamped.append(source)
-    return stamped
 
 
 def _propose_keys(sources: Sequence[Source], args: Namespace) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from threeam.timeline.instant import Interval, Order
 from threeam.timeline.order import ClockRange
-from threeam.timeline.source import Source
+from threeam.timeline.source import FIRST_NS, LAST_NS, Source
 
 
 class OperationKind(StrEnum):
@@ -86,6 +86,27 @@ def order_of_accesses(access: Access, other: Access) -> Order:
         return _order_within_source(access, other)
     own, others = access.widened, other.widened
     return Order.UNKNOWN if own is None or others is None else own.order_to(others)
+
+
+def distance(first: Access, second: Access) -> Interval | None:
+    """Return the least and the greatest time from ``first`` to ``second``, with the errors of their clocks.
+
+    None: not known, since a clock has no bound, or was stepped between them, or one of the acts has no begin or no end
+    that is known.
+    """
+    if first.source is not second.source:
+        own, other = first.widened, second.widened
+    elif first.clock_range[:2] != second.clock_range[:2]:
+        own = other = None  # the clock was stepped, or the program has begun a new file
+    else:
+        own, other = first.interval, second.interval
+    if own is None or other is None or _is_open(own) or _is_open(other):
+        return None
+    return Interval(other.begin_ns - own.end_ns, other.end_ns - own.begin_ns)
+
+
+def _is_open(interval: Interval) -> bool:
+    return interval.begin_ns <= FIRST_NS // 2 or interval.end_ns >= LAST_NS // 2
 
 
 def contradicts_file_order(access: Access, other: Access) -> bool:

@@ -19,13 +19,14 @@ from typing import NamedTuple
 from threeam.core.errors import BadInput
 from threeam.core.format.entry import NS_PER_S
 from threeam.experiments.stats import clopper_pearson
-from threeam.races.access import Access, OperationKind, order_of_accesses
+from threeam.races.access import Access, OperationKind, distance, order_of_accesses
 from threeam.races.finding import KeyHistory
-from threeam.timeline.instant import Interval, Order
+from threeam.races.operations import Operations
+from threeam.timeline.instant import Order
 
 HOUR_NS = 3600 * NS_PER_S
 _ARROW = re.compile(r"\s*(?:→|->)\s*")
-_CLOSEST = 10  # occurrences that are kept with their lines
+_CLOSEST = 5  # occurrences that are kept with their lines
 _FEW = 10  # a comparison is made where this many gaps lie below its limit, so that it can show a difference
 
 
@@ -105,9 +106,11 @@ class Comparison(NamedTuple):
     after: Share
 
 
-def parse_pair(text: str) -> OperationPair:
+def parse_pair(text: str, operations: Operations) -> OperationPair:
     """Return the pair that ``text`` names: ``delete → update``, ``delete->update`` or ``D → W``. Raises `BadInput`."""
-    names = [name if name in list(OperationKind) else name.lower() for name in _ARROW.split(text.strip())]
+    names = [
+        name if name in list(OperationKind) else operations.of_word(name).word for name in _ARROW.split(text.strip())
+    ]
     if len(names) != 2 or not all(names):
         raise BadInput(f"{text!r} is not a pair of operations: write 'delete → update', or delete->update")
     return OperationPair(*names)
@@ -118,29 +121,13 @@ def matches(access: Access, name: str) -> bool:
     return access.operation == name or (access.kind is not None and access.kind == name)
 
 
-def distance(first: Access, second: Access) -> Interval | None:
-    """Return the least and the greatest time from ``first`` to ``second``, with the errors of their clocks.
-
-    None: not known, since a clock has no bound, or was stepped between them.
-    """
-    if first.source is not second.source:
-        own, other = first.widened, second.widened
-    elif first.clock_range[:2] != second.clock_range[:2]:
-        own = other = None  # the clock was stepped, or the program has begun a new file
-    else:
-        own, other = first.interval, second.interval
-    if own is None or other is None:
-        return None
-    return Interval(other.begin_ns - own.end_ns, other.end_ns - own.begin_ns)
-
-
 class NearMisses:
     """The occurrences of ``pair`` in the histories that were added, at most ``window_ns`` apart.
 
     It keeps two integers for each. ``closest``: the smallest gaps with their lines. ``operations``: how often each
     operation was seen, with its kind. ``doubts``: how often a line may mean something else, by the reason.
     ``stepped``: occurrences whose gap is not known, since a clock was stepped between. ``error_ns``: the largest error
-    of a gap; ``is_bounded``: false if there are gaps whose error is not known.
+    of a gap; ``is_bounded``: false if there are gaps whose error is not known. ``matches``: how many lines name a key.
     """
 
     def __init__(self, pair: OperationPair, window_ns: int) -> None:
@@ -150,6 +137,7 @@ class NearMisses:
         self.operations: Counter[tuple[str, OperationKind | None]] = Counter()
         self.doubts: Counter[str] = Counter()
         self.stepped = 0
+        self.matches = 0
         self.is_bounded = True
         self.error_ns = 0
         self._gaps = array("q")
@@ -200,7 +188,10 @@ class NearMisses:
         self._gaps.append(gap_ns)
         self._times.append(first.ns)
         self._is_known.append(is_known)
-        self.doubts.update(dict.fromkeys((*first.doubts, *second.doubts), 1))
+        doubts = {*first.doubts, *second.doubts}
+        if first.actor.kind is not second.actor.kind:
+            doubts.add(f"the actors are known by different texts: {first.actor.kind}, {second.actor.kind}")
+        self.doubts.update(doubts)
         if len(self._closest) < _CLOSEST or abs(gap_ns) < -self._closest[0][0]:
             occurrence = Occurrence(gap_ns, is_known, history.key_name, history.key, first, second)
             add = heappush if len(self._closest) < _CLOSEST else heappushpop

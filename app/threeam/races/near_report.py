@@ -1,20 +1,22 @@
-"""The report on near misses, for the command line and the screen. Pure."""
+"""The report on near misses, for the command line and the screen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from threeam.core.format.clock import Zone
-from threeam.core.format.entry import Stamp, decode_utf8, escape_unprintable
+from threeam.core.format.entry import NS_PER_S, Stamp, decode_utf8, escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import format_duration, format_exact_duration
 from threeam.experiments.verdict import format_percent
-from threeam.races.access import Access, OperationKind
-from threeam.races.near_miss import Bar, Comparison, NearMisses, Occurrence, OperationPair, Share, distance
-from threeam.timeline.align_sources import format_instant
-from threeam.timeline.instant import Interval
+from threeam.races.access import Access, ActorKind, OperationKind, distance
+from threeam.races.near_miss import Bar, Comparison, NearMisses, Occurrence, OperationPair, Share
+from threeam.races.race_rows import access_json, line_numbers, resolution_ns
+from threeam.races.rules import format_distance
+from threeam.timeline.instant import format_instant
 
+_DATE_CHARS = len("2026-11-24 ")
 _MAX_HOURS = 24
 _MAX_OPERATIONS = 8
 _MIN_BAR_CELLS, _MAX_BAR_CELLS = 6, 40
@@ -32,10 +34,12 @@ class NotedChange(NamedTuple):
 class NearReport(NamedTuple):
     """The facts for a report: the gaps, the changes of the journal, and how the report is drawn.
 
-    ``width``: the cells of a row. ``emoji``: whether signs that are not ASCII may be drawn.
+    ``numbers``: those of the lines of the closest ones, see `closest_line_numbers`. ``width``: the cells of a row.
+    ``emoji``: whether signs that are not ASCII may be drawn.
     """
 
     near: NearMisses
+    numbers: Mapping[tuple[int, int], int]
     changes: Sequence[NotedChange]
     zone: Zone
     width: int
@@ -103,7 +107,7 @@ class NearReport(NamedTuple):
         texts = {change.ns: change.text for change in self.changes if near.first_ns < change.ns <= near.last_ns}
         ends = [change.undone_ns for change in self.changes if change.undone_ns is not None]
         for comparison in near.comparisons(list(texts), ends):
-            when = format_instant(comparison.change_ns, self.zone)
+            when = format_instant(comparison.change_ns, NS_PER_S, self.zone)
             yield ReportLine(comparison_text(comparison), f"Changed: {texts[comparison.change_ns]} · {when}")
         outside = len(self.changes) - len(texts)
         if outside and texts:
@@ -116,7 +120,7 @@ class NearReport(NamedTuple):
             yield ReportLine(f"the last {_MAX_HOURS} of {len(hours):,} hours; --json has all")
         day = ""
         for hour in hours[-_MAX_HOURS:]:
-            date, clock = format_instant(hour.begin_ns, self.zone)[:16].split(" ")
+            date, clock = format_instant(hour.begin_ns, NS_PER_S, self.zone)[:16].split(" ")
             shown, day = (f"{date} {clock}" if date != day else f"{'':10} {clock}"), date
             gap = format_duration(abs(hour.gap_ns))
             unknown = " ≈" if not hour.is_known else "  "
@@ -131,8 +135,22 @@ class NearReport(NamedTuple):
         key = escape_unprintable(decode_utf8(occurrence.key))
         unknown = "" if occurrence.is_known else " ≈ either order"
         text = f"{gap}{unknown}: {occurrence.key_name} {key}"
-        told = ", then ".join(access_text(access, self.zone) for access in accesses)
-        return ReportLine(text, f"{told} · {distance_text(*accesses)}")
+        told = ", then ".join(self._access_text(access) for access in accesses)
+        return ReportLine(text, f"{told} · true distance {format_distance(*accesses)}")
+
+    def _access_text(self, access: Access) -> str:
+        """Return what was done, by which actor, and when: ``delete by pid 11 in web1:8409 at 03:14:07.1009``."""
+        kind, name, _ = access.actor
+        actor = "" if kind is ActorKind.SOURCE else f" by {kind.value} {escape_unprintable(decode_utf8(name))}"
+        number = self.numbers.get((access.source.number, access.offset))
+        place = escape_unprintable(access.source.name) + ("" if number is None else f":{number}")
+        when = format_instant(access.ns, resolution_ns(access), self.zone)[_DATE_CHARS:]
+        return f"{access.operation}{actor} in {place} at {when}"
+
+
+def closest_line_numbers(near: NearMisses) -> dict[tuple[int, int], int]:
+    """Return the numbers of the lines of the closest occurrences, as `line_numbers` does. Raises OSError."""
+    return line_numbers(access for each in near.closest for access in (each.first, each.second))
 
 
 def side_title(pair: OperationPair, sign: int) -> str:
@@ -155,24 +173,6 @@ def error_text(near: NearMisses) -> str:
     return f"the clocks and the digits of the stamps leave ±{format_exact_duration(near.error_ns)}"
 
 
-def access_text(access: Access, zone: Zone) -> str:
-    """Return what was done, by which actor, and when: ``delete by pid 11 in web1 at 03:14:07.1009``."""
-    actor = escape_unprintable(decode_utf8(access.actor.name))
-    when = format_instant(access.ns, zone)[11:]
-    return f"{access.operation} by {access.actor.kind.value} {actor} in {access.source.name} at {when}"
-
-
-def distance_text(first: Access, second: Access) -> str:
-    """Return the true time from ``first`` to ``second`` as an interval."""
-    within = distance(first, second)
-    return "true distance not known" if within is None else f"true distance {interval_text(within)}"
-
-
-def interval_text(within: Interval) -> str:
-    """Return ``-360us to +460us``."""
-    return " to ".join(f"{'+' if ns > 0 else ''}{format_exact_duration(ns)}" for ns in within)
-
-
 def comparison_text(comparison: Comparison) -> str:
     """Return ``below 1ms: 14 of 4,211 before (0.18 to 0.56 %), 0 of 1,950 after (at most 0.19 %)``."""
     limit = format_duration(comparison.limit_ns)
@@ -190,8 +190,10 @@ def share_text(share: Share) -> str:
 
 def empty_sentence(near: NearMisses) -> str:
     """Return why the pair did not occur, with the operations that were seen."""
-    if not near.operations:
+    if not near.matches:
         return "no line has a key: check --key against a line of the logs"
+    if not near.operations:
+        return f"{near.matches:,} lines have a key, and no key is in two of them"
     missing = [name for name in dict.fromkeys(near.pair) if not _count(near, name)]
     if near.stepped:
         return f"each {near.pair} has a step of a clock between its two lines: their gaps are not known"
@@ -215,7 +217,7 @@ def seen_text(near: NearMisses) -> str:
 
 
 def near_json(near: NearMisses, changes: Sequence[NotedChange]) -> dict[str, Any]:
-    """Return all that a report has, to the nanosecond."""
+    """Return all that a report has, to the nanosecond. Raises OSError."""
     record: dict[str, Any] = {
         "pair": list(near.pair),
         "window_ns": near.window_ns,
@@ -284,18 +286,7 @@ def _occurrence_json(occurrence: Occurrence) -> dict[str, Any]:
         "true_gap_ns": None if within is None else list(within),
         "key_name": occurrence.key_name,
         "key": decode_utf8(occurrence.key),
-        "lines": [_access_json(access) for access in (occurrence.first, occurrence.second)],
-    }
-
-
-def _access_json(access: Access) -> dict[str, Any]:
-    return {
-        "source": access.source.name,
-        "offset": access.offset,
-        "ts": Stamp(access.ns).rfc3339(),
-        "operation": access.operation,
-        "actor": decode_utf8(access.actor.name),
-        "actor_kind": access.actor.kind.value,
+        "lines": [access_json(access) for access in (occurrence.first, occurrence.second)],
     }
 
 

@@ -12,7 +12,15 @@ from itertools import chain, pairwise
 from typing import NamedTuple
 
 from threeam.core.format.times import format_exact_duration
-from threeam.races.access import Access, Actor, ActorKind, OperationKind, contradicts_file_order, order_of_accesses
+from threeam.races.access import (
+    Access,
+    Actor,
+    ActorKind,
+    OperationKind,
+    contradicts_file_order,
+    distance,
+    order_of_accesses,
+)
 from threeam.races.finding import Finding, KeyHistory, Rule
 from threeam.races.silences import Silences
 from threeam.timeline.instant import Order
@@ -77,16 +85,6 @@ def _unknown_order(first: Access, second: Access) -> str:
         source = first.source if first.bound_ns is None else second.source
         return f"{ORDER_NOT_KNOWN}: how wrong the clock of {source.name} is was not measured"
     return ORDER_NOT_KNOWN
-
-
-def distance(first: Access, second: Access) -> tuple[int, int] | None:
-    """Return the least and the greatest time from ``first`` to ``second``, in ns; None if no bound is known."""
-    own, other = (first.interval, second.interval)
-    if first.source is not second.source:
-        if first.widened is None or second.widened is None:
-            return None
-        own, other = first.widened, second.widened
-    return other.begin_ns - own.end_ns, other.end_ns - own.begin_ns
 
 
 def format_distance(first: Access, second: Access) -> str:
