@@ -36,8 +36,8 @@ def write_two(gaps_ns: Iterable[int]) -> None:
 def test_the_gaps_are_those_of_the_lines(run: Run) -> None:
     write_two([MS // 10, -3 * MS, *[2 * S] * 20])
     printed = good(run("near", "delete → update", *KEY, *BOUNDS))
-    assert "update after delete   21  minimum 0.1ms, 1st percentile 0.1ms, median 2s" in printed
-    assert "update before delete   1  minimum 3ms" in printed
+    assert "update after delete   21\n      minimum 0.1ms, 1st percentile 0.1ms, median 2s\n" in printed
+    assert "update before delete   1\n      minimum 3ms" in printed
     assert "≈ either order: 1 of 22; the clocks and the digits of the stamps leave ±0.201ms" in printed
     assert "0.1ms to 1ms  ░" in printed
     assert "delete by pid 11 in web1:1 at 03:14:07.001001, then update by pid 7 in web2:1" in printed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from support.histories import WEB1, WEB2, T, access, history, pairs
 from threeam.core.errors import BadInput
 from threeam.core.format.clock import fixed_zone
+from threeam.core.format.entry import Stamp
 from threeam.races.access import distance
 from threeam.races.finding import KeyHistory
 from threeam.races.near_miss import Bar, NearMisses, OperationPair, Share, delay_above, matches, parse_pair
@@ -21,6 +23,18 @@ from threeam.timeline.order import ClockRange
 MS, S = 10**6, 10**9
 OPERATIONS = Operations()
 PAIR = parse_pair("delete → update", OPERATIONS)
+
+
+class Noted(NamedTuple):
+    """A change of the journal."""
+
+    ns: int
+    text: str
+    undone_at: Stamp | None = None
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.ns)
 
 
 def measured(*histories: KeyHistory, pair: OperationPair = PAIR, window_ns: int = 600 * S) -> NearMisses:
@@ -189,7 +203,7 @@ def test_a_change_is_compared_with_exact_intervals() -> None:
     near = measured(*pairs([MS // 2] * 14 + [5 * S] * 4197 + [6 * S] * 1950))
     (comparison,) = near.comparisons([T + 4211 * S], [])
     assert comparison == (T + 4211 * S, MS, Share(14, 4211), Share(0, 1950))
-    changed = NotedChange(T + 4211 * S, "sweep every 5 s")
+    changed = Noted(T + 4211 * S, "sweep every 5 s")
     sentence = "below 1ms: 14 of 4,211 (0.182 to 0.557 %) before, 0 of 1,950 (at most 0.189 %) after"
     assert f"{sentence} Changed: sweep every 5 s · 2026-11-24 04:24:18" in told(near, changed)
 
@@ -210,7 +224,7 @@ def test_the_limit_of_a_comparison_is_not_below_the_errors_of_the_clocks() -> No
 
 
 def test_a_change_outside_of_the_lines_is_not_compared() -> None:
-    report = told(measured(*pairs([S] * 3)), NotedChange(T - S, "before"), NotedChange(T + S, "between"))
+    report = told(measured(*pairs([S] * 3)), Noted(T - S, "before"), Noted(T + S, "between"))
     assert "Changed: between" in report
     assert "Changed: before" not in report
     assert "1 other changes" not in report

@@ -14,7 +14,7 @@ from threeam.cli.stamped_sources import report_truncated, stamped_sources
 from threeam.hypotheses.changes import changes
 from threeam.races.arguments import add_key_options, key_options
 from threeam.races.near_miss import parse_pair
-from threeam.races.near_report import NearReport, NotedChange, closest_line_numbers, near_json
+from threeam.races.near_report import NearReport, closest_line_numbers, near_json
 from threeam.races.search import search_near_misses
 from threeam.timeline.arguments import add_source_options
 
@@ -48,10 +48,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if not sources:
         return ExitCode.IO_ERROR
     near = search_near_misses(sources, options, pair)
-    noted = [
-        NotedChange(change.stamp.ns, change.text, change.undone_at.ns if change.undone_at is not None else None)
-        for change in changes(ctx.load_state())
-    ]
+    noted = changes(ctx.load_state())
     if args.json:
         print_json(near_json(near, noted))
     else:

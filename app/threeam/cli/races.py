@@ -18,9 +18,9 @@ from threeam.core.format.entry import escape_unprintable
 from threeam.races.arguments import add_key_options, key_options
 from threeam.races.chance import with_chances
 from threeam.races.finding import FindingGroup
+from threeam.races.finding_report import POSSIBLE, search_sentence
 from threeam.races.key_candidates import find_key_candidates
 from threeam.races.race_rows import (
-    actor_sentence,
     describe_distance,
     describe_doubts,
     describe_group,
@@ -100,14 +100,12 @@ def _propose_keys(sources: Sequence[Source], args: Namespace) -> None:
 
 def _print_report(report: RaceReport, zone: Zone) -> None:
     """Print the groups, certain ones first."""
-    names = ", ".join(f"{count:,} of {name}" for name, count in report.seen_keys.items())
-    lines = f"{report.matches:,} {'line names' if report.matches == 1 else 'lines name'} a key; keys: {names}"
-    print_out(f"{lines}; {actor_sentence(report.actor_kinds)}" if report.actor_kinds else lines)
+    print_out(search_sentence(report))
     certain = [group for group in report.groups if group.key.is_certain]
     possible = [group for group in report.groups if not group.key.is_certain]
     if not report.groups:
         print_out("nothing suspicious was found")
-    for title, groups in (("certain", certain), ("possible: order not known, or another reason", possible)):
+    for title, groups in (("certain", certain), (POSSIBLE, possible)):
         if groups:
             print_out(f"\n{title}")
         for group in groups:

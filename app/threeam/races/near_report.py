@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import NS_PER_S, Stamp, decode_utf8, escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import format_duration, format_exact_duration
 from threeam.experiments.verdict import format_percent
-from threeam.races.access import Access, ActorKind, OperationKind, distance
+from threeam.races.access import Access, OperationKind, distance
+from threeam.races.finding_report import actor_text
 from threeam.races.near_miss import Bar, Comparison, NearMisses, Occurrence, OperationPair, Share
 from threeam.races.race_rows import access_json, line_numbers, resolution_ns
 from threeam.races.rules import format_distance
@@ -23,12 +24,17 @@ _MIN_BAR_CELLS, _MAX_BAR_CELLS = 6, 40
 _BLOCKS = " ▏▎▍▌▋▊▉█"  # eighths of a cell
 
 
-class NotedChange(NamedTuple):
-    """A change that the journal notes: when, and its text; ``undone_ns``: when it was undone, or None."""
+class NotedChange(Protocol):
+    """A change that the journal notes; ``undone_at``: when it was undone, or None."""
 
-    ns: int
-    text: str
-    undone_ns: int | None = None
+    @property
+    def stamp(self) -> Stamp: ...
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def undone_at(self) -> Stamp | None: ...
 
 
 class NearReport(NamedTuple):
@@ -72,10 +78,10 @@ class NearReport(NamedTuple):
         wide, most = max(map(len, titles.values())), max(len(f"{side.total:,}") for side in sides.values())
         for sign, side in sides.items():
             quantiles = (
-                f"  minimum {format_duration(side.least_ns)}, 1st percentile {format_duration(side.percentile_ns)}, "
+                f"minimum {format_duration(side.least_ns)}, 1st percentile {format_duration(side.percentile_ns)}, "
                 f"median {format_duration(side.median_ns)}"
             )
-            yield ReportLine(f"{titles[sign]:<{wide}}  {side.total:>{most},}{quantiles if sign else ''}")
+            yield ReportLine(f"{titles[sign]:<{wide}}  {side.total:>{most},}", quantiles if sign else "")
         if near.unknown:
             yield ReportLine(f"≈ either order: {near.unknown:,} of {len(near):,}; {error_text(near)}")
         else:
@@ -104,9 +110,10 @@ class NearReport(NamedTuple):
 
     def _comparisons(self) -> Iterator[ReportLine]:
         near = self.near
-        texts = {change.ns: change.text for change in self.changes if near.first_ns < change.ns <= near.last_ns}
-        ends = [change.undone_ns for change in self.changes if change.undone_ns is not None]
-        for comparison in near.comparisons(list(texts), ends):
+        texts = {
+            change.stamp.ns: change.text for change in self.changes if near.first_ns < change.stamp.ns <= near.last_ns
+        }
+        for comparison in near.comparisons(list(texts), _ends(self.changes)):
             when = format_instant(comparison.change_ns, NS_PER_S, self.zone)
             yield ReportLine(comparison_text(comparison), f"Changed: {texts[comparison.change_ns]} · {when}")
         outside = len(self.changes) - len(texts)
@@ -140,12 +147,10 @@ class NearReport(NamedTuple):
 
     def _access_text(self, access: Access) -> str:
         """Return what was done, by which actor, and when: ``delete by pid 11 in web1:8409 at 03:14:07.1009``."""
-        kind, name, _ = access.actor
-        actor = "" if kind is ActorKind.SOURCE else f" by {kind.value} {escape_unprintable(decode_utf8(name))}"
         number = self.numbers.get((access.source.number, access.offset))
         place = escape_unprintable(access.source.name) + ("" if number is None else f":{number}")
         when = format_instant(access.ns, resolution_ns(access), self.zone)[_DATE_CHARS:]
-        return f"{access.operation}{actor} in {place} at {when}"
+        return f"{access.operation}{actor_text(access)} in {place} at {when}"
 
 
 def closest_line_numbers(near: NearMisses) -> dict[tuple[int, int], int]:
@@ -234,7 +239,6 @@ def near_json(near: NearMisses, changes: Sequence[NotedChange]) -> dict[str, Any
     }
     if not len(near):
         return {**record, "sentence": empty_sentence(near)}
-    ends = [change.undone_ns for change in changes if change.undone_ns is not None]
     return {
         **record,
         "first": Stamp(near.first_ns).rfc3339(),
@@ -267,10 +271,15 @@ def near_json(near: NearMisses, changes: Sequence[NotedChange]) -> dict[str, Any
                 "before": _share_json(comparison.before),
                 "after": _share_json(comparison.after),
             }
-            for comparison in near.comparisons([change.ns for change in changes], ends)
+            for comparison in near.comparisons([change.stamp.ns for change in changes], _ends(changes))
         ],
         "closest": [_occurrence_json(occurrence) for occurrence in near.closest],
     }
+
+
+def _ends(changes: Sequence[NotedChange]) -> list[int]:
+    """Return the times at which changes were undone, in ns."""
+    return [change.undone_at.ns for change in changes if change.undone_at is not None]
 
 
 def _share_json(share: Share) -> dict[str, Any]:
