@@ -9,9 +9,9 @@ from threeam.core.format.clock import Zone
 from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line, lines_forward, read_chunks
-from threeam.races.access import Access
+from threeam.races.access import Access, distance
 from threeam.races.finding import Finding, FindingGroup
-from threeam.races.rules import ORDER_NOT_KNOWN, distance, format_distance
+from threeam.races.rules import ORDER_NOT_KNOWN, format_distance
 from threeam.timeline.instant import format_instant
 from threeam.timeline.source import Source
 
@@ -122,7 +122,7 @@ def group_json(group: FindingGroup) -> dict[str, Any]:
             "gap_ns": finding.gap_ns,
             "distance_ns": distance(first, second),
             "doubts": list(finding.doubts),
-            "lines": [_access_json(access) for access in finding.witness],
+            "lines": [access_json(access) for access in finding.witness],
         },
     }
 
@@ -131,7 +131,8 @@ def _is_order_unknown(doubts: Sequence[str]) -> bool:
     return any(doubt.startswith(ORDER_NOT_KNOWN) for doubt in doubts)
 
 
-def _access_json(access: Access) -> dict[str, Any]:
+def access_json(access: Access) -> dict[str, Any]:
+    """Return an access as a JSON object, with its line. Raises OSError."""
     return {
         "source": access.source.name,
         "file": access.source.segment.path,

@@ -12,13 +12,19 @@ from itertools import chain, pairwise
 from typing import NamedTuple
 
 from threeam.core.format.times import format_exact_duration
-from threeam.races.access import Access, ActorKind, OperationKind, contradicts_file_order, order_of_accesses
+from threeam.races.access import (
+    Access,
+    ActorKind,
+    OperationKind,
+    contradicts_file_order,
+    distance,
+    order_of_accesses,
+)
 from threeam.races.finding import Finding, KeyHistory, Rule
 from threeam.races.silences import Silences
 from threeam.timeline.instant import Order
 
 ORDER_NOT_KNOWN = "order not known"
-_UNLIMITED_NS = 2**62  # the begin or the end of an access is not known
 _MAX_NEIGHBOURS = 64  # accesses that are compared with one, on each side
 _MAX_INTERRUPTERS = 1000  # accesses that are looked at for each pair
 _CREATED_AGAIN = "it may have been created again in between"
@@ -78,17 +84,6 @@ def _unknown_order(first: Access, second: Access) -> str:
         source = first.source if first.bound_ns is None else second.source
         return f"{ORDER_NOT_KNOWN}: how wrong the clock of {source.name} is was not measured"
     return ORDER_NOT_KNOWN
-
-
-def distance(first: Access, second: Access) -> tuple[int | None, int | None]:
-    """Return the least and the greatest time from ``first`` to ``second``, in ns; None for one that is not known."""
-    own, other = (first.interval, second.interval)
-    if first.source is not second.source:
-        if first.widened is None or second.widened is None:
-            return None, None
-        own, other = first.widened, second.widened
-    least_ns, greatest_ns = other.begin_ns - own.end_ns, other.end_ns - own.begin_ns
-    return None if least_ns < -_UNLIMITED_NS else least_ns, None if greatest_ns > _UNLIMITED_NS else greatest_ns
 
 
 def format_distance(first: Access, second: Access) -> str:

@@ -8,7 +8,7 @@ logs.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.format.entry import NS_PER_S
@@ -40,7 +40,8 @@ class KeyScan:
     """A search of ``sources``, which have their indexes, for the keys of ``patterns``.
 
     ``window_ns``: lines of one key that are further apart do not belong together. ``same``: pairs of
-    sources that are logs of one program.
+    sources that are logs of one program. ``on_progress`` is called with the number of bytes that were read so far, and
+    may raise to end the search.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class KeyScan:
         self.seen_keys = dict.fromkeys(patterns.names, 0)
         self.silences = Silences()
         self.bytes_read = 0
+        self.on_progress: Callable[[int], None] = lambda bytes_read: None
 
     @property
     def actor_kinds(self) -> Mapping[str, ActorKind]:
@@ -111,6 +113,7 @@ class KeyScan:
         self.silences.add_gaps(source)
         for chunk in chunks_forward(source.segment, 0, source.end):
             self.bytes_read += chunk.end - chunk.start
+            self.on_progress(self.bytes_read)
             self.silences.add_suppressions(source, find_silences(source, chunk))
             lines = self._lines_with_keys(chunk)
             texts = [chunk.data[begin : chunk.data.find(b"\n", begin)] for begin, _, _, _ in lines]
