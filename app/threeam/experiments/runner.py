@@ -18,11 +18,12 @@ from threeam.core.write.draft import Draft
 from threeam.core.write.locked_log import INTERRUPTED_REASON, Block
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
+from threeam.experiments.arm_setup import check_arms
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.failure_rule import LOST
 from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, parse_identity, wrapper_fingerprint
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
-from threeam.experiments.plan_runs import RunContext, check_arms, run_plan
+from threeam.experiments.plan_runs import RunContext, run_plan
 from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
 from threeam.experiments.run_tags import parse_index
 from threeam.experiments.runs import require_experiment
