@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from threeam.core.errors import FileUnusable, LockTimeout, Unsure
 from threeam.core.format.clock import Clock
@@ -20,8 +20,7 @@ from threeam.experiments.arm_setup import ArmSetup, set_up_arms
 from threeam.experiments.arms import Arm
 from threeam.experiments.chaos import Jitter, Neighbours, start_neighbours
 from threeam.experiments.experiment import MAX_DETAILED_RUNS, Run
-from threeam.experiments.failure_rule import PASSED
-from threeam.experiments.plan import ExperimentPlan
+from threeam.experiments.failure_rule import PASSED, FailureRule
 from threeam.experiments.run_drafts import runs_draft
 from threeam.experiments.single_run import make_run
 from threeam.process.execute import ExecuteOptions, execute
@@ -42,6 +41,37 @@ class RunInterrupted(KeyboardInterrupt):
         self.code = 128 + signum
 
 
+class PlannedRuns(Protocol):
+    """The runs of a plan: the command, its arms, and which arm has each turn."""
+
+    @property
+    def command(self) -> Sequence[str]:
+        """Return the command and its arguments."""
+
+    @property
+    def arms(self) -> Sequence[Arm]:
+        """Return all arms."""
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of what is random during a run."""
+
+    @property
+    def rule(self) -> FailureRule:
+        """Return the conditions under which a run fails."""
+
+    @property
+    def timeout_ns(self) -> int | None:
+        """Return the time limit of a run; None: no limit."""
+
+    @property
+    def total(self) -> int:
+        """Return the number of runs, of all arms."""
+
+    def run_arms(self) -> Sequence[Arm]:
+        """Return the arm of each run, in the order of the runs."""
+
+
 class RunContext(NamedTuple):
     """The journal, the clock and the callbacks of a running plan.
 
@@ -58,7 +88,7 @@ class RunContext(NamedTuple):
 
 def run_plan(
     number: int,
-    plan: ExperimentPlan,
+    plan: PlannedRuns,
     remaining: Sequence[int],
     detailed_runs: Sequence[Run],
     context: RunContext,
@@ -101,7 +131,7 @@ class _Surroundings(NamedTuple):
     clock: Clock
 
 
-def _make_turn(number: int, arm: Arm, plan: ExperimentPlan, surroundings: _Surroundings) -> tuple[Run, int, bytes]:
+def _make_turn(number: int, arm: Arm, plan: PlannedRuns, surroundings: _Surroundings) -> tuple[Run, int, bytes]:
     """Make one run; return it, the signal that interrupted it (0: none), and its output."""
     setup, neighbours, running, clock = surroundings
     words = [*setup.words_before(arm, number), *plan.command]
