@@ -8,6 +8,7 @@ from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.format.times import format_duration
 from threeam.core.state.fold import State
+from threeam.experiments.comparison import ArmRate, arm_rates
 from threeam.experiments.experiment import Counts, Experiment, Run
 from threeam.experiments.failure_rule import (
     CUT_SHORT,
@@ -20,7 +21,7 @@ from threeam.experiments.failure_rule import (
     format_exit,
 )
 from threeam.experiments.runs import experiments
-from threeam.experiments.verdict import ArmRate, arm_rates, format_percent, uncounted_run_sentences, verdict_text
+from threeam.experiments.verdict import format_percent, uncounted_run_sentences, verdict_text
 
 _MIN_BAR_CELLS, _MAX_BAR_CELLS = 10, 48
 _MAX_ROWS = 200  # rows of a section

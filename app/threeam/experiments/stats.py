@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil, erfc, exp, inf, lgamma, log, log1p, sqrt
 
 ALPHA = 0.05  # the accepted rate of false positives
@@ -57,6 +57,21 @@ def fisher_exact(failed: int, runs: int, other_failed: int, other_runs: int) -> 
 def is_significant(p: float, level: float) -> bool:
     """Return whether ``p`` is less than ``level`` by more than a rounding error."""
     return p < level * _ROUNDING_FACTOR
+
+
+def holm_levels(ps: Sequence[float], alpha: float = ALPHA) -> list[float]:
+    """Return the level that each of ``ps`` must be below, so that any of them is so by chance with ``alpha`` at most.
+
+    Holm (Scandinavian Journal of Statistics 6, 1979): of m, the smallest p is compared with alpha / m, the next with
+    alpha / (m - 1), and so on until one is not below its level. All that follow have the level of that one.
+    """
+    levels = [0.0] * len(ps)
+    level, has_ended = 0.0, False
+    for rank, i in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        level = level if has_ended else alpha / (len(ps) - rank)
+        has_ended = not is_significant(ps[i], level)
+        levels[i] = level
+    return levels
 
 
 def required_sample_size(rate: float, other_rate: float, level: float = ALPHA) -> int | None:
