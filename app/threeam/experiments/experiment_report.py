@@ -8,6 +8,7 @@ from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.format.times import format_duration
 from threeam.core.state.fold import State
+from threeam.experiments.build import describe_build, recorded_build
 from threeam.experiments.comparison import ArmRate, arm_rates
 from threeam.experiments.experiment import Counts, Experiment, Run
 from threeam.experiments.failure_rule import (
@@ -114,8 +115,14 @@ def experiment_report(
     for outcome, title in _SECTION_TITLES.items() if with_runs else ():
         runs = [run for run in experiment.detailed_runs if run.outcome == outcome]
         sections.append(ReportSection(title, [_run_line(experiment, run) for run in runs[:_MAX_ROWS]]))
-    sections.append(ReportSection("plan", [ReportLine(experiment.text, attribution, experiment.stamp, "Plan")]))
+    sections.append(ReportSection("plan", _plan_lines(experiment, attribution)))
     return [section for section in sections if section.lines]
+
+
+def _plan_lines(experiment: Experiment, attribution: str) -> list[ReportLine]:
+    build = describe_build(recorded_build(experiment))
+    recorded = [ReportLine(f"build: {build}")] if build else []
+    return [ReportLine(experiment.text, attribution, experiment.stamp, "Plan"), *recorded]
 
 
 def _conclusion_lines(experiment: Experiment, now: Stamp) -> list[ReportLine]:

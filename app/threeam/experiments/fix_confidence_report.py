@@ -7,6 +7,7 @@ from typing import Any
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import format_duration
+from threeam.experiments.build import PROGRAM_CHANGED
 from threeam.experiments.fix_confidence import CONFIDENCE_LEVELS, ArmTally, FixConfidence, NotCounted
 from threeam.experiments.stats import clopper_pearson
 from threeam.experiments.verdict import format_percent
@@ -74,9 +75,9 @@ def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
     if answer.inconclusive:
         count = _format_run_count(answer.inconclusive)
         caveats.append(ReportLine(f"inconclusive: {count} since, not in the rate", "neither failed nor passed"))
-    if answer.build_hashes is not None:
-        before, since = answer.build_hashes
-        caveats.append(ReportLine("the program changed since", f"its SHA-256 was {before}, and is {since}"))
+    caveats += [ReportLine(f"{what} since", how) for what, how in answer.build_changes]
+    if answer.is_same_build and not answer.recurrences:
+        caveats.append(ReportLine("the same build before and since", "the same files and commit: is the fix in it?"))
     for runs in answer.not_counted:
         text = f"not counted: {runs.label}: {runs.failed} failed, {runs.passed:,} passed"
         caveats.append(ReportLine(text, runs.differences, icon="red" if runs.failed else ""))
@@ -153,7 +154,8 @@ def fix_confidence_json(answer: FixConfidence) -> dict[str, Any]:
         "not_counted": [_not_counted_json(runs) for runs in answer.not_counted],
         "timed_out": answer.timed_out,
         "inconclusive": answer.inconclusive,
-        "program_changed": answer.build_hashes is not None,
+        "program_changed": any(what == PROGRAM_CHANGED for what, _ in answer.build_changes),
+        "build_changes": [f"{what}: {how}" for what, how in answer.build_changes],
         "fixed": answer.is_fixed,
     }
 
