@@ -12,6 +12,7 @@ from threeam.core.format.entry import NS_PER_S
 from threeam.experiments.build import build_differences, is_own_build, recorded_build
 from threeam.experiments.experiment import BARE, Counts, Experiment, LogPoint
 from threeam.experiments.fingerprint import experiment_differences
+from threeam.experiments.rate_variation import RateVariation, rate_variation
 from threeam.experiments.regime import (
     ChangePeriod,
     Configuration,
@@ -53,12 +54,13 @@ class FixConfidence(NamedTuple):
 
     ``is_time_based``: ``exposure``, ``clean_since`` and ``required`` are times (ns); otherwise they are runs.
     ``clean_since``: what was seen without a failure since the change. ``required``: how much of that each of
-    `CONFIDENCE_LEVELS` needs; None: more than is feasible. ``straddling_count``: experiments that lasted over a change.
-    ``other_failing_arms``: what else failed before the change, and is not in this answer. ``not_counted``: runs of
-    other experiments since; ``further_clean_runs``: how many clean ones are not listed there. ``timed_out``,
-    ``inconclusive``: runs since that are in no rate. ``earlier``, ``includes_earlier``, ``clean_exposure``,
-    ``ignores_unbound_changes``: see `RateBaseline`. ``build_changes``: what differs between the last builds that were
-    recorded before and since, and how. ``is_same_build``: whether they are known to be equal.
+    `CONFIDENCE_LEVELS` needs; None: more than is feasible. ``straddling_count``: experiments that lasted over a
+    change.     ``other_failing_arms``: what else failed before the change, and is not in this answer.
+    ``not_counted``: runs of     other experiments since; ``further_clean_runs``: how many clean ones are not listed
+    there. ``timed_out``,     ``inconclusive``: runs since that are in no rate. ``earlier``, ``includes_earlier``,
+    ``clean_exposure``,     ``ignores_unbound_changes``: see `RateBaseline`. ``build_changes``: what differs between
+    the last builds that were     recorded before and since, and how. ``is_same_build``: whether they are known to be
+    equal. ``variation``: how the rate differed     between the experiments before, if by more than chance.
     """
 
     label: str
@@ -80,6 +82,7 @@ class FixConfidence(NamedTuple):
     ignores_unbound_changes: bool = False
     build_changes: tuple[tuple[str, str], ...] = ()
     is_same_build: bool = False
+    variation: RateVariation | None = None
 
     @property
     def levels_reached(self) -> int:
@@ -91,8 +94,8 @@ class FixConfidence(NamedTuple):
 
     @property
     def is_fixed(self) -> bool:
-        """Return whether the highest level is reached."""
-        return self.levels_reached == len(CONFIDENCE_LEVELS)
+        """Return whether the highest level is reached, and the rate before was one rate."""
+        return self.levels_reached == len(CONFIDENCE_LEVELS) and self.variation is None
 
 
 def estimate_from_runs(
@@ -151,7 +154,17 @@ def estimate_from_runs(
         ignores_unbound_changes=rate.ignores_unbound_changes,
         build_changes=build_changes,
         is_same_build=is_same_build,
+        variation=_significant_variation(rate.periods),
     )
+
+
+def _significant_variation(sessions: Sequence[Period]) -> RateVariation | None:
+    """Return how the rate varied between ``sessions`` of the same configuration; None: not by more than chance."""
+    by_configuration: dict[Configuration, list[tuple[int, int]]] = {}
+    for session in sessions:
+        by_configuration.setdefault(session.configuration, []).append((session.failed, session.exposure))
+    variation = rate_variation(by_configuration.values())
+    return variation if variation is not None and variation.is_significant else None
 
 
 def _preference(key: ArmKey, tally: ArmTally) -> tuple[bool, int, int]:

@@ -10,7 +10,7 @@ from threeam.core.format.times import format_duration
 from threeam.experiments.build import PROGRAM_CHANGED
 from threeam.experiments.fix_confidence import CONFIDENCE_LEVELS, ArmTally, FixConfidence, NotCounted
 from threeam.experiments.stats import clopper_pearson
-from threeam.experiments.verdict import format_percent
+from threeam.experiments.verdict import format_percent, format_significant
 
 
 def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
@@ -64,6 +64,11 @@ def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
         if answer.is_time_based:
             amount = f"{_times(failed)} in {format_duration(exposure)}"
         caveats.append(ReportLine(f"earlier: {amount}", "another change was in force: not in the rate"))
+    if answer.variation is not None:
+        low, high, p = answer.variation
+        between = f"from {format_percent(low)} to {format_percent(high)} %"
+        test = f"between the experiments before the change (chi-square, p = {format_significant(p, 2)})"
+        caveats.append(ReportLine(f"the rate itself varied {between}", test, icon="yellow"))
     if answer.includes_earlier:
         reason = "nothing had failed" if answer.clean_exposure else "no run was made that counts"
         caveats.append(ReportLine(f"the rate includes runs under earlier changes: since the last of those, {reason}"))
@@ -114,6 +119,14 @@ def answer_line(answer: FixConfidence) -> ReportLine:
         )
     if answer.levels_reached == 0:
         return ReportLine("not yet: even if the rate that was seen were the true one, this may be luck", icon="yellow")
+    if answer.variation is not None and answer.levels_reached == len(CONFIDENCE_LEVELS):
+        low, high, _ = answer.variation
+        varied = f"the rate itself varied, {format_percent(low)} to {format_percent(high)} %"
+        return ReportLine(
+            f"not shown: {varied}: clean runs at another hour prove little",
+            "run both versions in turns: 3am fixed H7 --old old --new new",
+            icon="yellow",
+        )
     level = CONFIDENCE_LEVELS[answer.levels_reached - 1]
     return ReportLine(f"not yet: {level} only, because the rate itself is uncertain", icon="yellow")
 
@@ -156,6 +169,7 @@ def fix_confidence_json(answer: FixConfidence) -> dict[str, Any]:
         "inconclusive": answer.inconclusive,
         "program_changed": any(what == PROGRAM_CHANGED for what, _ in answer.build_changes),
         "build_changes": [f"{what}: {how}" for what, how in answer.build_changes],
+        "rate_varied": None if answer.variation is None else answer.variation._asdict(),
         "fixed": answer.is_fixed,
     }
 

@@ -175,6 +175,36 @@ def _poisson_upper_tail(count: int, mean: float) -> float:
     return total
 
 
+def chi_square_tail(statistic: float, degrees: int) -> float:
+    """Return the probability of ``statistic`` or more under the chi-square distribution: Q(degrees/2, statistic/2)."""
+    a, x = degrees / 2, statistic / 2
+    if x <= 0:
+        return 1.0
+    front = exp(a * log(x) - x - lgamma(a))
+    if x < a + 1:  # the series of P converges faster (DLMF 8.11.4)
+        term = total = 1 / a
+        k = a
+        while term > total * 1e-17:
+            k += 1
+            term *= x / k
+            total += term
+        return 1 - front * total
+    # The continued fraction of Q (DLMF 8.9.2), by Lentz's method.
+    tiny = 1e-300
+    b = x + 1 - a
+    c, d = 1 / tiny, 1 / b
+    fraction = d
+    for i in range(1, 10_000):
+        numerator = -i * (i - a)
+        b += 2
+        d = 1 / (numerator * d + b or tiny)
+        c = b + numerator / c or tiny
+        fraction *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    return front * fraction
+
+
 def _incomplete_beta(a: float, b: float, x: float) -> float:
     """Return the regularized incomplete beta function, by its continued fraction (DLMF 8.17.22) and Lentz's method."""
     if x <= 0 or x >= 1:
