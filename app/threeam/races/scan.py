@@ -117,7 +117,7 @@ class KeyScan:
         self.silences.add_gaps(source)
         for chunk in chunks_forward(source.segment, 0, source.end):
             self.bytes_read += chunk.end - chunk.start
-            self.silences.add(source, find_silences(source, chunk))
+            self.silences.add_suppressions(source, find_silences(source, chunk))
             lines = self._lines_with_keys(chunk)
             instants = _instants(source, chunk, [begin for begin, _, _, _ in lines], stamps)
             shift_ns, number, start = source.correction.shift_ns, source.number, chunk.start
