@@ -123,7 +123,7 @@ def _make_turn(
         result = execute(
             [*arm.before, *plan.command],
             lambda _, data: recorder.feed(data),
-            ExecuteOptions(timeout_s=timeout_s),
+            ExecuteOptions(timeout_s=timeout_s, reads_stacks=True),
             jitter,
             running,
         )
