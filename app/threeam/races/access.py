@@ -1,0 +1,108 @@
+"""An access: what one line of a log says that an actor did to a key, and what may be claimed of its order to another.
+
+The line is not the act. A program may write it before the act or after it, so the interval of an access is only as good
+as the meaning of the timestamp.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from threeam.timeline.instant import Interval, Order
+from threeam.timeline.order import ClockRange
+from threeam.timeline.source import Source
+
+
+class OperationKind(StrEnum):
+    """The kind of an operation; the letter is that of ``--op W=touch``."""
+
+    READ = "R"
+    WRITE = "W"
+    CREATE = "C"
+    DELETE = "D"
+    LOCK = "L"
+    UNLOCK = "U"
+    BEGIN = "B"
+    END = "E"
+
+
+class ActorKind(StrEnum):
+    """What tells the actors of a log apart, the best one first."""
+
+    NAMED = "named group"
+    REQUEST = "request id"
+    THREAD = "thread"
+    PID = "pid"
+    SOURCE = "source"
+
+
+class Actor(NamedTuple):
+    """The actor of an access. ``scope``: the number of the source within which ``name`` is unique; -1: everywhere."""
+
+    kind: ActorKind
+    name: bytes
+    scope: int
+
+
+class Access(NamedTuple):
+    """An access to a key.
+
+    ``operation``: the word of the line, in lower case. ``kind``: None if the word is unknown. ``offset``: of the line
+    that names the key, and ``entry_offset`` of its entry, which has the timestamp. ``ns``: the corrected instant by
+    which the entry is placed. ``interval``: the time of the act by the clock of the source, without the error of that
+    clock: [ns, ns + resolution), and longer if the timestamp is that of a begin or an end. ``bound_ns``: how wrong the
+    clock may be against others; None: not known. ``doubts``: why the line may mean something else.
+    """
+
+    source: Source
+    offset: int
+    entry_offset: int
+    actor: Actor
+    operation: str
+    kind: OperationKind | None
+    ns: int
+    interval: Interval
+    bound_ns: int | None
+    clock_range: ClockRange
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def widened(self) -> Interval | None:
+        """The time of the act by the clocks of others; None: not known."""
+        if self.bound_ns is None:
+            return None
+        return Interval(self.interval.begin_ns - self.bound_ns, self.interval.end_ns + self.bound_ns)
+
+
+def order_of_accesses(access: Access, other: Access) -> Order:
+    """Return the order of ``access`` to ``other``.
+
+    Within one source and one actor the order of the file is the order of the program, unless the timestamps contradict
+    it. Two actors of one source are in order if their intervals are disjoint: lines of one timestamp may have been
+    written in another order. Between sources the errors of the clocks widen the intervals.
+    """
+    if access.source is other.source:
+        return _order_within_source(access, other)
+    own, others = access.widened, other.widened
+    return Order.UNKNOWN if own is None or others is None else own.order_to(others)
+
+
+def contradicts_file_order(access: Access, other: Access) -> bool:
+    """Return whether one actor has written two accesses in an order that their timestamps deny."""
+    if access.source is not other.source or access.actor != other.actor or access.clock_range != other.clock_range:
+        return False
+    return (access.offset - other.offset) * (access.ns - other.ns) < 0
+
+
+def _order_within_source(access: Access, other: Access) -> Order:
+    own, others = access.clock_range, other.clock_range
+    if own.file != others.file and (own.has_steps or others.has_steps):
+        return Order.UNKNOWN
+    if own.file == others.file and own.part != others.part:
+        return Order.BEFORE if own.part < others.part else Order.AFTER
+    if access.actor == other.actor and own.file == others.file:
+        if contradicts_file_order(access, other) or access.offset == other.offset:
+            return Order.UNKNOWN
+        return Order.BEFORE if access.offset < other.offset else Order.AFTER
+    return access.interval.order_to(other.interval)
