@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ from support.night_log import NIGHT_LOG
 from threeam.cli.main import main
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.writer import Writer
+
+gc.disable()  # until all tests are collected: what is imported stays
+sys.dont_write_bytecode = False  # pytest rewrites each test module once, and not in each worker of each run
 
 SLOW_TIMEOUT_S = 900  # of a test marked `slow`; all others have the `timeout` of pyproject.toml
 
@@ -57,6 +61,7 @@ def pytest_collection_finish() -> None:
     """Exclude all that is imported by now from garbage collection: it takes a quarter of the time of the pilots."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 20, 20)
 
 
