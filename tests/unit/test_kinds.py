@@ -6,12 +6,11 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
-import threeam
+from support.sources import nodes_of, source_paths
 from threeam.cli.colour import format_coloured
 from threeam.core.format.entry import Entry, Stamp, format_entry
 from threeam.core.format.kinds import HYPOTHESIS_TAG, KINDS, NOTE, TAGS, WORDS, Kind, is_own_tag
@@ -22,15 +21,13 @@ from threeam.hypotheses.ledger import PREDICTION
 from threeam.projections import FOLD
 from threeam.tui.glyphs import FAMILIES, GLYPHS, SIGNS, TIMELINE_GLYPHS, glyph_of
 
-PACKAGE = Path(threeam.__file__).parent
 NIGHT = Stamp(1_795_490_047_123_456_789)
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
-@cache
-def expressions() -> list[ast.AST]:
-    """Return the nodes of all sources. Not at import: each worker would parse them."""
-    return [node for path in PACKAGE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
+def expressions() -> Iterator[ast.AST]:
+    """Yield the nodes of all sources."""
+    return (node for path in source_paths() for node in nodes_of(path))
 
 
 @cache
