@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support import deadlocks
+from support import thread_deadlocks
 from support.commands import Run
 from support.single_runs import outcome, output_file
 from threeam.process.hang import describe_hang
@@ -40,7 +40,7 @@ def saved(log: Path, run: Run) -> Callable[..., str]:
 @pytest.fixture
 def program(tmp_path: Path) -> str:
     source, program = tmp_path / "ab.c", tmp_path / "ab"
-    source.write_text(deadlocks.C)
+    source.write_text(thread_deadlocks.C)
     subprocess.run(["gcc", "-g", "-pthread", "-o", program, source], check=True)
     return str(program)
 
@@ -48,7 +48,7 @@ def program(tmp_path: Path) -> str:
 @pytest.fixture
 def script(tmp_path: Path) -> str:
     script = tmp_path / "ab.py"
-    script.write_text(deadlocks.PYTHON)
+    script.write_text(thread_deadlocks.PYTHON)
     return str(script)
 
 
@@ -105,7 +105,7 @@ def test_in_python_by_its_own_signal(
 @pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed")
 def test_in_java(saved: Callable[..., str], tmp_path: Path) -> None:
     source = tmp_path / "Deadlock.java"
-    source.write_text(deadlocks.JAVA)
+    source.write_text(thread_deadlocks.JAVA)
     text = saved("java", str(source))
     assert describe_hang(text) == NAMED
     assert "Found one Java-level deadlock" in text
