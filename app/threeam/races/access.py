@@ -1,4 +1,4 @@
-"""An access: what one line of a log says that an actor did to a key, and what may be claimed of its order to another.
+"""The accesses to a key that the lines of logs show, and what may be claimed of the order of two.
 
 The line is not the act. A program may write it before the act or after it, so the interval of an access is only as good
 as the meaning of the timestamp.
@@ -28,7 +28,7 @@ class OperationKind(StrEnum):
 
 
 class ActorKind(StrEnum):
-    """What tells the actors of a log apart, the best one first."""
+    """The text that tells the actors of a log apart, the best one first."""
 
     NAMED = "named group"
     REQUEST = "request id"

@@ -61,7 +61,7 @@ class Finding(NamedTuple):
 
 
 class GroupKey(NamedTuple):
-    """What the findings of a group have in common: ``operations`` and ``sources`` are those of the pair, in order."""
+    """The properties that the findings of a group share. ``operations`` and ``sources``: of the pair, in order."""
 
     rule: Rule
     key_name: str

@@ -9,10 +9,11 @@ from threeam.core.errors import BadInput, PreconditionFailed
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.format.times import parse_time
-from threeam.core.store.reader import Chunk, Line, chunks_forward
+from threeam.core.store.reader import chunks_forward
 from threeam.core.store.regex import CapturingRegex, escape_invalid_utf8
 from threeam.timeline.align import Alignment, KeyedLog, Sightings, align, collect_sightings
 from threeam.timeline.detect import Detection
+from threeam.timeline.entry_stamps import EntryStamps
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.source import Source
 from threeam.timeline.time_index import TimeIndex
@@ -51,17 +52,14 @@ def _keyed_lines(source: Source, key: CapturingRegex) -> Iterator[tuple[bytes, T
     A line before the first timestamp of the file has none.
     """
     _index(source)  # it knows where the clocks were set back in autumn
-    timestamp: Timestamp | None = None  # of the entry that the line at `known_at` belongs to
+    stamps = EntryStamps(source)
     for chunk in chunks_forward(source.segment, 0, source.end):
-        data, known_at = chunk.data, 0
+        data = chunk.data
         for offset, text in _captures(data, key):
-            begin = data.rfind(b"\n", 0, offset) + 1
-            timestamp = _timestamp_at(source, chunk, begin, known_at) or timestamp
-            known_at = begin
+            timestamp = stamps.of_line(chunk, data.rfind(b"\n", 0, offset) + 1)
             if timestamp is not None:
                 yield text, timestamp
-        last = data.rfind(b"\n", 0, len(data) - 1) + 1
-        timestamp = _timestamp_at(source, chunk, last, known_at) or timestamp
+        stamps.end_chunk(chunk)
 
 
 def _captures(data: bytes, key: CapturingRegex) -> Iterator[tuple[int, bytes]]:
@@ -74,23 +72,6 @@ def _captures(data: bytes, key: CapturingRegex) -> Iterator[tuple[int, bytes]]:
         if text := key.capture(raw):
             yield offset, text
         offset += len(raw) + 1
-
-
-def _timestamp_at(source: Source, chunk: Chunk, begin: int, known_at: int) -> Timestamp | None:
-    """Return the timestamp of the line at ``begin`` or of the last line before it that has one; None if none has.
-
-    Only lines after the one at ``known_at`` are read, whose timestamp is known; and that one if it is the first.
-    """
-    data = chunk.data
-    while begin > known_at or begin == 0:
-        end = data.find(b"\n", begin)
-        raw = data[begin : end if end >= 0 else None].removesuffix(b"\r")
-        if (timestamp := source.read_timestamp(Line(source.segment, chunk.start + begin, raw))) is not None:
-            return timestamp
-        if begin == 0:
-            return None
-        begin = data.rfind(b"\n", 0, begin - 1) + 1
-    return None
 
 
 def find_timestamp(source: Source, text: str, zone: Zone) -> Timestamp:

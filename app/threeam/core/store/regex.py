@@ -13,8 +13,8 @@ that escape.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from threeam.core.errors import BadPattern, NonlinearPattern
 from threeam.core.format.entry import decode_utf8, escape_unprintable
@@ -136,6 +136,31 @@ class CapturingRegex:
                 line_end = len(data)
             if begin < end:
                 yield begin, data[begin:end]
+
+
+class Match(Protocol):
+    """A match of a pattern."""
+
+    def span(self, group: int = 0) -> tuple[int, int]:
+        """Return the begin and end of a group, (-1, -1) if it has no text; 0 is the whole match."""
+
+
+class GroupRegex:
+    """A pattern of which several groups are wanted, each with its place. Construction raises `BadPattern`.
+
+    ``names``: the number of each named group. ``groups``: how many groups there are. It is slower than a `Regex`.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._compiled = _compile(text, _translate(text, LINE_BEGIN), ignore_case=False, captures=True)
+        _check_limit(text, self._compiled, COMMAND_LINE_LIMIT)
+        self.names: Mapping[str, int] = dict(self._compiled.groupindex)
+        self.groups: int = self._compiled.groups
+
+    def matches(self, data: bytes) -> Iterator[Match]:
+        """Yield each match in ``data``, which must be UTF-8: see `escape_invalid_utf8`."""
+        return self._compiled.finditer(data)  # type: ignore[no-any-return]
 
 
 def escape_invalid_utf8(data: bytes) -> bytes:

@@ -1,0 +1,141 @@
+"""``3am races``: suspicious interleavings on one key, in the logs of several programs."""
+
+from __future__ import annotations
+
+import shlex
+from argparse import Namespace
+from collections.abc import Sequence
+
+from threeam.cli.console import print_err, print_json, print_out
+from threeam.cli.context import context
+from threeam.cli.exits import ExitCode
+from threeam.cli.parser import Parser
+from threeam.cli.source_files import open_named_files
+from threeam.core.errors import BadInput
+from threeam.core.format.clock import Zone
+from threeam.core.format.entry import escape_unprintable
+from threeam.races.arguments import add_key_options, key_options
+from threeam.races.chance import with_chances
+from threeam.races.finding import FindingGroup
+from threeam.races.key_candidates import find_key_candidates
+from threeam.races.race_rows import (
+    actor_sentence,
+    describe_distance,
+    describe_doubts,
+    describe_group,
+    group_json,
+    line_numbers,
+    witness_rows,
+)
+from threeam.races.search import RaceReport, search_races
+from threeam.timeline.arguments import add_source_options
+from threeam.timeline.source import Source
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Run ``3am races``."""
+    parser = Parser(
+        "3am races",
+        "Searches logs for suspicious interleavings on one key: use after delete, lost updates, work done twice, two "
+        "that checked and then acted, locks in two orders, and what is against the habit of the other keys. A finding "
+        "is certain if the times of its lines are disjoint in that order; else it is reported apart, with the words "
+        "'order not known'. A finding does not prove a race, since a program writes a line before its act, or after "
+        "it. Without --key, it proposes keys. Exit 1 if anything is certain.",
+        "examples:\n  3am races app.log db=postgresql.log\n"
+        "  3am races --key 'cart=(?P<key>\\d+)' web1.log web2.log\n"
+        "  3am races --key 'cart[= ](?P<key>\\d+)' --op W=touch,bump --window 1m --shuffle 999 web*.log",
+    )
+    add_source_options(parser)
+    add_key_options(parser)
+    parser.add_argument("--shuffle", type=int, default=0, metavar="N", help="find how often chance finds as many")
+    parser.add_argument("--json", action="store_true", help="one object a group")
+    args = parser.parse_intermixed_args(argv)  # options may stand between the files
+    options = key_options(args) if args.key else None
+    if args.shuffle < 0 or (args.shuffle and options is None):
+        raise BadInput("--shuffle N: N is a number of shifts, such as 999, and --key is needed with it")
+    ctx = context(args)
+    opened = open_named_files(args, ctx)
+    sources = _stamped_sources(opened.sources)
+    if not sources:
+        return ExitCode.IO_ERROR
+    if options is None:
+        _propose_keys(sources, args)
+        return ExitCode.IO_ERROR if opened.problems else ExitCode.OK
+    report = search_races(sources, options)
+    if args.shuffle:
+        report = report._replace(groups=with_chances(report.groups, sources, options, args.shuffle))
+    if args.json:
+        for group in report.groups:
+            print_json(group_json(group))
+    else:
+        _print_report(report, ctx.zone)
+    truncated = [source for source in sources if source.is_truncated]
+    for source in truncated:
+        print_err(f"{source.name} was truncated while it was read: lines are missing")
+    if opened.problems or truncated:
+        return ExitCode.IO_ERROR
+    return ExitCode.NEGATIVE if report.has_certain else ExitCode.OK
+
+
+def _stamped_sources(sources: Sequence[Source]) -> list[Source]:
+    """Return the sources whose lines have a place in time, with their indexes."""
+    stamped = []
+    for source in sources:
+        source.make_index()
+        if source.detection is None:
+            print_err(f"{source.name}: no timestamp found, so its lines have no order to others: it is left out")
+        else:
+            stamped.append(source)
+    return stamped
+
+
+def _propose_keys(sources: Sequence[Source], args: Namespace) -> None:
+    """Print the keys that are worth a search, each with the command for it."""
+    candidates = find_key_candidates(sources)
+    if args.json:
+        for candidate in candidates:
+            print_json({"candidate": candidate.name, **candidate._asdict()})
+        return
+    if not candidates:
+        print_out(
+            "no name has values in two sources or under two actors: write --key 'cart=(?P<key>\\d+)' with a name of "
+            "your logs"
+        )
+        return
+    files = " ".join(map(shlex.quote, args.files))
+    print_out("--key is needed. Names whose values appear under two actors, or in two sources:")
+    for candidate in candidates:
+        print_out(
+            f"  {escape_unprintable(candidate.name)}: {candidate.values:,} values, {candidate.shared_by_actors:,} "
+            f"under two actors, {candidate.shared_by_sources:,} in two sources"
+        )
+        print_out(f"    3am races --key {shlex.quote(candidate.pattern)} {files}")
+
+
+def _print_report(report: RaceReport, zone: Zone) -> None:
+    """Print the groups, certain ones first."""
+    names = ", ".join(f"{count:,} of {name}" for name, count in report.seen_keys.items())
+    lines = f"{report.matches:,} {'line names' if report.matches == 1 else 'lines name'} a key; keys: {names}"
+    print_out(f"{lines}; {actor_sentence(report.actor_kinds)}" if report.actor_kinds else lines)
+    certain = [group for group in report.groups if group.key.is_certain]
+    possible = [group for group in report.groups if not group.key.is_certain]
+    if not report.groups:
+        print_out("nothing suspicious was found")
+    for title, groups in (("certain", certain), ("possible: order not known, or another reason", possible)):
+        if groups:
+            print_out(f"\n{title}")
+        for group in groups:
+            _print_group(group, zone)
+
+
+def _print_group(group: FindingGroup, zone: Zone) -> None:
+    """Print a group and the lines of its closest finding."""
+    finding = group.closest
+    print_out(f"  {describe_group(group)}")
+    if doubts := describe_doubts(finding):
+        print_out(f"    {doubts}; {describe_distance(finding)}")
+    rows = list(witness_rows(finding, line_numbers(finding.witness), zone))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        columns = [text.ljust(width) for text, width in zip(row, widths, strict=False) if width]
+        print_out("    " + "  ".join([*columns, row[-1]]))

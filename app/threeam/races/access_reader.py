@@ -1,0 +1,161 @@
+"""Reading one access from the line that names the key: who, what, and in which interval of time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from threeam.core.format.entry import NS_PER_S, escape_unprintable
+from threeam.core.store.reader import Line, lines_backward
+from threeam.races.access import Access, Actor, ActorKind
+from threeam.races.actors import actor_of, find_actor_kind
+from threeam.races.key_pattern import KeyPatterns, Mentioned
+from threeam.races.operations import Operation, Operations
+from threeam.timeline.instant import Interval, Timestamp
+from threeam.timeline.source import FIRST_NS, LAST_NS, PlacedLine, Source
+from threeam.timeline.timestamp_format import Meaning
+
+MAX_KEYS_PER_LINE = 8  # a line that names more of them is about a bulk of keys
+_MAX_LINE_BYTES = 64 * 1024
+_MAX_LINES_BACK = 1000  # between the line and the beginning of its entry
+_DURATION = re.compile(
+    rb"\b(?:duration|took|elapsed|latency|runtime|request_time)\b[\"']?\s*[=:]?\s*[\"']?"
+    rb"(?P<whole>\d{1,15})(?:\.(?P<fraction>\d{1,12}))?\s*(?P<unit>ns|us|\xc2\xb5s|\xce\xbcs|ms|s|sec|seconds)\b",
+    re.IGNORECASE,
+)
+_UNITS_NS = {b"ns": 1, b"us": 10**3, b"\xc2\xb5s": 10**3, b"\xce\xbcs": 10**3, b"ms": 10**6}
+_RETRY = re.compile(rb"\bretr(?:y|ies|ied|ying)\b|\battempt|\bredeliver|\brequeue|\breplay|\bresend", re.IGNORECASE)
+_FIRST_ATTEMPT = re.compile(rb"\b(?:attempt[s ]?(?:no\.?)?|retr(?:y|ies))[\"']?\s*[=:#]?\s*[01]\b", re.IGNORECASE)
+_REPLICA = re.compile(r"replica|standby|secondary|follower|slave", re.IGNORECASE)
+
+
+class AccessReader:
+    """The accesses of one source. ``scope``: the number within which its threads and processes have their names."""
+
+    def __init__(self, source: Source, scope: int, patterns: KeyPatterns, operations: Operations) -> None:
+        self.source = source
+        self._scope = scope
+        self._patterns = patterns
+        self._operations = operations
+        self._is_replica = bool(_REPLICA.search(source.name) or _REPLICA.search(source.segment.path))
+        self.actor_kind: ActorKind | None = None
+        self._shown_name = escape_unprintable(source.name)
+
+    def find_actor_kind(self, samples: Sequence[bytes]) -> None:
+        """Find what tells the actors apart, from lines that name a key."""
+        if self.actor_kind is None:
+            self.actor_kind = find_actor_kind(samples)
+
+    def read(self, offset: int, pattern: int, name: int, key: bytes) -> Access | None:
+        """Return the access to ``key`` in the line at ``offset``; None if the file has another line there by now.
+
+        Raises OSError.
+        """
+        entry_offset, text, line, timestamp = self._entry(offset)
+        mentioned = self._patterns.patterns[pattern].find(text[offset - entry_offset :], name, key)
+        if mentioned is None or timestamp is None:
+            return None
+        lead = offset - entry_offset
+        mentioned = mentioned._replace(
+            begin=mentioned.begin + lead, end=mentioned.end + lead, match_begin=mentioned.match_begin + lead
+        )
+        source = self.source
+        placed = PlacedLine(line, source, timestamp, timestamp.ns + source.correction.shift_ns)
+        assert source.detection is not None
+        rounding_ns = source.detection.reader.place.rounding_ns
+        interval, doubts = self._interval(text, placed.ns, timestamp.resolution_ns, rounding_ns)
+        if _RETRY.search(text) and not _FIRST_ATTEMPT.search(text):
+            doubts += ("a retry",)
+        if self._is_replica:
+            doubts += (f"{self._shown_name} is a replica: a stale read is lag",)
+        if self._has_many_keys(text[lead:], pattern):
+            doubts += (f"the line names more than {MAX_KEYS_PER_LINE} keys",)
+        actor, actor_doubts = self._actor(text, mentioned)
+        operation = self._operation(text, mentioned)
+        correction = source.correction_at(placed)
+        clock_range = source.clock_range_of(line)
+        return Access(
+            source,
+            offset,
+            entry_offset,
+            actor,
+            operation.word,
+            operation.kind,
+            placed.ns,
+            interval,
+            correction.bound_ns,
+            clock_range,
+            doubts + actor_doubts,
+        )
+
+    def _entry(self, offset: int) -> tuple[int, bytes, Line, Timestamp | None]:
+        """Return the offset of the entry, its text up to the end of the line at ``offset``, its line, its timestamp."""
+        source, segment = self.source, self.source.segment
+        raw = segment.read(offset, min(_MAX_LINE_BYTES, source.end - offset)).partition(b"\n")[0].removesuffix(b"\r")
+        line = Line(segment, offset, raw)
+        timestamp = source.read_timestamp(line)
+        if timestamp is not None:
+            return offset, raw, line, timestamp
+        for number, earlier in enumerate(lines_backward(segment, offset)):
+            timestamp = source.read_timestamp(earlier)
+            if timestamp is not None:
+                text = segment.read(earlier.offset, min(_MAX_LINE_BYTES, offset - earlier.offset))
+                if len(text) < offset - earlier.offset:
+                    text = text[: _MAX_LINE_BYTES - 1].ljust(offset - earlier.offset)
+                return earlier.offset, text + raw, earlier, timestamp
+            if number == _MAX_LINES_BACK:
+                break
+        return offset, raw, line, None
+
+    def _interval(self, text: bytes, ns: int, resolution_ns: int, rounding_ns: int) -> tuple[Interval, tuple[str, ...]]:
+        """Return the time of the act by the clock of the source, and why that may be wrong."""
+        assert self.source.detection is not None
+        meaning = self.source.detection.format.meaning
+        begin_ns, end_ns = ns - rounding_ns, ns + resolution_ns + rounding_ns
+        duration_ns = _read_duration(text)
+        if meaning is Meaning.START:
+            if duration_ns is not None:
+                return Interval(begin_ns, end_ns + duration_ns), ()
+            return Interval(begin_ns, LAST_NS), (f"{self._shown_name} stamps the start of a request",)
+        if duration_ns is not None:  # a line with a duration is written at the end
+            return Interval(begin_ns - duration_ns, end_ns), ()
+        if meaning is Meaning.END:
+            return Interval(FIRST_NS, end_ns), (f"{self._shown_name} stamps the end of a request",)
+        if meaning is Meaning.RECEIPT:
+            return Interval(FIRST_NS, end_ns), (f"{self._shown_name} has the time at which a line was received",)
+        return Interval(begin_ns, end_ns), ()
+
+    def _has_many_keys(self, text: bytes, pattern: int) -> bool:
+        if len(text) < 4 * MAX_KEYS_PER_LINE:
+            return False
+        mentions = self._patterns.patterns[pattern].mentions(text)
+        return any(number == MAX_KEYS_PER_LINE for number, _ in enumerate(mentions))
+
+    def _actor(self, text: bytes, mentioned: Mentioned) -> tuple[Actor, tuple[str, ...]]:
+        if mentioned.actor is not None:
+            return Actor(ActorKind.NAMED, mentioned.actor, -1), ()
+        kind = self.actor_kind or ActorKind.SOURCE
+        if kind is not ActorKind.SOURCE:
+            name = actor_of(text, kind, mentioned.begin)
+            if name is not None:
+                return Actor(kind, name, -1 if kind is ActorKind.REQUEST else self._scope), ()
+            doubt = (f"a line of {self._shown_name} has no {kind.value}",)
+            return Actor(ActorKind.SOURCE, self.source.name.encode(errors="surrogateescape"), self._scope), doubt
+        return Actor(kind, b"", self._scope), ()
+
+    def _operation(self, text: bytes, mentioned: Mentioned) -> Operation:
+        if mentioned.operation is not None:
+            return self._operations.of_word(mentioned.operation.decode(errors="replace"))
+        return self._operations.near(text, mentioned.begin, mentioned.end, mentioned.match_begin)
+
+
+def _read_duration(text: bytes) -> int | None:
+    """Return the duration that a line states, rounded up, in nanoseconds; None if it has none."""
+    match = _DURATION.search(text)
+    if match is None:
+        return None
+    unit_ns = _UNITS_NS.get(match["unit"].lower(), NS_PER_S)
+    fraction = match["fraction"] or b""
+    scale: int = 10 ** len(fraction)
+    last_digit_ns = -(-unit_ns // scale)
+    return int(match["whole"]) * unit_ns + int(fraction or b"0") * unit_ns // scale + last_digit_ns

@@ -1,0 +1,48 @@
+"""The actors of a log: who does what its lines say, by the best text that they have for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from threeam.races.access import ActorKind
+
+_REQUEST = rb"(?:x-)?(?:request|req|trace|correlation|transaction|txn|trx|tx|rid)(?:[-_. ]?id)?"
+_PATTERNS: dict[ActorKind, re.Pattern[bytes]] = {
+    ActorKind.REQUEST: re.compile(
+        rb"(?<![\w-])" + _REQUEST + rb"[\"']?\s?[=:]\s?[\"']?(?P<actor>[\w.:@-]{1,64})", re.IGNORECASE
+    ),
+    ActorKind.THREAD: re.compile(
+        rb"(?<![\w-])(?:thread|tid|goroutine|worker)(?:[-_ ]?(?:id|name))?[\"']?(?:\s?[=:#]\s?|[ -])[\"']?"
+        rb"(?P<actor>[\w.-]{0,32}\d[\w.-]{0,32})"
+        rb"|\[(?P<name>[\w. #-]{0,48}(?:thread|exec|worker|pool)[\w. #-]{0,48})\]",
+        re.IGNORECASE,
+    ),
+    ActorKind.PID: re.compile(
+        rb"(?<![\w-])pid[\"']?\s?[=:]\s?[\"']?(?P<actor>\d+)|(?<=[\w.-])\[(?P<name>\d+)\](?=[:\s])"
+        rb"|(?:^|(?<=\s))\[(?P<bare>\d+)\](?=[:\s])",
+        re.IGNORECASE,
+    ),
+}
+_MIN_SHARE = 0.9  # of the sampled lines that must show an actor of a kind
+
+
+def find_actor_kind(entries: Sequence[bytes]) -> ActorKind:
+    """Return the best kind of actor that nearly all of these entries show; `ActorKind.SOURCE` if there is no other."""
+    for kind in _PATTERNS:
+        shown = sum(actor_of(entry, kind) is not None for entry in entries)
+        if entries and shown >= _MIN_SHARE * len(entries):
+            return kind
+    return ActorKind.SOURCE
+
+
+def actor_of(entry: bytes, kind: ActorKind, key_begin: int = -1) -> bytes | None:
+    """Return the actor of this kind that an entry names, or None. The key, at ``key_begin``, is not an actor."""
+    pattern = _PATTERNS.get(kind)
+    if pattern is None:
+        return None
+    for match in pattern.finditer(entry):
+        group = match.lastgroup
+        if group is not None and match.start(group) != key_begin:
+            return match[group]
+    return None

@@ -1,0 +1,154 @@
+"""The patterns of ``--key``: they find the lines that name a key, and may name the actor and the operation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from threeam.core.errors import BadPattern
+from threeam.core.store.regex import GroupRegex, escape_invalid_utf8
+
+_KEY, _ACTOR, _OPERATION = "key", "actor", "op"
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_ESCAPES = re.compile(r"\\.|\(\?P?<\w+>|\(\?[:a-z-]*|\[[^\]]*\]|\{[\d,]*\}")
+_WORD_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+
+
+class Mention(NamedTuple):
+    """A key in a text: ``name`` is the number of its name, ``begin`` and ``end`` are those of ``key``."""
+
+    name: int
+    key: bytes
+    begin: int
+    end: int
+
+
+class Mentioned(NamedTuple):
+    """The mention of a key in a text, with what the pattern says of it.
+
+    ``match_begin``: the begin of the whole match. ``actor``, ``operation``: None if the pattern has no such group.
+    """
+
+    begin: int
+    end: int
+    match_begin: int
+    actor: bytes | None
+    operation: bytes | None
+
+
+class KeyPattern:
+    """A pattern with a group for each key. ``keys``: the number of the name and the number of the group of each."""
+
+    def __init__(self, regex: GroupRegex, keys: Sequence[tuple[int, int]]) -> None:
+        self._regex = regex
+        self._keys = tuple(keys)
+        self._actor = regex.names.get(_ACTOR)
+        self._operation = regex.names.get(_OPERATION)
+
+    @property
+    def names_actor(self) -> bool:
+        """True if a group of the pattern is the actor."""
+        return self._actor is not None
+
+    def mentions(self, data: bytes) -> Iterator[Mention]:
+        """Yield the keys in ``data``, which must be UTF-8, in the order of the matches.
+
+        A part of a longer word does not match: ``cart=12`` is not in ``cart=123`` nor in ``supercart=12``.
+        """
+        for match in self._regex.matches(data):
+            for name, group in self._keys:
+                begin, end = match.span(group)
+                if begin < end and _is_word(data, begin, end) and _begins_word(data, match.span()[0]):
+                    yield Mention(name, data[begin:end], begin, end)
+
+    def find(self, text: bytes, name: int, key: bytes) -> Mentioned | None:
+        """Return the first mention of ``key`` in ``text``; None if there is none any more."""
+        text = escape_invalid_utf8(text)
+        for match in self._regex.matches(text):
+            for known_name, group in self._keys:
+                begin, end = match.span(group)
+                if known_name == name and text[begin:end] == key and begin < end and _is_word(text, begin, end):
+                    return Mentioned(
+                        begin,
+                        end,
+                        match.span()[0],
+                        _group(text, match.span(self._actor)) if self._actor is not None else None,
+                        _group(text, match.span(self._operation)) if self._operation is not None else None,
+                    )
+        return None
+
+
+class KeyPatterns(NamedTuple):
+    """The patterns of a search, and the names of their keys."""
+
+    patterns: tuple[KeyPattern, ...]
+    names: tuple[str, ...]
+
+
+def parse_key_patterns(texts: Sequence[str]) -> KeyPatterns:
+    """Return the patterns of ``texts``. Raises `BadPattern`.
+
+    The group ``key``, or the only group without a name, is the key: that of all patterns alike. It is named after the
+    word before it in the first pattern. A group of another name is a key of that name.
+    """
+    names: list[str] = []
+    groups: list[str] = []
+    patterns = []
+    for text in texts:
+        regex = GroupRegex(text)
+        named = {name: number for name, number in regex.names.items() if name not in (_ACTOR, _OPERATION)}
+        if not named and regex.groups == len(regex.names) + 1:
+            taken = set(regex.names.values())
+            named = {_KEY: next(number for number in range(1, regex.groups + 1) if number not in taken)}
+        if not named:
+            raise BadPattern(f"{text!r} needs a group that is the key, such as 'cart=(?P<key>\\d+)'")
+        keys = []
+        for group, number in named.items():
+            if group not in groups:
+                groups.append(group)
+                names.append(_name_before(text, number) if group == _KEY else group)
+            keys.append((groups.index(group), number))
+        patterns.append(KeyPattern(regex, keys))
+    return KeyPatterns(tuple(patterns), tuple(names))
+
+
+def _name_before(text: str, number: int) -> str:
+    """Return the last word before a group of the pattern ``text``, or ``key``."""
+    opening = -1
+    for _ in range(number):
+        opening = _next_group(text, opening + 1)
+    words = _WORD.findall(_ESCAPES.sub(" ", text[:opening]))
+    return words[-1].strip("_.-") if words else _KEY
+
+
+def _next_group(text: str, start: int) -> int:
+    """Return the index of the next ``(`` that begins a capturing group."""
+    index, is_class = start, False
+    while index < len(text):
+        if text[index] == "\\":
+            index += 1
+        elif is_class:
+            is_class = text[index] != "]"
+        elif text[index] == "[":
+            is_class = True
+        elif text[index] == "(" and (text[index + 1 : index + 2] != "?" or re.match(r"\?P?<\w", text[index + 1 :])):
+            return index
+        index += 1
+    return len(text)
+
+
+def _group(text: bytes, span: tuple[int, int]) -> bytes | None:
+    begin, end = span
+    return text[begin:end] if 0 <= begin < end else None
+
+
+def _is_word(data: bytes, begin: int, end: int) -> bool:
+    """Return whether the bytes from ``begin`` to ``end`` are not a part of a longer word."""
+    return _begins_word(data, begin) and not (
+        end < len(data) and data[end] in _WORD_BYTES and data[end - 1] in _WORD_BYTES
+    )
+
+
+def _begins_word(data: bytes, begin: int) -> bool:
+    return not (begin and data[begin - 1] in _WORD_BYTES and data[begin] in _WORD_BYTES)

@@ -1,0 +1,339 @@
+"""The rules: the patterns of accesses to one key that look like a race.
+
+Each rule gives the closest witness for each access that may be a part of it, so its time grows with the number of
+accesses and not with that of the pairs.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from threeam.core.format.times import format_exact_duration
+from threeam.races.access import Access, Actor, ActorKind, OperationKind, contradicts_file_order, order_of_accesses
+from threeam.races.finding import Finding, KeyHistory, Rule
+from threeam.races.silences import Silences
+from threeam.timeline.instant import Order
+
+ORDER_NOT_KNOWN = "order not known"
+_MAX_NEIGHBOURS = 64  # accesses that are compared with one, on each side
+_MAX_INTERRUPTERS = 1000  # accesses that are looked at for each pair
+_CREATED_AGAIN = "it may have been created again in between"
+_READS_AND_WRITES = (OperationKind.READ, OperationKind.WRITE)
+_UNSERIALIZABLE = {
+    (OperationKind.READ, OperationKind.WRITE, OperationKind.WRITE): Rule.LOST_UPDATE,
+    (OperationKind.READ, OperationKind.WRITE, OperationKind.READ): Rule.UNEQUAL_READS,
+    (OperationKind.WRITE, OperationKind.WRITE, OperationKind.READ): Rule.OVERWRITTEN,
+    (OperationKind.WRITE, OperationKind.READ, OperationKind.WRITE): Rule.PARTIAL_READ,
+}
+# They end what an actor does with a key: its accesses before and after them are two pieces of work.
+_ENDS_OF_WORK = (OperationKind.END, OperationKind.UNLOCK, OperationKind.CREATE, OperationKind.DELETE)
+_SHARED_ACTORS = {
+    ActorKind.THREAD: "one thread may serve several requests",
+    ActorKind.PID: "one process may serve several requests",
+    ActorKind.SOURCE: "one source may have the lines of several requests",
+}
+
+
+class Search(NamedTuple):
+    """The limits of a search: ``window_ns`` between the accesses of a witness, and what the logs do not show."""
+
+    window_ns: int
+    silences: Silences
+
+
+def find_patterns(history: KeyHistory, search: Search, rules: frozenset[Rule] = frozenset(Rule)) -> Iterator[Finding]:
+    """Yield the findings of ``rules`` on one key. `Rule.HABIT` and `Rule.LOCK_ORDER` need more than one key."""
+    if len({access.actor for access in history.accesses}) < 2:
+        return
+    kinds = {access.kind for access in history.accesses}
+    if Rule.AFTER_DELETE in rules and OperationKind.DELETE in kinds:
+        yield from _find_use_after_delete(history, search)
+    if OperationKind.WRITE in kinds and not rules.isdisjoint(_UNSERIALIZABLE.values()):
+        yield from (finding for finding in _find_interleaved(history, search) if finding.rule in rules)
+    if Rule.TWICE in rules and OperationKind.BEGIN in kinds:
+        yield from _find_begun_twice(history, search)
+    if Rule.TWICE in rules and {OperationKind.END, OperationKind.CREATE} <= kinds:
+        yield from _find_ended_twice(history, search)
+    if Rule.CHECK_THEN_ACT in rules and {OperationKind.CREATE, OperationKind.READ} <= kinds:
+        yield from _find_check_then_act(history, search)
+
+
+def order_doubts(first: Access, second: Access) -> tuple[str, ...] | None:
+    """Return why ``first`` may not have come before ``second``: empty if it did; None if it cannot have."""
+    order = order_of_accesses(first, second)
+    if order is Order.BEFORE:
+        return ()
+    return None if order is Order.AFTER else (_unknown_order(first, second),)
+
+
+def _unknown_order(first: Access, second: Access) -> str:
+    """Return the sentence for two accesses in an order that is not known."""
+    if contradicts_file_order(first, second):
+        return f"{ORDER_NOT_KNOWN}: the timestamps contradict the order of the lines in {first.source.name}"
+    if first.source is not second.source and (first.bound_ns is None or second.bound_ns is None):
+        source = first.source if first.bound_ns is None else second.source
+        return f"{ORDER_NOT_KNOWN}: how wrong the clock of {source.name} is was not measured"
+    return ORDER_NOT_KNOWN
+
+
+def distance(first: Access, second: Access) -> tuple[int, int] | None:
+    """Return the least and the greatest time from ``first`` to ``second``, in ns; None if no bound is known."""
+    own, other = (first.interval, second.interval)
+    if first.source is not second.source:
+        if first.widened is None or second.widened is None:
+            return None
+        own, other = first.widened, second.widened
+    return other.begin_ns - own.end_ns, other.end_ns - own.begin_ns
+
+
+def format_distance(first: Access, second: Access) -> str:
+    """Return the true distance of two accesses as an interval: ``-0.36ms to +0.46ms``."""
+    limits = distance(first, second)
+    if limits is None:
+        return "not known"
+    return " to ".join("+" * (limit > 0) + format_exact_duration(limit) for limit in limits)
+
+
+def _neighbours(history: KeyHistory, index: int, search: Search, step: int) -> Iterator[Access]:
+    """Yield the accesses after the one at ``index`` (``step`` 1), or before it (-1), the nearest one first."""
+    accesses = history.accesses
+    own = accesses[index]
+    last = index + step * _MAX_NEIGHBOURS
+    position = index + step
+    while 0 <= position < len(accesses) and position != last:
+        if abs(accesses[position].ns - own.ns) > search.window_ns:
+            return
+        yield accesses[position]
+        position += step
+
+
+def _nearest(
+    history: KeyHistory, index: int, search: Search, doubts_of: Callable[[Access], tuple[str, ...] | None]
+) -> tuple[Access, tuple[str, ...]] | None:
+    """Return the best other access of a pattern with the one at ``index``, with its doubts; None if there is none.
+
+    ``doubts_of``: why an access may not form the pattern; None if it does not. One without a doubt is better, and then
+    the nearest.
+    """
+    best: tuple[Access, tuple[str, ...]] | None = None
+    for step in (1, -1):
+        for other in _neighbours(history, index, search, step):
+            doubts = doubts_of(other)
+            if doubts is not None and (best is None or len(doubts) < len(best[1])):
+                best = other, doubts
+                if not doubts:
+                    return best
+    return best
+
+
+class _Interrupters:
+    """The accesses that end a pattern if they are between its two accesses, in the order of their instants."""
+
+    def __init__(self, history: KeyHistory, kinds: Sequence[OperationKind]) -> None:
+        self.accesses = [access for access in history.accesses if access.kind in kinds]
+        widened = [access.widened or access.interval for access in history.accesses]
+        pairs = list(zip(history.accesses, widened, strict=True))
+        # No interval reaches further from its instant.
+        self._reach_ns = max(max(access.ns - wide.begin_ns, wide.end_ns - access.ns) for access, wide in pairs)
+        self._is_bounded = all(access.bound_ns is not None for access in history.accesses)
+
+    def doubts(
+        self, first: Access, second: Access, sentence: str, actor: Actor | None = None
+    ) -> tuple[str, ...] | None:
+        """Return why one of them, of ``actor`` if it is given, may be between two accesses; None if one is."""
+        doubts: tuple[str, ...] = ()
+        near = self._near(min(first.ns, second.ns), max(first.ns, second.ns))
+        if len(near) > _MAX_INTERRUPTERS:
+            return (sentence,)
+        for access in near:
+            if access is first or access is second or (actor is not None and access.actor != actor):
+                continue
+            after, before = order_of_accesses(first, access), order_of_accesses(access, second)
+            if after is Order.BEFORE and before is Order.BEFORE:
+                return None
+            if after is not Order.AFTER and before is not Order.AFTER:
+                doubts = (sentence,)
+        return doubts
+
+    def last_before(self, access: Access) -> Access | None:
+        """Return the last of them that came before ``access`` for certain; None if none of the nearest did."""
+        end = bisect_right(self.accesses, access.ns, key=_instant)
+        nearest = reversed(self.accesses[max(0, end - _MAX_NEIGHBOURS) : end])
+        return next((other for other in nearest if order_of_accesses(other, access) is Order.BEFORE), None)
+
+    def _near(self, begin_ns: int, end_ns: int) -> Sequence[Access]:
+        """Return those whose intervals may overlap the time between two instants."""
+        if not self._is_bounded:
+            return self.accesses
+        first = bisect_left(self.accesses, begin_ns - 2 * self._reach_ns, key=_instant)
+        last = bisect_right(self.accesses, end_ns + 2 * self._reach_ns, key=_instant)
+        return self.accesses[first:last]
+
+
+def _instant(access: Access) -> int:
+    return access.ns
+
+
+def _finding(
+    rule: Rule,
+    history: KeyHistory,
+    witness: Sequence[Access],
+    doubts: tuple[str, ...],
+    search: Search,
+) -> Finding:
+    """Return a finding whose gap is between its last two accesses, with the doubts of its lines."""
+    for access in witness:
+        doubts += access.doubts
+    doubts += search.silences.between(witness[0], witness[-1])
+    kinds = dict.fromkeys(access.actor.kind for access in witness)
+    if len(kinds) > 1:
+        doubts += (f"the actors are known by different texts: {', '.join(kinds)}",)
+    pair = (len(witness) - 2, len(witness) - 1)
+    return Finding(rule, history.key_name, history.key, tuple(witness), pair, tuple(dict.fromkeys(doubts)))
+
+
+def _shared_actor_doubts(actor_kind: ActorKind) -> tuple[str, ...]:
+    """Return why two accesses of one actor may belong to two pieces of work."""
+    doubt = _SHARED_ACTORS.get(actor_kind)
+    return () if doubt is None else (doubt,)
+
+
+def _find_use_after_delete(history: KeyHistory, search: Search) -> Iterator[Finding]:
+    """Yield each delete that is followed by an access of another actor, without a create in between."""
+    creates = _Interrupters(history, (OperationKind.CREATE,))
+    for index, delete in enumerate(history.accesses):
+        if delete.kind is not OperationKind.DELETE:
+            continue
+
+        def doubts_of(use: Access, delete: Access = delete) -> tuple[str, ...] | None:
+            if use.kind not in _READS_AND_WRITES or use.actor == delete.actor:
+                return None
+            doubts = order_doubts(delete, use)
+            if doubts is None:
+                return None
+            absent = creates.doubts(delete, use, _CREATED_AGAIN)
+            return None if absent is None else doubts + absent
+
+        if (use := _nearest(history, index, search, doubts_of)) is not None:
+            yield _finding(Rule.AFTER_DELETE, history, (delete, use[0]), use[1], search)
+
+
+def _find_interleaved(history: KeyHistory, search: Search) -> Iterator[Finding]:
+    """Yield the accesses between two of another actor that no order of whole pieces of work explains."""
+    last: dict[object, int] = {}
+    for index, access in enumerate(history.accesses):
+        if access.kind in _ENDS_OF_WORK:
+            last.pop(access.actor, None)
+        if access.kind not in _READS_AND_WRITES:
+            continue
+        first_index = last.get(access.actor)
+        last[access.actor] = index
+        if first_index is None or access.ns - history.accesses[first_index].ns > search.window_ns:
+            continue
+        found = _find_between(history, first_index, index)
+        if found is not None:
+            rule, between, doubts = found
+            first = history.accesses[first_index]
+            doubts += _shared_actor_doubts(access.actor.kind)
+            yield _finding(rule, history, (first, between, access), doubts, search)
+
+
+def _find_between(
+    history: KeyHistory, first_index: int, second_index: int
+) -> tuple[Rule, Access, tuple[str, ...]] | None:
+    """Return the best access of another actor between two of one, and the rule that it breaks; None if none does."""
+    accesses = history.accesses
+    first, second = accesses[first_index], accesses[second_index]
+    if order_of_accesses(first, second) is Order.AFTER:
+        return None
+    own_doubts = order_doubts(first, second) or ()
+    best = None
+    begin = max(first_index - _MAX_NEIGHBOURS, second_index - 2 * _MAX_NEIGHBOURS, 0)
+    for other in reversed(accesses[begin : second_index + _MAX_NEIGHBOURS]):
+        rule = _UNSERIALIZABLE.get((first.kind, other.kind, second.kind))  # type: ignore[arg-type]
+        if rule is None or other.actor == first.actor:
+            continue
+        after, before = order_doubts(first, other), order_doubts(other, second)
+        if after is None or before is None:
+            continue
+        doubts = own_doubts + after + before
+        if best is None or len(doubts) < len(best[2]):
+            best = rule, other, doubts
+            if not doubts:
+                break
+    return best
+
+
+def _find_begun_twice(history: KeyHistory, search: Search) -> Iterator[Finding]:
+    """Yield each piece of work that a second actor begins before the first one has ended it."""
+    ends = _Interrupters(history, _ENDS_OF_WORK)
+    for index, begin in enumerate(history.accesses):
+        if begin.kind is not OperationKind.BEGIN:
+            continue
+
+        def doubts_of(again: Access, begin: Access = begin) -> tuple[str, ...] | None:
+            if again.kind is not OperationKind.BEGIN or again.actor == begin.actor:
+                return None
+            doubts = order_doubts(begin, again)
+            if doubts is None:
+                return None
+            absent = ends.doubts(begin, again, "the first one may have ended in between", begin.actor)
+            return None if absent is None else doubts + absent
+
+        if (again := _nearest(history, index, search, doubts_of)) is not None:
+            yield _finding(Rule.TWICE, history, (begin, again[0]), again[1], search)
+
+
+def _find_ended_twice(history: KeyHistory, search: Search) -> Iterator[Finding]:
+    """Yield each create that two actors have ended."""
+    creates = _Interrupters(history, (OperationKind.CREATE,))
+    for index, end in enumerate(history.accesses):
+        if end.kind is not OperationKind.END:
+            continue
+        create = creates.last_before(end)
+        if create is None or end.ns - create.ns > search.window_ns:
+            continue
+
+        def doubts_of(again: Access, end: Access = end) -> tuple[str, ...] | None:
+            if again.kind is not OperationKind.END or again.actor == end.actor:
+                return None
+            doubts = order_doubts(end, again)
+            if doubts is None:
+                return None
+            absent = creates.doubts(end, again, _CREATED_AGAIN)
+            return None if absent is None else doubts + absent
+
+        if (again := _nearest(history, index, search, doubts_of)) is not None:
+            yield _finding(Rule.TWICE, history, (create, end, again[0]), again[1], search)
+
+
+def _find_check_then_act(history: KeyHistory, search: Search) -> Iterator[Finding]:
+    """Yield two creates whose actors have both looked before either of them has created."""
+    deletes = _Interrupters(history, (OperationKind.DELETE,))
+    creates = [index for index, access in enumerate(history.accesses) if access.kind is OperationKind.CREATE]
+    for index, following in pairwise(creates):
+        first, second = history.accesses[index], history.accesses[following]
+        if first.actor == second.actor or second.ns - first.ns > search.window_ns:
+            continue
+        own_read, other_read = _read_before(history, index, search), _read_before(history, following, search)
+        if own_read is None or other_read is None:
+            continue
+        absent = deletes.doubts(first, second, "it may have been deleted in between")
+        orders = (order_doubts(own_read, second), order_doubts(other_read, first))
+        if absent is None or orders[0] is None or orders[1] is None:
+            continue
+        doubts = absent + orders[0] + orders[1] + _shared_actor_doubts(first.actor.kind)
+        reads = sorted((own_read, other_read), key=lambda access: access.ns)
+        yield _finding(Rule.CHECK_THEN_ACT, history, (*reads, first, second), doubts, search)
+
+
+def _read_before(history: KeyHistory, index: int, search: Search) -> Access | None:
+    """Return the last read of an actor before its create at ``index``, without another act of it in between."""
+    create = history.accesses[index]
+    for access in _neighbours(history, index, search, -1):
+        if access.actor == create.actor:
+            return access if access.kind is OperationKind.READ else None
+    return None

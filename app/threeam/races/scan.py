@@ -1,0 +1,222 @@
+"""The scan of logs for keys: it gives the accesses to each key, as soon as the key was idle for a while.
+
+The lines are searched in file order, and the files side by side by time. Of a line only its place is kept, and it is
+read when a second line names the same key. So memory depends on the lines of a window, not on the size of the logs.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from threeam.core.format.entry import NS_PER_S
+from threeam.core.store.reader import Chunk, chunks_forward
+from threeam.core.store.regex import escape_invalid_utf8
+from threeam.races.access import ActorKind
+from threeam.races.access_reader import AccessReader
+from threeam.races.finding import KeyHistory
+from threeam.races.key_pattern import KeyPatterns
+from threeam.races.operations import Operations
+from threeam.races.silences import Silences, find_silences
+from threeam.timeline.entry_stamps import EntryStamps
+from threeam.timeline.sorted_chunks import timestamps_of
+from threeam.timeline.source import Source
+
+DEFAULT_WINDOW_NS = 600 * NS_PER_S
+_MAX_LINES_PER_KEY = 50_000  # a key with more lines is examined in parts
+_MAX_SAMPLES = 100  # lines of a source from which its kind of actor is found
+
+
+class _Place(NamedTuple):
+    """A line that names a key: by its instant, then by the number of its source, then by its offset."""
+
+    ns: int
+    source: int
+    offset: int
+    pattern: int
+
+
+class _Batch(NamedTuple):
+    """The lines of a chunk that name keys: the number of the name, the key and the place of each."""
+
+    first_ns: int
+    places: list[tuple[int, bytes, _Place]]
+
+
+class KeyScan:
+    """A search of ``sources``, which have their indexes, for the keys of ``patterns``.
+
+    ``window_ns``: lines of one key that are further apart do not belong together. ``same``: pairs of
+    sources that are logs of one program.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        patterns: KeyPatterns,
+        operations: Operations,
+        window_ns: int = DEFAULT_WINDOW_NS,
+        same: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self._sources = [source for source in sources if source.detection is not None]
+        self._patterns = patterns
+        self._window_ns = window_ns
+        scopes = _scopes(self._sources, same)
+        self._readers = {
+            source.number: AccessReader(source, scopes[source.name], patterns, operations) for source in self._sources
+        }
+        self._samples: dict[int, list[bytes]] = {source.number: [] for source in self._sources}
+        self._young: list[dict[bytes, list[_Place]]] = [{} for _ in patterns.names]
+        self._old: list[dict[bytes, list[_Place]]] = [{} for _ in patterns.names]
+        self.matches = 0
+        self.seen_keys = dict.fromkeys(patterns.names, 0)
+        self.silences = Silences()
+        self.bytes_read = 0
+
+    @property
+    def actor_kinds(self) -> Mapping[str, ActorKind]:
+        """The kind of actor of each source, by its name; known when its first line was read."""
+        if all(pattern.names_actor for pattern in self._patterns.patterns):
+            return {source.name: ActorKind.NAMED for source in self._sources}
+        readers = self._readers.values()
+        return {reader.source.name: reader.actor_kind for reader in readers if reader.actor_kind is not None}
+
+    def histories(self) -> Iterator[KeyHistory]:
+        """Yield the accesses to each key that two lines or more name. Raises OSError.
+
+        A key counts again in `seen_keys` after it was idle for longer than the window.
+        """
+        generation_end_ns: int | None = None
+        for batch in self._batches_by_time():
+            if generation_end_ns is None or batch.first_ns >= generation_end_ns:
+                if generation_end_ns is not None:
+                    yield from self._end_generation()
+                generation_end_ns = batch.first_ns + self._window_ns
+            self._add(batch)
+            yield from self._long_histories(batch)
+        yield from self._end_generation()
+        yield from self._end_generation()
+
+    def _batches_by_time(self) -> Iterator[_Batch]:
+        """Yield the lines of all sources, those of the chunk with the earliest line first."""
+        waiting: list[tuple[int, int, _Batch, Iterator[_Batch]]] = []
+        for source in self._sources:
+            batches = self._batches(source)
+            if (batch := next(batches, None)) is not None:
+                waiting.append((batch.first_ns, source.number, batch, batches))
+        heapq.heapify(waiting)
+        while waiting:
+            _, number, batch, batches = waiting[0]
+            yield batch
+            following = next(batches, None)
+            if following is None:
+                heapq.heappop(waiting)
+            else:
+                heapq.heapreplace(waiting, (following.first_ns, number, following, batches))
+
+    def _batches(self, source: Source) -> Iterator[_Batch]:
+        stamps = EntryStamps(source)
+        self.silences.add_gaps(source)
+        for chunk in chunks_forward(source.segment, 0, source.end):
+            self.bytes_read += chunk.end - chunk.start
+            self.silences.add(source, find_silences(source, chunk))
+            lines = self._lines_with_keys(chunk)
+            instants = _instants(source, chunk, [begin for begin, _, _, _ in lines], stamps)
+            shift_ns, number, start = source.correction.shift_ns, source.number, chunk.start
+            places = [
+                (name, key, _Place(ns + shift_ns, number, start + begin, pattern))
+                for (begin, name, key, pattern), ns in zip(lines, instants, strict=True)
+                if ns is not None
+            ]
+            samples = self._samples[number]
+            if len(samples) < _MAX_SAMPLES:
+                begins = [begin for begin, _, _, _ in lines[: _MAX_SAMPLES - len(samples)]]
+                samples += [chunk.data[begin : chunk.data.find(b"\n", begin)] for begin in begins]
+            if places:
+                yield _Batch(min(place.ns for _, _, place in places), places)
+
+    def _lines_with_keys(self, chunk: Chunk) -> list[tuple[int, int, bytes, int]]:
+        """Return the begin of each line that names a key, the number of the name, the key, and that of the pattern."""
+        data = chunk.data
+        lines = []
+        is_utf8 = escape_invalid_utf8(data) is data
+        for number, pattern in enumerate(self._patterns.patterns):
+            if is_utf8:
+                lines += [
+                    (data.rfind(b"\n", 0, mention.begin) + 1, mention.name, mention.key, number)
+                    for mention in pattern.mentions(data)
+                ]
+                continue
+            begin = 0
+            for raw in data.split(b"\n"):
+                mentions = pattern.mentions(escape_invalid_utf8(raw))
+                lines += [(begin, mention.name, mention.key, number) for mention in mentions]
+                begin += len(raw) + 1
+        if len(self._patterns.patterns) > 1:
+            lines.sort()
+        self.matches += len(lines)
+        return lines
+
+    def _add(self, batch: _Batch) -> None:
+        young, old = self._young, self._old
+        for name, key, place in batch.places:
+            places = young[name].get(key)
+            if places is None:
+                places = young[name][key] = old[name].pop(key, [])
+            elif places[-1].offset == place.offset and places[-1].source == place.source:
+                continue  # the line names the key twice
+            places.append(place)
+
+    def _end_generation(self) -> Iterator[KeyHistory]:
+        """Yield the keys that were idle for a window, and begin a new generation."""
+        for name, keys in enumerate(self._old):
+            self.seen_keys[self._patterns.names[name]] += len(keys)
+            for key, places in keys.items():
+                if len(places) > 1:
+                    yield from self._history(name, key, places)
+        self._old, self._young = self._young, [{} for _ in self._patterns.names]
+
+    def _long_histories(self, batch: _Batch) -> Iterator[KeyHistory]:
+        """Yield the keys that are examined in parts, since they have too many lines."""
+        for name, key, _ in batch.places:
+            places = self._young[name][key]
+            if len(places) >= _MAX_LINES_PER_KEY:
+                self._young[name][key] = places[-1:]
+                yield from self._history(name, key, places)
+
+    def _history(self, name: int, key: bytes, places: list[_Place]) -> Iterator[KeyHistory]:
+        places.sort()
+        accesses = []
+        for place in places:
+            reader = self._readers[place.source]
+            if reader.actor_kind is None:
+                reader.find_actor_kind(self._samples[place.source])
+            access = reader.read(place.offset, place.pattern, name, key)
+            if access is not None:
+                accesses.append(access)
+        if len(accesses) > 1:
+            yield KeyHistory(self._patterns.names[name], key, tuple(accesses))
+
+
+def _instants(source: Source, chunk: Chunk, begins: Sequence[int], stamps: EntryStamps) -> list[int | None]:
+    """Return the instant of each of the lines that begin at these places of a chunk, without the shift."""
+    data, index = chunk.data, source.index
+    if index is not None and begins and index.is_sorted(chunk.start, chunk.end) and not chunk.omitted_bytes:
+        lines = [data[begin : data.find(b"\n", begin)] for begin in begins]
+        instants = timestamps_of(index.reader_at(chunk.start), lines)
+        if instants is not None:
+            stamps.end_chunk(chunk)
+            return list(instants)
+    timestamps = [stamps.of_line(chunk, begin) for begin in begins]
+    stamps.end_chunk(chunk)
+    return [None if timestamp is None else timestamp.ns for timestamp in timestamps]
+
+
+def _scopes(sources: Sequence[Source], same: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """Return a number for each source, one for all logs of the same program."""
+    scopes = {source.name: source.number for source in sources}
+    for first, second in same:
+        old, new = scopes[second], scopes[first]
+        scopes = {name: new if scope == old else scope for name, scope in scopes.items()}
+    return scopes

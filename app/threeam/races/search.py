@@ -1,0 +1,56 @@
+"""The search for races: the keys of the logs go through the rules, and their findings into groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from threeam.races.access import ActorKind
+from threeam.races.arguments import KeyOptions
+from threeam.races.finding import FindingGroup, KeyHistory
+from threeam.races.groups import FindingGroups
+from threeam.races.habit import Habits
+from threeam.races.rules import Search, find_patterns
+from threeam.timeline.source import Source
+
+
+class RaceReport(NamedTuple):
+    """The result of a search.
+
+    ``groups``: certain ones first. ``matches``: how many lines name a key. ``seen_keys``: how many keys of each name
+    were seen; a key counts again after it was idle for the window. ``actor_kinds``: by source.
+    """
+
+    groups: list[FindingGroup]
+    matches: int
+    seen_keys: Mapping[str, int]
+    actor_kinds: Mapping[str, ActorKind]
+
+    @property
+    def has_certain(self) -> bool:
+        """True if any finding is certain."""
+        return any(group.key.is_certain for group in self.groups)
+
+
+def search_races(
+    sources: Sequence[Source],
+    options: KeyOptions,
+    on_progress: Callable[[int], None] = lambda bytes_read: None,
+    on_history: Callable[[KeyHistory], None] = lambda history: None,
+) -> RaceReport:
+    """Return the findings in ``sources``, which have their indexes. Raises OSError, and `BadInput` of the options.
+
+    ``on_progress`` is called between keys with the number of bytes that were read, ``on_history`` with each history.
+    """
+    scan = options.scan(sources)
+    search = Search(options.window_ns, scan.silences)
+    groups, habits = FindingGroups(), Habits(search)
+    for history in scan.histories():
+        on_progress(scan.bytes_read)
+        on_history(history)
+        habits.add(history)
+        for finding in find_patterns(history, search):
+            groups.add(finding)
+    for finding in habits.exceptions():
+        groups.add(finding)
+    return RaceReport(groups.ranked(scan.seen_keys), scan.matches, scan.seen_keys, scan.actor_kinds)

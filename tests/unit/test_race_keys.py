@@ -1,0 +1,123 @@
+"""The patterns of keys, the operations and the actors that a line names."""
+
+from __future__ import annotations
+
+import pytest
+
+from threeam.core.errors import BadInput, BadPattern
+from threeam.races.access import ActorKind, OperationKind
+from threeam.races.actors import actor_of, find_actor_kind
+from threeam.races.key_pattern import parse_key_patterns
+from threeam.races.operations import VERBS, Operations, parse_operations
+
+
+def keys_in(line: bytes, *patterns: str) -> list[tuple[str, bytes]]:
+    parsed = parse_key_patterns(patterns)
+    return [
+        (parsed.names[mention.name], mention.key) for pattern in parsed.patterns for mention in pattern.mentions(line)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "pattern", "found"),
+    [
+        (b"delete cart=42 now", r"cart=(?P<key>\d+)", [("cart", b"42")]),
+        (b"cart=12 cart=123", r"cart=(?P<key>12)", [("cart", b"12")]),
+        (b"supercart=12 cart=12x 12cart=12", r"cart=(?P<key>\d+)", []),
+        (b"cart=1,cart=2;cart=3", r"cart=(\d+)", [("cart", b"1"), ("cart", b"2"), ("cart", b"3")]),
+        (b"job 7 of order 8", r"job (?P<job>\d+) of order (?P<order>\d+)", [("job", b"7"), ("order", b"8")]),
+        (b"by bob: cart=", r"by (?P<actor>\w+): cart=(?P<key>\d*)", []),
+        (b"id 5f", r"(?P<key>[0-9a-f]+)", [("key", b"5f")]),
+        (b"{a-b} x", r"key=(?P<key>\S+)", []),
+        (b"key={a-b} x", r"key=(?P<key>\S+)", [("key", b"{a-b}")]),
+        ("straße=7 cart=8".encode(), r"cart=(?P<key>\d+)", [("cart", b"8")]),
+    ],
+)
+def test_a_key_is_a_whole_word(line: bytes, pattern: str, found: list[tuple[str, bytes]]) -> None:
+    assert keys_in(line, pattern) == found
+
+
+def test_patterns_with_the_group_key_are_one_key_named_after_the_first() -> None:
+    parsed = parse_key_patterns([r"cart[= ](?P<key>\d+)", r"carts SET .* id = (?P<key>\d+)"])
+    assert parsed.names == ("cart",)
+
+
+@pytest.mark.parametrize("pattern", ["cart=", r"(?P<op>\w+) (?P<actor>\w+)", "(a)(b)", "cart=(", r"(?<=x)(\d)"])
+def test_a_pattern_without_one_key_is_refused(pattern: str) -> None:
+    with pytest.raises(BadPattern):
+        parse_key_patterns([pattern])
+
+
+def operation_in(line: bytes, pattern: str = r"(?:cart|id)[= ]+(?P<key>\d+)") -> tuple[str, OperationKind | None]:
+    (parsed,) = parse_key_patterns([pattern]).patterns
+    mention = next(iter(parsed.mentions(line)))
+    found = parsed.find(line, mention.name, mention.key)
+    assert found is not None
+    return Operations().near(line, found.begin, found.end, found.match_begin)
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "kind"),
+    [
+        (b"INFO delete cart=42", "delete", "D"),
+        (b"INFO deleted cart=42", "delete", "D"),
+        (b"INFO dropping cart=42", "drop", "D"),
+        (b"deleteCart cart=42", "delete", "D"),
+        (b"job cart=42 finished", "finish", "E"),
+        (b"start worker, much later: cart=42 done", "done", "E"),
+        (b"UPDATE carts SET qty = 3 WHERE id = 42", "update", "W"),
+        (b"SELECT qty FROM carts WHERE id = 42", "select", "R"),
+        (b"SELECT qty FROM carts WHERE id = 42 FOR UPDATE", "select for update", "L"),
+        (b"DELETE FROM carts WHERE id = 42", "delete", "D"),
+        (b"begun cart=42", "begin", "B"),
+        (b"polish cart=42", "polish", None),
+        (b"cart=42", "", None),
+    ],
+)
+def test_the_operation_is_the_nearest_verb(line: bytes, word: str, kind: str | None) -> None:
+    assert operation_in(line) == (word, None if kind is None else OperationKind(kind))
+
+
+def test_each_verb_of_the_table_is_known_in_its_forms() -> None:
+    operations = Operations()
+    for kind, verbs in VERBS.items():
+        for verb in verbs:
+            assert operations.of_word(verb.upper()) == (verb, kind)
+
+
+def test_op_adds_words_and_replaces_those_of_the_table() -> None:
+    operations = parse_operations(["W=touch,Bump", "r=delete"])
+    assert operations.of_word("touch") == ("touch", OperationKind.WRITE)
+    assert operations.of_word("BUMP") == ("bump", OperationKind.WRITE)
+    assert operations.of_word("delete") == ("delete", OperationKind.READ)
+
+
+@pytest.mark.parametrize("text", ["W", "X=touch", "W=", "W=touch,,bump", "=a"])
+def test_a_bad_op_is_refused_with_the_letters(text: str) -> None:
+    with pytest.raises(BadInput, match="D delete"):
+        parse_operations([text])
+
+
+@pytest.mark.parametrize(
+    ("lines", "kind", "actor"),
+    [
+        ([b"INFO req=ab12 pid=3 x", b"INFO request_id: cd34 x"], ActorKind.REQUEST, b"ab12"),
+        ([b'{"trace_id": "0af7", "msg": 1}'], ActorKind.REQUEST, b"0af7"),
+        ([b"thread-7 x", b"worker 3 y"], ActorKind.THREAD, b"7"),
+        ([b"[http-exec-12] x"], ActorKind.THREAD, b"http-exec-12"),
+        ([b"app[11]: x", b"app[12]: y"], ActorKind.PID, b"11"),
+        ([b"2026 [4711] LOG: x"], ActorKind.PID, b"4711"),
+        ([b"plain x"], ActorKind.SOURCE, None),
+        ([b"req=1 x", b"y", b"z"], ActorKind.SOURCE, None),
+    ],
+)
+def test_the_actor_is_the_best_that_nearly_all_lines_have(
+    lines: list[bytes], kind: ActorKind, actor: bytes | None
+) -> None:
+    assert find_actor_kind(lines) is kind
+    assert actor_of(lines[0], kind) == actor
+
+
+def test_the_key_is_not_the_actor() -> None:
+    line = b"delete txn=42"
+    assert actor_of(line, ActorKind.REQUEST, key_begin=line.index(b"42")) is None
