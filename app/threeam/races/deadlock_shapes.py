@@ -39,7 +39,7 @@ class Member(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """What the deadlocks of one group have in common."""
+    """The server, the statements and the kinds of locks that the deadlocks of one group share."""
 
     server: Server
     members: tuple[Member, ...]
@@ -255,35 +255,42 @@ def _time(place: Place, zone: Zone) -> str:
 
 
 def deadlock_json(group: DeadlockGroup) -> dict[str, Any]:
-    """Return the object that describes a group."""
+    """Return the object that describes a group. It has the fields of other groups of findings, where they apply."""
+    members = [
+        {
+            "statement": member.statement or None,
+            "holds": list(member.holds),
+            "waits_for": member.waits_for or None,
+            "blocked_by": [each + 1 for each in member.blocked_by],
+            "stopped": group.stopped[index],
+        }
+        for index, member in enumerate(group.shape.members)
+    ]
     return {
         "rule": "deadlock",
+        "certain": True,
         "server": group.shape.server.value,
-        "count": group.count,
+        "findings": group.count,
         "sources": dict(group.sources),
-        "first": _place_json(group.first),
-        "last": _place_json(group.last),
-        "participants": [
-            {
-                "statement": member.statement or None,
-                "holds": list(member.holds),
-                "waits_for": member.waits_for or None,
-                "blocked_by": [each + 1 for each in member.blocked_by],
-                "stopped": group.stopped[index],
-            }
-            for index, member in enumerate(group.shape.members)
-        ],
+        **_time_json("first", group.first),
+        **_time_json("last", group.last),
+        "participants": members,
         "places": dict(group.places),
         "missing": dict(group.missing),
+        "first_report": _place_json(group.first),
+        "last_report": _place_json(group.last),
     }
 
 
+def _time_json(name: str, place: Place) -> dict[str, Any]:
+    return {name: None if place.ns is None else Stamp(place.ns).rfc3339(), f"{name}_ns": place.ns}
+
+
 def _place_json(place: Place) -> dict[str, Any]:
-    time: dict[str, Any] = Stamp(place.ns).to_json() if place.ns is not None else {"ts": None, "ts_ns": None}
-    where = {"source": place.source, "file": place.path, "line": place.line_number, "offset": place.offset}
     participants = [
         {
             "name": each.name,
+            "session": each.session or None,
             "holds": [lock.text for lock in each.holds],
             "waits_for": each.waits_for.text if each.waits_for else None,
             "blocked_by": list(each.blocked_by),
@@ -291,8 +298,10 @@ def _place_json(place: Place) -> dict[str, Any]:
         for each in place.participants
     ]
     return {
-        **where,
-        **time,
+        "source": place.source,
+        "file": place.path,
+        "line": place.line_number,
+        "offset": place.offset,
         "resolution_ns": place.resolution_ns or None,
         "stated_time": place.stated_time or None,
         "participants": participants,

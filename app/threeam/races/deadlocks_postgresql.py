@@ -29,6 +29,7 @@ _OTHER_LABEL = re.compile(rb"(?:%s|%s):  " % (_FIELDS, _LEVELS))
 _CONTINUATION = re.compile(rb"(?P<prefix>[^\t#]{0,%d}?)(?:\t|#011)(?P<text>.*)" % _MAX_PREFIX, re.DOTALL)
 _NUMBER = re.compile(rb"\d+")
 _FIRST_PROCESS = re.compile(rb"Process (\d+) waits for ")
+_FIRST_DETAIL = re.compile(rb"DETAIL:  Process \d+ waits for ")
 
 _WAIT = re.compile(r"Process (?P<pid>\d+) waits for (?P<mode>\S+) on (?P<target>.+); blocked by process (?P<by>\d+)\.")
 _UNAVAILABLE = re.compile(r"<[a-z -]+>")  # in place of a statement
@@ -104,8 +105,8 @@ class PostgresqlTextReader:
             self._is_last_mine, self._last_field = True, labelled["field"]
             self._fields.setdefault(self._last_field, [])
             return self._keep(line, labelled["text"])
-        if self._is_last_mine and self._last_field == b"DETAIL" and _FIRST_PROCESS.match(line.text):
-            self._is_client_copy = True
+        if self._is_last_mine and (_FIRST_PROCESS.match(line.text) or _FIRST_DETAIL.match(line.text)):
+            self._is_client_copy = True  # the server puts a tab or its prefix in front
         self._is_last_mine = False
         self.is_complete = b"STATEMENT" in self._fields or self._is_client_copy or self._is_new_entry(labelled)
         return False
@@ -131,9 +132,10 @@ class PostgresqlTextReader:
 
     def _is_new_entry(self, labelled: re.Match[bytes] | None) -> bool:
         """Return whether the process has begun another entry."""
-        if labelled is None or labelled["field"] is not None or _NUMBER.sub(b"0", labelled["prefix"]) != self._shape:
+        if labelled is None or labelled["field"] is not None or not self._pid:
             return False
-        return self._has_pid(_NUMBER.findall(labelled["prefix"]))
+        prefix = labelled["prefix"]
+        return _NUMBER.sub(b"0", prefix) == self._shape and self._has_pid(_NUMBER.findall(prefix))
 
     def _has_pid(self, numbers: Sequence[bytes]) -> bool:
         """Return whether a prefix with these numbers may be of the process: the pid is where the first line has it."""
@@ -147,7 +149,9 @@ class PostgresqlTextReader:
 
     def report(self) -> DeadlockReport | None:
         """Return the report; None if it is the copy that a client was sent: the log of the server has the original."""
-        if self._is_client_copy:
+        detection = self._first.source.detection
+        is_of_server = bool(self._fields) or (detection is not None and detection.format.name == "postgresql")
+        if self._is_client_copy or not is_of_server:
             return None
         texts = {field: decode_utf8(b"\n".join(lines)) for field, lines in self._fields.items()}
         is_torn = self._is_cut or (b"DETAIL" in texts and b"HINT" not in texts and b"STATEMENT" not in texts)

@@ -195,7 +195,7 @@ def _finding(
     return Finding(rule, history.key_name, history.key, tuple(witness), pair, tuple(dict.fromkeys(doubts)))
 
 
-def _shared_actor_doubts(actor_kind: ActorKind) -> tuple[str, ...]:
+def shared_actor_doubts(actor_kind: ActorKind) -> tuple[str, ...]:
     """Return why two accesses of one actor may belong to two pieces of work."""
     doubt = _SHARED_ACTORS.get(actor_kind)
     return () if doubt is None else (doubt,)
@@ -237,7 +237,7 @@ def _find_interleaved(history: KeyHistory, search: Search) -> Iterator[Finding]:
         if found is not None:
             rule, between, doubts = found
             first = history.accesses[first_index]
-            doubts += _shared_actor_doubts(access.actor.kind)
+            doubts += shared_actor_doubts(access.actor.kind)
             yield _finding(rule, history, (first, between, access), doubts, search)
 
 
@@ -325,7 +325,7 @@ def _find_check_then_act(history: KeyHistory, search: Search) -> Iterator[Findin
         orders = (order_doubts(own_read, second), order_doubts(other_read, first))
         if absent is None or orders[0] is None or orders[1] is None:
             continue
-        doubts = absent + orders[0] + orders[1] + _shared_actor_doubts(first.actor.kind)
+        doubts = absent + orders[0] + orders[1] + shared_actor_doubts(first.actor.kind)
         reads = sorted((own_read, other_read), key=lambda access: access.ns)
         yield _finding(Rule.CHECK_THEN_ACT, history, (*reads, first, second), doubts, search)
 

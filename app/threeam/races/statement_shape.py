@@ -23,6 +23,7 @@ _MYSQL_STRINGS = (
 
 _SIGN = re.compile(r"([=(,<>] ?)[-+] ?(?=\?)")
 _LIST = re.compile(r"\?(?: ?, ?\?)+")
+_IN = re.compile(r"(\bIN ?)\(\?\)", re.IGNORECASE)
 _ROWS = re.compile(r"(\([^()]*\))(?: ?, ?\1)+")
 
 
@@ -42,7 +43,8 @@ class Dialect(Enum):
 def statement_shape(statement: str, dialect: Dialect) -> str:
     """Return ``statement`` in one line, with ``?`` for each literal, without comments.
 
-    Lists of literals of any length are equal. Of a statement that the server may have cut, only the beginning counts.
+    Lists and rows of literals are equal, whatever their number. Of a statement that the server may have cut, only the
+    beginning counts.
     """
     parts = list[str]()
     for token in dialect.value.finditer(statement):
@@ -55,7 +57,7 @@ def statement_shape(statement: str, dialect: Dialect) -> str:
             case _:
                 parts.append(token[0])
     shape = _SIGN.sub(r"\1", "".join(parts).strip(" ;"))
-    shape = _ROWS.sub(r"\1…", _LIST.sub("?…", shape))
+    shape = _IN.sub(r"\1(?…)", _ROWS.sub(r"\1", _LIST.sub("?…", shape)))
     if len(statement.encode("utf-8", "surrogatepass")) >= CUT_BYTES and len(shape) > _CUT_SHAPE:
         shape = f"{shape[:_CUT_SHAPE]}…"
     return shape
