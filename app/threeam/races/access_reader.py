@@ -16,7 +16,7 @@ from threeam.timeline.source import FIRST_NS, LAST_NS, PlacedLine, Source
 from threeam.timeline.timestamp_format import Meaning
 
 MAX_KEYS_PER_LINE = 8  # a line that names more of them is about a bulk of keys
-_MAX_LINE_BYTES = 64 * 1024
+_LINE_BYTES, _MAX_LINE_BYTES = 512, 64 * 1024  # the first read of a line, and the most that is read of it
 _MAX_LINES_BACK = 1000  # between the line and the beginning of its entry
 _DURATION = re.compile(
     rb"\b(?:duration|took|elapsed|latency|runtime|request_time)\b[\"']?\s*[=:]?\s*[\"']?"
@@ -25,7 +25,9 @@ _DURATION = re.compile(
 )
 _UNITS_NS = {b"ns": 1, b"us": 10**3, b"\xc2\xb5s": 10**3, b"\xce\xbcs": 10**3, b"ms": 10**6}
 _RETRY = re.compile(rb"\bretr(?:y|ies|ied|ying)\b|\battempt|\bredeliver|\brequeue|\breplay|\bresend", re.IGNORECASE)
-_FIRST_ATTEMPT = re.compile(rb"\b(?:attempt[s ]?(?:no\.?)?|retr(?:y|ies))[\"']?\s*[=:#]?\s*[01]\b", re.IGNORECASE)
+_FIRST_ATTEMPT = re.compile(
+    rb"\b(?:attempt[s ]?(?:no\.?)?[\"']?\s*[=:#]?\s*[01]|retr(?:y|ies)[\"']?\s*[=:#]?\s*0)\b", re.IGNORECASE
+)
 _REPLICA = re.compile(r"replica|standby|secondary|follower|slave", re.IGNORECASE)
 
 
@@ -52,46 +54,37 @@ class AccessReader:
         Raises OSError.
         """
         entry_offset, text, line, timestamp = self._entry(offset)
-        mentioned = self._patterns.patterns[pattern].find(text[offset - entry_offset :], name, key)
+        lead = offset - entry_offset
+        mentioned = self._patterns.patterns[pattern].find(text[lead:], name, key, MAX_KEYS_PER_LINE + 1)
         if mentioned is None or timestamp is None:
             return None
-        lead = offset - entry_offset
-        mentioned = mentioned._replace(
-            begin=mentioned.begin + lead, end=mentioned.end + lead, match_begin=mentioned.match_begin + lead
-        )
+        if lead:
+            mentioned = mentioned._replace(
+                begin=mentioned.begin + lead, end=mentioned.end + lead, match_begin=mentioned.match_begin + lead
+            )
         source = self.source
-        placed = PlacedLine(line, source, timestamp, timestamp.ns + source.correction.shift_ns)
-        assert source.detection is not None
-        rounding_ns = source.detection.reader.place.rounding_ns
-        interval, doubts = self._interval(text, placed.ns, timestamp.resolution_ns, rounding_ns)
+        ns = timestamp.ns + source.correction.shift_ns
+        interval, doubts = self._interval(text, ns, timestamp.resolution_ns)
+        actor, actor_doubts = self._actor(text, mentioned)
+        doubts += actor_doubts
         if _RETRY.search(text) and not _FIRST_ATTEMPT.search(text):
             doubts += ("a retry",)
         if self._is_replica:
             doubts += (f"{self._shown_name} is a replica: a stale read is lag",)
-        if self._has_many_keys(text[lead:], pattern):
+        if mentioned.keys > MAX_KEYS_PER_LINE:
             doubts += (f"the line names more than {MAX_KEYS_PER_LINE} keys",)
-        actor, actor_doubts = self._actor(text, mentioned)
-        operation = self._operation(text, mentioned)
-        correction = source.correction_at(placed)
-        clock_range = source.clock_range_of(line)
-        return Access(
-            source,
-            offset,
-            entry_offset,
-            actor,
-            operation.word,
-            operation.kind,
-            placed.ns,
-            interval,
-            correction.bound_ns,
-            clock_range,
-            doubts + actor_doubts,
-        )
+        operation, kind = self._operation(text, mentioned)
+        placed = PlacedLine(line, source, timestamp, ns)
+        bound_ns, clock_range = source.correction_at(placed).bound_ns, source.clock_range_of(line)
+        return Access(source, offset, entry_offset, actor, operation, kind, ns, interval, bound_ns, clock_range, doubts)
 
     def _entry(self, offset: int) -> tuple[int, bytes, Line, Timestamp | None]:
         """Return the offset of the entry, its text up to the end of the line at ``offset``, its line, its timestamp."""
         source, segment = self.source, self.source.segment
-        raw = segment.read(offset, min(_MAX_LINE_BYTES, source.end - offset)).partition(b"\n")[0].removesuffix(b"\r")
+        data = segment.read(offset, min(_LINE_BYTES, source.end - offset))
+        if b"\n" not in data:
+            data = segment.read(offset, min(_MAX_LINE_BYTES, source.end - offset))
+        raw = data.partition(b"\n")[0].removesuffix(b"\r")
         line = Line(segment, offset, raw)
         timestamp = source.read_timestamp(line)
         if timestamp is not None:
@@ -107,10 +100,10 @@ class AccessReader:
                 break
         return offset, raw, line, None
 
-    def _interval(self, text: bytes, ns: int, resolution_ns: int, rounding_ns: int) -> tuple[Interval, tuple[str, ...]]:
+    def _interval(self, text: bytes, ns: int, resolution_ns: int) -> tuple[Interval, tuple[str, ...]]:
         """Return the time of the act by the clock of the source, and why that may be wrong."""
         assert self.source.detection is not None
-        meaning = self.source.detection.format.meaning
+        meaning, rounding_ns = self.source.detection.format.meaning, self.source.detection.reader.place.rounding_ns
         begin_ns, end_ns = ns - rounding_ns, ns + resolution_ns + rounding_ns
         duration_ns = _read_duration(text)
         if meaning is Meaning.START:
@@ -124,12 +117,6 @@ class AccessReader:
         if meaning is Meaning.RECEIPT:
             return Interval(FIRST_NS, end_ns), (f"{self._shown_name} has the time at which a line was received",)
         return Interval(begin_ns, end_ns), ()
-
-    def _has_many_keys(self, text: bytes, pattern: int) -> bool:
-        if len(text) < 4 * MAX_KEYS_PER_LINE:
-            return False
-        mentions = self._patterns.patterns[pattern].mentions(text)
-        return any(number == MAX_KEYS_PER_LINE for number, _ in enumerate(mentions))
 
     def _actor(self, text: bytes, mentioned: Mentioned) -> tuple[Actor, tuple[str, ...]]:
         if mentioned.actor is not None:

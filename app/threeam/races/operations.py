@@ -54,6 +54,11 @@ class Operations:
             self._verbs[form] = self._verbs[verb]
         for word, kind in (extra or {}).items():
             self._verbs[word.lower()] = Operation(word.lower(), kind)
+        self._in_lines = {
+            form.encode(): operation
+            for word, operation in self._verbs.items()
+            for form in (word, word.upper(), word.capitalize())
+        }
 
     def of_word(self, word: str) -> Operation:
         """Return the operation that ``word`` names."""
@@ -66,30 +71,30 @@ class Operations:
         It is the nearest known verb; between two of one distance the one before the key. Without one it is the word
         before the match, which begins at ``match_begin``.
         """
-        if _FOR_UPDATE.search(text):
-            return Operation("select for update", OperationKind.LOCK)
-        before = self._last_known(text, match_begin) or self._last_known(text, begin)
-        after = next(self._known_words(text, end, end + _NEAR_BYTES), None)
-        if before is not None and (after is None or begin - before[2] <= after[1] - end):
-            operation = before[0]
-            if operation.word == "set" and (earlier := self._last_known(text, before[1])) is not None:
-                return earlier[0] if earlier[0].word == "update" else operation  # UPDATE carts SET …
-            return operation
-        if after is not None:
-            return after[0]
+        known = [
+            (operation, word.start(), word.end())
+            for word in _WORD.finditer(text, max(0, begin - _NEAR_BYTES), end + _NEAR_BYTES)
+            if (operation := self._in_lines.get(word[0])) is not None
+        ]
+        if len(known) > 1:
+            return _nearest(text, known, begin, end)
+        if known:
+            return known[0][0]
         words = _WORD.findall(text, max(0, match_begin - _NEAR_BYTES), match_begin)
         return Operation(decode_utf8(words[-1]).lower() if words else "", None)
 
-    def _last_known(self, text: bytes, end: int) -> tuple[Operation, int, int] | None:
-        known = list(self._known_words(text, max(0, end - _NEAR_BYTES), end))
-        return known[-1] if known else None
 
-    def _known_words(self, text: bytes, begin: int, end: int) -> Iterator[tuple[Operation, int, int]]:
-        """Yield each known verb between two places, with its begin and end."""
-        for match in _WORD.finditer(text, begin, min(end, len(text))):
-            operation = self._verbs.get(match[0].decode("ascii").lower())
-            if operation is not None:
-                yield operation, match.start(), match.end()
+def _nearest(text: bytes, known: Sequence[tuple[Operation, int, int]], begin: int, end: int) -> Operation:
+    """Return the nearest of several verbs, which have their begins and ends, to the key between two places."""
+    if _FOR_UPDATE.search(text):
+        return Operation("select for update", OperationKind.LOCK)
+    before = [word for word in known if word[2] <= begin]
+    after = [word for word in known if word[1] >= end]
+    if not before or (after and begin - before[-1][2] > after[0][1] - end):
+        return (after or known)[0][0]
+    operation = before[-1][0]
+    is_sql = operation.word == "set" and len(before) > 1 and before[-2][0].word == "update"  # UPDATE carts SET …
+    return before[-2][0] if is_sql else operation
 
 
 def parse_operations(texts: Sequence[str]) -> Operations:

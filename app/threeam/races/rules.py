@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from threeam.core.format.times import format_exact_duration
@@ -145,9 +145,10 @@ class _Interrupters:
     ) -> tuple[str, ...] | None:
         """Return why one of them, of ``actor`` if it is given, may be between two accesses; None if one is."""
         doubts: tuple[str, ...] = ()
+        doubt = f"{ORDER_NOT_KNOWN}: {sentence}"
         near = self._near(min(first.ns, second.ns), max(first.ns, second.ns))
         if len(near) > _MAX_INTERRUPTERS:
-            return (sentence,)
+            return (doubt,)
         for access in near:
             if access is first or access is second or (actor is not None and access.actor != actor):
                 continue
@@ -155,7 +156,7 @@ class _Interrupters:
             if after is Order.BEFORE and before is Order.BEFORE:
                 return None
             if after is not Order.AFTER and before is not Order.AFTER:
-                doubts = (sentence,)
+                doubts = (doubt,)
         return doubts
 
     def last_before(self, access: Access) -> Access | None:
@@ -223,6 +224,7 @@ def _find_use_after_delete(history: KeyHistory, search: Search) -> Iterator[Find
 
 def _find_interleaved(history: KeyHistory, search: Search) -> Iterator[Finding]:
     """Yield the accesses between two of another actor that no order of whole pieces of work explains."""
+    own: _Interrupters | None = None
     last: dict[object, int] = {}
     for index, access in enumerate(history.accesses):
         if access.kind in _ENDS_OF_WORK:
@@ -237,8 +239,11 @@ def _find_interleaved(history: KeyHistory, search: Search) -> Iterator[Finding]:
         if found is not None:
             rule, between, doubts = found
             first = history.accesses[first_index]
-            doubts += shared_actor_doubts(access.actor.kind)
-            yield _finding(rule, history, (first, between, access), doubts, search)
+            own = own or _Interrupters(history, (*_READS_AND_WRITES, *_ENDS_OF_WORK))
+            looked_again = own.doubts(first, access, "the actor may have accessed it in between", access.actor)
+            if looked_again is not None:
+                doubts += looked_again + shared_actor_doubts(access.actor.kind)
+                yield _finding(rule, history, (first, between, access), doubts, search)
 
 
 def _find_between(
@@ -270,6 +275,7 @@ def _find_between(
 def _find_begun_twice(history: KeyHistory, search: Search) -> Iterator[Finding]:
     """Yield each piece of work that a second actor begins before the first one has ended it."""
     ends = _Interrupters(history, _ENDS_OF_WORK)
+    creates = _Interrupters(history, (OperationKind.CREATE,))
     for index, begin in enumerate(history.accesses):
         if begin.kind is not OperationKind.BEGIN:
             continue
@@ -280,8 +286,9 @@ def _find_begun_twice(history: KeyHistory, search: Search) -> Iterator[Finding]:
             doubts = order_doubts(begin, again)
             if doubts is None:
                 return None
-            absent = ends.doubts(begin, again, "the first one may have ended in between", begin.actor)
-            return None if absent is None else doubts + absent
+            ended = ends.doubts(begin, again, "the first one may have ended in between", begin.actor)
+            created = creates.doubts(begin, again, _CREATED_AGAIN)
+            return None if ended is None or created is None else doubts + ended + created
 
         if (again := _nearest(history, index, search, doubts_of)) is not None:
             yield _finding(Rule.TWICE, history, (begin, again[0]), again[1], search)
@@ -322,10 +329,11 @@ def _find_check_then_act(history: KeyHistory, search: Search) -> Iterator[Findin
         if own_read is None or other_read is None:
             continue
         absent = deletes.doubts(first, second, "it may have been deleted in between")
-        orders = (order_doubts(own_read, second), order_doubts(other_read, first))
-        if absent is None or orders[0] is None or orders[1] is None:
+        orders = [order_doubts(read, create) for read in (own_read, other_read) for create in (first, second)]
+        known = [doubts for doubts in orders if doubts is not None]
+        if absent is None or len(known) < len(orders):
             continue
-        doubts = absent + orders[0] + orders[1] + shared_actor_doubts(first.actor.kind)
+        doubts = absent + tuple(chain(*known)) + shared_actor_doubts(first.actor.kind)
         reads = sorted((own_read, other_read), key=lambda access: access.ns)
         yield _finding(Rule.CHECK_THEN_ACT, history, (*reads, first, second), doubts, search)
 

@@ -28,13 +28,11 @@ _MAX_LINES_PER_KEY = 50_000  # a key with more lines is examined in parts
 _MAX_SAMPLES = 100  # lines of a source from which its kind of actor is found
 
 
-class _Place(NamedTuple):
-    """A line that names a key: by its instant, then by the number of its source, then by its offset."""
+_Place = tuple[int, int, int, int]
+"""A line that names a key: its instant, the numbers of its source, its offset, and the number of the pattern.
 
-    ns: int
-    source: int
-    offset: int
-    pattern: int
+A plain tuple, since a scan makes millions of them.
+"""
 
 
 class _Batch(NamedTuple):
@@ -93,8 +91,7 @@ class KeyScan:
                 if generation_end_ns is not None:
                     yield from self._end_generation()
                 generation_end_ns = batch.first_ns + self._window_ns
-            self._add(batch)
-            yield from self._long_histories(batch)
+            yield from self._add(batch)
         yield from self._end_generation()
         yield from self._end_generation()
 
@@ -120,12 +117,12 @@ class KeyScan:
         self.silences.add_gaps(source)
         for chunk in chunks_forward(source.segment, 0, source.end):
             self.bytes_read += chunk.end - chunk.start
-            self.silences.add(source, find_silences(source, chunk))
+            self.silences.add_suppressions(source, find_silences(source, chunk))
             lines = self._lines_with_keys(chunk)
             instants = _instants(source, chunk, [begin for begin, _, _, _ in lines], stamps)
             shift_ns, number, start = source.correction.shift_ns, source.number, chunk.start
             places = [
-                (name, key, _Place(ns + shift_ns, number, start + begin, pattern))
+                (name, key, (ns + shift_ns, number, start + begin, pattern))
                 for (begin, name, key, pattern), ns in zip(lines, instants, strict=True)
                 if ns is not None
             ]
@@ -134,7 +131,7 @@ class KeyScan:
                 begins = [begin for begin, _, _, _ in lines[: _MAX_SAMPLES - len(samples)]]
                 samples += [chunk.data[begin : chunk.data.find(b"\n", begin)] for begin in begins]
             if places:
-                yield _Batch(min(place.ns for _, _, place in places), places)
+                yield _Batch(min(place[0] for _, _, place in places), places)
 
     def _lines_with_keys(self, chunk: Chunk) -> list[tuple[int, int, bytes, int]]:
         """Return the begin of each line that names a key, the number of the name, the key, and that of the pattern."""
@@ -144,29 +141,33 @@ class KeyScan:
         for number, pattern in enumerate(self._patterns.patterns):
             if is_utf8:
                 lines += [
-                    (data.rfind(b"\n", 0, mention.begin) + 1, mention.name, mention.key, number)
-                    for mention in pattern.mentions(data)
+                    (data.rfind(b"\n", 0, begin) + 1, name, data[begin:end], number)
+                    for name, begin, end in pattern.mentions(data)
                 ]
                 continue
-            begin = 0
+            line_begin = 0
             for raw in data.split(b"\n"):
-                mentions = pattern.mentions(escape_invalid_utf8(raw))
-                lines += [(begin, mention.name, mention.key, number) for mention in mentions]
-                begin += len(raw) + 1
+                text = escape_invalid_utf8(raw)
+                lines += [(line_begin, name, text[begin:end], number) for name, begin, end in pattern.mentions(text)]
+                line_begin += len(raw) + 1
         if len(self._patterns.patterns) > 1:
             lines.sort()
         self.matches += len(lines)
         return lines
 
-    def _add(self, batch: _Batch) -> None:
+    def _add(self, batch: _Batch) -> Iterator[KeyHistory]:
+        """Add the places of a batch; yield the keys that are examined in parts, since they have too many lines."""
         young, old = self._young, self._old
         for name, key, place in batch.places:
             places = young[name].get(key)
             if places is None:
                 places = young[name][key] = old[name].pop(key, [])
-            elif places[-1].offset == place.offset and places[-1].source == place.source:
+            elif places[-1][1:3] == place[1:3]:
                 continue  # the line names the key twice
             places.append(place)
+            if len(places) == _MAX_LINES_PER_KEY:
+                young[name][key] = [place]
+                yield from self._history(name, key, places)
 
     def _end_generation(self) -> Iterator[KeyHistory]:
         """Yield the keys that were idle for a window, and begin a new generation."""
@@ -177,22 +178,14 @@ class KeyScan:
                     yield from self._history(name, key, places)
         self._old, self._young = self._young, [{} for _ in self._patterns.names]
 
-    def _long_histories(self, batch: _Batch) -> Iterator[KeyHistory]:
-        """Yield the keys that are examined in parts, since they have too many lines."""
-        for name, key, _ in batch.places:
-            places = self._young[name][key]
-            if len(places) >= _MAX_LINES_PER_KEY:
-                self._young[name][key] = places[-1:]
-                yield from self._history(name, key, places)
-
     def _history(self, name: int, key: bytes, places: list[_Place]) -> Iterator[KeyHistory]:
         places.sort()
         accesses = []
-        for place in places:
-            reader = self._readers[place.source]
+        for _, source, offset, pattern in places:
+            reader = self._readers[source]
             if reader.actor_kind is None:
-                reader.find_actor_kind(self._samples[place.source])
-            access = reader.read(place.offset, place.pattern, name, key)
+                reader.find_actor_kind(self._samples[source])
+            access = reader.read(offset, pattern, name, key)
             if access is not None:
                 accesses.append(access)
         if len(accesses) > 1:
