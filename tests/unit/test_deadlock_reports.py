@@ -252,6 +252,22 @@ def test_a_report_that_ends_early_says_what_is_missing(tmp_path: Path) -> None:
     assert "the other transactions" in cut[0].missing
 
 
+def test_a_csv_record_that_was_cut_does_not_hide_the_next_one(tmp_path: Path) -> None:
+    whole = (RECORDED / "postgresql.csv").read_bytes()
+    second = whole.index(b"2026-11-30 03:30:02.679")
+    cut, following = reports_in(tmp_path / "pg.csv", whole[: whole.index(b"Process 23623: ")] + whole[second:])[:2]
+    assert cut.missing[0] == "the statement of process 23623"
+    assert following.participants == recorded("postgresql.csv")[1].participants
+
+
+def test_a_comment_may_look_like_a_title(tmp_path: Path) -> None:
+    statement = "/*\n*** (2) TRANSACTION:\n\n*** WE ROLL BACK TRANSACTION (2)\n*/ UPDATE carts SET qty = 1"
+    text = (RECORDED / "mariadb-status.txt").read_text().replace(f"{BUMP}1", statement)
+    (report,) = reports_in(tmp_path / "status.txt", text)
+    assert [each.statement for each in report.participants] == [statement, f"{BUMP}2"]
+    assert (report.victim, report.missing) == (0, ())
+
+
 @pytest.mark.parametrize("name", LOGS)
 def test_a_log_may_end_at_any_byte(name: str, tmp_path: Path) -> None:
     whole = (RECORDED / name).read_bytes()

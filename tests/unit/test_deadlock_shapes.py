@@ -86,6 +86,12 @@ def test_a_status_repeats_a_deadlock_of_the_log() -> None:
     assert [group.count for group in groups] == [1] * 6
 
 
+def test_of_equal_members_the_first_is_the_victim() -> None:
+    groups = deadlocks_in(RECORDED / "mariadb.log").groups
+    assert [dict(group.stopped) for group in groups] == [{0: 1}] * 6
+    assert groups[4].first.participants[0].name == "transaction 56"
+
+
 def test_a_row_of_innodb_has_the_locks_in_their_order() -> None:
     group = deadlocks_in(RECORDED / "mariadb.log").groups[1]
     assert rows(group) == [

@@ -96,6 +96,11 @@ def test_a_run_without_the_gate_lock_counts(tmp_path: Path) -> None:
 
 
 DOUBTFUL = {
+    "both may have held lk g then": [
+        *(line for line in takes("a", 0, "g", "x", "y") if "unlock lk=g" not in line[1]),
+        *takes("b", 3.5, "g", "y", "x"),
+        *takes("a", 20, "x"),
+    ],
     "no line says when lk x was released": [
         *((ms, text) for ms, text in takes("a", 0, "x", "y") if "unlock lk=x" not in text),
         *takes("b", 2.5, "y", "x"),
