@@ -198,7 +198,7 @@ def _finding(
     return Finding(rule, history.key_name, history.key, tuple(witness), pair, tuple(dict.fromkeys(doubts)))
 
 
-def _shared_actor_doubts(actor_kind: ActorKind) -> tuple[str, ...]:
+def shared_actor_doubts(actor_kind: ActorKind) -> tuple[str, ...]:
     """Return why two accesses of one actor may belong to two pieces of work."""
     doubt = _SHARED_ACTORS.get(actor_kind)
     return () if doubt is None else (doubt,)
@@ -244,7 +244,7 @@ def _find_interleaved(history: KeyHistory, search: Search) -> Iterator[Finding]:
             own = own or _Interrupters(history, (*_READS_AND_WRITES, *_ENDS_OF_WORK))
             before, after = _doubts_of_own(own, first, between, first), _doubts_of_own(own, between, access, access)
             if before is not None and after is not None:
-                doubts += before + after + _shared_actor_doubts(access.actor.kind)
+                doubts += before + after + shared_actor_doubts(access.actor.kind)
                 yield _finding(rule, history, (first, between, access), doubts, search)
 
 
@@ -345,7 +345,7 @@ def _find_check_then_act(history: KeyHistory, search: Search) -> Iterator[Findin
         known = [doubts for doubts in orders if doubts is not None]
         if absent is None or len(known) < len(orders):
             continue
-        doubts = absent + tuple(chain(*known)) + _shared_actor_doubts(first.actor.kind)
+        doubts = absent + tuple(chain(*known)) + shared_actor_doubts(first.actor.kind)
         reads = sorted((own_read, other_read), key=lambda access: access.ns)
         yield _finding(Rule.CHECK_THEN_ACT, history, (*reads, first, second), doubts, search)
 

@@ -53,7 +53,7 @@ def work_tree_state(folder: str) -> tuple[str, int]:
 
     Raise `GitFailed` if the folder is in none, or if the tree has no commit.
     """
-    tree = _WorkTree(folder)
+    tree = WorkTree(folder)
     return tree.run("rev-parse", "--verify", "--quiet", "HEAD").strip(), len(tree.uncommitted())
 
 
