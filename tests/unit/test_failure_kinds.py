@@ -15,6 +15,7 @@ from threeam.experiments.experiment import FailureKind
 from threeam.experiments.failure_kinds import LETTERS, FailedRun, KindFinder
 from threeam.experiments.failure_rule import FAILED, PASSED, TIMED_OUT
 from threeam.experiments.output_features import describe_output, find_features, split_output
+from threeam.process.hang import STACKS_LINE
 
 RECORDED = Path(__file__).parent / "recorded_runs"
 LANGUAGES = ("python", "c", "go", "java", "node", "perl", "bash")
@@ -201,6 +202,23 @@ def test_another_outcome_or_exit_code_is_another_kind() -> None:
         "time-out, boom",
         "exit 3, nothing but what passing runs print",
     ]
+
+
+def test_the_line_of_a_hang_says_how_many_threads_wait_for_locks() -> None:
+    (hung, *_) = [run for run, cause in recorded_runs("c") if cause == "crossed locks"]
+    stacks = b"".join(line for line in (hung.output or b"").splitlines(True) if line.startswith((b"TID", b"#")))
+    output = b"begins\n" + STACKS_LINE.encode() + b"\n" + stacks
+    assert KindFinder().find(FailedRun(TIMED_OUT, 137, output)).description == "time-out, 3 threads wait for locks"
+
+
+def test_the_same_stack_with_another_error_is_another_kind() -> None:
+    finder = KindFinder()
+    stack = "Traceback (most recent call last):\n" + "".join(
+        f'  File "/srv/cart.py", line {line}, in {name}\n    {name}()\n' for line, name in ((9, "main"), (5, "take"))
+    )
+    a = find_kind(f"{stack}KeyError: 'blue'\n", finder=finder)
+    assert find_kind(f"{stack}KeyError: 'red or green'\n", finder=finder) == a
+    assert find_kind(f"{stack}RuntimeError: dictionary changed size during iteration\n", finder=finder) != a
 
 
 @each_language

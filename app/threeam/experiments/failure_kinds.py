@@ -16,9 +16,11 @@ from collections.abc import Collection, Iterable, Sequence
 from string import ascii_lowercase
 from typing import NamedTuple
 
+from threeam.core.format.entry import decode_utf8
 from threeam.experiments.experiment import FailureKind
 from threeam.experiments.failure_rule import TIMED_OUT, format_exit
 from threeam.experiments.output_features import Features, OutputLine, describe_output, find_features, split_output
+from threeam.process.hang import describe_hang
 
 LETTERS = ascii_lowercase  # the last one is for every run that is similar to none of the first 25 kinds
 MAX_DESCRIPTION = 160  # characters
@@ -93,7 +95,8 @@ class KindFinder:
             return next(member.kind for member in self._members if member.kind.letter == LETTERS[-1])
         letter = LETTERS[LETTERS.index(max(letters)) + 1] if letters else LETTERS[0]
         known = frozenset[str]().union(*(member.features(self._expected).marks for member in self._members))
-        return FailureKind(letter, kind_id, _describe(run, describe_output(lines, known)))
+        hang = describe_hang(decode_utf8(run.output)) if run.outcome == TIMED_OUT and run.output else ""
+        return FailureKind(letter, kind_id, _describe(run, hang or describe_output(lines, known)))
 
 
 def _unexpected(lines: Sequence[OutputLine], expected: Collection[str]) -> list[OutputLine]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from threeam.experiments.experiment import NO_KIND, Experiment, FailureKind, outcome_code
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, TIMED_OUT
 
-_RARE_RUNS = 3  # a kind with fewer runs may be a chance text in an output
+RARE_RUNS = 3  # a kind with fewer runs may be a chance text in an output
 _MAX_RARE_KINDS = 8
 
 
@@ -51,7 +51,17 @@ def kind_counts(experiment: Experiment) -> list[KindCount]:
 
 def has_too_many_kinds(counts: list[KindCount]) -> bool:
     """Return whether the outputs have so much chance text that their kinds tell nothing."""
-    return sum(0 < count.total < _RARE_RUNS for count in counts if count.kind is not None) > _MAX_RARE_KINDS
+    return sum(0 < count.total < RARE_RUNS for count in counts if count.kind is not None) > _MAX_RARE_KINDS
+
+
+def kinds_tags(experiment: Experiment) -> list[tuple[str, str]]:
+    """Return the tag of a verdict with the runs of each kind: ``a=bare:6,pin:12 b=rr:50``; nothing without kinds."""
+    values = []
+    for count in kind_counts(experiment):
+        if count.kind is not None:
+            runs = ",".join(f"{arm}:{number}" for arm, number in count.by_arm.items() if number)
+            values.append(f"{count.letter}={runs}")
+    return [("KINDS", " ".join(values))] if values else []
 
 
 def kinds_json(experiment: Experiment) -> list[dict[str, Any]]:

@@ -86,13 +86,15 @@ def single_run_draft(
     return Draft(lines, source=SOURCE)
 
 
-def verdict_draft_line(experiment: Experiment, state: State, text: str, counts: str) -> DraftLine:
-    """Return the line of a verdict on ``experiment``."""
+def verdict_draft_line(
+    experiment: Experiment, state: State, text: str, results: Sequence[tuple[str, str]]
+) -> DraftLine:
+    """Return the line of a verdict on ``experiment``, with the tags ``results``."""
     hypothesis = None if experiment.hypothesis is None else f"H{experiment.hypothesis}"
     tags = (
         index_tag(experiment.number, experiment.done_count, experiment.total),
         *hypothesis_tag(state, hypothesis),
-        ("VERDICT", counts),
+        *results,
     )
     return DraftLine(f"Verdict: {text}", tags)
 

@@ -118,6 +118,7 @@ TAGS = {
     "CUTS": "in a repeated line: the first run after each change",
     "LAST": "in a repeated line: the place of the last run",
     "KIND": "a kind of failure: its letter, and a hash of what its runs print",
+    "KINDS": "for each kind of failure the number of its runs in each arm",
     "VERDICT": "the result of an experiment",
     "OBSERVER": "a tracer, its process, and when it was attached and detached (ns)",
     "CLOCK": "the name of another log, what is added to its timestamps, and the bound of the error (ns)",
