@@ -22,6 +22,7 @@ TOPICS = {
     "timeline": "other programs' logs: open, merge, late lines, order not known",
     "clocks": "which of two lines came first, if their clocks differ",
     "timestamps": "how the times of other logs are read, and the formats",
+    "races": "deadlocks that servers report, and locks in two orders",
     "handoff-and-export": "what the next person needs, and the postmortem",
     "settings": "every setting, with a sample file",
     "log-format": "the file: lines, tags, kinds, rotation",
