@@ -18,7 +18,6 @@ from threeam.races.race_rows import (
     describe_doubts,
     describe_group,
     line_of,
-    resolution_ns,
 )
 from threeam.races.search import RaceReport
 from threeam.timeline.instant import format_instant
@@ -81,7 +80,7 @@ def finding_sections(group: FindingGroup, numbers: Mapping[tuple[int, int], int]
 
 def witness_line(access: Access, numbers: Mapping[tuple[int, int], int], zone: Zone) -> ReportLine:
     """Return a line of a witness: when, where and by which actor, and its text between its neighbours."""
-    when = format_instant(access.ns, resolution_ns(access), zone)[_DATE_CHARS:]
+    when = format_instant(access.ns, access.resolution_ns, zone)[_DATE_CHARS:]
     number = numbers.get((access.source.number, access.offset))
     place = escape_unprintable(access.source.name) + ("" if number is None else f":{number}")
     text = f"{when} {place} {access.operation}{actor_text(access)}"
@@ -138,8 +137,7 @@ def _with_neighbours(access: Access) -> Iterator[str]:
 
 def _error_text(first: Access, second: Access) -> str:
     """Return how wrong the distance of two accesses may be."""
-    within = distance(first, second)
-    if within is None:
+    error_ns = distance(first, second).error_ns
+    if error_ns is None:
         return "their true distance has no bound"
-    error_ns = (within.end_ns - within.begin_ns + 1) // 2
     return f"clocks and digits leave ±{format_exact_duration(error_ns)}"

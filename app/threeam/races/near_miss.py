@@ -176,14 +176,18 @@ class NearMisses:
             self._add(history, first, second)
 
     def _add(self, history: KeyHistory, first: Access, second: Access) -> None:
-        gap_ns, order, within = second.ns - first.ns, order_of_accesses(first, second), distance(first, second)
+        gap_ns, order, error_ns = (
+            second.ns - first.ns,
+            order_of_accesses(first, second),
+            distance(first, second).error_ns,
+        )
         if (order is Order.BEFORE and gap_ns < 0) or (order is Order.AFTER and gap_ns > 0):
             self.stepped += 1
             return
-        if within is None:
+        if error_ns is None:
             self.is_bounded = False
         else:
-            self.error_ns = max(self.error_ns, (within.end_ns - within.begin_ns + 1) // 2)
+            self.error_ns = max(self.error_ns, error_ns)
         is_known = order is not Order.UNKNOWN
         self._gaps.append(gap_ns)
         self._times.append(first.ns)

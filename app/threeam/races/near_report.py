@@ -13,7 +13,7 @@ from threeam.experiments.verdict import format_percent
 from threeam.races.access import Access, OperationKind, distance
 from threeam.races.finding_report import actor_text
 from threeam.races.near_miss import Bar, Comparison, NearMisses, Occurrence, OperationPair, Share
-from threeam.races.race_rows import access_json, line_numbers, resolution_ns
+from threeam.races.race_rows import access_json, line_numbers
 from threeam.races.rules import format_distance
 from threeam.timeline.instant import format_instant
 
@@ -149,7 +149,7 @@ class NearReport(NamedTuple):
         """Return what was done, by which actor, and when: ``delete by pid 11 in web1:8409 at 03:14:07.1009``."""
         number = self.numbers.get((access.source.number, access.offset))
         place = escape_unprintable(access.source.name) + ("" if number is None else f":{number}")
-        when = format_instant(access.ns, resolution_ns(access), self.zone)[_DATE_CHARS:]
+        when = format_instant(access.ns, access.resolution_ns, self.zone)[_DATE_CHARS:]
         return f"{access.operation}{actor_text(access)} in {place} at {when}"
 
 
@@ -288,11 +288,10 @@ def _share_json(share: Share) -> dict[str, Any]:
 
 
 def _occurrence_json(occurrence: Occurrence) -> dict[str, Any]:
-    within = distance(occurrence.first, occurrence.second)
     return {
         "gap_ns": occurrence.gap_ns,
         "order_known": occurrence.is_known,
-        "true_gap_ns": None if within is None else list(within),
+        "true_gap_ns": list(distance(occurrence.first, occurrence.second)),
         "key_name": occurrence.key_name,
         "key": decode_utf8(occurrence.key),
         "lines": [access_json(access) for access in (occurrence.first, occurrence.second)],

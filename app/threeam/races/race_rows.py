@@ -32,14 +32,9 @@ def describe_group(group: FindingGroup) -> str:
 def _format_gap(finding: Finding) -> str:
     """Return the gap by the timestamps; a limit if they are coarser than that."""
     first, second = (finding.witness[index] for index in finding.pair)
-    unit_ns = max(resolution_ns(first), resolution_ns(second))
+    unit_ns = max(first.resolution_ns, second.resolution_ns)
     gap_ns = abs(finding.gap_ns)
     return f"≤ {format_duration(unit_ns)}" if gap_ns < unit_ns and unit_ns > 1 else format_duration(gap_ns)
-
-
-def resolution_ns(access: Access) -> int:
-    """Return the unit of the last digit of the timestamp of an access, as far as its interval shows it."""
-    return max(1, access.interval.end_ns - access.ns) if access.interval.end_ns - access.ns < 2**62 else 1
 
 
 def describe_doubts(finding: Finding) -> str:
@@ -86,7 +81,7 @@ def witness_rows(finding: Finding, numbers: Mapping[tuple[int, int], int], zone:
         shift_ns = access.source.correction.shift_ns
         shift = f"{shift_ns:+,}ns" if shift_ns else ""
         yield (
-            format_instant(access.ns, resolution_ns(access), zone),
+            format_instant(access.ns, access.resolution_ns, zone),
             place,
             shift,
             line_of(access).display_text.strip(),

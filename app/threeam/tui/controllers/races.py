@@ -177,8 +177,7 @@ class RaceController:
 
         finding = group.closest
         first, second = (finding.witness[index] for index in finding.pair)
-        within = distance(first, second)
-        longest_ns = abs(finding.gap_ns) if within is None else max(abs(within.begin_ns), abs(within.end_ns))
+        longest_ns = max(abs(finding.gap_ns), distance(first, second).longest_ns)
         name = self._hypotheses.picked_name or ""
         bound = f"-H {name} " if name.startswith("H") else ""
         delay = format_exact_duration(delay_above(longest_ns))
