@@ -198,8 +198,11 @@ def rule_of(witness: Sequence[Act], between: Sequence[Act]) -> Rule | None:
     names: dict[str, str] = {}
     letters = [names.setdefault(act.actor, "abcd"[len(names)]) for act in witness]
     rule = SHAPES.get(" ".join(act.kind + letter for act, letter in zip(witness, letters, strict=True)))
-    if rule in INTERLEAVINGS and any(act.actor == witness[0].actor and act.kind in "RWCDE" for act in between):
-        return None  # the actor has looked again, or it was another piece of work
+    if rule in INTERLEAVINGS:
+        first, other, second = witness
+        own = [act for act in between if act.actor == first.actor and act.kind in "RWCDE"]
+        if any(act.kind != (first if act.ns < other.ns else second).kind for act in own):
+            return None  # the actor has looked again, or it was another piece of work
     if rule is Rule.AFTER_DELETE and any(act.kind == "C" for act in between):
         return None
     if rule is Rule.TWICE:

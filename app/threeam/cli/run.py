@@ -122,7 +122,8 @@ def _run_experiment(args: Namespace, go: Callable[[ExperimentRunner], Experiment
 
 def _observe(folder: str) -> Surroundings:
     """Return the cost of the other 3am processes, and the commit of the work tree around ``folder``."""
-    from threeam.restore.git import GitFailed, work_tree_state
+    from threeam.process.git import GitFailed
+    from threeam.restore.git import work_tree_state
 
     instances = summarize_instances(measure_instances(_SAMPLE_S, excluded_pids=[os.getpid()]))
     try:

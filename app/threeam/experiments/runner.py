@@ -18,12 +18,13 @@ from threeam.core.write.draft import Draft
 from threeam.core.write.locked_log import INTERRUPTED_REASON, Block
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
+from threeam.experiments.arm_setup import check_arms
 from threeam.experiments.build import Surroundings, build_differences, parse_build, plan_build
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.failure_rule import LOST
 from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, parse_identity, wrapper_fingerprint
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
-from threeam.experiments.plan_runs import RunContext, check_arms, run_plan
+from threeam.experiments.plan_runs import RunContext, run_plan
 from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
 from threeam.experiments.run_tags import parse_index
 from threeam.experiments.runs import require_experiment
@@ -32,26 +33,30 @@ from threeam.experiments.verdict import verdict_draft
 from threeam.process.execute import StartFailed
 
 
-class ExperimentListener(Protocol):
-    """The caller's side of an experiment: it shows what happens."""
+class RunListener(Protocol):
+    """The caller's side of some runs: it shows what happens."""
 
     def on_written(self, raw: bytes) -> None:
         """Show lines that were written to the log."""
 
-    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
-        """Show the lines of the verdict on ``experiment``. After this, a signal does not change the exit code."""
-
     def on_warning(self, text: str) -> None:
         """Show a message for the user."""
-
-    def on_begin(self, number: int, plan: ExperimentPlan, remaining: int) -> None:
-        """Show that ``remaining`` runs of the experiment ``number`` are going to be made."""
 
     def on_run(self, run: Run) -> None:
         """Show that a run was made."""
 
     def on_end(self) -> None:
         """Stop showing progress: the runs are made, or the plan was ended."""
+
+
+class ExperimentListener(RunListener, Protocol):
+    """The caller's side of an experiment."""
+
+    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
+        """Show the lines of the verdict on ``experiment``. After this, a signal does not change the exit code."""
+
+    def on_begin(self, number: int, plan: ExperimentPlan, remaining: int) -> None:
+        """Show that ``remaining`` runs of the experiment ``number`` are going to be made."""
 
 
 class JournalAccess(NamedTuple):
@@ -90,12 +95,12 @@ class ExperimentRunner:
         build = plan_build(plan.command, plan.arms, plan.cwd, surroundings)
         facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path), build)
         text = f"{plan.text()}; {surroundings.other_instances}"
-        block = _write_plan(writer, plan_draft(text, facts, hypothesis), path)
+        block = write_plan(writer, plan_draft(text, facts, hypothesis), path)
         self._listener.on_written(block.raw)
         index = parse_index(block.draft_entries[-1])
         assert index is not None  # the draft has assigned the number
         number = index.experiment
-        with _lock_plan(path, f"R{number}"):
+        with lock_plan(path, f"R{number}"):
             return self._finish(number, plan, range(1, plan.total + 1), (), writer)
 
     def resume(self, name: str) -> Experiment:
@@ -116,7 +121,7 @@ class ExperimentRunner:
         check_runnable(plan.command)
         self._check_same_plan(experiment, plan, path)
         check_arms(plan.arms)
-        with _lock_plan(path, experiment.name):
+        with lock_plan(path, experiment.name):
             # Another process may have continued it since the first look.
             experiment = _require_unfinished(self._access.load_state(), experiment.name)
             writer = self._access.new_writer()
@@ -173,22 +178,9 @@ class ExperimentRunner:
 
         access, listener = self._access, self._listener
         context = RunContext(access.journal, submit, listener.on_run, on_lost, access.clock)
-        unfinished = f"R{number} is ended before its plan is done"
         listener.on_begin(number, plan, len(remaining))
-        try:
+        with explained_ending(number, listener):
             run_plan(number, plan, remaining, detailed_runs, context)
-        except KeyboardInterrupt:
-            listener.on_end()
-            listener.on_warning(f"{unfinished}: 3am run --resume R{number} continues it")
-            raise
-        except (JournalError, StartFailed, OSError) as error:
-            listener.on_end()
-            listener.on_warning(f"{unfinished}: once this is fixed, 3am run --resume R{number} continues it")
-            raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
-        except BaseException:
-            listener.on_end()
-            raise
-        listener.on_end()
 
     def _log_lost_run(self, number: int, plan: ExperimentPlan) -> None:
         """Log that the first remaining run is lost.
@@ -215,7 +207,27 @@ class ExperimentRunner:
             raise
 
 
-def _write_plan(writer: Writer, draft: Draft, path: str) -> Block:
+@contextmanager
+def explained_ending(number: int, listener: RunListener) -> Iterator[None]:
+    """Tell ``listener`` when the runs of R``number`` end, and how they are resumed if that is too early."""
+    unfinished = f"R{number} is ended before its plan is done"
+    try:
+        yield
+    except KeyboardInterrupt:
+        listener.on_end()
+        listener.on_warning(f"{unfinished}: 3am run --resume R{number} continues it")
+        raise
+    except (JournalError, StartFailed, OSError) as error:
+        listener.on_end()
+        listener.on_warning(f"{unfinished}: once this is fixed, 3am run --resume R{number} continues it")
+        raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
+    except BaseException:
+        listener.on_end()
+        raise
+    listener.on_end()
+
+
+def write_plan(writer: Writer, draft: Draft, path: str) -> Block:
     """Write the line of a plan; delete the plan file at ``path`` if nothing was written."""
     try:
         return writer.write(draft)
@@ -240,7 +252,7 @@ def _require_unfinished(state: State, name: str) -> Experiment:
 
 
 @contextmanager
-def _lock_plan(path: str, name: str) -> Iterator[None]:
+def lock_plan(path: str, name: str) -> Iterator[None]:
     """Hold a lock on the plan file at ``path``. Raise `PreconditionFailed` if another process holds it."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:

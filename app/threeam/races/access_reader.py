@@ -12,11 +12,12 @@ from threeam.races.actors import actor_of, find_actor_kind
 from threeam.races.key_pattern import KeyPatterns, Mentioned
 from threeam.races.operations import Operation, Operations
 from threeam.timeline.instant import Interval, Timestamp
+from threeam.timeline.order import ClockRange
 from threeam.timeline.source import FIRST_NS, LAST_NS, PlacedLine, Source
 from threeam.timeline.timestamp_format import Meaning
 
 MAX_KEYS_PER_LINE = 8  # a line that names more of them is about a bulk of keys
-_LINE_BYTES, _MAX_LINE_BYTES = 512, 64 * 1024  # the first read of a line, and the most that is read of it
+_MAX_LINE_BYTES = 64 * 1024
 _MAX_LINES_BACK = 1000  # between the line and the beginning of its entry
 _DURATION = re.compile(
     rb"\b(?:duration|took|elapsed|latency|runtime|request_time)\b[\"']?\s*[=:]?\s*[\"']?"
@@ -31,6 +32,14 @@ _FIRST_ATTEMPT = re.compile(
 _REPLICA = re.compile(r"replica|standby|secondary|follower|slave", re.IGNORECASE)
 
 
+Place = tuple[int, int, int, int, bytes]
+"""A line that names a key: its instant, the number of its source, its offset, the number of the pattern, its text.
+
+A plain tuple, since a scan makes millions of them. The instant is first, then the source and the offset: that is their
+order.
+"""
+
+
 class AccessReader:
     """The accesses of one source. ``scope``: the number within which its threads and processes have their names."""
 
@@ -41,6 +50,7 @@ class AccessReader:
         self._operations = operations
         self._is_replica = bool(_REPLICA.search(source.name) or _REPLICA.search(source.segment.path))
         self.actor_kind: ActorKind | None = None
+        self._steady_clock: tuple[int | None, ClockRange] | None = None
         self._shown_name = escape_unprintable(source.name)
 
     def find_actor_kind(self, samples: Sequence[bytes]) -> None:
@@ -48,12 +58,10 @@ class AccessReader:
         if self.actor_kind is None:
             self.actor_kind = find_actor_kind(samples)
 
-    def read(self, offset: int, pattern: int, name: int, key: bytes) -> Access | None:
-        """Return the access to ``key`` in the line at ``offset``; None if the file has another line there by now.
-
-        Raises OSError.
-        """
-        entry_offset, text, line, timestamp = self._entry(offset)
+    def read(self, place: Place, name: int, key: bytes) -> Access | None:
+        """Return the access to ``key`` in a line; None if the file has another line there by now. Raises OSError."""
+        _, _, offset, pattern, raw = place
+        entry_offset, text, line, timestamp = self._entry(offset, raw.removesuffix(b"\r"))
         lead = offset - entry_offset
         mentioned = self._patterns.patterns[pattern].find(text[lead:], name, key, MAX_KEYS_PER_LINE + 1)
         if mentioned is None or timestamp is None:
@@ -74,17 +82,25 @@ class AccessReader:
         if mentioned.keys > MAX_KEYS_PER_LINE:
             doubts += (f"the line names more than {MAX_KEYS_PER_LINE} keys",)
         operation, kind = self._operation(text, mentioned)
-        placed = PlacedLine(line, source, timestamp, ns)
-        bound_ns, clock_range = source.correction_at(placed).bound_ns, source.clock_range_of(line)
-        return Access(source, offset, entry_offset, actor, operation, kind, ns, interval, bound_ns, clock_range, doubts)
+        bound_ns, clock_range = self._clock_at(PlacedLine(line, source, timestamp, ns))
+        return Access(
+            source,
+            offset,
+            entry_offset,
+            actor,
+            operation,
+            kind,
+            ns,
+            interval,
+            bound_ns,
+            clock_range,
+            doubts,
+            timestamp.resolution_ns,
+        )
 
-    def _entry(self, offset: int) -> tuple[int, bytes, Line, Timestamp | None]:
-        """Return the offset of the entry, its text up to the end of the line at ``offset``, its line, its timestamp."""
+    def _entry(self, offset: int, raw: bytes) -> tuple[int, bytes, Line, Timestamp | None]:
+        """Return the offset of the entry, the text from it to the end of the line ``raw``, its line, its stamp."""
         source, segment = self.source, self.source.segment
-        data = segment.read(offset, min(_LINE_BYTES, source.end - offset))
-        if b"\n" not in data:
-            data = segment.read(offset, min(_MAX_LINE_BYTES, source.end - offset))
-        raw = data.partition(b"\n")[0].removesuffix(b"\r")
         line = Line(segment, offset, raw)
         timestamp = source.read_timestamp(line)
         if timestamp is not None:
@@ -99,6 +115,17 @@ class AccessReader:
             if number == _MAX_LINES_BACK:
                 break
         return offset, raw, line, None
+
+    def _clock_at(self, placed: PlacedLine) -> tuple[int | None, ClockRange]:
+        """Return the bound of the clock and its range at a line: the same for all lines if it was never stepped."""
+        if self._steady_clock is not None:
+            return self._steady_clock
+        source = self.source
+        clock = source.correction_at(placed).bound_ns, source.clock_range_of(placed.line)
+        index, detection = source.index, source.detection
+        if index is not None and detection is not None and not index.steps and not detection.reader.reads_local_time:
+            self._steady_clock = clock
+        return clock
 
     def _interval(self, text: bytes, ns: int, resolution_ns: int) -> tuple[Interval, tuple[str, ...]]:
         """Return the time of the act by the clock of the source, and why that may be wrong."""

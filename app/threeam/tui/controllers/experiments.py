@@ -225,7 +225,7 @@ class ExperimentController:
         self._quitting.start_effect(
             "capture",
             captured,
-            lambda saved: self._screen.writing.submit(WriteRequest(saved[1], "capture", attachment=saved[0])),
+            lambda saved: self._screen.writing.submit(WriteRequest(saved[1], "capture", attachments=(saved[0],))),
             check,
         )
 
