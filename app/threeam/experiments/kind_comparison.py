@@ -14,7 +14,7 @@ from typing import NamedTuple
 from threeam.experiments.experiment import Counts, Experiment
 from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.kind_counts import RARE_RUNS, KindCount, has_too_many_kinds, kind_counts
-from threeam.experiments.stats import ALPHA, fisher_exact, holm_levels, is_significant
+from threeam.experiments.stats import fisher_exact, holm_levels, is_significant
 
 
 class AnotherWay(NamedTuple):
@@ -60,7 +60,7 @@ def find_other_ways(experiment: Experiment) -> list[AnotherWay]:
             if kind.by_arm[arm] and not kind.by_arm[first]
             for p in [fisher_exact(0, made[first], kind.by_arm[arm], made[arm])]
         ]
-        level = ALPHA / max(1, len(kinds) * len(others))  # Bonferroni
+        level = experiment.alpha / max(1, len(kinds) * len(others))  # Bonferroni
         clear = [way for way in only_here if is_significant(way.p, level)]
         ways += only_here if _are_the_difference(experiment, arm, only_here) else clear
     return ways
@@ -70,7 +70,7 @@ def _are_the_difference(experiment: Experiment, arm: str, ways: Sequence[Another
     """Return whether ``arm`` fails more often than the first arm, and only because of the kinds of ``ways``."""
     counts = experiment.counts()
     first, own = counts[experiment.arms[0]], counts[arm]
-    level = ALPHA / (len(experiment.arms) - 1)
+    level = experiment.alpha / (len(experiment.arms) - 1)
     without = own._replace(failed=own.failed - sum(way.failed for way in ways))
     return _fails_more_often(own, first, level) and not _fails_more_often(without, first, level)
 
@@ -98,5 +98,5 @@ def compare_hangs(experiment: Experiment) -> list[HangComparison]:
     ps = [fisher_exact(*of_first, counts[arm].timed_out, counts[arm].total) for arm in others]
     return [
         HangComparison(arm, counts[arm].timed_out, counts[arm].total, *of_first, p, is_significant(p, level))
-        for arm, p, level in zip(others, ps, holm_levels(ps), strict=True)
+        for arm, p, level in zip(others, ps, holm_levels(ps, experiment.alpha), strict=True)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from threeam.races.access import ActorKind
@@ -10,6 +11,7 @@ from threeam.races.arguments import KeyOptions
 from threeam.races.finding import FindingGroup, KeyHistory
 from threeam.races.groups import FindingGroups
 from threeam.races.habit import Habits
+from threeam.races.lock_order import LockOrder
 from threeam.races.near_miss import NearMisses, OperationPair
 from threeam.races.rules import Search, find_patterns
 from threeam.timeline.source import Source
@@ -46,13 +48,15 @@ def search_races(
     scan = options.scan(sources)
     scan.on_progress = on_progress
     search = Search(options.window_ns, scan.silences)
-    groups, habits = FindingGroups(), Habits(search)
+    groups, habits, locks = FindingGroups(), Habits(search), LockOrder(search)
     for history in scan.histories():
         on_history(history)
         habits.add(history)
+        for access in history.accesses:
+            locks.add(history.key_name, history.key, access)
         for finding in find_patterns(history, search):
             groups.add(finding)
-    for finding in habits.exceptions():
+    for finding in chain(locks.findings(), habits.exceptions()):
         groups.add(finding)
     return RaceReport(groups.ranked(scan.seen_keys), scan.matches, scan.seen_keys, scan.actor_kinds)
 
