@@ -304,7 +304,7 @@ class FindingScreen(ReportScreen):
 
 
 class NearScreen(SearchScreen[NearMisses]):
-    """The gaps of two operations, and the closest occurrences, to whose lines Enter goes."""
+    """The distances of two operations, as a histogram. Enter goes to the lines of one of the closest occurrences."""
 
     BINDINGS: ClassVar[list[Binding]] = [
         bind("races", "dismiss_to('races')", "races", show=True),
