@@ -132,6 +132,7 @@ def test_a_record_has_everything_in_full_and_compares_nothing_before_the_end() -
     assert done["comparisons"][0]["p"] == pytest.approx(0.002960333899180048, rel=1e-9)
     assert done["arms"][0]["low"] == pytest.approx(0.03138395389348353, rel=1e-9)
     assert done["arms"][0]["mean_ns"] == 2_000_000
+    assert (done["threshold"], done["comparisons"][0]["threshold"]) == (0.05, 0.05)
     assert verdict.experiment_json(experiment((12, 188, 0), (1, 199, 0), remaining=2))["comparisons"] is None
 
 

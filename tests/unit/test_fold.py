@@ -45,7 +45,7 @@ plans = st.builds(
     lambda number, n, arms, seed, file, place: (
         (f"R{number}", place or f"0/{n * len(arms)}"),
         ("PLAN", f"n={n} seed={seed} arms={','.join(arms)} same=0123456789ab"),
-        *([("FILE", file)] if file else []),
+        *([("FILE", file), ("BUILD", f"files={file}:ab head=0123456789ab")] if file else []),
     ),
     st.integers(1, 3),
     st.integers(1, 3),

@@ -11,7 +11,7 @@ from threeam.cli.context import Context
 from threeam.cli.parser import Parser
 from threeam.cli.run_options import split_at_separator
 from threeam.cli.run_progress import ExperimentProgress
-from threeam.cli.run_surroundings import journal_access, measure_load, writable_context
+from threeam.cli.run_surroundings import journal_access, observe, writable_context
 from threeam.cli.search_progress import SearchProgress, search_exit_code
 from threeam.core.format.times import parse_duration
 from threeam.core.write.draft import hypothesis_tag
@@ -67,7 +67,7 @@ class _Experimenter:
         self._runner = ExperimentRunner(journal_access(ctx), ExperimentProgress(echo))
 
     def start(self, plan: ExperimentPlan, hypothesis: str | None) -> None:
-        self._runner.start(plan, hypothesis, measure_load)
+        self._runner.start(plan, hypothesis, observe)
 
     def resume(self, name: str) -> None:
         self._runner.resume(name)

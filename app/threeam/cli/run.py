@@ -12,10 +12,11 @@ from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.run_options import ManyRuns, OneRun, Report, Resume, parse_run_options
 from threeam.cli.run_progress import ExperimentProgress, OutputPrinter, experiment_exit_code, format_for_terminal
-from threeam.cli.run_surroundings import journal_access, measure_load, writable_context
+from threeam.cli.run_surroundings import journal_access, observe, writable_context
 from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.write.draft import hypothesis_tag
+from threeam.experiments.build import single_run_build
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.experiment_report import experiment_report
 from threeam.experiments.failure_rule import PASSED, TIMED_OUT
@@ -42,7 +43,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         case OneRun():
             return _run_once(args, mode)
         case ManyRuns(plan):
-            return _run_experiment(args, lambda runner: runner.start(plan, args.hyp, measure_load))
+            return _run_experiment(args, lambda runner: runner.start(plan, args.hyp, observe))
         case Resume(name):
             return _resume(args, name)
         case Report():
@@ -55,11 +56,12 @@ def _run_once(args: Namespace, mode: OneRun) -> int:
     hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is run
     has_one_pipe = os.path.samestat(os.fstat(STDOUT), os.fstat(STDERR))
     identity = identity_of(mode.command, mode.rule, mode.timeout_ns, os.getcwd())
+    build = single_run_build(mode.command, os.getcwd())
     command = loggable_command(mode.command)
     printers = {fd: OutputPrinter(fd) for fd in (STDOUT, STDERR)}
 
     def on_lost(lost_run: Run) -> None:
-        ctx.writer().write(single_run_draft(command, lost_run, identity, args.hyp))
+        ctx.writer().write(single_run_draft(command, lost_run, identity, args.hyp, build))
 
     try:
         made, signum, saved = run_once(
@@ -73,7 +75,7 @@ def _run_once(args: Namespace, mode: OneRun) -> int:
         raise FileUnusable(str(error)) from None
     if saved.problem:
         print_err(f"its output is not saved: {saved.problem}")
-    draft = single_run_draft(command, made, identity, args.hyp)
+    draft = single_run_draft(command, made, identity, args.hyp, build)
     text = f"{format_run(made)}: {command}"
     exit_code = (
         128 + signum if signum else _run_exit_code(made, as_command=mode.use_exit_code, is_saved=not saved.problem)

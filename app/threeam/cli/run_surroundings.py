@@ -7,6 +7,7 @@ from argparse import Namespace
 
 from threeam.cli.context import Context, context
 from threeam.core.errors import FileUnusable
+from threeam.experiments.build import Surroundings
 from threeam.experiments.runner import JournalAccess
 from threeam.tracing.instances import measure_instances, summarize_instances
 
@@ -26,6 +27,14 @@ def journal_access(ctx: Context) -> JournalAccess:
     return JournalAccess(ctx.journal, ctx.clock, ctx.writer, ctx.load_state)
 
 
-def measure_load() -> str:
-    """Return the cost of the other 3am processes, as text."""
-    return summarize_instances(measure_instances(_SAMPLE_S, excluded_pids=[os.getpid()]))
+def observe(folder: str) -> Surroundings:
+    """Return the cost of the other 3am processes, and the commit of the work tree around ``folder``."""
+    from threeam.process.git import GitFailed
+    from threeam.restore.git import work_tree_state
+
+    instances = summarize_instances(measure_instances(_SAMPLE_S, excluded_pids=[os.getpid()]))
+    try:
+        head, uncommitted_count = work_tree_state(folder)
+    except GitFailed:  # the folder is in no work tree that git may read, and the plan names no commit
+        return Surroundings(instances)
+    return Surroundings(instances, head, uncommitted_count)

@@ -107,8 +107,9 @@ class Experiment(NamedTuple):
     """A command and all of its runs; ``seed`` None: a single run, without a plan.
 
     ``fingerprint``: the hash of its identity; experiments with equal fingerprints are the same. ``identity``: the value
-    of its identity tag; empty in old logs. ``wrapper_fingerprints``: for each arm the hash of the words before the
-    command; empty in old logs. ``outcome_codes``: one character per run, for its arm and outcome, or `NOT_RUN`.
+    of its identity tag. ``build``: that of its build tag. ``wrapper_fingerprints``: for each arm the hash of the words
+    before the command. All three are empty in old logs. ``outcome_codes``: one character per run,
+    for its arm and outcome, or `NOT_RUN`.
     ``detailed_runs``: the runs for which more is remembered. ``last_stamp``: of the line of the last run.
     ``first_position``, ``last_position``: of the first line and the last (`Entry.position`); None: equal to the stamp.
     ``midway_changes``: changes that were made before the last run.
@@ -131,6 +132,7 @@ class Experiment(NamedTuple):
     verdict: str = ""
     verdict_stamp: Stamp | None = None
     identity: str = ""
+    build: str = ""
     wrapper_fingerprints: tuple[str, ...] = ()
     first_position: int | None = None
     last_position: int | None = None

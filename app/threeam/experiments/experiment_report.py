@@ -8,6 +8,8 @@ from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.format.times import format_duration
 from threeam.core.state.fold import State
+from threeam.experiments.build import describe_build, recorded_build
+from threeam.experiments.comparison import ArmRate, arm_rates
 from threeam.experiments.experiment import Counts, Experiment, Run
 from threeam.experiments.failure_rule import (
     CUT_SHORT,
@@ -20,7 +22,7 @@ from threeam.experiments.failure_rule import (
     format_exit,
 )
 from threeam.experiments.runs import experiments
-from threeam.experiments.verdict import ArmRate, arm_rates, format_percent, uncounted_run_sentences, verdict_text
+from threeam.experiments.verdict import format_percent, uncounted_run_sentences, verdict_text
 
 _MIN_BAR_CELLS, _MAX_BAR_CELLS = 10, 48
 _MAX_ROWS = 200  # rows of a section
@@ -113,8 +115,14 @@ def experiment_report(
     for outcome, title in _SECTION_TITLES.items() if with_runs else ():
         runs = [run for run in experiment.detailed_runs if run.outcome == outcome]
         sections.append(ReportSection(title, [_run_line(experiment, run) for run in runs[:_MAX_ROWS]]))
-    sections.append(ReportSection("plan", [ReportLine(experiment.text, attribution, experiment.stamp, "Plan")]))
+    sections.append(ReportSection("plan", _plan_lines(experiment, attribution)))
     return [section for section in sections if section.lines]
+
+
+def _plan_lines(experiment: Experiment, attribution: str) -> list[ReportLine]:
+    build = describe_build(recorded_build(experiment))
+    recorded = [ReportLine(f"build: {build}")] if build else []
+    return [ReportLine(experiment.text, attribution, experiment.stamp, "Plan"), *recorded]
 
 
 def _conclusion_lines(experiment: Experiment, now: Stamp) -> list[ReportLine]:

@@ -145,7 +145,7 @@ def _make_turn(number: int, arm: Arm, plan: PlannedRuns, surroundings: _Surround
         result = execute(
             words,
             lambda _, data: recorder.feed(data),
-            ExecuteOptions(timeout_s=timeout_s),
+            ExecuteOptions(timeout_s=timeout_s, reads_stacks=True),
             jitter,
             running,
         )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from math import ceil
 from typing import NamedTuple
 
+from threeam.experiments.comparison import arm_rates, compare_arms
 from threeam.experiments.experiment import BARE, Counts, Experiment
 from threeam.experiments.halving import failure_rate
 from threeam.experiments.search import Search
 from threeam.experiments.stats import fisher_exact, required_clean_runs, required_sample_size
-from threeam.experiments.verdict import arm_rates, compare_arms, format_significant
+from threeam.experiments.verdict import format_significant
 
 MIN_CONFIRMING_RUNS, MAX_CONFIRMING_RUNS = 20, 200  # of each arm
 _SAFETY = 1.5  # the rate of a chosen arm is overestimated, so more runs than its rate needs

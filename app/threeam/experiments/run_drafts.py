@@ -9,6 +9,7 @@ from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State, next_free_number
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
 from threeam.experiments.arms import Arm
+from threeam.experiments.build import Build
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
 from threeam.experiments.run_tags import format_run, index_tag, plan_tag, run_tags
@@ -19,13 +20,17 @@ SOURCE = "run"  # the program that writes these lines: no person types them, so 
 
 
 class PlanFacts(NamedTuple):
-    """The tags of a plan line: ``n`` runs in each arm, in the order of ``seed``. ``file``: the plan file's name."""
+    """The tags of a plan line: ``n`` runs in each arm, in the order of ``seed``. ``file``: the plan file's name.
+
+    ``build``: None in a plan that is not run, as that of the demonstration.
+    """
 
     n: int
     seed: int
     arms: Sequence[Arm]
     identity: ExperimentIdentity
     file: str
+    build: Build | None = None
 
 
 def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
@@ -39,6 +44,7 @@ def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
             *hypothesis_tag(state, hypothesis),
             plan_tag(facts.n, facts.seed, names, facts.identity.fingerprint, wrappers),
             facts.identity.to_tag(),
+            *_build_tags(facts.build),
             ("FILE", facts.file),
         )
         return [DraftLine(f"Plan: {text}", tags)]
@@ -52,7 +58,9 @@ def runs_draft(number: int, total: int, runs: Sequence[Run]) -> Draft:
     return Draft(lambda state, context, stamp: draft_lines, needs_full_state=False, source=SOURCE)
 
 
-def single_run_draft(command: str, run: Run, identity: ExperimentIdentity, hypothesis: str | None) -> Draft:
+def single_run_draft(
+    command: str, run: Run, identity: ExperimentIdentity, hypothesis: str | None, build: Build | None = None
+) -> Draft:
     """Return the draft of the line about a command that was run once. Its number is assigned under the lock."""
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
@@ -61,6 +69,7 @@ def single_run_draft(command: str, run: Run, identity: ExperimentIdentity, hypot
             *hypothesis_tag(state, hypothesis),
             *run_tags(run, identity.fingerprint),
             identity.to_tag(),
+            *_build_tags(build),
         )
         return [DraftLine(f"{format_run(run)}: {command}", tags)]
 
@@ -76,6 +85,11 @@ def verdict_draft_line(experiment: Experiment, state: State, text: str, counts: 
         ("VERDICT", counts),
     )
     return DraftLine(f"Verdict: {text}", tags)
+
+
+def _build_tags(build: Build | None) -> tuple[tuple[str, str], ...]:
+    tag = ("", "") if build is None else build.to_tag()
+    return (tag,) if tag[1] else ()
 
 
 def next_run_number(state: State) -> int:

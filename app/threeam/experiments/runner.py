@@ -19,6 +19,7 @@ from threeam.core.write.locked_log import INTERRUPTED_REASON, Block
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
 from threeam.experiments.arm_setup import check_arms
+from threeam.experiments.build import Surroundings, build_differences, parse_build, plan_build
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.failure_rule import LOST
 from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, parse_identity, wrapper_fingerprint
@@ -78,11 +79,11 @@ class ExperimentRunner:
         self._access = access
         self._listener = listener
 
-    def start(self, plan: ExperimentPlan, hypothesis: str | None, measure_load: Callable[[], str]) -> Experiment:
+    def start(self, plan: ExperimentPlan, hypothesis: str | None, observe: Callable[[str], Surroundings]) -> Experiment:
         """Save and log ``plan``, make its runs, and write the verdict.
 
-        ``measure_load``: measures the cost of the other 3am processes, and returns it as text for the plan line. Raise
-        `BadInput` if the command or an arm cannot be run.
+        ``observe``: returns the surroundings of a run in a folder, for the plan line. Raise `BadInput` if the command
+        or an arm cannot be run.
         """
         check_runnable(plan.command)
         check_arms(plan.arms)
@@ -90,8 +91,11 @@ class ExperimentRunner:
         file_name = f"plan-{self._access.clock().ns}-{os.getpid()}.json"
         path = write_attachment(journal, PLAN, file_name, encode_plan(plan))
         identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
-        facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path))
-        block = write_plan(writer, plan_draft(f"{plan.text()}; {measure_load()}", facts, hypothesis), path)
+        surroundings = observe(plan.cwd)
+        build = plan_build(plan.command, plan.arms, plan.cwd, surroundings)
+        facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path), build)
+        text = f"{plan.text()}; {surroundings.other_instances}"
+        block = write_plan(writer, plan_draft(text, facts, hypothesis), path)
         self._listener.on_written(block.raw)
         index = parse_index(block.draft_entries[-1])
         assert index is not None  # the draft has assigned the number
@@ -146,6 +150,9 @@ class ExperimentRunner:
             self._listener.on_warning(
                 f"{identity.program} has changed since {name} was planned: its SHA-256 was {before}, and is {now}"
             )
+        build = plan_build(plan.command, plan.arms, plan.cwd, Surroundings(""))
+        for what, how in build_differences(parse_build(experiment.build), build):
+            self._listener.on_warning(f"{what} since {name} was planned: {how}")
 
     def _finish(
         self, number: int, plan: ExperimentPlan, remaining: Sequence[int], detailed_runs: Sequence[Run], writer: Writer

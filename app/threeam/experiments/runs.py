@@ -12,6 +12,7 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, by_tag
 from threeam.core.state.fold import Projection, State
 from threeam.experiments.arms import Arm
+from threeam.experiments.build import BUILD_TAG
 from threeam.experiments.experiment import (
     MAX_DETAILED_RUNS,
     MAX_SINGLE_RUNS,
@@ -201,6 +202,7 @@ def _single_run_experiment(number: int, run: Run, entry: Entry) -> Experiment:
         detailed_runs=(run,),
         last_stamp=run.stamp,
         identity=entry.tag(IDENTITY_TAG) or "",
+        build=entry.tag(BUILD_TAG) or "",
         wrapper_fingerprints=(wrapper_fingerprint(Arm(run.arm)),),
         first_position=position,
         last_position=position,
@@ -229,6 +231,7 @@ def _planned_experiment(number: int, total: int, entry: Entry) -> Experiment | N
         detailed_runs=(),
         last_stamp=tags.last_stamp,
         identity=entry.tag(IDENTITY_TAG) or "",
+        build=entry.tag(BUILD_TAG) or "",
         wrapper_fingerprints=tags.wrapper_fingerprints,
         first_position=_position_unless_stamp(entry.position, entry.effective_stamp),
         last_position=tags.last_position,
@@ -291,7 +294,9 @@ def _leading_tags(experiment: Experiment, run_number: int) -> tuple[tuple[str, s
 
 
 def _identity_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:
-    return ((IDENTITY_TAG, experiment.identity),) if experiment.identity else ()
+    """Return what was run: the identity of ``experiment``, and its build. Old logs have neither."""
+    tags = ((IDENTITY_TAG, experiment.identity), (BUILD_TAG, experiment.build))
+    return tuple((key, value) for key, value in tags if value)
 
 
 PROJECTION: Projection[Mapping[int, Experiment]] = Projection("runs", (r"R\d+", "CHANGE"), {}, _fold, _checkpoint)

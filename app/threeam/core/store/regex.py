@@ -148,12 +148,15 @@ class Match(Protocol):
 class GroupRegex:
     """A pattern of which several groups are wanted, each with its place. Construction raises `BadPattern`.
 
-    ``names``: the number of each named group. ``groups``: how many groups there are. It is slower than a `Regex`.
+    ``begins_word``: a match does not begin inside a word. ``names``: the number of each named group. ``groups``: how
+    many groups there are. It is slower than a `Regex`.
     """
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._compiled = _compile(text, _translate(text, LINE_BEGIN), ignore_case=False, captures=True)
+    def __init__(self, text: str, *, begins_word: bool = False) -> None:
+        translated = _translate(text, LINE_BEGIN)
+        if begins_word:
+            translated = rf"\b(?:{translated})"
+        self._compiled = _compile(text, translated, ignore_case=False, captures=True)
         _check_limit(text, self._compiled, COMMAND_LINE_LIMIT)
         self.names: Mapping[str, int] = dict(self._compiled.groupindex)
         self.groups: int = self._compiled.groups

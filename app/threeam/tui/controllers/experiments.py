@@ -218,13 +218,14 @@ class ExperimentController:
         self._quitting.start_effect(
             "capture",
             captured,
-            lambda saved: self._screen.writing.submit(WriteRequest(saved[1], "capture", attachment=saved[0])),
+            lambda saved: self._screen.writing.submit(WriteRequest(saved[1], "capture", attachments=(saved[0],))),
             check,
         )
 
     def open_fix_report(self, argument: str = "") -> None:
         """Show whether the hypothesis that is named, or the picked one, may be called fixed."""
         from threeam.reports import fixed_report as fixed
+        from threeam.reports.control_report import assess_versions, versions_report
 
         session, words = self._screen.session, split_line(argument)
         if not words or words[0].startswith("-"):
@@ -241,10 +242,16 @@ class ExperimentController:
 
         def tell() -> Sequence[ReportSection]:
             now = self._screen.state.find_hypothesis(key) or hypothesis
+            if options.versions is not None:
+                controlled = assess_versions(self._screen.state, now, options.versions, since_ns)
+                return versions_report(self._screen.state, now, controlled)
             change, answer = fixed.assess_runs(self._screen.state, now, since_ns, options.arm)
             return fixed.fix_report(self._screen.state, now, change, answer, session.clock())
 
-        fixed.assess_runs(state, hypothesis, since_ns, options.arm)  # raises if there is nothing to tell
+        if options.versions is None:  # both raise if there is nothing to tell
+            fixed.assess_runs(state, hypothesis, since_ns, options.arm)
+        else:
+            assess_versions(state, hypothesis, options.versions, since_ns)
         self._reports.push(
             ReportScreen(
                 f"{hypothesis.label}: may I call it fixed?",
