@@ -23,6 +23,7 @@ from threeam.experiments.failure_rule import PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import identity_of
 from threeam.experiments.plan import loggable_command
 from threeam.experiments.plan_runs import RunInterrupted
+from threeam.experiments.repeats import find_repeats
 from threeam.experiments.run_drafts import single_run_draft
 from threeam.experiments.run_tags import format_run
 from threeam.experiments.runner import ExperimentRunner
@@ -132,6 +133,13 @@ def _print_report(args: Namespace, mode: Report) -> int:
         print_json(experiment_json(experiment))
     else:
         width = get_terminal_size().columns - _REPORT_INDENT
-        sections = experiment_report(experiment, ctx.clock(), width, emoji=ctx.settings.emoji, with_runs=False)
+        sections = experiment_report(
+            experiment,
+            ctx.clock(),
+            width,
+            emoji=ctx.settings.emoji,
+            with_runs=False,
+            repeats=find_repeats(state, experiment),
+        )
         print_report(sections, details_below=True)
     return experiment_exit_code(experiment)

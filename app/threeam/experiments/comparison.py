@@ -15,6 +15,8 @@ from threeam.experiments.stats import (
     required_sample_size,
 )
 
+_NO_USAGE = ArmUsage()
+
 
 class ArmRate(NamedTuple):
     """The failure rate of an arm: its counts, and the exact 95 % interval of the rate."""
@@ -48,10 +50,13 @@ class ArmComparison(NamedTuple):
 
 def arm_rates(experiment: Experiment) -> list[ArmRate]:
     """Return the rate of each arm, in the order of the arms."""
-    return [
-        ArmRate(arm, counts, *clopper_pearson(counts.failed, counts.conclusive), usage)
-        for (arm, counts), usage in zip(experiment.counts().items(), experiment.arm_usage, strict=True)
-    ]
+    usages = zip(experiment.counts().items(), experiment.arm_usage, strict=True)
+    return [rate_of(arm, counts, usage) for (arm, counts), usage in usages]
+
+
+def rate_of(arm: str, counts: Counts, usage: ArmUsage = _NO_USAGE) -> ArmRate:
+    """Return the rate of an arm with these counts."""
+    return ArmRate(arm, counts, *clopper_pearson(counts.failed, counts.conclusive), usage)
 
 
 def compare_arms(rates: Sequence[ArmRate], alpha: float = ALPHA) -> list[ArmComparison]:

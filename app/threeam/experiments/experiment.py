@@ -10,6 +10,7 @@ from typing import NamedTuple
 from threeam.core.format.clock import MAX_TIE_NS
 from threeam.core.format.entry import Author, Stamp
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, LOST, OUTCOMES, PASSED, TIMED_OUT
+from threeam.experiments.stats import alpha_of_repeat
 
 BARE = "bare"  # the arm without a wrapper
 MAX_ARMS = 8
@@ -112,7 +113,7 @@ class Experiment(NamedTuple):
     for its arm and outcome, or `NOT_RUN`.
     ``detailed_runs``: the runs for which more is remembered. ``last_stamp``: of the line of the last run.
     ``first_position``, ``last_position``: of the first line and the last (`Entry.position`); None: equal to the stamp.
-    ``midway_changes``: changes that were made before the last run.
+    ``midway_changes``: changes that were made before the last run. ``nth``: 8 if it is the 8th with this plan.
     """
 
     number: int
@@ -137,10 +138,16 @@ class Experiment(NamedTuple):
     first_position: int | None = None
     last_position: int | None = None
     midway_changes: tuple[MidwayChange, ...] = ()
+    nth: int = 1
 
     def wrapper_fingerprint(self, arm: str) -> str:
         """Return the fingerprint of the wrapper of ``arm``; empty if an older version wrote the experiment."""
         return self.wrapper_fingerprints[self.arms.index(arm)] if self.wrapper_fingerprints else ""
+
+    @property
+    def alpha(self) -> float:
+        """Return the accepted probability of a false positive. It is less in a repeat of the plan."""
+        return alpha_of_repeat(self.nth)
 
     @property
     def first_point(self) -> LogPoint:

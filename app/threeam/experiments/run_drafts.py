@@ -12,8 +12,9 @@ from threeam.experiments.arms import Arm
 from threeam.experiments.build import Build
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
-from threeam.experiments.run_tags import format_run, index_tag, plan_tag, run_tags
-from threeam.experiments.runs import experiments_by_number
+from threeam.experiments.repeats import earlier_repeats
+from threeam.experiments.run_tags import PlanTag, format_run, index_tag, run_tags
+from threeam.experiments.runs import experiments, experiments_by_number
 from threeam.experiments.search import searches_by_number
 
 SOURCE = "run"  # the program that writes these lines: no person types them, so they do not extend a night
@@ -34,15 +35,17 @@ class PlanFacts(NamedTuple):
 
 
 def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
-    """Return the draft of a plan line. The number of the experiment is assigned under the lock."""
+    """Return the draft of a plan line. Its number, and how many there are with this plan, are read under the lock."""
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        names = ",".join(arm.name for arm in facts.arms)
-        wrappers = ",".join(wrapper_fingerprint(arm) for arm in facts.arms)
+        number, arms = next_run_number(state), tuple(arm.name for arm in facts.arms)
+        wrappers = tuple(map(wrapper_fingerprint, facts.arms))
+        fingerprint = facts.identity.fingerprint
+        nth = 1 + len(earlier_repeats(experiments(state), number, fingerprint, arms, wrappers))
         tags = (
-            index_tag(next_run_number(state), 0, facts.n * len(facts.arms)),
+            index_tag(number, 0, facts.n * len(arms)),
             *hypothesis_tag(state, hypothesis),
-            plan_tag(facts.n, facts.seed, names, facts.identity.fingerprint, wrappers),
+            PlanTag(facts.n, facts.seed, arms, fingerprint, wrappers, nth).to_tag(),
             facts.identity.to_tag(),
             *_build_tags(facts.build),
             ("FILE", facts.file),

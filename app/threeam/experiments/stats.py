@@ -74,6 +74,16 @@ def holm_levels(ps: Sequence[float], alpha: float = ALPHA) -> list[float]:
     return levels
 
 
+def alpha_of_repeat(nth: int) -> float:
+    """Return the level of the ``nth`` experiment with the same plan: of the n-th it is `ALPHA` / (n (n + 1)).
+
+    These levels have a finite sum, so that to repeat a plan until something is shown does not show chance. With
+    `ALPHA` / n, eight repeats show something in one of ten cases with equal arms; with these, in one of twenty. The
+    first experiment has all of `ALPHA`: most plans are never repeated.
+    """
+    return ALPHA if nth == 1 else ALPHA / (nth * (nth + 1))
+
+
 def required_sample_size(rate: float, other_rate: float, level: float = ALPHA) -> int | None:
     """Return how many runs per arm show a difference of this size in four of five experiments; None if rates are equal.
 

@@ -10,12 +10,12 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
-from threeam.experiments.comparison import ArmComparison, ArmRate, arm_rates, compare_arms
+from threeam.experiments.comparison import ArmComparison, ArmRate, arm_rates, compare_arms, rate_of
 from threeam.experiments.experiment import BARE, Experiment
 from threeam.experiments.failure_rule import INCONCLUSIVE, TIMED_OUT
+from threeam.experiments.repeats import find_repeats, ordinal, pooled_counts
 from threeam.experiments.run_drafts import SOURCE, verdict_draft_line
 from threeam.experiments.runs import require_experiment
-from threeam.experiments.stats import ALPHA
 
 
 def verdict_draft(number: int) -> Draft:
@@ -32,27 +32,49 @@ def verdict_draft(number: int) -> Draft:
             raise PreconditionFailed(f"{name} has its verdict: {experiment.verdict}")
         rates = arm_rates(experiment)
         counts = " ".join(f"{rate.arm}={rate.counts.failed}/{rate.counts.conclusive}" for rate in rates)
-        return [verdict_draft_line(experiment, state, verdict_text(experiment), counts)]
+        text = verdict_text(experiment, find_repeats(state, experiment))
+        return [verdict_draft_line(experiment, state, text, counts)]
 
     return Draft(lines, source=SOURCE)
 
 
-def verdict_text(experiment: Experiment) -> str:
-    """Return the verdict: what the comparisons mean, the rates, and the runs that are in no rate."""
+def verdict_text(experiment: Experiment, repeats: Sequence[Experiment] = ()) -> str:
+    """Return the verdict: what the comparisons mean, the rates, and the runs that are in no rate.
+
+    ``repeats``: the experiments before it with the same plan.
+    """
     rates = arm_rates(experiment)
-    comparisons = compare_arms(rates)
+    comparisons = compare_arms(rates, experiment.alpha)
     sentences = [describe_comparison(rates, comparison) for comparison in comparisons]
-    if len(comparisons) > 1:
-        sentences.append(_describe_levels(comparisons))
+    if comparisons and (len(comparisons) > 1 or experiment.nth > 1):
+        sentences.append(_describe_levels(comparisons, experiment.nth))
+    if comparisons and repeats:
+        sentences.append(_describe_pooled([*repeats, experiment], experiment.alpha))
     sentences += [_format_rate(rate) for rate in rates]
     sentences += [sentence for _, sentence in uncounted_run_sentences(rates)]
     return "; ".join(sentences)
 
 
-def _describe_levels(comparisons: Sequence[ArmComparison]) -> str:
+def _describe_levels(comparisons: Sequence[ArmComparison], nth: int) -> str:
     """Return ``4 comparisons, so p is held against 0.013, then 0.017``: the levels, beginning with the smallest p."""
     levels = ", then ".join(format_significant(level, 2) for level in sorted({other.level for other in comparisons}))
-    return f"{len(comparisons)} comparisons, so p is held against {levels}"
+    reasons = [f"{ordinal(nth)} of {nth} such experiments"] if nth > 1 else []
+    reasons += [f"{len(comparisons)} comparisons"] if len(comparisons) > 1 else []
+    return f"{' with '.join(reasons)}, so p is held against {levels}"
+
+
+def _describe_pooled(experiments: Sequence[Experiment], alpha: float) -> str:
+    """Return ``together bare 101/320, a 129/320 (p = 0.026), no difference shown``."""
+    rates = [rate_of(arm, counts) for arm, counts in zip(experiments[0].arms, pooled_counts(experiments), strict=True)]
+    comparisons = compare_arms(rates, alpha)
+    first, *others = (f"{rate.arm} {rate.counts.failed}/{rate.counts.conclusive}" for rate in rates)
+    tested = ", ".join(
+        f"{other} (p = {format_significant(comparison.p, 2)})"
+        for other, comparison in zip(others, comparisons, strict=True)
+    )
+    differing = [comparison.arm for comparison in comparisons if comparison.is_significant]
+    shown = f"{', '.join(differing)} differs" if len(differing) == 1 else f"{', '.join(differing)} differ"
+    return f"together {first}, {tested}, {shown if differing else 'no difference shown'}"
 
 
 def _format_rate(rate: ArmRate) -> str:
@@ -129,7 +151,7 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
         }
         for rate in rates
     ]
-    compared = compare_arms(rates)
+    compared = compare_arms(rates, experiment.alpha)
     comparisons = [
         {
             "arm": other.arm,
@@ -150,7 +172,8 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
         "seed": experiment.seed,
         "total": experiment.total,
         "done": experiment.done_count,
-        "threshold": min((other.level for other in compared), default=ALPHA),
+        "nth": experiment.nth,
+        "threshold": min((other.level for other in compared), default=experiment.alpha),
         "arms": arms,
         "comparisons": None if experiment.remaining else comparisons,
         "verdict": experiment.verdict or (verdict_text(experiment) if is_due else None),

@@ -25,7 +25,9 @@ from threeam.core.store.attachments import Attachment, read_attachment
 from threeam.core.store.cited_files import read_cited_attachment
 from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.core.write.draft import Draft, hypothesis_tag
+from threeam.experiments.experiment import Experiment
 from threeam.experiments.options import parse_fixed_options
+from threeam.experiments.repeats import find_repeats
 from threeam.experiments.run_rows import attachment_of, run_line_in_words
 from threeam.experiments.runs import experiments, require_experiment
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
@@ -148,9 +150,14 @@ class ExperimentController:
         if experiment.seed is None and experiment.file:
             self._show_file(experiment.command, experiment.file)
             return
+
+        def find() -> tuple[Experiment, Sequence[Experiment]]:
+            current = require_experiment(self._screen.state, experiment.name)
+            return current, find_repeats(self._screen.state, current)
+
         self._reports.push(
             ExperimentScreen(
-                lambda: require_experiment(self._screen.state, experiment.name),
+                find,
                 self._screen.session.clock,
                 self._show_file,
                 self._screen.copy_text,

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from threeam.core.config.options import OptionParser, split_line
-from threeam.core.errors import BadInput, PreconditionFailed
+from threeam.core.errors import BadInput, JournalError, PreconditionFailed
 from threeam.core.format.times import format_exact_duration
 from threeam.hypotheses.changes import changes
 from threeam.timeline.open_logs import OpenLogs
@@ -140,6 +140,12 @@ class RaceController:
 
     def take(self, answer: ReportAnswer) -> None:
         """Do ``answer``, or what every report may be closed with."""
+        try:
+            self._take(answer)
+        except JournalError as refused:
+            self._screen.notify_once(str(refused), severity="warning")
+
+    def _take(self, answer: ReportAnswer) -> None:
         match answer:
             case SearchKey(pattern):
                 self._search(f"--key {shlex.quote(pattern)}")

@@ -234,7 +234,7 @@ class FindingScreen(ReportScreen):
 
 
 class NearScreen(SearchScreen[NearMisses]):
-    """How close two operations came to each other. Enter goes to the lines of one of the closest occurrences."""
+    """The distances of two operations, as a histogram. Enter goes to the lines of one of the closest occurrences."""
 
     BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
         Binding("enter", "dismiss_to_timeline", "its line", key_display="enter", tooltip=_ON_TIMELINE),
