@@ -8,18 +8,15 @@ import tempfile
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from threeam.core.format.entry import NS_PER_S, decode_utf8, escape_unprintable
+from threeam.core.format.entry import decode_utf8, escape_unprintable
 from threeam.core.redact.redact import Redactor
 from threeam.experiments.arms import Arm
 from threeam.experiments.call_stacks import CallSite, Frame, describe_site, find_call_sites, parse_source_lines
 from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.plan import ExperimentPlan
-from threeam.experiments.plan_runs import RunInterrupted
 from threeam.experiments.provocation import CodePlace
+from threeam.experiments.trial_run import trial_run
 from threeam.process.captured import run_captured
-from threeam.process.execute import ExecuteOptions, execute
-from threeam.process.guard import process_guard
-from threeam.process.output import OutputRecorder
 
 _MAX_TRIES = 5  # runs until one fails: its stacks are those of the failure
 _ADDR2LINE_TIMEOUT_S = 10
@@ -45,7 +42,7 @@ def find_delayed_calls(plan: ExperimentPlan, arm: Arm) -> DelayedCalls | None:
         words = [path if word == os.devnull else word for word in arm.before]
         words.insert(words.index("strace") + 1, "-k")
         for _ in range(_MAX_TRIES):
-            outcome = _run_outcome([*words, *plan.command], plan)
+            outcome, _ = trial_run([*words, *plan.command], plan.rule, plan.timeout_ns)
             if os.path.exists(path):
                 with open(path, "rb") as file:
                     stacks = file.read(_MAX_STACK_BYTES)
@@ -54,19 +51,6 @@ def find_delayed_calls(plan: ExperimentPlan, arm: Arm) -> DelayedCalls | None:
     stacks = Redactor()(stacks)
     sites = find_call_sites(decode_utf8(stacks), calls)
     return DelayedCalls(_place(sites), stacks) if sites else None
-
-
-def _run_outcome(argv: Sequence[str], plan: ExperimentPlan) -> str:
-    recorder = OutputRecorder(lambda _: None, plan.rule.regex)
-    timeout_s = None if plan.timeout_ns is None else plan.timeout_ns / NS_PER_S
-    with process_guard(lambda: None) as running:
-        result = execute(
-            argv, lambda _, data: recorder.feed(data), ExecuteOptions(timeout_s=timeout_s), running=running
-        )
-    recorder.close()
-    if result.interrupted_by:
-        raise RunInterrupted(result.interrupted_by)
-    return plan.rule.outcome(result.exit_code, timed_out=result.timed_out, matched=recorder.matched)
 
 
 def _place(sites: Sequence[CallSite]) -> CodePlace:

@@ -10,11 +10,11 @@ from threeam.core.errors import BadInput
 from threeam.experiments.arm_setup import check_arms
 from threeam.experiments.arms import Arm, parse_arm
 from threeam.experiments.experiment import BARE
+from threeam.experiments.failure_rule import FAILED, FailureRule
 from threeam.experiments.halving import least_runs
 from threeam.experiments.search import MAX_SEARCH_ARMS
 from threeam.experiments.system_calls import count_calls, delays_to_try
-
-_OTHER_ARMS = ("noise", "perturb", "memcheck")
+from threeam.experiments.trial_run import trial_run
 
 
 class SearchArms(NamedTuple):
@@ -39,24 +39,31 @@ class SearchArms(NamedTuple):
         return self._replace(arms=self.arms[: count + 1], untried=(*self.untried, *untried))
 
 
-def find_search_arms(command: Sequence[str], timeout_s: float | None) -> SearchArms:
-    """Return the arms for ``command``, the most promising first. Run it once under strace.
+def find_search_arms(command: Sequence[str], rule: FailureRule, timeout_ns: int | None) -> SearchArms:
+    """Return the arms for ``command``, the most promising first. Run it once under strace, and once under valgrind.
 
     Raise `BadInput` if strace cannot be used. Arms that this machine cannot do are left out.
     """
     cpus = sorted(os.sched_getaffinity(0))
     check_arms([parse_arm("delay:read=1us", cpus)])
-    counts = count_calls(command, timeout_s)
-    delays = delays_to_try(counts, count_calls(["true"], None))
-    others, untried = [], []
-    for arm in (parse_arm(name, cpus) for name in _OTHER_ARMS):
-        try:
-            check_arms([arm])
-        except BadInput as error:
-            untried.append(str(error))
-        else:
-            others.append(arm)
-    noise = [arm for arm in others if arm.noise]
-    rest = [arm for arm in others if not arm.noise]
-    arms = (Arm(BARE), *noise, *(parse_arm(name, cpus) for name in delays), *rest)
-    return SearchArms(arms[:MAX_SEARCH_ARMS], tuple(untried), counts.duration_ns)
+    counts = count_calls(command, timeout_ns)
+    delays = [parse_arm(name, cpus) for name in delays_to_try(counts, count_calls(["true"], None))]
+    noise, perturb, memcheck = (parse_arm(name, cpus) for name in ("noise", "perturb", "memcheck"))
+    obstacles = {arm.name: obstacle for arm in (noise, perturb, memcheck) if (obstacle := _obstacle(arm))}
+    # It is slow, and an error that it finds is found in nearly every run, so one run says whether more are worth it.
+    if memcheck.name not in obstacles:
+        outcome, _ = trial_run([*memcheck.before, *command], rule, timeout_ns)
+        if outcome != FAILED:
+            obstacles[memcheck.name] = "memcheck found no error in a run"
+    arms = (Arm(BARE), noise, *delays, perturb, memcheck)
+    tried = tuple(arm for arm in arms if arm.name not in obstacles)
+    return SearchArms(tried[:MAX_SEARCH_ARMS], tuple(obstacles.values()), counts.duration_ns)
+
+
+def _obstacle(arm: Arm) -> str:
+    """Return why this machine cannot do ``arm``; empty if it can."""
+    try:
+        check_arms([arm])
+    except BadInput as error:
+        return str(error)
+    return ""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import FileUnusable, PreconditionFailed
-from threeam.core.format.entry import NS_PER_S
 from threeam.core.format.times import format_duration
 from threeam.core.redact.redact import redact
 from threeam.core.store.attachment_kinds import PLAN, RUN_OUTPUT
@@ -92,7 +91,7 @@ class SearchRunner:
         """
         check_runnable(plan.command)
         adopt_orphans()
-        found = find_search_arms(plan.command, None if plan.timeout_ns is None else plan.timeout_ns / NS_PER_S)
+        found = find_search_arms(plan.command, plan.rule, plan.timeout_ns)
         runs = budget.search_runs(found.run_ns)
         found = found.fitting(runs)
         plan = plan._replace(arms=found.arms)

@@ -9,11 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import BadInput
-from threeam.core.format.entry import NS_PER_S
 from threeam.core.format.times import format_duration
-from threeam.experiments.plan_runs import RunInterrupted
-from threeam.process.execute import ExecuteOptions, execute
-from threeam.process.guard import process_guard
+from threeam.experiments.failure_rule import FailureRule
+from threeam.experiments.trial_run import trial_run
 
 DELAY_NS = 20_000_000
 _MAX_LATENESS = 20  # all delays of a call in a run are as long as this many full ones, at most
@@ -50,17 +48,13 @@ class CallCounts(NamedTuple):
     duration_ns: int = 0
 
 
-def count_calls(command: Sequence[str], timeout_s: float | None) -> CallCounts:
+def count_calls(command: Sequence[str], timeout_ns: int | None) -> CallCounts:
     """Run ``command`` under strace, and count its system calls. Raise `BadInput` if that is not possible."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "calls")
-        argv = ["strace", "-f", "-c", "-o", path, *command]
-        with process_guard(lambda: None) as running:
-            result = execute(argv, lambda _, data: None, ExecuteOptions(timeout_s=timeout_s), running=running)
-        if result.interrupted_by:
-            raise RunInterrupted(result.interrupted_by)
-        if result.timed_out and timeout_s is not None:
-            limit = format_duration(round(timeout_s * NS_PER_S))
+        _, result = trial_run(["strace", "-f", "-c", "-o", path, *command], FailureRule(), timeout_ns)
+        if result.timed_out and timeout_ns is not None:
+            limit = format_duration(timeout_ns)
             raise BadInput(
                 f"the command did not end within {limit} under strace, which is slower: its calls are not known"
             )
