@@ -201,6 +201,18 @@ class Experiment(NamedTuple):
             return self.first_point.position > change.position
         return has_begun_after(self.detailed_runs[0], self.first_point, change)
 
+    def first_run_since(self, change: LogPoint) -> int:
+        """Return the number of the first run that began after ``change``; more than `total` if none has."""
+        if self.is_after(change):
+            return 1
+        midway = next((midway for midway in self.midway_changes if midway.position == change.position), None)
+        if midway is not None:
+            return midway.first_run_after or self.total + 1
+        numbers = []
+        if self.seed is not None and self.last_point.position > change.position:  # see `count_failed_since`
+            numbers = [run.number for run in self.detailed_runs if run.began_ns > change.ns]
+        return min(numbers, default=self.total + 1)
+
     def count_failed_since(self, change: LogPoint) -> int:
         """Return how many of the runs that began after ``change`` failed, if it was made during the experiment."""
         if self.seed is None:
