@@ -52,7 +52,7 @@ Mode = OneRun | ManyRuns | Resume | Report
 
 def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
     """Return the options and the mode of ``argv``. Exit if they contradict each other."""
-    words, separator, after_separator = _split_at_separator(argv)
+    words, separator, after_separator = split_at_separator(argv)
     parser = _parser()
     args = parser.parse_args(words)
     command = [*args.command, *after_separator]
@@ -136,7 +136,7 @@ def _parser() -> Parser:
     return parser
 
 
-def _split_at_separator(argv: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+def split_at_separator(argv: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     """Return the words before the first ``--``, the separator as a list (empty: none), and the words after it."""
     words = list(argv)
     index = words.index("--") if "--" in words else len(words)

@@ -15,6 +15,7 @@ from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerpr
 from threeam.experiments.repeats import earlier_repeats
 from threeam.experiments.run_tags import STOPPED_TAG, PlanTag, format_run, index_tag, run_tags
 from threeam.experiments.runs import experiments, experiments_by_number
+from threeam.experiments.search import searches_by_number
 
 SOURCE = "run"  # the program that writes these lines: no person types them, so they do not extend a night
 
@@ -38,7 +39,7 @@ def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
     """Return the draft of a plan line. Its number, and how many there are with this plan, are read under the lock."""
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        number, arms = _next_number(state), tuple(arm.name for arm in facts.arms)
+        number, arms = next_run_number(state), tuple(arm.name for arm in facts.arms)
         wrappers = tuple(map(wrapper_fingerprint, facts.arms))
         fingerprint = facts.identity.fingerprint
         nth = 1 + len(earlier_repeats(experiments(state), number, fingerprint, arms, wrappers))
@@ -68,7 +69,7 @@ def single_run_draft(
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         tags = (
-            index_tag(_next_number(state), 1, 1),
+            index_tag(next_run_number(state), 1, 1),
             *hypothesis_tag(state, hypothesis),
             *run_tags(run, identity.fingerprint),
             identity.to_tag(),
@@ -96,5 +97,6 @@ def _build_tags(build: Build | None) -> tuple[tuple[str, str], ...]:
     return (tag,) if tag[1] else ()
 
 
-def _next_number(state: State) -> int:
-    return next_free_number(experiments_by_number(state))
+def next_run_number(state: State) -> int:
+    """Return the number of the next experiment or search."""
+    return next_free_number({*experiments_by_number(state), *searches_by_number(state)})

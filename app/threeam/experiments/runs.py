@@ -40,6 +40,7 @@ from threeam.experiments.run_tags import (
     run_from_entry,
     run_tags,
 )
+from threeam.experiments.search import searches_by_number
 
 
 def experiments_by_number(state: State) -> Mapping[int, Experiment]:
@@ -59,6 +60,8 @@ def require_experiment(state: State, name: str) -> Experiment:
     digits = name[1:] if name[:1] in ("r", "R") else name
     is_number = digits.isascii() and digits.isdigit() and len(digits) < 10
     experiment = by_number.get(int(digits)) if is_number else None
+    if experiment is None and is_number and int(digits) in searches_by_number(state):
+        raise PreconditionFailed(f"R{int(digits)} is a search: 3am run --report R{int(digits)} shows it")
     if experiment is None:
         existing = f"there are R{min(by_number)} to R{max(by_number)}" if by_number else "nothing was run yet"
         raise PreconditionFailed(f"there is no run {name}: {existing}")

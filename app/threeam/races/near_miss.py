@@ -296,8 +296,8 @@ class NearMisses:
 
 
 def delay_above(gap_ns: int) -> int:
-    """Return a delay that is longer than a gap, as a round number: 1, 2 or 5 times a power of ten (ns)."""
-    power = 1
+    """Return a delay (ns) that is longer than a gap: 1, 2 or 5 microseconds, or ten times one of these, and so on."""
+    power = 1000
     while True:
         for factor in (1, 2, 5):
             if factor * power > gap_ns:
