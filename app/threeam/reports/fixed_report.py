@@ -54,17 +54,20 @@ def assess_runs(
     since_ns: int | None = None,
     arm: str | None = None,
     kind: str | None = None,
+    fingerprint: str | None = None,
 ) -> tuple[Change, FixConfidence]:
     """Return the change and the answer from the runs that are bound to a hypothesis.
 
     ``since_ns``: when the change was made, see `_select_change`. ``kind``: the letter of the only kind of failure that
-    counts. Raise `PreconditionFailed`.
+    counts. ``fingerprint``: only of the experiments with this one. Raise `PreconditionFailed`.
     """
     all_experiments = experiments(state)
     bound = [
         experiment
         for experiment in all_experiments
-        if hypothesis.number is not None and experiment.hypothesis == hypothesis.number
+        if hypothesis.number is not None
+        and experiment.hypothesis == hypothesis.number
+        and fingerprint in (None, experiment.fingerprint)
     ]
     if not bound:
         name = hypothesis.label
@@ -94,6 +97,24 @@ def assess_runs(
         ]
     answer = estimate_from_runs(judged, fix, arm, in_force, unbound)
     return change, answer._replace(kind=chosen, kinds=tally_kinds(bound, fix))
+
+
+def required_runs_since(state: State, hypothesis: Hypothesis, fingerprint: str, arm: str) -> int | None:
+    """Return how many more clean runs of an experiment the strong level needs; None: more than is feasible.
+
+    Raise `PreconditionFailed` if no run can change the answer, or if there is none.
+    """
+    _, answer = assess_runs(state, hypothesis, arm=arm, fingerprint=fingerprint)
+    if answer.recurrences or answer.new_kinds:
+        raise PreconditionFailed(
+            f"{hypothesis.label} has failed since the change: 3am fixed {hypothesis.label} says no already"
+        )
+    if answer.variation is not None:
+        raise PreconditionFailed(f"{hypothesis.label}: {answer_line(answer).text}")
+    required = answer.required[-1]
+    if required is not None and required <= answer.clean_since:
+        raise PreconditionFailed(f"3am fixed {hypothesis.label} says yes already")
+    return None if required is None else required - answer.clean_since
 
 
 class Occurrences(NamedTuple):
