@@ -9,6 +9,7 @@ from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State, next_free_number
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
 from threeam.experiments.arms import Arm
+from threeam.experiments.bisect_log import bisections
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
 from threeam.experiments.run_tags import format_run, index_tag, plan_tag, run_tags
@@ -34,7 +35,7 @@ def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
         names = ",".join(arm.name for arm in facts.arms)
         wrappers = ",".join(wrapper_fingerprint(arm) for arm in facts.arms)
         tags = (
-            index_tag(_next_number(state), 0, facts.n * len(facts.arms)),
+            index_tag(next_run_number(state), 0, facts.n * len(facts.arms)),
             *hypothesis_tag(state, hypothesis),
             plan_tag(facts.n, facts.seed, names, facts.identity.fingerprint, wrappers),
             facts.identity.to_tag(),
@@ -56,7 +57,7 @@ def single_run_draft(command: str, run: Run, identity: ExperimentIdentity, hypot
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         tags = (
-            index_tag(_next_number(state), 1, 1),
+            index_tag(next_run_number(state), 1, 1),
             *hypothesis_tag(state, hypothesis),
             *run_tags(run, identity.fingerprint),
             identity.to_tag(),
@@ -77,5 +78,6 @@ def verdict_draft_line(experiment: Experiment, state: State, text: str, counts: 
     return DraftLine(f"Verdict: {text}", tags)
 
 
-def _next_number(state: State) -> int:
-    return next_free_number(experiments_by_number(state))
+def next_run_number(state: State) -> int:
+    """Return the number of the next experiment or search."""
+    return next_free_number({*experiments_by_number(state), *bisections(state)})

@@ -86,12 +86,12 @@ class ExperimentRunner:
         path = write_attachment(journal, PLAN, file_name, encode_plan(plan))
         identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
         facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path))
-        block = _write_plan(writer, plan_draft(f"{plan.text()}; {measure_load()}", facts, hypothesis), path)
+        block = write_plan(writer, plan_draft(f"{plan.text()}; {measure_load()}", facts, hypothesis), path)
         self._listener.on_written(block.raw)
         index = parse_index(block.draft_entries[-1])
         assert index is not None  # the draft has assigned the number
         number = index.experiment
-        with _lock_plan(path, f"R{number}"):
+        with lock_plan(path, f"R{number}"):
             return self._finish(number, plan, range(1, plan.total + 1), (), writer)
 
     def resume(self, name: str) -> Experiment:
@@ -112,7 +112,7 @@ class ExperimentRunner:
         check_runnable(plan.command)
         self._check_same_plan(experiment, plan, path)
         check_arms(plan.arms)
-        with _lock_plan(path, experiment.name):
+        with lock_plan(path, experiment.name):
             # Another process may have continued it since the first look.
             experiment = _require_unfinished(self._access.load_state(), experiment.name)
             writer = self._access.new_writer()
@@ -208,7 +208,7 @@ class ExperimentRunner:
             raise
 
 
-def _write_plan(writer: Writer, draft: Draft, path: str) -> Block:
+def write_plan(writer: Writer, draft: Draft, path: str) -> Block:
     """Write the line of a plan; delete the plan file at ``path`` if nothing was written."""
     try:
         return writer.write(draft)
@@ -233,7 +233,7 @@ def _require_unfinished(state: State, name: str) -> Experiment:
 
 
 @contextmanager
-def _lock_plan(path: str, name: str) -> Iterator[None]:
+def lock_plan(path: str, name: str) -> Iterator[None]:
     """Hold a lock on the plan file at ``path``. Raise `PreconditionFailed` if another process holds it."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
