@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support import deadlocks
+from support import thread_deadlocks
 from support.commands import Run
 from support.processes import eventually, is_gone
 from support.single_runs import outcome, output_file, run_entry
@@ -36,7 +36,7 @@ def started(*argv: str) -> Iterator[int]:
 @needs_eu_stack
 def test_a_deadlock_in_python_is_named_with_its_lines(tmp_path: Path) -> None:
     program = tmp_path / "ab.py"
-    program.write_text(deadlocks.PYTHON)
+    program.write_text(thread_deadlocks.PYTHON)
     with started(sys.executable, str(program)) as pid:
         eventually(lambda: describe_hang(read_stacks([pid])[0].decode()) == "2 threads wait for locks", "the deadlock")
         text = read_stacks([pid])[0].decode()

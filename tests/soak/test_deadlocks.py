@@ -1,111 +1,90 @@
-"""Deadlocks in three languages, found by a run that times out, with each tool that reads stacks."""
+"""Deadlocks of a real PostgreSQL and a real MariaDB: fifty of one shape are one row."""
 
 from __future__ import annotations
 
-import os
-import shutil
+import json
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from support import deadlocks
-from support.commands import Run
-from support.single_runs import outcome, output_file
-from threeam.process.hang import describe_hang
+from support.database_clients import deadlock_in_maria, deadlock_in_postgres, make_carts, maria_clients
+from support.deadlocks import deadlocks_in, rows
+from support.mariadb import maria
+from support.postgres import cluster, eventually
+from threeam.races.deadlock_shapes import deadlock_json
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("eu-stack") is None, reason="eu-stack is not installed"),
-    pytest.mark.skipif(shutil.which("gdb") is None, reason="gdb is not installed"),
-    pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed"),
-]
-NAMED = "2 threads wait for locks"
-
-
-@pytest.fixture
-def saved(log: Path, run: Run) -> Callable[..., str]:
-    """Run a program that hangs, and return its saved output."""
-
-    def saved(*argv: str, **environ: str) -> str:
-        run("run", "-q", "--timeout", "5s", "--", *argv, **environ)
-        assert outcome(log) == "timed-out exit=137"
-        return output_file(log).read_text()
-
-    return saved
+TIMES = 50
+SHAPE = "UPDATE carts SET qty = qty + ?, note = ? WHERE id = ?"
+COLLECTED = {
+    "logging_collector": "on",
+    "log_directory": "{folder}/logs",
+    "log_filename": "pg.log",
+    "log_destination": "stderr,csvlog,jsonlog",
+    "log_statement": "all",
+    "log_lock_waits": "on",
+    "deadlock_timeout": "20ms",
+}
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> str:
-    source, program = tmp_path / "ab.c", tmp_path / "ab"
-    source.write_text(deadlocks.C)
-    subprocess.run(["gcc", "-g", "-pthread", "-o", program, source], check=True)
-    return str(program)
+@pytest.mark.parametrize("prefix", ["%m [%p] ", "%t:%r:%u@%d:[%p]: ", "%n %q%a/%c/%l "])
+def test_fifty_deadlocks_of_a_real_postgresql_are_one_row(prefix: str) -> None:
+    with cluster({**COLLECTED, "log_line_prefix": prefix}) as server:
+        with server.connect() as admin:
+            admin.execute(make_carts(2 * TIMES).encode())
+        first, second = (server.connect(autocommit=False) for _ in range(2))
+        for number in range(TIMES):
+            deadlock_in_postgres(server, first, second, (2 * number + 1, 2 * number + 2))
+        pids = {session.info.backend_pid for session in (first, second)}
+        for session in (first, second):
+            session.close()
+        logs = [server.folder / "logs" / f"pg.{kind}" for kind in ("log", "csv", "json")]
+        eventually(
+            lambda: all(
+                log.read_text().count("40P01" if log.suffix != ".log" else "ERROR:  deadlock") == TIMES for log in logs
+            ),
+            "the collector has written all",
+        )
+        for chosen in ([logs[0]], [logs[1]], [logs[2]], logs if "%t" not in prefix else logs[1:]):
+            (group,) = deadlocks_in(*chosen).groups
+            assert (group.count, sum(group.stopped.values()), dict(group.missing)) == (TIMES, TIMES, {})
+            assert [member.statement for member in group.shape.members] == [SHAPE, SHAPE]
+            assert [member.blocked_by for member in group.shape.members] == [(1,), (0,)]
+            assert {member.waits_for for member in group.shape.members} == {"ShareLock on transaction ?"}
+            assert dict(group.places) == {'while updating tuple in relation "carts"': TIMES}
+            assert {each.name for each in group.first.participants} == {f"process {pid}" for pid in pids}
+            assert group.first.ns is not None
+            assert group.last.ns is not None
+            assert 0 < group.last.ns - group.first.ns < 600 * 10**9
+            assert "secret" not in json.dumps(deadlock_json(group)) + "".join(rows(group))
 
 
-@pytest.fixture
-def script(tmp_path: Path) -> str:
-    script = tmp_path / "ab.py"
-    script.write_text(deadlocks.PYTHON)
-    return str(script)
-
-
-@pytest.fixture
-def path_without(tmp_path: Path) -> Callable[..., str]:
-    """Return a PATH on which tools are broken."""
-
-    def path_without(*tools: str) -> str:
-        folder = tmp_path / "broken"
-        folder.mkdir()
-        for tool in tools:
-            (folder / tool).symlink_to("/bin/false")
-        return f"{folder}:{os.environ['PATH']}"
-
-    return path_without
-
-
-def test_in_c(saved: Callable[..., str], program: str) -> None:
-    text = saved(program)
-    assert describe_hang(text) == NAMED
-    assert " first\n" in text
-    assert "/ab.c:8" in text
-    assert text.endswith(f"[3am: {NAMED}]\n")
-
-
-def test_in_c_with_gdb(saved: Callable[..., str], program: str, path_without: Callable[..., str]) -> None:
-    text = saved(program, PATH=path_without("eu-stack"))
-    assert describe_hang(text) == NAMED
-    assert " in first (arg=...) at " in text, "values of arguments may be secrets"
-
-
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_in_c_under_a_tracer(saved: Callable[..., str], program: str) -> None:
-    text = saved("strace", "-f", "-o", "/dev/null", program)
-    assert describe_hang(text) == NAMED
-    assert "because it traced them: strace -f" in text
-
-
-def test_in_python(saved: Callable[..., str], script: str) -> None:
-    text = saved(sys.executable, script)
-    assert describe_hang(text) == NAMED
-    assert text.count("take (ab.py:9)") == 2
-
-
-def test_in_python_by_its_own_signal(
-    saved: Callable[..., str], script: str, path_without: Callable[..., str], tmp_path: Path
-) -> None:
-    text = saved(sys.executable, "-X", "faulthandler", script, PATH=path_without("py-spy"))
-    assert describe_hang(text) == NAMED
-    assert text.count('ab.py", line 9 in take') == 2
-    assert not list(tmp_path.glob("core*"))
-
-
-@pytest.mark.skipif(shutil.which("java") is None, reason="Java is not installed")
-def test_in_java(saved: Callable[..., str], tmp_path: Path) -> None:
-    source = tmp_path / "Deadlock.java"
-    source.write_text(deadlocks.JAVA)
-    text = saved("java", str(source))
-    assert describe_hang(text) == NAMED
-    assert "Found one Java-level deadlock" in text
+def test_fifty_deadlocks_of_a_real_mariadb_are_one_row(tmp_path: Path) -> None:
+    with maria("--innodb-print-all-deadlocks=1") as server:
+        server.sql("CREATE DATABASE shop")
+        server.sql(make_carts(2 * TIMES), "shop")
+        with maria_clients(server, "shop") as (first, second):
+            for number in range(TIMES):
+                deadlock_in_maria(server, first, second, (2 * number + 1, 2 * number + 2))
+        log, status, line = (tmp_path / name for name in ("maria.log", "status.txt", "line.txt"))
+        log.write_text(server.log)
+        show = ["mariadb", *server.options, "-e", "SHOW ENGINE INNODB STATUS"]
+        for path, layout in ((status, "--vertical"), (line, "--batch")):
+            path.write_bytes(subprocess.run([*show, layout], capture_output=True, check=True, timeout=60).stdout)
+    (group,) = deadlocks_in(log, status, line).groups
+    row = "X (rec but not gap) on index PRIMARY of table `shop`.`carts`"
+    assert (group.count, sum(group.stopped.values()), dict(group.missing)) == (TIMES, TIMES, {})
+    assert [member.statement for member in group.shape.members] == [SHAPE, SHAPE]
+    assert [member.waits_for for member in group.shape.members] == [row, row]
+    assert [member.holds for member in group.shape.members] == [(row,), (row,)]
+    assert [member.blocked_by for member in group.shape.members] == [(1,), (0,)]
+    one, other = group.first.participants
+    assert one.waits_for is not None
+    assert other.waits_for is not None
+    assert [lock.target for lock in one.holds] == [other.waits_for.target]
+    assert [lock.target for lock in other.holds] == [one.waits_for.target]
+    assert "secret" not in json.dumps(deadlock_json(group)) + "".join(rows(group))
+    for path in (status, line):
+        (latest,) = deadlocks_in(path).groups
+        assert latest.shape == group.shape
+        assert latest.first.participants == group.last.participants

@@ -1,63 +1,45 @@
-"""Programs in which two threads take two locks in opposite order, each after the other has its first."""
+"""The reports of deadlocks in recorded logs and in texts, for tests."""
 
-C = """
-#include <pthread.h>
-static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER;
-static pthread_barrier_t both;
-static void *first(void *arg) {
-    pthread_mutex_lock(&a);
-    pthread_barrier_wait(&both);
-    pthread_mutex_lock(&b);
-    return arg;
-}
-static void *second(void *arg) {
-    pthread_mutex_lock(&b);
-    pthread_barrier_wait(&both);
-    pthread_mutex_lock(&a);
-    return arg;
-}
-int main(void) {
-    pthread_t x, y;
-    pthread_barrier_init(&both, 0, 2);
-    pthread_create(&x, 0, first, 0);
-    pthread_create(&y, 0, second, 0);
-    pthread_join(x, 0);
-    pthread_join(y, 0);
-    return 0;
-}
-"""
+from __future__ import annotations
 
-PYTHON = """
-import threading
+from pathlib import Path
 
-a, b, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
+from support.log_sources import source_of
+from threeam.races.deadlock_report import DeadlockReport, Participant
+from threeam.races.deadlock_reports import deadlock_reports
+from threeam.races.deadlock_shapes import DeadlockGroup, Deadlocks, deadlock_lines, find_deadlocks
 
-def take(first, second):
-    with first:
-        both.wait()
-        with second:
-            pass
+RECORDED = Path(__file__).parent.parent / "unit" / "deadlock_logs"
 
-threads = [threading.Thread(target=take, args=locks) for locks in ((a, b), (b, a))]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-"""
 
-JAVA = """
-public class Deadlock {
-    static final Object A = new Object(), B = new Object();
-    static final java.util.concurrent.CyclicBarrier BOTH = new java.util.concurrent.CyclicBarrier(2);
-    static void take(Object first, Object second) {
-        synchronized (first) {
-            try { BOTH.await(); } catch (Exception e) { throw new RuntimeException(e); }
-            synchronized (second) { }
-        }
-    }
-    public static void main(String[] words) {
-        new Thread(() -> take(A, B)).start();
-        new Thread(() -> take(B, A)).start();
-    }
-}
-"""
+def reports_in(path: Path, text: str | bytes | None = None) -> list[DeadlockReport]:
+    """Return the reports in the file ``path``; with ``text``, it is written to the file first."""
+    if text is not None:
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return list(deadlock_reports(source_of(path)))
+
+
+def recorded(name: str) -> list[DeadlockReport]:
+    """Return the reports in a recorded log."""
+    return reports_in(RECORDED / name)
+
+
+def deadlocks_in(*paths: Path) -> Deadlocks:
+    """Return the deadlocks of logs."""
+    return find_deadlocks([source_of(path, number) for number, path in enumerate(paths)])
+
+
+def rows(group: DeadlockGroup) -> list[str]:
+    """Return the lines that show a group, in UTC."""
+    return list(deadlock_lines(group, lambda ns: 0))
+
+
+def without_numbers(report: DeadlockReport) -> tuple[object, ...]:
+    """Return what a report says of its participants, without their pids."""
+    names = [each.name for each in report.participants]
+
+    def facts(each: Participant) -> tuple[object, ...]:
+        kind = each.waits_for and (each.waits_for.mode, each.waits_for.kind)
+        return each.statement, kind, [names.index(name) for name in each.blocked_by]
+
+    return report.victim, report.places, [facts(each) for each in report.participants], report.missing

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
 from threeam.core.state.fold import State
 from threeam.experiments.arms import Arm
+from threeam.experiments.build import Build
 from threeam.experiments.experiment import outcome_code
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
@@ -32,6 +33,7 @@ class Runs(NamedTuple):
     command: str = "./repro"
     arm: Arm = Arm("bare")
     hypothesis: int | None = 7
+    build: Build | None = None
     lasts: int = 1000
 
 
@@ -86,6 +88,7 @@ def plan_entry(number: int, now: Stamp, runs: Runs) -> Entry:
         *(() if runs.hypothesis is None else ((f"H{runs.hypothesis}", "run"),)),
         ("PLAN", facts),
         runs.identity.to_tag(),
+        *(() if runs.build is None else (runs.build.to_tag(),)),
         ("RUNS", letters),
         ("SPENT", f"{len(letters)} 1 1 {now.ns + runs.lasts} 86400"),
     )

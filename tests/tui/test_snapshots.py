@@ -11,6 +11,7 @@ from textual.notifications import Notification
 from textual.pilot import Pilot
 
 from support.log_sources import BASE_NS, stamped, write_log
+from support.racing_logs import open_racing_logs
 from threeam.core.config.settings import Settings
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import NS_PER_S, Stamp
@@ -372,3 +373,38 @@ def test_the_legend_of_other_logs(
         await pilot.pause()
 
     assert snap_compare(open_timeline(journal, folder), terminal_size=size, run_before=open_legend)
+
+
+async def open_races(pilot: Pilot[None], *keys: str) -> None:
+    """Searches the racing logs, presses ``keys`` on the list of groups, and waits for the page that they open."""
+    await pilot.press("X")
+    for key in ("enter", *keys):
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+        await pilot.press(key)
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+
+
+def racing(journal: Journal, folder: Path, *, emoji: bool = True) -> JournalApp:
+    stamp = Stamp(BASE_NS + 70 * NS_PER_S, 0)
+    clock = lambda: stamp  # noqa: E731
+    logs = open_racing_logs(folder)
+    return JournalApp(Session(journal, Settings(), FOLD, ALICE, clock, None, emoji, zone=fixed_zone(0), logs=logs))
+
+
+@pytest.mark.parametrize("size", [WIDE, USUAL, NARROW])
+def test_races(snap_compare: Snap, journal: Journal, folder: Path, size: tuple[int, int]) -> None:
+    assert snap_compare(racing(journal, folder), terminal_size=size, run_before=open_races)
+
+
+@pytest.mark.parametrize("size", [WIDE, USUAL])
+def test_a_finding(snap_compare: Snap, journal: Journal, folder: Path, size: tuple[int, int]) -> None:
+    app = racing(journal, folder)
+    assert snap_compare(app, terminal_size=size, run_before=lambda pilot: open_races(pilot, "j", "enter"))
+
+
+@pytest.mark.parametrize(("size", "emoji"), [(WIDE, True), (USUAL, False)])
+def test_near_misses(snap_compare: Snap, journal: Journal, folder: Path, size: tuple[int, int], emoji: bool) -> None:
+    app = racing(journal, folder, emoji=emoji)
+    assert snap_compare(app, terminal_size=size, run_before=lambda pilot: open_races(pilot, "j", "M"))

@@ -127,9 +127,10 @@ def test_the_forecast_is_repeatable_and_falls_as_runs_are_made() -> None:
 
 
 def test_a_forecast_that_would_take_too_long_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert belief_of([CommitRuns()] * 30).runs_to_decide(1) is not None
+    belief, _ = replayed(16, [(16, True)] * 4 + [(16, False)] * 12)
+    assert belief.runs_to_decide(1) is not None
     monkeypatch.setattr("threeam.experiments.bisect._MAX_FORECAST_WORK", 500)
-    assert belief_of([CommitRuns()] * 30).runs_to_decide(1) is None
+    assert belief.runs_to_decide(1) is None
 
 
 def test_it_is_right_for_19_of_20_seeds() -> None:

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import threeam
+from support.sources import PACKAGE, nodes_of, source_paths
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.format.times import format_age, format_duration, parse_duration
 
-APP = Path(threeam.__file__).parent
 MINUTE, HOUR, DAY = 60 * NS_PER_S, 3600 * NS_PER_S, 86400 * NS_PER_S
 OTHER_SYNTAX = re.compile(r"[\d}] (?:ns|us|µs|ms|s|sec|secs|seconds?|min|mins|minutes?|h|hours?|days?)(?![\w=])")
 KEPT = {
@@ -77,9 +76,9 @@ def test_an_age_has_no_seconds(ns: int, text: str) -> None:
 
 def test_no_text_of_the_program_writes_a_duration_in_another_way() -> None:
     found = {
-        (str(path.relative_to(APP)), text)
-        for path in APP.rglob("*.py")
-        for text in _texts(ast.parse(path.read_text()))
+        (str(path.relative_to(PACKAGE)), text)
+        for path in source_paths()
+        for text in _texts(path)
         if OTHER_SYNTAX.search(text)
     }
     assert not sorted((path, text) for path, text in found if not _is_kept(path, text))
@@ -89,15 +88,15 @@ def _is_kept(path: str, text: str) -> bool:
     return any(path == kept_path and text.endswith(kept_text) for kept_path, kept_text in KEPT)
 
 
-def _texts(tree: ast.Module) -> Iterator[str]:
-    """Yield the strings of a module that are no docstrings; what an f-string replaces is ``{}``."""
+def _texts(path: Path) -> Iterator[str]:
+    """Yield the strings of the module in ``path`` that are no docstrings; what an f-string replaces is ``{}``."""
     docstrings, parts = set(), set()
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             docstrings.add(node.value)
         if isinstance(node, ast.JoinedStr):
             parts.update(node.values)
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings | parts:
             yield node.value

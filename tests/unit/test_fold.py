@@ -44,8 +44,8 @@ nonsense = st.sampled_from(["", "-1", "9" * 30, "x", "0", "٣"])
 plans = st.builds(
     lambda number, n, arms, seed, file, place: (
         (f"R{number}", place or f"0/{n * len(arms)}"),
-        ("PLAN", f"n={n} seed={seed} arms={','.join(arms)} same=0123456789ab"),
-        *([("FILE", file)] if file else []),
+        ("PLAN", f"n={n} seed={seed} arms={','.join(arms)} same=0123456789ab{' nth=3' if file else ''}"),
+        *([("FILE", file), ("BUILD", f"files={file}:ab head=0123456789ab")] if file else []),
     ),
     st.integers(1, 3),
     st.integers(1, 3),

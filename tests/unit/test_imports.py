@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-import threeam
 from support.modules import DRAWING, is_below
+from support.sources import PACKAGE, source_paths, tree_of
 
-HOME = Path(threeam.__file__).parent
 CAPABILITIES = ("human", "hypotheses", "host", "experiments", "tracing", "restore", "timeline")
 # Who may import whom. A package may import itself, and nothing that is not in its row.
 _BELOW_WRITE = ("core.errors", "core.format", "core.platform", "core.redact", "core.store", "core.config", "core.state")
@@ -54,8 +54,9 @@ class Import(NamedTuple):
     typing: bool = False  # for the type checker alone
 
 
-def imports_of(path: Path) -> Iterator[Import]:
-    file = str(path.relative_to(HOME))
+@cache
+def imports_of(path: Path) -> tuple[Import, ...]:
+    file = str(path.relative_to(PACKAGE))
 
     def walk(node: ast.AST, deferred: bool, typing: bool = False) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
@@ -67,16 +68,16 @@ def imports_of(path: Path) -> Iterator[Import]:
                 yield Import(file, child.module or "", deferred, typing)
                 for alias in child.names:
                     yield Import(file, f"{child.module}.{alias.name}", deferred, typing)
-            else:
-                inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            elif not isinstance(child, ast.expr):  # an expression has no import in it
+                inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
                 checked = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)
                 yield from walk(child, deferred or inside, typing or checked)
 
-    yield from walk(ast.parse(path.read_text()), False)
+    return tuple(walk(tree_of(path), False))
 
 
 def imports(folder: str) -> list[Import]:
-    paths = sorted((HOME / folder).rglob("*.py"))
+    paths = [path for path in source_paths() if path.is_relative_to(PACKAGE / folder)]
     return [statement for path in paths for statement in imports_of(path)]
 
 
@@ -87,14 +88,14 @@ def package_of(module: str) -> str:
 
 
 def test_each_package_has_its_walls() -> None:
-    modules = (path.relative_to(HOME).with_suffix("") for path in HOME.rglob("*.py"))
+    modules = (path.relative_to(PACKAGE).with_suffix("") for path in source_paths())
     packages = {package_of(".".join(module.parts).removesuffix(".__init__")) for module in modules}
     assert packages - {"core"} == set(WALLS)
 
 
 @pytest.mark.parametrize("package", WALLS)
 def test_a_package_imports_only_what_it_may(package: str) -> None:
-    place = HOME / package.replace(".", "/")
+    place = PACKAGE / package.replace(".", "/")
     imported = imports(package.replace(".", "/")) if place.is_dir() else imports_of(place.with_suffix(".py"))
     ours_only = [
         statement for statement in imported if statement.module.startswith("threeam.") and not statement.typing
@@ -109,7 +110,7 @@ def test_a_package_imports_only_what_it_may(package: str) -> None:
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
     """A circle between modules of one package is possible, and forbidden too. Deferred imports count."""
-    modules = {".".join(path.relative_to(HOME).with_suffix("").parts): path for path in HOME.rglob("*.py")}
+    modules = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in source_paths()}
     graph = {
         name: {statement.module.removeprefix("threeam.") for statement in imports_of(path) if not statement.typing}
         & set(modules)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 
 import pytest
 from rich.cells import cell_len
 
-import threeam
+from support.sources import nodes_of, source_paths
 from threeam.cli.colour import format_coloured
 from threeam.core.format.entry import Entry, Stamp, format_entry
 from threeam.core.format.kinds import HYPOTHESIS_TAG, KINDS, NOTE, TAGS, WORDS, Kind, is_own_tag
@@ -21,17 +21,25 @@ from threeam.hypotheses.ledger import PREDICTION
 from threeam.projections import FOLD
 from threeam.tui.glyphs import FAMILIES, GLYPHS, SIGNS, TIMELINE_GLYPHS, glyph_of
 
-PACKAGE = Path(threeam.__file__).parent
 NIGHT = Stamp(1_795_490_047_123_456_789)
-EXPRESSIONS = [node for path in PACKAGE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
-CONSTANTS = {
-    target.id: value.value
-    for node in EXPRESSIONS
-    if isinstance(node, ast.Assign) and isinstance(value := node.value, ast.Constant)
-    for target in node.targets
-    if isinstance(target, ast.Name)
-}
 each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+
+
+def expressions() -> Iterator[ast.AST]:
+    """Yield the nodes of all sources."""
+    return (node for path in source_paths() for node in nodes_of(path))
+
+
+@cache
+def constants() -> dict[str, object]:
+    """Return the values of the names that the sources set to a constant."""
+    return {
+        target.id: value.value
+        for node in expressions()
+        if isinstance(node, ast.Assign) and isinstance(value := node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
 
 
 def text_of(node: ast.expr) -> str:
@@ -40,7 +48,7 @@ def text_of(node: ast.expr) -> str:
         case ast.Constant(value=str(text)):
             return text
         case ast.Name(id=name):
-            return str(CONSTANTS.get(name, ""))
+            return str(constants().get(name, ""))
         case ast.JoinedStr(values=[ast.Constant(value=str(text)), *rest]):
             return text + ("7" if rest and not text[-1:].isspace() else "")
         case ast.BinOp(left=left):
@@ -50,7 +58,7 @@ def text_of(node: ast.expr) -> str:
 
 def written_tags() -> Iterator[str]:
     """Yield the keys of the pairs in the sources that can be a tag."""
-    for node in EXPRESSIONS:
+    for node in expressions():
         if (
             isinstance(node, ast.Tuple)
             and len(node.elts) == 2
@@ -61,7 +69,7 @@ def written_tags() -> Iterator[str]:
 
 def read_tags() -> Iterator[str]:
     """Yield the keys of the tags that the sources read."""
-    for node in EXPRESSIONS:
+    for node in expressions():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "tag":
             yield from filter(None, map(text_of, node.args))
     yield from (tag for projection in FOLD.projections for tag in projection.tag_patterns if tag.isalpha())
@@ -70,7 +78,7 @@ def read_tags() -> Iterator[str]:
 def written_words() -> Iterator[str]:
     """Yield the words before the colon of the lines that the sources write."""
     texts = {"DraftLine": 0, "Entry": 3}
-    for node in EXPRESSIONS:
+    for node in expressions():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in texts:
             for argument in node.args[texts[node.func.id] :][:1]:
                 if match := re.match(r"([A-Z]\w+): ", text_of(argument)):

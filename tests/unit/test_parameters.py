@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
-import threeam
+from support.sources import PACKAGE, nodes_of, source_paths
 
-HOME = Path(threeam.__file__).parent
 LIMIT = 6  # without self and cls
 
 
@@ -20,9 +18,9 @@ def parameter_count(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def test_no_function_has_more_parameters_than_a_reader_keeps_in_mind() -> None:
     counts = {
-        f"{path.relative_to(HOME)}: {node.name}": parameter_count(node)
-        for path in HOME.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        f"{path.relative_to(PACKAGE)}: {node.name}": parameter_count(node)
+        for path in source_paths()
+        for node in nodes_of(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert {name: count for name, count in counts.items() if count > LIMIT} == {}

@@ -12,10 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import threeam
 from support.pages import PAGES
-
-APP = Path(threeam.__file__).parent
+from support.sources import PACKAGE, nodes_of, source_paths
 
 UNIDIOMATIC = {
     r"(?<!there )(is|are) (?-i:none)\b": "is not an X",
@@ -57,25 +55,20 @@ def prose(source: str) -> Iterator[tuple[int, str]]:
             parts.append(re.sub(r"\{[^{}]*\}", "{}", text))  # an expression in an f-string is code
 
 
-def modules() -> list[Path]:
-    """Return the modules of the program."""
-    return [path.relative_to(APP) for path in sorted(APP.rglob("*.py"))]
-
-
-def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Yield each docstring of a module, its classes and its functions, with the line of its owner."""
-    for node in ast.walk(tree):
+def docstrings(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield each docstring of the module in ``path``, its classes and its functions, with the line of its owner."""
+    for node in nodes_of(path):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
             if text:
                 yield getattr(node, "lineno", 1), text
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_the_prose_has_no_unidiomatic_phrase(module: Path) -> None:
+def test_the_prose_has_no_unidiomatic_phrase() -> None:
     phrases = [
-        f"line {number}: {match[0]!r} in {text.strip()[:100]!r}"
-        for number, text in prose((APP / module).read_text(encoding="utf-8"))
+        f"{path.relative_to(PACKAGE)}, line {number}: {match[0]!r} in {text.strip()[:100]!r}"
+        for path in source_paths()
+        for number, text in prose(path.read_text(encoding="utf-8"))
         if text not in ALLOWED
         for match in PATTERN.finditer(re.sub(r"\s+", " ", text))
     ]
@@ -89,11 +82,11 @@ def test_a_page_of_the_manual_has_no_unidiomatic_phrase(page: Path) -> None:
     assert not phrases, "\n".join(phrases)
 
 
-@pytest.mark.parametrize("module", modules(), ids=str)
-def test_no_docstring_begins_with_a_question_word(module: Path) -> None:
+def test_no_docstring_begins_with_a_question_word() -> None:
     questions = [
-        f"line {number}: {text.splitlines()[0]}"
-        for number, text in docstrings(ast.parse((APP / module).read_text(encoding="utf-8")))
+        f"{path.relative_to(PACKAGE)}, line {number}: {text.splitlines()[0]}"
+        for path in source_paths()
+        for number, text in docstrings(path)
         if re.match(r"(What|Whether|How|Where)\b", text)
     ]
     assert not questions, "\n".join(questions)

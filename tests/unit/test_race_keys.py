@@ -53,7 +53,7 @@ def test_a_pattern_without_one_key_is_refused(pattern: str) -> None:
 def operation_in(line: bytes, pattern: str = r"(?:cart|id)[= ]+(?P<key>\d+)") -> tuple[str, OperationKind | None]:
     (parsed,) = parse_key_patterns([pattern]).patterns
     name, begin, end = next(iter(parsed.mentions(line)))
-    found = parsed.find(line, name, line[begin:end])
+    found = parsed.find(line, name, line[begin:end], 8)
     assert found is not None
     return Operations().near(line, found.begin, found.end, found.match_begin)
 

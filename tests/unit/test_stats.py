@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
+import scipy  # and scipy.stats when a test names it: its import takes 0.6 s in each worker
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from threeam.experiments.stats import (
     ALPHA,
@@ -35,9 +35,11 @@ def counts(draw: st.DrawFn) -> tuple[int, int]:
 def test_an_interval_is_that_of_the_beta_distribution(seen: tuple[int, int]) -> None:
     failed, run_count = seen
     low, high = clopper_pearson(failed, run_count)
-    assert low == pytest.approx(stats.beta.ppf(ALPHA / 2, failed, run_count - failed + 1) if failed else 0, rel=1e-8)
+    assert low == pytest.approx(
+        scipy.stats.beta.ppf(ALPHA / 2, failed, run_count - failed + 1) if failed else 0, rel=1e-8
+    )
     assert high == pytest.approx(
-        stats.beta.ppf(1 - ALPHA / 2, failed + 1, run_count - failed) if failed < run_count else 1, rel=1e-8
+        scipy.stats.beta.ppf(1 - ALPHA / 2, failed + 1, run_count - failed) if failed < run_count else 1, rel=1e-8
     )
     assert low <= failed / run_count <= high
 
@@ -45,15 +47,17 @@ def test_an_interval_is_that_of_the_beta_distribution(seen: tuple[int, int]) -> 
 @given(counts(), st.floats(0.0001, 0.9999))
 def test_the_tails_are_those_of_the_binomial_distribution(seen: tuple[int, int], p: float) -> None:
     failed, run_count = seen
-    assert binom_cdf(failed, run_count, p) == pytest.approx(stats.binom.cdf(failed, run_count, p), rel=1e-7, abs=1e-12)
+    assert binom_cdf(failed, run_count, p) == pytest.approx(
+        scipy.stats.binom.cdf(failed, run_count, p), rel=1e-7, abs=1e-12
+    )
     assert binom_upper_tail(failed, run_count, p) == pytest.approx(
-        stats.binom.sf(failed - 1, run_count, p), rel=1e-7, abs=1e-12
+        scipy.stats.binom.sf(failed - 1, run_count, p), rel=1e-7, abs=1e-12
     )
 
 
 @given(counts(), counts())
 def test_p_is_that_of_fishers_exact_test(table: tuple[int, int], other: tuple[int, int]) -> None:
-    p = stats.fisher_exact([[table[0], table[1] - table[0]], [other[0], other[1] - other[0]]])[1]
+    p = scipy.stats.fisher_exact([[table[0], table[1] - table[0]], [other[0], other[1] - other[0]]])[1]
     assert fisher_exact(*table, *other) == pytest.approx(p, rel=1e-6, abs=1e-200)
     assert fisher_exact(*other, *table) == pytest.approx(fisher_exact(*table, *other), rel=1e-9)
 
@@ -106,7 +110,7 @@ def test_clean_runs_are_the_least_that_do(failed: int, passed: int) -> None:
 @pytest.mark.parametrize("seen", [1, 2, 5, 40])
 def test_clean_time_believes_the_lowest_rate_of_the_poisson_interval(seen: int) -> None:
     weak, fair, strong = required_clean_time(seen, 24.0)
-    lowest = stats.chi2.ppf(ALPHA / 2, 2 * seen) / 2
+    lowest = scipy.stats.chi2.ppf(ALPHA / 2, 2 * seen) / 2
     assert strong == pytest.approx(-math.log(ALPHA) * 24 / lowest, rel=1e-9)
     assert (24 / (24 + fair)) ** seen == pytest.approx(ALPHA, rel=1e-9)
     assert weak < strong
@@ -143,8 +147,8 @@ def test_so_many_runs_show_the_difference_in_four_of_five_experiments(
 def test_the_formula_is_that_of_casagrande_pike_and_smith_with_the_quantiles_of_scipy() -> None:
     for level in (0.05, 0.0125, 0.05 / 7):
         mean, difference = (1 / 60 + 5 / 60) / 2, 4 / 60
-        spread = stats.norm.ppf(1 - level / 2) * math.sqrt(2 * mean * (1 - mean))
-        spread += stats.norm.ppf(0.8) * math.sqrt(1 / 60 * 59 / 60 + 5 / 60 * 55 / 60)
+        spread = scipy.stats.norm.ppf(1 - level / 2) * math.sqrt(2 * mean * (1 - mean))
+        spread += scipy.stats.norm.ppf(0.8) * math.sqrt(1 / 60 * 59 / 60 + 5 / 60 * 55 / 60)
         uncorrected = (spread / difference) ** 2
         needed = uncorrected / 4 * (1 + math.sqrt(1 + 4 / (uncorrected * difference))) ** 2
         assert required_sample_size(1 / 60, 5 / 60, level) == math.ceil(needed)
@@ -159,7 +163,9 @@ def test_no_number_of_runs_shows_a_difference_that_was_not_seen() -> None:
 def power(n: int, rate: float, other: float, level: float) -> float:
     """How often so many runs an arm show it: every outcome, with its probability."""
     shown = 0.0
-    probabilities, other_probabilities = ([(k, stats.binom.pmf(k, n, p)) for k in range(n + 1)] for p in (rate, other))
+    probabilities, other_probabilities = (
+        [(k, scipy.stats.binom.pmf(k, n, p)) for k in range(n + 1)] for p in (rate, other)
+    )
     for k, likely in probabilities:
         for m, as_likely in other_probabilities:
             if likely * as_likely > 1e-9 and fisher_exact(k, n, m, n) < level:

@@ -15,12 +15,14 @@ from threeam.cli.run_progress import ExperimentProgress, OutputPrinter, experime
 from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.write.draft import hypothesis_tag
+from threeam.experiments.build import Surroundings, single_run_build
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.experiment_report import experiment_report
 from threeam.experiments.failure_rule import PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import identity_of
 from threeam.experiments.plan import loggable_command
 from threeam.experiments.plan_runs import RunInterrupted
+from threeam.experiments.repeats import find_repeats
 from threeam.experiments.run_drafts import single_run_draft
 from threeam.experiments.run_tags import format_run
 from threeam.experiments.runner import ExperimentRunner, JournalAccess
@@ -42,7 +44,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         case OneRun():
             return _run_once(args, mode)
         case ManyRuns(plan):
-            return _run_experiment(args, lambda runner: runner.start(plan, args.hyp, _measure_load))
+            return _run_experiment(args, lambda runner: runner.start(plan, args.hyp, _observe))
         case Resume(name):
             return _run_experiment(args, lambda runner: runner.resume(name))
         case Report():
@@ -63,11 +65,12 @@ def _run_once(args: Namespace, mode: OneRun) -> int:
     hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is run
     has_one_pipe = os.path.samestat(os.fstat(STDOUT), os.fstat(STDERR))
     identity = identity_of(mode.command, mode.rule, mode.timeout_ns, os.getcwd())
+    build = single_run_build(mode.command, os.getcwd())
     command = loggable_command(mode.command)
     printers = {fd: OutputPrinter(fd) for fd in (STDOUT, STDERR)}
 
     def on_lost(lost_run: Run) -> None:
-        ctx.writer().write(single_run_draft(command, lost_run, identity, args.hyp))
+        ctx.writer().write(single_run_draft(command, lost_run, identity, args.hyp, build))
 
     try:
         made, signum, saved = run_once(
@@ -81,7 +84,7 @@ def _run_once(args: Namespace, mode: OneRun) -> int:
         raise FileUnusable(str(error)) from None
     if saved.problem:
         print_err(f"its output is not saved: {saved.problem}")
-    draft = single_run_draft(command, made, identity, args.hyp)
+    draft = single_run_draft(command, made, identity, args.hyp, build)
     text = f"{format_run(made)}: {command}"
     exit_code = (
         128 + signum if signum else _run_exit_code(made, as_command=mode.use_exit_code, is_saved=not saved.problem)
@@ -117,19 +120,35 @@ def _run_experiment(args: Namespace, go: Callable[[ExperimentRunner], Experiment
     return experiment_exit_code(experiment)
 
 
-def _measure_load() -> str:
-    """Return the cost of the other 3am processes, as text."""
-    return summarize_instances(measure_instances(_SAMPLE_S, excluded_pids=[os.getpid()]))
+def _observe(folder: str) -> Surroundings:
+    """Return the cost of the other 3am processes, and the commit of the work tree around ``folder``."""
+    from threeam.process.git import GitFailed
+    from threeam.restore.git import work_tree_state
+
+    instances = summarize_instances(measure_instances(_SAMPLE_S, excluded_pids=[os.getpid()]))
+    try:
+        head, uncommitted_count = work_tree_state(folder)
+    except GitFailed:  # the folder is in no work tree that git may read, and the plan names no commit
+        return Surroundings(instances)
+    return Surroundings(instances, head, uncommitted_count)
 
 
 def _print_report(args: Namespace, mode: Report) -> int:
     ctx = context(args)
     ctx.require_log()
-    experiment = require_experiment(ctx.load_state(), mode.name)
+    state = ctx.load_state()
+    experiment = require_experiment(state, mode.name)
     if mode.as_json:
         print_json(experiment_json(experiment))
     else:
         width = get_terminal_size().columns - _REPORT_INDENT
-        sections = experiment_report(experiment, ctx.clock(), width, emoji=ctx.settings.emoji, with_runs=False)
+        sections = experiment_report(
+            experiment,
+            ctx.clock(),
+            width,
+            emoji=ctx.settings.emoji,
+            with_runs=False,
+            repeats=find_repeats(state, experiment),
+        )
         print_report(sections, details_below=True)
     return experiment_exit_code(experiment)

@@ -99,8 +99,9 @@ def _parser() -> Parser:
         "3am run",
         "Runs a command, shows its output, saves the output without its secrets, and logs how the command ended. "
         "With -n it is an experiment: N runs in each arm, in random order, and a verdict when all are done. "
-        "Built-in arms are bare, pin, nice, stress and jitter; combine them as in pin+stress. Your own arm is "
-        "NAME=WRAPPER. Exit 0 if no run failed and in every arm more than half of the runs passed, else 1.",
+        "Built-in arms are bare, pin, nice, stress, jitter, delay:CALL=T, noise, perturb, memcheck and quota:N; "
+        "combine them as in pin+stress. Your own arm is NAME=WRAPPER. Exit 0 if no run failed and in every arm more "
+        "than half of the runs passed, else 1.",
         "examples:\n"
         "  3am run -H H7 -- ./repro --once\n"
         "  3am run -n 200 --arm bare --arm strace='strace -f -o /dev/null' --timeout 5s -H H7 -- ./repro\n"
@@ -109,7 +110,9 @@ def _parser() -> Parser:
     )
     option = parser.add_argument
     option("-n", type=int, metavar="N", help="runs in each arm")
-    option("--arm", action="append", default=[], metavar="ARM", help="bare, pin+stress, strace='strace -f'")
+    option(
+        "--arm", action="append", default=[], metavar="ARM", help="bare, pin+stress, delay:mkdir=20ms, x='strace -f'"
+    )
     option(
         "--timeout", metavar="DURATION", help="kill a run after this long, e.g. 5s; it is neither a failure nor clean"
     )

@@ -1,4 +1,4 @@
-"""What a bisection has found, in sentences and as a report."""
+"""The result of a bisection: in sentences and as a report."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from threeam.core.format.clock import MAX_TIE_NS
 from threeam.core.format.entry import Author, Stamp
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, LOST, OUTCOMES, PASSED, TIMED_OUT
+from threeam.experiments.stats import alpha_of_repeat
 
 BARE = "bare"  # the arm without a wrapper
 MAX_ARMS = 8
@@ -107,11 +108,12 @@ class Experiment(NamedTuple):
     """A command and all of its runs; ``seed`` None: a single run, without a plan.
 
     ``fingerprint``: the hash of its identity; experiments with equal fingerprints are the same. ``identity``: the value
-    of its identity tag; empty in old logs. ``wrapper_fingerprints``: for each arm the hash of the words before the
-    command; empty in old logs. ``outcome_codes``: one character per run, for its arm and outcome, or `NOT_RUN`.
+    of its identity tag. ``build``: that of its build tag. ``wrapper_fingerprints``: for each arm the hash of the words
+    before the command. All three are empty in old logs. ``outcome_codes``: one character per run,
+    for its arm and outcome, or `NOT_RUN`.
     ``detailed_runs``: the runs for which more is remembered. ``last_stamp``: of the line of the last run.
     ``first_position``, ``last_position``: of the first line and the last (`Entry.position`); None: equal to the stamp.
-    ``midway_changes``: changes that were made before the last run.
+    ``midway_changes``: changes that were made before the last run. ``nth``: 8 if it is the 8th with this plan.
     """
 
     number: int
@@ -131,14 +133,21 @@ class Experiment(NamedTuple):
     verdict: str = ""
     verdict_stamp: Stamp | None = None
     identity: str = ""
+    build: str = ""
     wrapper_fingerprints: tuple[str, ...] = ()
     first_position: int | None = None
     last_position: int | None = None
     midway_changes: tuple[MidwayChange, ...] = ()
+    nth: int = 1
 
     def wrapper_fingerprint(self, arm: str) -> str:
         """Return the fingerprint of the wrapper of ``arm``; empty if an older version wrote the experiment."""
         return self.wrapper_fingerprints[self.arms.index(arm)] if self.wrapper_fingerprints else ""
+
+    @property
+    def alpha(self) -> float:
+        """Return the accepted probability of a false positive. It is less in a repeat of the plan."""
+        return alpha_of_repeat(self.nth)
 
     @property
     def first_point(self) -> LogPoint:

@@ -8,6 +8,8 @@ from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.format.times import format_duration
 from threeam.core.state.fold import State
+from threeam.experiments.build import build_differences, describe_build, recorded_build
+from threeam.experiments.comparison import ArmRate, arm_rates
 from threeam.experiments.experiment import Counts, Experiment, Run
 from threeam.experiments.failure_rule import (
     CUT_SHORT,
@@ -19,8 +21,9 @@ from threeam.experiments.failure_rule import (
     TIMED_OUT,
     format_exit,
 )
+from threeam.experiments.repeats import ordinal
 from threeam.experiments.runs import experiments
-from threeam.experiments.verdict import ArmRate, arm_rates, format_percent, uncounted_run_sentences, verdict_text
+from threeam.experiments.verdict import format_percent, uncounted_run_sentences, verdict_text
 
 _MIN_BAR_CELLS, _MAX_BAR_CELLS = 10, 48
 _MAX_ROWS = 200  # rows of a section
@@ -91,11 +94,17 @@ def _format_counts(arm: str, counts: Counts) -> str:
 
 
 def experiment_report(
-    experiment: Experiment, now: Stamp, width: int, *, emoji: bool, with_runs: bool = True
+    experiment: Experiment,
+    now: Stamp,
+    width: int,
+    *,
+    emoji: bool,
+    with_runs: bool = True,
+    repeats: Sequence[Experiment] = (),
 ) -> list[ReportSection]:
     """Return the sections of the report on an experiment. Its bars and strips have at most ``width`` cells.
 
-    ``with_runs``: list the runs whose output is saved.
+    ``with_runs``: list the runs whose output is saved. ``repeats``: the experiments before it with the same plan.
     """
     bound = f" H{experiment.hypothesis}" if experiment.hypothesis is not None else ""
     attribution = format_attribution(experiment.author, experiment.stamp, now)
@@ -107,17 +116,30 @@ def experiment_report(
     arms += [ReportLine(sentence, icon=outcome) for outcome, sentence in uncounted_run_sentences(rates)]
     scale = f"failed of all, and the interval of the rate, up to {format_percent(_max_rate(rates))} %"
     sections = [
-        ReportSection(f"{experiment.name}{bound}", _conclusion_lines(experiment, now)),
+        ReportSection(f"{experiment.name}{bound}", _conclusion_lines(experiment, now, repeats)),
         ReportSection(scale, arms),
     ]
     for outcome, title in _SECTION_TITLES.items() if with_runs else ():
         runs = [run for run in experiment.detailed_runs if run.outcome == outcome]
         sections.append(ReportSection(title, [_run_line(experiment, run) for run in runs[:_MAX_ROWS]]))
-    sections.append(ReportSection("plan", [ReportLine(experiment.text, attribution, experiment.stamp, "Plan")]))
+    sections.append(ReportSection("plan", _plan_lines(experiment, attribution, repeats)))
     return [section for section in sections if section.lines]
 
 
-def _conclusion_lines(experiment: Experiment, now: Stamp) -> list[ReportLine]:
+def _plan_lines(experiment: Experiment, attribution: str, repeats: Sequence[Experiment]) -> list[ReportLine]:
+    """Return the plan, its build, and how that differs from the last experiment with the same plan."""
+    lines = [ReportLine(experiment.text, attribution, experiment.stamp, "Plan")]
+    if build := describe_build(recorded_build(experiment)):
+        lines.append(ReportLine(f"build: {build}"))
+    for last in repeats[-1:]:
+        name = f"{ordinal(experiment.nth)} such experiment, the last before it is {last.name}"
+        lines.append(ReportLine(name, command=f"3am run --report {last.name}"))
+        differences = build_differences(recorded_build(last), recorded_build(experiment))
+        lines += [ReportLine(f"{what} since {last.name}", how) for what, how in differences]
+    return lines
+
+
+def _conclusion_lines(experiment: Experiment, now: Stamp, repeats: Sequence[Experiment]) -> list[ReportLine]:
     """Return the verdict of a plan, or what is missing for one."""
     resume = f"3am run --resume {experiment.name}"
     if experiment.verdict:
@@ -127,7 +149,7 @@ def _conclusion_lines(experiment: Experiment, now: Stamp) -> list[ReportLine]:
         text = f"{_progress_details(experiment, now)}: no verdict before the plan is done"
         return [ReportLine(text, hint, command=resume)]
     hint = f"it is not in the journal yet: {resume} writes it"
-    return [ReportLine(verdict_text(experiment), hint, icon="Verdict", command=resume)]
+    return [ReportLine(verdict_text(experiment, repeats), hint, icon="Verdict", command=resume)]
 
 
 def _progress_details(experiment: Experiment, now: Stamp) -> str:

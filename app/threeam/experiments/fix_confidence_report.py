@@ -7,9 +7,10 @@ from typing import Any
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import format_duration
+from threeam.experiments.build import PROGRAM_CHANGED
 from threeam.experiments.fix_confidence import CONFIDENCE_LEVELS, ArmTally, FixConfidence, NotCounted
 from threeam.experiments.stats import clopper_pearson
-from threeam.experiments.verdict import format_percent
+from threeam.experiments.verdict import format_percent, format_significant
 
 
 def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
@@ -63,6 +64,11 @@ def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
         if answer.is_time_based:
             amount = f"{_times(failed)} in {format_duration(exposure)}"
         caveats.append(ReportLine(f"earlier: {amount}", "another change was in force: not in the rate"))
+    if answer.variation is not None:
+        low, high, p = answer.variation
+        between = f"from {format_percent(low)} to {format_percent(high)} %"
+        test = f"between the experiments before the change (chi-square, p = {format_significant(p, 2)})"
+        caveats.append(ReportLine(f"the rate itself varied {between}", test, icon="yellow"))
     if answer.includes_earlier:
         reason = "nothing had failed" if answer.clean_exposure else "no run was made that counts"
         caveats.append(ReportLine(f"the rate includes runs under earlier changes: since the last of those, {reason}"))
@@ -74,9 +80,9 @@ def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
     if answer.inconclusive:
         count = _format_run_count(answer.inconclusive)
         caveats.append(ReportLine(f"inconclusive: {count} since, not in the rate", "neither failed nor passed"))
-    if answer.build_hashes is not None:
-        before, since = answer.build_hashes
-        caveats.append(ReportLine("the program changed since", f"its SHA-256 was {before}, and is {since}"))
+    caveats += [ReportLine(f"{what} since", how) for what, how in answer.build_changes]
+    if answer.is_same_build and not answer.recurrences:
+        caveats.append(ReportLine("the same build before and since", "the same files and commit: is the fix in it?"))
     for runs in answer.not_counted:
         text = f"not counted: {runs.label}: {runs.failed} failed, {runs.passed:,} passed"
         caveats.append(ReportLine(text, runs.differences, icon="red" if runs.failed else ""))
@@ -113,6 +119,14 @@ def answer_line(answer: FixConfidence) -> ReportLine:
         )
     if answer.levels_reached == 0:
         return ReportLine("not yet: even if the rate that was seen were the true one, this may be luck", icon="yellow")
+    if answer.variation is not None and answer.levels_reached == len(CONFIDENCE_LEVELS):
+        low, high, _ = answer.variation
+        varied = f"the rate itself varied, {format_percent(low)} to {format_percent(high)} %"
+        return ReportLine(
+            f"not shown: {varied}: clean runs at another hour prove little",
+            "run both versions in turns: 3am fixed H7 --old old --new new",
+            icon="yellow",
+        )
     level = CONFIDENCE_LEVELS[answer.levels_reached - 1]
     return ReportLine(f"not yet: {level} only, because the rate itself is uncertain", icon="yellow")
 
@@ -153,7 +167,9 @@ def fix_confidence_json(answer: FixConfidence) -> dict[str, Any]:
         "not_counted": [_not_counted_json(runs) for runs in answer.not_counted],
         "timed_out": answer.timed_out,
         "inconclusive": answer.inconclusive,
-        "program_changed": answer.build_hashes is not None,
+        "program_changed": any(what == PROGRAM_CHANGED for what, _ in answer.build_changes),
+        "build_changes": [f"{what}: {how}" for what, how in answer.build_changes],
+        "rate_varied": None if answer.variation is None else answer.variation._asdict(),
         "fixed": answer.is_fixed,
     }
 

@@ -6,23 +6,23 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from threeam.core.errors import BadInput, FileUnusable, LockTimeout, Unsure
+from threeam.core.errors import FileUnusable, LockTimeout, Unsure
 from threeam.core.format.clock import Clock
-from threeam.core.format.entry import NS_PER_S, decode_utf8
+from threeam.core.format.entry import NS_PER_S
 from threeam.core.platform.signals import defer_interrupts
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
 from threeam.core.store.attachments import write_attachment
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
+from threeam.experiments.arm_setup import ArmSetup, set_up_arms
 from threeam.experiments.arms import Arm
 from threeam.experiments.chaos import Jitter, Neighbours, start_neighbours
 from threeam.experiments.experiment import MAX_DETAILED_RUNS, Run
-from threeam.experiments.failure_rule import PASSED
-from threeam.experiments.plan import ExperimentPlan
+from threeam.experiments.failure_rule import PASSED, FailureRule
 from threeam.experiments.run_drafts import runs_draft
-from threeam.experiments.single_run import check_runnable, make_run
+from threeam.experiments.single_run import make_run
 from threeam.process.execute import ExecuteOptions, execute
 from threeam.process.guard import RunningProgram, process_guard
 from threeam.process.output import MAX_SAVED_BYTES, OutputRecorder
@@ -31,7 +31,6 @@ from threeam.process.process_tree import adopt_orphans
 MAX_BATCH_RUNS = 100  # runs logged in one hold of the lock, and under one sync
 _BATCH_INTERVAL_NS = 1 * NS_PER_S  # a batch is written after this time, even if it is not full
 _MAX_EXPERIMENT_OUTPUT_BYTES = 256 * 1024 * 1024  # saved output of all runs of one experiment
-_ARM_CHECK_TIMEOUT_S = 10
 
 
 class RunInterrupted(KeyboardInterrupt):
@@ -42,22 +41,35 @@ class RunInterrupted(KeyboardInterrupt):
         self.code = 128 + signum
 
 
-def check_arms(arms: Sequence[Arm]) -> None:
-    """Run ``true`` under the wrapper of each arm. Raise `BadInput` if a wrapper fails: every run would fail then."""
-    for arm in arms:
-        if arm.before:
-            check_runnable(arm.before)
-            _check_wrapper(arm)
+class PlannedRuns(Protocol):
+    """The runs of a plan: the command, its arms, and which arm has each turn."""
 
+    @property
+    def command(self) -> Sequence[str]:
+        """Return the command and its arguments."""
 
-def _check_wrapper(arm: Arm) -> None:
-    chunks: list[bytes] = []
-    options = ExecuteOptions(timeout_s=_ARM_CHECK_TIMEOUT_S)
-    result = execute([*arm.before, "true"], lambda _, data: chunks.append(data), options)
-    if result.exit_code != 0:
-        first_line = decode_utf8(b"".join(chunks)).strip().partition("\n")[0]
-        reason = first_line or result.exit_code
-        raise BadInput(f"arm {arm.name} fails by itself, with {' '.join(arm.before)} true: {reason}")
+    @property
+    def arms(self) -> Sequence[Arm]:
+        """Return all arms."""
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of what is random during a run."""
+
+    @property
+    def rule(self) -> FailureRule:
+        """Return the conditions under which a run fails."""
+
+    @property
+    def timeout_ns(self) -> int | None:
+        """Return the time limit of a run; None: no limit."""
+
+    @property
+    def total(self) -> int:
+        """Return the number of runs, of all arms."""
+
+    def run_arms(self) -> Sequence[Arm]:
+        """Return the arm of each run, in the order of the runs."""
 
 
 class RunContext(NamedTuple):
@@ -76,7 +88,7 @@ class RunContext(NamedTuple):
 
 def run_plan(
     number: int,
-    plan: ExperimentPlan,
+    plan: PlannedRuns,
     remaining: Sequence[int],
     detailed_runs: Sequence[Run],
     context: RunContext,
@@ -90,6 +102,7 @@ def run_plan(
     arms = plan.run_arms()
     batch = _RunBatch(number, plan.total, detailed_runs, context)
     with ExitStack() as stack:
+        setup = stack.enter_context(set_up_arms(plan.arms, plan.seed))
         # The guard is forked before the neighbours: they would keep its pipe open.
         running = stack.enter_context(process_guard(context.on_lost))
         # An interrupt is delivered only during a run, and ends it.
@@ -100,7 +113,8 @@ def run_plan(
         stack.callback(batch.flush)
         for run_number in remaining:
             arm = arms[run_number - 1]
-            run, signum, output = _make_turn(run_number, arm, plan, (neighbours, running), context.clock)
+            surroundings = _Surroundings(setup, neighbours, running, context.clock)
+            run, signum, output = _make_turn(run_number, arm, plan, surroundings)
             if signum:  # the line says that the plan was ended here, until this run is made again
                 batch.add(run, b"")
                 raise RunInterrupted(signum)
@@ -108,11 +122,19 @@ def run_plan(
             context.on_run(run)
 
 
-def _make_turn(
-    number: int, arm: Arm, plan: ExperimentPlan, surroundings: tuple[Neighbours | None, RunningProgram], clock: Clock
-) -> tuple[Run, int, bytes]:
+class _Surroundings(NamedTuple):
+    """The surroundings of the runs of a plan. ``neighbours``: None if no arm has any."""
+
+    setup: ArmSetup
+    neighbours: Neighbours | None
+    running: RunningProgram
+    clock: Clock
+
+
+def _make_turn(number: int, arm: Arm, plan: PlannedRuns, surroundings: _Surroundings) -> tuple[Run, int, bytes]:
     """Make one run; return it, the signal that interrupted it (0: none), and its output."""
-    neighbours, running = surroundings
+    setup, neighbours, running, clock = surroundings
+    words = [*setup.words_before(arm, number), *plan.command]
     chunks: list[bytes] = []
     # The output is searched after the end of the run, up to 16 MiB of it: before, the clock of the run is ticking.
     recorder = OutputRecorder(chunks.append, plan.rule.regex, flush_bytes=MAX_SAVED_BYTES)
@@ -121,7 +143,7 @@ def _make_turn(
     with neighbours.busy() if arm.stress and neighbours is not None else nullcontext():
         began_ns = clock().ns
         result = execute(
-            [*arm.before, *plan.command],
+            words,
             lambda _, data: recorder.feed(data),
             ExecuteOptions(timeout_s=timeout_s, reads_stacks=True),
             jitter,

@@ -10,35 +10,44 @@ from threeam.core.state.fold import State, next_free_number
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
 from threeam.experiments.arms import Arm
 from threeam.experiments.bisect_log import bisections
+from threeam.experiments.build import Build
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
-from threeam.experiments.run_tags import format_run, index_tag, plan_tag, run_tags
-from threeam.experiments.runs import experiments_by_number
+from threeam.experiments.repeats import earlier_repeats
+from threeam.experiments.run_tags import PlanTag, format_run, index_tag, run_tags
+from threeam.experiments.runs import experiments, experiments_by_number
 
 SOURCE = "run"  # the program that writes these lines: no person types them, so they do not extend a night
 
 
 class PlanFacts(NamedTuple):
-    """The tags of a plan line: ``n`` runs in each arm, in the order of ``seed``. ``file``: the plan file's name."""
+    """The tags of a plan line: ``n`` runs in each arm, in the order of ``seed``. ``file``: the plan file's name.
+
+    ``build``: None in a plan that is not run, as that of the demonstration.
+    """
 
     n: int
     seed: int
     arms: Sequence[Arm]
     identity: ExperimentIdentity
     file: str
+    build: Build | None = None
 
 
 def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
-    """Return the draft of a plan line. The number of the experiment is assigned under the lock."""
+    """Return the draft of a plan line. Its number, and how many there are with this plan, are read under the lock."""
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        names = ",".join(arm.name for arm in facts.arms)
-        wrappers = ",".join(wrapper_fingerprint(arm) for arm in facts.arms)
+        number, arms = next_run_number(state), tuple(arm.name for arm in facts.arms)
+        wrappers = tuple(map(wrapper_fingerprint, facts.arms))
+        fingerprint = facts.identity.fingerprint
+        nth = 1 + len(earlier_repeats(experiments(state), number, fingerprint, arms, wrappers))
         tags = (
-            index_tag(next_run_number(state), 0, facts.n * len(facts.arms)),
+            index_tag(number, 0, facts.n * len(arms)),
             *hypothesis_tag(state, hypothesis),
-            plan_tag(facts.n, facts.seed, names, facts.identity.fingerprint, wrappers),
+            PlanTag(facts.n, facts.seed, arms, fingerprint, wrappers, nth).to_tag(),
             facts.identity.to_tag(),
+            *_build_tags(facts.build),
             ("FILE", facts.file),
         )
         return [DraftLine(f"Plan: {text}", tags)]
@@ -52,7 +61,9 @@ def runs_draft(number: int, total: int, runs: Sequence[Run]) -> Draft:
     return Draft(lambda state, context, stamp: draft_lines, needs_full_state=False, source=SOURCE)
 
 
-def single_run_draft(command: str, run: Run, identity: ExperimentIdentity, hypothesis: str | None) -> Draft:
+def single_run_draft(
+    command: str, run: Run, identity: ExperimentIdentity, hypothesis: str | None, build: Build | None = None
+) -> Draft:
     """Return the draft of the line about a command that was run once. Its number is assigned under the lock."""
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
@@ -61,6 +72,7 @@ def single_run_draft(command: str, run: Run, identity: ExperimentIdentity, hypot
             *hypothesis_tag(state, hypothesis),
             *run_tags(run, identity.fingerprint),
             identity.to_tag(),
+            *_build_tags(build),
         )
         return [DraftLine(f"{format_run(run)}: {command}", tags)]
 
@@ -76,6 +88,11 @@ def verdict_draft_line(experiment: Experiment, state: State, text: str, counts: 
         ("VERDICT", counts),
     )
     return DraftLine(f"Verdict: {text}", tags)
+
+
+def _build_tags(build: Build | None) -> tuple[tuple[str, str], ...]:
+    tag = ("", "") if build is None else build.to_tag()
+    return (tag,) if tag[1] else ()
 
 
 def next_run_number(state: State) -> int:

@@ -124,10 +124,37 @@ def format_run(run: Run) -> str:
 # The plan of many runs.
 
 
-def plan_tag(n: int, seed: int, arms: str, fingerprint: str, wrappers: str) -> tuple[str, str]:
-    """Return the tag of a plan. ``arms``, ``wrappers``: joined by commas; ``wrappers`` is empty in old logs."""
-    value = f"n={n} seed={seed} arms={arms} same={fingerprint}"
-    return "PLAN", f"{value} wrappers={wrappers}" if wrappers else value
+class PlanTag(NamedTuple):
+    """The facts of a plan: ``n`` runs in each of ``arms``, in the order of ``seed``.
+
+    ``wrapper_fingerprints``: empty in old logs. ``nth``: how many experiments of this plan there are with this one.
+    """
+
+    n: int
+    seed: int
+    arms: tuple[str, ...]
+    fingerprint: str
+    wrapper_fingerprints: tuple[str, ...] = ()
+    nth: int = 1
+
+    def to_tag(self) -> tuple[str, str]:
+        """Return the tag of the plan line."""
+        value = f"n={self.n} seed={self.seed} arms={','.join(self.arms)} same={self.fingerprint}"
+        wrappers = f" wrappers={','.join(self.wrapper_fingerprints)}" if self.wrapper_fingerprints else ""
+        return "PLAN", f"{value}{wrappers}{f' nth={self.nth}' if self.nth > 1 else ''}"
+
+    @classmethod
+    def parse(cls, value: str, total: int) -> PlanTag:
+        """Return the facts of a plan of ``total`` runs in the value of its tag. Raise `MalformedTag`."""
+        facts = _parse_facts(value)
+        arms = tuple(facts.get("arms", "").split(","))
+        n, seed = _require_count(facts.get("n")), _require_count(facts.get("seed"))
+        wrappers = tuple(facts["wrappers"].split(",")) if "wrappers" in facts else ()
+        nth = _require_count(facts.get("nth", "1"))
+        _require(not wrappers or len(wrappers) == len(arms))
+        _require(all(arms) and len(set(arms)) == len(arms) <= MAX_ARMS)
+        _require(n * len(arms) == total and 1 <= total <= MAX_RUNS and nth >= 1)
+        return cls(n, seed, arms, facts.get("same", ""), wrappers, nth)
 
 
 def checkpoint_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:
@@ -145,11 +172,7 @@ def checkpoint_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:
 class PlanTags(NamedTuple):
     """The tags of a plan line. A rotation has added the results so far; otherwise no run has been made."""
 
-    n: int
-    seed: int
-    arms: tuple[str, ...]
-    fingerprint: str
-    wrapper_fingerprints: tuple[str, ...]
+    facts: PlanTag
     outcome_codes: str
     arm_usage: tuple[ArmUsage, ...]
     last_stamp: Stamp
@@ -159,13 +182,8 @@ class PlanTags(NamedTuple):
     @classmethod
     def parse(cls, entry: Entry, total: int) -> PlanTags:
         """Return the tags of ``entry``, a plan of ``total`` runs. Raise `MalformedTag`."""
-        facts = _parse_facts(entry.tag("PLAN") or "")
-        arms = tuple(facts.get("arms", "").split(","))
-        n, seed = _require_count(facts.get("n")), _require_count(facts.get("seed"))
-        wrappers = tuple(facts["wrappers"].split(",")) if "wrappers" in facts else ()
-        _require(not wrappers or len(wrappers) == len(arms))
-        _require(all(arms) and len(set(arms)) == len(arms) <= MAX_ARMS)
-        _require(n * len(arms) == total and 1 <= total <= MAX_RUNS)
+        facts = PlanTag.parse(entry.tag("PLAN") or "", total)
+        arms = facts.arms
         outcome_codes = entry.tag("RUNS") or NOT_RUN * total
         known_codes = {outcome_code(i, outcome) for i in range(len(arms)) for outcome in OUTCOMES} | {NOT_RUN}
         _require(len(outcome_codes) == total and set(outcome_codes) <= known_codes)
@@ -173,11 +191,7 @@ class PlanTags(NamedTuple):
         if (sums := entry.tag("SPENT")) is not None:
             usage, last_stamp = _parse_usage(sums, len(arms))
         return cls(
-            n,
-            seed,
-            arms,
-            facts.get("same", ""),
-            wrappers,
+            facts,
             outcome_codes,
             usage,
             last_stamp,

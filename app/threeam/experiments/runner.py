@@ -18,11 +18,13 @@ from threeam.core.write.draft import Draft
 from threeam.core.write.locked_log import INTERRUPTED_REASON, Block
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
+from threeam.experiments.arm_setup import check_arms
+from threeam.experiments.build import Surroundings, build_differences, parse_build, plan_build
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.failure_rule import LOST
 from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, parse_identity, wrapper_fingerprint
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
-from threeam.experiments.plan_runs import RunContext, check_arms, run_plan
+from threeam.experiments.plan_runs import RunContext, run_plan
 from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
 from threeam.experiments.run_tags import parse_index
 from threeam.experiments.runs import require_experiment
@@ -31,26 +33,30 @@ from threeam.experiments.verdict import verdict_draft
 from threeam.process.execute import StartFailed
 
 
-class ExperimentListener(Protocol):
-    """The caller's side of an experiment: it shows what happens."""
+class RunListener(Protocol):
+    """The caller's side of some runs: it shows what happens."""
 
     def on_written(self, raw: bytes) -> None:
         """Show lines that were written to the log."""
 
-    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
-        """Show the lines of the verdict on ``experiment``. After this, a signal does not change the exit code."""
-
     def on_warning(self, text: str) -> None:
         """Show a message for the user."""
-
-    def on_begin(self, number: int, plan: ExperimentPlan, remaining: int) -> None:
-        """Show that ``remaining`` runs of the experiment ``number`` are going to be made."""
 
     def on_run(self, run: Run) -> None:
         """Show that a run was made."""
 
     def on_end(self) -> None:
         """Stop showing progress: the runs are made, or the plan was ended."""
+
+
+class ExperimentListener(RunListener, Protocol):
+    """The caller's side of an experiment."""
+
+    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
+        """Show the lines of the verdict on ``experiment``. After this, a signal does not change the exit code."""
+
+    def on_begin(self, number: int, plan: ExperimentPlan, remaining: int) -> None:
+        """Show that ``remaining`` runs of the experiment ``number`` are going to be made."""
 
 
 class JournalAccess(NamedTuple):
@@ -73,11 +79,11 @@ class ExperimentRunner:
         self._access = access
         self._listener = listener
 
-    def start(self, plan: ExperimentPlan, hypothesis: str | None, measure_load: Callable[[], str]) -> Experiment:
+    def start(self, plan: ExperimentPlan, hypothesis: str | None, observe: Callable[[str], Surroundings]) -> Experiment:
         """Save and log ``plan``, make its runs, and write the verdict.
 
-        ``measure_load``: measures the cost of the other 3am processes, and returns it as text for the plan line. Raise
-        `BadInput` if the command or an arm cannot be run.
+        ``observe``: returns the surroundings of a run in a folder, for the plan line. Raise `BadInput` if the command
+        or an arm cannot be run.
         """
         check_runnable(plan.command)
         check_arms(plan.arms)
@@ -85,8 +91,11 @@ class ExperimentRunner:
         file_name = f"plan-{self._access.clock().ns}-{os.getpid()}.json"
         path = write_attachment(journal, PLAN, file_name, encode_plan(plan))
         identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
-        facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path))
-        block = write_plan(writer, plan_draft(f"{plan.text()}; {measure_load()}", facts, hypothesis), path)
+        surroundings = observe(plan.cwd)
+        build = plan_build(plan.command, plan.arms, plan.cwd, surroundings)
+        facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path), build)
+        text = f"{plan.text()}; {surroundings.other_instances}"
+        block = write_plan(writer, plan_draft(text, facts, hypothesis), path)
         self._listener.on_written(block.raw)
         index = parse_index(block.draft_entries[-1])
         assert index is not None  # the draft has assigned the number
@@ -141,6 +150,9 @@ class ExperimentRunner:
             self._listener.on_warning(
                 f"{identity.program} has changed since {name} was planned: its SHA-256 was {before}, and is {now}"
             )
+        build = plan_build(plan.command, plan.arms, plan.cwd, Surroundings(""))
+        for what, how in build_differences(parse_build(experiment.build), build):
+            self._listener.on_warning(f"{what} since {name} was planned: {how}")
 
     def _finish(
         self, number: int, plan: ExperimentPlan, remaining: Sequence[int], detailed_runs: Sequence[Run], writer: Writer
@@ -166,22 +178,9 @@ class ExperimentRunner:
 
         access, listener = self._access, self._listener
         context = RunContext(access.journal, submit, listener.on_run, on_lost, access.clock)
-        unfinished = f"R{number} is ended before its plan is done"
         listener.on_begin(number, plan, len(remaining))
-        try:
+        with explained_ending(number, listener):
             run_plan(number, plan, remaining, detailed_runs, context)
-        except KeyboardInterrupt:
-            listener.on_end()
-            listener.on_warning(f"{unfinished}: 3am run --resume R{number} continues it")
-            raise
-        except (JournalError, StartFailed, OSError) as error:
-            listener.on_end()
-            listener.on_warning(f"{unfinished}: once this is fixed, 3am run --resume R{number} continues it")
-            raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
-        except BaseException:
-            listener.on_end()
-            raise
-        listener.on_end()
 
     def _log_lost_run(self, number: int, plan: ExperimentPlan) -> None:
         """Log that the first remaining run is lost.
@@ -206,6 +205,26 @@ class ExperimentRunner:
                 f"3am run --report R{number} shows it, 3am run --resume R{number} writes it"
             )
             raise
+
+
+@contextmanager
+def explained_ending(number: int, listener: RunListener) -> Iterator[None]:
+    """Tell ``listener`` when the runs of R``number`` end, and how they are resumed if that is too early."""
+    unfinished = f"R{number} is ended before its plan is done"
+    try:
+        yield
+    except KeyboardInterrupt:
+        listener.on_end()
+        listener.on_warning(f"{unfinished}: 3am run --resume R{number} continues it")
+        raise
+    except (JournalError, StartFailed, OSError) as error:
+        listener.on_end()
+        listener.on_warning(f"{unfinished}: once this is fixed, 3am run --resume R{number} continues it")
+        raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
+    except BaseException:
+        listener.on_end()
+        raise
+    listener.on_end()
 
 
 def write_plan(writer: Writer, draft: Draft, path: str) -> Block:

@@ -12,6 +12,7 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, by_tag
 from threeam.core.state.fold import Projection, State
 from threeam.experiments.arms import Arm
+from threeam.experiments.build import BUILD_TAG
 from threeam.experiments.experiment import (
     MAX_DETAILED_RUNS,
     MAX_SINGLE_RUNS,
@@ -28,12 +29,12 @@ from threeam.experiments.failure_rule import CUT_SHORT, LOST, PASSED
 from threeam.experiments.fingerprint import IDENTITY_TAG, wrapper_fingerprint
 from threeam.experiments.run_tags import (
     MalformedTag,
+    PlanTag,
     PlanTags,
     checkpoint_tags,
     format_run,
     index_tag,
     parse_index,
-    plan_tag,
     run_fingerprint,
     run_from_entry,
     run_tags,
@@ -198,6 +199,7 @@ def _single_run_experiment(number: int, run: Run, entry: Entry) -> Experiment:
         detailed_runs=(run,),
         last_stamp=run.stamp,
         identity=entry.tag(IDENTITY_TAG) or "",
+        build=entry.tag(BUILD_TAG) or "",
         wrapper_fingerprints=(wrapper_fingerprint(Arm(run.arm)),),
         first_position=position,
         last_position=position,
@@ -210,15 +212,16 @@ def _planned_experiment(number: int, total: int, entry: Entry) -> Experiment | N
         tags = PlanTags.parse(entry, total)
     except MalformedTag:
         return None
+    facts = tags.facts
     return Experiment(
         number=number,
         stamp=entry.effective_stamp,
         author=entry.author,
         hypothesis=_hypothesis_number(entry),
-        n=tags.n,
-        seed=tags.seed,
-        arms=tags.arms,
-        fingerprint=tags.fingerprint,
+        n=facts.n,
+        seed=facts.seed,
+        arms=facts.arms,
+        fingerprint=facts.fingerprint,
         text=entry.body,
         file=entry.tag("FILE") or "",
         outcome_codes=tags.outcome_codes,
@@ -226,10 +229,12 @@ def _planned_experiment(number: int, total: int, entry: Entry) -> Experiment | N
         detailed_runs=(),
         last_stamp=tags.last_stamp,
         identity=entry.tag(IDENTITY_TAG) or "",
-        wrapper_fingerprints=tags.wrapper_fingerprints,
+        build=entry.tag(BUILD_TAG) or "",
+        wrapper_fingerprints=facts.wrapper_fingerprints,
         first_position=_position_unless_stamp(entry.position, entry.effective_stamp),
         last_position=tags.last_position,
         midway_changes=tags.midway_changes,
+        nth=facts.nth,
     )
 
 
@@ -264,10 +269,17 @@ def _single_run_entry(experiment: Experiment) -> Entry:
 
 def _plan_entry(experiment: Experiment) -> Entry:
     assert experiment.seed is not None
-    arms, wrappers = ",".join(experiment.arms), ",".join(experiment.wrapper_fingerprints)
+    facts = PlanTag(
+        experiment.n,
+        experiment.seed,
+        experiment.arms,
+        experiment.fingerprint,
+        experiment.wrapper_fingerprints,
+        experiment.nth,
+    )
     tags = (
         *_leading_tags(experiment, 0),
-        plan_tag(experiment.n, experiment.seed, arms, experiment.fingerprint, wrappers),
+        facts.to_tag(),
         *_identity_tags(experiment),
         ("FILE", experiment.file),
         *checkpoint_tags(experiment),
@@ -288,7 +300,9 @@ def _leading_tags(experiment: Experiment, run_number: int) -> tuple[tuple[str, s
 
 
 def _identity_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:
-    return ((IDENTITY_TAG, experiment.identity),) if experiment.identity else ()
+    """Return what was run: the identity of ``experiment``, and its build. Old logs have neither."""
+    tags = ((IDENTITY_TAG, experiment.identity), (BUILD_TAG, experiment.build))
+    return tuple((key, value) for key, value in tags if value)
 
 
 PROJECTION: Projection[Mapping[int, Experiment]] = Projection("runs", (r"R\d+", "CHANGE"), {}, _fold, _checkpoint)

@@ -4,76 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import floor, log10
-from typing import Any, NamedTuple
+from typing import Any
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
-from threeam.experiments.experiment import BARE, ArmUsage, Counts, Experiment
+from threeam.experiments.comparison import ArmComparison, ArmRate, arm_rates, compare_arms, rate_of
+from threeam.experiments.experiment import BARE, Experiment
 from threeam.experiments.failure_rule import INCONCLUSIVE, TIMED_OUT
+from threeam.experiments.repeats import find_repeats, ordinal, pooled_counts
 from threeam.experiments.run_drafts import SOURCE, verdict_draft_line
 from threeam.experiments.runs import require_experiment
-from threeam.experiments.stats import ALPHA, clopper_pearson, fisher_exact, is_significant, required_sample_size
-
-
-class ArmRate(NamedTuple):
-    """The failure rate of an arm: its counts, and the exact 95 % interval of the rate."""
-
-    arm: str
-    counts: Counts
-    low: float
-    high: float
-    usage: ArmUsage
-
-    @property
-    def rate(self) -> float:
-        """Return the observed rate; 0 if no run was conclusive."""
-        return self.counts.failed / self.counts.conclusive if self.counts.conclusive else 0.0
-
-
-class ArmComparison(NamedTuple):
-    """An arm compared with the first one: the p of Fisher's test, and whether it is small enough.
-
-    ``is_lower``: whether the arm fails less often. ``required_runs``: how many runs an arm would show a difference of
-    the observed size; None: the rates are equal.
-    """
-
-    arm: str
-    p: float
-    is_significant: bool
-    is_lower: bool
-    required_runs: int | None
-
-
-def arm_rates(experiment: Experiment) -> list[ArmRate]:
-    """Return the rate of each arm, in the order of the arms."""
-    return [
-        ArmRate(arm, counts, *clopper_pearson(counts.failed, counts.conclusive), usage)
-        for (arm, counts), usage in zip(experiment.counts().items(), experiment.arm_usage, strict=True)
-    ]
-
-
-def significance_level(rates: Sequence[ArmRate]) -> float:
-    """Return the level that p is compared with, divided by the number of comparisons (Bonferroni).
-
-    Otherwise one of many comparisons would be significant by chance.
-    """
-    return ALPHA / max(1, len(rates) - 1)
-
-
-def compare_arms(rates: Sequence[ArmRate]) -> list[ArmComparison]:
-    """Compare each other arm with the first one."""
-    first, *other_rates = rates
-    level = significance_level(rates)
-    comparisons = []
-    for other in other_rates:
-        p = fisher_exact(first.counts.failed, first.counts.conclusive, other.counts.failed, other.counts.conclusive)
-        are_known = first.counts.conclusive and other.counts.conclusive
-        required_runs = required_sample_size(first.rate, other.rate, level) if are_known else None
-        is_lower = other.rate < first.rate
-        comparisons.append(ArmComparison(other.arm, p, is_significant(p, level), is_lower, required_runs))
-    return comparisons
 
 
 def verdict_draft(number: int) -> Draft:
@@ -90,22 +32,49 @@ def verdict_draft(number: int) -> Draft:
             raise PreconditionFailed(f"{name} has its verdict: {experiment.verdict}")
         rates = arm_rates(experiment)
         counts = " ".join(f"{rate.arm}={rate.counts.failed}/{rate.counts.conclusive}" for rate in rates)
-        return [verdict_draft_line(experiment, state, verdict_text(experiment), counts)]
+        text = verdict_text(experiment, find_repeats(state, experiment))
+        return [verdict_draft_line(experiment, state, text, counts)]
 
     return Draft(lines, source=SOURCE)
 
 
-def verdict_text(experiment: Experiment) -> str:
-    """Return the verdict: what the comparisons mean, the rates, and the runs that are in no rate."""
+def verdict_text(experiment: Experiment, repeats: Sequence[Experiment] = ()) -> str:
+    """Return the verdict: what the comparisons mean, the rates, and the runs that are in no rate.
+
+    ``repeats``: the experiments before it with the same plan.
+    """
     rates = arm_rates(experiment)
-    comparisons = compare_arms(rates)
+    comparisons = compare_arms(rates, experiment.alpha)
     sentences = [describe_comparison(rates, comparison) for comparison in comparisons]
-    if len(comparisons) > 1:
-        level = format_significant(significance_level(rates), 2)
-        sentences.append(f"{len(comparisons)} comparisons, so p is held against {level}")
+    if comparisons and (len(comparisons) > 1 or experiment.nth > 1):
+        sentences.append(_describe_levels(comparisons, experiment.nth))
+    if comparisons and repeats:
+        sentences.append(_describe_pooled([*repeats, experiment], experiment.alpha))
     sentences += [_format_rate(rate) for rate in rates]
     sentences += [sentence for _, sentence in uncounted_run_sentences(rates)]
     return "; ".join(sentences)
+
+
+def _describe_levels(comparisons: Sequence[ArmComparison], nth: int) -> str:
+    """Return ``4 comparisons, so p is held against 0.013, then 0.017``: the levels, beginning with the smallest p."""
+    levels = ", then ".join(format_significant(level, 2) for level in sorted({other.level for other in comparisons}))
+    reasons = [f"{ordinal(nth)} of {nth} such experiments"] if nth > 1 else []
+    reasons += [f"{len(comparisons)} comparisons"] if len(comparisons) > 1 else []
+    return f"{' with '.join(reasons)}, so p is held against {levels}"
+
+
+def _describe_pooled(experiments: Sequence[Experiment], alpha: float) -> str:
+    """Return ``together bare 101/320, a 129/320 (p = 0.026), no difference shown``."""
+    rates = [rate_of(arm, counts) for arm, counts in zip(experiments[0].arms, pooled_counts(experiments), strict=True)]
+    comparisons = compare_arms(rates, alpha)
+    first, *others = (f"{rate.arm} {rate.counts.failed}/{rate.counts.conclusive}" for rate in rates)
+    tested = ", ".join(
+        f"{other} (p = {format_significant(comparison.p, 2)})"
+        for other, comparison in zip(others, comparisons, strict=True)
+    )
+    differing = [comparison.arm for comparison in comparisons if comparison.is_significant]
+    shown = f"{', '.join(differing)} differs" if len(differing) == 1 else f"{', '.join(differing)} differ"
+    return f"together {first}, {tested}, {shown if differing else 'no difference shown'}"
 
 
 def _format_rate(rate: ArmRate) -> str:
@@ -182,15 +151,17 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
         }
         for rate in rates
     ]
+    compared = compare_arms(rates, experiment.alpha)
     comparisons = [
         {
             "arm": other.arm,
             "against": rates[0].arm,
             "p": other.p,
+            "threshold": other.level,
             "shown": other.is_significant,
             "runs_needed": other.required_runs,
         }
-        for other in compare_arms(rates)
+        for other in compared
     ]
     is_due = experiment.seed is not None and not experiment.remaining
     return {
@@ -201,7 +172,8 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
         "seed": experiment.seed,
         "total": experiment.total,
         "done": experiment.done_count,
-        "threshold": significance_level(rates),
+        "nth": experiment.nth,
+        "threshold": min((other.level for other in compared), default=experiment.alpha),
         "arms": arms,
         "comparisons": None if experiment.remaining else comparisons,
         "verdict": experiment.verdict or (verdict_text(experiment) if is_due else None),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import BadPattern
-from threeam.core.store.regex import GroupRegex, escape_invalid_utf8
+from threeam.core.store.regex import GroupRegex, Match, escape_invalid_utf8
 
 _KEY, _ACTOR, _OPERATION = "key", "actor", "op"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
@@ -24,6 +24,7 @@ class Mentioned(NamedTuple):
     """The mention of a key in a text, with what the pattern says of it.
 
     ``match_begin``: the begin of the whole match. ``actor``, ``operation``: None if the pattern has no such group.
+    ``keys``: how many keys the text has, as far as they were counted.
     """
 
     begin: int
@@ -31,6 +32,7 @@ class Mentioned(NamedTuple):
     match_begin: int
     actor: bytes | None
     operation: bytes | None
+    keys: int
 
 
 class KeyPattern:
@@ -52,29 +54,37 @@ class KeyPattern:
 
         A part of a longer word does not match: ``cart=12`` is not in ``cart=123`` nor in ``supercart=12``.
         """
-        keys, size = self._keys, len(data)
+        keys = self._keys
         for match in self._regex.matches(data):
             for name, group in keys:
                 begin, end = match.span(group)
-                if begin >= end or (begin and data[begin - 1] in _WORD_BYTES and data[begin] in _WORD_BYTES):
-                    continue
-                if end == size or data[end] not in _WORD_BYTES or data[end - 1] not in _WORD_BYTES:
+                if _is_word(data, begin, end):
                     yield name, begin, end
 
-    def find(self, text: bytes, name: int, key: bytes) -> Mentioned | None:
-        """Return the first mention of ``key`` in ``text``; None if there is none any more."""
+    def find(self, text: bytes, name: int, key: bytes, max_keys: int) -> Mentioned | None:
+        """Return the first mention of ``key`` in ``text``; None if there is none any more.
+
+        Up to ``max_keys`` keys are counted.
+        """
         text = escape_invalid_utf8(text)
-        wanted = next(
-            (mention for mention in self.mentions(text) if mention[0] == name and text[mention[1] : mention[2]] == key),
-            None,
-        )
-        if wanted is None:
+        found: tuple[int, int, Match] | None = None
+        count = 0
+        for match in self._regex.matches(text):
+            for other_name, group in self._keys:
+                begin, end = match.span(group)
+                if not _is_word(text, begin, end):
+                    continue
+                count += 1
+                if found is None and other_name == name and text[begin:end] == key:
+                    found = begin, end, match
+            if found is not None and count >= max_keys:
+                break
+        if found is None:
             return None
-        _, begin, end = wanted
-        match = next(match for match in self._regex.matches(text) if match.span()[1] >= end)
+        begin, end, match = found
         actor = _group(text, match.span(self._actor)) if self._actor is not None else None
         operation = _group(text, match.span(self._operation)) if self._operation is not None else None
-        return Mentioned(begin, end, match.span()[0], actor, operation)
+        return Mentioned(begin, end, match.span()[0], actor, operation, count)
 
 
 class KeyPatterns(NamedTuple):
@@ -139,3 +149,10 @@ def _next_group(text: str, start: int) -> int:
 def _group(text: bytes, span: tuple[int, int]) -> bytes | None:
     begin, end = span
     return text[begin:end] if 0 <= begin < end else None
+
+
+def _is_word(data: bytes, begin: int, end: int) -> bool:
+    """Return whether there are bytes from ``begin`` to ``end``, which are not a part of a longer word."""
+    if begin >= end or (begin and data[begin - 1] in _WORD_BYTES and data[begin] in _WORD_BYTES):
+        return False
+    return end == len(data) or data[end] not in _WORD_BYTES or data[end - 1] not in _WORD_BYTES

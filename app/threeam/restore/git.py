@@ -48,6 +48,15 @@ def stable_commit_draft(rev: str, folder: str) -> Draft:
     return stable_draft(commit, tree.path, f"{short} in {tree.path}: {subject}{uncommitted}")
 
 
+def work_tree_state(folder: str) -> tuple[str, int]:
+    """Return the commit of the work tree around ``folder``, and how many files are changed and not committed.
+
+    Raise `GitFailed` if the folder is in none, or if the tree has no commit.
+    """
+    tree = WorkTree(folder)
+    return tree.run("rev-parse", "--verify", "--quiet", "HEAD").strip(), len(tree.uncommitted())
+
+
 def changes_since(stable_commit: StableCommit) -> ChangesSince:
     """Return what has changed since ``stable_commit``, committed or not. Raise `GitFailed`."""
     commit, path = stable_commit.commit, stable_commit.tree

@@ -25,7 +25,9 @@ from threeam.core.store.attachments import Attachment, read_attachment
 from threeam.core.store.cited_files import read_cited_attachment
 from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.core.write.draft import Draft, hypothesis_tag
+from threeam.experiments.experiment import Experiment
 from threeam.experiments.options import parse_fixed_options
+from threeam.experiments.repeats import find_repeats
 from threeam.experiments.run_rows import attachment_of, run_line_in_words
 from threeam.experiments.runs import experiments, require_experiment
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
@@ -148,9 +150,14 @@ class ExperimentController:
         if experiment.seed is None and experiment.file:
             self._show_file(experiment.command, experiment.file)
             return
+
+        def find() -> tuple[Experiment, Sequence[Experiment]]:
+            current = require_experiment(self._screen.state, experiment.name)
+            return current, find_repeats(self._screen.state, current)
+
         self._reports.push(
             ExperimentScreen(
-                lambda: require_experiment(self._screen.state, experiment.name),
+                find,
                 self._screen.session.clock,
                 self._show_file,
                 self._screen.copy_text,
@@ -218,13 +225,14 @@ class ExperimentController:
         self._quitting.start_effect(
             "capture",
             captured,
-            lambda saved: self._screen.writing.submit(WriteRequest(saved[1], "capture", attachment=saved[0])),
+            lambda saved: self._screen.writing.submit(WriteRequest(saved[1], "capture", attachments=(saved[0],))),
             check,
         )
 
     def open_fix_report(self, argument: str = "") -> None:
         """Show whether the hypothesis that is named, or the picked one, may be called fixed."""
         from threeam.reports import fixed_report as fixed
+        from threeam.reports.control_report import assess_versions, versions_report
 
         session, words = self._screen.session, split_line(argument)
         if not words or words[0].startswith("-"):
@@ -241,10 +249,16 @@ class ExperimentController:
 
         def tell() -> Sequence[ReportSection]:
             now = self._screen.state.find_hypothesis(key) or hypothesis
+            if options.versions is not None:
+                controlled = assess_versions(self._screen.state, now, options.versions, since_ns)
+                return versions_report(self._screen.state, now, controlled)
             change, answer = fixed.assess_runs(self._screen.state, now, since_ns, options.arm)
             return fixed.fix_report(self._screen.state, now, change, answer, session.clock())
 
-        fixed.assess_runs(state, hypothesis, since_ns, options.arm)  # raises if there is nothing to tell
+        if options.versions is None:  # both raise if there is nothing to tell
+            fixed.assess_runs(state, hypothesis, since_ns, options.arm)
+        else:
+            assess_versions(state, hypothesis, options.versions, since_ns)
         self._reports.push(
             ReportScreen(
                 f"{hypothesis.label}: may I call it fixed?",

@@ -1,0 +1,78 @@
+"""The arms of an experiment compared with its first one: rates, and which differences are more than chance. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from threeam.experiments.experiment import ArmUsage, Counts, Experiment
+from threeam.experiments.stats import (
+    ALPHA,
+    clopper_pearson,
+    fisher_exact,
+    holm_levels,
+    is_significant,
+    required_sample_size,
+)
+
+_NO_USAGE = ArmUsage()
+
+
+class ArmRate(NamedTuple):
+    """The failure rate of an arm: its counts, and the exact 95 % interval of the rate."""
+
+    arm: str
+    counts: Counts
+    low: float
+    high: float
+    usage: ArmUsage
+
+    @property
+    def rate(self) -> float:
+        """Return the observed rate; 0 if no run was conclusive."""
+        return self.counts.failed / self.counts.conclusive if self.counts.conclusive else 0.0
+
+
+class ArmComparison(NamedTuple):
+    """An arm compared with the first one: the p of Fisher's test, and whether it is small enough.
+
+    ``level``: what p is compared with. ``is_lower``: whether the arm fails less often. ``required_runs``: how many runs
+    an arm would show a difference of the observed size; None: the rates are equal.
+    """
+
+    arm: str
+    p: float
+    level: float
+    is_significant: bool
+    is_lower: bool
+    required_runs: int | None
+
+
+def arm_rates(experiment: Experiment) -> list[ArmRate]:
+    """Return the rate of each arm, in the order of the arms."""
+    usages = zip(experiment.counts().items(), experiment.arm_usage, strict=True)
+    return [rate_of(arm, counts, usage) for (arm, counts), usage in usages]
+
+
+def rate_of(arm: str, counts: Counts, usage: ArmUsage = _NO_USAGE) -> ArmRate:
+    """Return the rate of an arm with these counts."""
+    return ArmRate(arm, counts, *clopper_pearson(counts.failed, counts.conclusive), usage)
+
+
+def compare_arms(rates: Sequence[ArmRate], alpha: float = ALPHA) -> list[ArmComparison]:
+    """Compare each other arm with the first one, with the probability ``alpha`` of any false positive.
+
+    The power is that at the strictest of Holm's levels: in the next experiment this arm may have the smallest p.
+    """
+    first, *others = rates
+    ps = [
+        fisher_exact(first.counts.failed, first.counts.conclusive, other.counts.failed, other.counts.conclusive)
+        for other in others
+    ]
+    comparisons = []
+    for other, p, level in zip(others, ps, holm_levels(ps, alpha), strict=True):
+        are_known = first.counts.conclusive and other.counts.conclusive
+        required_runs = required_sample_size(first.rate, other.rate, alpha / len(others)) if are_known else None
+        is_lower = other.rate < first.rate
+        comparisons.append(ArmComparison(other.arm, p, level, is_significant(p, level), is_lower, required_runs))
+    return comparisons
