@@ -11,6 +11,7 @@ from threeam.core.state.fold import Fold, Projection
 def _projections() -> Sequence[Projection[Any]]:
     from threeam.experiments.bisect_log import PROJECTION as BISECTIONS
     from threeam.experiments.runs import PROJECTION as RUNS
+    from threeam.experiments.search import PROJECTION as SEARCHES
     from threeam.host.baseline_log import PROJECTION as BASELINES
     from threeam.human.intake import PROJECTION as HUMAN
     from threeam.hypotheses.amendments import PROJECTION as TEXTS
@@ -34,6 +35,7 @@ def _projections() -> Sequence[Projection[Any]]:
         STABLES,
         TERMINATIONS,
         RUNS,
+        SEARCHES,
         BISECTIONS,
         OBSERVERS,
         CLOCKS,

@@ -115,7 +115,7 @@ def programs_with_clocks(
 def disjoint_ns(programs: Sequence[Program]) -> int:
     """Return a distance at which the order of two acts is known, whatever two programs wrote them."""
     bounds_ns = sorted((2 * (program.bound_ns or 0) for program in programs), reverse=True)[:2]
-    return sum(bounds_ns) + max(program.writer.resolution_ns for program in programs)
+    return sum(bounds_ns) + 2 * max(program.writer.resolution_ns for program in programs)
 
 
 def steps_of(life: str) -> list[tuple[str, str]]:
@@ -206,9 +206,10 @@ def rule_of(witness: Sequence[Act], between: Sequence[Act]) -> Rule | None:
     if rule is Rule.AFTER_DELETE and any(act.kind == "C" for act in between):
         return None
     if rule is Rule.TWICE:
-        first = witness[0]
-        resets = [act for act in between if act.kind == "C" or (act.actor == first.actor and act.kind in "ED")]
-        if any(act not in witness for act in resets if first.kind == "B" or act.kind == "C"):
+        since = witness[-2]  # the first begin, or the first end
+        ends = "ED" if since.kind == "B" else ""
+        later = [act for act in between if act.ns > since.ns]
+        if any(act.kind == "C" or (act.actor == since.actor and act.kind in ends) for act in later):
             return None
     return rule
 

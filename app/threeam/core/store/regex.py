@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 from threeam.core.errors import BadPattern, NonlinearPattern
 from threeam.core.format.entry import decode_utf8, escape_unprintable
+from threeam.core.store.plain_pattern import plain_pattern
 
 
 class PatternLimit(NamedTuple):
@@ -160,10 +161,11 @@ class GroupRegex:
         _check_limit(text, self._compiled, COMMAND_LINE_LIMIT)
         self.names: Mapping[str, int] = dict(self._compiled.groupindex)
         self.groups: int = self._compiled.groups
+        self._plain = plain_pattern(text, begins_word=begins_word)
 
     def matches(self, data: bytes) -> Iterator[Match]:
         """Yield each match in ``data``, which must be UTF-8: see `escape_invalid_utf8`."""
-        return self._compiled.finditer(data)  # type: ignore[no-any-return]
+        return (self._plain or self._compiled).finditer(data)
 
 
 def escape_invalid_utf8(data: bytes) -> bytes:
