@@ -10,6 +10,7 @@ from threeam.core.state.fold import Fold, Projection
 
 def _projections() -> Sequence[Projection[Any]]:
     from threeam.experiments.runs import PROJECTION as RUNS
+    from threeam.experiments.search import PROJECTION as SEARCHES
     from threeam.host.baseline_log import PROJECTION as BASELINES
     from threeam.human.intake import PROJECTION as HUMAN
     from threeam.hypotheses.amendments import PROJECTION as TEXTS
@@ -22,7 +23,21 @@ def _projections() -> Sequence[Projection[Any]]:
     from threeam.timeline.clock_lines import PROJECTION as CLOCKS
     from threeam.tracing.observations import PROJECTION as OBSERVERS
 
-    return (HUMAN, MARKS, LEDGER, TEXTS, CHANGES, NOTED, BASELINES, STABLES, TERMINATIONS, RUNS, OBSERVERS, CLOCKS)
+    return (
+        HUMAN,
+        MARKS,
+        LEDGER,
+        TEXTS,
+        CHANGES,
+        NOTED,
+        BASELINES,
+        STABLES,
+        TERMINATIONS,
+        RUNS,
+        SEARCHES,
+        OBSERVERS,
+        CLOCKS,
+    )
 
 
 FOLD = Fold(_projections)

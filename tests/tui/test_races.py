@@ -14,6 +14,7 @@ from night_lines import claim_line
 from pilots import SMALL, WIDE, Night, append, night
 
 from support.journals import entries, texts
+from support.log_sources import write_log
 from support.racing_logs import CERTAIN, POSSIBLE, open_racing_logs
 from threeam.core.errors import BadInput
 from threeam.core.format.cited_line import parse_cited_line
@@ -21,6 +22,14 @@ from threeam.core.store.journal import Journal
 from threeam.tui.log_search import LogSearch
 from threeam.tui.screens.races import FindingScreen, KeysScreen, NearScreen, RacesScreen
 
+DEADLOCK = """\
+2026-11-24 03:14:30.897 UTC [23] ERROR:  deadlock detected
+2026-11-24 03:14:30.897 UTC [23] DETAIL:  Process 23 waits for ShareLock on transaction 730; blocked by process 24.
+\tProcess 24 waits for ShareLock on transaction 731; blocked by process 23.
+\tProcess 23: UPDATE carts SET qty = 2 WHERE id = 7
+\tProcess 24: UPDATE users SET seen = 3 WHERE id = 7
+2026-11-24 03:14:30.897 UTC [23] STATEMENT:  UPDATE carts SET qty = 2 WHERE id = 7
+"""
 UNKNOWN = "use after delete: delete → update, web1 → web2, cart: 1 of 30 keys, closest 50us"
 
 
@@ -229,6 +238,26 @@ async def test_a_line_of_a_log_that_was_closed_is_not_gone_to(journal: Journal, 
         await wait_for_report(it, FindingScreen)
         await it.press("T")
         await it.says("the filter hides it")
+
+
+async def test_a_deadlock_that_a_server_has_reported_is_shown_with_its_statements(
+    journal: Journal, tmp_path: Path
+) -> None:
+    write_log(tmp_path / "db.log", DEADLOCK.splitlines())
+    logs = open_racing_logs(tmp_path)
+    logs.open([str(tmp_path / "db.log")], {})
+    async with night(journal, size=WIDE, logs=logs) as it:
+        await it.press("X")
+        await wait_for_report(it, KeysScreen)
+        await it.shows("1 × PostgreSQL deadlock in db")
+        assert "UPDATE users SET seen = ? WHERE id = ?" in it.shown
+        await it.press("enter")
+        await wait_for_groups(it)
+        await highlight_line(it, "1 × PostgreSQL deadlock in db")
+        await it.press("enter")
+        row = it.view.selected_row
+        assert row is not None
+        assert row.line.display_text.endswith("ERROR:  deadlock detected")
 
 
 # The thread of a search.

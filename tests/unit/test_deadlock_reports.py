@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from support.deadlocks import RECORDED, deadlocks_in, recorded, reports_in, rows, without_numbers
 from threeam.races.deadlock_report import Server
+from threeam.races.deadlock_shapes import deadlock_json
 
 LOGS = sorted(path.name for path in RECORDED.iterdir())
 BUMP = "UPDATE carts SET qty = qty + 1 WHERE id = "
@@ -293,3 +296,20 @@ def test_reports_are_found_across_the_chunks_of_a_large_log(name: str, tmp_path:
     assert [group.shape for group in found.groups] == [group.shape for group in expected.groups]
     assert [group.count for group in found.groups] == [group.count for group in expected.groups]
     assert all(rows(group) for group in found.groups)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from(LOGS),
+    edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 400), st.binary(max_size=3)), min_size=1, max_size=6),
+)
+def test_a_damaged_report_is_no_error(tmp_path: Path, name: str, edits: list[tuple[float, int, bytes]]) -> None:
+    raw = (RECORDED / name).read_bytes()
+    for place, count, inserted in edits:
+        offset = int(place * len(raw))
+        raw = raw[:offset] + inserted + raw[offset + count :]
+    path = tmp_path / name
+    path.write_bytes(raw)
+    for group in deadlocks_in(path).groups:
+        assert rows(group)
+        assert json.dumps(deadlock_json(group))

@@ -139,7 +139,7 @@ def test_the_digits_of_a_stamp_count_as_well() -> None:
 def test_without_a_bound_no_order_is_known() -> None:
     near = measured(*pairs([5 * S], bound_ns=None))
     assert near.unknown == 1
-    assert "the error of a clock is not known" in told(near)
+    assert "the error of each gap is not known: a clock was not measured" in told(near)
     assert "true distance not known" in told(near)
 
 
@@ -251,7 +251,7 @@ def test_without_a_key_the_sentence_names_the_pattern() -> None:
 
 @given(st.integers(0, 10**12))
 def test_a_delay_is_a_little_longer_than_the_gap(gap_ns: int) -> None:
-    assert gap_ns < delay_above(gap_ns) <= max(1, gap_ns * 5 // 2 + 1)
+    assert gap_ns < delay_above(gap_ns) <= max(1000, gap_ns * 5 // 2 + 1)
 
 
 def test_what_is_kept_of_a_million_gaps_is_two_integers_of_each() -> None:

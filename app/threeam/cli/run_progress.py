@@ -85,8 +85,8 @@ class _ProgressLine:
         self._failed = {arm.name: 0 for arm in plan.arms}
         self._conclusive = {arm.name: 0 for arm in plan.arms}
         self._done, self._remaining, self._total = 0, remaining, plan.total
-        self._started_ns = self._last_drawn_ns = time.monotonic_ns()
-        self._is_terminal = os.isatty(STDERR)
+        self._started_ns = time.monotonic_ns()
+        self._line = StatusLine()
 
     def count_run(self, run: Run) -> None:
         """Count ``run``, and draw the line again if the last time is long enough ago."""
@@ -95,24 +95,42 @@ class _ProgressLine:
             self._failed[run.arm] += 1
         if run.outcome in (FAILED, PASSED):
             self._conclusive[run.arm] += 1
-        now_ns = time.monotonic_ns()
-        is_due = now_ns - self._last_drawn_ns > _REDRAW_INTERVAL_NS or self._done == self._remaining
-        if self._is_terminal and is_due:
-            self._last_drawn_ns = now_ns
+        if self._line.is_due() or self._done == self._remaining:
             rates = " · ".join(f"{arm} {self._failed[arm]}/{ended}" for arm, ended in self._conclusive.items())
-            time_left = format_duration((now_ns - self._started_ns) // self._done * (self._remaining - self._done))
+            time_left = format_duration(
+                (time.monotonic_ns() - self._started_ns) // self._done * (self._remaining - self._done)
+            )
             done = self._total - self._remaining + self._done
             since = "" if self._remaining == self._total else "since the resume "
-            self._draw(f"{self._label} {done}/{self._total} · {time_left} left · {since}failed {rates}")
+            self._line.draw(f"{self._label} {done}/{self._total} · {time_left} left · {since}failed {rates}")
 
     def clear(self) -> None:
         """Erase the line."""
-        if self._is_terminal:
-            self._draw("")
+        self._line.clear()
 
-    def _draw(self, text: str) -> None:
+
+class StatusLine:
+    """A line on stderr that is drawn again and again, if that is a terminal."""
+
+    def __init__(self) -> None:
+        self._is_terminal = os.isatty(STDERR)
+        self._drawn_ns = time.monotonic_ns()
+
+    def is_due(self) -> bool:
+        """Return whether the line was drawn long enough ago to be drawn again."""
+        return self._is_terminal and time.monotonic_ns() - self._drawn_ns > _REDRAW_INTERVAL_NS
+
+    def draw(self, text: str) -> None:
+        """Draw the line with ``text``, cut at the width of the terminal."""
+        if not self._is_terminal:
+            return
+        self._drawn_ns = time.monotonic_ns()
         try:
             width = os.get_terminal_size(STDERR).columns - 1  # a line that wraps would leave rows behind
             os.write(STDERR, f"\r{text[:width]}\x1b[K".encode())
-        except OSError:  # the terminal is gone; the experiment continues
+        except OSError:  # the terminal is gone; the runs continue
             self._is_terminal = False
+
+    def clear(self) -> None:
+        """Erase the line."""
+        self.draw("")

@@ -13,8 +13,9 @@ from threeam.experiments.build import Build
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
 from threeam.experiments.repeats import earlier_repeats
-from threeam.experiments.run_tags import PlanTag, format_run, index_tag, run_tags
+from threeam.experiments.run_tags import STOPPED_TAG, PlanTag, format_run, index_tag, run_tags
 from threeam.experiments.runs import experiments, experiments_by_number
+from threeam.experiments.search import searches_by_number
 
 SOURCE = "run"  # the program that writes these lines: no person types them, so they do not extend a night
 
@@ -31,20 +32,21 @@ class PlanFacts(NamedTuple):
     identity: ExperimentIdentity
     file: str
     build: Build | None = None
+    stop: str = ""
 
 
 def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
     """Return the draft of a plan line. Its number, and how many there are with this plan, are read under the lock."""
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        number, arms = _next_number(state), tuple(arm.name for arm in facts.arms)
+        number, arms = next_run_number(state), tuple(arm.name for arm in facts.arms)
         wrappers = tuple(map(wrapper_fingerprint, facts.arms))
         fingerprint = facts.identity.fingerprint
         nth = 1 + len(earlier_repeats(experiments(state), number, fingerprint, arms, wrappers))
         tags = (
             index_tag(number, 0, facts.n * len(arms)),
             *hypothesis_tag(state, hypothesis),
-            PlanTag(facts.n, facts.seed, arms, fingerprint, wrappers, nth).to_tag(),
+            PlanTag(facts.n, facts.seed, arms, fingerprint, wrappers, nth, facts.stop).to_tag(),
             facts.identity.to_tag(),
             *_build_tags(facts.build),
             ("FILE", facts.file),
@@ -67,7 +69,7 @@ def single_run_draft(
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         tags = (
-            index_tag(_next_number(state), 1, 1),
+            index_tag(next_run_number(state), 1, 1),
             *hypothesis_tag(state, hypothesis),
             *run_tags(run, identity.fingerprint),
             identity.to_tag(),
@@ -78,13 +80,14 @@ def single_run_draft(
     return Draft(lines, source=SOURCE)
 
 
-def verdict_draft_line(experiment: Experiment, state: State, text: str, counts: str) -> DraftLine:
-    """Return the line of a verdict on ``experiment``."""
+def verdict_draft_line(experiment: Experiment, state: State, text: str, counts: str, stopped: str) -> DraftLine:
+    """Return the line of a verdict on ``experiment``. ``stopped``: where it stopped early; empty: it did not."""
     hypothesis = None if experiment.hypothesis is None else f"H{experiment.hypothesis}"
     tags = (
         index_tag(experiment.number, experiment.done_count, experiment.total),
         *hypothesis_tag(state, hypothesis),
         ("VERDICT", counts),
+        *(((STOPPED_TAG, stopped),) if stopped else ()),
     )
     return DraftLine(f"Verdict: {text}", tags)
 
@@ -94,5 +97,6 @@ def _build_tags(build: Build | None) -> tuple[tuple[str, str], ...]:
     return (tag,) if tag[1] else ()
 
 
-def _next_number(state: State) -> int:
-    return next_free_number(experiments_by_number(state))
+def next_run_number(state: State) -> int:
+    """Return the number of the next experiment or search."""
+    return next_free_number({*experiments_by_number(state), *searches_by_number(state)})

@@ -28,6 +28,7 @@ from threeam.experiments.experiment import (
 from threeam.experiments.failure_rule import CUT_SHORT, LOST, PASSED
 from threeam.experiments.fingerprint import IDENTITY_TAG, wrapper_fingerprint
 from threeam.experiments.run_tags import (
+    STOPPED_TAG,
     MalformedTag,
     PlanTag,
     PlanTags,
@@ -39,6 +40,7 @@ from threeam.experiments.run_tags import (
     run_from_entry,
     run_tags,
 )
+from threeam.experiments.search import searches_by_number
 
 
 def experiments_by_number(state: State) -> Mapping[int, Experiment]:
@@ -58,6 +60,8 @@ def require_experiment(state: State, name: str) -> Experiment:
     digits = name[1:] if name[:1] in ("r", "R") else name
     is_number = digits.isascii() and digits.isdigit() and len(digits) < 10
     experiment = by_number.get(int(digits)) if is_number else None
+    if experiment is None and is_number and int(digits) in searches_by_number(state):
+        raise PreconditionFailed(f"R{int(digits)} is a search: 3am run --report R{int(digits)} shows it")
     if experiment is None:
         existing = f"there are R{min(by_number)} to R{max(by_number)}" if by_number else "nothing was run yet"
         raise PreconditionFailed(f"there is no run {name}: {existing}")
@@ -151,7 +155,9 @@ def _fold(current: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mappin
                     builders[number].add_run(run, entry.position, is_carried_over=is_carried_over)
                     updated[number] = known
             case "Verdict" if known is not None:
-                updated[number] = known._replace(verdict=entry.body, verdict_stamp=entry.effective_stamp)
+                updated[number] = known._replace(
+                    verdict=entry.body, verdict_stamp=entry.effective_stamp, stopped=entry.tag(STOPPED_TAG) or ""
+                )
     if not updated:
         return current
     built = {number: builder.build(updated[number]) for number, builder in builders.items()}
@@ -163,7 +169,7 @@ def _unfinished(current: Mapping[int, Experiment]) -> list[Experiment]:
     return [
         experiment
         for experiment in current.values()
-        if experiment.seed is not None and NOT_RUN in experiment.outcome_codes
+        if experiment.seed is not None and not experiment.stopped and NOT_RUN in experiment.outcome_codes
     ]
 
 
@@ -235,6 +241,7 @@ def _planned_experiment(number: int, total: int, entry: Entry) -> Experiment | N
         last_position=tags.last_position,
         midway_changes=tags.midway_changes,
         nth=facts.nth,
+        stop=facts.stop,
     )
 
 
@@ -276,6 +283,7 @@ def _plan_entry(experiment: Experiment) -> Entry:
         experiment.fingerprint,
         experiment.wrapper_fingerprints,
         experiment.nth,
+        experiment.stop,
     )
     tags = (
         *_leading_tags(experiment, 0),
@@ -288,7 +296,8 @@ def _plan_entry(experiment: Experiment) -> Entry:
 
 
 def _verdict_entry(experiment: Experiment, stamp: Stamp) -> Entry:
-    tags = (*_leading_tags(experiment, experiment.done_count), ("VERDICT", "carried"))
+    stopped = ((STOPPED_TAG, experiment.stopped),) if experiment.stopped else ()
+    tags = (*_leading_tags(experiment, experiment.done_count), ("VERDICT", "carried"), *stopped)
     return Entry(stamp, 0, tags, f"Verdict: {experiment.verdict}")
 
 

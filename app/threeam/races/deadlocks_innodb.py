@@ -7,7 +7,7 @@ the InnoDB monitor, which have the latest one.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from threeam.core.format.entry import NS_PER_S, decode_utf8
@@ -23,10 +23,11 @@ from threeam.races.deadlock_report import (
 from threeam.races.statement_shape import Dialect, ends_in_string
 
 STATUS_TITLE = b"LATEST DETECTED DEADLOCK"
+_MAX_STATEMENT_LINES = 500  # servers cut a statement at some kilobytes
 
 _HEADER = re.compile(rb"(?P<prefix>.{0,120}?)(?:InnoDB:|\[InnoDB\]) [Tt]ransactions deadlock detected, dumping ")
 _NOTE = re.compile(rb"(?P<prefix>.{0,120}?\[\w+\] (?:\[MY-\d+\] )?)(?:InnoDB:|\[InnoDB\]) ?(?P<text>.*)", re.DOTALL)
-_ENTRY = re.compile(rb"[\dT:.+Z -]{15,40} (?P<thread>\d+) \[\w+\] ")
+_ENTRY = re.compile(rb"[\dT:.+Z -]{15,40} (?P<thread>[\da-fx]+) \[\w+\] ")
 _SECTION = re.compile(
     rb"\*\*\* (?:\((?P<number>\d+)\) )?"
     rb"(?P<name>TRANSACTION|HOLDS THE LOCK\(S\)|WAITING FOR THIS LOCK TO BE GRANTED|CONFLICTING WITH):\s*\Z"
@@ -74,13 +75,34 @@ class _RawLock:
 
 @dataclass
 class _Transaction:
+    """A transaction as it is read. ``conflicts``: the locks of all transactions that it waited for."""
+
     number: int
-    name: str
+    id: str
     thread: str = ""
-    statement: list[bytes] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
     waits_for: _RawLock | None = None
     holds: list[_RawLock] = field(default_factory=list)
     conflicts: list[_RawLock] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return f"transaction {self.id}"
+
+    @property
+    def statement(self) -> str:
+        return decode_utf8(b"\n".join(self.lines)).strip("\n")
+
+    def participant(self, transactions: Sequence[_Transaction]) -> Participant:
+        """Return what the report says of it. Of two transactions, each waits for the other."""
+        locks = [lock for each in transactions for lock in (*each.holds, *each.conflicts)]
+        holds = tuple(dict.fromkeys(lock.lock for lock in locks if lock.transaction == self.id))
+        waits_for = None if self.waits_for is None else self.waits_for.lock
+        blockers = [f"transaction {lock.transaction}" for lock in self.conflicts]
+        if not blockers and len(transactions) == 2:
+            blockers = [each.name for each in transactions]
+        blocked_by = tuple(name for name in dict.fromkeys(blockers) if name != self.name)
+        return Participant(self.name, self.thread, self.statement or None, waits_for, blocked_by, holds)
 
 
 def innodb_reader(line: ReportLine) -> InnodbReader | None:
@@ -139,7 +161,7 @@ class InnodbReader:
             is_section = note is not None and (not note["text"].strip() or note["text"].startswith(b"***"))
             if entry["thread"] == self._thread and is_section and note is not None:
                 text, is_note = note["text"], True
-            elif not (self._is_in_statement and ends_in_string(self._statement, Dialect.MYSQL)):
+            elif not (self._is_in_statement and ends_in_string(self._transactions[-1].statement, Dialect.MYSQL)):
                 self.is_complete = entry["thread"] == self._thread  # it has begun another entry
                 return False
         self._is_cut = not line.finished
@@ -151,7 +173,9 @@ class InnodbReader:
 
     @property
     def _is_in_statement(self) -> bool:
-        return self._section == b"TRANSACTION" and bool(self._transactions) and bool(self._transactions[-1].thread)
+        if self._section != b"TRANSACTION" or not self._transactions:
+            return False
+        return bool(self._transactions[-1].thread) and len(self._transactions[-1].lines) < _MAX_STATEMENT_LINES
 
     def _read(self, text: bytes, is_title_possible: bool) -> None:
         if self._title is not None:
@@ -163,7 +187,7 @@ class InnodbReader:
         if is_title_possible and (title := _SECTION.match(text)) is not None:
             self._title, self._blank_lines = title, []
         elif self._is_in_statement:
-            self._add_to_statement(text)
+            self._transactions[-1].lines.append(text)
         elif is_title_possible and (victim := _VICTIM.match(text)) is not None:
             self._victim, self.is_complete = int(victim["number"]), True
         elif self._is_status and self._transactions and _TITLE_RULE.match(text):
@@ -176,8 +200,7 @@ class InnodbReader:
         self._title = None
         is_transaction = title["name"] == b"TRANSACTION"
         if (_TRANSACTION if is_transaction else _LOCK).match(text) is None and self._is_in_statement:
-            for each in (title[0], *self._blank_lines, text):
-                self._add_to_statement(each)
+            self._transactions[-1].lines += (title[0], *self._blank_lines, text)
             return
         self._section, self._lock = title["name"], None
         self._read_line_of_section(text, int(title["number"] or 0))
@@ -204,46 +227,25 @@ class InnodbReader:
         else:
             transaction.conflicts.append(lock)
 
-    def _add_to_statement(self, text: bytes) -> None:
-        self._transactions[-1].statement.append(text)
-
-    @property
-    def _statement(self) -> str:
-        return decode_utf8(b"\n".join(self._transactions[-1].statement))
-
     def report(self) -> DeadlockReport | None:
         """Return the report."""
-        names = {each.name: f"transaction {each.name}" for each in self._transactions}
-        locks = [lock for each in self._transactions for lock in (*each.holds, *each.conflicts)]
-        participants, missing = list[Participant](), list[str]()
-        for each in self._transactions:
-            name, statement = names[each.name], decode_utf8(b"\n".join(each.statement)).strip("\n") or None
+        transactions, missing = self._transactions, list[str]()
+        for each in transactions:
             if each.waits_for is None:
-                missing.append(f"the lock that {name} waited for")
-            if statement is None:
-                missing.append(f"the statement of {name}")
-            holds = tuple(dict.fromkeys(lock.lock for lock in locks if lock.transaction == each.name))
-            waits_for = None if each.waits_for is None else each.waits_for.lock
-            participants.append(
-                Participant(name, each.thread, statement, waits_for, self._blockers(each, names), holds)
-            )
-        if len(self._transactions) < 2:
+                missing.append(f"the lock that {each.name} waited for")
+            if not each.statement:
+                missing.append(f"the statement of {each.name}")
+        if len(transactions) < 2:
             missing.append("the other transactions")
         if self._victim is None:
             missing.append("which transaction was rolled back")
         if self._is_cut:
             missing.append("the end of the report: the log ends before it")
-        numbers = [each.number for each in self._transactions]
+        participants = tuple(each.participant(transactions) for each in transactions)
+        numbers = [each.number for each in transactions]
         victim = numbers.index(self._victim) if self._victim in numbers else None
-        report = self._first.report(Server.INNODB, tuple(participants), victim, (), tuple(missing))
+        report = self._first.report(Server.INNODB, participants, victim, (), tuple(missing))
         return self._at_stated_time(report) if self._is_status else report
-
-    def _blockers(self, waiting: _Transaction, names: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the names of those that the report says a transaction waited for; of two, that is the other one."""
-        found = [names.get(lock.transaction, f"transaction {lock.transaction}") for lock in waiting.conflicts]
-        if not waiting.conflicts and len(names) == 2:
-            found = list(names.values())
-        return tuple(name for name in dict.fromkeys(found) if name != names[waiting.name])
 
     def _at_stated_time(self, report: DeadlockReport) -> DeadlockReport:
         """Return the report at the time that follows the title. Its zone is that of the log, if its lines have none."""
@@ -257,6 +259,6 @@ class InnodbReader:
         groups = self._time.groupdict()
         fields = {name: groups[name] or groups[f"{name}2"] for name in "mdHMS"}
         ns = detection.reader.clock.second_ns({**fields, "Y": groups["Y"], "y": groups["y"]})
-        return (
-            report if ns is None else report._replace(ns=ns + report.source.correction.shift_ns, resolution_ns=NS_PER_S)
-        )
+        if ns is None:
+            return report
+        return report._replace(ns=ns + report.source.correction.shift_ns, resolution_ns=NS_PER_S)

@@ -81,14 +81,13 @@ class PostgresqlTextReader:
         self._shape = _NUMBER.sub(b"0", prefix)
         self._numbers = _NUMBER.findall(prefix)
         self._pid = b""  # empty until it is known
-        self._pid_indexes = list[
-            int
-        ]()  # of the pid among the numbers of the prefix; empty: the prefix does not have it
+        self._pid_indexes: list[int] = []  # of the pid among the numbers of the prefix; empty: it is not there
         self._fields: dict[bytes, list[bytes]] = {}
         self._last_field = b""
-        self._is_last_mine, self._is_client_copy = True, False
-        self._bytes = self._lines = 0
+        self._is_last_mine = True  # whether the line before belongs to the report: a line without a prefix continues it
+        self._is_client_copy = False
         self._is_cut = not line.finished
+        self._bytes = self._lines = 0
         self.is_complete = False
 
     def take(self, line: ReportLine) -> bool:

@@ -11,6 +11,7 @@ from threeam.core.format.report import Quotation, ReportLine, ReportSection
 from threeam.core.format.times import format_duration, format_exact_duration
 from threeam.core.store.reader import lines_backward, lines_forward
 from threeam.races.access import Access, ActorKind, distance
+from threeam.races.deadlock_shapes import DeadlockGroup, Deadlocks, deadlock_lines
 from threeam.races.finding import Finding, FindingGroup
 from threeam.races.race_rows import (
     actor_sentence,
@@ -46,6 +47,20 @@ def race_sections(report: RaceReport, zone: Zone) -> list[ReportSection]:
         ReportSection("the search", [*nothing, ReportLine(search_sentence(report))]),
     ]
     return [section for section in sections if section.lines]
+
+
+def deadlock_section(deadlocks: Deadlocks, zone: Zone) -> ReportSection:
+    """Return the deadlocks that servers have reported; no lines if they have reported none."""
+    lines = [deadlock_line(group, zone) for group in deadlocks.groups]
+    if deadlocks.others:
+        lines.append(ReportLine(f"and {deadlocks.others:,} of other shapes"))
+    return ReportSection("deadlocks, as the servers report them", lines)
+
+
+def deadlock_line(group: DeadlockGroup, zone: Zone) -> ReportLine:
+    """Return the row of a deadlock, with its statements and locks below it."""
+    first, *more = deadlock_lines(group, zone)
+    return ReportLine(first, quotation=Quotation("", tuple(more)))
 
 
 def group_line(group: FindingGroup, zone: Zone) -> ReportLine:

@@ -7,8 +7,8 @@ it is of another actor, and if no two of these actors held a common lock: such a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations, islice, pairwise, product
+from collections.abc import Iterator, Sequence
+from itertools import chain, combinations, islice, pairwise, product
 from typing import NamedTuple
 
 from threeam.core.format.entry import decode_utf8, escape_unprintable
@@ -20,9 +20,9 @@ from threeam.timeline.instant import Order
 _MAX_ACCESSES = 100_000  # that are held
 _MAX_HELD = 16  # locks of one actor at a time
 _MAX_PAIRS = 200_000  # of locks with an edge
-_MAX_EDGES = 4  # from one lock to another, each of another actor
+_MAX_EDGES = 8  # from one lock to another
 _MAX_CYCLE = 4  # edges
-_MAX_CHOICES = 256  # of edges for one cycle
+_MAX_CHOICES = 100  # of edges for one cycle
 _MAX_STEPS_OF_LOCK, _MAX_STEPS = 10_000, 1_000_000  # of the search for cycles
 _MAX_FINDINGS = 1000
 
@@ -90,7 +90,7 @@ class LockOrder:
             for edge in self._edges(accesses):
                 alike = edges.setdefault(edge.held.lock, {}).setdefault(edge.then.lock, [])
                 alike.append(edge)
-                alike.sort(key=lambda each: len(each.doubts))
+                alike.sort(key=lambda each: (len(each.doubts), len(each.guards)))
                 del alike[_MAX_EDGES:]
                 pairs += len(alike) == 1
             if pairs > _MAX_PAIRS:
@@ -98,26 +98,26 @@ class LockOrder:
         findings = (self._finding(cycle) for cycle in _cycles(edges))
         yield from islice((finding for finding in findings if finding is not None), _MAX_FINDINGS)
 
-    def _edges(self, accesses: Sequence[tuple[_Lock, Access]]) -> Iterable[_Edge]:
-        """Return the edges of one actor; of those between the same two locks the one with the fewest guards."""
+    def _edges(self, accesses: Sequence[tuple[_Lock, Access]]) -> Iterator[_Edge]:
+        """Yield the edges of one actor; of those between the same two locks no one that has only more guards."""
         doubts = shared_actor_doubts(accesses[0][1].actor.kind)
         if any(order_of_accesses(first, second) is not Order.BEFORE for (_, first), (_, second) in pairwise(accesses)):
             doubts += (ORDER_NOT_KNOWN,)
         holds, relocked = _holds(accesses)
         if relocked is not None:
             doubts += (f"{relocked.text} is taken again before it is released",)
-        edges, held = dict[tuple[_Lock, _Lock], _Edge](), list[_Hold]()
+        edges, held = dict[tuple[_Lock, _Lock], list[_Edge]](), list[_Hold]()
         for hold in holds:
             held = [each for each in held if self._is_held(each, hold.taken)][-_MAX_HELD:]
             possible_guards = frozenset(each.lock for each in held)
             guards = frozenset(each.lock for each in held if each.release is not None)
             for each in held:
-                known = edges.get((each.lock, hold.lock))
-                if known is None or len(possible_guards) < len(known.possible_guards):
+                known = edges.setdefault((each.lock, hold.lock), [])
+                if len(known) < _MAX_EDGES and not any(edge.possible_guards <= possible_guards for edge in known):
                     edge = _Edge(each, hold, guards, possible_guards, doubts + self._doubts(each, hold))
-                    edges[each.lock, hold.lock] = edge
+                    known[:] = [edge, *(other for other in known if not possible_guards < other.possible_guards)]
             held.append(hold)
-        return edges.values()
+        yield from chain.from_iterable(edges.values())
 
     def _is_held(self, hold: _Hold, access: Access) -> bool:
         """Return whether a lock is still held at ``access``, by the order in which the accesses of the actor stand."""
@@ -140,6 +140,8 @@ class LockOrder:
             doubts = self._cycle_doubts(edges)
             if doubts is not None and (best is None or len(doubts) < len(best[0])):
                 best = doubts, edges
+                if not doubts:
+                    break
         if best is None:
             return None
         doubts, edges = best

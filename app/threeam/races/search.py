@@ -50,6 +50,7 @@ def search_races(
     search = Search(options.window_ns, scan.silences)
     groups, habits, locks = FindingGroups(), Habits(search), LockOrder(search)
     for history in scan.histories():
+        on_progress(scan.bytes_read)
         on_history(history)
         habits.add(history)
         for access in history.accesses:
@@ -72,6 +73,7 @@ def search_near_misses(
     scan.on_progress = on_progress
     near = NearMisses(pair, options.window_ns)
     for history in scan.histories():
+        on_progress(scan.bytes_read)
         near.add(history)
     near.matches = scan.matches
     return near

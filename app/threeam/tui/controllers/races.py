@@ -15,6 +15,7 @@ from threeam.core.format.times import format_exact_duration
 from threeam.hypotheses.changes import changes
 from threeam.timeline.open_logs import OpenLogs
 from threeam.timeline.source import Source
+from threeam.timeline.time_index import TimeIndex
 from threeam.tui.controllers.commands import CommandController
 from threeam.tui.controllers.hypotheses import HypothesisController
 from threeam.tui.controllers.reports import ReportController
@@ -28,9 +29,11 @@ if TYPE_CHECKING:  # the first screen needs none of it
     from threeam.races.finding import FindingGroup
     from threeam.races.near_miss import NearMisses, OperationPair
     from threeam.races.near_report import NearReport
-    from threeam.races.search import RaceReport
+    from threeam.tui.screens.races import FoundRaces
 
 _RUNS = 100
+
+Progress = Callable[[int], None]
 
 
 class RaceController:
@@ -51,7 +54,7 @@ class RaceController:
         self._commands = commands
         self._options: KeyOptions | None = None  # of the last search, and its words
         self._words = ""
-        self._races: LogSearch[RaceReport] | None = None
+        self._races: LogSearch[FoundRaces] | None = None
         self._searched: list[object] = []  # the files of that search
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -70,40 +73,46 @@ class RaceController:
             self._propose_keys()
 
     def _propose_keys(self) -> None:
-        from threeam.races.key_candidates import KeyCandidate, find_key_candidates
-        from threeam.tui.screens.races import KeysScreen
+        from threeam.races.deadlock_shapes import find_deadlocks
+        from threeam.races.key_candidates import find_key_candidates
+        from threeam.tui.screens.races import FoundDeadlocks, KeysScreen, Proposal
 
-        sources = self._sources()
+        sources, session = self._sources(), self._screen.session
 
-        def propose(note_progress: Callable[[int], None]) -> list[KeyCandidate]:
-            return find_key_candidates(_indexed(sources, note_progress))
+        def propose(note_progress: Progress) -> Proposal:
+            candidates = find_key_candidates(_indexed(sources, note_progress))
+            return Proposal(FoundDeadlocks(find_deadlocks(sources), sources), candidates)
 
-        search = LogSearch(propose, _size(sources))
-        self._reports.push(KeysScreen(search, self._screen.copy_text, emoji=self._screen.session.emoji), self.take)
+        search = LogSearch(propose, _unindexed_size(sources))
+        page = KeysScreen(search, session.zone, self._screen.copy_text, emoji=session.emoji)
+        self._reports.push(page, self.take)
 
     def _search(self, argument: str) -> None:
         """Search for races; ``argument`` is a pattern, or options."""
+        from threeam.races.deadlock_shapes import find_deadlocks
         from threeam.races.search import search_races
+        from threeam.tui.screens.races import FoundDeadlocks, FoundRaces
 
         words = argument if argument.startswith("-") else f"--key {shlex.quote(argument.strip())}"
         options, _ = _parse("races", words)
         sources = self._sources()
+        to_index = _unindexed_size(sources)
 
-        def find(note_progress: Callable[[int], None]) -> RaceReport:
-            return search_races(_indexed(sources, note_progress), options, note_progress)
+        def find(note_progress: Progress) -> FoundRaces:
+            stamped = _indexed(sources, note_progress)
+            report = search_races(stamped, options, lambda bytes_read: note_progress(to_index + bytes_read))
+            return FoundRaces(FoundDeadlocks(find_deadlocks(sources), sources), report)
 
         self._options, self._words, self._searched = options, words, self._files()
-        self._races = LogSearch(find, _size(sources))
+        self._races = LogSearch(find, to_index + _size(sources))
         self._show_races(self._races)
 
-    def _show_races(self, search: LogSearch[RaceReport]) -> None:
+    def _show_races(self, search: LogSearch[FoundRaces]) -> None:
         from threeam.tui.screens.races import RacesScreen
 
         session, writes = self._screen.session, self._screen.writing.is_writable
-        self._reports.push(
-            RacesScreen(search, session.zone, self._screen.copy_text, emoji=session.emoji, writes=writes),
-            self.take,
-        )
+        page = RacesScreen(search, session.zone, self._screen.copy_text, emoji=session.emoji, writes=writes)
+        self._reports.push(page, self.take)
 
     # Near misses.
 
@@ -123,17 +132,19 @@ class RaceController:
         from threeam.tui.screens.races import NearScreen
 
         sources, session = self._sources(), self._screen.session
+        to_index = _unindexed_size(sources)
         numbers: dict[tuple[int, int], int] = {}
 
-        def find(note_progress: Callable[[int], None]) -> NearMisses:
-            near = search_near_misses(_indexed(sources, note_progress), options, pair, note_progress)
+        def find(note_progress: Progress) -> NearMisses:
+            stamped = _indexed(sources, note_progress)
+            near = search_near_misses(stamped, options, pair, lambda bytes_read: note_progress(to_index + bytes_read))
             numbers.update(closest_line_numbers(near))
             return near
 
         def report(near: NearMisses, width: int) -> NearReport:
             return NearReport(near, numbers, changes(self._screen.state), session.zone, width, session.emoji)
 
-        search = LogSearch(find, _size(sources))
+        search = LogSearch(find, to_index + _size(sources))
         self._reports.push(NearScreen(search, report, self._screen.copy_text, emoji=session.emoji), self.take)
 
     # What a page is closed with.
@@ -202,22 +213,33 @@ class RaceController:
 
     def _sources(self) -> list[Source]:
         """Return the logs as they are now: a copy of each, which the thread of a search may index."""
-        sources = [copy.copy(source) for source in self._logs.sources if source.detection is not None]
-        if not sources:
-            raise PreconditionFailed("races are searched in logs with timestamps: :open FILE shows one")
-        return sources
+        if not self._logs.sources:
+            raise PreconditionFailed("races are searched in the logs of other programs: :open FILE shows one")
+        return [copy.copy(source) for source in self._logs.sources]
 
 
-def _indexed(sources: Sequence[Source], note_progress: Callable[[int], None]) -> Sequence[Source]:
-    """Return ``sources`` with their indexes. It takes about as long as the search."""
+def _indexed(sources: Sequence[Source], note_progress: Progress) -> list[Source]:
+    """Return those of ``sources`` that have timestamps, with their indexes."""
+    stamped, bytes_before = [], 0
     for source in sources:
-        note_progress(0)
-        source.make_index()
-    return sources
+        if source.detection is None:
+            continue
+        if source.index is None:
+            index = TimeIndex(source.segment, source.detection.reader)
+            for _ in index.scan(source.end):
+                note_progress(bytes_before + index.end)
+            source.index = index
+            bytes_before += source.end
+        stamped.append(source)
+    return stamped
+
+
+def _unindexed_size(sources: Sequence[Source]) -> int:
+    return sum(source.end for source in sources if source.detection is not None and source.index is None)
 
 
 def _size(sources: Sequence[Source]) -> int:
-    return sum(source.end for source in sources)
+    return sum(source.end for source in sources if source.detection is not None)
 
 
 def _parse(command: str, words: str, *, with_pair: bool = False) -> tuple[KeyOptions, OperationPair | None]:

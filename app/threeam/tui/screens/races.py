@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from textual.binding import Binding
 
@@ -12,8 +12,11 @@ from threeam.core.format.clock import Zone
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.store.journal import Position
 from threeam.races.access import Access
+from threeam.races.deadlock_shapes import Deadlocks
 from threeam.races.finding import FindingGroup
 from threeam.races.finding_report import (
+    deadlock_line,
+    deadlock_section,
     finding_sections,
     finding_text,
     finding_title,
@@ -22,10 +25,11 @@ from threeam.races.finding_report import (
     race_sections,
 )
 from threeam.races.key_candidates import KeyCandidate
-from threeam.races.near_miss import NearMisses, Occurrence
+from threeam.races.near_miss import NearMisses
 from threeam.races.near_report import NearReport
 from threeam.races.race_rows import line_numbers
 from threeam.races.search import RaceReport
+from threeam.timeline.source import Source
 from threeam.tui.dialog_bindings import bind
 from threeam.tui.log_search import LogSearch
 from threeam.tui.report_answers import AboutFinding, AskForKey, GoToLine, ReportAnswer, SearchAgain, SearchKey
@@ -37,10 +41,13 @@ Copy = Callable[[str, str], object]
 _PROGRESS_S = 0.2
 _OTHER_KEY = ReportLine("another key …", "a regular expression with a group: 'cart=(?P<key>\\d+)'")
 _ON_TIMELINE = "go to the line on the timeline"
+_TO_TIMELINE = Binding("enter", "dismiss_to_timeline", "its line", key_display="enter", tooltip=_ON_TIMELINE)
 
 
 class SearchScreen(ReportScreen, Generic[T]):
     """The report on a search of the logs. While it runs, the page shows how far it is, and leaving it ends it."""
+
+    BINDINGS: ClassVar[list[Binding]] = [_TO_TIMELINE]
 
     def __init__(
         self,
@@ -76,6 +83,23 @@ class SearchScreen(ReportScreen, Generic[T]):
         self.refresh_bindings()
         self.call_after_refresh(self.update_report)  # a scroll bar may have made it narrower
 
+    def position_in(self, found: T) -> Position | None:
+        """Return the place of the line of a log that the line under the cursor is about; None: of no log."""
+        return None
+
+    @property
+    def _position(self) -> Position | None:
+        return None if self.search.result is None else self.position_in(self.search.result)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "dismiss_to_timeline":
+            return self._position is not None
+        return super().check_action(action, parameters)
+
+    def action_dismiss_to_timeline(self) -> None:
+        if (position := self._position) is not None:
+            self.dismiss(GoToLine(position, sets_t0=False))
+
     def _sections(self) -> Sequence[ReportSection]:
         search = self.search
         if search.problem:
@@ -89,49 +113,95 @@ class SearchScreen(ReportScreen, Generic[T]):
         return self._sections_of(search.result)
 
 
-class KeysScreen(SearchScreen[list[KeyCandidate]]):
+class FoundDeadlocks(NamedTuple):
+    """The deadlocks that servers have reported in ``sources``."""
+
+    deadlocks: Deadlocks
+    sources: Sequence[Source]
+
+    def position_of(self, line: ReportLine | None, zone: Zone) -> Position | None:
+        """Return the place of the first report of the deadlock that ``line`` is about; None: it is about another."""
+        group = next((group for group in self.deadlocks.groups if deadlock_line(group, zone) == line), None)
+        if group is None:
+            return None
+        source = next(source for source in self.sources if source.name == group.first.source)
+        return Position(source.segment, group.first.offset)
+
+
+class Proposal(NamedTuple):
+    """The keys that are worth a search, and the deadlocks that no search is needed for."""
+
+    deadlocks: FoundDeadlocks
+    candidates: Sequence[KeyCandidate]
+
+
+class KeysScreen(SearchScreen[Proposal]):
     """The keys that are worth a search. It is dismissed with `SearchKey`, or `AskForKey`."""
 
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[Binding]] = [
         Binding("enter", "dismiss_to_search", "search", key_display="enter", tooltip="search for races on this key"),
+        _TO_TIMELINE,  # of a deadlock
     ]
 
-    def __init__(self, search: LogSearch[list[KeyCandidate]], copy: Copy, *, emoji: bool) -> None:
-        super().__init__("races: which key?", search, _key_sections, copy, emoji=emoji)
+    def __init__(self, search: LogSearch[Proposal], zone: Zone, copy: Copy, *, emoji: bool) -> None:
+        super().__init__("races: which key?", search, lambda found: _proposal_sections(found, zone), copy, emoji=emoji)
+        self._zone = zone
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return (action != "dismiss_to_search" or self.search.result is not None) and super().check_action(
-            action, parameters
-        )
+        if action == "dismiss_to_search":
+            return self.search.result is not None and self._answer is not None
+        return super().check_action(action, parameters)
+
+    def position_in(self, found: Proposal) -> Position | None:
+        """Return the place of the first report of the deadlock under the cursor."""
+        return found.deadlocks.position_of(self.selected_line, self._zone)
+
+    @property
+    def _answer(self) -> SearchKey | AskForKey | None:
+        """Return what Enter means on the line under the cursor."""
+        line = self.selected_line
+        if line == _OTHER_KEY:
+            return AskForKey()
+        candidates = self.search.result.candidates if self.search.result is not None else ()
+        return next((SearchKey(each.pattern) for each in candidates if _key_line(each) == line), None)
 
     def action_dismiss_to_search(self) -> None:
-        candidates, line = self.search.result or [], self.selected_line
-        chosen = next((each for each in candidates if _key_line(each) == line), None)
-        if chosen is not None:
-            self.dismiss(SearchKey(chosen.pattern))
-        elif line == _OTHER_KEY:
-            self.dismiss(AskForKey())
+        if self._answer is not None:
+            self.dismiss(self._answer)
 
 
-class RacesScreen(SearchScreen[RaceReport]):
+class FoundRaces(NamedTuple):
+    """The result of a search for races."""
+
+    deadlocks: FoundDeadlocks
+    report: RaceReport
+
+
+class RacesScreen(SearchScreen[FoundRaces]):
     """The groups of findings. Enter opens the closest finding of one; an answer given there closes both."""
 
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
+    BINDINGS: ClassVar[list[Binding]] = [
         Binding("enter", "open_finding", "its lines", key_display="enter", tooltip="the closest finding, line by line"),
+        _TO_TIMELINE,  # of a deadlock
         bind("near", "dismiss_to_near", "near", "how close its two operations came on all keys", show=True),
         Binding("e", "dismiss_for_key", "other key", tooltip="search for another key"),
         Binding("u", "dismiss_for_update", "again", tooltip="search again: the logs have grown"),
     ]
 
-    def __init__(self, search: LogSearch[RaceReport], zone: Zone, copy: Copy, *, emoji: bool, writes: bool) -> None:
-        super().__init__("races", search, lambda report: race_sections(report, zone), copy, emoji=emoji)
+    def __init__(self, search: LogSearch[FoundRaces], zone: Zone, copy: Copy, *, emoji: bool, writes: bool) -> None:
+        super().__init__("races", search, lambda found: _race_sections(found, zone), copy, emoji=emoji)
         self._zone = zone
         self._writes = writes
+
+    def position_in(self, found: FoundRaces) -> Position | None:
+        """Return the place of the first report of the deadlock under the cursor."""
+        return found.deadlocks.position_of(self.selected_line, self._zone)
 
     @property
     def selected_group(self) -> FindingGroup | None:
         """Return the group under the cursor."""
-        groups, line = self.search.result.groups if self.search.result is not None else [], self.selected_line
+        groups = self.search.result.report.groups if self.search.result is not None else []
+        line = self.selected_line
         return next((group for group in groups if group_line(group, self._zone) == line), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -236,8 +306,7 @@ class FindingScreen(ReportScreen):
 class NearScreen(SearchScreen[NearMisses]):
     """The distances of two operations, as a histogram. Enter goes to the lines of one of the closest occurrences."""
 
-    BINDINGS: ClassVar[list[Binding]] = [  # type: ignore[assignment]
-        Binding("enter", "dismiss_to_timeline", "its line", key_display="enter", tooltip=_ON_TIMELINE),
+    BINDINGS: ClassVar[list[Binding]] = [
         bind("races", "dismiss_to('races')", "races", show=True),
         bind("copy-entry", "copy_report", "copy", "copy all of it", show=True),
     ]
@@ -245,29 +314,24 @@ class NearScreen(SearchScreen[NearMisses]):
     def __init__(
         self, search: LogSearch[NearMisses], report: Callable[[NearMisses, int], NearReport], copy: Copy, *, emoji: bool
     ) -> None:
-        def sections(near: NearMisses) -> Sequence[ReportSection]:
-            return report(near, self.option_list.scrollable_content_region.width - 4).sections()
-
-        super().__init__("near misses", search, sections, copy, emoji=emoji)
+        super().__init__("near misses", search, self._near_sections, copy, emoji=emoji)
         self._report = report
+        self._drawn: tuple[NearReport, Sequence[ReportSection]] | None = None
 
-    @property
-    def _selected_occurrence(self) -> Occurrence | None:
-        near, line = self.search.result, self.selected_line
-        if near is None or line is None:
+    def _near_sections(self, near: NearMisses) -> Sequence[ReportSection]:
+        """Return the report. It is drawn again only if the width or a change in the journal is another one."""
+        report = self._report(near, self.option_list.scrollable_content_region.width - 4)
+        if self._drawn is None or self._drawn[0] != report:
+            self._drawn = report, report.sections()
+        return self._drawn[1]
+
+    def position_in(self, found: NearMisses) -> Position | None:
+        """Return the place of the earlier line of the occurrence under the cursor."""
+        report, line = self._report(found, 0), self.selected_line
+        occurrence = next((each for each in found.closest if report.occurrence_line(each) == line), None)
+        if occurrence is None:
             return None
-        report = self._report(near, 0)
-        return next((each for each in near.closest if report.occurrence_line(each) == line), None)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "dismiss_to_timeline":
-            return self._selected_occurrence is not None
-        return super().check_action(action, parameters)
-
-    def action_dismiss_to_timeline(self) -> None:
-        if (occurrence := self._selected_occurrence) is not None:
-            pair = occurrence.first, occurrence.second
-            self.dismiss(GoToLine(position_of(min(pair, key=lambda access: access.ns)), sets_t0=False))
+        return position_of(min(occurrence.first, occurrence.second, key=lambda access: access.ns))
 
     def action_copy_report(self) -> None:
         if self.search.result is not None:
@@ -279,10 +343,17 @@ def position_of(access: Access) -> Position:
     return Position(access.source.segment, access.offset)
 
 
-def _key_sections(candidates: Sequence[KeyCandidate]) -> list[ReportSection]:
-    lines = [_key_line(candidate) for candidate in candidates]
+def _race_sections(found: FoundRaces, zone: Zone) -> list[ReportSection]:
+    deadlocks = deadlock_section(found.deadlocks.deadlocks, zone)
+    return [*([deadlocks] if deadlocks.lines else []), *race_sections(found.report, zone)]
+
+
+def _proposal_sections(found: Proposal, zone: Zone) -> list[ReportSection]:
+    deadlocks = deadlock_section(found.deadlocks.deadlocks, zone)
+    lines = [_key_line(candidate) for candidate in found.candidates]
     nothing = ReportLine("no name has values in two logs or under two actors")
-    return [ReportSection("names whose values several actors share", [*(lines or [nothing]), _OTHER_KEY])]
+    keys = ReportSection("names whose values several actors share", [*(lines or [nothing]), _OTHER_KEY])
+    return [keys, *([deadlocks] if deadlocks.lines else [])]
 
 
 def _key_line(candidate: KeyCandidate) -> ReportLine:

@@ -1,0 +1,33 @@
+"""The report on a search: its result, and the arms that failed most often. Pure."""
+
+from __future__ import annotations
+
+from threeam.core.format.entry import Stamp
+from threeam.core.format.report import ReportLine, ReportSection, format_attribution
+from threeam.experiments.experiment import Counts
+from threeam.experiments.search import Search
+
+
+def search_report(search: Search, now: Stamp) -> list[ReportSection]:
+    """Return the sections of the report on ``search``."""
+    bound = f" H{search.hypothesis}" if search.hypothesis is not None else ""
+    resume = f"3am run --resume {search.name}"
+    if search.result:
+        conclusion = ReportLine(search.result, stamp=search.result_stamp, icon="Verdict")
+    else:
+        done = f"{search.done_count} of at most {search.total} runs: no result before fresh runs confirm it"
+        conclusion = ReportLine(done, resume, command=resume)
+    bare = ReportLine(f"{search.arms[0]} {_format_counts(search.counts()[0])}")
+    arms = [ReportLine(f"{arm} {_format_counts(counts)}") for arm, counts in search.ranking()]
+    attribution = format_attribution(search.author, search.stamp, now)
+    return [
+        ReportSection(f"{search.name}{bound}", [conclusion]),
+        ReportSection("failed of all, the last round first", [bare, *arms]),
+        ReportSection("plan", [ReportLine(search.text, attribution, search.stamp, "Plan")]),
+    ]
+
+
+def _format_counts(counts: Counts) -> str:
+    timed_out = f", {counts.timed_out} timed out" if counts.timed_out else ""
+    inconclusive = f", {counts.inconclusive} inconclusive" if counts.inconclusive else ""
+    return f"{counts.failed}/{counts.conclusive}{timed_out}{inconclusive}"
