@@ -23,6 +23,7 @@ from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, l
 from threeam.experiments.plan_runs import RunContext, run_plan
 from threeam.experiments.provocation import confirmed_arm, confirming_runs, has_candidate, result_text
 from threeam.experiments.run_drafts import runs_draft
+from threeam.experiments.run_outputs import RunOutputs
 from threeam.experiments.run_tags import parse_index
 from threeam.experiments.runner import JournalAccess, RunListener, explained_ending, lock_plan, write_plan
 from threeam.experiments.runs import experiments
@@ -172,11 +173,11 @@ class SearchRunner:
         def on_lost() -> None:
             self._log_lost_run(search.name, plan)
 
-        context = RunContext(self._access.journal, submit, on_run, on_lost, self._access.clock)
+        context = RunContext(RunOutputs(self._access.journal, search.name), submit, on_run, on_lost, self._access.clock)
         self._listener.on_round(search, progress)
         try:
             with explained_ending(search.number, self._listener):
-                run_plan(search.number, round_plan, remaining, (), context)
+                run_plan(search.number, round_plan, remaining, context)
         except _TimeIsOver:
             return
 
