@@ -38,7 +38,7 @@ def test_a_window_between_two_system_calls_is_named_with_its_line(
     build: Callable[[str], str], log: Path, run: Run
 ) -> None:
     out = good(run("provoke", "--", build("two_calls"), timeout=SEARCH_S)).splitlines()
-    assert "Verdict: delay:mkdir=20ms provokes it: " in out[-1]
+    assert "Verdict: delay:mkdir=20ms provokes " in out[-1]
     assert "look at open_store (two_calls.c:14) ← main (two_calls.c:" in out[-1]
     assert 'mkdir("/tmp/store-' in out[-1]
     bare, delayed = report_json(run, "R2")["arms"]
@@ -51,7 +51,7 @@ def test_a_window_between_two_lock_operations_is_opened_by_noise(
     build: Callable[[str], str], log: Path, run: Run
 ) -> None:
     out = good(run("provoke", "--budget", "400", "--", build("two_locks"), timeout=SEARCH_S)).splitlines()
-    assert "Verdict: noise provokes it: " in out[-1]
+    assert "Verdict: noise provokes " in out[-1]
     assert "look at" not in out[-1]
     bare, noisy = report_json(run, "R2")["arms"]
     assert bare["failed"] < noisy["failed"]
@@ -64,10 +64,21 @@ def test_without_a_window_nothing_is_named(build: Callable[[str], str], log: Pat
     for number in range(3):
         done = run("provoke", "-j", f"night-{number}", "-q", "--budget", "200", "--", program, timeout=SEARCH_S)
         report = run("run", "-j", f"night-{number}", "--report", "R1").stdout.decode()
-        assert ("provokes it" in report) == (done.returncode == 0)
+        assert (" provokes " in report) == (done.returncode == 0)
         texts.append(report)
     honest = [text for text in texts if "what remains: a window between two accesses to memory" in text]
     assert len(honest) >= 2, texts
+
+
+def test_an_arm_that_fails_in_another_way_is_not_taken_for_the_bug(log: Path, run: Run, few_programs: str) -> None:
+    """Under a tracer it always fails, and prints something else than the failure of three in ten bare runs."""
+    script = "grep -q 'TracerPid:.0$' /proc/self/status || { echo a tracer is attached; exit 1; }; "
+    script += "[ $(od -An -N1 -tu1 /dev/urandom) -ge 77 ] || { echo two workers took one job; exit 1; }"
+    done = run("provoke", "-q", "--budget", "150", "--", "sh", "-c", script, PATH=few_programs, timeout=SEARCH_S)
+    report = run("run", "--report", "R1").stdout.decode()
+    assert (done.returncode, " provokes " in report) == (1, False), report
+    assert "a tracer is attached" in report.partition("KINDS OF FAILURE")[2]
+    assert " of them in another way" in report
 
 
 @pytest.fixture
@@ -75,7 +86,7 @@ def few_programs(tmp_path: Path) -> str:
     """A PATH without a compiler and valgrind, which take long."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    for name in ("true", "env", "sh", "grep", "strace", "sleep", "wc", "addr2line"):
+    for name in ("true", "env", "sh", "grep", "strace", "sleep", "wc", "od", "addr2line"):
         (programs / name).symlink_to(f"/usr/bin/{name}")
     return str(programs)
 
@@ -89,7 +100,8 @@ def test_an_arm_is_found_confirmed_by_fresh_runs_and_its_call_is_named(log: Path
     assert "[R2: 0/40] [H1: open] [PLAN: n=20 " in out[1]
     assert "[VERDICT: bare=0/20 delay:" in out[2]
     assert "[VERDICT: delay:" in out[3]
-    assert "provokes it: 20/20 against 0/20 bare in fresh runs (R2, p = " in out[3]
+    failure = "a failure that bare has not shown (3am run --report R2 --kind a prints it)"
+    assert f" provokes {failure}: 20/20 against 0/20 bare in fresh runs (R2, p = " in out[3]
     assert len(out) == 4
     arms = outcomes(all_entries(log))
     assert {outcome for arm, outcome in arms if arm.startswith("delay:")} == {"failed"}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from threeam.experiments.experiment import ArmUsage, Counts, Experiment
+from threeam.experiments.kind_comparison import comparable_counts
 from threeam.experiments.stats import (
     ALPHA,
     clopper_pearson,
@@ -19,18 +20,26 @@ _NO_USAGE = ArmUsage()
 
 
 class ArmRate(NamedTuple):
-    """The failure rate of an arm: its counts, and the exact 95 % interval of the rate."""
+    """The failure rate of an arm: its counts, and the exact 95 % interval of the rate.
+
+    ``comparable``: its counts without the runs that failed in another way than the first arm does; None: the same.
+    """
 
     arm: str
     counts: Counts
     low: float
     high: float
     usage: ArmUsage
+    comparable: Counts | None = None
 
     @property
     def rate(self) -> float:
         """Return the observed rate; 0 if no run was conclusive."""
-        return self.counts.failed / self.counts.conclusive if self.counts.conclusive else 0.0
+        return _rate(self.counts)
+
+
+def _rate(counts: Counts) -> float:
+    return counts.failed / counts.conclusive if counts.conclusive else 0.0
 
 
 class ArmComparison(NamedTuple):
@@ -50,8 +59,9 @@ class ArmComparison(NamedTuple):
 
 def arm_rates(experiment: Experiment) -> list[ArmRate]:
     """Return the rate of each arm, in the order of the arms."""
+    comparable = comparable_counts(experiment)
     usages = zip(experiment.counts().items(), experiment.arm_usage, strict=True)
-    return [rate_of(arm, counts, usage) for (arm, counts), usage in usages]
+    return [rate_of(arm, counts, usage)._replace(comparable=comparable[arm]) for (arm, counts), usage in usages]
 
 
 def rate_of(arm: str, counts: Counts, usage: ArmUsage = _NO_USAGE) -> ArmRate:
@@ -64,15 +74,12 @@ def compare_arms(rates: Sequence[ArmRate], alpha: float = ALPHA) -> list[ArmComp
 
     The power is that at the strictest of Holm's levels: in the next experiment this arm may have the smallest p.
     """
-    first, *others = rates
-    ps = [
-        fisher_exact(first.counts.failed, first.counts.conclusive, other.counts.failed, other.counts.conclusive)
-        for other in others
-    ]
+    first, *others = (rate.comparable or rate.counts for rate in rates)
+    ps = [fisher_exact(first.failed, first.conclusive, other.failed, other.conclusive) for other in others]
     comparisons = []
-    for other, p, level in zip(others, ps, holm_levels(ps, alpha), strict=True):
-        are_known = first.counts.conclusive and other.counts.conclusive
-        required_runs = required_sample_size(first.rate, other.rate, alpha / len(others)) if are_known else None
-        is_lower = other.rate < first.rate
-        comparisons.append(ArmComparison(other.arm, p, level, is_significant(p, level), is_lower, required_runs))
+    for arm, other, p, level in zip(rates[1:], others, ps, holm_levels(ps, alpha), strict=True):
+        are_known = first.conclusive and other.conclusive
+        required_runs = required_sample_size(_rate(first), _rate(other), alpha / len(others)) if are_known else None
+        is_lower = _rate(other) < _rate(first)
+        comparisons.append(ArmComparison(arm.arm, p, level, is_significant(p, level), is_lower, required_runs))
     return comparisons

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
@@ -26,8 +26,9 @@ from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, par
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
 from threeam.experiments.plan_runs import RunContext, run_plan
 from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
+from threeam.experiments.run_outputs import RunOutputs
 from threeam.experiments.run_tags import parse_index
-from threeam.experiments.runs import require_experiment
+from threeam.experiments.runs import experiments_by_number, require_experiment
 from threeam.experiments.single_run import EXIT_KILLED, check_runnable
 from threeam.experiments.verdict import verdict_draft
 from threeam.process.execute import StartFailed
@@ -101,7 +102,7 @@ class ExperimentRunner:
         assert index is not None  # the draft has assigned the number
         number = index.experiment
         with lock_plan(path, f"R{number}"):
-            return self._finish(number, plan, range(1, plan.total + 1), (), writer)
+            return self._finish(number, plan, self._access.load_state(), writer)
 
     def resume(self, name: str) -> Experiment:
         """Make the remaining runs of the experiment ``name``, in the folder of its plan, and write the verdict.
@@ -123,9 +124,9 @@ class ExperimentRunner:
         check_arms(plan.arms)
         with lock_plan(path, experiment.name):
             # Another process may have continued it since the first look.
-            experiment = _require_unfinished(self._access.load_state(), experiment.name)
-            writer = self._access.new_writer()
-            return self._finish(experiment.number, plan, experiment.remaining, experiment.detailed_runs, writer)
+            state = self._access.load_state()
+            _require_unfinished(state, experiment.name)
+            return self._finish(experiment.number, plan, state, self._access.new_writer())
 
     def _check_same_plan(self, experiment: Experiment, plan: ExperimentPlan, path: str) -> None:
         """Raise `FileUnusable` if ``plan`` is not that of ``experiment``, or would run another program now.
@@ -154,20 +155,18 @@ class ExperimentRunner:
         for what, how in build_differences(parse_build(experiment.build), build):
             self._listener.on_warning(f"{what} since {name} was planned: {how}")
 
-    def _finish(
-        self, number: int, plan: ExperimentPlan, remaining: Sequence[int], detailed_runs: Sequence[Run], writer: Writer
-    ) -> Experiment:
-        """Make the ``remaining`` runs, write the verdict, and return the experiment that it is about."""
+    def _finish(self, number: int, plan: ExperimentPlan, state: State, writer: Writer) -> Experiment:
+        """Make the remaining runs, write the verdict, and return the experiment that it is about."""
         writer.stats_publisher = WriteStatsPublisher(self._access.journal.log_path)
-        self._make_runs(number, plan, remaining, detailed_runs, writer)
+        self._make_runs(plan, require_experiment(state, f"R{number}"), state, writer)
         block = self._write_verdict(number, plan, writer)
         experiment = require_experiment(block.prior_state, f"R{number}")
         self._listener.on_verdict(block.raw, experiment)
         return experiment
 
-    def _make_runs(
-        self, number: int, plan: ExperimentPlan, remaining: Sequence[int], detailed_runs: Sequence[Run], writer: Writer
-    ) -> None:
+    def _make_runs(self, plan: ExperimentPlan, experiment: Experiment, state: State, writer: Writer) -> None:
+        number, remaining = experiment.number, experiment.remaining
+
         def submit(draft: Draft) -> None:
             # Interruptible: `run_plan` defers interrupts itself.
             with writer.lock_log(full_state=draft.needs_full_state, interruptible=True) as log:
@@ -177,10 +176,10 @@ class ExperimentRunner:
             self._log_lost_run(number, plan)
 
         access, listener = self._access, self._listener
-        context = RunContext(access.journal, submit, listener.on_run, on_lost, access.clock)
         listener.on_begin(number, plan, len(remaining))
         with explained_ending(number, listener):
-            run_plan(number, plan, remaining, detailed_runs, context)
+            outputs = RunOutputs(access.journal, experiment, experiments_by_number(state))
+            run_plan(number, plan, remaining, RunContext(outputs, submit, listener.on_run, on_lost, access.clock))
 
     def _log_lost_run(self, number: int, plan: ExperimentPlan) -> None:
         """Log that the first remaining run is lost.
