@@ -211,6 +211,12 @@ def test_the_line_of_a_hang_says_how_many_threads_wait_for_locks() -> None:
     assert KindFinder().find(FailedRun(TIMED_OUT, 137, output)).description == "time-out, 3 threads wait for locks"
 
 
+def test_the_line_of_a_hang_without_locks_names_the_innermost_function() -> None:
+    stacks = b"#0  0x00007f9cc7087f16 read\n#1  0x00007f9cc708cce3 main\n"
+    output = b"\n" + STACKS_LINE.encode() + b"\n[3am: process 7, 1 thread: ./repro]\n" + stacks
+    assert KindFinder().find(FailedRun(TIMED_OUT, 137, output)).description == "time-out, in read"
+
+
 def test_the_same_stack_with_another_error_is_another_kind() -> None:
     finder = KindFinder()
     stack = "Traceback (most recent call last):\n" + "".join(

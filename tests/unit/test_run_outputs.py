@@ -18,7 +18,7 @@ from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import ExperimentIdentity
 from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
-from threeam.experiments.run_outputs import RunOutputs
+from threeam.experiments.run_outputs import RunOutputs, outputs_of_experiment
 from threeam.experiments.runs import experiments_by_number, require_experiment
 from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.projections import FOLD
@@ -57,7 +57,7 @@ class Night:
     def continue_it(self) -> None:
         """Begin or resume the plan in another process."""
         state = self.state
-        self.outputs = RunOutputs(self.writer.journal, self.experiment, experiments_by_number(state))
+        self.outputs = outputs_of_experiment(self.writer.journal, self.experiment, experiments_by_number(state))
 
     def make(self, *endings: Ending) -> None:
         """Make a run for each of ``endings``, and write them as one batch."""
@@ -186,6 +186,12 @@ def test_the_first_output_of_a_kind_is_kept_though_there_is_no_space(
     night = Night(writer)
     night.make(LOST, LOST, LOST, BROKEN, BROKEN)
     assert [bool(run.file) for run in night.experiment.detailed_runs] == [True, True, False, True, False]
+
+
+def test_the_runs_of_a_search_have_outputs_and_no_kinds(journal: Journal) -> None:
+    outputs = RunOutputs(journal, "R7")
+    run, kind = outputs.keep(Run(3, "bare", FAILED, 1, 5, 10, 5, 4), b"boom")
+    assert (run.file, run.kind, kind) == ("R7-3-5.out", "", None)
 
 
 def test_an_output_that_cannot_be_read_any_more_is_known_by_its_hash(writer: Writer, journal: Journal) -> None:

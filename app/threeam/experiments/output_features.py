@@ -28,6 +28,7 @@ _CHANCE = re.compile(
         )
     )
 )
+_OWN_LINE = "[3am: "  # 3am says where it left something out, and whose stacks these are
 _ADDRESS = re.compile(r"[/+]?0x[0-9a-f]+")  # in the name of a function: a JVM names classes by their addresses
 _BLANKS = re.compile(r"[ \t]+")
 
@@ -80,13 +81,14 @@ class Features(NamedTuple):
 
 
 def split_output(output: bytes) -> list[OutputLine]:
-    """Return the lines of ``output`` that are not blank. The middle of a long output is left out."""
+    """Return the lines of ``output`` that are not blank and not from 3am. The middle of a long output is left out."""
     if len(output) > _FIRST_BYTES + _LAST_BYTES:
         output = b"%s\n%s" % (output[:_FIRST_BYTES], output[-_LAST_BYTES:])
     text = _CHECKER_PREFIX.sub("", _ESCAPES.sub("", decode_utf8(output).replace("\r", "\n")))
     masked = _BLANKS.sub(" ", _CHANCE.sub("#", text))
     pairs = zip(text.split("\n"), masked.split("\n"), strict=True)
-    return [OutputLine(line, masked_line.strip()) for line, masked_line in pairs if not line.isspace() and line]
+    own = ((line, mask) for line, mask in pairs if line.strip() and not line.startswith(_OWN_LINE))
+    return [OutputLine(line, mask.strip()) for line, mask in own]
 
 
 def find_features(lines: Sequence[OutputLine]) -> Features:

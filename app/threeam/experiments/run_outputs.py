@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from threeam.core.errors import FileUnusable
@@ -26,17 +26,24 @@ _MAX_RECENT_EXPERIMENTS = 5  # whose passing outputs are read
 
 
 class RunOutputs:
-    """The outputs of the runs of ``experiment``: `keep` each one after its run.
+    """The outputs of the runs of an experiment or a search, ``name``: `keep` each one after its run.
 
-    ``all_experiments``: the kinds of the earlier ones of the same hypothesis keep their letters.
+    ``finder``: finds the kinds of failure; None: runs have no kind. ``letters``: the kinds that were seen so far.
+    ``saved_runs``: the runs so far whose outputs are saved.
     """
 
-    def __init__(self, journal: Journal, experiment: Experiment, all_experiments: Mapping[int, Experiment]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        name: str,
+        finder: KindFinder | None = None,
+        letters: Iterable[str] = (),
+        saved_runs: Sequence[Run] = (),
+    ) -> None:
         self._journal = journal
-        self._name = experiment.name
-        self._finder = _known_kinds(journal, experiment, all_experiments)
-        self._letters = {found.kind.letter for found in experiment.kinds}
-        saved_runs = [run for run in experiment.detailed_runs if run.file]
+        self._name = name
+        self._finder = finder
+        self._letters = set(letters)
         self._saved_bytes = sum(min(run.output_bytes, MAX_SAVED_BYTES) for run in saved_runs)
         self._saved_count = len(saved_runs)
         self._saved_of_kind = Counter(run.kind for run in saved_runs if run.kind)
@@ -55,8 +62,11 @@ class RunOutputs:
                 run = self._save(run, output)
                 if run.file:
                     self._arms_with_saved_pass.add(run.arm)
-                    self._finder.add_passed(output)
+                    if self._finder is not None:
+                        self._finder.add_passed(output)
             return run, None
+        if self._finder is None:
+            return self._save(run, output) if self._has_space(output) else run, None
         kind = self._finder.find(FailedRun(run.outcome, run.exit_code, output))
         run = run._replace(kind=kind.letter)
         is_new = kind.letter not in self._letters
@@ -83,6 +93,18 @@ class RunOutputs:
             return False
         is_one_of_the_first = letter != "" and self._saved_of_kind[letter] < MAX_SAVED_OF_KIND
         return is_one_of_the_first or self._saved_count < MAX_DETAILED_RUNS
+
+
+def outputs_of_experiment(
+    journal: Journal, experiment: Experiment, all_experiments: Mapping[int, Experiment]
+) -> RunOutputs:
+    """Return the outputs of ``experiment`` so far.
+
+    ``all_experiments``: the kinds of the earlier ones of the same hypothesis keep their letters.
+    """
+    letters = {found.kind.letter for found in experiment.kinds}
+    saved_runs = [run for run in experiment.detailed_runs if run.file]
+    return RunOutputs(journal, experiment.name, _known_kinds(journal, experiment, all_experiments), letters, saved_runs)
 
 
 def _known_kinds(journal: Journal, experiment: Experiment, all_experiments: Mapping[int, Experiment]) -> KindFinder:

@@ -26,7 +26,7 @@ from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, par
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
 from threeam.experiments.plan_runs import RunContext, run_plan
 from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
-from threeam.experiments.run_outputs import RunOutputs
+from threeam.experiments.run_outputs import outputs_of_experiment
 from threeam.experiments.run_tags import parse_index
 from threeam.experiments.runs import experiments_by_number, require_experiment
 from threeam.experiments.single_run import EXIT_KILLED, check_runnable
@@ -178,7 +178,7 @@ class ExperimentRunner:
         access, listener = self._access, self._listener
         listener.on_begin(number, plan, len(remaining))
         with explained_ending(number, listener):
-            outputs = RunOutputs(access.journal, experiment, experiments_by_number(state))
+            outputs = outputs_of_experiment(access.journal, experiment, experiments_by_number(state))
             run_plan(number, plan, remaining, RunContext(outputs, submit, listener.on_run, on_lost, access.clock))
 
     def _log_lost_run(self, number: int, plan: ExperimentPlan) -> None:

@@ -23,7 +23,7 @@ from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, l
 from threeam.experiments.plan_runs import RunContext, run_plan
 from threeam.experiments.provocation import confirmed_arm, confirming_runs, has_candidate, kinds_before, result_text
 from threeam.experiments.run_drafts import runs_draft
-from threeam.experiments.run_outputs import RunOutputs
+from threeam.experiments.run_outputs import outputs_of_experiment
 from threeam.experiments.run_tags import parse_index
 from threeam.experiments.runner import JournalAccess, RunListener, explained_ending, lock_plan, write_plan
 from threeam.experiments.runs import experiments, experiments_by_number
@@ -175,7 +175,7 @@ class SearchRunner:
             self._log_lost_run(search.name, plan)
 
         known = experiments_by_number(self._access.load_state())
-        outputs = RunOutputs(self._access.journal, search.as_experiment(), known)
+        outputs = outputs_of_experiment(self._access.journal, search.as_experiment(), known)
         context = RunContext(outputs, submit, on_run, on_lost, self._access.clock)
         self._listener.on_round(search, progress)
         try:

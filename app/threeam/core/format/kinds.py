@@ -111,6 +111,7 @@ TAGS = {
     "RESTORE": "the engine and the target of a runbook",
     "PLAN": "the plan of an experiment, or of a search for an arm",
     "IDENTITY": "what two experiments have in common if their runs can be compared",
+    "BUILD": "what an experiment runs: the SHA-256 of files, the commit, versions, the load",
     "RUN": "a run: its arm, its outcome, and what it took",
     "RUNS": "in a repeated line: one letter for each run of an experiment",
     "LETTERS": "in a repeated line: the kind of failure of each run",
