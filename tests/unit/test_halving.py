@@ -72,6 +72,7 @@ def test_what_comes_next_depends_only_on_the_outcomes(seed: int, cut: int) -> No
     begun = follow(halving, outcomes[:cut])
     assert begun.arms[:cut] == follow(halving, outcomes).arms[:cut]
     assert follow(halving, outcomes[:cut] + NOT_RUN) == begun
+    assert follow(halving, outcomes[:cut] + NOT_RUN + outcomes[cut + 1 : len(begun.arms)]) == begun
 
 
 def test_it_ends_early_only_when_the_best_arm_is_far_ahead() -> None:

@@ -154,8 +154,25 @@ def test_the_result_is_about_the_kind_of_failure_that_bare_has(
     assert ("what remains: " in text) != found
 
 
+def test_a_kind_that_bare_had_in_the_search_is_the_same_failure() -> None:
+    search = require_search(state_of(plan_line(), kind_line_of(1, "a")), "R3")
+    arms = search.progress().arms
+    made = "".join("A" if arm in (0, 2) else "a" for arm in arms)
+    search = search._replace(outcomes=made + search.outcomes[len(made) :])
+    assert search.bare_kind_ids() == {f"0123{ord('a')}"}
+    assert "provokes it: " in result_text(search, confirmation(20 * ".", 20 * "a"), None)
+    assert "provokes a failure that bare has not shown" in result_text(search, confirmation(20 * ".", 20 * "b"), None)
+
+
+def test_few_runs_that_passed_are_kept_however_many_there_are() -> None:
+    lines = [run_line(number, PASSED, file=f"R3-{number}-1.out") for number in range(1, 20)]
+    assert len(require_search(state_of(plan_line(), *lines), "R3").kept_runs) == 5
+
+
 def test_bare_kinds_of_the_hypothesis_are_sought() -> None:
     fresh = confirmation("ab" + 18 * ".", 20 * "c")
+    timed_out = fresh._replace(outcome_codes=outcome_code(0, TIMED_OUT) + fresh.outcome_codes[1:])
+    assert kinds_before([timed_out], "H7") == "b"
     assert kinds_before([fresh], "H7") == kinds_before([fresh], "h7") == "ab"
     assert kinds_before([fresh], "H8") == kinds_before([fresh], None) == ""
     entry = plan_line()
