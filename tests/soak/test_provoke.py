@@ -6,12 +6,19 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from support.commands import Run, good, refused
 from support.experiment_runs import all_entries, lines_of, outcomes, report_json
 from support.processes import eventually, is_gone, three_am
+from threeam.core.format.entry import Stamp
+from threeam.experiments.experiment import NOT_RUN
+from threeam.experiments.halving import Halving, plan_rounds
+from threeam.experiments.provocation import confirming_runs, has_candidate
+from threeam.experiments.search import Budget, Search
+from threeam.experiments.stats import fisher_exact
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +75,31 @@ def test_without_a_window_nothing_is_named(build: Callable[[str], str], log: Pat
         texts.append(report)
     honest = [text for text in texts if "what remains: a window between two accesses to memory" in text]
     assert len(honest) >= 2, texts
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.3, 0.6])
+@pytest.mark.parametrize("arms", [3, 12, 30])
+def test_an_arm_is_named_by_chance_in_at_most_one_of_twenty_searches(rate: float, arms: int) -> None:
+    """All arms fail equally often. The search chooses as it does, and makes as many fresh runs as it would."""
+    wrong, tries = 0, 500
+    for seed in range(tries):
+        random = Random(f"{rate} {arms} {seed}")
+        halving = Halving(arms - 1, plan_rounds(arms - 1, 200), seed)
+        facts = {"stamp": Stamp(0), "author": None, "hypothesis": None, "text": "", "file": "", "identity": ""}
+        names = tuple(f"arm{i}" for i in range(arms))
+        search = Search(
+            number=1, arms=names, rounds=halving.rounds, seed=seed, budget=Budget(300, 0), sought="", fingerprint="",
+            outcomes=NOT_RUN * halving.total, spent_ns=0, **facts,  # type: ignore[arg-type]
+        )  # fmt: skip
+        while not (progress := search.progress()).is_over:
+            made = search.outcomes.rstrip(NOT_RUN)
+            made += "".join("A" if random.random() < rate else "a" for _ in progress.arms[len(made) :])
+            search = search._replace(outcomes=made.ljust(search.total, NOT_RUN))
+        if has_candidate(search):
+            n = confirming_runs(search)
+            bare, chosen = (sum(random.random() < rate for _ in range(n)) for _ in range(2))
+            wrong += chosen > bare and fisher_exact(bare, n, chosen, n) < 0.05
+    assert wrong <= 0.05 * tries
 
 
 def test_an_arm_that_fails_in_another_way_is_not_taken_for_the_bug(log: Path, run: Run, few_programs: str) -> None:
