@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -42,6 +43,21 @@ def test_the_gaps_are_those_of_the_lines(run: Run) -> None:
     assert "0.1ms to 1ms  ░" in printed
     assert "delete by pid 11 in web1:1 at 03:14:07.001001, then update by pid 7 in web2:1" in printed
     assert "true distance -0.101ms to +0.301ms" in printed
+
+
+def test_the_quantiles_are_those_of_the_true_gaps(run: Run) -> None:
+    random = Random(7)
+    gaps_us = [int(10 ** random.uniform(2, 6)) * random.choice((-1, 1)) for _ in range(300)]
+    write_two([gap_us * 1000 for gap_us in gaps_us])
+    record = json.loads(good(run("near", "delete->update", "--json", *KEY)))
+    for name, lengths in (
+        ("after", sorted(gap_us for gap_us in gaps_us if gap_us > 0)),
+        ("before", sorted(-gap_us for gap_us in gaps_us if gap_us < 0)),
+    ):
+        side, median = record["sides"][name], lengths[(len(lengths) - 1) // 2] * 1000
+        assert (side["count"], side["min_ns"], side["median_ns"]) == (len(lengths), lengths[0] * 1000, median)
+    assert [abs(each["gap_ns"]) for each in record["closest"]] == [us * 1000 for us in sorted(map(abs, gaps_us))[:5]]
+    assert sum(bar["known"] + bar["unknown"] for bar in record["histogram"]) == 300
 
 
 def test_the_changes_of_the_journal_are_compared(run: Run, log: Path) -> None:

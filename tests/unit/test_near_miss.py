@@ -139,7 +139,7 @@ def test_the_digits_of_a_stamp_count_as_well() -> None:
 def test_without_a_bound_no_order_is_known() -> None:
     near = measured(*pairs([5 * S], bound_ns=None))
     assert near.unknown == 1
-    assert "the error of a clock is not known" in told(near)
+    assert "the error of each gap is not known: a clock was not measured" in told(near)
     assert "true distance not known" in told(near)
 
 

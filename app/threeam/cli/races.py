@@ -7,7 +7,7 @@ import shlex
 from argparse import Namespace
 from collections.abc import Sequence
 
-from threeam.cli.console import print_json, print_out
+from threeam.cli.console import print_err, print_json, print_out
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
@@ -96,8 +96,8 @@ def _print_deadlocks(deadlocks: Deadlocks, zone: Zone, *, as_json: bool) -> None
         for line in deadlock_lines(group, zone):
             print_out(f"  {line}")
         print_out("")
-    if deadlocks.others and not as_json:
-        print_out(f"  and {deadlocks.others:,} deadlocks of other shapes\n")
+    if deadlocks.others:
+        print_err(f"{deadlocks.others:,} deadlocks of other shapes are not listed: name fewer files at a time")
 
 
 def _propose_keys(sources: Sequence[Source], args: Namespace) -> None:

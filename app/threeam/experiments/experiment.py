@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from threeam.core.format.clock import MAX_TIE_NS
@@ -132,13 +132,13 @@ class Experiment(NamedTuple):
 
     ``fingerprint``: the hash of its identity; experiments with equal fingerprints are the same. ``identity``: the value
     of its identity tag. ``build``: that of its build tag. ``wrapper_fingerprints``: for each arm the hash of the words
-    before the command. All three are empty in old logs. ``outcome_codes``: one character per run,
-    for its arm and outcome, or `NOT_RUN`.
-    ``detailed_runs``: the runs for which more is remembered. ``last_stamp``: of the line of the last run.
-    ``first_position``, ``last_position``: of the first line and the last (`Entry.position`); None: equal to the stamp.
-    ``midway_changes``: changes that were made before the last run. ``nth``: 8 if it is the 8th with this plan.
-    ``kinds``: the kinds of failure, in the order of their letters. ``kind_letters``: for each run the letter of its
-    kind, or `NO_KIND`.
+    before the command. All three are empty in old logs. ``outcome_codes``: one character per run, for its arm and
+    outcome, or `NOT_RUN`. ``detailed_runs``: the runs for which more is remembered. ``last_stamp``: of the line of the
+    last run. ``first_position``, ``last_position``: of the first line and the last (`Entry.position`); None: equal to
+    the stamp. ``midway_changes``: changes that were made before the last run. ``nth``: 8 if it is the 8th with this
+    plan. ``stop``: the rule by which it may stop early (`experiments.stopping`). ``stopped``: where it did; empty: it
+    did not. ``kinds``: the kinds of failure, in the order of their letters. ``kind_letters``: for each run the letter
+    of its kind, or `NO_KIND`.
     """
 
     number: int
@@ -164,6 +164,8 @@ class Experiment(NamedTuple):
     last_position: int | None = None
     midway_changes: tuple[MidwayChange, ...] = ()
     nth: int = 1
+    stop: str = ""
+    stopped: str = ""
     kinds: tuple[KindInExperiment, ...] = ()
     kind_letters: str = ""
 
@@ -201,6 +203,18 @@ class Experiment(NamedTuple):
             return self.first_point.position > change.position
         return has_begun_after(self.detailed_runs[0], self.first_point, change)
 
+    def first_run_since(self, change: LogPoint) -> int:
+        """Return the number of the first run that began after ``change``; more than `total` if none has."""
+        if self.is_after(change):
+            return 1
+        midway = next((midway for midway in self.midway_changes if midway.position == change.position), None)
+        if midway is not None:
+            return midway.first_run_after or self.total + 1
+        numbers = []
+        if self.seed is not None and self.last_point.position > change.position:  # see `count_failed_since`
+            numbers = [run.number for run in self.detailed_runs if run.began_ns > change.ns]
+        return min(numbers, default=self.total + 1)
+
     def count_failed_since(self, change: LogPoint) -> int:
         """Return how many of the runs that began after ``change`` failed, if it was made during the experiment."""
         if self.seed is None:
@@ -232,8 +246,13 @@ class Experiment(NamedTuple):
 
     @property
     def remaining(self) -> list[int]:
-        """Return the numbers of the runs that are still to be made. A single run is never made again."""
-        return [] if self.seed is None else [i for i, code in enumerate(self.outcome_codes, 1) if code == NOT_RUN]
+        """Return the numbers of the runs that are not made. A single run is never made again.
+
+        If it may stop early, some of them are not needed, and after its verdict none of them.
+        """
+        if self.seed is None or self.stopped:
+            return []
+        return [i for i, code in enumerate(self.outcome_codes, 1) if code == NOT_RUN]
 
     @property
     def done_count(self) -> int:
@@ -257,6 +276,13 @@ class Experiment(NamedTuple):
             )
             for i, arm in enumerate(self.arms)
         }
+
+    def known_outcomes(self) -> Iterator[tuple[int, str, str]]:
+        """Yield the number, the arm and the outcome of each run that was made."""
+        known = {outcome_code(i, outcome): (arm, outcome) for i, arm in enumerate(self.arms) for outcome in OUTCOMES}
+        for number, code in enumerate(self.outcome_codes, 1):
+            if code in known:
+                yield number, *known[code]
 
     def outcomes(self, arm: str) -> list[tuple[str, str]]:
         """Return the outcome and the letter of the kind of failure of the runs of ``arm``, in the order of the runs.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from threeam.experiments.experiment import NO_KIND, Experiment, FailureKind, outcome_code
@@ -11,6 +11,7 @@ from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, TIMED_OUT
 
 RARE_RUNS = 3  # a kind with fewer runs may be a chance text in an output
 MAX_RARE_KINDS = 8
+_BAD_OUTCOMES = (FAILED, TIMED_OUT, INCONCLUSIVE)
 
 
 class KindCount(NamedTuple):
@@ -34,19 +35,33 @@ class KindCount(NamedTuple):
         return sum(self.by_arm.values())
 
 
+class BadRun(NamedTuple):
+    """A run that did not pass. ``kind`` None: it has no kind."""
+
+    number: int
+    arm_index: int
+    outcome: str
+    kind: FailureKind | None
+
+
+def bad_runs(experiment: Experiment) -> Iterator[BadRun]:
+    """Yield the runs of ``experiment`` that did not pass, in the order of their numbers."""
+    ends = {outcome_code(i, outcome): (i, outcome) for i in range(len(experiment.arms)) for outcome in _BAD_OUTCOMES}
+    kinds = {found.kind.letter: found.kind for found in experiment.kinds}
+    letters = experiment.kind_letters or NO_KIND * experiment.total
+    for number, (code, letter) in enumerate(zip(experiment.outcome_codes, letters, strict=True), 1):
+        if code in ends:
+            yield BadRun(number, *ends[code], kinds.get(letter))
+
+
 def kind_counts(experiment: Experiment) -> list[KindCount]:
     """Return the counts of each kind of failure, in the order of the letters; those of the runs without a kind last."""
-    letters = experiment.kind_letters or NO_KIND * experiment.total
-    found = Counter(zip(letters, experiment.outcome_codes, strict=True))
-    kinds = {one.kind.letter: one.kind for one in experiment.kinds}
-    counts = []
-    for letter in sorted({letter for letter, _ in found}, key=lambda letter: (letter == NO_KIND, letter)):
-        for outcome in (FAILED, TIMED_OUT, INCONCLUSIVE):
-            by_arm = {arm: found[letter, outcome_code(i, outcome)] for i, arm in enumerate(experiment.arms)}
-            if any(by_arm.values()):
-                kind = None if letter == NO_KIND else kinds.get(letter, FailureKind(letter, "", ""))
-                counts.append(KindCount(kind, outcome, by_arm))
-    return counts
+    found = Counter((run.kind, run.outcome, experiment.arms[run.arm_index]) for run in bad_runs(experiment))
+    ends = {(kind, outcome) for kind, outcome, _ in found}
+    return [
+        KindCount(kind, outcome, {arm: found[kind, outcome, arm] for arm in experiment.arms})
+        for kind, outcome in sorted(ends, key=lambda end: (end[0] is None, end[0] or (), end[1]))
+    ]
 
 
 def has_too_many_kinds(counts: list[KindCount]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from typing import NamedTuple, Protocol
 
@@ -83,7 +83,7 @@ class RunContext(NamedTuple):
     clock: Clock
 
 
-def run_plan(number: int, plan: PlannedRuns, remaining: Sequence[int], context: RunContext) -> None:
+def run_plan(number: int, plan: PlannedRuns, remaining: Iterable[int], context: RunContext) -> None:
     """Make the ``remaining`` runs (their numbers) of ``plan`` for the experiment ``number``.
 
     Raise `RunInterrupted` if a signal ends a run. The runs made until then are written, as far as possible, whatever

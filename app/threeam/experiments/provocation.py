@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import ceil
 from typing import NamedTuple
 
-from threeam.experiments.comparison import arm_rates, compare_arms
+from threeam.experiments.comparison import arm_rates, comparisons_of
 from threeam.experiments.experiment import BARE, Counts, Experiment, FailureKind
 from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.halving import failure_rate
@@ -61,7 +61,7 @@ def confirmed_arm(search: Search, confirmation: Experiment) -> str:
 
     If bare has not failed there, the arm must have a kind of failure that is sought.
     """
-    (comparison,) = compare_arms(arm_rates(confirmation))
+    (comparison,) = comparisons_of(confirmation)
     is_shown = comparison.is_significant and not comparison.is_lower
     return comparison.arm if is_shown and not _is_another_failure(search, confirmation) else ""
 
@@ -71,7 +71,7 @@ def result_text(search: Search, confirmation: Experiment | None, place: CodePlac
     if confirmation is None:
         return f"{_nothing_better(search)}; {_remaining_windows(search)}"
     bare, chosen = arm_rates(confirmation)
-    (comparison,) = compare_arms([bare, chosen])
+    (comparison,) = comparisons_of(confirmation)
     counts = f"{_fraction(chosen.counts)} against {_fraction(bare.counts)} {BARE}"
     fresh = f"{counts} in fresh runs ({confirmation.name}, p = {format_significant(comparison.p, 2)})"
     if ways := find_other_ways(confirmation):  # p is about the other runs

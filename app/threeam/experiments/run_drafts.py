@@ -34,6 +34,7 @@ class PlanFacts(NamedTuple):
     identity: ExperimentIdentity
     file: str
     build: Build | None = None
+    stop: str = ""
 
 
 def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
@@ -47,7 +48,7 @@ def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
         tags = (
             index_tag(number, 0, facts.n * len(arms)),
             *hypothesis_tag(state, hypothesis),
-            PlanTag(facts.n, facts.seed, arms, fingerprint, wrappers, nth).to_tag(),
+            PlanTag(facts.n, facts.seed, arms, fingerprint, wrappers, nth, facts.stop).to_tag(),
             facts.identity.to_tag(),
             *_build_tags(facts.build),
             ("FILE", facts.file),

@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed, Unsure
@@ -30,6 +31,7 @@ from threeam.experiments.run_outputs import outputs_of_experiment
 from threeam.experiments.run_tags import parse_index
 from threeam.experiments.runs import experiments_by_number, require_experiment
 from threeam.experiments.single_run import EXIT_KILLED, check_runnable
+from threeam.experiments.stopping import needed_runs, rule_of
 from threeam.experiments.verdict import verdict_draft
 from threeam.process.execute import StartFailed
 
@@ -94,7 +96,7 @@ class ExperimentRunner:
         identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
         surroundings = observe(plan.cwd)
         build = plan_build(plan.command, plan.arms, plan.cwd, surroundings)
-        facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path), build)
+        facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path), build, plan.stop)
         text = f"{plan.text()}; {surroundings.other_instances}"
         block = write_plan(writer, plan_draft(text, facts, hypothesis), path)
         self._listener.on_written(block.raw)
@@ -143,8 +145,8 @@ class ExperimentRunner:
             raise FileUnusable(
                 f"{name} ran {planned.program}; {plan.command[0]} is {identity.program} now: set PATH as then"
             )
-        planned_facts = (experiment.n, experiment.seed, experiment.fingerprint)
-        if (plan.n, plan.seed, fingerprint) != planned_facts or not has_same_arms:
+        planned_facts = (experiment.n, experiment.seed, experiment.fingerprint, experiment.stop)
+        if (plan.n, plan.seed, fingerprint, plan.stop) != planned_facts or not has_same_arms:
             raise FileUnusable(f"{path} is not the plan of {name}: it has other arms, another seed, or another command")
         if planned and planned.sha256 != identity.sha256:
             before, now = planned.sha256 or "not readable", identity.sha256 or "not readable"
@@ -159,13 +161,13 @@ class ExperimentRunner:
         """Make the remaining runs, write the verdict, and return the experiment that it is about."""
         writer.stats_publisher = WriteStatsPublisher(self._access.journal.log_path)
         self._make_runs(plan, require_experiment(state, f"R{number}"), state, writer)
-        block = self._write_verdict(number, plan, writer)
+        block = self._write_verdict(number, writer)
         experiment = require_experiment(block.prior_state, f"R{number}")
         self._listener.on_verdict(block.raw, experiment)
         return experiment
 
     def _make_runs(self, plan: ExperimentPlan, experiment: Experiment, state: State, writer: Writer) -> None:
-        number, remaining = experiment.number, experiment.remaining
+        number, remaining, rule = experiment.number, experiment.remaining, rule_of(experiment)
 
         def submit(draft: Draft) -> None:
             # Interruptible: `run_plan` defers interrupts itself.
@@ -175,11 +177,17 @@ class ExperimentRunner:
         def on_lost() -> None:
             self._log_lost_run(number, plan)
 
+        def on_run(run: Run) -> None:
+            if rule is not None:
+                rule.add(run.number, run.arm, run.outcome)
+            listener.on_run(run)
+
         access, listener = self._access, self._listener
         listener.on_begin(number, plan, len(remaining))
         with explained_ending(number, listener):
             outputs = outputs_of_experiment(access.journal, experiment, experiments_by_number(state))
-            run_plan(number, plan, remaining, RunContext(outputs, submit, listener.on_run, on_lost, access.clock))
+            needed = needed_runs(remaining, plan.run_arms(), rule)
+            run_plan(number, plan, needed, RunContext(outputs, submit, on_run, on_lost, access.clock))
 
     def _log_lost_run(self, number: int, plan: ExperimentPlan) -> None:
         """Log that the first remaining run is lost.
@@ -187,12 +195,13 @@ class ExperimentRunner:
         Later runs may have been made too, but no process knows their results.
         """
         experiment = require_experiment(self._access.load_state(), f"R{number}")
-        for run_number in experiment.remaining[:1]:
-            arm = plan.run_arms()[run_number - 1].name
+        arms = plan.run_arms()
+        for run_number in islice(needed_runs(experiment.remaining, arms, rule_of(experiment)), 1):
+            arm = arms[run_number - 1].name
             run = Run(run_number, arm, LOST, EXIT_KILLED, self._access.clock().ns, 0, 0, 0)
             self._access.new_writer().write(runs_draft(number, plan.total, [run]))
 
-    def _write_verdict(self, number: int, plan: ExperimentPlan, writer: Writer) -> Block:
+    def _write_verdict(self, number: int, writer: Writer) -> Block:
         """Write the verdict. If that fails, tell the user that no run is lost: the plan is done."""
         try:
             return writer.write(verdict_draft(number))
@@ -200,7 +209,7 @@ class ExperimentRunner:
             raise
         except (JournalError, KeyboardInterrupt):
             self._listener.on_warning(
-                f"all {plan.total} runs of R{number} are made and in the journal; its verdict is not: "
+                f"all runs of R{number} are made and in the journal; its verdict is not: "
                 f"3am run --report R{number} shows it, 3am run --resume R{number} writes it"
             )
             raise

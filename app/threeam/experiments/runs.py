@@ -33,6 +33,7 @@ from threeam.experiments.experiment import (
 from threeam.experiments.failure_rule import CUT_SHORT, LOST, PASSED
 from threeam.experiments.fingerprint import IDENTITY_TAG, wrapper_fingerprint
 from threeam.experiments.run_tags import (
+    STOPPED_TAG,
     MalformedTag,
     PlanTag,
     PlanTags,
@@ -185,7 +186,9 @@ def _fold(current: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mappin
                     builder.add_kind(failure_kind, index.run, entry.effective_stamp)
                     updated[number] = known
             case "Verdict" if known is not None:
-                updated[number] = known._replace(verdict=entry.body, verdict_stamp=entry.effective_stamp)
+                updated[number] = known._replace(
+                    verdict=entry.body, verdict_stamp=entry.effective_stamp, stopped=entry.tag(STOPPED_TAG) or ""
+                )
     if not updated:
         return current
     built = {number: builder.build(updated[number]) for number, builder in builders.items()}
@@ -197,7 +200,7 @@ def _unfinished(current: Mapping[int, Experiment]) -> list[Experiment]:
     return [
         experiment
         for experiment in current.values()
-        if experiment.seed is not None and NOT_RUN in experiment.outcome_codes
+        if experiment.seed is not None and not experiment.stopped and NOT_RUN in experiment.outcome_codes
     ]
 
 
@@ -269,6 +272,7 @@ def _planned_experiment(number: int, total: int, entry: Entry) -> Experiment | N
         last_position=tags.last_position,
         midway_changes=tags.midway_changes,
         nth=facts.nth,
+        stop=facts.stop,
         kind_letters=tags.kind_letters if tags.kind_letters.strip(NO_KIND) else "",
     )
 
@@ -314,6 +318,7 @@ def _plan_entry(experiment: Experiment) -> Entry:
         experiment.fingerprint,
         experiment.wrapper_fingerprints,
         experiment.nth,
+        experiment.stop,
     )
     tags = (
         *_leading_tags(experiment, 0),
@@ -326,7 +331,8 @@ def _plan_entry(experiment: Experiment) -> Entry:
 
 
 def _verdict_entry(experiment: Experiment, stamp: Stamp) -> Entry:
-    tags = (*_leading_tags(experiment, experiment.done_count), ("VERDICT", "carried"))
+    stopped = ((STOPPED_TAG, experiment.stopped),) if experiment.stopped else ()
+    tags = (*_leading_tags(experiment, experiment.done_count), ("VERDICT", "carried"), *stopped)
     return Entry(stamp, 0, tags, f"Verdict: {experiment.verdict}")
 
 

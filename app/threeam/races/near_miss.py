@@ -127,7 +127,7 @@ class NearMisses:
     It keeps two integers for each. ``closest``: the smallest gaps with their lines. ``operations``: how often each
     operation was seen, with its kind. ``doubts``: how often a line may mean something else, by the reason.
     ``stepped``: occurrences whose gap is not known, since a clock was stepped between. ``error_ns``: the largest error
-    of a gap; ``is_bounded``: false if there are gaps whose error is not known. ``matches``: how many lines name a key.
+    of a gap; ``unbounded``: how many gaps have an error that is not known. ``matches``: how many lines name a key.
     """
 
     def __init__(self, pair: OperationPair, window_ns: int) -> None:
@@ -138,7 +138,7 @@ class NearMisses:
         self.doubts: Counter[str] = Counter()
         self.stepped = 0
         self.matches = 0
-        self.is_bounded = True
+        self.unbounded = 0
         self.error_ns = 0
         self._gaps = array("q")
         self._times = array("q")  # when the A of each was
@@ -185,7 +185,7 @@ class NearMisses:
             self.stepped += 1
             return
         if error_ns is None:
-            self.is_bounded = False
+            self.unbounded += 1
         else:
             self.error_ns = max(self.error_ns, error_ns)
         is_known = order is not Order.UNKNOWN

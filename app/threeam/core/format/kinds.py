@@ -121,6 +121,7 @@ TAGS = {
     "KIND": "a kind of failure: its letter, and a hash of what its runs print",
     "KINDS": "for each kind of failure the number of its runs in each arm",
     "VERDICT": "the result of an experiment or a search",
+    "STOPPED": "the blocks after which an experiment, or each of its arms, stopped early",
     "OBSERVER": "a tracer, its process, and when it was attached and detached (ns)",
     "CLOCK": "the name of another log, what is added to its timestamps, and the bound of the error (ns)",
     "CAPTURED": "a pane of tmux",

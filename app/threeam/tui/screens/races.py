@@ -314,11 +314,16 @@ class NearScreen(SearchScreen[NearMisses]):
     def __init__(
         self, search: LogSearch[NearMisses], report: Callable[[NearMisses, int], NearReport], copy: Copy, *, emoji: bool
     ) -> None:
-        def sections(near: NearMisses) -> Sequence[ReportSection]:
-            return report(near, self.option_list.scrollable_content_region.width - 4).sections()
-
-        super().__init__("near misses", search, sections, copy, emoji=emoji)
+        super().__init__("near misses", search, self._near_sections, copy, emoji=emoji)
         self._report = report
+        self._drawn: tuple[NearReport, Sequence[ReportSection]] | None = None
+
+    def _near_sections(self, near: NearMisses) -> Sequence[ReportSection]:
+        """Return the report. It is drawn again only if the width or a change in the journal is another one."""
+        report = self._report(near, self.option_list.scrollable_content_region.width - 4)
+        if self._drawn is None or self._drawn[0] != report:
+            self._drawn = report, report.sections()
+        return self._drawn[1]
 
     def position_in(self, found: NearMisses) -> Position | None:
         """Return the place of the earlier line of the occurrence under the cursor."""
