@@ -69,6 +69,6 @@ def plan_progress(state: State) -> dict[int, str]:
             parts.append(f"{inconclusive} inconclusive")
         progress[experiment.stamp.ns] = " · ".join(parts)
     for search in searches_by_number(state).values():
-        failed = sum(arm.failed for arm in search.counts())
+        failed = sum(arm.counts.failed for arm in search.counts())
         progress[search.stamp.ns] = f"{search.done_count}/{search.total} · {failed} failed"
     return progress
