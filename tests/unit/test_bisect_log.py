@@ -7,6 +7,7 @@ from threeam.core.state.fold import State
 from threeam.experiments.bisect import CommitRuns
 from threeam.experiments.bisect_log import Bisection, bisections
 from threeam.experiments.run_drafts import next_run_number
+from threeam.experiments.run_rows import plan_progress
 from threeam.projections import FOLD
 
 BY = ("BY", "alice@db1:1")
@@ -70,3 +71,8 @@ def test_a_rotation_carries_all_over() -> None:
 
 def test_its_number_is_taken() -> None:
     assert next_run_number(state_of(plan())) == 4
+
+
+def test_its_progress_stands_at_its_plan() -> None:
+    state = state_of(plan(), run_line(1, "7", "failed"), run_line(2, "3", "passed"))
+    assert plan_progress(state) == {NOON: "2/40 · 1 failed"}
