@@ -319,7 +319,7 @@ class NearScreen(SearchScreen[NearMisses]):
         self._drawn: tuple[NearReport, Sequence[ReportSection]] | None = None
 
     def _near_sections(self, near: NearMisses) -> Sequence[ReportSection]:
-        """Return the report. It is drawn again only if the width or a change in the journal is another one."""
+        """Return the report. It is made again only if the width or the changes in the journal differ."""
         report = self._report(near, self.option_list.scrollable_content_region.width - 4)
         if self._drawn is None or self._drawn[0] != report:
             self._drawn = report, report.sections()
