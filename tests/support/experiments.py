@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
 from threeam.core.state.fold import State
 from threeam.experiments.arms import Arm
 from threeam.experiments.build import Build
-from threeam.experiments.experiment import outcome_code
+from threeam.experiments.experiment import ArmUsage, Experiment, outcome_code
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
 from threeam.experiments.fix_confidence import FixConfidence
+from threeam.experiments.fix_control import Versions
 from threeam.projections import FOLD
 from threeam.reports.fixed_report import assess_runs
 
@@ -106,3 +107,27 @@ def answer_to(events: Sequence[Event], since: int | None = None, arm: str | None
 
 FIX, OTHER, MORE = Changed("fix", 7), Changed("other"), Changed("more", 7)
 HALF = Runs(100, 100)
+
+
+OLD_NEW = Versions("old", "new")
+_OUTCOMES = {"f": FAILED, "p": PASSED, "t": TIMED_OUT, "i": INCONCLUSIVE}
+
+
+def versions_in(*blocks: str, number: int = 1, **facts: Any) -> Experiment:
+    """An experiment whose blocks are words: ``fp`` is a block in which the old version failed and the new one passed.
+
+    A dot is a run that was not made. The order within a block is that of the letters, or reversed in every other one.
+    """
+    codes = ""
+    for i, block in enumerate(blocks):
+        word = "".join(
+            "." if letter == "." else outcome_code(arm, _OUTCOMES[letter]) for arm, letter in enumerate(block)
+        )
+        codes += word[:: -1 if i % 2 else 1]
+    stamp = Stamp(number)
+    usage = (ArmUsage(),) * 2
+    made = Experiment(
+        number, stamp, None, 7, len(blocks), 1, tuple(OLD_NEW), REPRO.fingerprint, "./repro", "", codes, usage, (),
+        stamp, identity=REPRO.to_tag()[1], wrapper_fingerprints=("aa", "bb"),
+    )  # fmt: skip
+    return made._replace(**facts)

@@ -44,7 +44,7 @@ nonsense = st.sampled_from(["", "-1", "9" * 30, "x", "0", "٣"])
 plans = st.builds(
     lambda number, n, arms, seed, file, place: (
         (f"R{number}", place or f"0/{n * len(arms)}"),
-        ("PLAN", f"n={n} seed={seed} arms={','.join(arms)} same=0123456789ab{' nth=3' if file else ''}"),
+        ("PLAN", f"n={n} seed={seed} arms={','.join(arms)} same=0123456789ab{' nth=3 stop=evidence' if file else ''}"),
         *([("FILE", file), ("BUILD", f"files={file}:ab head=0123456789ab")] if file else []),
     ),
     st.integers(1, 3),
@@ -170,7 +170,10 @@ def logs(draw: st.DrawFn) -> bytes:
             case 29:
                 about = ((number, draw(states)),) if draw(st.booleans()) else ()
                 place = (f"R{draw(numbers)}", "4/4")
-                lines.append(said(by, ("VIA", "run"), place, *about, ("VERDICT", "x"), text=f"Verdict: {text}"))
+                stopped = draw(st.sampled_from([[], [("STOPPED", "1/2")]]))
+                lines.append(
+                    said(by, ("VIA", "run"), place, *about, ("VERDICT", "x"), *stopped, text=f"Verdict: {text}")
+                )
             case 30:
                 tag = ("OBSERVER", draw(observers))
                 there = (("FILE", draw(files)),) if draw(st.booleans()) else ()

@@ -21,7 +21,7 @@ from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.experiment_report import experiment_report
 from threeam.experiments.failure_rule import PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import identity_of
-from threeam.experiments.plan import loggable_command
+from threeam.experiments.plan import ExperimentPlan, loggable_command
 from threeam.experiments.plan_runs import RunInterrupted
 from threeam.experiments.repeats import find_repeats
 from threeam.experiments.run_drafts import single_run_draft
@@ -30,7 +30,9 @@ from threeam.experiments.runner import ExperimentRunner
 from threeam.experiments.runs import require_experiment
 from threeam.experiments.search import find_search
 from threeam.experiments.single_run import SingleRun, check_runnable, run_once
+from threeam.experiments.stopping import clean_runs_rule
 from threeam.experiments.verdict import experiment_json
+from threeam.hypotheses.drafts import require_hypothesis
 from threeam.process.execute import STDERR, STDOUT, StartFailed
 
 _REPORT_INDENT = 2  # cells before each line of a report
@@ -44,6 +46,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         case OneRun():
             return _run_once(args, mode)
         case ManyRuns(plan):
+            if args.stop and not plan.stop:  # one arm: it stops when `3am fixed` has its answer
+                plan = plan._replace(stop=_rule_for_fix(args, plan))
             return _run_experiment(args, lambda runner: runner.start(plan, args.hyp, observe))
         case Resume(name):
             return _resume(args, name)
@@ -118,6 +122,16 @@ def _run_experiment(args: Namespace, go: Callable[[ExperimentRunner], Experiment
         return interrupt.code
     echo.close()
     return experiment_exit_code(experiment)
+
+
+def _rule_for_fix(args: Namespace, plan: ExperimentPlan) -> str:
+    """Return the rule with which ``plan`` stops when `3am fixed` has its answer. Raise `PreconditionFailed`."""
+    from threeam.reports.fixed_report import required_runs_since
+
+    state = writable_context(args).load_state()
+    fingerprint = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd).fingerprint
+    required = required_runs_since(state, require_hypothesis(state, args.hyp), fingerprint, plan.arms[0].name)
+    return clean_runs_rule(plan.n if required is None else required)
 
 
 def _print_report(args: Namespace, mode: Report) -> int:

@@ -13,6 +13,7 @@ from threeam.experiments.arms import parse_arms
 from threeam.experiments.experiment import MAX_RUNS
 from threeam.experiments.failure_rule import FailureRule, parse_failure_rule
 from threeam.experiments.plan import ExperimentPlan
+from threeam.experiments.stopping import EVIDENCE
 from threeam.process.process_tree import require_linux
 
 _OWN_OPTIONS = ("--arm", "--seed", "--fail", "--fail-regex", "--exit-code")  # few programs have one of these
@@ -71,7 +72,7 @@ def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
         parser.error(f"{own} is after the command, so it belongs to the command: options come first, then --, then CMD")
     if "timeout" in args.fail and args.timeout is None:
         parser.error("--fail timeout never comes true without --timeout 5s")
-    if args.n is None and (args.arm or args.seed is not None):
+    if args.n is None and (args.arm or args.seed is not None or args.stop):
         parser.error("how many runs in each arm? -n 200")
     if args.n is not None and args.exit_code:
         parser.error("--exit-code is for one run: many runs have no common exit code")
@@ -85,13 +86,18 @@ def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
     if args.seed is not None and not 0 <= args.seed < 2**63:
         parser.error(f"--seed {args.seed}: write a number from 0 to {2**63 - 1}")
     seed = int.from_bytes(os.urandom(4)) if args.seed is None else args.seed
-    return args, ManyRuns(ExperimentPlan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd()))
+    if args.stop and len(arms) == 1 and args.hyp is None:
+        parser.error("--stop compares arms, and there is one: with -H H7 it stops when 3am fixed H7 has its answer")
+    stop = EVIDENCE if args.stop and len(arms) > 1 else ""
+    return args, ManyRuns(ExperimentPlan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd(), stop))
 
 
 def _has_options_of_a_run(args: Namespace) -> bool:
     """Return whether ``args`` has an option that says how a command is run, counted or logged."""
     numbers_and_texts = (args.n, args.timeout, args.seed, args.hyp, args.fail_regex)
-    return bool(args.arm or args.fail or args.exit_code) or any(value is not None for value in numbers_and_texts)
+    return bool(args.arm or args.fail or args.exit_code or args.stop) or any(
+        value is not None for value in numbers_and_texts
+    )
 
 
 def _parser() -> Parser:
@@ -116,6 +122,7 @@ def _parser() -> Parser:
     option(
         "--timeout", metavar="DURATION", help="kill a run after this long, e.g. 5s; it is neither a failure nor clean"
     )
+    option("--stop", action="store_true", help="stop an arm as soon as it is decided; with -H and one arm, a fix")
     option("--seed", type=int, metavar="S", help="random seed for run order and jitter")
     option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
     option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")

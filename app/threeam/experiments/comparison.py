@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.experiments.experiment import ArmUsage, Counts, Experiment
@@ -14,8 +14,10 @@ from threeam.experiments.stats import (
     is_significant,
     required_sample_size,
 )
+from threeam.experiments.stopping import EVIDENCE, Decision, decisions_of
 
 _NO_USAGE = ArmUsage()
+_NO_DECISIONS: Mapping[str, Decision] = {}
 
 
 class ArmRate(NamedTuple):
@@ -36,8 +38,9 @@ class ArmRate(NamedTuple):
 class ArmComparison(NamedTuple):
     """An arm compared with the first one: the p of Fisher's test, and whether it is small enough.
 
-    ``level``: what p is compared with. ``is_lower``: whether the arm fails less often. ``required_runs``: how many runs
-    an arm would show a difference of the observed size; None: the rates are equal.
+    ``level``: what p is compared with. ``blocks``: the blocks after which it was decided; None: at the end, or not.
+    ``is_lower``: whether the arm fails less often. ``required_runs``: how many runs an arm would show a difference of
+    the observed size; None: the rates are equal.
     """
 
     arm: str
@@ -46,6 +49,7 @@ class ArmComparison(NamedTuple):
     is_significant: bool
     is_lower: bool
     required_runs: int | None
+    blocks: int | None = None
 
 
 def arm_rates(experiment: Experiment) -> list[ArmRate]:
@@ -59,20 +63,38 @@ def rate_of(arm: str, counts: Counts, usage: ArmUsage = _NO_USAGE) -> ArmRate:
     return ArmRate(arm, counts, *clopper_pearson(counts.failed, counts.conclusive), usage)
 
 
-def compare_arms(rates: Sequence[ArmRate], alpha: float = ALPHA) -> list[ArmComparison]:
+def comparisons_of(experiment: Experiment) -> list[ArmComparison]:
+    """Compare each other arm of ``experiment`` with the first one."""
+    rates = arm_rates(experiment)
+    if experiment.stop != EVIDENCE:
+        return compare_arms(rates, experiment.alpha)
+    return compare_arms(rates, experiment.alpha / 2, decisions_of(experiment))
+
+
+def compare_arms(
+    rates: Sequence[ArmRate], alpha: float = ALPHA, decisions: Mapping[str, Decision] = _NO_DECISIONS
+) -> list[ArmComparison]:
     """Compare each other arm with the first one, with the probability ``alpha`` of any false positive.
+
+    ``decisions``: of the arms that were decided before the end, by other evidence than Fisher's p.
 
     The power is that at the strictest of Holm's levels: in the next experiment this arm may have the smallest p.
     """
     first, *others = rates
-    ps = [
-        fisher_exact(first.counts.failed, first.counts.conclusive, other.counts.failed, other.counts.conclusive)
-        for other in others
-    ]
+    ps = [decisions[other.arm].p if other.arm in decisions else _fisher_p(first, other) for other in others]
     comparisons = []
     for other, p, level in zip(others, ps, holm_levels(ps, alpha), strict=True):
         are_known = first.counts.conclusive and other.counts.conclusive
         required_runs = required_sample_size(first.rate, other.rate, alpha / len(others)) if are_known else None
+        decision = decisions.get(other.arm)
         is_lower = other.rate < first.rate
-        comparisons.append(ArmComparison(other.arm, p, level, is_significant(p, level), is_lower, required_runs))
+        if decision is not None:
+            is_lower = decision.evidence.other_failed < decision.evidence.first_failed
+        blocks = None if decision is None else decision.blocks
+        shown = is_significant(p, level)
+        comparisons.append(ArmComparison(other.arm, p, level, shown, is_lower, required_runs, blocks))
     return comparisons
+
+
+def _fisher_p(first: ArmRate, other: ArmRate) -> float:
+    return fisher_exact(first.counts.failed, first.counts.conclusive, other.counts.failed, other.counts.conclusive)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from threeam.core.format.clock import MAX_TIE_NS
@@ -109,11 +109,12 @@ class Experiment(NamedTuple):
 
     ``fingerprint``: the hash of its identity; experiments with equal fingerprints are the same. ``identity``: the value
     of its identity tag. ``build``: that of its build tag. ``wrapper_fingerprints``: for each arm the hash of the words
-    before the command. All three are empty in old logs. ``outcome_codes``: one character per run,
-    for its arm and outcome, or `NOT_RUN`.
-    ``detailed_runs``: the runs for which more is remembered. ``last_stamp``: of the line of the last run.
-    ``first_position``, ``last_position``: of the first line and the last (`Entry.position`); None: equal to the stamp.
-    ``midway_changes``: changes that were made before the last run. ``nth``: 8 if it is the 8th with this plan.
+    before the command. All three are empty in old logs. ``outcome_codes``: one character per run, for its arm and
+    outcome, or `NOT_RUN`. ``detailed_runs``: the runs for which more is remembered. ``last_stamp``: of the line of the
+    last run. ``first_position``, ``last_position``: of the first line and the last (`Entry.position`); None: equal to
+    the stamp. ``midway_changes``: changes that were made before the last run. ``nth``: 8 if it is the 8th with this
+    plan. ``stop``: the rule by which it may stop early (`experiments.stopping`). ``stopped``: where it did; empty: it
+    did not.
     """
 
     number: int
@@ -139,6 +140,8 @@ class Experiment(NamedTuple):
     last_position: int | None = None
     midway_changes: tuple[MidwayChange, ...] = ()
     nth: int = 1
+    stop: str = ""
+    stopped: str = ""
 
     def wrapper_fingerprint(self, arm: str) -> str:
         """Return the fingerprint of the wrapper of ``arm``; empty if an older version wrote the experiment."""
@@ -205,8 +208,13 @@ class Experiment(NamedTuple):
 
     @property
     def remaining(self) -> list[int]:
-        """Return the numbers of the runs that are still to be made. A single run is never made again."""
-        return [] if self.seed is None else [i for i, code in enumerate(self.outcome_codes, 1) if code == NOT_RUN]
+        """Return the numbers of the runs that are not made. A single run is never made again.
+
+        If it may stop early, some of them are not needed, and after its verdict none of them.
+        """
+        if self.seed is None or self.stopped:
+            return []
+        return [i for i, code in enumerate(self.outcome_codes, 1) if code == NOT_RUN]
 
     @property
     def done_count(self) -> int:
@@ -230,6 +238,13 @@ class Experiment(NamedTuple):
             )
             for i, arm in enumerate(self.arms)
         }
+
+    def known_outcomes(self) -> Iterator[tuple[int, str, str]]:
+        """Yield the number, the arm and the outcome of each run that was made."""
+        known = {outcome_code(i, outcome): (arm, outcome) for i, arm in enumerate(self.arms) for outcome in OUTCOMES}
+        for number, code in enumerate(self.outcome_codes, 1):
+            if code in known:
+                yield number, *known[code]
 
     def outcomes(self, arm: str) -> list[str]:
         """Return the outcomes of the runs of ``arm``, in the order of the runs."""

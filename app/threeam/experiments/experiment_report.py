@@ -23,6 +23,7 @@ from threeam.experiments.failure_rule import (
 )
 from threeam.experiments.repeats import ordinal
 from threeam.experiments.runs import experiments
+from threeam.experiments.stopping import is_done
 from threeam.experiments.verdict import format_percent, uncounted_run_sentences, verdict_text
 
 _MIN_BAR_CELLS, _MAX_BAR_CELLS = 10, 48
@@ -144,7 +145,7 @@ def _conclusion_lines(experiment: Experiment, now: Stamp, repeats: Sequence[Expe
     resume = f"3am run --resume {experiment.name}"
     if experiment.verdict:
         return [ReportLine(experiment.verdict, stamp=experiment.verdict_stamp, icon="Verdict")]
-    if experiment.remaining:
+    if not is_done(experiment):
         hint = "" if is_running(experiment, now) else resume
         text = f"{_progress_details(experiment, now)}: no verdict before the plan is done"
         return [ReportLine(text, hint, command=resume)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from typing import NamedTuple, Protocol
 
@@ -89,7 +89,7 @@ class RunContext(NamedTuple):
 def run_plan(
     number: int,
     plan: PlannedRuns,
-    remaining: Sequence[int],
+    remaining: Iterable[int],
     detailed_runs: Sequence[Run],
     context: RunContext,
 ) -> None:

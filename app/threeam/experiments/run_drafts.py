@@ -13,7 +13,7 @@ from threeam.experiments.build import Build
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
 from threeam.experiments.repeats import earlier_repeats
-from threeam.experiments.run_tags import PlanTag, format_run, index_tag, run_tags
+from threeam.experiments.run_tags import STOPPED_TAG, PlanTag, format_run, index_tag, run_tags
 from threeam.experiments.runs import experiments, experiments_by_number
 from threeam.experiments.search import searches_by_number
 
@@ -32,6 +32,7 @@ class PlanFacts(NamedTuple):
     identity: ExperimentIdentity
     file: str
     build: Build | None = None
+    stop: str = ""
 
 
 def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
@@ -45,7 +46,7 @@ def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
         tags = (
             index_tag(number, 0, facts.n * len(arms)),
             *hypothesis_tag(state, hypothesis),
-            PlanTag(facts.n, facts.seed, arms, fingerprint, wrappers, nth).to_tag(),
+            PlanTag(facts.n, facts.seed, arms, fingerprint, wrappers, nth, facts.stop).to_tag(),
             facts.identity.to_tag(),
             *_build_tags(facts.build),
             ("FILE", facts.file),
@@ -79,13 +80,14 @@ def single_run_draft(
     return Draft(lines, source=SOURCE)
 
 
-def verdict_draft_line(experiment: Experiment, state: State, text: str, counts: str) -> DraftLine:
-    """Return the line of a verdict on ``experiment``."""
+def verdict_draft_line(experiment: Experiment, state: State, text: str, counts: str, stopped: str) -> DraftLine:
+    """Return the line of a verdict on ``experiment``. ``stopped``: where it stopped early; empty: it did not."""
     hypothesis = None if experiment.hypothesis is None else f"H{experiment.hypothesis}"
     tags = (
         index_tag(experiment.number, experiment.done_count, experiment.total),
         *hypothesis_tag(state, hypothesis),
         ("VERDICT", counts),
+        *(((STOPPED_TAG, stopped),) if stopped else ()),
     )
     return DraftLine(f"Verdict: {text}", tags)
 

@@ -10,6 +10,7 @@ from threeam.core.format.entry import Entry, escape_unprintable, parse_entry
 from threeam.core.state.fold import State
 from threeam.experiments.run_tags import run_label
 from threeam.experiments.runs import experiments
+from threeam.experiments.search import searches_by_number
 
 _TAGS_PATTERN = rb"(?: \[[A-Z0-9]+: [^\]\n]*\])*"
 # Anchored at the beginning of a line: a note may quote a run line.
@@ -65,4 +66,7 @@ def plan_progress(state: State) -> dict[int, str]:
         if inconclusive := sum(arm.inconclusive for arm in counts):
             parts.append(f"{inconclusive} inconclusive")
         progress[experiment.stamp.ns] = " · ".join(parts)
+    for search in searches_by_number(state).values():
+        failed = sum(arm.failed for arm in search.counts())
+        progress[search.stamp.ns] = f"{search.done_count}/{search.total} · {failed} failed"
     return progress

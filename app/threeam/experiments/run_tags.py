@@ -19,6 +19,7 @@ from threeam.experiments.experiment import (
 )
 from threeam.experiments.failure_rule import CUT_SHORT, LOST, OUTCOMES, TIMED_OUT, format_exit
 
+STOPPED_TAG = "STOPPED"
 _EXPERIMENT_KEY = re.compile(r"R(\d{1,9})", re.ASCII)
 _INDEX_VALUE = re.compile(r"(\d{1,9})/(\d{1,9})", re.ASCII)
 _RUN_VALUE = re.compile(
@@ -128,6 +129,7 @@ class PlanTag(NamedTuple):
     """The facts of a plan: ``n`` runs in each of ``arms``, in the order of ``seed``.
 
     ``wrapper_fingerprints``: empty in old logs. ``nth``: how many experiments of this plan there are with this one.
+    ``stop``: the rule by which it may stop early (`experiments.stopping`).
     """
 
     n: int
@@ -136,12 +138,14 @@ class PlanTag(NamedTuple):
     fingerprint: str
     wrapper_fingerprints: tuple[str, ...] = ()
     nth: int = 1
+    stop: str = ""
 
     def to_tag(self) -> tuple[str, str]:
         """Return the tag of the plan line."""
         value = f"n={self.n} seed={self.seed} arms={','.join(self.arms)} same={self.fingerprint}"
         wrappers = f" wrappers={','.join(self.wrapper_fingerprints)}" if self.wrapper_fingerprints else ""
-        return "PLAN", f"{value}{wrappers}{f' nth={self.nth}' if self.nth > 1 else ''}"
+        nth, stop = f" nth={self.nth}" if self.nth > 1 else "", f" stop={self.stop}" if self.stop else ""
+        return "PLAN", f"{value}{wrappers}{nth}{stop}"
 
     @classmethod
     def parse(cls, value: str, total: int) -> PlanTag:
@@ -154,7 +158,7 @@ class PlanTag(NamedTuple):
         _require(not wrappers or len(wrappers) == len(arms))
         _require(all(arms) and len(set(arms)) == len(arms) <= MAX_ARMS)
         _require(n * len(arms) == total and 1 <= total <= MAX_RUNS and nth >= 1)
-        return cls(n, seed, arms, facts.get("same", ""), wrappers, nth)
+        return cls(n, seed, arms, facts.get("same", ""), wrappers, nth, facts.get("stop", ""))
 
 
 def checkpoint_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:

@@ -28,6 +28,7 @@ from threeam.experiments.experiment import (
 from threeam.experiments.failure_rule import CUT_SHORT, LOST, PASSED
 from threeam.experiments.fingerprint import IDENTITY_TAG, wrapper_fingerprint
 from threeam.experiments.run_tags import (
+    STOPPED_TAG,
     MalformedTag,
     PlanTag,
     PlanTags,
@@ -154,7 +155,9 @@ def _fold(current: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mappin
                     builders[number].add_run(run, entry.position, is_carried_over=is_carried_over)
                     updated[number] = known
             case "Verdict" if known is not None:
-                updated[number] = known._replace(verdict=entry.body, verdict_stamp=entry.effective_stamp)
+                updated[number] = known._replace(
+                    verdict=entry.body, verdict_stamp=entry.effective_stamp, stopped=entry.tag(STOPPED_TAG) or ""
+                )
     if not updated:
         return current
     built = {number: builder.build(updated[number]) for number, builder in builders.items()}
@@ -166,7 +169,7 @@ def _unfinished(current: Mapping[int, Experiment]) -> list[Experiment]:
     return [
         experiment
         for experiment in current.values()
-        if experiment.seed is not None and NOT_RUN in experiment.outcome_codes
+        if experiment.seed is not None and not experiment.stopped and NOT_RUN in experiment.outcome_codes
     ]
 
 
@@ -238,6 +241,7 @@ def _planned_experiment(number: int, total: int, entry: Entry) -> Experiment | N
         last_position=tags.last_position,
         midway_changes=tags.midway_changes,
         nth=facts.nth,
+        stop=facts.stop,
     )
 
 
@@ -279,6 +283,7 @@ def _plan_entry(experiment: Experiment) -> Entry:
         experiment.fingerprint,
         experiment.wrapper_fingerprints,
         experiment.nth,
+        experiment.stop,
     )
     tags = (
         *_leading_tags(experiment, 0),
@@ -291,7 +296,8 @@ def _plan_entry(experiment: Experiment) -> Entry:
 
 
 def _verdict_entry(experiment: Experiment, stamp: Stamp) -> Entry:
-    tags = (*_leading_tags(experiment, experiment.done_count), ("VERDICT", "carried"))
+    stopped = ((STOPPED_TAG, experiment.stopped),) if experiment.stopped else ()
+    tags = (*_leading_tags(experiment, experiment.done_count), ("VERDICT", "carried"), *stopped)
     return Entry(stamp, 0, tags, f"Verdict: {experiment.verdict}")
 
 

@@ -10,12 +10,13 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
-from threeam.experiments.comparison import ArmComparison, ArmRate, arm_rates, compare_arms, rate_of
+from threeam.experiments.comparison import ArmComparison, ArmRate, arm_rates, compare_arms, comparisons_of, rate_of
 from threeam.experiments.experiment import BARE, Experiment
 from threeam.experiments.failure_rule import INCONCLUSIVE, TIMED_OUT
 from threeam.experiments.repeats import find_repeats, ordinal, pooled_counts
 from threeam.experiments.run_drafts import SOURCE, verdict_draft_line
 from threeam.experiments.runs import require_experiment
+from threeam.experiments.stopping import is_done, stopped_value
 
 
 def verdict_draft(number: int) -> Draft:
@@ -24,7 +25,7 @@ def verdict_draft(number: int) -> Draft:
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         experiment = require_experiment(state, f"R{number}")
         name = experiment.name
-        if experiment.remaining:
+        if not is_done(experiment):
             raise PreconditionFailed(
                 f"{name} has no verdict before its plan is done: {experiment.done_count} of {experiment.total} runs are"
             )
@@ -33,7 +34,7 @@ def verdict_draft(number: int) -> Draft:
         rates = arm_rates(experiment)
         counts = " ".join(f"{rate.arm}={rate.counts.failed}/{rate.counts.conclusive}" for rate in rates)
         text = verdict_text(experiment, find_repeats(state, experiment))
-        return [verdict_draft_line(experiment, state, text, counts)]
+        return [verdict_draft_line(experiment, state, text, counts, stopped_value(experiment))]
 
     return Draft(lines, source=SOURCE)
 
@@ -44,23 +45,28 @@ def verdict_text(experiment: Experiment, repeats: Sequence[Experiment] = ()) -> 
     ``repeats``: the experiments before it with the same plan.
     """
     rates = arm_rates(experiment)
-    comparisons = compare_arms(rates, experiment.alpha)
+    comparisons = comparisons_of(experiment)
     sentences = [describe_comparison(rates, comparison) for comparison in comparisons]
-    if comparisons and (len(comparisons) > 1 or experiment.nth > 1):
-        sentences.append(_describe_levels(comparisons, experiment.nth))
-    if comparisons and repeats:
-        sentences.append(_describe_pooled([*repeats, experiment], experiment.alpha))
+    if comparisons and (len(comparisons) > 1 or experiment.nth > 1 or experiment.stop):
+        sentences.append(_describe_levels(experiment, comparisons))
+    pooled = [repeat for repeat in (*repeats, experiment) if not repeat.stop]  # the sums of others are biased
+    if comparisons and len(pooled) > 1 and not experiment.stop:
+        sentences.append(_describe_pooled(pooled, experiment.alpha))
+    if not comparisons and (stopped := experiment.stopped or stopped_value(experiment)):
+        sentences.append(f"stopped after {stopped.replace('/', ' of ')} runs")
     sentences += [_format_rate(rate) for rate in rates]
     sentences += [sentence for _, sentence in uncounted_run_sentences(rates)]
     return "; ".join(sentences)
 
 
-def _describe_levels(comparisons: Sequence[ArmComparison], nth: int) -> str:
+def _describe_levels(experiment: Experiment, comparisons: Sequence[ArmComparison]) -> str:
     """Return ``4 comparisons, so p is held against 0.013, then 0.017``: the levels, beginning with the smallest p."""
     levels = ", then ".join(format_significant(level, 2) for level in sorted({other.level for other in comparisons}))
+    nth = experiment.nth
     reasons = [f"{ordinal(nth)} of {nth} such experiments"] if nth > 1 else []
     reasons += [f"{len(comparisons)} comparisons"] if len(comparisons) > 1 else []
-    return f"{' with '.join(reasons)}, so p is held against {levels}"
+    reasons += ["looked at after each block"] if experiment.stop else []
+    return f"{', '.join(reasons)}, so p is held against {levels}"
 
 
 def _describe_pooled(experiments: Sequence[Experiment], alpha: float) -> str:
@@ -89,7 +95,8 @@ def _format_rate(rate: ArmRate) -> str:
 
 def describe_comparison(rates: Sequence[ArmRate], comparison: ArmComparison) -> str:
     """Return the meaning of a comparison: ``strace hides it (p = 0.0027)``."""
-    arm, first, p = comparison.arm, rates[0].arm, f"(p = {format_significant(comparison.p, 2)})"
+    blocks = "" if comparison.blocks is None else f" after {comparison.blocks} blocks"
+    arm, first, p = comparison.arm, rates[0].arm, f"(p = {format_significant(comparison.p, 2)}{blocks})"
     if comparison.is_significant and first == BARE:
         return f"{arm} {'hides' if comparison.is_lower else 'provokes'} it {p}"
     if comparison.is_significant:
@@ -151,19 +158,20 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
         }
         for rate in rates
     ]
-    compared = compare_arms(rates, experiment.alpha)
+    compared, has_ended = comparisons_of(experiment), is_done(experiment)
     comparisons = [
         {
             "arm": other.arm,
             "against": rates[0].arm,
             "p": other.p,
             "threshold": other.level,
+            "blocks": other.blocks,
             "shown": other.is_significant,
             "runs_needed": other.required_runs,
         }
         for other in compared
     ]
-    is_due = experiment.seed is not None and not experiment.remaining
+    is_due = experiment.seed is not None and has_ended
     return {
         "run": experiment.name,
         "hypothesis": experiment.hypothesis,
@@ -175,6 +183,7 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
         "nth": experiment.nth,
         "threshold": min((other.level for other in compared), default=experiment.alpha),
         "arms": arms,
-        "comparisons": None if experiment.remaining else comparisons,
+        "stopped": experiment.stopped or None,
+        "comparisons": comparisons if has_ended else None,
         "verdict": experiment.verdict or (verdict_text(experiment) if is_due else None),
     }

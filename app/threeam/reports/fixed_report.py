@@ -48,17 +48,24 @@ def relevant_changes(all_changes: Sequence[Change], hypothesis: Hypothesis) -> l
 
 
 def assess_runs(
-    state: State, hypothesis: Hypothesis, since_ns: int | None = None, arm: str | None = None
+    state: State,
+    hypothesis: Hypothesis,
+    since_ns: int | None = None,
+    arm: str | None = None,
+    fingerprint: str | None = None,
 ) -> tuple[Change, FixConfidence]:
     """Return the change and the answer from the runs that are bound to a hypothesis.
 
-    ``since_ns``: when the change was made, see `_select_change`. Raise `PreconditionFailed`.
+    ``since_ns``: when the change was made, see `_select_change`. ``fingerprint``: only of the experiments with this
+    one. Raise `PreconditionFailed`.
     """
     all_experiments = experiments(state)
     bound = [
         experiment
         for experiment in all_experiments
-        if hypothesis.number is not None and experiment.hypothesis == hypothesis.number
+        if hypothesis.number is not None
+        and experiment.hypothesis == hypothesis.number
+        and fingerprint in (None, experiment.fingerprint)
     ]
     if not bound:
         name = hypothesis.label
@@ -80,6 +87,24 @@ def assess_runs(
     ]
     fix = LogPoint(change.position, change.stamp.ns)
     return change, estimate_from_runs(bound, fix, arm, in_force, unbound)
+
+
+def required_runs_since(state: State, hypothesis: Hypothesis, fingerprint: str, arm: str) -> int | None:
+    """Return how many more clean runs of an experiment the strong level needs; None: more than is feasible.
+
+    Raise `PreconditionFailed` if no run can change the answer, or if there is none.
+    """
+    _, answer = assess_runs(state, hypothesis, arm=arm, fingerprint=fingerprint)
+    if answer.recurrences:
+        raise PreconditionFailed(
+            f"{hypothesis.label} has failed since the change: 3am fixed {hypothesis.label} says no already"
+        )
+    if answer.variation is not None:
+        raise PreconditionFailed(f"{hypothesis.label}: {answer_line(answer).text}")
+    required = answer.required[-1]
+    if required is not None and required <= answer.clean_since:
+        raise PreconditionFailed(f"3am fixed {hypothesis.label} says yes already")
+    return None if required is None else required - answer.clean_since
 
 
 class Occurrences(NamedTuple):
