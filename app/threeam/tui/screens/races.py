@@ -105,11 +105,7 @@ class SearchScreen(ReportScreen, Generic[T]):
         if search.problem:
             return [ReportSection("the search has failed", [ReportLine(search.problem, icon="red")])]
         if search.result is None:
-            share = search.bytes_read * 100 // max(1, search.total_bytes)
-            size = f"{search.total_bytes / 10**6:,.1f} MB"
-            return [
-                ReportSection("reading the logs", [ReportLine(f"{share} % of {size}", "leaving this page ends it")])
-            ]
+            return [ReportSection("searching", [ReportLine(search.progress, "leaving this page ends it")])]
         return self._sections_of(search.result)
 
 
