@@ -218,6 +218,16 @@ async def test_a_read_only_screen_shows_findings_and_writes_nothing(
         await wait_for_report(it, FindingScreen)
         await it.press("M")
         await wait_for_report(it, NearScreen)
+        await it.press("X")
+        await wait_for_groups(it)
+        await it.press("e")
+        await wait_for_report(it, KeysScreen)
+        await highlight_line(it, "another key")
+        await it.press("enter")
+        prompt = it.journal_screen.pane.prompt
+        assert (prompt.kind, prompt.box.text) == ("command", "races --key ")
+        await it.type("'cart=([0-9]+)'\n")
+        await wait_for_groups(it)
     assert len(texts(log)) == 1
 
 
