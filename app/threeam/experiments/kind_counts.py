@@ -10,7 +10,7 @@ from threeam.experiments.experiment import NO_KIND, Experiment, FailureKind, out
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, TIMED_OUT
 
 RARE_RUNS = 3  # a kind with fewer runs may be a chance text in an output
-_MAX_RARE_KINDS = 8
+MAX_RARE_KINDS = 8
 _BAD_OUTCOMES = (FAILED, TIMED_OUT, INCONCLUSIVE)
 
 
@@ -66,7 +66,7 @@ def kind_counts(experiment: Experiment) -> list[KindCount]:
 
 def has_too_many_kinds(counts: list[KindCount]) -> bool:
     """Return whether the outputs have so much chance text that their kinds tell nothing."""
-    return sum(0 < count.total < RARE_RUNS for count in counts if count.kind is not None) > _MAX_RARE_KINDS
+    return sum(0 < count.total < RARE_RUNS for count in counts if count.kind is not None) > MAX_RARE_KINDS
 
 
 def kinds_tags(experiment: Experiment) -> list[tuple[str, str]]:
