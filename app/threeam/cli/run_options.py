@@ -47,7 +47,21 @@ class Report(NamedTuple):
     as_json: bool
 
 
-Mode = OneRun | ManyRuns | Resume | Report
+class MoreRuns(NamedTuple):
+    """The mode that makes ``n`` more runs in each arm of the experiment ``name``."""
+
+    name: str
+    n: int
+    seed: int
+
+
+class ListRuns(NamedTuple):
+    """The mode that prints all experiments, the newest first."""
+
+    as_json: bool
+
+
+Mode = OneRun | ManyRuns | Resume | Report | MoreRuns | ListRuns
 
 
 def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
@@ -58,10 +72,18 @@ def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
     command = [*args.command, *after_separator]
     if args.command and separator:  # a word before the separator is the command, and the separator its argument
         command = [*args.command, *separator, *after_separator]
-    if not args.report:
+    if not args.report and not args.list:
         require_linux("3am run")
-    if args.json and not args.report:
-        parser.error("--json is for --report")
+    if args.json and not args.report and not args.list:
+        parser.error("--json is for --report and --list")
+    if args.list or args.more:
+        if (
+            command
+            or _has_options_of_a_run(args)
+            or bool(args.list) + bool(args.more or args.resume or args.report) > 1
+        ):
+            parser.error("--list and --more take no command, and no option of a new run")
+        return args, ListRuns(args.json) if args.list else _more_runs(parser, *args.more)
     if args.resume or args.report:
         if command or _has_options_of_a_run(args) or (args.resume and args.report):
             parser.error("--resume and --report take no command, and no option of a new run: what was planned is fixed")
@@ -85,11 +107,23 @@ def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
         parser.error(f"-n {args.n}: write a number from 1 to {MAX_RUNS // len(arms)}")
     if args.seed is not None and not 0 <= args.seed < 2**63:
         parser.error(f"--seed {args.seed}: write a number from 0 to {2**63 - 1}")
-    seed = int.from_bytes(os.urandom(4)) if args.seed is None else args.seed
+    seed = _random_seed() if args.seed is None else args.seed
     if args.stop and len(arms) == 1 and args.hyp is None:
         parser.error("--stop compares arms, and there is one: with -H H7 it stops when 3am fixed H7 has its answer")
     stop = EVIDENCE if args.stop and len(arms) > 1 else ""
     return args, ManyRuns(ExperimentPlan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd(), stop))
+
+
+def _more_runs(parser: Parser, count: str, name: str) -> MoreRuns:
+    """Return the mode of ``--more``. Exit if ``count`` is not a number of runs."""
+    if not (count.isascii() and count.isdigit() and 1 <= int(count[:9]) <= MAX_RUNS):
+        parser.error(f"--more {count}: write a number from 1 to {MAX_RUNS}, and then the experiment: --more 100 R12")
+    return MoreRuns(name, int(count), _random_seed())
+
+
+def _random_seed() -> int:
+    """Return a random seed for the order of runs."""
+    return int.from_bytes(os.urandom(4))
 
 
 def _has_options_of_a_run(args: Namespace) -> bool:
@@ -112,6 +146,7 @@ def _parser() -> Parser:
         "  3am run -H H7 -- ./repro --once\n"
         "  3am run -n 200 --arm bare --arm strace='strace -f -o /dev/null' --timeout 5s -H H7 -- ./repro\n"
         "  3am run --resume R12\n"
+        "  3am run --more 100 R12\n"
         "  3am run --report R12 --json",
     )
     option = parser.add_argument
@@ -128,9 +163,11 @@ def _parser() -> Parser:
     option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")
     option("--fail-regex", metavar="RE", help="fail if a line of output matches; pass only if the exit code is 0 too")
     option("--exit-code", action="store_true", help="exit as the command did (124: timed out)")
+    option("--list", action="store_true", help="print all experiments, the newest first")
+    option("--more", nargs=2, metavar=("N", "R12"), help="make N more runs in each arm of an experiment")
     option("--resume", metavar="R12", help="continue an experiment that was ended")
     option("--report", metavar="R12", help="print the results of an experiment again")
-    option("--json", action="store_true", help="with --report: one object, in full precision")
+    option("--json", action="store_true", help="with --report and --list: JSON, in full precision")
     option("-q", "--quiet", action="store_true", help="do not print what was written")
     option("command", nargs=REMAINDER, metavar="-- CMD", help="the command and its arguments")
     return parser
