@@ -83,6 +83,21 @@ clocks = st.builds(
     st.sampled_from(["3200000", "-1", "0", "soon"]),
     st.sampled_from(["400000", "unknown", "0", "-1"]),
 )
+bisected = st.builds(
+    lambda run, done, value, rest: ((f"R{run}", f"{done}/40"), *([("COMMIT", value)] if value else []), *rest),
+    st.integers(1, 3),
+    st.integers(0, 5),
+    st.sampled_from(["3", "0", "7", "2 cannot", "x", ""]),
+    st.sampled_from(
+        [
+            (("BISECT", "commits=7"), ("FILE", "bisect-1-2.json")),
+            (("BISECT", "commits=0"),),
+            (("RUN", "0123abcd failed exit=1 began=1 ns=5 cpu=1 bytes=0"),),
+            (("RUN", "0123abcd passed exit=0 began=1 ns=5 cpu=1 bytes=0"),),
+            (("BISECTED", "p=0.96"),),
+        ]
+    ),
+)
 later = st.one_of(st.integers(1, 3), st.integers(0, 20 * HOUR_NS), st.integers(-2 * HOUR_NS, 0))
 
 
@@ -105,7 +120,7 @@ def logs(draw: st.DrawFn) -> bytes:
         def said(*tags: tuple[str, str], text: str = text, stamp: Stamp = stamp, coffee: int = coffee) -> bytes:
             return format_entry(Entry(stamp, coffee, tags, text))
 
-        match draw(st.integers(0, 33)):
+        match draw(st.integers(0, 36)):
             case 0 | 1 | 2:
                 lines.append(said(by))
             case 3:
@@ -178,6 +193,12 @@ def logs(draw: st.DrawFn) -> bytes:
                 tag = ("OBSERVER", draw(observers))
                 there = (("FILE", draw(files)),) if draw(st.booleans()) else ()
                 lines.append(said(by, ("VIA", "observe"), tag, *there, text=f"Observer: {text}"))
+            case 33 | 34 | 35:
+                tags = draw(bisected)
+                about = ((number, draw(states)),) if draw(st.booleans()) else ()
+                kind = {"BISECT": "Bisect", "BISECTED": "Bisected"}.get(tags[-1][0], "Run")
+                kind = "Bisect" if "BISECT" in dict(tags) else kind
+                lines.append(said(by, ("VIA", "run"), *tags, *about, text=f"{kind}: {text}"))
             case 32:
                 lines.append(said(by, ("CLOCK", draw(clocks)), text=f"Clock: {text}"))
             case 10:
