@@ -133,8 +133,8 @@ def _rule_for_fix(args: Namespace, plan: ExperimentPlan) -> str:
     from threeam.reports.fixed_report import required_runs_since
 
     state = writable_context(args).load_state()
-    fingerprint = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd).fingerprint
-    required = required_runs_since(state, require_hypothesis(state, args.hyp), fingerprint, plan.arms[0].name)
+    hypothesis = require_hypothesis(state, args.hyp)
+    required = required_runs_since(state, hypothesis, plan.identity.fingerprint, plan.arms[0].name)
     return clean_runs_rule(plan.n if required is None else required)
 
 

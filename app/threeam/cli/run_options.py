@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from argparse import REMAINDER, Namespace
+from argparse import REMAINDER, Action, ArgumentParser, Namespace
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from threeam.cli.parser import Parser
 from threeam.core.format.times import parse_duration
-from threeam.experiments.arms import parse_arms
+from threeam.experiments.arms import Arm, parse_arms
 from threeam.experiments.experiment import MAX_RUNS
 from threeam.experiments.failure_rule import FailureRule, parse_failure_rule
 from threeam.experiments.plan import ExperimentPlan
 from threeam.experiments.stopping import EVIDENCE
 from threeam.process.process_tree import require_linux
 
+_MAX_JOBS = 64
 _OWN_OPTIONS = ("--arm", "--seed", "--fail", "--fail-regex", "--exit-code")  # few programs have one of these
 
 
@@ -94,7 +95,7 @@ def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
         parser.error(f"{own} is after the command, so it belongs to the command: options come first, then --, then CMD")
     if "timeout" in args.fail and args.timeout is None:
         parser.error("--fail timeout never comes true without --timeout 5s")
-    if args.n is None and (args.arm or args.seed is not None or args.stop):
+    if args.n is None and (args.arm or args.seed is not None or args.stop or args.jobs is not None):
         parser.error("how many runs in each arm? -n 200")
     if args.n is not None and args.exit_code:
         parser.error("--exit-code is for one run: many runs have no common exit code")
@@ -108,10 +109,22 @@ def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
     if args.seed is not None and not 0 <= args.seed < 2**63:
         parser.error(f"--seed {args.seed}: write a number from 0 to {2**63 - 1}")
     seed = _random_seed() if args.seed is None else args.seed
+    jobs = _parse_jobs(parser, args, arms)
     if args.stop and len(arms) == 1 and args.hyp is None:
         parser.error("--stop compares arms, and there is one: with -H H7 it stops when 3am fixed H7 has its answer")
     stop = EVIDENCE if args.stop and len(arms) > 1 else ""
-    return args, ManyRuns(ExperimentPlan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd(), stop))
+    return args, ManyRuns(ExperimentPlan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd(), stop, jobs))
+
+
+def _parse_jobs(parser: Parser, args: Namespace, arms: Sequence[Arm]) -> int:
+    """Return how many runs are made side by side. Exit if the number is too large, or if an arm forbids it."""
+    jobs = 1 if args.jobs is None else int(args.jobs)
+    if not 1 <= jobs <= _MAX_JOBS:
+        parser.error(f"-j {jobs}: write a number from 1 to {_MAX_JOBS}")
+    alone = next((arm.name for arm in arms if arm.needs_whole_machine), None)
+    if jobs > 1 and alone is not None:
+        parser.error(f"-j {jobs}: the arm {alone} needs the machine for one run at a time")
+    return jobs
 
 
 def _more_runs(parser: Parser, count: str, name: str) -> MoreRuns:
@@ -128,10 +141,20 @@ def _random_seed() -> int:
 
 def _has_options_of_a_run(args: Namespace) -> bool:
     """Return whether ``args`` has an option that says how a command is run, counted or logged."""
-    numbers_and_texts = (args.n, args.timeout, args.seed, args.hyp, args.fail_regex)
+    numbers_and_texts = (args.n, args.jobs, args.timeout, args.seed, args.hyp, args.fail_regex)
     return bool(args.arm or args.fail or args.exit_code or args.stop) or any(
         value is not None for value in numbers_and_texts
     )
+
+
+class _JobsOrJournal(Action):
+    """``-j 4`` is a number of jobs, as in make(1), and ``-j checkout`` is a journal, as in every command."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, value: Any, option: str | None = None) -> None:
+        if value.isascii() and value.isdigit():
+            namespace.jobs = int(value[:9])
+        else:
+            namespace.journal = value
 
 
 def _parser() -> Parser:
@@ -148,6 +171,7 @@ def _parser() -> Parser:
         "  3am run --resume R12\n"
         "  3am run --more 100 R12\n"
         "  3am run --report R12 --json",
+        journal_flags=("--journal",),  # -j is added below
     )
     option = parser.add_argument
     option("-n", type=int, metavar="N", help="runs in each arm")
@@ -157,6 +181,8 @@ def _parser() -> Parser:
     option(
         "--timeout", metavar="DURATION", help="kill a run after this long, e.g. 5s; it is neither a failure nor clean"
     )
+    option("--jobs", type=int, metavar="N", help="make N runs side by side; not with arms that are about the CPUs")
+    option("-j", action=_JobsOrJournal, dest="jobs", metavar="N|NAME", help="a number: --jobs; a name: --journal")
     option("--stop", action="store_true", help="stop an arm as soon as it is decided; with -H and one arm, a fix")
     option("--seed", type=int, metavar="S", help="random seed for run order and jitter")
     option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")

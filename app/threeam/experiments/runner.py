@@ -23,7 +23,7 @@ from threeam.experiments.arm_setup import check_arms
 from threeam.experiments.build import Surroundings, build_differences, parse_build, plan_build
 from threeam.experiments.experiment import MAX_RUNS, Experiment, Run
 from threeam.experiments.failure_rule import LOST
-from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, parse_identity, wrapper_fingerprint
+from threeam.experiments.fingerprint import legacy_fingerprint, parse_identity, wrapper_fingerprint
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
 from threeam.experiments.plan_runs import RunContext, run_plan
 from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
@@ -92,7 +92,7 @@ class ExperimentRunner:
         journal, writer = self._access.journal, self._access.new_writer()
         file_name = f"plan-{self._access.clock().ns}-{os.getpid()}.json"
         path = write_attachment(journal, PLAN, file_name, encode_plan(plan))
-        identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
+        identity = plan.identity
         surroundings = observe(plan.cwd)
         build = plan_build(plan.command, plan.arms, plan.cwd, surroundings)
         facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path), build, plan.stop)
@@ -162,7 +162,7 @@ class ExperimentRunner:
 
         Warn if the content of the program has changed: then the remaining runs are of another build.
         """
-        identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
+        identity = plan.identity
         planned = parse_identity(experiment.identity)
         fingerprint = identity.fingerprint if planned else legacy_fingerprint(plan.command, plan.rule)
         names, wrappers = tuple(arm.name for arm in plan.arms), tuple(map(wrapper_fingerprint, plan.arms))
@@ -214,7 +214,7 @@ class ExperimentRunner:
         listener.on_begin(number, plan, len(remaining))
         with explained_ending(number, listener):
             needed = needed_runs(remaining, plan.run_arms(), rule)
-            run_plan(number, plan, needed, experiment.detailed_runs, context)
+            run_plan(number, plan, needed, experiment.detailed_runs, context, plan.jobs)
 
     def _log_lost_run(self, number: int, plan: ExperimentPlan) -> None:
         """Log that the first remaining run is lost.
