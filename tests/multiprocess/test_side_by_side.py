@@ -74,7 +74,7 @@ def test_a_decided_arm_is_not_run_any_more(log: Path, run: Run) -> None:
     argv = ("run", "-q", "-n", "90", "-j", "2", "--stop", *TWO_ARMS, "--", "sh", "-c", '[ -z "$ARM" ]')
     assert run(*argv).returncode == 1
     verdict = entries(log)[-1]
-    assert "told provokes it (p = 0.0" in verdict.body
+    assert "told provokes a failure that bare has never shown (p = 0.0" in verdict.body
     assert " after 5 blocks)" in verdict.body
     assert (verdict.tag("STOPPED") or "").endswith("/90")
 
