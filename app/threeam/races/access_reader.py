@@ -90,7 +90,7 @@ class AccessReader:
         if mentioned.keys > MAX_KEYS_PER_LINE:
             doubts += (f"the line names more than {MAX_KEYS_PER_LINE} keys",)
         operation, kind = self._operation(text, mentioned)
-        bound_ns, clock_range = self._clock_at(PlacedLine(line, source, timestamp, ns))
+        bound_ns, clock_range = self._steady_clock or self._clock_at(PlacedLine(line, source, timestamp, ns))
         return Access(
             source,
             offset,
@@ -126,8 +126,6 @@ class AccessReader:
 
     def _clock_at(self, placed: PlacedLine) -> tuple[int | None, ClockRange]:
         """Return the bound of the clock and its range at a line: the same for all lines if it was never stepped."""
-        if self._steady_clock is not None:
-            return self._steady_clock
         source = self.source
         clock = source.correction_at(placed).bound_ns, source.clock_range_of(placed.line)
         index, detection = source.index, source.detection
