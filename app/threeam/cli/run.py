@@ -11,6 +11,7 @@ from threeam.cli.console import Echo, is_open_on, print_err, print_json, print_r
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.run_options import ManyRuns, OneRun, Report, Resume, parse_run_options
+from threeam.cli.run_outputs import print_outputs_of_kind
 from threeam.cli.run_progress import ExperimentProgress, OutputPrinter, experiment_exit_code, format_for_terminal
 from threeam.cli.run_surroundings import journal_access, observe, writable_context
 from threeam.cli.submit import Receipt, submit
@@ -143,6 +144,8 @@ def _print_report(args: Namespace, mode: Report) -> int:
 
         return print_search_report(ctx, search)
     experiment = require_experiment(state, mode.name)
+    if mode.kind is not None:
+        return print_outputs_of_kind(ctx.journal, experiment, mode.kind)
     if mode.as_json:
         print_json(experiment_json(experiment))
     else:

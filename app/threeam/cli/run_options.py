@@ -41,10 +41,11 @@ class Resume(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The mode that prints the results of the experiment ``name``."""
+    """The mode that prints the results of the experiment ``name``, or the outputs of the failures of one ``kind``."""
 
     name: str
     as_json: bool
+    kind: str | None = None
 
 
 Mode = OneRun | ManyRuns | Resume | Report
@@ -62,10 +63,12 @@ def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
         require_linux("3am run")
     if args.json and not args.report:
         parser.error("--json is for --report")
+    if args.kind is not None and (args.json or not args.report):
+        parser.error("--kind prints outputs of an experiment: 3am run --report R12 --kind a, without --json")
     if args.resume or args.report:
         if command or _has_options_of_a_run(args) or (args.resume and args.report):
             parser.error("--resume and --report take no command, and no option of a new run: what was planned is fixed")
-        return args, Report(args.report, args.json) if args.report else Resume(args.resume)
+        return args, Report(args.report, args.json, args.kind) if args.report else Resume(args.resume)
     if not command:
         parser.error("which command? it comes after --")
     if not separator and (own := next((word for word in command if word in _OWN_OPTIONS), None)) is not None:
@@ -106,13 +109,13 @@ def _parser() -> Parser:
         "Runs a command, shows its output, saves the output without its secrets, and logs how the command ended. "
         "With -n it is an experiment: N runs in each arm, in random order, and a verdict when all are done. "
         "Built-in arms are bare, pin, nice, stress, jitter, delay:CALL=T, noise, perturb, memcheck and quota:N; "
-        "combine them as in pin+stress. Your own arm is NAME=WRAPPER. Exit 0 if no run failed and in every arm more "
-        "than half of the runs passed, else 1.",
+        "combine them as in pin+stress. Your own arm is NAME=WRAPPER. Exit 0 if no run failed or timed out and in "
+        "every arm more than half of the runs passed, else 1.",
         "examples:\n"
         "  3am run -H H7 -- ./repro --once\n"
         "  3am run -n 200 --arm bare --arm strace='strace -f -o /dev/null' --timeout 5s -H H7 -- ./repro\n"
         "  3am run --resume R12\n"
-        "  3am run --report R12 --json",
+        "  3am run --report R12 --kind b",
     )
     option = parser.add_argument
     option("-n", type=int, metavar="N", help="runs in each arm")
@@ -130,6 +133,7 @@ def _parser() -> Parser:
     option("--exit-code", action="store_true", help="exit as the command did (124: timed out)")
     option("--resume", metavar="R12", help="continue an experiment that was ended")
     option("--report", metavar="R12", help="print the results of an experiment again")
+    option("--kind", metavar="A", help="with --report: print the saved outputs of this kind of failure")
     option("--json", action="store_true", help="with --report: one object, in full precision")
     option("-q", "--quiet", action="store_true", help="do not print what was written")
     option("command", nargs=REMAINDER, metavar="-- CMD", help="the command and its arguments")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from threeam.core.format.entry import Stamp
@@ -11,14 +12,15 @@ from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_
 from threeam.experiments.arms import Arm
 from threeam.experiments.bisect_log import bisections
 from threeam.experiments.build import Build
-from threeam.experiments.experiment import Experiment, Run
+from threeam.experiments.experiment import Experiment, FailureKind, Run
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
 from threeam.experiments.repeats import earlier_repeats
-from threeam.experiments.run_tags import STOPPED_TAG, PlanTag, format_run, index_tag, run_tags
+from threeam.experiments.run_tags import PlanTag, format_run, index_tag, kind_line, run_tags
 from threeam.experiments.runs import experiments, experiments_by_number
 from threeam.experiments.search import searches_by_number
 
 SOURCE = "run"  # the program that writes these lines: no person types them, so they do not extend a night
+_NO_KINDS: Mapping[int, FailureKind] = MappingProxyType({})
 
 
 class PlanFacts(NamedTuple):
@@ -57,9 +59,18 @@ def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
     return Draft(lines, source=SOURCE)
 
 
-def runs_draft(number: int, total: int, runs: Sequence[Run]) -> Draft:
-    """Return the draft of a line for each of ``runs``, which belong to the experiment ``number``."""
-    draft_lines = [DraftLine(format_run(run), (index_tag(number, run.number, total), *run_tags(run))) for run in runs]
+def runs_draft(number: int, total: int, runs: Sequence[Run], new_kinds: Mapping[int, FailureKind] = _NO_KINDS) -> Draft:
+    """Return the draft of a line for each of ``runs``, which belong to the experiment ``number``.
+
+    ``new_kinds``: the kinds of failure that the experiment has not seen before, by the number of their first run.
+    """
+    draft_lines = []
+    for run in runs:
+        index = index_tag(number, run.number, total)
+        draft_lines.append(DraftLine(format_run(run), (index, *run_tags(run))))
+        if (kind := new_kinds.get(run.number)) is not None:
+            tag, text = kind_line(kind)
+            draft_lines.append(DraftLine(text, (index, tag)))
     return Draft(lambda state, context, stamp: draft_lines, needs_full_state=False, source=SOURCE)
 
 
@@ -81,14 +92,15 @@ def single_run_draft(
     return Draft(lines, source=SOURCE)
 
 
-def verdict_draft_line(experiment: Experiment, state: State, text: str, counts: str, stopped: str) -> DraftLine:
-    """Return the line of a verdict on ``experiment``. ``stopped``: where it stopped early; empty: it did not."""
+def verdict_draft_line(
+    experiment: Experiment, state: State, text: str, results: Sequence[tuple[str, str]]
+) -> DraftLine:
+    """Return the line of a verdict on ``experiment``, with the tags ``results``."""
     hypothesis = None if experiment.hypothesis is None else f"H{experiment.hypothesis}"
     tags = (
         index_tag(experiment.number, experiment.done_count, experiment.total),
         *hypothesis_tag(state, hypothesis),
-        ("VERDICT", counts),
-        *(((STOPPED_TAG, stopped),) if stopped else ()),
+        *results,
     )
     return DraftLine(f"Verdict: {text}", tags)
 

@@ -27,8 +27,9 @@ from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, par
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
 from threeam.experiments.plan_runs import RunContext, run_plan
 from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
+from threeam.experiments.run_outputs import outputs_of_experiment
 from threeam.experiments.run_tags import parse_index
-from threeam.experiments.runs import require_experiment
+from threeam.experiments.runs import experiments_by_number, require_experiment
 from threeam.experiments.single_run import EXIT_KILLED, check_runnable
 from threeam.experiments.stopping import needed_runs, rule_of
 from threeam.experiments.verdict import verdict_draft
@@ -103,7 +104,7 @@ class ExperimentRunner:
         assert index is not None  # the draft has assigned the number
         number = index.experiment
         with lock_plan(path, f"R{number}"):
-            return self._finish(plan, require_experiment(self._access.load_state(), f"R{number}"), writer)
+            return self._finish(number, plan, self._access.load_state(), writer)
 
     def resume(self, name: str) -> Experiment:
         """Make the remaining runs of the experiment ``name``, in the folder of its plan, and write the verdict.
@@ -125,9 +126,9 @@ class ExperimentRunner:
         check_arms(plan.arms)
         with lock_plan(path, experiment.name):
             # Another process may have continued it since the first look.
-            experiment = _require_unfinished(self._access.load_state(), experiment.name)
-            writer = self._access.new_writer()
-            return self._finish(plan, experiment, writer)
+            state = self._access.load_state()
+            _require_unfinished(state, experiment.name)
+            return self._finish(experiment.number, plan, state, self._access.new_writer())
 
     def _check_same_plan(self, experiment: Experiment, plan: ExperimentPlan, path: str) -> None:
         """Raise `FileUnusable` if ``plan`` is not that of ``experiment``, or would run another program now.
@@ -156,16 +157,16 @@ class ExperimentRunner:
         for what, how in build_differences(parse_build(experiment.build), build):
             self._listener.on_warning(f"{what} since {name} was planned: {how}")
 
-    def _finish(self, plan: ExperimentPlan, experiment: Experiment, writer: Writer) -> Experiment:
+    def _finish(self, number: int, plan: ExperimentPlan, state: State, writer: Writer) -> Experiment:
         """Make the remaining runs, write the verdict, and return the experiment that it is about."""
         writer.stats_publisher = WriteStatsPublisher(self._access.journal.log_path)
-        self._make_runs(plan, experiment, writer)
-        block = self._write_verdict(experiment.number, writer)
-        experiment = require_experiment(block.prior_state, experiment.name)
+        self._make_runs(plan, require_experiment(state, f"R{number}"), state, writer)
+        block = self._write_verdict(number, writer)
+        experiment = require_experiment(block.prior_state, f"R{number}")
         self._listener.on_verdict(block.raw, experiment)
         return experiment
 
-    def _make_runs(self, plan: ExperimentPlan, experiment: Experiment, writer: Writer) -> None:
+    def _make_runs(self, plan: ExperimentPlan, experiment: Experiment, state: State, writer: Writer) -> None:
         number, remaining, rule = experiment.number, experiment.remaining, rule_of(experiment)
 
         def submit(draft: Draft) -> None:
@@ -182,11 +183,11 @@ class ExperimentRunner:
             listener.on_run(run)
 
         access, listener = self._access, self._listener
-        context = RunContext(access.journal, submit, on_run, on_lost, access.clock)
         listener.on_begin(number, plan, len(remaining))
         with explained_ending(number, listener):
+            outputs = outputs_of_experiment(access.journal, experiment, experiments_by_number(state))
             needed = needed_runs(remaining, plan.run_arms(), rule)
-            run_plan(number, plan, needed, experiment.detailed_runs, context)
+            run_plan(number, plan, needed, RunContext(outputs, submit, on_run, on_lost, access.clock))
 
     def _log_lost_run(self, number: int, plan: ExperimentPlan) -> None:
         """Log that the first remaining run is lost.

@@ -30,6 +30,7 @@ from threeam.core.store.seek import matches_forward
 from threeam.experiments.experiment import Experiment, LogPoint
 from threeam.experiments.fix_confidence import FixConfidence, estimate_from_occurrences, estimate_from_runs
 from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_report, format_clean_runs
+from threeam.experiments.fix_kinds import find_kind, only_kind, tally_kinds
 from threeam.experiments.regime import ChangePeriod
 from threeam.experiments.runs import experiments
 from threeam.hypotheses.amendments import claim_of
@@ -52,12 +53,13 @@ def assess_runs(
     hypothesis: Hypothesis,
     since_ns: int | None = None,
     arm: str | None = None,
+    kind: str | None = None,
     fingerprint: str | None = None,
 ) -> tuple[Change, FixConfidence]:
     """Return the change and the answer from the runs that are bound to a hypothesis.
 
-    ``since_ns``: when the change was made, see `_select_change`. ``fingerprint``: only of the experiments with this
-    one. Raise `PreconditionFailed`.
+    ``since_ns``: when the change was made, see `_select_change`. ``kind``: the letter of the only kind of failure that
+    counts. ``fingerprint``: only of the experiments with this one. Raise `PreconditionFailed`.
     """
     all_experiments = experiments(state)
     bound = [
@@ -72,9 +74,10 @@ def assess_runs(
         raise PreconditionFailed(
             f"no run is bound to {name}: 3am run -n 50 -H {name} -- CMD, or --seen RE for what comes by time"
         )
+    chosen = None if kind is None else find_kind(bound, kind)
     failures = [
         experiment.last_point.position
-        for experiment in bound
+        for experiment in (bound if chosen is None else [only_kind(one, chosen, keeps_unknown=False) for one in bound])
         if any(counts.failed for counts in experiment.counts().values())
     ]
     all_changes = changes(state)
@@ -86,7 +89,14 @@ def assess_runs(
         if experiment.hypothesis is None and _is_comparable(experiment, bound)
     ]
     fix = LogPoint(change.position, change.stamp.ns)
-    return change, estimate_from_runs(bound, fix, arm, in_force, unbound)
+    judged = bound
+    if chosen is not None:  # a failure since the change that may be of this kind counts
+        judged = [
+            only_kind(experiment, chosen, keeps_unknown=experiment.last_point.position > fix.position)
+            for experiment in bound
+        ]
+    answer = estimate_from_runs(judged, fix, arm, in_force, unbound)
+    return change, answer._replace(kind=chosen, kinds=tally_kinds(bound, fix))
 
 
 def required_runs_since(state: State, hypothesis: Hypothesis, fingerprint: str, arm: str) -> int | None:
@@ -95,7 +105,7 @@ def required_runs_since(state: State, hypothesis: Hypothesis, fingerprint: str, 
     Raise `PreconditionFailed` if no run can change the answer, or if there is none.
     """
     _, answer = assess_runs(state, hypothesis, arm=arm, fingerprint=fingerprint)
-    if answer.recurrences:
+    if answer.recurrences or answer.new_kinds:
         raise PreconditionFailed(
             f"{hypothesis.label} has failed since the change: 3am fixed {hypothesis.label} says no already"
         )

@@ -265,11 +265,11 @@ class ExperimentController:
             if options.versions is not None:
                 controlled = assess_versions(self._screen.state, now, options.versions, since_ns)
                 return versions_report(self._screen.state, now, controlled)
-            change, answer = fixed.assess_runs(self._screen.state, now, since_ns, options.arm)
+            change, answer = fixed.assess_runs(self._screen.state, now, since_ns, options.arm, options.kind)
             return fixed.fix_report(self._screen.state, now, change, answer, session.clock())
 
         if options.versions is None:  # both raise if there is nothing to tell
-            fixed.assess_runs(state, hypothesis, since_ns, options.arm)
+            fixed.assess_runs(state, hypothesis, since_ns, options.arm, options.kind)
         else:
             assess_versions(state, hypothesis, options.versions, since_ns)
         self._reports.push(
