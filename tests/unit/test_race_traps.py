@@ -84,6 +84,36 @@ def test_a_statement_with_a_duration_began_before_its_line(run: Run, duration_ms
         assert report.certain == []
 
 
+def test_a_statement_without_a_duration_has_not_been_executed(run: Run) -> None:
+    """It may wait for a lock, while others read the row."""
+    db = write(
+        "db.log",
+        "2026-11-24 03:14:07.000 UTC [41] LOG:  statement: DELETE FROM carts WHERE cart = 12",
+        "2026-11-24 03:14:08.000 UTC [42] LOG:  statement: SELECT n FROM carts WHERE cart = 12",
+    )
+    report = races(run, "--key", r"cart = (?P<key>\d+)", db)
+    downgraded(report, Rule.AFTER_DELETE, "before it is executed")
+
+
+def test_a_start_after_an_end_is_later(run: Run) -> None:
+    """The delete had ended at :08, and the update began at :09."""
+    web = access_log("web.log", "03:14:07", "DELETE /cart/12")
+    proxy = access_log("proxy.log", "03:14:09", "PUT /cart/12")
+    formats = ("--format", "web=nginx-access", "--format", "proxy=apache-access")
+    certain(races(run, "--key", CART, *formats, web, proxy), Rule.AFTER_DELETE)
+
+
+def test_a_statement_that_failed_did_nothing(run: Run) -> None:
+    db = write(
+        "db.log",
+        "2026-11-24 03:14:07.000 UTC [41] ERROR:  canceling statement due to lock timeout",
+        "2026-11-24 03:14:07.000 UTC [41] STATEMENT:  DELETE FROM carts WHERE cart = 12",
+        "2026-11-24 03:14:08.000 UTC [42] LOG:  duration: 0.100 ms  statement: SELECT n FROM carts WHERE cart = 12",
+    )
+    report = races(run, "--key", r"cart = (?P<key>\d+)", db)
+    downgraded(report, Rule.AFTER_DELETE, "failed")
+
+
 # A number that is used again, and one that is a part of another.
 
 
@@ -317,23 +347,23 @@ def test_a_clock_without_a_bound_gives_no_order(run: Run) -> None:
 # Entries of several lines.
 
 
-def postgresql_log(name: str, time: str, statement: str) -> str:
-    """Write a log of PostgreSQL in which the key is in a line without a timestamp."""
+def multi_line_log(name: str, time: str, statement: str) -> str:
+    """Write a log in which the key is in a line without a timestamp."""
     return write(
         name,
-        "2026-11-24 03:14:06.000 UTC [41] LOG:  statement: SELECT 1",
-        f"2026-11-24 {time} UTC [42] LOG:  statement: {statement}",
+        at("03:14:06.000", "db[41]: SELECT 1"),
+        at(time, f"db[42]: {statement}"),
         "\tWHERE cart=12",
-        "2026-11-24 03:14:09.000 UTC [41] LOG:  statement: SELECT 1",
+        at("03:14:09.000", "db[41]: SELECT 1"),
     )
 
 
 def test_a_line_without_a_timestamp_has_that_of_its_entry(run: Run) -> None:
-    delete = postgresql_log("db1.log", "03:14:07.100", "DELETE FROM carts")
-    update = postgresql_log("db2.log", "03:14:07.500", "UPDATE carts SET n = 1")
+    delete = multi_line_log("db1.log", "03:14:07.100", "DELETE FROM carts")
+    update = multi_line_log("db2.log", "03:14:07.500", "UPDATE carts SET n = 1")
     group = certain(races(run, "--key", CART, delete, update), Rule.AFTER_DELETE)
     assert group.row["closest"]["gap_ns"] == 400_000_000
-    delete = postgresql_log("db1.log", "03:14:07.900", "DELETE FROM carts")
+    delete = multi_line_log("db1.log", "03:14:07.900", "DELETE FROM carts")
     assert races(run, "--key", CART, delete, update) == Report(0, [])
 
 
