@@ -10,6 +10,7 @@ from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State, next_free_number
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
 from threeam.experiments.arms import Arm
+from threeam.experiments.bisect_log import bisections
 from threeam.experiments.build import Build
 from threeam.experiments.experiment import Experiment, FailureKind, Run
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
@@ -111,4 +112,4 @@ def _build_tags(build: Build | None) -> tuple[tuple[str, str], ...]:
 
 def next_run_number(state: State) -> int:
     """Return the number of the next experiment or search."""
-    return next_free_number({*experiments_by_number(state), *searches_by_number(state)})
+    return next_free_number({*experiments_by_number(state), *searches_by_number(state), *bisections(state)})
