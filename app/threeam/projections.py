@@ -9,7 +9,9 @@ from threeam.core.state.fold import Fold, Projection
 
 
 def _projections() -> Sequence[Projection[Any]]:
+    from threeam.experiments.bisect_log import PROJECTION as BISECTIONS
     from threeam.experiments.runs import PROJECTION as RUNS
+    from threeam.experiments.search import PROJECTION as SEARCHES
     from threeam.host.baseline_log import PROJECTION as BASELINES
     from threeam.human.intake import PROJECTION as HUMAN
     from threeam.hypotheses.amendments import PROJECTION as TEXTS
@@ -22,7 +24,22 @@ def _projections() -> Sequence[Projection[Any]]:
     from threeam.timeline.clock_lines import PROJECTION as CLOCKS
     from threeam.tracing.observations import PROJECTION as OBSERVERS
 
-    return (HUMAN, MARKS, LEDGER, TEXTS, CHANGES, NOTED, BASELINES, STABLES, TERMINATIONS, RUNS, OBSERVERS, CLOCKS)
+    return (
+        HUMAN,
+        MARKS,
+        LEDGER,
+        TEXTS,
+        CHANGES,
+        NOTED,
+        BASELINES,
+        STABLES,
+        TERMINATIONS,
+        RUNS,
+        SEARCHES,
+        BISECTIONS,
+        OBSERVERS,
+        CLOCKS,
+    )
 
 
 FOLD = Fold(_projections)

@@ -13,7 +13,8 @@ NAMES = ("a", "b", "c", "d")
 _LINES_PER_SECOND = 1000  # of a large log
 
 
-def _second(ns: int) -> bytes:
+def second_text(ns: int) -> bytes:
+    """Return a timestamp up to the point after the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(ns // NS_PER_S)).encode()
 
 
@@ -30,7 +31,7 @@ def write_logs(folder: Path, lines: int) -> list[Path]:
             number,
             number % 977,
         )
-        rng.choice(files).write(_second(ns) + text)
+        rng.choice(files).write(second_text(ns) + text)
     for file in files:
         file.close()
     return paths
@@ -49,7 +50,7 @@ def write_large_logs(folder: Path, size: int) -> list[Path]:
         with path.open("wb") as file:
             ns = FIRST_NS
             while file.tell() < size:
-                file.write(block.replace(b"@", _second(ns)))
+                file.write(block.replace(b"@", second_text(ns)))
                 ns += NS_PER_S
     return paths
 
@@ -62,7 +63,7 @@ def append_lines(paths: Sequence[Path], lines_per_s: int, seconds: float, writes
         time.sleep(max(0, begin_s + write / writes_per_s - time.monotonic()))
         for file in files:
             ns = time.time_ns()
-            stamp = _second(ns) + b"%09dZ" % (ns % NS_PER_S)
+            stamp = second_text(ns) + b"%09dZ" % (ns % NS_PER_S)
             file.write(b"".join(b"%s line %d\n" % (stamp, count + each) for each in range(lines_per_s // writes_per_s)))
             count += lines_per_s // writes_per_s
     for file in files:

@@ -30,6 +30,24 @@ def test_a_wrong_yes_is_not_given_through_the_command_line(
     assert report["not_counted"][0]["differs"].startswith(f"run in {folder}, not in ")
 
 
+def test_a_fix_is_judged_beside_the_version_before_it(run: Run3am, tmp_path: Path) -> None:
+    """The old version fails in every second run of its own."""
+    script = 'echo x >> "$V"; [ "$V" = new ] || [ $(($(wc -l < old) % 2)) -eq 0 ]'
+    run("hyp", "new", "it races")
+    done = run("fixed", "H1", "--old", "old", "--new", "new")
+    assert b"no experiment of H1 has the arms old and new: 3am run -n 200 -H H1 --arm old=" in done.stderr
+    arms = ("--arm", "old=env V=old", "--arm", "new=env V=new")
+    assert run("run", "-q", "-n", "20", *arms, "-H", "H1", "--", "sh", "-c", script).returncode == 1
+    done = run("fixed", "H1", "--old", "old", "--new", "new")
+    assert (done.returncode, b"yes: call it fixed: old failed 10 of 20 times and new never" in done.stdout) == (0, True)
+    done = run("fixed", "H1", "--old", "new", "--new", "old", "--json")
+    assert (done.returncode, json.loads(done.stdout)["new"]) == (1, {"arm": "old", "failed": 10, "of": 20})
+    planned_later = run("fixed", "H1", "--old", "old", "--new", "new", "--since", "2099-01-01 00:00:00")
+    assert planned_later.returncode == 1
+    for wrong in (["--old", "old"], ["--old", "a", "--new", "a"], ["--old", "a", "--new", "b", "--arm", "bare"]):
+        assert run("fixed", "H1", *wrong).returncode == 2
+
+
 def test_an_arm_is_refused_where_lines_are_counted(run: Run3am) -> None:
     done = run("fixed", "H1", "--seen", "lost", "--arm", "bare")
     assert (done.returncode, b"--arm is for runs" in done.stderr) == (2, True), done.stderr

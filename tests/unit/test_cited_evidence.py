@@ -15,18 +15,23 @@ from support.hypotheses import BOB, hypothesis_entry, line, refusal, state_after
 from support.journals import FakeClock, entries, writer_of
 from support.lines import NIGHT
 from support.text_strategies import HARMFUL, texts
+from threeam.core.errors import FileUnusable
 from threeam.core.format.cited_line import CitedLine, parse_cited_line
 from threeam.core.format.entry import Entry, format_entry, leading_stamp_ref, parse_entry
 from threeam.core.redact.redact import Redactor
 from threeam.core.state.fold import State
+from threeam.core.store import attachments
+from threeam.core.store.attachment_kinds import AttachmentKind
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.hypotheses.drafts import hypothesis_draft, quoting_evidence_draft
 from threeam.hypotheses.evidence import Evidence
 from threeam.hypotheses.ledger import event_text, thread_of
 from threeam.projections import FOLD
+from threeam.timeline import citation as citation_module
 from threeam.timeline.citation import (
     MAX_CITED_BYTES,
     save_citation,
+    save_citations,
 )
 
 SHA = "0" * 64
@@ -186,6 +191,40 @@ def test_a_cited_line_counts_once_and_its_newest_evidence_counts() -> None:
     state = FOLD(state, written_entries(against, state, 3, BOB))
     thread = thread_of(state, state.hypotheses[1])
     assert (len(thread.supports), len(thread.contradicts)) == (1, 1)
+
+
+def test_several_lines_are_cited_in_one_block_unless_all_were_cited_before() -> None:
+    other, third = LINE._replace(line_number=8413), LINE._replace(line_number=8414)
+    both = quoting_evidence_draft("support", "H1", LINE, "web1.log:8412 deleted", (other, "web1.log:8413 updated"))
+    block = written_entries(both, OPENED, 1)
+    assert [entry.text for entry in block] == ["Supports: web1.log:8412 deleted", "Supports: web1.log:8413 updated"]
+    assert [parse_cited_line(entry) for entry in block] == [LINE, other]
+    state = FOLD(OPENED, block)
+    assert len(thread_of(state, state.hypotheses[1]).supports) == 2
+    assert refusal(both, state, BOB) == "alice has said already that these lines support H1"
+    more = quoting_evidence_draft("support", "H1", other, "web1.log:8413", (third, "web1.log:8414 read"))
+    assert len(written_entries(more, state, 2)) == 2
+
+
+def test_if_a_citation_cannot_be_saved_no_file_stays(
+    journal: Journal, web1: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    citations = [cited(web1, 1), cited(web1, 2)]
+    saved = save_citations(journal, citations, NIGHT.ns)
+    assert [Path(each.path).read_bytes() for each in saved] == [citation.content for citation in citations]
+    folder = Path(saved[0].path).parent
+    before = sorted(folder.iterdir())
+    write = attachments.write_attachment
+
+    def fail_second(journal: Journal, kind: AttachmentKind, name: str, content: bytes) -> str:
+        if content == citations[1].content:
+            raise FileUnusable("the folder cannot be written: No space left on device")
+        return write(journal, kind, name, content)
+
+    monkeypatch.setattr(citation_module, "write_attachment", fail_second)
+    with pytest.raises(FileUnusable):
+        save_citations(journal, citations, NIGHT.ns + 10)
+    assert sorted(folder.iterdir()) == before
 
 
 def test_evidence_that_cites_quoting_evidence_quotes_the_same() -> None:

@@ -132,6 +132,7 @@ def test_a_record_has_everything_in_full_and_compares_nothing_before_the_end() -
     assert done["comparisons"][0]["p"] == pytest.approx(0.002960333899180048, rel=1e-9)
     assert done["arms"][0]["low"] == pytest.approx(0.03138395389348353, rel=1e-9)
     assert done["arms"][0]["mean_ns"] == 2_000_000
+    assert (done["threshold"], done["comparisons"][0]["threshold"]) == (0.05, 0.05)
     assert verdict.experiment_json(experiment((12, 188, 0), (1, 199, 0), remaining=2))["comparisons"] is None
 
 
@@ -190,6 +191,11 @@ def test_the_order_of_a_seed_is_the_same_for_ever() -> None:
     assert run_order(3, 4, 42) == [2, 0, 1, 1, 2, 0, 0, 1, 2, 1, 0, 2]
 
 
+def _delayed(calls: str, **delays_us: int) -> tuple[str, ...]:
+    injections = [word for call, us in delays_us.items() for word in ("-e", f"inject={call}:delay_enter={us}")]
+    return ("strace", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", *injections)
+
+
 @pytest.mark.parametrize(
     ("spec", "before", "stated"),
     [
@@ -198,6 +204,15 @@ def test_the_order_of_a_seed_is_the_same_for_ever() -> None:
         ("pin+stress", ("taskset", "-c", "3"), "taskset -c 3; a busy neighbour on each of 2 CPUs"),
         ("strace=strace -f -o '/tmp/a b'", ("strace", "-f", "-o", "/tmp/a b"), "strace -f -o '/tmp/a b'"),
         ("pin+gdb=gdb -batch", ("taskset", "-c", "3", "gdb", "-batch"), "taskset -c 3; gdb -batch"),
+        ("x=env A=1+2", ("env", "A=1+2"), "env A=1+2"),
+        ("delay:mkdir=20ms", _delayed("mkdir", mkdir=20_000), "each mkdir delayed by 20ms"),
+        (
+            "nice+delay:read=1ms+delay:write=30us",
+            (*_delayed("read,write", read=1000, write=30), "nice", "-n", "19"),
+            "nice -n 19; each read delayed by 1ms; each write delayed by 30us",
+        ),
+        ("perturb", ("env", "MALLOC_PERTURB_=165"), "freed memory filled with 165"),
+        ("noise+quota:50", (), "every fifth lock operation of a thread delayed by up to 2ms; 50 % of one CPU"),
     ],
 )
 def test_an_arm_is_stated_as_it_is_done(spec: str, before: tuple[str, ...], stated: str) -> None:
@@ -218,6 +233,16 @@ def test_an_arm_is_stated_as_it_is_done(spec: str, before: tuple[str, ...], stat
         (["pin", "pin"], "already an arm of that name"),
         (["pin+pin"], "'pin' is repeated"),
         ([f"a{n}=x" for n in range(9)], "too many"),
+        (["noise=env A=1"], "'noise' is built in and takes no wrapper"),
+        (["delay:mkdir"], "write a system call and a time, as in delay:mkdir=20ms"),
+        (["delay"], "write delay:mkdir=20ms"),
+        (["delay:mkdir,rmdir=1ms"], "write a system call and a time"),
+        (["delay:mkdir=20"], "'20' is not a duration"),
+        (["delay:mkdir=100ns"], "a delay is from 1us to 1m"),
+        (["delay:mkdir=1ms+delay:mkdir=2ms"], "'delay:mkdir' is repeated"),
+        (["quota"], "write quota:50"),
+        (["quota:0"], "write the percentage of one CPU"),
+        (["quota:50+quota:20"], "two quotas"),
     ],
 )
 def test_an_arm_that_cannot_be_is_a_sentence(spec: list[str], why: str) -> None:

@@ -65,7 +65,8 @@ LOOSE = Changed("fix")  # bound to nothing
         ([HALF, OTHER, Runs(30, 30), FIX, Runs(0, 20)], "fix", "yes", (30, 60), 20),
         ([Runs(1, 99), OTHER, HALF, FIX, Runs(0, 8)], "fix", "not yet", (101, 300), 8),
         ([HALF, LOOSE, Runs(2, 198), MORE, Runs(0, 20)], "more", "not yet", (2, 200), 20),
-        ([HALF, LOOSE, Runs(0, 40), MORE, Runs(0, 20)], "more", "yes", (100, 240), 20),
+        # LOOSE may have nothing to do with it: then the rate fell by itself before the fix.
+        ([HALF, LOOSE, Runs(0, 40), MORE, Runs(0, 20)], "more", "not shown", (100, 240), 20),
         # Inconclusive runs are neither.
         ([HALF, FIX, Runs(0, 0, 110)], "fix", "not yet", (100, 200), 0),
         ([Runs(50, 0, 150), FIX, Runs(0, 20)], "fix", "yes", (50, 50), 20),

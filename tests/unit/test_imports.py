@@ -32,7 +32,7 @@ WALLS: dict[str, tuple[str, ...]] = {
     "host": (*_CORE, "process"),
     "experiments": (*_CORE, "process"),
     "tracing": (*_CORE, "process"),
-    "restore": _CORE,
+    "restore": (*_CORE, "process"),
     "timeline": (*_CORE, "process"),
     "races": (*_CORE, "process", "timeline", "experiments"),
     "projections": (*_CORE, *CAPABILITIES),

@@ -14,7 +14,9 @@ from threeam.races.operations import VERBS, Operations, parse_operations
 def keys_in(line: bytes, *patterns: str) -> list[tuple[str, bytes]]:
     parsed = parse_key_patterns(patterns)
     return [
-        (parsed.names[mention.name], mention.key) for pattern in parsed.patterns for mention in pattern.mentions(line)
+        (parsed.names[name], line[begin:end])
+        for pattern in parsed.patterns
+        for name, begin, end in pattern.mentions(line)
     ]
 
 
@@ -50,8 +52,8 @@ def test_a_pattern_without_one_key_is_refused(pattern: str) -> None:
 
 def operation_in(line: bytes, pattern: str = r"(?:cart|id)[= ]+(?P<key>\d+)") -> tuple[str, OperationKind | None]:
     (parsed,) = parse_key_patterns([pattern]).patterns
-    mention = next(iter(parsed.mentions(line)))
-    found = parsed.find(line, mention.name, mention.key)
+    name, begin, end = next(iter(parsed.mentions(line)))
+    found = parsed.find(line, name, line[begin:end], 8)
     assert found is not None
     return Operations().near(line, found.begin, found.end, found.match_begin)
 

@@ -92,4 +92,4 @@ def test_without_a_failure_in_the_last_regime_the_one_before_it_is_added() -> No
     pieces = [Period(old, 5, 50), Period(new, 2, 20), Period(now, 0, 9)]
     rate = last_regime_baseline(pieces, now)
     assert (rate.failed, rate.exposure, rate.earlier, rate.includes_earlier) == (2, 29, (5, 50), True)
-    assert last_regime_baseline([Period(now, 0, 9)], now) == RateBaseline(0, 9)
+    assert last_regime_baseline([Period(now, 0, 9)], now) == RateBaseline(0, 9, periods=(Period(now, 0, 9),))

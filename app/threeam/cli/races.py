@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
@@ -11,15 +12,17 @@ from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.source_files import open_named_files
+from threeam.cli.stamped_sources import report_truncated, stamped_sources
 from threeam.core.errors import BadInput
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import escape_unprintable
-from threeam.races.arguments import add_key_options, key_options
+from threeam.races.arguments import KeyOptions, add_key_options, key_options
 from threeam.races.chance import with_chances
+from threeam.races.deadlock_shapes import Deadlocks, deadlock_json, deadlock_lines, find_deadlocks
 from threeam.races.finding import FindingGroup
+from threeam.races.finding_report import POSSIBLE, search_sentence
 from threeam.races.key_candidates import find_key_candidates
 from threeam.races.race_rows import (
-    actor_sentence,
     describe_distance,
     describe_doubts,
     describe_group,
@@ -40,10 +43,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "that checked and then acted, locks in two orders, and what is against the habit of the other keys. A finding "
         "is certain if the times of its lines are disjoint in that order; else it is reported apart, with the words "
         "'order not known'. A finding does not prove a race, since a program writes a line before its act, or after "
-        "it. Without --key, it proposes keys. Exit 1 if anything is certain.",
+        "it. Deadlocks that PostgreSQL, MariaDB or MySQL have reported are listed by their shape. Without --key, it "
+        "proposes keys. Exit 1 if anything is certain.",
         "examples:\n  3am races app.log db=postgresql.log\n"
         "  3am races --key 'cart=(?P<key>\\d+)' web1.log web2.log\n"
-        "  3am races --key 'cart[= ](?P<key>\\d+)' --op W=touch,bump --window 1m --shuffle 999 web*.log",
+        "  3am races --key 'cart\\W(?P<key>\\d+)' --op W=touch,bump --window 1m --shuffle 999 web*.log",
     )
     add_source_options(parser)
     add_key_options(parser)
@@ -55,38 +59,45 @@ def run(_command: str, argv: Sequence[str]) -> int:
         raise BadInput("--shuffle N: N is a number of shifts, such as 999, and --key is needed with it")
     ctx = context(args)
     opened = open_named_files(args, ctx)
-    sources = _stamped_sources(opened.sources)
-    if not sources:
+    if not opened.sources:
         return ExitCode.IO_ERROR
-    if options is None:
+    deadlocks = find_deadlocks(opened.sources)
+    _print_deadlocks(deadlocks, ctx.zone, as_json=args.json)
+    sources, has_certain = stamped_sources(opened.sources), bool(deadlocks.groups)
+    if options is not None and sources:
+        report = _search(sources, options, args.shuffle)
+        has_certain = has_certain or report.has_certain
+        _print_report(report, ctx.zone, as_json=args.json)
+    elif sources:
         _propose_keys(sources, args)
-        return ExitCode.IO_ERROR if opened.problems else ExitCode.OK
-    report = search_races(sources, options)
-    if args.shuffle:
-        report = report._replace(groups=with_chances(report.groups, sources, options, args.shuffle))
-    if args.json:
-        for group in report.groups:
-            print_json(group_json(group))
-    else:
-        _print_report(report, ctx.zone)
-    truncated = [source for source in sources if source.is_truncated]
-    for source in truncated:
-        print_err(f"{source.name} was truncated while it was read: lines are missing")
-    if opened.problems or truncated:
+    if report_truncated(opened.sources) or opened.problems or not (sources or deadlocks.groups):
         return ExitCode.IO_ERROR
-    return ExitCode.NEGATIVE if report.has_certain else ExitCode.OK
+    return ExitCode.NEGATIVE if has_certain else ExitCode.OK
 
 
-def _stamped_sources(sources: Sequence[Source]) -> list[Source]:
-    """Return the sources whose lines have a place in time, with their indexes."""
-    stamped = []
-    for source in sources:
-        source.make_index()
-        if source.detection is None:
-            print_err(f"{source.name}: no timestamp found, so its lines have no order to others: it is left out")
-        else:
-            stamped.append(source)
-    return stamped
+def _search(sources: Sequence[Source], options: KeyOptions, shifts: int) -> RaceReport:
+    gc.disable()  # a search makes millions of tuples, and none of them is in a cycle
+    try:
+        report = search_races(sources, options)
+        groups = with_chances(report.groups, sources, options, shifts) if shifts else report.groups
+        return report._replace(groups=groups)
+    finally:
+        gc.enable()
+
+
+def _print_deadlocks(deadlocks: Deadlocks, zone: Zone, *, as_json: bool) -> None:
+    """Print the deadlocks that servers have reported."""
+    for number, group in enumerate(deadlocks.groups):
+        if as_json:
+            print_json(deadlock_json(group))
+            continue
+        if not number:
+            print_out("deadlocks, as the servers report them")
+        for line in deadlock_lines(group, zone):
+            print_out(f"  {line}")
+        print_out("")
+    if deadlocks.others:
+        print_err(f"{deadlocks.others:,} deadlocks of other shapes are not listed: name fewer files at a time")
 
 
 def _propose_keys(sources: Sequence[Source], args: Namespace) -> None:
@@ -112,16 +123,18 @@ def _propose_keys(sources: Sequence[Source], args: Namespace) -> None:
         print_out(f"    3am races --key {shlex.quote(candidate.pattern)} {files}")
 
 
-def _print_report(report: RaceReport, zone: Zone) -> None:
+def _print_report(report: RaceReport, zone: Zone, *, as_json: bool) -> None:
     """Print the groups, certain ones first."""
-    names = ", ".join(f"{count:,} of {name}" for name, count in report.seen_keys.items())
-    lines = f"{report.matches:,} {'line names' if report.matches == 1 else 'lines name'} a key; keys: {names}"
-    print_out(f"{lines}; {actor_sentence(report.actor_kinds)}" if report.actor_kinds else lines)
+    if as_json:
+        for group in report.groups:
+            print_json(group_json(group))
+        return
+    print_out(search_sentence(report))
     certain = [group for group in report.groups if group.key.is_certain]
     possible = [group for group in report.groups if not group.key.is_certain]
     if not report.groups:
         print_out("nothing suspicious was found")
-    for title, groups in (("certain", certain), ("possible: order not known, or another reason", possible)):
+    for title, groups in (("certain", certain), (POSSIBLE, possible)):
         if groups:
             print_out(f"\n{title}")
         for group in groups:

@@ -8,30 +8,35 @@ from collections.abc import Callable, Sequence
 from shutil import get_terminal_size
 
 from threeam.cli.console import Echo, is_open_on, print_err, print_json, print_report
-from threeam.cli.context import Context, context
+from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.run_options import ManyRuns, OneRun, Report, Resume, parse_run_options
+from threeam.cli.run_outputs import print_outputs_of_kind
 from threeam.cli.run_progress import ExperimentProgress, OutputPrinter, experiment_exit_code, format_for_terminal
+from threeam.cli.run_surroundings import journal_access, observe, writable_context
 from threeam.cli.submit import Receipt, submit
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.write.draft import hypothesis_tag
+from threeam.experiments.build import single_run_build
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.experiment_report import experiment_report
 from threeam.experiments.failure_rule import PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import identity_of
-from threeam.experiments.plan import loggable_command
+from threeam.experiments.plan import ExperimentPlan, loggable_command
 from threeam.experiments.plan_runs import RunInterrupted
+from threeam.experiments.repeats import find_repeats
 from threeam.experiments.run_drafts import single_run_draft
 from threeam.experiments.run_tags import format_run
-from threeam.experiments.runner import ExperimentRunner, JournalAccess
+from threeam.experiments.runner import ExperimentRunner
 from threeam.experiments.runs import require_experiment
+from threeam.experiments.search import find_search
 from threeam.experiments.single_run import SingleRun, check_runnable, run_once
+from threeam.experiments.stopping import clean_runs_rule
 from threeam.experiments.verdict import experiment_json
+from threeam.hypotheses.drafts import require_hypothesis
 from threeam.process.execute import STDERR, STDOUT, StartFailed
-from threeam.tracing.instances import measure_instances, summarize_instances
 
 _REPORT_INDENT = 2  # cells before each line of a report
-_SAMPLE_S = 0.25  # how long the cost of the other 3am processes is measured
 _TIMEOUT_EXIT_CODE = 124  # the same as that of timeout(1)
 
 
@@ -42,32 +47,27 @@ def run(_command: str, argv: Sequence[str]) -> int:
         case OneRun():
             return _run_once(args, mode)
         case ManyRuns(plan):
-            return _run_experiment(args, lambda runner: runner.start(plan, args.hyp, _measure_load))
+            if args.stop and not plan.stop:  # one arm: it stops when `3am fixed` has its answer
+                plan = plan._replace(stop=_rule_for_fix(args, plan))
+            return _run_experiment(args, lambda runner: runner.start(plan, args.hyp, observe))
         case Resume(name):
-            return _run_experiment(args, lambda runner: runner.resume(name))
+            return _resume(args, name)
         case Report():
             return _print_report(args, mode)
 
 
-def _writable_context(args: Namespace) -> Context:
-    """Return the context. Raise `FileUnusable` if the journal cannot be written: then nothing is run."""
-    ctx = context(args)
-    if (obstacle := ctx.journal.write_obstacle()) is not None:
-        raise FileUnusable(f"nothing was run: {obstacle}")
-    return ctx
-
-
 def _run_once(args: Namespace, mode: OneRun) -> int:
     check_runnable(mode.command)
-    ctx = _writable_context(args)
+    ctx = writable_context(args)
     hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is run
     has_one_pipe = os.path.samestat(os.fstat(STDOUT), os.fstat(STDERR))
     identity = identity_of(mode.command, mode.rule, mode.timeout_ns, os.getcwd())
+    build = single_run_build(mode.command, os.getcwd())
     command = loggable_command(mode.command)
     printers = {fd: OutputPrinter(fd) for fd in (STDOUT, STDERR)}
 
     def on_lost(lost_run: Run) -> None:
-        ctx.writer().write(single_run_draft(command, lost_run, identity, args.hyp))
+        ctx.writer().write(single_run_draft(command, lost_run, identity, args.hyp, build))
 
     try:
         made, signum, saved = run_once(
@@ -81,7 +81,7 @@ def _run_once(args: Namespace, mode: OneRun) -> int:
         raise FileUnusable(str(error)) from None
     if saved.problem:
         print_err(f"its output is not saved: {saved.problem}")
-    draft = single_run_draft(command, made, identity, args.hyp)
+    draft = single_run_draft(command, made, identity, args.hyp, build)
     text = f"{format_run(made)}: {command}"
     exit_code = (
         128 + signum if signum else _run_exit_code(made, as_command=mode.use_exit_code, is_saved=not saved.problem)
@@ -105,31 +105,58 @@ def _run_exit_code(run: Run, *, as_command: bool, is_saved: bool) -> int:
     return ExitCode.OK if is_saved else ExitCode.IO_ERROR
 
 
+def _resume(args: Namespace, name: str) -> int:
+    ctx = writable_context(args)
+    if find_search(ctx.load_state(), name) is not None:
+        from threeam.cli.provoke import resume_search  # few plans are those of a search
+
+        return resume_search(ctx, args, name)
+    return _run_experiment(args, lambda runner: runner.resume(name))
+
+
 def _run_experiment(args: Namespace, go: Callable[[ExperimentRunner], Experiment]) -> int:
-    ctx = _writable_context(args)
+    ctx = writable_context(args)
     echo = Echo(quiet=args.quiet or is_open_on(ctx.journal.log_path, STDOUT))
-    access = JournalAccess(ctx.journal, ctx.clock, ctx.writer, ctx.load_state)
     try:
-        experiment = go(ExperimentRunner(access, ExperimentProgress(echo)))
+        experiment = go(ExperimentRunner(journal_access(ctx), ExperimentProgress(echo)))
     except RunInterrupted as interrupt:
         return interrupt.code
     echo.close()
     return experiment_exit_code(experiment)
 
 
-def _measure_load() -> str:
-    """Return the cost of the other 3am processes, as text."""
-    return summarize_instances(measure_instances(_SAMPLE_S, excluded_pids=[os.getpid()]))
+def _rule_for_fix(args: Namespace, plan: ExperimentPlan) -> str:
+    """Return the rule with which ``plan`` stops when `3am fixed` has its answer. Raise `PreconditionFailed`."""
+    from threeam.reports.fixed_report import required_runs_since
+
+    state = writable_context(args).load_state()
+    fingerprint = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd).fingerprint
+    required = required_runs_since(state, require_hypothesis(state, args.hyp), fingerprint, plan.arms[0].name)
+    return clean_runs_rule(plan.n if required is None else required)
 
 
 def _print_report(args: Namespace, mode: Report) -> int:
     ctx = context(args)
     ctx.require_log()
-    experiment = require_experiment(ctx.load_state(), mode.name)
+    state = ctx.load_state()
+    if not mode.as_json and (search := find_search(state, mode.name)) is not None:
+        from threeam.cli.provoke import print_search_report
+
+        return print_search_report(ctx, search)
+    experiment = require_experiment(state, mode.name)
+    if mode.kind is not None:
+        return print_outputs_of_kind(ctx.journal, experiment, mode.kind)
     if mode.as_json:
         print_json(experiment_json(experiment))
     else:
         width = get_terminal_size().columns - _REPORT_INDENT
-        sections = experiment_report(experiment, ctx.clock(), width, emoji=ctx.settings.emoji, with_runs=False)
+        sections = experiment_report(
+            experiment,
+            ctx.clock(),
+            width,
+            emoji=ctx.settings.emoji,
+            with_runs=False,
+            repeats=find_repeats(state, experiment),
+        )
         print_report(sections, details_below=True)
     return experiment_exit_code(experiment)

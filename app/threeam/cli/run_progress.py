@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 
 from threeam.cli.console import Echo, OutputFailed, print_err, write_bytes
 from threeam.cli.exits import ExitCode
@@ -71,9 +72,9 @@ class ExperimentProgress:
 
 
 def experiment_exit_code(experiment: Experiment) -> ExitCode:
-    """Return `OK` if no run failed and in every arm more than half passed (they may all hang), else `NEGATIVE`."""
+    """Return `OK` if no run failed or timed out and in every arm more than half passed, else `NEGATIVE`."""
     counts = [arm for arm in experiment.counts().values() if arm.total]
-    is_clean = bool(counts) and all(not arm.failed and 2 * arm.passed > arm.total for arm in counts)
+    is_clean = bool(counts) and all(not (arm.failed or arm.timed_out) and 2 * arm.passed > arm.total for arm in counts)
     return ExitCode.OK if is_clean else ExitCode.NEGATIVE
 
 
@@ -84,35 +85,58 @@ class _ProgressLine:
         self._label = f"R{number}"
         self._failed = {arm.name: 0 for arm in plan.arms}
         self._conclusive = {arm.name: 0 for arm in plan.arms}
+        self._kinds = Counter[str]()
         self._done, self._remaining, self._total = 0, remaining, plan.total
-        self._started_ns = self._last_drawn_ns = time.monotonic_ns()
-        self._is_terminal = os.isatty(STDERR)
+        self._started_ns = time.monotonic_ns()
+        self._line = StatusLine()
 
     def count_run(self, run: Run) -> None:
         """Count ``run``, and draw the line again if the last time is long enough ago."""
         self._done += 1
+        if run.kind:
+            self._kinds[run.kind] += 1
         if run.outcome == FAILED:
             self._failed[run.arm] += 1
         if run.outcome in (FAILED, PASSED):
             self._conclusive[run.arm] += 1
-        now_ns = time.monotonic_ns()
-        is_due = now_ns - self._last_drawn_ns > _REDRAW_INTERVAL_NS or self._done == self._remaining
-        if self._is_terminal and is_due:
-            self._last_drawn_ns = now_ns
+        if self._line.is_due() or self._done == self._remaining:
             rates = " · ".join(f"{arm} {self._failed[arm]}/{ended}" for arm, ended in self._conclusive.items())
-            time_left = format_duration((now_ns - self._started_ns) // self._done * (self._remaining - self._done))
+            time_left = format_duration(
+                (time.monotonic_ns() - self._started_ns) // self._done * (self._remaining - self._done)
+            )
             done = self._total - self._remaining + self._done
+            kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self._kinds.items()))
+            kinds = f" · kinds {kinds}" if len(self._kinds) > 1 else ""
             since = "" if self._remaining == self._total else "since the resume "
-            self._draw(f"{self._label} {done}/{self._total} · {time_left} left · {since}failed {rates}")
+            self._line.draw(f"{self._label} {done}/{self._total} · {time_left} left · {since}failed {rates}{kinds}")
 
     def clear(self) -> None:
         """Erase the line."""
-        if self._is_terminal:
-            self._draw("")
+        self._line.clear()
 
-    def _draw(self, text: str) -> None:
+
+class StatusLine:
+    """A line on stderr that is drawn again and again, if that is a terminal."""
+
+    def __init__(self) -> None:
+        self._is_terminal = os.isatty(STDERR)
+        self._drawn_ns = time.monotonic_ns()
+
+    def is_due(self) -> bool:
+        """Return whether the line was drawn long enough ago to be drawn again."""
+        return self._is_terminal and time.monotonic_ns() - self._drawn_ns > _REDRAW_INTERVAL_NS
+
+    def draw(self, text: str) -> None:
+        """Draw the line with ``text``, cut at the width of the terminal."""
+        if not self._is_terminal:
+            return
+        self._drawn_ns = time.monotonic_ns()
         try:
             width = os.get_terminal_size(STDERR).columns - 1  # a line that wraps would leave rows behind
             os.write(STDERR, f"\r{text[:width]}\x1b[K".encode())
-        except OSError:  # the terminal is gone; the experiment continues
+        except OSError:  # the terminal is gone; the runs continue
             self._is_terminal = False
+
+    def clear(self) -> None:
+        """Erase the line."""
+        self.draw("")

@@ -8,6 +8,8 @@ from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.format.times import format_duration
 from threeam.core.state.fold import State
+from threeam.experiments.build import build_differences, describe_build, recorded_build
+from threeam.experiments.comparison import ArmRate, arm_rates
 from threeam.experiments.experiment import Counts, Experiment, Run
 from threeam.experiments.failure_rule import (
     CUT_SHORT,
@@ -19,8 +21,11 @@ from threeam.experiments.failure_rule import (
     TIMED_OUT,
     format_exit,
 )
+from threeam.experiments.kinds_report import kinds_section
+from threeam.experiments.repeats import ordinal
 from threeam.experiments.runs import experiments
-from threeam.experiments.verdict import ArmRate, arm_rates, format_percent, uncounted_run_sentences, verdict_text
+from threeam.experiments.stopping import is_done
+from threeam.experiments.verdict import format_percent, uncounted_run_sentences, verdict_text
 
 _MIN_BAR_CELLS, _MAX_BAR_CELLS = 10, 48
 _MAX_ROWS = 200  # rows of a section
@@ -91,11 +96,17 @@ def _format_counts(arm: str, counts: Counts) -> str:
 
 
 def experiment_report(
-    experiment: Experiment, now: Stamp, width: int, *, emoji: bool, with_runs: bool = True
+    experiment: Experiment,
+    now: Stamp,
+    width: int,
+    *,
+    emoji: bool,
+    with_runs: bool = True,
+    repeats: Sequence[Experiment] = (),
 ) -> list[ReportSection]:
     """Return the sections of the report on an experiment. Its bars and strips have at most ``width`` cells.
 
-    ``with_runs``: list the runs whose output is saved.
+    ``with_runs``: list the runs whose output is saved. ``repeats``: the experiments before it with the same plan.
     """
     bound = f" H{experiment.hypothesis}" if experiment.hypothesis is not None else ""
     attribution = format_attribution(experiment.author, experiment.stamp, now)
@@ -107,27 +118,41 @@ def experiment_report(
     arms += [ReportLine(sentence, icon=outcome) for outcome, sentence in uncounted_run_sentences(rates)]
     scale = f"failed of all, and the interval of the rate, up to {format_percent(_max_rate(rates))} %"
     sections = [
-        ReportSection(f"{experiment.name}{bound}", _conclusion_lines(experiment, now)),
+        ReportSection(f"{experiment.name}{bound}", _conclusion_lines(experiment, now, repeats)),
         ReportSection(scale, arms),
+        kinds_section(experiment),
     ]
     for outcome, title in _SECTION_TITLES.items() if with_runs else ():
         runs = [run for run in experiment.detailed_runs if run.outcome == outcome]
         sections.append(ReportSection(title, [_run_line(experiment, run) for run in runs[:_MAX_ROWS]]))
-    sections.append(ReportSection("plan", [ReportLine(experiment.text, attribution, experiment.stamp, "Plan")]))
+    sections.append(ReportSection("plan", _plan_lines(experiment, attribution, repeats)))
     return [section for section in sections if section.lines]
 
 
-def _conclusion_lines(experiment: Experiment, now: Stamp) -> list[ReportLine]:
+def _plan_lines(experiment: Experiment, attribution: str, repeats: Sequence[Experiment]) -> list[ReportLine]:
+    """Return the plan, its build, and how that differs from the last experiment with the same plan."""
+    lines = [ReportLine(experiment.text, attribution, experiment.stamp, "Plan")]
+    if build := describe_build(recorded_build(experiment)):
+        lines.append(ReportLine(f"build: {build}"))
+    for last in repeats[-1:]:
+        name = f"{ordinal(experiment.nth)} such experiment, the last before it is {last.name}"
+        lines.append(ReportLine(name, command=f"3am run --report {last.name}"))
+        differences = build_differences(recorded_build(last), recorded_build(experiment))
+        lines += [ReportLine(f"{what} since {last.name}", how) for what, how in differences]
+    return lines
+
+
+def _conclusion_lines(experiment: Experiment, now: Stamp, repeats: Sequence[Experiment]) -> list[ReportLine]:
     """Return the verdict of a plan, or what is missing for one."""
     resume = f"3am run --resume {experiment.name}"
     if experiment.verdict:
         return [ReportLine(experiment.verdict, stamp=experiment.verdict_stamp, icon="Verdict")]
-    if experiment.remaining:
+    if not is_done(experiment):
         hint = "" if is_running(experiment, now) else resume
         text = f"{_progress_details(experiment, now)}: no verdict before the plan is done"
         return [ReportLine(text, hint, command=resume)]
     hint = f"it is not in the journal yet: {resume} writes it"
-    return [ReportLine(verdict_text(experiment), hint, icon="Verdict", command=resume)]
+    return [ReportLine(verdict_text(experiment, repeats), hint, icon="Verdict", command=resume)]
 
 
 def _progress_details(experiment: Experiment, now: Stamp) -> str:
@@ -195,11 +220,18 @@ def _arm_lines(
 
 
 def _strip(experiment: Experiment, arm: str, *, emoji: bool) -> str:
-    """Return a glyph for each of the last runs of an arm, and how many there were before."""
+    """Return a sign for each of the last runs of an arm, and how many there were before.
+
+    The sign is that of its outcome, or the letter of its kind of failure if there are several kinds.
+    """
+    has_kinds = len(experiment.kinds) > 1
     outcomes = experiment.outcomes(arm)
     hidden = len(outcomes) - _MAX_STRIP_RUNS
     before = f"{hidden:,} before and " if hidden > 0 else ""
-    return before + "".join(OUTCOME_SIGNS[outcome][not emoji] for outcome in outcomes[-_MAX_STRIP_RUNS:])
+    return before + "".join(
+        letter if has_kinds and letter else OUTCOME_SIGNS[outcome][not emoji]
+        for outcome, letter in outcomes[-_MAX_STRIP_RUNS:]
+    )
 
 
 def _interval_bar(rate: ArmRate, rates: Sequence[ArmRate], cells: int, *, emoji: bool) -> str:
@@ -215,7 +247,8 @@ def _interval_bar(rate: ArmRate, rates: Sequence[ArmRate], cells: int, *, emoji:
 
 def _run_line(experiment: Experiment, run: Run) -> ReportLine:
     exit_text, duration = format_exit(run.exit_code), format_duration(run.duration_ns)
-    text = f"{run.number}/{experiment.total} {run.arm}, {exit_text}, {duration}, {run.output_bytes:,} bytes"
+    letter = f"{run.kind} " if run.kind else ""
+    text = f"{letter}{run.number}/{experiment.total} {run.arm}, {exit_text}, {duration}, {run.output_bytes:,} bytes"
     began = f"began {Stamp(run.began_ns, run.stamp.utc_offset_s).time_of_day}"
     icon = "Run" if run.outcome == PASSED else run.outcome
     return ReportLine(text, began, run.stamp, icon, run.file)

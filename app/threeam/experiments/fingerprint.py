@@ -13,10 +13,9 @@ Glossary
                       set of failures. If a time-out is not a failure, the limit is not part of the identity: runs that
                       timed out are in no rate.
     same arm        two arms with the same name and the same words before the command (the wrapper).
-    reported only   the SHA-256 of the program. A fix changes the program, so the runs are compared all the same, and
-                    the answer names the difference.
-    not recorded    the environment, and the files that the command reads. A script that an interpreter runs is an
-                    argument: its name is part of the identity, its content is not.
+    reported only   the SHA-256 of the program, and the build (`experiments.build`). A fix changes them, so the runs are
+                    compared all the same, and the answer names the difference.
+    not recorded    the environment, and the files that the command reads without naming them.
 
 An experiment of an older version has a fingerprint of its arguments and rule alone. It equals no fingerprint of this
 version, so such an experiment is compared with others of that version only, and the answer says so.
@@ -75,7 +74,7 @@ def identity_of(command: Sequence[str], rule: FailureRule, timeout_ns: int | Non
     limit = f" after {_format_seconds(timeout_ns)}" if rule.timeout and timeout_ns is not None else ""
     arguments = _digest("\0".join(redact_argv(command)[1:]))
     return ExperimentIdentity(
-        redact(program), arguments, redact(folder), redact(f"{rule}{limit}"), _file_sha256(program)
+        redact(program), arguments, redact(folder), redact(f"{rule}{limit}"), file_sha256(program)
     )
 
 
@@ -144,7 +143,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:_HASH_DIGITS]
 
 
-def _file_sha256(path: str) -> str:
+def file_sha256(path: str) -> str:
     """Return the first digits of the SHA-256 of a file; empty if it cannot be read, as with mode 0711."""
     import hashlib
 

@@ -9,8 +9,11 @@ from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import NS_PER_S
-from threeam.experiments.experiment import BARE, Counts, Experiment, LogPoint
-from threeam.experiments.fingerprint import experiment_differences, parse_identity
+from threeam.experiments.build import build_differences, is_own_build, recorded_build
+from threeam.experiments.experiment import BARE, Counts, Experiment, FailureKind, LogPoint
+from threeam.experiments.fingerprint import experiment_differences
+from threeam.experiments.fix_kinds import KindTally
+from threeam.experiments.rate_variation import RateVariation, rate_variation
 from threeam.experiments.regime import (
     ChangePeriod,
     Configuration,
@@ -56,8 +59,10 @@ class FixConfidence(NamedTuple):
     ``other_failing_arms``: what else failed before the change, and is not in this answer. ``not_counted``: runs of
     other experiments since; ``further_clean_runs``: how many clean ones are not listed there. ``timed_out``,
     ``inconclusive``: runs since that are in no rate. ``earlier``, ``includes_earlier``, ``clean_exposure``,
-    ``ignores_unbound_changes``: see `RateBaseline`. ``build_hashes``: the SHA-256 of the program before and since, if
-    it has changed.
+    ``ignores_unbound_changes``: see `RateBaseline`. ``build_changes``: what differs between the last builds that were
+    recorded before and since, and how. ``is_same_build``: whether they are known to be equal. ``variation``: how the
+    rate differed between the experiments before, if by more than chance. ``kind``: the only kind of failure that
+    counts; None: all count. ``kinds``: the runs of each kind.
     """
 
     label: str
@@ -77,20 +82,29 @@ class FixConfidence(NamedTuple):
     includes_earlier: bool = False
     clean_exposure: int = 0
     ignores_unbound_changes: bool = False
-    build_hashes: tuple[str, str] | None = None
+    build_changes: tuple[tuple[str, str], ...] = ()
+    is_same_build: bool = False
+    variation: RateVariation | None = None
+    kind: FailureKind | None = None
+    kinds: tuple[KindTally, ...] = ()
 
     @property
     def levels_reached(self) -> int:
         """Return how many of `CONFIDENCE_LEVELS` are reached."""
-        if self.recurrences:
+        if self.recurrences or self.new_kinds:
             return 0
         missing = (required is None or self.clean_since < required for required in self.required)
         return next((i for i, is_missing in enumerate(missing) if is_missing), len(CONFIDENCE_LEVELS))
 
     @property
+    def new_kinds(self) -> list[KindTally]:
+        """Return the kinds of failure that did not exist before the change."""
+        return [tally for tally in self.kinds if tally.is_new]
+
+    @property
     def is_fixed(self) -> bool:
-        """Return whether the highest level is reached."""
-        return self.levels_reached == len(CONFIDENCE_LEVELS)
+        """Return whether the highest level is reached, and the rate before was one rate."""
+        return self.levels_reached == len(CONFIDENCE_LEVELS) and self.variation is None
 
 
 def estimate_from_runs(
@@ -121,6 +135,7 @@ def estimate_from_runs(
         lambda relevant: list(_run_periods(sides.before, best, relevant)), changes, change_point.position, _strong_runs
     )
     counts_since = [counts for experiment in sides.after for key, counts in _arm_counts(experiment) if key == best]
+    build_changes, is_same_build = _compare_builds(sides, best)
     not_counted, further_clean_runs = _list_not_counted(
         next(experiment for experiment in reversed(sides.before) if best in dict(_arm_counts(experiment))),
         best,
@@ -146,8 +161,19 @@ def estimate_from_runs(
         includes_earlier=rate.includes_earlier,
         clean_exposure=rate.clean_exposure,
         ignores_unbound_changes=rate.ignores_unbound_changes,
-        build_hashes=_changed_build_hashes(sides, best),
+        build_changes=build_changes,
+        is_same_build=is_same_build,
+        variation=_significant_variation(rate.periods),
     )
+
+
+def _significant_variation(sessions: Sequence[Period]) -> RateVariation | None:
+    """Return how the rate varied between ``sessions`` of the same configuration; None: not by more than chance."""
+    by_configuration: dict[Configuration, list[tuple[int, int]]] = {}
+    for session in sessions:
+        by_configuration.setdefault(session.configuration, []).append((session.failed, session.exposure))
+    variation = rate_variation(by_configuration.values())
+    return variation if variation is not None and variation.is_significant else None
 
 
 def _preference(key: ArmKey, tally: ArmTally) -> tuple[bool, int, int]:
@@ -271,19 +297,21 @@ def _failures_since_change(reference: Experiment, arm: ArmKey, other: Experiment
     return NotCounted(label, failed, 0, "; ".join(differences))
 
 
-def _changed_build_hashes(sides: _ExperimentsBySide, arm: ArmKey) -> tuple[str, str] | None:
-    """Return the last known SHA-256 of the program before and since; None if they are equal or one is unknown."""
-    old, new = (_last_sha256(side, arm) for side in (sides.before, sides.after))
-    return (old, new) if old and new and old != new else None
+def _compare_builds(sides: _ExperimentsBySide, arm: ArmKey) -> tuple[tuple[tuple[str, str], ...], bool]:
+    """Return what differs between the last builds before and since, and whether they are known to be equal."""
+    before, since = (
+        next((experiment for experiment in reversed(side) if _has_build(experiment, arm)), None)
+        for side in (sides.before, sides.after)
+    )
+    if before is None or since is None:
+        return (), False
+    old, new = recorded_build(before), recorded_build(since)
+    differences = tuple(build_differences(old, new))
+    return differences, not differences and is_own_build(old, before) and is_own_build(new, since)
 
 
-def _last_sha256(experiments: Sequence[Experiment], arm: ArmKey) -> str:
-    """Return the last known SHA-256 of the program; empty if none is known."""
-    for experiment in reversed(experiments):
-        identity = parse_identity(experiment.identity) if experiment.fingerprint == arm[0] else None
-        if identity is not None and identity.sha256:
-            return identity.sha256
-    return ""
+def _has_build(experiment: Experiment, arm: ArmKey) -> bool:
+    return experiment.fingerprint == arm[0] and bool(recorded_build(experiment).files)
 
 
 def estimate_from_occurrences(

@@ -7,9 +7,12 @@ from typing import Any
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import format_duration
+from threeam.experiments.build import PROGRAM_CHANGED
+from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.fix_confidence import CONFIDENCE_LEVELS, ArmTally, FixConfidence, NotCounted
+from threeam.experiments.fix_kinds import KindTally
 from threeam.experiments.stats import clopper_pearson
-from threeam.experiments.verdict import format_percent
+from threeam.experiments.verdict import format_percent, format_significant
 
 
 def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
@@ -17,6 +20,7 @@ def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
     facts = [
         ReportLine(f"before: {_rate_text(answer)}", answer.label),
         ReportLine(f"since:  {_since_text(answer)}", icon="red" if answer.recurrences else ""),
+        *_kind_lines(answer),
         *_caveat_lines(answer),
         *(ReportLine(f"apart:  {tally.label}", _format_tally(tally)) for tally in answer.other_failing_arms),
     ]
@@ -49,6 +53,19 @@ def _since_text(answer: FixConfidence) -> str:
     return f"{_format_run_count(answer.clean_since)} without a failure"
 
 
+def _kind_lines(answer: FixConfidence) -> list[ReportLine]:
+    """Return a line for the kind of failure that counts, and one for each other kind if there are several."""
+    lines = []
+    if answer.kind is not None:
+        lines.append(ReportLine(f"only kind {answer.kind.letter}: {answer.kind.description}"))
+    others = [tally for tally in answer.kinds if answer.kind is None or tally.kind.id != answer.kind.id]
+    for tally in others if len(answer.kinds) > 1 or answer.new_kinds else ():
+        new = "new: " if tally.is_new else ""
+        text = f"{new}kind {tally.kind.letter}: {tally.before:,} before, {tally.since:,} since"
+        lines.append(ReportLine(text, tally.kind.description, icon="red" if tally.is_new else ""))
+    return lines
+
+
 def _format_tally(tally: ArmTally) -> str:
     recurrences = f"{tally.recurrences:,} failed and " if tally.recurrences else ""
     return f"{tally.failed} of {tally.conclusive:,} before, {recurrences}{tally.clean:,} clean since"
@@ -63,6 +80,11 @@ def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
         if answer.is_time_based:
             amount = f"{_times(failed)} in {format_duration(exposure)}"
         caveats.append(ReportLine(f"earlier: {amount}", "another change was in force: not in the rate"))
+    if answer.variation is not None:
+        low, high, p = answer.variation
+        between = f"from {format_percent(low)} to {format_percent(high)} %"
+        test = f"between the experiments before the change (chi-square, p = {format_significant(p, 2)})"
+        caveats.append(ReportLine(f"the rate itself varied {between}", test, icon="yellow"))
     if answer.includes_earlier:
         reason = "nothing had failed" if answer.clean_exposure else "no run was made that counts"
         caveats.append(ReportLine(f"the rate includes runs under earlier changes: since the last of those, {reason}"))
@@ -74,9 +96,9 @@ def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
     if answer.inconclusive:
         count = _format_run_count(answer.inconclusive)
         caveats.append(ReportLine(f"inconclusive: {count} since, not in the rate", "neither failed nor passed"))
-    if answer.build_hashes is not None:
-        before, since = answer.build_hashes
-        caveats.append(ReportLine("the program changed since", f"its SHA-256 was {before}, and is {since}"))
+    caveats += [ReportLine(f"{what} since", how) for what, how in answer.build_changes]
+    if answer.is_same_build and not answer.recurrences:
+        caveats.append(ReportLine("the same build before and since", "the same files and commit: is the fix in it?"))
     for runs in answer.not_counted:
         text = f"not counted: {runs.label}: {runs.failed} failed, {runs.passed:,} passed"
         caveats.append(ReportLine(text, runs.differences, icon="red" if runs.failed else ""))
@@ -103,16 +125,29 @@ def _level_line(answer: FixConfidence, level: int) -> ReportLine:
 
 def answer_line(answer: FixConfidence) -> ReportLine:
     """Return the answer in one line."""
-    if answer.recurrences:
+    new_failures = sum(tally.since for tally in answer.new_kinds if tally.outcome == FAILED)
+    if answer.recurrences > (new_failures if answer.kind is None else 0):
         return ReportLine("no: it happened again after the change", icon="red")
+    if answer.new_kinds:
+        kind = answer.new_kinds[0].kind
+        return ReportLine(f"no: a new failure after the change, kind {kind.letter}: {kind.description}", icon="red")
     if answer.is_fixed:
-        return ReportLine("yes: call it fixed", icon="ok")
+        bug = "it" if answer.kind is None else f"kind {answer.kind.letter}"
+        return ReportLine(f"yes: call {bug} fixed", icon="ok")
     if not (answer.is_time_based or answer.clean_since):
         return ReportLine(
             f"not yet: no run since the change{' counts' if _has_other_runs(answer) else ''}", icon="yellow"
         )
     if answer.levels_reached == 0:
         return ReportLine("not yet: even if the rate that was seen were the true one, this may be luck", icon="yellow")
+    if answer.variation is not None and answer.levels_reached == len(CONFIDENCE_LEVELS):
+        low, high, _ = answer.variation
+        varied = f"the rate itself varied, {format_percent(low)} to {format_percent(high)} %"
+        return ReportLine(
+            f"not shown: {varied}: clean runs at another hour prove little",
+            "run both versions in turns: 3am fixed H7 --old old --new new",
+            icon="yellow",
+        )
     level = CONFIDENCE_LEVELS[answer.levels_reached - 1]
     return ReportLine(f"not yet: {level} only, because the rate itself is uncertain", icon="yellow")
 
@@ -153,7 +188,11 @@ def fix_confidence_json(answer: FixConfidence) -> dict[str, Any]:
         "not_counted": [_not_counted_json(runs) for runs in answer.not_counted],
         "timed_out": answer.timed_out,
         "inconclusive": answer.inconclusive,
-        "program_changed": answer.build_hashes is not None,
+        "program_changed": any(what == PROGRAM_CHANGED for what, _ in answer.build_changes),
+        "build_changes": [f"{what}: {how}" for what, how in answer.build_changes],
+        "rate_varied": None if answer.variation is None else answer.variation._asdict(),
+        "kind": answer.kind.letter if answer.kind is not None else None,
+        "kinds": [_kind_tally_json(tally) for tally in answer.kinds],
         "fixed": answer.is_fixed,
     }
 
@@ -165,6 +204,18 @@ def _tally_json(tally: ArmTally) -> dict[str, Any]:
         "ended": tally.conclusive,
         "again": tally.recurrences,
         "clean": tally.clean,
+    }
+
+
+def _kind_tally_json(tally: KindTally) -> dict[str, Any]:
+    return {
+        "kind": tally.kind.letter,
+        "id": tally.kind.id,
+        "what": escape_unprintable(tally.kind.description),
+        "outcome": tally.outcome,
+        "before": tally.before,
+        "since": tally.since,
+        "new": tally.is_new,
     }
 
 

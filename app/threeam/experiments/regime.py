@@ -58,7 +58,7 @@ class RateBaseline(NamedTuple):
     ``earlier``: the failures and the exposure of regimes that are not in it. ``includes_earlier``: whether regimes
     before the last one had to be added, because nothing had failed in the last one. ``clean_exposure``: the exposure
     of the added regimes that are later than the failures. ``ignores_unbound_changes``: whether the changes that are
-    bound to no hypothesis had to be ignored, because with them no failure remained.
+    bound to no hypothesis had to be ignored, because with them no failure remained. ``periods``: those in the rate.
     """
 
     failed: int
@@ -67,6 +67,7 @@ class RateBaseline(NamedTuple):
     includes_earlier: bool = False
     clean_exposure: int = 0
     ignores_unbound_changes: bool = False
+    periods: tuple[Period, ...] = ()
 
 
 def configuration_between(changes: Iterable[ChangePeriod], begin: int, end: int) -> Configuration | None:
@@ -101,6 +102,7 @@ def last_regime_baseline(periods: Sequence[Period], current: Configuration) -> R
         earlier=(sum(period.failed for period in outside), sum(period.exposure for period in outside)),
         includes_earlier=len(included) > 1,
         clean_exposure=sum(period.exposure for period in later),
+        periods=tuple(inside),
     )
 
 

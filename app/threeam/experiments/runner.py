@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed, Unsure
@@ -18,39 +19,47 @@ from threeam.core.write.draft import Draft
 from threeam.core.write.locked_log import INTERRUPTED_REASON, Block
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
+from threeam.experiments.arm_setup import check_arms
+from threeam.experiments.build import Surroundings, build_differences, parse_build, plan_build
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.failure_rule import LOST
 from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, parse_identity, wrapper_fingerprint
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
-from threeam.experiments.plan_runs import RunContext, check_arms, run_plan
+from threeam.experiments.plan_runs import RunContext, run_plan
 from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
+from threeam.experiments.run_outputs import outputs_of_experiment
 from threeam.experiments.run_tags import parse_index
-from threeam.experiments.runs import require_experiment
+from threeam.experiments.runs import experiments_by_number, require_experiment
 from threeam.experiments.single_run import EXIT_KILLED, check_runnable
+from threeam.experiments.stopping import needed_runs, rule_of
 from threeam.experiments.verdict import verdict_draft
 from threeam.process.execute import StartFailed
 
 
-class ExperimentListener(Protocol):
-    """The caller's side of an experiment: it shows what happens."""
+class RunListener(Protocol):
+    """The caller's side of some runs: it shows what happens."""
 
     def on_written(self, raw: bytes) -> None:
         """Show lines that were written to the log."""
 
-    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
-        """Show the lines of the verdict on ``experiment``. After this, a signal does not change the exit code."""
-
     def on_warning(self, text: str) -> None:
         """Show a message for the user."""
-
-    def on_begin(self, number: int, plan: ExperimentPlan, remaining: int) -> None:
-        """Show that ``remaining`` runs of the experiment ``number`` are going to be made."""
 
     def on_run(self, run: Run) -> None:
         """Show that a run was made."""
 
     def on_end(self) -> None:
         """Stop showing progress: the runs are made, or the plan was ended."""
+
+
+class ExperimentListener(RunListener, Protocol):
+    """The caller's side of an experiment."""
+
+    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
+        """Show the lines of the verdict on ``experiment``. After this, a signal does not change the exit code."""
+
+    def on_begin(self, number: int, plan: ExperimentPlan, remaining: int) -> None:
+        """Show that ``remaining`` runs of the experiment ``number`` are going to be made."""
 
 
 class JournalAccess(NamedTuple):
@@ -73,11 +82,11 @@ class ExperimentRunner:
         self._access = access
         self._listener = listener
 
-    def start(self, plan: ExperimentPlan, hypothesis: str | None, measure_load: Callable[[], str]) -> Experiment:
+    def start(self, plan: ExperimentPlan, hypothesis: str | None, observe: Callable[[str], Surroundings]) -> Experiment:
         """Save and log ``plan``, make its runs, and write the verdict.
 
-        ``measure_load``: measures the cost of the other 3am processes, and returns it as text for the plan line. Raise
-        `BadInput` if the command or an arm cannot be run.
+        ``observe``: returns the surroundings of a run in a folder, for the plan line. Raise `BadInput` if the command
+        or an arm cannot be run.
         """
         check_runnable(plan.command)
         check_arms(plan.arms)
@@ -85,14 +94,17 @@ class ExperimentRunner:
         file_name = f"plan-{self._access.clock().ns}-{os.getpid()}.json"
         path = write_attachment(journal, PLAN, file_name, encode_plan(plan))
         identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
-        facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path))
-        block = _write_plan(writer, plan_draft(f"{plan.text()}; {measure_load()}", facts, hypothesis), path)
+        surroundings = observe(plan.cwd)
+        build = plan_build(plan.command, plan.arms, plan.cwd, surroundings)
+        facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path), build, plan.stop)
+        text = f"{plan.text()}; {surroundings.other_instances}"
+        block = write_plan(writer, plan_draft(text, facts, hypothesis), path)
         self._listener.on_written(block.raw)
         index = parse_index(block.draft_entries[-1])
         assert index is not None  # the draft has assigned the number
         number = index.experiment
-        with _lock_plan(path, f"R{number}"):
-            return self._finish(number, plan, range(1, plan.total + 1), (), writer)
+        with lock_plan(path, f"R{number}"):
+            return self._finish(number, plan, self._access.load_state(), writer)
 
     def resume(self, name: str) -> Experiment:
         """Make the remaining runs of the experiment ``name``, in the folder of its plan, and write the verdict.
@@ -112,11 +124,11 @@ class ExperimentRunner:
         check_runnable(plan.command)
         self._check_same_plan(experiment, plan, path)
         check_arms(plan.arms)
-        with _lock_plan(path, experiment.name):
+        with lock_plan(path, experiment.name):
             # Another process may have continued it since the first look.
-            experiment = _require_unfinished(self._access.load_state(), experiment.name)
-            writer = self._access.new_writer()
-            return self._finish(experiment.number, plan, experiment.remaining, experiment.detailed_runs, writer)
+            state = self._access.load_state()
+            _require_unfinished(state, experiment.name)
+            return self._finish(experiment.number, plan, state, self._access.new_writer())
 
     def _check_same_plan(self, experiment: Experiment, plan: ExperimentPlan, path: str) -> None:
         """Raise `FileUnusable` if ``plan`` is not that of ``experiment``, or would run another program now.
@@ -133,29 +145,30 @@ class ExperimentRunner:
             raise FileUnusable(
                 f"{name} ran {planned.program}; {plan.command[0]} is {identity.program} now: set PATH as then"
             )
-        planned_facts = (experiment.n, experiment.seed, experiment.fingerprint)
-        if (plan.n, plan.seed, fingerprint) != planned_facts or not has_same_arms:
+        planned_facts = (experiment.n, experiment.seed, experiment.fingerprint, experiment.stop)
+        if (plan.n, plan.seed, fingerprint, plan.stop) != planned_facts or not has_same_arms:
             raise FileUnusable(f"{path} is not the plan of {name}: it has other arms, another seed, or another command")
         if planned and planned.sha256 != identity.sha256:
             before, now = planned.sha256 or "not readable", identity.sha256 or "not readable"
             self._listener.on_warning(
                 f"{identity.program} has changed since {name} was planned: its SHA-256 was {before}, and is {now}"
             )
+        build = plan_build(plan.command, plan.arms, plan.cwd, Surroundings(""))
+        for what, how in build_differences(parse_build(experiment.build), build):
+            self._listener.on_warning(f"{what} since {name} was planned: {how}")
 
-    def _finish(
-        self, number: int, plan: ExperimentPlan, remaining: Sequence[int], detailed_runs: Sequence[Run], writer: Writer
-    ) -> Experiment:
-        """Make the ``remaining`` runs, write the verdict, and return the experiment that it is about."""
+    def _finish(self, number: int, plan: ExperimentPlan, state: State, writer: Writer) -> Experiment:
+        """Make the remaining runs, write the verdict, and return the experiment that it is about."""
         writer.stats_publisher = WriteStatsPublisher(self._access.journal.log_path)
-        self._make_runs(number, plan, remaining, detailed_runs, writer)
-        block = self._write_verdict(number, plan, writer)
+        self._make_runs(plan, require_experiment(state, f"R{number}"), state, writer)
+        block = self._write_verdict(number, writer)
         experiment = require_experiment(block.prior_state, f"R{number}")
         self._listener.on_verdict(block.raw, experiment)
         return experiment
 
-    def _make_runs(
-        self, number: int, plan: ExperimentPlan, remaining: Sequence[int], detailed_runs: Sequence[Run], writer: Writer
-    ) -> None:
+    def _make_runs(self, plan: ExperimentPlan, experiment: Experiment, state: State, writer: Writer) -> None:
+        number, remaining, rule = experiment.number, experiment.remaining, rule_of(experiment)
+
         def submit(draft: Draft) -> None:
             # Interruptible: `run_plan` defers interrupts itself.
             with writer.lock_log(full_state=draft.needs_full_state, interruptible=True) as log:
@@ -164,24 +177,17 @@ class ExperimentRunner:
         def on_lost() -> None:
             self._log_lost_run(number, plan)
 
+        def on_run(run: Run) -> None:
+            if rule is not None:
+                rule.add(run.number, run.arm, run.outcome)
+            listener.on_run(run)
+
         access, listener = self._access, self._listener
-        context = RunContext(access.journal, submit, listener.on_run, on_lost, access.clock)
-        unfinished = f"R{number} is ended before its plan is done"
         listener.on_begin(number, plan, len(remaining))
-        try:
-            run_plan(number, plan, remaining, detailed_runs, context)
-        except KeyboardInterrupt:
-            listener.on_end()
-            listener.on_warning(f"{unfinished}: 3am run --resume R{number} continues it")
-            raise
-        except (JournalError, StartFailed, OSError) as error:
-            listener.on_end()
-            listener.on_warning(f"{unfinished}: once this is fixed, 3am run --resume R{number} continues it")
-            raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
-        except BaseException:
-            listener.on_end()
-            raise
-        listener.on_end()
+        with explained_ending(number, listener):
+            outputs = outputs_of_experiment(access.journal, experiment, experiments_by_number(state))
+            needed = needed_runs(remaining, plan.run_arms(), rule)
+            run_plan(number, plan, needed, RunContext(outputs, submit, on_run, on_lost, access.clock))
 
     def _log_lost_run(self, number: int, plan: ExperimentPlan) -> None:
         """Log that the first remaining run is lost.
@@ -189,12 +195,13 @@ class ExperimentRunner:
         Later runs may have been made too, but no process knows their results.
         """
         experiment = require_experiment(self._access.load_state(), f"R{number}")
-        for run_number in experiment.remaining[:1]:
-            arm = plan.run_arms()[run_number - 1].name
+        arms = plan.run_arms()
+        for run_number in islice(needed_runs(experiment.remaining, arms, rule_of(experiment)), 1):
+            arm = arms[run_number - 1].name
             run = Run(run_number, arm, LOST, EXIT_KILLED, self._access.clock().ns, 0, 0, 0)
             self._access.new_writer().write(runs_draft(number, plan.total, [run]))
 
-    def _write_verdict(self, number: int, plan: ExperimentPlan, writer: Writer) -> Block:
+    def _write_verdict(self, number: int, writer: Writer) -> Block:
         """Write the verdict. If that fails, tell the user that no run is lost: the plan is done."""
         try:
             return writer.write(verdict_draft(number))
@@ -202,13 +209,33 @@ class ExperimentRunner:
             raise
         except (JournalError, KeyboardInterrupt):
             self._listener.on_warning(
-                f"all {plan.total} runs of R{number} are made and in the journal; its verdict is not: "
+                f"all runs of R{number} are made and in the journal; its verdict is not: "
                 f"3am run --report R{number} shows it, 3am run --resume R{number} writes it"
             )
             raise
 
 
-def _write_plan(writer: Writer, draft: Draft, path: str) -> Block:
+@contextmanager
+def explained_ending(number: int, listener: RunListener) -> Iterator[None]:
+    """Tell ``listener`` when the runs of R``number`` end, and how they are resumed if that is too early."""
+    unfinished = f"R{number} is ended before its plan is done"
+    try:
+        yield
+    except KeyboardInterrupt:
+        listener.on_end()
+        listener.on_warning(f"{unfinished}: 3am run --resume R{number} continues it")
+        raise
+    except (JournalError, StartFailed, OSError) as error:
+        listener.on_end()
+        listener.on_warning(f"{unfinished}: once this is fixed, 3am run --resume R{number} continues it")
+        raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
+    except BaseException:
+        listener.on_end()
+        raise
+    listener.on_end()
+
+
+def write_plan(writer: Writer, draft: Draft, path: str) -> Block:
     """Write the line of a plan; delete the plan file at ``path`` if nothing was written."""
     try:
         return writer.write(draft)
@@ -233,7 +260,7 @@ def _require_unfinished(state: State, name: str) -> Experiment:
 
 
 @contextmanager
-def _lock_plan(path: str, name: str) -> Iterator[None]:
+def lock_plan(path: str, name: str) -> Iterator[None]:
     """Hold a lock on the plan file at ``path``. Raise `PreconditionFailed` if another process holds it."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:

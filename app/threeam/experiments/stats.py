@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil, erfc, exp, inf, lgamma, log, log1p, sqrt
 
 ALPHA = 0.05  # the accepted rate of false positives
@@ -57,6 +57,31 @@ def fisher_exact(failed: int, runs: int, other_failed: int, other_runs: int) -> 
 def is_significant(p: float, level: float) -> bool:
     """Return whether ``p`` is less than ``level`` by more than a rounding error."""
     return p < level * _ROUNDING_FACTOR
+
+
+def holm_levels(ps: Sequence[float], alpha: float = ALPHA) -> list[float]:
+    """Return the level that each of ``ps`` must be below, so that any of them is so by chance with ``alpha`` at most.
+
+    Holm (Scandinavian Journal of Statistics 6, 1979): of m, the smallest p is compared with alpha / m, the next with
+    alpha / (m - 1), and so on until one is not below its level. All that follow have the level of that one.
+    """
+    levels = [0.0] * len(ps)
+    level, has_ended = 0.0, False
+    for rank, i in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        level = level if has_ended else alpha / (len(ps) - rank)
+        has_ended = not is_significant(ps[i], level)
+        levels[i] = level
+    return levels
+
+
+def alpha_of_repeat(nth: int) -> float:
+    """Return the level of the ``nth`` experiment with the same plan: of the n-th it is `ALPHA` / (n (n + 1)).
+
+    These levels have a finite sum, so that to repeat a plan until something is shown does not show chance. With
+    `ALPHA` / n, eight repeats show something in one of ten cases with equal arms; with these, in one of twenty. The
+    first experiment has all of `ALPHA`: most plans are never repeated.
+    """
+    return ALPHA if nth == 1 else ALPHA / (nth * (nth + 1))
 
 
 def required_sample_size(rate: float, other_rate: float, level: float = ALPHA) -> int | None:
@@ -158,6 +183,36 @@ def _poisson_upper_tail(count: int, mean: float) -> float:
         term *= mean / k
         total += term
     return total
+
+
+def chi_square_tail(statistic: float, degrees: int) -> float:
+    """Return the probability of ``statistic`` or more under the chi-square distribution: Q(degrees/2, statistic/2)."""
+    a, x = degrees / 2, statistic / 2
+    if x <= 0:
+        return 1.0
+    front = exp(a * log(x) - x - lgamma(a))
+    if x < a + 1:  # the series of P converges faster (DLMF 8.11.4)
+        term = total = 1 / a
+        k = a
+        while term > total * 1e-17:
+            k += 1
+            term *= x / k
+            total += term
+        return 1 - front * total
+    # The continued fraction of Q (DLMF 8.9.2), by Lentz's method.
+    tiny = 1e-300
+    b = x + 1 - a
+    c, d = 1 / tiny, 1 / b
+    fraction = d
+    for i in range(1, 10_000):
+        numerator = -i * (i - a)
+        b += 2
+        d = 1 / (numerator * d + b or tiny)
+        c = b + numerator / c or tiny
+        fraction *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    return front * fraction
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:

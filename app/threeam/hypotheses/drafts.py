@@ -80,30 +80,36 @@ def evidence_draft(verb: str, name: str, cited_stamp: Stamp | None, words: str, 
     return Draft(lines)
 
 
-def quoting_evidence_draft(verb: str, name: str, quoted: CitedLine, text: str) -> Draft:
+def quoting_evidence_draft(verb: str, name: str, quoted: CitedLine, text: str, *more: tuple[CitedLine, str]) -> Draft:
     """Return the draft of evidence for or against the hypothesis ``name`` that quotes a line of another log.
 
-    ``text`` names that line. Its attachment must exist already.
+    ``text`` names that line. ``more``: other lines that belong to it, each with its text. The attachments must exist
+    already.
     """
-    kind = EVIDENCE_VERBS[verb]
-    first, *rest = split_submission(text)
+    kind, quotations = EVIDENCE_VERBS[verb], ((quoted, text), *more)
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         hypothesis = require_hypothesis(state, name)
-        _require_news(state, hypothesis, kind, (quoted.reference, quoted.sha256))
+        _require_news(state, hypothesis, kind, *((line.reference, line.sha256) for line, _ in quotations))
         numbering, tag = _ensure_numbered(state, hypothesis)
-        evidence = DraftLine(f"{kind}: {first}", (*tag, *quoted.tags))
-        return [*numbering, evidence, *(DraftLine(line, tag) for line in rest)]
+        written = [*numbering]
+        for line, words in quotations:
+            first, *rest = split_submission(words)
+            written.append(DraftLine(f"{kind}: {first}", (*tag, *line.tags)))
+            written += [DraftLine(continuation, tag) for continuation in rest]
+        return written
 
     return Draft(lines)
 
 
-def _require_news(state: State, hypothesis: Hypothesis, kind: str, evidence_key: object) -> None:
-    """Raise `PreconditionFailed` if the last evidence with this key is of the same kind."""
-    for event in thread_of(state, hypothesis).evidence:
-        if event.evidence_key == evidence_key and event.kind == kind:
-            author = author_name(event.author)
-            raise PreconditionFailed(f"{author} has said already that this line {kind.lower()} {hypothesis.name}")
+def _require_news(state: State, hypothesis: Hypothesis, kind: str, *evidence_keys: object) -> None:
+    """Raise `PreconditionFailed` if for each key the last evidence with this key is of the same kind."""
+    said = {event.evidence_key: event for event in thread_of(state, hypothesis).evidence if event.kind == kind}
+    if all(key in said for key in evidence_keys):
+        author = author_name(said[evidence_keys[0]].author)
+        lines = "this line" if len(evidence_keys) == 1 else "these lines"
+        verb = kind.lower() if len(evidence_keys) == 1 else kind.lower().removesuffix("s")
+        raise PreconditionFailed(f"{author} has said already that {lines} {verb} {hypothesis.name}")
 
 
 def citable_stamp(entry: Entry) -> Stamp:

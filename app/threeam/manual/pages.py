@@ -20,6 +20,7 @@ TOPICS = {
     "caffeine": "cups, milligrams, water and sleep",
     "finding": "search, filters, times, marks, and the past",
     "timeline": "other programs' logs: open, merge, late lines, order not known",
+    "races": "races on a key, near misses and deadlocks in these logs",
     "clocks": "which of two lines came first, if their clocks differ",
     "timestamps": "how the times of other logs are read, and the formats",
     "handoff-and-export": "what the next person needs, and the postmortem",

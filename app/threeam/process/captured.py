@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-_MAX_OUTPUT_BYTES = 64 * 1024  # the rest of a program's output is dropped
+MAX_OUTPUT_BYTES = 64 * 1024  # the rest of a program's output is dropped
 
 
 def run_captured(argv: Sequence[str], timeout_s: float, environ: Mapping[str, str]) -> tuple[int | None, str] | None:
@@ -35,8 +35,8 @@ def run_captured(argv: Sequence[str], timeout_s: float, environ: Mapping[str, st
         fd = process.stdout.fileno()
         while is_open and (remaining_s := deadline - time.monotonic()) > 0:
             if select.select([fd], [], [], remaining_s)[0]:
-                data = os.read(fd, _MAX_OUTPUT_BYTES)
-                output += data[: _MAX_OUTPUT_BYTES - len(output)]
+                data = os.read(fd, MAX_OUTPUT_BYTES)
+                output += data[: MAX_OUTPUT_BYTES - len(output)]
                 is_open = bool(data)
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, deadline - time.monotonic()))

@@ -20,12 +20,14 @@ from typing import NamedTuple
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.platform.signals import INTERRUPT_SIGNALS, signal_wakeup_fd
 from threeam.process.guard import RunningProgram
-from threeam.process.process_tree import child_pids, kill_other_children
+from threeam.process.process_tree import child_pids, descendant_pids, kill_other_children
+from threeam.process.stacks import read_stacks, request_stacks
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 _READ_BYTES = 256 * 1024
 _PIPE_BYTES = 1024 * 1024  # capacity of a pipe: the default maximum of an unprivileged user
 _GRACE_S = 5.0  # time that an interrupted program has to end by itself
+_DUMP_S = 1.0  # time that a program has to print its stacks
 # Python ignores some of these, and a child would inherit that.
 _SIGNALS_RESET_IN_CHILD = (signal.SIGPIPE, signal.SIGXFSZ, *INTERRUPT_SIGNALS)
 
@@ -70,12 +72,14 @@ class ExecuteOptions(NamedTuple):
     empty stdin, and its session is killed at its end. The session is also killed if the program timed out, or if it was
     interrupted in a session of its own. Call `adopt_orphans` before, for processes that have left the session.
     ``merge_stderr``: both outputs are one pipe, in their order, as `STDOUT`. ``timeout_s``: None: no limit.
+    ``reads_stacks``: if the program times out, its stacks are passed on as the end of its output, before it is killed.
     """
 
     new_session: bool = True
     isolated: bool = True
     merge_stderr: bool = True
     timeout_s: float | None = None
+    reads_stacks: bool = False
 
 
 _DEFAULT_OPTIONS = ExecuteOptions()
@@ -141,7 +145,7 @@ class RunningProcess:
         self._pidfd = -1
         self._started_ns = self._ended_ns = 0
         self._deadline_ns: int | None = None  # then the program is killed
-        self._timed_out = False
+        self._timed_out_ns = 0  # when the deadline was over; 0: it was not
         self._interrupted_by = 0  # the number of a signal; 0: none
         self._status = 0  # as of wait4(2)
         self._cpu_s = 0.0
@@ -234,10 +238,28 @@ class RunningProcess:
         self._interference = Interference()
 
     def _on_deadline(self) -> None:
-        if not self._interrupted_by:
-            self._timed_out = True
-        self._deadline_ns = None
+        is_first, self._deadline_ns = not (self._timed_out_ns or self._interrupted_by), None
+        if is_first:
+            self._timed_out_ns = time.monotonic_ns()
+            if self._options.reads_stacks and self._read_stacks():
+                self._deadline_ns = time.monotonic_ns() + round(_DUMP_S * NS_PER_S)
+                return
         self.send_signal(signal.SIGKILL)
+
+    def _read_stacks(self) -> bool:
+        """Pass on the stacks of the program. Return whether it prints some of them now, on a signal."""
+        self._interference.release(self._pid)
+        self._interference = Interference()
+        for reader, stream in [*self._streams.items()]:
+            _drain(reader, stream, self._on_output)
+        own_children = [pid for pid in child_pids(os.getpid()) if pid not in self._other_children]
+        pids = [self._pid, *(pid for pid in own_children if pid != self._pid)]
+        pids += [descendant for pid in pids for descendant in descendant_pids(pid)]
+        text, signals = read_stacks(pids)
+        with suppress(BrokenPipeError):
+            self._on_output(STDOUT if self._options.merge_stderr else STDERR, text)
+        request_stacks(signals)
+        return bool(signals)
 
     def send_signal(self, signum: int) -> None:
         """Send ``signum`` to the program, and to all of its session if it has its own.
@@ -259,7 +281,7 @@ class RunningProcess:
         self._tell_guard(0, 0)
         _, self._status, usage = os.wait4(self._pid, 0)
         self._cpu_s = usage.ru_utime + usage.ru_stime
-        if kills_session or self._timed_out:
+        if kills_session or self._timed_out_ns:
             kill_other_children(self._other_children)
 
     def drain(self) -> None:
@@ -277,11 +299,13 @@ class RunningProcess:
         exit_code = os.waitstatus_to_exitcode(self._status)
         # A program that shares the terminal of this process and exits with 0 has handled ctrl+c itself.
         has_handled_interrupt = not self._options.new_session and exit_code == 0
+        if self._timed_out_ns and self._options.reads_stacks:
+            exit_code = -signal.SIGKILL  # a Go program that prints its stacks exits by itself then
         return ExecutionResult(
-            self._ended_ns - self._started_ns,
+            (self._timed_out_ns or self._ended_ns) - self._started_ns,
             round(self._cpu_s * 1_000_000) * 1000,
             exit_code if exit_code >= 0 else 128 - exit_code,
-            self._timed_out,
+            bool(self._timed_out_ns),
             0 if has_handled_interrupt else self._interrupted_by,
         )
 

@@ -13,6 +13,10 @@ from threeam.timeline.instant import Interval, Order
 from threeam.timeline.order import ClockRange
 from threeam.timeline.source import Source
 
+_UNLIMITED_NS = 2**62  # the begin or the end of an access is not known
+
+ORDER_NOT_KNOWN = "order not known"
+
 
 class OperationKind(StrEnum):
     """The kind of an operation; the letter is that of ``--op W=touch``."""
@@ -53,6 +57,7 @@ class Access(NamedTuple):
     which the entry is placed. ``interval``: the time of the act by the clock of the source, without the error of that
     clock: [ns, ns + resolution), and longer if the timestamp is that of a begin or an end. ``bound_ns``: how wrong the
     clock may be against others; None: not known. ``doubts``: why the line may mean something else.
+    ``resolution_ns``: the unit of the last digit of the timestamp.
     """
 
     source: Source
@@ -66,6 +71,7 @@ class Access(NamedTuple):
     bound_ns: int | None
     clock_range: ClockRange
     doubts: tuple[str, ...] = ()
+    resolution_ns: int = 1
 
     @property
     def widened(self) -> Interval | None:
@@ -86,6 +92,45 @@ def order_of_accesses(access: Access, other: Access) -> Order:
         return _order_within_source(access, other)
     own, others = access.widened, other.widened
     return Order.UNKNOWN if own is None or others is None else own.order_to(others)
+
+
+class Distance(NamedTuple):
+    """The time from one access to another, with the errors of their clocks, in ns; None: a limit that is not known."""
+
+    least_ns: int | None
+    greatest_ns: int | None
+
+    @property
+    def error_ns(self) -> int | None:
+        """The possible error of the middle of the two limits; None if a limit is not known."""
+        if self.least_ns is None or self.greatest_ns is None:
+            return None
+        return (self.greatest_ns - self.least_ns + 1) // 2
+
+    @property
+    def longest_ns(self) -> int:
+        """The longest time in either direction, as far as the limits are known."""
+        return max(abs(self.least_ns or 0), abs(self.greatest_ns or 0))
+
+
+def distance(first: Access, second: Access) -> Distance:
+    """Return the least and the greatest time from ``first`` to ``second``.
+
+    A limit is not known if a clock has no bound, or was stepped between them, or if an act has no begin or no end that
+    is known.
+    """
+    if first.source is not second.source:
+        own, other = first.widened, second.widened
+    elif first.clock_range[:2] != second.clock_range[:2]:
+        own = other = None  # the clock was stepped, or the program has begun a new file
+    else:
+        own, other = first.interval, second.interval
+    if own is None or other is None:
+        return Distance(None, None)
+    least_ns, greatest_ns = other.begin_ns - own.end_ns, other.end_ns - own.begin_ns
+    return Distance(
+        None if least_ns < -_UNLIMITED_NS else least_ns, None if greatest_ns > _UNLIMITED_NS else greatest_ns
+    )
 
 
 def contradicts_file_order(access: Access, other: Access) -> bool:

@@ -6,12 +6,14 @@ import re
 from collections.abc import Sequence
 
 from threeam.core.format.entry import NS_PER_S, escape_unprintable
+from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line, lines_backward
-from threeam.races.access import Access, Actor, ActorKind
+from threeam.races.access import ORDER_NOT_KNOWN, Access, Actor, ActorKind
 from threeam.races.actors import actor_of, find_actor_kind
 from threeam.races.key_pattern import KeyPatterns, Mentioned
 from threeam.races.operations import Operation, Operations
 from threeam.timeline.instant import Interval, Timestamp
+from threeam.timeline.order import ClockRange
 from threeam.timeline.source import FIRST_NS, LAST_NS, PlacedLine, Source
 from threeam.timeline.timestamp_format import Meaning
 
@@ -25,8 +27,18 @@ _DURATION = re.compile(
 )
 _UNITS_NS = {b"ns": 1, b"us": 10**3, b"\xc2\xb5s": 10**3, b"\xce\xbcs": 10**3, b"ms": 10**6}
 _RETRY = re.compile(rb"\bretr(?:y|ies|ied|ying)\b|\battempt|\bredeliver|\brequeue|\breplay|\bresend", re.IGNORECASE)
-_FIRST_ATTEMPT = re.compile(rb"\b(?:attempt[s ]?(?:no\.?)?|retr(?:y|ies))[\"']?\s*[=:#]?\s*[01]\b", re.IGNORECASE)
+_FIRST_ATTEMPT = re.compile(
+    rb"\b(?:attempt[s ]?(?:no\.?)?[\"']?\s*[=:#]?\s*[01]|retr(?:y|ies)[\"']?\s*[=:#]?\s*0)\b", re.IGNORECASE
+)
 _REPLICA = re.compile(r"replica|standby|secondary|follower|slave", re.IGNORECASE)
+
+
+Place = tuple[int, int, int, int, bytes]
+"""A line that names a key: its instant, the number of its source, its offset, the number of the pattern, its text.
+
+A plain tuple, since a scan makes millions of them. The instant is first, then the source and the offset: that is their
+order.
+"""
 
 
 class AccessReader:
@@ -39,6 +51,8 @@ class AccessReader:
         self._operations = operations
         self._is_replica = bool(_REPLICA.search(source.name) or _REPLICA.search(source.segment.path))
         self.actor_kind: ActorKind | None = None
+        self._steady_clock: tuple[int | None, ClockRange] | None = None
+        self._possible_step = None if source.index is None else source.index.possible_step
         self._shown_name = escape_unprintable(source.name)
 
     def find_actor_kind(self, samples: Sequence[bytes]) -> None:
@@ -46,52 +60,55 @@ class AccessReader:
         if self.actor_kind is None:
             self.actor_kind = find_actor_kind(samples)
 
-    def read(self, offset: int, pattern: int, name: int, key: bytes) -> Access | None:
-        """Return the access to ``key`` in the line at ``offset``; None if the file has another line there by now.
-
-        Raises OSError.
-        """
-        entry_offset, text, line, timestamp = self._entry(offset)
-        mentioned = self._patterns.patterns[pattern].find(text[offset - entry_offset :], name, key)
-        if mentioned is None or timestamp is None:
-            return None
-        lead = offset - entry_offset
-        mentioned = mentioned._replace(
-            begin=mentioned.begin + lead, end=mentioned.end + lead, match_begin=mentioned.match_begin + lead
-        )
+    def read(self, place: Place, name: int, key: bytes) -> Access | None:
+        """Return the access to ``key`` in a line; None if the file has another line there by now. Raises OSError."""
+        ns, _, offset, pattern, raw = place
         source = self.source
-        placed = PlacedLine(line, source, timestamp, timestamp.ns + source.correction.shift_ns)
-        assert source.detection is not None
-        rounding_ns = source.detection.reader.place.rounding_ns
-        interval, doubts = self._interval(text, placed.ns, timestamp.resolution_ns, rounding_ns)
+        entry_offset, text, line, timestamp = self._entry(offset, raw.removesuffix(b"\r"))
+        if timestamp is None:  # its entry began so many lines before that only the scan knows its time
+            resolution_ns = NS_PER_S if source.index is None else source.index.resolution_ns
+            timestamp = Timestamp(ns - source.correction.shift_ns, resolution_ns)
+        lead = offset - entry_offset
+        mentioned = self._patterns.patterns[pattern].find(text[lead:], name, key, MAX_KEYS_PER_LINE + 1)
+        if mentioned is None:
+            return None
+        if lead:
+            mentioned = mentioned._replace(
+                begin=mentioned.begin + lead, end=mentioned.end + lead, match_begin=mentioned.match_begin + lead
+            )
+        ns = timestamp.ns + source.correction.shift_ns
+        interval, doubts = self._interval(text, ns, timestamp.resolution_ns)
+        actor, actor_doubts = self._actor(text, mentioned)
+        doubts += actor_doubts
+        if self._possible_step is not None and entry_offset < self._possible_step.offset:
+            back = format_duration(self._possible_step.lateness_ns)
+            doubts += (f"{ORDER_NOT_KNOWN}: the clock of {self._shown_name} may have been set back by {back}",)
         if _RETRY.search(text) and not _FIRST_ATTEMPT.search(text):
             doubts += ("a retry",)
         if self._is_replica:
             doubts += (f"{self._shown_name} is a replica: a stale read is lag",)
-        if self._has_many_keys(text[lead:], pattern):
+        if mentioned.keys > MAX_KEYS_PER_LINE:
             doubts += (f"the line names more than {MAX_KEYS_PER_LINE} keys",)
-        actor, actor_doubts = self._actor(text, mentioned)
-        operation = self._operation(text, mentioned)
-        correction = source.correction_at(placed)
-        clock_range = source.clock_range_of(line)
+        operation, kind = self._operation(text, mentioned)
+        bound_ns, clock_range = self._clock_at(PlacedLine(line, source, timestamp, ns))
         return Access(
             source,
             offset,
             entry_offset,
             actor,
-            operation.word,
-            operation.kind,
-            placed.ns,
+            operation,
+            kind,
+            ns,
             interval,
-            correction.bound_ns,
+            bound_ns,
             clock_range,
-            doubts + actor_doubts,
+            doubts,
+            timestamp.resolution_ns,
         )
 
-    def _entry(self, offset: int) -> tuple[int, bytes, Line, Timestamp | None]:
-        """Return the offset of the entry, its text up to the end of the line at ``offset``, its line, its timestamp."""
+    def _entry(self, offset: int, raw: bytes) -> tuple[int, bytes, Line, Timestamp | None]:
+        """Return the offset of the entry, the text from it to the end of the line ``raw``, its line, its stamp."""
         source, segment = self.source, self.source.segment
-        raw = segment.read(offset, min(_MAX_LINE_BYTES, source.end - offset)).partition(b"\n")[0].removesuffix(b"\r")
         line = Line(segment, offset, raw)
         timestamp = source.read_timestamp(line)
         if timestamp is not None:
@@ -107,10 +124,21 @@ class AccessReader:
                 break
         return offset, raw, line, None
 
-    def _interval(self, text: bytes, ns: int, resolution_ns: int, rounding_ns: int) -> tuple[Interval, tuple[str, ...]]:
+    def _clock_at(self, placed: PlacedLine) -> tuple[int | None, ClockRange]:
+        """Return the bound of the clock and its range at a line: the same for all lines if it was never stepped."""
+        if self._steady_clock is not None:
+            return self._steady_clock
+        source = self.source
+        clock = source.correction_at(placed).bound_ns, source.clock_range_of(placed.line)
+        index, detection = source.index, source.detection
+        if index is not None and detection is not None and not index.steps and not detection.reader.reads_local_time:
+            self._steady_clock = clock
+        return clock
+
+    def _interval(self, text: bytes, ns: int, resolution_ns: int) -> tuple[Interval, tuple[str, ...]]:
         """Return the time of the act by the clock of the source, and why that may be wrong."""
         assert self.source.detection is not None
-        meaning = self.source.detection.format.meaning
+        meaning, rounding_ns = self.source.detection.format.meaning, self.source.detection.reader.place.rounding_ns
         begin_ns, end_ns = ns - rounding_ns, ns + resolution_ns + rounding_ns
         duration_ns = _read_duration(text)
         if meaning is Meaning.START:
@@ -124,12 +152,6 @@ class AccessReader:
         if meaning is Meaning.RECEIPT:
             return Interval(FIRST_NS, end_ns), (f"{self._shown_name} has the time at which a line was received",)
         return Interval(begin_ns, end_ns), ()
-
-    def _has_many_keys(self, text: bytes, pattern: int) -> bool:
-        if len(text) < 4 * MAX_KEYS_PER_LINE:
-            return False
-        mentions = self._patterns.patterns[pattern].mentions(text)
-        return any(number == MAX_KEYS_PER_LINE for number, _ in enumerate(mentions))
 
     def _actor(self, text: bytes, mentioned: Mentioned) -> tuple[Actor, tuple[str, ...]]:
         if mentioned.actor is not None:

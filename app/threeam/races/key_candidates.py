@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -47,7 +48,7 @@ def find_key_candidates(sources: Sequence[Source]) -> list[KeyCandidate]:
     placed_sources = [source for source in sources if source.index is not None and source.index.first_ns is not None]
     begin_ns = max((_first_ns(source) for source in placed_sources), default=0)
     owners: dict[tuple[str, str], dict[bytes, set[tuple[int, bytes]]]] = {}
-    actor_names = set[str]()
+    seen, seen_as_actor = Counter[str](), Counter[str]()
     for source in placed_sources:
         lines = [placed.line.raw for placed in islice(source.lines_after(Key(begin_ns - 1)), _MAX_LINES)]
         kind = find_actor_kind(lines[:_MAX_SAMPLES])
@@ -56,8 +57,8 @@ def find_key_candidates(sources: Sequence[Source]) -> list[KeyCandidate]:
             actor = actor_of(raw, kind) or b""
             for match in _NAMED_VALUE.finditer(raw):
                 name = match["name"].decode("ascii")
-                if actor and match["value"] == actor:
-                    actor_names.add(name)
+                seen[name] += 1
+                seen_as_actor[name] += bool(actor) and match["value"] == actor
                 shape = next(shape for shape, group in zip(_SHAPES, match.groups()[3:], strict=True) if group)
                 pattern = f"{re.escape(name)}{_separator(match['between'])}(?P<key>{shape})"
                 values = owners.setdefault((name, pattern), {})
@@ -65,7 +66,7 @@ def find_key_candidates(sources: Sequence[Source]) -> list[KeyCandidate]:
     candidates = [
         candidate
         for (name, pattern), values in owners.items()
-        if name not in actor_names and len(values) >= _MIN_VALUES
+        if seen_as_actor[name] * 2 < seen[name] and len(values) >= _MIN_VALUES  # a key may equal a pid by chance
         if (candidate := _candidate(name, pattern, values)) is not None
     ]
     candidates.sort(key=lambda each: (-each.shared_by_actors, -each.shared_by_sources, each.name))

@@ -7,27 +7,24 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import BadPattern
-from threeam.core.store.regex import GroupRegex, escape_invalid_utf8
+from threeam.core.store.regex import GroupRegex, Match, escape_invalid_utf8
 
 _KEY, _ACTOR, _OPERATION = "key", "actor", "op"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_LEADING_WORD = re.compile(r"\w(?![?*{])", re.ASCII)  # a pattern that begins with a letter or digit of its own
 _ESCAPES = re.compile(r"\\.|\(\?P?<\w+>|\(\?[:a-z-]*|\[[^\]]*\]|\{[\d,]*\}")
 _WORD_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
-class Mention(NamedTuple):
-    """A key in a text: ``name`` is the number of its name, ``begin`` and ``end`` are those of ``key``."""
-
-    name: int
-    key: bytes
-    begin: int
-    end: int
+Mention = tuple[int, int, int]
+"""A key in a text: the number of its name, and its begin and end. A scan makes millions of these plain tuples."""
 
 
 class Mentioned(NamedTuple):
     """The mention of a key in a text, with what the pattern says of it.
 
     ``match_begin``: the begin of the whole match. ``actor``, ``operation``: None if the pattern has no such group.
+    ``keys``: how many keys the text has, as far as they were counted.
     """
 
     begin: int
@@ -35,6 +32,7 @@ class Mentioned(NamedTuple):
     match_begin: int
     actor: bytes | None
     operation: bytes | None
+    keys: int
 
 
 class KeyPattern:
@@ -56,27 +54,37 @@ class KeyPattern:
 
         A part of a longer word does not match: ``cart=12`` is not in ``cart=123`` nor in ``supercart=12``.
         """
+        keys = self._keys
         for match in self._regex.matches(data):
-            for name, group in self._keys:
+            for name, group in keys:
                 begin, end = match.span(group)
-                if begin < end and _is_word(data, begin, end) and _begins_word(data, match.span()[0]):
-                    yield Mention(name, data[begin:end], begin, end)
+                if _is_word(data, begin, end):
+                    yield name, begin, end
 
-    def find(self, text: bytes, name: int, key: bytes) -> Mentioned | None:
-        """Return the first mention of ``key`` in ``text``; None if there is none any more."""
+    def find(self, text: bytes, name: int, key: bytes, max_keys: int) -> Mentioned | None:
+        """Return the first mention of ``key`` in ``text``; None if there is none any more.
+
+        Up to ``max_keys`` keys are counted.
+        """
         text = escape_invalid_utf8(text)
+        found: tuple[int, int, Match] | None = None
+        count = 0
         for match in self._regex.matches(text):
-            for known_name, group in self._keys:
+            for other_name, group in self._keys:
                 begin, end = match.span(group)
-                if known_name == name and text[begin:end] == key and begin < end and _is_word(text, begin, end):
-                    return Mentioned(
-                        begin,
-                        end,
-                        match.span()[0],
-                        _group(text, match.span(self._actor)) if self._actor is not None else None,
-                        _group(text, match.span(self._operation)) if self._operation is not None else None,
-                    )
-        return None
+                if not _is_word(text, begin, end):
+                    continue
+                count += 1
+                if found is None and other_name == name and text[begin:end] == key:
+                    found = begin, end, match
+            if found is not None and count >= max_keys:
+                break
+        if found is None:
+            return None
+        begin, end, match = found
+        actor = _group(text, match.span(self._actor)) if self._actor is not None else None
+        operation = _group(text, match.span(self._operation)) if self._operation is not None else None
+        return Mentioned(begin, end, match.span()[0], actor, operation, count)
 
 
 class KeyPatterns(NamedTuple):
@@ -96,7 +104,7 @@ def parse_key_patterns(texts: Sequence[str]) -> KeyPatterns:
     groups: list[str] = []
     patterns = []
     for text in texts:
-        regex = GroupRegex(text)
+        regex = GroupRegex(text, begins_word=bool(_LEADING_WORD.match(text)) and "|" not in text)
         named = {name: number for name, number in regex.names.items() if name not in (_ACTOR, _OPERATION)}
         if not named and regex.groups == len(regex.names) + 1:
             taken = set(regex.names.values())
@@ -144,11 +152,7 @@ def _group(text: bytes, span: tuple[int, int]) -> bytes | None:
 
 
 def _is_word(data: bytes, begin: int, end: int) -> bool:
-    """Return whether the bytes from ``begin`` to ``end`` are not a part of a longer word."""
-    return _begins_word(data, begin) and not (
-        end < len(data) and data[end] in _WORD_BYTES and data[end - 1] in _WORD_BYTES
-    )
-
-
-def _begins_word(data: bytes, begin: int) -> bool:
-    return not (begin and data[begin - 1] in _WORD_BYTES and data[begin] in _WORD_BYTES)
+    """Return whether there are bytes from ``begin`` to ``end``, which are not a part of a longer word."""
+    if begin >= end or (begin and data[begin - 1] in _WORD_BYTES and data[begin] in _WORD_BYTES):
+        return False
+    return end == len(data) or data[end] not in _WORD_BYTES or data[end - 1] not in _WORD_BYTES

@@ -32,6 +32,7 @@ _IRREGULAR = {
 _WORD = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # `deleteCart`, `cart_delete`, `DELETE`
 _FOR_UPDATE = re.compile(rb"\bselect\b.*\bfor\s+(?:no\s+key\s+)?update\b", re.IGNORECASE | re.DOTALL)
 _NEAR_BYTES = 512  # before and after the key
+_WORDS_AROUND, _MAX_AROUND = 3, 20_000  # of a text around a key that is remembered, and how many texts are
 
 
 class Operation(NamedTuple):
@@ -54,6 +55,13 @@ class Operations:
             self._verbs[form] = self._verbs[verb]
         for word, kind in (extra or {}).items():
             self._verbs[word.lower()] = Operation(word.lower(), kind)
+        # The operations of lines by the text around their keys: most lines are of a few shapes.
+        self._around: dict[tuple[bytes, bytes], Operation] = {}
+        self._in_lines = {
+            form.encode(): operation
+            for word, operation in self._verbs.items()
+            for form in (word, word.upper(), word.capitalize())
+        }
 
     def of_word(self, word: str) -> Operation:
         """Return the operation that ``word`` names."""
@@ -66,30 +74,76 @@ class Operations:
         It is the nearest known verb; between two of one distance the one before the key. Without one it is the word
         before the match, which begins at ``match_begin``.
         """
-        if _FOR_UPDATE.search(text):
-            return Operation("select for update", OperationKind.LOCK)
-        before = self._last_known(text, match_begin) or self._last_known(text, begin)
-        after = next(self._known_words(text, end, end + _NEAR_BYTES), None)
-        if before is not None and (after is None or begin - before[2] <= after[1] - end):
-            operation = before[0]
-            if operation.word == "set" and (earlier := self._last_known(text, before[1])) is not None:
-                return earlier[0] if earlier[0].word == "update" else operation  # UPDATE carts SET …
-            return operation
-        if after is not None:
-            return after[0]
+        if b"or update" in text or b"OR UPDATE" in text:
+            return self._read_near(text, begin, end, match_begin)
+        before, after = text[_blank_before(text, match_begin) : begin], text[end : _blank_after(text, end)]
+        operation = self._around.get((before, after))
+        if operation is None:
+            operation = self._read_near(text, begin, end, match_begin)
+            is_whole = begin == len(before), end + len(after) == len(text)
+            if len(self._around) < _MAX_AROUND and self._is_decided_by(before, after, is_whole):
+                self._around[before, after] = operation
+        return operation
+
+    def _is_decided_by(self, before: bytes, after: bytes, is_whole: tuple[bool, bool]) -> bool:
+        """Return whether the nearest verb is in the text ``before`` the key or ``after`` it, whatever surrounds them.
+
+        No word of them is cut. ``is_whole``: whether each goes up to the begin and the end of the line.
+        """
+        words = [(len(before) - word.end(), word[0], len(after), is_whole[1]) for word in _WORD.finditer(before)]
+        words += [(word.start(), word[0], len(before), is_whole[0]) for word in _WORD.finditer(after)]
+        for distance, word, other_length, is_other_whole in sorted(words):
+            if distance > other_length and not is_other_whole:
+                return False
+            if (operation := self._in_lines.get(word)) is not None:
+                return operation.word != "set"  # of an UPDATE, which may be further away
+        return False
+
+    def _read_near(self, text: bytes, begin: int, end: int, match_begin: int) -> Operation:
+        known = [
+            (operation, word.start(), word.end())
+            for word in _WORD.finditer(text, max(0, begin - _NEAR_BYTES), end + _NEAR_BYTES)
+            if (operation := self._in_lines.get(word[0])) is not None
+        ]
+        if len(known) > 1:
+            return _nearest(text, known, begin, end)
+        if known:
+            return known[0][0]
         words = _WORD.findall(text, max(0, match_begin - _NEAR_BYTES), match_begin)
         return Operation(decode_utf8(words[-1]).lower() if words else "", None)
 
-    def _last_known(self, text: bytes, end: int) -> tuple[Operation, int, int] | None:
-        known = list(self._known_words(text, max(0, end - _NEAR_BYTES), end))
-        return known[-1] if known else None
 
-    def _known_words(self, text: bytes, begin: int, end: int) -> Iterator[tuple[Operation, int, int]]:
-        """Yield each known verb between two places, with its begin and end."""
-        for match in _WORD.finditer(text, begin, min(end, len(text))):
-            operation = self._verbs.get(match[0].decode("ascii").lower())
-            if operation is not None:
-                yield operation, match.start(), match.end()
+def _blank_before(text: bytes, end: int) -> int:
+    """Return the place of the blank before the last words that end at ``end``; 0 if there are fewer."""
+    place = end
+    for _ in range(_WORDS_AROUND):
+        place = text.rfind(b" ", 0, place)
+        if place <= 0:
+            return 0
+    return place
+
+
+def _blank_after(text: bytes, begin: int) -> int:
+    """Return the place after the blank behind the first words from ``begin`` on; the end if there are fewer."""
+    place = begin
+    for _ in range(_WORDS_AROUND):
+        place = text.find(b" ", place) + 1
+        if not place:
+            return len(text)
+    return place
+
+
+def _nearest(text: bytes, known: Sequence[tuple[Operation, int, int]], begin: int, end: int) -> Operation:
+    """Return the nearest of several verbs, which have their begins and ends, to the key between two places."""
+    if _FOR_UPDATE.search(text):
+        return Operation("select for update", OperationKind.LOCK)
+    before = [word for word in known if word[2] <= begin]
+    after = [word for word in known if word[1] >= end]
+    if not before or (after and begin - before[-1][2] > after[0][1] - end):
+        return (after or known)[0][0]
+    operation = before[-1][0]
+    is_sql = operation.word == "set" and len(before) > 1 and before[-2][0].word == "update"  # UPDATE carts SET …
+    return before[-2][0] if is_sql else operation
 
 
 def parse_operations(texts: Sequence[str]) -> Operations:

@@ -9,9 +9,9 @@ from threeam.core.format.clock import Zone
 from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line, lines_forward, read_chunks
-from threeam.races.access import Access
+from threeam.races.access import ORDER_NOT_KNOWN, Access, distance
 from threeam.races.finding import Finding, FindingGroup
-from threeam.races.rules import ORDER_NOT_KNOWN, distance, format_distance
+from threeam.races.rules import format_distance
 from threeam.timeline.instant import format_instant
 from threeam.timeline.source import Source
 
@@ -32,13 +32,9 @@ def describe_group(group: FindingGroup) -> str:
 def _format_gap(finding: Finding) -> str:
     """Return the gap by the timestamps; a limit if they are coarser than that."""
     first, second = (finding.witness[index] for index in finding.pair)
-    unit_ns = max(_resolution_ns(first), _resolution_ns(second))
+    unit_ns = max(first.resolution_ns, second.resolution_ns)
     gap_ns = abs(finding.gap_ns)
     return f"≤ {format_duration(unit_ns)}" if gap_ns < unit_ns and unit_ns > 1 else format_duration(gap_ns)
-
-
-def _resolution_ns(access: Access) -> int:
-    return max(1, access.interval.end_ns - access.ns) if access.interval.end_ns - access.ns < 2**62 else 1
 
 
 def describe_doubts(finding: Finding) -> str:
@@ -85,7 +81,7 @@ def witness_rows(finding: Finding, numbers: Mapping[tuple[int, int], int], zone:
         shift_ns = access.source.correction.shift_ns
         shift = f"{shift_ns:+,}ns" if shift_ns else ""
         yield (
-            format_instant(access.ns, _resolution_ns(access), zone),
+            format_instant(access.ns, access.resolution_ns, zone),
             place,
             shift,
             line_of(access).display_text.strip(),
@@ -126,7 +122,7 @@ def group_json(group: FindingGroup) -> dict[str, Any]:
             "gap_ns": finding.gap_ns,
             "distance_ns": distance(first, second),
             "doubts": list(finding.doubts),
-            "lines": [_access_json(access) for access in finding.witness],
+            "lines": [access_json(access) for access in finding.witness],
         },
     }
 
@@ -135,7 +131,8 @@ def _is_order_unknown(doubts: Sequence[str]) -> bool:
     return any(doubt.startswith(ORDER_NOT_KNOWN) for doubt in doubts)
 
 
-def _access_json(access: Access) -> dict[str, Any]:
+def access_json(access: Access) -> dict[str, Any]:
+    """Return an access as a JSON object, with its line. Raises OSError."""
     return {
         "source": access.source.name,
         "file": access.source.segment.path,

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from threeam.core.format.times import format_exact_duration
-from threeam.races.access import Access, Actor, ActorKind, OperationKind, contradicts_file_order, order_of_accesses
+from threeam.races.access import (
+    ORDER_NOT_KNOWN,
+    Access,
+    ActorKind,
+    OperationKind,
+    contradicts_file_order,
+    distance,
+    order_of_accesses,
+)
 from threeam.races.finding import Finding, KeyHistory, Rule
 from threeam.races.silences import Silences
 from threeam.timeline.instant import Order
 
-ORDER_NOT_KNOWN = "order not known"
 _MAX_NEIGHBOURS = 64  # accesses that are compared with one, on each side
 _MAX_INTERRUPTERS = 1000  # accesses that are looked at for each pair
 _CREATED_AGAIN = "it may have been created again in between"
@@ -79,22 +86,17 @@ def _unknown_order(first: Access, second: Access) -> str:
     return ORDER_NOT_KNOWN
 
 
-def distance(first: Access, second: Access) -> tuple[int, int] | None:
-    """Return the least and the greatest time from ``first`` to ``second``, in ns; None if no bound is known."""
-    own, other = (first.interval, second.interval)
-    if first.source is not second.source:
-        if first.widened is None or second.widened is None:
-            return None
-        own, other = first.widened, second.widened
-    return other.begin_ns - own.end_ns, other.end_ns - own.begin_ns
-
-
 def format_distance(first: Access, second: Access) -> str:
     """Return the true distance of two accesses as an interval: ``-0.36ms to +0.46ms``."""
-    limits = distance(first, second)
-    if limits is None:
+    least, greatest = (
+        None if limit_ns is None else "+" * (limit_ns > 0) + format_exact_duration(limit_ns)
+        for limit_ns in distance(first, second)
+    )
+    if least is None and greatest is None:
         return "not known"
-    return " to ".join("+" * (limit > 0) + format_exact_duration(limit) for limit in limits)
+    if least is None or greatest is None:
+        return f"at least {least}" if greatest is None else f"at most {greatest}"
+    return f"{least} to {greatest}"
 
 
 def _neighbours(history: KeyHistory, index: int, search: Search, step: int) -> Iterator[Access]:
@@ -141,21 +143,22 @@ class _Interrupters:
         self._is_bounded = all(access.bound_ns is not None for access in history.accesses)
 
     def doubts(
-        self, first: Access, second: Access, sentence: str, actor: Actor | None = None
+        self, first: Access, second: Access, sentence: str, counts: Callable[[Access], bool] = lambda access: True
     ) -> tuple[str, ...] | None:
-        """Return why one of them, of ``actor`` if it is given, may be between two accesses; None if one is."""
+        """Return why one of them that ``counts`` may be between two accesses; None if one is."""
         doubts: tuple[str, ...] = ()
+        doubt = f"{ORDER_NOT_KNOWN}: {sentence}"
         near = self._near(min(first.ns, second.ns), max(first.ns, second.ns))
         if len(near) > _MAX_INTERRUPTERS:
-            return (sentence,)
+            return (doubt,)
         for access in near:
-            if access is first or access is second or (actor is not None and access.actor != actor):
+            if access is first or access is second or not counts(access):
                 continue
             after, before = order_of_accesses(first, access), order_of_accesses(access, second)
             if after is Order.BEFORE and before is Order.BEFORE:
                 return None
             if after is not Order.AFTER and before is not Order.AFTER:
-                doubts = (sentence,)
+                doubts = (doubt,)
         return doubts
 
     def last_before(self, access: Access) -> Access | None:
@@ -195,7 +198,7 @@ def _finding(
     return Finding(rule, history.key_name, history.key, tuple(witness), pair, tuple(dict.fromkeys(doubts)))
 
 
-def _shared_actor_doubts(actor_kind: ActorKind) -> tuple[str, ...]:
+def shared_actor_doubts(actor_kind: ActorKind) -> tuple[str, ...]:
     """Return why two accesses of one actor may belong to two pieces of work."""
     doubt = _SHARED_ACTORS.get(actor_kind)
     return () if doubt is None else (doubt,)
@@ -223,6 +226,7 @@ def _find_use_after_delete(history: KeyHistory, search: Search) -> Iterator[Find
 
 def _find_interleaved(history: KeyHistory, search: Search) -> Iterator[Finding]:
     """Yield the accesses between two of another actor that no order of whole pieces of work explains."""
+    own: _Interrupters | None = None
     last: dict[object, int] = {}
     for index, access in enumerate(history.accesses):
         if access.kind in _ENDS_OF_WORK:
@@ -237,8 +241,20 @@ def _find_interleaved(history: KeyHistory, search: Search) -> Iterator[Finding]:
         if found is not None:
             rule, between, doubts = found
             first = history.accesses[first_index]
-            doubts += _shared_actor_doubts(access.actor.kind)
-            yield _finding(rule, history, (first, between, access), doubts, search)
+            own = own or _Interrupters(history, (*_READS_AND_WRITES, *_ENDS_OF_WORK))
+            before, after = _doubts_of_own(own, first, between, first), _doubts_of_own(own, between, access, access)
+            if before is not None and after is not None:
+                doubts += before + after + shared_actor_doubts(access.actor.kind)
+                yield _finding(rule, history, (first, between, access), doubts, search)
+
+
+def _doubts_of_own(own: _Interrupters, first: Access, second: Access, access: Access) -> tuple[str, ...] | None:
+    """Return why the actor of ``access`` may have done anything but the same between two accesses; None if it did."""
+
+    def counts(other: Access) -> bool:
+        return other.actor == access.actor and other.kind is not access.kind  # the same again makes the same pattern
+
+    return own.doubts(first, second, "the actor may have accessed it in between", counts)
 
 
 def _find_between(
@@ -274,13 +290,16 @@ def _find_begun_twice(history: KeyHistory, search: Search) -> Iterator[Finding]:
         if begin.kind is not OperationKind.BEGIN:
             continue
 
+        def is_end(end: Access, begin: Access = begin) -> bool:
+            return end.actor == begin.actor or end.kind is OperationKind.CREATE  # what is created is another one
+
         def doubts_of(again: Access, begin: Access = begin) -> tuple[str, ...] | None:
             if again.kind is not OperationKind.BEGIN or again.actor == begin.actor:
                 return None
             doubts = order_doubts(begin, again)
             if doubts is None:
                 return None
-            absent = ends.doubts(begin, again, "the first one may have ended in between", begin.actor)
+            absent = ends.doubts(begin, again, "it may have ended, or been created again, in between", is_end)
             return None if absent is None else doubts + absent
 
         if (again := _nearest(history, index, search, doubts_of)) is not None:
@@ -322,10 +341,11 @@ def _find_check_then_act(history: KeyHistory, search: Search) -> Iterator[Findin
         if own_read is None or other_read is None:
             continue
         absent = deletes.doubts(first, second, "it may have been deleted in between")
-        orders = (order_doubts(own_read, second), order_doubts(other_read, first))
-        if absent is None or orders[0] is None or orders[1] is None:
+        orders = [order_doubts(read, create) for read in (own_read, other_read) for create in (first, second)]
+        known = [doubts for doubts in orders if doubts is not None]
+        if absent is None or len(known) < len(orders):
             continue
-        doubts = absent + orders[0] + orders[1] + _shared_actor_doubts(first.actor.kind)
+        doubts = absent + tuple(chain(*known)) + shared_actor_doubts(first.actor.kind)
         reads = sorted((own_read, other_read), key=lambda access: access.ns)
         yield _finding(Rule.CHECK_THEN_ACT, history, (*reads, first, second), doubts, search)
 

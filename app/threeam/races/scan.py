@@ -1,20 +1,21 @@
 """The scan of logs for keys: it gives the accesses to each key, as soon as the key was idle for a while.
 
-The lines are searched in file order, and the files side by side by time. Of a line only its place is kept, and it is
-read when a second line names the same key. So memory depends on the lines of a window, not on the size of the logs.
+The lines are searched in file order, and the files side by side by time. A line is kept as long as its key was not idle
+for the window, and is read when a second line names the key. So memory depends on the window, not on the size of the
+logs.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.store.reader import Chunk, chunks_forward
 from threeam.core.store.regex import escape_invalid_utf8
 from threeam.races.access import ActorKind
-from threeam.races.access_reader import AccessReader
+from threeam.races.access_reader import AccessReader, Place
 from threeam.races.finding import KeyHistory
 from threeam.races.key_pattern import KeyPatterns
 from threeam.races.operations import Operations
@@ -28,27 +29,19 @@ _MAX_LINES_PER_KEY = 50_000  # a key with more lines is examined in parts
 _MAX_SAMPLES = 100  # lines of a source from which its kind of actor is found
 
 
-class _Place(NamedTuple):
-    """A line that names a key: by its instant, then by the number of its source, then by its offset."""
-
-    ns: int
-    source: int
-    offset: int
-    pattern: int
-
-
 class _Batch(NamedTuple):
     """The lines of a chunk that name keys: the number of the name, the key and the place of each."""
 
     first_ns: int
-    places: list[tuple[int, bytes, _Place]]
+    places: list[tuple[int, bytes, Place]]
 
 
 class KeyScan:
     """A search of ``sources``, which have their indexes, for the keys of ``patterns``.
 
     ``window_ns``: lines of one key that are further apart do not belong together. ``same``: pairs of
-    sources that are logs of one program.
+    sources that are logs of one program. ``on_progress`` is called with the number of bytes that were read so far, and
+    may raise to end the search.
     """
 
     def __init__(
@@ -67,12 +60,13 @@ class KeyScan:
             source.number: AccessReader(source, scopes[source.name], patterns, operations) for source in self._sources
         }
         self._samples: dict[int, list[bytes]] = {source.number: [] for source in self._sources}
-        self._young: list[dict[bytes, list[_Place]]] = [{} for _ in patterns.names]
-        self._old: list[dict[bytes, list[_Place]]] = [{} for _ in patterns.names]
+        self._young: list[dict[bytes, list[Place]]] = [{} for _ in patterns.names]
+        self._old: list[dict[bytes, list[Place]]] = [{} for _ in patterns.names]
         self.matches = 0
         self.seen_keys = dict.fromkeys(patterns.names, 0)
         self.silences = Silences()
         self.bytes_read = 0
+        self.on_progress: Callable[[int], None] = lambda bytes_read: None
 
     @property
     def actor_kinds(self) -> Mapping[str, ActorKind]:
@@ -93,8 +87,7 @@ class KeyScan:
                 if generation_end_ns is not None:
                     yield from self._end_generation()
                 generation_end_ns = batch.first_ns + self._window_ns
-            self._add(batch)
-            yield from self._long_histories(batch)
+            yield from self._add(batch)
         yield from self._end_generation()
         yield from self._end_generation()
 
@@ -120,21 +113,22 @@ class KeyScan:
         self.silences.add_gaps(source)
         for chunk in chunks_forward(source.segment, 0, source.end):
             self.bytes_read += chunk.end - chunk.start
-            self.silences.add(source, find_silences(source, chunk))
+            self.on_progress(self.bytes_read)
+            self.silences.add_suppressions(source, find_silences(source, chunk))
             lines = self._lines_with_keys(chunk)
-            instants = _instants(source, chunk, [begin for begin, _, _, _ in lines], stamps)
+            texts = [chunk.data[begin : chunk.data.find(b"\n", begin)] for begin, _, _, _ in lines]
+            instants = _instants(source, chunk, [begin for begin, _, _, _ in lines], texts, stamps)
             shift_ns, number, start = source.correction.shift_ns, source.number, chunk.start
             places = [
-                (name, key, _Place(ns + shift_ns, number, start + begin, pattern))
-                for (begin, name, key, pattern), ns in zip(lines, instants, strict=True)
+                (name, key, (ns + shift_ns, number, start + begin, pattern, text))
+                for (begin, name, key, pattern), text, ns in zip(lines, texts, instants, strict=True)
                 if ns is not None
             ]
             samples = self._samples[number]
             if len(samples) < _MAX_SAMPLES:
-                begins = [begin for begin, _, _, _ in lines[: _MAX_SAMPLES - len(samples)]]
-                samples += [chunk.data[begin : chunk.data.find(b"\n", begin)] for begin in begins]
+                samples += texts[: _MAX_SAMPLES - len(samples)]
             if places:
-                yield _Batch(min(place.ns for _, _, place in places), places)
+                yield _Batch(min(place[0] for _, _, place in places), places)
 
     def _lines_with_keys(self, chunk: Chunk) -> list[tuple[int, int, bytes, int]]:
         """Return the begin of each line that names a key, the number of the name, the key, and that of the pattern."""
@@ -144,29 +138,33 @@ class KeyScan:
         for number, pattern in enumerate(self._patterns.patterns):
             if is_utf8:
                 lines += [
-                    (data.rfind(b"\n", 0, mention.begin) + 1, mention.name, mention.key, number)
-                    for mention in pattern.mentions(data)
+                    (data.rfind(b"\n", 0, begin) + 1, name, data[begin:end], number)
+                    for name, begin, end in pattern.mentions(data)
                 ]
                 continue
-            begin = 0
+            line_begin = 0
             for raw in data.split(b"\n"):
-                mentions = pattern.mentions(escape_invalid_utf8(raw))
-                lines += [(begin, mention.name, mention.key, number) for mention in mentions]
-                begin += len(raw) + 1
+                text = escape_invalid_utf8(raw)
+                lines += [(line_begin, name, text[begin:end], number) for name, begin, end in pattern.mentions(text)]
+                line_begin += len(raw) + 1
         if len(self._patterns.patterns) > 1:
             lines.sort()
         self.matches += len(lines)
         return lines
 
-    def _add(self, batch: _Batch) -> None:
+    def _add(self, batch: _Batch) -> Iterator[KeyHistory]:
+        """Add the places of a batch; yield the keys that are examined in parts, since they have too many lines."""
         young, old = self._young, self._old
         for name, key, place in batch.places:
             places = young[name].get(key)
             if places is None:
                 places = young[name][key] = old[name].pop(key, [])
-            elif places[-1].offset == place.offset and places[-1].source == place.source:
+            elif places[-1][1:3] == place[1:3]:
                 continue  # the line names the key twice
             places.append(place)
+            if len(places) == _MAX_LINES_PER_KEY:
+                young[name][key] = [place]
+                yield from self._history(name, key, places)
 
     def _end_generation(self) -> Iterator[KeyHistory]:
         """Yield the keys that were idle for a window, and begin a new generation."""
@@ -177,34 +175,27 @@ class KeyScan:
                     yield from self._history(name, key, places)
         self._old, self._young = self._young, [{} for _ in self._patterns.names]
 
-    def _long_histories(self, batch: _Batch) -> Iterator[KeyHistory]:
-        """Yield the keys that are examined in parts, since they have too many lines."""
-        for name, key, _ in batch.places:
-            places = self._young[name][key]
-            if len(places) >= _MAX_LINES_PER_KEY:
-                self._young[name][key] = places[-1:]
-                yield from self._history(name, key, places)
-
-    def _history(self, name: int, key: bytes, places: list[_Place]) -> Iterator[KeyHistory]:
+    def _history(self, name: int, key: bytes, places: list[Place]) -> Iterator[KeyHistory]:
         places.sort()
         accesses = []
         for place in places:
-            reader = self._readers[place.source]
+            reader = self._readers[place[1]]
             if reader.actor_kind is None:
-                reader.find_actor_kind(self._samples[place.source])
-            access = reader.read(place.offset, place.pattern, name, key)
+                reader.find_actor_kind(self._samples[place[1]])
+            access = reader.read(place, name, key)
             if access is not None:
                 accesses.append(access)
         if len(accesses) > 1:
             yield KeyHistory(self._patterns.names[name], key, tuple(accesses))
 
 
-def _instants(source: Source, chunk: Chunk, begins: Sequence[int], stamps: EntryStamps) -> list[int | None]:
+def _instants(
+    source: Source, chunk: Chunk, begins: Sequence[int], texts: Sequence[bytes], stamps: EntryStamps
+) -> list[int | None]:
     """Return the instant of each of the lines that begin at these places of a chunk, without the shift."""
-    data, index = chunk.data, source.index
-    if index is not None and begins and index.is_sorted(chunk.start, chunk.end) and not chunk.omitted_bytes:
-        lines = [data[begin : data.find(b"\n", begin)] for begin in begins]
-        instants = timestamps_of(index.reader_at(chunk.start), lines)
+    index = source.index
+    if index is not None and texts and index.is_sorted(chunk.start, chunk.end) and not chunk.omitted_bytes:
+        instants = timestamps_of(index.reader_at(chunk.start), texts)
         if instants is not None:
             stamps.end_chunk(chunk)
             return list(instants)

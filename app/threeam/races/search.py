@@ -1,8 +1,9 @@
-"""The search for races: the keys of the logs go through the rules, and their findings into groups."""
+"""The searches: the keys of the logs go through the rules, and their findings into groups; or into near misses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from threeam.races.access import ActorKind
@@ -10,6 +11,8 @@ from threeam.races.arguments import KeyOptions
 from threeam.races.finding import FindingGroup, KeyHistory
 from threeam.races.groups import FindingGroups
 from threeam.races.habit import Habits
+from threeam.races.lock_order import LockOrder
+from threeam.races.near_miss import NearMisses, OperationPair
 from threeam.races.rules import Search, find_patterns
 from threeam.timeline.source import Source
 
@@ -40,17 +43,37 @@ def search_races(
 ) -> RaceReport:
     """Return the findings in ``sources``, which have their indexes. Raises OSError, and `BadInput` of the options.
 
-    ``on_progress`` is called between keys with the number of bytes that were read, ``on_history`` with each history.
+    ``on_progress`` is called with the number of bytes that were read so far, ``on_history`` with each history.
     """
     scan = options.scan(sources)
+    scan.on_progress = on_progress
     search = Search(options.window_ns, scan.silences)
-    groups, habits = FindingGroups(), Habits(search)
+    groups, habits, locks = FindingGroups(), Habits(search), LockOrder(search)
     for history in scan.histories():
         on_progress(scan.bytes_read)
         on_history(history)
         habits.add(history)
+        for access in history.accesses:
+            locks.add(history.key_name, history.key, access)
         for finding in find_patterns(history, search):
             groups.add(finding)
-    for finding in habits.exceptions():
+    for finding in chain(locks.findings(), habits.exceptions()):
         groups.add(finding)
     return RaceReport(groups.ranked(scan.seen_keys), scan.matches, scan.seen_keys, scan.actor_kinds)
+
+
+def search_near_misses(
+    sources: Sequence[Source],
+    options: KeyOptions,
+    pair: OperationPair,
+    on_progress: Callable[[int], None] = lambda bytes_read: None,
+) -> NearMisses:
+    """Return how close the operations of ``pair`` came to each other. See `search_races` for the rest."""
+    scan = options.scan(sources)
+    scan.on_progress = on_progress
+    near = NearMisses(pair, options.window_ns)
+    for history in scan.histories():
+        on_progress(scan.bytes_read)
+        near.add(history)
+    near.matches = scan.matches
+    return near

@@ -10,8 +10,9 @@ from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.state.fold import State
 from threeam.hypotheses.changes import Change, changes, open_changes
+from threeam.process.git import GitFailed
 from threeam.reports.end_of_night import UNDO_UNKNOWN
-from threeam.restore.git import ChangesSince, GitFailed, changes_since
+from threeam.restore.git import ChangesSince, changes_since
 from threeam.restore.stable_commit import stable_commits
 
 _MAX_FILES = 40  # listed of a work tree

@@ -151,6 +151,19 @@ def save_citation(journal: Journal, citation: Citation, now_ns: int) -> SavedCit
     return SavedCitation(path, line)
 
 
+def save_citations(journal: Journal, citations: Sequence[Citation], now_ns: int) -> list[SavedCitation]:
+    """Write the bytes of each of ``citations`` to a new attachment. Raises `FileUnusable`, without any file."""
+    saved: list[SavedCitation] = []
+    try:
+        for number, citation in enumerate(citations):
+            saved.append(save_citation(journal, citation, now_ns + number))
+    except FileUnusable:
+        for each in saved:
+            os.unlink(each.path)
+        raise
+    return saved
+
+
 def _open_source(name: SourceName) -> tuple[Source, str]:
     """Open a log. If its stamps do not say which time they mean, its lines are cited without one; say why."""
     try:

@@ -25,7 +25,7 @@ from threeam.timeline.zones import ambiguous_zone, zone_name
 
 _MAX_SAMPLE = 140_000  # bytes of a line; no stamp ends behind them
 _ENOUGH = 0.5  # of the lines: more have a stamp than not
-_FIRST_LINES = 3  # of which one must have a stamp, if most lines have none
+_FIRST_LINES = 4  # of which one must have a stamp, if most lines have none: MariaDB's general log has three before it
 _MIN_GROWTH = 0.9  # of the steps, if most lines have no stamp
 _SAME_SHARE = 0.95  # of the largest: two places of the same entries, of which a few lines break one
 _PREFERRED = 0.75  # the same for a better place, which lines about the program itself do not have

@@ -10,6 +10,8 @@ _POSTGRESQL = rb"(?: \[\d+\]|:)[^\n]{0,120}?" + _POSTGRESQL_LEVEL
 _POSTGRESQL_CSV = rb',(?:"[^"]*")?,(?:"[^"]*")?,\d+,'
 _MYSQL_COMMAND = rb"(?:Connect|Query|Quit|Init DB|Execute|Prepare|Close stmt|Statistics|Field List|Change user)"
 
+_MYSQL5_END = rb"(?= (?:\[|\d+ \[|mysqld|InnoDB)|\t)"
+
 DATABASE_FORMATS = (
     TimestampFormat(
         "postgresql",
@@ -33,7 +35,7 @@ DATABASE_FORMATS = (
         "MySQL 5 and MariaDB error log",
         Meaning.EVENT,
         (
-            Layout(TWO_DIGIT_YEAR, after=rb"(?= (?:\[|\d+ \[|mysqld|InnoDB)|\t)"),
+            Layout(TWO_DIGIT_YEAR, after=_MYSQL5_END),
             Layout(ISO, context=rb"(?<=\d:\d\d:\d\d) \d+ \[(?:Note|Warning|ERROR)\]"),
         ),
         (
@@ -54,6 +56,13 @@ DATABASE_FORMATS = (
         Meaning.START,
         (Layout(ISO, context=rb"\s+\d+ " + _MYSQL_COMMAND),),
         (Example(b"2026-11-24T03:14:07.123456Z\t   42 Query\tUPDATE carts", 1795490047123456000, 1_000),),
+    ),
+    TimestampFormat(
+        "mariadb-general",
+        "MariaDB and MySQL 5 general log",
+        Meaning.START,
+        (Layout(TWO_DIGIT_YEAR, after=_MYSQL5_END, context=rb"\t *\d+ " + _MYSQL_COMMAND),),
+        (Example(b"261124  3:14:07\t    42 Query\tUPDATE carts", 1795486447000000000, 1_000_000_000),),
     ),
     TimestampFormat(
         "mysql-slow",

@@ -98,7 +98,7 @@ class Editor:
                 self.finish_request(request, written=True)
             elif request.answered.is_set():
                 with suppress(OSError):
-                    request.remove_attachment()
+                    request.remove_attachments()
         self.save_drafts()
         self._store.flush(_KEEPING)
         return [request for request in requests if request.is_irrevocable and not request.written]

@@ -22,7 +22,7 @@ class Glyph(NamedTuple):
     description: str
 
 
-_PLAIN_SIGNS = str.maketrans({"−": "-", "…": "...", "·": "|", "×": "x", "±": "+-", "└": "`"})
+_PLAIN_SIGNS = str.maketrans({"−": "-", "…": "...", "·": "|", "×": "x", "±": "+-", "└": "`", "→": "->", "≈": "="})
 
 
 def plain_signs(text: str) -> str:

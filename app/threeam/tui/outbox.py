@@ -32,7 +32,7 @@ class WriteRequest:
     the answer (None: a key asked for it). ``on_written`` is called on the screen with the block when that is in the
     log, or may be; ``on_refused`` if it is not. Setting ``cancelled`` takes it back while it waits for the lock.
     The writer's thread sets ``answered``, and ``written`` before it, if the text is in the log (or may be). ``block``
-    is set as soon as it is appended. ``attachment`` is the path of a file that the draft names, which is removed if the
+    is set as soon as it is appended. ``attachments``: the paths of files that the draft names, which are removed if the
     request is refused. ``is_irrevocable``: the draft reports something that has happened, so it cannot be taken back.
     """
 
@@ -43,16 +43,16 @@ class WriteRequest:
     answered: threading.Event = field(default_factory=threading.Event)
     written: bool = False
     block: Block | None = None
-    attachment: str = ""
+    attachments: tuple[str, ...] = ()
     is_irrevocable: bool = False
     on_written: Callable[[Block], object] | None = None
     on_refused: Callable[[], object] | None = None
 
-    def remove_attachment(self) -> None:
-        """Remove the file that it names, since no line names it. Raises OSError."""
-        if self.attachment:
+    def remove_attachments(self) -> None:
+        """Remove the files that it names, since no line names them. Raises OSError."""
+        for path in self.attachments:
             with suppress(FileNotFoundError):  # another process removed it
-                os.unlink(self.attachment)
+                os.unlink(path)
 
 
 class Outbox:

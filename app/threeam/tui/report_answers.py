@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from threeam.core.format.entry import Stamp
+from threeam.core.store.journal import Position
+
+if TYPE_CHECKING:
+    from threeam.races.finding import FindingGroup
 
 
 @dataclass(frozen=True)
@@ -52,4 +57,40 @@ class RestoreData:
     """Begin a command that restores the data to before the selected line."""
 
 
-ReportAnswer = GoTo | AskAbout | RunAction | RestoreData | OpenRun | CapturePane | LightsOut
+@dataclass(frozen=True)
+class GoToLine:
+    """Select a line of another log, as T0 if ``sets_t0``."""
+
+    position: Position
+    sets_t0: bool
+
+
+@dataclass(frozen=True)
+class SearchKey:
+    """Search for races on the keys that a pattern finds."""
+
+    pattern: str
+
+
+@dataclass(frozen=True)
+class AskForKey:
+    """Begin a command that searches for a key that the user types."""
+
+
+@dataclass(frozen=True)
+class SearchAgain:
+    """Search the logs as they are now, for the ``same_key``, or for one that the user chooses."""
+
+    same_key: bool
+
+
+@dataclass(frozen=True)
+class AboutFinding:
+    """Make a finding evidence (``support``, ``contradict``), measure its pair (``near``), or begin a ``run``."""
+
+    verb: str
+    group: FindingGroup
+
+
+_RaceAnswer = SearchKey | AskForKey | SearchAgain | AboutFinding
+ReportAnswer = GoTo | GoToLine | AskAbout | RunAction | RestoreData | OpenRun | CapturePane | LightsOut | _RaceAnswer

@@ -24,8 +24,8 @@ from threeam.tui.session import Session
 T = TypeVar("T")
 
 DraftMaker = Callable[[str], Draft]  # from the text of an input box
-# The same for a draft with an attachment, which it saves first: it returns the path as well, and is called on a thread.
-AttachingDraftMaker = Callable[[str], tuple[Draft, str]]
+# The same for a draft with attachments. It saves them first, returns their paths as well, and is called on a thread.
+AttachingDraftMaker = Callable[[str], tuple[Draft, tuple[str, ...]]]
 
 
 class CommandRunner(Protocol):
@@ -118,7 +118,7 @@ class Writing(Protocol):
         """
 
     def write_attaching(self, kind: BoxKind, text: str, attach: AttachingDraftMaker, *, asks: bool) -> None:
-        """Write ``text`` with an attachment, which ``attach`` saves; if it ``asks``, open a box for a missing text."""
+        """Write ``text`` with what ``attach`` saves; if it ``asks``, open a box for a missing text."""
 
     def leave_box(self) -> bool:
         """Take back what waits, and return True; if nothing waits, end the prompt, and return False."""

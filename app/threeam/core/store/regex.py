@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 from threeam.core.errors import BadPattern, NonlinearPattern
 from threeam.core.format.entry import decode_utf8, escape_unprintable
+from threeam.core.store.plain_pattern import plain_pattern
 
 
 class PatternLimit(NamedTuple):
@@ -148,19 +149,23 @@ class Match(Protocol):
 class GroupRegex:
     """A pattern of which several groups are wanted, each with its place. Construction raises `BadPattern`.
 
-    ``names``: the number of each named group. ``groups``: how many groups there are. It is slower than a `Regex`.
+    ``begins_word``: a match does not begin inside a word. ``names``: the number of each named group. ``groups``: how
+    many groups there are. It is slower than a `Regex`.
     """
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._compiled = _compile(text, _translate(text, LINE_BEGIN), ignore_case=False, captures=True)
+    def __init__(self, text: str, *, begins_word: bool = False) -> None:
+        translated = _translate(text, LINE_BEGIN)
+        if begins_word:
+            translated = rf"\b(?:{translated})"
+        self._compiled = _compile(text, translated, ignore_case=False, captures=True)
         _check_limit(text, self._compiled, COMMAND_LINE_LIMIT)
         self.names: Mapping[str, int] = dict(self._compiled.groupindex)
         self.groups: int = self._compiled.groups
+        self._plain = plain_pattern(text, begins_word=begins_word)
 
     def matches(self, data: bytes) -> Iterator[Match]:
         """Yield each match in ``data``, which must be UTF-8: see `escape_invalid_utf8`."""
-        return self._compiled.finditer(data)  # type: ignore[no-any-return]
+        return (self._plain or self._compiled).finditer(data)
 
 
 def escape_invalid_utf8(data: bytes) -> bytes:

@@ -9,6 +9,7 @@ from threeam.tui.report_answers import (
     AskAbout,
     CapturePane,
     GoTo,
+    GoToLine,
     LightsOut,
     OpenRun,
     ReportAnswer,
@@ -46,6 +47,10 @@ class AnswerController:
                 self._sidebar.close()
                 self._screen.focus_log()
                 self._pane.go_to(stamp)
+            case GoToLine():
+                self._sidebar.close()
+                self._screen.focus_log()
+                self._go_to_line(answer)
             case AskAbout(verb):
                 self._screen.call_next(self._screen.actions.run, verb)
             case RunAction(action_id):
@@ -58,3 +63,13 @@ class AnswerController:
                 self._experiments.capture(pane_id)
             case LightsOut():
                 self._night.lights_out()
+
+    def _go_to_line(self, answer: GoToLine) -> None:
+        """Select a line of another log, unless that was closed or the filter hides it."""
+        view, position = self._pane.view, answer.position
+        view.go_to_position(position)
+        row = view.selected_row
+        if row is None or row.position != position:
+            self._screen.notify_once("that line is not shown: its log was closed, or the filter hides it")
+        elif answer.sets_t0:
+            view.action_t0()

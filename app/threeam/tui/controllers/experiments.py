@@ -25,9 +25,13 @@ from threeam.core.store.attachments import Attachment, read_attachment
 from threeam.core.store.cited_files import read_cited_attachment
 from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.core.write.draft import Draft, hypothesis_tag
+from threeam.experiments.experiment import Experiment
 from threeam.experiments.options import parse_fixed_options
+from threeam.experiments.repeats import find_repeats
 from threeam.experiments.run_rows import attachment_of, run_line_in_words
 from threeam.experiments.runs import experiments, require_experiment
+from threeam.experiments.search import find_search, require_search
+from threeam.experiments.search_report import search_report
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
 from threeam.tui.child_command import ChildCommand
 from threeam.tui.controllers.commands import CommandController
@@ -141,22 +145,38 @@ class ExperimentController:
         self._reports.push(screen)
 
     def open_run(self, name: str) -> None:
-        """Show an experiment, or what a single run printed."""
+        """Show an experiment, a search, or what a single run printed."""
         from threeam.tui.screens.runs import ExperimentScreen
 
+        if (search := find_search(self._screen.state, name)) is not None:
+            self._show_search(search.name)
+            return
         experiment = require_experiment(self._screen.state, name)
         if experiment.seed is None and experiment.file:
             self._show_file(experiment.command, experiment.file)
             return
+
+        def find() -> tuple[Experiment, Sequence[Experiment]]:
+            current = require_experiment(self._screen.state, experiment.name)
+            return current, find_repeats(self._screen.state, current)
+
         self._reports.push(
             ExperimentScreen(
-                lambda: require_experiment(self._screen.state, experiment.name),
+                find,
                 self._screen.session.clock,
                 self._show_file,
                 self._screen.copy_text,
                 emoji=self._screen.session.emoji,
             )
         )
+
+    def _show_search(self, name: str) -> None:
+        screen = self._screen
+
+        def tell() -> Sequence[ReportSection]:
+            return search_report(require_search(screen.state, name), screen.session.clock())
+
+        self._reports.push(ReportScreen(f"search {name}", tell, screen.copy_text, emoji=screen.session.emoji))
 
     def show_attachment(self, entry: Entry) -> None:
         """Show the attachment of a line: the output of a command, the lines of a pane or a log, an experiment."""
@@ -218,13 +238,14 @@ class ExperimentController:
         self._quitting.start_effect(
             "capture",
             captured,
-            lambda saved: self._screen.writing.submit(WriteRequest(saved[1], "capture", attachment=saved[0])),
+            lambda saved: self._screen.writing.submit(WriteRequest(saved[1], "capture", attachments=(saved[0],))),
             check,
         )
 
     def open_fix_report(self, argument: str = "") -> None:
         """Show whether the hypothesis that is named, or the picked one, may be called fixed."""
         from threeam.reports import fixed_report as fixed
+        from threeam.reports.control_report import assess_versions, versions_report
 
         session, words = self._screen.session, split_line(argument)
         if not words or words[0].startswith("-"):
@@ -241,10 +262,16 @@ class ExperimentController:
 
         def tell() -> Sequence[ReportSection]:
             now = self._screen.state.find_hypothesis(key) or hypothesis
-            change, answer = fixed.assess_runs(self._screen.state, now, since_ns, options.arm)
+            if options.versions is not None:
+                controlled = assess_versions(self._screen.state, now, options.versions, since_ns)
+                return versions_report(self._screen.state, now, controlled)
+            change, answer = fixed.assess_runs(self._screen.state, now, since_ns, options.arm, options.kind)
             return fixed.fix_report(self._screen.state, now, change, answer, session.clock())
 
-        fixed.assess_runs(state, hypothesis, since_ns, options.arm)  # raises if there is nothing to tell
+        if options.versions is None:  # both raise if there is nothing to tell
+            fixed.assess_runs(state, hypothesis, since_ns, options.arm, options.kind)
+        else:
+            assess_versions(state, hypothesis, options.versions, since_ns)
         self._reports.push(
             ReportScreen(
                 f"{hypothesis.label}: may I call it fixed?",

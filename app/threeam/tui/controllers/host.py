@@ -97,7 +97,7 @@ class HostController:
         recorded, not_run = saved
         for warning in [*([f"not taken over: {not_run}"] if not_run else []), *recorded.warnings]:
             self._screen.notify_once(warning, title="baseline", severity="warning", timeout=10)
-        self._screen.writing.submit(WriteRequest(recorded.draft, "baseline", attachment=recorded.path))
+        self._screen.writing.submit(WriteRequest(recorded.draft, "baseline", attachments=(recorded.path,)))
 
     async def _diff(self, name: str | None) -> None:
         session, state = self._screen.session, self._screen.state

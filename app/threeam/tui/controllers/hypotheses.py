@@ -17,7 +17,7 @@ from threeam.hypotheses.evidence import Evidence, read_evidence
 from threeam.hypotheses.guards import overturned_verdicts
 from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.thread import thread_report
-from threeam.timeline.citation import Citation, cite_line, read_citation, save_citation
+from threeam.timeline.citation import Citation, cite_line, read_citation, save_citations
 from threeam.timeline.source import Source
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
@@ -115,7 +115,7 @@ class HypothesisController:
         option, _, cited = rest.strip().partition(" ")
         if option == "--cite":
             reference, _, words = cited.strip().partition(" ")
-            await self._quote(verb, hypothesis, partial(read_citation, reference), words, asks=False)
+            await self._quote(verb, hypothesis, lambda: [read_citation(reference)], words, asks=False)
             return
         if not rest.strip() and (cited_line := self._screen.selected_log_line()) is not None:
             await self.cite_line(verb, *cited_line, hypothesis)
@@ -136,23 +136,44 @@ class HypothesisController:
 
     async def cite_line(self, verb: str, source: Source, line: Line, hypothesis: Hypothesis | None = None) -> None:
         """Tie a line of another log to a hypothesis, the picked one without one, and ask for words."""
-        await self._quote(verb, hypothesis or self.require_picked(), partial(cite_line, source, line))
+        await self._quote(verb, hypothesis or self.require_picked(), lambda: [cite_line(source, line)])
+
+    async def cite_finding(self, verb: str, lines: Sequence[tuple[Source, Line]], about: str) -> None:
+        """Tie the lines of a finding to the picked hypothesis, and ask for words; without any, ``about`` is written."""
+        hypothesis = self.require_picked()
+        await self._quote(verb, hypothesis, lambda: [cite_line(*line) for line in lines], about=about)
 
     async def _quote(
-        self, verb: str, hypothesis: Hypothesis, read: Callable[[], Citation], words: str = "", *, asks: bool = True
+        self,
+        verb: str,
+        hypothesis: Hypothesis,
+        read: Callable[[], Sequence[Citation]],
+        words: str = "",
+        *,
+        about: str = "",
+        asks: bool = True,
     ) -> None:
-        """Write evidence that quotes the citation that ``read`` returns: first its attachment, then its line."""
+        """Write evidence that quotes the citations that ``read`` returns: first their attachments, then their lines.
+
+        The words are those of the first line; ``about`` stands before its excerpt if there are no words.
+        """
         writing, session = self._screen.writing, self._screen.session
         writing.require_writable()
-        citation = await self._screen.run_in_thread(read)
-        if citation is None:
+        citations = await self._screen.run_in_thread(read)
+        if citations is None:
             return
+        first = citations[0]
 
-        def attach(text: str) -> tuple[Draft, str]:
-            path, quoted = save_citation(session.journal, citation, session.clock().ns)
-            return quoting_evidence_draft(verb, hypothesis.name, quoted, citation.evidence_text(text)), path
+        def attach(text: str) -> tuple[Draft, tuple[str, ...]]:
+            saved = save_citations(session.journal, citations, session.clock().ns)
+            text = text.strip() or (f"{about}: {first.excerpt}" if about else "")
+            words = [first.evidence_text(text), *(citation.evidence_text("") for citation in citations[1:])]
+            (line, own), *more = zip((each.line for each in saved), words, strict=True)
+            draft = quoting_evidence_draft(verb, hypothesis.name, line, own, *more)
+            return draft, tuple(each.path for each in saved)
 
-        kind = BoxKind(verb, hypothesis.name, quotes=escape_unprintable(citation.reference))
+        others = f" +{len(citations) - 1}" if len(citations) > 1 else ""
+        kind = BoxKind(verb, hypothesis.name, quotes=escape_unprintable(first.reference) + others)
         writing.write_attaching(kind, words, attach, asks=asks)
 
     def _require_entry(self) -> Entry:

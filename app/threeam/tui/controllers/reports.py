@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from threeam.core.errors import JournalError
 from threeam.core.format.report import ReportSection
@@ -33,7 +34,7 @@ class ReportController:
     ) -> None:
         self._screen = screen
         self._quitting = quitting
-        self._on_answer = on_answer
+        self.on_answer = on_answer
         self._header = header
         self.open_report: ReportScreen | None = None
         self._ready: list[Callable[[], object]] = []  # each opens a result
@@ -67,11 +68,14 @@ class ReportController:
         """Lay ``report`` over the journal as soon as the user is not typing."""
         self.show_when_free(report.dialog_title, lambda: self.push(report))
 
-    def push(self, report: ReportScreen) -> None:
-        """Lay ``report`` over the journal now, unless a report lies there."""
+    def push(self, report: ReportScreen, on_answer: Callable[[ReportAnswer], object] | None = None) -> None:
+        """Lay ``report`` over the journal now, unless a report lies there.
+
+        ``on_answer`` is called in place of the common one.
+        """
         if self.open_report is None:  # the key was pressed again while the log was read for it
             self.open_report = report
-            self._screen.app.push_screen(report, self._close)
+            self._screen.app.push_screen(report, partial(self._close, on_answer or self.on_answer))
 
     def show_when_free(self, name: str, show: Callable[[], object]) -> None:
         """Call ``show``, which lays a screen over the journal, now or when the user asks for it."""
@@ -98,10 +102,10 @@ class ReportController:
         if self.open_report is not None:
             self.open_report.update_report()
 
-    def _close(self, answer: ReportAnswer | None) -> None:
+    def _close(self, on_answer: Callable[[ReportAnswer], object], answer: ReportAnswer | None) -> None:
         self.open_report = None
         if answer is not None:
-            self._on_answer(answer)
+            on_answer(answer)
 
     def open_handoff(self) -> None:
         """Show what the next person has to know."""

@@ -122,7 +122,7 @@ class RestoreController:
             return save_runbook(session.journal, plan, session.clock())
 
         def show(saved: SavedRunbook) -> None:
-            self._screen.writing.submit(WriteRequest(saved.draft, "restore", attachment=saved.path))
+            self._screen.writing.submit(WriteRequest(saved.draft, "restore", attachments=(saved.path,)))
             report = saved.report()
             self._reports.show("runbook", lambda: report)
 

@@ -8,6 +8,7 @@ from threeam.core.state.fold import State
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.run_rows import plan_progress
 from threeam.experiments.runs import experiments_by_number
+from threeam.experiments.search import Search, searches_by_number
 from threeam.human.caffeine import remaining_mg
 from threeam.human.drafts import glasses_tonight
 from threeam.human.intake import intake_of
@@ -30,6 +31,7 @@ class StateView:
         self._cups: int | None = None  # shown last; None: do not warn at the next update
         empty = screen.session.fold.empty_state
         self._experiments: Mapping[int, Experiment] = experiments_by_number(empty)
+        self._searches: Mapping[int, Search] = searches_by_number(empty)
         self._observations: Mapping[tuple[str, int, int], Observation] = observations(empty)
 
     def show(self, state: State, picked_name: str | None, *, is_known: bool) -> None:
@@ -38,8 +40,9 @@ class StateView:
         self._show_intake(state, is_known=is_known)
         self._sidebar.show(state, picked_name, session.author.user, session.clock(), session.settings.half_life_h)
         self._log_view.set_amendments(amendments(state).by_target)
-        if (runs := experiments_by_number(state)) is not self._experiments:
-            self._experiments = runs
+        experiments, searches = experiments_by_number(state), searches_by_number(state)
+        if experiments is not self._experiments or searches is not self._searches:
+            self._experiments, self._searches = experiments, searches
             self._log_view.set_progress(plan_progress(state))
         if (observed := observations(state)) is not self._observations:
             self._observations = observed

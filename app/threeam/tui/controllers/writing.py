@@ -42,7 +42,7 @@ class WritingController:
         self._header = header
         self._log_view = log_view
         self._draft_makers: dict[BoxKind, DraftMaker] = {}  # of boxes whose draft depends on more than their kind
-        self._attaching_makers: dict[BoxKind, AttachingDraftMaker] = {}  # of those whose draft has an attachment
+        self._attaching_makers: dict[BoxKind, AttachingDraftMaker] = {}  # of those whose draft has attachments
         self._resembling_claim = ""  # stands in the box; the user was shown that it resembles a refuted one
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -110,7 +110,7 @@ class WritingController:
             self._screen.set_focus(composer.box)
 
     def write_attaching(self, kind: BoxKind, text: str, attach: AttachingDraftMaker, *, asks: bool) -> None:
-        """Write ``text`` with an attachment, which ``attach`` saves; if it ``asks``, open a box for a missing text."""
+        """Write ``text`` with what ``attach`` saves; if it ``asks``, open a box for a missing text."""
         if asks:
             self._attaching_makers[kind] = attach
             self.write_or_ask(kind, text)
@@ -120,11 +120,11 @@ class WritingController:
     async def _attach_and_submit(
         self, attach: AttachingDraftMaker, text: str, title: str, outgoing: Outgoing | None = None
     ) -> None:
-        """Save the attachment of a text on a thread, and then send the text. If it cannot be saved, it comes back."""
+        """Save the attachments of a text on a thread, and then send the text. If that fails, the text comes back."""
         attached = await self._screen.run_in_thread(partial(attach, text))
         if attached is not None:
-            draft, path = attached
-            self.submit(WriteRequest(draft, title, outgoing, attachment=path))
+            draft, paths = attached
+            self.submit(WriteRequest(draft, title, outgoing, attachments=paths))
         elif outgoing is not None:
             self.editor.composer.release(outgoing, clear=False, came_back=True)
 
@@ -268,9 +268,9 @@ class WritingController:
             self._quitting.report_at_end(f"this happened, and is not in the log: {request.title} ({message.sentence})")
         self._finish(request, written=False)
         try:
-            request.remove_attachment()
+            request.remove_attachments()
         except OSError as error:
-            sentence = f"{request.attachment} stays, and no line names it: {error.strerror}"
+            sentence = f"{error.filename} stays, and no line names it: {error.strerror}"
             self._screen.notify_once(sentence, severity="warning")
         if message.sentence:
             sentence = message.sentence + self._where_texts_are([request])

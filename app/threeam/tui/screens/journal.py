@@ -36,6 +36,7 @@ from threeam.tui.controllers.look import LookController
 from threeam.tui.controllers.navigation import NavigationController
 from threeam.tui.controllers.night import NightController
 from threeam.tui.controllers.quitting import QuitController
+from threeam.tui.controllers.races import RaceController
 from threeam.tui.controllers.read_only import ReadOnlyWriting
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.controllers.restore import RestoreController
@@ -130,7 +131,9 @@ class JournalScreen(NoticeScreen):
             self, self.sidebar, self.pane, self.restore, self.experiments, self.night
         )
         logs = self.session.logs if self.session.as_of is None else None
-        self.timeline = TimelineController(self, self.pane, self.source_line, logs or OpenLogs(), self.post_message)
+        logs = logs or OpenLogs()
+        self.timeline = TimelineController(self, self.pane, self.source_line, logs, self.post_message)
+        self.races = RaceController(self, logs, self.hypotheses, self.reports, self.commands)
         show_attachment = self.experiments.show_attachment
         self.navigation = NavigationController(self, self.pane, self.reports, self.commands, show_attachment)
         self.actions = ActionTable(self._handlers(), is_writable=self.writing.is_writable, on_error=self._show_refusal)
@@ -152,7 +155,7 @@ class JournalScreen(NoticeScreen):
             **ShellCommandController(self).handlers(),
             **self.restore.handlers(),
             **self.navigation.handlers(),
-            **(self.timeline.handlers() if self.session.as_of is None else {}),
+            **({**self.timeline.handlers(), **self.races.handlers()} if self.session.as_of is None else {}),
             **self.reports.handlers(),
             **({"quit": self.close} if self.session.as_of is not None else self.quitting.handlers()),
         }

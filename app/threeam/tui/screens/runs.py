@@ -55,7 +55,10 @@ class RunsScreen(ReportScreen):
 
 
 class ExperimentScreen(ReportScreen):
-    """One experiment: its arms, its runs, and their saved outputs, which ``open_file`` shows."""
+    """One experiment: its arms, its runs, and their saved outputs, which ``open_file`` shows.
+
+    ``find``: returns the experiment, and those before it with the same plan.
+    """
 
     keeps_cursor_at_top = True  # the verdict appears there
 
@@ -69,7 +72,7 @@ class ExperimentScreen(ReportScreen):
 
     def __init__(
         self,
-        find: Callable[[], Experiment],
+        find: Callable[[], tuple[Experiment, Sequence[Experiment]]],
         now: Callable[[], Stamp],
         open_file: Callable[[str, str], object],
         copy: Callable[[str, str], object],
@@ -78,9 +81,10 @@ class ExperimentScreen(ReportScreen):
     ) -> None:
         def tell() -> Sequence[ReportSection]:
             width = max(24, self.option_list.scrollable_content_region.width)
-            return experiment_report(find(), now(), width, emoji=emoji)
+            experiment, repeats = find()
+            return experiment_report(experiment, now(), width, emoji=emoji, repeats=repeats)
 
-        super().__init__(find().name, tell, copy, emoji=emoji)
+        super().__init__(find()[0].name, tell, copy, emoji=emoji)
         self._open_file = open_file
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

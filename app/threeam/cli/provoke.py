@@ -1,0 +1,111 @@
+"""``3am provoke``: search for the arm that makes a command fail more often, and for the place in its code."""
+
+from __future__ import annotations
+
+import os
+from argparse import REMAINDER, Namespace
+from collections.abc import Callable, Sequence
+
+from threeam.cli.console import Echo, is_open_on, print_report
+from threeam.cli.context import Context
+from threeam.cli.parser import Parser
+from threeam.cli.run_options import split_at_separator
+from threeam.cli.run_progress import ExperimentProgress
+from threeam.cli.run_surroundings import journal_access, observe, writable_context
+from threeam.cli.search_progress import SearchProgress, search_exit_code
+from threeam.core.format.times import parse_duration
+from threeam.core.write.draft import hypothesis_tag
+from threeam.experiments.experiment import MAX_RUNS
+from threeam.experiments.failure_rule import parse_failure_rule
+from threeam.experiments.plan import ExperimentPlan
+from threeam.experiments.plan_runs import RunInterrupted
+from threeam.experiments.runner import ExperimentRunner
+from threeam.experiments.search import Budget, Search
+from threeam.experiments.search_report import search_report
+from threeam.experiments.search_runner import SearchRunner
+from threeam.process.execute import STDOUT
+from threeam.process.process_tree import require_linux
+
+_DEFAULT_BUDGET = "300"
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Run ``3am provoke``."""
+    words, separator, after_separator = split_at_separator(argv)
+    parser = _parser()
+    args = parser.parse_args(words)
+    command = [*args.command, *(separator if args.command else ()), *after_separator]
+    require_linux("3am provoke")
+    if not command:
+        parser.error("which command? it comes after --")
+    if "timeout" in args.fail and args.timeout is None:
+        parser.error("--fail timeout never comes true without --timeout 5s")
+    rule = parse_failure_rule(args.fail, args.fail_regex)
+    timeout_ns = None if args.timeout is None else parse_duration(args.timeout)
+    budget = _parse_budget(parser, args.budget)
+    ctx = writable_context(args)
+    hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is run
+    plan = ExperimentPlan(tuple(command), (), 1, int.from_bytes(os.urandom(4)), rule, timeout_ns, os.getcwd())
+    return _search(ctx, args, lambda runner: runner.start(plan, budget, args.hyp))
+
+
+def resume_search(ctx: Context, args: Namespace, name: str) -> int:
+    """Do what is left of the search ``name``, and return the exit code."""
+    return _search(ctx, args, lambda runner: runner.resume(name))
+
+
+def print_search_report(ctx: Context, search: Search) -> int:
+    """Print the report on ``search``, and return the exit code: that of the search."""
+    print_report(search_report(search, ctx.clock()), details_below=True)
+    return search_exit_code(bool(search.found))
+
+
+class _Experimenter:
+    """The way of a search to run an experiment: as ``3am run -n`` does."""
+
+    def __init__(self, ctx: Context, echo: Echo) -> None:
+        self._runner = ExperimentRunner(journal_access(ctx), ExperimentProgress(echo))
+
+    def start(self, plan: ExperimentPlan, hypothesis: str | None) -> None:
+        self._runner.start(plan, hypothesis, observe)
+
+    def resume(self, name: str) -> None:
+        self._runner.resume(name)
+
+
+def _search(ctx: Context, args: Namespace, go: Callable[[SearchRunner], bool]) -> int:
+    echo = Echo(quiet=args.quiet or is_open_on(ctx.journal.log_path, STDOUT))
+    try:
+        found = go(SearchRunner(journal_access(ctx), SearchProgress(echo), _Experimenter(ctx, echo)))
+    except RunInterrupted as interrupt:
+        return interrupt.code
+    echo.close()
+    return search_exit_code(found)
+
+
+def _parse_budget(parser: Parser, text: str) -> Budget:
+    if not text.isdecimal():
+        return Budget(0, parse_duration(text))
+    if not 1 <= int(text) <= MAX_RUNS:
+        parser.error(f"--budget {text}: write a number from 1 to {MAX_RUNS}, or a time such as 5m")
+    return Budget(int(text), 0)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "3am provoke",
+        "Searches for the arm that makes a command fail more often: a delay before one of its system calls, noise at "
+        "lock operations, filled memory, valgrind. The calls are counted by strace. The better half of the arms is "
+        "tried again, until two are left; then fresh runs of the best arm are compared with bare ones, and only they "
+        "are evidence. For a delay the place in the code is named. Exit 0 if an arm was found, else 1.",
+        "examples:\n  3am provoke -H H7 -- ./repro\n  3am provoke --budget 10m --timeout 5s --fail timeout -- ./repro",
+    )
+    option = parser.add_argument
+    option("--budget", default=_DEFAULT_BUDGET, metavar="N|TIME", help="runs or time in all (default: 300)")
+    option("--timeout", metavar="DURATION", help="kill a run after this long, e.g. 5s")
+    option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
+    option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")
+    option("--fail-regex", metavar="RE", help="fail if a line of output matches; pass only if the exit code is 0 too")
+    option("-q", "--quiet", action="store_true", help="do not print what was written")
+    option("command", nargs=REMAINDER, metavar="-- CMD", help="the command and its arguments")
+    return parser

@@ -1,0 +1,258 @@
+"""Races in the logs that are open: searched on a thread, shown in groups, and what a finding leads to."""
+
+from __future__ import annotations
+
+import copy
+import shlex
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from threeam.core.config.options import OptionParser, split_line
+from threeam.core.errors import BadInput, JournalError, PreconditionFailed
+from threeam.core.format.times import format_exact_duration
+from threeam.hypotheses.changes import changes
+from threeam.timeline.open_logs import OpenLogs
+from threeam.timeline.source import Source
+from threeam.timeline.time_index import TimeIndex
+from threeam.tui.controllers.commands import CommandController
+from threeam.tui.controllers.hypotheses import HypothesisController
+from threeam.tui.controllers.reports import ReportController
+from threeam.tui.dispatch import Handler
+from threeam.tui.log_search import LogSearch
+from threeam.tui.report_answers import AboutFinding, AskForKey, ReportAnswer, SearchAgain, SearchKey
+from threeam.tui.services import ScreenServices
+
+if TYPE_CHECKING:  # the first screen needs none of it
+    from threeam.races.arguments import KeyOptions
+    from threeam.races.finding import FindingGroup
+    from threeam.races.near_miss import NearMisses, OperationPair
+    from threeam.races.near_report import NearReport
+    from threeam.tui.screens.races import FoundRaces
+
+_RUNS = 100
+
+Progress = Callable[[int], None]
+
+
+class RaceController:
+    """Searches ``logs`` for races and near misses; the last search is kept until the logs are others."""
+
+    def __init__(
+        self,
+        screen: ScreenServices,
+        logs: OpenLogs,
+        hypotheses: HypothesisController,
+        reports: ReportController,
+        commands: CommandController,
+    ) -> None:
+        self._screen = screen
+        self._logs = logs
+        self._hypotheses = hypotheses
+        self._reports = reports
+        self._commands = commands
+        self._options: KeyOptions | None = None  # of the last search, and its words
+        self._words = ""
+        self._races: LogSearch[FoundRaces] | None = None
+        self._searched: list[object] = []  # the files of that search
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the handlers of the actions, by id."""
+        return {"races": self.search, "near": self.measure}
+
+    # Races.
+
+    def search(self, argument: str = "") -> None:
+        """Search for races on the keys that ``argument`` names; without it, show the last result, or ask for a key."""
+        if argument.strip():
+            self._search(argument)
+        elif self._races is not None and self._races.result is not None and self._searched == self._files():
+            self._show_races(self._races)
+        else:
+            self._propose_keys()
+
+    def _propose_keys(self) -> None:
+        from threeam.races.deadlock_shapes import find_deadlocks
+        from threeam.races.key_candidates import find_key_candidates
+        from threeam.tui.screens.races import FoundDeadlocks, KeysScreen, Proposal
+
+        sources, session = self._sources(), self._screen.session
+
+        def propose(note_progress: Progress) -> Proposal:
+            candidates = find_key_candidates(_indexed(sources, note_progress))
+            return Proposal(FoundDeadlocks(find_deadlocks(sources), sources), candidates)
+
+        search = LogSearch(propose, _unindexed_size(sources))
+        page = KeysScreen(search, session.zone, self._screen.copy_text, emoji=session.emoji)
+        self._reports.push(page, self.take)
+
+    def _search(self, argument: str) -> None:
+        """Search for races; ``argument`` is a pattern, or options."""
+        from threeam.races.deadlock_shapes import find_deadlocks
+        from threeam.races.search import search_races
+        from threeam.tui.screens.races import FoundDeadlocks, FoundRaces
+
+        words = argument if argument.startswith("-") else f"--key {shlex.quote(argument.strip())}"
+        options, _ = _parse("races", words)
+        sources = self._sources()
+        to_index = _unindexed_size(sources)
+
+        def find(note_progress: Progress) -> FoundRaces:
+            stamped = _indexed(sources, note_progress)
+            report = search_races(stamped, options, lambda bytes_read: note_progress(to_index + bytes_read))
+            return FoundRaces(FoundDeadlocks(find_deadlocks(sources), sources), report)
+
+        self._options, self._words, self._searched = options, words, self._files()
+        self._races = LogSearch(find, to_index + _size(sources))
+        self._show_races(self._races)
+
+    def _show_races(self, search: LogSearch[FoundRaces]) -> None:
+        from threeam.tui.screens.races import RacesScreen
+
+        session, writes = self._screen.session, self._screen.writing.is_writable
+        page = RacesScreen(search, session.zone, self._screen.copy_text, emoji=session.emoji, writes=writes)
+        self._reports.push(page, self.take)
+
+    # Near misses.
+
+    def measure(self, argument: str = "") -> None:
+        """Measure how close the pair of operations that ``argument`` names came; without it, begin a command line."""
+        if argument.strip():
+            options, pair = _parse("near", argument, with_pair=True)
+            assert pair is not None
+            self._measure(pair, options)
+        else:
+            self._sources()
+            self._commands.begin_line(f"near {self._words} " if self._words else "near --key ")
+
+    def _measure(self, pair: OperationPair, options: KeyOptions) -> None:
+        from threeam.races.near_report import NearReport, closest_line_numbers
+        from threeam.races.search import search_near_misses
+        from threeam.tui.screens.races import NearScreen
+
+        sources, session = self._sources(), self._screen.session
+        to_index = _unindexed_size(sources)
+        numbers: dict[tuple[int, int], int] = {}
+
+        def find(note_progress: Progress) -> NearMisses:
+            stamped = _indexed(sources, note_progress)
+            near = search_near_misses(stamped, options, pair, lambda bytes_read: note_progress(to_index + bytes_read))
+            numbers.update(closest_line_numbers(near))
+            return near
+
+        def report(near: NearMisses, width: int) -> NearReport:
+            return NearReport(near, numbers, changes(self._screen.state), session.zone, width, session.emoji)
+
+        search = LogSearch(find, to_index + _size(sources))
+        self._reports.push(NearScreen(search, report, self._screen.copy_text, emoji=session.emoji), self.take)
+
+    # What a page is closed with.
+
+    def take(self, answer: ReportAnswer) -> None:
+        """Do ``answer``, or what every report may be closed with."""
+        try:
+            self._take(answer)
+        except JournalError as refused:
+            self._screen.notify_once(str(refused), severity="warning")
+
+    def _take(self, answer: ReportAnswer) -> None:
+        match answer:
+            case SearchKey(pattern):
+                self._search(f"--key {shlex.quote(pattern)}")
+            case AskForKey():
+                self._commands.begin_line("races --key ")
+            case SearchAgain(same_key=True):
+                self._search(self._words)
+            case SearchAgain():
+                self._propose_keys()
+            case AboutFinding("near", group):
+                self._measure_group(group)
+            case AboutFinding("run", group):
+                self._begin_run(group)
+            case AboutFinding(verb, group):
+                self._cite(verb, group)
+            case _:
+                self._reports.on_answer(answer)
+
+    def _measure_group(self, group: FindingGroup) -> None:
+        from threeam.races.near_miss import OperationPair
+
+        if self._options is not None:
+            self._measure(OperationPair(*group.key.operations), self._options)
+
+    def _begin_run(self, group: FindingGroup) -> None:
+        """Go to the `:` line, with an experiment whose delay is longer than the gap of the closest finding."""
+        from threeam.races.access import distance
+        from threeam.races.near_miss import delay_above
+
+        finding = group.closest
+        first, second = (finding.witness[index] for index in finding.pair)
+        longest_ns = max(abs(finding.gap_ns), distance(first, second).longest_ns)
+        name = self._hypotheses.picked_name or ""
+        bound = f"-H {name} " if name.startswith("H") else ""
+        delay = format_exact_duration(delay_above(longest_ns))
+        self._commands.begin_line(f"run {bound}-n {_RUNS} --arm bare --arm delay:CALL={delay} -- ")
+
+    def _cite(self, verb: str, group: FindingGroup) -> None:
+        """Make all lines of the closest finding evidence on the picked hypothesis."""
+        from threeam.races.finding_report import finding_text
+        from threeam.races.race_rows import line_of
+
+        finding = group.closest
+        self._hypotheses.require_picked()
+        lines = [(access.source, line_of(access)) for access in finding.witness]
+        cite = partial(self._hypotheses.cite_finding, verb, lines, finding_text(finding))
+        self._screen.start_worker(cite, "cite")
+
+    # The logs.
+
+    def _files(self) -> list[object]:
+        """Return what tells the logs apart from those of an earlier search: a rotation or a shift makes them others."""
+        return [(source.name, source.segment, source.correction) for source in self._logs.sources]
+
+    def _sources(self) -> list[Source]:
+        """Return the logs as they are now: a copy of each, which the thread of a search may index."""
+        if not self._logs.sources:
+            raise PreconditionFailed("races are searched in the logs of other programs: :open FILE shows one")
+        return [copy.copy(source) for source in self._logs.sources]
+
+
+def _indexed(sources: Sequence[Source], note_progress: Progress) -> list[Source]:
+    """Return those of ``sources`` that have timestamps, with their indexes."""
+    stamped, bytes_before = [], 0
+    for source in sources:
+        if source.detection is None:
+            continue
+        if source.index is None:
+            index = TimeIndex(source.segment, source.detection.reader)
+            for _ in index.scan(source.end):
+                note_progress(bytes_before + index.end)
+            source.index = index
+            bytes_before += source.end
+        stamped.append(source)
+    return stamped
+
+
+def _unindexed_size(sources: Sequence[Source]) -> int:
+    return sum(source.end for source in sources if source.detection is not None and source.index is None)
+
+
+def _size(sources: Sequence[Source]) -> int:
+    return sum(source.end for source in sources if source.detection is not None)
+
+
+def _parse(command: str, words: str, *, with_pair: bool = False) -> tuple[KeyOptions, OperationPair | None]:
+    """Return the options of a `:` line, and the pair that it names if it takes one. Raises `BadInput`."""
+    from threeam.races.arguments import add_key_options, key_options
+    from threeam.races.near_miss import parse_pair
+
+    parser = OptionParser(command)
+    add_key_options(parser)
+    if with_pair:
+        parser.add_argument("pair", metavar="A→B")
+    args: Namespace = parser.parse_intermixed_args(split_line(words))
+    if not args.key:
+        raise BadInput(f"{command}: --key is needed, as in :{command} --key 'cart=(?P<key>\\d+)'")
+    options = key_options(args)
+    return options, parse_pair(args.pair, options.operations) if with_pair else None

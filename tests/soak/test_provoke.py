@@ -1,0 +1,187 @@
+"""`3am provoke` from end to end: on programs whose windows are known, and on a search that is ended half way."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from support.commands import Run, good, refused
+from support.experiment_runs import all_entries, lines_of, outcomes, report_json
+from support.processes import eventually, is_gone, three_am
+from threeam.core.format.entry import Stamp
+from threeam.experiments.experiment import NOT_RUN
+from threeam.experiments.halving import Halving, plan_rounds
+from threeam.experiments.provocation import confirming_runs, has_candidate
+from threeam.experiments.search import Budget, Search
+from threeam.experiments.stats import fisher_exact
+
+pytestmark = pytest.mark.slow
+
+WINDOWS = Path(__file__).with_name("windows")
+# Fails if a tracer is attached, as it is by every delay, and in no other way.
+IS_TRACED = ("grep", "-q", "TracerPid:.0$", "/proc/self/status")
+SEARCH_S = 600  # what a search may take beside other tests
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Callable[[str], str]:
+    """Return a function that compiles a program of the folder `windows`, and returns its path."""
+
+    def compiled(name: str) -> str:
+        program = tmp_path / name
+        source = str(WINDOWS / f"{name}.c")
+        subprocess.run(["cc", "-g", "-O1", "-pthread", "-o", str(program), source], check=True, timeout=60)
+        return str(program)
+
+    return compiled
+
+
+def test_a_window_between_two_system_calls_is_named_with_its_line(
+    build: Callable[[str], str], log: Path, run: Run
+) -> None:
+    out = good(run("provoke", "--", build("two_calls"), timeout=SEARCH_S)).splitlines()
+    assert "Verdict: delay:mkdir=20ms provokes " in out[-1]
+    assert "look at open_store (two_calls.c:14) ← main (two_calls.c:" in out[-1]
+    assert 'mkdir("/tmp/store-' in out[-1]
+    bare, delayed = report_json(run, "R2")["arms"]
+    assert bare["failed"] <= 5
+    assert delayed["failed"] >= 18
+    assert "delay:mkdir=20ms" in good(run("run", "--report", "R1"))
+
+
+def test_a_window_between_two_lock_operations_is_opened_by_noise(
+    build: Callable[[str], str], log: Path, run: Run
+) -> None:
+    out = good(run("provoke", "--budget", "400", "--", build("two_locks"), timeout=SEARCH_S)).splitlines()
+    assert "Verdict: noise provokes " in out[-1]
+    assert "look at" not in out[-1]
+    bare, noisy = report_json(run, "R2")["arms"]
+    assert bare["failed"] < noisy["failed"]
+
+
+def test_without_a_window_nothing_is_named(build: Callable[[str], str], log: Path, run: Run) -> None:
+    """Each search may name an arm by chance, with a probability of 2.5 % at most: two of three do so once in 500."""
+    program = build("no_window")
+    texts = []
+    for number in range(3):
+        done = run("provoke", "-j", f"night-{number}", "-q", "--budget", "200", "--", program, timeout=SEARCH_S)
+        report = run("run", "-j", f"night-{number}", "--report", "R1").stdout.decode()
+        assert (" provokes " in report) == (done.returncode == 0)
+        texts.append(report)
+    honest = [text for text in texts if "what remains: a window between two accesses to memory" in text]
+    assert len(honest) >= 2, texts
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.3, 0.6])
+@pytest.mark.parametrize("arms", [3, 12, 30])
+def test_an_arm_is_named_by_chance_in_at_most_one_of_twenty_searches(rate: float, arms: int) -> None:
+    """All arms fail equally often. The search chooses as it does, and makes as many fresh runs as it would."""
+    wrong, tries = 0, 500
+    for seed in range(tries):
+        random = Random(f"{rate} {arms} {seed}")
+        halving = Halving(arms - 1, plan_rounds(arms - 1, 200), seed)
+        facts = {"stamp": Stamp(0), "author": None, "hypothesis": None, "text": "", "file": "", "identity": ""}
+        names = tuple(f"arm{i}" for i in range(arms))
+        search = Search(
+            number=1, arms=names, rounds=halving.rounds, seed=seed, budget=Budget(300, 0), sought="", fingerprint="",
+            outcomes=NOT_RUN * halving.total, spent_ns=0, **facts,  # type: ignore[arg-type]
+        )  # fmt: skip
+        while not (progress := search.progress()).is_over:
+            made = search.outcomes.rstrip(NOT_RUN)
+            made += "".join("A" if random.random() < rate else "a" for _ in progress.arms[len(made) :])
+            search = search._replace(outcomes=made.ljust(search.total, NOT_RUN))
+        if has_candidate(search):
+            n = confirming_runs(search)
+            bare, chosen = (sum(random.random() < rate for _ in range(n)) for _ in range(2))
+            wrong += chosen > bare and fisher_exact(bare, n, chosen, n) < 0.05
+    assert wrong <= 0.05 * tries
+
+
+def test_an_arm_that_fails_in_another_way_is_not_taken_for_the_bug(log: Path, run: Run, few_programs: str) -> None:
+    """Under a tracer it always fails, and prints something else than the failure of three in ten bare runs."""
+    script = "grep -q 'TracerPid:.0$' /proc/self/status || { echo a tracer is attached; exit 1; }; "
+    script += "[ $(od -An -N1 -tu1 /dev/urandom) -ge 77 ] || { echo two workers took one job; exit 1; }"
+    done = run("provoke", "-q", "--budget", "150", "--", "sh", "-c", script, PATH=few_programs, timeout=SEARCH_S)
+    report = run("run", "--report", "R1").stdout.decode()
+    assert (done.returncode, " provokes " in report) == (1, False), report
+    assert "a tracer is attached" in report.partition("KINDS OF FAILURE")[2]
+    assert " of them in another way" in report
+
+
+@pytest.fixture
+def few_programs(tmp_path: Path) -> str:
+    """A PATH without a compiler and valgrind, which take long."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("true", "env", "sh", "grep", "strace", "sleep", "wc", "od", "addr2line"):
+        (programs / name).symlink_to(f"/usr/bin/{name}")
+    return str(programs)
+
+
+def test_an_arm_is_found_confirmed_by_fresh_runs_and_its_call_is_named(log: Path, run: Run, few_programs: str) -> None:
+    run("hyp", "new", "-q", "a tracer is seen")
+    out = good(run("provoke", "--budget", "120", "-H", "H1", "--", *IS_TRACED, PATH=few_programs)).splitlines()
+    assert "] [H1: open] [PLAN: search rounds=" in out[0]
+    assert "no cc: install gcc" in out[0]
+    assert "memcheck needs valgrind" in out[0]
+    assert "[R2: 0/40] [H1: open] [PLAN: n=20 " in out[1]
+    assert "[VERDICT: bare=0/20 delay:" in out[2]
+    assert "[VERDICT: delay:" in out[3]
+    failure = "a failure that bare has not shown (3am run --report R2 --kind a prints it)"
+    assert f" provokes {failure}: 20/20 against 0/20 bare in fresh runs (R2, p = " in out[3]
+    assert len(out) == 4
+    arms = outcomes(all_entries(log))
+    assert {outcome for arm, outcome in arms if arm.startswith("delay:")} == {"failed"}
+    assert {outcome for arm, outcome in arms if not arm.startswith("delay:")} == {"passed"}
+    (stacks,) = Path(f"{log}.d").glob("R1-0-*.out")
+    assert " > /" in stacks.read_text()
+    assert f"[FILE: {stacks.name}]" in out[3]
+
+    report = good(run("run", "--report", "R1"))
+    assert report.startswith("R1 H1\n  delay:")
+    assert "\n  bare 0/" in report
+    assert report_json(run, "R2")["hypothesis"] == 1
+    assert "R1 is done: delay:" in refused(run("run", "--resume", "R1"), 1)
+    assert "R1 is a search" in refused(run("run", "--report", "R1", "--json"), 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_what_ends_it_keeps_its_runs_and_resume_makes_the_others(
+    log: Path, run: Run, tmp_path: Path, few_programs: str, number: signal.Signals
+) -> None:
+    stops = "echo $$ >> turns; [ $(wc -l < turns) -ne 9 ] || [ -e go ] || exec sleep 600"
+    with three_am("provoke", "-q", "--budget", "40", "--", "sh", "-c", stops, PATH=few_programs) as running:
+        eventually(lambda: len(lines_of(tmp_path / "turns")) == 9, "the 9th run goes on")
+        stopped = int(lines_of(tmp_path / "turns")[8])
+        running.send_signal(number)
+        assert running.wait(20) == (-9 if number == signal.SIGKILL else 128 + number)
+        assert running.stderr is not None
+        if number != signal.SIGKILL:
+            assert b"R1 is ended before its plan is done: 3am run --resume R1 continues it" in running.stderr.read()
+        eventually(lambda: is_gone(stopped), "the run has ended")
+        label = b"cut" if number != signal.SIGKILL else b"lost"
+        eventually(lambda: b" " + label + b" exit=" in log.read_bytes(), "a line says that it has no result")
+    made = sum(outcomes(all_entries(log)).values())
+    (tmp_path / "go").touch()
+    ended = run("run", "-q", "--resume", "R1", PATH=few_programs)
+    assert ended.returncode == 1, ended.stderr
+    report = run("run", "--report", "R1").stdout.decode()
+    assert "nothing failed in 2" in report
+    assert sum(outcomes(all_entries(log)).values()) >= 20 > made
+    assert sum(outcomes(all_entries(log)).values()) == int(report.partition("nothing failed in ")[2].split()[0])
+
+
+def test_a_running_search_is_not_resumed_by_another_process(
+    log: Path, run: Run, tmp_path: Path, few_programs: str
+) -> None:
+    stops = "echo $$ >> turns; [ $(wc -l < turns) -ne 4 ] || exec sleep 600"
+    with three_am("provoke", "-q", "--budget", "40", "--", "sh", "-c", stops, PATH=few_programs) as running:
+        eventually(lambda: len(lines_of(tmp_path / "turns")) == 4, "the 4th run goes on")
+        assert "R1 is being run by another process" in refused(run("run", "--resume", "R1", PATH=few_programs), 1)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == 130

@@ -1,0 +1,33 @@
+/* Two threads buy the last piece. Each looks in one critical section, and takes it in the next one. No system call is
+   between the two, unless a thread has to wait for the lock. */
+#include <pthread.h>
+#include <stdio.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int stock = 1, sold;
+
+static void *buy(void *unused)
+{
+    pthread_mutex_lock(&lock);
+    int is_there = stock > 0;
+    pthread_mutex_unlock(&lock);
+    if (is_there) {
+        pthread_mutex_lock(&lock);
+        stock--;
+        sold++;
+        pthread_mutex_unlock(&lock);
+    }
+    return unused;
+}
+
+int main(void)
+{
+    pthread_t buyers[2];
+    for (int i = 0; i < 2; i++)
+        pthread_create(&buyers[i], NULL, buy, NULL);
+    for (int i = 0; i < 2; i++)
+        pthread_join(buyers[i], NULL);
+    if (sold > 1)
+        printf("%d pieces of 1 were sold\n", sold);
+    return sold > 1;
+}

@@ -1,0 +1,295 @@
+"""Races on the screen: a key is chosen, the groups are shown, and a finding leads to its lines and further."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+from hypothesis_pilots import highlight_line, highlighted_text, wait_for_report, wait_for_state
+from night_lines import claim_line
+from pilots import SMALL, WIDE, Night, append, night
+
+from support.journals import entries, texts
+from support.log_sources import write_log
+from support.racing_logs import CERTAIN, POSSIBLE, open_racing_logs
+from threeam.core.errors import BadInput
+from threeam.core.format.cited_line import parse_cited_line
+from threeam.core.store.journal import Journal
+from threeam.tui.log_search import LogSearch
+from threeam.tui.screens.races import FindingScreen, KeysScreen, NearScreen, RacesScreen
+
+DEADLOCK = """\
+2026-11-24 03:14:30.897 UTC [23] ERROR:  deadlock detected
+2026-11-24 03:14:30.897 UTC [23] DETAIL:  Process 23 waits for ShareLock on transaction 730; blocked by process 24.
+\tProcess 24 waits for ShareLock on transaction 731; blocked by process 23.
+\tProcess 23: UPDATE carts SET qty = 2 WHERE id = 7
+\tProcess 24: UPDATE users SET seen = 3 WHERE id = 7
+2026-11-24 03:14:30.897 UTC [23] STATEMENT:  UPDATE carts SET qty = 2 WHERE id = 7
+"""
+UNKNOWN = "use after delete: delete → update, web1 → web2, cart: 1 of 30 keys, closest 50us"
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+async def wait_for_groups(it: Night) -> RacesScreen:
+    """Waits for the result of a search."""
+    report = await wait_for_report(it, RacesScreen)
+    await it.shows("THE SEARCH")
+    assert isinstance(report, RacesScreen)
+    return report
+
+
+async def search_carts(it: Night) -> None:
+    """Searches for races on carts, from the key that is proposed."""
+    await it.press("X")
+    await wait_for_report(it, KeysScreen)
+    await it.shows("cart: 30 values")
+    await it.press("enter")
+    await wait_for_groups(it)
+
+
+async def open_finding(it: Night, words: str) -> None:
+    """Opens the closest finding of the group with these words."""
+    await highlight_line(it, words)
+    await it.press("enter")
+    await wait_for_report(it, FindingScreen)
+    await it.shows("web1:8" if "50us" in words else "web1:5")
+
+
+async def test_x_proposes_a_key_and_lists_the_groups_certain_ones_first(journal: Journal, tmp_path: Path) -> None:
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
+        await search_carts(it)
+        certain, possible = it.shown.index("│ CERTAIN"), it.shown.index("POSSIBLE: ORDER NOT KNOWN")
+        assert certain < it.shown.index("closest 400ms") < possible < it.shown.index("closest 50us")
+        assert "order not known · 2026-11-24 03:14:21" in it.shown
+        assert "keys: 30 of cart; actor = pid" in it.shown
+
+
+async def test_a_finding_has_its_lines_between_their_neighbours(journal: Journal, tmp_path: Path) -> None:
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
+        await search_carts(it)
+        await open_finding(it, UNKNOWN)
+        for text in (
+            "order not known",
+            "true distance -156us to +256us",
+            "by the stamps 50us apart; clocks and digits leave ±0.206ms",
+            "│   2026-11-24T03:14:19.001001Z app[11]: delete cart=6",
+            "│ > 2026-11-24T03:14:21.001001Z app[12]: delete cart=7",
+            "web2 -3.2ms±0.205ms",
+        ):
+            assert text.replace("156us", "0.156ms").replace("256us", "0.256ms") in it.shown
+        await it.press("escape")
+        assert highlighted_text(it).strip().startswith("use after delete")
+
+
+async def test_t_goes_to_the_first_line_and_x_comes_back(journal: Journal, tmp_path: Path) -> None:
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
+        await search_carts(it)
+        await open_finding(it, UNKNOWN)
+        await it.press("T")
+        row = it.view.selected_row
+        assert row is not None
+        assert row.line.display_text.endswith(f"delete cart={POSSIBLE}")
+        assert (it.view.render_options.t0_ns, it.view.render_options.time_mode) == (row.ns, "t0")
+        await it.press("X")
+        await wait_for_groups(it)
+        assert "closest 50us" in highlighted_text(it), "the list is where it was left"
+        await it.press("enter")
+        await highlight_line(it, "web2:")
+        await it.press("enter")
+        row = it.view.selected_row
+        assert row is not None
+        assert row.line.display_text.endswith(f"update cart={POSSIBLE}")
+
+
+async def test_a_finding_becomes_evidence_with_all_its_lines(journal: Journal, log: Path, tmp_path: Path) -> None:
+    append(log, claim_line(1))
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
+        await wait_for_state(it)
+        await search_carts(it)
+        await open_finding(it, UNKNOWN)
+        await it.press("+")
+        await it.says("pick a hypothesis first")
+        await it.press("1", "X")
+        await wait_for_groups(it)
+        await it.press("enter")
+        await wait_for_report(it, FindingScreen)
+        await it.press("+")
+        await it.eventually(lambda: it.box_kind == "support H1 web1.log:8 +1", "the box asks for words")
+        await it.press("enter")
+        await it.eventually(lambda: len(texts(log)) == 3, "both lines are cited")
+    first, second = entries(log)[1:]
+    assert first.text == (
+        "Supports: web1.log:8 @03:14:21.001001 use after delete, cart 7, order not known: app[12]: delete cart=7"
+    )
+    assert second.text.endswith("app[8]: update cart=7")
+    cited = [parse_cited_line(entry) for entry in (first, second)]
+    assert [line.source for line in cited if line is not None] == ["web1.log", "web2.log"]
+    assert len({line.file for line in cited if line is not None}) == 2
+
+
+async def test_a_finding_begins_an_experiment_with_a_longer_delay(journal: Journal, log: Path, tmp_path: Path) -> None:
+    append(log, claim_line(1))
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
+        await wait_for_state(it)
+        await it.press("1")
+        await search_carts(it)
+        await open_finding(it, UNKNOWN)
+        await it.press("!")
+        assert it.box_kind == "command"
+        assert it.composer.text == "run -H H1 -n 100 --arm bare --arm delay:CALL=0.5ms -- "
+
+
+async def test_m_measures_the_pair_of_the_finding(journal: Journal, tmp_path: Path) -> None:
+    async with night(journal, size=(120, 60), logs=open_racing_logs(tmp_path)) as it:
+        await search_carts(it)
+        await open_finding(it, UNKNOWN)
+        await it.press("M")
+        await wait_for_report(it, NearScreen)
+        await it.shows("NEAR MISSES: DELETE → UPDATE")
+        assert "≈ either order: 1 of 30" in it.shown
+        assert "hatched ░: could have been either order" in it.shown
+        await highlight_line(it, "400ms: cart 4")
+        await it.press("enter")
+        row = it.view.selected_row
+        assert row is not None
+        assert row.line.display_text.endswith(f"delete cart={CERTAIN}")
+
+
+async def test_m_without_a_pair_begins_a_line_with_the_last_key(journal: Journal, tmp_path: Path) -> None:
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
+        await it.press("M")
+        assert it.composer.text == "near --key "
+        await it.press("escape")
+        await it.command(r"races cart=(\d+)")
+        await wait_for_groups(it)
+        await it.press("escape", "M")
+        assert it.composer.text == r"near --key 'cart=(\d+)' "
+        await it.type("delete->update\n")
+        await wait_for_report(it, NearScreen)
+        await it.shows("NEAR MISSES: DELETE → UPDATE")
+
+
+async def test_a_line_that_names_no_search_is_refused(journal: Journal, tmp_path: Path) -> None:
+    async with night(journal, size=SMALL, logs=open_racing_logs(tmp_path)) as it:
+        for line, sentence in (
+            ("races cart=", "needs a group that is the key"),
+            ("races --key", "expected one argument"),
+            ("races --op W=touch", "races: --key is needed"),
+            ("near delete->update", "near: --key is needed"),
+            (r"near delete --key 'cart=(\d+)'", "is not a pair of operations"),
+        ):
+            await it.command(line)
+            await it.says(sentence)
+
+
+async def test_without_other_logs_it_says_how_to_open_one(journal: Journal, log: Path) -> None:
+    append(log, claim_line(1))
+    async with night(journal, size=SMALL) as it:
+        await it.press("X")
+        await it.says(":open FILE shows one")
+
+
+async def test_a_read_only_screen_shows_findings_and_writes_nothing(
+    journal: Journal, log: Path, tmp_path: Path
+) -> None:
+    append(log, claim_line(1))
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path), read_only=True) as it:
+        await wait_for_state(it)
+        await search_carts(it)
+        await open_finding(it, UNKNOWN)
+        await it.press("+", "-", "!")
+        await wait_for_report(it, FindingScreen)
+        await it.press("M")
+        await wait_for_report(it, NearScreen)
+    assert len(texts(log)) == 1
+
+
+async def test_a_log_that_was_opened_since_is_searched_too(journal: Journal, tmp_path: Path) -> None:
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
+        await search_carts(it)
+        await it.press("escape")
+        (tmp_path / "db.log").write_text("2026-11-24T03:14:07.000001Z pg[1]: delete cart=3\n")
+        await it.command(f"open {tmp_path}/db.log")
+        await it.press("X")
+        await wait_for_report(it, KeysScreen)
+
+
+async def test_a_line_of_a_log_that_was_closed_is_not_gone_to(journal: Journal, tmp_path: Path) -> None:
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
+        await search_carts(it)
+        await it.command("filter !delete")
+        await it.press("escape")
+        await it.command("filter !delete")
+        await it.press("X")
+        await wait_for_groups(it)
+        await it.press("enter")
+        await wait_for_report(it, FindingScreen)
+        await it.press("T")
+        await it.says("the filter hides it")
+
+
+async def test_a_deadlock_that_a_server_has_reported_is_shown_with_its_statements(
+    journal: Journal, tmp_path: Path
+) -> None:
+    write_log(tmp_path / "db.log", DEADLOCK.splitlines())
+    logs = open_racing_logs(tmp_path)
+    logs.open([str(tmp_path / "db.log")], {})
+    async with night(journal, size=WIDE, logs=logs) as it:
+        await it.press("X")
+        await wait_for_report(it, KeysScreen)
+        await it.shows("1 × PostgreSQL deadlock in db")
+        assert "UPDATE users SET seen = ? WHERE id = ?" in it.shown
+        await it.press("enter")
+        await wait_for_groups(it)
+        await highlight_line(it, "1 × PostgreSQL deadlock in db")
+        await it.press("enter")
+        row = it.view.selected_row
+        assert row is not None
+        assert row.line.display_text.endswith("ERROR:  deadlock detected")
+
+
+# The thread of a search.
+
+
+async def test_a_search_ends_when_its_page_is_left() -> None:
+    has_begun, has_ended = Event(), Event()
+
+    def run(note_progress: Callable[[int], None]) -> int:
+        try:
+            while True:
+                note_progress(7)
+                has_begun.set()
+        finally:
+            has_ended.set()
+
+    search = LogSearch(run, 10)
+    finding = asyncio.create_task(search.find())
+    await asyncio.to_thread(has_begun.wait, 5)
+    assert (search.bytes_read, search.result) == (7, None)
+    search.end()
+    await finding
+    assert has_ended.is_set()
+    assert search.problem == "the search was ended"
+
+
+@pytest.mark.parametrize("error", [BadInput("no"), OSError(5, "no")])
+async def test_a_search_that_fails_says_why(error: Exception) -> None:
+    def run(_: Callable[[int], None]) -> int:
+        raise error
+
+    search = LogSearch(run, 10)
+    await search.find()
+    assert search.result is None
+    assert "no" in search.problem

@@ -1,0 +1,339 @@
+"""Logs that look like races and are not: `3am races` finds nothing, or says why the finding is only possible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.commands import Run
+from support.race_reports import Group, Report, races
+from threeam.races.finding import Rule
+
+CART = r"cart[=/ ](?P<key>\d+)"
+JOB = r"job=(?P<key>\d+)"
+
+
+def write(name: str, *lines: str) -> str:
+    """Write a log and return its name."""
+    Path(name).write_text("".join(f"{line}\n" for line in lines))
+    return name
+
+
+def at(time: str, text: str) -> str:
+    """Return a line of 24 November, in UTC."""
+    return f"2026-11-24T{time}Z {text}"
+
+
+def downgraded(report: Report, rule: Rule, reason: str) -> Group:
+    """Return the only row about a rule, which is not certain for a reason that contains a word."""
+    assert report.certain == []
+    (group,) = [group for group in report.groups if group.rule == rule]
+    assert any(reason in doubt for doubt in group.doubts), group.doubts
+    return group
+
+
+def certain(report: Report, rule: Rule) -> Group:
+    """Return the only row, which is certain: the same log without the trap."""
+    (group,) = report.groups
+    assert (group.rule, group.is_certain, group.doubts) == (rule, True, ())
+    return group
+
+
+# A line is not the act: it may be written at the end of it, or have the time of its start.
+
+
+def access_log(name: str, time: str, request: str) -> str:
+    """Write an access log of two requests."""
+    line = '10.0.0.9 - - [24/Nov/2026:{} +0000] "{} HTTP/1.1" 200 5 "-" "curl/8.5"'
+    return write(name, line.format("03:14:01", "GET /health"), line.format(time, request))
+
+
+def test_the_end_of_a_request_is_not_the_time_of_its_act(run: Run) -> None:
+    app = write("app.log", at("03:14:07.100", "request_id=a delete cart=12"))
+    web = access_log("web.log", "03:14:09", "PUT /cart/12")
+    report = races(run, "--key", CART, "--format", "web=nginx-access", app, web)
+    downgraded(report, Rule.AFTER_DELETE, "end")
+
+
+def test_the_start_of_a_request_is_not_the_time_of_its_act(run: Run) -> None:
+    web = access_log("web.log", "03:14:07", "DELETE /cart/12")
+    app = write("app.log", at("03:14:09.100", "request_id=b update cart=12"))
+    report = races(run, "--key", CART, "--format", "web=apache-access", app, web)
+    downgraded(report, Rule.AFTER_DELETE, "start")
+
+
+@pytest.mark.parametrize(("duration_ms", "is_certain"), [("500.000", True), ("1500.000", False)])
+def test_a_statement_with_a_duration_began_before_its_line(run: Run, duration_ms: str, is_certain: bool) -> None:
+    """The delete is at :08, and the line of the update at :09."""
+    db = write(
+        "db.log",
+        "2026-11-24 03:14:06.000 UTC [41] LOG:  duration: 0.100 ms  statement: SELECT 1",
+        f"2026-11-24 03:14:09.000 UTC [42] LOG:  duration: {duration_ms} ms  statement: /* req=b */ UPDATE carts "
+        "SET n = 1 WHERE cart = 12",
+    )
+    app = write("app.log", at("03:14:08.000", "req=a delete cart = 12"))
+    report = races(run, "--key", r"req=(?P<actor>\w+).* cart = (?P<key>\d+)", app, db)
+    if is_certain:
+        certain(report, Rule.AFTER_DELETE)
+    else:
+        assert report.certain == []
+
+
+# A number that is used again, and one that is a part of another.
+
+
+def test_a_key_that_was_created_again_may_be_used(run: Run) -> None:
+    log = write(
+        "app.log",
+        at("03:14:07.100", "request_id=a delete cart=12"),
+        at("03:14:07.200", "request_id=b create cart=12"),
+        at("03:14:07.300", "request_id=c update cart=12"),
+    )
+    assert races(run, "--key", CART, log) == Report(0, [])
+
+
+def test_a_key_is_not_a_part_of_a_longer_one(run: Run) -> None:
+    log = write(
+        "app.log",
+        at("03:14:07.100", "request_id=a delete cart=12"),
+        at("03:14:07.200", "request_id=b update cart=123"),
+        at("03:14:07.300", "request_id=c update supercart=12"),
+        at("03:14:07.400", "request_id=d update cart=12_x"),
+    )
+    assert races(run, "--key", CART, log) == Report(0, [])
+
+
+# What repeats, and who does it.
+
+
+@pytest.mark.parametrize("mark", ["attempt=2", "retry 1", "redelivered", "retrying"])
+def test_a_retry_is_not_done_twice_for_certain(run: Run, mark: str) -> None:
+    log = write(
+        "queue.log",
+        at("03:14:07.100", "request_id=a start job=7"),
+        at("03:14:37.200", f"request_id=b start job=7 {mark}"),
+        at("03:14:37.900", "request_id=a done job=7"),
+    )
+    downgraded(races(run, "--key", JOB, log), Rule.TWICE, "retr")
+
+
+def test_a_job_that_starts_twice_is_done_twice(run: Run) -> None:
+    log = write(
+        "queue.log",
+        at("03:14:07.100", "request_id=a start job=7"),
+        at("03:14:07.200", "request_id=b start job=7"),
+        at("03:14:07.900", "request_id=a done job=7"),
+    )
+    certain(races(run, "--key", JOB, log), Rule.TWICE)
+
+
+LOST_UPDATE = ("{} read cart=12", "{} update cart=12", "{} update cart=12")
+
+
+def lost_update(*actors: str) -> str:
+    """Write a log in which actors read, update and update a cart."""
+    lines = [text.format(actor) for actor, text in zip(actors, LOST_UPDATE, strict=True)]
+    return write("app.log", *(at(f"03:14:07.{number}00", line) for number, line in enumerate(lines)))
+
+
+def test_one_process_may_serve_several_requests(run: Run) -> None:
+    log = lost_update("app[42]:", "app[43]:", "app[42]:")
+    downgraded(races(run, "--key", CART, log), Rule.LOST_UPDATE, "several requests")
+
+
+def test_the_request_is_the_actor_if_the_lines_name_it(run: Run) -> None:
+    one_process = ("app[42]: request_id={}", "app[43]: request_id={}", "app[42]: request_id={}")
+    log = lost_update(*(actor.format(name) for actor, name in zip(one_process, "abc", strict=True)))
+    assert races(run, "--key", CART, log) == Report(0, [])
+    log = lost_update(*(actor.format(name) for actor, name in zip(one_process, "aba", strict=True)))
+    certain(races(run, "--key", CART, log), Rule.LOST_UPDATE)
+
+
+def test_two_logs_of_one_event_are_not_two_actors(run: Run) -> None:
+    app = write("app.log", at("03:14:07.100", "start job=7"), at("03:14:07.300", "done job=7"))
+    proxy = write("proxy.log", at("03:14:07.101", "start job=7"), at("03:14:07.302", "done job=7"))
+    files = ("--key", JOB, app, proxy)
+    assert Rule.TWICE in {group.rule for group in races(run, *files).groups}
+    assert races(run, "--same", "app=proxy", *files) == Report(0, [])
+
+
+# What the log does not have.
+
+
+@pytest.mark.parametrize("time", ["03:14:07.150", "03:14:07.250", "03:14:36.000"])
+@pytest.mark.parametrize("name", ["app.log", "system.log"])
+def test_suppressed_messages_may_have_had_the_create(run: Run, time: str, name: str) -> None:
+    """A message about it comes at the end of the time over which the program counts."""
+    suppressed = at(time, "systemd-journald[301]: Suppressed 641 messages from app.service")
+    log = used_after_delete()
+    with Path(name).open("a") as file:
+        file.write(f"{suppressed}\n")
+    downgraded(races(run, "--key", CART, *{log, name}), Rule.AFTER_DELETE, "suppressed messages")
+
+
+@pytest.mark.parametrize("time", ["03:14:07.050", "03:15:07.000"])
+def test_messages_that_were_suppressed_before_or_long_after_change_nothing(run: Run, time: str) -> None:
+    log = used_after_delete(at(time, "systemd-journald[301]: Suppressed 641 messages from app.service"))
+    certain(races(run, "--key", CART, log), Rule.AFTER_DELETE)
+
+
+def used_after_delete(*lines: str) -> str:
+    """Write a log of a cart that is used after its delete, with more lines."""
+    acts = (
+        at("03:14:07.100", "request_id=a delete cart=12"),
+        at("03:14:07.200", "request_id=b update cart=12"),
+    )
+    return write("app.log", *sorted((*acts, *lines)))
+
+
+def test_a_gap_of_the_log_may_have_had_the_create(run: Run) -> None:
+    busy = [at(f"03:{second // 60:02}:{second % 60:02}.000", "request_id=x ping") for second in range(600)]
+    late = [line.replace("T03:", "T04:") for line in busy]
+    delete = at("03:09:59.500", "request_id=a delete cart=12")
+    update = at("04:00:00.500", "request_id=b update cart=12")
+    log = write("app.log", *busy, delete, *late[:1], update, *late[1:])
+    downgraded(races(run, "--key", CART, "--window", "2h", log), Rule.AFTER_DELETE, "gap")
+
+
+def test_a_replica_may_be_late(run: Run) -> None:
+    primary = write("primary.log", at("03:14:07.100", "request_id=a delete cart=12"))
+    replica = write("replica1.log", at("03:14:07.200", "request_id=b select cart=12"))
+    downgraded(races(run, "--key", CART, primary, replica), Rule.AFTER_DELETE, "replica")
+
+
+# A pattern that is everywhere, and one that chance makes.
+
+
+def test_an_unprotected_counter_is_one_row(run: Run) -> None:
+    lines: list[str] = []
+    for number in range(1697):
+        second = f"03:{number // 60:02}:{number % 60:02}"
+        for millisecond, act in enumerate(("a{0} read", "b{0} incr", "a{0} incr")):
+            lines.append(at(f"{second}.{100 + millisecond}", f"request_id={act.format(number)} stat=1"))
+    for key in range(2, 66):
+        lines.append(at("03:59:00.100", f"request_id=c{key} read stat={key}"))
+        lines.append(at("03:59:00.200", f"request_id=c{key} incr stat={key}"))
+    report = races(run, "--key", r"stat=(?P<key>\d+)", write("app.log", *lines))
+    (group,) = [group for group in report.groups if group.rule == Rule.LOST_UPDATE]
+    assert (group.findings, group.keys, group.seen_keys) == (1697, 1, 65)
+    assert len(report.groups) == 1
+
+
+def test_a_line_that_names_many_keys_is_one_act(run: Run) -> None:
+    keys = " ".join(f"cart={key}" for key in range(1, 40))
+    log = write(
+        "app.log",
+        at("03:14:07.100", f"request_id=a sweep {keys}"),
+        at("03:14:07.200", "request_id=b update cart=12"),
+    )
+    downgraded(races(run, "--key", CART, log), Rule.AFTER_DELETE, "keys")
+
+
+# Clocks.
+
+
+def test_a_step_of_the_clock_between_two_lines_leaves_their_order_open(run: Run) -> None:
+    """The delete was stamped 03:35 after the clock was set from 03:40 to 03:20, while another clock went on."""
+    early = [at(f"03:{minute:02}:00.000", "request_id=x ping") for minute in range(41)]
+    late = [at(f"03:{minute:02}:00.000", "request_id=x ping") for minute in range(20, 60)]
+    delete = at("03:35:00.500", "request_id=a delete cart=12")
+    stepped = write("a.log", *early, *late[:16], delete, *late[16:])
+    other = write("b.log", at("03:36:00.000", "request_id=b update cart=12"))
+    downgraded(races(run, "--key", CART, stepped, other), Rule.AFTER_DELETE, "clock")
+
+
+def test_a_step_of_the_clock_that_few_lines_show_leaves_the_order_open(run: Run) -> None:
+    """The update was stamped 03:40 at 03:20, when the clock was set back."""
+    early = [at(f"03:{minute:02}:00.000", "request_id=x ping") for minute in range(20, 40)]
+    update = at("03:40:00.000", "request_id=b update cart=12")
+    late = [at(f"03:{minute:02}:00.000", "request_id=x ping") for minute in range(21, 26)]
+    stepped = write("a.log", *early, update, *late)
+    other = write("b.log", at("03:39:00.000", "request_id=a delete cart=12"))
+    downgraded(races(run, "--key", CART, stepped, other), Rule.AFTER_DELETE, "set back by 19m")
+    late = [at("03:41:00.000", "request_id=x ping")]
+    certain(races(run, "--key", CART, write("a.log", *early, update, *late), other), Rule.AFTER_DELETE)
+
+
+AUTUMN = ("2026-10-25 02:10:00 x", "2026-10-25 02:40:00 x", "2026-10-25 02:59:59 x")
+
+
+def test_the_second_of_two_equal_hours_is_later(run: Run) -> None:
+    """The update at 02:50 of summer time is before the delete at 02:10 of winter time."""
+    update = "2026-10-25 02:50:00 request_id=b update cart=12"
+    ping = "2026-10-25 02:30:00 request_id=x ping"
+    log = write("app.log", ping, update, "2026-10-25 02:00:00 request_id=x ping", ping, "2026-10-25 03:00:00 x")
+    other = write("utc.log", "2026-10-25T01:10:00.000Z request_id=a delete cart=12")
+    assert races(run, "--key", CART, "--window", "2h", "--tz", "app=Europe/Berlin", log, other) == Report(0, [])
+
+
+def test_an_hour_of_which_it_is_not_known_which_of_two_it_was(run: Run) -> None:
+    """02:30 is 00:30 or 01:30 UTC, and no line says which."""
+    log = write(
+        "app.log",
+        "2026-10-25 01:30:00 request_id=x ping",
+        "2026-10-25 02:30:00 request_id=b update cart=12",
+        "2026-10-25 03:30:00 request_id=x ping",
+    )
+    for delete in ("00:10", "00:45"):
+        other = write("utc.log", f"2026-10-25T{delete}:00.000Z request_id=a delete cart=12")
+        report = races(run, "--key", CART, "--window", "2h", "--tz", "app=Europe/Berlin", log, other)
+        if delete == "00:45":
+            assert report.certain == []
+
+
+def test_lines_of_one_second_may_have_been_written_in_any_order(run: Run) -> None:
+    log = write(
+        "app.log",
+        "2026-11-24T03:14:07Z request_id=a delete cart=12",
+        "2026-11-24T03:14:07Z request_id=b update cart=12",
+    )
+    downgraded(races(run, "--key", CART, log), Rule.AFTER_DELETE, "order not known")
+
+
+def test_a_clock_without_a_bound_gives_no_order(run: Run) -> None:
+    first = write("a.log", at("03:14:07.100", "request_id=a delete cart=12"))
+    second = write("b.log", at("03:24:07.100", "request_id=b update cart=12"))
+    files = ("--key", CART, "--window", "1h", first, second)
+    certain(races(run, *files), Rule.AFTER_DELETE)
+    downgraded(races(run, "--shift", "b=+1ms", *files), Rule.AFTER_DELETE, "order not known")
+
+
+# Entries of several lines.
+
+
+def postgresql_log(name: str, time: str, statement: str) -> str:
+    """Write a log of PostgreSQL in which the key is in a line without a timestamp."""
+    return write(
+        name,
+        "2026-11-24 03:14:06.000 UTC [41] LOG:  statement: SELECT 1",
+        f"2026-11-24 {time} UTC [42] LOG:  statement: {statement}",
+        "\tWHERE cart=12",
+        "2026-11-24 03:14:09.000 UTC [41] LOG:  statement: SELECT 1",
+    )
+
+
+def test_a_line_without_a_timestamp_has_that_of_its_entry(run: Run) -> None:
+    delete = postgresql_log("db1.log", "03:14:07.100", "DELETE FROM carts")
+    update = postgresql_log("db2.log", "03:14:07.500", "UPDATE carts SET n = 1")
+    group = certain(races(run, "--key", CART, delete, update), Rule.AFTER_DELETE)
+    assert group.row["closest"]["gap_ns"] == 400_000_000
+    delete = postgresql_log("db1.log", "03:14:07.900", "DELETE FROM carts")
+    assert races(run, "--key", CART, delete, update) == Report(0, [])
+
+
+def test_a_line_far_from_the_timestamp_of_its_entry_counts(run: Run) -> None:
+    """A server that writes the time only if the second is another one has thousands of lines after one timestamp."""
+    query = "\t    {} Query\t{}"
+    log = write(
+        "general.log",
+        "261124  3:14:07" + query.format(41, "SELECT 1"),
+        "261124  3:14:08" + query.format(41, "DELETE FROM carts WHERE cart=12"),
+        "261124  3:14:09" + query.format(41, "SELECT 1"),
+        *("\t" + query.format(41, f"SELECT {number}") for number in range(1500)),
+        "\t" + query.format(42, "INSERT INTO carts VALUES (1) -- cart=12"),
+        "261124  3:14:10" + query.format(43, "UPDATE carts SET n = 1 WHERE cart=12"),
+    )
+    key = r"(?P<actor>\d+) Query.*cart=(?P<key>\d+)"
+    report = races(run, "--key", key, "--format", "general=mysql5", log)
+    assert report == Report(0, [])
