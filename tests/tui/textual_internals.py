@@ -43,6 +43,8 @@ class StylesheetParsedOnce(Stylesheet):
 pytest.MonkeyPatch().setattr("textual.app.Stylesheet", StylesheetParsedOnce)
 pytest.MonkeyPatch().setattr("textual.css.stylesheet.Stylesheet", StylesheetParsedOnce)
 
+pytest.MonkeyPatch().setattr(RuleSet, "__hash__", object.__hash__)  # the same in C: each node looks up each rule
+
 
 def text_of(screen: Screen[Any]) -> list[str]:
     """Return the lines that a screen shows, from top to bottom."""
