@@ -302,16 +302,16 @@ def test_shells_among_other_writers(run_here: Run, log: Path, tmp_path: Path) ->
     """Three shells, 3am itself, the Bash script and a log that is rotated again and again: no line is lost or torn."""
     lock = log.with_name("sanity.log.lock")
     good(run_here("log", "-q", "the first note"))
-    counts = dict.fromkeys(SHELLS, 60)
+    counts = dict.fromkeys(SHELLS, 30)
     scripts = {
         "bash": f"for i in {{1..{counts['bash']}}}; do 3am log -q bash $i of many; done",
         "zsh": f"for i in {{1..{counts['zsh']}}}; do 3am log -q zsh $i of many; done",
         "fish": f"for i in (seq {counts['fish']}); 3am log -q fish $i of many; end",
     }
     commands = [shell_argv(shell, f"source {shell_function(shell, tmp_path)}; {scripts[shell]}") for shell in SHELLS]
-    commands.append(["bash", "-c", f'{BASH_LINE} for i in {{1..60}}; do line {log} {lock} 0 "script $i of many"; done'])
+    commands.append(["bash", "-c", f'{BASH_LINE} for i in {{1..30}}; do line {log} {lock} 0 "script $i of many"; done'])
     commands.append(
-        ["bash", "-c", f"for i in {{1..8}}; do {command()} log -q own $i of many; {command()} rotate; done"]
+        ["bash", "-c", f"for i in {{1..5}}; do {command()} log -q own $i of many; {command()} rotate; done"]
     )
     running = [subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for argv in commands]
     for one in running:
@@ -319,5 +319,5 @@ def test_shells_among_other_writers(run_here: Run, log: Path, tmp_path: Path) ->
         assert (one.returncode, errors) == (0, b"")
     good(run_here("doctor"))
     written = [entry.text for path in tmp_path.glob("sanity*.log") for entry in entries(path)]
-    expected = [f"{who} {i} of many" for who, n in {**counts, "script": 60, "own": 8}.items() for i in range(1, n + 1)]
+    expected = [f"{who} {i} of many" for who, n in {**counts, "script": 30, "own": 5}.items() for i in range(1, n + 1)]
     assert sorted(text for text in written if text.endswith("of many")) == sorted(expected)
