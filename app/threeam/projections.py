@@ -9,6 +9,7 @@ from threeam.core.state.fold import Fold, Projection
 
 
 def _projections() -> Sequence[Projection[Any]]:
+    from threeam.experiments.bisect_log import PROJECTION as BISECTIONS
     from threeam.experiments.runs import PROJECTION as RUNS
     from threeam.experiments.search import PROJECTION as SEARCHES
     from threeam.host.baseline_log import PROJECTION as BASELINES
@@ -35,6 +36,7 @@ def _projections() -> Sequence[Projection[Any]]:
         TERMINATIONS,
         RUNS,
         SEARCHES,
+        BISECTIONS,
         OBSERVERS,
         CLOCKS,
     )

@@ -65,7 +65,7 @@ def test_the_exit_says_whether_any_run_failed_or_none_ended(run: Run, script: st
 
 def test_a_time_out_is_neither_failed_nor_passed(log: Path, run: Run) -> None:
     script = "echo x >> turns; [ $(wc -l < turns) -ne 2 ] || exec sleep 60"
-    assert run("run", "-q", "-n", "4", "--timeout", "300ms", "--", "sh", "-c", script).returncode == 0
+    assert run("run", "-q", "-n", "4", "--timeout", "300ms", "--", "sh", "-c", script).returncode == 1
     entries = all_entries(log)
     assert outcomes(entries) == {("bare", "passed"): 3, ("bare", "timed-out"): 1}
     (arm,) = report_json(run)["arms"]
@@ -73,6 +73,42 @@ def test_a_time_out_is_neither_failed_nor_passed(log: Path, run: Run) -> None:
     (verdict,) = verdicts(entries)
     assert "bare 0/3 failed" in verdict
     assert "1 run of bare timed out, and is not in its rate" in verdict
+
+
+def test_an_experiment_stops_when_every_arm_is_decided(log: Path, run: Run) -> None:
+    arms = ("--arm", "bare", "--arm", "told=env ARM=told")
+    assert run("run", "-q", "-n", "90", "--stop", *arms, "--", "sh", "-c", '[ -z "$ARM" ]').returncode == 1
+    plan, *runs, verdict = entries(log)
+    assert (plan.tag("R1"), len(runs)) == ("0/180", 10)
+    assert "an arm stops when it is decided" in plan.body
+    assert (verdict.tag("R1"), verdict.tag("STOPPED")) == ("10/180", "5/90")
+    assert "told provokes a failure that bare has never shown" in verdict.body
+    done = run("run", "--resume", "R1")
+    assert (done.returncode, b"R1 is done" in done.stderr) == (1, True)
+
+
+def test_the_runs_after_a_fix_stop_when_there_is_an_answer(log: Path, run: Run, tmp_path: Path) -> None:
+    command = ("--", "sh", "-c", "test -e fixed")
+    stopping = ("run", "-q", "-n", "90", "--stop", "-H", "H1", *command)
+    run("hyp", "new", "it races")
+    run("run", "-q", "-n", "10", "-H", "H1", *command)
+    assert b"3am changed -H H1" in run(*stopping).stderr
+    run("changed", "-H", "H1", "fix")
+    (tmp_path / "fixed").touch()
+    assert run(*stopping).returncode == 0
+    verdict = entries(log)[-1]
+    assert (verdict.tag("STOPPED"), verdict.body.split(";")[0]) == ("3/90", "stopped after 3 of 90 runs")
+    assert run("fixed", "H1").returncode == 0
+    assert b"3am fixed H1 says yes already" in run(*stopping).stderr
+    (tmp_path / "fixed").unlink()
+    assert run("run", "-q", "-n", "1", "-H", "H1", *command).returncode == 1
+    assert b"H1 has failed since the change" in run(*stopping).stderr
+
+
+def test_stopping_needs_something_to_decide(run: Run) -> None:
+    for words in (("-n", "9", "--stop"), ("--stop",)):
+        done = run("run", *words, "--", "true")
+        assert done.returncode == 2, done.stderr
 
 
 def test_two_at_once_have_two_numbers_and_mix_up_nothing(log: Path, run: Run) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
 from threeam.core.state.fold import State
 from threeam.experiments.arms import Arm
 from threeam.experiments.build import Build
-from threeam.experiments.experiment import outcome_code
+from threeam.experiments.experiment import NO_KIND, ArmUsage, Experiment, outcome_code
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
 from threeam.experiments.fix_confidence import FixConfidence
+from threeam.experiments.fix_control import Versions
 from threeam.projections import FOLD
 from threeam.reports.fixed_report import assess_runs
 
@@ -23,7 +24,10 @@ REPRO = ExperimentIdentity("/srv/repro", "0123456789ab", "/srv", "exit!=0")
 
 
 class Runs(NamedTuple):
-    """An experiment: how many runs failed, passed, were inconclusive and timed out, and how long it lasted (ns)."""
+    """An experiment: how many runs failed, passed, were inconclusive and timed out, and how long it lasted (ns).
+
+    ``letters``: the kinds of failure of the runs that failed, and after these of those that timed out.
+    """
 
     failed: int
     passed: int
@@ -35,6 +39,7 @@ class Runs(NamedTuple):
     hypothesis: int | None = 7
     build: Build | None = None
     lasts: int = 1000
+    letters: str = ""
 
 
 class Changed(NamedTuple):
@@ -66,6 +71,7 @@ def state_after(events: Sequence[Event]) -> State:
         match event:
             case Runs():
                 entries.append(plan_entry(minute + 1, now, event))
+                entries += kind_entries(minute + 1, now, event)
             case Changed(text, hypothesis):
                 bound = () if hypothesis is None else ((f"H{hypothesis}", "open"),)
                 made[text] = now
@@ -90,19 +96,71 @@ def plan_entry(number: int, now: Stamp, runs: Runs) -> Entry:
         runs.identity.to_tag(),
         *(() if runs.build is None else (runs.build.to_tag(),)),
         ("RUNS", letters),
+        *(() if not runs.letters else (("LETTERS", kind_letters(runs)),)),
         ("SPENT", f"{len(letters)} 1 1 {now.ns + runs.lasts} 86400"),
     )
     return Entry(now, 0, (BY, *tags), f"Plan: {runs.command}; {len(letters)} runs of {runs.arm.name}, seed 1")
 
 
-def answer_to(events: Sequence[Event], since: int | None = None, arm: str | None = None) -> tuple[str, FixConfidence]:
+def kind_letters(runs: Runs) -> str:
+    """The letters of all runs, in the order in which `plan_entry` has them."""
+    passed = NO_KIND * (runs.passed + runs.inconclusive)
+    return runs.letters[: runs.failed] + passed + runs.letters[runs.failed :]
+
+
+def kind_entries(number: int, now: Stamp, runs: Runs) -> list[Entry]:
+    """The lines about the kinds of failure, as a rotation carries them over."""
+    letters = kind_letters(runs)
+    return [
+        Entry(
+            now,
+            0,
+            (
+                BY,
+                (f"R{number}", f"{letters.index(letter) + 1}/{len(letters)}"),
+                ("AT", str(now)),
+                ("KIND", f"{letter} {ord(letter):010x}"),
+            ),
+            f"Kind: {letter} {letter} is printed",
+        )
+        for letter in sorted(set(runs.letters))
+    ]
+
+
+def answer_to(
+    events: Sequence[Event], since: int | None = None, arm: str | None = None, kind: str | None = None
+) -> tuple[str, FixConfidence]:
     """The text of the change that is taken for the fix, and the answer about H7."""
     state = state_after(events)
     hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
-    change, answer = assess_runs(state, hypothesis, since, arm)
+    change, answer = assess_runs(state, hypothesis, since, arm, kind)
     return change.text, answer
 
 
 FIX, OTHER, MORE = Changed("fix", 7), Changed("other"), Changed("more", 7)
 HALF = Runs(100, 100)
+
+
+OLD_NEW = Versions("old", "new")
+_OUTCOMES = {"f": FAILED, "p": PASSED, "t": TIMED_OUT, "i": INCONCLUSIVE}
+
+
+def versions_in(*blocks: str, number: int = 1, **facts: Any) -> Experiment:
+    """An experiment whose blocks are words: ``fp`` is a block in which the old version failed and the new one passed.
+
+    A dot is a run that was not made. The order within a block is that of the letters, or reversed in every other one.
+    """
+    codes = ""
+    for i, block in enumerate(blocks):
+        word = "".join(
+            "." if letter == "." else outcome_code(arm, _OUTCOMES[letter]) for arm, letter in enumerate(block)
+        )
+        codes += word[:: -1 if i % 2 else 1]
+    stamp = Stamp(number)
+    usage = (ArmUsage(),) * 2
+    made = Experiment(
+        number, stamp, None, 7, len(blocks), 1, tuple(OLD_NEW), REPRO.fingerprint, "./repro", "", codes, usage, (),
+        stamp, identity=REPRO.to_tag()[1], wrapper_fingerprints=("aa", "bb"),
+    )  # fmt: skip
+    return made._replace(**facts)

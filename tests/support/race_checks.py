@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from support.commands import Run
 from support.race_reports import Report, races
 from support.race_truth import PATTERNS, World, assert_true, crowd, programs_with_clocks, true_rules
+from support.timeline_truth import Program
 from threeam.races.finding import Rule
 
 BOUNDS_NS = (0, 400_000, 3_200_000)
@@ -45,9 +46,17 @@ def check_crowd(world: World, report: Report) -> None:
         assert group.keys <= true_keys[Rule(group.rule)] or group.rule == Rule.HABIT, group
 
 
-def check_crowds(run: Run, folder: Path, seeds: Sequence[int]) -> None:
+Programs = Callable[[random.Random], Sequence[Program]]
+
+
+def three_programs(rng: random.Random) -> Sequence[Program]:
+    """Return three programs whose clocks are as bad as they may be."""
+    return programs_with_clocks(rng, 3, BOUNDS_NS, RESOLUTIONS_NS)
+
+
+def check_crowds(run: Run, folder: Path, seeds: Sequence[int], programs: Programs = three_programs) -> None:
     """Check what is claimed of a crowd for each seed."""
     for seed in seeds:
         rng = random.Random(seed)
-        world = crowd(rng, folder, programs_with_clocks(rng, 3, BOUNDS_NS, RESOLUTIONS_NS), 60, CLOSE_NS)
+        world = crowd(rng, folder, programs(rng), 60, CLOSE_NS)
         check_crowd(world, report_of(run, world))

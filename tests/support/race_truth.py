@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 from support.timeline_truth import NIGHT_NS, NS_PER_S, LineWriter, Program, StampWriter
 from threeam.races.finding import Rule
+from threeam.timeline.timestamp_format import Meaning
 
 KEY_NAMES = ("cart", "job")
 PATTERNS = tuple(rf"req=(?P<actor>\w+) (?P<op>\w+) {name}=(?P<{name}>\d+)" for name in KEY_NAMES)
@@ -49,6 +51,13 @@ RACES: Mapping[Rule, tuple[str, str, int]] = {
     Rule.CHECK_THEN_ACT: ("cart", "b exists, c exists, b create, c create", 1),
 }
 """The lives with a race, and the number of the act whose order to the next one makes it: their programs differ."""
+
+
+_STEP_NS = NS_PER_S  # from the begin of the night until a clock is set back
+_LONGEST_REQUEST_NS = 3_000_000
+_ENVOY = LineWriter(
+    "envoy", b"[", StampWriter("%Y-%m-%dT%H:%M:%S", ".", "Z", UTC, 1_000_000), b'] "GET / HTTP/2" 200 - 0 5 3'
+)
 
 
 class Act(NamedTuple):
@@ -93,6 +102,30 @@ class World(NamedTuple):
     arguments: list[str]
 
 
+@dataclass
+class OddProgram(Program):
+    """A program whose timestamps are not those of the acts, or whose clock was set back by ``back_ns``.
+
+    At the end of a request it writes the duration; a request that is stamped with its start has no duration.
+    """
+
+    meaning: Meaning = Meaning.EVENT
+    back_ns: int = 0
+
+    def clock_ns(self, ns: int) -> int:
+        """Return what its clock shows at ``ns``. Before it was set back it was ahead."""
+        return ns + self.error_ns + (self.back_ns if ns < NIGHT_NS + _STEP_NS else 0)
+
+
+class _ToldAct(NamedTuple):
+    """An act, the time that its line has by a true clock, the time at which it is written, and its text."""
+
+    act: Act
+    stamped_ns: int
+    written_ns: int
+    text: str
+
+
 def rfc3339_writer(resolution_ns: int) -> LineWriter:
     """Return a writer of lines that begin with a timestamp in UTC."""
     return LineWriter("app", b"", StampWriter("%Y-%m-%dT%H:%M:%S", ".", "Z", UTC, resolution_ns), b" app:")
@@ -110,6 +143,20 @@ def programs_with_clocks(
         writer = rfc3339_writer(rng.choice(resolutions_ns))
         programs.append(Program(f"p{number}", writer, error_ns, shift_ns, bound_ns, buffers, buffered_lines))
     return programs
+
+
+def odd_programs(rng: random.Random) -> list[Program]:
+    """Return a program that stamps the ends of requests, one that stamps their starts, and one with a clock step."""
+    end, start, stepped = (
+        OddProgram(name, writer, error_ns=error_ns, bound_ns=400_000, meaning=meaning, back_ns=back_ns)
+        for name, writer, meaning, back_ns in (
+            ("end", rfc3339_writer(1_000), Meaning.END, 0),
+            ("start", _ENVOY, Meaning.START, 0),
+            ("stepped", rfc3339_writer(1_000), Meaning.EVENT, 60 * NS_PER_S),
+        )
+        for error_ns in (rng.randint(-400_000, 400_000),)
+    )
+    return [end, start, stepped]
 
 
 def disjoint_ns(programs: Sequence[Program]) -> int:
@@ -261,16 +308,24 @@ def _written(
     planted: list[Planted],
 ) -> World:
     """Write the log of each program. A thread that buffers its lines writes them in its own order, but late."""
-    by_program: dict[str, list[Act]] = {program.name: [] for program in programs}
-    for act in sorted(act for acts in lives.values() for act in acts):
-        by_program[act.program].append(act)
+    by_name = {program.name: program for program in programs}
+    by_program: dict[str, list[_ToldAct]] = {name: [] for name in by_name}
+    for acts in lives.values():
+        for index, act in enumerate(acts):
+            last_ns = max((other.ns for other in acts[:index] if other.actor == act.actor), default=0)
+            next_ns = min((other.ns for other in acts[index + 1 :] if other.actor == act.actor), default=2 * act.ns)
+            by_program[act.program].append(_told(rng, by_name[act.program], act, last_ns, next_ns))
     arguments, by_place = list[str](), dict[tuple[str, int], Act]()
     for program in programs:
         data, offset = list[bytes](), 0
         path = folder / f"{program.name}.log"
-        for act in _in_file_order(rng, program, by_program[program.name]):
-            by_place[str(path), offset] = act
-            data.append(program.writer.line(act.ns + program.error_ns, act.text) + b"\n")
+        in_order = sorted(by_program[program.name], key=lambda told: (told.written_ns, told.act))
+        for told in _in_file_order(rng, program, in_order):
+            by_place[str(path), offset] = told.act
+            clock_ns = told.stamped_ns + program.error_ns
+            if isinstance(program, OddProgram):
+                clock_ns = program.clock_ns(told.stamped_ns)
+            data.append(program.writer.line(clock_ns, told.text) + b"\n")
             offset += len(data[-1])
         path.write_bytes(b"".join(data))
         if program.shift_ns or program.bound_ns:
@@ -279,13 +334,26 @@ def _written(
     return World(lives, planted, by_place, arguments)
 
 
-def _in_file_order(rng: random.Random, program: Program, acts: Sequence[Act]) -> list[Act]:
-    buffers: list[list[Act]] = [[] for _ in range(program.buffers)]
+def _told(rng: random.Random, program: Program, act: Act, last_ns: int, next_ns: int) -> _ToldAct:
+    """Return what a program writes of an act, whose actor did something else at ``last_ns`` and ``next_ns``."""
+    meaning = program.meaning if isinstance(program, OddProgram) else Meaning.EVENT
+    if meaning is Meaning.END:
+        rest_ns = rng.randrange(min(_LONGEST_REQUEST_NS, next_ns - act.ns))
+        took_ns = rest_ns + rng.randrange(_LONGEST_REQUEST_NS)
+        text = f"{act.text} took {took_ns // 1_000_000}.{took_ns % 1_000_000:06} ms"
+        return _ToldAct(act, act.ns + rest_ns, act.ns + rest_ns, text)
+    if meaning is Meaning.START:
+        return _ToldAct(act, act.ns - rng.randrange(min(_LONGEST_REQUEST_NS, act.ns - last_ns)), act.ns, act.text)
+    return _ToldAct(act, act.ns, act.ns, act.text)
+
+
+def _in_file_order(rng: random.Random, program: Program, acts: Sequence[_ToldAct]) -> list[_ToldAct]:
+    buffers: list[list[_ToldAct]] = [[] for _ in range(program.buffers)]
     salt = rng.randrange(1000)
-    written: list[Act] = []
-    for act in acts:
-        buffer = buffers[(sum(act.actor.encode()) + salt) % program.buffers]
-        buffer.append(act)
+    written: list[_ToldAct] = []
+    for told in acts:
+        buffer = buffers[(sum(told.act.actor.encode()) + salt) % program.buffers]
+        buffer.append(told)
         if len(buffer) >= program.buffered_lines:
             written += buffer
             buffer.clear()

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from random import Random
 
+from support.experiments import OLD_NEW, versions_in
 from threeam.experiments.comparison import ArmRate, compare_arms
 from threeam.experiments.experiment import ArmUsage, Counts
+from threeam.experiments.failure_rule import FAILED, PASSED
+from threeam.experiments.fix_control import assess_control
 from threeam.experiments.stats import ALPHA, alpha_of_repeat
+from threeam.experiments.stopping import EvidenceRule
 
 
 def false_positive_share(experiments: int, is_difference_claimed: Callable[[Random], bool]) -> float:
@@ -38,3 +42,31 @@ def repeated_experiment(times: int, n: int, rate: float, random: Random) -> Iter
         counts.append((tossed(n, rate, random), tossed(n, rate, random)))
         pooled = [Counts(*map(sum, zip(*of_arm, strict=True))) for of_arm in zip(*counts, strict=True)]
         yield any(is_difference_shown(table, alpha_of_repeat(nth)) for table in (counts[-1], pooled))
+
+
+def stopped_experiment(arms: int, n: int, rate: float, random: Random) -> bool:
+    """Whether any of some equal arms is said to differ, if an arm may stop after each of ``n`` blocks."""
+    names = [f"arm{i}" for i in range(arms)]
+    rule = EvidenceRule(names, ALPHA)
+    failed, made = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    for block in range(n):
+        for i, arm in enumerate(name for name in names if rule.needs(name)):
+            outcome = FAILED if random.random() < rate else PASSED
+            failed[arm] += outcome == FAILED
+            made[arm] += 1
+            rule.add(block * arms + i + 1, arm, outcome)
+    rates = [ArmRate(arm, Counts(failed[arm], made[arm] - failed[arm]), 0, 1, ArmUsage()) for arm in names]
+    return any(comparison.is_significant for comparison in compare_arms(rates, ALPHA / 2, rule.decisions))
+
+
+def useless_fix(n: int, rates: tuple[float, float], random: Random, *, peeks: bool) -> bool:
+    """Whether a fix that does nothing is called one after ``n`` blocks, or ever if the answer is asked for often.
+
+    The rate of both versions goes from the first to the last of ``rates`` meanwhile.
+    """
+    first, last = rates
+    blocks = [
+        "".join("f" if random.random() < first + (last - first) * i / n else "p" for _ in OLD_NEW) for i in range(n)
+    ]
+    ends = range(5, n + 1, 5) if peeks else [n]
+    return any(assess_control([versions_in(*blocks[:end])], OLD_NEW).is_fixed for end in ends)

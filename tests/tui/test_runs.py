@@ -23,7 +23,10 @@ from threeam.experiments.arms import Arm
 from threeam.experiments.experiment import Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
+from threeam.experiments.halving import Halving
 from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
+from threeam.experiments.search import Budget
+from threeam.experiments.search_drafts import SearchFacts, search_draft
 from threeam.experiments.verdict import verdict_draft
 from threeam.hypotheses.changes import change_draft, undone_draft
 from threeam.hypotheses.drafts import hypothesis_draft
@@ -222,6 +225,20 @@ async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Jour
         await it.shows("nothing is kept with this")
         await it.press("G", "enter", "o")
         assert not isinstance(it.app.screen, OutputScreen)
+
+
+async def test_a_search_counts_on_its_row_and_its_page_has_its_arms(journal: Journal) -> None:
+    halving = Halving(2, (3,), 7)
+    facts = SearchFacts(("bare", "noise", "delay:mkdir=20ms"), halving, Budget(60, 0), IDENTITY, "plan.json")
+    made = [Run(n, "noise", FAILED if n == 1 else PASSED, 0, NIGHT.ns, 1, 1, 0) for n in range(1, 4)]
+    write(journal, search_draft("./repro; searches 2 arms; seed 7", facts, None), runs_draft(1, 9, made))
+    async with night(journal, size=WIDE) as it:
+        await it.shows("3/9 · 1 failed")
+        await it.press("G", "enter", "o")
+        await it.shows("3 of at most 9 runs")
+        await it.shows("delay:mkdir=20ms ")
+        write(journal, runs_draft(1, 9, [Run(4, "noise", FAILED, 1, NIGHT.ns, 1, 1, 0)]))
+        await it.shows("4 of at most 9 runs")
 
 
 async def test_with_nothing_run_it_says_how_to(journal: Journal) -> None:

@@ -17,9 +17,6 @@ from threeam.core.format.clock import system_clock
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
 from threeam.core.write.writer import Writer
-from threeam.experiments.arms import Arm
-from threeam.experiments.failure_rule import FailureRule
-from threeam.experiments.plan import ExperimentPlan
 from threeam.experiments.runner import ExperimentRunner, JournalAccess
 
 AT = Stamp(1_795_490_047_123_456_789)
@@ -49,15 +46,14 @@ def test_a_verdict_that_cannot_be_written_is_reported_as_that(
     writer: Writer, capfd: pytest.CaptureFixture[str], error: JournalError, code: int
 ) -> None:
     """The plan is done and its runs are in the journal: it is no unfinished plan, and nothing has to be made again."""
-    plan = ExperimentPlan(("true",), (Arm("bare"),), 2, 7, FailureRule(), None, "/")
 
     def conclude() -> int:
         with patch.object(Writer, "write", side_effect=error):
             access = JournalAccess(writer.journal, system_clock, lambda: writer, State)
-            ExperimentRunner(access, ExperimentProgress(Echo(quiet=True)))._write_verdict(1, plan, writer)
+            ExperimentRunner(access, ExperimentProgress(Echo(quiet=True)))._write_verdict(1, writer)
         return 0
 
     assert run_reporting_errors(conclude) == code
     message = capfd.readouterr().err
-    assert "all 2 runs of R1 are made and in the journal; its verdict is not" in message
+    assert "all runs of R1 are made and in the journal; its verdict is not" in message
     assert "ended before its plan is done" not in message

@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-from random import Random
-from typing import Any
-
 import pytest
 
-from support.experiments import REPRO
-from support.simulations import false_positive_share
-from threeam.core.format.entry import Stamp
+from support.experiments import OLD_NEW, versions_in
+from support.simulations import false_positive_share, useless_fix
 from threeam.experiments.blocks import paired_outcomes
 from threeam.experiments.build import Build
-from threeam.experiments.experiment import ArmUsage, Experiment, outcome_code
+from threeam.experiments.experiment import Experiment
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
-from threeam.experiments.fix_control import ControlledFix, Versions, assess_control
+from threeam.experiments.fix_control import ControlledFix, assess_control
 from threeam.experiments.fix_control_report import control_answer_line, control_json, control_report
-
-OLD_NEW = Versions("old", "new")
-LETTERS = {"f": FAILED, "p": PASSED, "t": TIMED_OUT, "i": INCONCLUSIVE}
-
-
-def versions_in(*blocks: str, number: int = 1, **facts: Any) -> Experiment:
-    """An experiment whose blocks are words: ``fp`` is a block in which the old version failed and the new one passed.
-
-    A dot is a run that was not made. The order within a block is that of the letters, or reversed in every other one.
-    """
-    codes = ""
-    for i, block in enumerate(blocks):
-        word = "".join("." if letter == "." else outcome_code(arm, LETTERS[letter]) for arm, letter in enumerate(block))
-        codes += word[:: -1 if i % 2 else 1]
-    stamp = Stamp(number)
-    usage = (ArmUsage(),) * 2
-    made = Experiment(
-        number, stamp, None, 7, len(blocks), 1, tuple(OLD_NEW), REPRO.fingerprint, "./repro", "", codes, usage, (),
-        stamp, identity=REPRO.to_tag()[1], wrapper_fingerprints=("aa", "bb"),
-    )  # fmt: skip
-    return made._replace(**facts)
 
 
 def answer_to(*experiments: Experiment) -> ControlledFix:
@@ -111,13 +86,5 @@ def test_another_build_of_the_same_arms_is_named() -> None:
 
 @pytest.mark.parametrize("peeks", [False, True], ids=["at the end", "after each block"])
 def test_a_fix_that_does_nothing_is_seldom_called_one_even_if_the_load_drifts(peeks: bool) -> None:
-    """Seeded. Thousands of experiments are in tests/soak."""
-    assert false_positive_share(60, lambda random: is_called_fixed(100, peeks, random)) <= 0.05
-
-
-def is_called_fixed(n: int, peeks: bool, random: Random) -> bool:
-    """Whether the answer is yes at the end (or ever) for two equal versions, whose rate rises from 1 % to 15 %."""
-    rates = [0.01 + 0.14 * i / n for i in range(n)]
-    blocks = ["".join("f" if random.random() < rate else "p" for _ in OLD_NEW) for rate in rates]
-    ends = range(5, n + 1, 5) if peeks else [n]
-    return any(answer_to(versions_in(*blocks[:end])).is_fixed for end in ends)
+    """Seeded. Hundreds of experiments are in tests/soak."""
+    assert false_positive_share(60, lambda random: useless_fix(100, (0.01, 0.15), random, peeks=peeks)) <= 0.05

@@ -44,7 +44,7 @@ nonsense = st.sampled_from(["", "-1", "9" * 30, "x", "0", "٣"])
 plans = st.builds(
     lambda number, n, arms, seed, file, place: (
         (f"R{number}", place or f"0/{n * len(arms)}"),
-        ("PLAN", f"n={n} seed={seed} arms={','.join(arms)} same=0123456789ab{' nth=3' if file else ''}"),
+        ("PLAN", f"n={n} seed={seed} arms={','.join(arms)} same=0123456789ab{' nth=3 stop=evidence' if file else ''}"),
         *([("FILE", file), ("BUILD", f"files={file}:ab head=0123456789ab")] if file else []),
     ),
     st.integers(1, 3),
@@ -55,9 +55,9 @@ plans = st.builds(
     st.sampled_from(["", "", "", "", "0/0", "0/999999999", "x"]),
 )
 runs = st.builds(
-    lambda number, nth, total, arm, outcome, code, ns, same, file: (
+    lambda number, nth, total, arm, outcome, code, ns, letter, same, file: (
         (f"R{number}", f"{nth}/{total}"),
-        ("RUN", f"{arm} {outcome} exit={code} began=1795490047123456789 ns={ns} cpu=1000 bytes=3{same}"),
+        ("RUN", f"{arm} {outcome} exit={code} began=1795490047123456789 ns={ns} cpu=1000 bytes=3{letter}{same}"),
         *([("FILE", file)] if file else []),
     ),
     st.integers(1, 3),
@@ -67,8 +67,16 @@ runs = st.builds(
     st.sampled_from(["passed", "failed", "timed-out", "cut", "flown"]),
     st.one_of(st.integers(0, 139), nonsense),
     st.one_of(st.integers(0, 10**10), nonsense),
+    st.sampled_from(["", " kind=a", " kind=b", " kind=?"]),
     st.sampled_from([" same=0123456789ab", ""]),
     st.sampled_from(["", "R1-2-3.out"]),
+)
+failure_kinds = st.builds(
+    lambda number, nth, total, kind: ((f"R{number}", f"{nth}/{total}"), ("KIND", kind)),
+    st.integers(1, 3),
+    st.integers(0, 7),
+    st.sampled_from([1, 2, 4, 6]),
+    st.sampled_from(["a 7f3a9c12e0", "b 0123456789", "b 7f3a9c12e0", "c", "ab 12"]),
 )
 observers = st.builds(
     "{} {} from={} to={}".format,
@@ -82,6 +90,21 @@ clocks = st.builds(
     st.sampled_from(["web2", "app log", "x"]),
     st.sampled_from(["3200000", "-1", "0", "soon"]),
     st.sampled_from(["400000", "unknown", "0", "-1"]),
+)
+bisected = st.builds(
+    lambda run, done, value, rest: ((f"R{run}", f"{done}/40"), *([("COMMIT", value)] if value else []), *rest),
+    st.integers(1, 3),
+    st.integers(0, 5),
+    st.sampled_from(["3", "0", "7", "2 cannot", "x", ""]),
+    st.sampled_from(
+        [
+            (("BISECT", "commits=7"), ("FILE", "bisect-1-2.json")),
+            (("BISECT", "commits=0"),),
+            (("RUN", "0123abcd failed exit=1 began=1 ns=5 cpu=1 bytes=0"),),
+            (("RUN", "0123abcd passed exit=0 began=1 ns=5 cpu=1 bytes=0"),),
+            (("BISECTED", "p=0.96"),),
+        ]
+    ),
 )
 later = st.one_of(st.integers(1, 3), st.integers(0, 20 * HOUR_NS), st.integers(-2 * HOUR_NS, 0))
 
@@ -105,7 +128,7 @@ def logs(draw: st.DrawFn) -> bytes:
         def said(*tags: tuple[str, str], text: str = text, stamp: Stamp = stamp, coffee: int = coffee) -> bytes:
             return format_entry(Entry(stamp, coffee, tags, text))
 
-        match draw(st.integers(0, 33)):
+        match draw(st.integers(0, 37)):
             case 0 | 1 | 2:
                 lines.append(said(by))
             case 3:
@@ -167,14 +190,26 @@ def logs(draw: st.DrawFn) -> bytes:
             case 26 | 27 | 28:
                 about = ((number, draw(states)),) if draw(st.booleans()) else ()
                 lines.append(said(by, ("VIA", "run"), *draw(runs), *about, text=f"Run: passed, exit 0: {text}"))
+            case 36:
+                begin = draw(st.sampled_from(["a ", "b ", "", "a  "]))
+                lines.append(said(by, ("VIA", "run"), *draw(failure_kinds), text=f"Kind: {begin}{text}"))
             case 29:
                 about = ((number, draw(states)),) if draw(st.booleans()) else ()
                 place = (f"R{draw(numbers)}", "4/4")
-                lines.append(said(by, ("VIA", "run"), place, *about, ("VERDICT", "x"), text=f"Verdict: {text}"))
+                stopped = draw(st.sampled_from([[], [("STOPPED", "1/2")]]))
+                lines.append(
+                    said(by, ("VIA", "run"), place, *about, ("VERDICT", "x"), *stopped, text=f"Verdict: {text}")
+                )
             case 30:
                 tag = ("OBSERVER", draw(observers))
                 there = (("FILE", draw(files)),) if draw(st.booleans()) else ()
                 lines.append(said(by, ("VIA", "observe"), tag, *there, text=f"Observer: {text}"))
+            case 33 | 34 | 35:
+                tags = draw(bisected)
+                about = ((number, draw(states)),) if draw(st.booleans()) else ()
+                kind = {"BISECT": "Bisect", "BISECTED": "Bisected"}.get(tags[-1][0], "Run")
+                kind = "Bisect" if "BISECT" in dict(tags) else kind
+                lines.append(said(by, ("VIA", "run"), *tags, *about, text=f"{kind}: {text}"))
             case 32:
                 lines.append(said(by, ("CLOCK", draw(clocks)), text=f"Clock: {text}"))
             case 10:

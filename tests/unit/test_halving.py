@@ -56,7 +56,7 @@ def test_each_round_runs_bare_and_the_better_half_equally_often(rates: list[floa
         assert {arms.count(arm) for arm in (0, *progress.survivors)} == {halving.rounds[index]}
         assert set(arms) == {0, *progress.survivors}
         assert set(progress.survivors) <= left
-        counts = count_outcomes(progress.arms[:begin], outcomes[:begin], len(rates))
+        counts = [arm.counts for arm in count_outcomes(halving, progress.arms[:begin], outcomes[:begin])]
         dropped = left - set(progress.survivors)
         worst = min(failure_rate(counts[arm]) for arm in progress.survivors)
         assert all(failure_rate(counts[arm]) <= worst for arm in dropped)
@@ -72,6 +72,7 @@ def test_what_comes_next_depends_only_on_the_outcomes(seed: int, cut: int) -> No
     begun = follow(halving, outcomes[:cut])
     assert begun.arms[:cut] == follow(halving, outcomes).arms[:cut]
     assert follow(halving, outcomes[:cut] + NOT_RUN) == begun
+    assert follow(halving, outcomes[:cut] + NOT_RUN + outcomes[cut + 1 : len(begun.arms)]) == begun
 
 
 def test_it_ends_early_only_when_the_best_arm_is_far_ahead() -> None:
@@ -99,3 +100,33 @@ def test_an_arm_that_was_chosen_by_chance_is_not_confirmed(rate: float) -> None:
         wrong += chosen > bare and fisher_exact(bare, 50, chosen, 50) < 0.05
         assert end.survivors
     assert wrong <= 10
+
+
+def test_a_failure_of_another_kind_than_those_of_bare_does_not_count() -> None:
+    halving = Halving(2, (4,), 1)
+    arms = follow(halving, "").arms
+    codes = {0: iter("AaaA"), 1: iter("BBBB"), 2: iter("AAAa")}
+    outcomes = "".join(next(codes[arm]) for arm in arms)
+    progress = follow(halving, outcomes)
+    assert progress.is_over
+    assert progress.survivors[0] == 2
+    bare, other, same = count_outcomes(halving, arms, outcomes)
+    assert (bare.comparable.failed, other.comparable.failed, same.comparable.failed) == (2, 0, 3)
+    assert (other.counts.failed, other.failed_otherwise) == (4, 4)
+
+
+def test_if_bare_has_not_failed_the_sought_kinds_count_and_without_them_all() -> None:
+    arms = follow(Halving(2, (3,), 1), "").arms
+    codes = {0: iter("aaa"), 1: iter("BBB"), 2: iter("AAA")}
+    outcomes = "".join(next(codes[arm]) for arm in arms)
+    every = [arm.comparable.failed for arm in count_outcomes(Halving(2, (3,), 1), arms, outcomes)]
+    sought = [arm.comparable.failed for arm in count_outcomes(Halving(2, (3,), 1, "A"), arms, outcomes)]
+    assert (every, sought) == ([0, 3, 3], [0, 0, 3])
+
+
+def test_outputs_with_too_much_chance_text_are_one_kind() -> None:
+    halving = Halving(1, (10,), 1)
+    arms = follow(halving, "").arms
+    codes = {0: iter("A" + "a" * 9), 1: iter("BCDEFGHIJK")}
+    outcomes = "".join(next(codes[arm]) for arm in arms)
+    assert count_outcomes(halving, arms, outcomes)[1].comparable.failed == 10

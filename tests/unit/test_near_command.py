@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from support.commands import Run, good
-from support.log_sources import BASE_NS, stamped, write_log
+from support.log_sources import BASE_NS, source_of, stamped, write_log
 from threeam.core.format.entry import Entry, Stamp, format_entry
+from threeam.races.arguments import KeyOptions
+from threeam.races.key_pattern import parse_key_patterns
+from threeam.races.near_miss import OperationPair
+from threeam.races.operations import Operations
+from threeam.races.search import search_near_misses, search_races
 
 MS, S = 10**6, 10**9
 KEY = ("--key", r"cart=(?P<key>\d+)", "web1.log", "web2.log")
@@ -42,6 +49,21 @@ def test_the_gaps_are_those_of_the_lines(run: Run) -> None:
     assert "0.1ms to 1ms  ░" in printed
     assert "delete by pid 11 in web1:1 at 03:14:07.001001, then update by pid 7 in web2:1" in printed
     assert "true distance -0.101ms to +0.301ms" in printed
+
+
+def test_the_quantiles_are_those_of_the_true_gaps(run: Run) -> None:
+    random = Random(7)
+    gaps_us = [int(10 ** random.uniform(2, 6)) * random.choice((-1, 1)) for _ in range(300)]
+    write_two([gap_us * 1000 for gap_us in gaps_us])
+    record = json.loads(good(run("near", "delete->update", "--json", *KEY)))
+    for name, lengths in (
+        ("after", sorted(gap_us for gap_us in gaps_us if gap_us > 0)),
+        ("before", sorted(-gap_us for gap_us in gaps_us if gap_us < 0)),
+    ):
+        side, median = record["sides"][name], lengths[(len(lengths) - 1) // 2] * 1000
+        assert (side["count"], side["min_ns"], side["median_ns"]) == (len(lengths), lengths[0] * 1000, median)
+    assert [abs(each["gap_ns"]) for each in record["closest"]] == [us * 1000 for us in sorted(map(abs, gaps_us))[:5]]
+    assert sum(bar["known"] + bar["unknown"] for bar in record["histogram"]) == 300
 
 
 def test_the_changes_of_the_journal_are_compared(run: Run, log: Path) -> None:
@@ -77,6 +99,24 @@ def test_a_pair_that_does_not_occur_is_exit_1_with_what_was_seen(run: Run) -> No
     assert done.returncode == 1
     assert "no line is touch; seen: delete (D) 1, update (W) 1" in done.stdout.decode()
     assert json.loads(run("near", "delete->touch", "--json", *KEY).stdout)["count"] == 0
+
+
+def test_a_search_ends_when_its_progress_is_refused() -> None:
+    write_two([S] * 3)
+    sources = [source_of(Path(f"{name}.log"), number) for number, name in enumerate(("web1", "web2"))]
+    for source in sources:
+        source.make_index()
+    options = KeyOptions(parse_key_patterns([r"cart=(?P<key>\d+)"]), Operations())
+    done: list[int] = []
+
+    def refuse(bytes_read: int) -> None:
+        done.append(bytes_read)
+        raise InterruptedError
+
+    for search in (search_races, partial(search_near_misses, pair=OperationPair("delete", "update"))):
+        with pytest.raises(InterruptedError):
+            search(sources, options, on_progress=refuse)
+    assert done == [sources[0].end] * 2, "it ends behind the first chunk"
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,7 @@ def test_the_digits_of_a_stamp_count_as_well() -> None:
 def test_without_a_bound_no_order_is_known() -> None:
     near = measured(*pairs([5 * S], bound_ns=None))
     assert near.unknown == 1
-    assert "the error of a clock is not known" in told(near)
+    assert "the error of each gap is not known: a clock was not measured" in told(near)
     assert "true distance not known" in told(near)
 
 
@@ -154,6 +154,14 @@ def test_the_doubts_of_the_lines_are_counted() -> None:
     doubt = "the stamp is that of an end"
     lines = access(0, "delete", "a", doubts=(doubt,)), access(MS, "update", "b", WEB2, doubts=(doubt,))
     assert f"in doubt: 1 of 1: {doubt}" in told(measured(history(*lines)))
+
+
+def test_a_key_that_was_created_again_in_between_is_in_doubt() -> None:
+    doubt = "in doubt: 1 of 1: the key was created again in between"
+    again = [access(0, "delete", "a"), access(MS, "create", "c"), access(2 * MS, "update", "b", WEB2)]
+    assert doubt in told(measured(history(*again)))
+    before = [access(-MS, "create", "c"), *again[::2]]
+    assert "in doubt" not in told(measured(history(*before)))
 
 
 # What follows from the gaps.

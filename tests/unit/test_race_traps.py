@@ -243,6 +243,18 @@ def test_a_step_of_the_clock_between_two_lines_leaves_their_order_open(run: Run)
     downgraded(races(run, "--key", CART, stepped, other), Rule.AFTER_DELETE, "clock")
 
 
+def test_a_step_of_the_clock_that_few_lines_show_leaves_the_order_open(run: Run) -> None:
+    """The update was stamped 03:40 at 03:20, when the clock was set back."""
+    early = [at(f"03:{minute:02}:00.000", "request_id=x ping") for minute in range(20, 40)]
+    update = at("03:40:00.000", "request_id=b update cart=12")
+    late = [at(f"03:{minute:02}:00.000", "request_id=x ping") for minute in range(21, 26)]
+    stepped = write("a.log", *early, update, *late)
+    other = write("b.log", at("03:39:00.000", "request_id=a delete cart=12"))
+    downgraded(races(run, "--key", CART, stepped, other), Rule.AFTER_DELETE, "set back by 19m")
+    late = [at("03:41:00.000", "request_id=x ping")]
+    certain(races(run, "--key", CART, write("a.log", *early, update, *late), other), Rule.AFTER_DELETE)
+
+
 AUTUMN = ("2026-10-25 02:10:00 x", "2026-10-25 02:40:00 x", "2026-10-25 02:59:59 x")
 
 
@@ -308,3 +320,20 @@ def test_a_line_without_a_timestamp_has_that_of_its_entry(run: Run) -> None:
     assert group.row["closest"]["gap_ns"] == 400_000_000
     delete = postgresql_log("db1.log", "03:14:07.900", "DELETE FROM carts")
     assert races(run, "--key", CART, delete, update) == Report(0, [])
+
+
+def test_a_line_far_from_the_timestamp_of_its_entry_counts(run: Run) -> None:
+    """A server that writes the time only if the second is another one has thousands of lines after one timestamp."""
+    query = "\t    {} Query\t{}"
+    log = write(
+        "general.log",
+        "261124  3:14:07" + query.format(41, "SELECT 1"),
+        "261124  3:14:08" + query.format(41, "DELETE FROM carts WHERE cart=12"),
+        "261124  3:14:09" + query.format(41, "SELECT 1"),
+        *("\t" + query.format(41, f"SELECT {number}") for number in range(1500)),
+        "\t" + query.format(42, "INSERT INTO carts VALUES (1) -- cart=12"),
+        "261124  3:14:10" + query.format(43, "UPDATE carts SET n = 1 WHERE cart=12"),
+    )
+    key = r"(?P<actor>\d+) Query.*cart=(?P<key>\d+)"
+    report = races(run, "--key", key, "--format", "general=mysql5", log)
+    assert report == Report(0, [])

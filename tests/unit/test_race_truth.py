@@ -10,8 +10,17 @@ from pathlib import Path
 import pytest
 
 from support.commands import Run
-from support.race_checks import BOUNDS_NS, CLOSE_NS, RESOLUTIONS_NS, check_crowds, check_night, report_of
-from support.race_truth import RACES, crowd, night, programs_with_clocks, true_rules
+from support.race_checks import (
+    BOUNDS_NS,
+    CLOSE_NS,
+    RESOLUTIONS_NS,
+    Programs,
+    check_crowds,
+    check_night,
+    report_of,
+    three_programs,
+)
+from support.race_truth import RACES, crowd, night, odd_programs, programs_with_clocks, true_rules
 from threeam.races import access, rules
 from threeam.races.access import Access
 from threeam.races.finding import Finding, Rule
@@ -29,8 +38,9 @@ def test_three_races_are_found_and_no_other(run: Run, tmp_path: Path, close: Rul
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_race_that_is_certain_is_true(run: Run, tmp_path: Path, seed: int) -> None:
-    check_crowds(run, tmp_path, [seed])
+@pytest.mark.parametrize("programs", [three_programs, odd_programs])
+def test_a_race_that_is_certain_is_true(run: Run, tmp_path: Path, seed: int, programs: Programs) -> None:
+    check_crowds(run, tmp_path, [seed], programs)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -9,12 +9,28 @@ from hypothesis import strategies as st
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.state.fold import State
-from threeam.experiments.experiment import NOT_RUN, Run
+from threeam.experiments.experiment import (
+    NO_KIND,
+    NOT_RUN,
+    ArmUsage,
+    Experiment,
+    FailureKind,
+    KindInExperiment,
+    Run,
+    outcome_code,
+)
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
 from threeam.experiments.halving import Halving, plan_rounds
-from threeam.experiments.provocation import confirming_runs, has_candidate, result_text
+from threeam.experiments.provocation import (
+    CodePlace,
+    confirmed_arm,
+    confirming_runs,
+    has_candidate,
+    kinds_before,
+    result_text,
+)
 from threeam.experiments.run_drafts import next_run_number
-from threeam.experiments.run_tags import format_run, index_tag, run_tags
+from threeam.experiments.run_tags import format_run, index_tag, kind_line, run_tags
 from threeam.experiments.runs import require_experiment
 from threeam.experiments.search import PROJECTION, Budget, Search, find_search, require_search, search_tag
 from threeam.projections import FOLD
@@ -32,8 +48,8 @@ def plan_line(number: int = 3, budget: Budget = RUNS) -> Entry:
     return Entry(Stamp(BEGIN), 0, (*tags, ("FILE", "plan-1-1.json")), text)
 
 
-def run_line(number: int, outcome: str, arm: str = "bare") -> Entry:
-    run = Run(number, arm, outcome, 0, BEGIN, 1000, 10, 5)
+def run_line(number: int, outcome: str, kind: str = "", file: str = "") -> Entry:
+    run = Run(number, "bare", outcome, 0, BEGIN, 1000, 10, 5, file, kind=kind)
     return Entry(Stamp(BEGIN + number), 0, (BY, index_tag(3, number, HALVING.total), *run_tags(run)), format_run(run))
 
 
@@ -69,15 +85,119 @@ def test_a_search_has_a_number_among_the_experiments() -> None:
         require_search(state, "R4")
 
 
+def kind_line_of(number: int, letter: str) -> Entry:
+    tag, text = kind_line(FailureKind(letter, f"0123{ord(letter)}", f"message {letter}"))
+    return Entry(Stamp(BEGIN + number), 0, (BY, index_tag(3, number, HALVING.total), tag), text)
+
+
+def confirmation(bare: str, chosen: str) -> Experiment:
+    """R4: runs of bare and of a delay, each passed (a period) or failed in a kind (its letter)."""
+    letters = bare + chosen
+    codes = "".join(
+        outcome_code(int(i >= len(bare)), PASSED if letter == NO_KIND else FAILED) for i, letter in enumerate(letters)
+    )
+    found = tuple(
+        KindInExperiment(FailureKind(letter, f"0123{ord(letter)}", f"message {letter}"), 1, Stamp(BEGIN))
+        for letter in sorted(set(letters) - {NO_KIND})
+    )
+    return Experiment(
+        4, Stamp(BEGIN), None, 7, len(bare), 1, ("bare", "delay:mkdir=20ms"), "x", "./repro; 20 runs each", "",
+        codes, (ArmUsage(), ArmUsage()), (), Stamp(BEGIN), kinds=found, kind_letters=letters,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sought", "bare", "chosen", "found", "begins"),
+    [
+        (
+            "",
+            "a" + 19 * ".",
+            20 * "a",
+            True,
+            "delay:mkdir=20ms provokes it: 20/20 against 1/20 bare in fresh runs (R",
+        ),
+        (
+            "",
+            20 * ".",
+            20 * "a",
+            True,
+            "delay:mkdir=20ms provokes a failure that bare has not shown (3am run ",
+        ),
+        ("a", 20 * ".", 20 * "a", True, "delay:mkdir=20ms provokes it: 20/20 against 0/20 bare"),
+        (
+            "a",
+            20 * ".",
+            20 * "b",
+            False,
+            "delay:mkdir=20ms fails in another way (kind b) than bare before (kind ",
+        ),
+        (
+            "",
+            5 * "a" + 15 * ".",
+            20 * "b",
+            False,
+            "delay:mkdir=20ms fails in another way than bare, 20 of 20 (kind b",
+        ),
+        ("", "a" + 19 * ".", 2 * "a" + 18 * ".", False, "no arm is shown to make it fail more often: delay:mkdir=20ms"),
+        ("", 20 * "a", 20 * ".", False, "no arm is shown to make it fail more often"),
+    ],
+)
+def test_the_result_is_about_the_kind_of_failure_that_bare_has(
+    sought: str, bare: str, chosen: str, found: bool, begins: str
+) -> None:
+    search = require_search(state_of(plan_line()), "R3")._replace(sought=sought)
+    fresh = confirmation(bare, chosen)
+    assert bool(confirmed_arm(search, fresh)) == found
+    text = result_text(search, fresh, CodePlace('mkdir("d", 0777) = 0', "store_open (store.c:14)"))
+    assert text.startswith(begins), text
+    assert ("look at store_open (store.c:14): mkdir(" in text) == found
+    assert ("what remains: " in text) != found
+
+
+def test_a_kind_that_bare_had_in_the_search_is_the_same_failure() -> None:
+    search = require_search(state_of(plan_line(), kind_line_of(1, "a")), "R3")
+    arms = search.progress().arms
+    made = "".join("A" if arm in (0, 2) else "a" for arm in arms)
+    search = search._replace(outcomes=made + search.outcomes[len(made) :])
+    assert search.bare_kind_ids() == {f"0123{ord('a')}"}
+    assert "provokes it: " in result_text(search, confirmation(20 * ".", 20 * "a"), None)
+    assert "provokes a failure that bare has not shown" in result_text(search, confirmation(20 * ".", 20 * "b"), None)
+
+
+def test_few_runs_that_passed_are_kept_however_many_there_are() -> None:
+    lines = [run_line(number, PASSED, file=f"R3-{number}-1.out") for number in range(1, 20)]
+    assert len(require_search(state_of(plan_line(), *lines), "R3").kept_runs) == 5
+
+
+def test_bare_kinds_of_the_hypothesis_are_sought() -> None:
+    fresh = confirmation("ab" + 18 * ".", 20 * "c")
+    timed_out = fresh._replace(outcome_codes=outcome_code(0, TIMED_OUT) + fresh.outcome_codes[1:])
+    assert kinds_before([timed_out], "H7") == "b"
+    assert kinds_before([fresh], "H7") == kinds_before([fresh], "h7") == "ab"
+    assert kinds_before([fresh], "H8") == kinds_before([fresh], None) == ""
+    entry = plan_line()
+    sought = search_tag(ARMS, HALVING._replace(sought="AB"), RUNS, "0123456789ab")
+    tags = tuple(sought if key == "PLAN" else (key, value) for key, value in entry.tags)
+    assert require_search(state_of(entry._replace(tags=tags)), "R3").sought == "ab"
+
+
 OUTCOMES = st.sampled_from([PASSED, FAILED, TIMED_OUT, INCONCLUSIVE, CUT_SHORT])
 
 
-@given(st.lists(OUTCOMES, max_size=HALVING.total), st.booleans())
-def test_the_state_after_a_rotation_is_that_of_all_lines(outcomes: list[str], is_done: bool) -> None:
-    entries = [plan_line(), *(run_line(number, outcome) for number, outcome in enumerate(outcomes, 1))]
+@given(st.lists(st.tuples(OUTCOMES, st.sampled_from("abcz")), max_size=HALVING.total), st.booleans())
+def test_the_state_after_a_rotation_is_that_of_all_lines(outcomes: list[tuple[str, str]], is_done: bool) -> None:
+    entries, letters = [plan_line()], set[str]()
+    for number, (outcome, letter) in enumerate(outcomes, 1):
+        has_kind = outcome not in (PASSED, CUT_SHORT)
+        if has_kind and letter not in letters:
+            letters.add(letter)
+            entries.append(kind_line_of(number, letter))
+        entries.append(run_line(number, outcome, kind=letter if has_kind else "", file=f"R3-{number}-1.out"))
     state = state_of(*entries, *([result_line()] if is_done else []))
     (search,) = PROJECTION.of(state).values()
-    assert [code == NOT_RUN for code in search.outcomes[: len(outcomes)]] == [each == CUT_SHORT for each in outcomes]
+    made = [outcome == CUT_SHORT for outcome, _ in outcomes]
+    assert [code == NOT_RUN for code in search.outcomes[: len(outcomes)]] == made
+    assert [found.kind.letter for found in search.kinds] == sorted(letters)
     repeated = list(PROJECTION.checkpoint(PROJECTION.of(state)))
     carried = [entry._replace(tags=(("AT", str(entry.stamp)), *entry.tags)) for entry in repeated]
     assert PROJECTION.of(state_of(*carried)) == PROJECTION.of(state)

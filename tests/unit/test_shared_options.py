@@ -211,20 +211,22 @@ def test_a_wrong_fixed_is_refused_with_the_same_sentence(
 
 
 def test_fixed(run_here: Run, asked: Asked, screen: Mock, quitting: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
-    def assess_runs(_state: object, hypothesis: object, since_ns: int | None, arm: str | None) -> None:
-        asked.append((since_ns, arm))
+    def assess_runs(
+        _state: object, hypothesis: object, since_ns: int | None, arm: str | None, kind: str | None
+    ) -> None:
+        asked.append((since_ns, arm, kind))
         raise _Stopped("known")
 
     for module in (fixed_command, fixed_report):
         monkeypatch.setattr(module, "assess_runs", assess_runs)
     run_here("hyp", "new", "the sweeper races the writer")
-    for options in ("", "--since 2026-11-24T03:14", "--arm pin --since '2026-11-24 03:14'"):
+    for options in ("", "--since 2026-11-24T03:14", "--arm pin --since '2026-11-24 03:14'", "--kind a"):
         run_here("fixed", "H1", *split_line(options))
         with pytest.raises(_Stopped):
             ExperimentController(screen, Mock(), Mock(), quitting, Mock()).open_fix_report(f"H1 {options}")
         command, shown = asked[-2:]
         assert command == shown
-    assert len(asked) == 6
+    assert len(asked) == 8
 
 
 def assert_same_refusal(stderr: bytes, sentence: str) -> None:

@@ -25,13 +25,15 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "Says after how many clean runs a bug may be called fixed, given how often it failed before the change, "
         "and how many there are. Weak assumes that the observed rate is the true one; fair is Fisher's test against "
         "the recorded runs; strong assumes the lowest rate that the record allows. The change is the oldest one that "
-        "was made for the hypothesis (3am changed -H H7) and was not undone; every failure since counts. Only runs of "
-        "the same program with the same arguments, folder, rule and arm are compared. With --seen it is about a bug "
-        "that depends on time and not on runs. With --old and --new it is about two arms of one experiment, which run "
-        "the version before the fix and the one with it in turns: yes if the old one failed and the new one never did. "
+        "was made for the hypothesis (3am changed -H H7) and was not undone; every failure since counts, and a kind "
+        "of failure that did not exist before is a new failure. Only runs of the same program with the same "
+        "arguments, folder, rule and arm are compared. With --seen it is about a bug that depends on time and not on "
+        "runs. With --old and --new it is about two arms of one experiment, which run the version before the fix and "
+        "the one with it in turns: yes if the old one failed and the new one never did. "
         "Exit 0 at the strong level, 1 below it.",
         "examples:\n"
         "  3am fixed H7\n"
+        "  3am fixed H7 --kind a\n"
         "  3am fixed H7 --old old --new new\n"
         "  3am fixed H7 --seen 'deadlock detected' --watched-since yesterday",
     )
@@ -51,7 +53,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
             print_report(versions_report(state, hypothesis, controlled))
         return ExitCode.OK if controlled.is_fixed else ExitCode.NEGATIVE
     if args.seen is None:
-        change, answer = assess_runs(state, hypothesis, since_ns, args.arm)
+        change, answer = assess_runs(state, hypothesis, since_ns, args.arm, args.kind)
     else:
         start_ns = None if args.start is None else parse_time(expand_stamp_ref(ctx.journal, args.start), now, ctx.zone)
         occurrences = find_occurrences(ctx.journal, live, args.seen, start_ns)

@@ -11,6 +11,7 @@ from threeam.cli.console import Echo, is_open_on, print_err, print_json, print_r
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.run_options import ManyRuns, OneRun, Report, Resume, parse_run_options
+from threeam.cli.run_outputs import print_outputs_of_kind
 from threeam.cli.run_progress import ExperimentProgress, OutputPrinter, experiment_exit_code, format_for_terminal
 from threeam.cli.run_surroundings import journal_access, observe, writable_context
 from threeam.cli.submit import Receipt, submit
@@ -21,7 +22,7 @@ from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.experiment_report import experiment_report
 from threeam.experiments.failure_rule import PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import identity_of
-from threeam.experiments.plan import loggable_command
+from threeam.experiments.plan import ExperimentPlan, loggable_command
 from threeam.experiments.plan_runs import RunInterrupted
 from threeam.experiments.repeats import find_repeats
 from threeam.experiments.run_drafts import single_run_draft
@@ -30,7 +31,9 @@ from threeam.experiments.runner import ExperimentRunner
 from threeam.experiments.runs import require_experiment
 from threeam.experiments.search import find_search
 from threeam.experiments.single_run import SingleRun, check_runnable, run_once
+from threeam.experiments.stopping import clean_runs_rule
 from threeam.experiments.verdict import experiment_json
+from threeam.hypotheses.drafts import require_hypothesis
 from threeam.process.execute import STDERR, STDOUT, StartFailed
 
 _REPORT_INDENT = 2  # cells before each line of a report
@@ -44,6 +47,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         case OneRun():
             return _run_once(args, mode)
         case ManyRuns(plan):
+            if args.stop and not plan.stop:  # one arm: it stops when `3am fixed` has its answer
+                plan = plan._replace(stop=_rule_for_fix(args, plan))
             return _run_experiment(args, lambda runner: runner.start(plan, args.hyp, observe))
         case Resume(name):
             return _resume(args, name)
@@ -120,6 +125,16 @@ def _run_experiment(args: Namespace, go: Callable[[ExperimentRunner], Experiment
     return experiment_exit_code(experiment)
 
 
+def _rule_for_fix(args: Namespace, plan: ExperimentPlan) -> str:
+    """Return the rule with which ``plan`` stops when `3am fixed` has its answer. Raise `PreconditionFailed`."""
+    from threeam.reports.fixed_report import required_runs_since
+
+    state = writable_context(args).load_state()
+    fingerprint = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd).fingerprint
+    required = required_runs_since(state, require_hypothesis(state, args.hyp), fingerprint, plan.arms[0].name)
+    return clean_runs_rule(plan.n if required is None else required)
+
+
 def _print_report(args: Namespace, mode: Report) -> int:
     ctx = context(args)
     ctx.require_log()
@@ -129,6 +144,8 @@ def _print_report(args: Namespace, mode: Report) -> int:
 
         return print_search_report(ctx, search)
     experiment = require_experiment(state, mode.name)
+    if mode.kind is not None:
+        return print_outputs_of_kind(ctx.journal, experiment, mode.kind)
     if mode.as_json:
         print_json(experiment_json(experiment))
     else:

@@ -13,6 +13,7 @@ from threeam.experiments.arms import parse_arms
 from threeam.experiments.experiment import MAX_RUNS
 from threeam.experiments.failure_rule import FailureRule, parse_failure_rule
 from threeam.experiments.plan import ExperimentPlan
+from threeam.experiments.stopping import EVIDENCE
 from threeam.process.process_tree import require_linux
 
 _OWN_OPTIONS = ("--arm", "--seed", "--fail", "--fail-regex", "--exit-code")  # few programs have one of these
@@ -40,10 +41,11 @@ class Resume(NamedTuple):
 
 
 class Report(NamedTuple):
-    """The mode that prints the results of the experiment ``name``."""
+    """The mode that prints the results of the experiment ``name``, or the outputs of the failures of one ``kind``."""
 
     name: str
     as_json: bool
+    kind: str | None = None
 
 
 Mode = OneRun | ManyRuns | Resume | Report
@@ -61,17 +63,19 @@ def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
         require_linux("3am run")
     if args.json and not args.report:
         parser.error("--json is for --report")
+    if args.kind is not None and (args.json or not args.report):
+        parser.error("--kind prints outputs of an experiment: 3am run --report R12 --kind a, without --json")
     if args.resume or args.report:
         if command or _has_options_of_a_run(args) or (args.resume and args.report):
             parser.error("--resume and --report take no command, and no option of a new run: what was planned is fixed")
-        return args, Report(args.report, args.json) if args.report else Resume(args.resume)
+        return args, Report(args.report, args.json, args.kind) if args.report else Resume(args.resume)
     if not command:
         parser.error("which command? it comes after --")
     if not separator and (own := next((word for word in command if word in _OWN_OPTIONS), None)) is not None:
         parser.error(f"{own} is after the command, so it belongs to the command: options come first, then --, then CMD")
     if "timeout" in args.fail and args.timeout is None:
         parser.error("--fail timeout never comes true without --timeout 5s")
-    if args.n is None and (args.arm or args.seed is not None):
+    if args.n is None and (args.arm or args.seed is not None or args.stop):
         parser.error("how many runs in each arm? -n 200")
     if args.n is not None and args.exit_code:
         parser.error("--exit-code is for one run: many runs have no common exit code")
@@ -85,13 +89,18 @@ def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
     if args.seed is not None and not 0 <= args.seed < 2**63:
         parser.error(f"--seed {args.seed}: write a number from 0 to {2**63 - 1}")
     seed = int.from_bytes(os.urandom(4)) if args.seed is None else args.seed
-    return args, ManyRuns(ExperimentPlan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd()))
+    if args.stop and len(arms) == 1 and args.hyp is None:
+        parser.error("--stop compares arms, and there is one: with -H H7 it stops when 3am fixed H7 has its answer")
+    stop = EVIDENCE if args.stop and len(arms) > 1 else ""
+    return args, ManyRuns(ExperimentPlan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd(), stop))
 
 
 def _has_options_of_a_run(args: Namespace) -> bool:
     """Return whether ``args`` has an option that says how a command is run, counted or logged."""
     numbers_and_texts = (args.n, args.timeout, args.seed, args.hyp, args.fail_regex)
-    return bool(args.arm or args.fail or args.exit_code) or any(value is not None for value in numbers_and_texts)
+    return bool(args.arm or args.fail or args.exit_code or args.stop) or any(
+        value is not None for value in numbers_and_texts
+    )
 
 
 def _parser() -> Parser:
@@ -100,13 +109,13 @@ def _parser() -> Parser:
         "Runs a command, shows its output, saves the output without its secrets, and logs how the command ended. "
         "With -n it is an experiment: N runs in each arm, in random order, and a verdict when all are done. "
         "Built-in arms are bare, pin, nice, stress, jitter, delay:CALL=T, noise, perturb, memcheck and quota:N; "
-        "combine them as in pin+stress. Your own arm is NAME=WRAPPER. Exit 0 if no run failed and in every arm more "
-        "than half of the runs passed, else 1.",
+        "combine them as in pin+stress. Your own arm is NAME=WRAPPER. Exit 0 if no run failed or timed out and in "
+        "every arm more than half of the runs passed, else 1.",
         "examples:\n"
         "  3am run -H H7 -- ./repro --once\n"
         "  3am run -n 200 --arm bare --arm strace='strace -f -o /dev/null' --timeout 5s -H H7 -- ./repro\n"
         "  3am run --resume R12\n"
-        "  3am run --report R12 --json",
+        "  3am run --report R12 --kind b",
     )
     option = parser.add_argument
     option("-n", type=int, metavar="N", help="runs in each arm")
@@ -116,6 +125,7 @@ def _parser() -> Parser:
     option(
         "--timeout", metavar="DURATION", help="kill a run after this long, e.g. 5s; it is neither a failure nor clean"
     )
+    option("--stop", action="store_true", help="stop an arm as soon as it is decided; with -H and one arm, a fix")
     option("--seed", type=int, metavar="S", help="random seed for run order and jitter")
     option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
     option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")
@@ -123,6 +133,7 @@ def _parser() -> Parser:
     option("--exit-code", action="store_true", help="exit as the command did (124: timed out)")
     option("--resume", metavar="R12", help="continue an experiment that was ended")
     option("--report", metavar="R12", help="print the results of an experiment again")
+    option("--kind", metavar="A", help="with --report: print the saved outputs of this kind of failure")
     option("--json", action="store_true", help="with --report: one object, in full precision")
     option("-q", "--quiet", action="store_true", help="do not print what was written")
     option("command", nargs=REMAINDER, metavar="-- CMD", help="the command and its arguments")

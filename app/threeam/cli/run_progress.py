@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 
 from threeam.cli.console import Echo, OutputFailed, print_err, write_bytes
 from threeam.cli.exits import ExitCode
@@ -71,9 +72,9 @@ class ExperimentProgress:
 
 
 def experiment_exit_code(experiment: Experiment) -> ExitCode:
-    """Return `OK` if no run failed and in every arm more than half passed (they may all hang), else `NEGATIVE`."""
+    """Return `OK` if no run failed or timed out and in every arm more than half passed, else `NEGATIVE`."""
     counts = [arm for arm in experiment.counts().values() if arm.total]
-    is_clean = bool(counts) and all(not arm.failed and 2 * arm.passed > arm.total for arm in counts)
+    is_clean = bool(counts) and all(not (arm.failed or arm.timed_out) and 2 * arm.passed > arm.total for arm in counts)
     return ExitCode.OK if is_clean else ExitCode.NEGATIVE
 
 
@@ -84,6 +85,7 @@ class _ProgressLine:
         self._label = f"R{number}"
         self._failed = {arm.name: 0 for arm in plan.arms}
         self._conclusive = {arm.name: 0 for arm in plan.arms}
+        self._kinds = Counter[str]()
         self._done, self._remaining, self._total = 0, remaining, plan.total
         self._started_ns = time.monotonic_ns()
         self._line = StatusLine()
@@ -91,6 +93,8 @@ class _ProgressLine:
     def count_run(self, run: Run) -> None:
         """Count ``run``, and draw the line again if the last time is long enough ago."""
         self._done += 1
+        if run.kind:
+            self._kinds[run.kind] += 1
         if run.outcome == FAILED:
             self._failed[run.arm] += 1
         if run.outcome in (FAILED, PASSED):
@@ -101,8 +105,10 @@ class _ProgressLine:
                 (time.monotonic_ns() - self._started_ns) // self._done * (self._remaining - self._done)
             )
             done = self._total - self._remaining + self._done
+            kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(self._kinds.items()))
+            kinds = f" · kinds {kinds}" if len(self._kinds) > 1 else ""
             since = "" if self._remaining == self._total else "since the resume "
-            self._line.draw(f"{self._label} {done}/{self._total} · {time_left} left · {since}failed {rates}")
+            self._line.draw(f"{self._label} {done}/{self._total} · {time_left} left · {since}failed {rates}{kinds}")
 
     def clear(self) -> None:
         """Erase the line."""

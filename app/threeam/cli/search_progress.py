@@ -41,7 +41,7 @@ class SearchProgress:
         self._bare, self._done, self._total = search.arms[0], search.done_count, search.total
         shown = (0, *progress.survivors)
         all_counts = search.counts()
-        self._counts = {search.arms[i]: (all_counts[i].failed, all_counts[i].conclusive) for i in shown}
+        self._counts = {search.arms[i]: (all_counts[i].counts.failed, all_counts[i].counts.conclusive) for i in shown}
         self._draw()
 
     def on_run(self, run: Run) -> None:

@@ -14,7 +14,7 @@ def stamped_sources(sources: Sequence[Source]) -> list[Source]:
     for source in sources:
         source.make_index()
         if source.detection is None:
-            print_err(f"{source.name}: no timestamp found, so its lines have no order to others: it is left out")
+            print_err(f"{source.name}: no timestamp found, so its lines have no order: they are not searched for keys")
         else:
             stamped.append(source)
     return stamped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from threeam.core.format.clock import MAX_TIE_NS
@@ -16,8 +16,10 @@ BARE = "bare"  # the arm without a wrapper
 MAX_ARMS = 8
 MAX_RUNS = 50_000  # of all arms of an experiment
 MAX_DETAILED_RUNS = 200  # runs of an experiment for which more is remembered than the outcome
+MAX_SAVED_OF_KIND = 5  # of each kind of failure, whatever else is remembered
 MAX_SINGLE_RUNS = 500  # remembered single runs that are bound to no hypothesis
 NOT_RUN = "."
+NO_KIND = "."
 # The code of an outcome in the first arm; the next arm has the next letter. Old logs have no "p" to "w".
 _FIRST_OUTCOME_CODES = {PASSED: "a", FAILED: "A", TIMED_OUT: "0", INCONCLUSIVE: "p"}
 _PLANNED_COMMAND = re.compile(r"(.*); \d+ runs? ", re.ASCII | re.DOTALL)
@@ -28,6 +30,7 @@ class Run(NamedTuple):
 
     ``began_ns``: since the epoch, on a clock that may be stepped. ``duration_ns``: on one that is never stepped.
     ``output_bytes``: how much it printed. ``file``: the attachment with the saved output; empty: nothing was saved.
+    ``kind``: the letter of its kind of failure; empty: it passed, or an older version made it.
     """
 
     number: int
@@ -40,6 +43,26 @@ class Run(NamedTuple):
     output_bytes: int
     file: str = ""
     stamp: Stamp = Stamp(0)
+    kind: str = ""
+
+
+class FailureKind(NamedTuple):
+    """A kind of failure: runs that ended in the same way (`threeam.experiments.failure_kinds`).
+
+    ``letter``: its name in the experiments of a hypothesis. ``id``: a hash, the same in all of these experiments.
+    """
+
+    letter: str
+    id: str
+    description: str
+
+
+class KindInExperiment(NamedTuple):
+    """A kind of failure in an experiment: the number of its first run there, and the stamp of its line."""
+
+    kind: FailureKind
+    first_run: int
+    stamp: Stamp
 
 
 class ArmUsage(NamedTuple):
@@ -109,11 +132,13 @@ class Experiment(NamedTuple):
 
     ``fingerprint``: the hash of its identity; experiments with equal fingerprints are the same. ``identity``: the value
     of its identity tag. ``build``: that of its build tag. ``wrapper_fingerprints``: for each arm the hash of the words
-    before the command. All three are empty in old logs. ``outcome_codes``: one character per run,
-    for its arm and outcome, or `NOT_RUN`.
-    ``detailed_runs``: the runs for which more is remembered. ``last_stamp``: of the line of the last run.
-    ``first_position``, ``last_position``: of the first line and the last (`Entry.position`); None: equal to the stamp.
-    ``midway_changes``: changes that were made before the last run. ``nth``: 8 if it is the 8th with this plan.
+    before the command. All three are empty in old logs. ``outcome_codes``: one character per run, for its arm and
+    outcome, or `NOT_RUN`. ``detailed_runs``: the runs for which more is remembered. ``last_stamp``: of the line of the
+    last run. ``first_position``, ``last_position``: of the first line and the last (`Entry.position`); None: equal to
+    the stamp. ``midway_changes``: changes that were made before the last run. ``nth``: 8 if it is the 8th with this
+    plan. ``stop``: the rule by which it may stop early (`experiments.stopping`). ``stopped``: where it did; empty: it
+    did not. ``kinds``: the kinds of failure, in the order of their letters. ``kind_letters``: for each run the letter
+    of its kind, or `NO_KIND`.
     """
 
     number: int
@@ -139,6 +164,10 @@ class Experiment(NamedTuple):
     last_position: int | None = None
     midway_changes: tuple[MidwayChange, ...] = ()
     nth: int = 1
+    stop: str = ""
+    stopped: str = ""
+    kinds: tuple[KindInExperiment, ...] = ()
+    kind_letters: str = ""
 
     def wrapper_fingerprint(self, arm: str) -> str:
         """Return the fingerprint of the wrapper of ``arm``; empty if an older version wrote the experiment."""
@@ -174,6 +203,18 @@ class Experiment(NamedTuple):
             return self.first_point.position > change.position
         return has_begun_after(self.detailed_runs[0], self.first_point, change)
 
+    def first_run_since(self, change: LogPoint) -> int:
+        """Return the number of the first run that began after ``change``; more than `total` if none has."""
+        if self.is_after(change):
+            return 1
+        midway = next((midway for midway in self.midway_changes if midway.position == change.position), None)
+        if midway is not None:
+            return midway.first_run_after or self.total + 1
+        numbers = []
+        if self.seed is not None and self.last_point.position > change.position:  # see `count_failed_since`
+            numbers = [run.number for run in self.detailed_runs if run.began_ns > change.ns]
+        return min(numbers, default=self.total + 1)
+
     def count_failed_since(self, change: LogPoint) -> int:
         """Return how many of the runs that began after ``change`` failed, if it was made during the experiment."""
         if self.seed is None:
@@ -205,8 +246,13 @@ class Experiment(NamedTuple):
 
     @property
     def remaining(self) -> list[int]:
-        """Return the numbers of the runs that are still to be made. A single run is never made again."""
-        return [] if self.seed is None else [i for i, code in enumerate(self.outcome_codes, 1) if code == NOT_RUN]
+        """Return the numbers of the runs that are not made. A single run is never made again.
+
+        If it may stop early, some of them are not needed, and after its verdict none of them.
+        """
+        if self.seed is None or self.stopped:
+            return []
+        return [i for i, code in enumerate(self.outcome_codes, 1) if code == NOT_RUN]
 
     @property
     def done_count(self) -> int:
@@ -231,10 +277,25 @@ class Experiment(NamedTuple):
             for i, arm in enumerate(self.arms)
         }
 
-    def outcomes(self, arm: str) -> list[str]:
-        """Return the outcomes of the runs of ``arm``, in the order of the runs."""
+    def known_outcomes(self) -> Iterator[tuple[int, str, str]]:
+        """Yield the number, the arm and the outcome of each run that was made."""
+        known = {outcome_code(i, outcome): (arm, outcome) for i, arm in enumerate(self.arms) for outcome in OUTCOMES}
+        for number, code in enumerate(self.outcome_codes, 1):
+            if code in known:
+                yield number, *known[code]
+
+    def outcomes(self, arm: str) -> list[tuple[str, str]]:
+        """Return the outcome and the letter of the kind of failure of the runs of ``arm``, in the order of the runs.
+
+        The letter is empty if the run has no kind.
+        """
         outcome_of = {outcome_code(self.arms.index(arm), outcome): outcome for outcome in OUTCOMES}
-        return [outcome_of[code] for code in self.outcome_codes if code in outcome_of]
+        letters = self.kind_letters or NO_KIND * self.total
+        return [
+            (outcome_of[code], letter.strip(NO_KIND))
+            for code, letter in zip(self.outcome_codes, letters, strict=True)
+            if code in outcome_of
+        ]
 
 
 def outcome_code(arm_index: int, outcome: str) -> str:

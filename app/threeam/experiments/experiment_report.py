@@ -21,8 +21,10 @@ from threeam.experiments.failure_rule import (
     TIMED_OUT,
     format_exit,
 )
+from threeam.experiments.kinds_report import kinds_section
 from threeam.experiments.repeats import ordinal
 from threeam.experiments.runs import experiments
+from threeam.experiments.stopping import is_done
 from threeam.experiments.verdict import format_percent, uncounted_run_sentences, verdict_text
 
 _MIN_BAR_CELLS, _MAX_BAR_CELLS = 10, 48
@@ -118,6 +120,7 @@ def experiment_report(
     sections = [
         ReportSection(f"{experiment.name}{bound}", _conclusion_lines(experiment, now, repeats)),
         ReportSection(scale, arms),
+        kinds_section(experiment),
     ]
     for outcome, title in _SECTION_TITLES.items() if with_runs else ():
         runs = [run for run in experiment.detailed_runs if run.outcome == outcome]
@@ -144,7 +147,7 @@ def _conclusion_lines(experiment: Experiment, now: Stamp, repeats: Sequence[Expe
     resume = f"3am run --resume {experiment.name}"
     if experiment.verdict:
         return [ReportLine(experiment.verdict, stamp=experiment.verdict_stamp, icon="Verdict")]
-    if experiment.remaining:
+    if not is_done(experiment):
         hint = "" if is_running(experiment, now) else resume
         text = f"{_progress_details(experiment, now)}: no verdict before the plan is done"
         return [ReportLine(text, hint, command=resume)]
@@ -217,11 +220,18 @@ def _arm_lines(
 
 
 def _strip(experiment: Experiment, arm: str, *, emoji: bool) -> str:
-    """Return a glyph for each of the last runs of an arm, and how many there were before."""
+    """Return a sign for each of the last runs of an arm, and how many there were before.
+
+    The sign is that of its outcome, or the letter of its kind of failure if there are several kinds.
+    """
+    has_kinds = len(experiment.kinds) > 1
     outcomes = experiment.outcomes(arm)
     hidden = len(outcomes) - _MAX_STRIP_RUNS
     before = f"{hidden:,} before and " if hidden > 0 else ""
-    return before + "".join(OUTCOME_SIGNS[outcome][not emoji] for outcome in outcomes[-_MAX_STRIP_RUNS:])
+    return before + "".join(
+        letter if has_kinds and letter else OUTCOME_SIGNS[outcome][not emoji]
+        for outcome, letter in outcomes[-_MAX_STRIP_RUNS:]
+    )
 
 
 def _interval_bar(rate: ArmRate, rates: Sequence[ArmRate], cells: int, *, emoji: bool) -> str:
@@ -237,7 +247,8 @@ def _interval_bar(rate: ArmRate, rates: Sequence[ArmRate], cells: int, *, emoji:
 
 def _run_line(experiment: Experiment, run: Run) -> ReportLine:
     exit_text, duration = format_exit(run.exit_code), format_duration(run.duration_ns)
-    text = f"{run.number}/{experiment.total} {run.arm}, {exit_text}, {duration}, {run.output_bytes:,} bytes"
+    letter = f"{run.kind} " if run.kind else ""
+    text = f"{letter}{run.number}/{experiment.total} {run.arm}, {exit_text}, {duration}, {run.output_bytes:,} bytes"
     began = f"began {Stamp(run.began_ns, run.stamp.utc_offset_s).time_of_day}"
     icon = "Run" if run.outcome == PASSED else run.outcome
     return ReportLine(text, began, run.stamp, icon, run.file)

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import NS_PER_S
 from threeam.experiments.build import build_differences, is_own_build, recorded_build
-from threeam.experiments.experiment import BARE, Counts, Experiment, LogPoint
+from threeam.experiments.experiment import BARE, Counts, Experiment, FailureKind, LogPoint
 from threeam.experiments.fingerprint import experiment_differences
+from threeam.experiments.fix_kinds import KindTally
 from threeam.experiments.rate_variation import RateVariation, rate_variation
 from threeam.experiments.regime import (
     ChangePeriod,
@@ -54,13 +55,14 @@ class FixConfidence(NamedTuple):
 
     ``is_time_based``: ``exposure``, ``clean_since`` and ``required`` are times (ns); otherwise they are runs.
     ``clean_since``: what was seen without a failure since the change. ``required``: how much of that each of
-    `CONFIDENCE_LEVELS` needs; None: more than is feasible. ``straddling_count``: experiments that lasted over a
-    change.     ``other_failing_arms``: what else failed before the change, and is not in this answer.
-    ``not_counted``: runs of     other experiments since; ``further_clean_runs``: how many clean ones are not listed
-    there. ``timed_out``,     ``inconclusive``: runs since that are in no rate. ``earlier``, ``includes_earlier``,
-    ``clean_exposure``,     ``ignores_unbound_changes``: see `RateBaseline`. ``build_changes``: what differs between
-    the last builds that were     recorded before and since, and how. ``is_same_build``: whether they are known to be
-    equal. ``variation``: how the rate differed     between the experiments before, if by more than chance.
+    `CONFIDENCE_LEVELS` needs; None: more than is feasible. ``straddling_count``: experiments that lasted over a change.
+    ``other_failing_arms``: what else failed before the change, and is not in this answer. ``not_counted``: runs of
+    other experiments since; ``further_clean_runs``: how many clean ones are not listed there. ``timed_out``,
+    ``inconclusive``: runs since that are in no rate. ``earlier``, ``includes_earlier``, ``clean_exposure``,
+    ``ignores_unbound_changes``: see `RateBaseline`. ``build_changes``: what differs between the last builds that were
+    recorded before and since, and how. ``is_same_build``: whether they are known to be equal. ``variation``: how the
+    rate differed between the experiments before, if by more than chance. ``kind``: the only kind of failure that
+    counts; None: all count. ``kinds``: the runs of each kind.
     """
 
     label: str
@@ -83,14 +85,21 @@ class FixConfidence(NamedTuple):
     build_changes: tuple[tuple[str, str], ...] = ()
     is_same_build: bool = False
     variation: RateVariation | None = None
+    kind: FailureKind | None = None
+    kinds: tuple[KindTally, ...] = ()
 
     @property
     def levels_reached(self) -> int:
         """Return how many of `CONFIDENCE_LEVELS` are reached."""
-        if self.recurrences:
+        if self.recurrences or self.new_kinds:
             return 0
         missing = (required is None or self.clean_since < required for required in self.required)
         return next((i for i, is_missing in enumerate(missing) if is_missing), len(CONFIDENCE_LEVELS))
+
+    @property
+    def new_kinds(self) -> list[KindTally]:
+        """Return the kinds of failure that did not exist before the change."""
+        return [tally for tally in self.kinds if tally.is_new]
 
     @property
     def is_fixed(self) -> bool:

@@ -8,7 +8,9 @@ from threeam.core.format.entry import escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import format_duration
 from threeam.experiments.build import PROGRAM_CHANGED
+from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.fix_confidence import CONFIDENCE_LEVELS, ArmTally, FixConfidence, NotCounted
+from threeam.experiments.fix_kinds import KindTally
 from threeam.experiments.stats import clopper_pearson
 from threeam.experiments.verdict import format_percent, format_significant
 
@@ -18,6 +20,7 @@ def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
     facts = [
         ReportLine(f"before: {_rate_text(answer)}", answer.label),
         ReportLine(f"since:  {_since_text(answer)}", icon="red" if answer.recurrences else ""),
+        *_kind_lines(answer),
         *_caveat_lines(answer),
         *(ReportLine(f"apart:  {tally.label}", _format_tally(tally)) for tally in answer.other_failing_arms),
     ]
@@ -48,6 +51,19 @@ def _since_text(answer: FixConfidence) -> str:
     if answer.recurrences:
         return f"failed {_times(answer.recurrences)}"
     return f"{_format_run_count(answer.clean_since)} without a failure"
+
+
+def _kind_lines(answer: FixConfidence) -> list[ReportLine]:
+    """Return a line for the kind of failure that counts, and one for each other kind if there are several."""
+    lines = []
+    if answer.kind is not None:
+        lines.append(ReportLine(f"only kind {answer.kind.letter}: {answer.kind.description}"))
+    others = [tally for tally in answer.kinds if answer.kind is None or tally.kind.id != answer.kind.id]
+    for tally in others if len(answer.kinds) > 1 or answer.new_kinds else ():
+        new = "new: " if tally.is_new else ""
+        text = f"{new}kind {tally.kind.letter}: {tally.before:,} before, {tally.since:,} since"
+        lines.append(ReportLine(text, tally.kind.description, icon="red" if tally.is_new else ""))
+    return lines
 
 
 def _format_tally(tally: ArmTally) -> str:
@@ -109,10 +125,15 @@ def _level_line(answer: FixConfidence, level: int) -> ReportLine:
 
 def answer_line(answer: FixConfidence) -> ReportLine:
     """Return the answer in one line."""
-    if answer.recurrences:
+    new_failures = sum(tally.since for tally in answer.new_kinds if tally.outcome == FAILED)
+    if answer.recurrences > (new_failures if answer.kind is None else 0):
         return ReportLine("no: it happened again after the change", icon="red")
+    if answer.new_kinds:
+        kind = answer.new_kinds[0].kind
+        return ReportLine(f"no: a new failure after the change, kind {kind.letter}: {kind.description}", icon="red")
     if answer.is_fixed:
-        return ReportLine("yes: call it fixed", icon="ok")
+        bug = "it" if answer.kind is None else f"kind {answer.kind.letter}"
+        return ReportLine(f"yes: call {bug} fixed", icon="ok")
     if not (answer.is_time_based or answer.clean_since):
         return ReportLine(
             f"not yet: no run since the change{' counts' if _has_other_runs(answer) else ''}", icon="yellow"
@@ -170,6 +191,8 @@ def fix_confidence_json(answer: FixConfidence) -> dict[str, Any]:
         "program_changed": any(what == PROGRAM_CHANGED for what, _ in answer.build_changes),
         "build_changes": [f"{what}: {how}" for what, how in answer.build_changes],
         "rate_varied": None if answer.variation is None else answer.variation._asdict(),
+        "kind": answer.kind.letter if answer.kind is not None else None,
+        "kinds": [_kind_tally_json(tally) for tally in answer.kinds],
         "fixed": answer.is_fixed,
     }
 
@@ -181,6 +204,18 @@ def _tally_json(tally: ArmTally) -> dict[str, Any]:
         "ended": tally.conclusive,
         "again": tally.recurrences,
         "clean": tally.clean,
+    }
+
+
+def _kind_tally_json(tally: KindTally) -> dict[str, Any]:
+    return {
+        "kind": tally.kind.letter,
+        "id": tally.kind.id,
+        "what": escape_unprintable(tally.kind.description),
+        "outcome": tally.outcome,
+        "before": tally.before,
+        "since": tally.since,
+        "new": tally.is_new,
     }
 
 

@@ -12,15 +12,18 @@ been interrupted.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import ascii_uppercase
 from typing import NamedTuple
 
 from threeam.experiments.arms import run_order
 from threeam.experiments.experiment import NOT_RUN, Counts
+from threeam.experiments.kind_counts import MAX_RARE_KINDS, RARE_RUNS
 from threeam.experiments.stats import fisher_exact
 
 MIN_RUNS = 3  # of each arm in a round
 _MAX_FIRST_RUNS = 9  # of each arm in the first round, before the other rounds get more
-PASSED_CODE, FAILED_CODE, TIMED_OUT_CODE, INCONCLUSIVE_CODE = "a", "A", "0", "p"
+PASSED_CODE, TIMED_OUT_CODE, INCONCLUSIVE_CODE = "a", "0", "p"
+FAILED_CODES = ascii_uppercase  # for each kind of failure one; the first one also if the kind is not known
 _CLEAR_P = 0.001  # below it, more rounds would hardly change the choice
 
 
@@ -28,11 +31,13 @@ class Halving(NamedTuple):
     """A search: the number of candidates, the runs of each arm in each round, and the seed of the order.
 
     Arm 0 is compared with the candidates, the arms from 1 on. The earlier of two equal candidates is preferred.
+    ``sought``: the codes of the kinds of failure that are sought, besides those of arm 0; if both have none, any kind.
     """
 
     candidate_count: int
     rounds: tuple[int, ...]
     seed: int
+    sought: str = ""
 
     @property
     def total(self) -> int:
@@ -80,25 +85,50 @@ def plan_rounds(candidate_count: int, runs: int) -> tuple[int, ...]:
     return (MIN_RUNS + first + more[0], *(MIN_RUNS + count for count in more[1:]))
 
 
-def count_outcomes(arms: Sequence[int], outcomes: str, arm_count: int) -> list[Counts]:
+class ArmCounts(NamedTuple):
+    """The counts of an arm. ``comparable``: without the runs that failed in a kind that is not sought."""
+
+    counts: Counts
+    comparable: Counts
+
+    @property
+    def failed_otherwise(self) -> int:
+        """Return how many runs failed in a kind that is not sought."""
+        return self.counts.failed - self.comparable.failed
+
+
+def count_outcomes(halving: Halving, arms: Sequence[int], outcomes: str) -> list[ArmCounts]:
     """Return the counts of each arm. ``outcomes``: a code for each run, `NOT_RUN` if there is no result."""
-    codes: list[list[str]] = [[] for _ in range(arm_count)]
+    codes = ["" for _ in range(halving.candidate_count + 1)]
     for arm, code in zip(arms, outcomes, strict=False):
-        codes[arm].append(code)
-    order = (FAILED_CODE, PASSED_CODE, TIMED_OUT_CODE, INCONCLUSIVE_CODE)
-    return [Counts(*(arm_codes.count(code) for code in order)) for arm_codes in codes]
+        codes[arm] += code
+    sought = _sought_codes(halving, codes)
+    return [ArmCounts(_count(arm_codes, FAILED_CODES), _count(arm_codes, sought)) for arm_codes in codes]
+
+
+def _count(codes: str, failed: str) -> Counts:
+    return Counts(
+        sum(code in failed for code in codes), *map(codes.count, (PASSED_CODE, TIMED_OUT_CODE, INCONCLUSIVE_CODE))
+    )
+
+
+def _sought_codes(halving: Halving, codes_by_arm: Sequence[str]) -> str:
+    """Return the codes of the kinds that count as failures."""
+    every = "".join(codes_by_arm)
+    rare = sum(0 < every.count(code) < RARE_RUNS for code in FAILED_CODES)
+    sought = halving.sought + "".join(code for code in codes_by_arm[0] if code in FAILED_CODES)
+    return FAILED_CODES if not sought or rare > MAX_RARE_KINDS else sought
 
 
 def follow(halving: Halving, outcomes: str) -> Progress:
     """Return the state of a search after ``outcomes``, a code for each run in order."""
     arms: list[int] = []
     survivors = list(range(1, halving.candidate_count + 1))
-    arm_count = halving.candidate_count + 1
     for index, runs in enumerate(halving.rounds):
         arms += [[0, *survivors][i] for i in run_order(len(survivors) + 1, runs, halving.seed + index)]
         if len(outcomes) < len(arms) or NOT_RUN in outcomes[: len(arms)]:
             return Progress(arms, survivors, index + 1, is_over=False)
-        counts = count_outcomes(arms, outcomes, arm_count)
+        counts = [arm.comparable for arm in count_outcomes(halving, arms, outcomes)]
         survivors = sorted(survivors, key=lambda arm: -failure_rate(counts[arm]))
         if index + 1 == len(halving.rounds) or _is_clear(counts[survivors[0]], counts[0]):
             break

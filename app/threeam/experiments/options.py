@@ -19,6 +19,7 @@ def parse_fixed_options(parser: OptionParser, words: Sequence[str]) -> Namespace
         "--since", about="judge the first change from T on (default: the oldest one that still stands)"
     )
     parser.add_argument("--arm", metavar="ARM", help="only the runs of this arm")
+    parser.add_argument("--kind", metavar="A", help="only this kind of failure is the bug; the others are told apart")
     parser.add_argument("--old", metavar="ARM", help="the arm that runs the version before the fix")
     parser.add_argument("--new", metavar="ARM", help="the arm that runs the fix, in the same experiment")
     parser.add_argument("--seen", metavar="RE", help="the bug is seen when a note or a streamed line matches")
@@ -37,6 +38,8 @@ def parse_fixed_options(parser: OptionParser, words: Sequence[str]) -> Namespace
         parser.error("--old and --new name the two arms of one experiment: give both")
     if args.old is not None and (args.arm is not None or args.seen is not None):
         parser.error("--old and --new compare two arms: leave --arm and --seen out")
+    if args.kind is not None and (args.seen is not None or args.old is not None):
+        parser.error("--kind is for the runs before a change and since: leave --seen, --old and --new out")
     if args.old is not None and args.old == args.new:
         parser.error(f"--old and --new are both {args.old}: name two arms")
     args.versions = None if args.old is None else Versions(args.old, args.new)

@@ -11,6 +11,7 @@ from threeam.core.format.times import format_duration
 from threeam.core.redact.redact import format_redacted_command, redact
 from threeam.experiments.arms import Arm, run_order
 from threeam.experiments.failure_rule import FailureRule
+from threeam.experiments.stopping import describe_rule
 
 _FORMAT_VERSION = 1
 
@@ -18,7 +19,8 @@ _FORMAT_VERSION = 1
 class ExperimentPlan(NamedTuple):
     """A plan: ``n`` runs of ``command`` in each of ``arms``, in the random order of ``seed``, in the folder ``cwd``.
 
-    ``timeout_ns``: the time limit of a run; None: no limit. The plan file stores these fields by name.
+    ``timeout_ns``: the time limit of a run; None: no limit. ``stop``: the rule by which it may stop early. The plan
+    file stores these fields by name.
     """
 
     command: tuple[str, ...]
@@ -28,6 +30,7 @@ class ExperimentPlan(NamedTuple):
     rule: FailureRule
     timeout_ns: int | None
     cwd: str
+    stop: str = ""
 
     @property
     def total(self) -> int:
@@ -44,7 +47,8 @@ class ExperimentPlan(NamedTuple):
         runs = f"{self.n} {'run' if self.n == 1 else 'runs'}"
         limit = f", each for {format_duration(self.timeout_ns)} at most" if self.timeout_ns is not None else ""
         order = f"{runs} each of {arms}, in random blocks" if len(self.arms) > 1 else f"{runs} of {arms}"
-        details = f"{order}, seed {self.seed}{limit}; fails if {self.rule}"
+        stop = f"; {describe_rule(self.stop)}" if self.stop else ""
+        details = f"{order}, seed {self.seed}{limit}; fails if {self.rule}{stop}"
         return f"{loggable_command(self.command)}; {redact(details)}"
 
 

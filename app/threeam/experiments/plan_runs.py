@@ -1,27 +1,25 @@
-"""The loop over the runs of a plan: run each in its arm, save the output of failures, log the runs in batches."""
+"""The loop over the runs of a plan: run each in its arm, and log the runs in batches."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from typing import NamedTuple, Protocol
 
-from threeam.core.errors import FileUnusable, LockTimeout, Unsure
+from threeam.core.errors import LockTimeout, Unsure
 from threeam.core.format.clock import Clock
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.platform.signals import defer_interrupts
-from threeam.core.store.attachment_kinds import RUN_OUTPUT
-from threeam.core.store.attachments import write_attachment
-from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
 from threeam.experiments.arm_setup import ArmSetup, set_up_arms
 from threeam.experiments.arms import Arm
 from threeam.experiments.chaos import Jitter, Neighbours, start_neighbours
-from threeam.experiments.experiment import MAX_DETAILED_RUNS, Run
-from threeam.experiments.failure_rule import PASSED, FailureRule
+from threeam.experiments.experiment import FailureKind, Run
+from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.run_drafts import runs_draft
+from threeam.experiments.run_outputs import RunOutputs
 from threeam.experiments.single_run import make_run
 from threeam.process.execute import ExecuteOptions, execute
 from threeam.process.guard import RunningProgram, process_guard
@@ -30,7 +28,6 @@ from threeam.process.process_tree import adopt_orphans
 
 MAX_BATCH_RUNS = 100  # runs logged in one hold of the lock, and under one sync
 _BATCH_INTERVAL_NS = 1 * NS_PER_S  # a batch is written after this time, even if it is not full
-_MAX_EXPERIMENT_OUTPUT_BYTES = 256 * 1024 * 1024  # saved output of all runs of one experiment
 
 
 class RunInterrupted(KeyboardInterrupt):
@@ -73,34 +70,28 @@ class PlannedRuns(Protocol):
 
 
 class RunContext(NamedTuple):
-    """The journal, the clock and the callbacks of a running plan.
+    """The outputs, the clock and the callbacks of a running plan.
 
     ``submit`` writes lines and is not interrupted. ``on_run`` is called after each run. ``on_lost`` is called by
     another process if this one is killed.
     """
 
-    journal: Journal
+    outputs: RunOutputs
     submit: Callable[[Draft], object]
     on_run: Callable[[Run], object]
     on_lost: Callable[[], object]
     clock: Clock
 
 
-def run_plan(
-    number: int,
-    plan: PlannedRuns,
-    remaining: Sequence[int],
-    detailed_runs: Sequence[Run],
-    context: RunContext,
-) -> None:
+def run_plan(number: int, plan: PlannedRuns, remaining: Iterable[int], context: RunContext) -> None:
     """Make the ``remaining`` runs (their numbers) of ``plan`` for the experiment ``number``.
 
-    ``detailed_runs``: those of the experiment so far. Raise `RunInterrupted` if a signal ends a run. The runs
-    made until then are written, as far as possible, whatever ends the plan.
+    Raise `RunInterrupted` if a signal ends a run. The runs made until then are written, as far as possible, whatever
+    ends the plan.
     """
     adopt_orphans()
     arms = plan.run_arms()
-    batch = _RunBatch(number, plan.total, detailed_runs, context)
+    batch = _RunBatch(number, plan.total, context)
     with ExitStack() as stack:
         setup = stack.enter_context(set_up_arms(plan.arms, plan.seed))
         # The guard is forked before the neighbours: they would keep its pipe open.
@@ -118,8 +109,7 @@ def run_plan(
             if signum:  # the line says that the plan was ended here, until this run is made again
                 batch.add(run, b"")
                 raise RunInterrupted(signum)
-            batch.add(run, output)
-            context.on_run(run)
+            context.on_run(batch.add(run, output))
 
 
 class _Surroundings(NamedTuple):
@@ -157,36 +147,24 @@ def _make_turn(number: int, arm: Arm, plan: PlannedRuns, surroundings: _Surround
 class _RunBatch:
     """Runs that are not written yet: writing each by itself would disturb what the experiment counts."""
 
-    def __init__(self, number: int, total: int, detailed_runs: Sequence[Run], context: RunContext) -> None:
+    def __init__(self, number: int, total: int, context: RunContext) -> None:
         self._number = number
         self._total = total
         self._context = context
         self._runs: list[Run] = []
+        self._new_kinds: dict[int, FailureKind] = {}
         self._flushed_ns = time.monotonic_ns()
-        saved_runs = [run for run in detailed_runs if run.file]
-        self._saved_bytes = sum(min(run.output_bytes, MAX_SAVED_BYTES) for run in saved_runs)
-        self._saved_count = len(saved_runs)
-        self._arms_with_saved_pass = {run.arm for run in saved_runs if run.outcome == PASSED}
 
-    def add(self, run: Run, output: bytes) -> None:
-        """Add ``run``; write the batch if it is full or old enough.
-
-        Save ``output`` if there is space for it. Of the runs that passed, only one in each arm is saved.
-        """
-        is_needed = run.outcome != PASSED or run.arm not in self._arms_with_saved_pass
-        if output and is_needed and self._has_space(len(output)):
-            name = f"R{self._number}-{run.number}-{run.began_ns}.out"
-            with suppress(FileUnusable):  # the line matters more; without a FILE tag it says that there is no file
-                write_attachment(self._context.journal, RUN_OUTPUT, name, output)
-                run = run._replace(file=name)
-                self._saved_count += 1
-                self._saved_bytes += len(output)
-                if run.outcome == PASSED:
-                    self._arms_with_saved_pass.add(run.arm)
+    def add(self, run: Run, output: bytes) -> Run:
+        """Add ``run``, and write the batch if it is full or old enough. Return the run with its kind of failure."""
+        run, new_kind = self._context.outputs.keep(run, output)
+        if new_kind is not None:
+            self._new_kinds[run.number] = new_kind
         self._runs.append(run)
         if len(self._runs) >= MAX_BATCH_RUNS or time.monotonic_ns() - self._flushed_ns >= _BATCH_INTERVAL_NS:
             with suppress(LockTimeout):  # the runs are written with the next batch
                 self.flush()
+        return run
 
     def flush(self) -> None:
         """Write the runs that are not written. Raise what the writer raises.
@@ -195,12 +173,9 @@ class _RunBatch:
         """
         if self._runs:
             try:
-                self._context.submit(runs_draft(self._number, self._total, self._runs))
+                self._context.submit(runs_draft(self._number, self._total, self._runs, self._new_kinds))
             except Unsure:
-                self._runs = []
+                self._runs, self._new_kinds = [], {}
                 raise
-            self._runs = []
+            self._runs, self._new_kinds = [], {}
         self._flushed_ns = time.monotonic_ns()
-
-    def _has_space(self, size: int) -> bool:
-        return self._saved_count < MAX_DETAILED_RUNS and self._saved_bytes + size <= _MAX_EXPERIMENT_OUTPUT_BYTES

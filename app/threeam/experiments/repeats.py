@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from threeam.core.state.fold import State
 from threeam.experiments.experiment import Counts, Experiment
+from threeam.experiments.kind_comparison import comparable_counts
 from threeam.experiments.runs import experiments
 
 
@@ -40,8 +41,8 @@ def find_repeats(state: State, experiment: Experiment) -> list[Experiment]:
 
 
 def pooled_counts(experiments: Iterable[Experiment]) -> list[Counts]:
-    """Return the counts of each arm, summed over ``experiments`` with the same arms."""
-    by_arm = zip(*(experiment.counts().values() for experiment in experiments), strict=True)
+    """Return the counts of each arm that can be compared, summed over ``experiments`` with the same arms."""
+    by_arm = zip(*(comparable_counts(experiment).values() for experiment in experiments), strict=True)
     return [Counts(*map(sum, zip(*counts, strict=True))) for counts in by_arm]
 
 

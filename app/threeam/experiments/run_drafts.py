@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State, next_free_number
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
 from threeam.experiments.arms import Arm
+from threeam.experiments.bisect_log import bisections
 from threeam.experiments.build import Build
-from threeam.experiments.experiment import Experiment, Run
+from threeam.experiments.experiment import Experiment, FailureKind, Run
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
 from threeam.experiments.repeats import earlier_repeats
-from threeam.experiments.run_tags import PlanTag, format_run, index_tag, run_tags
+from threeam.experiments.run_tags import PlanTag, format_run, index_tag, kind_line, run_tags
 from threeam.experiments.runs import experiments, experiments_by_number
 from threeam.experiments.search import searches_by_number
 
 SOURCE = "run"  # the program that writes these lines: no person types them, so they do not extend a night
+_NO_KINDS: Mapping[int, FailureKind] = MappingProxyType({})
 
 
 class PlanFacts(NamedTuple):
@@ -32,6 +35,7 @@ class PlanFacts(NamedTuple):
     identity: ExperimentIdentity
     file: str
     build: Build | None = None
+    stop: str = ""
 
 
 def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
@@ -45,7 +49,7 @@ def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
         tags = (
             index_tag(number, 0, facts.n * len(arms)),
             *hypothesis_tag(state, hypothesis),
-            PlanTag(facts.n, facts.seed, arms, fingerprint, wrappers, nth).to_tag(),
+            PlanTag(facts.n, facts.seed, arms, fingerprint, wrappers, nth, facts.stop).to_tag(),
             facts.identity.to_tag(),
             *_build_tags(facts.build),
             ("FILE", facts.file),
@@ -55,9 +59,18 @@ def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
     return Draft(lines, source=SOURCE)
 
 
-def runs_draft(number: int, total: int, runs: Sequence[Run]) -> Draft:
-    """Return the draft of a line for each of ``runs``, which belong to the experiment ``number``."""
-    draft_lines = [DraftLine(format_run(run), (index_tag(number, run.number, total), *run_tags(run))) for run in runs]
+def runs_draft(number: int, total: int, runs: Sequence[Run], new_kinds: Mapping[int, FailureKind] = _NO_KINDS) -> Draft:
+    """Return the draft of a line for each of ``runs``, which belong to the experiment ``number``.
+
+    ``new_kinds``: the kinds of failure that the experiment has not seen before, by the number of their first run.
+    """
+    draft_lines = []
+    for run in runs:
+        index = index_tag(number, run.number, total)
+        draft_lines.append(DraftLine(format_run(run), (index, *run_tags(run))))
+        if (kind := new_kinds.get(run.number)) is not None:
+            tag, text = kind_line(kind)
+            draft_lines.append(DraftLine(text, (index, tag)))
     return Draft(lambda state, context, stamp: draft_lines, needs_full_state=False, source=SOURCE)
 
 
@@ -79,13 +92,15 @@ def single_run_draft(
     return Draft(lines, source=SOURCE)
 
 
-def verdict_draft_line(experiment: Experiment, state: State, text: str, counts: str) -> DraftLine:
-    """Return the line of a verdict on ``experiment``."""
+def verdict_draft_line(
+    experiment: Experiment, state: State, text: str, results: Sequence[tuple[str, str]]
+) -> DraftLine:
+    """Return the line of a verdict on ``experiment``, with the tags ``results``."""
     hypothesis = None if experiment.hypothesis is None else f"H{experiment.hypothesis}"
     tags = (
         index_tag(experiment.number, experiment.done_count, experiment.total),
         *hypothesis_tag(state, hypothesis),
-        ("VERDICT", counts),
+        *results,
     )
     return DraftLine(f"Verdict: {text}", tags)
 
@@ -97,4 +112,4 @@ def _build_tags(build: Build | None) -> tuple[tuple[str, str], ...]:
 
 def next_run_number(state: State) -> int:
     """Return the number of the next experiment or search."""
-    return next_free_number({*experiments_by_number(state), *searches_by_number(state)})
+    return next_free_number({*experiments_by_number(state), *searches_by_number(state), *bisections(state)})

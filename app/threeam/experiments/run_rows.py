@@ -8,8 +8,11 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import Entry, escape_unprintable, parse_entry
 from threeam.core.state.fold import State
+from threeam.experiments.bisect_log import bisections
+from threeam.experiments.kinds_report import format_kinds
 from threeam.experiments.run_tags import run_label
 from threeam.experiments.runs import experiments
+from threeam.experiments.search import searches_by_number
 
 _TAGS_PATTERN = rb"(?: \[[A-Z0-9]+: [^\]\n]*\])*"
 # Anchored at the beginning of a line: a note may quote a run line.
@@ -59,10 +62,17 @@ def plan_progress(state: State) -> dict[int, str]:
         if experiment.seed is None:
             continue
         counts = experiment.counts().values()
-        parts = [f"{experiment.done_count}/{experiment.total}", f"{sum(arm.failed for arm in counts)} failed"]
+        kinds = f" ({kinds})" if (kinds := format_kinds(experiment)) else ""
+        parts = [f"{experiment.done_count}/{experiment.total}", f"{sum(arm.failed for arm in counts)} failed{kinds}"]
         if timed_out := sum(arm.timed_out for arm in counts):
             parts.append(f"{timed_out} timed out")
         if inconclusive := sum(arm.inconclusive for arm in counts):
             parts.append(f"{inconclusive} inconclusive")
         progress[experiment.stamp.ns] = " · ".join(parts)
+    for search in searches_by_number(state).values():
+        failed = sum(arm.counts.failed for arm in search.counts())
+        progress[search.stamp.ns] = f"{search.done_count}/{search.total} · {failed} failed"
+    for bisection in bisections(state).values():
+        failed = sum(runs.failed for runs in bisection.commits.values())
+        progress[bisection.stamp.ns] = f"{bisection.done}/{bisection.budget} · {failed} failed"
     return progress

@@ -10,15 +10,18 @@ from threeam.experiments.experiment import (
     BARE,
     MAX_ARMS,
     MAX_RUNS,
+    NO_KIND,
     NOT_RUN,
     ArmUsage,
     Experiment,
+    FailureKind,
     MidwayChange,
     Run,
     outcome_code,
 )
 from threeam.experiments.failure_rule import CUT_SHORT, LOST, OUTCOMES, TIMED_OUT, format_exit
 
+STOPPED_TAG = "STOPPED"
 _EXPERIMENT_KEY = re.compile(r"R(\d{1,9})", re.ASCII)
 _INDEX_VALUE = re.compile(r"(\d{1,9})/(\d{1,9})", re.ASCII)
 _RUN_VALUE = re.compile(
@@ -26,6 +29,9 @@ _RUN_VALUE = re.compile(
     r" exit=(\d{1,19}) began=(\d{1,19}) ns=(\d{1,19}) cpu=(\d{1,19}) bytes=(\d{1,19})(?: |\Z)",
     re.ASCII,
 )
+_KIND_VALUE = re.compile(r"([a-z]) ([0-9a-f]{1,64})", re.ASCII)
+_KIND_BODY = re.compile(r"Kind: [a-z] ?(.*)", re.DOTALL)
+_LETTER = re.compile(r"[a-z]", re.ASCII)
 _DAY_S = 86_400  # an offset from UTC is shorter, so the sum of both is never negative
 
 
@@ -75,15 +81,18 @@ def run_tags(run: Run, fingerprint: str = "") -> tuple[tuple[str, str], ...]:
         f"{run.arm} {run.outcome} exit={run.exit_code} began={run.began_ns} ns={run.duration_ns} cpu={run.cpu_ns}"
         f" bytes={run.output_bytes}"
     )
+    value += f" kind={run.kind}" if run.kind else ""
     tag = ("RUN", f"{value} same={fingerprint}" if fingerprint else value)
     return (tag, ("FILE", run.file)) if run.file else (tag,)
 
 
 def run_from_entry(number: int, entry: Entry) -> Run | None:
     """Return the run of a line, with the ``number`` that it has in its experiment; None if the line has none."""
-    match = _RUN_VALUE.match(entry.tag("RUN") or "")
+    value = entry.tag("RUN") or ""
+    match = _RUN_VALUE.match(value)
     if match is None:
         return None
+    kind = _parse_facts(value).get("kind", "")
     arm, outcome, *numbers = match.groups()
     exit_code, began_ns, duration_ns, cpu_ns, output_bytes = map(int, numbers)
     return Run(
@@ -97,6 +106,7 @@ def run_from_entry(number: int, entry: Entry) -> Run | None:
         output_bytes,
         entry.tag("FILE") or "",
         entry.effective_stamp,
+        kind if _LETTER.fullmatch(kind) else "",
     )
 
 
@@ -117,8 +127,23 @@ def format_run(run: Run) -> str:
     if run.outcome == LOST:
         return f"Run: {arm}no result, the 3am that ran it ended, {run.output_bytes:,} bytes"
     times = f"{run.duration_ns / 1e9:.9f}s, cpu {run.cpu_ns / 1e9:.6f}s"
+    kind = f", kind {run.kind}" if run.kind else ""
     exit_text = "" if run.outcome == TIMED_OUT else f", {format_exit(run.exit_code)}"
-    return f"Run: {arm}{run.outcome}{exit_text}, {times}, {run.output_bytes:,} bytes"
+    return f"Run: {arm}{run.outcome}{kind}{exit_text}, {times}, {run.output_bytes:,} bytes"
+
+
+# A kind of failure.
+
+
+def kind_line(kind: FailureKind) -> tuple[tuple[str, str], str]:
+    """Return the tag and the text of the line about ``kind``. It has the index of the first run of this kind."""
+    return ("KIND", f"{kind.letter} {kind.id}"), f"Kind: {kind.letter} {kind.description}".rstrip()
+
+
+def kind_from_entry(entry: Entry) -> FailureKind | None:
+    """Return the kind of failure that a line is about; None if it is about none."""
+    value, body = _KIND_VALUE.fullmatch(entry.tag("KIND") or ""), _KIND_BODY.fullmatch(entry.text)
+    return FailureKind(value[1], value[2], body[1].strip()) if value is not None and body is not None else None
 
 
 # The plan of many runs.
@@ -128,6 +153,7 @@ class PlanTag(NamedTuple):
     """The facts of a plan: ``n`` runs in each of ``arms``, in the order of ``seed``.
 
     ``wrapper_fingerprints``: empty in old logs. ``nth``: how many experiments of this plan there are with this one.
+    ``stop``: the rule by which it may stop early (`experiments.stopping`).
     """
 
     n: int
@@ -136,12 +162,14 @@ class PlanTag(NamedTuple):
     fingerprint: str
     wrapper_fingerprints: tuple[str, ...] = ()
     nth: int = 1
+    stop: str = ""
 
     def to_tag(self) -> tuple[str, str]:
         """Return the tag of the plan line."""
         value = f"n={self.n} seed={self.seed} arms={','.join(self.arms)} same={self.fingerprint}"
         wrappers = f" wrappers={','.join(self.wrapper_fingerprints)}" if self.wrapper_fingerprints else ""
-        return "PLAN", f"{value}{wrappers}{f' nth={self.nth}' if self.nth > 1 else ''}"
+        nth, stop = f" nth={self.nth}" if self.nth > 1 else "", f" stop={self.stop}" if self.stop else ""
+        return "PLAN", f"{value}{wrappers}{nth}{stop}"
 
     @classmethod
     def parse(cls, value: str, total: int) -> PlanTag:
@@ -154,7 +182,7 @@ class PlanTag(NamedTuple):
         _require(not wrappers or len(wrappers) == len(arms))
         _require(all(arms) and len(set(arms)) == len(arms) <= MAX_ARMS)
         _require(n * len(arms) == total and 1 <= total <= MAX_RUNS and nth >= 1)
-        return cls(n, seed, arms, facts.get("same", ""), wrappers, nth)
+        return cls(n, seed, arms, facts.get("same", ""), wrappers, nth, facts.get("stop", ""))
 
 
 def checkpoint_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:
@@ -164,6 +192,8 @@ def checkpoint_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:
     tags = [("RUNS", experiment.outcome_codes), ("SPENT", " ".join(sums))]
     if experiment.last_position is not None:
         tags.append(("LAST", str(experiment.last_position)))
+    if experiment.kind_letters.strip(NO_KIND):
+        tags.append(("LETTERS", experiment.kind_letters.rstrip(NO_KIND)))
     if experiment.midway_changes:
         tags.append(("CUTS", " ".join(":".join(map(str, change)) for change in experiment.midway_changes)))
     return tuple(tags)
@@ -178,6 +208,7 @@ class PlanTags(NamedTuple):
     last_stamp: Stamp
     last_position: int | None
     midway_changes: tuple[MidwayChange, ...]
+    kind_letters: str
 
     @classmethod
     def parse(cls, entry: Entry, total: int) -> PlanTags:
@@ -197,6 +228,7 @@ class PlanTags(NamedTuple):
             last_stamp,
             _parse_count(entry.tag("LAST")),
             _parse_midway_changes(entry.tag("CUTS") or ""),
+            _parse_letters(entry.tag("LETTERS") or "", total),
         )
 
 
@@ -213,6 +245,12 @@ def _parse_midway_changes(value: str) -> tuple[MidwayChange, ...]:
     """Return the changes of a ``CUTS`` tag, ``position:ns:first_run_after`` each; malformed ones are skipped."""
     numbers = ([_parse_count(digits) for digits in word.split(":")] for word in value.split())
     return tuple(MidwayChange(*[number or 0 for number in row]) for row in numbers if len(row) == 3 and None not in row)
+
+
+def _parse_letters(value: str, total: int) -> str:
+    """Return the letter of each run of a ``LETTERS`` tag, which leaves out the runs after the last letter."""
+    letters = "".join(letter if _LETTER.fullmatch(letter) else NO_KIND for letter in value[:total])
+    return letters.ljust(total, NO_KIND)
 
 
 def _parse_facts(text: str) -> dict[str, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed, Unsure
@@ -26,9 +27,11 @@ from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, par
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
 from threeam.experiments.plan_runs import RunContext, run_plan
 from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
+from threeam.experiments.run_outputs import outputs_of_experiment
 from threeam.experiments.run_tags import parse_index
-from threeam.experiments.runs import require_experiment
+from threeam.experiments.runs import experiments_by_number, require_experiment
 from threeam.experiments.single_run import EXIT_KILLED, check_runnable
+from threeam.experiments.stopping import needed_runs, rule_of
 from threeam.experiments.verdict import verdict_draft
 from threeam.process.execute import StartFailed
 
@@ -93,7 +96,7 @@ class ExperimentRunner:
         identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
         surroundings = observe(plan.cwd)
         build = plan_build(plan.command, plan.arms, plan.cwd, surroundings)
-        facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path), build)
+        facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path), build, plan.stop)
         text = f"{plan.text()}; {surroundings.other_instances}"
         block = write_plan(writer, plan_draft(text, facts, hypothesis), path)
         self._listener.on_written(block.raw)
@@ -101,7 +104,7 @@ class ExperimentRunner:
         assert index is not None  # the draft has assigned the number
         number = index.experiment
         with lock_plan(path, f"R{number}"):
-            return self._finish(number, plan, range(1, plan.total + 1), (), writer)
+            return self._finish(number, plan, self._access.load_state(), writer)
 
     def resume(self, name: str) -> Experiment:
         """Make the remaining runs of the experiment ``name``, in the folder of its plan, and write the verdict.
@@ -123,9 +126,9 @@ class ExperimentRunner:
         check_arms(plan.arms)
         with lock_plan(path, experiment.name):
             # Another process may have continued it since the first look.
-            experiment = _require_unfinished(self._access.load_state(), experiment.name)
-            writer = self._access.new_writer()
-            return self._finish(experiment.number, plan, experiment.remaining, experiment.detailed_runs, writer)
+            state = self._access.load_state()
+            _require_unfinished(state, experiment.name)
+            return self._finish(experiment.number, plan, state, self._access.new_writer())
 
     def _check_same_plan(self, experiment: Experiment, plan: ExperimentPlan, path: str) -> None:
         """Raise `FileUnusable` if ``plan`` is not that of ``experiment``, or would run another program now.
@@ -142,8 +145,8 @@ class ExperimentRunner:
             raise FileUnusable(
                 f"{name} ran {planned.program}; {plan.command[0]} is {identity.program} now: set PATH as then"
             )
-        planned_facts = (experiment.n, experiment.seed, experiment.fingerprint)
-        if (plan.n, plan.seed, fingerprint) != planned_facts or not has_same_arms:
+        planned_facts = (experiment.n, experiment.seed, experiment.fingerprint, experiment.stop)
+        if (plan.n, plan.seed, fingerprint, plan.stop) != planned_facts or not has_same_arms:
             raise FileUnusable(f"{path} is not the plan of {name}: it has other arms, another seed, or another command")
         if planned and planned.sha256 != identity.sha256:
             before, now = planned.sha256 or "not readable", identity.sha256 or "not readable"
@@ -154,20 +157,18 @@ class ExperimentRunner:
         for what, how in build_differences(parse_build(experiment.build), build):
             self._listener.on_warning(f"{what} since {name} was planned: {how}")
 
-    def _finish(
-        self, number: int, plan: ExperimentPlan, remaining: Sequence[int], detailed_runs: Sequence[Run], writer: Writer
-    ) -> Experiment:
-        """Make the ``remaining`` runs, write the verdict, and return the experiment that it is about."""
+    def _finish(self, number: int, plan: ExperimentPlan, state: State, writer: Writer) -> Experiment:
+        """Make the remaining runs, write the verdict, and return the experiment that it is about."""
         writer.stats_publisher = WriteStatsPublisher(self._access.journal.log_path)
-        self._make_runs(number, plan, remaining, detailed_runs, writer)
-        block = self._write_verdict(number, plan, writer)
+        self._make_runs(plan, require_experiment(state, f"R{number}"), state, writer)
+        block = self._write_verdict(number, writer)
         experiment = require_experiment(block.prior_state, f"R{number}")
         self._listener.on_verdict(block.raw, experiment)
         return experiment
 
-    def _make_runs(
-        self, number: int, plan: ExperimentPlan, remaining: Sequence[int], detailed_runs: Sequence[Run], writer: Writer
-    ) -> None:
+    def _make_runs(self, plan: ExperimentPlan, experiment: Experiment, state: State, writer: Writer) -> None:
+        number, remaining, rule = experiment.number, experiment.remaining, rule_of(experiment)
+
         def submit(draft: Draft) -> None:
             # Interruptible: `run_plan` defers interrupts itself.
             with writer.lock_log(full_state=draft.needs_full_state, interruptible=True) as log:
@@ -176,11 +177,17 @@ class ExperimentRunner:
         def on_lost() -> None:
             self._log_lost_run(number, plan)
 
+        def on_run(run: Run) -> None:
+            if rule is not None:
+                rule.add(run.number, run.arm, run.outcome)
+            listener.on_run(run)
+
         access, listener = self._access, self._listener
-        context = RunContext(access.journal, submit, listener.on_run, on_lost, access.clock)
         listener.on_begin(number, plan, len(remaining))
         with explained_ending(number, listener):
-            run_plan(number, plan, remaining, detailed_runs, context)
+            outputs = outputs_of_experiment(access.journal, experiment, experiments_by_number(state))
+            needed = needed_runs(remaining, plan.run_arms(), rule)
+            run_plan(number, plan, needed, RunContext(outputs, submit, on_run, on_lost, access.clock))
 
     def _log_lost_run(self, number: int, plan: ExperimentPlan) -> None:
         """Log that the first remaining run is lost.
@@ -188,12 +195,13 @@ class ExperimentRunner:
         Later runs may have been made too, but no process knows their results.
         """
         experiment = require_experiment(self._access.load_state(), f"R{number}")
-        for run_number in experiment.remaining[:1]:
-            arm = plan.run_arms()[run_number - 1].name
+        arms = plan.run_arms()
+        for run_number in islice(needed_runs(experiment.remaining, arms, rule_of(experiment)), 1):
+            arm = arms[run_number - 1].name
             run = Run(run_number, arm, LOST, EXIT_KILLED, self._access.clock().ns, 0, 0, 0)
             self._access.new_writer().write(runs_draft(number, plan.total, [run]))
 
-    def _write_verdict(self, number: int, plan: ExperimentPlan, writer: Writer) -> Block:
+    def _write_verdict(self, number: int, writer: Writer) -> Block:
         """Write the verdict. If that fails, tell the user that no run is lost: the plan is done."""
         try:
             return writer.write(verdict_draft(number))
@@ -201,7 +209,7 @@ class ExperimentRunner:
             raise
         except (JournalError, KeyboardInterrupt):
             self._listener.on_warning(
-                f"all {plan.total} runs of R{number} are made and in the journal; its verdict is not: "
+                f"all runs of R{number} are made and in the journal; its verdict is not: "
                 f"3am run --report R{number} shows it, 3am run --resume R{number} writes it"
             )
             raise

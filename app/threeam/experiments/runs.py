@@ -6,19 +6,25 @@ and outcome), and a line for each run that did not pass or whose output was save
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, by_tag
 from threeam.core.state.fold import Projection, State
 from threeam.experiments.arms import Arm
+from threeam.experiments.bisect_log import bisections
 from threeam.experiments.build import BUILD_TAG
 from threeam.experiments.experiment import (
     MAX_DETAILED_RUNS,
+    MAX_SAVED_OF_KIND,
     MAX_SINGLE_RUNS,
+    NO_KIND,
     NOT_RUN,
     ArmUsage,
     Experiment,
+    FailureKind,
+    KindInExperiment,
     LogPoint,
     MidwayChange,
     Run,
@@ -28,12 +34,15 @@ from threeam.experiments.experiment import (
 from threeam.experiments.failure_rule import CUT_SHORT, LOST, PASSED
 from threeam.experiments.fingerprint import IDENTITY_TAG, wrapper_fingerprint
 from threeam.experiments.run_tags import (
+    STOPPED_TAG,
     MalformedTag,
     PlanTag,
     PlanTags,
     checkpoint_tags,
     format_run,
     index_tag,
+    kind_from_entry,
+    kind_line,
     parse_index,
     run_fingerprint,
     run_from_entry,
@@ -61,6 +70,8 @@ def require_experiment(state: State, name: str) -> Experiment:
     experiment = by_number.get(int(digits)) if is_number else None
     if experiment is None and is_number and int(digits) in searches_by_number(state):
         raise PreconditionFailed(f"R{int(digits)} is a search: 3am run --report R{int(digits)} shows it")
+    if experiment is None and is_number and int(digits) in bisections(state):
+        raise PreconditionFailed(f"R{int(digits)} is a bisection: 3am bisect --report R{int(digits)} shows it")
     if experiment is None:
         existing = f"there are R{min(by_number)} to R{max(by_number)}" if by_number else "nothing was run yet"
         raise PreconditionFailed(f"there is no run {name}: {existing}")
@@ -77,6 +88,9 @@ class _ExperimentBuilder:
         self._detailed_runs = {run.number: run for run in experiment.detailed_runs}
         self._last_stamp, self._last_position = experiment.last_stamp, experiment.last_position
         self._midway_changes = list(experiment.midway_changes)
+        self._kinds = {found.kind.letter: found for found in experiment.kinds}
+        self._kind_letters = bytearray((experiment.kind_letters or NO_KIND * experiment.total).encode())
+        self._detailed_of_kind = Counter(run.kind for run in experiment.detailed_runs)
 
     def add_change(self, position: int, ns: int) -> None:
         """Add a change of the system: later runs are told apart from earlier ones."""
@@ -98,11 +112,25 @@ class _ExperimentBuilder:
         if code == NOT_RUN != code_before:
             return  # it was interrupted, and has been made again since
         self._outcome_codes[run.number - 1] = ord(code)
-        is_known = self._detailed_runs.pop(run.number, None) is not None
-        has_space = is_known or len(self._detailed_runs) < MAX_DETAILED_RUNS
+        if not is_carried_over:
+            self._kind_letters[run.number - 1] = ord(run.kind or NO_KIND)
+        self._remember(run)
+
+    def add_kind(self, kind: FailureKind, run_number: int, stamp: Stamp) -> None:
+        """Add a kind of failure, of which the run ``run_number`` is the first one."""
+        self._kinds.setdefault(kind.letter, KindInExperiment(kind, run_number, stamp))
+
+    def _remember(self, run: Run) -> None:
+        """Keep the details of ``run`` if there is space, or if it is one of the first of its kind of failure."""
+        known = self._detailed_runs.pop(run.number, None)
+        if known is not None:
+            self._detailed_of_kind[known.kind] -= 1
+        has_space = known is not None or len(self._detailed_runs) < MAX_DETAILED_RUNS
+        has_space = has_space or (run.kind != "" and self._detailed_of_kind[run.kind] < MAX_SAVED_OF_KIND)
         # An interrupted run says that the plan was ended, until the run is made again. There is at most one.
         if run.outcome in (CUT_SHORT, LOST) or (has_space and (run.file or run.outcome != PASSED)):
             self._detailed_runs[run.number] = run
+            self._detailed_of_kind[run.kind] += 1
 
     def _mark_first_run_after_changes(self, run: Run, position: int) -> None:
         """Remember ``run`` as the first one after each change that it is the first one after."""
@@ -121,6 +149,8 @@ class _ExperimentBuilder:
             last_stamp=self._last_stamp,
             last_position=self._last_position,
             midway_changes=tuple(self._midway_changes),
+            kinds=tuple(self._kinds[letter] for letter in sorted(self._kinds)),
+            kind_letters=letters if (letters := self._kind_letters.decode()).strip(NO_KIND) else "",
         )
 
 
@@ -153,8 +183,15 @@ def _fold(current: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mappin
                         builders[number] = _ExperimentBuilder(known)
                     builders[number].add_run(run, entry.position, is_carried_over=is_carried_over)
                     updated[number] = known
+            case "Kind" if known is not None and (failure_kind := kind_from_entry(entry)) is not None:
+                if known.seed is not None:
+                    builder = builders.setdefault(number, _ExperimentBuilder(known))
+                    builder.add_kind(failure_kind, index.run, entry.effective_stamp)
+                    updated[number] = known
             case "Verdict" if known is not None:
-                updated[number] = known._replace(verdict=entry.body, verdict_stamp=entry.effective_stamp)
+                updated[number] = known._replace(
+                    verdict=entry.body, verdict_stamp=entry.effective_stamp, stopped=entry.tag(STOPPED_TAG) or ""
+                )
     if not updated:
         return current
     built = {number: builder.build(updated[number]) for number, builder in builders.items()}
@@ -166,7 +203,7 @@ def _unfinished(current: Mapping[int, Experiment]) -> list[Experiment]:
     return [
         experiment
         for experiment in current.values()
-        if experiment.seed is not None and NOT_RUN in experiment.outcome_codes
+        if experiment.seed is not None and not experiment.stopped and NOT_RUN in experiment.outcome_codes
     ]
 
 
@@ -238,6 +275,8 @@ def _planned_experiment(number: int, total: int, entry: Entry) -> Experiment | N
         last_position=tags.last_position,
         midway_changes=tags.midway_changes,
         nth=facts.nth,
+        stop=facts.stop,
+        kind_letters=tags.kind_letters if tags.kind_letters.strip(NO_KIND) else "",
     )
 
 
@@ -257,6 +296,9 @@ def _checkpoint(current: Mapping[int, Experiment]) -> Iterator[Entry]:
         else:
             yield _plan_entry(experiment)
             author = by_tag(experiment.author)
+            for kind, first_run, stamp in experiment.kinds:
+                tag, text = kind_line(kind)
+                yield Entry(stamp, 0, (*author, index_tag(experiment.number, first_run, experiment.total), tag), text)
             for run in experiment.detailed_runs:
                 index = index_tag(experiment.number, run.number, experiment.total)
                 yield Entry(run.stamp, 0, (*author, index, *run_tags(run)), format_run(run))
@@ -279,6 +321,7 @@ def _plan_entry(experiment: Experiment) -> Entry:
         experiment.fingerprint,
         experiment.wrapper_fingerprints,
         experiment.nth,
+        experiment.stop,
     )
     tags = (
         *_leading_tags(experiment, 0),
@@ -291,7 +334,8 @@ def _plan_entry(experiment: Experiment) -> Entry:
 
 
 def _verdict_entry(experiment: Experiment, stamp: Stamp) -> Entry:
-    tags = (*_leading_tags(experiment, experiment.done_count), ("VERDICT", "carried"))
+    stopped = ((STOPPED_TAG, experiment.stopped),) if experiment.stopped else ()
+    tags = (*_leading_tags(experiment, experiment.done_count), ("VERDICT", "carried"), *stopped)
     return Entry(stamp, 0, tags, f"Verdict: {experiment.verdict}")
 
 

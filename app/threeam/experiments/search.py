@@ -7,36 +7,46 @@ rotation carries it over in its plan line, with one character for each run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from string import ascii_lowercase
 from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Author, Entry, Stamp, by_tag
 from threeam.core.format.times import format_duration
 from threeam.core.state.fold import Projection, State
-from threeam.experiments.experiment import MAX_RUNS, NOT_RUN, Counts, Run
-from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
+from threeam.experiments.experiment import MAX_RUNS, NOT_RUN, Experiment, KindInExperiment, Run
+from threeam.experiments.failure_rule import INCONCLUSIVE, OUTCOMES, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import IDENTITY_TAG
 from threeam.experiments.halving import (
-    FAILED_CODE,
+    FAILED_CODES,
     INCONCLUSIVE_CODE,
     PASSED_CODE,
     TIMED_OUT_CODE,
+    ArmCounts,
     Halving,
     Progress,
     count_outcomes,
     failure_rate,
     follow,
 )
-from threeam.experiments.run_tags import index_tag, parse_index, run_from_entry
+from threeam.experiments.run_tags import (
+    format_run,
+    index_tag,
+    kind_from_entry,
+    kind_line,
+    parse_index,
+    run_from_entry,
+    run_tags,
+)
 
 _MARK = "search"  # the first word in the tag of the plan of a search; an experiment has another one
 NOTHING = "none"  # the value of the tag of a search that found no arm
 MAX_SEARCH_ARMS = 64
 _MAX_CONFIRMING_SHARE = 120  # runs of a budget that are kept for the fresh ones
 _MAX_RUNS_BY_TIME = 2000
+_MAX_KEPT_PASSES = 5
 _CODES = {
     PASSED: PASSED_CODE,
-    FAILED: FAILED_CODE,
     TIMED_OUT: TIMED_OUT_CODE,
     INCONCLUSIVE: INCONCLUSIVE_CODE,
 }
@@ -69,8 +79,11 @@ class Budget(NamedTuple):
 class Search(NamedTuple):
     """A search for the arm that fails most often. The first of its ``arms`` is bare.
 
-    ``outcomes``: a code for each run made, or `NOT_RUN`. ``spent_ns``: the time that the runs took. ``found``: the
-    arm that was found; empty if none was. ``result``: the same as a sentence; empty if the search is not done.
+    ``sought``: the letters of the kinds of failure of its hypothesis that bare runs had before. ``outcomes``: a code
+    for each run made, or `NOT_RUN`. ``spent_ns``: the time that the runs took. ``kinds``: the kinds of failure, in the
+    order of their letters. ``kept_runs``: the first run of each kind, and some that passed, whose output is saved.
+    ``found``: the arm that was found; empty if none was. ``result``: the same as a sentence; empty if the search is
+    not done.
     """
 
     number: int
@@ -81,12 +94,15 @@ class Search(NamedTuple):
     rounds: tuple[int, ...]
     seed: int
     budget: Budget
+    sought: str
     fingerprint: str
     text: str
     file: str
     identity: str
     outcomes: str
     spent_ns: int
+    kinds: tuple[KindInExperiment, ...] = ()
+    kept_runs: tuple[Run, ...] = ()
     found: str = ""
     result: str = ""
     result_stamp: Stamp | None = None
@@ -99,7 +115,7 @@ class Search(NamedTuple):
     @property
     def halving(self) -> Halving:
         """Return its plan as numbers."""
-        return Halving(len(self.arms) - 1, self.rounds, self.seed)
+        return Halving(len(self.arms) - 1, self.rounds, self.seed, self.sought.upper())
 
     @property
     def total(self) -> int:
@@ -121,17 +137,43 @@ class Search(NamedTuple):
         progress = follow(self.halving, self.outcomes.rstrip(NOT_RUN))
         return progress._replace(is_over=progress.is_over or self.budget.is_spent(self.spent_ns))
 
-    def counts(self) -> list[Counts]:
+    def counts(self) -> list[ArmCounts]:
         """Return the counts of each arm, in the order of the arms."""
-        return count_outcomes(self.progress().arms, self.outcomes, len(self.arms))
+        return count_outcomes(self.halving, self.progress().arms, self.outcomes)
 
-    def ranking(self) -> list[tuple[str, Counts]]:
+    def bare_kind_ids(self) -> set[str]:
+        """Return the hashes of the kinds of failure that its bare runs have had."""
+        pairs = zip(self.progress().arms, self.outcomes, strict=False)
+        letters = {code.lower() for arm, code in pairs if arm == 0 and code in FAILED_CODES}
+        return {found.kind.id for found in self.kinds if found.kind.letter in letters}
+
+    def as_experiment(self) -> Experiment:
+        """Return the experiment whose outputs are those of the search, for the kinds of failure."""
+        return Experiment(
+            number=self.number,
+            stamp=self.stamp,
+            author=self.author,
+            hypothesis=self.hypothesis,
+            n=0,
+            seed=self.seed,
+            arms=(),
+            fingerprint=self.fingerprint,
+            text=self.text,
+            file=self.file,
+            outcome_codes="",
+            arm_usage=(),
+            detailed_runs=self.kept_runs,
+            last_stamp=self.stamp,
+            kinds=self.kinds,
+        )
+
+    def ranking(self) -> list[tuple[str, ArmCounts]]:
         """Return each arm but the first, and its counts: those of the last round first, the best of them first."""
         counts, last_round = self.counts(), self.progress().survivors
 
         def rank(arm: int) -> tuple[bool, int, float, int]:
             is_out = arm not in last_round
-            return is_out, -counts[arm].total if is_out else 0, -failure_rate(counts[arm]), arm
+            return is_out, -counts[arm].counts.total if is_out else 0, -failure_rate(counts[arm].comparable), arm
 
         return [(self.arms[arm], counts[arm]) for arm in sorted(range(1, len(self.arms)), key=rank)]
 
@@ -139,7 +181,7 @@ class Search(NamedTuple):
 def search_tag(arms: Sequence[str], halving: Halving, budget: Budget, fingerprint: str) -> tuple[str, str]:
     """Return the tag of the plan of a search."""
     rounds = ",".join(map(str, halving.rounds))
-    limits = f"budget={budget.runs} limit={budget.ns}"
+    limits = f"budget={budget.runs} limit={budget.ns}" + (f" kinds={halving.sought.lower()}" if halving.sought else "")
     return "PLAN", f"{_MARK} rounds={rounds} seed={halving.seed} {limits} same={fingerprint} arms={','.join(arms)}"
 
 
@@ -175,6 +217,8 @@ def _fold(current: Mapping[int, Search], entries: Sequence[Entry]) -> Mapping[in
                 updated[index.experiment] = planned
         elif known is None:
             continue
+        elif entry.kind == "Kind" and (kind := kind_from_entry(entry)) is not None:
+            updated[index.experiment] = _with_kind(known, KindInExperiment(kind, index.run, entry.effective_stamp))
         elif entry.kind == "Run" and (run := run_from_entry(index.run, entry)) is not None:
             updated[index.experiment] = _with_run(known, run)
         elif entry.kind == "Verdict":
@@ -185,12 +229,29 @@ def _fold(current: Mapping[int, Search], entries: Sequence[Entry]) -> Mapping[in
     return {**current, **updated} if updated else current
 
 
+def _with_kind(search: Search, found: KindInExperiment) -> Search:
+    if any(known.kind.letter == found.kind.letter for known in search.kinds):
+        return search
+    return search._replace(kinds=tuple(sorted((*search.kinds, found), key=lambda known: known.kind.letter)))
+
+
+def _with_kept_run(search: Search, run: Run) -> Search:
+    """Return ``search`` with ``run`` kept, if later runs are compared with its output."""
+    is_first = run.kind != "" and all(kept.kind != run.kind for kept in search.kept_runs)
+    passes = sum(kept.outcome == PASSED for kept in search.kept_runs)
+    is_kept = is_first or (run.outcome == PASSED and run.file != "" and passes < _MAX_KEPT_PASSES)
+    is_known = any(kept.number == run.number for kept in search.kept_runs)
+    return search._replace(kept_runs=(*search.kept_runs, run)) if is_kept and not is_known else search
+
+
 def _with_run(search: Search, run: Run) -> Search:
+    search = _with_kept_run(search, run) if run.outcome in OUTCOMES else search
     if not 1 <= run.number <= search.total or search.outcomes[run.number - 1] != NOT_RUN:
         return search
-    if run.outcome not in _CODES:  # it was interrupted, and will be made again
+    if run.outcome not in OUTCOMES:  # it was interrupted, and will be made again
         return search
-    outcomes = search.outcomes[: run.number - 1] + _CODES[run.outcome] + search.outcomes[run.number :]
+    code = _CODES.get(run.outcome) or (run.kind.upper() or FAILED_CODES[0])
+    outcomes = search.outcomes[: run.number - 1] + code + search.outcomes[run.number :]
     return search._replace(outcomes=outcomes, spent_ns=search.spent_ns + run.duration_ns)
 
 
@@ -208,7 +269,7 @@ def _planned_search(number: int, total: int, entry: Entry) -> Search | None:
     outcomes = entry.tag("RUNS") or NOT_RUN * total
     has_names = all(arms) and len(set(arms)) == len(arms) and 2 <= len(arms) <= MAX_SEARCH_ARMS
     has_runs = min(rounds) > 0 and planned_total == total <= MAX_RUNS and len(outcomes) == total
-    if not (has_names and has_runs and set(outcomes) <= {NOT_RUN, *_CODES.values()}):
+    if not (has_names and has_runs and set(outcomes) <= {NOT_RUN, *_CODES.values(), *FAILED_CODES}):
         return None
     return Search(
         number=number,
@@ -219,6 +280,7 @@ def _planned_search(number: int, total: int, entry: Entry) -> Search | None:
         rounds=rounds,
         seed=seed,
         budget=Budget(budget_runs, budget_ns),
+        sought="".join(letter for letter in facts.get("kinds", "") if letter in ascii_lowercase),
         fingerprint=facts.get("same", ""),
         text=entry.body,
         file=entry.tag("FILE") or "",
@@ -242,6 +304,13 @@ def _checkpoint(current: Mapping[int, Search]) -> Iterator[Entry]:
             ("SPENT", str(search.spent_ns)),
         )
         yield Entry(search.stamp, 0, tags, f"Plan: {search.text}")
+        author = by_tag(search.author)
+        for found in search.kinds:
+            tag, text = kind_line(found.kind)
+            yield Entry(found.stamp, 0, (*author, index_tag(search.number, found.first_run, search.total), tag), text)
+        for run in search.kept_runs:
+            index = index_tag(search.number, run.number, search.total)
+            yield Entry(run.stamp, 0, (*author, index, *run_tags(run)), format_run(run))
         if search.result_stamp is not None:
             yield Entry(
                 search.result_stamp, 0, (*leading, ("VERDICT", search.found or NOTHING)), f"Verdict: {search.result}"

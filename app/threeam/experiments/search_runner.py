@@ -21,11 +21,12 @@ from threeam.experiments.fingerprint import identity_of
 from threeam.experiments.halving import Halving, Progress, plan_rounds
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
 from threeam.experiments.plan_runs import RunContext, run_plan
-from threeam.experiments.provocation import confirmed_arm, confirming_runs, has_candidate, result_text
+from threeam.experiments.provocation import confirmed_arm, confirming_runs, has_candidate, kinds_before, result_text
 from threeam.experiments.run_drafts import runs_draft
+from threeam.experiments.run_outputs import outputs_of_experiment
 from threeam.experiments.run_tags import parse_index
 from threeam.experiments.runner import JournalAccess, RunListener, explained_ending, lock_plan, write_plan
-from threeam.experiments.runs import experiments
+from threeam.experiments.runs import experiments, experiments_by_number
 from threeam.experiments.search import NOTHING, Budget, Search, require_search
 from threeam.experiments.search_arms import find_search_arms
 from threeam.experiments.search_drafts import SearchFacts, result_draft, search_draft
@@ -95,7 +96,8 @@ class SearchRunner:
         runs = budget.search_runs(found.run_ns)
         found = found.fitting(runs)
         plan = plan._replace(arms=found.arms)
-        halving = Halving(len(plan.arms) - 1, plan_rounds(len(plan.arms) - 1, runs), plan.seed)
+        sought = kinds_before(experiments(self._access.load_state()), hypothesis)
+        halving = Halving(len(plan.arms) - 1, plan_rounds(len(plan.arms) - 1, runs), plan.seed, sought.upper())
         journal, writer = self._access.journal, self._access.new_writer()
         file_name = f"plan-{self._access.clock().ns}-{os.getpid()}.json"
         path = write_attachment(journal, PLAN, file_name, encode_plan(plan))
@@ -142,7 +144,7 @@ class SearchRunner:
         while not (search := require_search(self._access.load_state(), name)).progress().is_over:
             self._run_round(search, plan, writer)
         confirmation = self._confirm(search, plan) if has_candidate(search) else None
-        found = confirmed_arm(confirmation) if confirmation is not None else ""
+        found = confirmed_arm(search, confirmation) if confirmation is not None else ""
         calls = self._find_calls(next((arm for arm in plan.arms if arm.name == found), None), plan)
         file = self._save_stacks(search, calls) if calls is not None else ""
         text = result_text(search, confirmation, None if calls is None else calls.place)
@@ -172,11 +174,13 @@ class SearchRunner:
         def on_lost() -> None:
             self._log_lost_run(search.name, plan)
 
-        context = RunContext(self._access.journal, submit, on_run, on_lost, self._access.clock)
+        known = experiments_by_number(self._access.load_state())
+        outputs = outputs_of_experiment(self._access.journal, search.as_experiment(), known)
+        context = RunContext(outputs, submit, on_run, on_lost, self._access.clock)
         self._listener.on_round(search, progress)
         try:
             with explained_ending(search.number, self._listener):
-                run_plan(search.number, round_plan, remaining, (), context)
+                run_plan(search.number, round_plan, remaining, context)
         except _TimeIsOver:
             return
 

@@ -11,6 +11,7 @@ from threeam.core.store.journal import user_name
 
 _MAX_OUTPUT_BYTES = 64 * 1024 * 1024  # more is not a hotfix
 _GIT_TIMEOUT_S = 30.0
+_CHECK_OUT_TIMEOUT_S = 600.0
 # These override the settings of the tree and of the user. The first ones are about names and about writing nothing. The
 # others name programs that git would run, or switch off what would run one.
 _GIT_SETTINGS = (
@@ -55,6 +56,15 @@ class WorkTree:
         """Return the output of git, which writes nothing and runs no configured program. Raise `GitFailed`."""
         return _run_git(self._folder, (*_GIT_SETTINGS, *self._filters), args)
 
+    def check_out(self, commit: str, path: str) -> None:
+        """Make a work tree of ``commit`` at ``path``, through the filters that are configured. Raise `GitFailed`."""
+        words = ("worktree", "add", "--quiet", "--detach", "--force", path, commit)
+        _run_git(self.path, _GIT_SETTINGS, words, _CHECK_OUT_TIMEOUT_S)
+
+    def forget(self, path: str) -> None:
+        """Remove the work tree at ``path`` that `check_out` has made, whatever is in it. Raise `GitFailed`."""
+        _run_git(self.path, _GIT_SETTINGS, ("worktree", "remove", "--force", "--force", path), _CHECK_OUT_TIMEOUT_S)
+
     def uncommitted(self) -> list[str]:
         """Return the lines of git status: one for each changed file that is not committed."""
         options = ("--porcelain", "--no-renames", "--untracked-files=all", "--ignore-submodules=dirty")
@@ -82,7 +92,9 @@ def check_owner(path: str) -> None:
         raise GitFailed(f"{path} belongs to {owner}, who decides what runs there: ask as {owner}")
 
 
-def _run_git(folder: str, settings: Sequence[tuple[str, str]], args: Sequence[str]) -> str:
+def _run_git(
+    folder: str, settings: Sequence[tuple[str, str]], args: Sequence[str], timeout_s: float = _GIT_TIMEOUT_S
+) -> str:
     """Return the output of git under ``settings``. Raise `GitFailed`."""
     argv = ["git", "--no-pager", "-C", folder, *args]
     # Inside a hook, variables name another repository. Others name programs, or override the settings here.
@@ -104,7 +116,7 @@ def _run_git(folder: str, settings: Sequence[tuple[str, str]], args: Sequence[st
     }
     try:
         result = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_GIT_TIMEOUT_S, env=environ, check=False
+            argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, env=environ, check=False
         )
     except FileNotFoundError:
         raise GitFailed("git is not installed") from None

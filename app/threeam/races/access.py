@@ -15,6 +15,8 @@ from threeam.timeline.source import Source
 
 _UNLIMITED_NS = 2**62  # the begin or the end of an access is not known
 
+ORDER_NOT_KNOWN = "order not known"
+
 
 class OperationKind(StrEnum):
     """The kind of an operation; the letter is that of ``--op W=touch``."""

@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 
 from threeam.core.format.entry import NS_PER_S, escape_unprintable
+from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line, lines_backward
-from threeam.races.access import Access, Actor, ActorKind
+from threeam.races.access import ORDER_NOT_KNOWN, Access, Actor, ActorKind
 from threeam.races.actors import actor_of, find_actor_kind
 from threeam.races.key_pattern import KeyPatterns, Mentioned
 from threeam.races.operations import Operation, Operations
@@ -51,6 +52,7 @@ class AccessReader:
         self._is_replica = bool(_REPLICA.search(source.name) or _REPLICA.search(source.segment.path))
         self.actor_kind: ActorKind | None = None
         self._steady_clock: tuple[int | None, ClockRange] | None = None
+        self._possible_step = None if source.index is None else source.index.possible_step
         self._shown_name = escape_unprintable(source.name)
 
     def find_actor_kind(self, samples: Sequence[bytes]) -> None:
@@ -60,21 +62,27 @@ class AccessReader:
 
     def read(self, place: Place, name: int, key: bytes) -> Access | None:
         """Return the access to ``key`` in a line; None if the file has another line there by now. Raises OSError."""
-        _, _, offset, pattern, raw = place
+        ns, _, offset, pattern, raw = place
+        source = self.source
         entry_offset, text, line, timestamp = self._entry(offset, raw.removesuffix(b"\r"))
+        if timestamp is None:  # its entry began so many lines before that only the scan knows its time
+            resolution_ns = NS_PER_S if source.index is None else source.index.resolution_ns
+            timestamp = Timestamp(ns - source.correction.shift_ns, resolution_ns)
         lead = offset - entry_offset
         mentioned = self._patterns.patterns[pattern].find(text[lead:], name, key, MAX_KEYS_PER_LINE + 1)
-        if mentioned is None or timestamp is None:
+        if mentioned is None:
             return None
         if lead:
             mentioned = mentioned._replace(
                 begin=mentioned.begin + lead, end=mentioned.end + lead, match_begin=mentioned.match_begin + lead
             )
-        source = self.source
         ns = timestamp.ns + source.correction.shift_ns
         interval, doubts = self._interval(text, ns, timestamp.resolution_ns)
         actor, actor_doubts = self._actor(text, mentioned)
         doubts += actor_doubts
+        if self._possible_step is not None and entry_offset < self._possible_step.offset:
+            back = format_duration(self._possible_step.lateness_ns)
+            doubts += (f"{ORDER_NOT_KNOWN}: the clock of {self._shown_name} may have been set back by {back}",)
         if _RETRY.search(text) and not _FIRST_ATTEMPT.search(text):
             doubts += ("a retry",)
         if self._is_replica:

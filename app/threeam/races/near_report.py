@@ -173,9 +173,10 @@ def bar_label(bar: Bar) -> str:
 
 def error_text(near: NearMisses) -> str:
     """Return how wrong a gap may be."""
-    if not near.is_bounded:
-        return "the error of a clock is not known (3am align measures it)"
-    return f"the clocks and the digits of the stamps leave ±{format_exact_duration(near.error_ns)}"
+    if not near.unbounded:
+        return f"the clocks and the digits of the stamps leave ±{format_exact_duration(near.error_ns)}"
+    which = "each gap" if near.unbounded == len(near) else f"{near.unbounded:,} gaps"
+    return f"the error of {which} is not known: a clock was not measured, or stamps are those of a begin or an end"
 
 
 def comparison_text(comparison: Comparison) -> str:
@@ -229,7 +230,7 @@ def near_json(near: NearMisses, changes: Sequence[NotedChange]) -> dict[str, Any
         "keys": sorted(near.key_names),
         "count": len(near),
         "either_order": near.unknown,
-        "error_ns": near.error_ns if near.is_bounded else None,
+        "error_ns": None if near.unbounded else near.error_ns,
         "stepped": near.stepped,
         "doubts": dict(near.doubts),
         "operations": [

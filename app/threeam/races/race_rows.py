@@ -9,9 +9,9 @@ from threeam.core.format.clock import Zone
 from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line, lines_forward, read_chunks
-from threeam.races.access import Access, distance
+from threeam.races.access import ORDER_NOT_KNOWN, Access, distance
 from threeam.races.finding import Finding, FindingGroup
-from threeam.races.rules import ORDER_NOT_KNOWN, format_distance
+from threeam.races.rules import format_distance
 from threeam.timeline.instant import format_instant
 from threeam.timeline.source import Source
 

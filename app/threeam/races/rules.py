@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from threeam.core.format.times import format_exact_duration
 from threeam.races.access import (
+    ORDER_NOT_KNOWN,
     Access,
     ActorKind,
     OperationKind,
@@ -24,7 +25,6 @@ from threeam.races.finding import Finding, KeyHistory, Rule
 from threeam.races.silences import Silences
 from threeam.timeline.instant import Order
 
-ORDER_NOT_KNOWN = "order not known"
 _MAX_NEIGHBOURS = 64  # accesses that are compared with one, on each side
 _MAX_INTERRUPTERS = 1000  # accesses that are looked at for each pair
 _CREATED_AGAIN = "it may have been created again in between"

@@ -30,6 +30,7 @@ from threeam.core.store.seek import matches_forward
 from threeam.experiments.experiment import Experiment, LogPoint
 from threeam.experiments.fix_confidence import FixConfidence, estimate_from_occurrences, estimate_from_runs
 from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_report, format_clean_runs
+from threeam.experiments.fix_kinds import find_kind, only_kind, tally_kinds
 from threeam.experiments.regime import ChangePeriod
 from threeam.experiments.runs import experiments
 from threeam.hypotheses.amendments import claim_of
@@ -48,26 +49,35 @@ def relevant_changes(all_changes: Sequence[Change], hypothesis: Hypothesis) -> l
 
 
 def assess_runs(
-    state: State, hypothesis: Hypothesis, since_ns: int | None = None, arm: str | None = None
+    state: State,
+    hypothesis: Hypothesis,
+    since_ns: int | None = None,
+    arm: str | None = None,
+    kind: str | None = None,
+    fingerprint: str | None = None,
 ) -> tuple[Change, FixConfidence]:
     """Return the change and the answer from the runs that are bound to a hypothesis.
 
-    ``since_ns``: when the change was made, see `_select_change`. Raise `PreconditionFailed`.
+    ``since_ns``: when the change was made, see `_select_change`. ``kind``: the letter of the only kind of failure that
+    counts. ``fingerprint``: only of the experiments with this one. Raise `PreconditionFailed`.
     """
     all_experiments = experiments(state)
     bound = [
         experiment
         for experiment in all_experiments
-        if hypothesis.number is not None and experiment.hypothesis == hypothesis.number
+        if hypothesis.number is not None
+        and experiment.hypothesis == hypothesis.number
+        and fingerprint in (None, experiment.fingerprint)
     ]
     if not bound:
         name = hypothesis.label
         raise PreconditionFailed(
             f"no run is bound to {name}: 3am run -n 50 -H {name} -- CMD, or --seen RE for what comes by time"
         )
+    chosen = None if kind is None else find_kind(bound, kind)
     failures = [
         experiment.last_point.position
-        for experiment in bound
+        for experiment in (bound if chosen is None else [only_kind(one, chosen, keeps_unknown=False) for one in bound])
         if any(counts.failed for counts in experiment.counts().values())
     ]
     all_changes = changes(state)
@@ -79,7 +89,32 @@ def assess_runs(
         if experiment.hypothesis is None and _is_comparable(experiment, bound)
     ]
     fix = LogPoint(change.position, change.stamp.ns)
-    return change, estimate_from_runs(bound, fix, arm, in_force, unbound)
+    judged = bound
+    if chosen is not None:  # a failure since the change that may be of this kind counts
+        judged = [
+            only_kind(experiment, chosen, keeps_unknown=experiment.last_point.position > fix.position)
+            for experiment in bound
+        ]
+    answer = estimate_from_runs(judged, fix, arm, in_force, unbound)
+    return change, answer._replace(kind=chosen, kinds=tally_kinds(bound, fix))
+
+
+def required_runs_since(state: State, hypothesis: Hypothesis, fingerprint: str, arm: str) -> int | None:
+    """Return how many more clean runs of an experiment the strong level needs; None: more than is feasible.
+
+    Raise `PreconditionFailed` if no run can change the answer, or if there is none.
+    """
+    _, answer = assess_runs(state, hypothesis, arm=arm, fingerprint=fingerprint)
+    if answer.recurrences or answer.new_kinds:
+        raise PreconditionFailed(
+            f"{hypothesis.label} has failed since the change: 3am fixed {hypothesis.label} says no already"
+        )
+    if answer.variation is not None:
+        raise PreconditionFailed(f"{hypothesis.label}: {answer_line(answer).text}")
+    required = answer.required[-1]
+    if required is not None and required <= answer.clean_since:
+        raise PreconditionFailed(f"3am fixed {hypothesis.label} says yes already")
+    return None if required is None else required - answer.clean_since
 
 
 class Occurrences(NamedTuple):

@@ -36,6 +36,8 @@ _LANES = {  # kind -> (lane, the colour of its dots)
     "Contradicts": ("evidence", _RED),
     "Plan": ("experiments", _TEAL),
     "Verdict": ("experiments", _BLACK),
+    "Bisect": ("experiments", _TEAL),
+    "Bisected": ("experiments", _BLACK),
     "Conclusion": ("verdicts", _BLACK),
     "Reopened": ("verdicts", _TEAL),
     "Changed": ("changes", _BROWN),

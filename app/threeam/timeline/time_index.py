@@ -127,6 +127,13 @@ class TimeIndex:
         return any(step.repeats(ns) for step in self.steps)
 
     @property
+    def possible_step(self) -> LateEntry | None:
+        """The first of the last entries if they may come after a step of the clock that too few lines prove."""
+        if self._run_begin < 0 or self._run_distance_ns < _MIN_STEP_NS:
+            return None
+        return self.late.from_index(self._run_begin)[0]
+
+    @property
     def largest_lateness_ns(self) -> int:
         """The lateness of the latest of the late entries."""
         run = self.late.from_index(self._run_begin) if self._run_begin >= 0 else ()

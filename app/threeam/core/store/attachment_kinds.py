@@ -48,6 +48,7 @@ def _signed_kind(name: str, pattern: str) -> AttachmentKind:
 
 BASELINE = _signed_kind("baseline", r"baseline-[A-Za-z0-9][A-Za-z0-9._-]{0,63}-\d+\.json")
 PLAN = _signed_kind("plan", r"plan-\d+-\d+\.json")
+BISECTION = _signed_kind("bisection", r"bisect-\d+-\d+\.json")
 RUN_OUTPUT = AttachmentKind("run output", r"run-\d+-\d+\.out|R\d+-\d+-\d+\.out")
 TRACER_OUTPUT = AttachmentKind("tracer output", r"(?:strace|perf|lsof|tcpdump)-\d+-\d+\.out")
 CAPTURED_PANE = AttachmentKind("captured pane", r"pane-\d+-\d+\.out")

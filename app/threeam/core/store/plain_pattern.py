@@ -20,7 +20,7 @@ _PIECE = re.compile(
 def plain_pattern(text: str, *, begins_word: bool = False) -> re.Pattern[bytes] | None:
     """Return the valid pattern ``text`` as one of the standard library; None if it is not plain enough.
 
-    ``begins_word``: a match does not begin inside a word.
+    ``begins_word``: a match begins at the begin or the end of a word, as with ``\b``.
     No run can be followed by one of its own characters, so it never gives back what it has taken. No run has all the
     characters of the text before the first run, so a second match cannot begin inside of one.
     """
@@ -43,7 +43,12 @@ def plain_pattern(text: str, *, begins_word: bool = False) -> re.Pattern[bytes] 
         if len(pieces) > 1 and all(chars.fullmatch(char) for char in lead):
             return None
         translated.append(piece[0].replace(piece["run"], piece["run"] + "+").replace("(?<", "(?P<"))
-    return re.compile((r"\b" * begins_word + "".join(translated)).encode())
+    if begins_word and lead and re.match(r"\w", lead[0], re.ASCII):
+        # It is asked for after the text: so the engine searches for the text, and does not stop at each byte.
+        translated.insert(len(lead), rf"(?<!\w{re.escape(''.join(lead))})")
+    elif begins_word:
+        translated.insert(0, r"\b")
+    return re.compile("".join(translated).encode())
 
 
 def _pieces(text: str) -> Iterator[re.Match[str]]:

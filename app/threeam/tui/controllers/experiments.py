@@ -30,6 +30,8 @@ from threeam.experiments.options import parse_fixed_options
 from threeam.experiments.repeats import find_repeats
 from threeam.experiments.run_rows import attachment_of, run_line_in_words
 from threeam.experiments.runs import experiments, require_experiment
+from threeam.experiments.search import find_search, require_search
+from threeam.experiments.search_report import search_report
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
 from threeam.tui.child_command import ChildCommand
 from threeam.tui.controllers.commands import CommandController
@@ -143,9 +145,12 @@ class ExperimentController:
         self._reports.push(screen)
 
     def open_run(self, name: str) -> None:
-        """Show an experiment, or what a single run printed."""
+        """Show an experiment, a search, or what a single run printed."""
         from threeam.tui.screens.runs import ExperimentScreen
 
+        if (search := find_search(self._screen.state, name)) is not None:
+            self._show_search(search.name)
+            return
         experiment = require_experiment(self._screen.state, name)
         if experiment.seed is None and experiment.file:
             self._show_file(experiment.command, experiment.file)
@@ -164,6 +169,14 @@ class ExperimentController:
                 emoji=self._screen.session.emoji,
             )
         )
+
+    def _show_search(self, name: str) -> None:
+        screen = self._screen
+
+        def tell() -> Sequence[ReportSection]:
+            return search_report(require_search(screen.state, name), screen.session.clock())
+
+        self._reports.push(ReportScreen(f"search {name}", tell, screen.copy_text, emoji=screen.session.emoji))
 
     def show_attachment(self, entry: Entry) -> None:
         """Show the attachment of a line: the output of a command, the lines of a pane or a log, an experiment."""
@@ -252,11 +265,11 @@ class ExperimentController:
             if options.versions is not None:
                 controlled = assess_versions(self._screen.state, now, options.versions, since_ns)
                 return versions_report(self._screen.state, now, controlled)
-            change, answer = fixed.assess_runs(self._screen.state, now, since_ns, options.arm)
+            change, answer = fixed.assess_runs(self._screen.state, now, since_ns, options.arm, options.kind)
             return fixed.fix_report(self._screen.state, now, change, answer, session.clock())
 
         if options.versions is None:  # both raise if there is nothing to tell
-            fixed.assess_runs(state, hypothesis, since_ns, options.arm)
+            fixed.assess_runs(state, hypothesis, since_ns, options.arm, options.kind)
         else:
             assess_versions(state, hypothesis, options.versions, since_ns)
         self._reports.push(

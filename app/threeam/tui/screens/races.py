@@ -105,11 +105,7 @@ class SearchScreen(ReportScreen, Generic[T]):
         if search.problem:
             return [ReportSection("the search has failed", [ReportLine(search.problem, icon="red")])]
         if search.result is None:
-            share = search.bytes_read * 100 // max(1, search.total_bytes)
-            size = f"{search.total_bytes / 10**6:,.1f} MB"
-            return [
-                ReportSection("reading the logs", [ReportLine(f"{share} % of {size}", "leaving this page ends it")])
-            ]
+            return [ReportSection("searching", [ReportLine(search.progress, "leaving this page ends it")])]
         return self._sections_of(search.result)
 
 
@@ -314,11 +310,16 @@ class NearScreen(SearchScreen[NearMisses]):
     def __init__(
         self, search: LogSearch[NearMisses], report: Callable[[NearMisses, int], NearReport], copy: Copy, *, emoji: bool
     ) -> None:
-        def sections(near: NearMisses) -> Sequence[ReportSection]:
-            return report(near, self.option_list.scrollable_content_region.width - 4).sections()
-
-        super().__init__("near misses", search, sections, copy, emoji=emoji)
+        super().__init__("near misses", search, self._near_sections, copy, emoji=emoji)
         self._report = report
+        self._drawn: tuple[NearReport, Sequence[ReportSection]] | None = None
+
+    def _near_sections(self, near: NearMisses) -> Sequence[ReportSection]:
+        """Return the report. It is made again only if the width or the changes in the journal differ."""
+        report = self._report(near, self.option_list.scrollable_content_region.width - 4)
+        if self._drawn is None or self._drawn[0] != report:
+            self._drawn = report, report.sections()
+        return self._drawn[1]
 
     def position_in(self, found: NearMisses) -> Position | None:
         """Return the place of the earlier line of the occurrence under the cursor."""

@@ -1,0 +1,155 @@
+"""``3am bisect``: find the commit that has introduced a bug that fails only sometimes."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+from collections.abc import Sequence
+
+from threeam.cli.console import Echo, print_err, print_report
+from threeam.cli.context import Context, context
+from threeam.cli.exits import ExitCode
+from threeam.cli.parser import Parser
+from threeam.cli.run_progress import StatusLine, format_for_terminal
+from threeam.cli.submit import acknowledgement
+from threeam.core.errors import FileUnusable
+from threeam.core.format.times import parse_duration
+from threeam.core.platform.user_dirs import private_cache_dir
+from threeam.core.write.draft import hypothesis_tag
+from threeam.experiments.bisect import belief_of
+from threeam.experiments.bisect_log import Bisection, require_bisection
+from threeam.experiments.bisect_plan import BisectPlan, commits_between, subfolder_of
+from threeam.experiments.bisect_report import bisect_report
+from threeam.experiments.bisect_runner import BisectRunner, load_bisect_plan
+from threeam.experiments.experiment import MAX_RUNS
+from threeam.experiments.failure_rule import parse_failure_rule
+from threeam.experiments.plan_runs import RunInterrupted
+from threeam.experiments.runner import JournalAccess
+from threeam.process.execute import STDOUT
+from threeam.process.git import WorkTree
+from threeam.process.process_tree import require_linux
+
+_DEFAULT_BUDGET, _MIN_BUDGET = 1000, 10
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Run ``3am bisect``."""
+    args, command = _parse(argv)
+    ctx = context(args)
+    access = JournalAccess(ctx.journal, ctx.clock, ctx.writer, ctx.load_state)
+    if args.report:
+        return _print_report(ctx, access, args.report)
+    if (obstacle := ctx.journal.write_obstacle()) is not None:
+        raise FileUnusable(f"nothing was run: {obstacle}")
+    echo = Echo(quiet=args.quiet)
+    runner = BisectRunner(access, _Progress(echo))
+    try:
+        if args.resume:
+            bisection = runner.resume(args.resume, args.budget)
+        else:
+            hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is run
+            bisection = runner.start(_plan(args, command), args.budget or _DEFAULT_BUDGET, args.hyp)
+    except RunInterrupted as interrupt:
+        return interrupt.code
+    echo.close()
+    return _exit_code(bisection)
+
+
+def _parse(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
+    words = list(argv)
+    index = words.index("--") if "--" in words else len(words)
+    parser = _parser()
+    args, command = parser.parse_args(words[:index]), words[index + 1 :]
+    require_linux("3am bisect")
+    if args.resume or args.report:
+        fixed = (args.good, args.build, args.timeout, args.hyp, args.fail_regex, *args.fail, *command)
+        if any(fixed) or (args.resume and args.report):
+            parser.error("--resume and --report take no commits, no command, and no option of a new bisection")
+    elif args.bad is None:
+        parser.error("between which commits? 3am bisect GOOD BAD -- CMD")
+    elif not command:
+        parser.error("which command? it comes after --")
+    if args.budget is not None and not _MIN_BUDGET <= args.budget <= MAX_RUNS:
+        parser.error(f"--budget {args.budget}: write a number of runs from {_MIN_BUDGET} to {MAX_RUNS}")
+    if "timeout" in args.fail and args.timeout is None:
+        parser.error("--fail timeout never comes true without --timeout 5s")
+    return args, command
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        "3am bisect",
+        "Finds the commit that has introduced a bug that fails only sometimes. Commits between GOOD and BAD are run in "
+        "work trees of their own, each time the one that is expected to tell most, until one is the cause with 95 % "
+        "or the budget is used. Exit 125 of the command: this commit cannot be tested. "
+        "Exit 0 if a commit is named, else 1.",
+        "examples:\n"
+        "  3am bisect v1.4 main --build 'make -s' --timeout 5s -H H7 -- ./repro --once\n"
+        "  3am bisect --resume R12 --budget 2000\n"
+        "  3am bisect --report R12",
+    )
+    option = parser.add_argument
+    option("good", nargs="?", metavar="GOOD", help="a commit without the bug")
+    option("bad", nargs="?", metavar="BAD", help="a later commit with the bug")
+    option("--build", metavar="CMD", default="", help="a shell line that is run once in each work tree")
+    option("--budget", type=int, metavar="N", help=f"make N runs at most (default {_DEFAULT_BUDGET})")
+    option("--timeout", metavar="DURATION", help="kill a run after this long, e.g. 5s; it has no result then")
+    option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
+    option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")
+    option("--fail-regex", metavar="RE", help="fail if a line of output matches; pass only if the exit code is 0 too")
+    option("--resume", metavar="R12", help="continue a bisection that was ended or is not decided")
+    option("--report", metavar="R12", help="print what a bisection has found")
+    parser.add_quiet_option()
+    return parser
+
+
+def _plan(args: Namespace, command: Sequence[str]) -> BisectPlan:
+    rule = parse_failure_rule(args.fail, args.fail_regex)
+    timeout_ns = None if args.timeout is None else parse_duration(args.timeout)
+    cache = private_cache_dir(os.environ)
+    if cache is None:
+        raise FileUnusable("there is no folder for work trees: set HOME or XDG_CACHE_HOME")
+    tree = WorkTree(os.getcwd())
+    commits = commits_between(tree, args.good, args.bad)
+    checkouts = os.path.join(cache, "bisect", f"{os.getpid()}-{os.urandom(4).hex()}")
+    subfolder = subfolder_of(tree, os.getcwd())
+    return BisectPlan(tuple(command), args.build, rule, timeout_ns, tree.path, subfolder, checkouts, commits)
+
+
+def _print_report(ctx: Context, access: JournalAccess, name: str) -> int:
+    ctx.require_log()
+    bisection = require_bisection(ctx.load_state(), name)
+    plan, _, _ = load_bisect_plan(access, bisection)
+    print_report(bisect_report(bisection, plan, ctx.clock()))
+    return _exit_code(bisection)
+
+
+def _exit_code(bisection: Bisection) -> ExitCode:
+    """Return `OK` if a commit after the good one can be named, else `NEGATIVE`."""
+    belief = belief_of(bisection.runs())
+    return ExitCode.OK if belief.is_decided and belief.answer.last > 0 else ExitCode.NEGATIVE
+
+
+class _Progress:
+    """The listener of a bisection: it repeats plan and result on stdout, and shows progress on a terminal."""
+
+    def __init__(self, echo: Echo) -> None:
+        self._echo = echo
+        self._line = StatusLine()
+
+    def on_written(self, raw: bytes) -> None:
+        self._echo(format_for_terminal(raw, STDOUT))
+
+    def on_result(self, raw: bytes, bisection: Bisection, plan: BisectPlan) -> None:
+        with acknowledgement(_exit_code(bisection), len(raw)):
+            self._echo(format_for_terminal(raw, STDOUT))
+
+    def on_warning(self, text: str) -> None:
+        print_err(text)
+
+    def on_step(self, bisection: Bisection, about: str) -> None:
+        failed = sum(runs.failed for runs in bisection.commits.values())
+        self._line.draw(f"{bisection.name} {bisection.done}/{bisection.budget} · {failed} failed · {about}")
+
+    def on_end(self) -> None:
+        self._line.clear()
