@@ -161,13 +161,14 @@ def test_the_report_is_a_table_with_the_lines(run: Run) -> None:
     assert done.returncode == 1
     lines = done.stdout.decode().splitlines()
     assert lines[0] == "2 lines name a key; keys: 1 of cart; actor = request id"
-    assert lines[2:4] == [
+    assert lines[1].startswith("assumed: web1, web2 have one clock; 3am align measures it")
+    assert lines[3:5] == [
         "certain",
         "  use after delete: delete → update, web1 → web2, cart: 1 of 1 keys, closest 1.5ms",
     ]
-    assert "web1:2" in lines[4]
-    assert lines[4].endswith("req=a delete cart=42")
-    assert lines[5].endswith("req=b update cart=42")
+    assert "web1:2" in lines[5]
+    assert lines[5].endswith("req=a delete cart=42")
+    assert lines[6].endswith("req=b update cart=42")
 
 
 def test_without_a_key_candidates_are_proposed_and_nothing_is_searched(run: Run) -> None:

@@ -128,6 +128,7 @@ class NearMisses:
     operation was seen, with its kind. ``doubts``: how often a line may mean something else, by the reason.
     ``stepped``: occurrences whose gap is not known, since a clock was stepped between. ``error_ns``: the largest error
     of a gap; ``unbounded``: how many gaps have an error that is not known. ``matches``: how many lines name a key.
+    ``one_clock``: the sources that are taken to have one clock.
     """
 
     def __init__(self, pair: OperationPair, window_ns: int) -> None:
@@ -138,6 +139,7 @@ class NearMisses:
         self.doubts: Counter[str] = Counter()
         self.stepped = 0
         self.matches = 0
+        self.one_clock: list[str] = []
         self.unbounded = 0
         self.error_ns = 0
         self._gaps = array("q")
