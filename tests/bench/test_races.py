@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,17 +10,12 @@ import pytest
 from bench.keyed_logs import KEY, SAME_KEYS, write_keyed_logs
 from bench.measurement import Measurement, Report
 from bench.programs import COMMAND, alternating_medians_ms
+from support.peak_memory import run_with_peak
 
 pytestmark = pytest.mark.timeout(900)
 
 LINES = 1_000_000
 WINDOW = "5s"
-# A process begins with the memory of the one that started it, and this one has much: so a small one starts it.
-PEAK_KIB = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +39,7 @@ def test_a_million_lines(logs: list[Path], report: Report) -> None:
 
 def peak_mib(logs: list[Path], window: str) -> float:
     """Return the peak memory of a search."""
-    argv = [sys.executable, "-c", PEAK_KIB, *races_command(logs, "--window", window)]
-    return int(subprocess.run(argv, capture_output=True, check=True).stdout) / 1024
+    return run_with_peak(races_command(logs, "--window", window))[1]
 
 
 def test_memory_is_bounded_by_the_window(logs: list[Path], tmp_path: Path, report: Report) -> None:

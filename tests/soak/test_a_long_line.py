@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.commands import command
+from support.peak_memory import run_with_peak
 
 pytestmark = pytest.mark.slow
 
@@ -21,10 +21,7 @@ ENTRY = b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 1] [BY: alice@db1:4121%3
 def spent(*argv: str, stdout: Path) -> tuple[int, float]:
     """The exit code of a `3am`, and the most memory that it had, in MiB."""
     with stdout.open("wb") as out:
-        process = subprocess.Popen([command(), *argv], stdout=out)
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_maxrss / 1024
+        return run_with_peak([command(), *argv], out)
 
 
 def nuls(log: Path) -> None:
