@@ -97,7 +97,7 @@ ACTIONS = (
     Action("t0", "T", "set T0", "Take the selected line as T0, and show times since then", "find", log_only=True),
     Action("file-order", "o", "file order", "One log alone, as it was written; once more: all by time", "find", log_only=True),
     Action("align", "a", "align", "Two lines of one event: a on each sets the clock of the second log", "find", log_only=True),
-    Action("races", "X", "races", "Races on a key, in the logs that are open: groups, and their lines", "find", command="races", argument="--key RE --op W=WORDS --window D"),
+    Action("races", "X", "races", "Races on a key, in the logs that are open: groups, and their lines", "find", command="races", argument="--key RE --op W=WORDS --window D --shuffle N"),
     Action("near", "M", "near misses", "How close two operations on one key came to each other", "find", command="near", argument="A->B --key RE --window D"),
     Action("time-column", "t", "time column", "Times: full, since the previous row, since T0, local", "find", log_only=True),
     Action("down", "j,down", "down", "One line down", "move", log_only=True),

@@ -36,6 +36,7 @@ def test_the_commit_is_named_and_each_run_has_a_line(log: Path, run: Run, reposi
     report = good(run("bisect", "--report", "R1"))
     assert f"{GUILTY}  {guilty}" in report
     assert "failed, 100 % (" in report
+    assert refused(run("run", "--report", "R1"), 1) == "3am: R1 is a bisection: 3am bisect --report R1 shows it"
     assert good(run("run", "-q", "--", "true")) == ""
     assert entries(log)[-1].tag("R2") == "1/1", "experiments and bisections share their numbers"
 

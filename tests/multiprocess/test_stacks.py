@@ -66,7 +66,7 @@ def test_stacks_are_read_after_the_clock_has_stopped(log: Path, run: Run, tmp_pa
     run("run", "-q", "--timeout", "100ms", "--", "sleep", "60", PATH=f"{tmp_path}:{os.environ['PATH']}")
     nanoseconds = int((run_entry(log).tag("RUN") or "").split(" ns=")[1].split()[0])
     assert nanoseconds < 600_000_000
-    assert "[3am: no native frames: gdb found no frame in time]\n" in output_file(log).read_text()
+    assert "[3am: no native frames: gdb: it printed nothing]\n" in output_file(log).read_text()
 
 
 def test_a_run_that_ends_in_time_is_not_looked_at(log: Path, run: Run, tmp_path: Path) -> None:
@@ -77,6 +77,18 @@ def test_a_run_that_ends_in_time_is_not_looked_at(log: Path, run: Run, tmp_path:
     run("run", "-q", "--timeout", "60s", "--", "false", PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert outcome(log) == "failed exit=1"
     assert not called.exists()
+
+
+def test_a_tool_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for tool in ("py-spy", "eu-stack", "gdb"):
+        (tmp_path / tool).write_text(f"#!/bin/sh\necho {tool} may not\nexit 1\n")
+        (tmp_path / tool).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with started(sys.executable, "-c", "import time; time.sleep(60)") as pid:
+        section, signals = read_stacks([pid])
+    assert b"[3am: no Python frames: py-spy: py-spy may not" in section
+    assert b"[3am: no native frames: gdb: gdb may not" in section
+    assert not signals
 
 
 def test_a_program_of_many_processes_is_cut() -> None:

@@ -13,7 +13,12 @@ from threeam.timeline.order import ClockRange
 from threeam.timeline.source import Source
 
 T = 1_795_490_047_000_000_000  # 2026-11-24T03:14:07Z
-KINDS = {"read": OperationKind.READ, "update": OperationKind.WRITE, "delete": OperationKind.DELETE}
+KINDS = {
+    "read": OperationKind.READ,
+    "update": OperationKind.WRITE,
+    "delete": OperationKind.DELETE,
+    "create": OperationKind.CREATE,
+}
 
 
 WEB1, WEB2 = (cast(Source, SimpleNamespace(name=name, number=number)) for number, name in enumerate(("web1", "web2")))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
@@ -172,6 +173,10 @@ async def test_m_without_a_pair_begins_a_line_with_the_last_key(journal: Journal
         await it.press("M")
         assert it.composer.text == "near --key "
         await it.press("escape")
+        await it.command(r"races --key 'cart=(\d+)' --shuffle 19")
+        await wait_for_groups(it)
+        assert re.search(r"closest 400ms, p = (0\.\d+|1)", " ".join(it.shown.split()))
+        await it.press("escape")
         await it.command(r"races cart=(\d+)")
         await wait_for_groups(it)
         await it.press("escape", "M")
@@ -213,6 +218,16 @@ async def test_a_read_only_screen_shows_findings_and_writes_nothing(
         await wait_for_report(it, FindingScreen)
         await it.press("M")
         await wait_for_report(it, NearScreen)
+        await it.press("X")
+        await wait_for_groups(it)
+        await it.press("e")
+        await wait_for_report(it, KeysScreen)
+        await highlight_line(it, "another key")
+        await it.press("enter")
+        prompt = it.journal_screen.pane.prompt
+        assert (prompt.kind, prompt.box.text) == ("command", "races --key ")
+        await it.type("'cart=([0-9]+)'\n")
+        await wait_for_groups(it)
     assert len(texts(log)) == 1
 
 
@@ -266,18 +281,19 @@ async def test_a_deadlock_that_a_server_has_reported_is_shown_with_its_statement
 async def test_a_search_ends_when_its_page_is_left() -> None:
     has_begun, has_ended = Event(), Event()
 
-    def run(note_progress: Callable[[int], None]) -> int:
+    def run(search: LogSearch[int]) -> int:
+        search.begin("searching", 10)
         try:
             while True:
-                note_progress(7)
+                search.note(7)
                 has_begun.set()
         finally:
             has_ended.set()
 
-    search = LogSearch(run, 10)
+    search = LogSearch(run)
     finding = asyncio.create_task(search.find())
     await asyncio.to_thread(has_begun.wait, 5)
-    assert (search.bytes_read, search.result) == (7, None)
+    assert (search.progress, search.result) == ("searching: 70 %", None)
     search.end()
     await finding
     assert has_ended.is_set()
@@ -286,10 +302,10 @@ async def test_a_search_ends_when_its_page_is_left() -> None:
 
 @pytest.mark.parametrize("error", [BadInput("no"), OSError(5, "no")])
 async def test_a_search_that_fails_says_why(error: Exception) -> None:
-    def run(_: Callable[[int], None]) -> int:
+    def run(_: LogSearch[int]) -> int:
         raise error
 
-    search = LogSearch(run, 10)
+    search = LogSearch(run)
     await search.find()
     assert search.result is None
     assert "no" in search.problem

@@ -200,6 +200,9 @@ def logs(draw: st.DrawFn) -> bytes:
             case 26 | 27 | 28:
                 about = ((number, draw(states)),) if draw(st.booleans()) else ()
                 lines.append(said(by, ("VIA", "run"), *draw(runs), *about, text=f"Run: passed, exit 0: {text}"))
+            case 36:
+                begin = draw(st.sampled_from(["a ", "b ", "", "a  "]))
+                lines.append(said(by, ("VIA", "run"), *draw(failure_kinds), text=f"Kind: {begin}{text}"))
             case 29:
                 about = ((number, draw(states)),) if draw(st.booleans()) else ()
                 place = (f"R{draw(numbers)}", "4/4")

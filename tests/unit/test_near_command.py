@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from support.commands import Run, good
-from support.log_sources import BASE_NS, stamped, write_log
+from support.log_sources import BASE_NS, source_of, stamped, write_log
 from threeam.core.format.entry import Entry, Stamp, format_entry
+from threeam.races.arguments import KeyOptions
+from threeam.races.key_pattern import parse_key_patterns
+from threeam.races.near_miss import OperationPair
+from threeam.races.operations import Operations
+from threeam.races.search import search_near_misses, search_races
 
 MS, S = 10**6, 10**9
 KEY = ("--key", r"cart=(?P<key>\d+)", "web1.log", "web2.log")
@@ -93,6 +99,24 @@ def test_a_pair_that_does_not_occur_is_exit_1_with_what_was_seen(run: Run) -> No
     assert done.returncode == 1
     assert "no line is touch; seen: delete (D) 1, update (W) 1" in done.stdout.decode()
     assert json.loads(run("near", "delete->touch", "--json", *KEY).stdout)["count"] == 0
+
+
+def test_a_search_ends_when_its_progress_is_refused() -> None:
+    write_two([S] * 3)
+    sources = [source_of(Path(f"{name}.log"), number) for number, name in enumerate(("web1", "web2"))]
+    for source in sources:
+        source.make_index()
+    options = KeyOptions(parse_key_patterns([r"cart=(?P<key>\d+)"]), Operations())
+    done: list[int] = []
+
+    def refuse(bytes_read: int) -> None:
+        done.append(bytes_read)
+        raise InterruptedError
+
+    for search in (search_races, partial(search_near_misses, pair=OperationPair("delete", "update"))):
+        with pytest.raises(InterruptedError):
+            search(sources, options, on_progress=refuse)
+    assert done == [sources[0].end] * 2, "it ends behind the first chunk"
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,14 @@ def test_the_doubts_of_the_lines_are_counted() -> None:
     assert f"in doubt: 1 of 1: {doubt}" in told(measured(history(*lines)))
 
 
+def test_a_key_that_was_created_again_in_between_is_in_doubt() -> None:
+    doubt = "in doubt: 1 of 1: the key was created again in between"
+    again = [access(0, "delete", "a"), access(MS, "create", "c"), access(2 * MS, "update", "b", WEB2)]
+    assert doubt in told(measured(history(*again)))
+    before = [access(-MS, "create", "c"), *again[::2]]
+    assert "in doubt" not in told(measured(history(*before)))
+
+
 # What follows from the gaps.
 
 

@@ -16,7 +16,7 @@ from threeam.cli.stamped_sources import report_truncated, stamped_sources
 from threeam.core.errors import BadInput
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import escape_unprintable
-from threeam.races.arguments import KeyOptions, add_key_options, key_options
+from threeam.races.arguments import KeyOptions, add_key_options, add_shuffle_option, key_options
 from threeam.races.chance import with_chances
 from threeam.races.deadlock_shapes import Deadlocks, deadlock_json, deadlock_lines, find_deadlocks
 from threeam.races.finding import FindingGroup
@@ -51,12 +51,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
     )
     add_source_options(parser)
     add_key_options(parser)
-    parser.add_argument("--shuffle", type=int, default=0, metavar="N", help="find how often chance finds as many")
+    add_shuffle_option(parser)
     parser.add_argument("--json", action="store_true", help="one object a group")
     args = parser.parse_intermixed_args(argv)  # options may stand between the files
     options = key_options(args) if args.key else None
-    if args.shuffle < 0 or (args.shuffle and options is None):
-        raise BadInput("--shuffle N: N is a number of shifts, such as 999, and --key is needed with it")
+    if args.shuffle and options is None:
+        raise BadInput("--shuffle N: --key is needed with it")
     ctx = context(args)
     opened = open_named_files(args, ctx)
     if not opened.sources:

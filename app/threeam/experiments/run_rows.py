@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import Entry, escape_unprintable, parse_entry
 from threeam.core.state.fold import State
+from threeam.experiments.bisect_log import bisections
 from threeam.experiments.kinds_report import format_kinds
 from threeam.experiments.run_tags import run_label
 from threeam.experiments.runs import experiments
@@ -71,4 +72,7 @@ def plan_progress(state: State) -> dict[int, str]:
     for search in searches_by_number(state).values():
         failed = sum(arm.counts.failed for arm in search.counts())
         progress[search.stamp.ns] = f"{search.done_count}/{search.total} · {failed} failed"
+    for bisection in bisections(state).values():
+        failed = sum(runs.failed for runs in bisection.commits.values())
+        progress[bisection.stamp.ns] = f"{bisection.done}/{bisection.budget} · {failed} failed"
     return progress

@@ -13,6 +13,7 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, by_tag
 from threeam.core.state.fold import Projection, State
 from threeam.experiments.arms import Arm
+from threeam.experiments.bisect_log import bisections
 from threeam.experiments.build import BUILD_TAG
 from threeam.experiments.experiment import (
     MAX_DETAILED_RUNS,
@@ -69,6 +70,8 @@ def require_experiment(state: State, name: str) -> Experiment:
     experiment = by_number.get(int(digits)) if is_number else None
     if experiment is None and is_number and int(digits) in searches_by_number(state):
         raise PreconditionFailed(f"R{int(digits)} is a search: 3am run --report R{int(digits)} shows it")
+    if experiment is None and is_number and int(digits) in bisections(state):
+        raise PreconditionFailed(f"R{int(digits)} is a bisection: 3am bisect --report R{int(digits)} shows it")
     if experiment is None:
         existing = f"there are R{min(by_number)} to R{max(by_number)}" if by_number else "nothing was run yet"
         raise PreconditionFailed(f"there is no run {name}: {existing}")

@@ -30,6 +30,7 @@ _TRACER_END_S = 1.0
 _TOOL_S = 5.0  # for one call of a tool: gdb reads the symbols of a large program for seconds
 _MAX_FRAMES = "64"  # of a thread: a stack that overflowed has thousands
 _MAX_COMMAND_CHARACTERS = 120
+_PTRACE_SCOPE = "/proc/sys/kernel/yama/ptrace_scope"  # not 0: only an ancestor may attach to a process
 _NO_CORE_DUMP = 1  # bytes. Less than a page, so no file; and a program in core_pattern is not started: core(5)
 _FAULTHANDLER_SIGNALS = (signal.SIGSEGV, signal.SIGFPE, signal.SIGABRT, signal.SIGBUS, signal.SIGILL)
 
@@ -41,6 +42,7 @@ class _Process(NamedTuple):
     command: str
     runtime: str
     thread_count: int
+    is_stopped: bool
     tracer: int
     handled: frozenset[int]
 
@@ -113,8 +115,11 @@ def _look_at(pid: int) -> _Process | None:
         return None
     mask = int(fields["SigCgt"], 16)
     handled = frozenset(signum for signum in range(1, 65) if mask >> (signum - 1) & 1)
+    is_stopped = fields["State"].startswith("T")
     command = " ".join(words.split())[:_MAX_COMMAND_CHARACTERS]
-    return _Process(pid, command, runtime_of(pid), int(fields["Threads"]), int(fields["TracerPid"]), handled)
+    return _Process(
+        pid, command, runtime_of(pid), int(fields["Threads"]), is_stopped, int(fields["TracerPid"]), handled
+    )
 
 
 def _stacks_of(process: _Process, deadline: float) -> tuple[str, int]:
@@ -124,21 +129,20 @@ def _stacks_of(process: _Process, deadline: float) -> tuple[str, int]:
     if process.runtime != PYTHON:
         return _native_stacks(process, deadline), 0
     text, signum = _python_stacks(process, deadline), 0
-    if not text:
-        if process.handled.issuperset(_FAULTHANDLER_SIGNALS):
-            signum = signal.SIGABRT
-        else:
-            text = f"{NO_PYTHON_FRAMES}pip install py-spy, or run it with PYTHONFAULTHANDLER=1]\n"
+    if text.startswith(NO_PYTHON_FRAMES) and process.handled.issuperset(_FAULTHANDLER_SIGNALS):
+        text, signum = "", signal.SIGABRT
     return text + _native_stacks(process, deadline), signum
 
 
 def _python_stacks(process: _Process, deadline: float) -> str:
-    """Return what py-spy prints about a process; empty if there is no py-spy, or if it fails."""
-    # A traced process cannot be stopped, but its memory can be read.
-    options = ("--nonblocking",) if process.tracer else ()
+    """Return what py-spy prints about a process, or a line that says why there are no frames."""
     tool = shutil.which("py-spy") or shutil.which("py-spy", path=os.path.dirname(sys.executable))
-    text = "" if tool is None else _run_tool([tool, "dump", *options, "--pid", str(process.pid)], deadline)
-    return text if "Thread " in text else ""
+    if tool is None:
+        return f"{NO_PYTHON_FRAMES}pip install py-spy, or run it with PYTHONFAULTHANDLER=1]\n"
+    # A process that is traced or stopped cannot be stopped by py-spy, but its memory can be read.
+    options = ("--nonblocking",) if process.tracer or process.is_stopped else ()
+    text = _run_tool([tool, "dump", *options, "--pid", str(process.pid)], deadline)
+    return text if "\nThread " in text else f"{NO_PYTHON_FRAMES}{_failure(tool, text)}]\n"
 
 
 def _native_stacks(process: _Process, deadline: float) -> str:
@@ -158,9 +162,17 @@ def _native_stacks(process: _Process, deadline: float) -> str:
         text = _run_tool([tool, *command[1:]], deadline)
         if "\n#0 " in text:
             return text
-        first_line = text.strip().partition("\n")[0]
-        reason = f"{command[0]} failed: {first_line}" if first_line else f"{command[0]} found no frame in time"
+        reason = _failure(tool, text)
     return f"[3am: no native frames: {reason}]\n"
+
+
+def _failure(tool: str, text: str) -> str:
+    """Return why a tool has found no frame, by the first line of its output ``text``, with what helps."""
+    first_line = text.strip().partition("\n")[0] or "it printed nothing"
+    with suppress(OSError), open(_PTRACE_SCOPE) as file:
+        if (scope := file.read().strip()) != "0":
+            first_line += f"; ptrace_scope is {scope}: sudo sysctl kernel.yama.ptrace_scope=0"
+    return f"{os.path.basename(tool)}: {first_line}"
 
 
 def _run_tool(argv: Sequence[str], deadline: float) -> str:

@@ -60,6 +60,22 @@ def add_key_options(parser: OptionParser) -> None:
     )
 
 
+def add_shuffle_option(parser: OptionParser) -> None:
+    """Add the option of a search for races alone: how often chance finds as many."""
+    parser.add_argument(
+        "--shuffle", type=_shift_count, default=0, metavar="N", help="find how often chance finds as many"
+    )
+
+
+def _shift_count(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(text)
+    return int(text)
+
+
+_shift_count.__name__ = "number of shifts such as 999"  # argparse prints it in its message
+
+
 def key_options(args: Namespace) -> KeyOptions:
     """Return the options of a command line. Raises `BadInput`."""
     window_ns = DEFAULT_WINDOW_NS

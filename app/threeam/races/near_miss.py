@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from heapq import heappush, heappushpop
@@ -172,10 +172,11 @@ class NearMisses:
         """Add the occurrences in a history of a key."""
         self.key_names.add(history.key_name)
         self.operations.update((access.operation, access.kind) for access in history.accesses)
+        creates = [access.ns for access in history.accesses if access.kind is OperationKind.CREATE]
         for first, second in self._occurrences(history.accesses):
-            self._add(history, first, second)
+            self._add(history, first, second, creates)
 
-    def _add(self, history: KeyHistory, first: Access, second: Access) -> None:
+    def _add(self, history: KeyHistory, first: Access, second: Access, creates: Sequence[int]) -> None:
         gap_ns, order, error_ns = (
             second.ns - first.ns,
             order_of_accesses(first, second),
@@ -195,6 +196,9 @@ class NearMisses:
         doubts = {*first.doubts, *second.doubts}
         if first.actor.kind is not second.actor.kind:
             doubts.add(f"the actors are known by different texts: {first.actor.kind}, {second.actor.kind}")
+        begin_ns, end_ns = sorted((first.ns, second.ns))
+        if creates and first.kind is OperationKind.DELETE and _has_any(creates, begin_ns, end_ns):
+            doubts.add("the key was created again in between")
         self.doubts.update(doubts)
         if len(self._closest) < _CLOSEST or abs(gap_ns) < -self._closest[0][0]:
             occurrence = Occurrence(gap_ns, is_known, history.key_name, history.key, first, second)
@@ -303,6 +307,11 @@ def delay_above(gap_ns: int) -> int:
             if factor * power > gap_ns:
                 return factor * power
         power *= 10
+
+
+def _has_any(instants: Sequence[int], begin_ns: int, end_ns: int) -> bool:
+    """Return whether any of ``instants``, which are in order, lies between two others."""
+    return bisect_left(instants, begin_ns) < bisect_right(instants, end_ns)
 
 
 def _sign(number: int) -> int:

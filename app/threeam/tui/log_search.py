@@ -17,35 +17,47 @@ class _Ended(Exception):
 
 
 class LogSearch(Generic[T]):
-    """A search that ``run`` makes. It is called on a thread, with a function for the bytes that were read so far.
+    """A search that ``run`` makes. It is called on a thread with this search, begins steps, and notes how far it is.
 
-    ``total_bytes``: how many there are. ``result``: None until it is known. ``problem``: why there is no result.
-    ``cursor``: the line of the report on the result at which its page was left.
+    ``result``: None until it is known. ``problem``: why there is no result. ``cursor``: the line of the report on the
+    result at which its page was left.
     """
 
-    def __init__(self, run: Callable[[Callable[[int], None]], T], total_bytes: int) -> None:
+    def __init__(self, run: Callable[[LogSearch[T]], T]) -> None:
         self._run = run
         self._end = Event()
-        self.total_bytes = total_bytes
-        self.bytes_read = 0
+        self._step, self._total, self._done = "", 0, 0
         self.result: T | None = None
         self.problem = ""
         self.cursor: int | None = None
 
+    @property
+    def progress(self) -> str:
+        """The step, and how much of it is done: ``searching for keys: 35 %``."""
+        return f"{self._step}: {self._done * 100 // self._total} %" if self._total else self._step
+
     async def find(self) -> None:
         """Search, and wait for the result."""
         try:
-            self.result = await asyncio.to_thread(self._run, self._note_progress)
+            self.result = await asyncio.to_thread(self._run, self)
         except _Ended:
             self.problem = "the search was ended"
         except (JournalError, OSError) as error:
             self.problem = str(error)
 
     def end(self) -> None:
-        """Let the thread end at its next step."""
+        """Let the thread end when it notes its progress."""
         self._end.set()
 
-    def _note_progress(self, bytes_read: int) -> None:
-        self.bytes_read = bytes_read
+    # For the thread.
+
+    def begin(self, step: str, total: int = 0) -> None:
+        """Begin a step of ``total`` parts; 0: how many is not known. Raises an exception that ends the search."""
+        self._step, self._total, self._done = step, total, 0
+        self.note(0)
+
+    def note(self, done: int) -> None:
+        """Note how much of the step is done. Raises an exception that ends the search."""
+        self._done = done
         if self._end.is_set():
             raise _Ended

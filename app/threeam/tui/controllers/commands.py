@@ -73,17 +73,18 @@ class CommandController:
 
     def open_line(self) -> None:
         """Go to the `:` line."""
-        if self.is_writable:
-            self.begin_line("")
-            return
-        self._row_at_start = self.selected_row
-        if self._pane.ask("command", ""):
-            self._screen.set_focus(self._pane.prompt.box)
+        self.begin_line("")
 
     def begin_line(self, text: str) -> None:
-        """Go to the `:` line of the input box, and add ``text`` to it. A read-only screen refuses."""
+        """Go to the `:` line, and add ``text`` to it."""
         self._row_at_start = self.selected_row
-        self._screen.writing.open_box(COMMAND, text)
+        if self.is_writable:
+            self._screen.writing.open_box(COMMAND, text)
+        elif self._pane.ask("command", ""):
+            box = self._pane.prompt.box
+            self._screen.set_focus(box)
+            if text:
+                box.paste(text)
 
     @property
     def is_enter_a_command(self) -> bool:

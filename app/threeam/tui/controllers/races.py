@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import shlex
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from threeam.core.config.options import OptionParser, split_line
 from threeam.core.errors import BadInput, JournalError, PreconditionFailed
@@ -29,11 +29,12 @@ if TYPE_CHECKING:  # the first screen needs none of it
     from threeam.races.finding import FindingGroup
     from threeam.races.near_miss import NearMisses, OperationPair
     from threeam.races.near_report import NearReport
-    from threeam.tui.screens.races import FoundRaces
+    from threeam.tui.screens.races import FoundRaces, Proposal
+
+T = TypeVar("T")
 
 _RUNS = 100
-
-Progress = Callable[[int], None]
+_FOR_KEYS, _FOR_DEADLOCKS = "all lines are searched for keys", "all lines are searched for deadlocks"
 
 
 class RaceController:
@@ -79,32 +80,40 @@ class RaceController:
 
         sources, session = self._sources(), self._screen.session
 
-        def propose(note_progress: Progress) -> Proposal:
-            candidates = find_key_candidates(_indexed(sources, note_progress))
+        def propose(search: LogSearch[Proposal]) -> Proposal:
+            stamped = _indexed(sources, search)
+            search.begin("the first lines are searched for keys")
+            candidates = find_key_candidates(stamped)
+            search.begin(_FOR_DEADLOCKS)
             return Proposal(FoundDeadlocks(find_deadlocks(sources), sources), candidates)
 
-        search = LogSearch(propose, _unindexed_size(sources))
-        page = KeysScreen(search, session.zone, self._screen.copy_text, emoji=session.emoji)
+        page = KeysScreen(LogSearch(propose), session.zone, self._screen.copy_text, emoji=session.emoji)
         self._reports.push(page, self.take)
 
     def _search(self, argument: str) -> None:
         """Search for races; ``argument`` is a pattern, or options."""
+        from threeam.races.chance import with_chances
         from threeam.races.deadlock_shapes import find_deadlocks
         from threeam.races.search import search_races
         from threeam.tui.screens.races import FoundDeadlocks, FoundRaces
 
         words = argument if argument.startswith("-") else f"--key {shlex.quote(argument.strip())}"
-        options, _ = _parse("races", words)
+        options, args = _parse("races", words)
         sources = self._sources()
-        to_index = _unindexed_size(sources)
 
-        def find(note_progress: Progress) -> FoundRaces:
-            stamped = _indexed(sources, note_progress)
-            report = search_races(stamped, options, lambda bytes_read: note_progress(to_index + bytes_read))
+        def find(search: LogSearch[FoundRaces]) -> FoundRaces:
+            stamped = _indexed(sources, search)
+            search.begin(_FOR_KEYS, _size(stamped))
+            report = search_races(stamped, options, search.note)
+            if args.shuffle > 0:
+                search.begin(f"one log is shifted {args.shuffle:,} times")
+                groups = with_chances(report.groups, stamped, options, args.shuffle, search.note)
+                report = report._replace(groups=groups)
+            search.begin(_FOR_DEADLOCKS)
             return FoundRaces(FoundDeadlocks(find_deadlocks(sources), sources), report)
 
         self._options, self._words, self._searched = options, words, self._files()
-        self._races = LogSearch(find, to_index + _size(sources))
+        self._races = LogSearch(find)
         self._show_races(self._races)
 
     def _show_races(self, search: LogSearch[FoundRaces]) -> None:
@@ -119,9 +128,10 @@ class RaceController:
     def measure(self, argument: str = "") -> None:
         """Measure how close the pair of operations that ``argument`` names came; without it, begin a command line."""
         if argument.strip():
-            options, pair = _parse("near", argument, with_pair=True)
-            assert pair is not None
-            self._measure(pair, options)
+            from threeam.races.near_miss import parse_pair
+
+            options, args = _parse("near", argument)
+            self._measure(parse_pair(args.pair, options.operations), options)
         else:
             self._sources()
             self._commands.begin_line(f"near {self._words} " if self._words else "near --key ")
@@ -132,20 +142,20 @@ class RaceController:
         from threeam.tui.screens.races import NearScreen
 
         sources, session = self._sources(), self._screen.session
-        to_index = _unindexed_size(sources)
         numbers: dict[tuple[int, int], int] = {}
 
-        def find(note_progress: Progress) -> NearMisses:
-            stamped = _indexed(sources, note_progress)
-            near = search_near_misses(stamped, options, pair, lambda bytes_read: note_progress(to_index + bytes_read))
+        def find(search: LogSearch[NearMisses]) -> NearMisses:
+            stamped = _indexed(sources, search)
+            search.begin(_FOR_KEYS, _size(stamped))
+            near = search_near_misses(stamped, options, pair, search.note)
             numbers.update(closest_line_numbers(near))
             return near
 
         def report(near: NearMisses, width: int) -> NearReport:
             return NearReport(near, numbers, changes(self._screen.state), session.zone, width, session.emoji)
 
-        search = LogSearch(find, to_index + _size(sources))
-        self._reports.push(NearScreen(search, report, self._screen.copy_text, emoji=session.emoji), self.take)
+        page = NearScreen(LogSearch(find), report, self._screen.copy_text, emoji=session.emoji)
+        self._reports.push(page, self.take)
 
     # What a page is closed with.
 
@@ -218,41 +228,37 @@ class RaceController:
         return [copy.copy(source) for source in self._logs.sources]
 
 
-def _indexed(sources: Sequence[Source], note_progress: Progress) -> list[Source]:
+def _indexed(sources: Sequence[Source], search: LogSearch[T]) -> list[Source]:
     """Return those of ``sources`` that have timestamps, with their indexes."""
-    stamped, bytes_before = [], 0
+    stamped = []
     for source in sources:
         if source.detection is None:
             continue
         if source.index is None:
+            search.begin(f"the times of {source.name} are read", source.end)
             index = TimeIndex(source.segment, source.detection.reader)
             for _ in index.scan(source.end):
-                note_progress(bytes_before + index.end)
+                search.note(index.end)
             source.index = index
-            bytes_before += source.end
         stamped.append(source)
     return stamped
 
 
-def _unindexed_size(sources: Sequence[Source]) -> int:
-    return sum(source.end for source in sources if source.detection is not None and source.index is None)
-
-
 def _size(sources: Sequence[Source]) -> int:
-    return sum(source.end for source in sources if source.detection is not None)
+    return sum(source.end for source in sources)
 
 
-def _parse(command: str, words: str, *, with_pair: bool = False) -> tuple[KeyOptions, OperationPair | None]:
-    """Return the options of a `:` line, and the pair that it names if it takes one. Raises `BadInput`."""
-    from threeam.races.arguments import add_key_options, key_options
-    from threeam.races.near_miss import parse_pair
+def _parse(command: str, words: str) -> tuple[KeyOptions, Namespace]:
+    """Return the options of a `:` line: those of keys, and its own. Raises `BadInput`."""
+    from threeam.races.arguments import add_key_options, add_shuffle_option, key_options
 
     parser = OptionParser(command)
     add_key_options(parser)
-    if with_pair:
+    if command == "near":
         parser.add_argument("pair", metavar="A→B")
+    else:
+        add_shuffle_option(parser)
     args: Namespace = parser.parse_intermixed_args(split_line(words))
     if not args.key:
         raise BadInput(f"{command}: --key is needed, as in :{command} --key 'cart=(?P<key>\\d+)'")
-    options = key_options(args)
-    return options, parse_pair(args.pair, options.operations) if with_pair else None
+    return key_options(args), args

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from threeam.core.state.fold import State
+from threeam.experiments.bisect_log import Bisection, bisections
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.run_rows import plan_progress
 from threeam.experiments.runs import experiments_by_number
@@ -19,6 +20,8 @@ from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_view import LogView
 from threeam.tui.widgets.sidebar import Sidebar
 
+_Plans = tuple[Mapping[int, Experiment], Mapping[int, Search], Mapping[int, Bisection]]  # by number
+
 
 class StateView:
     """Shows the state on widgets. Rows are drawn again only for what has changed since the last time."""
@@ -30,8 +33,7 @@ class StateView:
         self._log_view = log_view
         self._cups: int | None = None  # shown last; None: do not warn at the next update
         empty = screen.session.fold.empty_state
-        self._experiments: Mapping[int, Experiment] = experiments_by_number(empty)
-        self._searches: Mapping[int, Search] = searches_by_number(empty)
+        self._plans: _Plans = (experiments_by_number(empty), searches_by_number(empty), bisections(empty))
         self._observations: Mapping[tuple[str, int, int], Observation] = observations(empty)
 
     def show(self, state: State, picked_name: str | None, *, is_known: bool) -> None:
@@ -40,9 +42,9 @@ class StateView:
         self._show_intake(state, is_known=is_known)
         self._sidebar.show(state, picked_name, session.author.user, session.clock(), session.settings.half_life_h)
         self._log_view.set_amendments(amendments(state).by_target)
-        experiments, searches = experiments_by_number(state), searches_by_number(state)
-        if experiments is not self._experiments or searches is not self._searches:
-            self._experiments, self._searches = experiments, searches
+        plans = (experiments_by_number(state), searches_by_number(state), bisections(state))
+        if any(now is not shown for now, shown in zip(plans, self._plans, strict=True)):
+            self._plans = plans
             self._log_view.set_progress(plan_progress(state))
         if (observed := observations(state)) is not self._observations:
             self._observations = observed

@@ -105,11 +105,7 @@ class SearchScreen(ReportScreen, Generic[T]):
         if search.problem:
             return [ReportSection("the search has failed", [ReportLine(search.problem, icon="red")])]
         if search.result is None:
-            share = search.bytes_read * 100 // max(1, search.total_bytes)
-            size = f"{search.total_bytes / 10**6:,.1f} MB"
-            return [
-                ReportSection("reading the logs", [ReportLine(f"{share} % of {size}", "leaving this page ends it")])
-            ]
+            return [ReportSection("searching", [ReportLine(search.progress, "leaving this page ends it")])]
         return self._sections_of(search.result)
 
 
@@ -319,7 +315,7 @@ class NearScreen(SearchScreen[NearMisses]):
         self._drawn: tuple[NearReport, Sequence[ReportSection]] | None = None
 
     def _near_sections(self, near: NearMisses) -> Sequence[ReportSection]:
-        """Return the report. It is drawn again only if the width or a change in the journal is another one."""
+        """Return the report. It is made again only if the width or the changes in the journal differ."""
         report = self._report(near, self.option_list.scrollable_content_region.width - 4)
         if self._drawn is None or self._drawn[0] != report:
             self._drawn = report, report.sections()
