@@ -71,9 +71,9 @@ searches = st.builds(
     st.sampled_from(["", "", "", "0/0", "0/7", "x"]),
 )
 runs = st.builds(
-    lambda number, nth, total, arm, outcome, code, ns, same, file: (
+    lambda number, nth, total, arm, outcome, code, ns, letter, same, file: (
         (f"R{number}", f"{nth}/{total}"),
-        ("RUN", f"{arm} {outcome} exit={code} began=1795490047123456789 ns={ns} cpu=1000 bytes=3{same}"),
+        ("RUN", f"{arm} {outcome} exit={code} began=1795490047123456789 ns={ns} cpu=1000 bytes=3{letter}{same}"),
         *([("FILE", file)] if file else []),
     ),
     st.integers(1, 3),
@@ -83,8 +83,16 @@ runs = st.builds(
     st.sampled_from(["passed", "failed", "timed-out", "cut", "flown"]),
     st.one_of(st.integers(0, 139), nonsense),
     st.one_of(st.integers(0, 10**10), nonsense),
+    st.sampled_from(["", " kind=a", " kind=b", " kind=?"]),
     st.sampled_from([" same=0123456789ab", ""]),
     st.sampled_from(["", "R1-2-3.out"]),
+)
+failure_kinds = st.builds(
+    lambda number, nth, total, kind: ((f"R{number}", f"{nth}/{total}"), ("KIND", kind)),
+    st.integers(1, 3),
+    st.integers(0, 7),
+    st.sampled_from([1, 2, 4, 6]),
+    st.sampled_from(["a 7f3a9c12e0", "b 0123456789", "b 7f3a9c12e0", "c", "ab 12"]),
 )
 observers = st.builds(
     "{} {} from={} to={}".format,
@@ -136,7 +144,7 @@ def logs(draw: st.DrawFn) -> bytes:
         def said(*tags: tuple[str, str], text: str = text, stamp: Stamp = stamp, coffee: int = coffee) -> bytes:
             return format_entry(Entry(stamp, coffee, tags, text))
 
-        match draw(st.integers(0, 37)):
+        match draw(st.integers(0, 38)):
             case 0 | 1 | 2:
                 lines.append(said(by))
             case 3:
@@ -195,11 +203,11 @@ def logs(draw: st.DrawFn) -> bytes:
                 lines.append(said(by, ("AT", str(cited)), *over, text=own))
             case 25:
                 lines.append(said(by, ("VIA", "run"), *draw(plans), text=f"Plan: {text}; 2 runs of bare"))
-            case 37:
-                lines.append(said(by, ("VIA", "run"), *draw(searches), text=f"Plan: {text}; searches 1 arm"))
             case 26 | 27 | 28:
                 about = ((number, draw(states)),) if draw(st.booleans()) else ()
                 lines.append(said(by, ("VIA", "run"), *draw(runs), *about, text=f"Run: passed, exit 0: {text}"))
+            case 37:
+                lines.append(said(by, ("VIA", "run"), *draw(searches), text=f"Plan: {text}; searches 1 arm"))
             case 36:
                 begin = draw(st.sampled_from(["a ", "b ", "", "a  "]))
                 lines.append(said(by, ("VIA", "run"), *draw(failure_kinds), text=f"Kind: {begin}{text}"))

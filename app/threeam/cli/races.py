@@ -20,7 +20,7 @@ from threeam.races.arguments import KeyOptions, add_key_options, add_shuffle_opt
 from threeam.races.chance import with_chances
 from threeam.races.deadlock_shapes import Deadlocks, deadlock_json, deadlock_lines, find_deadlocks
 from threeam.races.finding import FindingGroup
-from threeam.races.finding_report import POSSIBLE, search_sentence
+from threeam.races.finding_report import POSSIBLE, search_sentences
 from threeam.races.key_candidates import find_key_candidates
 from threeam.races.race_rows import (
     describe_distance,
@@ -69,7 +69,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         has_certain = has_certain or report.has_certain
         _print_report(report, ctx.zone, as_json=args.json)
     elif sources:
-        _propose_keys(sources, args)
+        _propose_keys(sources, args, has_deadlocks=has_certain)
     if report_truncated(opened.sources) or opened.problems or not (sources or deadlocks.groups):
         return ExitCode.IO_ERROR
     return ExitCode.NEGATIVE if has_certain else ExitCode.OK
@@ -100,12 +100,14 @@ def _print_deadlocks(deadlocks: Deadlocks, zone: Zone, *, as_json: bool) -> None
         print_err(f"{deadlocks.others:,} deadlocks of other shapes are not listed: name fewer files at a time")
 
 
-def _propose_keys(sources: Sequence[Source], args: Namespace) -> None:
-    """Print the keys that are worth a search, each with the command for it."""
+def _propose_keys(sources: Sequence[Source], args: Namespace, *, has_deadlocks: bool) -> None:
+    """Print the keys that are worth a search, each with the command for it. A log of deadlocks alone needs no key."""
     candidates = find_key_candidates(sources)
     if args.json:
         for candidate in candidates:
             print_json({"candidate": candidate.name, **candidate._asdict()})
+        return
+    if not candidates and has_deadlocks:
         return
     if not candidates:
         print_out(
@@ -129,7 +131,8 @@ def _print_report(report: RaceReport, zone: Zone, *, as_json: bool) -> None:
         for group in report.groups:
             print_json(group_json(group))
         return
-    print_out(search_sentence(report))
+    for sentence in search_sentences(report):
+        print_out(sentence)
     certain = [group for group in report.groups if group.key.is_certain]
     possible = [group for group in report.groups if not group.key.is_certain]
     if not report.groups:

@@ -29,11 +29,24 @@ _DATE_CHARS = len("2026-11-24 ")
 _NEIGHBOUR_CHARS = 200
 
 
-def search_sentence(report: RaceReport) -> str:
-    """Return what was searched: how many lines and keys, and how the actors are told apart."""
+def search_sentences(report: RaceReport) -> list[str]:
+    """Return the extent of the search: lines, keys, and the actors; and the assumption about the clocks."""
     names = ", ".join(f"{count:,} of {escape_unprintable(name)}" for name, count in report.seen_keys.items())
     lines = f"{report.matches:,} {'line names' if report.matches == 1 else 'lines name'} a key; keys: {names}"
-    return f"{lines}; {actor_sentence(report.actor_kinds)}" if report.actor_kinds else lines
+    if report.actor_kinds:
+        lines = f"{lines}; {actor_sentence(report.actor_kinds)}"
+    assumption = clock_sentence(report.one_clock)
+    return [lines, assumption] if assumption else [lines]
+
+
+def clock_sentence(names: Sequence[str]) -> str:
+    """Return the assumption about the clocks of sources; "" if there is none."""
+    if not names:
+        return ""
+    listed = ", ".join(map(escape_unprintable, names))
+    return (
+        f"assumed: {listed} have one clock; 3am align measures it, --shift {names[-1]}=0s±5ms says how wrong it may be"
+    )
 
 
 def race_sections(report: RaceReport, zone: Zone) -> list[ReportSection]:
@@ -44,7 +57,7 @@ def race_sections(report: RaceReport, zone: Zone) -> list[ReportSection]:
     sections = [
         ReportSection("certain", certain),
         ReportSection(POSSIBLE, possible),
-        ReportSection("the search", [*nothing, ReportLine(search_sentence(report))]),
+        ReportSection("the search", [*nothing, *map(ReportLine, search_sentences(report))]),
     ]
     return [section for section in sections if section.lines]
 

@@ -46,9 +46,9 @@ class FindingGroups:
                 yield group
 
     def ranked(self, seen_keys: Mapping[str, int]) -> list[FindingGroup]:
-        """Return the groups, certain ones first, then by rule and number of keys. ``seen_keys``: by key name."""
+        """Return the groups, certain ones first, then the closest. ``seen_keys``: by key name."""
         groups = [group._replace(seen_keys=seen_keys[group.key.key_name]) for group in self.without_repeats()]
         return sorted(
             groups,
-            key=lambda group: (not group.key.is_certain, tuple(Rule).index(group.key.rule), -group.keys, group.key),
+            key=lambda group: (not group.key.is_certain, abs(group.closest.gap_ns), -group.keys, group.key),
         )

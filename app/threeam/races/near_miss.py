@@ -128,6 +128,7 @@ class NearMisses:
     operation was seen, with its kind. ``doubts``: how often a line may mean something else, by the reason.
     ``stepped``: occurrences whose gap is not known, since a clock was stepped between. ``error_ns``: the largest error
     of a gap; ``unbounded``: how many gaps have an error that is not known. ``matches``: how many lines name a key.
+    ``one_clock``: the sources that are taken to have one clock.
     """
 
     def __init__(self, pair: OperationPair, window_ns: int) -> None:
@@ -138,6 +139,7 @@ class NearMisses:
         self.doubts: Counter[str] = Counter()
         self.stepped = 0
         self.matches = 0
+        self.one_clock: list[str] = []
         self.unbounded = 0
         self.error_ns = 0
         self._gaps = array("q")
@@ -193,7 +195,7 @@ class NearMisses:
         self._gaps.append(gap_ns)
         self._times.append(first.ns)
         self._is_known.append(is_known)
-        doubts = {*first.doubts, *second.doubts}
+        doubts = {*first.doubts, *second.doubts, first.meaning, second.meaning} - {""}
         if first.actor.kind is not second.actor.kind:
             doubts.add(f"the actors are known by different texts: {first.actor.kind}, {second.actor.kind}")
         begin_ns, end_ns = sorted((first.ns, second.ns))

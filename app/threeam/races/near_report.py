@@ -11,7 +11,7 @@ from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import format_duration, format_exact_duration
 from threeam.experiments.verdict import format_percent
 from threeam.races.access import Access, OperationKind, distance
-from threeam.races.finding_report import actor_text
+from threeam.races.finding_report import actor_text, clock_sentence
 from threeam.races.near_miss import Bar, Comparison, NearMisses, Occurrence, OperationPair, Share
 from threeam.races.race_rows import access_json, line_numbers
 from threeam.races.rules import format_distance
@@ -86,6 +86,8 @@ class NearReport(NamedTuple):
             yield ReportLine(f"≈ either order: {near.unknown:,} of {len(near):,}; {error_text(near)}")
         else:
             yield ReportLine(f"the order of each is known; {error_text(near)}")
+        if assumption := clock_sentence(near.one_clock):
+            yield ReportLine(assumption)
         if near.stepped:
             yield ReportLine(f"left out: {near.stepped:,}, since a clock was stepped between their two lines")
         for doubt, count in near.doubts.most_common():
@@ -124,7 +126,7 @@ class NearReport(NamedTuple):
     def _hours(self) -> Iterator[ReportLine]:
         hours = self.near.hours()
         if len(hours) > _MAX_HOURS:
-            yield ReportLine(f"the last {_MAX_HOURS} of {len(hours):,} hours; --json has all")
+            yield ReportLine(f"of {len(hours):,} only the last {_MAX_HOURS}; --json has all")
         day = ""
         for hour in hours[-_MAX_HOURS:]:
             date, clock = format_instant(hour.begin_ns, NS_PER_S, self.zone)[:16].split(" ")

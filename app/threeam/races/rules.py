@@ -22,6 +22,7 @@ from threeam.races.access import (
     order_of_accesses,
 )
 from threeam.races.finding import Finding, KeyHistory, Rule
+from threeam.races.outcomes import NOT_DONE
 from threeam.races.silences import Silences
 from threeam.timeline.instant import Order
 
@@ -83,6 +84,8 @@ def _unknown_order(first: Access, second: Access) -> str:
     if first.source is not second.source and (first.bound_ns is None or second.bound_ns is None):
         source = first.source if first.bound_ns is None else second.source
         return f"{ORDER_NOT_KNOWN}: how wrong the clock of {source.name} is was not measured"
+    if meanings := dict.fromkeys(access.meaning for access in (first, second) if access.meaning):
+        return f"{ORDER_NOT_KNOWN}: {'; '.join(meanings)}"
     return ORDER_NOT_KNOWN
 
 
@@ -155,7 +158,7 @@ class _Interrupters:
             if access is first or access is second or not counts(access):
                 continue
             after, before = order_of_accesses(first, access), order_of_accesses(access, second)
-            if after is Order.BEFORE and before is Order.BEFORE:
+            if after is Order.BEFORE and before is Order.BEFORE and NOT_DONE not in access.doubts:
                 return None
             if after is not Order.AFTER and before is not Order.AFTER:
                 doubts = (doubt,)

@@ -14,6 +14,7 @@ from threeam.races.habit import Habits
 from threeam.races.lock_order import LockOrder
 from threeam.races.near_miss import NearMisses, OperationPair
 from threeam.races.rules import Search, find_patterns
+from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.source import Source
 
 
@@ -21,13 +22,15 @@ class RaceReport(NamedTuple):
     """The result of a search.
 
     ``groups``: certain ones first. ``matches``: how many lines name a key. ``seen_keys``: how many keys of each name
-    were seen; a key counts again after it was idle for the window. ``actor_kinds``: by source.
+    were seen; a key counts again after it was idle for the window. ``actor_kinds``: by source. ``one_clock``: the
+    sources of which no shift is known, so that they are taken to have one clock.
     """
 
     groups: list[FindingGroup]
     matches: int
     seen_keys: Mapping[str, int]
     actor_kinds: Mapping[str, ActorKind]
+    one_clock: Sequence[str] = ()
 
     @property
     def has_certain(self) -> bool:
@@ -59,7 +62,16 @@ def search_races(
             groups.add(finding)
     for finding in chain(locks.findings(), habits.exceptions()):
         groups.add(finding)
-    return RaceReport(groups.ranked(scan.seen_keys), scan.matches, scan.seen_keys, scan.actor_kinds)
+    return RaceReport(
+        groups.ranked(scan.seen_keys), scan.matches, scan.seen_keys, scan.actor_kinds, with_assumed_clock(sources)
+    )
+
+
+def with_assumed_clock(sources: Sequence[Source]) -> list[str]:
+    """Return the names of the sources that are taken to have one clock, as files of one host, if there are several."""
+    assumed = ClockCorrection()
+    names = [source.name for source in sources if source.correction == source.file.default_correction == assumed]
+    return names if len(names) > 1 else []
 
 
 def search_near_misses(
@@ -75,5 +87,5 @@ def search_near_misses(
     for history in scan.histories():
         on_progress(scan.bytes_read)
         near.add(history)
-    near.matches = scan.matches
+    near.matches, near.one_clock = scan.matches, with_assumed_clock(sources)
     return near

@@ -1,0 +1,348 @@
+"""The mirror of a journal of another host: its exact bytes, in files that only this user can read.
+
+    <log>.d/remote/<id>/about.json                    the name of the host, and where parts begin
+    <log>.d/remote/<id>/<segment>.log                 the bytes from 0 on
+    <log>.d/remote/<id>/<segment>+<offset>.log        the bytes behind a gap
+    <log>.d/remote/<id>/epoch-2/…                     what the host sent after it had lost bytes
+
+Bytes are only appended. A message that is here already is compared, so a message may come twice, late, or after a kill
+in the middle of its write. A message that contradicts the bytes here is refused.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from threeam.core.errors import FileUnusable, JournalError
+from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd
+from threeam.core.platform.portability import fdatasync_fd, fsync_fd
+from threeam.core.store.attachments import attachment_dir, open_own_dir
+from threeam.core.store.journal import Journal
+from threeam.team.line_chain import extend_chain, extend_chain_over, first_link
+from threeam.team.message import Message
+from threeam.team.position import Origin, Position, SegmentEnd, is_origin_id, is_segment_name
+
+_PART_NAME = re.compile(r"([^+]+?)(?:\+([1-9]\d{0,15}))?\.log", re.ASCII)
+_EPOCH_DIR = re.compile(r"epoch-([1-9]\d{0,5})", re.ASCII)
+_ABOUT = "about.json"
+
+
+class Contradiction(JournalError):
+    """A message whose bytes, or whose bytes before it, are not those of the mirror. The mirror is as it was."""
+
+
+class MirrorBusy(JournalError):
+    """A mirror that another process of this user writes."""
+
+
+class MirrorPart(NamedTuple):
+    """A file of a mirror: the bytes of a segment from ``begin`` to ``end``."""
+
+    path: str
+    segment: str
+    begin: int
+    end: int
+
+
+class Gap(NamedTuple):
+    """Bytes of a segment that are missing."""
+
+    segment: str
+    begin: int
+    end: int
+
+
+class MirrorFiles(NamedTuple):
+    """The files of one epoch in a mirror: its parts in order, and the gaps in them.
+
+    ``run_begin``: the place from which on nothing is missing up to the end.
+    """
+
+    origin: Origin
+    host: str
+    parts: list[MirrorPart]
+    gaps: list[Gap]
+    run_begin: SegmentEnd | None
+
+    @property
+    def end(self) -> SegmentEnd | None:
+        """The end of the last part; None if there is no part."""
+        return SegmentEnd(self.parts[-1].segment, self.parts[-1].end) if self.parts else None
+
+
+def remote_dir(journal: Journal) -> str:
+    """Return the folder of this user's mirrors."""
+    return os.path.join(attachment_dir(journal), "remote")
+
+
+def read_mirrors(journal: Journal) -> list[MirrorFiles]:
+    """Return the mirrors of this user, the epochs of an origin in their order. Raises OSError or `FileUnusable`."""
+    ids = sorted(filter(is_origin_id, _names(remote_dir(journal))))
+    return [files for origin_id in ids for files in read_mirror(journal, origin_id)]
+
+
+def read_mirror(journal: Journal, origin_id: str) -> list[MirrorFiles]:
+    """Return the epochs of one mirror in their order. Raises OSError or `FileUnusable`."""
+    folder = os.path.join(remote_dir(journal), origin_id)
+    about = _read_about(folder)
+    return [_mirror_files(Origin(origin_id, epoch), folder, about) for epoch in sorted([1, *_later_epochs(folder)])]
+
+
+def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorFiles:
+    afters = {segment: SegmentEnd(*end) for segment, end in about["after"].get(str(origin.epoch), {}).items()}
+    parts, gaps = _parts_in(_epoch_dir(folder, origin.epoch)), list[Gap]()
+    run_begin: SegmentEnd | None = None
+    before: SegmentEnd | None = None
+    for part in parts:
+        expected = SegmentEnd(part.segment, part.begin) if part.begin else afters.get(part.segment)
+        if run_begin is None or before != expected:
+            run_begin = SegmentEnd(part.segment, part.begin)
+        if part.begin and before != expected:
+            gap_begin = before.offset if before is not None and before.segment == part.segment else 0
+            gaps.append(Gap(part.segment, gap_begin, part.begin))
+        before = SegmentEnd(part.segment, part.end)
+    ends = {part.segment: part.end for part in parts}
+    gaps += [Gap(name, ends.get(name, 0), end) for name, end in afters.values() if ends.get(name, 0) < end]
+    return MirrorFiles(origin, about["host"], parts, sorted(gaps), run_begin)
+
+
+class Mirror:
+    """The mirror of the origin with ``origin_id``, open for writing by this process alone, until `close`.
+
+    Construction raises `MirrorBusy` or `FileUnusable`. Methods raise OSError: what was written of a message before is
+    completed when the message comes again.
+    """
+
+    def __init__(self, journal: Journal, origin_id: str) -> None:
+        assert is_origin_id(origin_id)
+        self.path = os.path.join(remote_dir(journal), origin_id)
+        self._origin_id = origin_id
+        try:
+            for folder in (attachment_dir(journal), remote_dir(journal), self.path):
+                with open_own_dir(folder, make=True):
+                    pass
+            self._lock_fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | SAFE_OPEN_FLAGS)
+        except OSError as error:
+            raise FileUnusable(f"{self.path} cannot be made: {error.strerror}") from None
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock_fd)
+            raise MirrorBusy(f"{self.path} is written by another process") from None
+        self._about = _read_about(self.path)
+        self._open_part: _OpenPart | None = None
+        self.latest: Position | None = None  # the end of the last message
+
+    def write(self, message: Message) -> int:
+        """Write what is new of ``message``, and return how many bytes that was. Raises `Contradiction`."""
+        assert message.origin.id == self._origin_id
+        written, rest = 0, message
+        while True:
+            part, limit = self._part_for(rest)
+            link_at_limit = None
+            if limit is not None and limit < rest.end:  # it runs into a part behind a gap
+                link_at_limit = extend_chain(rest.link, rest.payload[: limit - rest.offset])
+                following = rest._replace(
+                    offset=limit, link=link_at_limit, payload=rest.payload[limit - rest.offset :], after=None
+                )
+                rest = rest._replace(payload=rest.payload[: limit - rest.offset])
+            written += part.write(rest)
+            if link_at_limit is None:
+                break
+            rest = following
+        self._note_about(message)
+        if self.latest is None or message.end_position > self.latest:
+            self.latest = message.end_position
+        return written
+
+    def sync(self) -> None:
+        """Wait until what was written is on the disk."""
+        if self._open_part is not None:
+            self._open_part.sync()
+
+    def close(self) -> None:
+        """Close the files, and let another process write the mirror."""
+        self._close_part()
+        os.close(self._lock_fd)
+
+    def _part_for(self, message: Message) -> tuple[_OpenPart, int | None]:
+        """Return the part that ``message`` begins in, and where the next one begins; None if there is no next one."""
+        folder = _epoch_dir(self.path, message.origin.epoch)
+        current = self._open_part
+        if current is not None and current.holds(folder, message):
+            return current, current.next_begin
+        begins = [part.begin for part in _parts_in(folder) if part.segment == message.segment]
+        index = bisect_right(begins, message.offset)
+        next_begin = begins[index] if index < len(begins) else None
+        if index:
+            part = self._switch_to(folder, message, begins[index - 1], next_begin)
+            if message.offset <= part.end:
+                return part, next_begin
+        self._links(message)[f"{message.segment}+{message.offset}"] = message.link.hex()
+        self._write_about()
+        return self._switch_to(folder, message, message.offset, next_begin), next_begin
+
+    def _switch_to(self, folder: str, message: Message, begin: int, next_begin: int | None) -> _OpenPart:
+        self._close_part()
+        if begin == 0:
+            link = first_link(message.segment)
+        else:
+            link = bytes.fromhex(self._links(message)[f"{message.segment}+{begin}"])
+        self._open_part = _OpenPart(folder, message.segment, begin, next_begin, link)
+        return self._open_part
+
+    def _close_part(self) -> None:
+        if self._open_part is not None:
+            part, self._open_part = self._open_part, None
+            try:
+                part.sync()
+            finally:
+                part.close()
+
+    def _links(self, message: Message) -> dict[str, str]:
+        """Return the links at the beginnings of the parts of an epoch."""
+        links: dict[str, str] = self._about["links"].setdefault(str(message.origin.epoch), {})
+        return links
+
+    def _note_about(self, message: Message) -> None:
+        """Note the name of the host, and what comes before the segment."""
+        changed = self._about["host"] != message.host
+        self._about["host"] = message.host
+        if message.after is not None:
+            afters = self._about["after"].setdefault(str(message.origin.epoch), {})
+            if afters.get(message.segment) != [*message.after]:
+                afters[message.segment] = [*message.after]
+                changed = True
+        if changed:
+            self._write_about()
+
+    def _write_about(self) -> None:
+        with open_own_dir(self.path) as dir_fd:
+            temporary = _ABOUT + ".new"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFE_OPEN_FLAGS
+            fd = os.open(temporary, flags, 0o600, dir_fd=dir_fd)
+            try:
+                _write_all(fd, json.dumps(self._about, indent=1).encode() + b"\n", 0)
+                fsync_fd(fd)
+            finally:
+                os.close(fd)
+            os.rename(temporary, _ABOUT, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+            fsync_dir_fd(dir_fd)
+
+
+class _OpenPart:
+    """A part, open for appending. ``begin_link``: of the chain, at its beginning."""
+
+    def __init__(self, folder: str, segment: str, begin: int, next_begin: int | None, begin_link: bytes) -> None:
+        self.begin, self.next_begin = begin, next_begin
+        self._folder, self._segment = folder, segment
+        self._begin_link, self._known = begin_link, (begin, begin_link)  # a place whose link is known
+        self._dirty = False
+        with open_own_dir(folder, make=True) as dir_fd:
+            name = _part_name(segment, begin)
+            try:
+                self._fd = os.open(name, os.O_RDWR | SAFE_OPEN_FLAGS, dir_fd=dir_fd)
+            except FileNotFoundError:
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS
+                self._fd = os.open(name, flags, 0o600, dir_fd=dir_fd)
+                fsync_dir_fd(dir_fd)
+        self.end = begin + os.fstat(self._fd).st_size
+
+    def holds(self, folder: str, message: Message) -> bool:
+        """Return whether ``message`` begins in this part, or at its end."""
+        is_same_segment = (folder, message.segment) == (self._folder, self._segment)
+        return is_same_segment and self.begin <= message.offset <= self.end and self.next_begin != message.offset
+
+    def write(self, message: Message) -> int:
+        """Compare what is old of ``message``, append what is new, and return the number of new bytes."""
+        if self._link_at(message.offset) != message.link:
+            raise Contradiction(f"the lines before it are not those of the mirror: {message}")
+        held = min(self.end, message.end) - message.offset
+        if os.pread(self._fd, held, message.offset - self.begin) != message.payload[:held]:
+            raise Contradiction(f"it has other bytes than the mirror: {message}")
+        new = message.payload[held:]
+        if new:
+            self._dirty = True
+            try:
+                _write_all(self._fd, new, self.end - self.begin)
+            finally:
+                self.end = self.begin + os.fstat(self._fd).st_size
+        self._known = (message.end, message.end_link())
+        return len(new)
+
+    def _link_at(self, offset: int) -> bytes | None:
+        known_offset, link = self._known if self._known[0] <= offset else (self.begin, self._begin_link)
+        return extend_chain_over(
+            lambda begin, size: os.pread(self._fd, size, begin - self.begin), link, known_offset, offset
+        )
+
+    def sync(self) -> None:
+        """Wait until what was written is on the disk."""
+        if self._dirty:
+            fdatasync_fd(self._fd)
+            self._dirty = False
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+
+def _write_all(fd: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, offset)
+        if not written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        view, offset = view[written:], offset + written
+
+
+def _epoch_dir(folder: str, epoch: int) -> str:
+    return folder if epoch == 1 else os.path.join(folder, f"epoch-{epoch}")
+
+
+def _later_epochs(folder: str) -> Iterator[int]:
+    for name in _names(folder):
+        if (match := _EPOCH_DIR.fullmatch(name)) is not None and int(match[1]) > 1:
+            yield int(match[1])
+
+
+def _part_name(segment: str, begin: int) -> str:
+    return f"{segment}+{begin}.log" if begin else f"{segment}.log"
+
+
+def _parts_in(folder: str) -> list[MirrorPart]:
+    """Return the parts in a folder, in the order of their segments and beginnings. Raises OSError."""
+    parts = []
+    for name in _names(folder):
+        match = _PART_NAME.fullmatch(name)
+        if match is not None and is_segment_name(match[1]):
+            path, begin = os.path.join(folder, name), int(match[2] or 0)
+            parts.append(MirrorPart(path, match[1], begin, begin + os.stat(path, follow_symlinks=False).st_size))
+    return sorted(parts, key=lambda part: (part.segment, part.begin))
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def _read_about(folder: str) -> dict[str, Any]:
+    """Return what is known of a mirror. ``links``: of the chain, at the parts behind gaps."""
+    about: dict[str, Any] = {"host": "", "links": {}, "after": {}}
+    path = os.path.join(folder, _ABOUT)
+    try:
+        with suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+            about |= json.load(file)
+    except ValueError:
+        raise FileUnusable(f"{path} is damaged: remove {folder}, and it is filled again from the team") from None
+    return about

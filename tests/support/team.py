@@ -1,0 +1,44 @@
+"""Messages of a team, made by hand, and those that a journal would send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from threeam.core.store.journal import Journal
+from threeam.team.line_chain import extend_chain, first_link
+from threeam.team.message import Message
+from threeam.team.mirror import MirrorFiles
+from threeam.team.outgoing import Cursor, Outgoing
+from threeam.team.position import Origin, SegmentEnd
+
+DB1 = Origin("d" * 32)
+SEGMENT = "20261124T031407.000000000Z"
+LATER_SEGMENT = "20261124T041407.000000000Z"
+
+
+def message(
+    data: bytes, begin: int, end: int, *, segment: str = SEGMENT, epoch: int = 1, after: SegmentEnd | None = None
+) -> Message:
+    """Return the message with the bytes ``begin`` to ``end`` of a segment that holds ``data``."""
+    link = extend_chain(first_link(segment), data[:begin])
+    return Message(Origin(DB1.id, epoch), "db1", segment, begin, link, data[begin:end], after)
+
+
+def outgoing_messages(outgoing: Outgoing, cursor: Cursor | None, origin: Origin = DB1) -> Iterator[Message]:
+    """Yield the messages that would be sent from ``cursor`` on."""
+    while cursor is not None and (batch := outgoing.read(cursor)) is not None:
+        yield batch.message(origin, "db1")
+        cursor = batch.end
+
+
+def content(files: MirrorFiles) -> bytes:
+    """Return all bytes of a mirror, in their order."""
+    return b"".join(Path(part.path).read_bytes() for part in files.parts)
+
+
+def journal_bytes(journal: Journal) -> bytes:
+    """Return the bytes of all files of a journal, the oldest first."""
+    live = journal.open_live()
+    assert live is not None
+    return b"".join(Path(segment.path).read_bytes() for segment in journal.segments_forward(live))

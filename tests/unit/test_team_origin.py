@@ -1,0 +1,75 @@
+"""The id of a journal: made once, kept, and held by one publisher."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from threeam.core.errors import FileUnusable
+from threeam.core.store.journal import Journal
+from threeam.team.origin import OriginFile, origin_path, read_origin
+from threeam.team.position import Origin
+
+
+def test_an_id_is_made_once(night_log: Path, journal: Journal) -> None:
+    assert read_origin(journal) is None
+    first, second = OriginFile(journal), OriginFile(journal)
+    assert first.origin == second.origin == read_origin(journal)
+    assert first.origin.epoch == 1
+    assert len(first.origin.id) == 32
+    assert sorted(path.name for path in night_log.parent.glob("sanity*")) == ["sanity.log", "sanity.log.origin"]
+    first.close()
+    second.close()
+
+
+def test_one_process_publishes(night_log: Path, journal: Journal) -> None:
+    first, second = OriginFile(journal), OriginFile(journal)
+    assert first.lock()
+    assert not second.lock()
+    first.close()
+    assert second.lock()
+    second.close()
+
+
+def test_the_lock_ends_with_its_process(night_log: Path, journal: Journal) -> None:
+    script = f"""
+import os, signal
+from threeam.core.store.journal import resolve_journal
+from threeam.team.origin import OriginFile
+assert OriginFile(resolve_journal({journal.log_path!r})).lock()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
+    file = OriginFile(journal)
+    assert file.lock()
+    file.close()
+
+
+def test_an_epoch_and_a_new_id_are_kept(night_log: Path, journal: Journal) -> None:
+    file = OriginFile(journal)
+    assert file.lock()
+    assert read_origin(journal) == file.origin
+    later = file.begin_epoch(2)
+    assert later == Origin(file.origin.id, 2) == read_origin(journal)
+    other = file.take_new_id()
+    assert other.id != later.id
+    assert read_origin(journal) == other == Origin(other.id, 1)
+    file.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 32, b"g" * 32 + b" 000001\n", b"a" * 32 + b" 0\n", b"\0" * 40])
+def test_a_damaged_file_is_refused_with_the_remedy(content: bytes, night_log: Path, journal: Journal) -> None:
+    Path(origin_path(journal)).write_bytes(content)
+    with pytest.raises(FileUnusable, match="remove it"):
+        OriginFile(journal)
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(0o600, 0o600), (0o660, 0o660), (0o664, 0o664), (0o640, 0o640)])
+def test_the_users_of_the_log_can_use_it(mode: int, expected: int, night_log: Path, journal: Journal) -> None:
+    night_log.chmod(mode)
+    OriginFile(journal).close()
+    assert os.stat(origin_path(journal)).st_mode & 0o777 == expected
