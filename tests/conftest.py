@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import ctypes
 import gc
 import os
 import re
@@ -162,6 +163,17 @@ def _stdin(data: bytes, patch: pytest.MonkeyPatch) -> Iterator[None]:
         finally:
             os.dup2(saved, 0)
             os.close(saved)
+
+
+_PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+
+
+def pytest_runtest_teardown() -> None:
+    """Adopt no orphans any more: a command that was run in this process may have begun to.
+
+    The killed processes of a later test would stay here as zombies, and look as if they were alive.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 @pytest.fixture
