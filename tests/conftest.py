@@ -166,6 +166,7 @@ def _stdin(data: bytes, patch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 _PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+_LIBC = ctypes.CDLL(None)  # a test may have put another into its place
 
 
 def pytest_runtest_teardown() -> None:
@@ -173,7 +174,7 @@ def pytest_runtest_teardown() -> None:
 
     The killed processes of a later test would stay here as zombies, and look as if they were alive.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 @pytest.fixture
