@@ -22,7 +22,7 @@ def test_a_kind_that_did_not_exist_before_the_change_is_a_new_failure() -> None:
     assert answer_line(answer).text == "no: a new failure after the change, kind c: c is printed"
     _, answer = answer_to([BEFORE, FIX, CLEAN, Runs(3, 97, letters="cca")])
     assert answer_line(answer).text == "no: it happened again after the change"
-    assert "new: kind c: 0 before, 2 since" in lines([BEFORE, FIX, CLEAN, Runs(3, 97, letters="cca")])
+    assert "new: kind c: 0 before, 2 since, in all arms" in lines([BEFORE, FIX, CLEAN, Runs(3, 97, letters="cca")])
 
 
 def test_a_hang_that_did_not_exist_before_the_change_is_a_new_failure() -> None:
@@ -51,7 +51,7 @@ def test_only_the_named_kind_counts_and_the_others_are_told_apart() -> None:
     told = lines(events, "a")
     assert told[0] == "yes: call kind a fixed"
     assert "only kind a: a is printed" in told
-    assert "kind b: 5 before, 3 since" in told
+    assert "kind b: 5 before, 3 since, in all arms" in told
     assert answer_to(events, kind="b")[1].recurrences == 3
 
 

@@ -61,7 +61,7 @@ def _kind_lines(answer: FixConfidence) -> list[ReportLine]:
     others = [tally for tally in answer.kinds if answer.kind is None or tally.kind.id != answer.kind.id]
     for tally in others if len(answer.kinds) > 1 or answer.new_kinds else ():
         new = "new: " if tally.is_new else ""
-        text = f"{new}kind {tally.kind.letter}: {tally.before:,} before, {tally.since:,} since"
+        text = f"{new}kind {tally.kind.letter}: {tally.before:,} before, {tally.since:,} since, in all arms"
         lines.append(ReportLine(text, tally.kind.description, icon="red" if tally.is_new else ""))
     return lines
 
