@@ -83,6 +83,44 @@ def test_the_operation_is_the_nearest_verb(line: bytes, word: str, kind: str | N
     assert operation_in(line) == (word, None if kind is None else OperationKind(kind))
 
 
+@pytest.mark.parametrize(
+    ("line", "word", "kind"),
+    [
+        (b"DELETE FROM carts WHERE id = 42 AND updated < now()", "delete", "D"),
+        (b"UPDATE carts SET status = 'deleted' WHERE id = 42", "update", "W"),
+        (b"UPDATE carts SET deleted = true WHERE id = 42", "update", "W"),
+        (b"UPDATE carts SET n = (SELECT max(n) FROM old) WHERE id = 42", "update", "W"),
+        (b"UPDATE old SET n = (SELECT n FROM carts WHERE id = 42)", "select", "R"),
+        (b"UPDATE carts SET note = '" + b"x" * 2000 + b"' WHERE id = 42", "update", "W"),
+        (b"INSERT INTO old SELECT * FROM carts WHERE id = 42", "select", "R"),
+        (b"REPLACE INTO carts VALUES ('deleted', id = 42)", "replace", "W"),
+        (b"SELECT 1 FROM x; lock cart=42", "lock", "L"),
+        (b"update the set of cart=42", "update", "W"),
+    ],
+)
+def test_in_a_statement_the_operation_is_its_verb(line: bytes, word: str, kind: str) -> None:
+    assert operation_in(line) == (word, OperationKind(kind))
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        (b'{"event":"update","deleted":false,"x":"cart=42"}', "update"),
+        (b"touch status deleted = 1 cart=42 update", "update"),
+        (b"read x y cart=42 a b deleted = 1", "read"),
+        (b'{"delete":{"cart=42":1}}', "delete"),
+    ],
+)
+def test_the_name_of_a_field_is_no_operation(line: bytes, word: str) -> None:
+    assert operation_in(line)[0] == word
+    assert operation_in(line, r"(?P<key>42)")[0] == word
+
+
+def test_a_field_whose_value_is_the_key_is_an_operation() -> None:
+    assert operation_in(b"deleteCart=42 x", r"deleteCart=(?P<key>\d+)")[0] == "delete"
+    assert operation_in(b'{"delete": "42"}', r"(?P<key>\d+)")[0] == "delete"
+
+
 def test_each_verb_of_the_table_is_known_in_its_forms() -> None:
     operations = Operations()
     for kind, verbs in VERBS.items():

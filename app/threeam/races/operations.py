@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from threeam.core.errors import BadInput
 from threeam.core.format.entry import decode_utf8
+from threeam.core.store.regex import Regex
 from threeam.races.access import OperationKind
 
 VERBS: Mapping[OperationKind, tuple[str, ...]] = {
     OperationKind.READ: ("select", "get", "read", "fetch", "load", "exists"),
-    OperationKind.WRITE: ("update", "set", "write", "put", "save", "incr", "increment", "decr", "decrement"),
+    OperationKind.WRITE: ("update", "set", "write", "put", "save", "replace", "incr", "increment", "decr", "decrement"),
     OperationKind.CREATE: ("insert", "create", "add"),
     OperationKind.DELETE: ("delete", "remove", "drop", "expire", "evict", "purge", "sweep"),
     OperationKind.LOCK: ("lock", "acquire"),
@@ -29,8 +31,18 @@ _IRREGULAR = {
     "swept": "sweep",
     "processing": "process",
 }
-# `deleteCart`, `cart_delete`, `DELETE`; the name of a field, `updated_by=bob`, is not an operation
-_WORD = re.compile(rb"(?:[A-Z]+(?![a-z])|[A-Z]?[a-z]+)(?![a-zA-Z])(?!\w*=)|[A-Z]?[a-z]+(?=[A-Z])(?!\w*=)")
+_WORD = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # `deleteCart`, `cart_delete`, `DELETE`
+_FIELD = re.compile(
+    rb"\w*(?:\s?=(?!=)|[\"']\s?:)\s?[\"']?(?![{[])"
+)  # of `updated_by=bob`, `deleted = 1`, `"deleted":false`
+# The begin of a statement, which says what it does; its columns and values may be verbs: SET status = 'deleted'.
+_STATEMENT = re.compile(
+    rb"\b(?:(?P<insert>insert)\s+(?:\w+\s+)?into|(?P<replace>replace)\s+into|(?P<update>update)\s+(?:\S{1,99}\s+){1,4}?set"
+    rb"|(?P<delete>delete)\s+from|(?P<select>select)\s[^;]{1,500}?\sfrom)\b",
+    re.IGNORECASE,
+)
+_STATEMENT_BYTES = 16 * 1024  # before the key
+_LOCKING = re.compile(rb"\bfor\s+(?:no\s+key\s+)?update\b", re.IGNORECASE)
 _FOR_UPDATE = re.compile(rb"\bselect\b.*\bfor\s+(?:no\s+key\s+)?update\b", re.IGNORECASE | re.DOTALL)
 _NEAR_BYTES = 512  # before and after the key
 _WORDS_AROUND, _MAX_AROUND = 3, 20_000  # of a text around a key that is remembered, and how many texts are
@@ -73,9 +85,9 @@ class Operations:
         """Return the operation that ``text`` says of the key between ``begin`` and ``end``.
 
         It is the nearest known verb; between two of one distance the one before the key. Without one it is the word
-        before the match, which begins at ``match_begin``.
+        before the match, which begins at ``match_begin``. In a statement of SQL it is the verb of the statement.
         """
-        if b"or update" in text or b"OR UPDATE" in text:
+        if b"or update" in text or b"OR UPDATE" in text or _statement_mark().has_match(text):
             return self._read_near(text, begin, end, match_begin)
         before, after = text[_blank_before(text, match_begin) : begin], text[end : _blank_after(text, end)]
         operation = self._around.get((before, after))
@@ -91,20 +103,29 @@ class Operations:
 
         No word of them is cut. ``is_whole``: whether each goes up to the begin and the end of the line.
         """
-        words = [(len(before) - word.end(), word[0], len(after), is_whole[1]) for word in _WORD.finditer(before)]
-        words += [(word.start(), word[0], len(before), is_whole[0]) for word in _WORD.finditer(after)]
-        for distance, word, other_length, is_other_whole in sorted(words):
+        words = [
+            (len(before) - word.end(), word[0], _is_field(before, word.end(), len(before)), len(after), is_whole[1])
+            for word in _WORD.finditer(before)
+        ]
+        words += [
+            (word.start(), word[0], _is_field(after, word.end()), len(before), is_whole[0])
+            for word in _WORD.finditer(after)
+        ]
+        for distance, word, is_field, other_length, is_other_whole in sorted(words):
             if distance > other_length and not is_other_whole:
                 return False
-            if (operation := self._in_lines.get(word)) is not None:
-                return operation.word != "set"  # of an UPDATE, which may be further away
+            if word in self._in_lines and not is_field:
+                return is_whole[1] or not after.rstrip().endswith(word)  # a `=` may follow it
         return False
 
     def _read_near(self, text: bytes, begin: int, end: int, match_begin: int) -> Operation:
+        if (verb := _statement_verb(text, begin)) is not None:
+            is_locking = verb == "select" and _LOCKING.search(text, end)
+            return Operation("select for update", OperationKind.LOCK) if is_locking else self._verbs[verb]
         known = [
             (operation, word.start(), word.end())
             for word in _WORD.finditer(text, max(0, begin - _NEAR_BYTES), end + _NEAR_BYTES)
-            if (operation := self._in_lines.get(word[0])) is not None
+            if (operation := self._in_lines.get(word[0])) is not None and not _is_field(text, word.end(), begin)
         ]
         if len(known) > 1:
             return _nearest(text, known, begin, end)
@@ -142,9 +163,40 @@ def _nearest(text: bytes, known: Sequence[tuple[Operation, int, int]], begin: in
     after = [word for word in known if word[1] >= end]
     if not before or (after and begin - before[-1][2] > after[0][1] - end):
         return (after or known)[0][0]
-    operation = before[-1][0]
-    is_sql = operation.word == "set" and len(before) > 1 and before[-2][0].word == "update"  # UPDATE carts SET …
-    return before[-2][0] if is_sql else operation
+    return before[-1][0]
+
+
+def _is_field(text: bytes, word_end: int, key_begin: int = -1) -> bool:
+    """Return whether the word that ends at ``word_end`` is the name of a field whose value is not the key."""
+    field = _FIELD.match(text, word_end)
+    return field is not None and field.end() != key_begin
+
+
+@cache
+def _statement_mark() -> Regex:
+    return Regex(r"\s(?:from|into|set)\s", ignore_case=True)
+
+
+def _statement_verb(text: bytes, key_begin: int) -> str | None:
+    """Return the verb of the statement of SQL that has the key, the innermost one; None if there is no statement."""
+    begin = max(0, key_begin - _STATEMENT_BYTES)
+    if not _statement_mark().has_match(text[begin:key_begin]):
+        return None
+    verb = None
+    for statement in _STATEMENT.finditer(text, begin, key_begin):
+        if b";" not in text[statement.end() : key_begin] and _is_open(text[statement.start() : key_begin]):
+            verb = statement.lastgroup
+    return verb
+
+
+def _is_open(text: bytes) -> bool:
+    """Return whether no parenthesis of ``text`` closes one that was open before it."""
+    depth = 0
+    for parenthesis in re.findall(rb"[()]", text):
+        depth += 1 if parenthesis == b"(" else -1
+        if depth < 0:
+            return False
+    return True
 
 
 def parse_operations(texts: Sequence[str]) -> Operations:
