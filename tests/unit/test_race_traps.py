@@ -117,6 +117,24 @@ def test_a_statement_that_failed_did_nothing(run: Run) -> None:
 # A number that is used again, and one that is a part of another.
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "is_certain"),
+    [
+        ("deleting", "update", False),
+        ("started to delete", "update", False),
+        ("finished deleting", "update", True),
+        ("deleted", "updating", True),
+    ],
+)
+def test_an_act_that_has_begun_may_not_be_done(first: str, second: str, is_certain: bool, run: Run) -> None:
+    log = write("a.log", at("03:14:07.100", f"req=a1 {first} cart=42"), at("03:14:07.200", f"req=b2 {second} cart=42"))
+    report = races(run, "--key", CART, log)
+    if is_certain:
+        certain(report, Rule.AFTER_DELETE)
+    else:
+        downgraded(report, Rule.AFTER_DELETE, "has begun")
+
+
 def test_a_key_that_was_created_again_may_be_used(run: Run) -> None:
     log = write(
         "app.log",

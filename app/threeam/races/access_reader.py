@@ -12,7 +12,7 @@ from threeam.races.access import ORDER_NOT_KNOWN, Access, Actor, ActorKind
 from threeam.races.actors import actor_of, find_actor_kind
 from threeam.races.key_pattern import KeyPatterns, Mentioned
 from threeam.races.operations import Operation, Operations
-from threeam.races.outcomes import outcome_doubts
+from threeam.races.outcomes import has_only_begun, outcome_doubts
 from threeam.timeline.instant import Interval, Timestamp
 from threeam.timeline.order import ClockRange
 from threeam.timeline.source import FIRST_NS, LAST_NS, PlacedLine, Source
@@ -152,6 +152,8 @@ class AccessReader:
             return Interval(FIRST_NS, end_ns), f"{self._shown_name} has the time at which a line was received"
         if self._is_postgresql and _STATEMENT.search(text):  # it may then wait for a lock
             return Interval(begin_ns, LAST_NS), f"{self._shown_name} has a statement before it is executed"
+        if has_only_begun(text):
+            return Interval(begin_ns, LAST_NS), f"{self._shown_name} says that an act has begun, not that it was done"
         return Interval(begin_ns, end_ns), ""
 
     def _actor(self, text: bytes, mentioned: Mentioned) -> tuple[Actor, tuple[str, ...]]:

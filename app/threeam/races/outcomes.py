@@ -69,6 +69,24 @@ _FAILED_STATE = re.compile("|".join(_STATES).encode(), re.IGNORECASE)
 _NOTHING_STATE = re.compile("|".join(_NOTHING_STATES).encode(), re.IGNORECASE)
 
 
+_BEGUN = re.compile(
+    rb"(?<!done )(?<!finished )(?<!completed )(?<![a-z])(?:(?:start(?:s|ed|ing)?|begin(?:s|ning)?|began) to [a-z]+"
+    rb"|(?:delet|remov|dropp|expir|evict|purg|sweep|updat|sett|writ|putt|sav|replac|increment|decrement|insert|creat"
+    rb"|add|gett|read|fetch|load|releas|unlock|committ)ing)(?![a-z])",
+    re.IGNORECASE,
+)
+
+
+def has_only_begun(text: bytes) -> bool:
+    """Return whether an entry says that an act has begun, as in ``deleting cart=42``, and not that it was done."""
+    return _any_begun().has_match(text) and _BEGUN.search(text) is not None
+
+
+@cache
+def _any_begun() -> Regex:
+    return Regex(r"ing\b|(?:start|beg[ia]n)[a-z]* to ", ignore_case=True)
+
+
 def outcome_doubts(text: bytes, kind: OperationKind | None) -> tuple[str, ...]:
     """Return the reasons that the words of an entry give to doubt that it did its operation, or did it first."""
     if not _any_doubt().has_match(text):
