@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from threeam.core.errors import BadInput, BadPattern
-from threeam.races.access import ActorKind, OperationKind
+from threeam.races.access import EVERYWHERE, ActorKind, OperationKind
 from threeam.races.actors import actor_of, find_actor_kind
 from threeam.races.key_pattern import parse_key_patterns
 from threeam.races.operations import VERBS, Operations, parse_operations
@@ -145,7 +145,7 @@ def test_a_bad_op_is_refused_with_the_letters(text: str) -> None:
     ("lines", "kind", "actor"),
     [
         ([b"INFO req=ab12 pid=3 x", b"INFO request_id: cd34 x"], ActorKind.REQUEST, b"ab12"),
-        ([b'{"trace_id": "0af7", "msg": 1}'], ActorKind.REQUEST, b"0af7"),
+        ([b'{"trace_id": "0af7", "msg": 1}'], ActorKind.TRACE, b"0af7"),
         ([b"thread-7 x", b"worker 3 y"], ActorKind.THREAD, b"7"),
         ([b"[http-exec-12] x"], ActorKind.THREAD, b"http-exec-12"),
         ([b"app[11]: x", b"app[12]: y"], ActorKind.PID, b"11"),
@@ -168,7 +168,7 @@ def test_the_actor_is_the_best_that_nearly_all_lines_have(
         (b"transaction id: 55", b"55"),
         (b'"requestId": "a1"', b"a1"),
         (b"x_request_id=ab", b"ab"),
-        (b"traceparent=00-4bf92f35-01", b"00-4bf92f35-01"),
+        (b"traceparent=00-" + b"4b" * 16 + b"-00f067aa0ba902b7-01", b"4b" * 16),
         (b"request=17 GET", b"17"),
         (b"request=GET cart=42", None),
         (b'request: "GET /cart/42 HTTP/1.1"', None),
@@ -183,9 +183,10 @@ def test_the_actor_is_the_best_that_nearly_all_lines_have(
     ],
 )
 def test_a_request_id_is_an_id(line: bytes, actor: bytes | None) -> None:
-    assert actor_of(line, ActorKind.REQUEST) == actor
+    found = [name for kind in EVERYWHERE if (name := actor_of(line, kind)) is not None]
+    assert found == ([] if actor is None else [actor])
 
 
 def test_the_key_is_not_the_actor() -> None:
     line = b"delete txn=42"
-    assert actor_of(line, ActorKind.REQUEST, key_begin=line.index(b"42")) is None
+    assert all(actor_of(line, kind, key_begin=line.index(b"42")) is None for kind in EVERYWHERE)

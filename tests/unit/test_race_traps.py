@@ -202,6 +202,24 @@ def test_the_request_is_the_actor_if_the_lines_name_it(run: Run) -> None:
     certain(races(run, "--key", CART, log), Rule.LOST_UPDATE)
 
 
+def test_a_request_and_a_transaction_may_be_one_actor(run: Run) -> None:
+    web = write("web.log", at("03:14:07.100", "req=a1 delete cart=42"))
+    db = write("db.log", at("03:14:07.200", "txid=77 update cart=42"))
+    downgraded(races(run, "--key", CART, web, db), Rule.AFTER_DELETE, "different texts")
+
+
+@pytest.mark.parametrize(("number", "is_certain"), [("7", False), ("123456789", False), ("a7", True)])
+def test_a_number_may_be_another_request_in_each_log(number: str, is_certain: bool, run: Run) -> None:
+    first = write("web1.log", at("03:14:07.100", f"req={number} read cart=42"))
+    other = write("web2.log", at("03:14:07.150", "req=b2 write cart=42"))
+    second = write("web3.log", at("03:14:07.200", f"req={number} write cart=42"))
+    report = races(run, "--key", CART, first, other, second)
+    if is_certain:
+        certain(report, Rule.LOST_UPDATE)
+    else:
+        downgraded(report, Rule.LOST_UPDATE, "another one in each log")
+
+
 def test_two_logs_of_one_event_are_not_two_actors(run: Run) -> None:
     app = write("app.log", at("03:14:07.100", "start job=7"), at("03:14:07.300", "done job=7"))
     proxy = write("proxy.log", at("03:14:07.101", "start job=7"), at("03:14:07.302", "done job=7"))

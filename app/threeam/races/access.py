@@ -36,9 +36,15 @@ class ActorKind(StrEnum):
 
     NAMED = "named group"
     REQUEST = "request id"
+    TRACE = "trace id"
+    TRANSACTION = "transaction id"
     THREAD = "thread"
     PID = "pid"
     SOURCE = "source"
+
+
+EVERYWHERE = frozenset((ActorKind.REQUEST, ActorKind.TRACE, ActorKind.TRANSACTION))
+"""The kinds whose names are passed on from program to program: an actor is the same one in all sources."""
 
 
 class Actor(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line, lines_backward
-from threeam.races.access import ORDER_NOT_KNOWN, Access, Actor, ActorKind
+from threeam.races.access import EVERYWHERE, ORDER_NOT_KNOWN, Access, Actor, ActorKind
 from threeam.races.actors import actor_of, find_actor_kind
 from threeam.races.key_pattern import KeyPatterns, Mentioned
 from threeam.races.operations import Operation, Operations
@@ -163,7 +163,7 @@ class AccessReader:
         if kind is not ActorKind.SOURCE:
             name = actor_of(text, kind, mentioned.begin)
             if name is not None:
-                return Actor(kind, name, -1 if kind is ActorKind.REQUEST else self._scope), ()
+                return Actor(kind, name, -1 if kind in EVERYWHERE else self._scope), ()
             doubt = (f"a line of {self._shown_name} has no {kind.value}",)
             return Actor(ActorKind.SOURCE, self.source.name.encode(errors="surrogateescape"), self._scope), doubt
         return Actor(kind, b"", self._scope), ()

@@ -7,18 +7,30 @@ from collections.abc import Sequence
 
 from threeam.races.access import ActorKind
 
-# A word such as `request` may have a method or a state as its value: only one with a digit is an id.
-_ID_NAME = (
-    rb"(?:(?:x[-_])?(?:request|req|trace|correlation|transaction|txn|trx|tx)[-_. ]?id|traceparent|req|rid|trace|txn|trx"
-    rb"|(?:request|transaction)(?=[\"']?\s?[=:]\s?[\"']?[\w.@-]*\d))"
-)
 _NO_ID = rb"(?:null|none|nil|undefined|unknown|false|true|0+|-+)(?![\w.@-])"
-_PATTERNS: dict[ActorKind, re.Pattern[bytes]] = {
-    ActorKind.REQUEST: re.compile(
-        rb"(?<![\w-])" + _ID_NAME + rb"[\"']?(?:=|:\s?|\s=\s)[\"']?(?!" + _NO_ID + rb")"
-        rb"(?P<actor>[\w.@-]{0,63}\w)(?![\w.@=-])",
+
+_TRACE_PARENT = rb"[0-9a-f]{32}-[0-9a-f]{16}-"  # the id of the trace, and the span, which differs in each program
+
+
+def _id_pattern(names: bytes, bare: bytes, plain: bytes) -> re.Pattern[bytes]:
+    """Return the pattern of an id: of ``names`` with ``id`` after them, ``bare`` ones, or a ``plain`` word.
+
+    A plain word such as `request` may have a method or a state as its value: only one with a digit is an id.
+    """
+    return re.compile(
+        rb"(?<![\w-])(?:(?:x[-_])?(?:" + names + rb")[-_. ]?id|" + bare + rb"|(?:" + plain + rb")"
+        rb"(?=[\"']?\s?[=:]\s?[\"']?[\w.@-]*\d))[\"']?(?:=|:\s?|\s=\s)[\"']?(?!" + _NO_ID + rb")"
+        rb"(?:[0-9a-f]{2}-(?="
+        + _TRACE_PARENT
+        + rb"))?(?P<actor>[0-9a-f]{32}(?=-[0-9a-f]{16}-)|[\w.@-]{0,63}\w(?![\w.@=-]))",
         re.IGNORECASE,
-    ),
+    )
+
+
+_PATTERNS: dict[ActorKind, re.Pattern[bytes]] = {
+    ActorKind.REQUEST: _id_pattern(rb"request|req|correlation", rb"req|rid", rb"request"),
+    ActorKind.TRACE: _id_pattern(rb"trace", rb"trace|traceparent", rb"trace"),
+    ActorKind.TRANSACTION: _id_pattern(rb"transaction|txn|trx|tx", rb"txn|trx", rb"transaction"),
     ActorKind.THREAD: re.compile(
         rb"(?<![\w-])(?:thread|tid|goroutine|worker)(?:[-_ ]?(?:id|name))?[\"']?(?:\s?[=:#]\s?|[ -])[\"']?"
         rb"(?P<actor>[\w.-]{0,32}\d[\w.-]{0,32})"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from threeam.races.access import ActorKind
+from threeam.races.access import EVERYWHERE
 from threeam.races.actors import actor_of, find_actor_kind
 from threeam.timeline.source import Key, Source
 
@@ -52,7 +52,7 @@ def find_key_candidates(sources: Sequence[Source]) -> list[KeyCandidate]:
     for source in placed_sources:
         lines = [placed.line.raw for placed in islice(source.lines_after(Key(begin_ns - 1)), _MAX_LINES)]
         kind = find_actor_kind(lines[:_MAX_SAMPLES])
-        scope = -1 if kind is ActorKind.REQUEST else source.number
+        scope = -1 if kind in EVERYWHERE else source.number
         for raw in lines:
             actor = actor_of(raw, kind) or b""
             for match in _NAMED_VALUE.finditer(raw):

@@ -100,7 +100,7 @@ class LockOrder:
 
     def _edges(self, accesses: Sequence[tuple[_Lock, Access]]) -> Iterator[_Edge]:
         """Yield the edges of one actor; of those between the same two locks no one that has only more guards."""
-        doubts = shared_actor_doubts(accesses[0][1].actor.kind)
+        doubts = shared_actor_doubts([access for _, access in accesses])
         if any(order_of_accesses(first, second) is not Order.BEFORE for (_, first), (_, second) in pairwise(accesses)):
             doubts += (ORDER_NOT_KNOWN,)
         holds, relocked = _holds(accesses)

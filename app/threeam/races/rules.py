@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from threeam.core.format.times import format_exact_duration
 from threeam.races.access import (
+    EVERYWHERE,
     ORDER_NOT_KNOWN,
     Access,
     ActorKind,
@@ -28,6 +29,7 @@ from threeam.timeline.instant import Order
 
 _MAX_NEIGHBOURS = 64  # accesses that are compared with one, on each side
 _MAX_INTERRUPTERS = 1000  # accesses that are looked at for each pair
+_MAX_COUNTED_DIGITS = 9  # of an id that each program may count for itself
 _CREATED_AGAIN = "it may have been created again in between"
 _READS_AND_WRITES = (OperationKind.READ, OperationKind.WRITE)
 _UNSERIALIZABLE = {
@@ -201,10 +203,19 @@ def _finding(
     return Finding(rule, history.key_name, history.key, tuple(witness), pair, tuple(dict.fromkeys(doubts)))
 
 
-def shared_actor_doubts(actor_kind: ActorKind) -> tuple[str, ...]:
-    """Return why two accesses of one actor may belong to two pieces of work."""
-    doubt = _SHARED_ACTORS.get(actor_kind)
-    return () if doubt is None else (doubt,)
+def shared_actor_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:
+    """Return why accesses of one actor may belong to two pieces of work."""
+    actor = accesses[0].actor
+    if (doubt := _SHARED_ACTORS.get(actor.kind)) is not None:
+        return (doubt,)
+    is_counted = actor.name.isdigit() and len(actor.name) <= _MAX_COUNTED_DIGITS
+    if actor.kind in EVERYWHERE and is_counted and len({access.source.number for access in accesses}) > 1:
+        return (f"{actor.kind} {actor.name.decode()} may be another one in each log",)
+    return ()
+
+
+def _both_doubts(*pairs: Sequence[Access]) -> tuple[str, ...]:
+    return tuple(doubt for pair in pairs for doubt in shared_actor_doubts(pair))
 
 
 def _find_use_after_delete(history: KeyHistory, search: Search) -> Iterator[Finding]:
@@ -247,7 +258,7 @@ def _find_interleaved(history: KeyHistory, search: Search) -> Iterator[Finding]:
             own = own or _Interrupters(history, (*_READS_AND_WRITES, *_ENDS_OF_WORK))
             before, after = _doubts_of_own(own, first, between, first), _doubts_of_own(own, between, access, access)
             if before is not None and after is not None:
-                doubts += before + after + shared_actor_doubts(access.actor.kind)
+                doubts += before + after + shared_actor_doubts((first, access))
                 yield _finding(rule, history, (first, between, access), doubts, search)
 
 
@@ -348,7 +359,7 @@ def _find_check_then_act(history: KeyHistory, search: Search) -> Iterator[Findin
         known = [doubts for doubts in orders if doubts is not None]
         if absent is None or len(known) < len(orders):
             continue
-        doubts = absent + tuple(chain(*known)) + shared_actor_doubts(first.actor.kind)
+        doubts = absent + tuple(chain(*known)) + _both_doubts((own_read, first), (other_read, second))
         reads = sorted((own_read, other_read), key=lambda access: access.ns)
         yield _finding(Rule.CHECK_THEN_ACT, history, (*reads, first, second), doubts, search)
 
