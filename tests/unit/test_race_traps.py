@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.commands import Run
+from support.commands import Run, good
 from support.race_reports import Group, Report, races
 from threeam.races.finding import Rule
 
@@ -301,6 +301,34 @@ def test_what_chance_makes_is_told_by_its_base_rate(run: Run) -> None:
     assert 0 < group.keys < group.seen_keys
     assert group.chance is not None
     assert group.chance > 0.05
+
+
+def test_the_last_line_counts_without_its_newline(run: Run) -> None:
+    text = at("03:14:07.100", "req=a1 delete cart=42") + "\n" + at("03:14:07.200", "req=b2 update cart=42")
+    Path("a.log").write_text(text)
+    certain(races(run, "--key", CART, "a.log"), Rule.AFTER_DELETE)
+
+
+def test_bytes_before_the_key_that_are_not_utf_8_do_not_move_it(run: Run) -> None:
+    first = at("03:14:07.100", "req=a1 read ? delete cart=42 and nothing else").encode().replace(b"?", b"\xff" * 8)
+    Path("a.log").write_bytes(first + at("\n03:14:07.200", "req=b2 update cart=42\n").encode().replace(b"T\n", b"\nT"))
+    Path("a.log").write_bytes(first + b"\n" + at("03:14:07.200", "req=b2 update cart=42").encode() + b"\n")
+    (group,) = races(run, "--key", CART, "a.log").groups
+    assert group.rule == Rule.AFTER_DELETE
+
+
+def test_the_verb_near_a_key_counts_in_a_line_of_any_length(run: Run) -> None:
+    long = at("03:14:07.100", "req=a1 update " + "x" * 300_000 + " y y y delete cart=42 done with it")
+    certain(
+        races(run, "--key", CART, write("a.log", long, at("03:14:07.200", "req=b2 update cart=42"))), Rule.AFTER_DELETE
+    )
+
+
+def test_a_line_of_thousands_of_keys_takes_little_memory_and_time(run: Run) -> None:
+    keys = " ".join(f"cart={number}" for number in range(20_000))
+    log = write("a.log", at("03:14:07.100", f"req=a1 delete {keys}"), at("03:14:07.200", f"req=b2 update {keys}"))
+    printed = good(run("races", "--key", CART, log))
+    assert printed.startswith("2 lines name a key; keys: 100 of cart;")
 
 
 def test_a_line_that_names_many_keys_is_one_act(run: Run) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line, lines_backward
+from threeam.core.store.regex import escape_invalid_utf8
 from threeam.races.access import EVERYWHERE, ORDER_NOT_KNOWN, Access, Actor, ActorKind
 from threeam.races.actors import actor_of, find_actor_kind
 from threeam.races.key_pattern import KeyPatterns, Mentioned
@@ -68,14 +69,15 @@ class AccessReader:
         if timestamp is None:  # its entry began too many lines before: only the scan knows its time
             resolution_ns = NS_PER_S if source.index is None else source.index.resolution_ns
             timestamp = Timestamp(ns - source.correction.shift_ns, resolution_ns)
-        lead = offset - entry_offset
-        mentioned = self._patterns.patterns[pattern].find(text[lead:], name, key, MAX_KEYS_PER_LINE + 1)
+        before, text = (
+            escape_invalid_utf8(part) for part in (text[: offset - entry_offset], text[offset - entry_offset :])
+        )
+        mentioned = self._patterns.patterns[pattern].find(text, name, key, MAX_KEYS_PER_LINE + 1)
         if mentioned is None:
             return None
-        if lead:
-            mentioned = mentioned._replace(
-                begin=mentioned.begin + lead, end=mentioned.end + lead, match_begin=mentioned.match_begin + lead
-            )
+        text, mentioned = _shortened(text, mentioned)
+        if before:
+            text, mentioned = before + text, _moved(mentioned, len(before))
         ns = timestamp.ns + source.correction.shift_ns
         interval, meaning = self._interval(text, ns, timestamp.resolution_ns)
         actor, doubts = self._actor(text, mentioned)
@@ -172,6 +174,22 @@ class AccessReader:
         if mentioned.operation is not None:
             return self._operations.of_word(mentioned.operation.decode(errors="replace"))
         return self._operations.near(text, mentioned.begin, mentioned.end, mentioned.match_begin)
+
+
+def _shortened(text: bytes, mentioned: Mentioned) -> tuple[bytes, Mentioned]:
+    """Return the begin of a long line and what is around the key, and the mention in it."""
+    if len(text) <= _MAX_LINE_BYTES:
+        return text, mentioned
+    part = _MAX_LINE_BYTES // 4
+    begin, end = min(mentioned.match_begin, mentioned.begin) - part, mentioned.end + part
+    if begin <= part:
+        return text[:end], mentioned
+    return text[:part] + b" " + text[begin:end], _moved(mentioned, part + 1 - begin)
+
+
+def _moved(mentioned: Mentioned, by: int) -> Mentioned:
+    begin, end, match_begin = mentioned[:3]
+    return mentioned._replace(begin=begin + by, end=end + by, match_begin=match_begin + by)
 
 
 def _read_duration(text: bytes) -> int | None:

@@ -69,7 +69,7 @@ class Operations:
         for word, kind in (extra or {}).items():
             self._verbs[word.lower()] = Operation(word.lower(), kind)
         # The operations of lines by the text around their keys: most lines are of a few shapes.
-        self._around: dict[tuple[bytes, bytes], Operation] = {}
+        self._around: dict[tuple[bytes, bytes, int], Operation] = {}
         self._in_lines = {
             form.encode(): operation
             for word, operation in self._verbs.items()
@@ -84,31 +84,38 @@ class Operations:
     def near(self, text: bytes, begin: int, end: int, match_begin: int) -> Operation:
         """Return the operation that ``text`` says of the key between ``begin`` and ``end``.
 
-        It is the nearest known verb; between two of one distance the one before the key. Without one it is the word
-        before the match, which begins at ``match_begin``. In a statement of SQL it is the verb of the statement.
+        It is the verb nearest to the match, which begins at ``match_begin``; of two that are as near, the one before
+        it. Without one it is the word before the match. In a statement of SQL it is the verb of the statement.
         """
         if b"or update" in text or b"OR UPDATE" in text or _statement_mark().has_match(text):
             return self._read_near(text, begin, end, match_begin)
         before, after = text[_blank_before(text, match_begin) : begin], text[end : _blank_after(text, end)]
-        operation = self._around.get((before, after))
+        name_length = begin - match_begin  # `cart=` does not part a verb from the key
+        operation = self._around.get((before, after, name_length))
         if operation is None:
             operation = self._read_near(text, begin, end, match_begin)
             is_whole = begin == len(before), end + len(after) == len(text)
-            if len(self._around) < _MAX_AROUND and self._is_decided_by(before, after, is_whole):
-                self._around[before, after] = operation
+            if len(self._around) < _MAX_AROUND and self._is_decided_by(before, after, name_length, is_whole):
+                self._around[before, after, name_length] = operation
         return operation
 
-    def _is_decided_by(self, before: bytes, after: bytes, is_whole: tuple[bool, bool]) -> bool:
+    def _is_decided_by(self, before: bytes, after: bytes, name_length: int, is_whole: tuple[bool, bool]) -> bool:
         """Return whether the nearest verb is in the text ``before`` the key or ``after`` it, whatever surrounds them.
 
         No word of them is cut. ``is_whole``: whether each goes up to the begin and the end of the line.
         """
         words = [
-            (len(before) - word.end(), word[0], _is_field(before, word.end(), len(before)), len(after), is_whole[1])
+            (
+                max(0, len(before) - name_length - word.end()),
+                word[0],
+                _is_field(before, word.end(), len(before)),
+                len(after),
+                is_whole[1],
+            )
             for word in _WORD.finditer(before)
         ]
         words += [
-            (word.start(), word[0], _is_field(after, word.end()), len(before), is_whole[0])
+            (word.start(), word[0], _is_field(after, word.end()), len(before) - name_length, is_whole[0])
             for word in _WORD.finditer(after)
         ]
         for distance, word, is_field, other_length, is_other_whole in sorted(words):
@@ -128,7 +135,7 @@ class Operations:
             if (operation := self._in_lines.get(word[0])) is not None and not _is_field(text, word.end(), begin)
         ]
         if len(known) > 1:
-            return _nearest(text, known, begin, end)
+            return _nearest(text, known, (match_begin, begin), end)
         if known:
             return known[0][0]
         words = _WORD.findall(text, max(0, match_begin - _NEAR_BYTES), match_begin)
@@ -155,13 +162,17 @@ def _blank_after(text: bytes, begin: int) -> int:
     return place
 
 
-def _nearest(text: bytes, known: Sequence[tuple[Operation, int, int]], begin: int, end: int) -> Operation:
-    """Return the nearest of several verbs, which have their begins and ends, to the key between two places."""
+def _nearest(text: bytes, known: Sequence[tuple[Operation, int, int]], begins: tuple[int, int], end: int) -> Operation:
+    """Return the nearest of several verbs, which have their begins and ends, to a key.
+
+    ``begins``: of the match and of the key.
+    """
+    match_begin, begin = begins
     if _FOR_UPDATE.search(text):
         return Operation("select for update", OperationKind.LOCK)
     before = [word for word in known if word[2] <= begin]
     after = [word for word in known if word[1] >= end]
-    if not before or (after and begin - before[-1][2] > after[0][1] - end):
+    if not before or (after and match_begin - before[-1][2] > after[0][1] - end):
         return (after or known)[0][0]
     return before[-1][0]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from threeam.core.format.entry import NS_PER_S
@@ -17,7 +18,7 @@ from threeam.core.store.regex import escape_invalid_utf8
 from threeam.races.access import ActorKind
 from threeam.races.access_reader import AccessReader, Place
 from threeam.races.finding import KeyHistory
-from threeam.races.key_pattern import KeyPatterns
+from threeam.races.key_pattern import KeyPatterns, Mention
 from threeam.races.operations import Operations
 from threeam.races.silences import Silences, find_silences
 from threeam.timeline.entry_stamps import EntryStamps
@@ -25,6 +26,7 @@ from threeam.timeline.sorted_chunks import timestamps_of
 from threeam.timeline.source import Source
 
 DEFAULT_WINDOW_NS = 600 * NS_PER_S
+MAX_KEYS_OF_LINE = 100  # the others are not read
 _MAX_LINES_PER_KEY = 50_000  # a key with more lines is examined in parts
 _MAX_SAMPLES = 100  # lines of a source from which its kind of actor is found
 
@@ -116,7 +118,7 @@ class KeyScan:
             self.on_progress(self.bytes_read)
             self.silences.add_suppressions(source, find_silences(source, chunk))
             lines = self._lines_with_keys(chunk)
-            texts = [chunk.data[begin : chunk.data.find(b"\n", begin)] for begin, _, _, _ in lines]
+            texts = _texts(chunk.data, [begin for begin, _, _, _ in lines])
             instants = _instants(source, chunk, [begin for begin, _, _, _ in lines], texts, stamps)
             shift_ns, number, start = source.correction.shift_ns, source.number, chunk.start
             places = [
@@ -138,18 +140,19 @@ class KeyScan:
         for number, pattern in enumerate(self._patterns.patterns):
             if is_utf8:
                 lines += [
-                    (data.rfind(b"\n", 0, begin) + 1, name, data[begin:end], number)
-                    for name, begin, end in pattern.mentions(data)
+                    (line_begin, name, data[begin:end], number)
+                    for line_begin, name, begin, end in _with_line_begins(data, pattern.mentions(data))
                 ]
                 continue
             line_begin = 0
             for raw in data.split(b"\n"):
                 text = escape_invalid_utf8(raw)
-                lines += [(line_begin, name, text[begin:end], number) for name, begin, end in pattern.mentions(text)]
+                mentions = islice(pattern.mentions(text), MAX_KEYS_OF_LINE)
+                lines += [(line_begin, name, text[begin:end], number) for name, begin, end in mentions]
                 line_begin += len(raw) + 1
         if len(self._patterns.patterns) > 1:
             lines.sort()
-        self.matches += len(lines)
+        self.matches += len({begin for begin, _, _, _ in lines})
         return lines
 
     def _add(self, batch: _Batch) -> Iterator[KeyHistory]:
@@ -202,6 +205,34 @@ def _instants(
     timestamps = [stamps.of_line(chunk, begin) for begin in begins]
     stamps.end_chunk(chunk)
     return [None if timestamp is None else timestamp.ns for timestamp in timestamps]
+
+
+def _with_line_begins(data: bytes, mentions: Iterator[Mention]) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the begin of the line of each mention, and the mention; of a line the first ones."""
+    line_begin, line_end, keys = 0, -1, 0
+    for name, begin, end in mentions:
+        if begin > line_end:
+            line_begin, keys = data.rfind(b"\n", 0, begin) + 1, 0
+            line_end = data.find(b"\n", end)
+            if line_end < 0:
+                line_end = len(data)
+        keys += 1
+        if keys <= MAX_KEYS_OF_LINE:
+            yield line_begin, name, begin, end
+
+
+def _texts(data: bytes, begins: Sequence[int]) -> list[bytes]:
+    """Return the lines that begin at these places; a line that is there several times is one object."""
+    texts: list[bytes] = []
+    last = -1
+    for begin in begins:
+        if begin == last:
+            texts.append(texts[-1])
+            continue
+        end = data.find(b"\n", begin)
+        texts.append(data[begin : end if end >= 0 else None])  # the last line may have no newline
+        last = begin
+    return texts
 
 
 def _scopes(sources: Sequence[Source], same: Sequence[tuple[str, str]]) -> dict[str, int]:
