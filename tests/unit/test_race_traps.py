@@ -118,6 +118,48 @@ def test_a_statement_that_failed_did_nothing(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
+    "duration",
+    [
+        "took 500 ms",
+        "duration_ms=500",
+        '"elapsedMs": 500',
+        "in 500 ms",
+        "(500ms)",
+        "dur=0.5s",
+        "response_time=0.5",
+        "latency=500",
+        "elapsed_micros=500000",
+        "in 7 ms, took 0.5 s",
+    ],
+)
+def test_a_duration_in_any_form_is_the_length_of_the_act(duration: str, run: Run) -> None:
+    first = at("03:14:07.100", "req=a1 delete cart=42")
+    log = write("a.log", first, at("03:14:07.300", f"req=b2 update cart=42 {duration}"))
+    downgraded(races(run, "--key", CART, log), Rule.AFTER_DELETE, "order not known")
+
+
+@pytest.mark.parametrize("text", ["in 500 carts", "(500)", "for 5 users", "took the rest", "runtime=java", "in 1ms"])
+def test_another_number_is_no_duration(text: str, run: Run) -> None:
+    first = at("03:14:07.100", "req=a1 delete cart=42")
+    certain(
+        races(run, "--key", CART, write("a.log", first, at("03:14:07.300", f"req=b2 update cart=42 {text}"))),
+        Rule.AFTER_DELETE,
+    )
+
+
+@pytest.mark.parametrize("name", ["app.log.1", "app.log-20261124", "app.log.2.old", "linked.log"])
+def test_an_older_file_of_a_log_has_the_same_processes(name: str, run: Run) -> None:
+    text = at("03:14:07.100", "web[12]: delete cart=42")
+    new = write("app.log", at("03:14:07.300", "web[12]: update cart=42"))
+    if name == "linked.log":
+        write(new, text, at("03:14:07.300", "web[12]: update cart=42"))
+        Path(name).symlink_to(new)
+    else:
+        write(name, text)
+    assert races(run, "--key", CART, name, new) == Report(0, [])
+
+
+@pytest.mark.parametrize(
     ("first", "second", "is_certain"),
     [
         ("deleting", "update", False),

@@ -11,6 +11,7 @@ from threeam.core.store.reader import Line, lines_backward
 from threeam.core.store.regex import escape_invalid_utf8
 from threeam.races.access import EVERYWHERE, ORDER_NOT_KNOWN, Access, Actor, ActorKind
 from threeam.races.actors import actor_of, find_actor_kind
+from threeam.races.duration import read_duration
 from threeam.races.key_pattern import KeyPatterns, Mentioned
 from threeam.races.operations import Operation, Operations
 from threeam.races.outcomes import has_only_begun, outcome_doubts
@@ -22,12 +23,6 @@ from threeam.timeline.timestamp_format import Meaning
 MAX_KEYS_PER_LINE = 8  # a line that names more of them is about a bulk of keys
 _MAX_LINE_BYTES = 64 * 1024
 _MAX_LINES_BACK = 1000  # between the line and the beginning of its entry
-_DURATION = re.compile(
-    rb"\b(?:duration|took|elapsed|latency|runtime|request_time)\b[\"']?\s*[=:]?\s*[\"']?"
-    rb"(?P<whole>\d{1,15})(?:\.(?P<fraction>\d{1,12}))?\s*(?P<unit>ns|us|\xc2\xb5s|\xce\xbcs|ms|s|sec|seconds)\b",
-    re.IGNORECASE,
-)
-_UNITS_NS = {b"ns": 1, b"us": 10**3, b"\xc2\xb5s": 10**3, b"\xce\xbcs": 10**3, b"ms": 10**6}
 _STATEMENT = re.compile(rb"\b(?:statement|execute [^\n]{1,80}?): ")  # without a duration
 _FAILED_STATEMENT = re.compile(rb"\bSTATEMENT:  ")
 _REPLICA = re.compile(r"replica|standby|secondary|follower|slave", re.IGNORECASE)
@@ -141,7 +136,7 @@ class AccessReader:
         assert self.source.detection is not None
         meaning, rounding_ns = self.source.detection.format.meaning, self.source.detection.reader.place.rounding_ns
         begin_ns, end_ns = ns - rounding_ns, ns + resolution_ns + rounding_ns
-        duration_ns = _read_duration(text)
+        duration_ns = read_duration(text)
         if meaning is Meaning.START:
             if duration_ns is not None:
                 return Interval(begin_ns, end_ns + duration_ns), ""
@@ -190,15 +185,3 @@ def _shortened(text: bytes, mentioned: Mentioned) -> tuple[bytes, Mentioned]:
 def _moved(mentioned: Mentioned, by: int) -> Mentioned:
     begin, end, match_begin = mentioned[:3]
     return mentioned._replace(begin=begin + by, end=end + by, match_begin=match_begin + by)
-
-
-def _read_duration(text: bytes) -> int | None:
-    """Return the duration that a line states, rounded up, in nanoseconds; None if it has none."""
-    match = _DURATION.search(text)
-    if match is None:
-        return None
-    unit_ns = _UNITS_NS.get(match["unit"].lower(), NS_PER_S)
-    fraction = match["fraction"] or b""
-    scale: int = 10 ** len(fraction)
-    last_digit_ns = -(-unit_ns // scale)
-    return int(match["whole"]) * unit_ns + int(fraction or b"0") * unit_ns // scale + last_digit_ns

@@ -8,6 +8,8 @@ logs.
 from __future__ import annotations
 
 import heapq
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -28,6 +30,7 @@ from threeam.timeline.source import Source
 DEFAULT_WINDOW_NS = 600 * NS_PER_S
 MAX_KEYS_OF_LINE = 100  # the others are not read
 _MAX_LINES_PER_KEY = 50_000  # a key with more lines is examined in parts
+_ROTATED = re.compile(r"(?:\.\d{1,3}|[.-]\d{8}(?:[-T]?\d+)?|\.(?:gz|bz2|xz|zst|old))+$")
 _MAX_SAMPLES = 100  # lines of a source from which its kind of actor is found
 
 
@@ -236,8 +239,14 @@ def _texts(data: bytes, begins: Sequence[int]) -> list[bytes]:
 
 
 def _scopes(sources: Sequence[Source], same: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """Return a number for each source, one for all logs of the same program."""
-    scopes = {source.name: source.number for source in sources}
+    """Return a number for each source, one for all logs of the same program.
+
+    A file that is named twice, and an older file of a log, ``app.log.1``, are of one program.
+    """
+    scopes, programs = {}, dict[str, int]()
+    for source in sources:
+        program = _ROTATED.sub("", os.path.realpath(source.segment.path))
+        scopes[source.name] = programs.setdefault(program, source.number)
     for first, second in same:
         old, new = scopes[second], scopes[first]
         scopes = {name: new if scope == old else scope for name, scope in scopes.items()}
