@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
+from typing import NoReturn
 
 import pytest
 from hypothesis_pilots import highlight_line, highlighted_text, wait_for_report, wait_for_state
@@ -204,6 +206,24 @@ async def test_without_other_logs_it_says_how_to_open_one(journal: Journal, log:
     async with night(journal, size=SMALL) as it:
         await it.press("X")
         await it.says(":open FILE shows one")
+
+
+async def test_a_finding_whose_log_cannot_be_read_any_more_is_a_notice(
+    journal: Journal, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_access: object) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error", "web1.log")
+
+    append(log, claim_line(1))
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
+        await wait_for_state(it)
+        await it.press("1")
+        await search_carts(it)
+        await open_finding(it, UNKNOWN)
+        monkeypatch.setattr("threeam.races.race_rows.line_of", fail)
+        await it.press("+")
+        await it.says("Input/output error")
+    assert len(texts(log)) == 1
 
 
 async def test_a_read_only_screen_shows_findings_and_writes_nothing(

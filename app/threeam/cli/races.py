@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import shlex
 from argparse import Namespace
 from collections.abc import Sequence
@@ -76,13 +75,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 
 def _search(sources: Sequence[Source], options: KeyOptions, shifts: int) -> RaceReport:
-    gc.disable()  # a search makes millions of tuples, and none of them is in a cycle
-    try:
-        report = search_races(sources, options)
-        groups = with_chances(report.groups, sources, options, shifts) if shifts else report.groups
-        return report._replace(groups=groups)
-    finally:
-        gc.enable()
+    report = search_races(sources, options)
+    groups = with_chances(report.groups, sources, options, shifts) if shifts else report.groups
+    return report._replace(groups=groups)
 
 
 def _print_deadlocks(deadlocks: Deadlocks, zone: Zone, *, as_json: bool) -> None:

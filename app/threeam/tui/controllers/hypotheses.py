@@ -140,10 +140,13 @@ class HypothesisController:
         """Tie a line of another log to a hypothesis, the picked one without one, and ask for words."""
         await self._quote(verb, hypothesis or self.require_picked(), lambda: [cite_line(source, line)])
 
-    async def cite_finding(self, verb: str, lines: Sequence[tuple[Source, Line]], about: str) -> None:
-        """Tie the lines of a finding to the picked hypothesis, and ask for words; without any, ``about`` is written."""
+    async def cite_finding(self, verb: str, read: Callable[[], Sequence[tuple[Source, Line]]], about: str) -> None:
+        """Tie the lines of a finding to the picked hypothesis, and ask for words; without any, ``about`` is written.
+
+        ``read`` returns the lines. It is called in a thread, and may raise OSError.
+        """
         hypothesis = self.require_picked()
-        await self._quote(verb, hypothesis, lambda: [cite_line(*line) for line in lines], about=about)
+        await self._quote(verb, hypothesis, lambda: [cite_line(*line) for line in read()], about=about)
 
     async def _quote(
         self,

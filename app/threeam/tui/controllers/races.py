@@ -211,8 +211,8 @@ class RaceController:
 
         finding = group.closest
         self._hypotheses.require_picked()
-        lines = [(access.source, line_of(access)) for access in finding.witness]
-        cite = partial(self._hypotheses.cite_finding, verb, lines, finding_text(finding))
+        read = lambda: [(access.source, line_of(access)) for access in finding.witness]  # noqa: E731  in a thread
+        cite = partial(self._hypotheses.cite_finding, verb, read, finding_text(finding))
         self._screen.start_worker(cite, "cite")
 
     # The logs.
