@@ -79,6 +79,8 @@ def operation_in(line: bytes, pattern: str = r"(?:cart|id)[= ]+(?P<key>\d+)") ->
         (b"updated_by=bob read cart=42", "read", "R"),
         (b"createdAt=12 lock=none touch cart=42", "touch", None),
         (b"undelete cart=42", "undelete", None),
+        (b"SELECT 'that was all'\n7 Query DELETE FROM carts WHERE id = 42", "delete", "D"),
+        (b"SELECT a,\n b\n FROM carts WHERE id = 42", "select", "R"),
         (b"cart=42", "", None),
     ],
 )

@@ -36,9 +36,10 @@ _FIELD = re.compile(
     rb"\w*(?:\s?=(?!=)|[\"']\s?:)\s?[\"']?(?![{[])"
 )  # of `updated_by=bob`, `deleted = 1`, `"deleted":false`
 # The begin of a statement, which says what it does; its columns and values may be verbs: SET status = 'deleted'.
+_OTHER_STATEMENT = rb"\b(?:insert\s|replace\s+into|update\s|delete\s+from|select\s)"  # of the line before it
 _STATEMENT = re.compile(
     rb"\b(?:(?P<insert>insert)\s+(?:\w+\s+)?into|(?P<replace>replace)\s+into|(?P<update>update)\s+(?:\S{1,99}\s+){1,4}?set"
-    rb"|(?P<delete>delete)\s+from|(?P<select>select)\s[^;]{1,500}?\sfrom)\b",
+    rb"|(?P<delete>delete)\s+from|(?P<select>select)\s(?:(?!" + _OTHER_STATEMENT + rb")[^;]){1,500}?\sfrom)\b",
     re.IGNORECASE,
 )
 _STATEMENT_BYTES = 16 * 1024  # before the key
