@@ -105,16 +105,16 @@ def compare_arms(
         for rate, other in zip(rates[1:], counts[1:], strict=True)
     ]
     comparisons = []
-    for arm, other, p, level in zip(rates[1:], counts[1:], ps, holm_levels(ps, alpha), strict=True):
+    for rate, other, p, level in zip(rates[1:], counts[1:], ps, holm_levels(ps, alpha), strict=True):
         are_known = first.conclusive and other.conclusive
         required_runs = required_sample_size(_rate(first), _rate(other), alpha / len(ps)) if are_known else None
-        decision = decisions.get(arm.arm)
+        decision = decisions.get(rate.arm)
         is_lower = _rate(other) < _rate(first)
         if decision is not None:
             is_lower = decision.evidence.other_failed < decision.evidence.first_failed
         blocks = None if decision is None else decision.blocks
         shown = is_significant(p, level)
-        comparisons.append(ArmComparison(arm.arm, p, level, shown, is_lower, required_runs, blocks))
+        comparisons.append(ArmComparison(rate.arm, p, level, shown, is_lower, required_runs, blocks))
     return comparisons
 
 

@@ -37,7 +37,7 @@ class Evidence(NamedTuple):
         return exp(min(self.log_value, _MAX_LOG))
 
     def after(self, first_failed: bool, other_failed: bool) -> Evidence:
-        """Return the evidence after one more block."""
+        """Return the evidence after one more block, in which the first and the other arm failed or passed."""
         first = (self.first_failed + 0.5) / (self.blocks + 1)
         other = (self.other_failed + 0.5) / (self.blocks + 1)
         mean = (first + other) / 2

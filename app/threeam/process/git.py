@@ -1,4 +1,4 @@
-"""git in a work tree, with the settings under which it starts no other program and fetches nothing."""
+"""git in a work tree, with settings under which it fetches nothing, and starts no other program but on a check-out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ class GitFailed(JournalError):
 
 
 class WorkTree:
-    """The work tree around a folder. It must belong to this user. git starts no other program in it."""
+    """The work tree around a folder. It must belong to this user.
+
+    Construction raises `GitFailed`. `run` starts no other program; `check_out` starts the filters that are configured.
+    """
 
     def __init__(self, folder: str) -> None:
         self._filters: tuple[tuple[str, str], ...] = ()

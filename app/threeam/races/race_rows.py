@@ -74,7 +74,7 @@ def line_of(access: Access) -> Line:
 
 
 def witness_rows(finding: Finding, numbers: Mapping[tuple[int, int], int], zone: Zone) -> Iterator[tuple[str, ...]]:
-    """Yield the place, the time, the shift, the actor and the text of each line of the witness. Raises OSError."""
+    """Yield the time, the place, the shift (``+250,000ns``; "" if none) and the text of each line. Raises OSError."""
     for access in finding.witness:
         line_number = numbers.get((access.source.number, access.offset))
         place = escape_unprintable(access.source.name) + ("" if line_number is None else f":{line_number}")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from threeam.races.access import ActorKind
 from threeam.races.arguments import KeyOptions
-from threeam.races.finding import FindingGroup, KeyHistory
+from threeam.races.finding import FindingGroup
 from threeam.races.groups import FindingGroups
 from threeam.races.habit import Habits
 from threeam.races.lock_order import LockOrder
@@ -42,11 +42,10 @@ def search_races(
     sources: Sequence[Source],
     options: KeyOptions,
     on_progress: Callable[[int], None] = lambda bytes_read: None,
-    on_history: Callable[[KeyHistory], None] = lambda history: None,
 ) -> RaceReport:
     """Return the findings in ``sources``, which have their indexes. Raises OSError, and `BadInput` of the options.
 
-    ``on_progress`` is called with the number of bytes that were read so far, ``on_history`` with each history.
+    ``on_progress`` is called with the number of bytes that were read so far.
     """
     scan = options.scan(sources)
     scan.on_progress = on_progress
@@ -54,7 +53,6 @@ def search_races(
     groups, habits, locks = FindingGroups(), Habits(search), LockOrder(search)
     for history in scan.histories():
         on_progress(scan.bytes_read)
-        on_history(history)
         habits.add(history)
         for access in history.accesses:
             locks.add(history.key_name, history.key, access)

@@ -75,9 +75,12 @@ def assess_runs(
             f"no run is bound to {name}: 3am run -n 50 -H {name} -- CMD, or --seen RE for what comes by time"
         )
     chosen = None if kind is None else find_kind(bound, kind)
+    of_kind = bound
+    if chosen is not None:
+        of_kind = [only_kind(experiment, chosen, keeps_unknown=False) for experiment in bound]
     failures = [
         experiment.last_point.position
-        for experiment in (bound if chosen is None else [only_kind(one, chosen, keeps_unknown=False) for one in bound])
+        for experiment in of_kind
         if any(counts.failed for counts in experiment.counts().values())
     ]
     all_changes = changes(state)

@@ -84,7 +84,7 @@ class AmendmentController:
         if is_selection and selected is not None and selected.effective_stamp.ns in pending:
             return selected.effective_stamp
         user = self._screen.session.author.user
-        own = [one.stamp for one in pending.values() if one.author is not None and one.author.user == user]
+        own = [entry.stamp for entry in pending.values() if entry.author is not None and entry.author.user == user]
         if not own:
             raise PreconditionFailed(f"no stamp of yours is without words: {self._screen.key_of('stamp')} takes one")
         return own[-1]

@@ -84,13 +84,13 @@ class EntryScreen(Dialog[str]):
                 f", the lock was held for at least {format_duration(held)}" if held else ""
             )
             pieces += [Content(""), Content.assemble((told, "$hypothesis"))]
-            pieces += [_told(one, entry, mark=one == self._line) for one in block]
+            pieces += [_told(line, entry, mark=line == self._line) for line in block]
         for title, others in (("before", self._around[:first][-2:]), ("after", self._around[last + 1 :][:2])):
             if others:
                 pieces += [
                     Content(""),
                     Content.assemble((title, "$hypothesis")),
-                    *(_told(one, entry) for one in others),
+                    *(_told(line, entry) for line in others),
                 ]
         return Content("\n").join(pieces)
 

@@ -152,7 +152,7 @@ class ReportScreen(FilteredDialog[ReportAnswer | None]):
         indent = min(max(4, deep), width // 2) if deep else 2
         below = "\n" + " " * (indent + 2)  # wrapped lines continue below the text
         style = f"{_MUTED} strike" if line.icon == "refuted" else "$foreground"
-        first, more = (wrap(one.strip(), max(8, width - indent - 3)) for one in (text, detail))
+        first, more = (wrap(part.strip(), max(8, width - indent - 3)) for part in (text, detail))
         return Content.assemble(
             " " * indent,
             (shown, _STYLES.get(sign.style if sign is not None else "", _MUTED)),

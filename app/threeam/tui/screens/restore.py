@@ -145,7 +145,7 @@ class BlockersScreen(ReportScreen):
     def action_terminate(self) -> None:
         nodes = self._backends or []
         line, end = self.selected_line, self._end
-        node = next((one for one in nodes if node_line(one) == line), None)
+        node = next((node for node in nodes if node_line(node) == line), None)
         if node is None or end is None:
             return
         if node.backend.pid <= 0:

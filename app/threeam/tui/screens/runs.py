@@ -51,7 +51,7 @@ class RunsScreen(ReportScreen):
 
     def _selected(self) -> Experiment | None:
         line = self.selected_line
-        return next((one for one in self._found() if line is not None and one.stamp == line.stamp), None)
+        return next((found for found in self._found() if line is not None and found.stamp == line.stamp), None)
 
 
 class ExperimentScreen(ReportScreen):

@@ -25,11 +25,11 @@ _PAGE_KEYS = frozenset(("pageup", "pagedown"))  # they scroll the log: the box i
 def _untaken() -> list[Binding]:
     """Return the editing keys of a text area, without `_TAKEN` and `_PAGE_KEYS`."""
     kept = []
-    for one in TextArea.BINDINGS:
-        if isinstance(one, Binding):
-            keys = [key for key in one.key.split(",") if key not in _TAKEN | _PAGE_KEYS]
+    for binding in TextArea.BINDINGS:
+        if isinstance(binding, Binding):
+            keys = [key for key in binding.key.split(",") if key not in _TAKEN | _PAGE_KEYS]
             if keys:
-                kept.append(replace(one, key=",".join(keys)))
+                kept.append(replace(binding, key=",".join(keys)))
     return kept
 
 
@@ -37,10 +37,10 @@ _EDITING = _untaken()
 # A binding comes after the letters that arrived in one read with its key: over a slow line, "teh", two backspaces and
 # "he" would be scrambled. So the box does what its own keys do by itself, in their order.
 _AT_ONCE = {
-    key: parse_action(one.action)[1:]
-    for one in (Binding("enter", "send"), Binding("ctrl+o", "break_line"), *_EDITING)
-    for key in one.key.split(",")
-    if one.action != "copy"  # ctrl+c: it may be the app's
+    key: parse_action(binding.action)[1:]
+    for binding in (Binding("enter", "send"), Binding("ctrl+o", "break_line"), *_EDITING)
+    for key in binding.key.split(",")
+    if binding.action != "copy"  # ctrl+c: it may be the app's
 }
 
 _SEND_LABELS = {
