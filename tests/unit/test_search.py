@@ -23,8 +23,11 @@ from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, PA
 from threeam.experiments.halving import Halving, plan_rounds
 from threeam.experiments.provocation import (
     CodePlace,
+    confirmation_of,
     confirmed_arm,
+    confirming_arms,
     confirming_runs,
+    confirming_seed,
     has_candidate,
     kinds_before,
     result_text,
@@ -54,7 +57,7 @@ def run_line(number: int, outcome: str, kind: str = "", file: str = "") -> Entry
 
 
 def result_line(found: str = "delay:mkdir=20ms R4") -> Entry:
-    tags = (BY, index_tag(3, 9, HALVING.total), ("VERDICT", found))
+    tags = (BY, index_tag(3, 9, HALVING.total), ("VERDICT", found), ("FILE", "R3-0-1.out"))
     return Entry(Stamp(BEGIN + 999), 0, tags, "Verdict: delay:mkdir=20ms provokes it")
 
 
@@ -164,6 +167,16 @@ def test_a_kind_that_bare_had_in_the_search_is_the_same_failure() -> None:
     assert "provokes a failure that bare has not shown" in result_text(search, confirmation(20 * ".", 20 * "b"), None)
 
 
+def test_an_experiment_by_hand_with_the_same_arms_is_no_confirmation() -> None:
+    search = searched("delay:mkdir=20ms")
+    assert confirming_arms(search) == ("bare", "delay:mkdir=20ms")
+    fresh = confirmation(20 * ".", 20 * "a")._replace(fingerprint=search.fingerprint, number=5)
+    fresh = fresh._replace(seed=confirming_seed(search))
+    by_hand = fresh._replace(number=4, seed=confirming_seed(search) + 1)
+    assert confirmation_of(search, [by_hand]) is None
+    assert confirmation_of(search, [by_hand, fresh]) == fresh
+
+
 def test_few_runs_that_passed_are_kept_however_many_there_are() -> None:
     lines = [run_line(number, PASSED, file=f"R3-{number}-1.out") for number in range(1, 20)]
     assert len(require_search(state_of(plan_line(), *lines), "R3").kept_runs) == 5
@@ -201,6 +214,7 @@ def test_the_state_after_a_rotation_is_that_of_all_lines(outcomes: list[tuple[st
     repeated = list(PROJECTION.checkpoint(PROJECTION.of(state)))
     carried = [entry._replace(tags=(("AT", str(entry.stamp)), *entry.tags)) for entry in repeated]
     assert PROJECTION.of(state_of(*carried)) == PROJECTION.of(state)
+    assert (search.confirmation, search.result_file) == (("R4", "R3-0-1.out") if is_done else ("", ""))
     assert (search.found, bool(search.result)) == (("delay:mkdir=20ms", True) if is_done else ("", False))
 
 

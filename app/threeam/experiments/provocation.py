@@ -51,6 +51,30 @@ def confirming_runs(search: Search) -> int:
     return max(MIN_CONFIRMING_RUNS, min(wanted, affordable, MAX_CONFIRMING_RUNS))
 
 
+def confirming_arms(search: Search) -> tuple[str, str]:
+    """Return the names of bare and of the arm that a finished search has chosen."""
+    return search.arms[0], search.ranking()[0][0]
+
+
+def confirming_seed(search: Search) -> int:
+    """Return the seed of the experiment with fresh runs, which tells it from one that was started by hand."""
+    return search.seed + len(search.rounds)
+
+
+def confirmation_of(search: Search, all_experiments: Sequence[Experiment]) -> Experiment | None:
+    """Return the experiment with the fresh runs of ``search``; None if it was not started."""
+    arms, seed = confirming_arms(search), confirming_seed(search)
+    return next(
+        (
+            experiment
+            for experiment in all_experiments
+            if experiment.number > search.number
+            and (experiment.arms, experiment.seed, experiment.fingerprint) == (arms, seed, search.fingerprint)
+        ),
+        None,
+    )
+
+
 def has_candidate(search: Search) -> bool:
     """Return whether the best arm failed more often than bare, in a kind of failure that is sought."""
     return failure_rate(search.ranking()[0][1].comparable) > failure_rate(search.counts()[0].comparable)

@@ -82,8 +82,9 @@ class Search(NamedTuple):
     ``sought``: the letters of the kinds of failure of its hypothesis that bare runs had before. ``outcomes``: a code
     for each run made, or `NOT_RUN`. ``spent_ns``: the time that the runs took. ``kinds``: the kinds of failure, in the
     order of their letters. ``kept_runs``: the first run of each kind, and some that passed, whose output is saved.
-    ``found``: the arm that was found; empty if none was. ``result``: the same as a sentence; empty if the search is
-    not done.
+    ``found``: the arm that was found, and ``confirmation``: the name of the experiment with the fresh runs; empty if
+    none was found. ``result``: the same as a sentence; empty if the search is not done. ``result_file``: the attachment
+    with the stacks of the delayed calls; empty if it has none.
     """
 
     number: int
@@ -104,7 +105,9 @@ class Search(NamedTuple):
     kinds: tuple[KindInExperiment, ...] = ()
     kept_runs: tuple[Run, ...] = ()
     found: str = ""
+    confirmation: str = ""
     result: str = ""
+    result_file: str = ""
     result_stamp: Stamp | None = None
 
     @property
@@ -185,6 +188,11 @@ def search_tag(arms: Sequence[str], halving: Halving, budget: Budget, fingerprin
     return "PLAN", f"{_MARK} rounds={rounds} seed={halving.seed} {limits} same={fingerprint} arms={','.join(arms)}"
 
 
+def result_tag(found: str, confirmation: str) -> tuple[str, str]:
+    """Return the tag of the result of a search. ``found``, ``confirmation``: see `Search`."""
+    return "VERDICT", f"{found} {confirmation}".rstrip() if found else NOTHING
+
+
 def searches_by_number(state: State) -> Mapping[int, Search]:
     """Return all searches by their numbers."""
     return PROJECTION.of(state)
@@ -222,10 +230,7 @@ def _fold(current: Mapping[int, Search], entries: Sequence[Entry]) -> Mapping[in
         elif entry.kind == "Run" and (run := run_from_entry(index.run, entry)) is not None:
             updated[index.experiment] = _with_run(known, run)
         elif entry.kind == "Verdict":
-            found = (entry.tag("VERDICT") or "").partition(" ")[0]
-            updated[index.experiment] = known._replace(
-                found="" if found == NOTHING else found, result=entry.body, result_stamp=entry.effective_stamp
-            )
+            updated[index.experiment] = _with_result(known, entry)
     return {**current, **updated} if updated else current
 
 
@@ -233,6 +238,17 @@ def _with_kind(search: Search, found: KindInExperiment) -> Search:
     if any(known.kind.letter == found.kind.letter for known in search.kinds):
         return search
     return search._replace(kinds=tuple(sorted((*search.kinds, found), key=lambda known: known.kind.letter)))
+
+
+def _with_result(search: Search, entry: Entry) -> Search:
+    found, _, confirmation = (entry.tag("VERDICT") or "").partition(" ")
+    return search._replace(
+        found="" if found == NOTHING else found,
+        confirmation=confirmation,
+        result=entry.body,
+        result_file=entry.tag("FILE") or "",
+        result_stamp=entry.effective_stamp,
+    )
 
 
 def _with_kept_run(search: Search, run: Run) -> Search:
@@ -312,9 +328,9 @@ def _checkpoint(current: Mapping[int, Search]) -> Iterator[Entry]:
             index = index_tag(search.number, run.number, search.total)
             yield Entry(run.stamp, 0, (*author, index, *run_tags(run)), format_run(run))
         if search.result_stamp is not None:
-            yield Entry(
-                search.result_stamp, 0, (*leading, ("VERDICT", search.found or NOTHING)), f"Verdict: {search.result}"
-            )
+            tags = (*leading, result_tag(search.found, search.confirmation))
+            tags += (("FILE", search.result_file),) if search.result_file else ()
+            yield Entry(search.result_stamp, 0, tags, f"Verdict: {search.result}")
 
 
 PROJECTION: Projection[Mapping[int, Search]] = Projection("searches", (r"R\d+",), {}, _fold, _checkpoint)

@@ -42,11 +42,10 @@ def search_draft(text: str, facts: SearchFacts, hypothesis: str | None) -> Draft
     return Draft(lines, source=SOURCE)
 
 
-def result_draft(search: Search, found: str, text: str, file: str) -> Draft:
-    """Return the draft of the result of ``search``. It is refused if there is one.
+def result_draft(search: Search, tag: tuple[str, str], text: str, file: str) -> Draft:
+    """Return the draft of the result of ``search``. It is refused if the search has a result.
 
-    ``found``: the arm that was found and the experiment that confirms it, or `NOTHING`. ``file``: the attachment with
-    the stacks; empty if there is none.
+    ``tag``: of `result_tag`. ``file``: the attachment with the stacks, or "".
     """
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
@@ -57,7 +56,7 @@ def result_draft(search: Search, found: str, text: str, file: str) -> Draft:
         tags = (
             index_tag(current.number, current.done_count, current.total),
             *hypothesis_tag(state, hypothesis),
-            ("VERDICT", found),
+            tag,
             *((("FILE", file),) if file else ()),
         )
         return [DraftLine(f"Verdict: {text}", tags)]

@@ -21,13 +21,22 @@ from threeam.experiments.fingerprint import identity_of
 from threeam.experiments.halving import Halving, Progress, plan_rounds
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
 from threeam.experiments.plan_runs import RunContext, run_plan
-from threeam.experiments.provocation import confirmed_arm, confirming_runs, has_candidate, kinds_before, result_text
+from threeam.experiments.provocation import (
+    confirmation_of,
+    confirmed_arm,
+    confirming_arms,
+    confirming_runs,
+    confirming_seed,
+    has_candidate,
+    kinds_before,
+    result_text,
+)
 from threeam.experiments.run_drafts import runs_draft
 from threeam.experiments.run_outputs import outputs_of_experiment
 from threeam.experiments.run_tags import parse_index
 from threeam.experiments.runner import JournalAccess, RunListener, explained_ending, lock_plan, write_plan
 from threeam.experiments.runs import experiments, experiments_by_number
-from threeam.experiments.search import NOTHING, Budget, Search, require_search
+from threeam.experiments.search import Budget, Search, require_search, result_tag
 from threeam.experiments.search_arms import find_search_arms
 from threeam.experiments.search_drafts import SearchFacts, result_draft, search_draft
 from threeam.experiments.single_run import EXIT_KILLED, check_runnable
@@ -148,7 +157,7 @@ class SearchRunner:
         calls = self._find_calls(next((arm for arm in plan.arms if arm.name == found), None), plan)
         file = self._save_stacks(search, calls) if calls is not None else ""
         text = result_text(search, confirmation, None if calls is None else calls.place)
-        tag = f"{found} {confirmation.name}" if found and confirmation is not None else NOTHING
+        tag = result_tag(found, confirmation.name if found and confirmation is not None else "")
         self._listener.on_result(writer.write(result_draft(search, tag, text, file)).raw, bool(found))
         return bool(found)
 
@@ -196,32 +205,18 @@ class SearchRunner:
 
     def _confirm(self, search: Search, plan: ExperimentPlan) -> Experiment:
         """Return the experiment that compares the chosen arm with bare in fresh runs. Make its runs first."""
-        chosen = search.ranking()[0][0]
-        names = (plan.arms[0].name, chosen)
-        known = self._confirmation(search, names)
+        known = confirmation_of(search, experiments(self._access.load_state()))
         hypothesis = None if search.hypothesis is None else f"H{search.hypothesis}"
         if known is None:
+            names = confirming_arms(search)
             arms = tuple(arm for arm in plan.arms if arm.name in names)
-            fresh = plan._replace(arms=arms, n=confirming_runs(search), seed=plan.seed + len(search.rounds))
+            fresh = plan._replace(arms=arms, n=confirming_runs(search), seed=confirming_seed(search))
             self._experimenter.start(fresh, hypothesis)
         elif known.remaining or not known.verdict:
             self._experimenter.resume(known.name)
-        made = self._confirmation(search, names)
+        made = confirmation_of(search, experiments(self._access.load_state()))
         assert made is not None
         return made
-
-    def _confirmation(self, search: Search, arms: tuple[str, ...]) -> Experiment | None:
-        """Return the first experiment after ``search`` with these arms and the same command, if there is one."""
-        return next(
-            (
-                experiment
-                for experiment in experiments(self._access.load_state())
-                if experiment.number > search.number
-                and experiment.arms == arms
-                and experiment.fingerprint == search.fingerprint
-            ),
-            None,
-        )
 
     def _find_calls(self, arm: Arm | None, plan: ExperimentPlan) -> DelayedCalls | None:
         return find_delayed_calls(plan, arm) if arm is not None and arm.delays_calls else None
