@@ -65,10 +65,12 @@ def commits_between(tree: WorkTree, good: str, bad: str) -> tuple[Commit, ...]:
 
     A merge is one of them: what it merged is not. Raise `PreconditionFailed` or `GitFailed`.
     """
-    good_hash, bad_hash = _resolve(tree, good), _resolve(tree, bad)
+    good_hash, bad_hash = tree.find_commit(good), tree.find_commit(bad)
     try:
         tree.run("merge-base", good_hash, bad_hash)
-    except GitFailed:
+    except GitFailed as failed:
+        if failed.exit_code is None:
+            raise
         raise PreconditionFailed(f"{good} and {bad} have no commit in common") from None
     listed = tree.run("log", "--first-parent", "--reverse", "--format=%H %s", f"{good_hash}..{bad_hash}")
     found = [_parse_commit(line) for line in listed.splitlines() if line]
@@ -79,17 +81,6 @@ def commits_between(tree: WorkTree, good: str, bad: str) -> tuple[Commit, ...]:
     if len(found) > MAX_COMMITS:
         raise PreconditionFailed(f"there are {len(found):,} commits between {good} and {bad}: name a newer good one")
     return (_parse_commit(tree.run("log", "-1", "--format=%H %s", good_hash).strip()), *found)
-
-
-def _resolve(tree: WorkTree, revision: str) -> str:
-    try:
-        if revision.startswith("-"):
-            raise GitFailed(revision)
-        return tree.run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip()
-    except GitFailed:
-        raise PreconditionFailed(
-            f"{revision} is not a commit of {tree.path}: write a hash, a branch or a tag"
-        ) from None
 
 
 def _parse_commit(line: str) -> Commit:

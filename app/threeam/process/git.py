@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 
-from threeam.core.errors import JournalError
+from threeam.core.errors import JournalError, PreconditionFailed
 from threeam.core.store.journal import user_name
 
 _MAX_OUTPUT_BYTES = 64 * 1024 * 1024  # more is not a hotfix
@@ -30,11 +30,16 @@ _GIT_SETTINGS = (
     ("log.showSignature", "false"),
     ("gpg.program", "false"),
 )
+_NOTHING_CONFIGURED = 1  # the exit code of git config if no setting has such a name
 _FILTER_OFF = (("clean", ""), ("smudge", ""), ("process", ""), ("required", "false"))
 
 
 class GitFailed(JournalError):
-    """git failed; the message is its own."""
+    """git failed; the message is its own. ``exit_code``: None if git could not be run, or did not end by itself."""
+
+    def __init__(self, text: str, exit_code: int | None = None) -> None:
+        super().__init__(text)
+        self.exit_code = exit_code
 
 
 class WorkTree:
@@ -68,6 +73,18 @@ class WorkTree:
         """Remove the work tree at ``path`` that `check_out` has made, whatever is in it. Raise `GitFailed`."""
         _run_git(self.path, _GIT_SETTINGS, ("worktree", "remove", "--force", "--force", path), _CHECK_OUT_TIMEOUT_S)
 
+    def find_commit(self, revision: str) -> str:
+        """Return the hash of the commit that ``revision`` names. Raise `PreconditionFailed` or `GitFailed`."""
+        unknown = PreconditionFailed(f"{revision} is not a commit of {self.path}: write a hash, a branch or a tag")
+        if revision.startswith("-"):  # git would take it for an option
+            raise unknown
+        try:
+            return self.run("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip()
+        except GitFailed as failed:
+            if failed.exit_code is None:
+                raise
+            raise unknown from None
+
     def uncommitted(self) -> list[str]:
         """Return the lines of git status: one for each changed file that is not committed."""
         options = ("--porcelain", "--no-renames", "--untracked-files=all", "--ignore-submodules=dirty")
@@ -77,7 +94,9 @@ class WorkTree:
         """Yield the settings that switch off every filter, also the user's: git-lfs runs what a tree configures."""
         try:
             names = self.run("config", "-z", "--name-only", "--get-regexp", r"^filter\.").split("\0")
-        except GitFailed:  # no filter is configured
+        except GitFailed as failed:
+            if failed.exit_code != _NOTHING_CONFIGURED:
+                raise
             return
         for section in sorted({name.rpartition(".")[0] for name in names if name.count(".") > 1}):
             for key, value in _FILTER_OFF:
@@ -133,5 +152,5 @@ def _run_git(
         error_line = result.stderr.decode("utf-8", "replace").strip().partition("\n")[0].removeprefix("fatal: ")
         if "dubious ownership" in error_line:
             raise GitFailed(f"the tree at {folder} belongs to another user, who decides what runs there: ask as them")
-        raise GitFailed(f"git in {folder}: {error_line or f'exit {result.returncode}'}")
+        raise GitFailed(f"git in {folder}: {error_line or f'exit {result.returncode}'}", result.returncode)
     return os.fsdecode(result.stdout)  # a path may be of any bytes

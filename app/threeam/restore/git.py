@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from threeam.core.errors import PreconditionFailed
 from threeam.core.write.draft import Draft
 from threeam.process.git import GitFailed, WorkTree, check_owner
 from threeam.restore.sleep_statements import MAX_SHOWN_CHARS, SleepCall, added_sleeps, has_sleep_call, removed_sleeps
@@ -35,13 +34,8 @@ def stable_commit_draft(rev: str, folder: str) -> Draft:
 
     Raise `PreconditionFailed` or `GitFailed`.
     """
-    if rev.startswith("-"):
-        raise PreconditionFailed(f"{rev} is not a commit: write a hash, a branch or a tag")
     tree = WorkTree(folder)
-    try:
-        commit = tree.run("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}").strip()
-    except GitFailed:
-        raise PreconditionFailed(f"{rev} is not a commit of {tree.path}: write a hash, a branch or a tag") from None
+    commit = tree.find_commit(rev)
     short, _, subject = tree.run("log", "-1", "--no-show-signature", "--format=%h %s", commit).strip().partition(" ")
     uncommitted_count = len(tree.uncommitted())
     uncommitted = f"; {uncommitted_count} changed and not committed" if uncommitted_count else ""
