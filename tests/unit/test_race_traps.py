@@ -230,7 +230,7 @@ def test_a_number_may_be_another_request_in_each_log(number: str, is_certain: bo
     if is_certain:
         certain(report, Rule.LOST_UPDATE)
     else:
-        downgraded(report, Rule.LOST_UPDATE, "another one in each log")
+        downgraded(report, Rule.LOST_UPDATE, "another request in each log")
 
 
 def test_two_logs_of_one_event_are_not_two_actors(run: Run) -> None:

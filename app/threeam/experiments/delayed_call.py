@@ -54,7 +54,7 @@ def find_delayed_calls(plan: ExperimentPlan, arm: Arm) -> DelayedCalls | None:
 
 
 def _place(sites: Sequence[CallSite]) -> CodePlace:
-    """Return the first place that is the program's own; if there is none, a call alone."""
+    """Return the first place in the program's own code; if all are in libraries, the first call without functions."""
     for site in sites:
         if site.own_frames() and not site.is_interpreted:
             return CodePlace(escape_unprintable(site.call), escape_unprintable(describe_site(site, _source_lines)))

@@ -52,8 +52,8 @@ class RunOutputs:
     def keep(self, run: Run, output: bytes) -> tuple[Run, FailureKind | None]:
         """Return ``run`` with its kind of failure and its file, and the kind if the experiment has not seen it before.
 
-        The first outputs of each kind are saved, and further ones while there is space. Of the runs that passed, only
-        one in each arm is saved.
+        The first outputs of each kind are saved, and further ones while there is space. Of the runs that passed, the
+        first of each arm is saved.
         """
         if run.outcome not in OUTCOMES:  # it was interrupted, and is made again
             return run, None

@@ -44,7 +44,7 @@ class ActorKind(StrEnum):
 
 
 EVERYWHERE = frozenset((ActorKind.REQUEST, ActorKind.TRACE, ActorKind.TRANSACTION))
-"""The kinds whose names are passed on from program to program: an actor is the same one in all sources."""
+"""The kinds of ids that programs pass on to each other: an id means the same actor in all sources."""
 
 
 class Actor(NamedTuple):

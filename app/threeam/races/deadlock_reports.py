@@ -118,7 +118,7 @@ def _report_of(each: _OpenReport) -> Iterator[DeadlockReport]:
 
 
 def _next_title(data: bytes, position: int) -> int:
-    """Return where the next line with a marker begins; the end of the data if there is none."""
+    """Return the offset of the next line with a marker; without a marker, the end of the data."""
     places = [place for marker in _MARKERS if (place := data.find(marker, position)) >= 0]
     return max(position, data.rfind(b"\n", position, min(places)) + 1) if places else len(data)
 

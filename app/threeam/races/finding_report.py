@@ -40,7 +40,7 @@ def search_sentences(report: RaceReport) -> list[str]:
 
 
 def clock_sentence(names: Sequence[str]) -> str:
-    """Return the assumption about the clocks of sources; "" if there is none."""
+    """Return the sentence about the clocks that are assumed to be one, those of the sources ``names``, or ""."""
     if not names:
         return ""
     listed = ", ".join(map(escape_unprintable, names))

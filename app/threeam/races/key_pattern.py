@@ -62,7 +62,7 @@ class KeyPattern:
                     yield name, begin, end
 
     def find(self, text: bytes, name: int, key: bytes, max_keys: int) -> Mentioned | None:
-        """Return the first mention of ``key`` in ``text``; None if there is none any more.
+        """Return the first mention of ``key`` in ``text``; None if the text does not have it.
 
         Up to ``max_keys`` keys are counted.
         """

@@ -120,7 +120,7 @@ def _neighbours(history: KeyHistory, index: int, search: Search, step: int) -> I
 def _nearest(
     history: KeyHistory, index: int, search: Search, doubts_of: Callable[[Access], tuple[str, ...] | None]
 ) -> tuple[Access, tuple[str, ...]] | None:
-    """Return the best other access of a pattern with the one at ``index``, with its doubts; None if there is none.
+    """Return the best other access of a pattern with the one at ``index``, with its doubts; None if no access forms it.
 
     ``doubts_of``: why an access may not form the pattern; None if it does not. One without a doubt is better, and then
     the nearest.
@@ -210,7 +210,7 @@ def shared_actor_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:
         return (doubt,)
     is_counted = actor.name.isdigit() and len(actor.name) <= _MAX_COUNTED_DIGITS
     if actor.kind in EVERYWHERE and is_counted and len({access.source.number for access in accesses}) > 1:
-        return (f"{actor.kind} {actor.name.decode()} may be another one in each log",)
+        return (f"{actor.kind} {actor.name.decode()} may mean another request in each log",)
     return ()
 
 

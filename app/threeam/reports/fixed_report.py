@@ -105,7 +105,7 @@ def assess_runs(
 def required_runs_since(state: State, hypothesis: Hypothesis, fingerprint: str, arm: str) -> int | None:
     """Return how many more clean runs of an experiment the strong level needs; None: more than is feasible.
 
-    Raise `PreconditionFailed` if no run can change the answer, or if there is none.
+    Raise `PreconditionFailed` if there is no answer, or if no run can change it.
     """
     _, answer = assess_runs(state, hypothesis, arm=arm, fingerprint=fingerprint)
     if answer.recurrences or answer.new_kinds:
