@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from threeam.core.config.settings import Settings
@@ -47,11 +48,13 @@ PICTURES = {
     "as-of": (120, 36, None, ALICE, ("k", "k", "k", "k", "less_than_sign")),
     "help": (120, 36, None, ALICE, ("question_mark",)),
     "timeline": (120, 36, None, ALICE, ("1", "k", "k", "k")),
+    "races": (120, 36, None, ALICE, ("1", "X", "enter")),
+    "witness": (120, 36, None, ALICE, ("1", "X", "enter", "enter")),
     "narrow": (40, 10, 24, ALICE, ()),
     "empty": (80, 24, 0, ALICE, ()),
 }
 
-# The logs of other programs beside the journal, in the picture of that name: an update just after a delete.
+# The logs of other programs beside the journal, in the picture of the timeline: an update just after a delete.
 LOGS = {
     "web1.log": (
         "2026-11-24T03:17:07.100200Z app[11] start req=9f3",
@@ -73,13 +76,31 @@ LOGS = {
 }
 
 
-def open_logs(folder: str) -> OpenLogs:
-    """Write `LOGS` to files and open them; the clock of web2 is 3.2 ms behind."""
-    for name, lines in LOGS.items():
+def _carts() -> dict[str, list[str]]:
+    """Return two logs of 60 carts that are read, updated and deleted in turn, but for two: see their last lines."""
+
+    def line(ms: float, text: str) -> str:
+        return f"2026-11-24T03:17:{int(ms // 1000):02}.{round(ms % 1000 * 1000):06}Z {text}"
+
+    web1, web2 = list[str](), list[str]()
+    for cart in range(1, 61):
+        ms = cart * 50.001
+        web1 += [
+            line(ms, f"app[11] req=a{cart} read cart={cart}"),
+            line(ms + 1, f"app[11] req=a{cart} update cart={cart}"),
+        ]
+        web2.append(line(ms + 23.5, f"app[7] req=b{cart} delete cart={cart}"))
+    web1 += [line(3026.9, "app[12] req=c1 update cart=60"), line(3030.4, "app[12] req=c2 update cart=59")]
+    return {"web1.log": web1, "web2.log": web2}
+
+
+def open_logs(folder: str, logs: Mapping[str, Sequence[str]]) -> OpenLogs:
+    """Write ``logs`` to files and open them; the clock of web2 is 3.2 ms behind."""
+    for name, lines in logs.items():
         Path(folder, name).write_text("".join(f"{line}\n" for line in lines))
-    logs = OpenLogs(SourceOptions({}, {"web2": ClockCorrection(3_200_000, 410_000)}, {}, {}))
-    logs.open([f"{folder}/{name}" for name in LOGS], {})
-    return logs
+    opened = OpenLogs(SourceOptions({}, {"web2": ClockCorrection(3_200_000, 410_000)}, {}, {}))
+    opened.open([f"{folder}/{name}" for name in logs], {})
+    return opened
 
 
 async def picture(name: str) -> str:
@@ -91,10 +112,14 @@ async def picture(name: str) -> str:
         by = person or ALICE
         writer = None if person is None else Writer(journal, FOLD, clock, WriteOptions(by.user, str(by), sync=False))
         session = Session(journal, Settings(), FOLD, by, clock, writer, emoji=True)
-        app = JournalApp(session._replace(logs=open_logs(folder)) if name == "timeline" else session)
+        logs = LOGS if name == "timeline" else _carts() if name in ("races", "witness") else {}
+        app = JournalApp(session._replace(logs=open_logs(folder, logs)) if logs else session)
         async with app.run_test(size=(columns, rows), notifications=False) as pilot:
             await pilot.pause(0.5)  # a picture, not a test: the fold has arrived by then
-            await pilot.press(*keys)
+            for key in keys:
+                await pilot.press(key)
+                if name in ("races", "witness"):
+                    await pilot.pause(0.5)  # a search has its result by then
             await pilot.pause(0.5)
             svg = app.export_screenshot(title=f"3am · {name}")
     return re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)  # it would be fetched from elsewhere
