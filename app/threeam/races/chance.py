@@ -61,10 +61,12 @@ def with_chances(
 
     Groups within one source have no p: a shift would move all of their lines. Neither have those of `Rule.HABIT`, and
     those of a log that is not longer than twice the longest gap of a finding. ``on_progress`` is called with the number
-    of shifts that were made. All accesses of the keys that two sources have are held in memory. Raises OSError.
+    of shifts that were made; it may raise to end the test. All accesses of the keys that two sources have are held in memory. Raises OSError.
     """
     whole = options._replace(window_ns=_WHOLE_LOG_NS)
-    histories = [history for history in whole.scan(sources).histories() if _is_shared(history)]
+    scan = whole.scan(sources)
+    scan.on_progress = lambda _bytes_read: on_progress(0)
+    histories = [history for history in scan.histories() if _is_shared(history)]
     pairs = dict.fromkeys(
         frozenset(group.key.sources)
         for group in groups
