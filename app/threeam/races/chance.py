@@ -61,7 +61,8 @@ def with_chances(
 
     Groups within one source have no p: a shift would move all of their lines. Neither have those of `Rule.HABIT`, and
     those of a log that is not longer than twice the longest gap of a finding. ``on_progress`` is called with the number
-    of shifts that were made; it may raise to end the test. All accesses of the keys that two sources have are held in memory. Raises OSError.
+    of shifts that were made, and may raise to end the test. All accesses of the keys that two sources have are held in
+    memory. Raises OSError.
     """
     whole = options._replace(window_ns=_WHOLE_LOG_NS)
     scan = whole.scan(sources)
