@@ -29,16 +29,16 @@ from support.processes import held
     ],
     ids=" ".join,
 )
-def test_a_value_out_of_range_is_bad_usage_and_saves_nothing(run: Run, log: Path, argv: list[str]) -> None:
-    done = run("baseline", "save", *argv)
+def test_a_value_out_of_range_is_bad_usage_and_saves_nothing(run_here: Run, log: Path, argv: list[str]) -> None:
+    done = run_here("baseline", "save", *argv)
     assert (done.returncode, done.stdout) == (2, b"")
     assert not log.exists()
     assert kept_files(log) == []
 
 
 @pytest.mark.parametrize("name", ["../x", "a b", ".hidden", ""])
-def test_a_bad_name_is_refused_in_one_sentence(run: Run, log: Path, name: str) -> None:
-    done = run("baseline", "save", name)
+def test_a_bad_name_is_refused_in_one_sentence(run_here: Run, log: Path, name: str) -> None:
+    done = run_here("baseline", "save", name)
     assert len(done.stderr.splitlines()) == 1
     assert done.returncode == 2
     assert kept_files(log) == []
@@ -53,9 +53,9 @@ def test_as_many_samples_are_taken_as_were_asked_for_and_as_far_apart(run_here: 
     assert "3 samples over " in all_texts(log)[0]
 
 
-def test_a_refused_line_leaves_no_file_behind(run: Run, log: Path, tmp_path: Path) -> None:
+def test_a_refused_line_leaves_no_file_behind(run_here: Run, log: Path, tmp_path: Path) -> None:
     with held(tmp_path / "sanity.log.lock"):
-        done = run("baseline", "save", SANITY_LOCK_TIMEOUT="0")
+        done = run_here("baseline", "save", SANITY_LOCK_TIMEOUT="0")
     assert done.returncode == 4
     assert kept_files(log) == []
     assert not log.exists()
@@ -73,16 +73,16 @@ def test_of_two_baselines_each_is_meant_by_its_name_and_the_last_one_without(run
     assert (done.returncode, done.stderr) == (1, b"3am: there is no baseline nope: those that are saved: quiet, busy\n")
 
 
-def test_without_a_baseline_the_diff_says_how_one_is_taken(run: Run, log: Path) -> None:
-    done = run("baseline", "diff")
+def test_without_a_baseline_the_diff_says_how_one_is_taken(run_here: Run, log: Path) -> None:
+    done = run_here("baseline", "diff")
     assert done.returncode == 1
     assert b"3am baseline save" in done.stderr
     assert not log.exists()
 
 
 @pytest.mark.parametrize("what", ["removed", "empty", "garbage", "folder", "fifo", "pid", "huge"])
-def test_a_file_that_was_removed_or_mangled_is_one_sentence(run: Run, log: Path, what: str) -> None:
-    assert run("baseline", "save", "--pid", str(os.getpid())).returncode == 0
+def test_a_file_that_was_removed_or_mangled_is_one_sentence(run_here: Run, log: Path, what: str) -> None:
+    assert run_here("baseline", "save", "--pid", str(os.getpid())).returncode == 0
     (file,) = kept_files(log)
     before, value = log.read_bytes(), json.loads(file.read_text())["content"]
     file.unlink()
@@ -99,16 +99,16 @@ def test_a_file_that_was_removed_or_mangled_is_one_sentence(run: Run, log: Path,
             file.write_text(json.dumps(value, indent=1))  # as before there were signatures
         case "empty" | "garbage":
             file.write_bytes(b"" if what == "empty" else b"\xff{")
-    done = run("baseline", "diff", timeout=20)
+    done = run_here("baseline", "diff")
     assert len(done.stderr.splitlines()) == 1, done.stderr.decode()
     assert str(file).encode() in done.stderr
     assert (done.returncode, done.stdout) == (3, b"")
     assert log.read_bytes() == before
 
 
-def test_a_journal_in_a_folder_with_an_odd_name_has_its_baseline(run: Run, tmp_path: Path) -> None:
+def test_a_journal_in_a_folder_with_an_odd_name_has_its_baseline(run_here: Run, tmp_path: Path) -> None:
     folder = tmp_path / "we[i]rd \\ näme"
     folder.mkdir()
     env = {"SANITY_LOG": str(folder / "s.log"), "SANITY_LOCK": str(folder / "s.log.lock")}
-    assert run("baseline", "save", **env).returncode == 0
-    assert run("baseline", "diff", **env).returncode in (0, 1)
+    assert run_here("baseline", "save", **env).returncode == 0
+    assert run_here("baseline", "diff", **env).returncode in (0, 1)

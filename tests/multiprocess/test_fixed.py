@@ -51,3 +51,17 @@ def test_a_fix_is_judged_beside_the_version_before_it(run: Run3am, tmp_path: Pat
 def test_an_arm_is_refused_where_lines_are_counted(run: Run3am) -> None:
     done = run("fixed", "H1", "--seen", "lost", "--arm", "bare")
     assert (done.returncode, b"--arm is for runs" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_failure_of_the_old_version_beside_the_new_one_is_told_from_a_wrong_fix(run: Run3am) -> None:
+    """Without --old and --new, each failure since counts. The page names the arms that may be two versions."""
+    command = ("-H", "H1", "--", "sh", "-c", '[ "$V" = new ]')
+    run("hyp", "new", "it races")
+    run("run", "-q", "-n", "5", *command)
+    run("changed", "-H", "H1", "fix")
+    run("run", "-q", "-n", "5", "--arm", "old=env V=old", "--arm", "new=env V=new", *command)
+    done = run("fixed", "H1")
+    assert (done.returncode, b"no: it happened again after the change" in done.stdout) == (1, True)
+    assert (
+        b"R2: old failed, and new did not  (if these are two versions, --old old --new new judges them)" in done.stdout
+    )

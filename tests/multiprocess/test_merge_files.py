@@ -51,21 +51,21 @@ def _other() -> None:
         (".gz2", lambda data: gzip.compress(data[:500]) + gzip.compress(data[500:])),  # two members, as logs are joined
     ],
 )  # fmt: skip
-def test_a_compressed_file_is_read_like_any_other(run: Run, suffix: str, pack) -> None:  # type: ignore[no-untyped-def]
+def test_a_compressed_file_is_read_like_any_other(run_here: Run, suffix: str, pack) -> None:  # type: ignore[no-untyped-def]
     Path(f"a{suffix}").write_bytes(pack(LINES))
-    assert good(run("merge", "-o", "raw", f"a{suffix}", "other.log")).encode() == MERGED
+    assert good(run_here("merge", "-o", "raw", f"a{suffix}", "other.log")).encode() == MERGED
 
 
 @pytest.mark.parametrize(
     ("suffix", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)]
 )  # fmt: skip
-def test_of_a_file_that_is_cut_off_the_beginning_is_read(run: Run, suffix: str, pack) -> None:  # type: ignore[no-untyped-def]
+def test_of_a_file_that_is_cut_off_the_beginning_is_read(run_here: Run, suffix: str, pack) -> None:  # type: ignore[no-untyped-def]
     rows = [
         b"2026-11-24T03:%02d:%02d.000Z %s\n" % (n // 60, n % 60, os.urandom(300).hex().encode()) for n in range(3600)
     ]
     whole = pack(b"".join(rows))
     Path(f"cut{suffix}").write_bytes(whole[: len(whole) * 3 // 4])
-    done = run("merge", "-o", "raw", f"cut{suffix}")
+    done = run_here("merge", "-o", "raw", f"cut{suffix}")
     (sentence,) = stderr_lines(done)
     assert "damaged or cut off" in sentence
     assert done.returncode == ExitCode.IO_ERROR
@@ -74,39 +74,39 @@ def test_of_a_file_that_is_cut_off_the_beginning_is_read(run: Run, suffix: str, 
     assert read[:-1] == rows[: len(read) - 1]
 
 
-def test_a_cut_off_zstd_file_is_told(run: Run) -> None:
+def test_a_cut_off_zstd_file_is_told(run_here: Run) -> None:
     packed = subprocess.run(["zstd", "-q"], input=os.urandom(300_000), capture_output=True, check=True).stdout
     Path("cut.zst").write_bytes(packed[:200_000])
-    done = run("merge", "-o", "raw", "cut.zst")
+    done = run_here("merge", "-o", "raw", "cut.zst")
     assert any("damaged or cut off" in sentence for sentence in stderr_lines(done))
     assert done.returncode == ExitCode.IO_ERROR
 
 
-def test_zstd_that_is_not_installed_is_named(run: Run) -> None:
+def test_zstd_that_is_not_installed_is_named(run_here: Run) -> None:
     Path("a.zst").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(40))
-    done = run("merge", "-o", "raw", "a.zst", "other.log", PATH="/nowhere")
+    done = run_here("merge", "-o", "raw", "a.zst", "other.log", PATH="/nowhere")
     assert "needs the program zstd" in went_on(done)
 
 
-def test_a_folder_is_no_log(run: Run) -> None:
+def test_a_folder_is_no_log(run_here: Run) -> None:
     Path("folder").mkdir()
-    assert "folder is a folder" in went_on(run("merge", "-o", "raw", "folder", "other.log"))
+    assert "folder is a folder" in went_on(run_here("merge", "-o", "raw", "folder", "other.log"))
 
 
-def test_a_fifo_is_not_waited_for(run: Run) -> None:
+def test_a_fifo_is_not_waited_for(run_here: Run) -> None:
     os.mkfifo("pipe")
-    assert "pipe is a FIFO" in went_on(run("merge", "-o", "raw", "pipe", "other.log"))
+    assert "pipe is a FIFO" in went_on(run_here("merge", "-o", "raw", "pipe", "other.log"))
 
 
-def test_a_file_that_is_not_there_is_told(run: Run) -> None:
-    sentence = went_on(run("merge", "-o", "raw", "none.log", "other.log"))
+def test_a_file_that_is_not_there_is_told(run_here: Run) -> None:
+    sentence = went_on(run_here("merge", "-o", "raw", "none.log", "other.log"))
     assert sentence == "3am: none.log cannot be opened: No such file or directory"
 
 
-def test_a_device_and_a_dangling_link_are_told(run: Run) -> None:
-    assert "is a device" in went_on(run("merge", "-o", "raw", "/dev/zero", "other.log"))
+def test_a_device_and_a_dangling_link_are_told(run_here: Run) -> None:
+    assert "is a device" in went_on(run_here("merge", "-o", "raw", "/dev/zero", "other.log"))
     Path("link.log").symlink_to("nothing")
-    assert "link.log cannot be opened" in went_on(run("merge", "-o", "raw", "link.log", "other.log"))
+    assert "link.log cannot be opened" in went_on(run_here("merge", "-o", "raw", "link.log", "other.log"))
 
 
 def test_an_unreadable_file_is_told_and_the_others_go_on(place: Path) -> None:
@@ -121,13 +121,13 @@ def test_an_unreadable_file_is_told_and_the_others_go_on(place: Path) -> None:
     assert "secret.log cannot be opened: Permission denied" in went_on(done)
 
 
-def test_if_no_file_can_be_read_nothing_is_printed(run: Run) -> None:
-    assert "none.log" in refused(run("merge", "none.log"), ExitCode.IO_ERROR)
+def test_if_no_file_can_be_read_nothing_is_printed(run_here: Run) -> None:
+    assert "none.log" in refused(run_here("merge", "none.log"), ExitCode.IO_ERROR)
 
 
-def test_sources_reports_the_files_that_can_be_read(run: Run) -> None:
+def test_sources_reports_the_files_that_can_be_read(run_here: Run) -> None:
     Path("a.log").write_bytes(LINES)
-    done = run("sources", "--json", "a.log", "none.log", "other.log")
+    done = run_here("sources", "--json", "a.log", "none.log", "other.log")
     reports = [json.loads(line) for line in done.stdout.splitlines()]
     assert [report["source"] for report in reports] == ["a", "other"]
     assert [report["stamped"] for report in reports] == [30, 30]
@@ -142,12 +142,12 @@ def test_sources_reports_the_files_that_can_be_read(run: Run) -> None:
     "name",
     ["a=b.log", "a:b.log", "with space.log", "new\nline.log", "ümlaut.log", "=.log", "*.log", "[a].log", "-dash.log"],
 )
-def test_a_file_with_an_odd_name_is_read(run: Run, name: str) -> None:
+def test_a_file_with_an_odd_name_is_read(run_here: Run, name: str) -> None:
     Path("logs").mkdir()
     (Path("logs") / name).write_bytes(LINES)
-    done = run("merge", "-o", "raw", f"logs/{name}")
+    done = run_here("merge", "-o", "raw", f"logs/{name}")
     assert good(done).encode() == LINES
-    shown = good(run("merge", f"logs/{name}"))
+    shown = good(run_here("merge", f"logs/{name}"))
     assert len(shown.splitlines()) == 30, shown
 
 
@@ -161,42 +161,46 @@ def test_bytes_of_a_name_that_are_not_utf_8_are_no_fault(run_process: Run) -> No
     assert run_process("sources", name).returncode == 0
 
 
-def test_a_name_before_the_file_names_the_source(run: Run) -> None:
+def test_a_name_before_the_file_names_the_source(run_here: Run) -> None:
     Path("a.log").write_bytes(LINES)
-    rows = [json.loads(line) for line in good(run("merge", "-o", "json", "web=a.log", "db=other.log")).splitlines()]
+    rows = [
+        json.loads(line) for line in good(run_here("merge", "-o", "json", "web=a.log", "db=other.log")).splitlines()
+    ]
     assert {row["source"] for row in rows} == {"web", "db"}
 
 
-def test_two_files_of_one_name_are_told_apart(run: Run) -> None:
+def test_two_files_of_one_name_are_told_apart(run_here: Run) -> None:
     for folder in ("web1", "web2"):
         Path(folder).mkdir()
         (Path(folder) / "app.log").write_bytes(LINES)
-    rows = [json.loads(line) for line in good(run("merge", "-o", "json", "web1/app.log", "web2/app.log")).splitlines()]
+    rows = [
+        json.loads(line) for line in good(run_here("merge", "-o", "json", "web1/app.log", "web2/app.log")).splitlines()
+    ]
     assert {row["source"] for row in rows} == {"web1/app", "web2/app"}
-    sentence = refused(run("merge", "a=web1/app.log", "a=web2/app.log"), ExitCode.USAGE)
+    sentence = refused(run_here("merge", "a=web1/app.log", "a=web2/app.log"), ExitCode.USAGE)
     assert "two files have the name a" in sentence
 
 
-def test_the_same_file_twice_is_two_sources(run: Run) -> None:
+def test_the_same_file_twice_is_two_sources(run_here: Run) -> None:
     Path("a.log").write_bytes(LINES)
-    rows = [json.loads(line) for line in good(run("merge", "-o", "json", "a.log", "a.log")).splitlines()]
+    rows = [json.loads(line) for line in good(run_here("merge", "-o", "json", "a.log", "a.log")).splitlines()]
     assert len(rows) == 60
     assert len({row["source"] for row in rows}) == 2
 
 
-def test_a_glob_is_expanded_and_one_without_files_is_refused(run: Run) -> None:
+def test_a_glob_is_expanded_and_one_without_files_is_refused(run_here: Run) -> None:
     for name in ("w1", "w2", "w3"):
         Path(f"{name}.log").write_bytes(LINES)
-    rows = [json.loads(line) for line in good(run("merge", "-o", "json", "w*.log")).splitlines()]
+    rows = [json.loads(line) for line in good(run_here("merge", "-o", "json", "w*.log")).splitlines()]
     assert {row["source"] for row in rows} == {"w1", "w2", "w3"}
-    assert "no file matches" in refused(run("merge", "x*.log"), ExitCode.USAGE)
-    assert "one name for 3 files" in refused(run("merge", "web=w*.log"), ExitCode.USAGE)
+    assert "no file matches" in refused(run_here("merge", "x*.log"), ExitCode.USAGE)
+    assert "one name for 3 files" in refused(run_here("merge", "web=w*.log"), ExitCode.USAGE)
 
 
-def test_a_link_is_followed(run: Run) -> None:
+def test_a_link_is_followed(run_here: Run) -> None:
     Path("real.log").write_bytes(LINES)
     Path("link.log").symlink_to("real.log")
-    assert good(run("merge", "-o", "raw", "link.log", "other.log")).encode() == MERGED
+    assert good(run_here("merge", "-o", "raw", "link.log", "other.log")).encode() == MERGED
 
 
 def test_stdin_is_a_source(run_process: Run) -> None:
@@ -283,6 +287,6 @@ def test_a_full_temporary_folder_is_told(run_process: Run, tmp_path: Path) -> No
     assert "Traceback" not in done.stderr.decode()
 
 
-def test_the_name_of_a_source_has_no_line_ends(run: Run) -> None:
+def test_the_name_of_a_source_has_no_line_ends(run_here: Run) -> None:
     Path("a.log").write_bytes(LINES)
-    assert "control characters" in refused(run("merge", "a\nb=a.log"), ExitCode.USAGE)
+    assert "control characters" in refused(run_here("merge", "a\nb=a.log"), ExitCode.USAGE)

@@ -41,7 +41,7 @@ def everything(journal: Journal) -> list[Entry]:
     return written
 
 
-def test_nothing_is_lost_doubled_or_torn_over_many_rotations(journal: Journal, log: Path, run: Run) -> None:
+def test_nothing_is_lost_doubled_or_torn_over_many_rotations(journal: Journal, log: Path, run_here: Run) -> None:
     env = {**os.environ, "SANITY_ROTATE_BYTES": SMALL}
     loop = 'for i in $(seq 25); do "$0" log -q "shot $1 $i" || exit; done'
     bash = BASH_LINE + 'for i in $(seq 60); do line "$SANITY_LOG" "$SANITY_LOCK" 1 "bash $1 $i" >/dev/null; done'
@@ -49,7 +49,7 @@ def test_nothing_is_lost_doubled_or_torn_over_many_rotations(journal: Journal, l
     stream = (
         '(for i in $(seq 40); do seq -f "stream $1 %g" $((i * 25 - 24)) $((i * 25)); sleep 0.02; done) | "$0" log -q -'
     )
-    run("log", "the first")
+    run_here("log", "the first")
     with three_am("tail", "-f", "-n", "1") as tail:
         heard = Output(tail)
         heard.until(lambda lines: len(lines) == 1, "it follows")
@@ -88,7 +88,7 @@ def test_nothing_is_lost_doubled_or_torn_over_many_rotations(journal: Journal, l
         heard.until(lambda lines: len(lines) >= len(expected), "all lines", seconds=30)
         heard.until(lambda lines: told(lines).total() >= len(expected), "all lines", seconds=30)
         assert told(heard.lines) == expected
-    done = run("doctor")
+    done = run_here("doctor")
     assert done.returncode == 0, done.stdout
 
 
@@ -141,23 +141,23 @@ def test_a_gap_is_reported(journal: Journal, log: Path) -> None:
     assert "truncated" in stderr[1]
 
 
-def test_tail_and_show_read_across_files(run: Run, log: Path) -> None:
-    run("hyp", "new", "the sweeper")
+def test_tail_and_show_read_across_files(run_here: Run, log: Path) -> None:
+    run_here("hyp", "new", "the sweeper")
     for n in range(30):
-        run("log", f"line {n}") if n % 10 == 0 else None
-    rotated = run("rotate").stdout.decode().strip()
+        run_here("log", f"line {n}") if n % 10 == 0 else None
+    rotated = run_here("rotate").stdout.decode().strip()
     assert Path(rotated).exists()
-    run("hyp", "refute", "H1", "it was off")
-    shown = run("hyp", "show", "H1").stdout.decode()
+    run_here("hyp", "refute", "H1", "it was off")
+    shown = run_here("hyp", "show", "H1").stdout.decode()
     assert shown.count("Hypothesis: the sweeper") == 1
     assert "Conclusion: it was off" in shown
-    printed = run("tail", "-n", "100").stdout.decode()
+    printed = run_here("tail", "-n", "100").stdout.decode()
     assert printed.index("line 0") < printed.index("Continued from") < printed.index("Conclusion")
-    assert run("tail", "--grep", "line 20").stdout.decode().count("\n") == 1
+    assert run_here("tail", "--grep", "line 20").stdout.decode().count("\n") == 1
 
 
-def test_rotating_nothing_is_exit_1(run: Run, log: Path) -> None:
-    done = run("rotate")
+def test_rotating_nothing_is_exit_1(run_here: Run, log: Path) -> None:
+    done = run_here("rotate")
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"nothing to rotate" in done.stderr
     assert not log.exists()
@@ -167,7 +167,7 @@ BAD = [("ROTATE_BYTES", "0"), ("ROTATE_BYTES", "x"), ("KEEP", "-1"), ("KEEP", "s
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
-def test_a_setting_that_is_not_a_number_is_exit_2(run: Run, name: str, value: str) -> None:
-    done = run("log", "x", **{f"SANITY_{name}": value})
+def test_a_setting_that_is_not_a_number_is_exit_2(run_here: Run, name: str, value: str) -> None:
+    done = run_here("log", "x", **{f"SANITY_{name}": value})
     assert done.returncode == 2
     assert f"SANITY_{name}" in done.stderr.decode()

@@ -30,18 +30,18 @@ def texts_without_stamps(raw: bytes) -> list[bytes]:
     [[], ["0"], ["3", "the cron job"], ["4", "x"], ["5", "the cron job and the API share a row"], ["", ""], ["9"]],
     ids=lambda argv: repr(argv),
 )
-def test_sanity_writes_what_the_script_writes(run: Run, log: Path, tmp_path: Path, argv: list[str]) -> None:
+def test_sanity_writes_what_the_script_writes(run_here: Run, log: Path, tmp_path: Path, argv: list[str]) -> None:
     env = {**os.environ, "SCRIPT_LOG": str(tmp_path / "script.log"), "SCRIPT_LOCK": str(tmp_path / "script.lock")}
     script = subprocess.run(["bash", "-c", ESSAY_SCRIPT, "3am-sanity-lock.sh", *argv], env=env, capture_output=True)
-    done = run("sanity", *argv, "--delay", "0")
+    done = run_here("sanity", *argv, "--delay", "0")
     assert good(done).encode() == log.read_bytes()
     assert done.stderr == b""
     assert script.returncode == 0
     assert texts_without_stamps(done.stdout) == texts_without_stamps(script.stdout)
 
 
-def test_sanity_has_no_tag_but_coffee(run: Run, log: Path) -> None:
-    assert texts_without_stamps(run("sanity", "5", "--delay", "0").stdout) == [
+def test_sanity_has_no_tag_but_coffee(run_here: Run, log: Path) -> None:
+    assert texts_without_stamps(run_here("sanity", "5", "--delay", "0").stdout) == [
         b"[COFFEE: 5] Acquired sanity lock.",
         b"[COFFEE: 5] Hypothesis: Staring into the void. The void is returning a 502 Bad Gateway.",
         b"[COFFEE: 5] " + TOXIC_TEXT.encode(),
@@ -50,7 +50,7 @@ def test_sanity_has_no_tag_but_coffee(run: Run, log: Path) -> None:
     assert all(entry.tags == () for entry in entries(log))
 
 
-def test_sanity_pauses_inside_the_lock(run: Run, log: Path) -> None:
-    good(run("sanity", "--delay", "0.05"))
+def test_sanity_pauses_inside_the_lock(run_here: Run, log: Path) -> None:
+    good(run_here("sanity", "--delay", "0.05"))
     first, second, *_ = entries(log)
     assert second.stamp.ns - first.stamp.ns >= NS_PER_S // 20

@@ -78,19 +78,19 @@ def decode(text: str | bytes) -> str:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_text_is_written_as_3am_writes_it(shell: str, run: Run, log: Path, tmp_path: Path) -> None:
-    good(run("log", "-q", "the first note"))
+def test_every_text_is_written_as_3am_writes_it(shell: str, run_here: Run, log: Path, tmp_path: Path) -> None:
+    good(run_here("log", "-q", "the first note"))
     texts: list[str | bytes] = [*FAST, *SLOW]
     done = run_shell(shell, log_each(shell, shell_function(shell, tmp_path)), *texts)
     assert (done.returncode, done.stderr) == (0, b"")
     assert all_texts(log) == ["the first note", *(line for text in texts for line in note_texts(decode(text)))]
     assert done.stdout.splitlines() == lines(log)[1:]
-    good(run("doctor"))
+    good(run_here("doctor"))
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_ordinary_texts_start_no_python(shell: str, run: Run, log: Path, tmp_path: Path) -> None:
-    good(run("coffee", "-q"))
+def test_ordinary_texts_start_no_python(shell: str, run_here: Run, log: Path, tmp_path: Path) -> None:
+    good(run_here("coffee", "-q"))
     function = without_3am(shell_function(shell, tmp_path))
     done = run_shell(shell, log_each(shell, function), *FAST, TMUX="/tmp/tmux,1,0", TMUX_PANE="%12")
     assert (done.returncode, done.stderr) == (0, b"")
@@ -104,8 +104,8 @@ def test_ordinary_texts_start_no_python(shell: str, run: Run, log: Path, tmp_pat
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_other_texts_are_left_to_3am(shell: str, run: Run, log: Path, tmp_path: Path) -> None:
-    good(run("log", "-q", "the first note"))
+def test_other_texts_are_left_to_3am(shell: str, run_here: Run, log: Path, tmp_path: Path) -> None:
+    good(run_here("log", "-q", "the first note"))
     before = log.read_bytes()
     function = without_3am(shell_function(shell, tmp_path))
     script = f"source {function}; {for_each_word(shell, LOG_WORD + ' && exit 9')}"
@@ -153,7 +153,7 @@ def test_a_line_of_the_shell_is_a_line_of_3am(awk: str, text: str, tmp_path_fact
     ids=["torn", "future", "asleep", "carried", "pipe", "other", "night"],
 )
 def test_what_the_last_lines_do_not_tell_is_left_to_3am(
-    shell: str, last: bytes, run: Run, log: Path, tmp_path: Path
+    shell: str, last: bytes, run_here: Run, log: Path, tmp_path: Path
 ) -> None:
     now = subprocess.run(["date", "+[%Y-%m-%dT%H:%M:%S.%N%z]"], capture_output=True, check=True).stdout.strip()
     log.write_bytes(last.replace(b"{now}", now))
@@ -170,8 +170,8 @@ def test_what_the_last_lines_do_not_tell_is_left_to_3am(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_options_of_the_shell_change_nothing(shell: str, run: Run, log: Path, tmp_path: Path) -> None:
-    good(run("log", "-q", "the first note"))
+def test_options_of_the_shell_change_nothing(shell: str, run_here: Run, log: Path, tmp_path: Path) -> None:
+    good(run_here("log", "-q", "the first note"))
     function = without_3am(shell_function(shell, tmp_path))
     options = {
         "bash": "set -euo pipefail -o noclobber; shopt -s failglob; IFS=/; alias date=false printf=false;",
@@ -184,9 +184,9 @@ def test_options_of_the_shell_change_nothing(shell: str, run: Run, log: Path, tm
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_variable_that_3am_would_not_see_chooses_no_log(shell: str, run: Run, log: Path, tmp_path: Path) -> None:
-    good(run("log", "-q", "the first note"))
-    good(run("log", "-q", "the first note", SANITY_LOG=str(tmp_path / "b.log"), SANITY_LOCK=""))
+def test_a_variable_that_3am_would_not_see_chooses_no_log(shell: str, run_here: Run, log: Path, tmp_path: Path) -> None:
+    good(run_here("log", "-q", "the first note"))
+    good(run_here("log", "-q", "the first note", SANITY_LOG=str(tmp_path / "b.log"), SANITY_LOCK=""))
     function = without_3am(shell_function(shell, tmp_path))
     unset = "set -e" if shell == "fish" else "unset"
     private = "set -l SANITY_LOG" if shell == "fish" else "SANITY_LOG="
@@ -200,8 +200,8 @@ def test_a_variable_that_3am_would_not_see_chooses_no_log(shell: str, run: Run, 
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_lock_is_waited_for(shell: str, run: Run, log: Path, tmp_path: Path) -> None:
-    good(run("log", "-q", "the first note"))
+def test_the_lock_is_waited_for(shell: str, run_here: Run, log: Path, tmp_path: Path) -> None:
+    good(run_here("log", "-q", "the first note"))
     function = shell_function(shell, tmp_path)
     lock = log.with_name("sanity.log.lock")
     with locked(lock):
@@ -219,9 +219,9 @@ def test_the_lock_is_waited_for(shell: str, run: Run, log: Path, tmp_path: Path)
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("replaced", ["sanity.log", "sanity.log.lock"])
 def test_a_file_that_was_replaced_during_the_wait_is_not_used(
-    shell: str, replaced: str, run: Run, log: Path, tmp_path: Path
+    shell: str, replaced: str, run_here: Run, log: Path, tmp_path: Path
 ) -> None:
-    good(run("log", "-q", "the first note"))
+    good(run_here("log", "-q", "the first note"))
     function = without_3am(shell_function(shell, tmp_path))
     path, lock = log.with_name(replaced), log.with_name("sanity.log.lock")
     with locked(lock):
@@ -235,11 +235,11 @@ def test_a_file_that_was_replaced_during_the_wait_is_not_used(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_full_disk_leaves_the_log_as_it_was(shell: str, run: Run, log: Path, tmp_path: Path) -> None:
-    good(run("log", "-q", "the first note"))
+def test_a_full_disk_leaves_the_log_as_it_was(shell: str, run_here: Run, log: Path, tmp_path: Path) -> None:
+    good(run_here("log", "-q", "the first note"))
     with log.open("ab") as file:
         file.write(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] x\n" * 80)
-    good(run("log", "-q", "x" * (4096 - log.stat().st_size % 1024 - 150)))
+    good(run_here("log", "-q", "x" * (4096 - log.stat().st_size % 1024 - 150)))
     before = log.read_bytes()
     blocks = len(before) // 1024 + 1  # the last block has room for a part of the line
     function = shell_function(shell, tmp_path)
@@ -262,12 +262,12 @@ def test_a_full_disk_leaves_the_log_as_it_was(shell: str, run: Run, log: Path, t
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_limit_of_file_sizes_neither_ends_the_shell_nor_tears_the_log(
-    shell: str, run: Run, log: Path, tmp_path: Path
+    shell: str, run_here: Run, log: Path, tmp_path: Path
 ) -> None:
-    good(run("log", "-q", "the first note"))
+    good(run_here("log", "-q", "the first note"))
     with log.open("ab") as file:
         file.write(b"[2026-11-24T03:14:07.123456789+0000] [COFFEE: 0] x\n" * 80)
-    good(run("log", "-q", "the last note"))
+    good(run_here("log", "-q", "the last note"))
     before = log.read_bytes()
     script = f"source {shell_function(shell, tmp_path)}; ulimit -f {len(before) // 1024 + 1}; 3am log {'y' * 1900}"
     done = run_shell(shell, f"{script}; echo $status" if shell == "fish" else f"{script}; echo $?")
@@ -277,8 +277,8 @@ def test_a_limit_of_file_sizes_neither_ends_the_shell_nor_tears_the_log(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_full_stdout_is_said_with_the_stamp(shell: str, run: Run, log: Path, tmp_path: Path) -> None:
-    good(run("log", "-q", "the first note"))
+def test_a_full_stdout_is_said_with_the_stamp(shell: str, run_here: Run, log: Path, tmp_path: Path) -> None:
+    good(run_here("log", "-q", "the first note"))
     function = without_3am(shell_function(shell, tmp_path))
     done = run_shell(shell, f"source {function}; 3am log again >/dev/full")
     assert (done.returncode, all_texts(log)) == (3, ["the first note", "again"])
@@ -289,8 +289,8 @@ def test_a_full_stdout_is_said_with_the_stamp(shell: str, run: Run, log: Path, t
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_line_is_one_write(shell: str, run: Run, log: Path, tmp_path: Path) -> None:
-    good(run("log", "-q", "the first note"))
+def test_a_line_is_one_write(shell: str, run_here: Run, log: Path, tmp_path: Path) -> None:
+    good(run_here("log", "-q", "the first note"))
     function = without_3am(shell_function(shell, tmp_path))
     trace = tmp_path / "trace"
     argv = shell_argv(shell, f"source {function}; 3am log {'y' * 1990}")
@@ -298,26 +298,26 @@ def test_a_line_is_one_write(shell: str, run: Run, log: Path, tmp_path: Path) ->
     assert len(re.findall(r"write\(\d+<[^>]*/sanity\.log>", trace.read_text())) == 1
 
 
-def test_shells_among_other_writers(run: Run, log: Path, tmp_path: Path) -> None:
+def test_shells_among_other_writers(run_here: Run, log: Path, tmp_path: Path) -> None:
     """Three shells, 3am itself, the Bash script and a log that is rotated again and again: no line is lost or torn."""
     lock = log.with_name("sanity.log.lock")
-    good(run("log", "-q", "the first note"))
-    counts = dict.fromkeys(SHELLS, 60)
+    good(run_here("log", "-q", "the first note"))
+    counts = dict.fromkeys(SHELLS, 30)
     scripts = {
         "bash": f"for i in {{1..{counts['bash']}}}; do 3am log -q bash $i of many; done",
         "zsh": f"for i in {{1..{counts['zsh']}}}; do 3am log -q zsh $i of many; done",
         "fish": f"for i in (seq {counts['fish']}); 3am log -q fish $i of many; end",
     }
     commands = [shell_argv(shell, f"source {shell_function(shell, tmp_path)}; {scripts[shell]}") for shell in SHELLS]
-    commands.append(["bash", "-c", f'{BASH_LINE} for i in {{1..60}}; do line {log} {lock} 0 "script $i of many"; done'])
+    commands.append(["bash", "-c", f'{BASH_LINE} for i in {{1..30}}; do line {log} {lock} 0 "script $i of many"; done'])
     commands.append(
-        ["bash", "-c", f"for i in {{1..8}}; do {command()} log -q own $i of many; {command()} rotate; done"]
+        ["bash", "-c", f"for i in {{1..5}}; do {command()} log -q own $i of many; {command()} rotate; done"]
     )
     running = [subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for argv in commands]
     for one in running:
         _, errors = one.communicate(timeout=100)
         assert (one.returncode, errors) == (0, b"")
-    good(run("doctor"))
+    good(run_here("doctor"))
     written = [entry.text for path in tmp_path.glob("sanity*.log") for entry in entries(path)]
-    expected = [f"{who} {i} of many" for who, n in {**counts, "script": 60, "own": 8}.items() for i in range(1, n + 1)]
+    expected = [f"{who} {i} of many" for who, n in {**counts, "script": 30, "own": 5}.items() for i in range(1, n + 1)]
     assert sorted(text for text in written if text.endswith("of many")) == sorted(expected)

@@ -37,9 +37,9 @@ def only_shell(function: Path) -> str:
 
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("rest", ["", "x", "# " + "x" * 9000], ids=["newlines", "comment", "long"])
-def test_unchanged_settings_start_no_python(shell: str, rest: str, config: Path, run: Run, tmp_path: Path) -> None:
+def test_unchanged_settings_start_no_python(shell: str, rest: str, config: Path, run_here: Run, tmp_path: Path) -> None:
     write_settings(config, tmp_path / "old.log", rest and f"# {rest}")
-    good(run("log", "-q", "seed"))
+    good(run_here("log", "-q", "seed"))
     done = run_shell(shell, f"{only_shell(shell_function(shell, tmp_path))}; 3am log -q again")
     assert (done.returncode, done.stderr) == (0, b"")
     assert all_texts(tmp_path / "old.log") == ["seed", "again"]
@@ -48,14 +48,14 @@ def test_unchanged_settings_start_no_python(shell: str, rest: str, config: Path,
 @pytest.mark.parametrize("shell", SHELLS)
 @pytest.mark.parametrize("change", ["another log", "a byte", "removed", "unreadable", "made", "a null byte", "empty"])
 def test_changed_settings_are_left_to_3am(
-    shell: str, change: str, config: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shell: str, change: str, config: Path, run_here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = tmp_path / "old.log", tmp_path / "new.log"
     if change in ("removed", "made", "empty"):  # one of the two files names no log
         monkeypatch.setenv("SANITY_LOG", str(old))
     if change != "made":
         write_settings(config, old)
-    good(run("log", "-q", "seed"))
+    good(run_here("log", "-q", "seed"))
     function = shell_function(shell, tmp_path)
     if change in ("another log", "made"):
         write_settings(config, new, 'ceremony = "always"\n')
@@ -73,7 +73,7 @@ def test_changed_settings_are_left_to_3am(
     alone = run_shell(shell, f"{only_shell(function)}; 3am log never")
     assert (alone.returncode, alone.stderr) == (1, b"")
     done = run_shell(shell, f"source {function}; 3am log x")
-    program = run("log", "x")
+    program = run_here("log", "x")
     assert done.returncode == program.returncode
     assert done.stderr == program.stderr
     log = new if change == "another log" else old
@@ -83,9 +83,9 @@ def test_changed_settings_are_left_to_3am(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_an_empty_settings_file_is_not_an_absent_one(shell: str, config: Path, run: Run, tmp_path: Path) -> None:
+def test_an_empty_settings_file_is_not_an_absent_one(shell: str, config: Path, run_here: Run, tmp_path: Path) -> None:
     config.touch()
-    good(run("-j", "cart", "log", "-q", "seed"))
+    good(run_here("-j", "cart", "log", "-q", "seed"))
     script = f"{only_shell(shell_function(shell, tmp_path))}; 3am log -q again"
     assert run_shell(shell, script, SANITY_JOURNAL="cart").returncode == 0
     config.unlink()
@@ -93,11 +93,11 @@ def test_an_empty_settings_file_is_not_an_absent_one(shell: str, config: Path, r
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_variables_of_the_settings_are_obeyed(shell: str, config: Path, run: Run, tmp_path: Path) -> None:
+def test_the_variables_of_the_settings_are_obeyed(shell: str, config: Path, run_here: Run, tmp_path: Path) -> None:
     old, third = tmp_path / "old.log", tmp_path / "third.log"
     write_settings(config, old)
     write_settings(tmp_path / "third.toml", third)
-    good(run("log", "-q", "seed"))
+    good(run_here("log", "-q", "seed"))
     script = f"source {shell_function(shell, tmp_path)}; 3am log -q x"
     for name, value in {"SANITY_CONFIG": str(tmp_path / "third.toml"), "SANITY_CEREMONY": "always"}.items():
         done = run_shell(shell, script, **{name: value})
@@ -107,13 +107,13 @@ def test_the_variables_of_the_settings_are_obeyed(shell: str, config: Path, run:
     refusal = run_shell(shell, script, SANITY_SYNC="sometimes")
     assert refusal.returncode == 2
     assert b"SANITY_SYNC must be one of always, never" in refusal.stderr
-    good(run("-j", "cart", "log", "-q", "seed"))
+    good(run_here("-j", "cart", "log", "-q", "seed"))
     done = run_shell(shell, script, HOME=str(tmp_path / "another"), SANITY_JOURNAL="cart")
     assert (done.returncode, done.stderr) == (0, b"")
     assert all_texts(tmp_path / "another/.local/state/3am/cart.log") == ["x"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_function_takes_no_option_that_chooses_a_log(shell: str, run: Run) -> None:
+def test_the_function_takes_no_option_that_chooses_a_log(shell: str, run_here: Run) -> None:
     """The program, to which it leaves some texts, would not have it."""
-    assert "SANITY_JOURNAL=cart" in refused(run("-j", "cart", "init", shell), 2)
+    assert "SANITY_JOURNAL=cart" in refused(run_here("-j", "cart", "init", shell), 2)

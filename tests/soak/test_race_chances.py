@@ -22,7 +22,7 @@ from threeam.races.finding import Rule
 
 pytestmark = pytest.mark.slow
 
-SHIFTS, LOGS = 19, 160
+SHIFTS, LOGS = 19, 500
 KEYS, SECONDS = 300, 100
 KEY = r"request_id=(?P<actor>\w+) (?P<op>\w+) cart=(?P<key>\d+)"
 TIES = 0.15  # the share of the shifts that find exactly as many, at most
@@ -61,8 +61,8 @@ def test_p_is_super_uniform_on_random_logs(run_here: Run, tmp_path: Path) -> Non
         below += ranks[rank]
         excess = max(excess, below / LOGS - rank / (1 + SHIFTS))
         lack = max(lack, rank / (1 + SHIFTS) - below / LOGS)
-    assert stats.ksone.sf(excess, LOGS) > 0.001, ranks  # the test is conservative for values in steps
-    assert stats.ksone.sf(max(0.0, lack - TIES), LOGS) > 0.001, ranks
+    assert stats.ksone.sf(excess, LOGS) > 0.01, ranks  # the test is conservative for values in steps
+    assert stats.ksone.sf(max(0.0, lack - TIES), LOGS) > 0.01, ranks
 
 
 def test_a_race_that_is_no_chance_has_the_smallest_p(run_here: Run, tmp_path: Path) -> None:

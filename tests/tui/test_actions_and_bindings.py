@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -346,18 +347,12 @@ async def test_the_first_ctrl_c_says_how_to_quit_and_the_second_quits_with_130(j
     assert it.app.return_code == 130
 
 
-@pytest.mark.parametrize(
-    "opened",
-    [("?",), ("C",), ("enter",), ("r",), ("S",), ("1", ":", "thread\n")],
-    ids=["help", "coffee", "entry", "runs", "hand-off", "thread"],
-)
-async def test_a_remapped_key_closes_what_lies_over_the_journal(
-    journal: Journal, log: Path, opened: tuple[str, ...]
-) -> None:
+async def test_a_remapped_key_closes_what_lies_over_the_journal(journal: Journal, log: Path) -> None:
+    dialogs = [("?",), ("C",), ("enter",), ("r",), ("S",), ("1", ":", "thread\n")]
     append(log, line("Hypothesis: a claim", tags=(("H1", "open"),)))
     settings = Settings(keys={"leave": "ctrl+x", "quit": "Q", "down": "e"})
     async with night(journal, settings=settings) as it:
-        for key in ("ctrl+x", "Q"):
+        for opened, key in product(dialogs, ("ctrl+x", "Q")):
             for part in opened:
                 it.at_once(*part) if part.endswith("\n") else await it.press(part)
             await it.eventually(lambda: it.app.screen is not it.journal_screen, "it is open")

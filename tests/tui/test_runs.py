@@ -20,7 +20,7 @@ from threeam.core.write.draft import Draft, note_draft
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.experiments.arms import Arm
-from threeam.experiments.experiment import Run
+from threeam.experiments.experiment import FailureKind, Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
 from threeam.experiments.halving import Halving
@@ -209,6 +209,30 @@ async def test_what_a_failing_run_has_printed_is_opened(journal: Journal) -> Non
         await it.shows("row 8812 \\x1b[2J was updated")
         await it.press("escape", "j", "enter")
         await it.says("R1-3-1.out does not exist")
+
+
+async def test_the_letter_of_a_kind_is_beside_the_sign_of_a_run_and_its_line_opens_an_output(journal: Journal) -> None:
+    plan, _ = experiment()
+    made = [run._replace(kind={1: "a", 3: "b"}.get(run.number, "")) for run in runs(range(1, 6))]
+    kinds = {
+        n: FailureKind(letter, f"{n}", text) for n, letter, text in ((1, "a", "a lost row"), (3, "b", "no server"))
+    }
+    write(journal, plan, runs_draft(1, 8, made, kinds))
+    write_attachment(journal, RUN_OUTPUT, "R1-3-1.out", b"cannot connect\n")
+    async with night(journal, size=WIDE) as it:
+        assert "5/8 · 2 failed (a 1, b 1)" in row_of(it, "./repro")
+        assert "⊛" in row_of(it, "b no server")
+        await it.press("r", "enter")
+        await it.shows("KINDS OF FAILURE")
+        await it.shows("⊗ b no server")
+        await it.shows("⊗ b 3/8 bare, exit 1")
+        await it.shows("    ab·")
+        screen = it.app.screen
+        assert isinstance(screen, ExperimentScreen)
+        while screen.selected_line is None or not screen.selected_line.text.startswith("b no server"):
+            await it.press("j")
+        await it.press("enter")
+        await it.shows("cannot connect")
 
 
 async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Journal) -> None:

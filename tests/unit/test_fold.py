@@ -54,6 +54,22 @@ plans = st.builds(
     st.sampled_from(["", "plan-1.json"]),
     st.sampled_from(["", "", "", "", "0/0", "0/999999999", "x"]),
 )
+searches = st.builds(
+    lambda number, rounds, seed, arms, kinds, place: (
+        (f"R{number}", place or "0/6"),
+        (
+            "PLAN",
+            f"search rounds={rounds} seed={seed} budget=60 limit=0{kinds} same=0123456789ab arms={','.join(arms)}",
+        ),
+        ("FILE", "plan-1.json"),
+    ),
+    st.integers(1, 3),
+    st.sampled_from(["3", "3", "3", "0", "1,2", "x"]),
+    st.one_of(st.integers(0, 9), nonsense),
+    st.sampled_from([["bare", "strace"], ["bare", "delay:mkdir=20ms"], ["bare"], ["bare", "bare"]]),
+    st.sampled_from(["", " kinds=ab", " kinds=?"]),
+    st.sampled_from(["", "", "", "0/0", "0/7", "x"]),
+)
 runs = st.builds(
     lambda number, nth, total, arm, outcome, code, ns, letter, same, file: (
         (f"R{number}", f"{nth}/{total}"),
@@ -128,7 +144,7 @@ def logs(draw: st.DrawFn) -> bytes:
         def said(*tags: tuple[str, str], text: str = text, stamp: Stamp = stamp, coffee: int = coffee) -> bytes:
             return format_entry(Entry(stamp, coffee, tags, text))
 
-        match draw(st.integers(0, 37)):
+        match draw(st.integers(0, 38)):
             case 0 | 1 | 2:
                 lines.append(said(by))
             case 3:
@@ -190,6 +206,8 @@ def logs(draw: st.DrawFn) -> bytes:
             case 26 | 27 | 28:
                 about = ((number, draw(states)),) if draw(st.booleans()) else ()
                 lines.append(said(by, ("VIA", "run"), *draw(runs), *about, text=f"Run: passed, exit 0: {text}"))
+            case 37:
+                lines.append(said(by, ("VIA", "run"), *draw(searches), text=f"Plan: {text}; searches 1 arm"))
             case 36:
                 begin = draw(st.sampled_from(["a ", "b ", "", "a  "]))
                 lines.append(said(by, ("VIA", "run"), *draw(failure_kinds), text=f"Kind: {begin}{text}"))

@@ -83,7 +83,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         return _print_hypothesis(context(args), args.name, args.json)
     metavar, about = ("WHY", "the reason") if verb in VERDICT_VERBS else ("TEXT", "the words")
     if verb in EVIDENCE_VERBS:
-        metavar, about = "WORDS", "the @stamp of the line and optional words, or words alone"
+        metavar, about = "WORDS", "the @stamp of the line or R3 for an experiment, and optional words; or words alone"
         parser.add_argument(
             "--cite", metavar="FILE:LINE", help="the line of another log, by its number; NAME=FILE names it"
         )
@@ -117,7 +117,9 @@ def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:
         return prediction_draft(args.name, text)
     if verb in VERDICT_VERBS:
         return conclusion_draft(verb, args.name, text, ctx.settings.toxic_cups)
-    return read_evidence(ctx.journal, text).draft(verb, args.name)
+    from threeam.experiments.run_citation import cite_run  # the other verbs need no experiments
+
+    return read_evidence(ctx.journal, cite_run(ctx.load_state(), text)).draft(verb, args.name)
 
 
 def _write_citing_evidence(verb: str, args: Namespace, words: str) -> int:

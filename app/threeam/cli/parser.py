@@ -43,7 +43,15 @@ class Parser(OptionParser):
 
     is_inspected: ClassVar[bool] = False
 
-    def __init__(self, prog: str, description: str, example: str, *, with_journal_options: bool = True) -> None:
+    def __init__(
+        self,
+        prog: str,
+        description: str,
+        example: str,
+        *,
+        with_journal_options: bool = True,
+        journal_flags: Sequence[str] = ("-j", "--journal"),
+    ) -> None:
         super().__init__(
             prog,
             add_help=True,
@@ -55,7 +63,7 @@ class Parser(OptionParser):
             return
         files = self.add_argument_group("which journal")
         files.add_argument(
-            "-j", "--journal", metavar="NAME", help="the journal NAME.log in the state folder (SANITY_JOURNAL)"
+            *journal_flags, metavar="NAME", help="the journal NAME.log in the state folder (SANITY_JOURNAL)"
         )
         files.add_argument("--log", metavar="FILE", help="the log file (SANITY_LOG)")
         files.add_argument("--lock", metavar="FILE", help="the lock file, to join a foreign script (SANITY_LOCK)")

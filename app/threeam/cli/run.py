@@ -10,7 +10,7 @@ from shutil import get_terminal_size
 from threeam.cli.console import Echo, is_open_on, print_err, print_json, print_report
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
-from threeam.cli.run_options import ManyRuns, OneRun, Report, Resume, parse_run_options
+from threeam.cli.run_options import ListRuns, ManyRuns, MoreRuns, OneRun, Report, Resume, parse_run_options
 from threeam.cli.run_outputs import print_outputs_of_kind
 from threeam.cli.run_progress import ExperimentProgress, OutputPrinter, experiment_exit_code, format_for_terminal
 from threeam.cli.run_surroundings import journal_access, observe, writable_context
@@ -19,7 +19,7 @@ from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.write.draft import hypothesis_tag
 from threeam.experiments.build import single_run_build
 from threeam.experiments.experiment import Experiment, Run
-from threeam.experiments.experiment_report import experiment_report
+from threeam.experiments.experiment_report import experiment_list_report, experiment_report
 from threeam.experiments.failure_rule import PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import identity_of
 from threeam.experiments.plan import ExperimentPlan, loggable_command
@@ -28,7 +28,7 @@ from threeam.experiments.repeats import find_repeats
 from threeam.experiments.run_drafts import single_run_draft
 from threeam.experiments.run_tags import format_run
 from threeam.experiments.runner import ExperimentRunner
-from threeam.experiments.runs import require_experiment
+from threeam.experiments.runs import experiments, require_experiment
 from threeam.experiments.search import find_search
 from threeam.experiments.single_run import SingleRun, check_runnable, run_once
 from threeam.experiments.stopping import clean_runs_rule
@@ -52,6 +52,10 @@ def run(_command: str, argv: Sequence[str]) -> int:
             return _run_experiment(args, lambda runner: runner.start(plan, args.hyp, observe))
         case Resume(name):
             return _resume(args, name)
+        case MoreRuns(name, n, seed):
+            return _run_experiment(args, lambda runner: runner.repeat(name, n, seed, observe))
+        case ListRuns(as_json):
+            return _print_list(args, as_json)
         case Report():
             return _print_report(args, mode)
 
@@ -130,9 +134,20 @@ def _rule_for_fix(args: Namespace, plan: ExperimentPlan) -> str:
     from threeam.reports.fixed_report import required_runs_since
 
     state = writable_context(args).load_state()
-    fingerprint = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd).fingerprint
-    required = required_runs_since(state, require_hypothesis(state, args.hyp), fingerprint, plan.arms[0].name)
+    hypothesis = require_hypothesis(state, args.hyp)
+    required = required_runs_since(state, hypothesis, plan.identity.fingerprint, plan.arms[0].name)
     return clean_runs_rule(plan.n if required is None else required)
+
+
+def _print_list(args: Namespace, as_json: bool) -> int:
+    ctx = context(args)
+    ctx.require_log()
+    all_experiments = experiments(ctx.load_state())
+    if not as_json:
+        print_report(experiment_list_report(all_experiments, ctx.clock()))
+    for experiment in all_experiments[::-1] if as_json else ():
+        print_json(experiment_json(experiment))
+    return ExitCode.OK
 
 
 def _print_report(args: Namespace, mode: Report) -> int:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from argparse import REMAINDER, Namespace
+from argparse import REMAINDER, Action, ArgumentParser, Namespace
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from threeam.cli.parser import Parser
 from threeam.core.format.times import parse_duration
-from threeam.experiments.arms import parse_arms
+from threeam.experiments.arms import Arm, parse_arms
 from threeam.experiments.experiment import MAX_RUNS
 from threeam.experiments.failure_rule import FailureRule, parse_failure_rule
 from threeam.experiments.plan import ExperimentPlan
 from threeam.experiments.stopping import EVIDENCE
 from threeam.process.process_tree import require_linux
 
+_MAX_JOBS = 64
 _OWN_OPTIONS = ("--arm", "--seed", "--fail", "--fail-regex", "--exit-code")  # few programs have one of these
 
 
@@ -48,7 +49,21 @@ class Report(NamedTuple):
     kind: str | None = None
 
 
-Mode = OneRun | ManyRuns | Resume | Report
+class MoreRuns(NamedTuple):
+    """The mode that makes ``n`` more runs in each arm of the experiment ``name``."""
+
+    name: str
+    n: int
+    seed: int
+
+
+class ListRuns(NamedTuple):
+    """The mode that prints all experiments, the newest first."""
+
+    as_json: bool
+
+
+Mode = OneRun | ManyRuns | Resume | Report | MoreRuns | ListRuns
 
 
 def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
@@ -59,10 +74,18 @@ def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
     command = [*args.command, *after_separator]
     if args.command and separator:  # a word before the separator is the command, and the separator its argument
         command = [*args.command, *separator, *after_separator]
-    if not args.report:
+    if not args.report and not args.list:
         require_linux("3am run")
-    if args.json and not args.report:
-        parser.error("--json is for --report")
+    if args.json and not args.report and not args.list:
+        parser.error("--json is for --report and --list")
+    if args.list or args.more:
+        if (
+            command
+            or _has_options_of_a_run(args)
+            or bool(args.list) + bool(args.more or args.resume or args.report) > 1
+        ):
+            parser.error("--list and --more take no command, and no option of a new run")
+        return args, ListRuns(args.json) if args.list else _more_runs(parser, *args.more)
     if args.kind is not None and (args.json or not args.report):
         parser.error("--kind prints outputs of an experiment: 3am run --report R12 --kind a, without --json")
     if args.resume or args.report:
@@ -75,7 +98,7 @@ def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
         parser.error(f"{own} is after the command, so it belongs to the command: options come first, then --, then CMD")
     if "timeout" in args.fail and args.timeout is None:
         parser.error("--fail timeout never comes true without --timeout 5s")
-    if args.n is None and (args.arm or args.seed is not None or args.stop):
+    if args.n is None and (args.arm or args.seed is not None or args.stop or args.jobs is not None):
         parser.error("how many runs in each arm? -n 200")
     if args.n is not None and args.exit_code:
         parser.error("--exit-code is for one run: many runs have no common exit code")
@@ -88,19 +111,53 @@ def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
         parser.error(f"-n {args.n}: write a number from 1 to {MAX_RUNS // len(arms)}")
     if args.seed is not None and not 0 <= args.seed < 2**63:
         parser.error(f"--seed {args.seed}: write a number from 0 to {2**63 - 1}")
-    seed = int.from_bytes(os.urandom(4)) if args.seed is None else args.seed
+    seed = _random_seed() if args.seed is None else args.seed
+    jobs = _parse_jobs(parser, args, arms)
     if args.stop and len(arms) == 1 and args.hyp is None:
         parser.error("--stop compares arms, and there is one: with -H H7 it stops when 3am fixed H7 has its answer")
     stop = EVIDENCE if args.stop and len(arms) > 1 else ""
-    return args, ManyRuns(ExperimentPlan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd(), stop))
+    return args, ManyRuns(ExperimentPlan(tuple(command), arms, args.n, seed, rule, timeout_ns, os.getcwd(), stop, jobs))
+
+
+def _parse_jobs(parser: Parser, args: Namespace, arms: Sequence[Arm]) -> int:
+    """Return how many runs are made side by side. Exit if the number is too large, or if an arm forbids it."""
+    jobs = 1 if args.jobs is None else int(args.jobs)
+    if not 1 <= jobs <= _MAX_JOBS:
+        parser.error(f"-j {jobs}: write a number from 1 to {_MAX_JOBS}")
+    alone = next((arm.name for arm in arms if arm.needs_whole_machine), None)
+    if jobs > 1 and alone is not None:
+        parser.error(f"-j {jobs}: the arm {alone} needs the machine for one run at a time")
+    return jobs
+
+
+def _more_runs(parser: Parser, count: str, name: str) -> MoreRuns:
+    """Return the mode of ``--more``. Exit if ``count`` is not a number of runs."""
+    if not (count.isascii() and count.isdigit() and 1 <= int(count[:9]) <= MAX_RUNS):
+        parser.error(f"--more {count}: write a number from 1 to {MAX_RUNS}, and then the experiment: --more 100 R12")
+    return MoreRuns(name, int(count), _random_seed())
+
+
+def _random_seed() -> int:
+    """Return a random seed for the order of runs."""
+    return int.from_bytes(os.urandom(4))
 
 
 def _has_options_of_a_run(args: Namespace) -> bool:
     """Return whether ``args`` has an option that says how a command is run, counted or logged."""
-    numbers_and_texts = (args.n, args.timeout, args.seed, args.hyp, args.fail_regex)
+    numbers_and_texts = (args.n, args.jobs, args.timeout, args.seed, args.hyp, args.fail_regex)
     return bool(args.arm or args.fail or args.exit_code or args.stop) or any(
         value is not None for value in numbers_and_texts
     )
+
+
+class _JobsOrJournal(Action):
+    """``-j 4`` is a number of jobs, as in make(1), and ``-j checkout`` is a journal, as in every command."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, value: Any, option: str | None = None) -> None:
+        if value.isascii() and value.isdigit():
+            namespace.jobs = int(value[:9])
+        else:
+            namespace.journal = value
 
 
 def _parser() -> Parser:
@@ -115,7 +172,9 @@ def _parser() -> Parser:
         "  3am run -H H7 -- ./repro --once\n"
         "  3am run -n 200 --arm bare --arm strace='strace -f -o /dev/null' --timeout 5s -H H7 -- ./repro\n"
         "  3am run --resume R12\n"
+        "  3am run --more 100 R12\n"
         "  3am run --report R12 --kind b",
+        journal_flags=("--journal",),  # -j is added below
     )
     option = parser.add_argument
     option("-n", type=int, metavar="N", help="runs in each arm")
@@ -125,16 +184,20 @@ def _parser() -> Parser:
     option(
         "--timeout", metavar="DURATION", help="kill a run after this long, e.g. 5s; it is neither a failure nor clean"
     )
+    option("--jobs", type=int, metavar="N", help="make N runs side by side; not with arms that are about the CPUs")
+    option("-j", action=_JobsOrJournal, dest="jobs", metavar="N|NAME", help="a number: --jobs; a name: --journal")
     option("--stop", action="store_true", help="stop an arm as soon as it is decided; with -H and one arm, a fix")
     option("--seed", type=int, metavar="S", help="random seed for run order and jitter")
     option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
     option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")
     option("--fail-regex", metavar="RE", help="fail if a line of output matches; pass only if the exit code is 0 too")
     option("--exit-code", action="store_true", help="exit as the command did (124: timed out)")
+    option("--list", action="store_true", help="print all experiments, the newest first")
+    option("--more", nargs=2, metavar=("N", "R12"), help="make N more runs in each arm of an experiment")
     option("--resume", metavar="R12", help="continue an experiment that was ended")
     option("--report", metavar="R12", help="print the results of an experiment again")
     option("--kind", metavar="A", help="with --report: print the saved outputs of this kind of failure")
-    option("--json", action="store_true", help="with --report: one object, in full precision")
+    option("--json", action="store_true", help="with --report and --list: JSON, in full precision")
     option("-q", "--quiet", action="store_true", help="do not print what was written")
     option("command", nargs=REMAINDER, metavar="-- CMD", help="the command and its arguments")
     return parser

@@ -8,7 +8,10 @@ _OPTIONS_WITH_VALUE = ("--log", "--lock", "-j", "--journal")  # those that may s
 
 
 def split_command(argv: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Return the first word that is not an option (None if all are options), and the other words."""
+    """Return the first word that is not an option (None if all are options), and the other words.
+
+    A ``-j`` before the command becomes ``--journal``: after ``run``, it may be a number of runs.
+    """
     is_value = False
     for index, word in enumerate(argv):
         if is_value:
@@ -18,5 +21,6 @@ def split_command(argv: Sequence[str]) -> tuple[str | None, list[str]]:
         elif word == "--":
             break
         elif not word.startswith("-"):
-            return word, [*argv[:index], *argv[index + 1 :]]
+            before = ["--journal" if option == "-j" else option for option in argv[:index]]
+            return word, [*before, *argv[index + 1 :]]
     return None, list(argv)

@@ -35,6 +35,11 @@ class Arm(NamedTuple):
         """Return whether a system call is delayed."""
         return any(part.startswith("delay:") for part in self.name.split("+"))
 
+    @property
+    def needs_whole_machine(self) -> bool:
+        """Return whether it is about the share of a run of the CPUs, which other runs beside it would change."""
+        return self.stress or self.quota > 0 or not {"pin", "nice"}.isdisjoint(self.name.split("+"))
+
 
 class _ArmSpec(NamedTuple):
     """The text of an ``--arm`` option, and its parts. ``wrapper`` is None without a ``=``."""

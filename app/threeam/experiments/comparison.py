@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from threeam.experiments.experiment import ArmUsage, Counts, Experiment
 from threeam.experiments.kind_comparison import comparable_counts
+from threeam.experiments.sequential import Evidence
 from threeam.experiments.stats import (
     ALPHA,
     clopper_pearson,
@@ -78,9 +79,13 @@ def comparisons_of(experiment: Experiment) -> list[ArmComparison]:
     rates = arm_rates(experiment)
     if experiment.stop != EVIDENCE:
         return compare_arms(rates, experiment.alpha)
-    # The evidence is of all failures, so it decides nothing about an arm that fails in another way.
+    # The evidence is of all failures, so it shows nothing about an arm that fails in another way. Neither does Fisher's
+    # test of the runs until then: they were stopped at a moment that depends on them.
     alike = {rate.arm for rate in rates if rate.comparable == rate.counts}
-    decisions = {arm: decision for arm, decision in decisions_of(experiment).items() if arm in alike}
+    decisions = {
+        arm: decision if arm in alike else decision._replace(evidence=Evidence())
+        for arm, decision in decisions_of(experiment).items()
+    }
     return compare_arms(rates, experiment.alpha / 2, decisions)
 
 

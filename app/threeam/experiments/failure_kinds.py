@@ -20,7 +20,7 @@ from threeam.core.format.entry import decode_utf8
 from threeam.experiments.experiment import FailureKind
 from threeam.experiments.failure_rule import TIMED_OUT, format_exit
 from threeam.experiments.output_features import Features, OutputLine, describe_output, find_features, split_output
-from threeam.process.hang import describe_hang
+from threeam.process.hang import STACKS_LINE, describe_hang
 
 LETTERS = ascii_lowercase  # the last one is for every run that is similar to none of the first 25 kinds
 MAX_DESCRIPTION = 160  # characters
@@ -35,6 +35,11 @@ class FailedRun(NamedTuple):
     outcome: str
     exit_code: int
     output: bytes | None
+
+    @property
+    def is_hang(self) -> bool:
+        """Return whether the run timed out; its outcome is failed if the rule says so, and then its stacks tell."""
+        return self.outcome == TIMED_OUT or STACKS_LINE.encode() in (self.output or b"")
 
 
 class _Member:
@@ -95,7 +100,7 @@ class KindFinder:
             return next(member.kind for member in self._members if member.kind.letter == LETTERS[-1])
         letter = LETTERS[LETTERS.index(max(letters)) + 1] if letters else LETTERS[0]
         known = frozenset[str]().union(*(member.features(self._expected).marks for member in self._members))
-        hang = describe_hang(decode_utf8(run.output)) if run.outcome == TIMED_OUT and run.output else ""
+        hang = describe_hang(decode_utf8(run.output)) if run.is_hang and run.output else ""
         return FailureKind(letter, kind_id, _describe(run, hang or describe_output(lines, known)))
 
 
@@ -105,7 +110,7 @@ def _unexpected(lines: Sequence[OutputLine], expected: Collection[str]) -> list[
 
 def _describe(run: FailedRun, text: str) -> str:
     """Return a line about the end of ``run``. ``text``: what its output says, if it says anything."""
-    ending = "time-out" if run.outcome == TIMED_OUT else format_exit(run.exit_code)
+    ending = "time-out" if run.is_hang else format_exit(run.exit_code)
     if text and ending.startswith("exit"):  # an exit code says no more than the text
         return text[:MAX_DESCRIPTION]
     text = text or ("its output is not saved" if run.output is None else "nothing but what passing runs print")

@@ -12,6 +12,7 @@ Glossary
                     - the failure rule, with its time limit if a time-out is a failure. Another limit finds another
                       set of failures. If a time-out is not a failure, the limit is not part of the identity: runs that
                       timed out are in no rate.
+                    - how many runs are made side by side: they disturb each other.
     same arm        two arms with the same name and the same words before the command (the wrapper).
     reported only   the SHA-256 of the program, and the build (`experiments.build`). A fix changes them, so the runs are
                     compared all the same, and the answer names the difference.
@@ -40,18 +41,23 @@ _HASH_DIGITS = 12  # hexadecimal digits of a hash
 
 
 class ExperimentIdentity(NamedTuple):
-    """The identity of an experiment. The tag of its line stores these fields by name. ``sha256`` is only reported."""
+    """The identity of an experiment. The tag of its line stores these fields by name. ``sha256`` is only reported.
+
+    ``jobs``: how many runs are made side by side; empty: one at a time.
+    """
 
     program: str
     arguments: str
     folder: str
     rule: str
     sha256: str = ""
+    jobs: str = ""
 
     @property
     def fingerprint(self) -> str:
         """Return a hash that is equal for two experiments if and only if they are the same."""
-        return _digest("\0".join(("2", *self[:4])))
+        side_by_side = (self.jobs,) if self.jobs else ()
+        return _digest("\0".join(("2", *self[:4], *side_by_side)))
 
     def to_tag(self) -> tuple[str, str]:
         """Return the identity as a tag. Values are percent-encoded: a path may contain a blank or a bracket."""
@@ -65,7 +71,9 @@ class ExperimentIdentity(NamedTuple):
         return IDENTITY_TAG, " ".join(words)
 
 
-def identity_of(command: Sequence[str], rule: FailureRule, timeout_ns: int | None, folder: str) -> ExperimentIdentity:
+def identity_of(
+    command: Sequence[str], rule: FailureRule, timeout_ns: int | None, folder: str, jobs: int = 1
+) -> ExperimentIdentity:
     """Return the identity of ``command``, run in ``folder`` under ``rule``. Read the program for its SHA-256."""
     program = os.path.join(folder, shutil.which(command[0]) or command[0])
     if ".." in program.split("/"):  # after a symbolic link, ``..`` is the parent of its target
@@ -74,7 +82,12 @@ def identity_of(command: Sequence[str], rule: FailureRule, timeout_ns: int | Non
     limit = f" after {_format_seconds(timeout_ns)}" if rule.timeout and timeout_ns is not None else ""
     arguments = _digest("\0".join(redact_argv(command)[1:]))
     return ExperimentIdentity(
-        redact(program), arguments, redact(folder), redact(f"{rule}{limit}"), file_sha256(program)
+        redact(program),
+        arguments,
+        redact(folder),
+        redact(f"{rule}{limit}"),
+        file_sha256(program),
+        str(jobs) if jobs > 1 else "",
     )
 
 
@@ -128,6 +141,8 @@ def _identity_differences(reference: Experiment, other: Experiment) -> Iterator[
         yield f"other arguments: {other.command}, not {reference.command}"
     if old.folder != new.folder:
         yield f"run in {new.folder}, not in {old.folder}"
+    if old.jobs != new.jobs:
+        yield f"{new.jobs or 1} at a time, not {old.jobs or 1}"
     if old.rule != new.rule:
         yield f"it fails if {new.rule}, not if {old.rule}"
 

@@ -55,14 +55,15 @@ class FixConfidence(NamedTuple):
 
     ``is_time_based``: ``exposure``, ``clean_since`` and ``required`` are times (ns); otherwise they are runs.
     ``clean_since``: what was seen without a failure since the change. ``required``: how much of that each of
-    `CONFIDENCE_LEVELS` needs; None: more than is feasible. ``straddling_count``: experiments that lasted over a change.
-    ``other_failing_arms``: what else failed before the change, and is not in this answer. ``not_counted``: runs of
-    other experiments since; ``further_clean_runs``: how many clean ones are not listed there. ``timed_out``,
+    `CONFIDENCE_LEVELS` needs; None: more than is feasible. ``straddling_count``: experiments that lasted over a
+    change. ``other_failing_arms``: what else failed before the change, and is not in this answer. ``not_counted``:
+    runs of other experiments since; ``further_clean_runs``: how many clean ones are not listed there. ``timed_out``,
     ``inconclusive``: runs since that are in no rate. ``earlier``, ``includes_earlier``, ``clean_exposure``,
     ``ignores_unbound_changes``: see `RateBaseline`. ``build_changes``: what differs between the last builds that were
-    recorded before and since, and how. ``is_same_build``: whether they are known to be equal. ``variation``: how the
-    rate differed between the experiments before, if by more than chance. ``kind``: the only kind of failure that
-    counts; None: all count. ``kinds``: the runs of each kind.
+    recorded before and since, and how. ``is_same_build``: whether they are known to be equal. ``possible_control``:
+    an experiment since, an arm that failed in it, and one that did not. ``variation``: how the rate differed between
+    the experiments before, if by more than chance. ``kind``: the only kind of failure that counts; None: all count.
+    ``kinds``: the runs of each kind.
     """
 
     label: str
@@ -85,6 +86,7 @@ class FixConfidence(NamedTuple):
     build_changes: tuple[tuple[str, str], ...] = ()
     is_same_build: bool = False
     variation: RateVariation | None = None
+    possible_control: tuple[str, str, str] | None = None
     kind: FailureKind | None = None
     kinds: tuple[KindTally, ...] = ()
 
@@ -164,6 +166,7 @@ def estimate_from_runs(
         build_changes=build_changes,
         is_same_build=is_same_build,
         variation=_significant_variation(rate.periods),
+        possible_control=_find_possible_control(sides, best),
     )
 
 
@@ -174,6 +177,17 @@ def _significant_variation(sessions: Sequence[Period]) -> RateVariation | None:
         by_configuration.setdefault(session.configuration, []).append((session.failed, session.exposure))
     variation = rate_variation(by_configuration.values())
     return variation if variation is not None and variation.is_significant else None
+
+
+def _find_possible_control(sides: _ExperimentsBySide, best: ArmKey) -> tuple[str, str, str] | None:
+    """Return the last experiment since the change of which one arm failed and another did not, with these arms."""
+    for experiment in reversed(sides.after):
+        counts = experiment.counts().items() if experiment.fingerprint == best[0] else ()
+        failed = [arm for arm, of_arm in counts if of_arm.failed]
+        clean = [arm for arm, of_arm in counts if of_arm.passed and not of_arm.failed]
+        if failed and clean:
+            return experiment.name, failed[0], clean[0]
+    return None
 
 
 def _preference(key: ArmKey, tally: ArmTally) -> tuple[bool, int, int]:

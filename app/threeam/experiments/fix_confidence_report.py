@@ -85,6 +85,10 @@ def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
         between = f"from {format_percent(low)} to {format_percent(high)} %"
         test = f"between the experiments before the change (chi-square, p = {format_significant(p, 2)})"
         caveats.append(ReportLine(f"the rate itself varied {between}", test, icon="yellow"))
+    if answer.recurrences and answer.possible_control is not None:
+        name, old, new = answer.possible_control
+        hint = f"if these are two versions, --old {old} --new {new} judges them"
+        caveats.append(ReportLine(f"{name}: {old} failed, and {new} did not", hint))
     if answer.includes_earlier:
         reason = "nothing had failed" if answer.clean_exposure else "no run was made that counts"
         caveats.append(ReportLine(f"the rate includes runs under earlier changes: since the last of those, {reason}"))
@@ -145,7 +149,7 @@ def answer_line(answer: FixConfidence) -> ReportLine:
         varied = f"the rate itself varied, {format_percent(low)} to {format_percent(high)} %"
         return ReportLine(
             f"not shown: {varied}: clean runs at another hour prove little",
-            "run both versions in turns: 3am fixed H7 --old old --new new",
+            "run both versions in turns, and give --old and --new",
             icon="yellow",
         )
     level = CONFIDENCE_LEVELS[answer.levels_reached - 1]

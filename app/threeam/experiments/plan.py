@@ -11,6 +11,7 @@ from threeam.core.format.times import format_duration
 from threeam.core.redact.redact import format_redacted_command, redact
 from threeam.experiments.arms import Arm, run_order
 from threeam.experiments.failure_rule import FailureRule
+from threeam.experiments.fingerprint import ExperimentIdentity, identity_of
 from threeam.experiments.stopping import describe_rule
 
 _FORMAT_VERSION = 1
@@ -19,8 +20,8 @@ _FORMAT_VERSION = 1
 class ExperimentPlan(NamedTuple):
     """A plan: ``n`` runs of ``command`` in each of ``arms``, in the random order of ``seed``, in the folder ``cwd``.
 
-    ``timeout_ns``: the time limit of a run; None: no limit. ``stop``: the rule by which it may stop early. The plan
-    file stores these fields by name.
+    ``timeout_ns``: the time limit of a run; None: no limit. ``stop``: the rule by which it may stop early. ``jobs``:
+    how many runs are made side by side. The plan file stores these fields by name.
     """
 
     command: tuple[str, ...]
@@ -31,6 +32,7 @@ class ExperimentPlan(NamedTuple):
     timeout_ns: int | None
     cwd: str
     stop: str = ""
+    jobs: int = 1
 
     @property
     def total(self) -> int:
@@ -48,8 +50,14 @@ class ExperimentPlan(NamedTuple):
         limit = f", each for {format_duration(self.timeout_ns)} at most" if self.timeout_ns is not None else ""
         order = f"{runs} each of {arms}, in random blocks" if len(self.arms) > 1 else f"{runs} of {arms}"
         stop = f"; {describe_rule(self.stop)}" if self.stop else ""
-        details = f"{order}, seed {self.seed}{limit}; fails if {self.rule}{stop}"
+        jobs = f", {self.jobs} side by side" if self.jobs > 1 else ""
+        details = f"{order}{jobs}, seed {self.seed}{limit}; fails if {self.rule}{stop}"
         return f"{loggable_command(self.command)}; {redact(details)}"
+
+    @property
+    def identity(self) -> ExperimentIdentity:
+        """Return the identity of the experiment. Read the program."""
+        return identity_of(self.command, self.rule, self.timeout_ns, self.cwd, self.jobs)
 
 
 def loggable_command(command: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from threeam.experiments.experiment import FailureKind, Run
 from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.run_drafts import runs_draft
 from threeam.experiments.run_outputs import RunOutputs
+from threeam.experiments.side_by_side import Turn, make_one_by_one, start_workers
 from threeam.experiments.single_run import make_run
 from threeam.process.execute import ExecuteOptions, execute
 from threeam.process.guard import RunningProgram, process_guard
@@ -83,11 +84,11 @@ class RunContext(NamedTuple):
     clock: Clock
 
 
-def run_plan(number: int, plan: PlannedRuns, remaining: Iterable[int], context: RunContext) -> None:
+def run_plan(number: int, plan: PlannedRuns, remaining: Iterable[int], context: RunContext, jobs: int = 1) -> None:
     """Make the ``remaining`` runs (their numbers) of ``plan`` for the experiment ``number``.
 
     Raise `RunInterrupted` if a signal ends a run. The runs made until then are written, as far as possible, whatever
-    ends the plan.
+    ends the plan. ``jobs``: how many runs are made side by side.
     """
     adopt_orphans()
     arms = plan.run_arms()
@@ -102,14 +103,25 @@ def run_plan(number: int, plan: PlannedRuns, remaining: Iterable[int], context: 
         if any(arm.stress for arm in plan.arms):
             neighbours = stack.enter_context(start_neighbours(sorted(os.sched_getaffinity(0))))
         stack.callback(batch.flush)
-        for run_number in remaining:
-            arm = arms[run_number - 1]
+
+        def make_turn(run_number: int, running: RunningProgram) -> Turn:
             surroundings = _Surroundings(setup, neighbours, running, context.clock)
-            run, signum, output = _make_turn(run_number, arm, plan, surroundings)
-            if signum:  # the line says that the plan was ended here, until this run is made again
-                batch.add(run, b"")
-                raise RunInterrupted(signum)
-            context.on_run(batch.add(run, output))
+            return _make_turn(run_number, arms[run_number - 1], plan, surroundings)
+
+        if jobs == 1:
+            turns = make_one_by_one(iter(remaining), lambda run_number: make_turn(run_number, running))
+        else:
+            turns = stack.enter_context(start_workers(jobs, make_turn, running)).make(iter(remaining))
+        interrupted: list[Turn] = []
+        for turn in turns:
+            if turn.signum:
+                interrupted.append(turn)
+                continue
+            context.on_run(batch.add(turn.run, turn.output))
+        if interrupted:  # the line says that the plan was ended here, until this run is made again
+            first = min(interrupted, key=lambda turn: turn.run.number)
+            batch.add(first.run, b"")
+            raise RunInterrupted(first.signum)
 
 
 class _Surroundings(NamedTuple):
@@ -121,8 +133,8 @@ class _Surroundings(NamedTuple):
     clock: Clock
 
 
-def _make_turn(number: int, arm: Arm, plan: PlannedRuns, surroundings: _Surroundings) -> tuple[Run, int, bytes]:
-    """Make one run; return it, the signal that interrupted it (0: none), and its output."""
+def _make_turn(number: int, arm: Arm, plan: PlannedRuns, surroundings: _Surroundings) -> Turn:
+    """Make one run."""
     setup, neighbours, running, clock = surroundings
     words = [*setup.words_before(arm, number), *plan.command]
     chunks: list[bytes] = []
@@ -141,7 +153,7 @@ def _make_turn(number: int, arm: Arm, plan: PlannedRuns, surroundings: _Surround
         )
     recorder.close()
     run = make_run(number, arm.name, plan.rule, result, recorder, began_ns)
-    return run, result.interrupted_by, b"".join(chunks)
+    return Turn(run, result.interrupted_by, b"".join(chunks))
 
 
 class _RunBatch:

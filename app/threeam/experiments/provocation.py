@@ -16,7 +16,7 @@ from threeam.experiments.stats import required_clean_runs, required_sample_size
 from threeam.experiments.verdict import format_significant
 
 MIN_CONFIRMING_RUNS, MAX_CONFIRMING_RUNS = 20, 200  # of each arm
-_SAFETY = 1.5  # the rate of a chosen arm is overestimated, so more runs than its rate needs
+_SAFETY = 2  # the rate of a chosen arm is overestimated, so more runs than its rate needs
 
 
 class CodePlace(NamedTuple):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import NamedTuple, Protocol
 
-from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed, Unsure
+from threeam.core.errors import BadInput, FileUnusable, JournalError, PreconditionFailed, Unsure
 from threeam.core.format.clock import Clock
 from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import PLAN
@@ -21,9 +21,9 @@ from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
 from threeam.experiments.arm_setup import check_arms
 from threeam.experiments.build import Surroundings, build_differences, parse_build, plan_build
-from threeam.experiments.experiment import Experiment, Run
+from threeam.experiments.experiment import MAX_RUNS, Experiment, Run
 from threeam.experiments.failure_rule import LOST
-from threeam.experiments.fingerprint import identity_of, legacy_fingerprint, parse_identity, wrapper_fingerprint
+from threeam.experiments.fingerprint import legacy_fingerprint, parse_identity, wrapper_fingerprint
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
 from threeam.experiments.plan_runs import RunContext, run_plan
 from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
@@ -31,7 +31,7 @@ from threeam.experiments.run_outputs import outputs_of_experiment
 from threeam.experiments.run_tags import parse_index
 from threeam.experiments.runs import experiments_by_number, require_experiment
 from threeam.experiments.single_run import EXIT_KILLED, check_runnable
-from threeam.experiments.stopping import needed_runs, rule_of
+from threeam.experiments.stopping import EVIDENCE, needed_runs, rule_of
 from threeam.experiments.verdict import verdict_draft
 from threeam.process.execute import StartFailed
 
@@ -72,9 +72,9 @@ class JournalAccess(NamedTuple):
 
 
 class ExperimentRunner:
-    """A runner of experiments: `start` a new one, or `resume` one that was ended before its plan was done.
+    """A runner of experiments: `start` a new one, `resume` one that was ended before its plan was done, `repeat` one.
 
-    Both return the experiment as it was just before its verdict. They raise `RunInterrupted` if a signal ends a run;
+    They return the experiment as it was just before its verdict. They raise `RunInterrupted` if a signal ends a run;
     the listener has then told the user how to resume.
     """
 
@@ -93,7 +93,7 @@ class ExperimentRunner:
         journal, writer = self._access.journal, self._access.new_writer()
         file_name = f"plan-{self._access.clock().ns}-{os.getpid()}.json"
         path = write_attachment(journal, PLAN, file_name, encode_plan(plan))
-        identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
+        identity = plan.identity
         surroundings = observe(plan.cwd)
         build = plan_build(plan.command, plan.arms, plan.cwd, surroundings)
         facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path), build, plan.stop)
@@ -113,6 +113,39 @@ class ExperimentRunner:
         or would run another program.
         """
         experiment = _require_unfinished(self._access.load_state(), name)
+        plan, path = self._read_plan(experiment)
+        check_arms(plan.arms)
+        with lock_plan(path, experiment.name):
+            # Another process may have continued it since the first look.
+            state = self._access.load_state()
+            _require_unfinished(state, experiment.name)
+            return self._finish(experiment.number, plan, state, self._access.new_writer())
+
+    def repeat(self, name: str, n: int, seed: int, observe: Callable[[str], Surroundings]) -> Experiment:
+        """Make ``n`` more runs in each arm of the experiment ``name``, in the folder of its plan.
+
+        They are an experiment of their own, and its verdict has the sums of both. To extend the old one until it shows
+        something would bias it. Raise as `resume` does, and `PreconditionFailed` if the old one is not done.
+        """
+        experiment = require_experiment(self._access.load_state(), name)
+        if experiment.seed is None:
+            raise PreconditionFailed(
+                f"{experiment.name} is a single run, and has no plan: 3am run -n {n} -- CMD makes one"
+            )
+        if n * len(experiment.arms) > MAX_RUNS:
+            raise BadInput(f"--more {n}: write a number from 1 to {MAX_RUNS // len(experiment.arms)}")
+        if not experiment.verdict:
+            raise PreconditionFailed(f"{experiment.name} is not done: 3am run --resume {experiment.name} comes first")
+        plan, _ = self._read_plan(experiment)
+        stop = plan.stop if plan.stop == EVIDENCE else ""
+        hypothesis = None if experiment.hypothesis is None else f"H{experiment.hypothesis}"
+        return self.start(plan._replace(n=n, seed=seed, stop=stop), hypothesis, observe)
+
+    def _read_plan(self, experiment: Experiment) -> tuple[ExperimentPlan, str]:
+        """Return the plan of ``experiment`` and the path of its file, and change to its folder.
+
+        Raise `FileUnusable` if the plan was changed, or would run another program now.
+        """
         path, content, is_signed = read_attachment(self._access.journal, experiment.file, PLAN)
         plan = decode_plan(content, path)
         if not is_signed:
@@ -123,19 +156,14 @@ class ExperimentRunner:
         os.chdir(plan.cwd)
         check_runnable(plan.command)
         self._check_same_plan(experiment, plan, path)
-        check_arms(plan.arms)
-        with lock_plan(path, experiment.name):
-            # Another process may have continued it since the first look.
-            state = self._access.load_state()
-            _require_unfinished(state, experiment.name)
-            return self._finish(experiment.number, plan, state, self._access.new_writer())
+        return plan, path
 
     def _check_same_plan(self, experiment: Experiment, plan: ExperimentPlan, path: str) -> None:
         """Raise `FileUnusable` if ``plan`` is not that of ``experiment``, or would run another program now.
 
         Warn if the content of the program has changed: then the remaining runs are of another build.
         """
-        identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
+        identity = plan.identity
         planned = parse_identity(experiment.identity)
         fingerprint = identity.fingerprint if planned else legacy_fingerprint(plan.command, plan.rule)
         names, wrappers = tuple(arm.name for arm in plan.arms), tuple(map(wrapper_fingerprint, plan.arms))
@@ -187,7 +215,7 @@ class ExperimentRunner:
         with explained_ending(number, listener):
             outputs = outputs_of_experiment(access.journal, experiment, experiments_by_number(state))
             needed = needed_runs(remaining, plan.run_arms(), rule)
-            run_plan(number, plan, needed, RunContext(outputs, submit, on_run, on_lost, access.clock))
+            run_plan(number, plan, needed, RunContext(outputs, submit, on_run, on_lost, access.clock), plan.jobs)
 
     def _log_lost_run(self, number: int, plan: ExperimentPlan) -> None:
         """Log that the first remaining run is lost.

@@ -30,7 +30,7 @@ _TRACER_END_S = 1.0
 _TOOL_S = 5.0  # for one call of a tool: gdb reads the symbols of a large program for seconds
 _MAX_FRAMES = "64"  # of a thread: a stack that overflowed has thousands
 _MAX_COMMAND_CHARACTERS = 120
-_PTRACE_SCOPE = "/proc/sys/kernel/yama/ptrace_scope"  # not 0: only an ancestor may attach to a process
+_PTRACE_SCOPE = "/proc/sys/kernel/yama/ptrace_scope"  # 1: only an ancestor may attach to a process; 2: only root
 _NO_CORE_DUMP = 1  # bytes. Less than a page, so no file; and a program in core_pattern is not started: core(5)
 _FAULTHANDLER_SIGNALS = (signal.SIGSEGV, signal.SIGFPE, signal.SIGABRT, signal.SIGBUS, signal.SIGILL)
 
@@ -170,7 +170,7 @@ def _failure(tool: str, text: str) -> str:
     """Return why a tool has found no frame, by the first line of its output ``text``, with what helps."""
     first_line = text.strip().partition("\n")[0] or "it printed nothing"
     with suppress(OSError), open(_PTRACE_SCOPE) as file:
-        if (scope := file.read().strip()) != "0":
+        if (scope := file.read().strip()) in ("1", "2") and os.geteuid() != 0:
             first_line += f"; ptrace_scope is {scope}: sudo sysctl kernel.yama.ptrace_scope=0"
     return f"{os.path.basename(tool)}: {first_line}"
 

@@ -57,7 +57,8 @@ class Access(NamedTuple):
     which the entry is placed. ``interval``: the time of the act by the clock of the source, without the error of that
     clock: [ns, ns + resolution), and longer if the timestamp is that of a begin or an end. ``bound_ns``: how wrong the
     clock may be against others; None: not known. ``doubts``: why the line may mean something else.
-    ``resolution_ns``: the unit of the last digit of the timestamp.
+    ``resolution_ns``: the unit of the last digit of the timestamp. ``meaning``: why the interval has no begin or no
+    end; "" if it has both. That is not a doubt if the order is known all the same.
     """
 
     source: Source
@@ -72,6 +73,7 @@ class Access(NamedTuple):
     clock_range: ClockRange
     doubts: tuple[str, ...] = ()
     resolution_ns: int = 1
+    meaning: str = ""
 
     @property
     def widened(self) -> Interval | None:

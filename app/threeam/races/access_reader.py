@@ -30,6 +30,8 @@ _RETRY = re.compile(rb"\bretr(?:y|ies|ied|ying)\b|\battempt|\bredeliver|\brequeu
 _FIRST_ATTEMPT = re.compile(
     rb"\b(?:attempt[s ]?(?:no\.?)?[\"']?\s*[=:#]?\s*[01]|retr(?:y|ies)[\"']?\s*[=:#]?\s*0)\b", re.IGNORECASE
 )
+_STATEMENT = re.compile(rb"\b(?:statement|execute [^\n]{1,80}?): ")  # without a duration
+_FAILED_STATEMENT = re.compile(rb"\bSTATEMENT:  ")
 _REPLICA = re.compile(r"replica|standby|secondary|follower|slave", re.IGNORECASE)
 
 
@@ -53,6 +55,7 @@ class AccessReader:
         self.actor_kind: ActorKind | None = None
         self._steady_clock: tuple[int | None, ClockRange] | None = None
         self._possible_step = None if source.index is None else source.index.possible_step
+        self._is_postgresql = source.detection is not None and source.detection.format.name == "postgresql"
         self._shown_name = escape_unprintable(source.name)
 
     def find_actor_kind(self, samples: Sequence[bytes]) -> None:
@@ -65,7 +68,7 @@ class AccessReader:
         ns, _, offset, pattern, raw = place
         source = self.source
         entry_offset, text, line, timestamp = self._entry(offset, raw.removesuffix(b"\r"))
-        if timestamp is None:  # its entry began so many lines before that only the scan knows its time
+        if timestamp is None:  # its entry began too many lines before: only the scan knows its time
             resolution_ns = NS_PER_S if source.index is None else source.index.resolution_ns
             timestamp = Timestamp(ns - source.correction.shift_ns, resolution_ns)
         lead = offset - entry_offset
@@ -77,20 +80,21 @@ class AccessReader:
                 begin=mentioned.begin + lead, end=mentioned.end + lead, match_begin=mentioned.match_begin + lead
             )
         ns = timestamp.ns + source.correction.shift_ns
-        interval, doubts = self._interval(text, ns, timestamp.resolution_ns)
-        actor, actor_doubts = self._actor(text, mentioned)
-        doubts += actor_doubts
+        interval, meaning = self._interval(text, ns, timestamp.resolution_ns)
+        actor, doubts = self._actor(text, mentioned)
         if self._possible_step is not None and entry_offset < self._possible_step.offset:
             back = format_duration(self._possible_step.lateness_ns)
             doubts += (f"{ORDER_NOT_KNOWN}: the clock of {self._shown_name} may have been set back by {back}",)
         if _RETRY.search(text) and not _FIRST_ATTEMPT.search(text):
             doubts += ("a retry",)
+        if self._is_postgresql and _FAILED_STATEMENT.search(text):
+            doubts += ("the statement failed",)
         if self._is_replica:
             doubts += (f"{self._shown_name} is a replica: a stale read is lag",)
         if mentioned.keys > MAX_KEYS_PER_LINE:
             doubts += (f"the line names more than {MAX_KEYS_PER_LINE} keys",)
         operation, kind = self._operation(text, mentioned)
-        bound_ns, clock_range = self._clock_at(PlacedLine(line, source, timestamp, ns))
+        bound_ns, clock_range = self._steady_clock or self._clock_at(PlacedLine(line, source, timestamp, ns))
         return Access(
             source,
             offset,
@@ -104,6 +108,7 @@ class AccessReader:
             clock_range,
             doubts,
             timestamp.resolution_ns,
+            meaning,
         )
 
     def _entry(self, offset: int, raw: bytes) -> tuple[int, bytes, Line, Timestamp | None]:
@@ -126,8 +131,6 @@ class AccessReader:
 
     def _clock_at(self, placed: PlacedLine) -> tuple[int | None, ClockRange]:
         """Return the bound of the clock and its range at a line: the same for all lines if it was never stepped."""
-        if self._steady_clock is not None:
-            return self._steady_clock
         source = self.source
         clock = source.correction_at(placed).bound_ns, source.clock_range_of(placed.line)
         index, detection = source.index, source.detection
@@ -135,23 +138,25 @@ class AccessReader:
             self._steady_clock = clock
         return clock
 
-    def _interval(self, text: bytes, ns: int, resolution_ns: int) -> tuple[Interval, tuple[str, ...]]:
-        """Return the time of the act by the clock of the source, and why that may be wrong."""
+    def _interval(self, text: bytes, ns: int, resolution_ns: int) -> tuple[Interval, str]:
+        """Return the time of the act by the clock of the source, and why it has no begin, or no end."""
         assert self.source.detection is not None
         meaning, rounding_ns = self.source.detection.format.meaning, self.source.detection.reader.place.rounding_ns
         begin_ns, end_ns = ns - rounding_ns, ns + resolution_ns + rounding_ns
         duration_ns = _read_duration(text)
         if meaning is Meaning.START:
             if duration_ns is not None:
-                return Interval(begin_ns, end_ns + duration_ns), ()
-            return Interval(begin_ns, LAST_NS), (f"{self._shown_name} stamps the start of a request",)
+                return Interval(begin_ns, end_ns + duration_ns), ""
+            return Interval(begin_ns, LAST_NS), f"{self._shown_name} stamps the start of a request"
         if duration_ns is not None:  # a line with a duration is written at the end
-            return Interval(begin_ns - duration_ns, end_ns), ()
+            return Interval(begin_ns - duration_ns, end_ns), ""
         if meaning is Meaning.END:
-            return Interval(FIRST_NS, end_ns), (f"{self._shown_name} stamps the end of a request",)
+            return Interval(FIRST_NS, end_ns), f"{self._shown_name} stamps the end of a request"
         if meaning is Meaning.RECEIPT:
-            return Interval(FIRST_NS, end_ns), (f"{self._shown_name} has the time at which a line was received",)
-        return Interval(begin_ns, end_ns), ()
+            return Interval(FIRST_NS, end_ns), f"{self._shown_name} has the time at which a line was received"
+        if self._is_postgresql and _STATEMENT.search(text):  # it may then wait for a lock
+            return Interval(begin_ns, LAST_NS), f"{self._shown_name} has a statement before it is executed"
+        return Interval(begin_ns, end_ns), ""
 
     def _actor(self, text: bytes, mentioned: Mentioned) -> tuple[Actor, tuple[str, ...]]:
         if mentioned.actor is not None:

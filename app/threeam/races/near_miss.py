@@ -193,7 +193,7 @@ class NearMisses:
         self._gaps.append(gap_ns)
         self._times.append(first.ns)
         self._is_known.append(is_known)
-        doubts = {*first.doubts, *second.doubts}
+        doubts = {*first.doubts, *second.doubts, first.meaning, second.meaning} - {""}
         if first.actor.kind is not second.actor.kind:
             doubts.add(f"the actors are known by different texts: {first.actor.kind}, {second.actor.kind}")
         begin_ns, end_ns = sorted((first.ns, second.ns))

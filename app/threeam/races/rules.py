@@ -83,6 +83,8 @@ def _unknown_order(first: Access, second: Access) -> str:
     if first.source is not second.source and (first.bound_ns is None or second.bound_ns is None):
         source = first.source if first.bound_ns is None else second.source
         return f"{ORDER_NOT_KNOWN}: how wrong the clock of {source.name} is was not measured"
+    if meanings := dict.fromkeys(access.meaning for access in (first, second) if access.meaning):
+        return f"{ORDER_NOT_KNOWN}: {'; '.join(meanings)}"
     return ORDER_NOT_KNOWN
 
 

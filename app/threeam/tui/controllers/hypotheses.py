@@ -11,6 +11,7 @@ from threeam.core.format.report import ReportSection
 from threeam.core.state.fold import Hypothesis
 from threeam.core.store.reader import Line
 from threeam.core.write.draft import Draft
+from threeam.experiments.run_citation import cite_run
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.drafts import EVIDENCE_VERBS, quoting_evidence_draft
 from threeam.hypotheses.evidence import Evidence, read_evidence
@@ -107,6 +108,7 @@ class HypothesisController:
     async def add_evidence(self, verb: str, argument: str = "") -> None:
         """Tie the selected line to the picked hypothesis; with ``argument`` what that names: ``H7 @stamp words``.
 
+        ``H7 R3`` names the result of an experiment.
         Words without a stamp are the evidence themselves. A selected line of another log is quoted: its entry is saved
         with the journal, since its file will be rotated away. So is ``H7 --cite FILE:LINE words``.
         """
@@ -120,7 +122,7 @@ class HypothesisController:
         if not rest.strip() and (cited_line := self._screen.selected_log_line()) is not None:
             await self.cite_line(verb, *cited_line, hypothesis)
             return
-        read = partial(read_evidence, self._screen.session.journal, rest)
+        read = partial(read_evidence, self._screen.session.journal, cite_run(self._screen.state, rest))
         evidence = await self._screen.run_in_thread(read) if rest.strip() else Evidence("", self._require_entry())
         if evidence is None:
             return
