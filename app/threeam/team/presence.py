@@ -1,4 +1,4 @@
-"""The announcements of the hosts beside their lines: that they are there, what is unsent, and what each of them holds."""
+"""The announcements of the hosts beside their lines: that they are there, and what is unsent and held."""
 
 from __future__ import annotations
 

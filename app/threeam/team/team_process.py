@@ -59,6 +59,7 @@ class TeamProcess:
             journal, own.id if own is not None else "", self._status, Place(*place) if place else None, self._note_new
         )
         self._new_bytes: set[str] = set()  # the ids of mirrors with bytes that were not announced as held
+        self._greeted = set[str]()  # the ids of the hosts that were seen in this session
         self._told: object = None
 
     def close(self) -> None:
@@ -94,6 +95,7 @@ class TeamProcess:
         try:
             async with self._connect() as carrier, asyncio.TaskGroup() as group:
                 self._status.away = ""
+                self._greeted.clear()
                 group.create_task(carrier.wait_closed())
                 group.create_task(self._listen(carrier))
                 group.create_task(self._announce(carrier))
@@ -134,6 +136,7 @@ class TeamProcess:
             own = self._status.own
             if own is not None and presence.origin.id == own.origin.id:
                 continue
+            self._greeted.add(presence.origin.id)
             host = self._status.hosts.setdefault(presence.origin.id, HostStatus(presence.origin, presence.host))
             host.host, host.seen_ns = presence.host, time.time_ns()
             host.unsent_lines, host.unheld_lines = presence.unsent_lines, presence.unheld_lines
@@ -145,14 +148,15 @@ class TeamProcess:
                     await self._publisher.note_held(run.begin, run.end)
 
     async def _announce(self, carrier: Carrier) -> None:
-        """Announce what has changed at most once in `_STATUS_S`, and from time to time everything."""
+        """Announce what has changed at most once in `_STATUS_S`; to a new host, and at times, everything."""
         own = self._status.own
         if own is None:  # a watcher has no subject of its own
             return
-        told, told_s, all_s = None, 0.0, 0.0
+        told, told_s, all_s, told_hosts = None, 0.0, 0.0, 0
         while True:
             now_s = time.monotonic()
-            is_all = now_s - all_s >= _ALL_HELD_S
+            is_all = now_s - all_s >= _ALL_HELD_S or len(self._greeted) > told_hosts
+            told_hosts = len(self._greeted)
             new, self._new_bytes = self._new_bytes, set()
             held = await asyncio.to_thread(self._held_runs, None if is_all else new)
             last_ns = await asyncio.to_thread(self._last_line_ns)
