@@ -131,6 +131,8 @@ ACTIONS = (
     Action("rotate", "", "rotate", "Start a new log now", "look", writes=True, command="rotate", is_shell_command=True),
     Action("fork", "", "fork", "Copy the journal up to a moment into a new one", "look", command="fork", argument="--at TIME --to FILE", is_shell_command=True),
     Action("observe", "", "observe", "Attach strace, perf, lsof or tcpdump to a process", "experiments", writes=True, command="observe", argument="PID --with strace|perf|lsof|tcpdump", is_shell_command=True),
+    Action("provoke", "", "provoke", "Find what makes a command fail more often, and where", "experiments", writes=True, command="provoke", argument="--budget 5m -- CMD", is_shell_command=True),
+    Action("bisect", "", "bisect", "Find the commit that has introduced a bug that fails only sometimes", "experiments", writes=True, command="bisect", argument="GOOD BAD -- CMD", is_shell_command=True),
     Action("journal", "", "change journal", "Show another journal of the state folder", "look", command="journal", argument="NAME"),
     Action("theme", "", "theme", "Change the theme", "look", command="theme", argument="NAME"),
     Action("help", "question_mark,f1", "help", "All the keys and signs; with a topic, a page of the manual", "look", footer=True, command="help", argument="TOPIC"),

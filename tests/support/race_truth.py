@@ -327,6 +327,8 @@ def _written(
                 clock_ns = program.clock_ns(told.stamped_ns)
             data.append(program.writer.line(clock_ns, told.text) + b"\n")
             offset += len(data[-1])
+        if planted and in_order:  # it ends in order: late lines at the end of a file may come after a step of the clock
+            data.append(program.writer.line(in_order[-1].stamped_ns + program.error_ns, "stopped") + b"\n")
         path.write_bytes(b"".join(data))
         if program.shift_ns or program.bound_ns:
             arguments += ["--shift", f"{program.name}={program.shift_text}"]

@@ -200,3 +200,33 @@ def test_a_log_without_timestamps_is_left_out(run: Run) -> None:
     assert done.returncode == 1
     assert b"plain: no timestamp found, so its lines have no order: they are not searched for keys" in done.stderr
     assert refused(run("races", "missing.log", "--key", "(.)"), 3).endswith("No such file or directory")
+
+
+@pytest.mark.parametrize(
+    ("line", "is_certain"),
+    [
+        ("delete cart=42 ok", True),
+        ("delete cart=42 errors=0 status=204", True),
+        ("failed to delete cart=42", False),
+        ("will delete cart=42", False),
+        ("delete cart=42 denied", False),
+        ("did not delete cart=42", False),
+        ("didn't delete cart=42", False),
+        ("delete cart=42: 0 rows", False),
+        ("delete cart=42 status=409", False),
+        ("ERROR delete cart=42: timeout", False),
+    ],
+)
+def test_a_line_that_says_that_it_failed_is_a_reason_to_doubt(line: str, is_certain: bool, run: Run) -> None:
+    write_lines("web1.log", [at(0.001, "boot"), at(1.001, f"{A} {line}")])
+    write_lines("web2.log", [at(9.001, f"{B} update cart=42")])
+    code, groups = races(run, "web1.log", "web2.log")
+    assert [(group["rule"], group["certain"]) for group in groups] == [("use after delete", is_certain)]
+    assert code == is_certain
+
+
+def test_a_create_that_failed_does_not_explain_a_use_after_a_delete(run: Run) -> None:
+    write_lines("web1.log", [at(0.001, f"{A} delete cart=42"), at(1.001, "req=c create cart=42 failed")])
+    write_lines("web2.log", [at(9.001, f"{B} update cart=42")])
+    _, groups = races(run, "web1.log", "web2.log")
+    assert [(group["rule"], group["certain"]) for group in groups] == [("use after delete", False)]

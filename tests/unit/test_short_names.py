@@ -281,6 +281,9 @@ def test_an_option_has_one_name_and_one_kind_of_value_in_all_commands() -> None:
         "--undo",  # of a coffee: take it back; of a change: how to take it back
         "--json",  # a switch everywhere; a command says what is an object
         "--at",  # of align: two times, each in a file
+        "--kind",  # of tail: of lines; of run and fixed: of failures
+        "--budget",  # of provoke: also a time
+        "-j",  # of run: a number is that of jobs, any other word the journal as everywhere
     }
     values: dict[str, set[object]] = {}
     for parser in command_parsers():

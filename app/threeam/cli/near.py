@@ -29,7 +29,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "delete the nearest update of another actor, before it or after it. A gap that is shorter than the errors of "
         "the two clocks and the digits of the stamps could have been in either order, and is drawn hatched. The gaps "
         "before and after each Changed: line of the journal are compared with exact intervals. Nothing is "
-        "extrapolated: a pair that was never closer than 3 ms may still never race. Exit 1 if the pair did not occur.",
+        "extrapolated: a pair that was never closer than 3ms may still never race. Exit 1 if the pair did not occur.",
         "examples:\n  3am near 'delete → update' --key 'cart=(?P<key>\\d+)' web1.log web2.log\n"
         "  3am near 'D->W' --key 'cart=(?P<key>\\d+)' --window 30s web*.log    # any delete, any write",
     )

@@ -12,6 +12,7 @@ from threeam.races.access import ORDER_NOT_KNOWN, Access, Actor, ActorKind
 from threeam.races.actors import actor_of, find_actor_kind
 from threeam.races.key_pattern import KeyPatterns, Mentioned
 from threeam.races.operations import Operation, Operations
+from threeam.races.outcomes import outcome_doubts
 from threeam.timeline.instant import Interval, Timestamp
 from threeam.timeline.order import ClockRange
 from threeam.timeline.source import FIRST_NS, LAST_NS, PlacedLine, Source
@@ -26,10 +27,6 @@ _DURATION = re.compile(
     re.IGNORECASE,
 )
 _UNITS_NS = {b"ns": 1, b"us": 10**3, b"\xc2\xb5s": 10**3, b"\xce\xbcs": 10**3, b"ms": 10**6}
-_RETRY = re.compile(rb"\bretr(?:y|ies|ied|ying)\b|\battempt|\bredeliver|\brequeue|\breplay|\bresend", re.IGNORECASE)
-_FIRST_ATTEMPT = re.compile(
-    rb"\b(?:attempt[s ]?(?:no\.?)?[\"']?\s*[=:#]?\s*[01]|retr(?:y|ies)[\"']?\s*[=:#]?\s*0)\b", re.IGNORECASE
-)
 _STATEMENT = re.compile(rb"\b(?:statement|execute [^\n]{1,80}?): ")  # without a duration
 _FAILED_STATEMENT = re.compile(rb"\bSTATEMENT:  ")
 _REPLICA = re.compile(r"replica|standby|secondary|follower|slave", re.IGNORECASE)
@@ -85,8 +82,6 @@ class AccessReader:
         if self._possible_step is not None and entry_offset < self._possible_step.offset:
             back = format_duration(self._possible_step.lateness_ns)
             doubts += (f"{ORDER_NOT_KNOWN}: the clock of {self._shown_name} may have been set back by {back}",)
-        if _RETRY.search(text) and not _FIRST_ATTEMPT.search(text):
-            doubts += ("a retry",)
         if self._is_postgresql and _FAILED_STATEMENT.search(text):
             doubts += ("the statement failed",)
         if self._is_replica:
@@ -94,6 +89,7 @@ class AccessReader:
         if mentioned.keys > MAX_KEYS_PER_LINE:
             doubts += (f"the line names more than {MAX_KEYS_PER_LINE} keys",)
         operation, kind = self._operation(text, mentioned)
+        doubts += outcome_doubts(text, kind)
         bound_ns, clock_range = self._steady_clock or self._clock_at(PlacedLine(line, source, timestamp, ns))
         return Access(
             source,

@@ -124,7 +124,7 @@ class NearReport(NamedTuple):
     def _hours(self) -> Iterator[ReportLine]:
         hours = self.near.hours()
         if len(hours) > _MAX_HOURS:
-            yield ReportLine(f"the last {_MAX_HOURS} of {len(hours):,} hours; --json has all")
+            yield ReportLine(f"of {len(hours):,} only the last {_MAX_HOURS}; --json has all")
         day = ""
         for hour in hours[-_MAX_HOURS:]:
             date, clock = format_instant(hour.begin_ns, NS_PER_S, self.zone)[:16].split(" ")

@@ -22,6 +22,7 @@ from threeam.races.access import (
     order_of_accesses,
 )
 from threeam.races.finding import Finding, KeyHistory, Rule
+from threeam.races.outcomes import NOT_DONE
 from threeam.races.silences import Silences
 from threeam.timeline.instant import Order
 
@@ -157,7 +158,7 @@ class _Interrupters:
             if access is first or access is second or not counts(access):
                 continue
             after, before = order_of_accesses(first, access), order_of_accesses(access, second)
-            if after is Order.BEFORE and before is Order.BEFORE:
+            if after is Order.BEFORE and before is Order.BEFORE and NOT_DONE not in access.doubts:
                 return None
             if after is not Order.AFTER and before is not Order.AFTER:
                 doubts = (doubt,)

@@ -14,6 +14,8 @@ from threeam.tui.child_command import ChildCommand
 from threeam.tui.dispatch import Handler
 from threeam.tui.services import ScreenServices
 
+# A tracer stays attached behind a closed screen, and runs go on; nothing else has a use for going on.
+_GO_ON = ("observe", "provoke", "bisect")
 _QUOTED_OR_REDIRECT = re.compile(r"""('[^']*'|"(?:\\.|[^"\\])*"|\\.)|(?<!\S)>(?!>)""", re.DOTALL)
 
 
@@ -40,8 +42,7 @@ class ShellCommandController:
 
         child = await ChildCommand.start(self._screen.session.journal, words)
         screen = OutputScreen(title, self._screen.copy_text, child.interrupt)
-        # A tracer stays attached behind a closed screen, as a run goes on; nothing else has a use for going on.
-        closed = None if words[0] == "observe" else lambda _: child.interrupt()
+        closed = None if words[0] in _GO_ON else lambda _: child.interrupt()
         await self._screen.app.push_screen(screen, closed)
         code = await child.print_to(lambda text: screen.append(text) if screen.is_mounted else None)
         if screen.is_mounted:
