@@ -72,9 +72,10 @@ class MemoryCarrier:
             self.engine.late.append((message, expected))
             raise CarrierAway("no answer")
         sequence = await self.engine.store(message, expected)
-        for late in self.engine.late:
-            with pytest.raises(OutOfTurn):
-                await self.engine.store(*late)
+        for late, expected_then in self.engine.late:
+            if late.origin == message.origin:
+                with pytest.raises(OutOfTurn):
+                    await self.engine.store(late, expected_then)
         if self.engine.lost_answers:
             self.engine.lost_answers -= 1
             raise CarrierAway("no answer")
