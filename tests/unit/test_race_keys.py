@@ -73,6 +73,9 @@ def operation_in(line: bytes, pattern: str = r"(?:cart|id)[= ]+(?P<key>\d+)") ->
         (b"DELETE FROM carts WHERE id = 42", "delete", "D"),
         (b"begun cart=42", "begin", "B"),
         (b"polish cart=42", "polish", None),
+        (b"updated_by=bob read cart=42", "read", "R"),
+        (b"createdAt=12 lock=none touch cart=42", "touch", None),
+        (b"undelete cart=42", "undelete", None),
         (b"cart=42", "", None),
     ],
 )
@@ -118,6 +121,31 @@ def test_the_actor_is_the_best_that_nearly_all_lines_have(
 ) -> None:
     assert find_actor_kind(lines) is kind
     assert actor_of(lines[0], kind) == actor
+
+
+@pytest.mark.parametrize(
+    ("line", "actor"),
+    [
+        (b"req=a1: delete", b"a1"),
+        (b"transaction id: 55", b"55"),
+        (b'"requestId": "a1"', b"a1"),
+        (b"x_request_id=ab", b"ab"),
+        (b"traceparent=00-4bf92f35-01", b"00-4bf92f35-01"),
+        (b"request=17 GET", b"17"),
+        (b"request=GET cart=42", None),
+        (b'request: "GET /cart/42 HTTP/1.1"', None),
+        (b"request: delete cart=42", None),
+        (b"request:cart=42", None),
+        (b"trace_id= cart=42", None),
+        (b"request_id=null", None),
+        (b"req=- x", None),
+        (b"transaction_id=0", None),
+        (b"tx: 1500 bytes", None),
+        (b"transaction: committed", None),
+    ],
+)
+def test_a_request_id_is_an_id(line: bytes, actor: bytes | None) -> None:
+    assert actor_of(line, ActorKind.REQUEST) == actor
 
 
 def test_the_key_is_not_the_actor() -> None:

@@ -49,10 +49,15 @@ class _Member:
         self.kind = kind
         self._ending = (run.outcome, run.exit_code)
         self._lines = None if run.output is None else split_output(run.output)
+        self._features = Features(frozenset(), has_stacks=False)
+        self._expected_count = -1  # the features are not known yet
 
     def features(self, expected: Collection[str]) -> Features:
-        """Return the features of its output without the masked lines that are ``expected``."""
-        return find_features(_unexpected(self._lines or (), expected))
+        """Return the features of its output without the masked lines that are ``expected``, which never get fewer."""
+        if self._expected_count != len(expected):
+            self._features = find_features(_unexpected(self._lines or (), expected))
+            self._expected_count = len(expected)
+        return self._features
 
     def is_like(self, run: FailedRun, features: Features, expected: Collection[str]) -> bool:
         """Return whether ``run``, which has these ``features``, is of this kind."""

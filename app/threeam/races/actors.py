@@ -7,10 +7,17 @@ from collections.abc import Sequence
 
 from threeam.races.access import ActorKind
 
-_REQUEST = rb"(?:x-)?(?:request|req|trace|correlation|transaction|txn|trx|tx|rid)(?:[-_. ]?id)?"
+# A word such as `request` may have a method or a state as its value: only one with a digit is an id.
+_ID_NAME = (
+    rb"(?:(?:x[-_])?(?:request|req|trace|correlation|transaction|txn|trx|tx)[-_. ]?id|traceparent|req|rid|trace|txn|trx"
+    rb"|(?:request|transaction)(?=[\"']?\s?[=:]\s?[\"']?[\w.@-]*\d))"
+)
+_NO_ID = rb"(?:null|none|nil|undefined|unknown|false|true|0+|-+)(?![\w.@-])"
 _PATTERNS: dict[ActorKind, re.Pattern[bytes]] = {
     ActorKind.REQUEST: re.compile(
-        rb"(?<![\w-])" + _REQUEST + rb"[\"']?\s?[=:]\s?[\"']?(?P<actor>[\w.:@-]{1,64})", re.IGNORECASE
+        rb"(?<![\w-])" + _ID_NAME + rb"[\"']?(?:=|:\s?|\s=\s)[\"']?(?!" + _NO_ID + rb")"
+        rb"(?P<actor>[\w.@-]{0,63}\w)(?![\w.@=-])",
+        re.IGNORECASE,
     ),
     ActorKind.THREAD: re.compile(
         rb"(?<![\w-])(?:thread|tid|goroutine|worker)(?:[-_ ]?(?:id|name))?[\"']?(?:\s?[=:#]\s?|[ -])[\"']?"

@@ -29,7 +29,8 @@ _IRREGULAR = {
     "swept": "sweep",
     "processing": "process",
 }
-_WORD = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # `deleteCart`, `cart_delete`, `DELETE`
+# `deleteCart`, `cart_delete`, `DELETE`; the name of a field, `updated_by=bob`, is not an operation
+_WORD = re.compile(rb"(?:[A-Z]+(?![a-z])|[A-Z]?[a-z]+)(?![a-zA-Z])(?!\w*=)|[A-Z]?[a-z]+(?=[A-Z])(?!\w*=)")
 _FOR_UPDATE = re.compile(rb"\bselect\b.*\bfor\s+(?:no\s+key\s+)?update\b", re.IGNORECASE | re.DOTALL)
 _NEAR_BYTES = 512  # before and after the key
 _WORDS_AROUND, _MAX_AROUND = 3, 20_000  # of a text around a key that is remembered, and how many texts are

@@ -11,45 +11,54 @@ from threeam.races.access import OperationKind
 NOT_DONE = "a line says that it failed, or is to come"
 RETRIED = "a retry"
 
-_RETRY = re.compile(rb"\bretr(?:y|ies|ied|ying)\b|\battempt|\bredeliver|\brequeue|\breplay|\bresend", re.IGNORECASE)
+_RETRY_WORDS = r"retr(?:y|ies|ied|ying) attempt\w* redeliver\w* requeue\w* replay\w* resend\w*"
 _FIRST_ATTEMPT = re.compile(
     rb"\b(?:attempt[s ]?(?:no\.?)?[\"']?\s*[=:#]?\s*[01]|retr(?:y|ies)[\"']?\s*[=:#]?\s*0)\b", re.IGNORECASE
 )
-_FAILED = re.compile(
-    rb"\b(?:fail\w*|errors?|fatal|den(?:y|ied)|refus\w+|reject\w*|cannot|can't|could(?:n't| not)|unable|abort\w*"
-    rb"|rolled back|time[d -]?out|conflict\w*|forbidden|unauthori[sz]ed|cancel\w*|interrupted|ignor\w+|skip\w*"
-    rb"|will|would|won't|shall|should|going to|about to|trying|tries|tried|wants?|scheduled|queued|pending|planned"
-    rb"|dry[- ]run|before|if|unless)\b(?![\"']?\s*[=:]\s*[\"']?(?:0|no|none|nil|null|false)\b)"
-    rb"|\b(?:status|code)[\"']?\s*[=:]\s*[\"']?[45]\d\d\b|\" [45]\d\d ",
-    re.IGNORECASE,
+# An act that failed or was refused, and one that is to come.
+_NOT_DONE_WORDS = (
+    r"fail\w* err(?:ors?)? fatal den(?:y|ied) refus\w+ reject\w* cannot can't could(?:n't|\snot) unable abort\w* "
+    r"rolled\sback time[d-]?\s?out conflict\w* forbidden unauthori[sz]ed permission cancel\w* interrupted ignor\w+ "
+    r"skip\w* "
+    r"will would won't shall should going\sto about\sto to\sbe try trying tries tried wants? wait\w* requested "
+    r"scheduled queued pending planned dry[-\s]run explain before if unless"
+)
+_UNSET = r"(?![\"']?\s*[=:]\s*[\"']?(?:0|no|none|nil|null|false)\b)"  # `errors=0` says that it worked
+_STATES = (
+    r"\b(?:ok|success)[\"']?\s*[=:]\s*[\"']?(?:false|no|0)\b",
+    r"\b(?:status|code)[\"']?\s*[=:]\s*[\"']?[45]\d\d\b",
+    r"\" [45]\d\d ",  # of an access log
 )
 # They say that there was nothing to change; a read that finds nothing is done.
-_NOTHING = re.compile(
-    rb"\b(?:not|\w+n't|never|no such|nothing|missing|already|invalid|(?:0|no|zero) (?:rows?|records?|items?|keys?)"
-    rb"|(?:DELETE|UPDATE|affected|rows)[\"']?\s?[=:]?\s?0)\b",
-    re.IGNORECASE,
+_NOTHING_WORDS = (
+    r"not \w+n't never no\ssuch nothing missing already invalid (?:0|no|zero)\s(?:rows?|records?|items?|keys?) "
+    r"(?:DELETE|UPDATE|affected|rows)[\"']?\s?[=:]?\s?0"
 )
-# One of these is in each match of the patterns above. RE2 finds in a tenth of the time that a line has none.
-_MARKS = (
-    r"retr|attempt|redeliver|requeue|replay|resend|fail|error|fatal|den[yi]|refus|reject|can'?n?o?t|could|unable|abort"
-    r"|rolled|time[d -]?out|conflict|forbid|unauthori|cancel|interrupt|ignor|skip|will|would|won't|shall|should|going"
-    r"|about to|try|tri|want|schedul|queued|pending|planned|dry|before|\bif\b|unless|not|n't|never|no |nothing|missing"
-    r"|already|invalid|zero|\b0\b|status|code|\" [45]\d\d "
-)
+
+
+def _any_word(words: str) -> str:
+    return rf"\b(?:{'|'.join(words.split(' '))})\b"
+
+
+_RETRY = re.compile(_any_word(_RETRY_WORDS).encode(), re.IGNORECASE)
+_NOT_DONE = re.compile("|".join([_any_word(_NOT_DONE_WORDS) + _UNSET, *_STATES]).encode(), re.IGNORECASE)
+_NOTHING = re.compile(_any_word(_NOTHING_WORDS).encode(), re.IGNORECASE)
 
 
 def outcome_doubts(text: bytes, kind: OperationKind | None) -> tuple[str, ...]:
     """Return the reasons that the words of an entry give to doubt that it did its operation, or did it first."""
-    if not _marks().has_match(text):
+    if not _any_doubt().has_match(text):
         return ()
     doubts: tuple[str, ...] = ()
     if _RETRY.search(text) and not _FIRST_ATTEMPT.search(text):
         doubts = (RETRIED,)
-    if _FAILED.search(text) or (kind is not OperationKind.READ and _NOTHING.search(text)):
+    if _NOT_DONE.search(text) or (kind is not OperationKind.READ and _NOTHING.search(text)):
         doubts += (NOT_DONE,)
     return doubts
 
 
 @cache
-def _marks() -> Regex:
-    return Regex(_MARKS, ignore_case=True)
+def _any_doubt() -> Regex:
+    """Return all patterns as one for RE2, which finds in a thirtieth of the time that a line has none of the words."""
+    words = f"{_RETRY_WORDS} {_NOT_DONE_WORDS} {_NOTHING_WORDS}"
+    return Regex("|".join([_any_word(words), *_STATES]), ignore_case=True)
