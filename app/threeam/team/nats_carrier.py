@@ -181,12 +181,15 @@ class NatsCarrier:
         pull_subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{created['name']}"
         pull = {"batch": _PULL_MESSAGES, "expires": int(_PULL_S * _NS), "idle_heartbeat": int(_HEARTBEAT_S * _NS)}
         inbox = self._client.new_inbox()
-        subscription = await self._client.subscribe(inbox, pending_msgs_limit=0, pending_bytes_limit=0)
+        try:
+            subscription = await self._client.subscribe(inbox, pending_msgs_limit=0, pending_bytes_limit=0)
+        except (OSError, NatsError) as error:
+            raise self._away(error) from None
         wanted, delivered = 0, 0
         try:
             while True:
                 if wanted == 0:
-                    await self._client.publish(pull_subject, json.dumps(pull).encode(), reply=inbox)
+                    await self._send(pull_subject, json.dumps(pull).encode(), reply=inbox)
                     wanted = _PULL_MESSAGES
                 batch = list[Received]()
                 while not batch or subscription.pending_msgs:
@@ -211,10 +214,7 @@ class NatsCarrier:
 
     async def announce(self, announcement: Announcement) -> None:
         """Tell all hosts that listen."""
-        try:
-            await self._client.publish(self._here(announcement.origin_id), announcement.data)
-        except (OSError, NatsError) as error:
-            raise CarrierAway(f"{self._target} cannot be reached: {error}") from None
+        await self._send(self._here(announcement.origin_id), announcement.data)
 
     async def announcements(self) -> AsyncIterator[Announcement]:
         """Yield what the hosts announce."""
@@ -225,7 +225,7 @@ class NatsCarrier:
                 if is_origin_id(origin_id):
                     yield Announcement(origin_id, message.data)
         except (OSError, NatsError) as error:
-            raise CarrierAway(f"{self._target} cannot be reached: {error}") from None
+            raise self._away(error) from None
 
     async def wait_closed(self) -> None:
         """Wait until the connection is lost, and raise `CarrierAway`."""
@@ -243,13 +243,22 @@ class NatsCarrier:
         answer = await self._api(f"STREAM.MSG.GET.{self._stream}", {"seq": sequence})
         return None if "message" not in answer else _parse_time(answer["message"]["time"])
 
+    async def _send(self, subject: str, data: bytes, *, reply: str = "") -> None:
+        try:
+            await self._client.publish(subject, data, reply=reply)
+        except (OSError, NatsError) as error:
+            raise self._away(error) from None
+
+    def _away(self, error: Exception) -> CarrierAway:
+        return CarrierAway(f"{self._target} cannot be reached: {escape_unprintable(str(error))}")
+
     async def _next(self, subscription: Any) -> Msg:
         try:
             message: Msg = await subscription.next_msg(timeout=2.5 * _HEARTBEAT_S)
         except TimeoutError:
             raise CarrierAway(f"{self._target} does not answer") from None
         except (OSError, NatsError) as error:
-            raise CarrierAway(f"{self._target} cannot be reached: {error}") from None
+            raise self._away(error) from None
         return message
 
     async def _api(self, name: str, body: object = None) -> dict[str, Any]:
@@ -269,7 +278,7 @@ class NatsCarrier:
                 ) from None
             raise CarrierAway(f"{self._target} does not answer") from None
         except (OSError, NatsError, ValueError) as error:
-            raise CarrierAway(f"{self._target} cannot be reached: {escape_unprintable(str(error))}") from None
+            raise self._away(error) from None
         return answer
 
     def _check(self, answer: dict[str, Any]) -> None:
