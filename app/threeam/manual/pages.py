@@ -27,7 +27,7 @@ TOPICS = {
     "settings": "every setting, with a sample file",
     "log-format": "the file: lines, tags, kinds, rotation",
     "scripting": "shell functions, pipes, JSON, exit codes, tmux, lnav, logrotate",
-    "team": "several people on one host",
+    "team": "several people, on one host or on many",
     "secrets": "what is removed, and how to remove what was not",
     "guarantees": "what it promises, and how that is tested",
     "performance": "how fast it is, with the goals that it misses",

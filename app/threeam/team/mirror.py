@@ -28,7 +28,7 @@ from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
 from threeam.team.line_chain import extend_chain, extend_chain_over, first_link
 from threeam.team.message import Message
-from threeam.team.position import Origin, Position, SegmentEnd, is_origin_id, is_segment_name
+from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 
 _PART_NAME = re.compile(r"([^+]+?)(?:\+([1-9]\d{0,15}))?\.log", re.ASCII)
 _EPOCH_DIR = re.compile(r"epoch-([1-9]\d{0,5})", re.ASCII)
@@ -139,7 +139,7 @@ class Mirror:
             raise MirrorBusy(f"{self.path} is written by another process") from None
         self._about = _read_about(self.path)
         self._open_part: _OpenPart | None = None
-        self.latest: Position | None = None  # the end of the last message
+        self.parts_begun = 0  # since it was opened; there may be a gap before each
 
     def write(self, message: Message) -> int:
         """Write what is new of ``message``, and return how many bytes that was. Raises `Contradiction`."""
@@ -159,8 +159,6 @@ class Mirror:
                 break
             rest = following
         self._note_about(message)
-        if self.latest is None or message.end_position > self.latest:
-            self.latest = message.end_position
         return written
 
     def sync(self) -> None:
@@ -186,8 +184,10 @@ class Mirror:
             part = self._switch_to(folder, message, begins[index - 1], next_begin)
             if message.offset <= part.end:
                 return part, next_begin
-        self._links(message)[f"{message.segment}+{message.offset}"] = message.link.hex()
-        self._write_about()
+        if message.offset:
+            self._links(message)[f"{message.segment}+{message.offset}"] = message.link.hex()
+            self._write_about()
+        self.parts_begun += 1
         return self._switch_to(folder, message, message.offset, next_begin), next_begin
 
     def _switch_to(self, folder: str, message: Message, begin: int, next_begin: int | None) -> _OpenPart:

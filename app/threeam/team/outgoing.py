@@ -30,6 +30,10 @@ class BytesLost(JournalError):
     """A log without bytes that were sent before: it was truncated, or comes from a backup."""
 
 
+class LogBusy(Exception):
+    """A log whose lock a writer holds: what may be sent is known in a moment."""
+
+
 class Cursor(NamedTuple):
     """A place up to which the bytes were sent.
 
@@ -104,9 +108,10 @@ class Outgoing:
         return Cursor(segment, sent.segment, Fingerprint.capture(segment, sent.offset), link)
 
     def read(self, cursor: Cursor) -> Batch | None:
-        """Return the next bytes to send; None if there are none that may be sent yet.
+        """Return the next bytes to send; None if there are none.
 
-        Raises `BytesLost` if the log was truncated or rewritten before the cursor.
+        Raises `LogBusy` while a writer holds the lock, and `BytesLost` if the log was truncated or rewritten before the
+        cursor.
         """
         while True:
             segment = cursor.segment
@@ -121,8 +126,6 @@ class Outgoing:
                 continue
             is_closed = not self._is_live(segment)  # before the size is read
             end = self._safe_end(segment, cursor.offset)
-            if end is None:
-                return None
             payload = _whole_lines(segment, cursor.offset, end, is_closed=is_closed)
             if payload:
                 fingerprint = Fingerprint.capture(segment, cursor.offset + len(payload))
@@ -165,6 +168,17 @@ class Outgoing:
                 break
         return count
 
+    def lines_up_to(self, end: SegmentEnd) -> int:
+        """Return how many lines are before ``end``, in the files that are still here."""
+        live = self._journal.open_live()
+        count = 0
+        for segment in self._journal.segments_backward(live) if live is not None else ():
+            name = segment_name(segment)
+            if name is not None and name <= end.segment:
+                size = end.offset if name == end.segment else segment.size()
+                count += sum(data.count(b"\n") for data in read_chunks(segment, 0, size))
+        return count
+
     def _successor(self, cursor: Cursor) -> Cursor | None:
         """Return the beginning of the segment after that of ``cursor``."""
         live = self._journal.open_live()
@@ -181,18 +195,18 @@ class Outgoing:
             return True  # in the middle of a rotation by another program
         return (status.st_dev, status.st_ino) == segment.identity
 
-    def _safe_end(self, segment: Segment, offset: int) -> int | None:
-        """Return a size of ``segment`` that is synced and will not be taken back; None while a writer has the lock."""
+    def _safe_end(self, segment: Segment, offset: int) -> int:
+        """Return a size of ``segment`` that is synced and will not be taken back. Raises `LogBusy`."""
         known = self._safe_ends.get(segment, 0)
         if offset < known <= segment.size():
             return known
         size = self._size_without_writer(segment)
-        if size is not None and size != known:
+        if size != known:
             _sync(segment)
             self._safe_ends = {segment: size}
         return size
 
-    def _size_without_writer(self, segment: Segment) -> int | None:
+    def _size_without_writer(self, segment: Segment) -> int:
         with ExitStack() as stack:
             for path in self._journal.lock_paths:
                 try:
@@ -205,9 +219,9 @@ class Outgoing:
                 try:
                     fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    return None
+                    raise LogBusy from None
                 if not _is_named(fd, path):
-                    return None
+                    raise LogBusy
             return segment.size()
 
 

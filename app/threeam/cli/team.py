@@ -1,0 +1,171 @@
+"""``3am team``: send this journal's lines to the other hosts of a team, and keep mirrors of theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from threeam.cli.console import print_err, print_json, print_out
+from threeam.cli.context import Context, context
+from threeam.cli.exits import ExitCode
+from threeam.cli.parser import HelpText, Parser
+from threeam.cli.split import split_command
+from threeam.core.errors import FileUnusable, PreconditionFailed
+from threeam.core.format.escape import escape_unprintable
+from threeam.core.format.times import format_age
+from threeam.team.origin import OriginFile, host_name
+from threeam.team.target import default_credentials_path, parse_target, read_credentials
+from threeam.team.team_process import TeamProcess
+from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus, read_statuses
+
+_SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this long is not connected
+
+_HELP = {
+    "URL": HelpText(
+        "Sends every line of this journal to an engine (NATS JetStream), and keeps the journals of the other hosts of "
+        "the team as mirrors, until it is ended. Nothing local waits for it, and it writes nothing into this journal.",
+        "3am team nats://db1:4222\n3am team tls://db1:4222/NIGHT --read-only\n3am team status",
+    ),
+    "status": HelpText(
+        "Prints for each host: connected or not, lines not yet sent, lines that no other host holds, age of its last "
+        "line. It needs no network. The exit code is 1 if no 3am team runs or is connected.",
+        "3am team status --json",
+    ),
+    "new-origin": HelpText(
+        "Gives this journal a new id, because it is a copy of another one, or lies on a copy of a machine. Its lines "
+        "are sent again under the new id.",
+        "3am team new-origin",
+    ),
+}
+
+
+def run(_command: str, argv: Sequence[str]) -> int:
+    """Run ``3am team``."""
+    verb, rest = split_command(argv)
+    if verb == "status":
+        return _print_status(rest)
+    if verb == "new-origin":
+        return _take_new_origin(rest)
+    return _run_team(argv)
+
+
+def _parser(verb: str, prog: str) -> Parser:
+    return Parser(prog, _HELP[verb].description, _HELP[verb].epilog())
+
+
+def _run_team(argv: Sequence[str]) -> int:
+    parser = _parser("URL", "3am team")
+    parser.add_argument("url", metavar="URL", help="the engine: nats://HOST[:PORT][/NIGHT], or tls://…")
+    parser.add_argument("--read-only", action="store_true", help="follow the others, and send nothing")
+    parser.add_argument(
+        "--credentials",
+        metavar="FILE",
+        help="user, password, ca, cert, key in TOML, mode 0600 (default: ~/.config/3am/team.toml, if it exists)",
+    )
+    args = parser.parse_args(argv)
+    target = parse_target(args.url)
+    credentials = read_credentials(args.credentials or default_credentials_path(os.environ))
+    ctx = context(args)
+    ctx.require_log()
+    try:
+        from threeam.team.nats_carrier import connect
+    except ImportError:
+        raise FileUnusable("this needs nats-py: pip install '3am[team]'") from None
+    process = TeamProcess(
+        ctx.journal,
+        str(target),
+        host_name(),
+        lambda: connect(target, credentials, read_only=args.read_only),
+        read_only=args.read_only,
+    )
+    try:
+        if not args.read_only:
+            print_err(
+                f"every line of {ctx.journal.log_path} is sent to {target}; 3am fork --blank does not reach what was "
+                "sent. ctrl+c ends this, 3am team status shows it"
+            )
+        asyncio.run(process.run())
+    finally:
+        process.close()
+    return ExitCode.OK
+
+
+def _take_new_origin(argv: Sequence[str]) -> int:
+    args = _parser("new-origin", "3am team new-origin").parse_args(argv)
+    ctx = context(args)
+    ctx.require_log()
+    file = OriginFile(ctx.journal)
+    try:
+        if not file.lock():
+            raise PreconditionFailed("a 3am team publishes this journal: end it first, then repeat this")
+        origin = file.take_new_id()
+    finally:
+        file.close()
+    print_out(f"this journal is {origin.id} now; start 3am team again")
+    return ExitCode.OK
+
+
+def _print_status(argv: Sequence[str]) -> int:
+    parser = _parser("status", "3am team status")
+    parser.add_argument("--json", action="store_true", help="one object for each 3am team")
+    args = parser.parse_args(argv)
+    ctx = context(args)
+    statuses = read_statuses(ctx.journal)
+    is_connected = False
+    for status, is_running in statuses:
+        if not is_running:
+            status.away = "not running"
+        is_connected = is_connected or not status.away
+        if args.json:
+            print_json(_status_json(status, ctx.clock().ns))
+        else:
+            for line in _status_lines(status, ctx):
+                print_out(line)
+    if not statuses:
+        print_err("no 3am team has run for this journal: 3am team nats://HOST begins one")
+    return ExitCode.OK if is_connected else ExitCode.NEGATIVE
+
+
+def _status_json(status: TeamStatus, now_ns: int) -> dict[str, Any]:
+    values = asdict(status)
+    values["connected"] = not status.away
+    values["hosts"] = [
+        {"connected": _is_connected(host, status, now_ns), **asdict(host)} for host in status.hosts.values()
+    ]
+    for key in ("own", "hosts"):
+        rows = [values[key]] if isinstance(values[key], dict) else values[key] or []
+        for row in rows:
+            row["origin"] = row["origin"][0] if row["origin"][1] == 1 else f"{row['origin'][0]}-{row['origin'][1]}"
+    return values
+
+
+def _status_lines(status: TeamStatus, ctx: Context) -> list[str]:
+    now_ns = ctx.clock().ns
+    lines = [f"{status.address}: {status.away or f'connected (pid {status.pid})'}"]
+    if status.own is not None:
+        lines.append(f"  {status.own.host}, this host: {_own_text(status.own)}")
+    for host in sorted(status.hosts.values(), key=lambda host: (host.host, host.origin)):
+        name = host.host if host.origin.epoch == 1 else f"{host.host}·{host.origin.epoch}"
+        state = "connected" if _is_connected(host, status, now_ns) else "not connected"
+        lines.append(f"  {name}: {state}, {_lines_text(host.unsent_lines, host.unheld_lines)}{_age(host, now_ns)}")
+        lines += [f"    {gap}" for gap in host.gaps]
+    return [escape_unprintable(line) for line in [*lines, *(f"  ! {notice}" for notice in status.notices)]]
+
+
+def _own_text(own: OwnStatus) -> str:
+    return _lines_text(own.unsent_lines, own.unheld_lines) if own.publishes else "sends nothing from here"
+
+
+def _lines_text(unsent: int, unheld: int) -> str:
+    return f"{unsent:,} lines not sent, {unheld:,} that no other host holds"
+
+
+def _age(host: HostStatus, now_ns: int) -> str:
+    return f", last line {format_age(max(0, now_ns - host.last_line_ns))}" if host.last_line_ns else ""
+
+
+def _is_connected(host: HostStatus, status: TeamStatus, now_ns: int) -> bool:
+    return not status.away and now_ns - host.seen_ns < _SILENT_NS

@@ -1,0 +1,79 @@
+"""The contract of an engine that carries messages between hosts, and how it fails."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import NamedTuple, Protocol
+
+from threeam.core.errors import JournalError
+from threeam.team.message import Message
+
+
+class CarrierAway(JournalError):
+    """An engine that cannot be reached, or has not answered in time: a message may be stored or not. Try again."""
+
+
+class CarrierRefused(JournalError):
+    """An engine that this user may not use so. The message says what to change; trying again soon does not help."""
+
+
+class CarrierFull(JournalError):
+    """An engine that has no room for the message. The message is not stored."""
+
+
+class OutOfTurn(JournalError):
+    """A message that is not stored, since another one was stored after the expected one."""
+
+
+class Place(NamedTuple):
+    """A place in the store of an engine: ``sequence``, and the time (ns) at which it stored that message.
+
+    A store that went back in time has another message there, with another time.
+    """
+
+    sequence: int
+    stored_ns: int
+
+
+class Received(NamedTuple):
+    """A message as it came, not checked yet."""
+
+    origin_id: str
+    headers: Mapping[str, str]
+    payload: bytes
+    place: Place
+
+
+class Announcement(NamedTuple):
+    """Bytes that the origin with this id has told all hosts that listened; not stored, not checked yet."""
+
+    origin_id: str
+    data: bytes
+
+
+class Carrier(Protocol):
+    """An open connection to an engine. Each method raises `CarrierAway` or `CarrierRefused`."""
+
+    async def last(self, origin_id: str) -> tuple[Message | None, int]:
+        """Return the last message of an origin and its sequence; None and 0 without one. Raises `HostileMessage`."""
+
+    async def publish(self, message: Message, expected: int) -> int:
+        """Store ``message`` if ``expected`` is the sequence of the last of its origin, and return its own sequence.
+
+        Raises `OutOfTurn` or `CarrierFull`.
+        """
+
+    def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
+        """Yield the stored messages of all origins in their order, and then each new one, for ever.
+
+        ``after``: begin after this one, if the engine still has it; otherwise begin with the first.
+        """
+
+    async def announce(self, announcement: Announcement) -> None:
+        """Tell all hosts that listen."""
+
+    def announcements(self) -> AsyncIterator[Announcement]:
+        """Yield what the hosts announce from now on."""
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is lost, and raise `CarrierAway`."""

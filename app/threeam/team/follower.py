@@ -1,0 +1,118 @@
+"""Keeps the mirrors: replays what the engine has, and writes what is new."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from threeam.core.errors import JournalError
+from threeam.core.store.journal import Journal
+from threeam.team.carrier import Carrier, Place, Received
+from threeam.team.message import HostileMessage, Message, decode
+from threeam.team.mirror import Contradiction, Mirror, MirrorBusy, read_mirror
+from threeam.team.team_status import HostStatus, TeamStatus
+
+
+class MirrorFailed(JournalError):
+    """A mirror that cannot be written; nothing is lost, since the engine has the message."""
+
+
+class _ReplayAgain(Exception):
+    """A gap in a replay that did not begin with the first message: the engine may have what is missing."""
+
+
+class Follower:
+    """The mirrors of ``journal``. It lives longer than a connection.
+
+    ``own_id``: the messages of this origin are our own. ``place``: what is before it is in the mirrors. ``on_change``
+    is called with the ids of the origins that have new bytes, once these are on the disk.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        own_id: str,
+        status: TeamStatus,
+        place: Place | None,
+        on_change: Callable[[set[str]], None],
+    ) -> None:
+        self._journal = journal
+        self._own_id = own_id
+        self._status = status
+        self.place = place
+        self._on_change = on_change
+        self._mirrors: dict[str, Mirror] = {}
+        self._begun_with_first = False
+
+    async def run(self, carrier: Carrier) -> None:
+        """Follow until the connection is lost. Raises `CarrierAway`, `CarrierRefused` or `MirrorFailed`."""
+        while True:
+            self._begun_with_first = self.place is None
+            try:
+                async for batch in carrier.replay(self.place):
+                    changed = await asyncio.to_thread(self._write, batch)
+                    self.place = batch[-1].place
+                    if changed:
+                        self._on_change(changed)
+            except _ReplayAgain:
+                self.place = None
+
+    def close(self) -> None:
+        """Close the mirrors."""
+        for mirror in self._mirrors.values():
+            mirror.close()
+        self._mirrors.clear()
+
+    def _write(self, batch: list[Received]) -> set[str]:
+        """Write messages to their mirrors, sync these, and return the ids of those that have new bytes."""
+        touched: dict[str, Mirror] = {}
+        changed = set[str]()
+        try:
+            for received in batch:
+                try:
+                    message = decode(received.origin_id, received.headers, received.payload)
+                    mirror = self._mirror(message.origin.id)
+                    if mirror is None:
+                        continue
+                    touched[message.origin.id] = mirror
+                    self._note_host(message, mirror)
+                    if mirror.write(message):
+                        changed.add(message.origin.id)
+                except (HostileMessage, Contradiction) as refused:
+                    self._status.note(str(refused))
+            for mirror in touched.values():
+                mirror.sync()
+        except OSError as error:
+            raise MirrorFailed(f"the mirrors cannot be written: {error.strerror}; the engine keeps the lines") from None
+        for origin_id, mirror in touched.items():
+            if mirror.parts_begun or self._status.hosts[origin_id].gaps:
+                mirror.parts_begun = 0
+                self._note_gaps(origin_id)
+        return changed
+
+    def _mirror(self, origin_id: str) -> Mirror | None:
+        """Return the mirror of an origin; None for our own, and if another process keeps it."""
+        if origin_id == self._own_id:
+            return None
+        if origin_id not in self._mirrors:
+            try:
+                self._mirrors[origin_id] = Mirror(self._journal, origin_id)
+            except MirrorBusy:
+                return None
+        return self._mirrors[origin_id]
+
+    def _note_host(self, message: Message, mirror: Mirror) -> None:
+        host = self._status.hosts.setdefault(message.origin.id, HostStatus(message.origin, message.host))
+        if message.origin.epoch > host.origin.epoch:
+            self._status.note(f"{message.host} has lost lines that it had sent: both versions are in {mirror.path}")
+        host.origin, host.host = max(host.origin, message.origin), message.host
+
+    def _note_gaps(self, origin_id: str) -> None:
+        """Report the gaps in a mirror, if a replay from the first message cannot fill them."""
+        gaps = [gap for files in read_mirror(self._journal, origin_id) for gap in files.gaps]
+        if gaps and not self._begun_with_first:
+            raise _ReplayAgain
+        self._status.hosts[origin_id].gaps = [
+            f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing; the engine does not have them any more"
+            for gap in gaps
+        ]

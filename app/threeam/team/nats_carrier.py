@@ -1,0 +1,338 @@
+"""NATS JetStream as the carrier: one stream for a night, and one subject in it for each origin.
+
+Each request has a time limit. A lost connection is never restored by the client library, which would send what it has
+buffered: the caller connects again, and reads back what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from typing import Any
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import AuthorizationError, NoRespondersError
+from nats.errors import Error as NatsError
+
+from threeam.core.format.escape import escape_unprintable
+from threeam.team.carrier import (
+    Announcement,
+    CarrierAway,
+    CarrierFull,
+    CarrierRefused,
+    OutOfTurn,
+    Place,
+    Received,
+)
+from threeam.team.message import Message, decode, encode_headers
+from threeam.team.position import is_origin_id
+from threeam.team.target import Credentials, Target
+
+_ANSWER_S = 5.0  # s; an engine that has not answered by then is away
+_CONNECT_S = 5.0  # s
+_PING_S = 5  # s; after two pings without an answer the connection is lost
+_PULL_MESSAGES = 128
+_PULL_S = 30.0  # s; a pull without a message ends by then
+_HEARTBEAT_S = 5.0  # s; between signs of life of a pull that waits
+_INACTIVE_S = 60.0  # s; after that without a pull the engine forgets the consumer
+_MAX_AGE_S = 90 * 24 * 3600.0  # s; the engine keeps a message for that long
+_NS = 1_000_000_000
+
+_WRONG_LAST_SEQUENCE, _NO_STREAM, _NO_MESSAGE, _STREAM_EXISTS = 10071, 10059, 10037, 10058
+_FULL = (10077, 10047, 10023, 10122)  # limits of the stream, of the account, of the engine
+_HEADER_LINE = "NATS/1.0"
+
+
+@asynccontextmanager
+async def connect(target: Target, credentials: Credentials, *, read_only: bool) -> AsyncIterator[NatsCarrier]:
+    """Yield an open carrier, and close it. Raises `CarrierAway` or `CarrierRefused`."""
+    carrier = NatsCarrier(target)
+    try:
+        await carrier.open(credentials)
+        await carrier.ensure_stream(may_create=not read_only)
+        yield carrier
+    finally:
+        await carrier.close()
+
+
+class NatsCarrier:
+    """A connection to an engine of NATS. See `Carrier`."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._stream = f"3am-{target.night}"
+        self._client = Client()
+        self._lost = asyncio.Event()
+        self._last_error: Exception | None = None
+        self._denied = ""  # what the engine has last forbidden
+
+    async def open(self, credentials: Credentials) -> None:
+        """Connect. Raises `CarrierAway` or `CarrierRefused`."""
+        uses_tls = self._target.tls or credentials.ca is not None or credentials.cert is not None
+        address = str(self._target._replace(tls=uses_tls)).rpartition("/")[0]
+        try:
+            await asyncio.wait_for(
+                self._client.connect(
+                    address,
+                    error_cb=self._note_error,
+                    closed_cb=self._note_closed,
+                    disconnected_cb=self._note_closed,
+                    name="3am",
+                    allow_reconnect=False,
+                    connect_timeout=3,
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0,
+                    ping_interval=_PING_S,
+                    tls=credentials.ssl_context() if uses_tls else None,
+                    tls_hostname=self._target.host if uses_tls else None,
+                    user=credentials.user,
+                    password=credentials.password,
+                ),
+                _CONNECT_S,
+            )
+        except (OSError, NatsError, TimeoutError, ssl.SSLError) as error:
+            raise self._connection_error(self._last_error or error, credentials) from None
+
+    def _connection_error(self, error: Exception, credentials: Credentials) -> CarrierAway | CarrierRefused:
+        where = str(self._target)
+        if isinstance(error, AuthorizationError) or "authorization violation" in str(error).lower():
+            file = credentials.path or "~/.config/3am/team.toml"
+            return CarrierRefused(f"{where} does not accept this user or password: correct {file}")
+        if isinstance(error, ssl.SSLCertVerificationError):
+            reason = error.verify_message
+            return CarrierRefused(
+                f"the certificate of {where} is not valid ({reason}): renew it, or correct ca in the file"
+            )
+        if isinstance(error, ssl.SSLError):
+            return CarrierRefused(
+                f"{where} and this host cannot agree on TLS ({error.reason}): compare the certificates"
+            )
+        reason = getattr(error, "strerror", None) or ("no answer" if isinstance(error, TimeoutError) else str(error))
+        return CarrierAway(f"{where} cannot be reached: {escape_unprintable(reason)}")
+
+    async def close(self) -> None:
+        """Close the connection; what is still buffered is dropped or sent, and read back by the next session."""
+        with suppress(OSError, NatsError, TimeoutError, asyncio.CancelledError):
+            await asyncio.wait_for(self._client.close(), _ANSWER_S)
+
+    async def ensure_stream(self, *, may_create: bool) -> None:
+        """Make the stream of the night if it does not exist."""
+        info = await self._api(f"STREAM.INFO.{self._stream}")
+        if _error_code(info) != _NO_STREAM:
+            self._check(info)
+            return
+        if not may_create:
+            raise CarrierAway(f"{self._target} has no lines yet: the first 3am team without --read-only begins it")
+        config = {
+            "name": self._stream,
+            "subjects": [self._subject("*")],
+            "storage": "file",
+            "retention": "limits",
+            "discard": "new",  # never drop the oldest message to make room
+            "max_age": int(_MAX_AGE_S * _NS),
+            "num_replicas": 1,
+            "allow_direct": True,
+            "deny_purge": True,
+        }
+        created = await self._api(f"STREAM.CREATE.{self._stream}", config)
+        if _error_code(created) != _STREAM_EXISTS:  # another host was faster
+            self._check(created)
+
+    async def last(self, origin_id: str) -> tuple[Message | None, int]:
+        """Return the last message of an origin and its sequence. See `Carrier`."""
+        answer = await self._api(f"STREAM.MSG.GET.{self._stream}", {"last_by_subj": self._subject(origin_id)})
+        if _error_code(answer) == _NO_MESSAGE:
+            return None, 0
+        self._check(answer)
+        stored = answer["message"]
+        headers = _parse_headers(_decode_base64(stored.get("hdrs", "")))
+        return decode(origin_id, headers, _decode_base64(stored.get("data", ""))), int(stored["seq"])
+
+    async def publish(self, message: Message, expected: int) -> int:
+        """Store ``message`` after the one with the sequence ``expected``. See `Carrier`."""
+        headers = {**encode_headers(message), "Nats-Expected-Last-Subject-Sequence": str(expected)}
+        answer = await self._request(self._subject(message.origin.id), message.payload, headers)
+        self._check(answer)
+        return int(answer["seq"])
+
+    async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
+        """Yield stored and new messages. See `Carrier`."""
+        start = (
+            after.sequence + 1 if after is not None and await self._stored_ns(after.sequence) == after.stored_ns else 1
+        )
+        config = {
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": start,
+            "ack_policy": "none",
+            "replay_policy": "instant",
+            "filter_subject": self._subject("*"),
+            "inactive_threshold": int(_INACTIVE_S * _NS),
+            "mem_storage": True,
+        }
+        created = await self._api(f"CONSUMER.CREATE.{self._stream}", {"stream_name": self._stream, "config": config})
+        self._check(created)
+        pull_subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{created['name']}"
+        pull = {"batch": _PULL_MESSAGES, "expires": int(_PULL_S * _NS), "idle_heartbeat": int(_HEARTBEAT_S * _NS)}
+        inbox = self._client.new_inbox()
+        try:
+            subscription = await self._client.subscribe(inbox, pending_msgs_limit=0, pending_bytes_limit=0)
+        except (OSError, NatsError) as error:
+            raise self._away(error) from None
+        wanted, delivered = 0, 0
+        try:
+            while True:
+                if wanted == 0:
+                    await self._send(pull_subject, json.dumps(pull).encode(), reply=inbox)
+                    wanted = _PULL_MESSAGES
+                batch = list[Received]()
+                while not batch or subscription.pending_msgs:
+                    message = await self._next(subscription)
+                    status = (message.headers or {}).get("Status")
+                    if status is None:
+                        received, number = _received(message)
+                        if number != delivered + 1:
+                            raise CarrierAway(f"{self._target} has left out messages")
+                        delivered, wanted = number, wanted - 1
+                        batch.append(received)
+                    elif status in ("404", "408"):  # this pull has ended
+                        wanted = 0
+                        break
+                    elif status != "100":  # a heartbeat
+                        raise CarrierAway(f"{self._target} has ended the delivery ({status})")
+                if batch:
+                    yield batch
+        finally:
+            with suppress(NatsError, OSError):
+                await subscription.unsubscribe()
+
+    async def announce(self, announcement: Announcement) -> None:
+        """Tell all hosts that listen."""
+        await self._send(self._here(announcement.origin_id), announcement.data)
+
+    async def announcements(self) -> AsyncIterator[Announcement]:
+        """Yield what the hosts announce."""
+        try:
+            subscription = await self._client.subscribe(self._here("*"))
+            async for message in subscription.messages:
+                origin_id = message.subject.rpartition(".")[2]
+                if is_origin_id(origin_id):
+                    yield Announcement(origin_id, message.data)
+        except (OSError, NatsError) as error:
+            raise self._away(error) from None
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is lost, and raise `CarrierAway`."""
+        await self._lost.wait()
+        raise CarrierAway(f"the connection to {self._target} is lost")
+
+    def _subject(self, origin_id: str) -> str:
+        return f"3am.{self._target.night}.log.{origin_id}"
+
+    def _here(self, origin_id: str) -> str:
+        return f"3am.{self._target.night}.here.{origin_id}"
+
+    async def _stored_ns(self, sequence: int) -> int | None:
+        """Return when the engine has stored the message with this sequence; None if it has no such message."""
+        answer = await self._api(f"STREAM.MSG.GET.{self._stream}", {"seq": sequence})
+        return None if "message" not in answer else _parse_time(answer["message"]["time"])
+
+    async def _send(self, subject: str, data: bytes, *, reply: str = "") -> None:
+        try:
+            await self._client.publish(subject, data, reply=reply)
+        except (OSError, NatsError) as error:
+            raise self._away(error) from None
+
+    def _away(self, error: Exception) -> CarrierAway:
+        return CarrierAway(f"{self._target} cannot be reached: {escape_unprintable(str(error))}")
+
+    async def _next(self, subscription: Any) -> Msg:
+        try:
+            message: Msg = await subscription.next_msg(timeout=2.5 * _HEARTBEAT_S)
+        except TimeoutError:
+            raise CarrierAway(f"{self._target} does not answer") from None
+        except (OSError, NatsError) as error:
+            raise self._away(error) from None
+        return message
+
+    async def _api(self, name: str, body: object = None) -> dict[str, Any]:
+        return await self._request(f"$JS.API.{name}", b"" if body is None else json.dumps(body).encode(), None)
+
+    async def _request(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> dict[str, Any]:
+        self._denied = ""
+        try:
+            message = await self._client.request(subject, payload, timeout=_ANSWER_S, headers=headers)
+            answer: dict[str, Any] = json.loads(message.data)
+        except NoRespondersError:
+            raise CarrierAway(f"{self._target} has no JetStream, or lost the stream {self._stream}") from None
+        except TimeoutError:
+            if self._denied:
+                raise CarrierRefused(
+                    f"{self._target} does not allow this user what 3am needs ({self._denied}): ask its administrator"
+                ) from None
+            raise CarrierAway(f"{self._target} does not answer") from None
+        except (OSError, NatsError, ValueError) as error:
+            raise self._away(error) from None
+        return answer
+
+    def _check(self, answer: dict[str, Any]) -> None:
+        """Raise the error that an answer holds."""
+        code = _error_code(answer)
+        if code is None:
+            return
+        description = escape_unprintable(str(answer["error"].get("description", "")))[:200]
+        if code == _WRONG_LAST_SEQUENCE:
+            raise OutOfTurn(f"{self._target}: {description}")
+        if code in _FULL:
+            raise CarrierFull(f"{self._target} has no room for more lines ({description}): raise its limits")
+        raise CarrierAway(f"{self._target} reports: {description}")
+
+    async def _note_error(self, error: Exception) -> None:
+        self._last_error = error
+        if "permissions violation" in str(error).lower():
+            self._denied = escape_unprintable(str(error).partition(":")[2].strip().partition(" over")[0])[:200]
+
+    async def _note_closed(self) -> None:
+        self._lost.set()
+
+
+def _error_code(answer: dict[str, Any]) -> int | None:
+    error = answer.get("error")
+    return int(error.get("err_code") or error.get("code") or 0) if isinstance(error, dict) else None
+
+
+def _received(message: Msg) -> tuple[Received, int]:
+    """Return a delivered message, and its number in the delivery."""
+    tokens = message.reply.split(".")
+    fields = tokens[4:] if len(tokens) < 12 else tokens[6:]  # a domain and an account come first in the longer form
+    _deliveries, sequence, number, stored_ns = (int(field) for field in fields[:4])
+    origin_id = message.subject.rpartition(".")[2]
+    return Received(origin_id, message.headers or {}, message.data, Place(sequence, stored_ns)), number
+
+
+def _decode_base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _parse_headers(block: bytes) -> dict[str, str]:
+    """Return the headers of a stored message; of several with one name, the last."""
+    lines = block.decode("utf-8", "replace").split("\r\n")
+    if lines[0] != _HEADER_LINE:
+        return {}
+    pairs = (line.partition(":") for line in lines[1:] if ":" in line)
+    return {name.strip(): text.strip() for name, _, text in pairs}
+
+
+def _parse_time(text: str) -> int:
+    """Return the nanoseconds of a time such as ``2026-11-24T03:14:07.123456789Z``."""
+    seconds, _, fraction = text.removesuffix("Z").partition(".")
+    return int(datetime.fromisoformat(seconds + "+00:00").timestamp()) * _NS + int(f"{fraction:0<9}")

@@ -1,0 +1,156 @@
+"""Sends the lines of this journal: one message in flight, and what the engine has stored says where to continue."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+from threeam.core.errors import JournalError
+from threeam.core.store.journal import Journal
+from threeam.team.carrier import Carrier, CarrierFull, OutOfTurn
+from threeam.team.log_watch import LogWatch
+from threeam.team.message import Message
+from threeam.team.origin import OriginFile
+from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
+from threeam.team.position import SegmentEnd
+from threeam.team.team_status import OwnStatus
+
+_BUSY_WAITS_S = (0.0002, 0.001, 0.005, 0.02)  # s; between looks at a log that a writer has locked
+_FULL_WAIT_S = 10.0  # s
+
+
+class SecondPublisher(JournalError):
+    """Another process that publishes under the id of this journal: a copy of it, or of its machine."""
+
+
+class Publisher:
+    """The publisher of ``journal``, whose lock on ``origin_file`` the caller holds. It lives longer than a connection.
+
+    ``status``: what it has sent; the publisher keeps it up to date.
+    """
+
+    def __init__(self, journal: Journal, origin_file: OriginFile, host: str, status: OwnStatus) -> None:
+        self._origin_file = origin_file
+        self._host = host
+        self._outgoing = Outgoing(journal)
+        self._status = status
+        self._has_published = False  # in this process
+        self._cursor: Cursor | None = None
+        self._counted: Cursor | None = None  # up to here the lines are counted
+        self._counted_lines = self._sent_lines = 0  # since the cursor at which sending was resumed
+
+    async def run(self, carrier: Carrier, watch: LogWatch) -> None:
+        """Send until the connection is lost. Raises `CarrierAway`, `CarrierRefused`, `SecondPublisher` or OSError."""
+        while True:
+            message, sequence = await carrier.last(self._origin_file.origin.id)
+            self._start_at(await asyncio.to_thread(self._resume, message))
+            try:
+                await self._send(carrier, watch, sequence)
+            except OutOfTurn:  # another message was stored: an earlier try, or that of a second publisher
+                continue
+
+    async def _send(self, carrier: Carrier, watch: LogWatch, sequence: int) -> None:
+        while True:
+            watch.changed.clear()
+            if self._cursor is None:  # there is no line yet
+                self._start_at(await asyncio.to_thread(self._outgoing.begin))
+                if self._cursor is None:
+                    await watch.changed.wait()
+                continue
+            try:
+                batch = await self._next_batch(self._cursor)
+            except BytesLost as lost:
+                self._start_at(await asyncio.to_thread(self._begin_epoch, str(lost)))
+                continue
+            if batch is None:
+                await watch.changed.wait()
+                continue
+            try:
+                sequence = await carrier.publish(batch.message(self._origin_file.origin, self._host), sequence)
+            except CarrierFull as full:
+                self._status.notice = str(full)
+                await asyncio.sleep(_FULL_WAIT_S)
+                continue
+            self._has_published = True
+            self._cursor = batch.end
+            lines = batch.payload.count(b"\n")
+            self._sent_lines += lines
+            self._status.unheld_sent_lines += lines
+            self._status.sent = SegmentEnd(batch.end.name, batch.end.offset)
+            self._show_unsent()
+
+    async def _next_batch(self, cursor: Cursor) -> Batch | None:
+        for wait_s in itertools.chain(_BUSY_WAITS_S, itertools.repeat(_BUSY_WAITS_S[-1])):
+            try:
+                return await asyncio.to_thread(self._outgoing.read, cursor)
+            except LogBusy:
+                await asyncio.sleep(wait_s)
+        return None
+
+    def _resume(self, last: Message | None) -> Cursor | None:
+        """Return the cursor behind ``last``, the last message of this origin in the engine."""
+        own = self._origin_file.origin
+        if last is None or last.origin.epoch < own.epoch:  # nothing of this epoch is stored
+            return self._outgoing.begin()
+        try:
+            cursor = self._outgoing.resume(SegmentEnd(last.segment, last.end), last.end_link())
+        except BytesLost as lost:
+            if self._has_published or last.host != self._host:
+                raise SecondPublisher(
+                    f"{last.host} also sends lines under the id of this journal, which are not in this log. "
+                    "If one is a copy of the other, give one of them a new id: 3am team new-origin"
+                ) from None
+            return self._begin_epoch(str(lost), after_epoch=last.origin.epoch)
+        if last.origin.epoch > own.epoch:
+            self._origin_file.begin_epoch(last.origin.epoch)
+        return cursor
+
+    def _begin_epoch(self, reason: str, after_epoch: int = 0) -> Cursor | None:
+        epoch = max(after_epoch, self._origin_file.origin.epoch) + 1
+        origin = self._origin_file.begin_epoch(epoch)
+        self._status.origin = origin
+        self._status.held = None
+        self._status.notice = (
+            f"{reason}. All lines are sent again, as epoch {epoch} of this journal; the other hosts keep both. "
+            "If this host is a copy of another, give it a new id: 3am team new-origin"
+        )
+        return self._outgoing.begin()
+
+    def _start_at(self, cursor: Cursor | None) -> None:
+        self._cursor = self._counted = cursor
+        self._counted_lines = self._sent_lines = 0
+        self._status.origin = self._origin_file.origin
+        if cursor is not None:
+            self._status.sent = SegmentEnd(cursor.name, cursor.offset)
+            self._status.unheld_sent_lines = self._outgoing.lines_between(self._status.held, cursor)
+
+    async def count_lines(self) -> None:
+        """Count the lines that were written since the last count, also if there is no connection."""
+        begin = self._counted
+        if begin is None:  # never connected: an earlier process may have noted up to where it had sent
+            begin = await asyncio.to_thread(self._outgoing.begin)
+            if begin is None or self._counted is not None:
+                return
+            self._counted = begin
+            self._sent_lines = 0
+            if self._status.sent is not None:
+                self._sent_lines = await asyncio.to_thread(self._outgoing.lines_up_to, self._status.sent)
+        lines, end = await asyncio.to_thread(self._outgoing.count_lines, begin)
+        if self._counted is begin:  # and sending was not resumed elsewhere meanwhile
+            self._counted = end
+            self._counted_lines += lines
+            self._show_unsent()
+
+    def _show_unsent(self) -> None:
+        self._status.unsent_lines = max(0, self._counted_lines - self._sent_lines)
+
+    async def note_held(self, begin: SegmentEnd, end: SegmentEnd) -> None:
+        """Note that another host holds the bytes of this journal from ``begin`` to ``end``."""
+        cursor, held = self._cursor, self._status.held
+        if cursor is None or end > SegmentEnd(cursor.name, cursor.offset):
+            return
+        first = await asyncio.to_thread(self._outgoing.begin)
+        reached = held if held is not None else SegmentEnd(first.name, 0) if first is not None else None
+        if reached is not None and begin <= reached < end:
+            self._status.held = end
+            self._status.unheld_sent_lines = await asyncio.to_thread(self._outgoing.lines_between, end, cursor)

@@ -1,0 +1,232 @@
+"""Publishing and following over an engine in memory, whose answers are late, lost or forged on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.journals import FakeClock, writer_of
+from support.team import DB1, SEGMENT, content, message
+from threeam.core.store.journal import Journal, resolve_journal
+from threeam.team.carrier import Announcement, Carrier, CarrierAway, OutOfTurn, Place, Received
+from threeam.team.message import Message, decode, encode_headers
+from threeam.team.mirror import read_mirrors, remote_dir
+from threeam.team.position import SegmentEnd
+from threeam.team.presence import HeldRun, HostileAnnouncement, Presence, decode_presence
+from threeam.team.team_process import TeamProcess
+from threeam.team.team_status import read_statuses
+
+
+class MemoryEngine:
+    """An engine whose store outlives its connections. ``lost_answers``: how many publishes are stored in silence;
+    ``late``: those that were sent, but are stored only later."""
+
+    def __init__(self) -> None:
+        self.stored: list[Received] = []
+        self.lost_answers = 0
+        self.delayed = 0
+        self.late: list[tuple[Message, int]] = []
+        self.listeners: list[asyncio.Queue[Announcement]] = []
+        self.changed = asyncio.Condition()
+
+    async def store(self, message: Message, expected: int) -> int:
+        if expected != self.last_sequence(message.origin.id):
+            raise OutOfTurn("wrong last sequence")
+        await self.append(message.origin.id, encode_headers(message), message.payload)
+        return len(self.stored)
+
+    async def append(self, origin_id: str, headers: Mapping[str, str], payload: bytes) -> None:
+        self.stored.append(Received(origin_id, headers, payload, Place(len(self.stored) + 1, len(self.stored))))
+        async with self.changed:
+            self.changed.notify_all()
+
+    def last_sequence(self, origin_id: str) -> int:
+        return max((each.place.sequence for each in self.stored if each.origin_id == origin_id), default=0)
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[Carrier]:
+        yield MemoryCarrier(self)
+
+
+class MemoryCarrier:
+    def __init__(self, engine: MemoryEngine) -> None:
+        self.engine = engine
+
+    async def last(self, origin_id: str) -> tuple[Message | None, int]:
+        sequence = self.engine.last_sequence(origin_id)
+        if not sequence:
+            return None, 0
+        found = self.engine.stored[sequence - 1]
+        return decode(origin_id, found.headers, found.payload), sequence
+
+    async def publish(self, message: Message, expected: int) -> int:
+        if self.engine.delayed:
+            self.engine.delayed -= 1
+            self.engine.late.append((message, expected))
+            raise CarrierAway("no answer")
+        sequence = await self.engine.store(message, expected)
+        for late, expected_then in self.engine.late:
+            if late.origin == message.origin:
+                with pytest.raises(OutOfTurn):
+                    await self.engine.store(late, expected_then)
+        if self.engine.lost_answers:
+            self.engine.lost_answers -= 1
+            raise CarrierAway("no answer")
+        return sequence
+
+    async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
+        position = after.sequence if after is not None else 0
+        while True:
+            async with self.engine.changed:
+                while position == len(self.engine.stored):
+                    await self.engine.changed.wait()
+            batch = self.engine.stored[position : position + 2]
+            position += len(batch)
+            yield batch
+
+    async def announce(self, announcement: Announcement) -> None:
+        for listener in self.engine.listeners:
+            listener.put_nowait(announcement)
+
+    async def announcements(self) -> AsyncIterator[Announcement]:
+        queue: asyncio.Queue[Announcement] = asyncio.Queue()
+        self.engine.listeners.append(queue)
+        while True:
+            yield await queue.get()
+
+    async def wait_closed(self) -> None:
+        await asyncio.Event().wait()
+
+
+def journal_of(folder: Path, name: str, count: int) -> Journal:
+    journal = resolve_journal(str(folder / f"{name}.log"))
+    for number in range(count):
+        clock = FakeClock()
+        clock.forward(number * 1_000_000)
+        writer_of(name, journal, clock).write_stream([f"{name} {number}"])
+    return journal
+
+
+async def until(condition: object, what: str) -> None:
+    assert callable(condition)
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def run_hosts(engine: MemoryEngine, journals: dict[str, Journal], condition: object) -> None:
+    """Run a team on ``engine`` until ``condition`` holds."""
+    processes = [
+        TeamProcess(journal, "memory", name, engine.connect, read_only=False) for name, journal in journals.items()
+    ]
+    tasks = [asyncio.create_task(process.run()) for process in processes]
+    try:
+        await until(condition, "the condition")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for process in processes:
+            process.close()
+
+
+def holds(journal: Journal, other: Journal) -> bool:
+    expected = Path(other.log_path).read_bytes()
+    return any(content(files) == expected for files in read_mirrors(journal))
+
+
+@pytest.mark.parametrize(("lost_answers", "delayed"), [(0, 0), (2, 0), (0, 2), (1, 1)])
+async def test_each_line_is_stored_once_whatever_the_answers(lost_answers: int, delayed: int, tmp_path: Path) -> None:
+    engine = MemoryEngine()
+    engine.lost_answers, engine.delayed = lost_answers, delayed
+    journals = {name: journal_of(tmp_path, name, 3) for name in ("db1", "web1")}
+    db1, web1 = journals.values()
+    await run_hosts(engine, journals, lambda: holds(db1, web1) and holds(web1, db1))
+    payloads: dict[str, bytes] = {}
+    for each in engine.stored:
+        payloads[each.origin_id] = payloads.get(each.origin_id, b"") + each.payload
+    assert sorted(payloads.values()) == sorted(Path(journal.log_path).read_bytes() for journal in journals.values())
+
+
+async def test_what_the_other_host_holds_is_known(tmp_path: Path) -> None:
+    engine = MemoryEngine()
+    journals = {name: journal_of(tmp_path, name, 3) for name in ("db1", "web1")}
+
+    def is_held() -> bool:
+        own = [status.own for journal in journals.values() for status, _ in read_statuses(journal)]
+        return len(own) == 2 and all(each is not None and each.held and not each.unheld_lines for each in own)
+
+    await run_hosts(engine, journals, is_held)
+    ((status, is_running),) = read_statuses(journals["db1"])
+    assert (status.away, is_running) == ("not running", False)
+    assert [host.host for host in status.hosts.values()] == ["web1"]
+
+
+async def test_a_hostile_peer_stops_nothing_and_writes_nowhere_else(tmp_path: Path) -> None:
+    engine = MemoryEngine()
+    good = message(b"[one]\n[two]\n", 0, 6)
+    headers = encode_headers(good)
+    for origin_id, forged, payload in [
+        ("../../../tmp/x", headers, good.payload),
+        (DB1.id, {**headers, "3am-segment": "../../x"}, good.payload),
+        (DB1.id, {**headers, "3am-host": "a\x1b[2Jb"}, good.payload),
+        (DB1.id, {}, good.payload),
+        (DB1.id, headers, b""),
+        (DB1.id, headers, b"x" * 300_000),
+        (DB1.id, headers, b"\x1b]0;owned\x07\0[H9: won]\n"),  # the bytes are kept as they are
+        (DB1.id, {**headers, "3am-offset": "1"}, b"contradicts\n"),
+        (DB1.id, {**headers, "3am-offset": str(2**53)}, good.payload),
+    ]:
+        await engine.append(origin_id, forged, payload)
+    journals = {"web1": journal_of(tmp_path, "web1", 1)}
+    (web1,) = journals.values()
+    before = {path for path in tmp_path.rglob("*") if ".log.d" not in str(path)}
+    count = len(engine.stored)
+
+    def parts() -> list[int]:
+        return [part.begin for files in read_mirrors(web1) for part in files.parts]
+
+    await run_hosts(engine, journals, lambda: len(engine.stored) > count and parts() == [0, 2**53])
+    assert os.listdir(remote_dir(web1)) == [DB1.id]
+    (files,) = read_mirrors(web1)
+    assert [(part.segment, part.begin) for part in files.parts] == [(SEGMENT, 0), (SEGMENT, 2**53)]
+    after = {path for path in tmp_path.rglob("*") if ".log.d" not in str(path)}
+    assert {path.name for path in after - before} == {"web1.log.origin"}
+    ((status, _),) = read_statuses(web1)
+    assert all(notice.isprintable() for notice in status.notices)
+    assert Path(web1.log_path).read_bytes().count(b"\n") == 1
+
+
+@given(st.lists(st.tuples(st.integers(1, 99), st.integers(0, 2**53), st.integers(0, 2**53)), max_size=3))
+def test_an_announcement_is_the_same_after_its_bytes(runs: list[tuple[int, int, int]]) -> None:
+    held = tuple(
+        HeldRun(DB1._replace(epoch=epoch), SegmentEnd(SEGMENT, low), SegmentEnd(SEGMENT, high))
+        for epoch, low, high in runs
+    )
+    presence = Presence(DB1, "db1", 3, 4, 5, held)
+    assert decode_presence(DB1.id, presence.encode()) == presence
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"[" * 100_000,
+        b'{"epoch": 1}',
+        Presence(DB1, "a\nb", 0, 0, 0).encode(),
+        Presence(DB1, "db1", -1, 0, 0).encode(),
+        Presence(DB1, "db1", 0, 0, 0, (HeldRun(DB1, SegmentEnd("..", 0), SegmentEnd(SEGMENT, 1)),)).encode(),
+        b'{"epoch": true, "host": "db1", "unsent": 0, "unheld": 0, "last_ns": 0, "held": []}',
+    ],
+)
+def test_a_hostile_announcement_is_refused(data: bytes) -> None:
+    with pytest.raises(HostileAnnouncement):
+        decode_presence(DB1.id, data)
