@@ -66,5 +66,6 @@ def test_files_that_cannot_be_read_are_refused_before_anything_is_drawn(tmp_path
     with terminal("open", str(tmp_path / "absent.log"), str(tmp_path)) as screen:
         screen.ends_with(3)
         # The terminal breaks a long path in the middle of a word, so the sentence is compared without white space.
-        assert "absent.log cannot be opened: No such file or directory".replace(" ", "") in "".join(screen.shown.split())
+        sentence = "absent.log cannot be opened: No such file or directory"
+        assert sentence.replace(" ", "") in "".join(screen.shown.split())
         assert b"\x1b[?1049h" not in screen.raw

@@ -14,7 +14,7 @@ from threeam.core.errors import JournalError
 from threeam.core.format.escape import escape_unprintable
 from threeam.team.line_chain import LINK_BYTES, MAX_PIECE_BYTES, extend_chain, first_link
 from threeam.team.origin import MAX_EPOCH, MAX_HOST_CHARS
-from threeam.team.position import Origin, Position, SegmentEnd, is_origin_id, is_segment_name
+from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 
 MAX_PAYLOAD_BYTES = MAX_PIECE_BYTES
 MAX_OFFSET = 2**53  # bytes
@@ -54,11 +54,6 @@ class Message(NamedTuple):
     def end(self) -> int:
         """The offset behind the last byte."""
         return self.offset + len(self.payload)
-
-    @property
-    def end_position(self) -> Position:
-        """The position behind the last byte."""
-        return Position(self.origin, self.segment, self.end)
 
     def end_link(self) -> bytes:
         """Return the link of the chain behind the last byte."""

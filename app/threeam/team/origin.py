@@ -112,13 +112,13 @@ def _read(fd: int, path: str) -> Origin:
 
 def _create(name: str, dir_fd: int, log_status: os.stat_result) -> None:
     """Create the file complete, for the users who may read or write the log. Raises OSError."""
-    temporary = f"{name}.{os.getpid()}.new"
+    temporary = f"{name}.{os.getpid()}-{secrets.token_hex(4)}.new"
     try:
         os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
     except FileNotFoundError:
         pass
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
     try:
         mode = 0o600 | log_status.st_mode & 0o066
         owner = log_status.st_uid if os.geteuid() == 0 else -1

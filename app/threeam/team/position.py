@@ -27,16 +27,11 @@ class Origin(NamedTuple):
     epoch: int = 1
 
 
-class Position(NamedTuple):
-    """The place of a byte. A segment is named by the first stamp in it: a rotation renames the file, but not that."""
-
-    origin: Origin
-    segment: str
-    offset: int
-
-
 class SegmentEnd(NamedTuple):
-    """The name of a segment, and the offset behind its last byte."""
+    """The name of a segment, and the offset behind its last byte. A segment is named by the first stamp in it.
+
+    A rotation renames the file, but not that.
+    """
 
     segment: str
     offset: int
