@@ -10,13 +10,23 @@ from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.times import format_duration
 from threeam.core.redact.redact import redact
 from threeam.core.store.attachment_kinds import PLAN, RUN_OUTPUT
-from threeam.core.store.attachments import read_attachment, write_attachment
+from threeam.core.store.attachments import write_attachment
 from threeam.core.write.draft import Draft
 from threeam.core.write.writer import Writer
 from threeam.experiments.arms.arm import Arm
 from threeam.experiments.experiment import NOT_RUN, Experiment, Run
-from threeam.experiments.failure_rule import LOST, FailureRule
+from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.fingerprint import identity_of
+from threeam.experiments.lifecycle import (
+    JournalAccess,
+    Listener,
+    PlanFormat,
+    begun_plan,
+    explained_ending,
+    lock_plan,
+    read_plan,
+    submit_interruptible,
+)
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
 from threeam.experiments.provoke.delayed_call import DelayedCalls, find_delayed_calls
 from threeam.experiments.provoke.halving import Halving, Progress, plan_rounds
@@ -33,21 +43,24 @@ from threeam.experiments.provoke.provocation import (
 from threeam.experiments.provoke.search import Budget, Search, require_search, result_tag
 from threeam.experiments.provoke.search_arms import find_search_arms
 from threeam.experiments.provoke.search_drafts import SearchFacts, result_draft, search_draft
-from threeam.experiments.runner import JournalAccess, RunListener, explained_ending, lock_plan, write_plan
 from threeam.experiments.runs.plan_runs import RunContext, run_plan
 from threeam.experiments.runs.run_drafts import runs_draft
 from threeam.experiments.runs.run_log import experiments, experiments_by_number
 from threeam.experiments.runs.run_outputs import outputs_of_experiment
-from threeam.experiments.runs.run_tags import parse_index
-from threeam.experiments.runs.single_run import EXIT_KILLED, check_runnable
+from threeam.experiments.runs.single_run import check_runnable, lost_run
 from threeam.process.process_tree import adopt_orphans
 
+SEARCH_PLANS = PlanFormat(PLAN, "plan", encode_plan, decode_plan, "3am provoke", "3am run --resume")
 
-class SearchListener(RunListener, Protocol):
+
+class SearchListener(Listener, Protocol):
     """The caller's side of a search."""
 
     def on_round(self, search: Search, progress: Progress) -> None:
         """Show that a round of ``search`` begins, or continues."""
+
+    def on_run(self, run: Run) -> None:
+        """Show that a run was made."""
 
     def on_result(self, raw: bytes, found: bool) -> None:
         """Show the lines of the result. After this, a signal does not change the exit code."""
@@ -107,19 +120,14 @@ class SearchRunner:
         plan = plan._replace(arms=found.arms)
         sought = kinds_before(experiments(self._access.load_state()), hypothesis)
         halving = Halving(len(plan.arms) - 1, plan_rounds(len(plan.arms) - 1, runs), plan.seed, sought.upper())
-        journal, writer = self._access.journal, self._access.new_writer()
-        file_name = f"plan-{self._access.clock().ns}-{os.getpid()}.json"
-        path = write_attachment(journal, PLAN, file_name, encode_plan(plan))
         identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
-        names = [arm.name for arm in plan.arms]
-        facts = SearchFacts(names, halving, budget, identity, os.path.basename(path))
-        text = _plan_text(plan, halving, budget, found.untried)
-        block = write_plan(writer, search_draft(text, facts, hypothesis), path)
-        self._listener.on_written(block.raw)
-        index = parse_index(block.draft_entries[-1])
-        assert index is not None  # the draft has assigned the number
-        with lock_plan(path, f"R{index.experiment}"):
-            return self._finish(f"R{index.experiment}", plan, writer)
+
+        def draft_of(file_name: str) -> Draft:
+            facts = SearchFacts([arm.name for arm in plan.arms], halving, budget, identity, file_name)
+            return search_draft(_plan_text(plan, halving, budget, found.untried), facts, hypothesis)
+
+        with begun_plan(self._access, self._listener, SEARCH_PLANS, plan, draft_of) as (name, writer):
+            return self._finish(name, plan, writer)
 
     def resume(self, name: str) -> bool:
         """Do what is left of the search ``name``, in the folder of its plan.
@@ -127,18 +135,15 @@ class SearchRunner:
         Raise `PreconditionFailed` if it is done or another process runs it, and `FileUnusable` if its plan was changed.
         """
         search = self._require_unfinished(name)
-        path, content, is_signed = read_attachment(self._access.journal, search.file, PLAN)
-        plan = decode_plan(content, path)
-        if not is_signed:
-            command = loggable_command(plan.command)
-            raise FileUnusable(f"{path} is not signed with your key, so its command is not run: {command}")
+        stored = read_plan(self._access.journal, SEARCH_PLANS, search.file)
+        plan = stored.signed()
         os.chdir(plan.cwd)
         check_runnable(plan.command)
         fingerprint = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd).fingerprint
         if fingerprint != search.fingerprint or tuple(arm.name for arm in plan.arms) != search.arms:
-            raise FileUnusable(f"{path} is not the plan of {search.name}: it has other arms, or another command")
+            raise FileUnusable(f"{stored.path} is not the plan of {search.name}: it has other arms, or another command")
         adopt_orphans()
-        with lock_plan(path, search.name):
+        with lock_plan(stored.path, search.name):
             self._require_unfinished(name)  # another process may have continued it since the first look
             return self._finish(search.name, plan, self._access.new_writer())
 
@@ -169,9 +174,7 @@ class SearchRunner:
         round_plan = _RoundPlan(plan.command, plan.arms, plan.seed, plan.rule, plan.timeout_ns, search.total, turns)
 
         def submit(draft: Draft) -> None:
-            # Interruptible: `run_plan` defers interrupts itself.
-            with writer.lock_log(full_state=draft.needs_full_state, interruptible=True) as log:
-                log.write(draft)
+            submit_interruptible(writer, draft)  # `run_plan` defers interrupts itself
 
         def on_run(run: Run) -> None:
             nonlocal spent_ns
@@ -188,7 +191,7 @@ class SearchRunner:
         context = RunContext(outputs, submit, on_run, on_lost, self._access.clock)
         self._listener.on_round(search, progress)
         try:
-            with explained_ending(search.number, self._listener):
+            with explained_ending(search.name, SEARCH_PLANS.resume, self._listener):
                 run_plan(search.number, round_plan, remaining, context)
         except _TimeIsOver:
             return
@@ -200,7 +203,7 @@ class SearchRunner:
         arms = search.progress().arms
         if 1 <= number <= len(arms):
             arm = plan.arms[arms[number - 1]].name
-            run = Run(number, arm, LOST, EXIT_KILLED, self._access.clock().ns, 0, 0, 0)
+            run = lost_run(number, arm, self._access.clock().ns)
             self._access.new_writer().write(runs_draft(search.number, search.total, [run]))
 
     def _confirm(self, search: Search, plan: ExperimentPlan) -> Experiment:
