@@ -16,6 +16,7 @@ from threeam.core.store.attachments import attachment_dir
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
 from threeam.core.write.writer import Writer
+from threeam.experiments.arms.arm import Arm
 from threeam.experiments.bisect.bisect_drafts import bisect_draft
 from threeam.experiments.bisect.bisect_plan import BisectPlan, Commit
 from threeam.experiments.bisect.bisect_runner import BISECT_PLANS
@@ -29,6 +30,7 @@ from threeam.experiments.lifecycle import (
     read_plan,
 )
 from threeam.experiments.plan import ExperimentPlan
+from threeam.experiments.provoke.search_plan import Reproducer, SearchPlan
 from threeam.experiments.provoke.search_runner import SEARCH_PLANS
 from threeam.experiments.runner import EXPERIMENT_PLANS
 from threeam.process.execute import StartFailed
@@ -36,9 +38,10 @@ from threeam.process.execute import StartFailed
 RULE = FailureRule()
 BISECTION = BisectPlan(("./repro",), "", RULE, None, "/src", "", "/trees", (Commit("a1", "old"), Commit("b2", "new")))
 EXPERIMENT = ExperimentPlan(("./repro",), (), 5, 1, RULE, None, "/src")
+SEARCH = SearchPlan(Reproducer(("./repro",), RULE, 5, "/src"), (Arm("bare"), Arm("nice", ("nice",))), 7)
 BEGINS: tuple[tuple[PlanFormat[Any], Any, str], ...] = (
     (EXPERIMENT_PLANS, EXPERIMENT, "3am run -n makes a new plan"),
-    (SEARCH_PLANS, EXPERIMENT, "3am provoke makes a new plan"),
+    (SEARCH_PLANS, SEARCH, "3am provoke makes a new plan"),
     (BISECT_PLANS, BISECTION, "3am bisect GOOD BAD makes a new plan"),
 )
 

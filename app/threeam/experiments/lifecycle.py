@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed, Unsure
 from threeam.core.format.clock import Clock
@@ -20,6 +21,8 @@ from threeam.core.write.locked_log import INTERRUPTED_REASON, Block
 from threeam.core.write.writer import Writer
 from threeam.experiments.runs.run_tags import parse_index
 from threeam.process.execute import StartFailed
+
+_FORMAT_VERSION = 1  # of plan files
 
 
 class JournalAccess(NamedTuple):
@@ -58,15 +61,32 @@ P = TypeVar("P", bound=Plan)
 class PlanFormat(NamedTuple, Generic[P]):
     """A sort of plan: its files, and the commands ``start`` and ``resume`` of 3am that begin and continue one.
 
-    ``prefix``: the first word of the names of its files. ``decode`` gets the content of a file and its path.
+    ``prefix``: the first word of the names of its files. ``to_record`` and ``from_record``: a plan as a JSON object,
+    and back. The words of commands are in it as they were typed. They may contain secrets, so the file is private to
+    its owner.
     """
 
     kind: AttachmentKind
     prefix: str
-    encode: Callable[[P], bytes]
-    decode: Callable[[bytes, str], P]
+    to_record: Callable[[P], dict[str, Any]]
+    from_record: Callable[[dict[str, Any]], P]
     start: str
     resume: str
+
+    def encode(self, plan: P) -> bytes:
+        """Return the content of the file of ``plan``."""
+        record = {"format": _FORMAT_VERSION, **self.to_record(plan)}
+        return json.dumps(record, indent=1).encode()  # undecodable bytes of a command become \udc.., and are restored
+
+    def decode(self, content: bytes, path: str) -> P:
+        """Return the plan of a file with this content. Raise `FileUnusable`; ``path`` is for its message."""
+        try:
+            record = json.loads(content)
+            if record.pop("format") != _FORMAT_VERSION:
+                raise FileUnusable(f"{path} was written by a later version of 3am")
+            return self.from_record(record)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise FileUnusable(f"{path} is not a {self.kind.name} of 3am: {error}") from None
 
 
 class StoredPlan(NamedTuple, Generic[P]):

@@ -28,7 +28,7 @@ from threeam.experiments.lifecycle import (
     read_plan,
     submit_interruptible,
 )
-from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan
+from threeam.experiments.plan import ExperimentPlan, plan_from_record, plan_record
 from threeam.experiments.runs.plan_runs import RunContext, run_plan
 from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft
 from threeam.experiments.runs.run_log import experiments_by_number, require_experiment
@@ -37,7 +37,7 @@ from threeam.experiments.runs.single_run import check_runnable, lost_run
 from threeam.experiments.verdicts.stopping import EVIDENCE, needed_runs, rule_of
 from threeam.experiments.verdicts.verdict import verdict_draft
 
-EXPERIMENT_PLANS = PlanFormat(PLAN, "plan", encode_plan, decode_plan, "3am run -n", "3am run --resume")
+EXPERIMENT_PLANS = PlanFormat(PLAN, "plan", plan_record, plan_from_record, "3am run -n", "3am run --resume")
 
 
 class ExperimentListener(Listener, Protocol):

@@ -17,7 +17,7 @@ from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
 from threeam.experiments.bisect.bisect_drafts import bisect_draft, result_draft, step_draft
 from threeam.experiments.bisect.bisect_log import Bisection, count_run, require_bisection
-from threeam.experiments.bisect.bisect_plan import BisectPlan, decode_bisect_plan, encode_bisect_plan
+from threeam.experiments.bisect.bisect_plan import BisectPlan, bisect_plan_from_record, bisect_plan_record
 from threeam.experiments.bisect.bisect_report import likely_text, result_text
 from threeam.experiments.bisect.checkouts import Checkouts
 from threeam.experiments.bisect.posterior import Belief, belief_of
@@ -43,7 +43,7 @@ from threeam.process.output import MAX_SAVED_BYTES, OutputRecorder
 from threeam.process.process_tree import adopt_orphans
 
 BISECT_PLANS = PlanFormat(
-    BISECTION, "bisect", encode_bisect_plan, decode_bisect_plan, "3am bisect GOOD BAD", "3am bisect --resume"
+    BISECTION, "bisect", bisect_plan_record, bisect_plan_from_record, "3am bisect GOOD BAD", "3am bisect --resume"
 )
 _SKIP_EXIT = 125  # as in git bisect run: this commit cannot be tested
 _NOT_STARTED_EXIT = 127  # as of a shell

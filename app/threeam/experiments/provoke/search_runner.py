@@ -16,7 +16,6 @@ from threeam.core.write.writer import Writer
 from threeam.experiments.arms.arm import Arm
 from threeam.experiments.experiment import NOT_RUN, Experiment, Run
 from threeam.experiments.failure_rule import FailureRule
-from threeam.experiments.fingerprint import identity_of
 from threeam.experiments.lifecycle import (
     JournalAccess,
     Listener,
@@ -27,7 +26,8 @@ from threeam.experiments.lifecycle import (
     read_plan,
     submit_interruptible,
 )
-from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
+from threeam.experiments.plan import ExperimentPlan, loggable_command
+from threeam.experiments.provoke.budget import Budget
 from threeam.experiments.provoke.delayed_call import DelayedCalls, find_delayed_calls
 from threeam.experiments.provoke.halving import Halving, Progress, plan_rounds
 from threeam.experiments.provoke.provocation import (
@@ -40,9 +40,15 @@ from threeam.experiments.provoke.provocation import (
     kinds_before,
     result_text,
 )
-from threeam.experiments.provoke.search import Budget, Search, require_search, result_tag
+from threeam.experiments.provoke.search import Search, require_search, result_tag
 from threeam.experiments.provoke.search_arms import find_search_arms
 from threeam.experiments.provoke.search_drafts import SearchFacts, result_draft, search_draft
+from threeam.experiments.provoke.search_plan import (
+    Reproducer,
+    SearchPlan,
+    search_plan_from_record,
+    search_plan_record,
+)
 from threeam.experiments.runs.plan_runs import RunContext, run_plan
 from threeam.experiments.runs.run_drafts import runs_draft
 from threeam.experiments.runs.run_log import experiments, experiments_by_number
@@ -50,7 +56,7 @@ from threeam.experiments.runs.run_outputs import outputs_of_experiment
 from threeam.experiments.runs.single_run import check_runnable, lost_run
 from threeam.process.process_tree import adopt_orphans
 
-SEARCH_PLANS = PlanFormat(PLAN, "plan", encode_plan, decode_plan, "3am provoke", "3am run --resume")
+SEARCH_PLANS = PlanFormat(PLAN, "plan", search_plan_record, search_plan_from_record, "3am provoke", "3am run --resume")
 
 
 class SearchListener(Listener, Protocol):
@@ -107,20 +113,20 @@ class SearchRunner:
         self._listener = listener
         self._experimenter = experimenter
 
-    def start(self, plan: ExperimentPlan, budget: Budget, hypothesis: str | None) -> bool:
-        """Find the arms for the command of ``plan``, save and log the search, and make it.
+    def start(self, reproducer: Reproducer, seed: int, budget: Budget, hypothesis: str | None) -> bool:
+        """Find the arms for ``reproducer``, save and log the search, and make it.
 
         Raise `BadInput` if the command cannot be run or traced, or if the budget is too small.
         """
-        check_runnable(plan.command)
+        check_runnable(reproducer.command)
         adopt_orphans()
-        found = find_search_arms(plan.command, plan.rule, plan.timeout_ns)
+        found = find_search_arms(reproducer)
         runs = budget.search_runs(found.run_ns)
         found = found.fitting(runs)
-        plan = plan._replace(arms=found.arms)
+        plan = SearchPlan(reproducer, found.arms, seed)
         sought = kinds_before(experiments(self._access.load_state()), hypothesis)
         halving = Halving(len(plan.arms) - 1, plan_rounds(len(plan.arms) - 1, runs), plan.seed, sought.upper())
-        identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
+        identity = reproducer.identity
 
         def draft_of(file_name: str) -> Draft:
             facts = SearchFacts([arm.name for arm in plan.arms], halving, budget, identity, file_name)
@@ -137,9 +143,9 @@ class SearchRunner:
         search = self._require_unfinished(name)
         stored = read_plan(self._access.journal, SEARCH_PLANS, search.file)
         plan = stored.signed()
-        os.chdir(plan.cwd)
+        os.chdir(plan.reproducer.cwd)
         check_runnable(plan.command)
-        fingerprint = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd).fingerprint
+        fingerprint = plan.reproducer.identity.fingerprint
         if fingerprint != search.fingerprint or tuple(arm.name for arm in plan.arms) != search.arms:
             raise FileUnusable(f"{stored.path} is not the plan of {search.name}: it has other arms, or another command")
         adopt_orphans()
@@ -153,7 +159,7 @@ class SearchRunner:
             raise PreconditionFailed(f"{search.name} is done: {search.result}")
         return search
 
-    def _finish(self, name: str, plan: ExperimentPlan, writer: Writer) -> bool:
+    def _finish(self, name: str, plan: SearchPlan, writer: Writer) -> bool:
         """Make the rounds that are left, confirm the choice, write the result, and return whether an arm was found."""
         while not (search := require_search(self._access.load_state(), name)).progress().is_over:
             self._run_round(search, plan, writer)
@@ -166,12 +172,13 @@ class SearchRunner:
         self._listener.on_result(writer.write(result_draft(search, tag, text, file)).raw, bool(found))
         return bool(found)
 
-    def _run_round(self, search: Search, plan: ExperimentPlan, writer: Writer) -> None:
+    def _run_round(self, search: Search, plan: SearchPlan, writer: Writer) -> None:
         """Make the runs of the current round that are left, or as many as the time of the search allows."""
         progress, spent_ns = search.progress(), search.spent_ns
         turns = [plan.arms[i] for i in progress.arms]
         remaining = [i for i in range(1, len(turns) + 1) if search.outcomes[i - 1] == NOT_RUN]
-        round_plan = _RoundPlan(plan.command, plan.arms, plan.seed, plan.rule, plan.timeout_ns, search.total, turns)
+        command, rule, timeout_ns, _ = plan.reproducer
+        round_plan = _RoundPlan(command, plan.arms, plan.seed, rule, timeout_ns, search.total, turns)
 
         def submit(draft: Draft) -> None:
             submit_interruptible(writer, draft)  # `run_plan` defers interrupts itself
@@ -187,7 +194,7 @@ class SearchRunner:
             self._log_lost_run(search.name, plan)
 
         known = experiments_by_number(self._access.load_state())
-        outputs = outputs_of_experiment(self._access.journal, search.as_experiment(), known)
+        outputs = outputs_of_experiment(self._access.journal, search, known)
         context = RunContext(outputs, submit, on_run, on_lost, self._access.clock)
         self._listener.on_round(search, progress)
         try:
@@ -196,7 +203,7 @@ class SearchRunner:
         except _TimeIsOver:
             return
 
-    def _log_lost_run(self, name: str, plan: ExperimentPlan) -> None:
+    def _log_lost_run(self, name: str, plan: SearchPlan) -> None:
         """Log that the first run without a result is lost, so that the log tells that the search was ended."""
         search = require_search(self._access.load_state(), name)
         number = search.outcomes.find(NOT_RUN) + 1
@@ -206,14 +213,12 @@ class SearchRunner:
             run = lost_run(number, arm, self._access.clock().ns)
             self._access.new_writer().write(runs_draft(search.number, search.total, [run]))
 
-    def _confirm(self, search: Search, plan: ExperimentPlan) -> Experiment:
+    def _confirm(self, search: Search, plan: SearchPlan) -> Experiment:
         """Return the experiment that compares the chosen arm with bare in fresh runs. Make its runs first."""
         known = confirmation_of(search, experiments(self._access.load_state()))
         hypothesis = None if search.hypothesis is None else f"H{search.hypothesis}"
         if known is None:
-            names = confirming_arms(search)
-            arms = tuple(arm for arm in plan.arms if arm.name in names)
-            fresh = plan._replace(arms=arms, n=confirming_runs(search), seed=confirming_seed(search))
+            fresh = plan.experiment(confirming_arms(search), confirming_runs(search), confirming_seed(search))
             self._experimenter.start(fresh, hypothesis)
         elif known.remaining or not known.verdict:
             self._experimenter.resume(known.name)
@@ -221,8 +226,8 @@ class SearchRunner:
         assert made is not None
         return made
 
-    def _find_calls(self, arm: Arm | None, plan: ExperimentPlan) -> DelayedCalls | None:
-        return find_delayed_calls(plan, arm) if arm is not None and arm.delays_calls else None
+    def _find_calls(self, arm: Arm | None, plan: SearchPlan) -> DelayedCalls | None:
+        return find_delayed_calls(plan.reproducer, arm) if arm is not None and arm.delays_calls else None
 
     def _save_stacks(self, search: Search, calls: DelayedCalls) -> str:
         """Save the stacks as an attachment, and return its name."""
@@ -230,17 +235,18 @@ class SearchRunner:
         return os.path.basename(write_attachment(self._access.journal, RUN_OUTPUT, name, calls.stacks))
 
 
-def _plan_text(plan: ExperimentPlan, halving: Halving, budget: Budget, untried: Sequence[str]) -> str:
+def _plan_text(plan: SearchPlan, halving: Halving, budget: Budget, untried: Sequence[str]) -> str:
     """Return the text of the plan line, without secrets."""
     names = [arm.name for arm in plan.arms[1:] if not arm.delays_calls]
     calls = [arm.name.removeprefix("delay:") for arm in plan.arms if arm.delays_calls]
     names += [f"delays of {', '.join(calls)}"] if calls else []
-    limit = "" if plan.timeout_ns is None else f", each for {format_duration(plan.timeout_ns)} at most"
+    rule, timeout_ns = plan.reproducer.rule, plan.reproducer.timeout_ns
+    limit = "" if timeout_ns is None else f", each for {format_duration(timeout_ns)} at most"
     parts = [
         f"searches {halving.candidate_count} arms for the one that fails most often: {', '.join(names)}",
         f"at most {halving.total} runs{limit}, then fresh ones, with {budget}",
         f"seed {plan.seed}",
-        f"fails if {plan.rule}",
+        f"fails if {rule}",
         *untried,
     ]
     return f"{loggable_command(plan.command)}; {redact('; '.join(parts))}"
