@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import JournalError
@@ -23,6 +24,16 @@ class CarrierFull(JournalError):
 
 class OutOfTurn(JournalError):
     """A message that is not stored, since another one was stored after the expected one."""
+
+
+class NoAnswer(JournalError):
+    """A question that the other host has not answered in time: it is away, stands still, or knows no such question."""
+
+
+class Topic(StrEnum):
+    """What hosts ask each other. Each topic has subjects of its own, so that an engine can allow it by itself."""
+
+    CLOCK = "clock"
 
 
 class Place(NamedTuple):
@@ -74,6 +85,19 @@ class Carrier(Protocol):
 
     def announcements(self) -> AsyncIterator[Announcement]:
         """Yield what the hosts announce from now on."""
+
+    async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
+        """Return what the host of this origin answers to ``question``, as it came. Raises `NoAnswer` after ``limit_s``.
+
+        `CarrierRefused`: this user may not ask about ``topic``.
+        """
+
+    async def answer(self, topic: Topic, origin_id: str, reply: Callable[[bytes], Awaitable[bytes | None]]) -> None:
+        """Answer with ``reply`` what hosts ask this origin, for ever, one question after the other.
+
+        A question comes as it is sent, and is not checked. To one of which ``reply`` returns None there is no answer.
+        `CarrierRefused`: this user may not answer about ``topic``.
+        """
 
     async def wait_closed(self) -> None:
         """Wait until the connection is lost, and raise `CarrierAway`."""
