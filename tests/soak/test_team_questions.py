@@ -75,7 +75,7 @@ async def test_a_question_is_answered(engine: Engine) -> None:
 
 
 async def test_an_answer_goes_to_inboxes_alone(engine: Engine) -> None:
-    """Who asks chooses the subject of the answer. If 3am wrote to any, they would write in the name of this host."""
+    """The subject of the answer is chosen by the asker, who could otherwise write in the name of this host."""
     engine.start()
     async with carrier_of(engine) as db1, carrier_of(engine) as web1, answering(db1):
         await ask(web1, b"begin")

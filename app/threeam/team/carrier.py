@@ -31,7 +31,7 @@ class NoAnswer(JournalError):
 
 
 class Topic(StrEnum):
-    """What hosts ask each other. Each topic has subjects of its own, so that an engine can allow it by itself."""
+    """A kind of question. Each has subjects of its own, so that an engine can allow it by itself."""
 
     CLOCK = "clock"
 
