@@ -17,9 +17,10 @@ CONFIDENCE_LEVELS = ("weak", "fair", "strong")
 
 
 class SinceChange(NamedTuple):
-    """The runs, or the occurrences, since the change. ``clean``: runs that passed, or the time (ns) since the last failure.
+    """The runs, or the occurrences, since the change.
 
-    ``timed_out``, ``inconclusive``: runs that are in no rate.
+    ``clean``: the runs that passed, or the time (ns) since the last failure. ``timed_out``, ``inconclusive``: runs
+    that are in no rate.
     """
 
     recurrences: int
