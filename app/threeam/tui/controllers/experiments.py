@@ -263,7 +263,9 @@ class ExperimentController:
         def tell() -> Sequence[ReportSection]:
             now = self._screen.state.find_hypothesis(key) or hypothesis
             if options.versions is not None:
-                controlled = fix_assessment.assess_versions(self._screen.state, now, options.versions, since_ns)
+                controlled = fix_assessment.assess_versions(
+                    self._screen.state, now, options.versions, since_ns, options.kind
+                )
                 return versions_report(self._screen.state, now, controlled)
             change, answer = fix_assessment.assess_runs(self._screen.state, now, since_ns, options.arm, options.kind)
             return fix_report(self._screen.state, now, change, answer, session.clock())
@@ -271,7 +273,7 @@ class ExperimentController:
         if options.versions is None:  # both raise if there is nothing to tell
             fix_assessment.assess_runs(state, hypothesis, since_ns, options.arm, options.kind)
         else:
-            fix_assessment.assess_versions(state, hypothesis, options.versions, since_ns)
+            fix_assessment.assess_versions(state, hypothesis, options.versions, since_ns, options.kind)
         self._reports.push(
             ReportScreen(
                 f"{hypothesis.label}: may I call it fixed?",
