@@ -136,10 +136,9 @@ class TeamSoak:
         env = {**os.environ, "HOME": str(host.folder), "SANITY_ROTATE_BYTES": str(ROTATE_BYTES), "LOGNAME": host.name}
         number = 0
         while not self._ended.is_set():
+            words = [command(), "log", "-q", "-", "--log", str(host.log), "--lock", host.journal.lock_path]
             with (host.folder / "writer.txt").open("ab") as errors:
-                writer = subprocess.Popen(
-                    [command(), "log", "-q", "-", "--log", str(host.log)], env=env, stdin=subprocess.PIPE, stderr=errors
-                )
+                writer = subprocess.Popen(words, env=env, stdin=subprocess.PIPE, stderr=errors)
             assert writer.stdin is not None
             with suppress(BrokenPipeError), writer.stdin:
                 for _ in range(chance.randrange(20, 200)):

@@ -14,9 +14,7 @@ from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.journal import resolve_journal
 from threeam.core.write.writer import Writer
 from threeam.experiments import experiment_report as report
-from threeam.experiments import runs as runs_module
-from threeam.experiments import verdict
-from threeam.experiments.arms import Arm, parse_arm, parse_arms, run_order
+from threeam.experiments.arms.arm import Arm, parse_arm, parse_arms, run_order
 from threeam.experiments.experiment import ArmUsage, Experiment, LogPoint, Run, outcome_code
 from threeam.experiments.failure_rule import (
     CUT_SHORT,
@@ -29,10 +27,13 @@ from threeam.experiments.failure_rule import (
     parse_failure_rule,
 )
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.fix_confidence import estimate_from_occurrences, estimate_from_runs
-from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan
-from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
-from threeam.experiments.run_rows import IsExperimentRun
+from threeam.experiments.fixes.fix_confidence import estimate_from_occurrences, estimate_from_runs
+from threeam.experiments.plan import ExperimentPlan
+from threeam.experiments.runner import EXPERIMENT_PLANS
+from threeam.experiments.runs import run_log as runs_module
+from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
+from threeam.experiments.runs.run_rows import IsExperimentRun
+from threeam.experiments.verdicts import verdict
 from threeam.projections import FOLD
 
 AT = Stamp(1_795_490_047_123_456_789)
@@ -293,10 +294,11 @@ def test_a_plan_comes_back_from_its_file_byte_for_byte() -> None:
     plan = ExperimentPlan(
         ("./re pro", "\udcff", "-x"), arms, 200, 7, FailureRule(3, False, "a|b", True), 5 * NS_PER_S, "/srv"
     )
-    assert decode_plan(encode_plan(plan), "plan.json") == plan
-    for broken in (b"", b"{}", b"[]", encode_plan(plan)[:-9], encode_plan(plan).replace(b'"n"', b'"m"')):
+    assert EXPERIMENT_PLANS.decode(EXPERIMENT_PLANS.encode(plan), "plan.json") == plan
+    content = EXPERIMENT_PLANS.encode(plan)
+    for broken in (b"", b"{}", b"[]", content[:-9], content.replace(b'"n"', b'"m"')):
         with pytest.raises(FileUnusable):
-            decode_plan(broken, "plan.json")
+            EXPERIMENT_PLANS.decode(broken, "plan.json")
 
 
 # May I call it fixed?

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from support.journals import FakeClock, writer_of
 from support.team import DB1, SEGMENT, content, message
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.carrier import Announcement, Carrier, CarrierAway, OutOfTurn, Place, Received
+from threeam.team.carrier import Announcement, Carrier, CarrierAway, NoAnswer, OutOfTurn, Place, Received, Topic
 from threeam.team.message import Message, decode, encode_headers
 from threeam.team.mirror import read_mirrors, remote_dir
 from threeam.team.position import SegmentEnd
 from threeam.team.presence import HeldRun, HostileAnnouncement, Presence, decode_presence
 from threeam.team.team_process import TeamProcess
 from threeam.team.team_status import read_statuses
+
+Reply = Callable[[bytes], Awaitable[bytes | None]]
 
 
 class MemoryEngine:
@@ -35,6 +37,7 @@ class MemoryEngine:
         self.late: list[tuple[Message, int]] = []
         self.listeners: list[asyncio.Queue[Announcement]] = []
         self.changed = asyncio.Condition()
+        self.replies: dict[tuple[Topic, str], Reply] = {}
 
     async def store(self, message: Message, expected: int) -> int:
         if expected != self.last_sequence(message.origin.id):
@@ -43,12 +46,12 @@ class MemoryEngine:
         return len(self.stored)
 
     async def append(self, origin_id: str, headers: Mapping[str, str], payload: bytes) -> None:
-        self.stored.append(Received(origin_id, headers, payload, Place(len(self.stored) + 1, len(self.stored))))
+        self.stored.append(Received(origin_id, headers, payload, (len(self.stored) + 1, len(self.stored))))
         async with self.changed:
             self.changed.notify_all()
 
     def last_sequence(self, origin_id: str) -> int:
-        return max((each.place.sequence for each in self.stored if each.origin_id == origin_id), default=0)
+        return max((int(each.place[0]) for each in self.stored if each.origin_id == origin_id), default=0)
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Carrier]:
@@ -82,7 +85,7 @@ class MemoryCarrier:
         return sequence
 
     async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
-        position = after.sequence if after is not None else 0
+        position = int(after[0]) if after is not None else 0
         while True:
             async with self.engine.changed:
                 while position == len(self.engine.stored):
@@ -100,6 +103,17 @@ class MemoryCarrier:
         self.engine.listeners.append(queue)
         while True:
             yield await queue.get()
+
+    async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
+        reply = self.engine.replies.get((topic, origin_id))
+        answer = await reply(question) if reply is not None else None
+        if answer is None:
+            raise NoAnswer("no answer")
+        return answer
+
+    async def answer(self, topic: Topic, origin_id: str, reply: Reply) -> None:
+        self.engine.replies[topic, origin_id] = reply
+        await self.wait_closed()
 
     async def wait_closed(self) -> None:
         await asyncio.Event().wait()

@@ -1,8 +1,9 @@
-"""The contract of an engine that carries messages between hosts, and how it fails."""
+"""The contract of what carries messages between hosts, and how it fails."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import JournalError
@@ -25,18 +26,22 @@ class OutOfTurn(JournalError):
     """A message that is not stored, since another one was stored after the expected one."""
 
 
-class Place(NamedTuple):
-    """A place in the store of an engine: ``sequence``, and the time (ns) at which it stored that message.
+Place = tuple[int | str, ...]
+"""A place in the order of the messages of a source, which alone can read it; JSON can hold it."""
 
-    A store that went back in time has another message there, with another time.
-    """
 
-    sequence: int
-    stored_ns: int
+class NoAnswer(JournalError):
+    """A question that the other host has not answered in time: it is away, stands still, or knows no such question."""
+
+
+class Topic(StrEnum):
+    """A kind of question. Each has subjects of its own, so that an engine can allow it by itself."""
+
+    CLOCK = "clock"
 
 
 class Received(NamedTuple):
-    """A message as it came, not checked yet."""
+    """A message as it came, not checked yet. ``place``: the place behind it."""
 
     origin_id: str
     headers: Mapping[str, str]
@@ -51,8 +56,24 @@ class Announcement(NamedTuple):
     data: bytes
 
 
-class Carrier(Protocol):
-    """An open connection to an engine. Each method raises `CarrierAway` or `CarrierRefused`."""
+class Source(Protocol):
+    """An open connection from which messages come. Each method raises `CarrierAway` or `CarrierRefused`."""
+
+    def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
+        """Yield the stored messages of all origins in their order, and then each new one, for ever.
+
+        ``after``: begin after this one, if the source still has it; otherwise begin with the first.
+        """
+
+    def announcements(self) -> AsyncIterator[Announcement]:
+        """Yield what the hosts announce from now on."""
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is lost, and raise `CarrierAway`."""
+
+
+class Carrier(Source, Protocol):
+    """An open connection to an engine, which also takes the messages of this host."""
 
     async def last(self, origin_id: str) -> tuple[Message | None, int]:
         """Return the last message of an origin and its sequence; None and 0 without one. Raises `HostileMessage`."""
@@ -63,17 +84,18 @@ class Carrier(Protocol):
         Raises `OutOfTurn` or `CarrierFull`.
         """
 
-    def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
-        """Yield the stored messages of all origins in their order, and then each new one, for ever.
-
-        ``after``: begin after this one, if the engine still has it; otherwise begin with the first.
-        """
-
     async def announce(self, announcement: Announcement) -> None:
         """Tell all hosts that listen."""
 
-    def announcements(self) -> AsyncIterator[Announcement]:
-        """Yield what the hosts announce from now on."""
+    async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
+        """Return what the host of this origin answers to ``question``, as it came. Raises `NoAnswer` after ``limit_s``.
 
-    async def wait_closed(self) -> None:
-        """Wait until the connection is lost, and raise `CarrierAway`."""
+        `CarrierRefused`: this user may not ask about ``topic``.
+        """
+
+    async def answer(self, topic: Topic, origin_id: str, reply: Callable[[bytes], Awaitable[bytes | None]]) -> None:
+        """Answer with ``reply`` what hosts ask this origin, for ever, one question after the other.
+
+        A question comes as it is sent, and is not checked. To one of which ``reply`` returns None there is no answer.
+        `CarrierRefused`: this user may not answer about ``topic``.
+        """
