@@ -186,7 +186,11 @@ def _parser() -> Parser:
     )
     option("--jobs", type=int, metavar="N", help="make N runs side by side; not with arms that are about the CPUs")
     option("-j", action=_JobsOrJournal, dest="jobs", metavar="N|NAME", help="a number: --jobs; a name: --journal")
-    option("--stop", action="store_true", help="stop an arm as soon as it is decided; with -H and one arm, a fix")
+    option(
+        "--stop",
+        action="store_true",
+        help="stop an arm when it is decided; with one arm and -H, when fixed has its answer (3am changed comes first)",
+    )
     option("--seed", type=int, metavar="S", help="random seed for run order and jitter")
     option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
     option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")
