@@ -58,7 +58,7 @@ class MoreRuns(NamedTuple):
 
 
 class ListRuns(NamedTuple):
-    """The mode that prints all experiments, the newest first."""
+    """The mode that prints all experiments, searches and bisections, the newest first."""
 
     as_json: bool
 
@@ -196,7 +196,7 @@ def _parser() -> Parser:
     option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")
     option("--fail-regex", metavar="RE", help="fail if a line of output matches; pass only if the exit code is 0 too")
     option("--exit-code", action="store_true", help="exit as the command did (124: timed out)")
-    option("--list", action="store_true", help="print all experiments, the newest first")
+    option("--list", action="store_true", help="print all experiments, searches and bisections, the newest first")
     option("--more", nargs=2, metavar=("N", "R12"), help="make N more runs in each arm of an experiment")
     option("--resume", metavar="R12", help="continue an experiment that was ended")
     option("--report", metavar="R12", help="print the results of an experiment again")

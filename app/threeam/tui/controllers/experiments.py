@@ -29,7 +29,7 @@ from threeam.experiments.experiment import Experiment
 from threeam.experiments.fixes.fixed_options import parse_fixed_options
 from threeam.experiments.provoke.search import find_search, require_search
 from threeam.experiments.provoke.search_report import search_report
-from threeam.experiments.runs.run_log import experiments, require_experiment
+from threeam.experiments.runs.run_log import require_experiment
 from threeam.experiments.runs.run_rows import attachment_of, run_line_in_words
 from threeam.experiments.verdicts.repeats import find_repeats
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
@@ -134,11 +134,11 @@ class ExperimentController:
         if name:
             self.open_run(name)
             return
+        from threeam.experiments.run_list import run_list_report
         from threeam.tui.screens.runs import RunsScreen
 
         screen = RunsScreen(
-            lambda: experiments(self._screen.state),
-            self._screen.session.clock,
+            lambda: run_list_report(self._screen.state, self._screen.session.clock()),
             self._screen.copy_text,
             emoji=self._screen.session.emoji,
         )
