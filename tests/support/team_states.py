@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from support.hypotheses import hypothesis_entry, line, state_after
 from threeam.core.format.entry import Author, Entry
 from threeam.core.format.remote_hypothesis import RemoteHypothesis
-from threeam.core.state.host_state import HostState
-from threeam.hypotheses.team_fold import IsBefore, Statement, TeamHypothesis, team_hypotheses
+from threeam.core.state.host_state import HostStamp, HostState
+from threeam.hypotheses.team_fold import IsBefore, TeamHypothesis, team_hypotheses
 
 HOSTS = {"db1": "d" * 32, "web1": "a" * 32, "web2": "b" * 32}  # the ids of their journals
 
@@ -33,13 +33,13 @@ def seen_from(viewer: str, journals: Mapping[str, Sequence[Entry]]) -> list[Host
     return [HostState(HOSTS[host], host, state_after(*said), host == viewer) for host, said in journals.items()]
 
 
-def order_not_known(first: Statement, second: Statement) -> bool:
+def order_not_known(first: HostStamp, second: HostStamp) -> bool:
     return False
 
 
-def order_of_stamps(first: Statement, second: Statement) -> bool:
+def order_of_stamps(first: HostStamp, second: HostStamp) -> bool:
     """All clocks are right."""
-    return first.event.stamp.ns < second.event.stamp.ns
+    return first.ns < second.ns
 
 
 def board(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from threeam.core.state.fold import Person
+from threeam.core.state.fold import Person, State
 from threeam.core.state.host_state import HostState
-from threeam.human.intake import intake_of
+from threeam.human.intake import PROJECTION as HUMAN
+from threeam.human.intake import Intake, intake_of
+
+SamePerson = Sequence[Sequence[str]]  # names of one person on different hosts, as ("alice@db1", "al@web2")
 
 
 class TeamCups(NamedTuple):
@@ -29,28 +32,80 @@ class TeamCups(NamedTuple):
         """Return the cups on all hosts."""
         return self.own + self.elsewhere
 
+    def elsewhere_text(self) -> str:
+        """Return ``2 on db1, 1 on web2``."""
+        return ", ".join(f"{cups} on {host}" for host, cups in self.by_host)
 
-def team_cups(hosts: Sequence[HostState], user: str, now_ns: int, gap_ns: int) -> TeamCups:
-    """Return the cups of ``user`` this night on all ``hosts``.
+
+class _Presence(NamedTuple):
+    """A person in one journal: when they last typed, and their doses as (ns, mg)."""
+
+    host: HostState
+    person: Person
+    doses: tuple[tuple[int, int], ...]
+
+
+def team_cups(
+    hosts: Sequence[HostState], user: str, now_ns: int, gap_ns: int, same_person: SamePerson = ()
+) -> TeamCups:
+    """Return the cups this night, on all ``hosts``, of the person who is ``user`` on this host.
 
     The night began after the last gap in which the person, on every host, has had no cup and has typed nothing for
-    longer than ``gap_ns``. Sleep on one host ends it on all. A cup is one line of one journal, and so counts once.
+    longer than ``gap_ns``. Sleep on any host ends it; the journal of this host counts on as it always did. A cup is
+    one line of one journal, and so counts once.
     """
-    people = [(host, person) for host in hosts if (person := host.state.people.get(user)) is not None]
-    slept_ns = max((person.last_active_ns for _, person in people if person.asleep), default=None)
+    known = _presences(hosts, user, same_person)
+    began_ns = _night_began_ns(known, now_ns, gap_ns)
+    own, by_host = 0, dict[str, int]()
+    for host, _, doses in known:
+        cups = sum(ns >= began_ns for ns, _ in doses)
+        if host.is_own:
+            own += cups
+        elif cups:
+            by_host[host.host] = by_host.get(host.host, 0) + cups
+    counted_here = max((host.state.cups(user, now_ns, gap_ns) for host in hosts if host.is_own), default=0)
+    return TeamCups(max(own, counted_here), tuple(sorted(by_host.items())))
+
+
+def with_team_cups(
+    hosts: Sequence[HostState], user: str, now_ns: int, gap_ns: int, same_person: SamePerson = ()
+) -> State:
+    """Return the state of this host's journal to show: ``user`` has the cups and doses of all ``hosts`` in it.
+
+    It is not for a draft: the number in a line is what its log knows.
+    """
+    (own,) = (host for host in hosts if host.is_own)
+    cups = team_cups(hosts, user, now_ns, gap_ns, same_person)
+    known = _presences(hosts, user, same_person)
+    doses = tuple(sorted(dose for presence in known for dose in presence.doses))
+    intake = intake_of(own.state, user)
+    if not known or (cups.elsewhere == 0 and doses == intake.doses):
+        return own.state
+    last = max((presence.person for presence in known), key=lambda person: person.last_active_ns)
+    person = Person(cups.total, last.last_active_ns, last.author, last.asleep and cups.total == 0)
+    drinks = {**HUMAN.of(own.state), user: Intake(intake.glasses, doses, intake.author)}
+    return own.state._replace(
+        people={**own.state.people, user: person}, projections={**own.state.projections, HUMAN.name: drinks}
+    )
+
+
+def _presences(hosts: Sequence[HostState], user: str, same_person: SamePerson) -> list[_Presence]:
+    own_names = {f"{user}@{host.host}" for host in hosts if host.is_own}
+    names = [name.rpartition("@") for group in same_person if own_names & {*group} for name in group]
+    return [
+        _Presence(host, person, intake_of(host.state, name).doses)
+        for host in hosts
+        for name in sorted({user, *(other for other, _, at in names if at == host.host)})
+        if (person := host.state.people.get(name)) is not None
+    ]
+
+
+def _night_began_ns(known: Sequence[_Presence], now_ns: int, gap_ns: int) -> int:
+    slept_ns = max((person.last_active_ns for _, person, _ in known if person.asleep), default=None)
+    times = [ns for _, person, doses in known for ns in (person.last_active_ns, *(ns for ns, _ in doses))]
     began_ns = now_ns
-    for ns in sorted(_active_times(people, user), reverse=True):
+    for ns in sorted(times, reverse=True):
         if began_ns - ns > gap_ns or (slept_ns is not None and ns <= slept_ns):
             break
         began_ns = min(began_ns, ns)
-    cups = [(host, sum(ns >= began_ns for ns, _ in intake_of(host.state, user).doses)) for host in hosts]
-    counted_here = max((host.state.cups(user, now_ns, gap_ns) for host in hosts if host.is_own), default=0)
-    own = max([counted_here, *(count for host, count in cups if host.is_own)])
-    return TeamCups(own, tuple(sorted((host.host, count) for host, count in cups if count and not host.is_own)))
-
-
-def _active_times(people: Iterable[tuple[HostState, Person]], user: str) -> list[int]:
-    times: list[int] = []
-    for host, person in people:
-        times += [person.last_active_ns, *(ns for ns, _ in intake_of(host.state, user).doses)]
-    return times
+    return began_ns

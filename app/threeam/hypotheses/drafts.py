@@ -136,10 +136,11 @@ def excerpt(state: State, entry: Entry) -> str:
     return text if len(text) <= _MAX_EXCERPT_CHARS else text[: _MAX_EXCERPT_CHARS - 1] + "…"
 
 
-def conclusion_draft(verb: str, named: Named, reason: str, toxic_cups: int) -> Draft:
+def conclusion_draft(verb: str, named: Named, reason: str, toxic_cups: int, *, others_disagree: bool = False) -> Draft:
     """Return the draft of a verdict (a verb of `VERDICT_VERBS`) on a hypothesis.
 
-    Over ``toxic_cups`` cups the verdict is marked for a recheck.
+    Over ``toxic_cups`` cups the verdict is marked for a recheck. ``others_disagree``: other hosts have another verdict,
+    so it may be the one that this log has already.
     """
     kind, state_after = VERDICT_VERBS[verb]
     first, *rest = split_submission(reason)
@@ -149,7 +150,8 @@ def conclusion_draft(verb: str, named: Named, reason: str, toxic_cups: int) -> D
             numbering, tags = list[DraftLine](), named.tags(state_after)
         else:
             hypothesis = require_hypothesis(state, named)
-            _require_other_state(state, hypothesis, state_after)
+            if not others_disagree:
+                _require_other_state(state, hypothesis, state_after)
             numbering, ((key, _),) = _ensure_numbered(state, hypothesis)
             tags = ((key, state_after),)
         recheck = RECHECK_TAGS if kind == "Conclusion" and is_toxic(context.cups(state, stamp), toxic_cups) else ()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from threeam.core.state.fold import OPEN, Hypothesis
-from threeam.core.state.host_state import HostState
+from threeam.core.state.host_state import HostStamp, HostState
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.ledger import VERDICT_KINDS, HypothesisEvent, Thread, event_text, thread_of, verdict_of
 from threeam.hypotheses.remarks import Remarks, remarks
@@ -23,23 +23,29 @@ class Statement(NamedTuple):
     event: HypothesisEvent
 
     @property
+    def stamp(self) -> HostStamp:
+        """The stamp of the line, and its journal."""
+        return HostStamp(self.host.origin_id, self.event.stamp.ns)
+
+    @property
     def text(self) -> str:
         """The text of the line as it reads now."""
         return event_text(self.host.state, self.event)
 
 
-IsBefore = Callable[[Statement, Statement], bool]  # whether the first is known to be earlier than the second
+IsBefore = Callable[[HostStamp, HostStamp], bool]  # whether the first is known to be before the second
 
 
 class TeamHypothesis(NamedTuple):
     """A hypothesis with what all hosts say about it.
 
-    ``host``: the name of its host; empty for one of this journal. ``claim``: as it reads now; empty if its first line
-    is not here. ``threads``: by host, its own first. ``standing``: the verdicts of which none is known to be later
-    than another one.
+    ``host``: the name of its host; empty for one of this journal. ``origin_id``: its journal. ``claim``: as it reads
+    now; empty if its first line is not here. ``threads``: by host, its own first. ``standing``: the verdicts of which
+    none is known to be before another one.
     """
 
     host: str
+    origin_id: str
     hypothesis: Hypothesis
     claim: str
     threads: tuple[tuple[HostState, Thread], ...]
@@ -49,6 +55,11 @@ class TeamHypothesis(NamedTuple):
     def name(self) -> str:
         """Return what a person types to name it: ``H7``, of another host ``db1/H7``."""
         return f"{self.host}/{self.hypothesis.name}" if self.host else self.hypothesis.name
+
+    @property
+    def key(self) -> tuple[str, int | None, int]:
+        """Return what identifies it on every host, see `RemoteHypothesis.key`."""
+        return self.origin_id, self.hypothesis.number, self.hypothesis.opened_at.ns
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -106,6 +117,7 @@ def _joined(
     others = sorted(about_it, key=lambda pair: (pair[0].origin_id, pair[1].subject.key))
     return TeamHypothesis(
         "" if host.is_own else host.host,
+        host.origin_id,
         hypothesis,
         claim_of(host.state, hypothesis),
         ((host, thread_of(host.state, hypothesis)), *((other, about.thread) for other, about in others)),
@@ -120,15 +132,16 @@ def _without_claim(
     names = {host.origin_id: host.host for host in hosts}
     by_key: dict[tuple[str, int, int], list[tuple[HostState, Remarks]]] = {}
     for pairs in said.values():
-        for host, about in pairs:
-            by_key.setdefault(about.subject.key, []).append((host, about))
+        for pair in pairs:
+            by_key.setdefault(pair[1].subject.key, []).append(pair)
     for pairs in by_key.values():
         others = sorted(pairs, key=lambda pair: pair[0].origin_id)
         subject = others[0][1].subject
         hypothesis = Hypothesis(subject.number, OPEN, "", None, subject.opened_at, subject.opened_at.ns)
-        threads = tuple((host, about.thread) for host, about in others)
+        threads = tuple((other, about.thread) for other, about in others)
         standing = _standing([*_last_verdicts(others)], is_before)
-        yield TeamHypothesis(names.get(subject.origin_id, subject.host), hypothesis, "", threads, standing)
+        host = names.get(subject.origin_id, subject.host)
+        yield TeamHypothesis(host, subject.origin_id, hypothesis, "", threads, standing)
 
 
 def _own_verdict(host: HostState, hypothesis: Hypothesis) -> Statement | None:
@@ -157,7 +170,7 @@ def _standing(verdicts: Sequence[Statement], is_before: IsBefore) -> tuple[State
     return tuple(
         verdict
         for verdict in verdicts
-        if not any(is_before(verdict, other) for other in verdicts if other is not verdict)
+        if not any(is_before(verdict.stamp, other.stamp) for other in verdicts if other is not verdict)
     )
 
 

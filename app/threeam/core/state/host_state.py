@@ -17,3 +17,10 @@ class HostState(NamedTuple):
     host: str
     state: State
     is_own: bool = False
+
+
+class HostStamp(NamedTuple):
+    """The stamp (ns) of a line of the journal ``origin_id``."""
+
+    origin_id: str
+    ns: int
