@@ -53,3 +53,24 @@ def mirror_journal(source: Journal, host: str, into: Journal) -> None:
         mirror.write(each._replace(host=host))
     mirror.close()
     file.close()
+
+
+class OtherHost:
+    """A host of the team: what it sends is in its mirror beside ``journal``."""
+
+    def __init__(self, journal: Journal, host: str = "db1", origin: Origin = DB1) -> None:
+        self._journal, self._host, self._origin = journal, host, origin
+        self._sent: dict[str, bytes] = {}
+
+    def send(self, data: bytes, segment: str = SEGMENT) -> None:
+        """Let the mirror have the next lines of a segment."""
+        after = None
+        if segment not in self._sent and self._sent:
+            last = max(self._sent)
+            after = SegmentEnd(last, len(self._sent[last]))
+        before = self._sent.get(segment, b"")
+        self._sent[segment] = before + data
+        mirror = Mirror(self._journal, self._origin.id)
+        sent = message(before + data, len(before), len(before + data), segment=segment, after=after)
+        mirror.write(sent._replace(origin=self._origin, host=self._host))
+        mirror.close()
