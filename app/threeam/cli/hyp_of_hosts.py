@@ -1,4 +1,4 @@
-"""``3am hyp list`` and ``3am hyp show`` with what other hosts say."""
+"""``3am hyp list`` and ``3am hyp show`` with the lines of other hosts."""
 
 from __future__ import annotations
 
@@ -70,12 +70,14 @@ def print_team_hypothesis(ctx: Context, live: Segment, known: TeamHypothesis, ho
     The lines of a host are in the order of its log. A sign says if the order to the line above is not known.
     """
     quotations, order = QuotationReader(ctx.journal), order_of_hosts(hosts)
+    claim = HostStamp(known.origin_id, known.hypothesis.opened_at.ns)
     cells = max(len(host.host) for host in hosts)
     streams = [_lines_of(ctx, live, known, host) for host in hosts]
     previous: _HostLine | None = None
     for said in merge(*streams, key=lambda said: said.stamp.ns):
         mark = " "
-        if previous is not None and previous.stamp.origin_id != said.stamp.origin_id:
+        is_of_another_host = previous is not None and previous.stamp.origin_id != said.stamp.origin_id
+        if previous is not None and is_of_another_host and previous.stamp != claim:  # all is said after the claim
             mark = _ORDER_MARKS[order.order_to(said.stamp, previous.stamp)]
         print_out(f"{mark} {escape_unprintable(said.host.host):<{cells}} {said.line.display_text}")
         entry = said.line.entry

@@ -89,6 +89,16 @@ def with_team_cups(
     )
 
 
+def with_cups_of_everybody(hosts: Sequence[HostState], now_ns: int, gap_ns: int, same_person: SamePerson = ()) -> State:
+    """Return the state of this host's journal to show: all people have the cups and doses of all ``hosts`` in it."""
+    (own,) = (host for host in hosts if host.is_own)
+    others = [host for host in hosts if not host.is_own]
+    state = own.state
+    for user in sorted({user for host in hosts for user in host.state.people}):
+        state = with_team_cups([own._replace(state=state), *others], user, now_ns, gap_ns, same_person)
+    return state
+
+
 def _presences(hosts: Sequence[HostState], user: str, same_person: SamePerson) -> list[_Presence]:
     own_names = {f"{user}@{host.host}" for host in hosts if host.is_own}
     names = [name.rpartition("@") for group in same_person if own_names & {*group} for name in group]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from threeam.core.format.entry import author_name, escape_unprintable
@@ -9,13 +10,15 @@ from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.team_fold import Statement, TeamHypothesis
 from threeam.hypotheses.thread import event_json
 
-AT_ONCE = "at once"  # behind the states of a hypothesis if the order of its verdicts is not known
-
 
 def states_text(known: TeamHypothesis) -> str:
-    """Return ``refuted``, or ``confirmed, refuted at once``."""
-    text = ", ".join(known.states)
-    return escape_unprintable(f"{text} {AT_ONCE}" if len(known.states) > 1 else text)
+    """Return ``refuted``, or ``confirmed and refuted at once``."""
+    return escape_unprintable(join_states(known.states))
+
+
+def join_states(states: Sequence[str]) -> str:
+    """Return the states of a hypothesis in words."""
+    return states[0] if len(states) == 1 else f"{' and '.join(states)} at once"
 
 
 def verdict_text(known: TeamHypothesis) -> str:
