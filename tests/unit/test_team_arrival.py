@@ -17,7 +17,7 @@ from threeam.core.store.journal import Journal, resolve_journal
 from threeam.human.team_cups import team_cups
 from threeam.hypotheses.team_fold import team_hypotheses
 from threeam.projections import FOLD
-from threeam.team.host_states import read_host_states
+from threeam.team.host_states import HostStates
 from threeam.team.message import Message
 from threeam.team.mirror import Mirror
 from threeam.team.origin import origin_path
@@ -79,7 +79,7 @@ def seen_on(journal: Journal, arrived: list[Message]) -> tuple[object, ...]:
         mirror.close()
     live = journal.open_live()
     assert live is not None
-    hosts = read_host_states(journal, FOLD, FOLD.state_at(live, live.size()))
+    hosts = HostStates(journal, FOLD).read(FOLD.state_at(live, live.size()))
     found = team_hypotheses(hosts, order_not_known)
     cups = team_cups(hosts, "alice", JOURNALS["web1"][-1].stamp.ns, 10**12)
     return {known.key: facts_of(known) for known in found}, cups.total

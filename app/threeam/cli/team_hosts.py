@@ -29,17 +29,17 @@ def read_hosts_of(ctx: Context, own: State) -> list[HostState]:
     """Return ``own``, the state of this journal, and those of the mirrored ones. Raises OSError or `FileUnusable`."""
     if not has_mirrors(ctx):
         return [HostState("", "", own, is_own=True)]
-    from threeam.team.host_states import read_host_states
+    from threeam.team.host_states import HostStates
 
-    return read_host_states(ctx.journal, FOLD, own)
+    return HostStates(ctx.journal, FOLD).read(own)
 
 
 def order_of_hosts(hosts: Sequence[HostState]) -> HostOrder:
     """Return the order of what is said on different ``hosts``, as far as their clocks show it."""
     from threeam.team.host_order import HostOrder
-    from threeam.timeline.instant import ClockCorrection
 
-    return HostOrder({host.origin_id: ClockCorrection() for host in hosts if host.is_own})
+    (own,) = (host for host in hosts if host.is_own)
+    return HostOrder(own.origin_id, {})
 
 
 def own_cups(ctx: Context, hosts: Sequence[HostState]) -> TeamCups:

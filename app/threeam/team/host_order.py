@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from threeam.core.state.host_state import HostStamp
 from threeam.timeline.instant import ClockCorrection, Order, Timestamp
@@ -11,14 +12,23 @@ from threeam.timeline.order import ClockRange, OrderFacts, order_of
 _NOT_KNOWN = ClockCorrection(bound_ns=None)
 
 
-class HostOrder:
-    """Knows the order of lines of different hosts from ``corrections``, to the clock of this host, by origin id.
+class HostClock(Protocol):
+    """The clock of a host, as far as it is known."""
 
-    The clock of a host that is not in ``corrections`` is not known, nor is the order of its lines to those of others.
+    def correction(self, begin_ns: int, end_ns: int) -> ClockCorrection:
+        """Return what brings the stamps of that host from ``begin_ns`` to ``end_ns`` to the clock of this host."""
+
+
+class HostOrder:
+    """Knows the order of lines of different hosts from their ``clocks``, by origin id.
+
+    The clock of this host, ``own_origin_id``, is the one that the others are compared with. If nothing is known of a
+    clock, the order of its lines to those of other hosts is not known.
     """
 
-    def __init__(self, corrections: Mapping[str, ClockCorrection]) -> None:
-        self._corrections = corrections
+    def __init__(self, own_origin_id: str, clocks: Mapping[str, HostClock]) -> None:
+        self._own_origin_id = own_origin_id
+        self._clocks = clocks
         self._numbers: dict[str, int] = {}
 
     def is_before(self, first: HostStamp, second: HostStamp) -> bool:
@@ -31,5 +41,11 @@ class HostOrder:
 
     def _facts(self, stamp: HostStamp) -> OrderFacts:
         source = self._numbers.setdefault(stamp.origin_id, len(self._numbers))
-        correction = self._corrections.get(stamp.origin_id, _NOT_KNOWN)
-        return OrderFacts(source, stamp.ns, ClockRange(), correction.interval_of(Timestamp(stamp.ns, 1)))
+        interval = self._correction(stamp).interval_of(Timestamp(stamp.ns, 1))
+        return OrderFacts(source, stamp.ns, ClockRange(), interval)
+
+    def _correction(self, stamp: HostStamp) -> ClockCorrection:
+        if stamp.origin_id == self._own_origin_id:
+            return ClockCorrection()
+        clock = self._clocks.get(stamp.origin_id)
+        return _NOT_KNOWN if clock is None else clock.correction(stamp.ns, stamp.ns + 1)

@@ -2,40 +2,65 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.format.remote_hypothesis import RemoteHypothesis
 from threeam.core.state.fold import Fold, State
 from threeam.core.state.host_state import HostState
 from threeam.core.store.journal import Journal
-from threeam.core.store.segment import RotatedSegment
+from threeam.core.store.reader import last_line_end
+from threeam.core.store.segment import RotatedSegment, Segment
 from threeam.team.hosts import Host, find_host, open_mirror, read_hosts
 from threeam.team.mirror_segment import MirrorSegment
 from threeam.team.origin import host_name, read_origin
 
 
-def read_host_states(journal: Journal, fold: Fold, own: State) -> list[HostState]:
-    """Return ``own``, the state of ``journal``, and the states of the mirrored journals.
+class HostStates:
+    """The states of the journals of a team. What was read of a mirror is kept, so only its new lines are read again."""
 
-    What a host has sent before it lost lines does not count: that host does not have it either. Raises OSError or
-    `FileUnusable`.
-    """
-    origin = read_origin(journal)
-    own_state = HostState("" if origin is None else origin.id, host_name(), own, is_own=True)
-    hosts = [host for host in read_hosts(journal) if host.is_current]
-    return [own_state, *(HostState(host.origin.id, host.name, _state_of(journal, fold, host)) for host in hosts)]
+    def __init__(self, journal: Journal, fold: Fold) -> None:
+        self._journal = journal
+        self._fold = fold
+        self._known: dict[str, _KnownState] = {}  # by the path of the last file of a mirror
+
+    def read(self, own: State) -> list[HostState]:
+        """Return ``own``, the state of this host's journal, and the states of the mirrored journals.
+
+        What a host has sent before it lost lines does not count: that host does not have it either. Raises OSError or
+        `FileUnusable`.
+        """
+        origin = read_origin(self._journal)
+        own_state = HostState("" if origin is None else origin.id, host_name(), own, is_own=True)
+        hosts = [host for host in read_hosts(self._journal) if host.is_current]
+        return [own_state, *(HostState(host.origin.id, host.name, self.state_of(host)) for host in hosts)]
+
+    def state_of(self, host: Host) -> State:
+        """Return the state of a mirrored journal as its own host has it: that of its last file. Raises OSError."""
+        if not host.files.parts:
+            return self._fold.empty_state
+        last = host.files.parts[-1]
+        if last.begin:  # its beginning, which repeats the state, may be missing
+            whole = open_mirror(self._journal, host)
+            return self._fold.state_at(whole, whole.size())
+        known = self._known.get(last.path)
+        segment = RotatedSegment(last.path)
+        end = last_line_end(segment, segment.size())
+        if known is None or known.segment != segment:
+            state = self._fold.state_at(segment, end)
+        else:
+            state = self._fold.advance(known.state, segment, known.end, end)
+        self._known[last.path] = _KnownState(segment, end, state)
+        return state
 
 
-def _state_of(journal: Journal, fold: Fold, host: Host) -> State:
-    """Return the state of a mirrored journal, as its own host has it: that of its last file."""
-    parts = host.files.parts
-    if not parts:
-        return fold.empty_state
-    if parts[-1].begin == 0:  # the last file from its beginning on, which repeats the state
-        live = RotatedSegment(parts[-1].path)
-        return fold.state_at(live, live.size())
-    whole = open_mirror(journal, host)
-    return fold.state_at(whole, whole.size())
+class _KnownState(NamedTuple):
+    """The state of a file up to ``end``. A mirror is only appended to."""
+
+    segment: Segment
+    end: int
+    state: State
 
 
 def find_remote_hypothesis(journal: Journal, fold: Fold, name: str) -> str | RemoteHypothesis:
@@ -47,7 +72,7 @@ def find_remote_hypothesis(journal: Journal, fold: Fold, name: str) -> str | Rem
     if host_text == host_name() and all(host.name != host_text for host in read_hosts(journal)):
         return number
     host = find_host(journal, host_text)
-    state = _state_of(journal, fold, host)
+    state = HostStates(journal, fold).state_of(host)
     hypothesis = state.find_hypothesis(number)
     if hypothesis is not None and hypothesis.number is not None:
         return RemoteHypothesis(host.name, host.origin.id, hypothesis.number, hypothesis.opened_at)
