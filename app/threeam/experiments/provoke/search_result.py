@@ -67,7 +67,8 @@ def _name_failure(search: Search, confirmation: Experiment) -> str:
     is_known = any(kind.letter in search.sought or kind.id in search.bare_kind_ids() for kind in own)
     if confirmation.counts()[bare].failed or is_known:
         return "it"
-    return f"a failure that {bare} has not shown (3am run --report {confirmation.name} --kind a prints it)"
+    kind = f" --kind {own[0].letter}" if own else ""
+    return f"a failure that {bare} has not shown (3am run --report {confirmation.name}{kind} prints it)"
 
 
 def _nothing_better(search: Search) -> str:
