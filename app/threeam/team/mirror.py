@@ -44,12 +44,16 @@ class MirrorBusy(JournalError):
 
 
 class MirrorPart(NamedTuple):
-    """A file of a mirror: the bytes of a segment from ``begin`` to ``end``."""
+    """A file of a mirror: the bytes of a segment from ``begin`` to ``end``.
+
+    ``continues``: no bytes are missing between the part before and this one.
+    """
 
     path: str
     segment: str
     begin: int
     end: int
+    continues: bool = False
 
 
 class Gap(NamedTuple):
@@ -96,14 +100,26 @@ def read_mirror(journal: Journal, origin_id: str) -> list[MirrorFiles]:
     return [_mirror_files(Origin(origin_id, epoch), folder, about) for epoch in sorted([1, *_later_epochs(folder)])]
 
 
+def mirror_path(journal: Journal, origin: Origin) -> str:
+    """Return the folder of an epoch in the mirror of an origin."""
+    return _epoch_dir(os.path.join(remote_dir(journal), origin.id), origin.epoch)
+
+
+def latest_epoch(journal: Journal, origin_id: str) -> int:
+    """Return the last epoch in the mirror of an origin."""
+    return max(_later_epochs(os.path.join(remote_dir(journal), origin_id)), default=1)
+
+
 def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorFiles:
     afters = {segment: SegmentEnd(*end) for segment, end in about["after"].get(str(origin.epoch), {}).items()}
-    parts, gaps = _parts_in(_epoch_dir(folder, origin.epoch)), list[Gap]()
+    found, parts, gaps = _parts_in(_epoch_dir(folder, origin.epoch)), list[MirrorPart](), list[Gap]()
     run_begin: SegmentEnd | None = None
     before: SegmentEnd | None = None
-    for part in parts:
+    for part in found:
         expected = SegmentEnd(part.segment, part.begin) if part.begin else afters.get(part.segment)
-        if run_begin is None or before != expected:
+        continues = run_begin is not None and before == expected
+        parts.append(part._replace(continues=continues))
+        if not continues:
             run_begin = SegmentEnd(part.segment, part.begin)
         if part.begin and before != expected:
             gap_begin = before.offset if before is not None and before.segment == part.segment else 0
@@ -187,6 +203,7 @@ class Mirror:
         if message.offset:
             self._links(message)[f"{message.segment}+{message.offset}"] = message.link.hex()
             self._write_about()
+        self._note_about(message)  # before its file is there: who finds the file reads what it continues
         self.parts_begun += 1
         return self._switch_to(folder, message, message.offset, next_begin), next_begin
 

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
 from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
+from threeam.team.carrier import Place
 from threeam.team.position import Origin, SegmentEnd
 
 
@@ -102,7 +104,7 @@ class StatusFile:
         """Return what this or an earlier process has written last; nothing if it cannot be read."""
         return _read_json(os.path.join(self._folder, self._name + ".json"))
 
-    def write(self, status: TeamStatus, place: tuple[int, int] | None) -> None:
+    def write(self, status: TeamStatus, place: Place | None) -> None:
         """Replace the status. Raises OSError."""
         data = json.dumps({**asdict(status), "place": place}, indent=1).encode() + b"\n"
         with open_own_dir(self._folder) as dir_fd:
@@ -137,6 +139,21 @@ def read_statuses(journal: Journal) -> list[tuple[TeamStatus, bool]]:
         if (status := _parse(_read_json(path))) is not None:
             statuses.append((status, _is_locked(path.removesuffix(".json") + ".lock")))
     return statuses
+
+
+def unheld_by_origin(statuses: Iterable[TeamStatus]) -> dict[str, int]:
+    """Return for each journal, by its origin id, how many lines no other host is known to hold.
+
+    A line that went to any of several engines is held by a host of that team.
+    """
+    found: dict[str, int] = {}
+    for status in statuses:
+        known = [(host.origin.id, host.unheld_lines) for host in status.hosts.values()]
+        if status.own is not None and status.own.publishes:
+            known.append((status.own.origin.id, status.own.unheld_lines))
+        for origin_id, count in known:
+            found[origin_id] = min(count, found.get(origin_id, count))
+    return found
 
 
 def _read_json(path: str) -> dict[str, Any]:
