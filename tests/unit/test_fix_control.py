@@ -6,8 +6,9 @@ import pytest
 
 from support.experiments import OLD_NEW, versions_in
 from support.simulations import false_positive_share, useless_fix
+from threeam.core.format.entry import Stamp
 from threeam.experiments.build import Build
-from threeam.experiments.experiment import Experiment
+from threeam.experiments.experiment import Experiment, FailureKind, KindInExperiment
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
 from threeam.experiments.fixes.fix_control import ControlledFix, assess_control
 from threeam.experiments.fixes.fix_control_report import control_answer_line, control_json, control_report
@@ -47,13 +48,32 @@ def test_a_yes_takes_an_old_version_that_failed_and_a_new_one_that_never_did() -
         (["pp"] * 95 + ["fp"] * 5, "not yet: 81 more runs of each are needed at the rate of old"),
         (["pp"] * 92 + ["fp"] * 8 + ["pf"], "no: new failed"),
         (["pp"] * 92 + ["fp"] * 8 + ["tf"], "no: new failed"),
-        (["pt"] * 92 + ["fp"] * 4 + ["ft"] * 9, "not yet: old failed only 4 times"),
+        (["pi"] * 92 + ["fp"] * 4 + ["fi"] * 9, "not yet: old failed only 4 times"),
+        (["pp"] * 23 + ["fp"] * 10 + ["pt"] * 17, "no: new hangs more often: 17 of 50, old 0 of 50 (p = 0.0000030)"),
+        (["pp"] * 92 + ["fp"] * 8 + ["pt"], "no: new hangs in another way than old: 1 of 101, old 0 of 101"),
         (["p.", "f."], "nothing is shown: old has not failed in the same hours"),
     ],
 )
 def test_everything_else_is_not_a_yes(blocks: list[str], says: str) -> None:
     answer = answer_to(versions_in(*blocks))
     assert (answer.is_fixed, control_answer_line(answer).text) == (False, says)
+
+
+def test_a_version_that_hangs_as_the_old_one_did_may_be_a_fix() -> None:
+    blocks = [*["pp"] * 92, *["fp"] * 8, "tp", "pt"]
+    answer = answer_to(versions_in(*blocks))
+    assert (answer.is_fixed, answer.hangs, control_json(answer)["hangs_worse"]) == (True, (1, 102, 1, 102), False)
+
+
+def test_a_hang_of_another_kind_is_a_hang_in_another_way() -> None:
+    kinds = tuple(
+        KindInExperiment(FailureKind(letter, letter * 10, "time-out"), number, Stamp(1))
+        for letter, number in (("a", 1), ("b", 3))
+    )
+    made = versions_in("tp", "pt", *["pp"] * 92, *["fp"] * 8)
+    letters = "a" + "." + "b" + "." * (made.total - 3)
+    answer = answer_to(made._replace(kinds=kinds, kind_letters=letters))
+    assert control_answer_line(answer).text == "no: new hangs in another way than old: 1 of 102, old 1 of 102"
 
 
 def test_clear_evidence_is_enough_before_the_strong_level_is() -> None:

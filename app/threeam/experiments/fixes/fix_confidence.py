@@ -13,6 +13,7 @@ from threeam.experiments.build import build_differences, is_own_build, recorded_
 from threeam.experiments.experiment import BARE, Counts, Experiment, FailureKind, LogPoint
 from threeam.experiments.fingerprint import experiment_differences
 from threeam.experiments.fixes.fix_kinds import KindTally
+from threeam.experiments.fixes.hangs import HangRates, hang_rates
 from threeam.experiments.fixes.regime import (
     ChangePeriod,
     Configuration,
@@ -26,6 +27,7 @@ from threeam.experiments.statistics.stats import required_clean_runs, required_c
 
 CONFIDENCE_LEVELS = ("weak", "fair", "strong")
 CLUSTER_NS = 60 * NS_PER_S  # closer sightings are one occurrence: a deadlock is seldom logged once
+_NO_HANGS = HangRates()
 _MAX_CLEAN_NOT_COUNTED = 3  # clean experiments that are listed although they do not count
 
 ArmKey = tuple[str, str, str]  # the fingerprint of an experiment, the name of an arm, the hash of its wrapper
@@ -57,8 +59,8 @@ class FixConfidence(NamedTuple):
     ``clean_since``: what was seen without a failure since the change. ``required``: how much of that each of
     `CONFIDENCE_LEVELS` needs; None: more than is feasible. ``straddling_count``: experiments that lasted over a
     change. ``other_failing_arms``: what else failed before the change, and is not in this answer. ``not_counted``:
-    runs of other experiments since; ``further_clean_runs``: how many clean ones are not listed there. ``timed_out``,
-    ``inconclusive``: runs since that are in no rate. ``earlier``, ``includes_earlier``, ``clean_exposure``,
+    runs of other experiments since; ``further_clean_runs``: how many clean ones are not listed there. ``hangs``: before
+    and since. ``inconclusive``: runs since that are in no rate. ``earlier``, ``includes_earlier``, ``clean_exposure``,
     ``ignores_unbound_changes``: see `RateBaseline`. ``build_changes``: what differs between the last builds that were
     recorded before and since, and how. ``is_same_build``: whether they are known to be equal. ``possible_control``:
     an experiment since, an arm that failed in it, and one that did not. ``variation``: how the rate differed between
@@ -77,7 +79,7 @@ class FixConfidence(NamedTuple):
     other_failing_arms: tuple[ArmTally, ...] = ()
     not_counted: tuple[NotCounted, ...] = ()
     further_clean_runs: int = 0
-    timed_out: int = 0
+    hangs: HangRates = _NO_HANGS
     inconclusive: int = 0
     earlier: tuple[int, int] = (0, 0)
     includes_earlier: bool = False
@@ -93,7 +95,7 @@ class FixConfidence(NamedTuple):
     @property
     def levels_reached(self) -> int:
         """Return how many of `CONFIDENCE_LEVELS` are reached."""
-        if self.recurrences or self.new_kinds:
+        if self.recurrences or self.new_kinds or self.hangs.has_risen:
             return 0
         missing = (required is None or self.clean_since < required for required in self.required)
         return next((i for i, is_missing in enumerate(missing) if is_missing), len(CONFIDENCE_LEVELS))
@@ -136,7 +138,7 @@ def estimate_from_runs(
     rate = choose_baseline(
         lambda relevant: list(_run_periods(sides.before, best, relevant)), changes, change_point.position, _strong_runs
     )
-    counts_since = [counts for experiment in sides.after for key, counts in _arm_counts(experiment) if key == best]
+    counts_since = list(_counts_of(best, sides.after))
     build_changes, is_same_build = _compare_builds(sides, best)
     not_counted, further_clean_runs = _list_not_counted(
         next(experiment for experiment in reversed(sides.before) if best in dict(_arm_counts(experiment))),
@@ -157,7 +159,7 @@ def estimate_from_runs(
         other_failing_arms=tuple(tally for key, tally in failing.items() if key != best),
         not_counted=tuple(not_counted),
         further_clean_runs=further_clean_runs,
-        timed_out=sum(counts.timed_out for counts in counts_since),
+        hangs=hang_rates(_counts_of(best, sides.before), counts_since),
         inconclusive=sum(counts.inconclusive for counts in counts_since),
         earlier=rate.earlier,
         includes_earlier=rate.includes_earlier,
@@ -244,6 +246,10 @@ def _arm_counts(experiment: Experiment) -> list[tuple[ArmKey, Counts]]:
         ((experiment.fingerprint, name, experiment.wrapper_fingerprint(name)), counts)
         for name, counts in experiment.counts().items()
     ]
+
+
+def _counts_of(arm: ArmKey, side: Iterable[Experiment]) -> Iterator[Counts]:
+    return (counts for experiment in side for key, counts in _arm_counts(experiment) if key == arm)
 
 
 def _tally_arms(sides: _ExperimentsBySide) -> dict[ArmKey, ArmTally]:

@@ -95,8 +95,9 @@ def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
     if answer.ignores_unbound_changes:
         reason = "one was made or undone during each experiment that failed before"
         caveats.append(ReportLine("changes that are bound to no hypothesis are ignored", reason))
-    if answer.timed_out:
-        caveats.append(ReportLine(f"timed out: {_format_run_count(answer.timed_out)} since, not in the rate"))
+    if answer.hangs.new:
+        text = f"timed out: {_format_run_count(answer.hangs.new)} since, not in the rate"
+        caveats.append(ReportLine(text, icon="red" if answer.hangs.has_risen else ""))
     if answer.inconclusive:
         count = _format_run_count(answer.inconclusive)
         caveats.append(ReportLine(f"inconclusive: {count} since, not in the rate", "neither failed nor passed"))
@@ -135,6 +136,13 @@ def answer_line(answer: FixConfidence) -> ReportLine:
     if answer.new_kinds:
         kind = answer.new_kinds[0].kind
         return ReportLine(f"no: a new failure after the change, kind {kind.letter}: {kind.description}", icon="red")
+    if answer.hangs.has_risen:
+        old, of_old, new, of_new = answer.hangs
+        p = format_significant(answer.hangs.p, 2)
+        text = (
+            f"no: it hangs more often since the change: {new} of {of_new:,} runs, before {old} of {of_old:,} (p = {p})"
+        )
+        return ReportLine(text, icon="red")
     if answer.is_fixed:
         bug = "it" if answer.kind is None else f"kind {answer.kind.letter}"
         return ReportLine(f"yes: call {bug} fixed", icon="ok")
@@ -159,7 +167,7 @@ def answer_line(answer: FixConfidence) -> ReportLine:
 def _has_other_runs(answer: FixConfidence) -> bool:
     """Return whether there were runs since the change that do not count."""
     has_runs_apart = any(tally.recurrences or tally.clean for tally in answer.other_failing_arms)
-    counts = (len(answer.not_counted), answer.timed_out, answer.inconclusive, answer.straddling_count)
+    counts = (len(answer.not_counted), answer.hangs.new, answer.inconclusive, answer.straddling_count)
     return has_runs_apart or any(counts)
 
 
@@ -190,7 +198,8 @@ def fix_confidence_json(answer: FixConfidence) -> dict[str, Any]:
         "apart": [_tally_json(tally) for tally in answer.other_failing_arms],
         "earlier": {"failed": answer.earlier[0], "of": answer.earlier[1]},
         "not_counted": [_not_counted_json(runs) for runs in answer.not_counted],
-        "timed_out": answer.timed_out,
+        "timed_out": answer.hangs.new,
+        "hangs_more": answer.hangs.has_risen,
         "inconclusive": answer.inconclusive,
         "program_changed": any(what == PROGRAM_CHANGED for what, _ in answer.build_changes),
         "build_changes": [f"{what}: {how}" for what, how in answer.build_changes],

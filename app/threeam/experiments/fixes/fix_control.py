@@ -2,7 +2,8 @@
 
 The rate of a race moves with the load. So clean runs of the new version prove little at another hour. In a block both
 versions run side by side, and if the fix did nothing, a failure is as likely in either. So the answer is yes only if
-the old version failed and the new one never did.
+the old version failed and the new one never did. If the new version hangs in a way that the old one does not, or more
+often, the answer is no.
 
 A yes needs five failures of the old version at least. If the fix does nothing, they are all in the old version with a
 probability of 1/32, however often and whenever the answer is asked for.
@@ -15,13 +16,15 @@ from typing import NamedTuple
 
 from threeam.experiments.build import build_differences, recorded_build
 from threeam.experiments.experiment import Experiment
-from threeam.experiments.failure_rule import FAILED
+from threeam.experiments.failure_rule import FAILED, TIMED_OUT
 from threeam.experiments.fingerprint import experiment_differences
+from threeam.experiments.fixes.hangs import HangRates, hang_rates
 from threeam.experiments.statistics.sequential import evidence_of, required_evidence
 from threeam.experiments.statistics.stats import required_clean_runs
 from threeam.experiments.verdicts.blocks import CONCLUSIVE, NO_OUTCOME, conclusive_pairs, paired_outcomes
 
 MIN_OLD_FAILURES = 5
+_NO_HANGS = HangRates()
 
 
 class Versions(NamedTuple):
@@ -49,7 +52,8 @@ class ControlledFix(NamedTuple):
     """The answer: the runs of each experiment, and the ``evidence`` that the versions differ (`sequential`).
 
     ``not_counted``: experiments with the same arms that are not comparable, and what differs. ``build_changes``: what
-    differs between the builds of the first experiment and the last one.
+    differs between the builds of the first experiment and the last one. ``hangs``: of both versions, in all blocks.
+    ``hangs_in_a_new_way``: whether the new one has timed out with stacks or an output of which the old one has none.
     """
 
     label: str
@@ -58,6 +62,8 @@ class ControlledFix(NamedTuple):
     evidence: float
     not_counted: tuple[tuple[str, str], ...] = ()
     build_changes: tuple[tuple[str, str], ...] = ()
+    hangs: HangRates = _NO_HANGS
+    hangs_in_a_new_way: bool = False
 
     @property
     def blocks(self) -> int:
@@ -75,6 +81,11 @@ class ControlledFix(NamedTuple):
         return sum(runs.new_failed for runs in self.runs)
 
     @property
+    def hangs_worse(self) -> bool:
+        """Return whether the new version hangs as the old one does not."""
+        return self.hangs_in_a_new_way or self.hangs.has_risen
+
+    @property
     def required_blocks(self) -> int | None:
         """Return the blocks that a yes needs at the lowest rate of the old version's interval; None: not feasible."""
         return required_clean_runs(self.old_failed, self.blocks)[-1]
@@ -82,7 +93,7 @@ class ControlledFix(NamedTuple):
     @property
     def is_fixed(self) -> bool:
         """Return whether the answer is yes."""
-        if self.new_failed or self.old_failed < MIN_OLD_FAILURES:
+        if self.new_failed or self.hangs_worse or self.old_failed < MIN_OLD_FAILURES:
             return False
         has_enough_blocks = self.required_blocks is not None and self.blocks >= self.required_blocks
         return has_enough_blocks or self.evidence >= required_evidence()
@@ -108,7 +119,20 @@ def assess_control(experiments: Sequence[Experiment], versions: Versions) -> Con
             if experiment not in counted
         ),
         tuple(build_differences(recorded_build(counted[0]), recorded_build(last))),
+        hang_rates(*([experiment.counts()[arm] for experiment in counted] for arm in versions)),
+        bool(_kinds_of_hangs(counted, versions.new) - _kinds_of_hangs(counted, versions.old)),
     )
+
+
+def _kinds_of_hangs(experiments: Sequence[Experiment], arm: str) -> set[str]:
+    """Return the hashes of the kinds in which the runs of ``arm`` timed out; empty for one without a kind."""
+    hashes = [{found.kind.letter: found.kind.id for found in experiment.kinds} for experiment in experiments]
+    return {
+        by_letter.get(letter, "")
+        for experiment, by_letter in zip(experiments, hashes, strict=True)
+        for outcome, letter in experiment.outcomes(arm)
+        if outcome == TIMED_OUT
+    }
 
 
 def _differences(reference: Experiment, other: Experiment, versions: Versions) -> list[str]:
