@@ -10,8 +10,9 @@ import asyncio
 import base64
 import binascii
 import json
+import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -27,9 +28,11 @@ from threeam.team.carrier import (
     CarrierAway,
     CarrierFull,
     CarrierRefused,
+    NoAnswer,
     OutOfTurn,
     Place,
     Received,
+    Topic,
 )
 from threeam.team.message import Message, decode, encode_headers
 from threeam.team.position import is_origin_id
@@ -37,6 +40,7 @@ from threeam.team.target import Credentials, Target
 
 _ANSWER_S = 5.0  # s; an engine that has not answered by then is away
 _CONNECT_S = 5.0  # s
+_FLUSH_S = 5  # s
 _PING_S = 5  # s; after two pings without an answer the connection is lost
 _PULL_MESSAGES = 128
 _PULL_S = 30.0  # s; a pull without a message ends by then
@@ -47,6 +51,8 @@ _NS = 1_000_000_000
 
 _WRONG_LAST_SEQUENCE, _NO_STREAM, _NO_MESSAGE, _STREAM_EXISTS = 10071, 10059, 10037, 10058
 _FULL = (10077, 10047, 10023, 10122)  # limits of the stream, of the account, of the engine
+_INBOX = re.compile(r"_INBOX[\w-]*(?:\.[\w-]+)+", re.ASCII)  # a subject on which an answer comes
+_MAX_DENIED = 100
 _HEADER_LINE = "NATS/1.0"
 
 
@@ -81,7 +87,7 @@ class NatsCarrier:
         self._client = Client()
         self._lost = asyncio.Event()
         self._last_error: Exception | None = None
-        self._denied = ""  # what the engine has last forbidden
+        self._denied = set[str]()  # what the engine has forbidden on this connection
 
     async def open(self, credentials: Credentials) -> None:
         """Connect. Raises `CarrierAway` or `CarrierRefused`."""
@@ -205,7 +211,7 @@ class NatsCarrier:
                     wanted = _PULL_MESSAGES
                 batch = list[Received]()
                 while not batch or subscription.pending_msgs:
-                    message = await self._next(subscription)
+                    message = await self._next(subscription, 2.5 * _HEARTBEAT_S)
                     status = (message.headers or {}).get("Status")
                     if status is None:
                         received, number = _received(message)
@@ -239,6 +245,37 @@ class NatsCarrier:
         except (OSError, NatsError) as error:
             raise self._away(error) from None
 
+    async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
+        """Ask the host of an origin. See `Carrier`."""
+        subject = self._asked(topic, origin_id)
+        try:
+            message = await self._client.request(subject, question, timeout=limit_s)
+        except NoRespondersError:
+            raise NoAnswer(f"no host answers for {origin_id[:8]}") from None
+        except TimeoutError:
+            self._check_allowed(subject)
+            raise NoAnswer(f"{origin_id[:8]} has not answered within {limit_s:g} s") from None
+        except (OSError, NatsError) as error:
+            raise self._away(error) from None
+        return message.data
+
+    async def answer(self, topic: Topic, origin_id: str, reply: Callable[[bytes], Awaitable[bytes | None]]) -> None:
+        """Answer what hosts ask this origin. See `Carrier`."""
+        subject = self._asked(topic, origin_id)
+        try:
+            subscription = await self._client.subscribe(subject)
+            await self._client.flush(_FLUSH_S)  # its ping may overtake the subscription,
+            await self._client.flush(_FLUSH_S)  # but after this one the engine has refused it, or never does
+        except (OSError, NatsError, TimeoutError) as error:
+            raise self._away(error) from None
+        self._check_allowed(subject)
+        while True:
+            message = await self._next(subscription, None)
+            if _INBOX.fullmatch(message.reply):  # or who asks could have us write to a subject that is closed to them
+                answer = await reply(message.data)
+                if answer is not None:
+                    await self._send(message.reply, answer)
+
     async def wait_closed(self) -> None:
         """Wait until the connection is lost, and raise `CarrierAway`."""
         await self._lost.wait()
@@ -249,6 +286,9 @@ class NatsCarrier:
 
     def _here(self, origin_id: str) -> str:
         return f"3am.{self._target.night}.here.{origin_id}"
+
+    def _asked(self, topic: Topic, origin_id: str) -> str:
+        return f"3am.{self._target.night}.{topic}.{origin_id}"
 
     async def _stored_ns(self, sequence: int) -> int | None:
         """Return when the engine has stored the message with this sequence; None if it has no such message."""
@@ -264,9 +304,9 @@ class NatsCarrier:
     def _away(self, error: Exception) -> CarrierAway:
         return CarrierAway(f"{self._target} cannot be reached: {escape_unprintable(str(error))}")
 
-    async def _next(self, subscription: Any) -> Msg:
+    async def _next(self, subscription: Any, limit_s: float | None) -> Msg:
         try:
-            message: Msg = await subscription.next_msg(timeout=2.5 * _HEARTBEAT_S)
+            message: Msg = await subscription.next_msg(timeout=limit_s)
         except TimeoutError:
             raise CarrierAway(f"{self._target} does not answer") from None
         except (OSError, NatsError) as error:
@@ -277,21 +317,25 @@ class NatsCarrier:
         return await self._request(f"$JS.API.{name}", b"" if body is None else json.dumps(body).encode(), None)
 
     async def _request(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> dict[str, Any]:
-        self._denied = ""
         try:
             message = await self._client.request(subject, payload, timeout=_ANSWER_S, headers=headers)
             answer: dict[str, Any] = json.loads(message.data)
         except NoRespondersError:
             raise CarrierAway(f"{self._target} has no JetStream, or lost the stream {self._stream}") from None
         except TimeoutError:
-            if self._denied:
-                raise CarrierRefused(
-                    f"{self._target} does not allow this user what 3am needs ({self._denied}): ask its administrator"
-                ) from None
+            self._check_allowed(subject)
             raise CarrierAway(f"{self._target} does not answer") from None
         except (OSError, NatsError, ValueError) as error:
             raise self._away(error) from None
         return answer
+
+    def _check_allowed(self, subject: str) -> None:
+        """Raise `CarrierRefused` if the engine has forbidden this user to use ``subject``, or to receive answers."""
+        for denied in self._denied:
+            if subject.lower() in denied or "_inbox" in denied:  # nats-py reports it in small letters
+                raise CarrierRefused(
+                    f"{self._target} does not allow this user what 3am needs ({denied}): ask its administrator"
+                ) from None
 
     def _check(self, answer: dict[str, Any]) -> None:
         """Raise the error that an answer holds."""
@@ -307,8 +351,8 @@ class NatsCarrier:
 
     async def _note_error(self, error: Exception) -> None:
         self._last_error = error
-        if "permissions violation" in str(error).lower():
-            self._denied = escape_unprintable(str(error).partition(":")[2].strip().partition(" over")[0])[:200]
+        if "permissions violation" in str(error).lower() and len(self._denied) < _MAX_DENIED:
+            self._denied.add(escape_unprintable(str(error).partition(":")[2].strip().partition(" over")[0])[:200])
 
     async def _note_closed(self) -> None:
         self._lost.set()
