@@ -157,6 +157,9 @@ def test_the_result_is_about_the_kind_of_failure_that_bare_has(
     assert text.startswith(begins), text
     assert ("look at store_open (store.c:14): mkdir(" in text) == found
     assert ("what remains: " in text) != found
+    assert (": 3am fixed H7 --arm delay:mkdir=20ms counts them" in text) == found
+    unbound = result_text(search._replace(hypothesis=None), fresh, None)
+    assert ("clean runs of that arm" in unbound, "3am fixed" in unbound) == (found, False)
 
 
 def test_a_kind_that_bare_had_in_the_search_is_the_same_failure() -> None:

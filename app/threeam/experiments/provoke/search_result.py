@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import NamedTuple
 
 from threeam.experiments.experiment import BARE, Counts, Experiment
@@ -44,7 +45,9 @@ def result_text(search: Search, confirmation: Experiment | None, place: CodePlac
     _, _, without = required_clean_runs(bare.counts.failed, bare.counts.conclusive)
     if with_arm is not None:
         more = f", and {without:,} of {BARE}" if without is not None else ""
-        sentences.append(f"fixed is shown by {with_arm:,} clean runs of that arm{more}")
+        asks = f"3am fixed H{search.hypothesis} --arm {shlex.quote(chosen.arm)} counts them"
+        asked = "" if search.hypothesis is None else f": {asks}"
+        sentences.append(f"fixed is shown by {with_arm:,} clean runs of that arm{more}{asked}")
     return "; ".join(sentences)
 
 
