@@ -86,9 +86,14 @@ class KindFinder:
         for output in passed_outputs:
             self.add_passed(output)
 
-    def add_passed(self, output: bytes) -> None:
-        """Leave the lines of ``output``, which a run that passed has printed, out of all comparisons from now on."""
+    def add_passed(self, output: bytes) -> bool:
+        """Leave the lines of ``output``, which a run that passed has printed, out of all comparisons from now on.
+
+        Return whether it has lines that no earlier one had.
+        """
+        known_count = len(self._expected)
         self._expected.update(line.masked for line in split_output(output))
+        return len(self._expected) > known_count
 
     def find(self, run: FailedRun) -> FailureKind:
         """Return the kind of ``run``; a new one if it is similar to no earlier run."""
