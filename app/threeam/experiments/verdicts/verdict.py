@@ -10,6 +10,7 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
+from threeam.experiments.build import is_same_code, recorded_build
 from threeam.experiments.experiment import BARE, Experiment
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, TIMED_OUT
 from threeam.experiments.kinds.kind_comparison import AnotherWay, HangComparison, compare_hangs, find_other_ways
@@ -75,9 +76,12 @@ def verdict_text(experiment: Experiment, repeats: Sequence[Experiment] = ()) -> 
     letters = _failing_letters(counts)
     if len(letters) > 1 and any(comparison.blocks is not None for comparison in comparisons):
         sentences.append(f"{_name_kinds(letters)} were counted alike when an arm was stopped")
-    pooled = [repeat for repeat in (*repeats, experiment) if not repeat.stop]  # the sums of others are biased
-    if comparisons and len(pooled) > 1 and not experiment.stop:
-        sentences.append(_describe_pooled(pooled, experiment.alpha))
+    unbiased = [] if experiment.stop else [repeat for repeat in repeats if not repeat.stop]
+    pooled = [repeat for repeat in unbiased if is_same_code(recorded_build(repeat), recorded_build(experiment))]
+    if pooled:
+        sentences.append(_describe_pooled([*pooled, experiment], experiment.alpha))
+    if left_out := len(unbiased) - len(pooled):
+        sentences.append(f"{left_out} earlier one{'' if left_out == 1 else 's'} of another build: in no sum")
     if not comparisons and (stopped := experiment.stopped or stopped_value(experiment)):
         sentences.append(f"stopped after {stopped.replace('/', ' of ')} runs")
     sentences += [_format_rate(rate) for rate in rates]
@@ -98,6 +102,8 @@ def _describe_levels(experiment: Experiment, comparisons: Sequence[ArmComparison
 def _describe_pooled(experiments: Sequence[Experiment], alpha: float) -> str:
     """Return ``together bare 101/320, a 129/320 (p = 0.026), no difference shown``."""
     rates = [rate_of(arm, counts) for arm, counts in zip(experiments[0].arms, pooled_counts(experiments), strict=True)]
+    if len(rates) == 1:
+        return f"together {_format_rate(rates[0])}"
     comparisons = compare_arms(rates, alpha)
     first, *others = (f"{rate.arm} {rate.counts.failed}/{rate.counts.conclusive}" for rate in rates)
     tested = ", ".join(
