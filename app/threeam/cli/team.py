@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from threeam.cli.console import print_err, print_json, print_out
@@ -13,10 +15,14 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser
 from threeam.cli.split import split_command
-from threeam.core.errors import FileUnusable, PreconditionFailed
+from threeam.core.errors import BadInput, FileUnusable, PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.format.times import format_age
-from threeam.team.origin import OriginFile, host_name
+from threeam.team.follow_process import FollowProcess
+from threeam.team.origin import OriginFile, host_name, read_origin
+from threeam.team.ssh_source import SshSource
+from threeam.team.ssh_source import connect as connect_ssh
+from threeam.team.ssh_target import SCHEME, parse_ssh_target
 from threeam.team.target import default_credentials_path, parse_target, read_credentials
 from threeam.team.team_process import TeamProcess
 from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus, read_statuses
@@ -58,7 +64,12 @@ def _parser(verb: str, prog: str) -> Parser:
 
 def _run_team(argv: Sequence[str]) -> int:
     parser = _parser("URL", "3am team")
-    parser.add_argument("url", metavar="URL", help="the engine: nats://HOST[:PORT][/NIGHT], or tls://…")
+    parser.add_argument(
+        "urls",
+        metavar="URL",
+        nargs="+",
+        help="the engine, nats://HOST[:PORT][/NIGHT] or tls://…; or hosts, each as ssh://[USER@]HOST[:PORT][/FILE]",
+    )
     parser.add_argument("--read-only", action="store_true", help="follow the others, and send nothing")
     parser.add_argument(
         "--credentials",
@@ -66,7 +77,11 @@ def _run_team(argv: Sequence[str]) -> int:
         help="user, password, ca, cert, key in TOML, mode 0600 (default: ~/.config/3am/team.toml, if it exists)",
     )
     args = parser.parse_args(argv)
-    target = parse_target(args.url)
+    if any(url.startswith(SCHEME) for url in args.urls):
+        return _follow_hosts(args)
+    if len(args.urls) > 1:
+        raise BadInput("3am team uses one engine: run it once for each")
+    target = parse_target(args.urls[0])
     credentials = read_credentials(args.credentials or default_credentials_path(os.environ))
     ctx = context(args)
     ctx.require_log()
@@ -91,6 +106,33 @@ def _run_team(argv: Sequence[str]) -> int:
     finally:
         process.close()
     return ExitCode.OK
+
+
+def _follow_hosts(args: Namespace) -> int:
+    """Keep the mirrors of hosts that ssh reaches, and send nothing."""
+    targets = list(dict.fromkeys(map(parse_ssh_target, args.urls)))
+    if args.credentials is not None:
+        raise BadInput("--credentials are for an engine: ssh uses your keys and ~/.ssh/config")
+    ctx = context(args)
+    own = read_origin(ctx.journal)
+    own_id = own.id if own is not None else ""
+    processes: list[FollowProcess[SshSource]] = []
+    try:
+        for target in targets:
+            connect = partial(connect_ssh, target, ctx.journal)
+            processes.append(FollowProcess(ctx.journal, str(target), connect, own_id))
+        print_err("nothing is sent. ctrl+c ends this, 3am team status shows it")
+        asyncio.run(_run_all(processes))
+    finally:
+        for process in processes:
+            process.close()
+    return ExitCode.OK
+
+
+async def _run_all(processes: list[FollowProcess[SshSource]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for process in processes:
+            group.create_task(process.run())
 
 
 def _take_new_origin(argv: Sequence[str]) -> int:
