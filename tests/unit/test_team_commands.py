@@ -110,6 +110,20 @@ def test_show_prints_the_lines_of_all_hosts(team: Team) -> None:
     assert [(move["host"], move["kind"], move["text"]) for move in moves] == [("web1", "Supports", "seen")]
 
 
+def test_tail_finds_what_this_log_says_about_it(team: Team) -> None:
+    said = team.write("web1", "hyp", "support", "db1/H1", "seen")
+    assert good(team.on("web1", "tail", "-H", "db1/h1")).split()[0] == f"[{said.stamp}]"
+    assert stderr_lines(team.on("web1", "tail", "-H", "db1/H2")) == ["3am: the log has no line about db1/H2"]
+
+
+def test_a_verdict_beside_another_one_says_so(team: Team) -> None:
+    team.write("db1", "hyp", "refute", "H1", "it was off")
+    team.join()
+    done = team.on("web1", "hyp", "confirm", "db1/H1", "300 clean runs")
+    (sentence,) = stderr_lines(done)
+    assert sentence.startswith("3am: db1/H1 is confirmed and refuted at once: refuted by alice@db1: it was off; ")
+
+
 def test_a_verdict_of_all_is_not_given_again(team: Team) -> None:
     team.write("web1", "hyp", "refute", "db1/H1", "it was off")
     assert "db1/H1 is refuted already" in refused(team.on("web1", "hyp", "refute", "db1/H1", "again"), 1)
@@ -200,4 +214,6 @@ def test_a_mirror_that_cannot_be_read_prevents_no_cup(team: Team) -> None:
         about.write_text("{")
     done = team.on("web1", "coffee")
     assert done.returncode == 0
-    assert "the cups of other hosts are not counted: " in stderr_lines(done)[0]
+    assert "other hosts are left out: " in stderr_lines(done)[0]
+    assert team.write("web1", "hyp", "new", "the cron job").kind == "Hypothesis"
+    assert team.write("web1", "hyp", "refute", "H1", "it was off").kind == "Conclusion"

@@ -58,12 +58,12 @@ def with_all_cups(ctx: Context, hosts: Sequence[HostState]) -> State:
     return with_team_cups(hosts, ctx.author.user, ctx.clock().ns, settings.night_gap_ns, settings.same_person)
 
 
-def read_hosts_for_cups(ctx: Context, own: State) -> list[HostState]:
+def read_hosts_if_possible(ctx: Context, own: State) -> list[HostState]:
     """Return what `read_hosts_of` does; only ``own`` if a mirror cannot be read, which must not prevent a line."""
     try:
         return read_hosts_of(ctx, own)
     except (JournalError, OSError) as error:
-        print_err(f"the cups of other hosts are not counted: {error}")
+        print_err(f"other hosts are left out: {error}")
         return [HostState("", "", own, is_own=True)]
 
 
@@ -72,7 +72,7 @@ def cups_until_toxic(ctx: Context) -> int:
     limit = ctx.settings.toxic_cups
     if not has_mirrors(ctx):
         return limit
-    return limit - own_cups(ctx, read_hosts_for_cups(ctx, ctx.load_state())).elsewhere
+    return limit - own_cups(ctx, read_hosts_if_possible(ctx, ctx.load_state())).elsewhere
 
 
 def read_hypothesis_name(ctx: Context, name: str) -> str | RemoteHypothesis:

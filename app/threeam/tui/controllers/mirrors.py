@@ -110,7 +110,7 @@ class Mirrors:
         except (JournalError, OSError) as error:
             if str(error) != self._problem:  # it is tried again every few seconds
                 self._problem = str(error)
-                self._screen.notify_once(f"the cups of other hosts are not counted: {error}", severity="warning")
+                self._screen.notify_once(f"other hosts are left out: {error}", severity="warning")
         finally:
             self._is_reading = False
         if self._hosts != before:
