@@ -94,7 +94,7 @@ def required_runs_since(state: State, hypothesis: Hypothesis, fingerprint: str, 
         raise PreconditionFailed(
             f"{hypothesis.label} has failed since the change: 3am fixed {hypothesis.label} says no already"
         )
-    if answer.variation is not None:
+    if answer.hangs.has_risen or answer.variation is not None:
         raise PreconditionFailed(f"{hypothesis.label}: {answer_line(answer).text}")
     required = answer.required[-1]
     if required is not None and required <= answer.since.clean:

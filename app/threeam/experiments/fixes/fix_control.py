@@ -2,7 +2,7 @@
 
 The rate of a race moves with the load. So clean runs of the new version prove little at another hour. In a block both
 versions run side by side, and if the fix did nothing, a failure is as likely in either. So the answer is yes only if
-the old version failed and the new one never did.
+the old version failed and the new one never did. If the new version hangs more often, the answer is no.
 
 If only one kind of failure is the bug, a run of the new version that failed in no kind may be of it, and counts. Runs
 that failed in another kind neither failed nor passed: their blocks do not count. A kind that the old version has never
@@ -23,6 +23,7 @@ from threeam.experiments.experiment import Experiment, FailureKind
 from threeam.experiments.failure_rule import FAILED, TIMED_OUT
 from threeam.experiments.fingerprint import experiment_differences
 from threeam.experiments.fixes.fix_kinds import only_kind
+from threeam.experiments.fixes.hangs import HangRates, hang_rates
 from threeam.experiments.kinds.kind_counts import bad_runs
 from threeam.experiments.statistics.sequential import evidence_of, required_evidence
 from threeam.experiments.statistics.stats import required_clean_runs
@@ -66,7 +67,7 @@ class ControlledFix(NamedTuple):
 
     ``not_counted``: experiments with the same arms that are not comparable, and what differs. ``build_changes``: what
     differs between the builds of the first experiment and the last one. ``kind``: the only kind of failure that counts;
-    None: all count. ``kinds``: the runs of each kind.
+    None: all count. ``kinds``: the runs of each kind. ``hangs``: of both versions.
     """
 
     label: str
@@ -77,6 +78,7 @@ class ControlledFix(NamedTuple):
     build_changes: tuple[tuple[str, str], ...] = ()
     kind: FailureKind | None = None
     kinds: tuple[ControlKind, ...] = ()
+    hangs: HangRates = HangRates()
 
     @property
     def new_kinds(self) -> list[ControlKind]:
@@ -106,7 +108,7 @@ class ControlledFix(NamedTuple):
     @property
     def is_fixed(self) -> bool:
         """Return whether the answer is yes."""
-        if self.new_failed or self.new_kinds or self.old_failed < MIN_OLD_FAILURES:
+        if self.new_failed or self.new_kinds or self.hangs.has_risen or self.old_failed < MIN_OLD_FAILURES:
             return False
         has_enough_blocks = self.required_blocks is not None and self.blocks >= self.required_blocks
         return has_enough_blocks or self.evidence >= required_evidence()
@@ -137,6 +139,7 @@ def assess_control(
         tuple(build_differences(recorded_build(counted[0]), recorded_build(last))),
         kind,
         _count_kinds(counted, versions),
+        hang_rates(*([experiment.counts()[arm] for experiment in judged] for arm in versions)),
     )
 
 
