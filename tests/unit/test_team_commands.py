@@ -11,8 +11,14 @@ import pytest
 from support.commands import Done, Run, good, refused, stderr_lines
 from support.team import mirror_journal
 from threeam.core.format.entry import Entry, parse_entry
+from threeam.core.store.attachments import open_own_dir
 from threeam.core.store.journal import Journal, resolve_journal
+from threeam.projections import FOLD
+from threeam.team.clock_offset import Offset, Span
+from threeam.team.host_clocks import ClockFile
+from threeam.team.host_states import HostStates
 from threeam.team.origin import host_name
+from threeam.team.team_status import status_dir
 
 HOSTS = ("db1", "web1", "web2")
 
@@ -87,6 +93,22 @@ def test_two_verdicts_of_two_sides_both_stand_on_every_host(team: Team) -> None:
     assert line.startswith("db1/H1   confirmed and refuted at once +0 -0  the sweeper races the writer (")
     assert "@db1: it was off" in line
     assert "@web1: 300 clean runs" in line
+
+
+def test_a_later_verdict_stands_alone_if_the_measured_clock_shows_it(team: Team) -> None:
+    refuted = team.write("db1", "hyp", "refute", "H1", "it was off")
+    team.join()
+    reopened = team.write("web1", "hyp", "reopen", "db1/H1", "seen again")
+    assert team.board("web1")["db1/H1"]["states"] == ["open", "refuted"]
+    journal = team.journal("web1")
+    _, db1 = HostStates(journal, FOLD).read(FOLD.empty_state)[:2]
+    with open_own_dir(status_dir(journal), make=True):
+        pass
+    for bound_ns, states in ((10 * 10**9, ["open", "refuted"]), (1000, ["open"])):
+        measured = Span(refuted.stamp.ns - 10**9, reopened.stamp.ns + 10**9, Offset(-bound_ns, bound_ns))
+        ClockFile(journal, db1.origin_id).write(measured)
+        assert team.board("web1")["db1/H1"]["states"] == states
+        Path(status_dir(journal), f"{db1.origin_id}.clock").unlink()
 
 
 def test_what_two_hosts_say_is_added(team: Team) -> None:

@@ -66,6 +66,6 @@ def _collect(ctx: Context, end: Position) -> Handoff:
 
     state = with_cups_of_everybody(hosts, now.ns, settings.night_gap_ns, settings.same_person)
     handoff = collect_handoff(state, now, settings.night_gap_ns, settings.half_life_h, nights, quotations)
-    unheld, is_before = read_unheld_lines(ctx.journal), order_of_hosts(hosts).is_before
+    unheld, is_before = read_unheld_lines(ctx.journal), order_of_hosts(ctx, hosts).is_before
     team = collect_team_handoff(hosts, is_before, unheld.by_origin, is_running=unheld.is_running)
     return handoff._replace(team=team)

@@ -189,7 +189,7 @@ def _print_list(ctx: Context, as_json: bool) -> int:
     state = ctx.load_state()
     hosts = read_hosts_of(ctx, state)
     if remarks(state) or len(hosts) > 1:
-        print_team_list(hosts, as_json=as_json)
+        print_team_list(ctx, hosts, as_json=as_json)
         return ExitCode.OK
     hypotheses = sorted_hypotheses(state)
     if not hypotheses:

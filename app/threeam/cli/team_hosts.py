@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from threeam.cli.console import print_err
@@ -34,12 +35,13 @@ def read_hosts_of(ctx: Context, own: State) -> list[HostState]:
     return HostStates(ctx.journal, FOLD).read(own)
 
 
-def order_of_hosts(hosts: Sequence[HostState]) -> HostOrder:
+def order_of_hosts(ctx: Context, hosts: Sequence[HostState]) -> HostOrder:
     """Return the order of what is said on different ``hosts``, as far as their clocks show it."""
+    from threeam.team.host_clocks import clock_of
     from threeam.team.host_order import HostOrder
 
     (own,) = (host for host in hosts if host.is_own)
-    return HostOrder(own.origin_id, {})
+    return HostOrder(own.origin_id, partial(clock_of, ctx.journal))
 
 
 def own_cups(ctx: Context, hosts: Sequence[HostState]) -> TeamCups:

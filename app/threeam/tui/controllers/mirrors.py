@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from threeam.core.config.settings import Settings
 from threeam.core.errors import JournalError
@@ -20,10 +20,18 @@ from threeam.tui.services import ScreenServices
 if TYPE_CHECKING:
     from threeam.human.team_cups import TeamCups
     from threeam.reports.handoff_hosts import TeamHandoff
+    from threeam.team.host_order import HostOrder
     from threeam.team.host_states import HostStates
     from threeam.team.team_status import UnheldLines
 
 REFRESH_S = 5.0  # s, between two looks at the mirrors
+
+
+class HandoffFacts(NamedTuple):
+    """The facts for the hand-off of all hosts that are in files: lines that no other host holds, and the clocks."""
+
+    unheld: UnheldLines
+    order: HostOrder
 
 
 class Mirrors:
@@ -76,24 +84,29 @@ class Mirrors:
         settings, cups = self._screen.session.settings, self.cups(state)
         return settings if cups is None else settings._replace(toxic_cups=settings.toxic_cups - cups.elsewhere)
 
-    def read_unheld_lines(self) -> UnheldLines | None:
-        """Return what is known of lines that no other host holds; None without other hosts. It reads files."""
+    def read_handoff_facts(self) -> HandoffFacts | None:
+        """Return what files say for the hand-off of all hosts; None without other hosts. Raise as their readers do."""
         if len(self._hosts) < 2:
             return None
+        from threeam.team.host_clocks import HostClock, clock_of
+        from threeam.team.host_order import HostOrder
         from threeam.team.team_status import read_unheld_lines
 
-        return read_unheld_lines(self._screen.session.journal)
+        journal = self._screen.session.journal
+        own, *others = self._hosts
+        clocks, unknown = {host.origin_id: clock_of(journal, host.origin_id) for host in others}, HostClock(())
+        order = HostOrder(own.origin_id, lambda origin_id: clocks.get(origin_id, unknown))
+        return HandoffFacts(read_unheld_lines(journal), order)
 
-    def handoff(self, unheld: UnheldLines | None) -> TeamHandoff | None:
+    def handoff(self, facts: HandoffFacts | None) -> TeamHandoff | None:
         """Return what is handed over of all hosts; None without other hosts."""
         hosts = self.hosts(self._screen.state)
-        if not hosts or unheld is None:
+        if not hosts or facts is None:
             return None
         from threeam.reports.handoff_hosts import collect_team_handoff
-        from threeam.team.host_order import HostOrder
 
-        is_before = HostOrder(hosts[0].origin_id, {}).is_before
-        return collect_team_handoff(hosts, is_before, unheld.by_origin, is_running=unheld.is_running)
+        (by_origin, is_running), order = facts
+        return collect_team_handoff(hosts, order.is_before, by_origin, is_running=is_running)
 
     async def _read(self) -> None:
         from threeam.team.host_states import HostStates
