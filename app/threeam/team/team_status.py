@@ -9,9 +9,8 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
@@ -169,19 +168,27 @@ def read_statuses(journal: Journal) -> list[tuple[TeamStatus, bool]]:
     return statuses
 
 
-def unheld_by_origin(statuses: Iterable[TeamStatus]) -> dict[str, int]:
-    """Return for each journal, by its origin id, how many lines no other host is known to hold.
+class UnheldLines(NamedTuple):
+    """The number of lines of each journal, by origin id, that no other host is known to hold.
 
-    A line that went to any of several engines is held by a host of that team.
+    ``is_running``: whether a ``3am team`` runs, so that this is so now.
     """
+
+    by_origin: dict[str, int]
+    is_running: bool
+
+
+def read_unheld_lines(journal: Journal) -> UnheldLines:
+    """Return how many lines no other host holds. A line that went to one of several engines is held by its team."""
     found: dict[str, int] = {}
-    for status in statuses:
+    statuses = read_statuses(journal)
+    for status, _ in statuses:
         known = [(host.origin.id, host.unheld_lines) for host in status.hosts.values()]
         if status.own is not None and status.own.publishes:
             known.append((status.own.origin.id, status.own.unheld_lines))
         for origin_id, count in known:
             found[origin_id] = min(count, found.get(origin_id, count))
-    return found
+    return UnheldLines(found, any(is_running for _, is_running in statuses))
 
 
 def _read_json(path: str) -> dict[str, Any]:
