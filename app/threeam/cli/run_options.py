@@ -151,7 +151,7 @@ class _JobsOrJournal(Action):
     """``-j 4`` is a number of jobs, as in make(1), and ``-j checkout`` is a journal, as in every command."""
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace, value: Any, option: str | None = None) -> None:
-        if value.isascii() and value.isdigit():
+        if value.isascii() and value.removeprefix("-").isdigit():
             namespace.jobs = int(value[:9])
         else:
             namespace.journal = value
