@@ -37,7 +37,7 @@ class SearchProgress:
         print_err(text)
 
     def on_round(self, search: Search, progress: Progress) -> None:
-        self._label = f"{search.name} round {progress.round} of {len(search.rounds)}"
+        self._label = f"{search.name} round {progress.round} of {len(search.halving.rounds)}"
         self._bare, self._done, self._total = search.arms[0], search.done_count, search.total
         shown = (0, *progress.survivors)
         all_counts = search.counts()
@@ -55,7 +55,7 @@ class SearchProgress:
     def on_end(self) -> None:
         self._line.clear()
 
-    def on_result(self, raw: bytes, found: bool) -> None:
+    def on_result(self, raw: bytes, *, found: bool) -> None:
         with acknowledgement(search_exit_code(found), len(raw)):
             self._echo(format_for_terminal(raw, STDOUT))
 
