@@ -15,16 +15,17 @@ from support.rotated_files import chain_of, line, rotated_name
 from support.team import journal_bytes
 from threeam.core.store.journal import Journal
 from threeam.core.write.writer import Writer
-from threeam.team.frames import FrameReader, LineCursor, Lines, parse_cursor
+from threeam.team.frames import FrameReader, Lines
+from threeam.team.line_cursor import LineCursor
 from threeam.team.log_feed import LogFeed
 from threeam.team.message import Message, decode
 from threeam.team.origin import OriginFile, read_origin
-from threeam.team.position import Origin
+from threeam.team.position import Origin, SegmentEnd
 from threeam.team.presence import decode_presence
 
 
 class Reading:
-    """The reader of a feed that runs in a thread, of this process. ``messages``, ``cursors``: what has come."""
+    """The reader of a feed that runs in a thread, of this process. ``cursors``: at the ends of ``messages``."""
 
     def __init__(self, requests: int, output: int) -> None:
         self.requests, self.output = requests, output
@@ -44,10 +45,10 @@ class Reading:
         data = os.read(self.output, 1 << 16)
         for frame in self.frames.feed(data):
             if isinstance(frame, Lines):
-                self.messages.append(decode(self.frames.origin_id, frame.headers, frame.payload))
-                cursor = parse_cursor(frame.cursor)
-                assert cursor is not None
-                self.cursors.append(cursor)
+                message = decode(self.frames.origin_id, frame.headers, frame.payload)
+                self.messages.append(message)
+                end = SegmentEnd(message.segment, message.end)
+                self.cursors.append(LineCursor(message.origin, end, message.end_link()))
             else:
                 self.unsent.append(decode_presence(self.frames.origin_id, frame.data).unsent_lines)
         return not data
@@ -98,6 +99,18 @@ def test_it_resumes_behind_a_cursor_and_across_a_rotation(log: Path, journal: Jo
     with reading(journal, reader.cursors[-1]) as reader:
         assert reader.read_until(1) == line(2, "two")
         assert [message.origin.epoch for message in reader.messages] == [1]
+
+
+def test_all_is_sent_again_if_that_is_asked_for(log: Path, journal: Journal) -> None:
+    log.write_bytes(line(1, "one") + line(2, "two"))
+    with reading(journal) as reader:
+        reader.read_until(len(log.read_bytes()))
+    with reading(journal, f"begin {reader.cursors[-1]}") as again:
+        assert again.read_until(1) == log.read_bytes()
+    log.write_bytes(line(1, "one"))
+    with reading(journal, f"begin {reader.cursors[-1]}") as again:
+        assert again.read_until(1) == log.read_bytes()
+        assert again.messages[0].origin.epoch == 2
 
 
 @pytest.mark.parametrize("origin_is_older", [False, True])

@@ -20,12 +20,11 @@ from threeam.core.errors import BadInput
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.team.carrier import CarrierAway, CarrierRefused
 from threeam.team.follow_process import FollowProcess
-from threeam.team.frames import LineCursor, encode_greeting, encode_here, encode_lines
+from threeam.team.frames import encode_greeting, encode_here, encode_lines
 from threeam.team.line_chain import first_link
 from threeam.team.message import Message
 from threeam.team.mirror import read_mirrors
 from threeam.team.origin import read_origin
-from threeam.team.position import SegmentEnd
 from threeam.team.presence import Presence
 from threeam.team.ssh_source import connect, describe_end
 from threeam.team.ssh_target import SshTarget, parse_ssh_target
@@ -171,8 +170,7 @@ async def test_a_mirror_has_the_bytes_of_the_host_and_goes_on(
 
 def lines_of(data: bytes, begin: int, end: int) -> bytes:
     link = first_link(SEGMENT)
-    sent = Message(DB1, "db1", SEGMENT, begin, link, data[begin:end])
-    return encode_lines(sent, LineCursor(DB1, SegmentEnd(SEGMENT, end), sent.end_link()))
+    return encode_lines(Message(DB1, "db1", SEGMENT, begin, link, data[begin:end]))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +178,7 @@ def lines_of(data: bytes, begin: int, end: int) -> bytes:
     [
         (b"\x1b[2Jx" * 20_000, "prints a line without an end"),
         (encode_greeting(DB1.id) + b"y" * 100_000, "prints a line without an end"),
-        (encode_greeting(DB1.id) + b"lines 999999999 c {}\n", "would not send"),
+        (encode_greeting(DB1.id) + b"lines 999999999 {}\n", "would not send"),
         (b"3am-mirror 7 " + b"d" * 32 + b"\n", "another version"),
     ],
     ids=["banner", "line", "size", "version"],
@@ -205,7 +203,7 @@ async def test_a_wrong_chain_and_a_wrong_presence_are_refused_with_a_notice(
         encode_here(Presence(DB1, "a\x1bb", 0, 0, 0).encode()),
         lines_of(data, 0, 6),
         lines_of(data, 6, 12),  # its link is not the one there
-        b"lines 2 c " + b'{"3am-host": "x\\u001b", "3am-epoch": "1"}\n' + b"x\n",
+        b"lines 2 " + b'{"3am-host": "x\\u001b", "3am-epoch": "1"}\n' + b"x\n",
         lines_of(data, 0, 6),
     ]
     (tmp_path / "stream").write_bytes(encode_greeting(DB1.id) + b"".join(forged))

@@ -42,6 +42,7 @@ class Follower:
         self.place = place
         self._on_change = on_change
         self._mirrors: dict[str, Mirror] = {}
+        self._epochs: dict[str, int] = {}  # the last one in each mirror
         self._begun_with_first = False
 
     async def run(self, source: Source) -> None:
@@ -99,11 +100,17 @@ class Follower:
                 self._mirrors[origin_id] = Mirror(self._journal, origin_id)
             except MirrorBusy:
                 return None
+            latest = read_mirror(self._journal, origin_id)[-1]
+            if latest.parts:
+                self._epochs[origin_id] = latest.origin.epoch
         return self._mirrors[origin_id]
 
     def _note_host(self, message: Message, mirror: Mirror) -> None:
-        host = self._status.hosts.setdefault(message.origin.id, HostStatus(message.origin, message.host))
-        if message.origin.epoch > host.origin.epoch:
+        origin_id, epoch = message.origin
+        host = self._status.hosts.setdefault(origin_id, HostStatus(message.origin, message.host))
+        known = self._epochs.setdefault(origin_id, epoch)
+        if epoch > known:
+            self._epochs[origin_id] = epoch
             self._status.note(f"{message.host} has lost lines that it had sent: both versions are in {mirror.path}")
         host.origin, host.host = max(host.origin, message.origin), message.host
 

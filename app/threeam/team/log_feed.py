@@ -19,16 +19,15 @@ from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
 from threeam.team.frames import (
     FROM_THE_BEGINNING,
-    MAX_CURSOR_CHARS,
-    LineCursor,
+    MAX_REQUEST_CHARS,
     encode_greeting,
     encode_here,
     encode_lines,
-    parse_cursor,
 )
+from threeam.team.line_cursor import parse_cursor
 from threeam.team.origin import OriginFile, read_origin
 from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
-from threeam.team.position import Origin, SegmentEnd
+from threeam.team.position import Origin
 from threeam.team.presence import Presence
 
 _FIRST_BUSY_S, _LAST_BUSY_S = 0.001, 0.05  # s; between looks at a log that a writer has locked
@@ -57,14 +56,14 @@ class LogFeed:
         Raises OSError, `FileUnusable` or `PreconditionFailed`.
         """
         _write_all(output, encode_greeting(self._origin.id))
-        text = _read_line(requests)
-        if not text:
+        request = _read_line(requests)
+        if not request:
             return
         watcher = FileWatcher(self._journal.log_path, poll_interval_s=0.05)
         reader = _Reader(requests, watcher.wake)
         try:
             self._announce(output)  # what the reader has takes a while to read
-            self._start_at(self._resume(text))
+            self._start_at(self._resume(request))
             self._feed(output, watcher, reader)
         finally:
             reader.close()
@@ -90,8 +89,7 @@ class LogFeed:
             watcher.wait(wait_s)
 
     def _send(self, batch: Batch, output: int) -> None:
-        place = LineCursor(self._origin, SegmentEnd(batch.end.name, batch.end.offset), batch.end.link)
-        _write_all(output, encode_lines(batch.message(self._origin, self._host), place))
+        _write_all(output, encode_lines(batch.message(self._origin, self._host)))
         self._cursor = batch.end
         self._unsent_lines -= batch.payload.count(b"\n")
 
@@ -108,8 +106,13 @@ class LogFeed:
                 self._begin_epoch(self._origin.epoch, str(lost))
                 self._start_at(None)
 
-    def _resume(self, text: str) -> Cursor | None:
-        """Return the cursor at what the reader has; None for the beginning."""
+    def _resume(self, request: str) -> Cursor | None:
+        """Return the cursor from which on the reader wants the lines; None for the beginning."""
+        text = request.removeprefix(FROM_THE_BEGINNING).strip()
+        cursor = self._resume_behind(text)  # also if that is sent again: its bytes must be those that the reader has
+        return cursor if text == request else None
+
+    def _resume_behind(self, text: str) -> Cursor | None:
         place = parse_cursor(text)
         if place is None or place.origin.id != self._origin.id or place.origin.epoch < self._origin.epoch:
             return None  # the reader has nothing of this epoch
@@ -208,7 +211,7 @@ def _ensure_origin(journal: Journal) -> Origin:
 def _read_line(fd: int) -> str:
     """Return the first line of ``fd``, or "" if that ends before. Raises OSError."""
     line = b""
-    while not line.endswith(b"\n") and len(line) <= MAX_CURSOR_CHARS:
+    while not line.endswith(b"\n") and len(line) <= MAX_REQUEST_CHARS:
         byte = os.read(fd, 1)
         if not byte:
             return ""

@@ -15,6 +15,7 @@ from threeam.core.format.escape import escape_unprintable
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Announcement, CarrierAway, CarrierRefused, Place, Received
 from threeam.team.frames import FROM_THE_BEGINNING, FrameReader, Here, HostileStream, Lines
+from threeam.team.line_cursor import mirror_cursor
 from threeam.team.ssh_target import SshTarget
 from threeam.team.team_status import read_statuses
 
@@ -98,14 +99,17 @@ class SshSource:
             await asyncio.to_thread(_end, self._process)
 
     async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
-        """Yield the lines of the host. See `Source`."""
+        """Yield the lines of the host. See `Source`.
+
+        A place says only whose mirror it is: the mirror itself says where it ends.
+        """
         if self._is_replaying:  # the cursor is sent once
             raise CarrierAway(f"{self._target} is read again")
         self._is_replaying = True
-        cursor = FROM_THE_BEGINNING
-        if after is not None and after[0] == self._frames.origin_id:
-            cursor = str(after[1])
-        self._request(cursor)
+        origin_id = self._frames.origin_id
+        cursor = await asyncio.to_thread(mirror_cursor, self._journal, origin_id)
+        words = [] if after == (origin_id,) and cursor is not None else [FROM_THE_BEGINNING]
+        self._request(" ".join([*words, *([str(cursor)] if cursor is not None else [])]))
         while True:
             yield await self._batches.get()
 
@@ -146,9 +150,9 @@ class SshSource:
             batch, presence = list[Received](), b""
             for frame in self._frames.feed(data):
                 match frame:
-                    case Lines(cursor, headers, payload):
-                        place = (self._frames.origin_id, cursor)
-                        batch.append(Received(self._frames.origin_id, headers, payload, place))
+                    case Lines(headers, payload):
+                        origin_id = self._frames.origin_id
+                        batch.append(Received(origin_id, headers, payload, (origin_id,)))
                     case Here(presence):
                         pass
             if self._frames.origin_id:
