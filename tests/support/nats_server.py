@@ -38,7 +38,7 @@ class Engine:
 
     def __init__(self, folder: Path, program: str, *, jetstream: str = "", config: str = "") -> None:
         self.store = folder / "store"
-        self._folder, self._program = folder, program
+        self._folder, self.program = folder, program
         self._jetstream, self.config = jetstream, config
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -53,7 +53,7 @@ class Engine:
             f'jetstream {{ store_dir: "{self.store}"\n{self._jetstream} }}\n{self.config}\n'
         )
         with (self._folder / "server.txt").open("ab") as output:
-            self.process = subprocess.Popen([self._program, "-c", str(path)], stdout=output, stderr=output)
+            self.process = subprocess.Popen([self.program, "-c", str(path)], stdout=output, stderr=output)
         wait_until(self._answers, "the server answers")
 
     def _answers(self) -> bool:

@@ -156,10 +156,9 @@ def _hypotheses(typed: _Typed) -> list[Candidate]:
 
 def _experiments(typed: _Typed) -> list[Candidate]:
     from threeam.cli.context import context
-    from threeam.experiments.runs.run_log import experiments
+    from threeam.experiments.run_list import listed_runs
 
-    listed = experiments(context(typed.journal_options()).load_state())
-    return [Candidate(experiment.name, experiment.command) for experiment in reversed(listed)]
+    return [Candidate(run.name, run.command) for run in listed_runs(context(typed.journal_options()).load_state())]
 
 
 def _people(typed: _Typed) -> list[Candidate]:
