@@ -137,7 +137,7 @@ def test_lines_and_rotations_of_a_time_without_a_connection_arrive(server: SshSe
     assert len(web1.mirrors(db1)) == 1
 
 
-def test_a_log_that_is_deleted_by_age_leaves_a_gap_that_is_told(server: SshServer, db1: Host, web1: Host) -> None:
+def test_a_file_that_is_deleted_meanwhile_does_not_stop_it(server: SshServer, db1: Host, web1: Host) -> None:
     server.start()
     web1.start(URL)
     wait_for_mirror(web1, db1)

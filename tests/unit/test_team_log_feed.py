@@ -15,6 +15,7 @@ from support.rotated_files import chain_of, line, rotated_name
 from support.team import journal_bytes
 from threeam.core.store.journal import Journal
 from threeam.core.write.writer import Writer
+from threeam.team import log_feed
 from threeam.team.frames import FrameReader, Lines
 from threeam.team.line_cursor import LineCursor
 from threeam.team.log_feed import LogFeed
@@ -178,6 +179,14 @@ def test_another_id_ends_it(log: Path, journal: Journal) -> None:
         file.close()
         with log.open("ab") as log_file:
             log_file.write(line(2, "two"))
+        while not reader.read():
+            pass
+
+
+def test_a_reader_that_does_not_answer_is_gone(log: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_feed, "_READER_GONE_S", 0.05)
+    log.write_bytes(line(1, "one"))
+    with reading(journal) as reader:
         while not reader.read():
             pass
 

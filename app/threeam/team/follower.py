@@ -14,7 +14,7 @@ from threeam.team.team_status import HostStatus, TeamStatus
 
 
 class MirrorFailed(JournalError):
-    """A mirror that cannot be written; nothing is lost, since the engine has the message."""
+    """A mirror that cannot be written; nothing is lost, since the message comes again."""
 
 
 class _ReplayAgain(Exception):
@@ -84,7 +84,7 @@ class Follower:
             for mirror in touched.values():
                 mirror.sync()
         except OSError as error:
-            raise MirrorFailed(f"the mirrors cannot be written: {error.strerror}; the engine keeps the lines") from None
+            raise MirrorFailed(f"the mirrors cannot be written: {error.strerror}; the lines come again") from None
         for origin_id, mirror in touched.items():
             if mirror.parts_begun or self._status.hosts[origin_id].gaps:
                 mirror.parts_begun = 0
@@ -120,6 +120,5 @@ class Follower:
         if gaps and not self._begun_with_first:
             raise _ReplayAgain
         self._status.hosts[origin_id].gaps = [
-            f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing; the engine does not have them any more"
-            for gap in gaps
+            f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing, and cannot be had any more" for gap in gaps
         ]
