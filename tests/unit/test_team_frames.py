@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from support.team import DB1, SEGMENT, message
 from threeam.team.frames import (
+    Answer,
+    Frame,
     FrameReader,
     Here,
     HostileStream,
     Lines,
+    encode_answer,
     encode_greeting,
     encode_here,
     encode_lines,
@@ -26,9 +29,9 @@ from threeam.team.position import Origin, SegmentEnd
 GREETING = encode_greeting(DB1.id)
 
 
-def read(data: bytes, *sizes: int) -> list[Lines | Here]:
+def read(data: bytes, *sizes: int) -> list[Frame]:
     """Return the frames of ``data``, fed in pieces of ``sizes``, and the rest at once."""
-    reader, frames = FrameReader(), list[Lines | Here]()
+    reader, frames = FrameReader(), list[Frame]()
     for size in sizes:
         frames += reader.feed(data[:size])
         data = data[size:]
@@ -46,11 +49,12 @@ def test_frames_are_the_same_in_pieces_of_any_size(payloads: list[bytes], sizes:
     for payload in payloads:
         sent.append(message(data, begin, begin + len(payload)))
         begin += len(payload)
-        stream += encode_lines(sent[-1]) + encode_here(payload)
+        stream += encode_lines(sent[-1]) + encode_here(payload) + encode_answer(begin, payload)
     frames = read(stream, *sizes)
     lines = [frame for frame in frames if isinstance(frame, Lines)]
     assert [decode(DB1.id, each.headers, each.payload) for each in lines] == sent
-    assert [frame.data for frame in frames if isinstance(frame, Here)] == payloads
+    for kind in (Here, Answer):
+        assert [frame.data for frame in frames if isinstance(frame, kind)] == payloads
 
 
 @pytest.mark.parametrize(
@@ -66,9 +70,10 @@ def test_frames_are_the_same_in_pieces_of_any_size(payloads: list[bytes], sizes:
         (GREETING + b"lines 1 a\x1bb\nx", "would not send"),
         (GREETING + b"lines %d {}\n" % (MAX_PAYLOAD_BYTES + 1), "would not send"),
         (GREETING + b"here 999999999\n", "would not send"),
+        (GREETING + b"answer 1 1001\n", "would not send"),
         (GREETING + "lines ١ {}\nx".encode(), "would not send"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_a_hostile_stream_ends_the_connection(stream: bytes, what: str) -> None:
     with pytest.raises(HostileStream, match=what):

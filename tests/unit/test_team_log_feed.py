@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +17,12 @@ from support.team import journal_bytes
 from threeam.core.store.journal import Journal
 from threeam.core.write.writer import Writer
 from threeam.team import log_feed
-from threeam.team.frames import FrameReader, Lines
+from threeam.team.frames import Answer, FrameReader, Lines
 from threeam.team.line_cursor import LineCursor
 from threeam.team.log_feed import LogFeed
 from threeam.team.message import Message, decode
 from threeam.team.origin import OriginFile, read_origin
 from threeam.team.position import Origin, SegmentEnd
-from threeam.team.presence import decode_presence
 
 
 class Reading:
@@ -33,7 +33,7 @@ class Reading:
         self.frames = FrameReader()
         self.messages: list[Message] = []
         self.cursors: list[LineCursor] = []
-        self.unsent: list[int] = []
+        self.answers: list[Answer] = []
 
     def read_until(self, size: int) -> bytes:
         """Return the bytes of all messages, at least ``size``."""
@@ -50,8 +50,8 @@ class Reading:
                 self.messages.append(message)
                 end = SegmentEnd(message.segment, message.end)
                 self.cursors.append(LineCursor(message.origin, end, message.end_link()))
-            else:
-                self.unsent.append(decode_presence(self.frames.origin_id, frame.data).unsent_lines)
+            elif isinstance(frame, Answer):
+                self.answers.append(frame)
         return not data
 
 
@@ -181,6 +181,19 @@ def test_another_id_ends_it(log: Path, journal: Journal) -> None:
             log_file.write(line(2, "two"))
         while not reader.read():
             pass
+
+
+def test_the_time_is_told_in_parts_of_questions_and_nothing_else(log: Path, journal: Journal) -> None:
+    log.write_bytes(line(1, "one"))
+    with reading(journal) as reader:
+        before_ns = time.time_ns()
+        for part in (b"\nclo", b"ck 7\nshutdown 8\nclock x\n\0\n" + b"z" * 5_000 + b"\nclock 9\n"):
+            os.write(reader.requests, part)
+        while len(reader.answers) < 2:
+            reader.read()
+    assert [answer.number for answer in reader.answers] == [7, 9]
+    times = [int(text) for answer in reader.answers for text in answer.data.split()]
+    assert before_ns <= times[0] <= times[1] <= times[2] <= times[3] <= time.time_ns()
 
 
 def test_a_reader_that_does_not_answer_is_gone(log: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:

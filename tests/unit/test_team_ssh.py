@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from support.rotated_files import line
 from support.team import DB1, SEGMENT, content
 from threeam.core.errors import BadInput
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.carrier import CarrierAway, CarrierRefused
+from threeam.team.carrier import CarrierAway, CarrierRefused, NoAnswer, Topic
 from threeam.team.follow_process import FollowProcess
 from threeam.team.frames import encode_greeting, encode_here, encode_lines
 from threeam.team.line_chain import first_link
@@ -166,6 +167,21 @@ async def test_a_mirror_has_the_bytes_of_the_host_and_goes_on(
     assert origin is not None
     assert list(status.hosts) == [origin.id]
     assert not (tmp_path / "web1.log.origin").exists()
+
+
+async def test_the_time_of_the_host_can_be_asked(
+    web1: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_ssh(tmp_path, monkeypatch, 'exec sh -c "$command"')
+    (tmp_path / "db1.log").write_bytes(line(1, "one"))
+    async with connect(SshTarget("db1", log=str(tmp_path / "db1.log")), web1) as source:
+        (received,) = await anext(source.replay(None))
+        begin_ns = time.time_ns()
+        times = [int(text) for text in (await source.ask(Topic.CLOCK, received.origin_id, b"", 20)).split()]
+        assert begin_ns <= times[0] <= times[1] <= time.time_ns()
+        for other_id, question in ((DB1.id, b""), (received.origin_id, b"more")):
+            with pytest.raises(NoAnswer):
+                await source.ask(Topic.CLOCK, other_id, question, 0.01)
 
 
 def lines_of(data: bytes, begin: int, end: int) -> bytes:

@@ -3,9 +3,11 @@
     3am-mirror 1 ID                        first: the version of this format, and the id of the journal
     lines SIZE {"3am-segment": …}          bytes of the journal
     here SIZE                              the presence of the host
+    answer NUMBER SIZE                     the answer to a question of the reader
 
 The reader answers the first line with a cursor, the end of what it has. With "begin" before it, or alone, everything is
-sent again. It answers each presence with an empty line, to show that it still reads.
+sent again. It answers each presence with an empty line, to show that it still reads. Its question "clock NUMBER" asks
+for the time there.
 
 What comes before the first of these lines was printed by the shell there, and is skipped. What comes from the pipe is
 untrusted: a line and a size have limits, and the rest is checked as in any other message.
@@ -27,10 +29,12 @@ MAX_REQUEST_CHARS = 200
 
 _MAX_LINE_BYTES = 4096
 _MAX_SHELL_BYTES = 64 * 1024  # bytes before the greeting
-_GREETING = re.compile(rb"3am-mirror (\d{1,4}) ([0-9a-f]{32})", re.ASCII)
+_GREETING = re.compile(rb"3am-mirror (\d{1,4}) ([0-9a-f]{32})")
 _VERSION = b"1"
-_LINES = re.compile(rb"lines (\d{1,9}) (\{.*\})", re.ASCII)
-_HERE = re.compile(rb"here (\d{1,9})", re.ASCII)
+_LINES = re.compile(rb"lines (?P<size>\d{1,9}) (\{.*\})")
+_HERE = re.compile(rb"here (?P<size>\d{1,9})")
+_ANSWER = re.compile(rb"answer (\d{1,9}) (?P<size>\d{1,4})")
+_MAX_SIZES = ((_LINES, MAX_PAYLOAD_BYTES), (_HERE, MAX_ANNOUNCEMENT_BYTES), (_ANSWER, 1000))
 
 
 class HostileStream(JournalError):
@@ -50,6 +54,16 @@ class Here(NamedTuple):
     data: bytes
 
 
+class Answer(NamedTuple):
+    """The answer to the question with this number, not checked yet."""
+
+    number: int
+    data: bytes
+
+
+Frame = Lines | Here | Answer
+
+
 def encode_greeting(origin_id: str) -> bytes:
     """Return the first line."""
     return b"3am-mirror %s %s\n" % (_VERSION, origin_id.encode())
@@ -66,6 +80,11 @@ def encode_here(data: bytes) -> bytes:
     return b"here %d\n%s" % (len(data), data)
 
 
+def encode_answer(number: int, data: bytes) -> bytes:
+    """Return the frame of an answer."""
+    return b"answer %d %d\n%s" % (number, len(data), data)
+
+
 class FrameReader:
     """Takes the bytes as they come, and gives the frames. ``origin_id``: that of the greeting; "" before it."""
 
@@ -76,10 +95,10 @@ class FrameReader:
         self._line = b""  # of the frame whose bytes are not complete
         self._size = 0
 
-    def feed(self, data: bytes) -> list[Lines | Here]:
+    def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that ``data`` completes. Raises `HostileStream`."""
         self._buffer += data
-        frames = list[Lines | Here]()
+        frames = list[Frame]()
         begin = 0
         while True:
             if not self._line:
@@ -109,16 +128,17 @@ class FrameReader:
             elif self._skipped_bytes > _MAX_SHELL_BYTES:
                 raise HostileStream("its shell prints too much before 3am begins")
             return
-        for pattern, max_size in ((_LINES, MAX_PAYLOAD_BYTES), (_HERE, MAX_ANNOUNCEMENT_BYTES)):
-            if (match := pattern.fullmatch(line)) is not None and int(match[1]) <= max_size:
-                self._line, self._size = line, int(match[1])
+        for pattern, max_size in _MAX_SIZES:
+            if (match := pattern.fullmatch(line)) is not None and int(match["size"]) <= max_size:
+                self._line, self._size = line, int(match["size"])
                 return
         raise HostileStream("it sends what 3am would not send")
 
 
-def _frame(line: bytes, payload: bytes) -> Lines | Here:
-    match = _LINES.fullmatch(line)
-    if match is None:
+def _frame(line: bytes, payload: bytes) -> Frame:
+    if (match := _ANSWER.fullmatch(line)) is not None:
+        return Answer(int(match[1]), payload)
+    if (match := _LINES.fullmatch(line)) is None:
         return Here(payload)
     try:
         headers = json.loads(match[2])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import NamedTuple
 
+from threeam.core.platform.folders import SAFE_OPEN_FLAGS
 from threeam.core.store.journal import Journal
-from threeam.team.line_chain import LINK_BYTES
+from threeam.team.line_chain import LINK_BYTES, MAX_PIECE_BYTES, extend_chain_over
 from threeam.team.message import MAX_OFFSET
-from threeam.team.mirror import last_line_in, read_mirror
+from threeam.team.mirror import MirrorPart, link_at_begin, read_mirror
 from threeam.team.origin import MAX_EPOCH
 from threeam.team.position import Origin, SegmentEnd, is_segment_name
 
@@ -43,5 +45,28 @@ def mirror_cursor(journal: Journal, origin_id: str) -> LineCursor | None:
     It comes from the bytes and not from a note about them: after a kill a note may be older.
     """
     latest = read_mirror(journal, origin_id)[-1]
-    found = last_line_in(journal, latest)
-    return LineCursor(latest.origin, *found) if found is not None else None
+    if not latest.parts:
+        return None
+    part = latest.parts[-1]
+    begin_link = link_at_begin(journal, latest.origin, part)
+    fd = os.open(part.path, os.O_RDONLY | SAFE_OPEN_FLAGS)
+    try:
+        end = _last_line_end(fd, part)
+        link = extend_chain_over(
+            lambda begin, size: os.pread(fd, size, begin - part.begin), begin_link, part.begin, end
+        )
+    finally:
+        os.close(fd)
+    return None if link is None else LineCursor(latest.origin, SegmentEnd(part.segment, end), link)
+
+
+def _last_line_end(fd: int, part: MirrorPart) -> int:
+    """Return the offset behind the last whole line of a part: a kill may have left a half one."""
+    end = part.end
+    while end > part.begin:
+        size = min(MAX_PIECE_BYTES, end - part.begin)
+        end -= size
+        newline = os.pread(fd, size, end - part.begin).rfind(b"\n")
+        if newline >= 0:
+            return end + newline + 1
+    return part.begin

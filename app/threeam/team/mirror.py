@@ -26,7 +26,7 @@ from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd
 from threeam.core.platform.portability import fdatasync_fd, fsync_fd
 from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
-from threeam.team.line_chain import MAX_PIECE_BYTES, extend_chain, extend_chain_over, first_link
+from threeam.team.line_chain import extend_chain, extend_chain_over, first_link
 from threeam.team.message import Message
 from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 
@@ -110,32 +110,12 @@ def latest_epoch(journal: Journal, origin_id: str) -> int:
     return max(_later_epochs(os.path.join(remote_dir(journal), origin_id)), default=1)
 
 
-def last_line_in(journal: Journal, files: MirrorFiles) -> tuple[SegmentEnd, bytes] | None:
-    """Return the end of the last whole line in the last part, and the link there; None if there is no part.
-
-    Raises OSError or `FileUnusable`.
-    """
-    if not files.parts:
-        return None
-    part = files.parts[-1]
-    link = first_link(part.segment)
-    if part.begin:
-        about = _read_about(os.path.join(remote_dir(journal), files.origin.id))
-        link = bytes.fromhex(about["links"][str(files.origin.epoch)][f"{part.segment}+{part.begin}"])
-    fd = os.open(part.path, os.O_RDONLY | SAFE_OPEN_FLAGS)
-    try:
-        end = part.end
-        while end > part.begin:
-            size = min(MAX_PIECE_BYTES, end - part.begin)
-            end -= size
-            newline = os.pread(fd, size, end - part.begin).rfind(b"\n")
-            if newline >= 0:
-                end += newline + 1
-                break
-        reached = extend_chain_over(lambda begin, size: os.pread(fd, size, begin - part.begin), link, part.begin, end)
-    finally:
-        os.close(fd)
-    return None if reached is None else (SegmentEnd(part.segment, end), reached)
+def link_at_begin(journal: Journal, origin: Origin, part: MirrorPart) -> bytes:
+    """Return the link of the chain at the beginning of a part. Raises OSError or `FileUnusable`."""
+    if part.begin == 0:
+        return first_link(part.segment)
+    about = _read_about(os.path.join(remote_dir(journal), origin.id))
+    return bytes.fromhex(about["links"][str(origin.epoch)][f"{part.segment}+{part.begin}"])
 
 
 def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorFiles:
