@@ -121,7 +121,7 @@ class SshSource:
             yield Announcement(self._frames.origin_id, await self._presences.get())
 
     async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
-        """Return what the host answers. See `Questions`; a question that is more than its topic is not answered."""
+        """Return what the host answers. See `Source`; a question that is more than its topic is not answered."""
         self._last_question += 1
         number = self._last_question
         self._questions[number] = asyncio.get_running_loop().create_future()
