@@ -19,12 +19,15 @@ from threeam.core.store.journal import Journal
 from threeam.team.carrier import Place
 from threeam.team.position import Origin, SegmentEnd
 
+_SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this long is not connected
+
 
 @dataclass
 class OwnStatus:
     """The lines of this journal. ``unheld_sent_lines``: those that were sent, and no other host is known to hold.
 
     ``sent``, ``held``: the ends of what the engine and of what another host has; None if it has nothing.
+    ``utc_bound_ns``: the error of this host's clock against UTC at most; None: it is not synchronised.
     """
 
     origin: Origin
@@ -35,6 +38,7 @@ class OwnStatus:
     sent: SegmentEnd | None = None
     held: SegmentEnd | None = None
     notice: str = ""
+    utc_bound_ns: int | None = None
 
     @property
     def unheld_lines(self) -> int:
@@ -43,10 +47,28 @@ class OwnStatus:
 
 
 @dataclass
+class ClockStatus:
+    """The clock of another host, by pings: at ``measured_ns`` it was ahead by ``offset_ns``, give or take ``bound_ns``.
+
+    Of ``steps`` the last one, by about ``step_ns``, was seen at ``stepped_ns``; ``is_step_ours``: this host's clock was
+    stepped. All times are by the clock of this host.
+    """
+
+    offset_ns: int
+    bound_ns: int
+    measured_ns: int
+    steps: int = 0
+    stepped_ns: int = 0
+    step_ns: int = 0
+    is_step_ours: bool = False
+
+
+@dataclass
 class HostStatus:
     """Another host. The numbers are what it has last announced; ``seen_ns``: when that was, by the clock of this host.
 
-    ``gaps``: sentences about lines that are missing here.
+    ``gaps``: sentences about lines that are missing here. ``utc_bound_ns``: the error of its clock against UTC at most,
+    as it says itself; None: it is not synchronised. ``clock``: None until it was measured.
     """
 
     origin: Origin
@@ -56,6 +78,12 @@ class HostStatus:
     unheld_lines: int = 0
     last_line_ns: int = 0
     gaps: list[str] = field(default_factory=list)
+    utc_bound_ns: int | None = None
+    clock: ClockStatus | None = None
+
+    def is_announced(self, now_ns: int) -> bool:
+        """Return whether the host has announced itself lately."""
+        return now_ns - self.seen_ns < _SILENT_NS
 
 
 @dataclass
@@ -179,11 +207,16 @@ def _parse(table: dict[str, Any]) -> TeamStatus | None:
         if table["own"] is not None:
             status.own = own_status(table["own"])
         status.hosts = {
-            key: HostStatus(**{**host, "origin": Origin(*host["origin"])}) for key, host in table["hosts"].items()
+            key: HostStatus(**{**host, "origin": Origin(*host["origin"]), "clock": _clock_status(host["clock"])})
+            for key, host in table["hosts"].items()
         }
     except (KeyError, TypeError, AttributeError):  # of another version
         return None
     return status
+
+
+def _clock_status(table: dict[str, Any] | None) -> ClockStatus | None:
+    return None if table is None else ClockStatus(**table)
 
 
 def own_status(table: dict[str, Any]) -> OwnStatus:
