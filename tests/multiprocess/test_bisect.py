@@ -75,3 +75,45 @@ def test_what_cannot_be_bisected_is_refused(
     command = () if words[0] == "--resume" else ("--", "./repro")
     assert sentence in refused(run("bisect", *words, *command), 1)
     assert not log.exists()
+
+
+def test_a_build_that_fails_by_chance_is_tried_again(log: Path, run: Run, repository: Path, tmp_path: Path) -> None:
+    tried = tmp_path / "tried"
+    build = f"[ -e built ] || {{ mkdir -p {tried}; mkdir {tried}/$(git rev-parse HEAD) && exit 1; touch built; }}"
+    good(run("bisect", "-q", *ENDS, "--build", build, "--", "./repro"))
+    assert len(list(tried.iterdir())) > 1, "each of them failed once"
+    assert result(log).endswith(f"change {GUILTY}")
+
+
+def test_a_commit_that_had_results_and_cannot_be_built_again_ends_it(
+    log: Path, run: Run, repository: Path, tmp_path: Path
+) -> None:
+    """What differs now is the machine. To go on without the commit would name another one."""
+    broken, calls = tmp_path / "broken", tmp_path / "calls"
+    stops = f"echo >> {calls}; [ $(wc -l < {calls}) != 9 ] || kill -TERM $PPID; ./repro"
+    options = ("--build", f"[ ! -e {broken} ] || {{ echo no compiler; exit 1; }}")
+    with three_am("bisect", "-q", *ENDS, *options, "--", "sh", "-c", stops) as process:
+        assert process.wait(60) == 128 + signal.SIGTERM
+    broken.touch()
+    refused_again = run("bisect", "-q", "--resume", "R1")
+    assert (refused_again.returncode, b"no compiler" in refused_again.stderr) == (1, True)
+    broken.unlink()
+    good(run("bisect", "-q", "--resume", "R1"))
+    assert result(log).endswith(f"change {GUILTY}")
+
+
+def test_a_bad_commit_without_a_result_does_not_use_the_budget(log: Path, run: Run, repository: Path) -> None:
+    said = run("bisect", "-q", *ENDS, "--fail", "exit==3", "--", "sh", "-c", "exit 2").stderr.decode()
+    assert "the bad commit, neither failed nor passed: exit 2" in said
+    said = run("bisect", "-q", *ENDS, "--timeout", "10ms", "--", "sleep", "9").stderr.decode()
+    assert "neither failed nor passed: timed out: --fail timeout counts it as a failure" in said
+    assert sum(entry.kind == "Run" for entry in entries(log)) == 6
+
+
+def test_a_good_commit_of_another_branch_is_refused_with_the_commit_to_name(run: Run, repository: Path) -> None:
+    """A fix may have been made there, which the bad one lacks: then the first commit after the fork would be named."""
+    fork = git_in(repository, "rev-parse", "main~3")
+    git_in(repository, "checkout", "-q", "-b", "release", "main~3")
+    git_in(repository, "commit", "-q", "--allow-empty", "-m", "a fix")
+    said = refused(run("bisect", "release", "main", "--", "./repro"), 1)
+    assert said == f"3am: release is not an ancestor of main: name {fork[:12]}, from which both come, if it is good"

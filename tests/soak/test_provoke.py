@@ -55,6 +55,20 @@ def test_a_window_between_two_system_calls_is_named_with_its_line(
     assert "delay:mkdir=20ms" in good(run("run", "--report", "R1"))
 
 
+def test_noise_and_memcheck_are_not_tried_in_a_program_that_loads_no_library(
+    tmp_path: Path, log: Path, run: Run
+) -> None:
+    """Otherwise the result excludes windows between lock operations, which noise has left as they were."""
+    program = tmp_path / "two_locks"
+    source = str(WINDOWS / "two_locks.c")
+    subprocess.run(["cc", "-static", "-pthread", "-o", str(program), source], check=True, timeout=60)
+    run("provoke", "-q", "--budget", "60", "--", str(program), timeout=SEARCH_S)
+    plan = next(entry for entry in all_entries(log) if entry.kind == "Plan")
+    assert "noise has no effect in " in plan.body
+    assert "memcheck does not know how " in plan.body
+    assert not {"noise", "memcheck"} & set((plan.tag("PLAN") or "").partition(" arms=")[2].split(" ")[0].split(","))
+
+
 def test_a_window_between_two_lock_operations_is_opened_by_noise(
     build: Callable[[str], str], log: Path, run: Run
 ) -> None:
@@ -162,7 +176,7 @@ def test_what_ends_it_keeps_its_runs_and_resume_makes_the_others(
     log: Path, run: Run, tmp_path: Path, few_programs: str, number: signal.Signals
 ) -> None:
     stops = "echo $$ >> turns; [ $(wc -l < turns) -ne 9 ] || [ -e go ] || exec sleep 600"
-    with three_am("provoke", "-q", "--budget", "40", "--", "sh", "-c", stops, PATH=few_programs) as running:
+    with three_am("provoke", "-q", "--budget", "67", "--", "sh", "-c", stops, PATH=few_programs) as running:
         eventually(lambda: len(lines_of(tmp_path / "turns")) == 9, "the 9th run goes on")
         stopped = int(lines_of(tmp_path / "turns")[8])
         running.send_signal(number)
@@ -187,7 +201,7 @@ def test_a_running_search_is_not_resumed_by_another_process(
     log: Path, run: Run, tmp_path: Path, few_programs: str
 ) -> None:
     stops = "echo $$ >> turns; [ $(wc -l < turns) -ne 4 ] || exec sleep 600"
-    with three_am("provoke", "-q", "--budget", "40", "--", "sh", "-c", stops, PATH=few_programs) as running:
+    with three_am("provoke", "-q", "--budget", "67", "--", "sh", "-c", stops, PATH=few_programs) as running:
         eventually(lambda: len(lines_of(tmp_path / "turns")) == 4, "the 4th run goes on")
         assert "R1 is being run by another process" in refused(run("run", "--resume", "R1", PATH=few_programs), 1)
         running.send_signal(signal.SIGINT)

@@ -47,13 +47,19 @@ def test_a_yes_takes_an_old_version_that_failed_and_a_new_one_that_never_did() -
         (["pp"] * 95 + ["fp"] * 5, "not yet: 81 more runs of each are needed at the rate of old"),
         (["pp"] * 92 + ["fp"] * 8 + ["pf"], "no: new failed"),
         (["pp"] * 92 + ["fp"] * 8 + ["tf"], "no: new failed"),
-        (["pt"] * 92 + ["fp"] * 4 + ["ft"] * 9, "not yet: old failed only 4 times"),
+        (["pi"] * 92 + ["fp"] * 4 + ["fi"] * 9, "not yet: old failed only 4 times"),
+        (["pp"] * 23 + ["fp"] * 10 + ["pt"] * 17, "no: new hangs more often: 17 of 50, old 0 of 50 (p = 0.0000030)"),
         (["p.", "f."], "nothing is shown: old has not failed in the same hours"),
     ],
 )
 def test_everything_else_is_not_a_yes(blocks: list[str], says: str) -> None:
     answer = answer_to(versions_in(*blocks))
     assert (answer.is_fixed, control_answer_line(answer).text) == (False, says)
+
+
+def test_a_version_that_hangs_as_the_old_one_did_may_be_a_fix() -> None:
+    answer = answer_to(versions_in(*["pp"] * 92, *["fp"] * 8, "tp", "pt"))
+    assert (answer.is_fixed, answer.hangs, control_json(answer)["hangs_more"]) == (True, (1, 102, 1, 102), False)
 
 
 def test_clear_evidence_is_enough_before_the_strong_level_is() -> None:
@@ -103,6 +109,7 @@ def test_only_the_named_kind_counts_and_a_block_with_another_one_is_in_no_rate()
     assert told(answer)[0] == "yes: call kind a fixed: old failed 8 of 100 times and new never, in turns"
     assert "only kind a: a is printed" in told(answer)
     assert "kind b: 3 of old, 4 of new" in told(answer)
+    assert "left out: 7 blocks in which a run timed out, was inconclusive, or failed in another kind" in told(answer)
     record = control_json(answer)
     assert (record["kind"], [(of_kind["kind"], of_kind["old"], of_kind["new"]) for of_kind in record["kinds"]]) == (
         "a",

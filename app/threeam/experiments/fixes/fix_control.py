@@ -2,7 +2,7 @@
 
 The rate of a race moves with the load. So clean runs of the new version prove little at another hour. In a block both
 versions run side by side, and if the fix did nothing, a failure is as likely in either. So the answer is yes only if
-the old version failed and the new one never did.
+the old version failed and the new one never did. If the new version hangs more often, the answer is no.
 
 If only one kind of failure is the bug, a run of the new version that failed in no kind may be of it, and counts. Runs
 that failed in another kind neither failed nor passed: their blocks do not count. A kind that the old version has never
@@ -23,10 +23,11 @@ from threeam.experiments.experiment import Experiment, FailureKind
 from threeam.experiments.failure_rule import FAILED, TIMED_OUT
 from threeam.experiments.fingerprint import experiment_differences
 from threeam.experiments.fixes.fix_kinds import only_kind
+from threeam.experiments.fixes.hangs import HangRates, hang_rates
 from threeam.experiments.kinds.kind_counts import bad_runs
 from threeam.experiments.statistics.sequential import evidence_of, required_evidence
 from threeam.experiments.statistics.stats import required_clean_runs
-from threeam.experiments.verdicts.blocks import CONCLUSIVE, NO_OUTCOME, conclusive_blocks, paired_outcomes
+from threeam.experiments.verdicts.blocks import NO_OUTCOME, conclusive_blocks, paired_outcomes
 
 MIN_OLD_FAILURES = 5
 
@@ -42,7 +43,7 @@ class ControlRuns(NamedTuple):
     """The runs of both versions in an experiment. ``blocks``: those in which both failed or passed.
 
     ``old_failed``: in these blocks. ``new_failed``: in all blocks, so that no failure of the new version is lost.
-    ``left_out``: blocks in which a run timed out or was inconclusive.
+    ``left_out``: blocks in which a run timed out, was inconclusive, or failed in a kind that does not count.
     """
 
     name: str
@@ -66,7 +67,7 @@ class ControlledFix(NamedTuple):
 
     ``not_counted``: experiments with the same arms that are not comparable, and what differs. ``build_changes``: what
     differs between the builds of the first experiment and the last one. ``kind``: the only kind of failure that counts;
-    None: all count. ``kinds``: the runs of each kind.
+    None: all count. ``kinds``: the runs of each kind. ``hangs``: of both versions.
     """
 
     label: str
@@ -77,6 +78,7 @@ class ControlledFix(NamedTuple):
     build_changes: tuple[tuple[str, str], ...] = ()
     kind: FailureKind | None = None
     kinds: tuple[ControlKind, ...] = ()
+    hangs: HangRates = HangRates()
 
     @property
     def new_kinds(self) -> list[ControlKind]:
@@ -106,7 +108,7 @@ class ControlledFix(NamedTuple):
     @property
     def is_fixed(self) -> bool:
         """Return whether the answer is yes."""
-        if self.new_failed or self.new_kinds or self.old_failed < MIN_OLD_FAILURES:
+        if self.new_failed or self.new_kinds or self.hangs.has_risen or self.old_failed < MIN_OLD_FAILURES:
             return False
         has_enough_blocks = self.required_blocks is not None and self.blocks >= self.required_blocks
         return has_enough_blocks or self.evidence >= required_evidence()
@@ -125,7 +127,10 @@ def assess_control(
     return ControlledFix(
         last.command,
         versions,
-        tuple(_control_runs(experiment, versions) for experiment in judged),
+        tuple(
+            _control_runs(of_kind, _count_made_blocks(experiment, versions), versions)
+            for of_kind, experiment in zip(judged, counted, strict=True)
+        ),
         evidence_of(
             block for experiment in judged for block in conclusive_blocks(paired_outcomes(experiment, *versions))
         ).value,
@@ -137,6 +142,7 @@ def assess_control(
         tuple(build_differences(recorded_build(counted[0]), recorded_build(last))),
         kind,
         _count_kinds(counted, versions),
+        hang_rates(*([experiment.counts()[arm] for experiment in judged] for arm in versions)),
     )
 
 
@@ -171,14 +177,18 @@ def _differences(reference: Experiment, other: Experiment, versions: Versions) -
     )
 
 
-def _control_runs(experiment: Experiment, versions: Versions) -> ControlRuns:
+def _count_made_blocks(experiment: Experiment, versions: Versions) -> int:
+    """Return in how many blocks both versions were run."""
+    return sum(NO_OUTCOME not in pair for pair in paired_outcomes(experiment, *versions))
+
+
+def _control_runs(experiment: Experiment, made_blocks: int, versions: Versions) -> ControlRuns:
     outcomes = paired_outcomes(experiment, *versions)
     blocks = list(conclusive_blocks(outcomes))
-    made = [pair for pair in outcomes if NO_OUTCOME not in pair]
     return ControlRuns(
         experiment.name,
         len(blocks),
         sum(block.first for block in blocks),
         sum(new == FAILED for _, new in outcomes),
-        sum(any(outcome not in CONCLUSIVE for outcome in pair) for pair in made),
+        made_blocks - len(blocks),
     )

@@ -8,7 +8,7 @@ from threeam.core.format.entry import escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.experiments.fixes.fix_control import MIN_OLD_FAILURES, ControlledFix
 from threeam.experiments.statistics.stats import clopper_pearson
-from threeam.experiments.verdicts.verdict import format_percent
+from threeam.experiments.verdicts.verdict import format_percent, format_significant
 
 
 def control_report(answer: ControlledFix) -> list[ReportSection]:
@@ -26,7 +26,10 @@ def control_report(answer: ControlledFix) -> list[ReportSection]:
         text = f"{runs.name}: {old} {runs.old_failed}/{runs.blocks}, {new} {runs.new_failed}/{runs.blocks}"
         facts.append(ReportLine(text, icon="red" if runs.new_failed else ""))
     if left_out := sum(runs.left_out for runs in answer.runs):
-        facts.append(ReportLine(f"left out: {left_out} blocks in which a run timed out or was inconclusive"))
+        reasons = "timed out or was inconclusive"
+        if answer.kind is not None:
+            reasons = "timed out, was inconclusive, or failed in another kind"
+        facts.append(ReportLine(f"left out: {left_out} blocks in which a run {reasons}"))
     facts += [ReportLine(f"{what} since {answer.runs[0].name}", how) for what, how in answer.build_changes]
     facts += [ReportLine(f"not counted: {name}", differences) for name, differences in answer.not_counted]
     return [ReportSection("the answer", [control_answer_line(answer)]), ReportSection("the same hours", facts)]
@@ -58,6 +61,11 @@ def control_answer_line(answer: ControlledFix) -> ReportLine:
     if answer.new_kinds:
         kind = answer.new_kinds[0].kind
         return ReportLine(f"no: a failure that {old} has not shown, kind {kind.letter}: {kind.description}", icon="red")
+    if answer.hangs.has_risen:
+        hung_old, of_old, hung_new, of_new = answer.hangs
+        counts = f"{hung_new} of {of_new:,}, {old} {hung_old} of {of_old:,}"
+        p = format_significant(answer.hangs.p, 2)
+        return ReportLine(f"no: {new} hangs more often: {counts} (p = {p})", icon="red")
     if answer.is_fixed:
         counts = f"{old} failed {answer.old_failed} of {answer.blocks:,} times and {new} never, in turns"
         return ReportLine(f"yes: call {bug} fixed: {counts}", icon="ok")
@@ -90,6 +98,8 @@ def control_json(answer: ControlledFix) -> dict[str, Any]:
         "new": {"arm": answer.versions.new, "failed": answer.new_failed, "of": answer.blocks},
         "evidence": answer.evidence,
         "needed": answer.required_blocks,
+        "hangs": answer.hangs._asdict(),
+        "hangs_more": answer.hangs.has_risen,
         "runs": [runs._asdict() for runs in answer.runs],
         "not_counted": [
             {"what": name, "differs": escape_unprintable(differences)} for name, differences in answer.not_counted

@@ -129,7 +129,7 @@ class SearchRunner:
         identity = reproducer.identity
 
         def draft_of(file_name: str) -> Draft:
-            facts = SearchFacts([arm.name for arm in plan.arms], halving, budget, identity, file_name)
+            facts = SearchFacts([arm.name for arm in plan.arms], halving, budget, identity, file_name, found.left_out)
             return search_draft(_plan_text(plan, halving, budget, found.untried), facts, hypothesis)
 
         with begun_plan(self._access, self._listener, SEARCH_PLANS, plan, draft_of) as (name, writer):
@@ -200,6 +200,8 @@ class SearchRunner:
         try:
             with explained_ending(search.name, SEARCH_PLANS.resume, self._listener):
                 run_plan(search.number, round_plan, remaining, context)
+            if unsaved := outputs.describe_unsaved():
+                self._listener.on_warning(unsaved)
         except _TimeIsOver:
             return
 
