@@ -54,6 +54,8 @@ def truncate_line(line: Line, pattern: Pattern | None = None) -> tuple[Line, str
 def text_segments(row: Row, flags: RowFlags, brush: Brush) -> list[Segment]:
     entry, line, amendment = row.entry, row.line, flags.amendment
     if not row.is_of_journal:
+        if line.entry is not None and line.finished and row.placement is not None and row.placement.stamp_span[1]:
+            return _other_journal_segments(line.entry, flags, brush)
         return _other_log_segments(row, brush)
     if entry is not None and amendment is not None:
         kind = "" if entry.text == entry.body else f"{entry.text.partition(':')[0]}: "
@@ -84,6 +86,13 @@ def _other_log_segments(row: Row, brush: Brush) -> list[Segment]:
     if placement.ended_then:
         segments.append(brush.segment(f" {brush.sign(ENDED_THEN.symbol, ENDED_THEN.ascii_symbol)} ended then", "dim"))
     return segments
+
+
+def _other_journal_segments(entry: Entry, flags: RowFlags, brush: Brush) -> list[Segment]:
+    """Return a line of another journal: who has written it, as that journal says, and its text; it has no sign."""
+    who = f"{entry.author.user}: " if entry.author is not None else ""
+    text = drawable(entry.text.replace("\t", "    "))
+    return [brush.segment(drawable(who), "dim"), *_label_segments(entry, flags, brush), brush.segment(text, "text")]
 
 
 def _label_segments(entry: Entry, flags: RowFlags, brush: Brush) -> Iterable[Segment]:
