@@ -55,6 +55,20 @@ def test_a_window_between_two_system_calls_is_named_with_its_line(
     assert "delay:mkdir=20ms" in good(run("run", "--report", "R1"))
 
 
+def test_noise_and_memcheck_are_not_tried_in_a_program_that_loads_no_library(
+    tmp_path: Path, log: Path, run: Run
+) -> None:
+    """Otherwise the result excludes windows between lock operations, which noise has left as they were."""
+    program = tmp_path / "two_locks"
+    source = str(WINDOWS / "two_locks.c")
+    subprocess.run(["cc", "-static", "-pthread", "-o", str(program), source], check=True, timeout=60)
+    run("provoke", "-q", "--budget", "60", "--", str(program), timeout=SEARCH_S)
+    plan = next(entry for entry in all_entries(log) if entry.kind == "Plan")
+    assert "noise has no effect in " in plan.body
+    assert "memcheck does not know how " in plan.body
+    assert not {"noise", "memcheck"} & set((plan.tag("PLAN") or "").partition(" arms=")[2].split(" ")[0].split(","))
+
+
 def test_a_window_between_two_lock_operations_is_opened_by_noise(
     build: Callable[[str], str], log: Path, run: Run
 ) -> None:

@@ -118,7 +118,7 @@ class FollowProcess(Generic[SourceT]):
             host = self._status.hosts.setdefault(presence.origin.id, HostStatus(presence.origin, presence.host))
             host.host, host.seen_ns = presence.host, time.time_ns()
             host.unsent_lines, host.unheld_lines = presence.unsent_lines, presence.unheld_lines
-            host.last_line_ns = presence.last_line_ns
+            host.last_line_ns, host.utc_bound_ns = presence.last_line_ns, presence.utc_bound_ns
             await self._note_presence(presence)
 
     async def _note_presence(self, presence: Presence) -> None:

@@ -106,6 +106,8 @@ class Follower:
         if message.origin.epoch > host.origin.epoch:
             self._status.note(f"{message.host} has lost lines that it had sent: both versions are in {mirror.path}")
         host.origin, host.host = max(host.origin, message.origin), message.host
+        if not host.seen_ns:  # of a host that is not here, the last message tells its bound
+            host.utc_bound_ns = message.utc_bound_ns
 
     def _note_gaps(self, origin_id: str) -> None:
         """Report the gaps in a mirror, if a replay from the first message cannot fill them."""

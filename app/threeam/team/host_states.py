@@ -23,7 +23,7 @@ class HostStates:
     def __init__(self, journal: Journal, fold: Fold) -> None:
         self._journal = journal
         self._fold = fold
-        self._known: dict[str, _KnownState] = {}  # by the path of the last file of a mirror
+        self._known: dict[str, _KnownState] = {}  # by origin id, of the last file of a mirror
 
     def read(self, own: State) -> list[HostState]:
         """Return ``own``, the state of this host's journal, and the states of the mirrored journals.
@@ -44,14 +44,16 @@ class HostStates:
         if last.begin:  # its beginning, which repeats the state, may be missing
             whole = open_mirror(self._journal, host)
             return self._fold.state_at(whole, whole.size())
-        known = self._known.get(last.path)
+        known = self._known.get(host.origin.id)
         segment = RotatedSegment(last.path)
         end = last_line_end(segment, segment.size())
         if known is None or known.segment != segment:
             state = self._fold.state_at(segment, end)
+        elif known.end == end:
+            return known.state
         else:
             state = self._fold.advance(known.state, segment, known.end, end)
-        self._known[last.path] = _KnownState(segment, end, state)
+        self._known[host.origin.id] = _KnownState(segment, end, state)
         return state
 
 

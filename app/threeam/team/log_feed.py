@@ -30,6 +30,7 @@ from threeam.team.origin import OriginFile, read_origin
 from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
 from threeam.team.position import Origin, SegmentEnd
 from threeam.team.presence import Presence
+from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
 _FIRST_BUSY_S, _LAST_BUSY_S = 0.001, 0.05  # s; between looks at a log that a writer has locked
 _EPOCH_WAIT_S = 5.0  # s; for a process on this host that is about to notice the same loss
@@ -50,6 +51,7 @@ class LogFeed:
         self._unsent_lines = 0
         self._told: Presence | None = None
         self._told_s = 0.0
+        self._bound_ns, self._bound_s = own_clock_bound().bound_ns, time.monotonic()
 
     def run(self, requests: int, output: int) -> None:
         """Feed the descriptor ``output`` while it is read; ``requests`` gives the cursor, and ends with the reader.
@@ -91,7 +93,7 @@ class LogFeed:
 
     def _send(self, batch: Batch, output: int) -> None:
         place = LineCursor(self._origin, SegmentEnd(batch.end.name, batch.end.offset), batch.end.link)
-        _write_all(output, encode_lines(batch.message(self._origin, self._host), place))
+        _write_all(output, encode_lines(batch.message(self._origin, self._host, self._bound_ns), place))
         self._cursor = batch.end
         self._unsent_lines -= batch.payload.count(b"\n")
 
@@ -161,7 +163,9 @@ class LogFeed:
         found = last_entry(live, live.size()) if live is not None else None
         last_ns = found[1].stamp.ns if found is not None else 0
         unsent = max(0, self._unsent_lines)
-        return Presence(self._origin, self._host, unsent, unsent, last_ns)
+        if time.monotonic() - self._bound_s >= BOUND_AGE_S:
+            self._bound_ns, self._bound_s = own_clock_bound().bound_ns, time.monotonic()
+        return Presence(self._origin, self._host, unsent, unsent, last_ns, utc_bound_ns=self._bound_ns)
 
 
 class _Reader:

@@ -18,15 +18,18 @@ from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_n
 
 MAX_PAYLOAD_BYTES = MAX_PIECE_BYTES
 MAX_OFFSET = 2**53  # bytes
+MAX_BOUND_NS = 10**15
 
-_HOST, _EPOCH, _SEGMENT, _OFFSET, _LINK, _AFTER = (
+_HOST, _EPOCH, _SEGMENT, _OFFSET, _LINK, _BOUND, _AFTER = (
     "3am-host",
     "3am-epoch",
     "3am-segment",
     "3am-offset",
     "3am-prev",
+    "3am-bound",
     "3am-after",
 )
+_UNSYNCHRONISED = "unsynchronised"
 _NUMBER = re.compile(r"0|[1-9]\d{0,15}", re.ASCII)
 _LINK_TEXT = re.compile(rf"[0-9a-f]{{{2 * LINK_BYTES}}}")
 
@@ -39,7 +42,8 @@ class Message(NamedTuple):
     """Bytes of a segment from ``offset`` on, and what identifies them.
 
     ``host``: the name to show for the origin. ``link``: of the chain, at ``offset``. ``after``: the segment before this
-    one, and the end of what was sent of it; only at offset 0, and None if it is not known.
+    one, and the end of what was sent of it; only at offset 0, and None if it is not known. ``utc_bound_ns``: the error
+    of the origin's clock against UTC at most, when it sent this; None: it was not synchronised.
     """
 
     origin: Origin
@@ -49,6 +53,7 @@ class Message(NamedTuple):
     link: bytes
     payload: bytes
     after: SegmentEnd | None = None
+    utc_bound_ns: int | None = None
 
     @property
     def end(self) -> int:
@@ -71,6 +76,7 @@ def encode_headers(message: Message) -> dict[str, str]:
         _SEGMENT: message.segment,
         _OFFSET: str(message.offset),
         _LINK: message.link.hex(),
+        _BOUND: _UNSYNCHRONISED if message.utc_bound_ns is None else str(message.utc_bound_ns),
     }
     if message.after is not None:
         headers[_AFTER] = f"{message.after.segment} {message.after.offset}"
@@ -96,6 +102,7 @@ def decode(origin_id: str, headers: Mapping[str, str], payload: bytes) -> Messag
         link,
         payload,
         _decode_after(headers, origin_id) if offset == 0 else None,
+        _decode_bound(headers, origin_id),
     )
 
 
@@ -110,6 +117,10 @@ def _decode_after(headers: Mapping[str, str], origin_id: str) -> SegmentEnd | No
     if not is_segment_name(name) or not _NUMBER.fullmatch(offset) or int(offset) > MAX_OFFSET:
         raise HostileMessage(_refusal(origin_id, _AFTER, headers[_AFTER]))
     return SegmentEnd(name, int(offset))
+
+
+def _decode_bound(headers: Mapping[str, str], origin_id: str) -> int | None:
+    return None if headers.get(_BOUND) == _UNSYNCHRONISED else _number(headers, _BOUND, origin_id, MAX_BOUND_NS)
 
 
 def _number(headers: Mapping[str, str], name: str, origin_id: str, high: int, *, low: int = 0) -> int:

@@ -59,11 +59,11 @@ class Batch(NamedTuple):
     payload: bytes
     end: Cursor
 
-    def message(self, origin: Origin, host: str) -> Message:
-        """Return the message that sends the bytes."""
+    def message(self, origin: Origin, host: str, utc_bound_ns: int | None) -> Message:
+        """Return the message that sends the bytes. ``utc_bound_ns``: that of this host's clock."""
         begin = self.begin
         after = begin.after if begin.offset == 0 else None
-        return Message(origin, host, begin.name, begin.offset, begin.link, self.payload, after)
+        return Message(origin, host, begin.name, begin.offset, begin.link, self.payload, after, utc_bound_ns)
 
 
 class Outgoing:

@@ -66,7 +66,8 @@ class Publisher:
                 await watch.changed.wait()
                 continue
             try:
-                sequence = await carrier.publish(batch.message(self._origin_file.origin, self._host), sequence)
+                message = batch.message(self._origin_file.origin, self._host, self._status.utc_bound_ns)
+                sequence = await carrier.publish(message, sequence)
             except CarrierFull as full:
                 self._status.notice = str(full)
                 await asyncio.sleep(_FULL_WAIT_S)

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
 from threeam.team.carrier import Announcement, Carrier
+from threeam.team.clock_pings import ClockPings
 from threeam.team.follow_process import SIGN_OF_LIFE_S, FollowProcess
 from threeam.team.log_watch import LogWatch
 from threeam.team.mirror import read_mirror, read_mirrors
@@ -17,6 +18,7 @@ from threeam.team.origin import OriginFile, read_origin
 from threeam.team.presence import HeldRun, Presence, held_run
 from threeam.team.publisher import Publisher, SecondPublisher
 from threeam.team.team_status import OwnStatus, own_status
+from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
 Connect = Callable[[], AbstractAsyncContextManager[Carrier]]
 
@@ -49,19 +51,24 @@ class TeamProcess(FollowProcess[Carrier]):
         self._watch: LogWatch | None = None
         self._new_bytes: set[str] = set()  # the ids of mirrors with bytes that were not announced as held
         self._greeted = set[str]()  # the ids of the hosts that were seen in this session
+        self._pings = ClockPings(journal, self._status, self._hosts_here)
 
     def close(self) -> None:
         """Write the status a last time, and close all files."""
+        self._pings.close()
         super().close()
         if self._origin_file is not None:
             self._origin_file.close()
 
     async def run(self) -> None:
         """Work until the task is cancelled."""
+        await self._measure_own_clock()
         self._watch = LogWatch(self._journal)
+        clock = asyncio.create_task(self._keep_own_clock())
         try:
             await super().run()
         finally:
+            clock.cancel()
             self._watch.close()
 
     def _begin_tasks(self, source: Carrier, group: asyncio.TaskGroup) -> None:
@@ -69,6 +76,9 @@ class TeamProcess(FollowProcess[Carrier]):
         self._greeted.clear()
         group.create_task(self._announce(source))
         group.create_task(self._persist(lambda: self._publish(source)))
+        group.create_task(self._pings.run(source))
+        if self._publisher is not None:
+            group.create_task(self._pings.answer(source, self._own_id))
 
     async def _publish(self, carrier: Carrier) -> None:
         """Publish, if this process does; end if another one publishes under our id."""
@@ -105,7 +115,9 @@ class TeamProcess(FollowProcess[Carrier]):
             new, self._new_bytes = self._new_bytes, set()
             held = await asyncio.to_thread(self._held_runs, None if is_all else new)
             last_ns = await asyncio.to_thread(self._last_line_ns)
-            presence = Presence(own.origin, own.host, own.unsent_lines, own.unheld_lines, last_ns, held)
+            presence = Presence(
+                own.origin, own.host, own.unsent_lines, own.unheld_lines, last_ns, held, own.utc_bound_ns
+            )
             if is_all or presence != told or now_s - told_s >= SIGN_OF_LIFE_S:
                 await carrier.announce(Announcement(own.origin.id, presence.encode()))
                 told, told_s = presence._replace(held=()), now_s
@@ -124,6 +136,20 @@ class TeamProcess(FollowProcess[Carrier]):
         live = self._journal.open_live()
         found = last_entry(live, live.size()) if live is not None else None
         return found[1].stamp.ns if found is not None else 0
+
+    def _hosts_here(self) -> set[str]:
+        """Return the ids of the hosts that are connected to the same engine."""
+        hosts, now_ns = self._status.hosts, time.time_ns()
+        return {origin_id for origin_id in self._greeted if hosts[origin_id].is_announced(now_ns)}
+
+    async def _keep_own_clock(self) -> None:
+        while True:
+            await asyncio.sleep(BOUND_AGE_S)
+            await self._measure_own_clock()
+
+    async def _measure_own_clock(self) -> None:
+        if self._status.own is not None:
+            self._status.own.utc_bound_ns = (await asyncio.to_thread(own_clock_bound)).bound_ns
 
     def _note_new(self, origin_ids: set[str]) -> None:
         self._new_bytes |= origin_ids

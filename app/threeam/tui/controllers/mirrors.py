@@ -1,0 +1,130 @@
+"""The states of mirrored journals, for what the screen tells of cups and hands over.
+
+Without mirrors nothing is read, and nothing of the team is imported: one look for the folder, at most every 5 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from threeam.core.config.settings import Settings
+from threeam.core.errors import JournalError
+from threeam.core.state.fold import State
+from threeam.core.state.host_state import HostState
+from threeam.core.store.attachments import attachment_dir
+from threeam.tui.services import ScreenServices
+
+if TYPE_CHECKING:
+    from threeam.human.team_cups import TeamCups
+    from threeam.reports.handoff_hosts import TeamHandoff
+    from threeam.team.host_order import HostOrder
+    from threeam.team.host_states import HostStates
+    from threeam.team.team_status import UnheldLines
+
+REFRESH_S = 5.0  # s, between two looks at the mirrors
+
+
+class HandoffFacts(NamedTuple):
+    """The facts for the hand-off of all hosts that are in files: lines that no other host holds, and the clocks."""
+
+    unheld: UnheldLines
+    order: HostOrder
+
+
+class Mirrors:
+    """Reads the states of the mirrors, and joins them with that of this journal."""
+
+    def __init__(self, screen: ScreenServices) -> None:
+        self._screen = screen
+        self._states: HostStates | None = None
+        self._hosts: list[HostState] = []  # the first one is of this journal; its state is one of an earlier moment
+        self._looked_s: float | None = None
+        self._is_reading = False
+        self._problem = ""  # of the last look
+
+    def refresh(self) -> None:
+        """Look for new lines of other hosts, unless that was done a moment ago, and show what has changed."""
+        now_s = time.monotonic()
+        is_due = self._looked_s is None or now_s - self._looked_s >= 0.9 * REFRESH_S
+        if not is_due or self._is_reading or self._screen.session.as_of is not None:
+            return
+        self._looked_s = now_s
+        if os.path.isdir(os.path.join(attachment_dir(self._screen.session.journal), "remote")):
+            self._is_reading = True
+            self._screen.start_worker(self._read)
+
+    def hosts(self, state: State) -> list[HostState]:
+        """Return ``state``, that of this journal, and those of the others; an empty list without others."""
+        return [self._hosts[0]._replace(state=state), *self._hosts[1:]] if len(self._hosts) > 1 else []
+
+    def with_cups(self, state: State) -> State:
+        """Return the state to show: all people have their cups and doses of all hosts in it."""
+        if not (hosts := self.hosts(state)):
+            return state
+        from threeam.human.team_cups import with_cups_of_everybody
+
+        session, settings = self._screen.session, self._screen.session.settings
+        return with_cups_of_everybody(hosts, session.clock().ns, settings.night_gap_ns, settings.same_person)
+
+    def cups(self, state: State) -> TeamCups | None:
+        """Return the cups of this user on all hosts; None without other hosts."""
+        if not (hosts := self.hosts(state)):
+            return None
+        from threeam.human.team_cups import team_cups
+
+        session, settings = self._screen.session, self._screen.session.settings
+        user, now_ns = session.author.user, session.clock().ns
+        return team_cups(hosts, user, now_ns, settings.night_gap_ns, settings.same_person)
+
+    def write_settings(self, state: State) -> Settings:
+        """Return the settings for a draft: toxic_cups is without the cups that the user had on other hosts."""
+        settings, cups = self._screen.session.settings, self.cups(state)
+        return settings if cups is None else settings._replace(toxic_cups=settings.toxic_cups - cups.elsewhere)
+
+    def read_handoff_facts(self) -> HandoffFacts | None:
+        """Return what files say for the hand-off of all hosts; None without other hosts. Raise as their readers do."""
+        if len(self._hosts) < 2:
+            return None
+        from threeam.team.host_clocks import HostClock, clock_of
+        from threeam.team.host_order import HostOrder
+        from threeam.team.team_status import read_unheld_lines
+
+        journal = self._screen.session.journal
+        own, *others = self._hosts
+        clocks, unknown = {host.origin_id: clock_of(journal, host.origin_id) for host in others}, HostClock(())
+        order = HostOrder(own.origin_id, lambda origin_id: clocks.get(origin_id, unknown))
+        return HandoffFacts(read_unheld_lines(journal), order)
+
+    def handoff(self, facts: HandoffFacts | None) -> TeamHandoff | None:
+        """Return what is handed over of all hosts; None without other hosts."""
+        hosts = self.hosts(self._screen.state)
+        if not hosts or facts is None:
+            return None
+        from threeam.reports.handoff_hosts import collect_team_handoff
+
+        (by_origin, is_running), order = facts
+        return collect_team_handoff(hosts, order.is_before, by_origin, is_running=is_running)
+
+    async def _read(self) -> None:
+        from threeam.team.host_states import HostStates
+
+        session = self._screen.session
+        if self._states is None:
+            self._states = HostStates(session.journal, session.fold)
+            self._screen.set_interval(REFRESH_S, self.refresh)
+        states, before = self._states, self._hosts
+
+        try:
+            self._hosts = await asyncio.to_thread(states.read, session.fold.empty_state)
+            self._problem = ""
+        except (JournalError, OSError) as error:
+            if str(error) != self._problem:  # it is tried again every few seconds
+                self._problem = str(error)
+                self._screen.notify_once(f"other hosts are left out: {error}", severity="warning")
+        finally:
+            self._is_reading = False
+        if self._hosts != before:
+            self._screen.show_state()
