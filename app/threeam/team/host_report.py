@@ -6,19 +6,19 @@ from typing import NamedTuple
 
 from threeam.core.format.times import format_age
 from threeam.core.store.journal import Journal
+from threeam.team.clock_report import clock_sentences, own_clock_sentence
 from threeam.team.hosts import host_names, own_claim, read_hosts
 from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus, read_statuses
 
-SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this long is not connected
-
 
 class HostReport(NamedTuple):
-    """One host. ``lines``, ``last_line``: sentences, empty if nothing is known. ``problems``: sentences."""
+    """One host. ``lines``, ``last_line``: sentences, empty if nothing is known. ``clock``, ``problems``: sentences."""
 
     name: str
     state: str
     lines: str = ""
     last_line: str = ""
+    clock: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -61,11 +61,11 @@ def _team_report(status: TeamStatus, is_running: bool, names: dict[str, str], no
 
 def _own_report(own: OwnStatus, name: str) -> HostReport:
     lines = _lines_text(own.unsent_lines, own.unheld_lines) if own.publishes else "sends nothing from here"
-    return HostReport(name, "this host", lines)
+    return HostReport(name, "this host", lines, clock=(own_clock_sentence(own),))
 
 
 def _host_report(host: HostStatus, name: str, is_connected: bool, now_ns: int) -> HostReport:
-    is_here = is_connected and is_announced(host, now_ns)
+    is_here = is_connected and host.is_announced(now_ns)
     age = format_age(max(0, now_ns - host.last_line_ns)) if host.last_line_ns else ""
     problems = [*host.gaps]
     if host.origin.epoch > 1:
@@ -75,13 +75,9 @@ def _host_report(host: HostStatus, name: str, is_connected: bool, now_ns: int) -
         "connected" if is_here else "not connected",
         _lines_text(host.unsent_lines, host.unheld_lines),
         f"last line {age}{' ago' if age not in ('', 'now') else ''}" if age else "",
+        tuple(clock_sentences(host, now_ns)),
         tuple(problems),
     )
-
-
-def is_announced(host: HostStatus, now_ns: int) -> bool:
-    """Return whether a host has announced itself lately."""
-    return now_ns - host.seen_ns < SILENT_NS
 
 
 def _lines_text(unsent: int, unheld: int) -> str:

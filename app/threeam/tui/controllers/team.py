@@ -105,6 +105,7 @@ def _team_entries(report: TeamReport) -> list[LegendEntry]:
 
 def _host_entry(host: HostReport) -> LegendEntry:
     facts = [("lines", host.lines), ("last line", host.last_line.removeprefix("last line "))]
+    facts.append(("clock", "; ".join(host.clock).removeprefix("clock ")))
     return LegendEntry(
         " ", host.name, host.state, "$foreground", [fact for fact in facts if fact[1]], "; ".join(host.problems)
     )
