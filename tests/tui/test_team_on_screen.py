@@ -75,7 +75,7 @@ async def test_hosts_shows_each_host(journal: Journal, db1: OtherHost, status_fi
             "notice web2 has another clock",
             "web1 this host lines 3 lines not sent, 5 that no other host holds clock not synchronised",
             "db1 connected lines 0 lines not sent, 12 that no other host holds last line 5m ago",
-            "clock 3.2ms ahead ±0.41ms, it was stepped by about 5s 10m ago",
+            "clock +3.2ms±",
             "web2 not connected lines 7 lines not sent, 7 that no other host holds last line 2h ago",
         ):
             await it.eventually(lambda words=words: words in told(it), f"{words!r} in {told(it)!r}")
@@ -101,7 +101,7 @@ async def test_the_hosts_can_be_read_in_a_small_window(journal: Journal, status_
         await it.shows("connected (pid 4121)")
         await it.press("slash")
         await it.type("db1\n")
-        await it.press("G")
+        await it.press("g", "j", "j", "j", "j", "j", "j")
         await it.shows("5m ago")
 
 

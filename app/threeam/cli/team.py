@@ -35,7 +35,8 @@ _HELP = {
     ),
     "status": HelpText(
         "Prints for each host: connected or not, lines not yet sent, lines that no other host holds, age of its last "
-        "line. It needs no network. The exit code is 1 if no 3am team runs or is connected.",
+        "line, its clock and the bound of that. It needs no network. The exit code is 1 if no 3am team runs or is "
+        "connected.",
         "3am team status --json",
     ),
     "new-origin": HelpText(
@@ -153,11 +154,10 @@ def _print_status(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one object for each 3am team")
     args = parser.parse_args(argv)
     ctx = context(args)
-    now_ns = ctx.clock().ns
-    reports = read_team_reports(ctx.journal, now_ns)
+    reports = read_team_reports(ctx.journal, ctx.clock().ns)
     if args.json:
         for status, is_running in read_statuses(ctx.journal):
-            print_json(_status_json(status, is_running, now_ns))
+            print_json(_status_json(status, ctx.clock().ns, is_running=is_running))
     else:
         for report in reports:
             for line in _report_lines(report):
@@ -167,13 +167,13 @@ def _print_status(argv: Sequence[str]) -> int:
     return ExitCode.OK if any(report.is_connected for report in reports) else ExitCode.NEGATIVE
 
 
-def _status_json(status: TeamStatus, is_running: bool, now_ns: int) -> dict[str, Any]:
+def _status_json(status: TeamStatus, now_ns: int, *, is_running: bool) -> dict[str, Any]:
     if not is_running:
         status.away = "not running"
     values = asdict(status)
-    values["connected"] = is_connected = not status.away
+    values["connected"] = not status.away
     values["hosts"] = [
-        {"connected": is_connected and host.is_announced(now_ns), **asdict(host)} for host in status.hosts.values()
+        {"connected": not status.away and host.is_announced(now_ns), **asdict(host)} for host in status.hosts.values()
     ]
     for key in ("own", "hosts"):
         rows = [values[key]] if isinstance(values[key], dict) else values[key] or []
@@ -185,8 +185,8 @@ def _status_json(status: TeamStatus, is_running: bool, now_ns: int) -> dict[str,
 def _report_lines(report: TeamReport) -> Iterator[str]:
     yield f"{report.address}: {report.state}" if report.address else report.state
     for host in report.hosts:
-        first = f"{host.name}, {host.state}: " if host.is_own else f"{host.name}: {host.state}, "
-        facts = ", ".join(filter(None, (host.lines, host.last_line, host.clock)))
-        yield f"  {(first + facts).rstrip(', ')}"
-        yield from (f"    {problem}" for problem in host.problems)
-    yield from (f"  ! {notice}" for notice in report.notices)
+        yield f"  {host.name}: {', '.join(filter(None, (host.state, host.lines, host.last_line)))}"
+        for sentence in (*host.clock, *host.problems):
+            yield f"    {sentence}"
+    for notice in report.notices:
+        yield f"  ! {notice}"

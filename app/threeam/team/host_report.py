@@ -4,30 +4,22 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from threeam.core.format.entry import NS_PER_S
-from threeam.core.format.times import format_age, format_duration, format_exact_duration
+from threeam.core.format.times import format_age
 from threeam.core.store.journal import Journal
+from threeam.team.clock_report import clock_sentences, own_clock_sentence
 from threeam.team.hosts import host_names, own_claim, read_hosts
 from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus, read_statuses
 
-_THIS_HOST = "this host"
-_FRESH_NS = 60 * NS_PER_S  # ns; the age of an older measurement is told
-
 
 class HostReport(NamedTuple):
-    """One host. ``lines``, ``last_line``, ``clock``: in words, empty if nothing is known. ``problems``: sentences."""
+    """One host. ``lines``, ``last_line``: sentences, empty if nothing is known. ``clock``, ``problems``: sentences."""
 
     name: str
     state: str
     lines: str = ""
     last_line: str = ""
-    clock: str = ""
+    clock: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
-
-    @property
-    def is_own(self) -> bool:
-        """True for this host."""
-        return self.state == _THIS_HOST
 
 
 class TeamReport(NamedTuple):
@@ -69,12 +61,12 @@ def _team_report(status: TeamStatus, is_running: bool, names: dict[str, str], no
 
 def _own_report(own: OwnStatus, name: str) -> HostReport:
     lines = _lines_text(own.unsent_lines, own.unheld_lines) if own.publishes else "sends nothing from here"
-    clock = "clock not synchronised" if own.utc_bound_ns is None else ""
-    return HostReport(name, _THIS_HOST, lines, clock=clock)
+    return HostReport(name, "this host", lines, clock=(own_clock_sentence(own),))
 
 
 def _host_report(host: HostStatus, name: str, is_connected: bool, now_ns: int) -> HostReport:
     is_here = is_connected and host.is_announced(now_ns)
+    age = format_age(max(0, now_ns - host.last_line_ns)) if host.last_line_ns else ""
     problems = [*host.gaps]
     if host.origin.epoch > 1:
         problems.append(f"it has lost lines that it had sent: {name}·{host.origin.epoch - 1} is what it had before")
@@ -82,34 +74,10 @@ def _host_report(host: HostStatus, name: str, is_connected: bool, now_ns: int) -
         name,
         "connected" if is_here else "not connected",
         _lines_text(host.unsent_lines, host.unheld_lines),
-        f"last line {_ago(now_ns - host.last_line_ns)}" if host.last_line_ns else "",
-        _clock_text(host, now_ns) if host.clock is not None or is_here else "",
+        f"last line {age}{' ago' if age not in ('', 'now') else ''}" if age else "",
+        tuple(clock_sentences(host, now_ns)),
         tuple(problems),
     )
-
-
-def _clock_text(host: HostStatus, now_ns: int) -> str:
-    """Return how far the clock of a host is ahead, and what makes that doubtful."""
-    clock, facts = host.clock, []
-    if clock is None:
-        facts.append("not measured yet")
-    else:
-        side = "ahead" if clock.offset_ns >= 0 else "behind"
-        facts.append(f"{format_exact_duration(abs(clock.offset_ns))} {side} ±{format_exact_duration(clock.bound_ns)}")
-        if now_ns - clock.measured_ns > _FRESH_NS:
-            facts.append(f"measured {_ago(now_ns - clock.measured_ns)}")
-        if clock.steps:
-            which = "this host's clock" if clock.is_step_ours else "it"
-            step = format_duration(abs(clock.step_ns))
-            facts.append(f"{which} was stepped by about {step} {_ago(now_ns - clock.stepped_ns)}")
-    if host.utc_bound_ns is None:
-        facts.append("not synchronised")
-    return f"clock {', '.join(facts)}"
-
-
-def _ago(age_ns: int) -> str:
-    age = format_age(max(0, age_ns))
-    return age if age == "now" else f"{age} ago"
 
 
 def _lines_text(unsent: int, unheld: int) -> str:

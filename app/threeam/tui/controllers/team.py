@@ -104,10 +104,8 @@ def _team_entries(report: TeamReport) -> list[LegendEntry]:
 
 
 def _host_entry(host: HostReport) -> LegendEntry:
-    facts = [
-        ("lines", host.lines),
-        ("last line", host.last_line.removeprefix("last line ")),
-        ("clock", host.clock.removeprefix("clock ")),
-    ]
-    known = [fact for fact in facts if fact[1]]
-    return LegendEntry(" ", host.name, host.state, "$foreground", known, "; ".join(host.problems))
+    facts = [("lines", host.lines), ("last line", host.last_line.removeprefix("last line "))]
+    facts.append(("clock", "; ".join(host.clock).removeprefix("clock ")))
+    return LegendEntry(
+        " ", host.name, host.state, "$foreground", [fact for fact in facts if fact[1]], "; ".join(host.problems)
+    )
