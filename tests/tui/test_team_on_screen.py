@@ -143,12 +143,3 @@ async def test_a_password_is_refused_and_not_kept(journal: Journal, log: Path, r
         assert "team nats://web1:" in it.shown
         assert "hunter2secret" not in it.shown
     assert not any(b"hunter2secret" in path.read_bytes() for path in log.parent.rglob("*") if path.is_file())
-
-
-async def test_a_line_of_another_journal_has_its_author_and_its_text(journal: Journal) -> None:
-    by, hypothesis = ("BY", "bob@db1:7%1"), ("H7", "open")
-    OtherHost(journal).send(line(0, "the pool is \x1b[2J exhausted", hypothesis, by) + b"[torn \x1b[2J line\n")
-    async with night(journal, size=SMALL) as it:
-        await it.command("open db1")
-        await it.shows("1 db1     bob: H7 the pool is \\x1b[2J")
-        await it.shows("│ [torn \\x1b[2J line")

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection
 
 from threeam.core.store.journal import Journal
-from threeam.team.carrier import Carrier, CarrierRefused, NoAnswer, Topic
+from threeam.team.carrier import Carrier, CarrierRefused, NoAnswer, Source, Topic
 from threeam.team.clock_offset import ClockTrack, Offset, Reading, Step, measured_offset
 from threeam.team.host_clocks import ClockFile
 from threeam.team.team_status import ClockStatus, TeamStatus
@@ -56,14 +56,14 @@ class ClockPings:
         except CarrierRefused as refused:
             self._status.note(f"other hosts cannot measure the clock of this host: {refused}")
 
-    async def run(self, carrier: Carrier) -> None:
+    async def run(self, source: Source) -> None:
         """Ping the hosts that are there until the connection is lost. Raises `CarrierAway`."""
         pinged: dict[str, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as group:
             while True:
                 for origin_id in self._connected():
                     if origin_id not in pinged:
-                        pinged[origin_id] = group.create_task(self._ping_host(carrier, origin_id))
+                        pinged[origin_id] = group.create_task(self._ping_host(source, origin_id))
                 pinged = {origin_id: task for origin_id, task in pinged.items() if not task.done()}
                 await asyncio.sleep(_LOOK_S)
 
@@ -79,7 +79,7 @@ class ClockPings:
         received_ns = self._read().wall_ns
         return None if question else b"%d %d" % (received_ns, self._read().wall_ns)
 
-    async def _ping_host(self, carrier: Carrier, origin_id: str) -> None:
+    async def _ping_host(self, source: Source, origin_id: str) -> None:
         """Ping a host as long as it is there."""
         if origin_id not in self._clocks:
             self._clocks[origin_id] = _OtherClock(ClockFile(self._journal, origin_id))
@@ -88,7 +88,7 @@ class ClockPings:
             if origin_id not in hosts:
                 return
             try:
-                await self._ping(carrier, origin_id, must_note=count == _FIRST_PINGS)
+                await self._ping(source, origin_id, must_note=count == _FIRST_PINGS)
             except NoAnswer:
                 pass  # the bound grows meanwhile
             except OSError as error:
@@ -99,9 +99,9 @@ class ClockPings:
             pause_s = max(_PAUSE_S, _PAUSE_FOR_EACH_HOST_S * len(hosts))
             await asyncio.sleep(_FIRST_PAUSE_S if count < _FIRST_PINGS else pause_s)
 
-    async def _ping(self, carrier: Carrier, origin_id: str, *, must_note: bool) -> None:
+    async def _ping(self, source: Source, origin_id: str, *, must_note: bool) -> None:
         begin = self._read()
-        answer = await carrier.ask(Topic.CLOCK, origin_id, b"", _LIMIT_S)
+        answer = await source.ask(Topic.CLOCK, origin_id, b"", _LIMIT_S)
         end = self._read()
         times = _ANSWER.fullmatch(answer)
         measured = measured_offset(begin.wall_ns, int(times[1]), int(times[2]), end.wall_ns) if times else None

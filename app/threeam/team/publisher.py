@@ -104,6 +104,11 @@ class Publisher:
             return self._begin_epoch(str(lost), after_epoch=last.origin.epoch)
         if last.origin.epoch > own.epoch:
             self._origin_file.begin_epoch(last.origin.epoch)
+        if cursor is not None and cursor.name != last.segment:
+            self._status.notice = (
+                f"the file that begins at {last.segment} was removed or compressed: what was not sent of it, behind "
+                f"byte {last.end}, is on no other host"
+            )
         return cursor
 
     def _begin_epoch(self, reason: str, after_epoch: int = 0) -> Cursor | None:
@@ -151,7 +156,9 @@ class Publisher:
         if cursor is None or end > SegmentEnd(cursor.name, cursor.offset):
             return
         first = await asyncio.to_thread(self._outgoing.begin)
-        reached = held if held is not None else SegmentEnd(first.name, 0) if first is not None else None
-        if reached is not None and begin <= reached < end:
+        if first is None:
+            return
+        reached = max(held or SegmentEnd("", 0), SegmentEnd(first.name, 0))  # what is older was removed here
+        if begin <= reached < end:
             self._status.held = end
             self._status.unheld_sent_lines = await asyncio.to_thread(self._outgoing.lines_between, end, cursor)

@@ -10,7 +10,6 @@ from contextlib import AbstractAsyncContextManager
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
 from threeam.team.carrier import Announcement, Carrier
-from threeam.team.clock_pings import ClockPings
 from threeam.team.follow_process import SIGN_OF_LIFE_S, FollowProcess
 from threeam.team.log_watch import LogWatch
 from threeam.team.mirror import read_mirror, read_mirrors
@@ -50,12 +49,9 @@ class TeamProcess(FollowProcess[Carrier]):
                 self._status.note("another process publishes this journal; this one only follows")
         self._watch: LogWatch | None = None
         self._new_bytes: set[str] = set()  # the ids of mirrors with bytes that were not announced as held
-        self._greeted = set[str]()  # the ids of the hosts that were seen in this session
-        self._pings = ClockPings(journal, self._status, self._hosts_here)
 
     def close(self) -> None:
         """Write the status a last time, and close all files."""
-        self._pings.close()
         super().close()
         if self._origin_file is not None:
             self._origin_file.close()
@@ -73,10 +69,8 @@ class TeamProcess(FollowProcess[Carrier]):
 
     def _begin_tasks(self, source: Carrier, group: asyncio.TaskGroup) -> None:
         super()._begin_tasks(source, group)
-        self._greeted.clear()
         group.create_task(self._announce(source))
         group.create_task(self._persist(lambda: self._publish(source)))
-        group.create_task(self._pings.run(source))
         if self._publisher is not None:
             group.create_task(self._pings.answer(source, self._own_id))
 
@@ -94,7 +88,6 @@ class TeamProcess(FollowProcess[Carrier]):
                 self._status.own.publishes = False
 
     async def _note_presence(self, presence: Presence) -> None:
-        self._greeted.add(presence.origin.id)
         own = self._status.own
         if own is None or self._publisher is None or presence.host == own.host:  # its disk is ours
             return
@@ -136,11 +129,6 @@ class TeamProcess(FollowProcess[Carrier]):
         live = self._journal.open_live()
         found = last_entry(live, live.size()) if live is not None else None
         return found[1].stamp.ns if found is not None else 0
-
-    def _hosts_here(self) -> set[str]:
-        """Return the ids of the hosts that are connected to the same engine."""
-        hosts, now_ns = self._status.hosts, time.time_ns()
-        return {origin_id for origin_id in self._greeted if hosts[origin_id].is_announced(now_ns)}
 
     async def _keep_own_clock(self) -> None:
         while True:

@@ -54,28 +54,39 @@ def truncate_line(line: Line, pattern: Pattern | None = None) -> tuple[Line, str
 def text_segments(row: Row, flags: RowFlags, brush: Brush) -> list[Segment]:
     entry, line, amendment = row.entry, row.line, flags.amendment
     if not row.is_of_journal:
-        if line.entry is not None and line.finished and row.placement is not None and row.placement.stamp_span[1]:
-            return _other_journal_segments(line.entry, flags, brush)
         return _other_log_segments(row, brush)
     if entry is not None and amendment is not None:
         kind = "" if entry.text == entry.body else f"{entry.text.partition(':')[0]}: "
         entry = entry._replace(text=kind + amendment.text)
     unsure = [brush.segment("unsure: ", "toxic")] if flags.is_unsure else []
-    glyph = glyph_of(entry, finished=line.finished)
-    symbol = brush.segment(brush.sign(glyph.symbol, glyph.ascii_symbol) + " ", glyph.style)
     if entry is None or not line.finished:
+        glyph = glyph_of(entry, finished=line.finished)
+        symbol = brush.segment(brush.sign(glyph.symbol, glyph.ascii_symbol) + " ", glyph.style)
         word = "foreign" if line.finished else "unfinished"
         return [*unsure, symbol, brush.segment(f"{word}: {drawable(line.display_text)}", "foreign")]
+    return [*unsure, *_entry_segments(entry, flags, brush)]
+
+
+def _entry_segments(entry: Entry, flags: RowFlags, brush: Brush) -> list[Segment]:
     if entry.kind == "note" and entry.text.startswith(("| ", CONTINUATION_PREFIX)):  # its block begins above
         continuation = brush.sign("│ ", "| ") + drawable(entry.text.partition(" ")[2])
-        return [*unsure, brush.segment(continuation, "text")]
-    return [*unsure, symbol, *_label_segments(entry, flags, brush), *_body_segments(entry, glyph, brush)]
+        return [brush.segment(continuation, "text")]
+    glyph = glyph_of(entry)
+    symbol = brush.segment(brush.sign(glyph.symbol, glyph.ascii_symbol) + " ", glyph.style)
+    return [symbol, *_label_segments(entry, flags, brush), *_body_segments(entry, glyph, brush)]
 
 
 def _other_log_segments(row: Row, brush: Brush) -> list[Segment]:
-    """Return a line of another log as it is, without the stamp that the time column shows."""
+    """Return a line of another log as it is, without the stamp that the time column shows.
+
+    A line of another journal is shown as one of ours, after its author: the column of authors names the source.
+    """
     line, placement = row.line, row.placement
     assert placement is not None
+    entry = line.entry
+    if entry is not None and line.finished:
+        author = [brush.segment(drawable(entry.author.label) + " ", "dim")] if entry.author else []
+        return [*author, *_entry_segments(entry, RowFlags(), brush)]
     begin, end = placement.stamp_span
     if end:
         line = line._replace(raw=line.raw[:begin].rstrip() + line.raw[end:])
@@ -86,13 +97,6 @@ def _other_log_segments(row: Row, brush: Brush) -> list[Segment]:
     if placement.ended_then:
         segments.append(brush.segment(f" {brush.sign(ENDED_THEN.symbol, ENDED_THEN.ascii_symbol)} ended then", "dim"))
     return segments
-
-
-def _other_journal_segments(entry: Entry, flags: RowFlags, brush: Brush) -> list[Segment]:
-    """Return a line of another journal: who has written it, as that journal says, and its text; it has no sign."""
-    who = f"{entry.author.user}: " if entry.author is not None else ""
-    text = drawable(entry.text.replace("\t", "    "))
-    return [brush.segment(drawable(who), "dim"), *_label_segments(entry, flags, brush), brush.segment(text, "text")]
 
 
 def _label_segments(entry: Entry, flags: RowFlags, brush: Brush) -> Iterable[Segment]:
