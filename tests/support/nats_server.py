@@ -38,7 +38,7 @@ class Engine:
 
     def __init__(self, folder: Path, program: str, *, jetstream: str = "", config: str = "") -> None:
         self.store = folder / "store"
-        self._folder, self._program = folder, program
+        self._folder, self.program = folder, program
         self._jetstream, self.config = jetstream, config
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -48,13 +48,21 @@ class Engine:
 
     def start(self) -> None:
         path = self._folder / "server.conf"
-        path.write_text(
+        path.write_text(self.server_configuration())
+        with (self._folder / "server.txt").open("ab") as output:
+            self.process = subprocess.Popen([self.program, "-c", str(path)], stdout=output, stderr=output)
+        wait_until(self._answers, "the server answers")
+
+    def server_configuration(self) -> str:
+        return (
             f"listen: 127.0.0.1:{self.port}\n"
             f'jetstream {{ store_dir: "{self.store}"\n{self._jetstream} }}\n{self.config}\n'
         )
-        with (self._folder / "server.txt").open("ab") as output:
-            self.process = subprocess.Popen([self._program, "-c", str(path)], stdout=output, stderr=output)
-        wait_until(self._answers, "the server answers")
+
+    def reload(self) -> None:
+        """Have the running server read its configuration again."""
+        (self._folder / "server.conf").write_text(self.server_configuration())
+        self.send(signal.SIGHUP)
 
     def _answers(self) -> bool:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -17,8 +18,8 @@ from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.format.times import format_age
 from threeam.team.origin import OriginFile, host_name
-from threeam.team.target import default_credentials_path, parse_target, read_credentials
-from threeam.team.team_process import TeamProcess
+from threeam.team.target import Target, default_credentials_path, parse_target, read_credentials
+from threeam.team.team_process import Connect, TeamProcess
 from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus, read_statuses
 
 _SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this long is not connected
@@ -34,6 +35,16 @@ _HELP = {
         "line. It needs no network. The exit code is 1 if no 3am team runs or is connected.",
         "3am team status --json",
     ),
+    "id": HelpText(
+        "Prints the id of this journal, by which an engine with users knows this host, and makes it if there is none. "
+        "It needs no network.",
+        "3am team id",
+    ),
+    "create": HelpText(
+        "Makes the store of a night on an engine with users, who may not make it. It is needed once, and by the "
+        "administrator of the engine. A store that exists stays as it is.",
+        "3am team create tls://db1:4222/night --credentials admin.toml",
+    ),
     "new-origin": HelpText(
         "Gives this journal a new id, because it is a copy of another one, or lies on a copy of a machine. Its lines "
         "are sent again under the new id.",
@@ -45,10 +56,8 @@ _HELP = {
 def run(_command: str, argv: Sequence[str]) -> int:
     """Run ``3am team``."""
     verb, rest = split_command(argv)
-    if verb == "status":
-        return _print_status(rest)
-    if verb == "new-origin":
-        return _take_new_origin(rest)
+    if verb in _VERBS:
+        return _VERBS[verb](rest)
     return _run_team(argv)
 
 
@@ -58,27 +67,17 @@ def _parser(verb: str, prog: str) -> Parser:
 
 def _run_team(argv: Sequence[str]) -> int:
     parser = _parser("URL", "3am team")
-    parser.add_argument("url", metavar="URL", help="the engine: nats://HOST[:PORT][/NIGHT], or tls://…")
+    _add_engine_arguments(parser)
     parser.add_argument("--read-only", action="store_true", help="follow the others, and send nothing")
-    parser.add_argument(
-        "--credentials",
-        metavar="FILE",
-        help="user, password, ca, cert, key in TOML, mode 0600 (default: ~/.config/3am/team.toml, if it exists)",
-    )
     args = parser.parse_args(argv)
-    target = parse_target(args.url)
-    credentials = read_credentials(args.credentials or default_credentials_path(os.environ))
+    target, connect = _engine(args, read_only=args.read_only)
     ctx = context(args)
     ctx.require_log()
-    try:
-        from threeam.team.nats_carrier import connect
-    except ImportError:
-        raise FileUnusable("this needs nats-py: pip install '3am[team]'") from None
     process = TeamProcess(
         ctx.journal,
         str(target),
         host_name(),
-        lambda: connect(target, credentials, read_only=args.read_only),
+        connect,
         read_only=args.read_only,
     )
     try:
@@ -90,6 +89,48 @@ def _run_team(argv: Sequence[str]) -> int:
         asyncio.run(process.run())
     finally:
         process.close()
+    return ExitCode.OK
+
+
+def _add_engine_arguments(parser: Parser) -> None:
+    parser.add_argument("url", metavar="URL", help="the engine: nats://HOST[:PORT][/NIGHT], or tls://…")
+    parser.add_argument(
+        "--credentials",
+        metavar="FILE",
+        help="user, password, ca, cert, key in TOML, mode 0600 (default: ~/.config/3am/team.toml, if it exists)",
+    )
+
+
+def _engine(args: Namespace, *, read_only: bool) -> tuple[Target, Connect]:
+    """Return the engine that the arguments name, and what connects to it."""
+    target = parse_target(args.url)
+    credentials = read_credentials(args.credentials or default_credentials_path(os.environ))
+    try:
+        from threeam.team.nats_carrier import connect
+    except ImportError:
+        raise FileUnusable("this needs nats-py: pip install '3am[team]'") from None
+    return target, lambda: connect(target, credentials, read_only=read_only)
+
+
+def _print_id(argv: Sequence[str]) -> int:
+    ctx = context(_parser("id", "3am team id").parse_args(argv))
+    ctx.require_log()
+    file = OriginFile(ctx.journal)
+    file.close()
+    print_out(file.origin.id)
+    return ExitCode.OK
+
+
+def _create_store(argv: Sequence[str]) -> int:
+    parser = _parser("create", "3am team create")
+    _add_engine_arguments(parser)
+    target, connect = _engine(parser.parse_args(argv), read_only=False)
+
+    async def create() -> None:
+        async with connect():
+            print_out(f"{target} has a store for the lines of the hosts")
+
+    asyncio.run(create())
     return ExitCode.OK
 
 
@@ -169,3 +210,6 @@ def _age(host: HostStatus, now_ns: int) -> str:
 
 def _is_connected(host: HostStatus, status: TeamStatus, now_ns: int) -> bool:
     return not status.away and now_ns - host.seen_ns < _SILENT_NS
+
+
+_VERBS = {"status": _print_status, "id": _print_id, "create": _create_store, "new-origin": _take_new_origin}

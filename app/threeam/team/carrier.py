@@ -55,7 +55,13 @@ class Carrier(Protocol):
     """An open connection to an engine. Each method raises `CarrierAway` or `CarrierRefused`."""
 
     async def last(self, origin_id: str) -> tuple[Message | None, int]:
-        """Return the last message of an origin and its sequence; None and 0 without one. Raises `HostileMessage`."""
+        """Return the last message of an origin, and the sequence of what is last on its subject; without one None and 0.
+
+        The two differ if something was stored there that is no message of 3am.
+        """
+
+    def history(self, origin_id: str) -> AsyncIterator[list[Received]]:
+        """Yield what is stored of one origin, in its order, and end with what is last now."""
 
     async def publish(self, message: Message, expected: int) -> int:
         """Store ``message`` if ``expected`` is the sequence of the last of its origin, and return its own sequence.

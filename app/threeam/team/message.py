@@ -27,6 +27,7 @@ _HOST, _EPOCH, _SEGMENT, _OFFSET, _LINK, _AFTER = (
     "3am-prev",
     "3am-after",
 )
+_ANSWERED = "Nats-Subject"  # NATS adds it to a message that it returns as the direct answer to a request
 _NUMBER = re.compile(r"0|[1-9]\d{0,15}", re.ASCII)
 _LINK_TEXT = re.compile(rf"[0-9a-f]{{{2 * LINK_BYTES}}}")
 
@@ -81,6 +82,8 @@ def decode(origin_id: str, headers: Mapping[str, str], payload: bytes) -> Messag
     """Return the message of ``headers`` and ``payload``, from the subject of ``origin_id``. Raises `HostileMessage`."""
     if not is_origin_id(origin_id):
         raise HostileMessage(f"refused a message: {_quote(origin_id)} is not the id of a journal")
+    if _ANSWERED in headers:  # NATS does not check to which subject an answer goes
+        raise HostileMessage(f"refused a message of {origin_id[:8]}: it is an answer of the engine to another user")
     if not 0 < len(payload) <= MAX_PAYLOAD_BYTES:
         raise HostileMessage(f"refused a message of {origin_id[:8]}: its size is {len(payload)} bytes")
     segment = _checked(headers, _SEGMENT, origin_id, is_segment_name)

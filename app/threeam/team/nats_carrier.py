@@ -10,6 +10,8 @@ import asyncio
 import base64
 import binascii
 import json
+import math
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -31,7 +33,7 @@ from threeam.team.carrier import (
     Place,
     Received,
 )
-from threeam.team.message import Message, decode, encode_headers
+from threeam.team.message import HostileMessage, Message, decode, encode_headers
 from threeam.team.position import is_origin_id
 from threeam.team.target import Credentials, Target
 
@@ -47,6 +49,7 @@ _NS = 1_000_000_000
 
 _WRONG_LAST_SEQUENCE, _NO_STREAM, _NO_MESSAGE, _STREAM_EXISTS = 10071, 10059, 10037, 10058
 _FULL = (10077, 10047, 10023, 10122)  # limits of the stream, of the account, of the engine
+_SUBJECT_TOKEN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _HEADER_LINE = "NATS/1.0"
 
 
@@ -94,6 +97,7 @@ class NatsCarrier:
                     tls_hostname=self._target.host if uses_tls else None,
                     user=credentials.user,
                     password=credentials.password,
+                    inbox_prefix=_inbox_prefix(credentials.user),
                 ),
                 _CONNECT_S,
             )
@@ -138,10 +142,16 @@ class NatsCarrier:
             "discard": "new",  # never drop the oldest message to make room
             "max_age": int(_MAX_AGE_S * _NS),
             "num_replicas": 1,
-            "allow_direct": True,
+            "allow_direct": False,  # a direct answer has the bytes of a message, and can be stored under another origin
             "deny_purge": True,
         }
-        created = await self._api(f"STREAM.CREATE.{self._stream}", config)
+        try:
+            created = await self._api(f"STREAM.CREATE.{self._stream}", config)
+        except CarrierRefused:
+            raise CarrierRefused(
+                f"{self._target} has no store for this night, and this user may not make it: its administrator runs "
+                f"3am team create {self._target}, once"
+            ) from None
         if _error_code(created) != _STREAM_EXISTS:  # another host was faster
             self._check(created)
 
@@ -153,7 +163,19 @@ class NatsCarrier:
         self._check(answer)
         stored = answer["message"]
         headers = _parse_headers(_decode_base64(stored.get("hdrs", "")))
-        return decode(origin_id, headers, _decode_base64(stored.get("data", ""))), int(stored["seq"])
+        try:
+            last: Message | None = decode(origin_id, headers, _decode_base64(stored.get("data", "")))
+        except HostileMessage:
+            last = await self._last_sound(origin_id)
+        return last, int(stored["seq"])
+
+    async def _last_sound(self, origin_id: str) -> Message | None:
+        last = None
+        async for batch in self.history(origin_id):
+            for received in batch:
+                with suppress(HostileMessage):
+                    last = decode(received.origin_id, received.headers, received.payload)
+        return last
 
     async def publish(self, message: Message, expected: int) -> int:
         """Store ``message`` after the one with the sequence ``expected``. See `Carrier`."""
@@ -167,17 +189,28 @@ class NatsCarrier:
         start = (
             after.sequence + 1 if after is not None and await self._stored_ns(after.sequence) == after.stored_ns else 1
         )
+        async for batch in self._deliver(self._subject("*"), start, for_ever=True):
+            yield batch
+
+    async def history(self, origin_id: str) -> AsyncIterator[list[Received]]:
+        """Yield what is stored of one origin. See `Carrier`."""
+        async for batch in self._deliver(self._subject(origin_id), 1, for_ever=False):
+            yield batch
+
+    async def _deliver(self, subject: str, start: int, *, for_ever: bool) -> AsyncIterator[list[Received]]:
+        """Yield the messages on ``subject`` from the sequence ``start`` on: those that are stored now, or for ever."""
         config = {
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": start,
             "ack_policy": "none",
             "replay_policy": "instant",
-            "filter_subject": self._subject("*"),
+            "filter_subject": subject,
             "inactive_threshold": int(_INACTIVE_S * _NS),
             "mem_storage": True,
         }
         created = await self._api(f"CONSUMER.CREATE.{self._stream}", {"stream_name": self._stream, "config": config})
         self._check(created)
+        count = math.inf if for_ever else int(created["num_pending"])
         pull_subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{created['name']}"
         pull = {"batch": _PULL_MESSAGES, "expires": int(_PULL_S * _NS), "idle_heartbeat": int(_HEARTBEAT_S * _NS)}
         inbox = self._client.new_inbox()
@@ -187,12 +220,12 @@ class NatsCarrier:
             raise self._away(error) from None
         wanted, delivered = 0, 0
         try:
-            while True:
+            while delivered < count:
                 if wanted == 0:
                     await self._send(pull_subject, json.dumps(pull).encode(), reply=inbox)
                     wanted = _PULL_MESSAGES
                 batch = list[Received]()
-                while not batch or subscription.pending_msgs:
+                while delivered < count and (not batch or subscription.pending_msgs):
                     message = await self._next(subscription)
                     status = (message.headers or {}).get("Status")
                     if status is None:
@@ -203,6 +236,7 @@ class NatsCarrier:
                         batch.append(received)
                     elif status in ("404", "408"):  # this pull has ended
                         wanted = 0
+                        count = count if for_ever else delivered  # the rest was deleted meanwhile
                         break
                     elif status != "100":  # a heartbeat
                         raise CarrierAway(f"{self._target} has ended the delivery ({status})")
@@ -300,6 +334,11 @@ class NatsCarrier:
 
     async def _note_closed(self) -> None:
         self._lost.set()
+
+
+def _inbox_prefix(user: str | None) -> str:
+    """Return the beginning of the subjects to which answers come: a user may be allowed to hear only their own."""
+    return f"_INBOX.{user}" if user is not None and _SUBJECT_TOKEN.fullmatch(user) else "_INBOX"
 
 
 def _error_code(answer: dict[str, Any]) -> int | None:
