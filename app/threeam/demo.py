@@ -20,12 +20,12 @@ from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, note_draft, script_lines
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
-from threeam.experiments.arms import Arm, run_order
+from threeam.experiments.arms.arm import Arm, run_order
 from threeam.experiments.experiment import Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.run_drafts import SOURCE, PlanFacts, plan_draft, runs_draft
-from threeam.experiments.verdict import verdict_draft
+from threeam.experiments.runs.run_drafts import SOURCE, PlanFacts, plan_draft, runs_draft
+from threeam.experiments.verdicts.verdict import verdict_draft
 from threeam.human.drafts import coffee_draft, water_draft
 from threeam.hypotheses.changes import change_draft
 from threeam.hypotheses.drafts import conclusion_draft, evidence_draft, hypothesis_draft, prediction_draft

@@ -9,9 +9,9 @@ from threeam.core.state.fold import Fold, Projection
 
 
 def _projections() -> Sequence[Projection[Any]]:
-    from threeam.experiments.bisect_log import PROJECTION as BISECTIONS
-    from threeam.experiments.runs import PROJECTION as RUNS
-    from threeam.experiments.search import PROJECTION as SEARCHES
+    from threeam.experiments.bisect.bisect_log import PROJECTION as BISECTIONS
+    from threeam.experiments.provoke.search import PROJECTION as SEARCHES
+    from threeam.experiments.runs.run_log import PROJECTION as RUNS
     from threeam.host.baseline_log import PROJECTION as BASELINES
     from threeam.human.intake import PROJECTION as HUMAN
     from threeam.hypotheses.amendments import PROJECTION as TEXTS

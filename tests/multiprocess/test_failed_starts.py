@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import pytest
 
-from threeam.experiments.chaos import start_neighbours
+from threeam.experiments.arms.chaos import start_neighbours
 from threeam.process.background import BackgroundWork, run_in_background
 from threeam.process.execute import ExecuteOptions, execute
 from threeam.process.guard import RunningProgram, process_guard

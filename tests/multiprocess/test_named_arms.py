@@ -9,7 +9,7 @@ import pytest
 
 from support.commands import Run, refused
 from support.experiment_runs import all_entries, outcomes, report_json
-from threeam.experiments.run_tags import run_from_entry
+from threeam.experiments.runs.run_tags import run_from_entry
 
 
 def test_a_named_call_is_delayed_and_the_result_is_that_of_the_command(log: Path, run: Run) -> None:

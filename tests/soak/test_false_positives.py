@@ -13,7 +13,7 @@ from support.simulations import (
     stopped_experiment,
     useless_fix,
 )
-from threeam.experiments.rate_variation import VARIATION_LEVEL, rate_variation
+from threeam.experiments.statistics.rate_variation import VARIATION_LEVEL, rate_variation
 
 pytestmark = pytest.mark.slow
 EXPERIMENTS = 2000

@@ -16,10 +16,10 @@ from support.experiment_runs import all_entries, lines_of, outcomes, report_json
 from support.processes import eventually, is_gone, three_am
 from threeam.core.format.entry import Stamp
 from threeam.experiments.experiment import NOT_RUN
-from threeam.experiments.halving import Halving, plan_rounds
-from threeam.experiments.provocation import confirming_runs, has_candidate
-from threeam.experiments.search import Budget, Search
-from threeam.experiments.stats import fisher_exact
+from threeam.experiments.provoke.halving import Halving, plan_rounds
+from threeam.experiments.provoke.provocation import confirming_runs, has_candidate
+from threeam.experiments.provoke.search import Budget, Search
+from threeam.experiments.statistics.stats import fisher_exact
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ import pytest
 
 from support.journals import entries
 from support.repos import git_in
-from threeam.experiments.bisect import Belief, CommitRuns, belief_of
+from threeam.experiments.bisect.posterior import Belief, CommitRuns, belief_of
 
 
 class Found(NamedTuple):

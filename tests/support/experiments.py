@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
 from threeam.core.state.fold import State
-from threeam.experiments.arms import Arm
+from threeam.experiments.arms.arm import Arm
 from threeam.experiments.build import Build
 from threeam.experiments.experiment import NO_KIND, ArmUsage, Experiment, outcome_code
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
-from threeam.experiments.fix_confidence import FixConfidence
-from threeam.experiments.fix_control import Versions
+from threeam.experiments.fixes.fix_confidence import FixConfidence
+from threeam.experiments.fixes.fix_control import Versions
 from threeam.projections import FOLD
 from threeam.reports.fixed_report import assess_runs
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from random import Random
 
 from threeam.core.format.entry import Stamp
-from threeam.experiments.comparison import arm_rates, compare_arms
 from threeam.experiments.experiment import (
     NO_KIND,
     ArmUsage,
@@ -16,7 +15,8 @@ from threeam.experiments.experiment import (
     outcome_code,
 )
 from threeam.experiments.failure_rule import FAILED, PASSED, TIMED_OUT
-from threeam.experiments.kind_comparison import compare_hangs, find_other_ways
+from threeam.experiments.kinds.kind_comparison import compare_hangs, find_other_ways
+from threeam.experiments.verdicts.comparison import arm_rates, compare_arms
 
 AT = Stamp(1_795_490_047_123_456_789)
 

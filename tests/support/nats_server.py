@@ -109,7 +109,7 @@ class Host:
         self.written += count
 
     def start(self, url: str, *options: str) -> None:
-        words = [command(), "team", url, "--log", str(self.log), *options]
+        words = [command(), "team", url, "--log", str(self.log), "--lock", self.journal.lock_path, *options]
         with (self.folder / "team.txt").open("ab") as output:
             self.process = subprocess.Popen(
                 ["unshare", "--uts", "sh", "-c", f'hostname {self.name}; exec "$@"', "sh", *words],

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from random import Random
 
 from support.experiments import OLD_NEW, versions_in
-from threeam.experiments.comparison import ArmRate, compare_arms
 from threeam.experiments.experiment import ArmUsage, Counts
 from threeam.experiments.failure_rule import FAILED, PASSED
-from threeam.experiments.fix_control import assess_control
-from threeam.experiments.stats import ALPHA, alpha_of_repeat
-from threeam.experiments.stopping import EvidenceRule
+from threeam.experiments.fixes.fix_control import assess_control
+from threeam.experiments.statistics.stats import ALPHA, alpha_of_repeat
+from threeam.experiments.verdicts.comparison import ArmRate, compare_arms
+from threeam.experiments.verdicts.stopping import EvidenceRule
 
 
 def false_positive_share(experiments: int, is_difference_claimed: Callable[[Random], bool]) -> float:

@@ -8,12 +8,12 @@ from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.draft import note_draft
 from threeam.core.write.writer import Writer
-from threeam.experiments.arms import Arm
+from threeam.experiments.arms.arm import Arm
 from threeam.experiments.experiment import BARE, Run
 from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.fix_confidence import FixConfidence
-from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
+from threeam.experiments.fixes.fix_confidence import FixConfidence
+from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.hypotheses.changes import change_draft, undone_draft
 from threeam.hypotheses.drafts import hypothesis_draft, prediction_draft
 from threeam.projections import FOLD

@@ -19,15 +19,15 @@ from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft, note_draft
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
-from threeam.experiments.arms import Arm
+from threeam.experiments.arms.arm import Arm
 from threeam.experiments.experiment import FailureKind, Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.halving import Halving
-from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
-from threeam.experiments.search import Budget
-from threeam.experiments.search_drafts import SearchFacts, search_draft
-from threeam.experiments.verdict import verdict_draft
+from threeam.experiments.provoke.halving import Halving
+from threeam.experiments.provoke.search import Budget
+from threeam.experiments.provoke.search_drafts import SearchFacts, search_draft
+from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
+from threeam.experiments.verdicts.verdict import verdict_draft
 from threeam.hypotheses.changes import change_draft, undone_draft
 from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.projections import FOLD

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from support.bisections import bisect, replayed
-from threeam.experiments.bisect import CommitRuns, belief_of
+from threeam.experiments.bisect.posterior import CommitRuns, belief_of
 
 COMMITS = 6
 PRIORS = (1, 4, 20, 100)
@@ -129,7 +129,7 @@ def test_the_forecast_is_repeatable_and_falls_as_runs_are_made() -> None:
 def test_a_forecast_that_would_take_too_long_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     belief, _ = replayed(16, [(16, True)] * 4 + [(16, False)] * 12)
     assert belief.runs_to_decide(1) is not None
-    monkeypatch.setattr("threeam.experiments.bisect._MAX_FORECAST_WORK", 500)
+    monkeypatch.setattr("threeam.experiments.bisect.posterior._MAX_FORECAST_WORK", 500)
     assert belief.runs_to_decide(1) is None
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.experiments import FIX, HALF, REPRO, Runs, answer_to
 from support.repos import git_in, make_tree
 from threeam.core.format.entry import Entry, Stamp, format_entry, parse_entry
-from threeam.experiments.arms import Arm
+from threeam.experiments.arms.arm import Arm
 from threeam.experiments.build import (
     Build,
     Surroundings,
@@ -21,7 +21,7 @@ from threeam.experiments.build import (
     plan_build,
     single_run_build,
 )
-from threeam.experiments.fix_confidence_report import fix_confidence_json, fix_confidence_report
+from threeam.experiments.fixes.fix_confidence_report import fix_confidence_json, fix_confidence_report
 from threeam.restore.git import work_tree_state
 
 words = st.text(st.characters(codec="utf-8") | st.sampled_from(" ]=,:%"), min_size=1, max_size=12)

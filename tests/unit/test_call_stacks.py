@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threeam.experiments.call_stacks import Frame, describe_site, find_call_sites, parse_source_lines
+from threeam.experiments.provoke.call_stacks import Frame, describe_site, find_call_sites, parse_source_lines
 
 STACKS = """\
 501 mkdir("/tmp/store-9", 0700) = 0 (DELAYED)

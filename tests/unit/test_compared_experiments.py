@@ -8,10 +8,10 @@ import pytest
 
 from support.experiments import BY, FIX, HALF, MORE, REPRO, Changed, Event, Runs, answer_to, plan_entry, stamp
 from threeam.core.format.entry import NS_PER_S, Entry
-from threeam.experiments.arms import Arm, parse_arm
+from threeam.experiments.arms.arm import Arm, parse_arm
 from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.fingerprint import ExperimentIdentity, identity_of, parse_identity, wrapper_fingerprint
-from threeam.experiments.fix_confidence_report import fix_confidence_report
+from threeam.experiments.fixes.fix_confidence_report import fix_confidence_report
 from threeam.projections import FOLD
 from threeam.reports.fixed_report import assess_runs
 

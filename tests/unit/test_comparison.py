@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.simulations import false_positive_share, fixed_size_experiment
-from threeam.experiments.comparison import ArmRate, compare_arms
 from threeam.experiments.experiment import ArmUsage, Counts
-from threeam.experiments.stats import ALPHA, holm_levels, is_significant, required_sample_size
+from threeam.experiments.statistics.stats import ALPHA, holm_levels, is_significant, required_sample_size
+from threeam.experiments.verdicts.comparison import ArmRate, compare_arms
 
 
 def rates(*counts: tuple[int, int]) -> list[ArmRate]:

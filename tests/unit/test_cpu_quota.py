@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from threeam.core.errors import BadInput
-from threeam.experiments.cpu_quota import cpu_quota, quota_words
+from threeam.experiments.arms.cpu_quota import cpu_quota, quota_words
 
 
 @pytest.fixture

@@ -14,9 +14,7 @@ from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.store.journal import resolve_journal
 from threeam.core.write.writer import Writer
 from threeam.experiments import experiment_report as report
-from threeam.experiments import runs as runs_module
-from threeam.experiments import verdict
-from threeam.experiments.arms import Arm, parse_arm, parse_arms, run_order
+from threeam.experiments.arms.arm import Arm, parse_arm, parse_arms, run_order
 from threeam.experiments.experiment import ArmUsage, Experiment, LogPoint, Run, outcome_code
 from threeam.experiments.failure_rule import (
     CUT_SHORT,
@@ -29,10 +27,12 @@ from threeam.experiments.failure_rule import (
     parse_failure_rule,
 )
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.fix_confidence import estimate_from_occurrences, estimate_from_runs
+from threeam.experiments.fixes.fix_confidence import estimate_from_occurrences, estimate_from_runs
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan
-from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
-from threeam.experiments.run_rows import IsExperimentRun
+from threeam.experiments.runs import run_log as runs_module
+from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
+from threeam.experiments.runs.run_rows import IsExperimentRun
+from threeam.experiments.verdicts import verdict
 from threeam.projections import FOLD
 
 AT = Stamp(1_795_490_047_123_456_789)

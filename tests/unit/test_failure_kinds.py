@@ -12,9 +12,9 @@ from typing import NamedTuple
 import pytest
 
 from threeam.experiments.experiment import FailureKind
-from threeam.experiments.failure_kinds import LETTERS, FailedRun, KindFinder
 from threeam.experiments.failure_rule import FAILED, PASSED, TIMED_OUT
-from threeam.experiments.output_features import describe_output, find_features, split_output
+from threeam.experiments.kinds.failure_kinds import LETTERS, FailedRun, KindFinder
+from threeam.experiments.kinds.output_features import describe_output, find_features, split_output
 from threeam.process.hang import STACKS_LINE
 
 RECORDED = Path(__file__).parent / "recorded_runs"

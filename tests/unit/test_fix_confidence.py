@@ -28,8 +28,8 @@ from support.experiments import (
     state_after,
 )
 from threeam.core.errors import PreconditionFailed
-from threeam.experiments.arms import Arm
-from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_json, fix_confidence_report
+from threeam.experiments.arms.arm import Arm
+from threeam.experiments.fixes.fix_confidence_report import answer_line, fix_confidence_json, fix_confidence_report
 from threeam.reports.fixed_report import assess_runs, fix_answer_line, fix_answers
 from threeam.reports.fixed_report import fix_report as told_parts
 

@@ -6,12 +6,12 @@ import pytest
 
 from support.experiments import OLD_NEW, versions_in
 from support.simulations import false_positive_share, useless_fix
-from threeam.experiments.blocks import paired_outcomes
 from threeam.experiments.build import Build
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
-from threeam.experiments.fix_control import ControlledFix, assess_control
-from threeam.experiments.fix_control_report import control_answer_line, control_json, control_report
+from threeam.experiments.fixes.fix_control import ControlledFix, assess_control
+from threeam.experiments.fixes.fix_control_report import control_answer_line, control_json, control_report
+from threeam.experiments.verdicts.blocks import paired_outcomes
 
 
 def answer_to(*experiments: Experiment) -> ControlledFix:

@@ -6,7 +6,7 @@ import pytest
 
 from support.experiments import FIX, Event, Runs, answer_to
 from threeam.core.errors import PreconditionFailed
-from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_json, fix_confidence_report
+from threeam.experiments.fixes.fix_confidence_report import answer_line, fix_confidence_json, fix_confidence_report
 
 BEFORE = Runs(20, 180, letters=15 * "a" + 5 * "b")
 CLEAN = Runs(0, 400)

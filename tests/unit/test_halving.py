@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threeam.experiments.experiment import NOT_RUN
-from threeam.experiments.halving import (
+from threeam.experiments.provoke.halving import (
     MIN_RUNS,
     Halving,
     Progress,
@@ -20,7 +20,7 @@ from threeam.experiments.halving import (
     plan_rounds,
     round_sizes,
 )
-from threeam.experiments.stats import fisher_exact
+from threeam.experiments.statistics.stats import fisher_exact
 
 MKDIR = [0.01] * 8 + [0.4] + [0.05] * 10  # the rates of bare and 18 arms: a delay opens the window for one of them
 

@@ -151,6 +151,12 @@ def _circles(graph: dict[str, set[str]]) -> Iterator[set[str]]:
             yield circle
 
 
+def test_the_statistics_know_nothing_of_experiments() -> None:
+    imported = {statement.module for statement in imports("experiments/statistics")}
+    ours = {module for module in imported if is_below(module, "threeam")}
+    assert {module for module in ours if not is_below(module, "threeam.experiments.statistics")} == set()
+
+
 def test_nothing_below_the_screen_imports_what_draws() -> None:
     below = [statement for statement in imports(".") if not statement.file.startswith("tui/")]
     drawing = {(statement.file, statement.deferred) for statement in below if is_below(statement.module, *DRAWING)}

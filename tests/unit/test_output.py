@@ -19,9 +19,9 @@ from support.journals import FakeClock
 from threeam.core.redact.redact import Redactor, redact
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
 from threeam.core.store.journal import Journal
-from threeam.experiments import single_run as single_run_module
 from threeam.experiments.failure_rule import parse_failure_rule
-from threeam.experiments.single_run import SingleRun, run_once
+from threeam.experiments.runs import single_run as single_run_module
+from threeam.experiments.runs.single_run import SingleRun, run_once
 from threeam.process import output as output_module
 from threeam.process.execute import STDOUT, ExecutionResult
 from threeam.process.output import MAX_SAVED_BYTES, OutputRecorder, TerminalSanitizer, record_output

@@ -11,9 +11,9 @@ from scipy import stats
 
 from support.experiments import FIX, Changed, Runs, answer_to
 from support.simulations import false_positive_share
-from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_json, fix_confidence_report
-from threeam.experiments.rate_variation import join_sessions, rate_variation
-from threeam.experiments.stats import chi_square_tail
+from threeam.experiments.fixes.fix_confidence_report import answer_line, fix_confidence_json, fix_confidence_report
+from threeam.experiments.statistics.rate_variation import join_sessions, rate_variation
+from threeam.experiments.statistics.stats import chi_square_tail
 
 sessions = st.lists(
     st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=1, max_size=9

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from support.manual_tables import shown_keys
 from threeam.actions import ACTIONS
 from threeam.cli.commands import COMMANDS
-from threeam.experiments.stats import fisher_exact
+from threeam.experiments.statistics.stats import fisher_exact
 
 ROOT = Path(__file__).parents[2]
 MANUAL = ROOT / "app" / "threeam" / "manual"

@@ -16,9 +16,15 @@ from support.experiments import (
     stamp,
 )
 from threeam.core.format.entry import NS_PER_S
-from threeam.experiments.fix_confidence import estimate_from_occurrences
-from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_report
-from threeam.experiments.regime import ChangePeriod, Period, RateBaseline, configuration_between, last_regime_baseline
+from threeam.experiments.fixes.fix_confidence import estimate_from_occurrences
+from threeam.experiments.fixes.fix_confidence_report import answer_line, fix_confidence_report
+from threeam.experiments.fixes.regime import (
+    ChangePeriod,
+    Period,
+    RateBaseline,
+    configuration_between,
+    last_regime_baseline,
+)
 
 # A bug that comes by time.
 

@@ -11,15 +11,15 @@ from support.simulations import false_positive_share, repeated_experiment
 from threeam.core.format.entry import Entry, Stamp
 from threeam.core.write.draft import Draft
 from threeam.core.write.writer import Writer
-from threeam.experiments.arms import Arm
+from threeam.experiments.arms.arm import Arm
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.experiment_report import experiment_report
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.repeats import find_repeats, ordinal
-from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
-from threeam.experiments.runs import experiments, require_experiment
-from threeam.experiments.verdict import experiment_json, verdict_draft, verdict_text
+from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft
+from threeam.experiments.runs.run_log import experiments, require_experiment
+from threeam.experiments.verdicts.repeats import find_repeats, ordinal
+from threeam.experiments.verdicts.verdict import experiment_json, verdict_draft, verdict_text
 from threeam.projections import FOLD
 
 IDENTITY = ExperimentIdentity("/srv/repro", "0123456789ab", "/srv", "exit!=0", "aa")

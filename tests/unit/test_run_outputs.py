@@ -12,14 +12,14 @@ from support.journals import FakeClock
 from threeam.core.state.fold import State
 from threeam.core.store.journal import Journal
 from threeam.core.write.writer import Writer
-from threeam.experiments import run_outputs
-from threeam.experiments.arms import Arm
+from threeam.experiments.arms.arm import Arm
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
-from threeam.experiments.run_outputs import RunOutputs, outputs_of_experiment
-from threeam.experiments.runs import experiments_by_number, require_experiment
+from threeam.experiments.runs import run_outputs
+from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft
+from threeam.experiments.runs.run_log import experiments_by_number, require_experiment
+from threeam.experiments.runs.run_outputs import RunOutputs, outputs_of_experiment
 from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.projections import FOLD
 
@@ -165,7 +165,7 @@ def test_the_first_outputs_of_each_kind_are_kept_whatever_was_kept_before(
     writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_outputs, "MAX_DETAILED_RUNS", 8)
-    monkeypatch.setattr("threeam.experiments.runs.MAX_DETAILED_RUNS", 8)
+    monkeypatch.setattr("threeam.experiments.runs.run_log.MAX_DETAILED_RUNS", 8)
     night = Night(writer)
     night.make(*10 * [LOST], FINE, *8 * [BROKEN])
     saved = [run for run in night.experiment.detailed_runs if run.file]

@@ -20,8 +20,8 @@ from threeam.experiments.experiment import (
     outcome_code,
 )
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
-from threeam.experiments.halving import Halving, plan_rounds
-from threeam.experiments.provocation import (
+from threeam.experiments.provoke.halving import Halving, plan_rounds
+from threeam.experiments.provoke.provocation import (
     CodePlace,
     confirmation_of,
     confirmed_arm,
@@ -32,10 +32,10 @@ from threeam.experiments.provocation import (
     kinds_before,
     result_text,
 )
-from threeam.experiments.run_drafts import next_run_number
-from threeam.experiments.run_tags import format_run, index_tag, kind_line, run_tags
-from threeam.experiments.runs import require_experiment
-from threeam.experiments.search import PROJECTION, Budget, Search, find_search, require_search, search_tag
+from threeam.experiments.provoke.search import PROJECTION, Budget, Search, find_search, require_search, search_tag
+from threeam.experiments.runs.run_drafts import next_run_number
+from threeam.experiments.runs.run_log import require_experiment
+from threeam.experiments.runs.run_tags import format_run, index_tag, kind_line, run_tags
 from threeam.projections import FOLD
 
 BEGIN = 1_795_490_047 * NS_PER_S

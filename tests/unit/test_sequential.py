@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from support.simulations import false_positive_share
-from threeam.experiments.sequential import Evidence, evidence_of, required_evidence
+from threeam.experiments.statistics.sequential import Evidence, evidence_of, required_evidence
 
 rates = st.floats(0.001, 0.999)
 

@@ -9,7 +9,7 @@ import scipy  # and scipy.stats when a test names it: its import takes 0.6 s in 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeam.experiments.stats import (
+from threeam.experiments.statistics.stats import (
     ALPHA,
     binom_cdf,
     binom_upper_tail,

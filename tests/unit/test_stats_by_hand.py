@@ -7,7 +7,7 @@ from math import comb, exp, log
 import pytest
 import scipy  # and scipy.stats when a test names it: its import takes 0.6 s in each worker
 
-from threeam.experiments.stats import (
+from threeam.experiments.statistics.stats import (
     ALPHA,
     clopper_pearson,
     fisher_exact,

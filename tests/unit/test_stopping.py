@@ -13,17 +13,17 @@ from support.simulations import false_positive_share, stopped_experiment
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.write.writer import Writer
-from threeam.experiments.arms import Arm, run_order
-from threeam.experiments.comparison import comparisons_of
+from threeam.experiments.arms.arm import Arm, run_order
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.experiment_report import experiment_report
 from threeam.experiments.failure_rule import FAILED, OUTCOMES, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
-from threeam.experiments.runs import experiments
-from threeam.experiments.sequential import evidence_of
-from threeam.experiments.stopping import EVIDENCE, EvidenceRule, is_done, needed_runs, rule_of
-from threeam.experiments.verdict import experiment_json, verdict_draft, verdict_text
+from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft
+from threeam.experiments.runs.run_log import experiments
+from threeam.experiments.statistics.sequential import evidence_of
+from threeam.experiments.verdicts.comparison import comparisons_of
+from threeam.experiments.verdicts.stopping import EVIDENCE, EvidenceRule, is_done, needed_runs, rule_of
+from threeam.experiments.verdicts.verdict import experiment_json, verdict_draft, verdict_text
 from threeam.projections import FOLD
 
 IDENTITY = ExperimentIdentity("/srv/repro", "0123456789ab", "/srv", "exit!=0")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threeam.experiments.system_calls import CallCounts, delays_to_try, parse_summary
+from threeam.experiments.provoke.system_calls import CallCounts, delays_to_try, parse_summary
 
 SUMMARY = """\
 % time     seconds  usecs/call     calls    errors syscall

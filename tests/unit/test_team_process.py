@@ -43,12 +43,12 @@ class MemoryEngine:
         return len(self.stored)
 
     async def append(self, origin_id: str, headers: Mapping[str, str], payload: bytes) -> None:
-        self.stored.append(Received(origin_id, headers, payload, Place(len(self.stored) + 1, len(self.stored))))
+        self.stored.append(Received(origin_id, headers, payload, (len(self.stored) + 1, len(self.stored))))
         async with self.changed:
             self.changed.notify_all()
 
     def last_sequence(self, origin_id: str) -> int:
-        return max((each.place.sequence for each in self.stored if each.origin_id == origin_id), default=0)
+        return max((int(each.place[0]) for each in self.stored if each.origin_id == origin_id), default=0)
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Carrier]:
@@ -82,7 +82,7 @@ class MemoryCarrier:
         return sequence
 
     async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
-        position = after.sequence if after is not None else 0
+        position = int(after[0]) if after is not None else 0
         while True:
             async with self.engine.changed:
                 while position == len(self.engine.stored):

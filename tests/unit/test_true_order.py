@@ -15,11 +15,11 @@ from support.written_nights import HOUR, MINUTE, REPRO, Night
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.write.writer import Writer
-from threeam.experiments import runs as runs_module
 from threeam.experiments.experiment import BARE, LogPoint, Run, has_begun_after
 from threeam.experiments.failure_rule import FAILED, PASSED
-from threeam.experiments.fix_confidence import FixConfidence
-from threeam.experiments.fix_confidence_report import answer_line
+from threeam.experiments.fixes.fix_confidence import FixConfidence
+from threeam.experiments.fixes.fix_confidence_report import answer_line
+from threeam.experiments.runs import run_log as runs_module
 from threeam.hypotheses.amendments import correction_draft
 from threeam.hypotheses.drafts import evidence_draft
 from threeam.hypotheses.guards import event_warnings, warnings_for

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from support.kinds_of_runs import MIXTURES, claim_shares, experiment_of_kinds
-from threeam.experiments.kind_comparison import compare_hangs
-from threeam.experiments.kind_counts import kinds_json, kinds_tags
-from threeam.experiments.verdict import experiment_json, verdict_text
+from threeam.experiments.kinds.kind_comparison import compare_hangs
+from threeam.experiments.kinds.kind_counts import kinds_json, kinds_tags
+from threeam.experiments.verdicts.verdict import experiment_json, verdict_text
 
 Arms = dict[str, dict[str, int]]
 

@@ -16,15 +16,15 @@ from threeam.core.errors import FileUnusable
 from threeam.core.format.times import parse_duration
 from threeam.core.platform.user_dirs import private_cache_dir
 from threeam.core.write.draft import hypothesis_tag
-from threeam.experiments.bisect import belief_of
-from threeam.experiments.bisect_log import Bisection, require_bisection
-from threeam.experiments.bisect_plan import BisectPlan, commits_between, subfolder_of
-from threeam.experiments.bisect_report import bisect_report
-from threeam.experiments.bisect_runner import BisectRunner, load_bisect_plan
+from threeam.experiments.bisect.bisect_log import Bisection, require_bisection
+from threeam.experiments.bisect.bisect_plan import BisectPlan, commits_between, subfolder_of
+from threeam.experiments.bisect.bisect_report import bisect_report
+from threeam.experiments.bisect.bisect_runner import BisectRunner, load_bisect_plan
+from threeam.experiments.bisect.posterior import belief_of
 from threeam.experiments.experiment import MAX_RUNS
 from threeam.experiments.failure_rule import parse_failure_rule
-from threeam.experiments.plan_runs import RunInterrupted
 from threeam.experiments.runner import JournalAccess
+from threeam.experiments.runs.plan_runs import RunInterrupted
 from threeam.process.execute import STDOUT
 from threeam.process.git import WorkTree
 from threeam.process.process_tree import require_linux

@@ -156,7 +156,7 @@ def _hypotheses(typed: _Typed) -> list[Candidate]:
 
 def _experiments(typed: _Typed) -> list[Candidate]:
     from threeam.cli.context import context
-    from threeam.experiments.runs import experiments
+    from threeam.experiments.runs.run_log import experiments
 
     listed = experiments(context(typed.journal_options()).load_state())
     return [Candidate(experiment.name, experiment.command) for experiment in reversed(listed)]

@@ -30,7 +30,7 @@ from threeam.core.store.filters import InHypothesis, LineFilter
 from threeam.core.store.journal import Position, Segment
 from threeam.core.store.reader import Line
 from threeam.core.store.seek import find_line
-from threeam.experiments.runs import PROJECTION as RUNS
+from threeam.experiments.runs.run_log import PROJECTION as RUNS
 from threeam.hypotheses.amendments import PROJECTION as TEXTS
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.drafts import require_hypothesis

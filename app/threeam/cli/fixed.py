@@ -11,9 +11,9 @@ from threeam.cli.parser import Parser
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.times import parse_time
 from threeam.core.store.stamp_ref import expand_stamp_ref
-from threeam.experiments.fix_confidence_report import fix_confidence_json
-from threeam.experiments.fix_control_report import control_json
-from threeam.experiments.options import parse_fixed_options
+from threeam.experiments.fixes.fix_confidence_report import fix_confidence_json
+from threeam.experiments.fixes.fix_control_report import control_json
+from threeam.experiments.fixes.fixed_options import parse_fixed_options
 from threeam.reports.control_report import assess_versions, versions_report
 from threeam.reports.fixed_report import assess_occurrences, assess_runs, find_occurrences, fix_report
 

@@ -117,7 +117,7 @@ def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:
         return prediction_draft(args.name, text)
     if verb in VERDICT_VERBS:
         return conclusion_draft(verb, args.name, text, ctx.settings.toxic_cups)
-    from threeam.experiments.run_citation import cite_run  # the other verbs need no experiments
+    from threeam.experiments.runs.run_citation import cite_run  # the other verbs need no experiments
 
     return read_evidence(ctx.journal, cite_run(ctx.load_state(), text)).draft(verb, args.name)
 

@@ -18,11 +18,11 @@ from threeam.core.write.draft import hypothesis_tag
 from threeam.experiments.experiment import MAX_RUNS
 from threeam.experiments.failure_rule import parse_failure_rule
 from threeam.experiments.plan import ExperimentPlan
-from threeam.experiments.plan_runs import RunInterrupted
+from threeam.experiments.provoke.search import Budget, Search
+from threeam.experiments.provoke.search_report import search_report
+from threeam.experiments.provoke.search_runner import SearchRunner
 from threeam.experiments.runner import ExperimentRunner
-from threeam.experiments.search import Budget, Search
-from threeam.experiments.search_report import search_report
-from threeam.experiments.search_runner import SearchRunner
+from threeam.experiments.runs.plan_runs import RunInterrupted
 from threeam.process.execute import STDOUT
 from threeam.process.process_tree import require_linux
 

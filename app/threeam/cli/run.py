@@ -23,16 +23,16 @@ from threeam.experiments.experiment_report import experiment_list_report, experi
 from threeam.experiments.failure_rule import PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import identity_of
 from threeam.experiments.plan import ExperimentPlan, loggable_command
-from threeam.experiments.plan_runs import RunInterrupted
-from threeam.experiments.repeats import find_repeats
-from threeam.experiments.run_drafts import single_run_draft
-from threeam.experiments.run_tags import format_run
+from threeam.experiments.provoke.search import find_search
 from threeam.experiments.runner import ExperimentRunner
-from threeam.experiments.runs import experiments, require_experiment
-from threeam.experiments.search import find_search
-from threeam.experiments.single_run import SingleRun, check_runnable, run_once
-from threeam.experiments.stopping import clean_runs_rule
-from threeam.experiments.verdict import experiment_json
+from threeam.experiments.runs.plan_runs import RunInterrupted
+from threeam.experiments.runs.run_drafts import single_run_draft
+from threeam.experiments.runs.run_log import experiments, require_experiment
+from threeam.experiments.runs.run_tags import format_run
+from threeam.experiments.runs.single_run import SingleRun, check_runnable, run_once
+from threeam.experiments.verdicts.repeats import find_repeats
+from threeam.experiments.verdicts.stopping import clean_runs_rule
+from threeam.experiments.verdicts.verdict import experiment_json
 from threeam.hypotheses.drafts import require_hypothesis
 from threeam.process.execute import STDERR, STDOUT, StartFailed
 

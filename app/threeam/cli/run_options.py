@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from threeam.cli.parser import Parser
 from threeam.core.format.times import parse_duration
-from threeam.experiments.arms import Arm, parse_arms
+from threeam.experiments.arms.arm import Arm, parse_arms
 from threeam.experiments.experiment import MAX_RUNS
 from threeam.experiments.failure_rule import FailureRule, parse_failure_rule
 from threeam.experiments.plan import ExperimentPlan
-from threeam.experiments.stopping import EVIDENCE
+from threeam.experiments.verdicts.stopping import EVIDENCE
 from threeam.process.process_tree import require_linux
 
 _MAX_JOBS = 64

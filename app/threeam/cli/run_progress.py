@@ -13,7 +13,7 @@ from threeam.core.format.times import format_duration
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.plan import ExperimentPlan
-from threeam.experiments.run_rows import run_line_in_words
+from threeam.experiments.runs.run_rows import run_line_in_words
 from threeam.process.execute import STDERR, STDOUT
 from threeam.process.output import TerminalSanitizer
 

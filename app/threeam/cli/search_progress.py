@@ -11,8 +11,8 @@ from threeam.cli.submit import acknowledgement
 from threeam.core.format.times import format_duration
 from threeam.experiments.experiment import Run
 from threeam.experiments.failure_rule import FAILED, PASSED
-from threeam.experiments.halving import Progress
-from threeam.experiments.search import Search
+from threeam.experiments.provoke.halving import Progress
+from threeam.experiments.provoke.search import Search
 from threeam.process.execute import STDOUT
 
 _SHOWN_ARMS = 3  # besides bare

@@ -73,13 +73,7 @@ def _run_team(argv: Sequence[str]) -> int:
     target, connect = _engine(args, read_only=args.read_only)
     ctx = context(args)
     ctx.require_log()
-    process = TeamProcess(
-        ctx.journal,
-        str(target),
-        host_name(),
-        connect,
-        read_only=args.read_only,
-    )
+    process = TeamProcess(ctx.journal, str(target), host_name(), connect, read_only=args.read_only)
     try:
         if not args.read_only:
             print_err(
@@ -197,7 +191,9 @@ def _status_lines(status: TeamStatus, ctx: Context) -> list[str]:
 
 
 def _own_text(own: OwnStatus) -> str:
-    return _lines_text(own.unsent_lines, own.unheld_lines) if own.publishes else "sends nothing from here"
+    if not own.publishes:
+        return "sends nothing from here"
+    return _lines_text(own.unsent_lines, own.unheld_lines) + (f": {own.refusal}" if own.refusal else "")
 
 
 def _lines_text(unsent: int, unheld: int) -> str:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from threeam import __version__
 from threeam.core.format.entry import decode_utf8
 from threeam.core.redact.redact import redact_argv
-from threeam.experiments.arms import Arm
+from threeam.experiments.arms.arm import Arm
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.fingerprint import file_sha256, parse_identity
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from threeam.core.format.clock import MAX_TIE_NS
 from threeam.core.format.entry import Author, Stamp
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, LOST, OUTCOMES, PASSED, TIMED_OUT
-from threeam.experiments.stats import alpha_of_repeat
+from threeam.experiments.statistics.stats import alpha_of_repeat
 
 BARE = "bare"  # the arm without a wrapper
 MAX_ARMS = 8
@@ -47,7 +47,7 @@ class Run(NamedTuple):
 
 
 class FailureKind(NamedTuple):
-    """A kind of failure: runs that ended in the same way (`threeam.experiments.failure_kinds`).
+    """A kind of failure: runs that ended in the same way (`threeam.experiments.kinds.failure_kinds`).
 
     ``letter``: its name in the experiments of a hypothesis. ``id``: a hash, the same in all of these experiments.
     """

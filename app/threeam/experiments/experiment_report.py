@@ -9,7 +9,6 @@ from threeam.core.format.report import ReportLine, ReportSection, format_attribu
 from threeam.core.format.times import format_duration
 from threeam.core.state.fold import State
 from threeam.experiments.build import build_differences, describe_build, recorded_build
-from threeam.experiments.comparison import ArmRate, arm_rates
 from threeam.experiments.experiment import Counts, Experiment, Run
 from threeam.experiments.failure_rule import (
     CUT_SHORT,
@@ -21,11 +20,12 @@ from threeam.experiments.failure_rule import (
     TIMED_OUT,
     format_exit,
 )
-from threeam.experiments.kinds_report import kinds_section
-from threeam.experiments.repeats import ordinal
-from threeam.experiments.runs import experiments
-from threeam.experiments.stopping import is_done
-from threeam.experiments.verdict import format_percent, uncounted_run_sentences, verdict_text
+from threeam.experiments.kinds.kinds_report import kinds_section
+from threeam.experiments.runs.run_log import experiments
+from threeam.experiments.verdicts.comparison import ArmRate, arm_rates
+from threeam.experiments.verdicts.repeats import ordinal
+from threeam.experiments.verdicts.stopping import is_done
+from threeam.experiments.verdicts.verdict import format_percent, uncounted_run_sentences, verdict_text
 
 _MIN_BAR_CELLS, _MAX_BAR_CELLS = 10, 48
 _MAX_ROWS = 200  # rows of a section

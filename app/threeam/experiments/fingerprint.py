@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import NS_PER_S, decode_utf8
 from threeam.core.redact.redact import redact, redact_argv
-from threeam.experiments.arms import Arm
+from threeam.experiments.arms.arm import Arm
 from threeam.experiments.experiment import BARE, Experiment
 from threeam.experiments.failure_rule import FailureRule
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 from threeam.core.errors import FileUnusable
 from threeam.core.format.times import format_duration
 from threeam.core.redact.redact import format_redacted_command, redact
-from threeam.experiments.arms import Arm, run_order
+from threeam.experiments.arms.arm import Arm, run_order
 from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.fingerprint import ExperimentIdentity, identity_of
-from threeam.experiments.stopping import describe_rule
+from threeam.experiments.verdicts.stopping import describe_rule
 
 _FORMAT_VERSION = 1
 

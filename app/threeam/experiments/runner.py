@@ -19,20 +19,20 @@ from threeam.core.write.draft import Draft
 from threeam.core.write.locked_log import INTERRUPTED_REASON, Block
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
-from threeam.experiments.arm_setup import check_arms
+from threeam.experiments.arms.arm_setup import check_arms
 from threeam.experiments.build import Surroundings, build_differences, parse_build, plan_build
 from threeam.experiments.experiment import MAX_RUNS, Experiment, Run
 from threeam.experiments.failure_rule import LOST
 from threeam.experiments.fingerprint import legacy_fingerprint, parse_identity, wrapper_fingerprint
 from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
-from threeam.experiments.plan_runs import RunContext, run_plan
-from threeam.experiments.run_drafts import PlanFacts, plan_draft, runs_draft
-from threeam.experiments.run_outputs import outputs_of_experiment
-from threeam.experiments.run_tags import parse_index
-from threeam.experiments.runs import experiments_by_number, require_experiment
-from threeam.experiments.single_run import EXIT_KILLED, check_runnable
-from threeam.experiments.stopping import EVIDENCE, needed_runs, rule_of
-from threeam.experiments.verdict import verdict_draft
+from threeam.experiments.runs.plan_runs import RunContext, run_plan
+from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft
+from threeam.experiments.runs.run_log import experiments_by_number, require_experiment
+from threeam.experiments.runs.run_outputs import outputs_of_experiment
+from threeam.experiments.runs.run_tags import parse_index
+from threeam.experiments.runs.single_run import EXIT_KILLED, check_runnable
+from threeam.experiments.verdicts.stopping import EVIDENCE, needed_runs, rule_of
+from threeam.experiments.verdicts.verdict import verdict_draft
 from threeam.process.execute import StartFailed
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from threeam.core.errors import BadInput
 from threeam.core.format.entry import NS_PER_S
-from threeam.experiments.stats import clopper_pearson
+from threeam.experiments.statistics.stats import clopper_pearson
 from threeam.races.access import Access, OperationKind, distance, order_of_accesses
 from threeam.races.finding import KeyHistory
 from threeam.races.operations import Operations

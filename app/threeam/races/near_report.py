@@ -9,7 +9,7 @@ from threeam.core.format.clock import Zone
 from threeam.core.format.entry import NS_PER_S, Stamp, decode_utf8, escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import format_duration, format_exact_duration
-from threeam.experiments.verdict import format_percent
+from threeam.experiments.verdicts.verdict import format_percent
 from threeam.races.access import Access, OperationKind, distance
 from threeam.races.finding_report import actor_text, clock_sentence
 from threeam.races.near_miss import Bar, Comparison, NearMisses, Occurrence, OperationPair, Share

@@ -5,9 +5,9 @@ from __future__ import annotations
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.state.fold import Hypothesis, State
-from threeam.experiments.fix_control import ControlledFix, Versions, assess_control
-from threeam.experiments.fix_control_report import control_report
-from threeam.experiments.runs import experiments
+from threeam.experiments.fixes.fix_control import ControlledFix, Versions, assess_control
+from threeam.experiments.fixes.fix_control_report import control_report
+from threeam.experiments.runs.run_log import experiments
 from threeam.hypotheses.amendments import claim_of
 
 

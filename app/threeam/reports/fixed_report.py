@@ -7,7 +7,7 @@ Which change is the fix, and which runs are before it and after it:
 - The answer is about the oldest change that concerns the hypothesis, was not undone, and had a failure before it. A
   later change does not restart the count, and a failure after an earlier one still counts.
 - Every failure since that change counts against it. If a later change is the fix, ``--since`` names it.
-- The rate before it is that of the last regime (`threeam.experiments.regime`).
+- The rate before it is that of the last regime (`threeam.experiments.fixes.regime`).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line, lines_backward, lines_forward
 from threeam.core.store.seek import matches_forward
 from threeam.experiments.experiment import Experiment, LogPoint
-from threeam.experiments.fix_confidence import FixConfidence, estimate_from_occurrences, estimate_from_runs
-from threeam.experiments.fix_confidence_report import answer_line, fix_confidence_report, format_clean_runs
-from threeam.experiments.fix_kinds import find_kind, only_kind, tally_kinds
-from threeam.experiments.regime import ChangePeriod
-from threeam.experiments.runs import experiments
+from threeam.experiments.fixes.fix_confidence import FixConfidence, estimate_from_occurrences, estimate_from_runs
+from threeam.experiments.fixes.fix_confidence_report import answer_line, fix_confidence_report, format_clean_runs
+from threeam.experiments.fixes.fix_kinds import find_kind, only_kind, tally_kinds
+from threeam.experiments.fixes.regime import ChangePeriod
+from threeam.experiments.runs.run_log import experiments
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.changes import Change, changes
 

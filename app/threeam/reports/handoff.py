@@ -15,7 +15,7 @@ from threeam.core.state.fold import OPEN, Hypothesis, State
 from threeam.core.store.journal import Journal, Position
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.experiment_report import experiment_line, is_running, is_stalled
-from threeam.experiments.runs import experiments
+from threeam.experiments.runs.run_log import experiments
 from threeam.human.awake import awake_since
 from threeam.human.caffeine import HOUR_NS, remaining_mg
 from threeam.human.drafts import pluralize

@@ -6,7 +6,7 @@ from typing import Any
 
 from threeam.core.format.entry import Author, Stamp, escape_unprintable
 from threeam.experiments.experiment import Experiment
-from threeam.experiments.fix_confidence_report import fix_confidence_json
+from threeam.experiments.fixes.fix_confidence_report import fix_confidence_json
 from threeam.hypotheses.amendments import current_text
 from threeam.hypotheses.handoff_notes import HandoffNote
 from threeam.hypotheses.thread import thread_json

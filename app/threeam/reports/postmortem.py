@@ -23,8 +23,8 @@ from threeam.core.format.times import format_duration
 from threeam.core.state.fold import OPEN, State
 from threeam.core.store.reader import Line
 from threeam.experiments.experiment import Experiment
-from threeam.experiments.run_rows import IsExperimentRun
-from threeam.experiments.runs import experiments
+from threeam.experiments.runs.run_log import experiments
+from threeam.experiments.runs.run_rows import IsExperimentRun
 from threeam.hypotheses import thread
 from threeam.hypotheses.amendments import amended_stamp, amendments, claim_of, current_text
 from threeam.hypotheses.changes import changes

@@ -1,4 +1,4 @@
-"""The contract of an engine that carries messages between hosts, and how it fails."""
+"""The contract of what carries messages between hosts, and how it fails."""
 
 from __future__ import annotations
 
@@ -25,18 +25,12 @@ class OutOfTurn(JournalError):
     """A message that is not stored, since another one was stored after the expected one."""
 
 
-class Place(NamedTuple):
-    """A place in the store of an engine: ``sequence``, and the time (ns) at which it stored that message.
-
-    A store that went back in time has another message there, with another time.
-    """
-
-    sequence: int
-    stored_ns: int
+Place = tuple[int | str, ...]
+"""A place in the order of the messages of a source, which alone can read it; JSON can hold it."""
 
 
 class Received(NamedTuple):
-    """A message as it came, not checked yet."""
+    """A message as it came, not checked yet. ``place``: the place behind it."""
 
     origin_id: str
     headers: Mapping[str, str]
@@ -51,8 +45,24 @@ class Announcement(NamedTuple):
     data: bytes
 
 
-class Carrier(Protocol):
-    """An open connection to an engine. Each method raises `CarrierAway` or `CarrierRefused`."""
+class Source(Protocol):
+    """An open connection from which messages come. Each method raises `CarrierAway` or `CarrierRefused`."""
+
+    def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
+        """Yield the stored messages of all origins in their order, and then each new one, for ever.
+
+        ``after``: begin after this one, if the source still has it; otherwise begin with the first.
+        """
+
+    def announcements(self) -> AsyncIterator[Announcement]:
+        """Yield what the hosts announce from now on."""
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is lost, and raise `CarrierAway`."""
+
+
+class Carrier(Source, Protocol):
+    """An open connection to an engine, which also takes the messages of this host."""
 
     async def last(self, origin_id: str) -> tuple[Message | None, int]:
         """Return the last message of an origin, and the sequence of what is last on its subject; without one None and 0.
@@ -69,17 +79,5 @@ class Carrier(Protocol):
         Raises `OutOfTurn` or `CarrierFull`.
         """
 
-    def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
-        """Yield the stored messages of all origins in their order, and then each new one, for ever.
-
-        ``after``: begin after this one, if the engine still has it; otherwise begin with the first.
-        """
-
     async def announce(self, announcement: Announcement) -> None:
         """Tell all hosts that listen."""
-
-    def announcements(self) -> AsyncIterator[Announcement]:
-        """Yield what the hosts announce from now on."""
-
-    async def wait_closed(self) -> None:
-        """Wait until the connection is lost, and raise `CarrierAway`."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from threeam.core.errors import JournalError
 from threeam.core.store.journal import Journal
-from threeam.team.carrier import Carrier, Place, Received
+from threeam.team.carrier import Place, Received, Source
 from threeam.team.message import HostileMessage, Message, decode
 from threeam.team.mirror import Contradiction, Mirror, MirrorBusy, read_mirror
 from threeam.team.team_status import HostStatus, TeamStatus
@@ -44,12 +44,12 @@ class Follower:
         self._mirrors: dict[str, Mirror] = {}
         self._begun_with_first = False
 
-    async def run(self, carrier: Carrier) -> None:
+    async def run(self, source: Source) -> None:
         """Follow until the connection is lost. Raises `CarrierAway`, `CarrierRefused` or `MirrorFailed`."""
         while True:
             self._begun_with_first = self.place is None
             try:
-                async for batch in carrier.replay(self.place):
+                async for batch in source.replay(self.place):
                     changed = await asyncio.to_thread(self._write, batch)
                     self.place = batch[-1].place
                     if changed:

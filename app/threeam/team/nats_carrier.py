@@ -16,7 +16,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -51,6 +51,16 @@ _WRONG_LAST_SEQUENCE, _NO_STREAM, _NO_MESSAGE, _STREAM_EXISTS = 10071, 10059, 10
 _FULL = (10077, 10047, 10023, 10122)  # limits of the stream, of the account, of the engine
 _SUBJECT_TOKEN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _HEADER_LINE = "NATS/1.0"
+
+
+class StoredPlace(NamedTuple):
+    """The sequence of a message, and the time (ns) at which it was stored.
+
+    A store that went back in time has another message there, with another time.
+    """
+
+    sequence: int
+    stored_ns: int
 
 
 @asynccontextmanager
@@ -186,9 +196,11 @@ class NatsCarrier:
 
     async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
         """Yield stored and new messages. See `Carrier`."""
-        start = (
-            after.sequence + 1 if after is not None and await self._stored_ns(after.sequence) == after.stored_ns else 1
-        )
+        start = 1
+        if after is not None:
+            sequence, stored_ns = map(int, after)
+            if await self._stored_ns(sequence) == stored_ns:
+                start = sequence + 1
         async for batch in self._deliver(self._subject("*"), start, for_ever=True):
             yield batch
 
@@ -352,7 +364,7 @@ def _received(message: Msg) -> tuple[Received, int]:
     fields = tokens[4:] if len(tokens) < 12 else tokens[6:]  # a domain and an account come first in the longer form
     _deliveries, sequence, number, stored_ns = (int(field) for field in fields[:4])
     origin_id = message.subject.rpartition(".")[2]
-    return Received(origin_id, message.headers or {}, message.data, Place(sequence, stored_ns)), number
+    return Received(origin_id, message.headers or {}, message.data, StoredPlace(sequence, stored_ns)), number
 
 
 def _decode_base64(text: str) -> bytes:

@@ -125,8 +125,7 @@ class Outgoing:
                 cursor = following  # another program has emptied the log, and lines were written since
                 continue
             is_closed = not self._is_live(segment)  # before the size is read
-            end = self._safe_end(segment, cursor.offset)
-            payload = _whole_lines(segment, cursor.offset, end, is_closed=is_closed)
+            payload = self._safe_lines(segment, cursor.offset, is_closed=is_closed)
             if payload:
                 fingerprint = Fingerprint.capture(segment, cursor.offset + len(payload))
                 if not cursor.fingerprint.matches(segment) or not fingerprint.ends_with(payload):
@@ -195,16 +194,22 @@ class Outgoing:
             return True  # in the middle of a rotation by another program
         return (status.st_dev, status.st_ino) == segment.identity
 
-    def _safe_end(self, segment: Segment, offset: int) -> int:
-        """Return a size of ``segment`` that is synced and will not be taken back. Raises `LogBusy`."""
+    def _safe_lines(self, segment: Segment, offset: int, *, is_closed: bool) -> bytes:
+        """Return the next lines that are synced and will not be taken back; empty if there are none. Raises `LogBusy`.
+
+        ``is_closed``: see `_whole_lines`.
+        """
         known = self._safe_ends.get(segment, 0)
         if offset < known <= segment.size():
-            return known
+            # The known end may be in the middle of a line that a program without our lock was writing.
+            payload = _whole_lines(segment, offset, known, is_closed=False)
+            if payload:
+                return payload
         size = self._size_without_writer(segment)
         if size != known:
             _sync(segment)
             self._safe_ends = {segment: size}
-        return size
+        return _whole_lines(segment, offset, size, is_closed=is_closed)
 
     def _size_without_writer(self, segment: Segment) -> int:
         with ExitStack() as stack:

@@ -63,6 +63,7 @@ class Publisher:
                 self._start_at(await asyncio.to_thread(self._begin_epoch, str(lost)))
                 continue
             if batch is None:
+                self._status.refusal = ""
                 await watch.changed.wait()
                 continue
             try:
@@ -72,6 +73,7 @@ class Publisher:
                 await asyncio.sleep(_FULL_WAIT_S)
                 continue
             self._has_published = True
+            self._status.refusal = ""
             self._cursor = batch.end
             lines = batch.payload.count(b"\n")
             self._sent_lines += lines

@@ -16,6 +16,7 @@ from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
 from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
+from threeam.team.carrier import Place
 from threeam.team.position import Origin, SegmentEnd
 
 
@@ -23,7 +24,8 @@ from threeam.team.position import Origin, SegmentEnd
 class OwnStatus:
     """The lines of this journal. ``unheld_sent_lines``: those that were sent, and no other host is known to hold.
 
-    ``sent``, ``held``: the ends of what the engine and of what another host has; None if it has nothing.
+    ``sent``, ``held``: the ends of what the engine and of what another host has; None if it has nothing. ``refusal``:
+    why the engine takes no lines of this user, or empty.
     """
 
     origin: Origin
@@ -34,6 +36,7 @@ class OwnStatus:
     sent: SegmentEnd | None = None
     held: SegmentEnd | None = None
     notice: str = ""
+    refusal: str = ""
 
     @property
     def unheld_lines(self) -> int:
@@ -102,7 +105,7 @@ class StatusFile:
         """Return what this or an earlier process has written last; nothing if it cannot be read."""
         return _read_json(os.path.join(self._folder, self._name + ".json"))
 
-    def write(self, status: TeamStatus, place: tuple[int, int] | None) -> None:
+    def write(self, status: TeamStatus, place: Place | None) -> None:
         """Replace the status. Raises OSError."""
         data = json.dumps({**asdict(status), "place": place}, indent=1).encode() + b"\n"
         with open_own_dir(self._folder) as dir_fd:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from threeam.core.format.entry import Entry
 from threeam.core.format.kinds import FOREIGN, KINDS
 from threeam.experiments.failure_rule import OUTCOME_SIGNS
-from threeam.experiments.run_tags import run_outcome
+from threeam.experiments.runs.run_tags import run_outcome
 
 
 class Glyph(NamedTuple):

@@ -10,7 +10,7 @@ from threeam.core.format.entry import ACQUIRED, CEREMONY_TEXTS, RELEASING, Entry
 from threeam.core.store.filters import IsCeremony, LineFilter
 from threeam.core.store.journal import Position, Segment
 from threeam.core.store.reader import Line, lines_backward, lines_forward
-from threeam.experiments.run_rows import IsExperimentRun
+from threeam.experiments.runs.run_rows import IsExperimentRun
 from threeam.tui.placement import Placement
 
 MAX_SECTION_LINES = 64  # a longer section that is cut by an edge of the window loses its hold time

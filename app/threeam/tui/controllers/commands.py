@@ -10,7 +10,7 @@ from threeam.core.format.entry import Entry
 from threeam.core.format.short_stamp import shortest_forms
 from threeam.core.redact.redact import redact
 from threeam.core.state.catalog import journal_name
-from threeam.experiments.runs import experiments
+from threeam.experiments.runs.run_log import experiments
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.changes import open_changes
 from threeam.hypotheses.ledger import sorted_hypotheses

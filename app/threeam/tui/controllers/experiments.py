@@ -26,12 +26,12 @@ from threeam.core.store.cited_files import read_cited_attachment
 from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.core.write.draft import Draft, hypothesis_tag
 from threeam.experiments.experiment import Experiment
-from threeam.experiments.options import parse_fixed_options
-from threeam.experiments.repeats import find_repeats
-from threeam.experiments.run_rows import attachment_of, run_line_in_words
-from threeam.experiments.runs import experiments, require_experiment
-from threeam.experiments.search import find_search, require_search
-from threeam.experiments.search_report import search_report
+from threeam.experiments.fixes.fixed_options import parse_fixed_options
+from threeam.experiments.provoke.search import find_search, require_search
+from threeam.experiments.provoke.search_report import search_report
+from threeam.experiments.runs.run_log import experiments, require_experiment
+from threeam.experiments.runs.run_rows import attachment_of, run_line_in_words
+from threeam.experiments.verdicts.repeats import find_repeats
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
 from threeam.tui.child_command import ChildCommand
 from threeam.tui.controllers.commands import CommandController

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from threeam.core.state.fold import State
-from threeam.experiments.bisect_log import Bisection, bisections
+from threeam.experiments.bisect.bisect_log import Bisection, bisections
 from threeam.experiments.experiment import Experiment
-from threeam.experiments.run_rows import plan_progress
-from threeam.experiments.runs import experiments_by_number
-from threeam.experiments.search import Search, searches_by_number
+from threeam.experiments.provoke.search import Search, searches_by_number
+from threeam.experiments.runs.run_log import experiments_by_number
+from threeam.experiments.runs.run_rows import plan_progress
 from threeam.human.caffeine import remaining_mg
 from threeam.human.drafts import glasses_tonight
 from threeam.human.intake import intake_of

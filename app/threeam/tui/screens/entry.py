@@ -12,7 +12,7 @@ from textual.widgets import Static
 from threeam.core.format.entry import Entry
 from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line
-from threeam.experiments.run_rows import attachment_of
+from threeam.experiments.runs.run_rows import attachment_of
 from threeam.hypotheses.amendments import Amendments
 from threeam.tui.cells import drawable
 from threeam.tui.dialog_bindings import bind

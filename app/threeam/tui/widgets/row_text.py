@@ -19,7 +19,7 @@ from threeam.core.format.times import format_duration
 from threeam.core.platform.disk import format_bytes
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line
-from threeam.experiments.run_tags import run_label
+from threeam.experiments.runs.run_tags import run_label
 from threeam.tui.cells import drawable
 from threeam.tui.glyphs import ENDED_THEN, Glyph, glyph_of
 from threeam.tui.log_rows import Row

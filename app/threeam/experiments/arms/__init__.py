@@ -1,0 +1,1 @@
+"""Arms: the ways to run a command."""

@@ -1,0 +1,1 @@
+"""The clean runs that a fix needs, with a control or without."""

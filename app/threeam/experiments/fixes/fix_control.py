@@ -1,0 +1,135 @@
+"""A fix judged with a control: the old and the new version run in the same blocks of an experiment. Pure.
+
+The rate of a race moves with the load. So clean runs of the new version prove little at another hour. In a block both
+versions run side by side, and if the fix did nothing, a failure is as likely in either. So the answer is yes only if
+the old version failed and the new one never did.
+
+A yes needs five failures of the old version at least. If the fix does nothing, they are all in the old version with a
+probability of 1/32, however often and whenever the answer is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from threeam.experiments.build import build_differences, recorded_build
+from threeam.experiments.experiment import Experiment
+from threeam.experiments.failure_rule import FAILED
+from threeam.experiments.fingerprint import experiment_differences
+from threeam.experiments.statistics.sequential import evidence_of, required_evidence
+from threeam.experiments.statistics.stats import required_clean_runs
+from threeam.experiments.verdicts.blocks import CONCLUSIVE, NO_OUTCOME, conclusive_pairs, paired_outcomes
+
+MIN_OLD_FAILURES = 5
+
+
+class Versions(NamedTuple):
+    """The arms that run the version before the fix, and the one with it."""
+
+    old: str
+    new: str
+
+
+class ControlRuns(NamedTuple):
+    """The runs of both versions in an experiment. ``blocks``: those in which both failed or passed.
+
+    ``old_failed``: in these blocks. ``new_failed``: in all blocks, so that no failure of the new version is lost.
+    ``left_out``: blocks in which a run timed out or was inconclusive.
+    """
+
+    name: str
+    blocks: int
+    old_failed: int
+    new_failed: int
+    left_out: int
+
+
+class ControlledFix(NamedTuple):
+    """The answer: the runs of each experiment, and the ``evidence`` that the versions differ (`sequential`).
+
+    ``not_counted``: experiments with the same arms that are not comparable, and what differs. ``build_changes``: what
+    differs between the builds of the first experiment and the last one.
+    """
+
+    label: str
+    versions: Versions
+    runs: tuple[ControlRuns, ...]
+    evidence: float
+    not_counted: tuple[tuple[str, str], ...] = ()
+    build_changes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def blocks(self) -> int:
+        """Return how many blocks count."""
+        return sum(runs.blocks for runs in self.runs)
+
+    @property
+    def old_failed(self) -> int:
+        """Return how often the old version failed."""
+        return sum(runs.old_failed for runs in self.runs)
+
+    @property
+    def new_failed(self) -> int:
+        """Return how often the new version failed."""
+        return sum(runs.new_failed for runs in self.runs)
+
+    @property
+    def required_blocks(self) -> int | None:
+        """Return the blocks that a yes needs at the lowest rate of the old version's interval; None: not feasible."""
+        return required_clean_runs(self.old_failed, self.blocks)[-1]
+
+    @property
+    def is_fixed(self) -> bool:
+        """Return whether the answer is yes."""
+        if self.new_failed or self.old_failed < MIN_OLD_FAILURES:
+            return False
+        has_enough_blocks = self.required_blocks is not None and self.blocks >= self.required_blocks
+        return has_enough_blocks or self.evidence >= required_evidence()
+
+
+def assess_control(experiments: Sequence[Experiment], versions: Versions) -> ControlledFix:
+    """Return the answer from ``experiments``, which have both arms, in the order of time.
+
+    The last one counts, and all before it that ran the same.
+    """
+    last = experiments[-1]
+    counted = [experiment for experiment in experiments if not list(_differences(last, experiment, versions))]
+    return ControlledFix(
+        last.command,
+        versions,
+        tuple(_control_runs(experiment, versions) for experiment in counted),
+        evidence_of(
+            pair for experiment in counted for pair in conclusive_pairs(paired_outcomes(experiment, *versions))
+        ).value,
+        tuple(
+            (experiment.name, "; ".join(_differences(last, experiment, versions)))
+            for experiment in experiments
+            if experiment not in counted
+        ),
+        tuple(build_differences(recorded_build(counted[0]), recorded_build(last))),
+    )
+
+
+def _differences(reference: Experiment, other: Experiment, versions: Versions) -> list[str]:
+    """Return what distinguishes the two arms of ``other`` from those of ``reference``."""
+    return list(
+        dict.fromkeys(
+            difference
+            for arm in versions
+            for difference in experiment_differences((reference, arm), (other, arm), reference.hypothesis)
+        )
+    )
+
+
+def _control_runs(experiment: Experiment, versions: Versions) -> ControlRuns:
+    outcomes = paired_outcomes(experiment, *versions)
+    pairs = list(conclusive_pairs(outcomes))
+    made = [pair for pair in outcomes if NO_OUTCOME not in pair]
+    return ControlRuns(
+        experiment.name,
+        len(pairs),
+        sum(old_failed for old_failed, _ in pairs),
+        sum(new == FAILED for _, new in outcomes),
+        sum(any(outcome not in CONCLUSIVE for outcome in pair) for pair in made),
+    )

@@ -1,0 +1,1 @@
+"""Kinds of failure: runs that ended in the same way."""

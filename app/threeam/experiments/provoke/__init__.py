@@ -1,0 +1,1 @@
+"""The search for an arm that makes a failure frequent."""

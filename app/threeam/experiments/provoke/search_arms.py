@@ -1,0 +1,69 @@
+"""The arms that a search tries: a delay before each system call of the command, and disturbances of other kinds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from threeam.core.errors import BadInput
+from threeam.experiments.arms.arm import Arm, parse_arm
+from threeam.experiments.arms.arm_setup import check_arms
+from threeam.experiments.experiment import BARE
+from threeam.experiments.failure_rule import FAILED, FailureRule
+from threeam.experiments.provoke.halving import least_runs
+from threeam.experiments.provoke.search import MAX_SEARCH_ARMS
+from threeam.experiments.provoke.system_calls import count_calls, delays_to_try
+from threeam.experiments.runs.trial_run import trial_run
+
+
+class SearchArms(NamedTuple):
+    """The arms of a search, bare first. ``untried``: why some are not tried. ``run_ns``: how long a traced run took."""
+
+    arms: tuple[Arm, ...]
+    untried: tuple[str, ...]
+    run_ns: int
+
+    def fitting(self, runs: int) -> SearchArms:
+        """Return as many of the arms as ``runs`` are enough for: the first ones, which are the most promising.
+
+        Raise `BadInput` if they are not enough for one.
+        """
+        count = len(self.arms) - 1
+        while count and least_runs(count) > runs:
+            count -= 1
+        if not count:
+            raise BadInput(f"the budget is enough for {max(0, runs)} runs of a search, which needs {least_runs(1)}")
+        left_out = [arm.name for arm in self.arms[count + 1 :]]
+        untried = (f"too little budget for {', '.join(left_out)}",) if left_out else ()
+        return self._replace(arms=self.arms[: count + 1], untried=(*self.untried, *untried))
+
+
+def find_search_arms(command: Sequence[str], rule: FailureRule, timeout_ns: int | None) -> SearchArms:
+    """Return the arms for ``command``, the most promising first. Run it once under strace, and once under valgrind.
+
+    Raise `BadInput` if strace cannot be used. Arms that this machine cannot do are left out.
+    """
+    cpus = sorted(os.sched_getaffinity(0))
+    check_arms([parse_arm("delay:read=1us", cpus)])
+    counts = count_calls(command, timeout_ns)
+    delays = [parse_arm(name, cpus) for name in delays_to_try(counts, count_calls(["true"], None))]
+    noise, perturb, memcheck = (parse_arm(name, cpus) for name in ("noise", "perturb", "memcheck"))
+    obstacles = {arm.name: obstacle for arm in (noise, perturb, memcheck) if (obstacle := _obstacle(arm))}
+    # It is slow, and an error that it finds is found in nearly every run, so one run says whether more are worth it.
+    if memcheck.name not in obstacles:
+        outcome, _ = trial_run([*memcheck.before, *command], rule, timeout_ns)
+        if outcome != FAILED:
+            obstacles[memcheck.name] = "memcheck found no error in a run"
+    arms = (Arm(BARE), noise, *delays, perturb, memcheck)
+    tried = tuple(arm for arm in arms if arm.name not in obstacles)
+    return SearchArms(tried[:MAX_SEARCH_ARMS], tuple(obstacles.values()), counts.duration_ns)
+
+
+def _obstacle(arm: Arm) -> str:
+    """Return why this machine cannot do ``arm``; empty if it can."""
+    try:
+        check_arms([arm])
+    except BadInput as error:
+        return str(error)
+    return ""

@@ -1,0 +1,41 @@
+"""The report on a search: its result, and the arms that failed most often. Pure."""
+
+from __future__ import annotations
+
+from threeam.core.format.entry import Stamp
+from threeam.core.format.report import ReportLine, ReportSection, format_attribution
+from threeam.experiments.provoke.halving import ArmCounts
+from threeam.experiments.provoke.search import Search
+
+
+def search_report(search: Search, now: Stamp) -> list[ReportSection]:
+    """Return the sections of the report on ``search``."""
+    bound = f" H{search.hypothesis}" if search.hypothesis is not None else ""
+    resume = f"3am run --resume {search.name}"
+    if search.result:
+        conclusion = ReportLine(search.result, stamp=search.result_stamp, icon="Verdict")
+    else:
+        done = f"{search.done_count} of at most {search.total} runs: no result before fresh runs confirm it"
+        conclusion = ReportLine(done, resume, command=resume)
+    bare = ReportLine(f"{search.arms[0]} {_format_counts(search.counts()[0])}")
+    kinds = [
+        ReportLine(f"{found.kind.letter} {found.kind.description}", f"first in run {found.first_run}", found.stamp)
+        for found in search.kinds
+    ]
+    arms = [ReportLine(f"{arm} {_format_counts(counts)}") for arm, counts in search.ranking()]
+    attribution = format_attribution(search.author, search.stamp, now)
+    sections = [
+        ReportSection(f"{search.name}{bound}", [conclusion]),
+        ReportSection("failed of all, the last round first", [bare, *arms]),
+        ReportSection("kinds of failure", kinds),
+        ReportSection("plan", [ReportLine(search.text, attribution, search.stamp, "Plan")]),
+    ]
+    return [section for section in sections if section.lines]
+
+
+def _format_counts(arm: ArmCounts) -> str:
+    counts = arm.counts
+    otherwise = f", {arm.failed_otherwise} of them in another way" if arm.failed_otherwise else ""
+    timed_out = f", {counts.timed_out} timed out" if counts.timed_out else ""
+    inconclusive = f", {counts.inconclusive} inconclusive" if counts.inconclusive else ""
+    return f"{counts.failed}/{counts.conclusive}{otherwise}{timed_out}{inconclusive}"

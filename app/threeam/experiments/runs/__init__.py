@@ -1,0 +1,1 @@
+"""Runs: made, recorded in the log, and read back."""

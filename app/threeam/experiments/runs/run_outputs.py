@@ -1,0 +1,155 @@
+"""The outputs of the runs of an experiment: which kinds of failure they show, and which of them are saved."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from threeam.core.errors import FileUnusable
+from threeam.core.store.attachment_kinds import RUN_OUTPUT
+from threeam.core.store.attachments import read_attachment, write_attachment
+from threeam.core.store.journal import Journal
+from threeam.experiments.experiment import (
+    MAX_DETAILED_RUNS,
+    MAX_SAVED_OF_KIND,
+    Experiment,
+    FailureKind,
+    Run,
+)
+from threeam.experiments.failure_rule import OUTCOMES, PASSED
+from threeam.experiments.kinds.failure_kinds import FailedRun, KindFinder
+from threeam.process.output import MAX_SAVED_BYTES
+
+_MAX_EXPERIMENT_OUTPUT_BYTES = 256 * 1024 * 1024  # saved output of all runs of one experiment
+_MAX_RECENT_EXPERIMENTS = 5  # whose passing outputs are read
+
+
+class RunOutputs:
+    """The outputs of the runs of an experiment or a search, ``name``: `keep` each one after its run.
+
+    ``finder``: finds the kinds of failure; None: runs have no kind. ``letters``: the kinds that were seen so far.
+    ``saved_runs``: the runs so far whose outputs are saved.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        name: str,
+        finder: KindFinder | None = None,
+        letters: Iterable[str] = (),
+        saved_runs: Sequence[Run] = (),
+    ) -> None:
+        self._journal = journal
+        self._name = name
+        self._finder = finder
+        self._letters = set(letters)
+        self._saved_bytes = sum(min(run.output_bytes, MAX_SAVED_BYTES) for run in saved_runs)
+        self._saved_count = len(saved_runs)
+        self._saved_of_kind = Counter(run.kind for run in saved_runs if run.kind)
+        self._arms_with_saved_pass = {run.arm for run in saved_runs if run.outcome == PASSED}
+
+    def keep(self, run: Run, output: bytes) -> tuple[Run, FailureKind | None]:
+        """Return ``run`` with its kind of failure and its file, and the kind if the experiment has not seen it before.
+
+        The first outputs of each kind are saved, and further ones while there is space. Of the runs that passed, the
+        first of each arm is saved.
+        """
+        if run.outcome not in OUTCOMES:  # it was interrupted, and is made again
+            return run, None
+        if run.outcome == PASSED:
+            if run.arm not in self._arms_with_saved_pass and self._has_space(output):
+                run = self._save(run, output)
+                if run.file:
+                    self._arms_with_saved_pass.add(run.arm)
+                    if self._finder is not None:
+                        self._finder.add_passed(output)
+            return run, None
+        if self._finder is None:
+            return self._save(run, output) if self._has_space(output) else run, None
+        kind = self._finder.find(FailedRun(run.outcome, run.exit_code, output))
+        run = run._replace(kind=kind.letter)
+        is_new = kind.letter not in self._letters
+        self._letters.add(kind.letter)
+        if is_new or self._has_space(output, kind.letter):  # later runs are compared with the first one
+            run = self._save(run, output)
+            self._saved_of_kind[kind.letter] += bool(run.file)
+        return run, kind if is_new else None
+
+    def _save(self, run: Run, output: bytes) -> Run:
+        """Return ``run`` with the file in which ``output`` is saved; without one if that is impossible."""
+        if not output:
+            return run
+        name = f"{self._name}-{run.number}-{run.began_ns}.out"
+        with suppress(FileUnusable):  # the line matters more; without a FILE tag it says that there is no file
+            write_attachment(self._journal, RUN_OUTPUT, name, output)
+            run = run._replace(file=name)
+            self._saved_count += 1
+            self._saved_bytes += len(output)
+        return run
+
+    def _has_space(self, output: bytes, letter: str = "") -> bool:
+        if self._saved_bytes + len(output) > _MAX_EXPERIMENT_OUTPUT_BYTES:
+            return False
+        is_one_of_the_first = letter != "" and self._saved_of_kind[letter] < MAX_SAVED_OF_KIND
+        return is_one_of_the_first or self._saved_count < MAX_DETAILED_RUNS
+
+
+def outputs_of_experiment(
+    journal: Journal, experiment: Experiment, all_experiments: Mapping[int, Experiment]
+) -> RunOutputs:
+    """Return the outputs of ``experiment`` so far.
+
+    ``all_experiments``: the kinds of the earlier ones of the same hypothesis keep their letters.
+    """
+    letters = {found.kind.letter for found in experiment.kinds}
+    saved_runs = [run for run in experiment.detailed_runs if run.file]
+    return RunOutputs(journal, experiment.name, _known_kinds(journal, experiment, all_experiments), letters, saved_runs)
+
+
+def _known_kinds(journal: Journal, experiment: Experiment, all_experiments: Mapping[int, Experiment]) -> KindFinder:
+    """Return the kinds of the earlier experiments of the same hypothesis, and those of ``experiment`` so far."""
+    earlier = [
+        other
+        for number, other in sorted(all_experiments.items())
+        if number < experiment.number and other.hypothesis == experiment.hypothesis is not None
+    ]
+    kinds: dict[str, FailureKind] = {}
+    for other in (experiment, *earlier):  # two plans that ran at once may have given one letter to two kinds
+        for found in other.kinds:
+            kinds.setdefault(found.kind.letter, found.kind)
+    in_order = (*earlier, experiment)
+    first_runs = [(kind, _first_run(journal, kind, in_order)) for _, kind in sorted(kinds.items())]
+    recent = in_order[-_MAX_RECENT_EXPERIMENTS:]
+    return KindFinder(first_runs, (output for other in recent for output in _passed_outputs(journal, other)))
+
+
+def _first_run(journal: Journal, kind: FailureKind, in_order: Sequence[Experiment]) -> FailedRun:
+    """Return the first run of ``kind``, if possible one whose output can still be read."""
+    first = FailedRun("", 0, None)
+    for experiment in in_order:
+        for run in _first_runs_of(experiment, kind):
+            first = FailedRun(run.outcome, run.exit_code, _saved_output(journal, run))
+            if first.output is not None:
+                return first
+    return first
+
+
+def _first_runs_of(experiment: Experiment, kind: FailureKind) -> Iterator[Run]:
+    numbers = {found.first_run for found in experiment.kinds if found.kind.id == kind.id}
+    return (run for run in experiment.detailed_runs if run.number in numbers)
+
+
+def _passed_outputs(journal: Journal, experiment: Experiment) -> Iterator[bytes]:
+    for run in experiment.detailed_runs:
+        if run.outcome == PASSED and run.file and (output := _saved_output(journal, run)) is not None:
+            yield output
+
+
+def _saved_output(journal: Journal, run: Run) -> bytes | None:
+    """Return the output of ``run``; None if it was not saved, or cannot be read any more."""
+    if not run.output_bytes:
+        return b""
+    with suppress(FileUnusable):  # its runs are compared by the hash of their features then
+        return read_attachment(journal, run.file, RUN_OUTPUT).content if run.file else None
+    return None

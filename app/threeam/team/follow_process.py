@@ -1,0 +1,158 @@
+"""A process that follows other hosts: it connects, keeps their mirrors, notes its state, and tries again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Generic, TypeVar
+
+from threeam.core.errors import JournalError
+from threeam.core.store.journal import Journal
+from threeam.team.carrier import CarrierAway, CarrierRefused, Source
+from threeam.team.follower import Follower
+from threeam.team.presence import HostileAnnouncement, Presence, decode_presence
+from threeam.team.team_status import HostStatus, StatusFile, TeamStatus
+
+SourceT = TypeVar("SourceT", bound=Source)
+
+_FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
+_FIRST_REFUSED_RETRY_S, _LAST_REFUSED_RETRY_S = 60.0, 960.0  # a host that counts failed logins must not ban this one
+_TROUBLE_WAIT_S = 10.0  # s; after a full disk, for example
+_STATUS_S = 1.0  # s; between two looks at what has changed
+SIGN_OF_LIFE_S = 10.0  # s; between announcements and writes of the status if nothing changes
+
+
+class FollowProcess(Generic[SourceT]):
+    """One process that follows ``address`` for ``journal``. Construction raises `JournalError`; `close` it.
+
+    ``connect``: opens the source. ``own_id``: that of this journal, or "" if it has none.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        address: str,
+        connect: Callable[[], AbstractAsyncContextManager[SourceT]],
+        own_id: str,
+    ) -> None:
+        self._journal = journal
+        self._own_id = own_id
+        self._connect = connect
+        self._status = TeamStatus(address, os.getpid())
+        self._status_file = StatusFile(journal, address)
+        place = self._status_file.read().get("place")
+        self._follower = Follower(journal, own_id, self._status, tuple(place) if place else None, self._note_new)
+        self._told: object = None
+
+    def close(self) -> None:
+        """Write the status a last time, and close all files."""
+        self._status.away = "not running"
+        self._write_status()
+        self._follower.close()
+        self._status_file.close()
+
+    async def run(self) -> None:
+        """Work until the task is cancelled."""
+        keeper = asyncio.create_task(self._keep_status())
+        retry_s, refused_retry_s = _FIRST_RETRY_S, _FIRST_REFUSED_RETRY_S
+        try:
+            while True:
+                begin_s = time.monotonic()
+                error = await self._session()
+                self._status.away = str(error)
+                if time.monotonic() - begin_s > _LAST_RETRY_S:
+                    retry_s, refused_retry_s = _FIRST_RETRY_S, _FIRST_REFUSED_RETRY_S
+                if isinstance(error, CarrierRefused):
+                    await asyncio.sleep(refused_retry_s)
+                    refused_retry_s = min(2 * refused_retry_s, _LAST_REFUSED_RETRY_S)
+                else:
+                    await asyncio.sleep(retry_s)
+                    retry_s = min(2 * retry_s, _LAST_RETRY_S)
+        finally:
+            keeper.cancel()
+
+    async def _session(self) -> JournalError:
+        """Connect, work until the connection is lost, and return why it was."""
+        failure: JournalError | None = None
+        try:
+            async with self._connect() as source, asyncio.TaskGroup() as group:
+                self._status.away = ""
+                self._begin_tasks(source, group)
+        except* (CarrierAway, CarrierRefused) as lost:
+            failure = _first_error(lost)
+        return failure or CarrierAway("the connection was closed")
+
+    def _begin_tasks(self, source: SourceT, group: asyncio.TaskGroup) -> None:
+        """Begin the work of a session."""
+        group.create_task(source.wait_closed())
+        group.create_task(self._listen(source))
+        group.create_task(self._persist(lambda: self._follower.run(source)))
+
+    async def _persist(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do ``work`` until it ends, and again after trouble on this host."""
+        while True:
+            try:
+                await work()
+            except (CarrierAway, CarrierRefused):
+                raise
+            except JournalError as error:
+                self._status.note(str(error))
+            except OSError as error:
+                self._status.note(f"{error.filename or self._journal.log_path}: {error.strerror}")
+            else:
+                return
+            await asyncio.sleep(_TROUBLE_WAIT_S)
+
+    async def _listen(self, source: SourceT) -> None:
+        async for announcement in source.announcements():
+            try:
+                presence = decode_presence(*announcement)
+            except HostileAnnouncement as refused:
+                self._status.note(str(refused))
+                continue
+            if presence.origin.id == self._own_id:
+                continue
+            host = self._status.hosts.setdefault(presence.origin.id, HostStatus(presence.origin, presence.host))
+            host.host, host.seen_ns = presence.host, time.time_ns()
+            host.unsent_lines, host.unheld_lines = presence.unsent_lines, presence.unheld_lines
+            host.last_line_ns = presence.last_line_ns
+            await self._note_presence(presence)
+
+    async def _note_presence(self, presence: Presence) -> None:
+        """Note what another host has announced."""
+
+    def _note_new(self, origin_ids: set[str]) -> None:
+        """Note that the mirrors of these origins have new bytes, on the disk."""
+
+    async def _keep_status(self) -> None:
+        while True:
+            try:
+                await self._refresh_status()
+                self._write_status()
+            except (OSError, JournalError) as error:
+                self._status.note(f"the state of the team cannot be noted: {error}")
+            await asyncio.sleep(_STATUS_S)
+
+    async def _refresh_status(self) -> None:
+        """Bring into the status what is only known by a look."""
+
+    def _write_status(self) -> None:
+        status, now_ns = self._status, time.time_ns()
+        if status.own is not None and status.own.notice:
+            status.note(status.own.notice)
+            status.own.notice = ""
+        told = (repr(status.own), repr(status.hosts), status.away, list(status.notices), self._follower.place)
+        if told != self._told or now_ns - status.written_ns >= SIGN_OF_LIFE_S * 1e9:
+            self._told, status.written_ns = told, now_ns
+            self._status_file.write(status, self._follower.place)
+
+
+def _first_error(group: BaseExceptionGroup[JournalError]) -> JournalError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, JournalError)
+    return error
