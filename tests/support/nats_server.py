@@ -59,6 +59,10 @@ class Engine:
             f'jetstream {{ store_dir: "{self.store}"\n{self._jetstream} }}\n{self.config}\n'
         )
 
+    def output(self) -> str:
+        """Return what all servers of this engine have printed."""
+        return (self._folder / "server.txt").read_text()
+
     def reload(self) -> None:
         """Have the running server read its configuration again."""
         (self._folder / "server.conf").write_text(self.server_configuration())

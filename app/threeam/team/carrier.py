@@ -80,4 +80,4 @@ class Carrier(Source, Protocol):
         """
 
     async def announce(self, announcement: Announcement) -> None:
-        """Tell all hosts that listen."""
+        """Tell all hosts that listen. `CarrierRefused`: the engine did not allow the last one."""

@@ -50,6 +50,7 @@ _NS = 1_000_000_000
 _WRONG_LAST_SEQUENCE, _NO_STREAM, _NO_MESSAGE, _STREAM_EXISTS = 10071, 10059, 10037, 10058
 _FULL = (10077, 10047, 10023, 10122)  # limits of the stream, of the account, of the engine
 _SUBJECT_TOKEN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_MAX_DENIED = 100
 _HEADER_LINE = "NATS/1.0"
 
 
@@ -84,7 +85,7 @@ class NatsCarrier:
         self._client = Client()
         self._lost = asyncio.Event()
         self._last_error: Exception | None = None
-        self._denied = ""  # what the engine has last forbidden
+        self._denied = set[str]()  # what the engine has forbidden on this connection
 
     async def open(self, credentials: Credentials) -> None:
         """Connect. Raises `CarrierAway` or `CarrierRefused`."""
@@ -259,7 +260,8 @@ class NatsCarrier:
                 await subscription.unsubscribe()
 
     async def announce(self, announcement: Announcement) -> None:
-        """Tell all hosts that listen."""
+        """Tell all hosts that listen. See `Carrier`."""
+        self._check_allowed(self._here(announcement.origin_id))
         await self._send(self._here(announcement.origin_id), announcement.data)
 
     async def announcements(self) -> AsyncIterator[Announcement]:
@@ -311,21 +313,29 @@ class NatsCarrier:
         return await self._request(f"$JS.API.{name}", b"" if body is None else json.dumps(body).encode(), None)
 
     async def _request(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> dict[str, Any]:
-        self._denied = ""
         try:
             message = await self._client.request(subject, payload, timeout=_ANSWER_S, headers=headers)
             answer: dict[str, Any] = json.loads(message.data)
         except NoRespondersError:
             raise CarrierAway(f"{self._target} has no JetStream, or lost the stream {self._stream}") from None
         except TimeoutError:
-            if self._denied:
-                raise CarrierRefused(
-                    f"{self._target} does not allow this user what 3am needs ({self._denied}): ask its administrator"
-                ) from None
+            self._check_allowed(subject)
             raise CarrierAway(f"{self._target} does not answer") from None
         except (OSError, NatsError, ValueError) as error:
             raise self._away(error) from None
         return answer
+
+    def _check_allowed(self, subject: str) -> None:
+        """Raise `CarrierRefused` if the engine has forbidden this user to use ``subject``, or to receive answers.
+
+        Each refusal is raised once: the right may return.
+        """
+        for denied in self._denied:
+            if subject.lower() in denied or "_inbox" in denied:  # nats-py reports it in small letters
+                self._denied.remove(denied)
+                raise CarrierRefused(
+                    f"{self._target} does not allow this user what 3am needs ({denied}): ask its administrator"
+                ) from None
 
     def _check(self, answer: dict[str, Any]) -> None:
         """Raise the error that an answer holds."""
@@ -341,8 +351,8 @@ class NatsCarrier:
 
     async def _note_error(self, error: Exception) -> None:
         self._last_error = error
-        if "permissions violation" in str(error).lower():
-            self._denied = escape_unprintable(str(error).partition(":")[2].strip().partition(" over")[0])[:200]
+        if "permissions violation" in str(error).lower() and len(self._denied) < _MAX_DENIED:
+            self._denied.add(escape_unprintable(str(error).partition(":")[2].strip().partition(" over")[0])[:200])
 
     async def _note_closed(self) -> None:
         self._lost.set()

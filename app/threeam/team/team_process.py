@@ -115,7 +115,12 @@ class TeamProcess(FollowProcess[Carrier]):
             last_ns = await asyncio.to_thread(self._last_line_ns)
             presence = Presence(own.origin, own.host, own.unsent_lines, own.unheld_lines, last_ns, held)
             if is_all or presence != told or now_s - told_s >= SIGN_OF_LIFE_S:
-                await carrier.announce(Announcement(own.origin.id, presence.encode()))
+                try:
+                    await carrier.announce(Announcement(own.origin.id, presence.encode()))
+                except CarrierRefused as refused:
+                    self._status.note(str(refused))
+                    await asyncio.sleep(_REFUSED_RETRY_S)
+                    continue
                 told, told_s = presence._replace(held=()), now_s
                 all_s = now_s if is_all else all_s
             await asyncio.sleep(_ANNOUNCE_S)
