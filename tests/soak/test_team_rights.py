@@ -94,9 +94,7 @@ def test_the_engine_refuses_what_a_user_may_not_do(engine: ManualEngine, hosts: 
     asyncio.run(attack())
 
 
-def test_an_answer_that_is_stored_under_another_id_forges_nothing(
-    engine: ManualEngine, hosts: dict[str, Host]
-) -> None:
+def test_an_answer_that_is_stored_under_another_id_forges_nothing(engine: ManualEngine, hosts: dict[str, Host]) -> None:
     """NATS does not check the subject to which an answer goes."""
     engine.start()
     engine.create_store()

@@ -75,7 +75,7 @@ def test_the_right_to_publish_is_lost_and_returns(engine: ManualEngine, hosts: l
 
 
 def test_a_user_is_removed_and_returns(engine: ManualEngine, hosts: list[Host]) -> None:
-    db1, web1 = hosts
+    db1 = hosts[0]
     engine.start_host(db1, "db1")
     wait_until(lambda: db1.unsent() == 0, "all is sent")
     full = engine.configuration
@@ -90,7 +90,7 @@ def test_a_user_is_removed_and_returns(engine: ManualEngine, hosts: list[Host]) 
 
 
 def test_an_expired_certificate_is_renewed(engine: ManualEngine, hosts: list[Host]) -> None:
-    db1, web1 = hosts
+    db1 = hosts[0]
     engine.kill(signal.SIGTERM)
     old = (engine.certificates / "server.pem").read_bytes()
     engine.make_certificates("faketime -f -400d")

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import threeam.manual
 from nats.aio.client import Client
 
+import threeam.manual
 from support.commands import command
 from support.nats_server import DEBIAN, Engine, Host
 from threeam.core.store.journal import Journal
@@ -18,7 +18,9 @@ from threeam.team.origin import origin_path
 from threeam.team.target import Credentials
 
 PAGE = (Path(threeam.manual.__path__[0]) / "team-server.md").read_text()
-IDS = dict(re.findall(r'user: (\w+), password: "[^"]+", permissions: \{\n *publish: \["3am\.night\.\*\.(\w{32})"', PAGE))
+IDS = dict(
+    re.findall(r'user: (\w+), password: "[^"]+", permissions: \{\n *publish: \["3am\.night\.\*\.(\w{32})"', PAGE)
+)
 PASSWORDS = dict(re.findall(r'user: (\w+), password: "([^"]+)"', PAGE))
 
 

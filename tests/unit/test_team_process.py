@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from support.journals import FakeClock, writer_of
 from support.team import DB1, SEGMENT, content, message
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.carrier import Announcement, Carrier, CarrierAway, OutOfTurn, Place, Received
+from threeam.team.carrier import Announcement, Carrier, CarrierAway, CarrierRefused, OutOfTurn, Place, Received
 from threeam.team.message import Message, decode, encode_headers
 from threeam.team.mirror import read_mirrors, remote_dir
+from threeam.team.origin import OriginFile
 from threeam.team.position import SegmentEnd
 from threeam.team.presence import HeldRun, HostileAnnouncement, Presence, decode_presence
 from threeam.team.team_process import TeamProcess
@@ -35,6 +36,7 @@ class MemoryEngine:
         self.late: list[tuple[Message, int]] = []
         self.listeners: list[asyncio.Queue[Announcement]] = []
         self.changed = asyncio.Condition()
+        self.refused = set[str]()  # the ids of origins that may not publish
 
     async def store(self, message: Message, expected: int) -> int:
         if expected != self.last_sequence(message.origin.id):
@@ -66,7 +68,13 @@ class MemoryCarrier:
         found = self.engine.stored[sequence - 1]
         return decode(origin_id, found.headers, found.payload), sequence
 
+    async def history(self, origin_id: str) -> AsyncIterator[list[Received]]:
+        for received in [each for each in self.engine.stored if each.origin_id == origin_id]:
+            yield [received]
+
     async def publish(self, message: Message, expected: int) -> int:
+        if message.origin.id in self.engine.refused:
+            raise CarrierRefused("this user may not publish")
         if self.engine.delayed:
             self.engine.delayed -= 1
             self.engine.late.append((message, expected))
@@ -230,3 +238,21 @@ def test_an_announcement_is_the_same_after_its_bytes(runs: list[tuple[int, int, 
 def test_a_hostile_announcement_is_refused(data: bytes) -> None:
     with pytest.raises(HostileAnnouncement):
         decode_presence(DB1.id, data)
+
+
+async def test_a_host_that_may_not_publish_says_so_and_follows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = MemoryEngine()
+    journals = {name: journal_of(tmp_path, name, 3) for name in ("db1", "web1")}
+    db1, web1 = journals.values()
+    ids = {name: OriginFile(journal).origin.id for name, journal in journals.items()}
+    engine.refused.add(ids["db1"])
+    monkeypatch.setattr("threeam.team.team_process._REFUSED_RETRY_S", 0.01)
+
+    def is_refused() -> bool:
+        statuses = read_statuses(db1)
+        return bool(statuses and statuses[0][0].own and "may not" in statuses[0][0].own.refusal)
+
+    await run_hosts(engine, journals, lambda: is_refused() and holds(db1, web1))
+    assert not holds(web1, db1)
+    engine.refused.clear()
+    await run_hosts(engine, journals, lambda: holds(web1, db1) and not is_refused())

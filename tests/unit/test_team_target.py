@@ -68,3 +68,18 @@ def test_credentials_are_not_shown(tmp_path: Path) -> None:
     assert credentials.ca is not None
     assert credentials.ca.endswith("/home/ca.pem")
     assert SECRET not in repr(credentials)
+
+
+def test_a_crash_while_connecting_shows_no_password(
+    run: Run, night_log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def crash(*_args: object, **_options: object) -> None:
+        raise RuntimeError("crashed")
+
+    monkeypatch.setattr(Client, "connect", crash)
+    path = tmp_path / "team.toml"
+    path.touch(0o600)
+    path.write_text(f'user = "db1"\npassword = "{SECRET}"\n')
+    with pytest.raises(ExceptionGroup if False else RuntimeError) as failure:
+        run("team", "nats://127.0.0.1:1", "--credentials", str(path))
+    assert SECRET not in "".join(traceback.format_exception(failure.value))

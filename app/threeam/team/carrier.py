@@ -65,7 +65,7 @@ class Carrier(Source, Protocol):
     """An open connection to an engine, which also takes the messages of this host."""
 
     async def last(self, origin_id: str) -> tuple[Message | None, int]:
-        """Return the last message of an origin, and the sequence of what is last on its subject; without one None and 0.
+        """Return the last message of an origin, and the sequence of what is last on its subject; else None and 0.
 
         The two differ if something was stored there that is no message of 3am.
         """

@@ -7,16 +7,13 @@ buffered: the caller connects again, and reads back what is stored.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import json
 import math
 import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -34,6 +31,7 @@ from threeam.team.carrier import (
     Received,
 )
 from threeam.team.message import HostileMessage, Message, decode, encode_headers
+from threeam.team.nats_wire import decode_base64, error_code, parse_delivery, parse_headers, parse_time
 from threeam.team.position import is_origin_id
 from threeam.team.target import Credentials, Target
 
@@ -51,17 +49,6 @@ _WRONG_LAST_SEQUENCE, _NO_STREAM, _NO_MESSAGE, _STREAM_EXISTS = 10071, 10059, 10
 _FULL = (10077, 10047, 10023, 10122)  # limits of the stream, of the account, of the engine
 _SUBJECT_TOKEN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _MAX_DENIED = 100
-_HEADER_LINE = "NATS/1.0"
-
-
-class StoredPlace(NamedTuple):
-    """The sequence of a message, and the time (ns) at which it was stored.
-
-    A store that went back in time has another message there, with another time.
-    """
-
-    sequence: int
-    stored_ns: int
 
 
 @asynccontextmanager
@@ -140,7 +127,7 @@ class NatsCarrier:
     async def ensure_stream(self, *, may_create: bool) -> None:
         """Make the stream of the night if it does not exist."""
         info = await self._api(f"STREAM.INFO.{self._stream}")
-        if _error_code(info) != _NO_STREAM:
+        if error_code(info) != _NO_STREAM:
             self._check(info)
             return
         if not may_create:
@@ -163,19 +150,19 @@ class NatsCarrier:
                 f"{self._target} has no store for this night, and this user may not make it: its administrator runs "
                 f"3am team create {self._target}, once"
             ) from None
-        if _error_code(created) != _STREAM_EXISTS:  # another host was faster
+        if error_code(created) != _STREAM_EXISTS:  # another host was faster
             self._check(created)
 
     async def last(self, origin_id: str) -> tuple[Message | None, int]:
         """Return the last message of an origin and its sequence. See `Carrier`."""
         answer = await self._api(f"STREAM.MSG.GET.{self._stream}", {"last_by_subj": self._subject(origin_id)})
-        if _error_code(answer) == _NO_MESSAGE:
+        if error_code(answer) == _NO_MESSAGE:
             return None, 0
         self._check(answer)
         stored = answer["message"]
-        headers = _parse_headers(_decode_base64(stored.get("hdrs", "")))
+        headers = parse_headers(decode_base64(stored.get("hdrs", "")))
         try:
-            last: Message | None = decode(origin_id, headers, _decode_base64(stored.get("data", "")))
+            last: Message | None = decode(origin_id, headers, decode_base64(stored.get("data", "")))
         except HostileMessage:
             last = await self._last_sound(origin_id)
         return last, int(stored["seq"])
@@ -242,7 +229,7 @@ class NatsCarrier:
                     message = await self._next(subscription)
                     status = (message.headers or {}).get("Status")
                     if status is None:
-                        received, number = _received(message)
+                        received, number = parse_delivery(message)
                         if number != delivered + 1:
                             raise CarrierAway(f"{self._target} has left out messages")
                         delivered, wanted = number, wanted - 1
@@ -289,7 +276,7 @@ class NatsCarrier:
     async def _stored_ns(self, sequence: int) -> int | None:
         """Return when the engine has stored the message with this sequence; None if it has no such message."""
         answer = await self._api(f"STREAM.MSG.GET.{self._stream}", {"seq": sequence})
-        return None if "message" not in answer else _parse_time(answer["message"]["time"])
+        return None if "message" not in answer else parse_time(answer["message"]["time"])
 
     async def _send(self, subject: str, data: bytes, *, reply: str = "") -> None:
         try:
@@ -339,7 +326,7 @@ class NatsCarrier:
 
     def _check(self, answer: dict[str, Any]) -> None:
         """Raise the error that an answer holds."""
-        code = _error_code(answer)
+        code = error_code(answer)
         if code is None:
             return
         description = escape_unprintable(str(answer["error"].get("description", "")))[:200]
@@ -361,39 +348,3 @@ class NatsCarrier:
 def _inbox_prefix(user: str | None) -> str:
     """Return the beginning of the subjects to which answers come: a user may be allowed to hear only their own."""
     return f"_INBOX.{user}" if user is not None and _SUBJECT_TOKEN.fullmatch(user) else "_INBOX"
-
-
-def _error_code(answer: dict[str, Any]) -> int | None:
-    error = answer.get("error")
-    return int(error.get("err_code") or error.get("code") or 0) if isinstance(error, dict) else None
-
-
-def _received(message: Msg) -> tuple[Received, int]:
-    """Return a delivered message, and its number in the delivery."""
-    tokens = message.reply.split(".")
-    fields = tokens[4:] if len(tokens) < 12 else tokens[6:]  # a domain and an account come first in the longer form
-    _deliveries, sequence, number, stored_ns = (int(field) for field in fields[:4])
-    origin_id = message.subject.rpartition(".")[2]
-    return Received(origin_id, message.headers or {}, message.data, StoredPlace(sequence, stored_ns)), number
-
-
-def _decode_base64(text: str) -> bytes:
-    try:
-        return base64.b64decode(text)
-    except (binascii.Error, ValueError):
-        return b""
-
-
-def _parse_headers(block: bytes) -> dict[str, str]:
-    """Return the headers of a stored message; of several with one name, the last."""
-    lines = block.decode("utf-8", "replace").split("\r\n")
-    if lines[0] != _HEADER_LINE:
-        return {}
-    pairs = (line.partition(":") for line in lines[1:] if ":" in line)
-    return {name.strip(): text.strip() for name, _, text in pairs}
-
-
-def _parse_time(text: str) -> int:
-    """Return the nanoseconds of a time such as ``2026-11-24T03:14:07.123456789Z``."""
-    seconds, _, fraction = text.removesuffix("Z").partition(".")
-    return int(datetime.fromisoformat(seconds + "+00:00").timestamp()) * _NS + int(f"{fraction:0<9}")
