@@ -16,9 +16,10 @@ from support.experiment_runs import all_entries, lines_of, outcomes, report_json
 from support.processes import eventually, is_gone, three_am
 from threeam.core.format.entry import Stamp
 from threeam.experiments.experiment import NOT_RUN
+from threeam.experiments.provoke.budget import RunBudget
 from threeam.experiments.provoke.halving import Halving, plan_rounds
 from threeam.experiments.provoke.provocation import confirming_runs, has_candidate
-from threeam.experiments.provoke.search import Budget, Search
+from threeam.experiments.provoke.search import Search
 from threeam.experiments.statistics.stats import fisher_exact
 
 pytestmark = pytest.mark.slow
@@ -87,7 +88,7 @@ def test_an_arm_is_named_by_chance_in_at_most_one_of_twenty_searches(rate: float
         facts = {"stamp": Stamp(0), "author": None, "hypothesis": None, "text": "", "file": "", "identity": ""}
         names = tuple(f"arm{i}" for i in range(arms))
         search = Search(
-            number=1, arms=names, rounds=halving.rounds, seed=seed, budget=Budget(300, 0), sought="", fingerprint="",
+            number=1, arms=names, rounds=halving.rounds, seed=seed, budget=RunBudget(300), sought="", fingerprint="",
             outcomes=NOT_RUN * halving.total, spent_ns=0, **facts,  # type: ignore[arg-type]
         )  # fmt: skip
         while not (progress := search.progress()).is_over:

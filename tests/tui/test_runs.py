@@ -23,8 +23,8 @@ from threeam.experiments.arms.arm import Arm
 from threeam.experiments.experiment import FailureKind, Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
+from threeam.experiments.provoke.budget import RunBudget
 from threeam.experiments.provoke.halving import Halving
-from threeam.experiments.provoke.search import Budget
 from threeam.experiments.provoke.search_drafts import SearchFacts, search_draft
 from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.experiments.verdicts.verdict import verdict_draft
@@ -253,7 +253,7 @@ async def test_enter_on_a_line_and_o_lead_to_what_was_kept_with_it(journal: Jour
 
 async def test_a_search_counts_on_its_row_and_its_page_has_its_arms(journal: Journal) -> None:
     halving = Halving(2, (3,), 7)
-    facts = SearchFacts(("bare", "noise", "delay:mkdir=20ms"), halving, Budget(60, 0), IDENTITY, "plan.json")
+    facts = SearchFacts(("bare", "noise", "delay:mkdir=20ms"), halving, RunBudget(60), IDENTITY, "plan.json")
     made = [Run(n, "noise", FAILED if n == 1 else PASSED, 0, NIGHT.ns, 1, 1, 0) for n in range(1, 4)]
     write(journal, search_draft("./repro; searches 2 arms; seed 7", facts, None), runs_draft(1, 9, made))
     async with night(journal, size=WIDE) as it:

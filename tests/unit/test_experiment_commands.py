@@ -17,7 +17,8 @@ from threeam.core.format.clock import system_clock
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
 from threeam.core.write.writer import Writer
-from threeam.experiments.runner import ExperimentRunner, JournalAccess
+from threeam.experiments.lifecycle import JournalAccess
+from threeam.experiments.runner import ExperimentRunner
 
 AT = Stamp(1_795_490_047_123_456_789)
 

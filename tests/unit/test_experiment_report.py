@@ -28,7 +28,8 @@ from threeam.experiments.failure_rule import (
 )
 from threeam.experiments.fingerprint import ExperimentIdentity
 from threeam.experiments.fixes.fix_confidence import estimate_from_occurrences, estimate_from_runs
-from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan
+from threeam.experiments.plan import ExperimentPlan
+from threeam.experiments.runner import EXPERIMENT_PLANS
 from threeam.experiments.runs import run_log as runs_module
 from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft, single_run_draft
 from threeam.experiments.runs.run_rows import IsExperimentRun
@@ -293,10 +294,11 @@ def test_a_plan_comes_back_from_its_file_byte_for_byte() -> None:
     plan = ExperimentPlan(
         ("./re pro", "\udcff", "-x"), arms, 200, 7, FailureRule(3, False, "a|b", True), 5 * NS_PER_S, "/srv"
     )
-    assert decode_plan(encode_plan(plan), "plan.json") == plan
-    for broken in (b"", b"{}", b"[]", encode_plan(plan)[:-9], encode_plan(plan).replace(b'"n"', b'"m"')):
+    assert EXPERIMENT_PLANS.decode(EXPERIMENT_PLANS.encode(plan), "plan.json") == plan
+    content = EXPERIMENT_PLANS.encode(plan)
+    for broken in (b"", b"{}", b"[]", content[:-9], content.replace(b'"n"', b'"m"')):
         with pytest.raises(FileUnusable):
-            decode_plan(broken, "plan.json")
+            EXPERIMENT_PLANS.decode(broken, "plan.json")
 
 
 # May I call it fixed?

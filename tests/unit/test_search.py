@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +22,7 @@ from threeam.experiments.experiment import (
     outcome_code,
 )
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
+from threeam.experiments.provoke.budget import Budget, RunBudget, TimeBudget
 from threeam.experiments.provoke.halving import Halving, plan_rounds
 from threeam.experiments.provoke.provocation import (
     CodePlace,
@@ -32,7 +35,7 @@ from threeam.experiments.provoke.provocation import (
     kinds_before,
     result_text,
 )
-from threeam.experiments.provoke.search import PROJECTION, Budget, Search, find_search, require_search, search_tag
+from threeam.experiments.provoke.search import PROJECTION, Search, find_search, require_search, search_tag
 from threeam.experiments.runs.run_drafts import next_run_number
 from threeam.experiments.runs.run_log import require_experiment
 from threeam.experiments.runs.run_tags import format_run, index_tag, kind_line, run_tags
@@ -41,7 +44,7 @@ from threeam.projections import FOLD
 BEGIN = 1_795_490_047 * NS_PER_S
 BY = ("BY", "alice@db1:4121")
 ARMS = ("bare", "noise", "delay:mkdir=20ms", "delay:openat=1.3ms", "perturb")
-RUNS = Budget(120, 0)
+RUNS = RunBudget(120)
 HALVING = Halving(4, plan_rounds(4, 60), 7)
 
 
@@ -179,7 +182,7 @@ def test_an_experiment_by_hand_with_the_same_arms_is_no_confirmation() -> None:
 
 def test_few_runs_that_passed_are_kept_however_many_there_are() -> None:
     lines = [run_line(number, PASSED, file=f"R3-{number}-1.out") for number in range(1, 20)]
-    assert len(require_search(state_of(plan_line(), *lines), "R3").kept_runs) == 5
+    assert len(require_search(state_of(plan_line(), *lines), "R3").detailed_runs) == 5
 
 
 def test_bare_kinds_of_the_hypothesis_are_sought() -> None:
@@ -233,14 +236,20 @@ def test_a_run_that_was_cut_is_made_again_and_counts_once() -> None:
         "search rounds=0,3 seed=7 budget=1 limit=0 same=x arms=bare,a,b,c",
         "search rounds=3,x seed=7 budget=1 limit=0 same=x arms=bare,a,b,c",
         "search rounds=3,3 budget=1 limit=0 same=x arms=bare,a,b,c",
+        "search rounds=3,3 seed=7 budget=0 limit=0 same=x arms=bare,a,b,c",
+        "search rounds=3,3 seed=7 budget=-1 limit=0 same=x arms=bare,a,b,c",
         "search rounds=3,3 seed=7 budget=1 limit=0 same=x arms=bare,a,a,c",
         "search rounds=3,3,3 seed=7 budget=1 limit=0 same=x arms=bare,a,b,c",
         "search",
     ],
 )
 def test_a_malformed_plan_is_no_search(value: str) -> None:
-    entry = Entry(Stamp(BEGIN), 0, (BY, index_tag(3, 0, 27), ("PLAN", value)), "Plan: x")
-    assert PROJECTION.of(state_of(entry)) == {}
+    def searches(value: str) -> Mapping[int, Search]:
+        entry = Entry(Stamp(BEGIN), 0, (BY, index_tag(3, 0, 21), ("PLAN", value)), "Plan: x")
+        return PROJECTION.of(state_of(entry))
+
+    assert 3 in searches("search rounds=3,3 seed=7 budget=1 limit=0 same=x arms=bare,a,b,c")
+    assert searches(value) == {}
 
 
 def test_the_best_arm_is_the_best_of_the_last_round() -> None:
@@ -256,18 +265,18 @@ def test_fresh_runs_are_as_many_as_the_difference_needs_and_the_budget_has() -> 
     assert confirming_runs(search) == 20
     weak = search._replace(outcomes=search.outcomes.replace("A", "a").replace("a", "A", 1))
     assert confirming_runs(weak) == (120 - weak.done_count) // 2
-    assert confirming_runs(weak._replace(budget=Budget(2000, 0))) == 200
-    late = weak._replace(budget=Budget(0, 60 * NS_PER_S), spent_ns=30 * NS_PER_S)
+    assert confirming_runs(weak._replace(budget=RunBudget(2000))) == 200
+    late = weak._replace(budget=TimeBudget(60 * NS_PER_S), spent_ns=30 * NS_PER_S)
     assert confirming_runs(late) == weak.done_count // 2
 
 
 def test_a_search_ends_when_its_share_of_the_time_is_over() -> None:
-    search = require_search(state_of(plan_line(budget=Budget(0, 10_000)), run_line(1, PASSED)), "R3")
+    search = require_search(state_of(plan_line(budget=TimeBudget(10_000)), run_line(1, PASSED)), "R3")
     assert not search.progress().is_over
     assert search._replace(spent_ns=6_000).progress().is_over
-    assert Budget(0, 10 * NS_PER_S).search_runs(NS_PER_S // 10) == 60
-    assert Budget(300, 0).search_runs(NS_PER_S) == 200
-    assert Budget(30, 0).search_runs(NS_PER_S) == 20
+    assert TimeBudget(10 * NS_PER_S).search_runs(NS_PER_S // 10) == 60
+    assert RunBudget(300).search_runs(NS_PER_S) == 200
+    assert RunBudget(30).search_runs(NS_PER_S) == 20
 
 
 def test_nothing_better_than_bare_is_said_with_what_remains() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.commands import Run
+from support.commands import Run, good
 from threeam.core.errors import FileUnusable
 from threeam.core.store.journal import Journal
 from threeam.team.origin import OriginFile, origin_path, read_origin
@@ -77,8 +77,8 @@ def test_the_users_of_the_log_can_use_it(mode: int, expected: int, night_log: Pa
 
 
 def test_the_id_is_printed_without_a_network(run: Run, night_log: Path, journal: Journal) -> None:
-    done = run("team", "id")
+    printed = good(run("team", "id"))
     origin = read_origin(journal)
     assert origin is not None
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{origin.id}\n", "")
-    assert run("team", "id").stdout == done.stdout
+    assert printed == f"{origin.id}\n"
+    assert good(run("team", "id")) == printed

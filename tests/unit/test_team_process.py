@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 from support.journals import FakeClock, writer_of
 from support.team import DB1, SEGMENT, content, message
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.carrier import Announcement, Carrier, CarrierAway, CarrierRefused, OutOfTurn, Place, Received
+from threeam.team.carrier import (
+    Announcement,
+    Carrier,
+    CarrierAway,
+    CarrierRefused,
+    NoAnswer,
+    OutOfTurn,
+    Place,
+    Received,
+    Topic,
+)
 from threeam.team.message import Message, decode, encode_headers
 from threeam.team.mirror import read_mirrors, remote_dir
 from threeam.team.origin import OriginFile
@@ -23,6 +33,8 @@ from threeam.team.position import SegmentEnd
 from threeam.team.presence import HeldRun, HostileAnnouncement, Presence, decode_presence
 from threeam.team.team_process import TeamProcess
 from threeam.team.team_status import read_statuses
+
+Reply = Callable[[bytes], Awaitable[bytes | None]]
 
 
 class MemoryEngine:
@@ -37,6 +49,7 @@ class MemoryEngine:
         self.listeners: list[asyncio.Queue[Announcement]] = []
         self.changed = asyncio.Condition()
         self.refused = set[str]()  # the ids of origins that may not publish
+        self.replies: dict[tuple[Topic, str], Reply] = {}
 
     async def store(self, message: Message, expected: int) -> int:
         if expected != self.last_sequence(message.origin.id):
@@ -108,6 +121,17 @@ class MemoryCarrier:
         self.engine.listeners.append(queue)
         while True:
             yield await queue.get()
+
+    async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
+        reply = self.engine.replies.get((topic, origin_id))
+        answer = await reply(question) if reply is not None else None
+        if answer is None:
+            raise NoAnswer("no answer")
+        return answer
+
+    async def answer(self, topic: Topic, origin_id: str, reply: Reply) -> None:
+        self.engine.replies[topic, origin_id] = reply
+        await self.wait_closed()
 
     async def wait_closed(self) -> None:
         await asyncio.Event().wait()

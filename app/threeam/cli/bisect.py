@@ -11,6 +11,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.run_progress import StatusLine, format_for_terminal
+from threeam.cli.run_surroundings import journal_access, writable_context
 from threeam.cli.submit import acknowledgement
 from threeam.core.errors import FileUnusable
 from threeam.core.format.times import parse_duration
@@ -23,7 +24,6 @@ from threeam.experiments.bisect.bisect_runner import BisectRunner, load_bisect_p
 from threeam.experiments.bisect.posterior import belief_of
 from threeam.experiments.experiment import MAX_RUNS
 from threeam.experiments.failure_rule import parse_failure_rule
-from threeam.experiments.runner import JournalAccess
 from threeam.experiments.runs.plan_runs import RunInterrupted
 from threeam.process.execute import STDOUT
 from threeam.process.git import WorkTree
@@ -35,14 +35,11 @@ _DEFAULT_BUDGET, _MIN_BUDGET = 1000, 10
 def run(_command: str, argv: Sequence[str]) -> int:
     """Run ``3am bisect``."""
     args, command = _parse(argv)
-    ctx = context(args)
-    access = JournalAccess(ctx.journal, ctx.clock, ctx.writer, ctx.load_state)
     if args.report:
-        return _print_report(ctx, access, args.report)
-    if (obstacle := ctx.journal.write_obstacle()) is not None:
-        raise FileUnusable(f"nothing was run: {obstacle}")
+        return _print_report(context(args), args.report)
+    ctx = writable_context(args)
     echo = Echo(quiet=args.quiet)
-    runner = BisectRunner(access, _Progress(echo))
+    runner = BisectRunner(journal_access(ctx), _Progress(echo))
     try:
         if args.resume:
             bisection = runner.resume(args.resume, args.budget)
@@ -116,10 +113,10 @@ def _plan(args: Namespace, command: Sequence[str]) -> BisectPlan:
     return BisectPlan(tuple(command), args.build, rule, timeout_ns, tree.path, subfolder, checkouts, commits)
 
 
-def _print_report(ctx: Context, access: JournalAccess, name: str) -> int:
+def _print_report(ctx: Context, name: str) -> int:
     ctx.require_log()
     bisection = require_bisection(ctx.load_state(), name)
-    plan, _, _ = load_bisect_plan(access, bisection)
+    plan = load_bisect_plan(ctx.journal, bisection).plan
     print_report(bisect_report(bisection, plan, ctx.clock()))
     return _exit_code(bisection)
 

@@ -18,7 +18,9 @@ from threeam.core.write.draft import hypothesis_tag
 from threeam.experiments.experiment import MAX_RUNS
 from threeam.experiments.failure_rule import parse_failure_rule
 from threeam.experiments.plan import ExperimentPlan
-from threeam.experiments.provoke.search import Budget, Search
+from threeam.experiments.provoke.budget import Budget, RunBudget, TimeBudget
+from threeam.experiments.provoke.search import Search
+from threeam.experiments.provoke.search_plan import Reproducer
 from threeam.experiments.provoke.search_report import search_report
 from threeam.experiments.provoke.search_runner import SearchRunner
 from threeam.experiments.runner import ExperimentRunner
@@ -45,8 +47,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
     budget = _parse_budget(parser, args.budget)
     ctx = writable_context(args)
     hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is run
-    plan = ExperimentPlan(tuple(command), (), 1, int.from_bytes(os.urandom(4)), rule, timeout_ns, os.getcwd())
-    return _search(ctx, args, lambda runner: runner.start(plan, budget, args.hyp))
+    reproducer, seed = Reproducer(tuple(command), rule, timeout_ns, os.getcwd()), int.from_bytes(os.urandom(4))
+    return _search(ctx, args, lambda runner: runner.start(reproducer, seed, budget, args.hyp))
 
 
 def resume_search(ctx: Context, args: Namespace, name: str) -> int:
@@ -85,10 +87,10 @@ def _search(ctx: Context, args: Namespace, go: Callable[[SearchRunner], bool]) -
 
 def _parse_budget(parser: Parser, text: str) -> Budget:
     if not text.isdecimal():
-        return Budget(0, parse_duration(text))
+        return TimeBudget(parse_duration(text))
     if not 1 <= int(text) <= MAX_RUNS:
         parser.error(f"--budget {text}: write a number from 1 to {MAX_RUNS}, or a time such as 5m")
-    return Budget(int(text), 0)
+    return RunBudget(int(text))
 
 
 def _parser() -> Parser:

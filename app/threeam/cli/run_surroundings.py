@@ -8,7 +8,7 @@ from argparse import Namespace
 from threeam.cli.context import Context, context
 from threeam.core.errors import FileUnusable
 from threeam.experiments.build import Surroundings
-from threeam.experiments.runner import JournalAccess
+from threeam.experiments.lifecycle import JournalAccess
 from threeam.tracing.instances import measure_instances, summarize_instances
 
 _SAMPLE_S = 0.25  # how long the cost of the other 3am processes is measured

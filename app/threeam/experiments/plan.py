@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from threeam.core.errors import FileUnusable
 from threeam.core.format.times import format_duration
 from threeam.core.redact.redact import format_redacted_command, redact
-from threeam.experiments.arms.arm import Arm, run_order
+from threeam.experiments.arms.arm import Arm, arms_from_record, run_order
 from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.fingerprint import ExperimentIdentity, identity_of
 from threeam.experiments.verdicts.stopping import describe_rule
-
-_FORMAT_VERSION = 1
 
 
 class ExperimentPlan(NamedTuple):
@@ -65,25 +61,12 @@ def loggable_command(command: Sequence[str]) -> str:
     return format_redacted_command(command)
 
 
-def encode_plan(plan: ExperimentPlan) -> bytes:
-    """Return the content of the file of ``plan``, with the words of the command as they were typed.
-
-    They may contain secrets, so the file is private to its owner.
-    """
-    rule, arms = plan.rule._asdict(), [arm._asdict() for arm in plan.arms]
-    record = {"format": _FORMAT_VERSION, **plan._asdict(), "rule": rule, "arms": arms}
-    return json.dumps(record, indent=1).encode()  # undecodable bytes of a command become \udc.., and are restored
+def plan_record(plan: ExperimentPlan) -> dict[str, Any]:
+    """Return ``plan`` as a JSON object."""
+    return {**plan._asdict(), "rule": plan.rule._asdict(), "arms": [arm._asdict() for arm in plan.arms]}
 
 
-def decode_plan(data: bytes, path: str) -> ExperimentPlan:
-    """Return the plan of a file with this content. Raise `FileUnusable`; ``path`` is for its message."""
-    try:
-        record = json.loads(data)
-        if record.pop("format") != _FORMAT_VERSION:
-            raise FileUnusable(f"{path} was written by a later version of 3am")
-        arms = tuple(Arm(**{**fields, "before": tuple(fields["before"])}) for fields in record.pop("arms"))
-        rule = FailureRule(**record.pop("rule"))
-        plan = ExperimentPlan(**{**record, "command": tuple(record["command"]), "arms": arms, "rule": rule})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FileUnusable(f"{path} is not a plan of 3am: {error}") from None
-    return plan
+def plan_from_record(record: dict[str, Any]) -> ExperimentPlan:
+    """Return the plan of `plan_record`. Raise `KeyError`, `TypeError` or `ValueError` if it is not one."""
+    rule, arms = FailureRule(**record.pop("rule")), arms_from_record(record.pop("arms"))
+    return ExperimentPlan(**{**record, "command": tuple(record["command"]), "arms": arms, "rule": rule})

@@ -2,57 +2,45 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from threeam.core.errors import BadInput, FileUnusable, JournalError, PreconditionFailed, Unsure
-from threeam.core.format.clock import Clock
 from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import PLAN
-from threeam.core.store.attachments import discard_attachment, read_attachment, write_attachment
-from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft
-from threeam.core.write.locked_log import INTERRUPTED_REASON, Block
+from threeam.core.write.locked_log import Block
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
 from threeam.experiments.arms.arm_setup import check_arms
 from threeam.experiments.build import Surroundings, build_differences, parse_build, plan_build
 from threeam.experiments.experiment import MAX_RUNS, Experiment, Run
-from threeam.experiments.failure_rule import LOST
 from threeam.experiments.fingerprint import legacy_fingerprint, parse_identity, wrapper_fingerprint
-from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
+from threeam.experiments.lifecycle import (
+    JournalAccess,
+    Listener,
+    PlanFormat,
+    begun_plan,
+    explained_ending,
+    lock_plan,
+    read_plan,
+    submit_interruptible,
+)
+from threeam.experiments.plan import ExperimentPlan, plan_from_record, plan_record
 from threeam.experiments.runs.plan_runs import RunContext, run_plan
 from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft
 from threeam.experiments.runs.run_log import experiments_by_number, require_experiment
 from threeam.experiments.runs.run_outputs import outputs_of_experiment
-from threeam.experiments.runs.run_tags import parse_index
-from threeam.experiments.runs.single_run import EXIT_KILLED, check_runnable
+from threeam.experiments.runs.single_run import check_runnable, lost_run
 from threeam.experiments.verdicts.stopping import EVIDENCE, needed_runs, rule_of
 from threeam.experiments.verdicts.verdict import verdict_draft
-from threeam.process.execute import StartFailed
+
+EXPERIMENT_PLANS = PlanFormat(PLAN, "plan", plan_record, plan_from_record, "3am run -n", "3am run --resume")
 
 
-class RunListener(Protocol):
-    """The caller's side of some runs: it shows what happens."""
-
-    def on_written(self, raw: bytes) -> None:
-        """Show lines that were written to the log."""
-
-    def on_warning(self, text: str) -> None:
-        """Show a message for the user."""
-
-    def on_run(self, run: Run) -> None:
-        """Show that a run was made."""
-
-    def on_end(self) -> None:
-        """Stop showing progress: the runs are made, or the plan was ended."""
-
-
-class ExperimentListener(RunListener, Protocol):
+class ExperimentListener(Listener, Protocol):
     """The caller's side of an experiment."""
 
     def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
@@ -61,14 +49,8 @@ class ExperimentListener(RunListener, Protocol):
     def on_begin(self, number: int, plan: ExperimentPlan, remaining: int) -> None:
         """Show that ``remaining`` runs of the experiment ``number`` are going to be made."""
 
-
-class JournalAccess(NamedTuple):
-    """A journal, its clock, and functions that give a new writer for it and its current state."""
-
-    journal: Journal
-    clock: Clock
-    new_writer: Callable[[], Writer]
-    load_state: Callable[[], State]
+    def on_run(self, run: Run) -> None:
+        """Show that a run was made."""
 
 
 class ExperimentRunner:
@@ -90,21 +72,16 @@ class ExperimentRunner:
         """
         check_runnable(plan.command)
         check_arms(plan.arms)
-        journal, writer = self._access.journal, self._access.new_writer()
-        file_name = f"plan-{self._access.clock().ns}-{os.getpid()}.json"
-        path = write_attachment(journal, PLAN, file_name, encode_plan(plan))
         identity = plan.identity
         surroundings = observe(plan.cwd)
         build = plan_build(plan.command, plan.arms, plan.cwd, surroundings)
-        facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, os.path.basename(path), build, plan.stop)
-        text = f"{plan.text()}; {surroundings.other_instances}"
-        block = write_plan(writer, plan_draft(text, facts, hypothesis), path)
-        self._listener.on_written(block.raw)
-        index = parse_index(block.draft_entries[-1])
-        assert index is not None  # the draft has assigned the number
-        number = index.experiment
-        with lock_plan(path, f"R{number}"):
-            return self._finish(number, plan, self._access.load_state(), writer)
+
+        def draft_of(file_name: str) -> Draft:
+            facts = PlanFacts(plan.n, plan.seed, plan.arms, identity, file_name, build, plan.stop)
+            return plan_draft(f"{plan.text()}; {surroundings.other_instances}", facts, hypothesis)
+
+        with begun_plan(self._access, self._listener, EXPERIMENT_PLANS, plan, draft_of) as (name, writer):
+            return self._finish(name, plan, self._access.load_state(), writer)
 
     def resume(self, name: str) -> Experiment:
         """Make the remaining runs of the experiment ``name``, in the folder of its plan, and write the verdict.
@@ -119,7 +96,7 @@ class ExperimentRunner:
             # Another process may have continued it since the first look.
             state = self._access.load_state()
             _require_unfinished(state, experiment.name)
-            return self._finish(experiment.number, plan, state, self._access.new_writer())
+            return self._finish(experiment.name, plan, state, self._access.new_writer())
 
     def repeat(self, name: str, n: int, seed: int, observe: Callable[[str], Surroundings]) -> Experiment:
         """Make ``n`` more runs in each arm of the experiment ``name``, in the folder of its plan.
@@ -146,17 +123,12 @@ class ExperimentRunner:
 
         Raise `FileUnusable` if the plan was changed, or would run another program now.
         """
-        path, content, is_signed = read_attachment(self._access.journal, experiment.file, PLAN)
-        plan = decode_plan(content, path)
-        if not is_signed:
-            raise FileUnusable(
-                f"{path} is not signed with your key, so its command is not run: {loggable_command(plan.command)}; "
-                "start the experiment again with 3am run -n"
-            )
+        stored = read_plan(self._access.journal, EXPERIMENT_PLANS, experiment.file)
+        plan = stored.signed()
         os.chdir(plan.cwd)
         check_runnable(plan.command)
-        self._check_same_plan(experiment, plan, path)
-        return plan, path
+        self._check_same_plan(experiment, plan, stored.path)
+        return plan, stored.path
 
     def _check_same_plan(self, experiment: Experiment, plan: ExperimentPlan, path: str) -> None:
         """Raise `FileUnusable` if ``plan`` is not that of ``experiment``, or would run another program now.
@@ -185,12 +157,13 @@ class ExperimentRunner:
         for what, how in build_differences(parse_build(experiment.build), build):
             self._listener.on_warning(f"{what} since {name} was planned: {how}")
 
-    def _finish(self, number: int, plan: ExperimentPlan, state: State, writer: Writer) -> Experiment:
+    def _finish(self, name: str, plan: ExperimentPlan, state: State, writer: Writer) -> Experiment:
         """Make the remaining runs, write the verdict, and return the experiment that it is about."""
         writer.stats_publisher = WriteStatsPublisher(self._access.journal.log_path)
-        self._make_runs(plan, require_experiment(state, f"R{number}"), state, writer)
-        block = self._write_verdict(number, writer)
-        experiment = require_experiment(block.prior_state, f"R{number}")
+        planned = require_experiment(state, name)
+        self._make_runs(plan, planned, state, writer)
+        block = self._write_verdict(planned.number, writer)
+        experiment = require_experiment(block.prior_state, name)
         self._listener.on_verdict(block.raw, experiment)
         return experiment
 
@@ -198,9 +171,7 @@ class ExperimentRunner:
         number, remaining, rule = experiment.number, experiment.remaining, rule_of(experiment)
 
         def submit(draft: Draft) -> None:
-            # Interruptible: `run_plan` defers interrupts itself.
-            with writer.lock_log(full_state=draft.needs_full_state, interruptible=True) as log:
-                log.write(draft)
+            submit_interruptible(writer, draft)  # `run_plan` defers interrupts itself
 
         def on_lost() -> None:
             self._log_lost_run(number, plan)
@@ -212,7 +183,7 @@ class ExperimentRunner:
 
         access, listener = self._access, self._listener
         listener.on_begin(number, plan, len(remaining))
-        with explained_ending(number, listener):
+        with explained_ending(experiment.name, EXPERIMENT_PLANS.resume, listener):
             outputs = outputs_of_experiment(access.journal, experiment, experiments_by_number(state))
             needed = needed_runs(remaining, plan.run_arms(), rule)
             run_plan(number, plan, needed, RunContext(outputs, submit, on_run, on_lost, access.clock), plan.jobs)
@@ -226,7 +197,7 @@ class ExperimentRunner:
         arms = plan.run_arms()
         for run_number in islice(needed_runs(experiment.remaining, arms, rule_of(experiment)), 1):
             arm = arms[run_number - 1].name
-            run = Run(run_number, arm, LOST, EXIT_KILLED, self._access.clock().ns, 0, 0, 0)
+            run = lost_run(run_number, arm, self._access.clock().ns)
             self._access.new_writer().write(runs_draft(number, plan.total, [run]))
 
     def _write_verdict(self, number: int, writer: Writer) -> Block:
@@ -243,38 +214,6 @@ class ExperimentRunner:
             raise
 
 
-@contextmanager
-def explained_ending(number: int, listener: RunListener) -> Iterator[None]:
-    """Tell ``listener`` when the runs of R``number`` end, and how they are resumed if that is too early."""
-    unfinished = f"R{number} is ended before its plan is done"
-    try:
-        yield
-    except KeyboardInterrupt:
-        listener.on_end()
-        listener.on_warning(f"{unfinished}: 3am run --resume R{number} continues it")
-        raise
-    except (JournalError, StartFailed, OSError) as error:
-        listener.on_end()
-        listener.on_warning(f"{unfinished}: once this is fixed, 3am run --resume R{number} continues it")
-        raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
-    except BaseException:
-        listener.on_end()
-        raise
-    listener.on_end()
-
-
-def write_plan(writer: Writer, draft: Draft, path: str) -> Block:
-    """Write the line of a plan; delete the plan file at ``path`` if nothing was written."""
-    try:
-        return writer.write(draft)
-    except BaseException as error:
-        if writer.first_stamp is None:
-            discard_attachment(path)
-        elif isinstance(error, KeyboardInterrupt):  # its exit code would say that nothing was written
-            raise Unsure(writer.first_stamp, INTERRUPTED_REASON) from None
-        raise
-
-
 def _require_unfinished(state: State, name: str) -> Experiment:
     """Return the experiment of this name. Raise `PreconditionFailed` if it has nothing left to do."""
     experiment = require_experiment(state, name)
@@ -285,17 +224,3 @@ def _require_unfinished(state: State, name: str) -> Experiment:
     if experiment.verdict and not experiment.remaining:
         raise PreconditionFailed(f"{experiment.name} is done: {experiment.verdict}")
     return experiment
-
-
-@contextmanager
-def lock_plan(path: str, name: str) -> Iterator[None]:
-    """Hold a lock on the plan file at ``path``. Raise `PreconditionFailed` if another process holds it."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PreconditionFailed(f"{name} is being run by another process") from None
-        yield
-    finally:
-        os.close(fd)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import JournalError
@@ -27,6 +28,16 @@ class OutOfTurn(JournalError):
 
 Place = tuple[int | str, ...]
 """A place in the order of the messages of a source, which alone can read it; JSON can hold it."""
+
+
+class NoAnswer(JournalError):
+    """A question that the other host has not answered in time: it is away, stands still, or knows no such question."""
+
+
+class Topic(StrEnum):
+    """A kind of question. Each has subjects of its own, so that an engine can allow it by itself."""
+
+    CLOCK = "clock"
 
 
 class Received(NamedTuple):
@@ -67,7 +78,7 @@ class Carrier(Source, Protocol):
     async def last(self, origin_id: str) -> tuple[Message | None, int]:
         """Return the last message of an origin, and the sequence of what is last on its subject; else None and 0.
 
-        The two differ if something was stored there that is no message of 3am.
+        The sequence is a later one if something else than a message of 3am was stored there.
         """
 
     def history(self, origin_id: str) -> AsyncIterator[list[Received]]:
@@ -81,3 +92,16 @@ class Carrier(Source, Protocol):
 
     async def announce(self, announcement: Announcement) -> None:
         """Tell all hosts that listen. `CarrierRefused`: the engine did not allow the last one."""
+
+    async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
+        """Return what the host of this origin answers to ``question``, as it came. Raises `NoAnswer` after ``limit_s``.
+
+        `CarrierRefused`: this user may not ask about ``topic``.
+        """
+
+    async def answer(self, topic: Topic, origin_id: str, reply: Callable[[bytes], Awaitable[bytes | None]]) -> None:
+        """Answer with ``reply`` what hosts ask this origin, for ever, one question after the other.
+
+        A question comes as it is sent, and is not checked. To one of which ``reply`` returns None there is no answer.
+        `CarrierRefused`: this user may not answer about ``topic``.
+        """

@@ -44,12 +44,16 @@ class MirrorBusy(JournalError):
 
 
 class MirrorPart(NamedTuple):
-    """A file of a mirror: the bytes of a segment from ``begin`` to ``end``."""
+    """A file of a mirror: the bytes of a segment from ``begin`` to ``end``.
+
+    ``continues``: no bytes are missing between the part before and this one.
+    """
 
     path: str
     segment: str
     begin: int
     end: int
+    continues: bool = False
 
 
 class Gap(NamedTuple):
@@ -98,12 +102,14 @@ def read_mirror(journal: Journal, origin_id: str) -> list[MirrorFiles]:
 
 def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorFiles:
     afters = {segment: SegmentEnd(*end) for segment, end in about["after"].get(str(origin.epoch), {}).items()}
-    parts, gaps = _parts_in(_epoch_dir(folder, origin.epoch)), list[Gap]()
+    found, parts, gaps = _parts_in(epoch_dir(folder, origin.epoch)), list[MirrorPart](), list[Gap]()
     run_begin: SegmentEnd | None = None
     before: SegmentEnd | None = None
-    for part in parts:
+    for part in found:
         expected = SegmentEnd(part.segment, part.begin) if part.begin else afters.get(part.segment)
-        if run_begin is None or before != expected:
+        continues = run_begin is not None and before == expected
+        parts.append(part._replace(continues=continues))
+        if not continues:
             run_begin = SegmentEnd(part.segment, part.begin)
         if part.begin and before != expected:
             gap_begin = before.offset if before is not None and before.segment == part.segment else 0
@@ -173,7 +179,7 @@ class Mirror:
 
     def _part_for(self, message: Message) -> tuple[_OpenPart, int | None]:
         """Return the part that ``message`` begins in, and where the next one begins; None if there is no next one."""
-        folder = _epoch_dir(self.path, message.origin.epoch)
+        folder = epoch_dir(self.path, message.origin.epoch)
         current = self._open_part
         if current is not None and current.holds(folder, message):
             return current, current.next_begin
@@ -187,6 +193,7 @@ class Mirror:
         if message.offset:
             self._links(message)[f"{message.segment}+{message.offset}"] = message.link.hex()
             self._write_about()
+        self._note_about(message)  # before its file is there: who finds the file reads what it continues
         self.parts_begun += 1
         return self._switch_to(folder, message, message.offset, next_begin), next_begin
 
@@ -304,7 +311,8 @@ def _write_all(fd: int, data: bytes, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
-def _epoch_dir(folder: str, epoch: int) -> str:
+def epoch_dir(folder: str, epoch: int) -> str:
+    """Return the folder of an epoch in the mirror at ``folder``."""
     return folder if epoch == 1 else os.path.join(folder, f"epoch-{epoch}")
 
 

@@ -11,7 +11,7 @@ import json
 import math
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -26,9 +26,11 @@ from threeam.team.carrier import (
     CarrierAway,
     CarrierFull,
     CarrierRefused,
+    NoAnswer,
     OutOfTurn,
     Place,
     Received,
+    Topic,
 )
 from threeam.team.message import HostileMessage, Message, decode, encode_headers
 from threeam.team.nats_wire import decode_base64, error_code, parse_delivery, parse_headers, parse_time
@@ -37,6 +39,7 @@ from threeam.team.target import Credentials, Target
 
 _ANSWER_S = 5.0  # s; an engine that has not answered by then is away
 _CONNECT_S = 5.0  # s
+_FLUSH_S = 5  # s
 _PING_S = 5  # s; after two pings without an answer the connection is lost
 _PULL_MESSAGES = 128
 _PULL_S = 30.0  # s; a pull without a message ends by then
@@ -48,6 +51,7 @@ _NS = 1_000_000_000
 _WRONG_LAST_SEQUENCE, _NO_STREAM, _NO_MESSAGE, _STREAM_EXISTS = 10071, 10059, 10037, 10058
 _FULL = (10077, 10047, 10023, 10122)  # limits of the stream, of the account, of the engine
 _SUBJECT_TOKEN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_INBOX = re.compile(r"_INBOX[\w-]*(?:\.[\w-]+)+", re.ASCII)  # a subject on which an answer comes
 _MAX_DENIED = 100
 
 
@@ -226,7 +230,7 @@ class NatsCarrier:
                     wanted = _PULL_MESSAGES
                 batch = list[Received]()
                 while delivered < count and (not batch or subscription.pending_msgs):
-                    message = await self._next(subscription)
+                    message = await self._next(subscription, 2.5 * _HEARTBEAT_S)
                     status = (message.headers or {}).get("Status")
                     if status is None:
                         received, number = parse_delivery(message)
@@ -262,6 +266,37 @@ class NatsCarrier:
         except (OSError, NatsError) as error:
             raise self._away(error) from None
 
+    async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
+        """Ask the host of an origin. See `Carrier`."""
+        subject = self._asked(topic, origin_id)
+        try:
+            message = await self._client.request(subject, question, timeout=limit_s)
+        except NoRespondersError:
+            raise NoAnswer(f"no host answers for {origin_id[:8]}") from None
+        except TimeoutError:
+            self._check_allowed(subject)
+            raise NoAnswer(f"{origin_id[:8]} has not answered within {limit_s:g} s") from None
+        except (OSError, NatsError) as error:
+            raise self._away(error) from None
+        return message.data
+
+    async def answer(self, topic: Topic, origin_id: str, reply: Callable[[bytes], Awaitable[bytes | None]]) -> None:
+        """Answer what hosts ask this origin. See `Carrier`."""
+        subject = self._asked(topic, origin_id)
+        try:
+            subscription = await self._client.subscribe(subject)
+            await self._client.flush(_FLUSH_S)  # its ping may overtake the subscription,
+            await self._client.flush(_FLUSH_S)  # but after this one the engine has refused it, or never does
+        except (OSError, NatsError, TimeoutError) as error:
+            raise self._away(error) from None
+        self._check_allowed(subject)
+        while True:
+            message = await self._next(subscription, None)
+            if _INBOX.fullmatch(message.reply):  # or who asks could have us write to a subject that is closed to them
+                answer = await reply(message.data)
+                if answer is not None:
+                    await self._send(message.reply, answer)
+
     async def wait_closed(self) -> None:
         """Wait until the connection is lost, and raise `CarrierAway`."""
         await self._lost.wait()
@@ -272,6 +307,9 @@ class NatsCarrier:
 
     def _here(self, origin_id: str) -> str:
         return f"3am.{self._target.night}.here.{origin_id}"
+
+    def _asked(self, topic: Topic, origin_id: str) -> str:
+        return f"3am.{self._target.night}.{topic}.{origin_id}"
 
     async def _stored_ns(self, sequence: int) -> int | None:
         """Return when the engine has stored the message with this sequence; None if it has no such message."""
@@ -287,9 +325,9 @@ class NatsCarrier:
     def _away(self, error: Exception) -> CarrierAway:
         return CarrierAway(f"{self._target} cannot be reached: {escape_unprintable(str(error))}")
 
-    async def _next(self, subscription: Any) -> Msg:
+    async def _next(self, subscription: Any, limit_s: float | None) -> Msg:
         try:
-            message: Msg = await subscription.next_msg(timeout=2.5 * _HEARTBEAT_S)
+            message: Msg = await subscription.next_msg(timeout=limit_s)
         except TimeoutError:
             raise CarrierAway(f"{self._target} does not answer") from None
         except (OSError, NatsError) as error:

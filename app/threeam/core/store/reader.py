@@ -97,7 +97,7 @@ class Line(_LineFields):
         """True for a line with the tag of repeated lines that is not where a rotation writes them."""
         return (
             _AT_TAG in self.raw
-            and self.offset >= self.segment.head.end
+            and not self.segment.is_in_head(self.offset)
             and (entry := self.entry) is not None
             and (entry.tag("AT") is not None)
         )

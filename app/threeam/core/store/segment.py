@@ -99,6 +99,10 @@ class Segment:
             self._head_size = size if self._head.end >= size and self._head.missing_lines != 0 else None
         return self._head
 
+    def is_in_head(self, offset: int) -> bool:
+        """Return whether a rotation has written the line at ``offset``, if that line looks repeated."""
+        return offset < self.head.end
+
     def invalidate_head(self) -> None:
         """Forget the head, since the file was truncated: it is read again when it is needed."""
         self._head = None

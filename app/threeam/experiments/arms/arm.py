@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from threeam.experiments.arms.arm_parts import (
     BUILTIN_PARTS,
@@ -46,6 +46,11 @@ class Arm(NamedTuple):
     def needs_whole_machine(self) -> bool:
         """Return whether it is about the share of a run of the CPUs, which other runs beside it would change."""
         return self.stress or self.quota > 0 or not {"pin", "nice"}.isdisjoint(self.name.split("+"))
+
+
+def arms_from_record(fields_of_arms: list[dict[str, Any]]) -> tuple[Arm, ...]:
+    """Return the arms of a plan file, each with its fields by name."""
+    return tuple(Arm(**{**fields, "before": tuple(fields["before"])}) for fields in fields_of_arms)
 
 
 class _ArmSpec(NamedTuple):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from threeam.core.errors import FileUnusable, PreconditionFailed
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.times import format_duration
 from threeam.core.redact.redact import redact
 from threeam.experiments.bisect.bisect_log import MAX_COMMITS
@@ -14,7 +13,6 @@ from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.plan import loggable_command
 from threeam.process.git import GitFailed, WorkTree
 
-_FORMAT_VERSION = 1
 _SHORT_HASH = 12
 _MAX_SUBJECT = 100  # characters
 
@@ -88,23 +86,16 @@ def _parse_commit(line: str) -> Commit:
     return Commit(commit_hash, redact(subject)[:_MAX_SUBJECT])
 
 
-def encode_bisect_plan(plan: BisectPlan) -> bytes:
-    """Return the content of the file of ``plan``, with the words of the commands as they were typed."""
-    record = {"format": _FORMAT_VERSION, **plan._asdict(), "rule": plan.rule._asdict()}
-    return json.dumps(record, indent=1).encode()
+def bisect_plan_record(plan: BisectPlan) -> dict[str, Any]:
+    """Return ``plan`` as a JSON object."""
+    return {**plan._asdict(), "rule": plan.rule._asdict()}
 
 
-def decode_bisect_plan(data: bytes, path: str) -> BisectPlan:
-    """Return the plan of a file with this content. Raise `FileUnusable`; ``path`` is for its message."""
-    try:
-        record = json.loads(data)
-        if record.pop("format") != _FORMAT_VERSION:
-            raise FileUnusable(f"{path} was written by a later version of 3am")
-        commits = tuple(Commit(*fields) for fields in record.pop("commits"))
-        rule, command = FailureRule(**record.pop("rule")), tuple(record.pop("command"))
-        return BisectPlan(**record, commits=commits, rule=rule, command=command)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FileUnusable(f"{path} is not a bisection of 3am: {error}") from None
+def bisect_plan_from_record(record: dict[str, Any]) -> BisectPlan:
+    """Return the plan of `bisect_plan_record`. Raise `KeyError`, `TypeError` or `ValueError` if it is not one."""
+    commits = tuple(Commit(*fields) for fields in record.pop("commits"))
+    rule, command = FailureRule(**record.pop("rule")), tuple(record.pop("command"))
+    return BisectPlan(**record, commits=commits, rule=rule, command=command)
 
 
 def subfolder_of(tree: WorkTree, folder: str) -> str:

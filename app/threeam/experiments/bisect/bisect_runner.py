@@ -6,24 +6,35 @@ import os
 from contextlib import ExitStack, suppress
 from typing import NamedTuple, Protocol
 
-from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed
+from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, decode_utf8
 from threeam.core.platform.signals import defer_interrupts
 from threeam.core.store.attachment_kinds import BISECTION, RUN_OUTPUT
-from threeam.core.store.attachments import read_attachment, write_attachment
+from threeam.core.store.attachments import write_attachment
+from threeam.core.store.journal import Journal
+from threeam.core.write.draft import Draft
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import Writer
 from threeam.experiments.bisect.bisect_drafts import bisect_draft, result_draft, step_draft
 from threeam.experiments.bisect.bisect_log import Bisection, count_run, require_bisection
-from threeam.experiments.bisect.bisect_plan import BisectPlan, decode_bisect_plan, encode_bisect_plan
+from threeam.experiments.bisect.bisect_plan import BisectPlan, bisect_plan_from_record, bisect_plan_record
 from threeam.experiments.bisect.bisect_report import likely_text, result_text
 from threeam.experiments.bisect.checkouts import Checkouts
 from threeam.experiments.bisect.posterior import Belief, belief_of
 from threeam.experiments.experiment import MAX_DETAILED_RUNS, Run
 from threeam.experiments.failure_rule import INCONCLUSIVE, PASSED
-from threeam.experiments.runner import JournalAccess, lock_plan, write_plan
+from threeam.experiments.lifecycle import (
+    JournalAccess,
+    Listener,
+    PlanFormat,
+    StoredPlan,
+    begun_plan,
+    explained_ending,
+    lock_plan,
+    read_plan,
+    submit_interruptible,
+)
 from threeam.experiments.runs.plan_runs import RunInterrupted
-from threeam.experiments.runs.run_tags import parse_index
 from threeam.experiments.runs.single_run import make_run
 from threeam.process.execute import ExecuteOptions, StartFailed, execute
 from threeam.process.git import WorkTree
@@ -31,27 +42,21 @@ from threeam.process.guard import RunningProgram, process_guard
 from threeam.process.output import MAX_SAVED_BYTES, OutputRecorder
 from threeam.process.process_tree import adopt_orphans
 
+BISECT_PLANS = PlanFormat(
+    BISECTION, "bisect", bisect_plan_record, bisect_plan_from_record, "3am bisect GOOD BAD", "3am bisect --resume"
+)
 _SKIP_EXIT = 125  # as in git bisect run: this commit cannot be tested
 _NOT_STARTED_EXIT = 127  # as of a shell
 
 
-class BisectListener(Protocol):
-    """The caller's side of a bisection: it shows what happens."""
-
-    def on_written(self, raw: bytes) -> None:
-        """Show lines that were written to the log."""
+class BisectListener(Listener, Protocol):
+    """The caller's side of a bisection."""
 
     def on_result(self, raw: bytes, bisection: Bisection, plan: BisectPlan) -> None:
         """Show the result. After this, a signal does not change the exit code."""
 
-    def on_warning(self, text: str) -> None:
-        """Show a message for the user."""
-
     def on_step(self, bisection: Bisection, about: str) -> None:
         """Show that a run was made. ``about``: what follows from all runs."""
-
-    def on_end(self) -> None:
-        """Stop showing progress."""
 
 
 class _Step(NamedTuple):
@@ -76,16 +81,12 @@ class BisectRunner:
 
     def start(self, plan: BisectPlan, budget: int, hypothesis: str | None) -> Bisection:
         """Save and log ``plan``, run commits until one is named or ``budget`` runs are made, and write the result."""
-        journal, writer = self._access.journal, self._access.new_writer()
-        name = f"bisect-{self._access.clock().ns}-{os.getpid()}.json"
-        path = write_attachment(journal, BISECTION, name, encode_bisect_plan(plan))
-        draft = bisect_draft(plan.text(budget), len(plan.commits) - 1, budget, name, hypothesis)
-        block = write_plan(writer, draft, path)
-        self._listener.on_written(block.raw)
-        index = parse_index(block.draft_entries[-1])
-        assert index is not None  # the draft has assigned the number
-        with lock_plan(path, f"R{index.experiment}"):
-            return self._finish(f"R{index.experiment}", plan, budget)
+
+        def draft_of(file_name: str) -> Draft:
+            return bisect_draft(plan.text(budget), len(plan.commits) - 1, budget, file_name, hypothesis)
+
+        with begun_plan(self._access, self._listener, BISECT_PLANS, plan, draft_of) as (name, writer):
+            return self._finish(name, plan, budget, writer)
 
     def resume(self, name: str, budget: int | None) -> Bisection:
         """Make more runs of the bisection ``name``, until ``budget`` are made (None: as before), and write the result.
@@ -93,10 +94,9 @@ class BisectRunner:
         Raise `PreconditionFailed` if it is decided, if it has used its budget, or if another process runs it.
         """
         bisection = require_bisection(self._access.load_state(), name)
-        plan, path, is_signed = load_bisect_plan(self._access, bisection)
-        if not is_signed:
-            raise FileUnusable(f"{path} is not signed with your key, so its command is not run: start it again")
-        with lock_plan(path, bisection.name):
+        stored = load_bisect_plan(self._access.journal, bisection)
+        plan = stored.signed()
+        with lock_plan(stored.path, bisection.name):
             # Another process may have continued it since the first look.
             bisection = require_bisection(self._access.load_state(), name)
             if bisection.result and belief_of(bisection.runs()).is_decided:
@@ -107,26 +107,17 @@ class BisectRunner:
                     f"{bisection.name} has made its {bisection.done} runs: 3am bisect --resume {bisection.name} "
                     f"--budget {bisection.done * 2} makes more"
                 )
-            return self._finish(bisection.name, plan, budget)
+            return self._finish(bisection.name, plan, budget, self._access.new_writer())
 
-    def _finish(self, name: str, plan: BisectPlan, budget: int) -> Bisection:
+    def _finish(self, name: str, plan: BisectPlan, budget: int, writer: Writer) -> Bisection:
         access, listener = self._access, self._listener
         bisection = require_bisection(access.load_state(), name)._replace(budget=budget)
-        writer = access.new_writer()
         writer.stats_publisher = WriteStatsPublisher(access.journal.log_path)
-        try:
+        with explained_ending(name, BISECT_PLANS.resume, listener):
             bisection = self._make_runs(bisection, plan, writer)
             belief = belief_of(bisection.runs())
             text = result_text(bisection, belief, plan)
             block = writer.write(result_draft(bisection, text, belief.answer.probability))
-        except (KeyboardInterrupt, JournalError, OSError) as error:
-            listener.on_end()
-            reason = "" if isinstance(error, KeyboardInterrupt) else "once this is fixed, "
-            listener.on_warning(f"{name} is ended before its end: {reason}3am bisect --resume {name} continues it")
-            if isinstance(error, OSError):
-                raise FileUnusable(str(error)) from None
-            raise
-        listener.on_end()
         bisection = bisection._replace(result=text, result_stamp=block.entries[-1].stamp)
         listener.on_result(block.raw, bisection, plan)
         return bisection
@@ -170,19 +161,16 @@ class BisectRunner:
             cannot=bool(step.obstacle),
             about=f"{obstacle}{about}",
         )
-        # Interruptible: `_make_runs` defers interrupts itself.
-        with writer.lock_log(full_state=draft.needs_full_state, interruptible=True) as log:
-            log.write(draft)
+        submit_interruptible(writer, draft)  # `_make_runs` defers interrupts itself
         self._listener.on_step(bisection, about)
 
 
-def load_bisect_plan(access: JournalAccess, bisection: Bisection) -> tuple[BisectPlan, str, bool]:
-    """Return the plan of ``bisection``, the path of its file, and whether this user has signed it."""
-    path, content, is_signed = read_attachment(access.journal, bisection.file, BISECTION)
-    plan = decode_bisect_plan(content, path)
-    if len(plan.commits) != bisection.last + 1:
-        raise FileUnusable(f"{path} is not the plan of {bisection.name}: it has other commits")
-    return plan, path, is_signed
+def load_bisect_plan(journal: Journal, bisection: Bisection) -> StoredPlan[BisectPlan]:
+    """Return the plan of ``bisection``. Raise `FileUnusable` if its file has another plan."""
+    stored = read_plan(journal, BISECT_PLANS, bisection.file)
+    if len(stored.plan.commits) != bisection.last + 1:
+        raise FileUnusable(f"{stored.path} is not the plan of {bisection.name}: it has other commits")
+    return stored
 
 
 def _counted(bisection: Bisection, position: int, step: _Step) -> Bisection:

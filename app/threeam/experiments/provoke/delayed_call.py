@@ -12,9 +12,9 @@ from threeam.core.format.entry import decode_utf8, escape_unprintable
 from threeam.core.redact.redact import Redactor
 from threeam.experiments.arms.arm import Arm
 from threeam.experiments.failure_rule import FAILED
-from threeam.experiments.plan import ExperimentPlan
 from threeam.experiments.provoke.call_stacks import CallSite, Frame, describe_site, find_call_sites, parse_source_lines
 from threeam.experiments.provoke.provocation import CodePlace
+from threeam.experiments.provoke.search_plan import Reproducer
 from threeam.experiments.runs.trial_run import trial_run
 from threeam.process.captured import run_captured
 
@@ -30,8 +30,8 @@ class DelayedCalls(NamedTuple):
     stacks: bytes
 
 
-def find_delayed_calls(plan: ExperimentPlan, arm: Arm) -> DelayedCalls | None:
-    """Run the command of ``plan`` in ``arm``, which delays a call, until it fails; return where the call is made.
+def find_delayed_calls(reproducer: Reproducer, arm: Arm) -> DelayedCalls | None:
+    """Run ``reproducer`` in ``arm``, which delays a call, until it fails; return where the call is made.
 
     If no run fails, the stacks are those of the last one. Return None if strace prints no stacks.
     """
@@ -42,7 +42,7 @@ def find_delayed_calls(plan: ExperimentPlan, arm: Arm) -> DelayedCalls | None:
         words = [path if word == os.devnull else word for word in arm.before]
         words.insert(words.index("strace") + 1, "-k")
         for _ in range(_MAX_TRIES):
-            outcome, _ = trial_run([*words, *plan.command], plan.rule, plan.timeout_ns)
+            outcome, _ = trial_run([*words, *reproducer.command], reproducer.rule, reproducer.timeout_ns)
             if os.path.exists(path):
                 with open(path, "rb") as file:
                     stacks = file.read(_MAX_STACK_BYTES)

@@ -43,11 +43,7 @@ def confirming_runs(search: Search) -> int:
     best, first = search.ranking()[0][1].comparable, search.counts()[0].comparable
     needed = required_sample_size(_smoothed_rate(first), _smoothed_rate(best))
     wanted = MAX_CONFIRMING_RUNS if needed is None else ceil(needed * _SAFETY)
-    if search.budget.runs:
-        affordable = (search.budget.runs - search.done_count) // 2
-    else:
-        mean_ns = max(1, search.spent_ns // max(1, search.done_count))
-        affordable = (search.budget.ns - search.spent_ns) // (2 * mean_ns)
+    affordable = search.budget.remaining_runs(search.done_count, search.spent_ns) // 2
     return max(MIN_CONFIRMING_RUNS, min(wanted, affordable, MAX_CONFIRMING_RUNS))
 
 

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Author, Entry, Stamp, by_tag
-from threeam.core.format.times import format_duration
 from threeam.core.state.fold import Projection, State
-from threeam.experiments.experiment import MAX_RUNS, NOT_RUN, Experiment, KindInExperiment, Run
+from threeam.experiments.experiment import MAX_RUNS, NOT_RUN, KindInExperiment, Run
 from threeam.experiments.failure_rule import INCONCLUSIVE, OUTCOMES, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import IDENTITY_TAG
+from threeam.experiments.provoke.budget import Budget, parse_budget
 from threeam.experiments.provoke.halving import (
     FAILED_CODES,
     INCONCLUSIVE_CODE,
@@ -42,8 +42,6 @@ from threeam.experiments.runs.run_tags import (
 _MARK = "search"  # the first word in the tag of the plan of a search; an experiment has another one
 NOTHING = "none"  # the value of the tag of a search that found no arm
 MAX_SEARCH_ARMS = 64
-_MAX_CONFIRMING_SHARE = 120  # runs of a budget that are kept for the fresh ones
-_MAX_RUNS_BY_TIME = 2000
 _MAX_KEPT_PASSES = 5
 _CODES = {
     PASSED: PASSED_CODE,
@@ -52,36 +50,12 @@ _CODES = {
 }
 
 
-class Budget(NamedTuple):
-    """The budget of a search and of the fresh runs after it: a number of runs, or a time (ns). The other one is 0."""
-
-    runs: int
-    ns: int
-
-    def search_runs(self, run_ns: int) -> int:
-        """Return the runs of the search alone. ``run_ns``: how long a run takes, if the budget is a time."""
-        if self.runs:
-            return self.runs - min(self.runs // 3, _MAX_CONFIRMING_SHARE)
-        return min(_MAX_RUNS_BY_TIME, self._search_ns // max(1, run_ns))
-
-    def is_spent(self, ns: int) -> bool:
-        """Return whether runs that took ``ns`` have taken all of the time of the search."""
-        return self.ns > 0 and ns >= self._search_ns
-
-    @property
-    def _search_ns(self) -> int:
-        return self.ns * 3 // 5
-
-    def __str__(self) -> str:
-        return f"a budget of {self.runs} runs" if self.runs else f"a budget of {format_duration(self.ns)}"
-
-
 class Search(NamedTuple):
     """A search for the arm that fails most often. The first of its ``arms`` is bare.
 
     ``sought``: the letters of the kinds of failure of its hypothesis that bare runs had before. ``outcomes``: a code
     for each run made, or `NOT_RUN`. ``spent_ns``: the time that the runs took. ``kinds``: the kinds of failure, in the
-    order of their letters. ``kept_runs``: the first run of each kind, and some that passed, whose output is saved.
+    order of their letters. ``detailed_runs``: the first run of each kind, and some that passed, whose output is saved.
     ``found``: the arm that was found, and ``confirmation``: the name of the experiment with the fresh runs; empty if
     none was found. ``result``: the same as a sentence; empty if the search is not done. ``result_file``: the attachment
     with the stacks of the delayed calls; empty if it has none.
@@ -103,7 +77,7 @@ class Search(NamedTuple):
     outcomes: str
     spent_ns: int
     kinds: tuple[KindInExperiment, ...] = ()
-    kept_runs: tuple[Run, ...] = ()
+    detailed_runs: tuple[Run, ...] = ()
     found: str = ""
     confirmation: str = ""
     result: str = ""
@@ -150,26 +124,6 @@ class Search(NamedTuple):
         letters = {code.lower() for arm, code in pairs if arm == 0 and code in FAILED_CODES}
         return {found.kind.id for found in self.kinds if found.kind.letter in letters}
 
-    def as_experiment(self) -> Experiment:
-        """Return the experiment whose outputs are those of the search, for the kinds of failure."""
-        return Experiment(
-            number=self.number,
-            stamp=self.stamp,
-            author=self.author,
-            hypothesis=self.hypothesis,
-            n=0,
-            seed=self.seed,
-            arms=(),
-            fingerprint=self.fingerprint,
-            text=self.text,
-            file=self.file,
-            outcome_codes="",
-            arm_usage=(),
-            detailed_runs=self.kept_runs,
-            last_stamp=self.stamp,
-            kinds=self.kinds,
-        )
-
     def ranking(self) -> list[tuple[str, ArmCounts]]:
         """Return each arm but the first, and its counts: those of the last round first, the best of them first."""
         counts, last_round = self.counts(), self.progress().survivors
@@ -184,7 +138,7 @@ class Search(NamedTuple):
 def search_tag(arms: Sequence[str], halving: Halving, budget: Budget, fingerprint: str) -> tuple[str, str]:
     """Return the tag of the plan of a search."""
     rounds = ",".join(map(str, halving.rounds))
-    limits = f"budget={budget.runs} limit={budget.ns}" + (f" kinds={halving.sought.lower()}" if halving.sought else "")
+    limits = budget.tag_words() + (f" kinds={halving.sought.lower()}" if halving.sought else "")
     return "PLAN", f"{_MARK} rounds={rounds} seed={halving.seed} {limits} same={fingerprint} arms={','.join(arms)}"
 
 
@@ -253,11 +207,11 @@ def _with_result(search: Search, entry: Entry) -> Search:
 
 def _with_kept_run(search: Search, run: Run) -> Search:
     """Return ``search`` with ``run`` kept, if later runs are compared with its output."""
-    is_first = run.kind != "" and all(kept.kind != run.kind for kept in search.kept_runs)
-    passes = sum(kept.outcome == PASSED for kept in search.kept_runs)
+    is_first = run.kind != "" and all(kept.kind != run.kind for kept in search.detailed_runs)
+    passes = sum(kept.outcome == PASSED for kept in search.detailed_runs)
     is_kept = is_first or (run.outcome == PASSED and run.file != "" and passes < _MAX_KEPT_PASSES)
-    is_known = any(kept.number == run.number for kept in search.kept_runs)
-    return search._replace(kept_runs=(*search.kept_runs, run)) if is_kept and not is_known else search
+    is_known = any(kept.number == run.number for kept in search.detailed_runs)
+    return search._replace(detailed_runs=(*search.detailed_runs, run)) if is_kept and not is_known else search
 
 
 def _with_run(search: Search, run: Run) -> Search:
@@ -277,7 +231,7 @@ def _planned_search(number: int, total: int, entry: Entry) -> Search | None:
     arms = tuple(facts.get("arms", "").split(","))
     try:
         rounds = tuple(int(word) for word in facts["rounds"].split(","))
-        seed, budget_runs, budget_ns = (int(facts[key]) for key in ("seed", "budget", "limit"))
+        seed, budget = int(facts["seed"]), parse_budget(facts)
         spent_ns = int(entry.tag("SPENT") or 0)
         planned_total = Halving(len(arms) - 1, rounds, seed).total
     except (ValueError, KeyError):
@@ -295,7 +249,7 @@ def _planned_search(number: int, total: int, entry: Entry) -> Search | None:
         arms=arms,
         rounds=rounds,
         seed=seed,
-        budget=Budget(budget_runs, budget_ns),
+        budget=budget,
         sought="".join(letter for letter in facts.get("kinds", "") if letter in ascii_lowercase),
         fingerprint=facts.get("same", ""),
         text=entry.body,
@@ -324,7 +278,7 @@ def _checkpoint(current: Mapping[int, Search]) -> Iterator[Entry]:
         for found in search.kinds:
             tag, text = kind_line(found.kind)
             yield Entry(found.stamp, 0, (*author, index_tag(search.number, found.first_run, search.total), tag), text)
-        for run in search.kept_runs:
+        for run in search.detailed_runs:
             index = index_tag(search.number, run.number, search.total)
             yield Entry(run.stamp, 0, (*author, index, *run_tags(run)), format_run(run))
         if search.result_stamp is not None:

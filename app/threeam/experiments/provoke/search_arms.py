@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import BadInput
 from threeam.experiments.arms.arm import Arm, parse_arm
 from threeam.experiments.arms.arm_setup import check_arms
 from threeam.experiments.experiment import BARE
-from threeam.experiments.failure_rule import FAILED, FailureRule
+from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.provoke.halving import least_runs
 from threeam.experiments.provoke.search import MAX_SEARCH_ARMS
+from threeam.experiments.provoke.search_plan import Reproducer
 from threeam.experiments.provoke.system_calls import count_calls, delays_to_try
 from threeam.experiments.runs.trial_run import trial_run
 
@@ -39,11 +39,12 @@ class SearchArms(NamedTuple):
         return self._replace(arms=self.arms[: count + 1], untried=(*self.untried, *untried))
 
 
-def find_search_arms(command: Sequence[str], rule: FailureRule, timeout_ns: int | None) -> SearchArms:
-    """Return the arms for ``command``, the most promising first. Run it once under strace, and once under valgrind.
+def find_search_arms(reproducer: Reproducer) -> SearchArms:
+    """Return the arms for ``reproducer``, the most promising first. Run it once under strace, and once under valgrind.
 
     Raise `BadInput` if strace cannot be used. Arms that this machine cannot do are left out.
     """
+    command, rule, timeout_ns, _ = reproducer
     cpus = sorted(os.sched_getaffinity(0))
     check_arms([parse_arm("delay:read=1us", cpus)])
     counts = count_calls(command, timeout_ns)

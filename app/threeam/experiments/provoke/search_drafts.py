@@ -10,8 +10,9 @@ from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
 from threeam.experiments.fingerprint import ExperimentIdentity
+from threeam.experiments.provoke.budget import Budget
 from threeam.experiments.provoke.halving import Halving
-from threeam.experiments.provoke.search import Budget, Search, require_search, search_tag
+from threeam.experiments.provoke.search import Search, require_search, search_tag
 from threeam.experiments.runs.run_drafts import SOURCE, next_run_number
 from threeam.experiments.runs.run_tags import index_tag
 

@@ -10,14 +10,24 @@ from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.times import format_duration
 from threeam.core.redact.redact import redact
 from threeam.core.store.attachment_kinds import PLAN, RUN_OUTPUT
-from threeam.core.store.attachments import read_attachment, write_attachment
+from threeam.core.store.attachments import write_attachment
 from threeam.core.write.draft import Draft
 from threeam.core.write.writer import Writer
 from threeam.experiments.arms.arm import Arm
 from threeam.experiments.experiment import NOT_RUN, Experiment, Run
-from threeam.experiments.failure_rule import LOST, FailureRule
-from threeam.experiments.fingerprint import identity_of
-from threeam.experiments.plan import ExperimentPlan, decode_plan, encode_plan, loggable_command
+from threeam.experiments.failure_rule import FailureRule
+from threeam.experiments.lifecycle import (
+    JournalAccess,
+    Listener,
+    PlanFormat,
+    begun_plan,
+    explained_ending,
+    lock_plan,
+    read_plan,
+    submit_interruptible,
+)
+from threeam.experiments.plan import ExperimentPlan, loggable_command
+from threeam.experiments.provoke.budget import Budget
 from threeam.experiments.provoke.delayed_call import DelayedCalls, find_delayed_calls
 from threeam.experiments.provoke.halving import Halving, Progress, plan_rounds
 from threeam.experiments.provoke.provocation import (
@@ -30,24 +40,33 @@ from threeam.experiments.provoke.provocation import (
     kinds_before,
     result_text,
 )
-from threeam.experiments.provoke.search import Budget, Search, require_search, result_tag
+from threeam.experiments.provoke.search import Search, require_search, result_tag
 from threeam.experiments.provoke.search_arms import find_search_arms
 from threeam.experiments.provoke.search_drafts import SearchFacts, result_draft, search_draft
-from threeam.experiments.runner import JournalAccess, RunListener, explained_ending, lock_plan, write_plan
+from threeam.experiments.provoke.search_plan import (
+    Reproducer,
+    SearchPlan,
+    search_plan_from_record,
+    search_plan_record,
+)
 from threeam.experiments.runs.plan_runs import RunContext, run_plan
 from threeam.experiments.runs.run_drafts import runs_draft
 from threeam.experiments.runs.run_log import experiments, experiments_by_number
 from threeam.experiments.runs.run_outputs import outputs_of_experiment
-from threeam.experiments.runs.run_tags import parse_index
-from threeam.experiments.runs.single_run import EXIT_KILLED, check_runnable
+from threeam.experiments.runs.single_run import check_runnable, lost_run
 from threeam.process.process_tree import adopt_orphans
 
+SEARCH_PLANS = PlanFormat(PLAN, "plan", search_plan_record, search_plan_from_record, "3am provoke", "3am run --resume")
 
-class SearchListener(RunListener, Protocol):
+
+class SearchListener(Listener, Protocol):
     """The caller's side of a search."""
 
     def on_round(self, search: Search, progress: Progress) -> None:
         """Show that a round of ``search`` begins, or continues."""
+
+    def on_run(self, run: Run) -> None:
+        """Show that a run was made."""
 
     def on_result(self, raw: bytes, found: bool) -> None:
         """Show the lines of the result. After this, a signal does not change the exit code."""
@@ -94,32 +113,27 @@ class SearchRunner:
         self._listener = listener
         self._experimenter = experimenter
 
-    def start(self, plan: ExperimentPlan, budget: Budget, hypothesis: str | None) -> bool:
-        """Find the arms for the command of ``plan``, save and log the search, and make it.
+    def start(self, reproducer: Reproducer, seed: int, budget: Budget, hypothesis: str | None) -> bool:
+        """Find the arms for ``reproducer``, save and log the search, and make it.
 
         Raise `BadInput` if the command cannot be run or traced, or if the budget is too small.
         """
-        check_runnable(plan.command)
+        check_runnable(reproducer.command)
         adopt_orphans()
-        found = find_search_arms(plan.command, plan.rule, plan.timeout_ns)
+        found = find_search_arms(reproducer)
         runs = budget.search_runs(found.run_ns)
         found = found.fitting(runs)
-        plan = plan._replace(arms=found.arms)
+        plan = SearchPlan(reproducer, found.arms, seed)
         sought = kinds_before(experiments(self._access.load_state()), hypothesis)
         halving = Halving(len(plan.arms) - 1, plan_rounds(len(plan.arms) - 1, runs), plan.seed, sought.upper())
-        journal, writer = self._access.journal, self._access.new_writer()
-        file_name = f"plan-{self._access.clock().ns}-{os.getpid()}.json"
-        path = write_attachment(journal, PLAN, file_name, encode_plan(plan))
-        identity = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd)
-        names = [arm.name for arm in plan.arms]
-        facts = SearchFacts(names, halving, budget, identity, os.path.basename(path))
-        text = _plan_text(plan, halving, budget, found.untried)
-        block = write_plan(writer, search_draft(text, facts, hypothesis), path)
-        self._listener.on_written(block.raw)
-        index = parse_index(block.draft_entries[-1])
-        assert index is not None  # the draft has assigned the number
-        with lock_plan(path, f"R{index.experiment}"):
-            return self._finish(f"R{index.experiment}", plan, writer)
+        identity = reproducer.identity
+
+        def draft_of(file_name: str) -> Draft:
+            facts = SearchFacts([arm.name for arm in plan.arms], halving, budget, identity, file_name)
+            return search_draft(_plan_text(plan, halving, budget, found.untried), facts, hypothesis)
+
+        with begun_plan(self._access, self._listener, SEARCH_PLANS, plan, draft_of) as (name, writer):
+            return self._finish(name, plan, writer)
 
     def resume(self, name: str) -> bool:
         """Do what is left of the search ``name``, in the folder of its plan.
@@ -127,18 +141,15 @@ class SearchRunner:
         Raise `PreconditionFailed` if it is done or another process runs it, and `FileUnusable` if its plan was changed.
         """
         search = self._require_unfinished(name)
-        path, content, is_signed = read_attachment(self._access.journal, search.file, PLAN)
-        plan = decode_plan(content, path)
-        if not is_signed:
-            command = loggable_command(plan.command)
-            raise FileUnusable(f"{path} is not signed with your key, so its command is not run: {command}")
-        os.chdir(plan.cwd)
+        stored = read_plan(self._access.journal, SEARCH_PLANS, search.file)
+        plan = stored.signed()
+        os.chdir(plan.reproducer.cwd)
         check_runnable(plan.command)
-        fingerprint = identity_of(plan.command, plan.rule, plan.timeout_ns, plan.cwd).fingerprint
+        fingerprint = plan.reproducer.identity.fingerprint
         if fingerprint != search.fingerprint or tuple(arm.name for arm in plan.arms) != search.arms:
-            raise FileUnusable(f"{path} is not the plan of {search.name}: it has other arms, or another command")
+            raise FileUnusable(f"{stored.path} is not the plan of {search.name}: it has other arms, or another command")
         adopt_orphans()
-        with lock_plan(path, search.name):
+        with lock_plan(stored.path, search.name):
             self._require_unfinished(name)  # another process may have continued it since the first look
             return self._finish(search.name, plan, self._access.new_writer())
 
@@ -148,7 +159,7 @@ class SearchRunner:
             raise PreconditionFailed(f"{search.name} is done: {search.result}")
         return search
 
-    def _finish(self, name: str, plan: ExperimentPlan, writer: Writer) -> bool:
+    def _finish(self, name: str, plan: SearchPlan, writer: Writer) -> bool:
         """Make the rounds that are left, confirm the choice, write the result, and return whether an arm was found."""
         while not (search := require_search(self._access.load_state(), name)).progress().is_over:
             self._run_round(search, plan, writer)
@@ -161,17 +172,16 @@ class SearchRunner:
         self._listener.on_result(writer.write(result_draft(search, tag, text, file)).raw, bool(found))
         return bool(found)
 
-    def _run_round(self, search: Search, plan: ExperimentPlan, writer: Writer) -> None:
+    def _run_round(self, search: Search, plan: SearchPlan, writer: Writer) -> None:
         """Make the runs of the current round that are left, or as many as the time of the search allows."""
         progress, spent_ns = search.progress(), search.spent_ns
         turns = [plan.arms[i] for i in progress.arms]
         remaining = [i for i in range(1, len(turns) + 1) if search.outcomes[i - 1] == NOT_RUN]
-        round_plan = _RoundPlan(plan.command, plan.arms, plan.seed, plan.rule, plan.timeout_ns, search.total, turns)
+        command, rule, timeout_ns, _ = plan.reproducer
+        round_plan = _RoundPlan(command, plan.arms, plan.seed, rule, timeout_ns, search.total, turns)
 
         def submit(draft: Draft) -> None:
-            # Interruptible: `run_plan` defers interrupts itself.
-            with writer.lock_log(full_state=draft.needs_full_state, interruptible=True) as log:
-                log.write(draft)
+            submit_interruptible(writer, draft)  # `run_plan` defers interrupts itself
 
         def on_run(run: Run) -> None:
             nonlocal spent_ns
@@ -184,33 +194,31 @@ class SearchRunner:
             self._log_lost_run(search.name, plan)
 
         known = experiments_by_number(self._access.load_state())
-        outputs = outputs_of_experiment(self._access.journal, search.as_experiment(), known)
+        outputs = outputs_of_experiment(self._access.journal, search, known)
         context = RunContext(outputs, submit, on_run, on_lost, self._access.clock)
         self._listener.on_round(search, progress)
         try:
-            with explained_ending(search.number, self._listener):
+            with explained_ending(search.name, SEARCH_PLANS.resume, self._listener):
                 run_plan(search.number, round_plan, remaining, context)
         except _TimeIsOver:
             return
 
-    def _log_lost_run(self, name: str, plan: ExperimentPlan) -> None:
+    def _log_lost_run(self, name: str, plan: SearchPlan) -> None:
         """Log that the first run without a result is lost, so that the log tells that the search was ended."""
         search = require_search(self._access.load_state(), name)
         number = search.outcomes.find(NOT_RUN) + 1
         arms = search.progress().arms
         if 1 <= number <= len(arms):
             arm = plan.arms[arms[number - 1]].name
-            run = Run(number, arm, LOST, EXIT_KILLED, self._access.clock().ns, 0, 0, 0)
+            run = lost_run(number, arm, self._access.clock().ns)
             self._access.new_writer().write(runs_draft(search.number, search.total, [run]))
 
-    def _confirm(self, search: Search, plan: ExperimentPlan) -> Experiment:
+    def _confirm(self, search: Search, plan: SearchPlan) -> Experiment:
         """Return the experiment that compares the chosen arm with bare in fresh runs. Make its runs first."""
         known = confirmation_of(search, experiments(self._access.load_state()))
         hypothesis = None if search.hypothesis is None else f"H{search.hypothesis}"
         if known is None:
-            names = confirming_arms(search)
-            arms = tuple(arm for arm in plan.arms if arm.name in names)
-            fresh = plan._replace(arms=arms, n=confirming_runs(search), seed=confirming_seed(search))
+            fresh = plan.experiment(confirming_arms(search), confirming_runs(search), confirming_seed(search))
             self._experimenter.start(fresh, hypothesis)
         elif known.remaining or not known.verdict:
             self._experimenter.resume(known.name)
@@ -218,8 +226,8 @@ class SearchRunner:
         assert made is not None
         return made
 
-    def _find_calls(self, arm: Arm | None, plan: ExperimentPlan) -> DelayedCalls | None:
-        return find_delayed_calls(plan, arm) if arm is not None and arm.delays_calls else None
+    def _find_calls(self, arm: Arm | None, plan: SearchPlan) -> DelayedCalls | None:
+        return find_delayed_calls(plan.reproducer, arm) if arm is not None and arm.delays_calls else None
 
     def _save_stacks(self, search: Search, calls: DelayedCalls) -> str:
         """Save the stacks as an attachment, and return its name."""
@@ -227,17 +235,18 @@ class SearchRunner:
         return os.path.basename(write_attachment(self._access.journal, RUN_OUTPUT, name, calls.stacks))
 
 
-def _plan_text(plan: ExperimentPlan, halving: Halving, budget: Budget, untried: Sequence[str]) -> str:
+def _plan_text(plan: SearchPlan, halving: Halving, budget: Budget, untried: Sequence[str]) -> str:
     """Return the text of the plan line, without secrets."""
     names = [arm.name for arm in plan.arms[1:] if not arm.delays_calls]
     calls = [arm.name.removeprefix("delay:") for arm in plan.arms if arm.delays_calls]
     names += [f"delays of {', '.join(calls)}"] if calls else []
-    limit = "" if plan.timeout_ns is None else f", each for {format_duration(plan.timeout_ns)} at most"
+    rule, timeout_ns = plan.reproducer.rule, plan.reproducer.timeout_ns
+    limit = "" if timeout_ns is None else f", each for {format_duration(timeout_ns)} at most"
     parts = [
         f"searches {halving.candidate_count} arms for the one that fails most often: {', '.join(names)}",
         f"at most {halving.total} runs{limit}, then fresh ones, with {budget}",
         f"seed {plan.seed}",
-        f"fails if {plan.rule}",
+        f"fails if {rule}",
         *untried,
     ]
     return f"{loggable_command(plan.command)}; {redact('; '.join(parts))}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from threeam.core.errors import FileUnusable
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
@@ -15,6 +16,7 @@ from threeam.experiments.experiment import (
     MAX_SAVED_OF_KIND,
     Experiment,
     FailureKind,
+    KindInExperiment,
     Run,
 )
 from threeam.experiments.failure_rule import OUTCOMES, PASSED
@@ -95,8 +97,32 @@ class RunOutputs:
         return is_one_of_the_first or self._saved_count < MAX_DETAILED_RUNS
 
 
+class RecordedRuns(Protocol):
+    """The runs so far of an experiment or of a search, as the log has them."""
+
+    @property
+    def number(self) -> int:
+        """Return its number among those of the experiments."""
+
+    @property
+    def name(self) -> str:
+        """Return ``R12``."""
+
+    @property
+    def hypothesis(self) -> int | None:
+        """Return the number of its hypothesis; None: it has none."""
+
+    @property
+    def kinds(self) -> Sequence[KindInExperiment]:
+        """Return the kinds of failure that were seen."""
+
+    @property
+    def detailed_runs(self) -> Sequence[Run]:
+        """Return the runs for which more is remembered."""
+
+
 def outputs_of_experiment(
-    journal: Journal, experiment: Experiment, all_experiments: Mapping[int, Experiment]
+    journal: Journal, experiment: RecordedRuns, all_experiments: Mapping[int, Experiment]
 ) -> RunOutputs:
     """Return the outputs of ``experiment`` so far.
 
@@ -107,7 +133,7 @@ def outputs_of_experiment(
     return RunOutputs(journal, experiment.name, _known_kinds(journal, experiment, all_experiments), letters, saved_runs)
 
 
-def _known_kinds(journal: Journal, experiment: Experiment, all_experiments: Mapping[int, Experiment]) -> KindFinder:
+def _known_kinds(journal: Journal, experiment: RecordedRuns, all_experiments: Mapping[int, Experiment]) -> KindFinder:
     """Return the kinds of the earlier experiments of the same hypothesis, and those of ``experiment`` so far."""
     earlier = [
         other
@@ -124,7 +150,7 @@ def _known_kinds(journal: Journal, experiment: Experiment, all_experiments: Mapp
     return KindFinder(first_runs, (output for other in recent for output in _passed_outputs(journal, other)))
 
 
-def _first_run(journal: Journal, kind: FailureKind, in_order: Sequence[Experiment]) -> FailedRun:
+def _first_run(journal: Journal, kind: FailureKind, in_order: Sequence[RecordedRuns]) -> FailedRun:
     """Return the first run of ``kind``, if possible one whose output can still be read."""
     first = FailedRun("", 0, None)
     for experiment in in_order:
@@ -135,12 +161,12 @@ def _first_run(journal: Journal, kind: FailureKind, in_order: Sequence[Experimen
     return first
 
 
-def _first_runs_of(experiment: Experiment, kind: FailureKind) -> Iterator[Run]:
+def _first_runs_of(experiment: RecordedRuns, kind: FailureKind) -> Iterator[Run]:
     numbers = {found.first_run for found in experiment.kinds if found.kind.id == kind.id}
     return (run for run in experiment.detailed_runs if run.number in numbers)
 
 
-def _passed_outputs(journal: Journal, experiment: Experiment) -> Iterator[bytes]:
+def _passed_outputs(journal: Journal, experiment: RecordedRuns) -> Iterator[bytes]:
     for run in experiment.detailed_runs:
         if run.outcome == PASSED and run.file and (output := _saved_output(journal, run)) is not None:
             yield output

@@ -24,6 +24,11 @@ from threeam.process.process_tree import adopt_orphans
 EXIT_KILLED = 137  # the exit code of a lost run: its guard killed it, so nothing reported the real one
 
 
+def lost_run(number: int, arm: str, now_ns: int) -> Run:
+    """Return the run of a plan whose process was killed, as it is logged at ``now_ns``."""
+    return Run(number, arm, LOST, EXIT_KILLED, now_ns, 0, 0, 0)
+
+
 def check_runnable(command: Sequence[str]) -> None:
     """Raise `BadInput` if ``command`` does not begin with an executable program."""
     name = command[0]
