@@ -1,4 +1,4 @@
-"""What a server of NATS JetStream answers: its errors, deliveries and stored messages, as values."""
+"""The answers of a server of NATS JetStream as values: its errors, deliveries and stored messages."""
 
 from __future__ import annotations
 
