@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from threeam.core.errors import JournalError
 from threeam.core.format.escape import escape_unprintable
+from threeam.team.hole import Hole
 from threeam.team.line_chain import LINK_BYTES, MAX_PIECE_BYTES, extend_chain, first_link
 from threeam.team.origin import MAX_EPOCH, MAX_HOST_CHARS
 from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_name
@@ -19,16 +20,19 @@ from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_n
 MAX_PAYLOAD_BYTES = MAX_PIECE_BYTES
 MAX_OFFSET = 2**53  # bytes
 
-_HOST, _EPOCH, _SEGMENT, _OFFSET, _LINK, _AFTER = (
+_HOST, _EPOCH, _SEGMENT, _OFFSET, _LINK, _AFTER, _HOLES, _SENT = (
     "3am-host",
     "3am-epoch",
     "3am-segment",
     "3am-offset",
     "3am-prev",
     "3am-after",
+    "3am-holes",
+    "3am-sent",
 )
 _ANSWERED = "Nats-Subject"  # NATS adds it to a message that it returns as the direct answer to a request
 _NUMBER = re.compile(r"0|[1-9]\d{0,15}", re.ASCII)
+_HOLE = re.compile(rf"(0|[1-9]\d{{0,15}}) ([1-9]\d{{0,15}}) ([0-9a-f]{{{2 * LINK_BYTES}}})", re.ASCII)
 _LINK_TEXT = re.compile(rf"[0-9a-f]{{{2 * LINK_BYTES}}}")
 
 
@@ -36,11 +40,23 @@ class HostileMessage(JournalError):
     """A message that no 3am has sent like this; nothing of it is used."""
 
 
+class SentEnd(NamedTuple):
+    """The end of what an origin has sent: its epoch, segment and offset, and the link of the chain there."""
+
+    epoch: int
+    segment: str
+    offset: int
+    link: bytes
+
+
 class Message(NamedTuple):
     """Bytes of a segment from ``offset`` on, and what identifies them.
 
     ``host``: the name to show for the origin. ``link``: of the chain, at ``offset``. ``after``: the segment before this
     one, and the end of what was sent of it; only at offset 0, and None if it is not known.
+
+    ``holes``: the blanked lines in the payload, in their order. ``sent``: the end of what was sent, in a message that
+    replaces an earlier one; None in the others, which end there.
     """
 
     origin: Origin
@@ -50,6 +66,8 @@ class Message(NamedTuple):
     link: bytes
     payload: bytes
     after: SegmentEnd | None = None
+    holes: tuple[Hole, ...] = ()
+    sent: SentEnd | None = None
 
     @property
     def end(self) -> int:
@@ -58,7 +76,30 @@ class Message(NamedTuple):
 
     def end_link(self) -> bytes:
         """Return the link of the chain behind the last byte."""
-        return extend_chain(self.link, self.payload)
+        return self.link_at(self.end)
+
+    def link_at(self, offset: int) -> bytes:
+        """Return the link of the chain at ``offset``, between two lines of the payload."""
+        hole = next((hole for hole in reversed(self.holes) if hole.end <= offset), None)
+        begin, link = (hole.end, hole.link) if hole is not None else (self.offset, self.link)
+        return extend_chain(link, self.payload[begin - self.offset : offset - self.offset])
+
+    def split(self, offset: int) -> tuple[Message, Message]:
+        """Return the messages with the bytes before and from ``offset``, which stands between two lines."""
+        size = offset - self.offset
+        return self._replace(
+            payload=self.payload[:size], holes=tuple(hole for hole in self.holes if hole.end <= offset)
+        ), self._replace(
+            offset=offset,
+            link=self.link_at(offset),
+            payload=self.payload[size:],
+            after=None,
+            holes=tuple(hole for hole in self.holes if hole.begin >= offset),
+        )
+
+    def sent_end(self) -> SentEnd:
+        """Return the end of what its origin had sent after this message."""
+        return self.sent or SentEnd(self.origin.epoch, self.segment, self.end, self.end_link())
 
     def __str__(self) -> str:
         return f"{self.segment} from byte {self.offset} to {self.end}, from {self.host}"
@@ -75,6 +116,11 @@ def encode_headers(message: Message) -> dict[str, str]:
     }
     if message.after is not None:
         headers[_AFTER] = f"{message.after.segment} {message.after.offset}"
+    if message.holes:
+        headers[_HOLES] = ",".join(f"{hole.begin} {hole.end} {hole.link.hex()}" for hole in message.holes)
+    if message.sent is not None:
+        epoch, segment, offset, link = message.sent
+        headers[_SENT] = f"{epoch} {segment} {offset} {link.hex()}"
     return headers
 
 
@@ -99,6 +145,8 @@ def decode(origin_id: str, headers: Mapping[str, str], payload: bytes) -> Messag
         link,
         payload,
         _decode_after(headers, origin_id) if offset == 0 else None,
+        _decode_holes(headers, origin_id, offset, payload),
+        _decode_sent(headers, origin_id),
     )
 
 
@@ -113,6 +161,36 @@ def _decode_after(headers: Mapping[str, str], origin_id: str) -> SegmentEnd | No
     if not is_segment_name(name) or not _NUMBER.fullmatch(offset) or int(offset) > MAX_OFFSET:
         raise HostileMessage(_refusal(origin_id, _AFTER, headers[_AFTER]))
     return SegmentEnd(name, int(offset))
+
+
+def _decode_holes(headers: Mapping[str, str], origin_id: str, offset: int, payload: bytes) -> tuple[Hole, ...]:
+    text, reached, holes = headers.get(_HOLES, ""), offset, list[Hole]()
+    for match in _HOLE.finditer(text):
+        hole = Hole(int(match[1]), int(match[2]), bytes.fromhex(match[3]))
+        begin, end = hole.begin - offset, hole.end - offset
+        is_after_line = begin == 0 or payload[begin - 1 : begin] == b"\n"
+        is_line = end == len(payload) or payload[end - 1 : end] == b"\n"
+        if not (reached <= hole.begin < hole.end <= offset + len(payload) and is_after_line and is_line):
+            raise HostileMessage(_refusal(origin_id, _HOLES, match[0]))
+        reached = hole.end
+        holes.append(hole)
+    if ",".join(match[0] for match in _HOLE.finditer(text)) != text:
+        raise HostileMessage(_refusal(origin_id, _HOLES, text))
+    return tuple(holes)
+
+
+def _decode_sent(headers: Mapping[str, str], origin_id: str) -> SentEnd | None:
+    if _SENT not in headers:
+        return None
+    epoch, _, rest = headers[_SENT].partition(" ")
+    segment, _, rest = rest.partition(" ")
+    offset, _, link = rest.partition(" ")
+    are_numbers = all(_NUMBER.fullmatch(text) for text in (epoch, offset))
+    if not are_numbers or not is_segment_name(segment) or not _LINK_TEXT.fullmatch(link):
+        raise HostileMessage(_refusal(origin_id, _SENT, headers[_SENT]))
+    if not 1 <= int(epoch) <= MAX_EPOCH or int(offset) > MAX_OFFSET:
+        raise HostileMessage(_refusal(origin_id, _SENT, headers[_SENT]))
+    return SentEnd(int(epoch), segment, int(offset), bytes.fromhex(link))
 
 
 def _number(headers: Mapping[str, str], name: str, origin_id: str, high: int, *, low: int = 0) -> int:

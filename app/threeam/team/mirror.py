@@ -5,8 +5,9 @@
     <log>.d/remote/<id>/<segment>+<offset>.log        the bytes behind a gap
     <log>.d/remote/<id>/epoch-2/…                     what the host sent after it had lost bytes
 
-Bytes are only appended. A message that is here already is compared, so a message may come twice, late, or after a kill
-in the middle of its write. A message that contradicts the bytes here is refused.
+Bytes are only appended, and lines blanked if their origin says so. A message that is here already is compared, so a
+message may come twice, late, or after a kill in the middle of its write. A message that contradicts the bytes here is
+refused. A line that was blanked stays so, also if the message with its words comes again.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd
 from threeam.core.platform.portability import fsync_fd
 from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
-from threeam.team.line_chain import extend_chain, first_link
+from threeam.team.hole import Hole
+from threeam.team.line_chain import first_link
 from threeam.team.message import Message
-from threeam.team.mirror_part import OpenPart, write_all
+from threeam.team.mirror_part import OpenPart, PartPlace, write_all
 from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 
 _PART_NAME = re.compile(r"([^+]+?)(?:\+([1-9]\d{0,15}))?\.log", re.ASCII)
@@ -142,6 +144,7 @@ class Mirror:
         self._about = _read_about(self.path)
         self._open_part: OpenPart | None = None
         self.parts_begun = 0  # since it was opened; there may be a gap before each
+        self.blanked_lines = 0  # since it was opened
 
     def write(self, message: Message) -> int:
         """Write what is new of ``message``, and return how many bytes that was. Raises `Contradiction`."""
@@ -149,19 +152,19 @@ class Mirror:
         written, rest = 0, message
         while True:
             part, limit = self._part_for(rest)
-            link_at_limit = None
-            if limit is not None and limit < rest.end:  # it runs into a part behind a gap
-                link_at_limit = extend_chain(rest.link, rest.payload[: limit - rest.offset])
-                following = rest._replace(
-                    offset=limit, link=link_at_limit, payload=rest.payload[limit - rest.offset :], after=None
-                )
-                rest = rest._replace(payload=rest.payload[: limit - rest.offset])
-            written += part.write(rest)
-            if link_at_limit is None:
+            if limit is None or limit >= rest.end:
                 break
-            rest = following
+            first, rest = rest.split(limit)  # it runs into a part behind a gap
+            written += self._write_to(part, first)
+        written += self._write_to(part, rest)
         self._note_about(message)
         return written
+
+    def _write_to(self, part: OpenPart, message: Message) -> int:
+        part.check(message)
+        if message.holes:
+            part.holes = self._note_holes(message)  # before the bytes: the chain of a line without its words is lost
+        return part.write(message)
 
     def sync(self) -> None:
         """Wait until what was written is on the disk."""
@@ -199,7 +202,8 @@ class Mirror:
             link = first_link(message.segment)
         else:
             link = bytes.fromhex(self._links(message)[f"{message.segment}+{begin}"])
-        self._open_part = OpenPart(folder, message.segment, begin, next_begin, link)
+        holes = _holes_of(self._about, message.origin.epoch, message.segment)
+        self._open_part = OpenPart(folder, PartPlace(message.segment, begin, link), next_begin, holes)
         return self._open_part
 
     def _close_part(self) -> None:
@@ -214,6 +218,19 @@ class Mirror:
         """Return the links at the beginnings of the parts of an epoch."""
         links: dict[str, str] = self._about["links"].setdefault(str(message.origin.epoch), {})
         return links
+
+    def _note_holes(self, message: Message) -> list[Hole]:
+        """Note the holes of ``message``, and return those of its segment."""
+        holes = _holes_of(self._about, message.origin.epoch, message.segment)
+        known = {(hole.begin, hole.end) for hole in holes}
+        new = [hole for hole in message.holes if (hole.begin, hole.end) not in known]
+        if new:
+            holes = sorted([*holes, *new])
+            self.blanked_lines += len(new)
+            table = self._about["holes"].setdefault(str(message.origin.epoch), {})
+            table[message.segment] = [[hole.begin, hole.end, hole.link.hex()] for hole in holes]
+            self._write_about()
+        return holes
 
     def _note_about(self, message: Message) -> None:
         """Note the name of the host, and what comes before the segment."""
@@ -271,8 +288,8 @@ def _names(folder: str) -> list[str]:
 
 
 def _read_about(folder: str) -> dict[str, Any]:
-    """Return what is known of a mirror. ``links``: of the chain, at the parts behind gaps."""
-    about: dict[str, Any] = {"host": "", "links": {}, "after": {}}
+    """Return what is known of a mirror. ``links``: of the chain, at the parts behind gaps. ``holes``: blanked lines."""
+    about: dict[str, Any] = {"host": "", "links": {}, "after": {}, "holes": {}}
     path = os.path.join(folder, _ABOUT)
     try:
         with suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
@@ -280,3 +297,9 @@ def _read_about(folder: str) -> dict[str, Any]:
     except ValueError:
         raise FileUnusable(f"{path} is damaged: remove {folder}, and it is filled again from the team") from None
     return about
+
+
+def _holes_of(about: dict[str, Any], epoch: int, segment: str) -> list[Hole]:
+    """Return the holes of a segment, in their order."""
+    rows = about["holes"].get(str(epoch), {}).get(segment, [])
+    return [Hole(begin, end, bytes.fromhex(link)) for begin, end, link in rows]

@@ -7,6 +7,7 @@ import itertools
 
 from threeam.core.errors import JournalError
 from threeam.core.store.journal import Journal
+from threeam.team.blank_list import BlankList
 from threeam.team.carrier import Carrier, CarrierFull, OutOfTurn
 from threeam.team.log_watch import LogWatch
 from threeam.team.message import Message
@@ -33,6 +34,7 @@ class Publisher:
         self._origin_file = origin_file
         self._host = host
         self._outgoing = Outgoing(journal)
+        self._blank_list = BlankList(journal)
         self._status = status
         self._has_published = False  # in this process
         self._cursor: Cursor | None = None
@@ -67,7 +69,8 @@ class Publisher:
                 await watch.changed.wait()
                 continue
             try:
-                sequence = await carrier.publish(batch.message(self._origin_file.origin, self._host), sequence)
+                message = self._blank_list.blank(batch.message(self._origin_file.origin, self._host))
+                sequence = await carrier.publish(message, sequence)
             except CarrierFull as full:
                 self._status.notice = str(full)
                 await asyncio.sleep(_FULL_WAIT_S)
@@ -92,19 +95,20 @@ class Publisher:
     def _resume(self, last: Message | None) -> Cursor | None:
         """Return the cursor behind ``last``, the last message of this origin in the engine."""
         own = self._origin_file.origin
-        if last is None or last.origin.epoch < own.epoch:  # nothing of this epoch is stored
+        sent = last.sent_end() if last is not None else None
+        if last is None or sent is None or sent.epoch < own.epoch:  # nothing of this epoch is stored
             return self._outgoing.begin()
         try:
-            cursor = self._outgoing.resume(SegmentEnd(last.segment, last.end), last.end_link())
+            cursor = self._outgoing.resume(SegmentEnd(sent.segment, sent.offset), sent.link)
         except BytesLost as lost:
             if self._has_published or last.host != self._host:
                 raise SecondPublisher(
                     f"{last.host} also sends lines under the id of this journal, which are not in this log. "
                     "If one is a copy of the other, give one of them a new id: 3am team new-origin"
                 ) from None
-            return self._begin_epoch(str(lost), after_epoch=last.origin.epoch)
-        if last.origin.epoch > own.epoch:
-            self._origin_file.begin_epoch(last.origin.epoch)
+            return self._begin_epoch(str(lost), after_epoch=sent.epoch)
+        if sent.epoch > own.epoch:
+            self._origin_file.begin_epoch(sent.epoch)
         return cursor
 
     def _begin_epoch(self, reason: str, after_epoch: int = 0) -> Cursor | None:
