@@ -189,7 +189,7 @@ def _happens(share: float) -> bool:
     return int.from_bytes(os.urandom(2)) < share * 65536
 
 
-def _replace(owner: object, name: str, function: Callable[..., Any]) -> None:
+def replace(owner: object, name: str, function: Callable[..., Any]) -> None:
     """Replaces what must be there: a mutant that changes nothing would be taken for one that is caught."""
     getattr(owner, name)
     setattr(owner, name, function)
@@ -198,14 +198,14 @@ def _replace(owner: object, name: str, function: Callable[..., Any]) -> None:
 def _no_lock() -> None:
     import fcntl
 
-    _replace(fcntl, "flock", lambda fd, operation: None)
+    replace(fcntl, "flock", lambda fd, operation: None)
 
 
 def _reversed_batches() -> None:
     from threeam.core.write.locked_log import LockedLog
 
     real = LockedLog.write_stream
-    _replace(LockedLog, "write_stream", lambda self, texts: real(self, texts[::-1]))
+    replace(LockedLog, "write_stream", lambda self, texts: real(self, texts[::-1]))
 
 
 def _nothing_repeated() -> None:
@@ -225,13 +225,13 @@ def _nothing_repeated() -> None:
         emptied = new._replace(carried=b"")
         return real(journal, old, old_size, emptied, only_if_smaller=only_if_smaller, lock_lost=lock_lost)
 
-    _replace(locked_log, "rotate", rotate)
+    replace(locked_log, "rotate", rotate)
 
 
 def _no_cut_back() -> None:
     from threeam.core.write.log_file import LogFile
 
-    _replace(LogFile, "_undo_append", lambda self, size: None)
+    replace(LogFile, "_undo_append", lambda self, size: None)
 
 
 def _written_and_refused() -> None:
@@ -245,13 +245,13 @@ def _written_and_refused() -> None:
         if _happens(0.02):
             raise AppendFailed(errno.EIO)
 
-    _replace(LogFile, "append", append)
+    replace(LogFile, "append", append)
 
 
 def _no_sync() -> None:
     from threeam.core.write.log_file import LogFile
 
-    _replace(LogFile, "sync", lambda self: None)
+    replace(LogFile, "sync", lambda self: None)
 
 
 def _failed_sync_ignored() -> None:
@@ -263,7 +263,7 @@ def _failed_sync_ignored() -> None:
         with suppress(OSError):
             real(self)
 
-    _replace(LogFile, "sync", sync)
+    replace(LogFile, "sync", sync)
 
 
 def _follower_drops_a_line() -> None:
@@ -279,7 +279,7 @@ def _follower_drops_a_line() -> None:
         rotated = before is not None and after is not None and before.segment != after.segment
         return lines[:-1] if rotated else lines
 
-    _replace(Follower, "read", read)
+    replace(Follower, "read", read)
 
 
 MUTANTS: dict[str, Callable[[], None]] = {

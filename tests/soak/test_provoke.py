@@ -17,8 +17,8 @@ from support.processes import eventually, is_gone, three_am
 from threeam.core.format.entry import Stamp
 from threeam.experiments.experiment import NOT_RUN
 from threeam.experiments.provoke.budget import RunBudget
+from threeam.experiments.provoke.confirmation import confirming_runs, has_candidate
 from threeam.experiments.provoke.halving import Halving, plan_rounds
-from threeam.experiments.provoke.provocation import confirming_runs, has_candidate
 from threeam.experiments.provoke.search import Search
 from threeam.experiments.statistics.stats import fisher_exact
 

@@ -15,7 +15,7 @@ from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerpr
 from threeam.experiments.fixes.fix_confidence import FixConfidence
 from threeam.experiments.fixes.fix_control import Versions
 from threeam.projections import FOLD
-from threeam.reports.fixed_report import assess_runs
+from threeam.reports.fix_assessment import assess_runs
 
 BEGIN = 1_795_490_047 * NS_PER_S
 MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S

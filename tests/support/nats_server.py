@@ -14,7 +14,7 @@ from pathlib import Path
 
 from support.commands import command
 from support.journals import writer_of
-from support.team import content
+from support.team import content, journal_bytes
 from threeam.core.format.clock import system_clock
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.team.mirror import MirrorFiles, read_mirrors
@@ -104,6 +104,7 @@ class Host:
         self.log = log or self.folder / "sanity.log"
         self.journal: Journal = resolve_journal(str(self.log))
         self.process: subprocess.Popen[bytes] | None = None
+        self.program = [command()]
         self.written = 0
 
     def write(self, count: int = 1, text: str = "note") -> None:
@@ -113,7 +114,7 @@ class Host:
         self.written += count
 
     def start(self, url: str, *options: str) -> None:
-        words = [command(), "team", url, "--log", str(self.log), "--lock", self.journal.lock_path, *options]
+        words = [*self.program, "team", url, "--log", str(self.log), "--lock", self.journal.lock_path, *options]
         with (self.folder / "team.txt").open("ab") as output:
             self.process = subprocess.Popen(
                 ["unshare", "--uts", "sh", "-c", f'hostname {self.name}; exec "$@"', "sh", *words],
@@ -145,7 +146,7 @@ class Host:
 
     def has_all_of(self, other: Host) -> bool:
         mirrors = self.mirrors(other)
-        return bool(mirrors) and content(mirrors[-1]) == other.log.read_bytes()
+        return bool(mirrors) and content(mirrors[-1]) == journal_bytes(other.journal)
 
     def unsent(self) -> int | None:
         status = self.status

@@ -8,7 +8,7 @@ from pathlib import Path
 from threeam.core.store.journal import Journal
 from threeam.team.line_chain import extend_chain, first_link
 from threeam.team.message import Message
-from threeam.team.mirror import MirrorFiles
+from threeam.team.mirror import Mirror, MirrorFiles
 from threeam.team.outgoing import Cursor, Outgoing
 from threeam.team.position import Origin, SegmentEnd
 
@@ -42,3 +42,24 @@ def journal_bytes(journal: Journal) -> bytes:
     live = journal.open_live()
     assert live is not None
     return b"".join(Path(segment.path).read_bytes() for segment in journal.segments_forward(live))
+
+
+class OtherHost:
+    """A host of the team: what it sends is in its mirror beside ``journal``."""
+
+    def __init__(self, journal: Journal, host: str = "db1", origin: Origin = DB1) -> None:
+        self._journal, self._host, self._origin = journal, host, origin
+        self._sent: dict[str, bytes] = {}
+
+    def send(self, data: bytes, segment: str = SEGMENT) -> None:
+        """Let the mirror have the next lines of a segment."""
+        after = None
+        if segment not in self._sent and self._sent:
+            last = max(self._sent)
+            after = SegmentEnd(last, len(self._sent[last]))
+        before = self._sent.get(segment, b"")
+        self._sent[segment] = before + data
+        mirror = Mirror(self._journal, self._origin.id)
+        sent = message(before + data, len(before), len(before + data), segment=segment, after=after)
+        mirror.write(sent._replace(origin=self._origin, host=self._host))
+        mirror.close()

@@ -17,7 +17,7 @@ from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draf
 from threeam.hypotheses.changes import change_draft, undone_draft
 from threeam.hypotheses.drafts import hypothesis_draft, prediction_draft
 from threeam.projections import FOLD
-from threeam.reports.fixed_report import assess_runs
+from threeam.reports.fix_assessment import assess_runs
 
 MINUTE, HOUR = 60 * NS_PER_S, 3600 * NS_PER_S
 

@@ -84,17 +84,17 @@ def test_a_fixed_script_is_named_and_an_unchanged_one_is_too() -> None:
         for counts, build in (((100, 100), Build({"repro.py": "aa"})), ((0, 60), Build({"repro.py": "bb"})))
     )
     _, answer = answer_to([old, FIX, new])
-    assert answer.build_changes == (("repro.py changed", "its SHA-256 was aa, and is bb"),)
+    assert answer.builds.changes == (("repro.py changed", "its SHA-256 was aa, and is bb"),)
     record = fix_confidence_json(answer)
     assert (record["program_changed"], record["build_changes"]) == (
         False,
         ["repro.py changed: its SHA-256 was aa, and is bb"],
     )
     _, answer = answer_to([old, FIX, new._replace(build=old.build)])
-    assert answer.is_same_build
+    assert answer.builds.is_same
     assert "is the fix in it?" in str(fix_confidence_report(answer)[1])
     shell = HALF._replace(identity=python)
-    assert not answer_to([shell, FIX, shell._replace(failed=0)])[1].is_same_build, "a shell says nothing of its script"
+    assert not answer_to([shell, FIX, shell._replace(failed=0)])[1].builds.is_same, "a shell says nothing of its script"
 
 
 def test_the_commit_and_what_is_not_committed(tmp_path: Path) -> None:

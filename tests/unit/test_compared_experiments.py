@@ -13,7 +13,7 @@ from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.fingerprint import ExperimentIdentity, identity_of, parse_identity, wrapper_fingerprint
 from threeam.experiments.fixes.fix_confidence_report import fix_confidence_report
 from threeam.projections import FOLD
-from threeam.reports.fixed_report import assess_runs
+from threeam.reports.fix_assessment import assess_runs
 
 OTHER_ARGUMENTS = Runs(0, 150, identity=REPRO._replace(arguments="ba9876543210"), command="./repro --new")
 
@@ -36,8 +36,8 @@ OTHER_ARGUMENTS = Runs(0, 150, identity=REPRO._replace(arguments="ba9876543210")
 def test_runs_of_another_experiment_do_not_count_and_are_named(other: Runs, differs: str) -> None:
     """The answer to 150 clean runs must not be 0 without a word."""
     _, answer = answer_to([HALF, FIX, other])
-    assert (answer.clean_since, answer.is_fixed) == (0, False)
-    (runs,) = answer.not_counted
+    assert (answer.since.clean, answer.is_fixed) == (0, False)
+    (runs,) = answer.apart.not_counted
     assert (runs.passed, runs.differences) == (150, differs)
     assert f"not counted: {runs.label}: 0 failed, 150 passed" in [
         line.text for line in fix_confidence_report(answer)[1].lines
@@ -49,7 +49,7 @@ def test_other_runs_that_failed_are_named_whatever_the_answer_is(counted: Runs) 
     """./repro --hard still fails: a yes for ./repro must not hide that."""
     hard = Runs(30, 0, identity=REPRO._replace(arguments="ba9876543210"), command="./repro --hard")
     _, answer = answer_to([HALF, FIX, *[hard] * 5, counted])
-    assert [(runs.failed, runs.differences) for runs in answer.not_counted] == [
+    assert [(runs.failed, runs.differences) for runs in answer.apart.not_counted] == [
         (30, "other arguments: ./repro --hard, not ./repro")
     ] * 5
     lines = [(line.text, line.icon) for line in fix_confidence_report(answer)[1].lines]
@@ -88,27 +88,27 @@ def test_that_nothing_ran_between_two_changes_is_not_called_clean(between: list[
 )
 def test_clean_runs_that_do_not_count_are_named_beside_those_that_do(other: ExperimentIdentity, differs: str) -> None:
     _, answer = answer_to([HALF, FIX, Runs(0, 20, identity=other), Runs(0, 5)])
-    assert (answer.clean_since, [(runs.passed, runs.differences) for runs in answer.not_counted]) == (
+    assert (answer.since.clean, [(runs.passed, runs.differences) for runs in answer.apart.not_counted]) == (
         5,
         [(20, differs)],
     )
     _, answer = answer_to([HALF, FIX, *[Runs(0, 20, identity=other)] * 5, Runs(0, 5)])
-    assert (len(answer.not_counted), answer.further_clean_runs) == (3, 40)
+    assert (len(answer.apart.not_counted), answer.apart.further_clean_runs) == (3, 40)
     assert "not counted: 40 runs more, all clean" in [line.text for line in fix_confidence_report(answer)[1].lines]
 
 
 def test_a_clean_arm_beside_the_one_that_counts_is_named_once() -> None:
     slow = Arm("slow", ("nice",))
     _, answer = answer_to([HALF, FIX, Runs(0, 20), Runs(0, 7, arm=slow)])
-    assert [(runs.passed, runs.differences) for runs in answer.not_counted] == [(7, "arm slow, not bare")]
+    assert [(runs.passed, runs.differences) for runs in answer.apart.not_counted] == [(7, "arm slow, not bare")]
     _, answer = answer_to([HALF, Runs(5, 5, arm=slow), FIX, Runs(0, 20), Runs(0, 7, arm=slow)])
-    assert ([tally.clean for tally in answer.other_failing_arms], answer.not_counted) == ([7], ())
+    assert ([tally.clean for tally in answer.apart.other_failing_arms], answer.apart.not_counted) == ([7], ())
 
 
 def test_an_arm_with_another_wrapper_is_another_arm() -> None:
     slow, fast = Arm("slow", ("env", "P=0.6")), Arm("slow", ("env", "P=0"))
     _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=fast)])
-    assert (answer.clean_since, answer.not_counted[0].differences) == (0, "the arm slow has a different wrapper")
+    assert (answer.since.clean, answer.apart.not_counted[0].differences) == (0, "the arm slow has a different wrapper")
     _, answer = answer_to([Runs(120, 80, arm=slow), FIX, Runs(0, 150, arm=slow)])
     assert answer.is_fixed
 
@@ -117,7 +117,7 @@ def test_the_nearest_of_those_that_do_not_count_is_named_first() -> None:
     far = Runs(0, 9, identity=ExperimentIdentity("/x", "1" * 12, "/y", "timeout after 1 s"), arm=Arm("pin"))
     near = OTHER_ARGUMENTS
     _, answer = answer_to([HALF, FIX, near, far])
-    assert [runs.passed for runs in answer.not_counted] == [150, 9]
+    assert [runs.passed for runs in answer.apart.not_counted] == [150, 9]
 
 
 def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
@@ -138,8 +138,8 @@ def test_what_an_older_version_wrote_is_compared_with_its_like_only() -> None:
     assert assess_runs(older, hypothesis)[1].is_fixed
     mixed = FOLD(FOLD.empty_state, [*entries[:-1], plan_entry(3, stamp(2), Runs(0, 150))])
     _, answer = assess_runs(mixed, hypothesis)
-    assert (answer.clean_since, len(answer.not_counted)) == (0, 1)
-    assert answer.not_counted[0].differences.startswith("an older 3am wrote R1, and did not record its program")
+    assert (answer.since.clean, len(answer.apart.not_counted)) == (0, 1)
+    assert answer.apart.not_counted[0].differences.startswith("an older 3am wrote R1, and did not record its program")
 
 
 def test_a_changed_program_is_reported_and_is_not_another_experiment() -> None:
@@ -152,7 +152,7 @@ def test_a_changed_program_is_reported_and_is_not_another_experiment() -> None:
         line.detail for line in fix_confidence_report(answer)[1].lines if line.text == "the program changed since"
     ] == ["its SHA-256 was aa, and is bb"]
     _, answer = answer_to([old, FIX, new._replace(identity=old.identity)])
-    assert (answer.build_changes, answer.is_same_build) == ((), True)
+    assert (answer.builds.changes, answer.builds.is_same) == ((), True)
     assert "the same build before and since" in [line.text for line in fix_confidence_report(answer)[1].lines]
 
 

@@ -27,7 +27,8 @@ from threeam.experiments.failure_rule import (
     parse_failure_rule,
 )
 from threeam.experiments.fingerprint import ExperimentIdentity
-from threeam.experiments.fixes.fix_confidence import estimate_from_occurrences, estimate_from_runs
+from threeam.experiments.fixes.fix_from_occurrences import estimate_from_occurrences
+from threeam.experiments.fixes.fix_from_runs import estimate_from_runs
 from threeam.experiments.plan import ExperimentPlan
 from threeam.experiments.runner import EXPERIMENT_PLANS
 from threeam.experiments.runs import run_log as runs_module
@@ -308,32 +309,32 @@ def test_three_answers_since_the_rate_itself_is_uncertain() -> None:
     before = experiment((3, 47, 0))
     for clean, reached in ((48, 0), (49, 1), (84, 2), (237, 2), (238, 3)):
         answer = estimate_from_runs([before, experiment((0, clean, 0), stamp=LATER)], place())
-        assert (answer.required, answer.clean_since, answer.levels_reached) == ((49, 84, 238), clean, reached)
+        assert (answer.required, answer.since.clean, answer.levels_reached) == ((49, 84, 238), clean, reached)
         assert answer.is_fixed == (reached == 3)
 
 
 def test_only_the_same_command_under_the_same_rule_in_the_same_arm_counts() -> None:
     before, clean = experiment((3, 47, 0)), experiment((0, 300, 0), stamp=LATER)
-    assert estimate_from_runs([before, clean._replace(fingerprint="another")], place()).clean_since == 0
-    assert estimate_from_runs([before, clean._replace(arms=("strace",))], place()).clean_since == 0
+    assert estimate_from_runs([before, clean._replace(fingerprint="another")], place()).since.clean == 0
+    assert estimate_from_runs([before, clean._replace(arms=("strace",))], place()).since.clean == 0
     assert estimate_from_runs([before, clean], place()).is_fixed
 
 
 def test_one_failure_since_is_an_answer_in_whichever_arm() -> None:
     answer = estimate_from_runs([experiment((3, 47, 0)), experiment((0, 300, 0), (1, 299, 0), stamp=LATER)], place())
-    assert (answer.recurrences, answer.levels_reached) == (1, 0)
+    assert (answer.since.recurrences, answer.levels_reached) == (1, 0)
 
 
 def test_runs_that_timed_out_since_are_not_clean() -> None:
     assert (
-        estimate_from_runs([experiment((3, 47, 0)), experiment((0, 10, 290), stamp=LATER)], place()).clean_since == 10
+        estimate_from_runs([experiment((3, 47, 0)), experiment((0, 10, 290), stamp=LATER)], place()).since.clean == 10
     )
 
 
 def test_what_went_on_while_the_change_was_made_is_left_out_and_told() -> None:
     between = experiment((9, 41, 0))._replace(last_stamp=Stamp(AT.ns + 9))
     answer = estimate_from_runs([experiment((3, 47, 0)), between], place(5))
-    assert (answer.failed, answer.straddling_count) == (3, 1)
+    assert (answer.before.failed, answer.apart.straddling_count) == (3, 1)
 
 
 def test_without_a_failure_before_nobody_can_say() -> None:
@@ -345,7 +346,7 @@ def test_a_bug_that_comes_by_time_is_counted_once_a_minute() -> None:
     hour = 3600 * NS_PER_S
     seen = [hour, hour + 5, hour + 59 * NS_PER_S, 4 * hour, 7 * hour]
     answer = estimate_from_occurrences("deadlock", seen, 0, 9 * hour, 18 * hour)
-    assert (answer.failed, answer.exposure, answer.clean_since) == (3, 9 * hour, 9 * hour)
+    assert (answer.before.failed, answer.before.exposure, answer.since.clean) == (3, 9 * hour, 9 * hour)
     assert answer.required[0] == pytest.approx(8.987 * hour, rel=1e-3)
     assert answer.levels_reached == 1
     assert estimate_from_occurrences("deadlock", [*seen, 17 * hour], 0, 9 * hour, 18 * hour).levels_reached == 0
@@ -356,8 +357,9 @@ def test_it_is_about_the_bare_program_where_that_has_failed() -> None:
     before = experiment((5, 95, 0), (60, 0, 0), arms="bare pin")
     after = experiment((0, 2, 0), arms="pin", stamp=LATER)
     answer = estimate_from_runs([before, after], place(1))
-    assert (answer.label, answer.failed, answer.exposure, answer.clean_since) == ("./repro, bare", 5, 100, 0)
-    assert [(tally.label, tally.clean) for tally in answer.other_failing_arms] == [("./repro, pin", 2)]
+    assert (answer.label, answer.since.clean) == ("./repro, bare", 0)
+    assert (answer.before.failed, answer.before.exposure) == (5, 100)
+    assert [(tally.label, tally.clean) for tally in answer.apart.other_failing_arms] == [("./repro, pin", 2)]
     assert not answer.is_fixed
     assert estimate_from_runs([before, after], place(1), "pin").is_fixed, "asked for by name"
 

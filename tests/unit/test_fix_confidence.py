@@ -30,7 +30,8 @@ from support.experiments import (
 from threeam.core.errors import PreconditionFailed
 from threeam.experiments.arms.arm import Arm
 from threeam.experiments.fixes.fix_confidence_report import answer_line, fix_confidence_json, fix_confidence_report
-from threeam.reports.fixed_report import assess_runs, fix_answer_line, fix_answers
+from threeam.reports.fix_assessment import assess_runs, fix_answers
+from threeam.reports.fixed_report import fix_answer_line
 from threeam.reports.fixed_report import fix_report as told_parts
 
 LOOSE = Changed("fix")  # bound to nothing
@@ -75,7 +76,7 @@ LOOSE = Changed("fix")  # bound to nothing
 def test_the_table_of_cases(events: list[Event], fix: str, answer: str, before: tuple[int, int], clean: int) -> None:
     change, fixed = answer_to(events)
     assert (change, answer_line(fixed).text.partition(":")[0]) == (fix, answer)
-    assert (fixed.failed, fixed.exposure, fixed.clean_since) == (*before, clean)
+    assert (fixed.before.failed, fixed.before.exposure, fixed.since.clean) == (*before, clean)
     assert [fix_answer_line(found).text.startswith("H7 " + answer) for found in fix_answers(state_after(events))] == [
         True
     ]
@@ -92,8 +93,8 @@ def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one
     (later,) = (line for line in lines if line.text == "later: more")
     assert later.detail == f"if that is the fix: 3am fixed H7 --since @{stamp(3)}"
     change, answer = assess_runs(state, hypothesis, stamp(3).ns)
-    assert (change.text, answer.failed, answer.exposure, answer.required[-1]) == ("more", 2, 200, 2468)
-    assert answer.earlier == (100, 200)
+    assert (change.text, answer.before.failed, answer.before.exposure, answer.required[-1]) == ("more", 2, 200, 2468)
+    assert answer.before.earlier == (100, 200)
     assert not answer.is_fixed
 
 
@@ -112,7 +113,7 @@ def test_an_unrelated_change_makes_no_yes_and_takes_no_clean_run(events: list[Ev
     except PreconditionFailed:
         return
     _, with_it = answer_to([*events[:place], OTHER, *events[place:]])
-    assert (with_it.clean_since, with_it.recurrences) == (without.clean_since, without.recurrences)
+    assert (with_it.since.clean, with_it.since.recurrences) == (without.since.clean, without.since.recurrences)
     assert with_it.levels_reached <= without.levels_reached
 
 
@@ -130,8 +131,12 @@ def test_an_unrelated_change_during_every_failing_experiment_leaves_one_rate(ext
     events: list[Event] = [*extra_events, Runs(4, 0, lasts=3 * MINUTE // 2), OTHER, FIX, Runs(0, 1)]
     _, answer = answer_to(events)
     _, without = answer_to([Changed("of H8", 8) if event == OTHER else event for event in events])
-    assert (answer.failed, answer.exposure, answer.required) == (without.failed, without.exposure, without.required)
-    assert (answer.ignores_unbound_changes, without.ignores_unbound_changes) == (True, False)
+    assert (answer.before.failed, answer.before.exposure, answer.required) == (
+        without.before.failed,
+        without.before.exposure,
+        without.required,
+    )
+    assert (answer.before.ignores_unbound_changes, without.before.ignores_unbound_changes) == (True, False)
     lines = [(line.text, line.detail) for line in fix_confidence_report(answer)[1].lines]
     ignored = "changes that are bound to no hypothesis are ignored"
     assert (ignored, "one was made or undone during each experiment that failed before") in lines

@@ -46,18 +46,23 @@ def test_only_the_named_kind_counts_and_the_others_are_told_apart() -> None:
     events: list[Event] = [BEFORE, FIX, CLEAN, Runs(3, 97, letters="bbb")]
     assert not answer_to(events)[1].is_fixed
     _, answer = answer_to(events, kind="a")
-    assert (answer.failed, answer.exposure, answer.recurrences, answer.clean_since) == (15, 195, 0, 497)
+    assert (answer.before.failed, answer.before.exposure, answer.since.recurrences, answer.since.clean) == (
+        15,
+        195,
+        0,
+        497,
+    )
     assert answer.is_fixed
     told = lines(events, "a")
     assert told[0] == "yes: call kind a fixed"
     assert "only kind a: a is printed" in told
     assert "kind b: 5 before, 3 since, in all arms" in told
-    assert answer_to(events, kind="b")[1].recurrences == 3
+    assert answer_to(events, kind="b")[1].since.recurrences == 3
 
 
 def test_with_a_kind_a_new_one_is_a_new_failure_too() -> None:
     _, answer = answer_to([BEFORE, FIX, CLEAN, Runs(1, 99, letters="c")], kind="a")
-    assert (answer.recurrences, answer.is_fixed) == (0, False)
+    assert (answer.since.recurrences, answer.is_fixed) == (0, False)
     assert answer_line(answer).text == "no: a new failure after the change, kind c: c is printed"
 
 
@@ -66,19 +71,19 @@ def test_a_hang_may_be_the_bug() -> None:
     with pytest.raises(PreconditionFailed):
         answer_to([hung, FIX, CLEAN])
     _, answer = answer_to([hung, FIX, CLEAN], kind="d")
-    assert (answer.failed, answer.exposure, answer.clean_since, answer.is_fixed) == (20, 200, 400, True)
-    assert answer_to([hung, FIX, CLEAN, Runs(0, 9, timed_out=1, letters="d")], kind="d")[1].recurrences == 1
+    assert (answer.before.failed, answer.before.exposure, answer.since.clean, answer.is_fixed) == (20, 200, 400, True)
+    assert answer_to([hung, FIX, CLEAN, Runs(0, 9, timed_out=1, letters="d")], kind="d")[1].since.recurrences == 1
 
 
 def test_a_failure_of_no_kind_counts_since_the_change_and_not_before_it() -> None:
     """It may have been this one: so it is no clean run since, and does not raise the rate before."""
     _, answer = answer_to([Runs(40, 160), BEFORE, FIX, CLEAN, Runs(1, 99)], kind="a")
-    assert (answer.failed, answer.exposure, answer.recurrences) == (15, 355, 1)
+    assert (answer.before.failed, answer.before.exposure, answer.since.recurrences) == (15, 355, 1)
     assert answer_line(answer).text == "no: it happened again after the change"
 
 
 def test_a_kind_is_named_by_its_letter_or_its_hash() -> None:
-    assert answer_to([BEFORE, FIX, CLEAN], kind=f"{ord('a'):010x}")[1].failed == 15
+    assert answer_to([BEFORE, FIX, CLEAN], kind=f"{ord('a'):010x}")[1].before.failed == 15
     with pytest.raises(PreconditionFailed, match="no run has failed in a kind q: a a is printed; b b is printed"):
         answer_to([BEFORE, FIX, CLEAN], kind="q")
     with pytest.raises(PreconditionFailed, match="no run has a kind"):

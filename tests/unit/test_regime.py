@@ -16,8 +16,8 @@ from support.experiments import (
     stamp,
 )
 from threeam.core.format.entry import NS_PER_S
-from threeam.experiments.fixes.fix_confidence import estimate_from_occurrences
 from threeam.experiments.fixes.fix_confidence_report import answer_line, fix_confidence_report
+from threeam.experiments.fixes.fix_from_occurrences import estimate_from_occurrences
 from threeam.experiments.fixes.regime import (
     ChangePeriod,
     Period,
@@ -33,14 +33,14 @@ def test_a_bug_of_every_30_seconds_is_never_clean() -> None:
     """Lines that follow each other within a minute are one occurrence, and none of them is a time without the bug."""
     seen = range(0, 10 * HOUR, 30 * NS_PER_S)
     answer = estimate_from_occurrences("deadlock", seen, 0, 3 * HOUR, 10 * HOUR)
-    assert (answer.failed, answer.recurrences, answer.levels_reached) == (1, 1, 0)
-    assert answer.clean_since == 30 * NS_PER_S, "since the last one of all"
+    assert (answer.before.failed, answer.since.recurrences, answer.levels_reached) == (1, 1, 0)
+    assert answer.since.clean == 30 * NS_PER_S, "since the last one of all"
     assert answer_line(answer).text.startswith("no: ")
 
 
 def test_the_time_without_it_begins_with_the_last_sighting() -> None:
     answer = estimate_from_occurrences("deadlock", [HOUR, 5 * HOUR], 0, 2 * HOUR, 6 * HOUR)
-    assert (answer.recurrences, answer.clean_since) == (1, HOUR)
+    assert (answer.since.recurrences, answer.since.clean) == (1, HOUR)
     (line,) = (line.text for line in fix_confidence_report(answer)[1].lines if line.text.startswith("since:"))
     assert line == "since:  seen once again, the last time 1h ago"
 
@@ -50,16 +50,16 @@ def test_the_rate_by_time_is_that_of_the_last_regime_too() -> None:
     seen = [*range(10 * MINUTE, 6 * HOUR, 10 * MINUTE), 9 * HOUR]
     half = ChangePeriod(6 * HOUR)
     answer = estimate_from_occurrences("deadlock", seen, 0, 12 * HOUR, 15 * HOUR, [half])
-    assert (answer.failed, answer.exposure, answer.earlier) == (1, 6 * HOUR, (35, 6 * HOUR))
+    assert (answer.before.failed, answer.before.exposure, answer.before.earlier) == (1, 6 * HOUR, (35, 6 * HOUR))
     assert not answer.is_fixed
-    assert estimate_from_occurrences("deadlock", seen, 0, 12 * HOUR, 15 * HOUR).failed == 36
+    assert estimate_from_occurrences("deadlock", seen, 0, 12 * HOUR, 15 * HOUR).before.failed == 36
 
 
 @pytest.mark.parametrize(("failed", "over"), [(2, 200), (1, 6), (35, 36), (101, 201)])
 def test_the_levels_of_a_regime_are_those_of_scipy(failed: int, over: int) -> None:
     """Independent of the program's own arithmetic: the three levels for runs, and for time."""
     _, answer = answer_to([HALF, FIX, Runs(failed, over - failed), MORE, Runs(0, 1)], stamp(3).ns)
-    assert (answer.failed, answer.exposure) == (failed, over)
+    assert (answer.before.failed, answer.before.exposure) == (failed, over)
     weak, fair, strong = answer.required
     assert weak is not None and fair is not None and strong is not None  # noqa: PT018
     low = scipy.stats.binomtest(failed, over).proportion_ci(0.95, "exact").low

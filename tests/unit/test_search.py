@@ -23,9 +23,7 @@ from threeam.experiments.experiment import (
 )
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
 from threeam.experiments.provoke.budget import Budget, RunBudget, TimeBudget
-from threeam.experiments.provoke.halving import Halving, plan_rounds
-from threeam.experiments.provoke.provocation import (
-    CodePlace,
+from threeam.experiments.provoke.confirmation import (
     confirmation_of,
     confirmed_arm,
     confirming_arms,
@@ -33,9 +31,10 @@ from threeam.experiments.provoke.provocation import (
     confirming_seed,
     has_candidate,
     kinds_before,
-    result_text,
 )
+from threeam.experiments.provoke.halving import Halving, plan_rounds
 from threeam.experiments.provoke.search import PROJECTION, Search, find_search, require_search, search_tag
+from threeam.experiments.provoke.search_result import CodePlace, result_text
 from threeam.experiments.runs.run_drafts import next_run_number
 from threeam.experiments.runs.run_log import require_experiment
 from threeam.experiments.runs.run_tags import format_run, index_tag, kind_line, run_tags

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from support.simulations import false_positive_share
-from threeam.experiments.statistics.sequential import Evidence, evidence_of, required_evidence
+from threeam.experiments.statistics.sequential import BlockFailures, Evidence, evidence_of, required_evidence
 
 rates = st.floats(0.001, 0.999)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=40))
-def test_the_evidence_is_the_ratio_of_two_likelihoods(blocks: list[tuple[bool, bool]]) -> None:
+@given(st.lists(st.builds(BlockFailures, st.booleans(), st.booleans()), max_size=40))
+def test_the_evidence_is_the_ratio_of_two_likelihoods(blocks: list[BlockFailures]) -> None:
     """With the probabilities of SciPy's Bernoulli distribution, the rates predicted by Beta(1/2, 1/2) means."""
     log_value = 0.0
     for i, block in enumerate(blocks):
@@ -36,15 +36,16 @@ def test_if_both_rates_are_equal_no_block_raises_the_expected_evidence(
     """This makes it an e-process: whatever has happened, and whatever the common rate of the next block is."""
     now = Evidence(0.0, max(first_failed, other_failed) + more, first_failed, other_failed)
     expected = sum(
-        (rate if first else 1 - rate) * (rate if other else 1 - rate) * now.after(first, other).value
+        (rate if first else 1 - rate) * (rate if other else 1 - rate) * now.after(BlockFailures(first, other)).value
         for first, other in product((True, False), repeat=2)
     )
     assert expected <= 1 + 1e-12
 
 
 def test_it_does_not_matter_which_arm_is_the_first() -> None:
-    blocks = [(True, False), (True, True), (True, False), (False, False)] * 5
-    mirrored = [(other, first) for first, other in blocks]
+    outcomes = [(True, False), (True, True), (True, False), (False, False)] * 5
+    blocks = [BlockFailures(first, other) for first, other in outcomes]
+    mirrored = [BlockFailures(other, first) for first, other in outcomes]
     assert evidence_of(blocks).log_value == pytest.approx(evidence_of(mirrored).log_value)
     assert evidence_of([]).value == 1
 
@@ -53,7 +54,7 @@ def test_the_evidence_needed_leaves_half_of_alpha_to_fisher() -> None:
     assert required_evidence() == 40
     assert required_evidence(4) == 160
     assert required_evidence(2, 0.05 / 8) == pytest.approx(640)
-    assert evidence_of([(True, False)] * 2000).value == pytest.approx(exp(700)), "it does not overflow"
+    assert evidence_of([BlockFailures(True, False)] * 2000).value == pytest.approx(exp(700)), "it does not overflow"
 
 
 @pytest.mark.parametrize(("rate", "other_rate", "blocks"), [(0.05, 0.9, 7), (0.1, 0.5, 25)])
@@ -71,5 +72,5 @@ def _blocks_until(value: float, rate: float, other_rate: float, random: Random) 
     """How many blocks the evidence needs to reach ``value``; 151: it does not in 150."""
     evidence = Evidence()
     while evidence.log_value < log(value) and evidence.blocks <= 150:
-        evidence = evidence.after(random.random() < rate, random.random() < other_rate)
+        evidence = evidence.after(BlockFailures(random.random() < rate, random.random() < other_rate))
     return evidence.blocks

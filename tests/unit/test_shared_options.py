@@ -23,7 +23,7 @@ from threeam.core.format.clock import utc_offset
 from threeam.host import baseline_store
 from threeam.host.baseline_store import BaselineRequest
 from threeam.projections import FOLD
-from threeam.reports import fixed_report
+from threeam.reports import fix_assessment
 from threeam.restore import pitr_plan
 from threeam.restore.pitr_plan import RestoreRequest
 from threeam.tracing import capture
@@ -217,7 +217,7 @@ def test_fixed(run_here: Run, asked: Asked, screen: Mock, quitting: Mock, monkey
         asked.append((since_ns, arm, kind))
         raise _Stopped("known")
 
-    for module in (fixed_command, fixed_report):
+    for module in (fixed_command, fix_assessment):
         monkeypatch.setattr(module, "assess_runs", assess_runs)
     run_here("hyp", "new", "the sweeper races the writer")
     for options in ("", "--since 2026-11-24T03:14", "--arm pin --since '2026-11-24 03:14'", "--kind a"):

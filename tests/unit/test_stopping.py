@@ -20,7 +20,7 @@ from threeam.experiments.failure_rule import FAILED, OUTCOMES, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import ExperimentIdentity
 from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft
 from threeam.experiments.runs.run_log import experiments
-from threeam.experiments.statistics.sequential import evidence_of
+from threeam.experiments.statistics.sequential import BlockFailures, evidence_of
 from threeam.experiments.verdicts.comparison import comparisons_of
 from threeam.experiments.verdicts.stopping import EVIDENCE, EvidenceRule, is_done, needed_runs, rule_of
 from threeam.experiments.verdicts.verdict import experiment_json, verdict_draft, verdict_text
@@ -62,14 +62,16 @@ def made(writer: Writer, n: int, stop: str, results: dict[str, str], conclude: b
 def test_two_arms_stop_after_the_block_that_decides(writer: Writer) -> None:
     experiment = made(writer, 150, EVIDENCE, {"bare": "p" * 150, "pin": "f" * 150})
     assert (experiment.stopped, experiment.remaining, is_done(experiment)) == ("5/150", [], True)
-    assert evidence_of([(False, True)] * 5).value > 40 > evidence_of([(False, True)] * 4).value
+    assert (
+        evidence_of([BlockFailures(False, True)] * 5).value > 40 > evidence_of([BlockFailures(False, True)] * 4).value
+    )
     assert experiment.verdict.startswith("pin provokes a failure that bare has never shown (p = 0.016 after 5 blocks)")
     assert (
         " after 5 blocks); looked at after each block, so p is held against 0.025; bare 0/5 failed"
         in experiment.verdict
     )
     (comparison,) = comparisons_of(experiment)
-    assert comparison.p == pytest.approx(1 / evidence_of([(False, True)] * 5).value)
+    assert comparison.p == pytest.approx(1 / evidence_of([BlockFailures(False, True)] * 5).value)
     record = experiment_json(experiment)
     assert (record["stopped"], record["comparisons"][0]["blocks"]) == ("5/150", 5)
 

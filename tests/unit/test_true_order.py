@@ -24,7 +24,8 @@ from threeam.hypotheses.amendments import correction_draft
 from threeam.hypotheses.drafts import evidence_draft
 from threeam.hypotheses.guards import event_warnings, warnings_for
 from threeam.hypotheses.ledger import event_text, sorted_hypotheses, thread_of
-from threeam.reports.fixed_report import assess_occurrences, find_occurrences
+from threeam.reports.fix_assessment import assess_occurrences
+from threeam.reports.occurrences import find_occurrences
 
 HARD = REPRO._replace(arguments="ba9876543210")
 
@@ -166,7 +167,7 @@ def test_the_answer_follows_the_order_of_the_file(
     night = Night(journal, clock, writer)
     steps(night)
     fixed = night.answer()
-    assert (answer_line(fixed).text.partition(":")[0], fixed.recurrences, fixed.straddling_count) == (
+    assert (answer_line(fixed).text.partition(":")[0], fixed.since.recurrences, fixed.apart.straddling_count) == (
         answer,
         again,
         left_out,
@@ -183,7 +184,11 @@ def test_a_rotation_in_between_changes_no_answer(
     steps(night)
     expected = next(case[1:] for case in CASES if case[0] == steps)
     fixed = night.answer()
-    assert (answer_line(fixed).text.partition(":")[0], fixed.recurrences, fixed.straddling_count) == expected
+    assert (
+        answer_line(fixed).text.partition(":")[0],
+        fixed.since.recurrences,
+        fixed.apart.straddling_count,
+    ) == expected
     with writer.lock_log(full_state=True) as locked:
         assert locked._load_state(full=True) == night.state
 
@@ -236,8 +241,8 @@ def test_failures_of_another_experiment_that_went_on_meanwhile_are_named(
     night.runs(number, 10, FAILED)
     night.tries(60, PASSED)
     answer = night.answer()
-    assert (answer.recurrences, answer.is_fixed) == (0, True)
-    (runs,) = answer.not_counted
+    assert (answer.since.recurrences, answer.is_fixed) == (0, True)
+    (runs,) = answer.apart.not_counted
     assert (runs.failed, runs.differences) == (10, "other arguments: ./repro --hard, not ./repro")
 
 
@@ -284,7 +289,11 @@ def test_what_is_seen_after_the_clock_was_stepped_back_is_seen_since(
     night.says("deadlock")
     clock.forward(20 * MINUTE)
     answer = seen(night)
-    assert (answer.failed, answer.recurrences, answer.clean_since) == (3, 1, clock.now.ns - night.stamps["deadlock"].ns)
+    assert (answer.before.failed, answer.since.recurrences, answer.since.clean) == (
+        3,
+        1,
+        clock.now.ns - night.stamps["deadlock"].ns,
+    )
     assert answer_line(answer).text.startswith("no: ")
 
 
@@ -297,7 +306,7 @@ def test_a_note_that_quotes_a_step_of_the_clock_lengthens_no_time(
     night.changes()
     before = seen(night)
     night.says("WARNING: Clock stepped back 99999.000 s; the order of the file is the true order.")
-    assert seen(night).clean_since == before.clean_since + MINUTE
+    assert seen(night).since.clean == before.since.clean + MINUTE
 
 
 @pytest.mark.parametrize("rotate_after", [None, 0, 1, 2, 3])

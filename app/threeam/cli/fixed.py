@@ -14,8 +14,9 @@ from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.experiments.fixes.fix_confidence_report import fix_confidence_json
 from threeam.experiments.fixes.fix_control_report import control_json
 from threeam.experiments.fixes.fixed_options import parse_fixed_options
-from threeam.reports.control_report import assess_versions, versions_report
-from threeam.reports.fixed_report import assess_occurrences, assess_runs, find_occurrences, fix_report
+from threeam.reports.fix_assessment import assess_occurrences, assess_runs, assess_versions
+from threeam.reports.fixed_report import fix_report, versions_report
+from threeam.reports.occurrences import find_occurrences
 
 
 def run(_command: str, argv: Sequence[str]) -> int:

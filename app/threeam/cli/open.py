@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from threeam.cli.console import print_err
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
+from threeam.cli.mirrors import mirror_opener
 from threeam.cli.parser import Parser
 from threeam.cli.screen import can_draw, show_screen
 from threeam.timeline.arguments import add_source_options, source_options
@@ -36,7 +37,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if not reads_stdin and not can_draw():
         return ExitCode.USAGE
     logs = OpenLogs(source_options(args))
-    logs.open(args.files, clock_corrections(ctx.load_state()))
+    logs.open(args.files, clock_corrections(ctx.load_state()), mirror_opener(ctx.journal))
     if not logs.sources:
         for log in logs.logs:
             print_err(log.problem)

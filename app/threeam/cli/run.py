@@ -131,7 +131,7 @@ def _run_experiment(args: Namespace, go: Callable[[ExperimentRunner], Experiment
 
 def _rule_for_fix(args: Namespace, plan: ExperimentPlan) -> str:
     """Return the rule with which ``plan`` stops when `3am fixed` has its answer. Raise `PreconditionFailed`."""
-    from threeam.reports.fixed_report import required_runs_since
+    from threeam.reports.fix_assessment import required_runs_since
 
     state = writable_context(args).load_state()
     hypothesis = require_hypothesis(state, args.hyp)

@@ -6,6 +6,7 @@ from argparse import Namespace
 
 from threeam.cli.console import print_err
 from threeam.cli.context import Context
+from threeam.cli.mirrors import mirror_opener
 from threeam.timeline.arguments import OpenedSources, open_sources, source_names, source_options
 from threeam.timeline.clock_lines import clock_corrections
 from threeam.timeline.shifts import format_correction
@@ -17,7 +18,7 @@ def open_named_files(args: Namespace, ctx: Context, *, live: bool = False) -> Op
     That is each file that cannot be read, and each shift that comes from a ``Clock:`` line. ``live``: they will be
     followed. Raises `BadInput`.
     """
-    names, options = source_names(args.files), source_options(args)
+    names, options = source_names(args.files), source_options(args)._replace(open_mirror=mirror_opener(ctx.journal))
     options.check_names([name.name for name in names])
     noted = clock_corrections(ctx.load_state())
     opened = open_sources(names, options.with_noted_shifts(noted), live=live)

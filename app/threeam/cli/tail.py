@@ -14,6 +14,7 @@ from threeam.cli.console import line_json, print_err, report_unreadable_files, w
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.line_query import ALL_LINES, LineQuery, parse_time_range
+from threeam.cli.mirrors import on_host
 from threeam.cli.parser import Parser
 from threeam.core.config.options import parse_hypothesis_number
 from threeam.core.format.entry import NS_PER_S, escape_unprintable
@@ -67,14 +68,19 @@ def run(_command: str, argv: Sequence[str]) -> int:
         (("-H", "--hyp"), "H7", "lines that belong to this hypothesis", parse_hypothesis_number),
     ):
         parser.add_argument(*names, action="append", default=[], metavar=metavar, type=parse, help=about)
+    parser.add_argument("--host", metavar="NAME", help="the journal of this host of the team, from its mirror here")
     parser.add_argument("--json", action="store_true", help="one object a line")
     args = parser.parse_args(argv)
     line_filter = _line_filter(args)
-    ctx = context(args)
+    ctx = on_host(context(args), args.host)
     query = LineQuery(line_filter, *parse_time_range(args, ctx))
     is_search = query != LineQuery(ALL_LINES)
     first_line, max_lines = args.lines or (None, None if is_search else _DEFAULT_LINES)
-    printed = _print_tail(ctx, query, first_line, max_lines, _format_json if args.json else _text_format(), args.follow)
+    format_line = _format_json if args.json else _text_format()
+    printed = _print_tail(ctx, query, first_line, max_lines, format_line, args.follow)
+    if args.follow and (problem := ctx.journal.problem):
+        print_err(problem)
+        return ExitCode.IO_ERROR
     return ExitCode.NEGATIVE if printed is None or (is_search and not printed) else ExitCode.OK
 
 
@@ -156,7 +162,7 @@ def _report_absent_terms(line_filter: LineFilter, journal: Journal, live: Segmen
 def _follow(ctx: Context, query: LineQuery, format_line: Callable[[Line], str], follower: Follower) -> int:
     """Print the appended lines that match, and return how many.
 
-    Ends when stdout is closed, or at the end of the query's time range.
+    Ends when stdout is closed, at the end of the query's time range, or if the journal has a problem.
     """
     printed = 0
     reader_gone = poll()  # for `tail -f | head -1`: on a quiet log no write would fail
@@ -171,7 +177,7 @@ def _follow(ctx: Context, query: LineQuery, format_line: Callable[[Line], str], 
         remaining_s = MAX_POLL_S if query.until_ns is None else _seconds_left(query.until_ns, lines, ctx.clock().ns)
         if remaining_s <= 0:
             return printed
-        if reader_gone.poll(0):  # checked also while the appended lines do not match
+        if reader_gone.poll(0) or ctx.journal.problem:  # checked also while the appended lines do not match
             return printed
         follower.wait(min(remaining_s, MAX_POLL_S))
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from threeam.races.access import Access
 from threeam.races.arguments import KeyOptions
 from threeam.races.finding import Finding, FindingGroup, KeyHistory, Rule
-from threeam.races.rules import Search, find_patterns
+from threeam.races.rules import WitnessLimits, find_patterns
 from threeam.races.silences import Silences
 from threeam.timeline.instant import Interval
 from threeam.timeline.source import Source
@@ -73,12 +73,12 @@ def with_chances(
         for group in groups
         if len(set(group.key.sources)) == 2 and group.key.rule is not Rule.HABIT
     )
-    search = Search(options.window_ns, Silences())
+    limits = WitnessLimits(options.window_ns, Silences())
     chances: dict[_Row, float] = {}
     for done, pair in enumerate(pairs):
         rows = {_row_of_group(group) for group in groups if frozenset(group.key.sources) == pair}
         shared = [history for history in histories if pair <= {access.source.name for access in history.accesses}]
-        test = _ShiftTest(shared, rows, search)
+        test = _ShiftTest(shared, rows, limits)
         offset = done * shifts
         chances |= test.chances(max(pair), shifts, lambda count, offset=offset: on_progress(offset + count))  # type: ignore[misc]
     return [group._replace(chance=chances.get(_row_of_group(group))) for group in groups]
@@ -87,16 +87,16 @@ def with_chances(
 class _ShiftTest:
     """The test of the rows of one pair of sources, on the keys that both have."""
 
-    def __init__(self, histories: Sequence[KeyHistory], rows: Collection[_Row], search: Search) -> None:
+    def __init__(self, histories: Sequence[KeyHistory], rows: Collection[_Row], limits: WitnessLimits) -> None:
         self._histories = histories
         self._rows = rows
         self._rules = frozenset(row.rule for row in rows)
-        self._search = search
+        self._limits = limits
         self._longest_gap_ns = max(
             (
                 abs(finding.gap_ns)
                 for history in histories
-                for finding in find_patterns(history, search, self._rules)
+                for finding in find_patterns(history, limits, self._rules)
                 if _row_of(finding) in rows
             ),
             default=0,
@@ -126,7 +126,7 @@ class _ShiftTest:
         """Return the number of keys of each row."""
         counts = Counter[_Row]()
         for history in histories:
-            counts.update({_row_of(finding) for finding in find_patterns(history, self._search, self._rules)})
+            counts.update({_row_of(finding) for finding in find_patterns(history, self._limits, self._rules)})
         return counts
 
 

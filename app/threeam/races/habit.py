@@ -11,7 +11,7 @@ from itertools import combinations
 
 from threeam.races.access import Access
 from threeam.races.finding import Finding, KeyHistory, Rule
-from threeam.races.rules import Search, order_doubts
+from threeam.races.rules import WitnessLimits, order_doubts
 
 MIN_KEYS = 20
 MIN_SHARE = 0.99
@@ -22,8 +22,8 @@ _MAX_EXCEPTIONS = 1000  # of one pair that are kept; a pair with more has no hab
 class Habits:
     """The orders of pairs of operations, counted over keys. ``exceptions`` are known when all keys were added."""
 
-    def __init__(self, search: Search) -> None:
-        self._search = search
+    def __init__(self, limits: WitnessLimits) -> None:
+        self._limits = limits
         self._counts: defaultdict[tuple[str, str, str], int] = defaultdict(int)  # by key name, first, second
         self._findings: defaultdict[tuple[str, str, str], list[Finding]] = defaultdict(list)
 
@@ -45,8 +45,8 @@ class Habits:
         if not doubts:
             self._counts[direction] += 1
         kept = self._findings[direction]
-        if len(kept) < _MAX_EXCEPTIONS and abs(second.ns - first.ns) <= self._search.window_ns:
-            doubts += first.doubts + second.doubts + self._search.silences.between(first, second)
+        if len(kept) < _MAX_EXCEPTIONS and abs(second.ns - first.ns) <= self._limits.window_ns:
+            doubts += first.doubts + second.doubts + self._limits.silences.between(first, second)
             pair = (first, second)
             unique = tuple(dict.fromkeys(doubts))
             kept.append(Finding(Rule.HABIT, history.key_name, history.key, pair, (0, 1), unique))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from threeam.core.format.entry import decode_utf8, escape_unprintable
 from threeam.races.access import ORDER_NOT_KNOWN, Access, Actor, OperationKind, order_of_accesses
 from threeam.races.finding import Finding, Rule
-from threeam.races.rules import Search, order_doubts, shared_actor_doubts
+from threeam.races.rules import WitnessLimits, order_doubts, shared_actor_doubts
 from threeam.timeline.instant import Order
 
 _MAX_ACCESSES = 100_000  # that are held
@@ -69,8 +69,8 @@ class _Edge(NamedTuple):
 class LockOrder:
     """The orders in which actors take locks. The accesses may be added in any order."""
 
-    def __init__(self, search: Search) -> None:
-        self._search = search
+    def __init__(self, limits: WitnessLimits) -> None:
+        self._limits = limits
         self._accesses: dict[Actor, list[tuple[_Lock, Access]]] = {}
         self._count = 0
 
@@ -122,7 +122,7 @@ class LockOrder:
     def _is_held(self, hold: _Hold, access: Access) -> bool:
         """Return whether a lock is still held at ``access``, by the order in which the accesses of the actor stand."""
         release = hold.release
-        if access.ns - hold.taken.ns > self._search.window_ns:
+        if access.ns - hold.taken.ns > self._limits.window_ns:
             return False
         return release is None or _place(release) > _place(access)
 
@@ -131,7 +131,7 @@ class LockOrder:
         doubts = (order_doubts(held.taken, then.taken) or ()) + held.taken.doubts + then.taken.doubts
         if held.release is None:
             doubts += (f"no line says when {held.lock.text} was released",)
-        return doubts + self._search.silences.between(held.taken, then.taken)
+        return doubts + self._limits.silences.between(held.taken, then.taken)
 
     def _finding(self, cycle: Sequence[Sequence[_Edge]]) -> Finding | None:
         """Return the finding of a cycle, of which each step may be one of several edges; None if it is harmless."""
@@ -163,7 +163,7 @@ class LockOrder:
             for lock in sorted(edge.possible_guards & other.possible_guards):
                 doubts += (f"both may have held {lock.text} then",)
             if not self._work_together(edge.actor, other.actor):
-                if abs(edge.then.taken.ns - other.then.taken.ns) > self._search.window_ns:
+                if abs(edge.then.taken.ns - other.then.taken.ns) > self._limits.window_ns:
                     return None
                 doubts += (_NOT_TOGETHER,)
         return doubts

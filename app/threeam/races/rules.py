@@ -47,28 +47,30 @@ _SHARED_ACTORS = {
 }
 
 
-class Search(NamedTuple):
-    """The limits of a search: ``window_ns`` between the accesses of a witness, and what the logs do not show."""
+class WitnessLimits(NamedTuple):
+    """The limits of a witness: ``window_ns`` between its accesses, and the times that the logs do not show."""
 
     window_ns: int
     silences: Silences
 
 
-def find_patterns(history: KeyHistory, search: Search, rules: frozenset[Rule] = frozenset(Rule)) -> Iterator[Finding]:
+def find_patterns(
+    history: KeyHistory, limits: WitnessLimits, rules: frozenset[Rule] = frozenset(Rule)
+) -> Iterator[Finding]:
     """Yield the findings of ``rules`` on one key. `Rule.HABIT` and `Rule.LOCK_ORDER` need more than one key."""
     if len({access.actor for access in history.accesses}) < 2:
         return
     kinds = {access.kind for access in history.accesses}
     if Rule.AFTER_DELETE in rules and OperationKind.DELETE in kinds:
-        yield from _find_use_after_delete(history, search)
+        yield from _find_use_after_delete(history, limits)
     if OperationKind.WRITE in kinds and not rules.isdisjoint(_UNSERIALIZABLE.values()):
-        yield from (finding for finding in _find_interleaved(history, search) if finding.rule in rules)
+        yield from (finding for finding in _find_interleaved(history, limits) if finding.rule in rules)
     if Rule.TWICE in rules and OperationKind.BEGIN in kinds:
-        yield from _find_begun_twice(history, search)
+        yield from _find_begun_twice(history, limits)
     if Rule.TWICE in rules and {OperationKind.END, OperationKind.CREATE} <= kinds:
-        yield from _find_ended_twice(history, search)
+        yield from _find_ended_twice(history, limits)
     if Rule.CHECK_THEN_ACT in rules and {OperationKind.CREATE, OperationKind.READ} <= kinds:
-        yield from _find_check_then_act(history, search)
+        yield from _find_check_then_act(history, limits)
 
 
 def order_doubts(first: Access, second: Access) -> tuple[str, ...] | None:
@@ -104,21 +106,21 @@ def format_distance(first: Access, second: Access) -> str:
     return f"{least} to {greatest}"
 
 
-def _neighbours(history: KeyHistory, index: int, search: Search, step: int) -> Iterator[Access]:
+def _neighbours(history: KeyHistory, index: int, limits: WitnessLimits, step: int) -> Iterator[Access]:
     """Yield the accesses after the one at ``index`` (``step`` 1), or before it (-1), the nearest one first."""
     accesses = history.accesses
     own = accesses[index]
     last = index + step * _MAX_NEIGHBOURS
     position = index + step
     while 0 <= position < len(accesses) and position != last:
-        if abs(accesses[position].ns - own.ns) > search.window_ns:
+        if abs(accesses[position].ns - own.ns) > limits.window_ns:
             return
         yield accesses[position]
         position += step
 
 
 def _nearest(
-    history: KeyHistory, index: int, search: Search, doubts_of: Callable[[Access], tuple[str, ...] | None]
+    history: KeyHistory, index: int, limits: WitnessLimits, doubts_of: Callable[[Access], tuple[str, ...] | None]
 ) -> tuple[Access, tuple[str, ...]] | None:
     """Return the best other access of a pattern with the one at ``index``, with its doubts; None if no access forms it.
 
@@ -127,7 +129,7 @@ def _nearest(
     """
     best: tuple[Access, tuple[str, ...]] | None = None
     for step in (1, -1):
-        for other in _neighbours(history, index, search, step):
+        for other in _neighbours(history, index, limits, step):
             doubts = doubts_of(other)
             if doubts is not None and (best is None or len(doubts) < len(best[1])):
                 best = other, doubts
@@ -190,12 +192,12 @@ def _finding(
     history: KeyHistory,
     witness: Sequence[Access],
     doubts: tuple[str, ...],
-    search: Search,
+    limits: WitnessLimits,
 ) -> Finding:
     """Return a finding whose gap is between its last two accesses, with the doubts of its lines."""
     for access in witness:
         doubts += access.doubts
-    doubts += search.silences.between(witness[0], witness[-1])
+    doubts += limits.silences.between(witness[0], witness[-1])
     kinds = dict.fromkeys(access.actor.kind for access in witness)
     if len(kinds) > 1:
         doubts += (f"the actors are known by different texts: {', '.join(kinds)}",)
@@ -218,7 +220,7 @@ def _both_doubts(*pairs: Sequence[Access]) -> tuple[str, ...]:
     return tuple(doubt for pair in pairs for doubt in shared_actor_doubts(pair))
 
 
-def _find_use_after_delete(history: KeyHistory, search: Search) -> Iterator[Finding]:
+def _find_use_after_delete(history: KeyHistory, limits: WitnessLimits) -> Iterator[Finding]:
     """Yield each delete that is followed by an access of another actor, without a create in between."""
     creates = _Interrupters(history, (OperationKind.CREATE,))
     for index, delete in enumerate(history.accesses):
@@ -234,11 +236,11 @@ def _find_use_after_delete(history: KeyHistory, search: Search) -> Iterator[Find
             absent = creates.doubts(delete, use, _CREATED_AGAIN)
             return None if absent is None else doubts + absent
 
-        if (use := _nearest(history, index, search, doubts_of)) is not None:
-            yield _finding(Rule.AFTER_DELETE, history, (delete, use[0]), use[1], search)
+        if (use := _nearest(history, index, limits, doubts_of)) is not None:
+            yield _finding(Rule.AFTER_DELETE, history, (delete, use[0]), use[1], limits)
 
 
-def _find_interleaved(history: KeyHistory, search: Search) -> Iterator[Finding]:
+def _find_interleaved(history: KeyHistory, limits: WitnessLimits) -> Iterator[Finding]:
     """Yield the accesses between two of another actor that no order of whole pieces of work explains."""
     own: _Interrupters | None = None
     last: dict[object, int] = {}
@@ -249,7 +251,7 @@ def _find_interleaved(history: KeyHistory, search: Search) -> Iterator[Finding]:
             continue
         first_index = last.get(access.actor)
         last[access.actor] = index
-        if first_index is None or access.ns - history.accesses[first_index].ns > search.window_ns:
+        if first_index is None or access.ns - history.accesses[first_index].ns > limits.window_ns:
             continue
         found = _find_between(history, first_index, index)
         if found is not None:
@@ -259,7 +261,7 @@ def _find_interleaved(history: KeyHistory, search: Search) -> Iterator[Finding]:
             before, after = _doubts_of_own(own, first, between, first), _doubts_of_own(own, between, access, access)
             if before is not None and after is not None:
                 doubts += before + after + shared_actor_doubts((first, access))
-                yield _finding(rule, history, (first, between, access), doubts, search)
+                yield _finding(rule, history, (first, between, access), doubts, limits)
 
 
 def _doubts_of_own(own: _Interrupters, first: Access, second: Access, access: Access) -> tuple[str, ...] | None:
@@ -297,7 +299,7 @@ def _find_between(
     return best
 
 
-def _find_begun_twice(history: KeyHistory, search: Search) -> Iterator[Finding]:
+def _find_begun_twice(history: KeyHistory, limits: WitnessLimits) -> Iterator[Finding]:
     """Yield each piece of work that a second actor begins before the first one has ended it."""
     ends = _Interrupters(history, _ENDS_OF_WORK)
     for index, begin in enumerate(history.accesses):
@@ -316,18 +318,18 @@ def _find_begun_twice(history: KeyHistory, search: Search) -> Iterator[Finding]:
             absent = ends.doubts(begin, again, "it may have ended, or been created again, in between", is_end)
             return None if absent is None else doubts + absent
 
-        if (again := _nearest(history, index, search, doubts_of)) is not None:
-            yield _finding(Rule.TWICE, history, (begin, again[0]), again[1], search)
+        if (again := _nearest(history, index, limits, doubts_of)) is not None:
+            yield _finding(Rule.TWICE, history, (begin, again[0]), again[1], limits)
 
 
-def _find_ended_twice(history: KeyHistory, search: Search) -> Iterator[Finding]:
+def _find_ended_twice(history: KeyHistory, limits: WitnessLimits) -> Iterator[Finding]:
     """Yield each create that two actors have ended."""
     creates = _Interrupters(history, (OperationKind.CREATE,))
     for index, end in enumerate(history.accesses):
         if end.kind is not OperationKind.END:
             continue
         create = creates.last_before(end)
-        if create is None or end.ns - create.ns > search.window_ns:
+        if create is None or end.ns - create.ns > limits.window_ns:
             continue
 
         def doubts_of(again: Access, end: Access = end) -> tuple[str, ...] | None:
@@ -339,19 +341,19 @@ def _find_ended_twice(history: KeyHistory, search: Search) -> Iterator[Finding]:
             absent = creates.doubts(end, again, _CREATED_AGAIN)
             return None if absent is None else doubts + absent
 
-        if (again := _nearest(history, index, search, doubts_of)) is not None:
-            yield _finding(Rule.TWICE, history, (create, end, again[0]), again[1], search)
+        if (again := _nearest(history, index, limits, doubts_of)) is not None:
+            yield _finding(Rule.TWICE, history, (create, end, again[0]), again[1], limits)
 
 
-def _find_check_then_act(history: KeyHistory, search: Search) -> Iterator[Finding]:
+def _find_check_then_act(history: KeyHistory, limits: WitnessLimits) -> Iterator[Finding]:
     """Yield two creates whose actors have both looked before either of them has created."""
     deletes = _Interrupters(history, (OperationKind.DELETE,))
     creates = [index for index, access in enumerate(history.accesses) if access.kind is OperationKind.CREATE]
     for index, following in pairwise(creates):
         first, second = history.accesses[index], history.accesses[following]
-        if first.actor == second.actor or second.ns - first.ns > search.window_ns:
+        if first.actor == second.actor or second.ns - first.ns > limits.window_ns:
             continue
-        own_read, other_read = _read_before(history, index, search), _read_before(history, following, search)
+        own_read, other_read = _read_before(history, index, limits), _read_before(history, following, limits)
         if own_read is None or other_read is None:
             continue
         absent = deletes.doubts(first, second, "it may have been deleted in between")
@@ -361,13 +363,13 @@ def _find_check_then_act(history: KeyHistory, search: Search) -> Iterator[Findin
             continue
         doubts = absent + tuple(chain(*known)) + _both_doubts((own_read, first), (other_read, second))
         reads = sorted((own_read, other_read), key=lambda access: access.ns)
-        yield _finding(Rule.CHECK_THEN_ACT, history, (*reads, first, second), doubts, search)
+        yield _finding(Rule.CHECK_THEN_ACT, history, (*reads, first, second), doubts, limits)
 
 
-def _read_before(history: KeyHistory, index: int, search: Search) -> Access | None:
+def _read_before(history: KeyHistory, index: int, limits: WitnessLimits) -> Access | None:
     """Return the last read of an actor before its create at ``index``, without another act of it in between."""
     create = history.accesses[index]
-    for access in _neighbours(history, index, search, -1):
+    for access in _neighbours(history, index, limits, -1):
         if access.actor == create.actor:
             return access if access.kind is OperationKind.READ else None
     return None

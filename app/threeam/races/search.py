@@ -13,7 +13,7 @@ from threeam.races.groups import FindingGroups
 from threeam.races.habit import Habits
 from threeam.races.lock_order import LockOrder
 from threeam.races.near_miss import NearMisses, OperationPair
-from threeam.races.rules import Search, find_patterns
+from threeam.races.rules import WitnessLimits, find_patterns
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.source import Source
 
@@ -49,14 +49,14 @@ def search_races(
     """
     scan = options.scan(sources)
     scan.on_progress = on_progress
-    search = Search(options.window_ns, scan.silences)
-    groups, habits, locks = FindingGroups(), Habits(search), LockOrder(search)
+    limits = WitnessLimits(options.window_ns, scan.silences)
+    groups, habits, locks = FindingGroups(), Habits(limits), LockOrder(limits)
     for history in scan.histories():
         on_progress(scan.bytes_read)
         habits.add(history)
         for access in history.accesses:
             locks.add(history.key_name, history.key, access)
-        for finding in find_patterns(history, search):
+        for finding in find_patterns(history, limits):
             groups.add(finding)
     for finding in chain(locks.findings(), habits.exceptions()):
         groups.add(finding)

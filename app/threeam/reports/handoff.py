@@ -34,7 +34,8 @@ from threeam.hypotheses.ledger import (
 from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.thread import MISSING_CLAIM, verdict_line
 from threeam.reports.end_of_night import UNDO_UNKNOWN
-from threeam.reports.fixed_report import FixAnswer, fix_answer_line, fix_answers
+from threeam.reports.fix_assessment import FixAnswer, fix_answers
+from threeam.reports.fixed_report import fix_answer_line
 from threeam.restore.stable_commit import StableCommit, stable_commits
 from threeam.restore.terminations import Termination, terminations
 from threeam.timeline.clock_lines import ClockNote, clock_notes

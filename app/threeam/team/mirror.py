@@ -98,9 +98,19 @@ def read_mirror(journal: Journal, origin_id: str) -> list[MirrorFiles]:
     return [_mirror_files(Origin(origin_id, epoch), folder, about) for epoch in sorted([1, *_later_epochs(folder)])]
 
 
+def mirror_path(journal: Journal, origin: Origin) -> str:
+    """Return the folder of an epoch in the mirror of an origin."""
+    return _epoch_dir(os.path.join(remote_dir(journal), origin.id), origin.epoch)
+
+
+def latest_epoch(journal: Journal, origin_id: str) -> int:
+    """Return the last epoch in the mirror of an origin."""
+    return max(_later_epochs(os.path.join(remote_dir(journal), origin_id)), default=1)
+
+
 def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorFiles:
     afters = {segment: SegmentEnd(*end) for segment, end in about["after"].get(str(origin.epoch), {}).items()}
-    found, parts, gaps = _parts_in(epoch_dir(folder, origin.epoch)), list[MirrorPart](), list[Gap]()
+    found, parts, gaps = _parts_in(_epoch_dir(folder, origin.epoch)), list[MirrorPart](), list[Gap]()
     run_begin: SegmentEnd | None = None
     before: SegmentEnd | None = None
     for part in found:
@@ -178,7 +188,7 @@ class Mirror:
 
     def _part_for(self, message: Message) -> tuple[OpenPart, int | None]:
         """Return the part that ``message`` begins in, and where the next one begins; None if there is no next one."""
-        folder = epoch_dir(self.path, message.origin.epoch)
+        folder = _epoch_dir(self.path, message.origin.epoch)
         current = self._open_part
         if current is not None and current.holds(folder, message):
             return current, current.next_begin
@@ -258,8 +268,7 @@ class Mirror:
             fsync_dir_fd(dir_fd)
 
 
-def epoch_dir(folder: str, epoch: int) -> str:
-    """Return the folder of an epoch in the mirror at ``folder``."""
+def _epoch_dir(folder: str, epoch: int) -> str:
     return folder if epoch == 1 else os.path.join(folder, f"epoch-{epoch}")
 
 

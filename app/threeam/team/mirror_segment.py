@@ -14,7 +14,7 @@ from typing import NamedTuple
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_line_end
 from threeam.core.store.segment import RotatedSegment, Segment, SegmentHead
-from threeam.team.mirror import MirrorPart, epoch_dir, read_mirror, remote_dir
+from threeam.team.mirror import MirrorPart, mirror_path, read_mirror
 from threeam.team.position import Origin
 
 
@@ -50,7 +50,7 @@ class MirrorSegment(Segment):
     )
 
     def __init__(self, journal: Journal, origin: Origin) -> None:
-        self.path = epoch_dir(os.path.join(remote_dir(journal), origin.id), origin.epoch)
+        self.path = mirror_path(journal, origin)
         status = os.stat(self.path)
         self.fd = -1  # the parts have descriptors
         self.identity = (status.st_dev, status.st_ino)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from functools import partial
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from threeam.core.errors import BadInput, FileUnusable
 from threeam.core.format.clock import monotonic_epoch_ns
 from threeam.core.format.entry import escape_unprintable
 from threeam.timeline.detect import Detection, detect, reader_for_format
-from threeam.timeline.files import STDIN, TooManyFiles, allow_open_files, open_log_file, remote_parts
+from threeam.timeline.files import STDIN, OpenedFile, TooManyFiles, allow_open_files, open_log_file, remote_parts
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.missing_date import UnclearStamps
 from threeam.timeline.samples import sample_lines
@@ -37,12 +37,17 @@ class SourceName(NamedTuple):
 
 
 class SourceOptions(NamedTuple):
-    """The options that name a source, each by the source's name."""
+    """The options that name a source, each by the source's name.
+
+    ``open_mirror``: opens the journal of a host by its name; it returns None if no host is known. Raises `FileUnusable`
+    if that one is not.
+    """
 
     zones: dict[str, tzinfo]
     shifts: dict[str, ClockCorrection]
     formats: dict[str, str]
     patterns: dict[str, str]
+    open_mirror: Callable[[str], OpenedFile | None] = lambda name: None
 
     def with_noted_shifts(self, noted: Mapping[str, ClockCorrection]) -> SourceOptions:
         """Return these options with the shifts that the journal notes, for the sources without ``--shift``."""
@@ -72,7 +77,10 @@ class OpenedSources(NamedTuple):
 def add_source_options(parser: OptionParser) -> None:
     """Add the files, and the options about one of them. `source_options` reads them."""
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="a log, compressed or not; NAME=FILE names it; -: stdin"
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a log, compressed or not; a host of the team; -: stdin; NAME=FILE names it",
     )
     about_one = parser.add_argument_group("about one source, by its name")
     for name, metavar, about in (
@@ -136,7 +144,7 @@ def open_source(name: SourceName, number: int, options: SourceOptions, *, live: 
 
     Raises `FileUnusable`, or `BadInput` for an option that cannot be used.
     """
-    file = open_log_file(name.path, live=live)
+    file = (options.open_mirror(name.path) if _may_be_host(name.path) else None) or open_log_file(name.path, live=live)
     detector = partial(_detect, name.name, options, file.modified_ns)
     try:
         detection = detector(sample_lines(file.segment))
@@ -145,6 +153,11 @@ def open_source(name: SourceName, number: int, options: SourceOptions, *, live: 
     source = Source(name.name, number, file, detection, options.shifts.get(name.name, file.default_correction))
     source.detector = detector
     return source, file.problem
+
+
+def _may_be_host(path: str) -> bool:
+    """Return whether ``path`` is not that of a file, and may be the name of a host."""
+    return path != STDIN and "/" not in path and not os.path.lexists(path)
 
 
 def _detect(name: str, options: SourceOptions, modified_ns: int, samples: Sequence[bytes]) -> Detection | None:

@@ -19,6 +19,7 @@ from typing import IO, NamedTuple
 
 from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import escape_unprintable
+from threeam.core.store.journal import Journal
 from threeam.core.store.segment import Segment
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.spool import Spool, copy_remote_file, follow_remote_file
@@ -48,11 +49,12 @@ class TooManyFiles(FileUnusable):
 
 
 class OpenedFile(NamedTuple):
-    """A file of another program, open for reading.
+    """A file of another program, or the journal of another host, open for reading.
 
     ``segment``: its lines; of a compressed file a copy. ``modified_ns``: its mtime. ``followed_path``: where new lines
     appear; "": none will. ``problem``: a sentence about bytes that could not be read, or "". ``spool``: what copies a
-    stream into ``followed_path``. ``is_remote``: the file is on another host, whose clock may be wrong.
+    stream into ``followed_path``. ``is_remote``: the lines were stamped on another host, whose clock may be wrong.
+    ``followed_journal``: what is followed instead of the path.
     """
 
     segment: Segment
@@ -61,6 +63,7 @@ class OpenedFile(NamedTuple):
     problem: str = ""
     spool: Spool | None = None
     is_remote: bool = False
+    followed_journal: Journal | None = None
 
     @property
     def default_correction(self) -> ClockCorrection:

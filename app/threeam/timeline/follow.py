@@ -15,6 +15,7 @@ from threeam.core.store.journal import Journal, ResumePoint
 from threeam.core.store.reader import Line, last_line_end
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.source import FIRST_NS, PlacedLine, Source
+from threeam.timeline.spool import Spool
 
 _DATE_STEP_NS = 600 * NS_PER_S  # how far a missing date may lag behind the clock
 _GONE_S = 1.0  # a path has no file for a moment while a log is rotated
@@ -55,7 +56,7 @@ class SourceFollower:
             self.problem = f"{escape_unprintable(self._path)} cannot be read: {reason}"
             return []
         placed = self._place(lines)
-        if not lines and self.source.file.spool is None:
+        if not lines and self._feed is None:
             self._follow_symlink()
         return placed
 
@@ -71,11 +72,17 @@ class SourceFollower:
         """Close the watches."""
         self._follower.close()
 
+    @property
+    def _feed(self) -> Spool | Journal | None:
+        """The source of new lines, if that is not the file with the path."""
+        file = self.source.file
+        return file.spool if file.spool is not None else file.followed_journal
+
     def _describe_problem(self) -> str:
         if self._refusal:
             return self._refusal
-        if (spool := self.source.file.spool) is not None:
-            return spool.problem
+        if self._feed is not None:
+            return self._feed.problem
         if os.path.isfile(self._path):
             self._gone_since_s = None
             return ""
@@ -95,7 +102,8 @@ class SourceFollower:
             self._follower = self._follow(real_path, None)
 
     def _follow(self, path: str, start: ResumePoint | None) -> Follower:
-        return Follower(Journal(path, f"{path}.lock", None, Chain(path)), start)
+        journal = self.source.file.followed_journal or Journal(path, f"{path}.lock", None, Chain(path))
+        return Follower(journal, start)
 
     def _place(self, lines: Sequence[Line]) -> list[PlacedLine]:
         self._detect_format(lines)

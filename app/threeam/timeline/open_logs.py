@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from threeam.core.errors import BadInput, FileUnusable
@@ -12,6 +12,7 @@ from threeam.timeline.source import Source
 
 if TYPE_CHECKING:
     from threeam.timeline.arguments import SourceName, SourceOptions
+    from threeam.timeline.files import OpenedFile
 
 
 class OpenLog:
@@ -47,10 +48,16 @@ class OpenLogs:
         """The logs that can be read."""
         return [log.source for log in self.logs if log.source is not None]
 
-    def open(self, words: Sequence[str], noted: Mapping[str, ClockCorrection]) -> list[OpenLog]:
+    def open(
+        self,
+        words: Sequence[str],
+        noted: Mapping[str, ClockCorrection],
+        open_mirror: Callable[[str], OpenedFile | None] = lambda name: None,
+    ) -> list[OpenLog]:
         """Open the files that ``words`` name, and return them. ``noted``: the shifts that the journal notes.
 
-        Raises `BadInput` if a name is taken, or if an option about a file cannot be used.
+        ``open_mirror``: see `SourceOptions`. Raises `BadInput` if a name is taken, or if an option about a file cannot
+        be used.
         """
         from threeam.timeline.arguments import SourceOptions, source_names  # a screen on the journal needs none of it
         from threeam.timeline.files import allow_open_files
@@ -62,9 +69,8 @@ class OpenLogs:
         if repeated := next((name for name in names if name.name in taken), None):
             raise BadInput(f"there is a source {repeated.name} already: write NAME={repeated.path}")
         allow_open_files(len(self.logs) + len(names))
-        opened = [
-            _open(name, self._next_number + index, options.with_noted_shifts(noted)) for index, name in enumerate(names)
-        ]
+        options = options.with_noted_shifts(noted)._replace(open_mirror=open_mirror)
+        opened = [_open(name, self._next_number + index, options) for index, name in enumerate(names)]
         self.logs += opened
         return opened
 

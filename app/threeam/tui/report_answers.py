@@ -59,10 +59,16 @@ class RestoreData:
 
 @dataclass(frozen=True)
 class GoToLine:
-    """Select a line of another log, as T0 if ``sets_t0``."""
+    """Select a line of another log."""
 
     position: Position
-    sets_t0: bool
+
+
+@dataclass(frozen=True)
+class GoToT0:
+    """Select a line of another log, and make it T0."""
+
+    position: Position
 
 
 @dataclass(frozen=True)
@@ -93,4 +99,6 @@ class AboutFinding:
 
 
 _RaceAnswer = SearchKey | AskForKey | SearchAgain | AboutFinding
-ReportAnswer = GoTo | GoToLine | AskAbout | RunAction | RestoreData | OpenRun | CapturePane | LightsOut | _RaceAnswer
+ReportAnswer = (
+    GoTo | GoToLine | GoToT0 | AskAbout | RunAction | RestoreData | OpenRun | CapturePane | LightsOut | _RaceAnswer
+)

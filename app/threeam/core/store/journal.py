@@ -114,6 +114,11 @@ class Journal(NamedTuple):
         return self.log_path + ".d"
 
     @property
+    def problem(self) -> str:
+        """A sentence that says why no new lines can come, of a copy of a journal; else empty."""
+        return ""
+
+    @property
     def lock_paths(self) -> tuple[str, ...]:
         """The lock files that a writer takes, in this order.
 

@@ -9,8 +9,10 @@ from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import format_duration
 from threeam.experiments.build import PROGRAM_CHANGED
 from threeam.experiments.failure_rule import FAILED
-from threeam.experiments.fixes.fix_confidence import CONFIDENCE_LEVELS, ArmTally, FixConfidence, NotCounted
+from threeam.experiments.fixes.experiments_by_side import ArmTally
+from threeam.experiments.fixes.fix_confidence import CONFIDENCE_LEVELS, FixConfidence
 from threeam.experiments.fixes.fix_kinds import KindTally
+from threeam.experiments.fixes.runs_apart import NotCounted
 from threeam.experiments.statistics.stats import clopper_pearson
 from threeam.experiments.verdicts.verdict import format_percent, format_significant
 
@@ -19,13 +21,13 @@ def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
     """Return the report sections of an answer."""
     facts = [
         ReportLine(f"before: {_rate_text(answer)}", answer.label),
-        ReportLine(f"since:  {_since_text(answer)}", icon="red" if answer.recurrences else ""),
+        ReportLine(f"since:  {_since_text(answer)}", icon="red" if answer.since.recurrences else ""),
         *_kind_lines(answer),
         *_caveat_lines(answer),
-        *(ReportLine(f"apart:  {tally.label}", _format_tally(tally)) for tally in answer.other_failing_arms),
+        *(ReportLine(f"apart:  {tally.label}", _format_tally(tally)) for tally in answer.apart.other_failing_arms),
     ]
-    if answer.straddling_count:
-        facts.append(ReportLine(f"left out: {answer.straddling_count} that ran while something was changed"))
+    if answer.apart.straddling_count:
+        facts.append(ReportLine(f"left out: {answer.apart.straddling_count} that ran while something was changed"))
     levels = [_level_line(answer, i) for i in range(len(CONFIDENCE_LEVELS))]
     return [
         ReportSection("the answer", [answer_line(answer)]),
@@ -36,21 +38,21 @@ def fix_confidence_report(answer: FixConfidence) -> list[ReportSection]:
 
 def _rate_text(answer: FixConfidence) -> str:
     if answer.is_time_based:
-        return f"{_times(answer.failed)} in {format_duration(answer.exposure)}"
-    low, high = clopper_pearson(answer.failed, answer.exposure)
+        return f"{_times(answer.before.failed)} in {format_duration(answer.before.exposure)}"
+    low, high = clopper_pearson(answer.before.failed, answer.before.exposure)
     interval = f"{format_percent(low)} to {format_percent(high)}"
-    percent = format_percent(answer.failed / answer.exposure)
-    return f"{answer.failed} of {answer.exposure:,} runs failed, {percent} % ({interval})"
+    percent = format_percent(answer.before.failed / answer.before.exposure)
+    return f"{answer.before.failed} of {answer.before.exposure:,} runs failed, {percent} % ({interval})"
 
 
 def _since_text(answer: FixConfidence) -> str:
     if answer.is_time_based:
-        time = format_duration(answer.clean_since)
-        seen = f"seen {_times(answer.recurrences)} again, the last time {time} ago"
-        return seen if answer.recurrences else f"{time} without it"
-    if answer.recurrences:
-        return f"failed {_times(answer.recurrences)}"
-    return f"{_format_run_count(answer.clean_since)} without a failure"
+        time = format_duration(answer.since.clean)
+        seen = f"seen {_times(answer.since.recurrences)} again, the last time {time} ago"
+        return seen if answer.since.recurrences else f"{time} without it"
+    if answer.since.recurrences:
+        return f"failed {_times(answer.since.recurrences)}"
+    return f"{_format_run_count(answer.since.clean)} without a failure"
 
 
 def _kind_lines(answer: FixConfidence) -> list[ReportLine]:
@@ -74,8 +76,8 @@ def _format_tally(tally: ArmTally) -> str:
 def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
     """Return what a reader must know to judge the answer: which runs are not in it, and why."""
     caveats = []
-    if answer.earlier[1]:
-        failed, exposure = answer.earlier
+    if answer.before.earlier[1]:
+        failed, exposure = answer.before.earlier
         amount = f"{failed} of {exposure:,}"
         if answer.is_time_based:
             amount = f"{_times(failed)} in {format_duration(exposure)}"
@@ -85,29 +87,29 @@ def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
         between = f"from {format_percent(low)} to {format_percent(high)} %"
         test = f"between the experiments before the change (chi-square, p = {format_significant(p, 2)})"
         caveats.append(ReportLine(f"the rate itself varied {between}", test, icon="yellow"))
-    if answer.recurrences and answer.possible_control is not None:
+    if answer.since.recurrences and answer.possible_control is not None:
         name, old, new = answer.possible_control
         hint = f"if these are two versions, --old {old} --new {new} judges them"
         caveats.append(ReportLine(f"{name}: {old} failed, and {new} did not", hint))
-    if answer.includes_earlier:
-        reason = "nothing had failed" if answer.clean_exposure else "no run was made that counts"
+    if answer.before.includes_earlier:
+        reason = "nothing had failed" if answer.before.clean_exposure else "no run was made that counts"
         caveats.append(ReportLine(f"the rate includes runs under earlier changes: since the last of those, {reason}"))
-    if answer.ignores_unbound_changes:
+    if answer.before.ignores_unbound_changes:
         reason = "one was made or undone during each experiment that failed before"
         caveats.append(ReportLine("changes that are bound to no hypothesis are ignored", reason))
-    if answer.timed_out:
-        caveats.append(ReportLine(f"timed out: {_format_run_count(answer.timed_out)} since, not in the rate"))
-    if answer.inconclusive:
-        count = _format_run_count(answer.inconclusive)
+    if answer.since.timed_out:
+        caveats.append(ReportLine(f"timed out: {_format_run_count(answer.since.timed_out)} since, not in the rate"))
+    if answer.since.inconclusive:
+        count = _format_run_count(answer.since.inconclusive)
         caveats.append(ReportLine(f"inconclusive: {count} since, not in the rate", "neither failed nor passed"))
-    caveats += [ReportLine(f"{what} since", how) for what, how in answer.build_changes]
-    if answer.is_same_build and not answer.recurrences:
+    caveats += [ReportLine(f"{what} since", how) for what, how in answer.builds.changes]
+    if answer.builds.is_same and not answer.since.recurrences:
         caveats.append(ReportLine("the same build before and since", "the same files and commit: is the fix in it?"))
-    for runs in answer.not_counted:
+    for runs in answer.apart.not_counted:
         text = f"not counted: {runs.label}: {runs.failed} failed, {runs.passed:,} passed"
         caveats.append(ReportLine(text, runs.differences, icon="red" if runs.failed else ""))
-    if answer.further_clean_runs:
-        caveats.append(ReportLine(f"not counted: {_format_run_count(answer.further_clean_runs)} more, all clean"))
+    if answer.apart.further_clean_runs:
+        caveats.append(ReportLine(f"not counted: {_format_run_count(answer.apart.further_clean_runs)} more, all clean"))
     return caveats
 
 
@@ -120,9 +122,9 @@ def _level_line(answer: FixConfidence, level: int) -> ReportLine:
     amount = format_duration(required) if answer.is_time_based else _format_run_count(required)
     if level < answer.levels_reached:
         return ReportLine(f"{name} {amount}", "reached", icon="ok")
-    if answer.recurrences:
+    if answer.since.recurrences:
         return ReportLine(f"{name} {amount}")
-    missing = max(0, required - answer.clean_since)
+    missing = max(0, required - answer.since.clean)
     missing_text = format_duration(missing) if answer.is_time_based else f"{missing:,}"
     return ReportLine(f"{name} {amount}", f"{missing_text} more", icon="yellow")
 
@@ -130,7 +132,7 @@ def _level_line(answer: FixConfidence, level: int) -> ReportLine:
 def answer_line(answer: FixConfidence) -> ReportLine:
     """Return the answer in one line."""
     new_failures = sum(tally.since for tally in answer.new_kinds if tally.outcome == FAILED)
-    if answer.recurrences > (new_failures if answer.kind is None else 0):
+    if answer.since.recurrences > (new_failures if answer.kind is None else 0):
         return ReportLine("no: it happened again after the change", icon="red")
     if answer.new_kinds:
         kind = answer.new_kinds[0].kind
@@ -138,7 +140,7 @@ def answer_line(answer: FixConfidence) -> ReportLine:
     if answer.is_fixed:
         bug = "it" if answer.kind is None else f"kind {answer.kind.letter}"
         return ReportLine(f"yes: call {bug} fixed", icon="ok")
-    if not (answer.is_time_based or answer.clean_since):
+    if not (answer.is_time_based or answer.since.clean):
         return ReportLine(
             f"not yet: no run since the change{' counts' if _has_other_runs(answer) else ''}", icon="yellow"
         )
@@ -158,15 +160,20 @@ def answer_line(answer: FixConfidence) -> ReportLine:
 
 def _has_other_runs(answer: FixConfidence) -> bool:
     """Return whether there were runs since the change that do not count."""
-    has_runs_apart = any(tally.recurrences or tally.clean for tally in answer.other_failing_arms)
-    counts = (len(answer.not_counted), answer.timed_out, answer.inconclusive, answer.straddling_count)
+    has_runs_apart = any(tally.recurrences or tally.clean for tally in answer.apart.other_failing_arms)
+    counts = (
+        len(answer.apart.not_counted),
+        answer.since.timed_out,
+        answer.since.inconclusive,
+        answer.apart.straddling_count,
+    )
     return has_runs_apart or any(counts)
 
 
 def format_clean_runs(answer: FixConfidence) -> str:
     """Return ``120 clean runs, 238 needed``: those since the change, and those that the highest level needs."""
     strong = answer.required[-1]
-    return f"{answer.clean_since:,} clean runs{f', {strong:,} needed' if strong is not None else ''}"
+    return f"{answer.since.clean:,} clean runs{f', {strong:,} needed' if strong is not None else ''}"
 
 
 def _format_run_count(count: int) -> str:
@@ -182,18 +189,18 @@ def fix_confidence_json(answer: FixConfidence) -> dict[str, Any]:
     return {
         "what": escape_unprintable(answer.label),
         "unit": "ns" if answer.is_time_based else "runs",
-        "before": {"failed": answer.failed, "of": answer.exposure},
-        "since": {"failed": answer.recurrences, "clean": answer.clean_since},
+        "before": {"failed": answer.before.failed, "of": answer.before.exposure},
+        "since": {"failed": answer.since.recurrences, "clean": answer.since.clean},
         "needed": dict(zip(CONFIDENCE_LEVELS, answer.required, strict=True)),
         "reached": {name: i < answer.levels_reached for i, name in enumerate(CONFIDENCE_LEVELS)},
-        "left_out": answer.straddling_count,
-        "apart": [_tally_json(tally) for tally in answer.other_failing_arms],
-        "earlier": {"failed": answer.earlier[0], "of": answer.earlier[1]},
-        "not_counted": [_not_counted_json(runs) for runs in answer.not_counted],
-        "timed_out": answer.timed_out,
-        "inconclusive": answer.inconclusive,
-        "program_changed": any(what == PROGRAM_CHANGED for what, _ in answer.build_changes),
-        "build_changes": [f"{what}: {how}" for what, how in answer.build_changes],
+        "left_out": answer.apart.straddling_count,
+        "apart": [_tally_json(tally) for tally in answer.apart.other_failing_arms],
+        "earlier": {"failed": answer.before.earlier[0], "of": answer.before.earlier[1]},
+        "not_counted": [_not_counted_json(runs) for runs in answer.apart.not_counted],
+        "timed_out": answer.since.timed_out,
+        "inconclusive": answer.since.inconclusive,
+        "program_changed": any(what == PROGRAM_CHANGED for what, _ in answer.builds.changes),
+        "build_changes": [f"{what}: {how}" for what, how in answer.builds.changes],
         "rate_varied": None if answer.variation is None else answer.variation._asdict(),
         "kind": answer.kind.letter if answer.kind is not None else None,
         "kinds": [_kind_tally_json(tally) for tally in answer.kinds],

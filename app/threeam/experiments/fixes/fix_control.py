@@ -19,7 +19,7 @@ from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.fingerprint import experiment_differences
 from threeam.experiments.statistics.sequential import evidence_of, required_evidence
 from threeam.experiments.statistics.stats import required_clean_runs
-from threeam.experiments.verdicts.blocks import CONCLUSIVE, NO_OUTCOME, conclusive_pairs, paired_outcomes
+from threeam.experiments.verdicts.blocks import CONCLUSIVE, NO_OUTCOME, conclusive_blocks, paired_outcomes
 
 MIN_OLD_FAILURES = 5
 
@@ -100,7 +100,7 @@ def assess_control(experiments: Sequence[Experiment], versions: Versions) -> Con
         versions,
         tuple(_control_runs(experiment, versions) for experiment in counted),
         evidence_of(
-            pair for experiment in counted for pair in conclusive_pairs(paired_outcomes(experiment, *versions))
+            block for experiment in counted for block in conclusive_blocks(paired_outcomes(experiment, *versions))
         ).value,
         tuple(
             (experiment.name, "; ".join(_differences(last, experiment, versions)))
@@ -124,12 +124,12 @@ def _differences(reference: Experiment, other: Experiment, versions: Versions) -
 
 def _control_runs(experiment: Experiment, versions: Versions) -> ControlRuns:
     outcomes = paired_outcomes(experiment, *versions)
-    pairs = list(conclusive_pairs(outcomes))
+    blocks = list(conclusive_blocks(outcomes))
     made = [pair for pair in outcomes if NO_OUTCOME not in pair]
     return ControlRuns(
         experiment.name,
-        len(pairs),
-        sum(old_failed for old_failed, _ in pairs),
+        len(blocks),
+        sum(block.first for block in blocks),
         sum(new == FAILED for _, new in outcomes),
         sum(any(outcome not in CONCLUSIVE for outcome in pair) for pair in made),
     )

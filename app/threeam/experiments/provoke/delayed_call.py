@@ -13,8 +13,8 @@ from threeam.core.redact.redact import Redactor
 from threeam.experiments.arms.arm import Arm
 from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.provoke.call_stacks import CallSite, Frame, describe_site, find_call_sites, parse_source_lines
-from threeam.experiments.provoke.provocation import CodePlace
 from threeam.experiments.provoke.search_plan import Reproducer
+from threeam.experiments.provoke.search_result import CodePlace
 from threeam.experiments.runs.trial_run import trial_run
 from threeam.process.captured import run_captured
 

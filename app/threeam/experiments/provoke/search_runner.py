@@ -28,9 +28,7 @@ from threeam.experiments.lifecycle import (
 )
 from threeam.experiments.plan import ExperimentPlan, loggable_command
 from threeam.experiments.provoke.budget import Budget
-from threeam.experiments.provoke.delayed_call import DelayedCalls, find_delayed_calls
-from threeam.experiments.provoke.halving import Halving, Progress, plan_rounds
-from threeam.experiments.provoke.provocation import (
+from threeam.experiments.provoke.confirmation import (
     confirmation_of,
     confirmed_arm,
     confirming_arms,
@@ -38,8 +36,9 @@ from threeam.experiments.provoke.provocation import (
     confirming_seed,
     has_candidate,
     kinds_before,
-    result_text,
 )
+from threeam.experiments.provoke.delayed_call import DelayedCalls, find_delayed_calls
+from threeam.experiments.provoke.halving import Halving, Progress, plan_rounds
 from threeam.experiments.provoke.search import Search, require_search, result_tag
 from threeam.experiments.provoke.search_arms import find_search_arms
 from threeam.experiments.provoke.search_drafts import SearchFacts, result_draft, search_draft
@@ -49,6 +48,7 @@ from threeam.experiments.provoke.search_plan import (
     search_plan_from_record,
     search_plan_record,
 )
+from threeam.experiments.provoke.search_result import result_text
 from threeam.experiments.runs.plan_runs import RunContext, run_plan
 from threeam.experiments.runs.run_drafts import runs_draft
 from threeam.experiments.runs.run_log import experiments, experiments_by_number

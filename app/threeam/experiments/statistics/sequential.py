@@ -23,6 +23,13 @@ from threeam.experiments.statistics.stats import ALPHA
 _MAX_LOG = 700.0  # e^700 is a float, and e^710 is not
 
 
+class BlockFailures(NamedTuple):
+    """A block in which the first and the other arm each failed or passed: whether they failed."""
+
+    first: bool
+    other: bool
+
+
 class Evidence(NamedTuple):
     """The evidence after ``blocks`` blocks, in which the first and the other arm failed so often."""
 
@@ -36,26 +43,26 @@ class Evidence(NamedTuple):
         """Return the evidence, at most e^700."""
         return exp(min(self.log_value, _MAX_LOG))
 
-    def after(self, first_failed: bool, other_failed: bool) -> Evidence:
-        """Return the evidence after one more block, in which the first and the other arm failed or passed."""
+    def after(self, block: BlockFailures) -> Evidence:
+        """Return the evidence after one more block."""
         first = (self.first_failed + 0.5) / (self.blocks + 1)
         other = (self.other_failed + 0.5) / (self.blocks + 1)
         mean = (first + other) / 2
-        factor = _probability(first, first_failed) * _probability(other, other_failed)
-        factor /= _probability(mean, first_failed) * _probability(mean, other_failed)
+        factor = _probability(first, failed=block.first) * _probability(other, failed=block.other)
+        factor /= _probability(mean, failed=block.first) * _probability(mean, failed=block.other)
         return Evidence(
             self.log_value + log(factor),
             self.blocks + 1,
-            self.first_failed + first_failed,
-            self.other_failed + other_failed,
+            self.first_failed + block.first,
+            self.other_failed + block.other,
         )
 
 
-def evidence_of(blocks: Iterable[tuple[bool, bool]]) -> Evidence:
-    """Return the evidence after ``blocks``: whether the first and the other arm failed in each."""
+def evidence_of(blocks: Iterable[BlockFailures]) -> Evidence:
+    """Return the evidence after ``blocks``."""
     evidence = Evidence()
-    for first_failed, other_failed in blocks:
-        evidence = evidence.after(first_failed, other_failed)
+    for block in blocks:
+        evidence = evidence.after(block)
     return evidence
 
 
@@ -64,5 +71,5 @@ def required_evidence(comparisons: int = 1, alpha: float = ALPHA) -> float:
     return 2 * comparisons / alpha
 
 
-def _probability(rate: float, failed: bool) -> float:
+def _probability(rate: float, *, failed: bool) -> float:
     return rate if failed else 1 - rate

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from threeam.experiments.experiment import NOT_RUN, Experiment, outcome_code
 from threeam.experiments.failure_rule import FAILED, OUTCOMES, PASSED
+from threeam.experiments.statistics.sequential import BlockFailures
 
 NO_OUTCOME = ""  # the run of an arm was not made
 CONCLUSIVE = (FAILED, PASSED)
@@ -20,11 +21,11 @@ def paired_outcomes(experiment: Experiment, first: str, other: str) -> list[tupl
     return [(_outcome_in(block, first_of), _outcome_in(block, other_of)) for block in blocks]
 
 
-def conclusive_pairs(outcomes: Iterable[tuple[str, str]]) -> Iterator[tuple[bool, bool]]:
-    """Yield whether each of two arms failed, for the blocks in which both failed or passed."""
+def conclusive_blocks(outcomes: Iterable[tuple[str, str]]) -> Iterator[BlockFailures]:
+    """Yield the blocks in which both of two arms failed or passed."""
     for first, other in outcomes:
         if first in CONCLUSIVE and other in CONCLUSIVE:
-            yield first == FAILED, other == FAILED
+            yield BlockFailures(first == FAILED, other == FAILED)
 
 
 def _outcomes_by_code(arm_index: int) -> dict[str, str]:

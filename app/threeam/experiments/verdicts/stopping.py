@@ -24,7 +24,7 @@ from threeam.experiments.experiment import Experiment
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.statistics.sequential import Evidence
 from threeam.experiments.statistics.stats import is_significant
-from threeam.experiments.verdicts.blocks import CONCLUSIVE
+from threeam.experiments.verdicts.blocks import conclusive_blocks
 
 EVIDENCE = "evidence"
 _CLEAN_RULE = re.compile(r"clean:(\d{1,9})", re.ASCII)
@@ -80,8 +80,8 @@ class EvidenceRule:
         self._block += 1
         first = outcomes[self._arms[0]]
         for arm, evidence in self._evidence.items():
-            if first in CONCLUSIVE and outcomes[arm] in CONCLUSIVE:
-                self._evidence[arm] = evidence.after(first == FAILED, outcomes[arm] == FAILED)
+            for block in conclusive_blocks([(first, outcomes[arm])]):
+                self._evidence[arm] = evidence.after(block)
         # Holm: each decided arm leaves a greater level for the others.
         for arm in sorted(self._evidence, key=lambda arm: -self._evidence[arm].log_value):
             decision = Decision(self._block, self._evidence[arm])

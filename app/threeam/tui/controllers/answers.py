@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threeam.core.store.journal import Position
 from threeam.tui.controllers.experiments import ExperimentController
 from threeam.tui.controllers.night import NightController
 from threeam.tui.controllers.restore import RestoreController
@@ -10,6 +11,7 @@ from threeam.tui.report_answers import (
     CapturePane,
     GoTo,
     GoToLine,
+    GoToT0,
     LightsOut,
     OpenRun,
     ReportAnswer,
@@ -47,10 +49,11 @@ class AnswerController:
                 self._sidebar.close()
                 self._screen.focus_log()
                 self._pane.go_to(stamp)
-            case GoToLine():
-                self._sidebar.close()
-                self._screen.focus_log()
-                self._go_to_line(answer)
+            case GoToLine(position):
+                self._go_to_line(position)
+            case GoToT0(position):
+                if self._go_to_line(position):
+                    self._pane.view.action_t0()
             case AskAbout(verb):
                 self._screen.call_next(self._screen.actions.run, verb)
             case RunAction(action_id):
@@ -64,12 +67,14 @@ class AnswerController:
             case LightsOut():
                 self._night.lights_out()
 
-    def _go_to_line(self, answer: GoToLine) -> None:
-        """Select a line of another log, unless that was closed or the filter hides it."""
-        view, position = self._pane.view, answer.position
+    def _go_to_line(self, position: Position) -> bool:
+        """Select a line of another log, and return whether it is shown: its log may be closed, or a filter hides it."""
+        self._sidebar.close()
+        self._screen.focus_log()
+        view = self._pane.view
         view.go_to_position(position)
         row = view.selected_row
         if row is None or row.position != position:
             self._screen.notify_once("that line is not shown: its log was closed, or the filter hides it")
-        elif answer.sets_t0:
-            view.action_t0()
+            return False
+        return True

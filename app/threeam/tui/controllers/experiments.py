@@ -244,8 +244,8 @@ class ExperimentController:
 
     def open_fix_report(self, argument: str = "") -> None:
         """Show whether the hypothesis that is named, or the picked one, may be called fixed."""
-        from threeam.reports import fixed_report as fixed
-        from threeam.reports.control_report import assess_versions, versions_report
+        from threeam.reports import fix_assessment
+        from threeam.reports.fixed_report import fix_report, versions_report
 
         session, words = self._screen.session, split_line(argument)
         if not words or words[0].startswith("-"):
@@ -263,15 +263,15 @@ class ExperimentController:
         def tell() -> Sequence[ReportSection]:
             now = self._screen.state.find_hypothesis(key) or hypothesis
             if options.versions is not None:
-                controlled = assess_versions(self._screen.state, now, options.versions, since_ns)
+                controlled = fix_assessment.assess_versions(self._screen.state, now, options.versions, since_ns)
                 return versions_report(self._screen.state, now, controlled)
-            change, answer = fixed.assess_runs(self._screen.state, now, since_ns, options.arm, options.kind)
-            return fixed.fix_report(self._screen.state, now, change, answer, session.clock())
+            change, answer = fix_assessment.assess_runs(self._screen.state, now, since_ns, options.arm, options.kind)
+            return fix_report(self._screen.state, now, change, answer, session.clock())
 
         if options.versions is None:  # both raise if there is nothing to tell
-            fixed.assess_runs(state, hypothesis, since_ns, options.arm, options.kind)
+            fix_assessment.assess_runs(state, hypothesis, since_ns, options.arm, options.kind)
         else:
-            assess_versions(state, hypothesis, options.versions, since_ns)
+            fix_assessment.assess_versions(state, hypothesis, options.versions, since_ns)
         self._reports.push(
             ReportScreen(
                 f"{hypothesis.label}: may I call it fixed?",

@@ -32,7 +32,7 @@ from threeam.races.search import RaceReport
 from threeam.timeline.source import Source
 from threeam.tui.dialog_bindings import bind
 from threeam.tui.log_search import LogSearch
-from threeam.tui.report_answers import AboutFinding, AskForKey, GoToLine, ReportAnswer, SearchAgain, SearchKey
+from threeam.tui.report_answers import AboutFinding, AskForKey, GoToLine, GoToT0, ReportAnswer, SearchAgain, SearchKey
 from threeam.tui.screens.report_screen import ReportScreen
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ class SearchScreen(ReportScreen, Generic[T]):
 
     def action_dismiss_to_timeline(self) -> None:
         if (position := self._position) is not None:
-            self.dismiss(GoToLine(position, sets_t0=False))
+            self.dismiss(GoToLine(position))
 
     def _sections(self) -> Sequence[ReportSection]:
         search = self.search
@@ -233,8 +233,8 @@ class FindingScreen(ReportScreen):
     """
 
     BINDINGS: ClassVar[list[Binding]] = [
-        Binding("enter", "dismiss_to_timeline(False)", "its line", key_display="enter", tooltip=_ON_TIMELINE),
-        bind("t0", "dismiss_to_timeline(True)", "T0 here", "go to its first line on the timeline, as T0", show=True),
+        Binding("enter", "dismiss_to_timeline", "its line", key_display="enter", tooltip=_ON_TIMELINE),
+        bind("t0", "dismiss_to_t0", "T0 here", "go to its first line on the timeline, as T0", show=True),
         bind(
             "support",
             "dismiss_about('support')",
@@ -282,10 +282,12 @@ class FindingScreen(ReportScreen):
         writes = action == "dismiss_about" and parameters != ("near",)
         return (self._writes or not writes) and super().check_action(action, parameters)
 
-    def action_dismiss_to_timeline(self, sets_t0: bool) -> None:
+    def action_dismiss_to_timeline(self) -> None:
         accesses = self._group.closest.witness
-        at = self._selected_access(accesses) if not sets_t0 else 0
-        self.dismiss(GoToLine(position_of(accesses[at]), sets_t0))
+        self.dismiss(GoToLine(position_of(accesses[self._selected_access(accesses)])))
+
+    def action_dismiss_to_t0(self) -> None:
+        self.dismiss(GoToT0(position_of(self._group.closest.witness[0])))
 
     def _selected_access(self, accesses: Sequence[Access]) -> int:
         """Return the index of the access under the cursor; that of the first one, if another line is."""
