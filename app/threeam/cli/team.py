@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from threeam.cli import team_blank
 from threeam.cli.console import print_err, print_json, print_out
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser
 from threeam.cli.split import split_command
-from threeam.core.errors import FileUnusable, PreconditionFailed
+from threeam.cli.team_engine import add_engine_arguments, engine
+from threeam.core.errors import PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.format.times import format_age
 from threeam.team.origin import OriginFile, host_name
-from threeam.team.target import Target, default_credentials_path, parse_target, read_credentials
-from threeam.team.team_process import Connect, TeamProcess
+from threeam.team.team_process import TeamProcess
 from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus, read_statuses
 
 _SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this long is not connected
@@ -45,6 +44,12 @@ _HELP = {
         "administrator of the engine. A store that exists stays as it is.",
         "3am team create tls://db1:4222/night --credentials admin.toml",
     ),
+    "blank": HelpText(
+        "Takes the words of an entry, and of lines that quote it, out of what the engine keeps, and has each mirror "
+        "blank them; prints which mirrors have. A host that is away does it at its return. This log keeps the words. "
+        "It needs the right to delete messages. The exit code is 1 if a mirror has not done it.",
+        "3am team blank @03:14:07.123 tls://db1:4222/night --credentials admin.toml",
+    ),
     "new-origin": HelpText(
         "Gives this journal a new id, because it is a copy of another one, or lies on a copy of a machine. Its lines "
         "are sent again under the new id.",
@@ -67,10 +72,10 @@ def _parser(verb: str, prog: str) -> Parser:
 
 def _run_team(argv: Sequence[str]) -> int:
     parser = _parser("URL", "3am team")
-    _add_engine_arguments(parser)
+    add_engine_arguments(parser)
     parser.add_argument("--read-only", action="store_true", help="follow the others, and send nothing")
     args = parser.parse_args(argv)
-    target, connect = _engine(args, read_only=args.read_only)
+    target, connect = engine(args, read_only=args.read_only)
     ctx = context(args)
     ctx.require_log()
     process = TeamProcess(ctx.journal, str(target), host_name(), connect, read_only=args.read_only)
@@ -86,26 +91,6 @@ def _run_team(argv: Sequence[str]) -> int:
     return ExitCode.OK
 
 
-def _add_engine_arguments(parser: Parser) -> None:
-    parser.add_argument("url", metavar="URL", help="the engine: nats://HOST[:PORT][/NIGHT], or tls://…")
-    parser.add_argument(
-        "--credentials",
-        metavar="FILE",
-        help="user, password, ca, cert, key in TOML, mode 0600 (default: ~/.config/3am/team.toml, if it exists)",
-    )
-
-
-def _engine(args: Namespace, *, read_only: bool) -> tuple[Target, Connect]:
-    """Return the engine that the arguments name, and what connects to it."""
-    target = parse_target(args.url)
-    credentials = read_credentials(args.credentials or default_credentials_path(os.environ))
-    try:
-        from threeam.team.nats_carrier import connect
-    except ImportError:
-        raise FileUnusable("this needs nats-py: pip install '3am[team]'") from None
-    return target, lambda: connect(target, credentials, read_only=read_only)
-
-
 def _print_id(argv: Sequence[str]) -> int:
     ctx = context(_parser("id", "3am team id").parse_args(argv))
     ctx.require_log()
@@ -117,8 +102,8 @@ def _print_id(argv: Sequence[str]) -> int:
 
 def _create_store(argv: Sequence[str]) -> int:
     parser = _parser("create", "3am team create")
-    _add_engine_arguments(parser)
-    target, connect = _engine(parser.parse_args(argv), read_only=False)
+    add_engine_arguments(parser)
+    target, connect = engine(parser.parse_args(argv), read_only=False)
 
     async def create() -> None:
         async with connect():
@@ -208,4 +193,10 @@ def _is_connected(host: HostStatus, status: TeamStatus, now_ns: int) -> bool:
     return not status.away and now_ns - host.seen_ns < _SILENT_NS
 
 
-_VERBS = {"status": _print_status, "id": _print_id, "create": _create_store, "new-origin": _take_new_origin}
+_VERBS = {
+    "status": _print_status,
+    "id": _print_id,
+    "create": _create_store,
+    "blank": lambda argv: team_blank.run(_parser("blank", "3am team blank"), argv),
+    "new-origin": _take_new_origin,
+}

@@ -38,6 +38,7 @@ class Topic(StrEnum):
     """A kind of question. Each has subjects of its own, so that an engine can allow it by itself."""
 
     CLOCK = "clock"
+    BLANK = "blank"
 
 
 class Received(NamedTuple):
@@ -105,3 +106,13 @@ class Carrier(Source, Protocol):
         A question comes as it is sent, and is not checked. To one of which ``reply`` returns None there is no answer.
         `CarrierRefused`: this user may not answer about ``topic``.
         """
+
+
+class Store(Carrier, Protocol):
+    """A connection of the administrator of an engine."""
+
+    async def origins(self) -> list[str]:
+        """Return the ids of the origins of which something is stored."""
+
+    async def delete(self, place: Place) -> None:
+        """Delete the message that ends at ``place``, so that its bytes are nowhere in the store."""

@@ -86,6 +86,10 @@ class Follower:
         except OSError as error:
             raise MirrorFailed(f"the mirrors cannot be written: {error.strerror}; the engine keeps the lines") from None
         for origin_id, mirror in touched.items():
+            if mirror.blanked_lines:
+                host, count = self._status.hosts[origin_id].host, mirror.blanked_lines
+                mirror.blanked_lines = 0
+                self._status.note(f"{host} has blanked {count} {'line' if count == 1 else 'lines'} that it had sent")
             if mirror.parts_begun or self._status.hosts[origin_id].gaps:
                 mirror.parts_begun = 0
                 self._note_gaps(origin_id)

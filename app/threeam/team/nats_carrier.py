@@ -297,6 +297,19 @@ class NatsCarrier:
                 if answer is not None:
                     await self._send(message.reply, answer)
 
+    async def origins(self) -> list[str]:
+        """Return the ids of the origins of which something is stored."""
+        info = await self._api(f"STREAM.INFO.{self._stream}", {"subjects_filter": self._subject("*")})
+        self._check(info)
+        ids = (subject.rpartition(".")[2] for subject in info["state"].get("subjects") or {})
+        return sorted(filter(is_origin_id, ids))
+
+    async def delete(self, place: Place) -> None:
+        """Delete a message. See `Store`."""
+        sequence, stored_ns = map(int, place)
+        if await self._stored_ns(sequence) == stored_ns:  # the store was not set back meanwhile
+            self._check(await self._api(f"STREAM.MSG.DELETE.{self._stream}", {"seq": sequence}))
+
     async def wait_closed(self) -> None:
         """Wait until the connection is lost, and raise `CarrierAway`."""
         await self._lost.wait()

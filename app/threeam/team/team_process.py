@@ -9,7 +9,8 @@ from contextlib import AbstractAsyncContextManager
 
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
-from threeam.team.carrier import Announcement, Carrier, CarrierRefused
+from threeam.team.blank_question import answer_question
+from threeam.team.carrier import Announcement, Carrier, CarrierRefused, Topic
 from threeam.team.follow_process import SIGN_OF_LIFE_S, FollowProcess
 from threeam.team.log_watch import LogWatch
 from threeam.team.mirror import read_mirror, read_mirrors
@@ -70,6 +71,7 @@ class TeamProcess(FollowProcess[Carrier]):
         self._greeted.clear()
         group.create_task(self._announce(source))
         group.create_task(self._persist(lambda: self._publish(source)))
+        group.create_task(self._answer_about_blanked_lines(source))
 
     async def _publish(self, carrier: Carrier) -> None:
         """Publish, if this process does; end if another one publishes under our id.
@@ -90,6 +92,18 @@ class TeamProcess(FollowProcess[Carrier]):
                 self._publisher = None
                 own.publishes = False
                 return
+
+    async def _answer_about_blanked_lines(self, carrier: Carrier) -> None:
+        if self._publisher is None:  # a watcher has no subject of its own
+            return
+
+        async def reply(question: bytes) -> bytes | None:
+            return await asyncio.to_thread(answer_question, self._journal, question)
+
+        try:
+            await carrier.answer(Topic.BLANK, self._own_id, reply)
+        except CarrierRefused as refused:
+            self._status.note(str(refused))
 
     async def _note_presence(self, presence: Presence) -> None:
         self._greeted.add(presence.origin.id)
