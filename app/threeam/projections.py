@@ -19,6 +19,7 @@ def _projections() -> Sequence[Projection[Any]]:
     from threeam.hypotheses.handoff_notes import PROJECTION as NOTED
     from threeam.hypotheses.ledger import PROJECTION as LEDGER
     from threeam.hypotheses.marks import PROJECTION as MARKS
+    from threeam.hypotheses.remarks import PROJECTION as REMARKS
     from threeam.restore.stable_commit import PROJECTION as STABLES
     from threeam.restore.terminations import PROJECTION as TERMINATIONS
     from threeam.timeline.clock_lines import PROJECTION as CLOCKS
@@ -28,6 +29,7 @@ def _projections() -> Sequence[Projection[Any]]:
         HUMAN,
         MARKS,
         LEDGER,
+        REMARKS,
         TEXTS,
         CHANGES,
         NOTED,

@@ -75,3 +75,28 @@ def test_what_cannot_be_bisected_is_refused(
     command = () if words[0] == "--resume" else ("--", "./repro")
     assert sentence in refused(run("bisect", *words, *command), 1)
     assert not log.exists()
+
+
+def test_a_build_that_fails_by_chance_is_tried_again(log: Path, run: Run, repository: Path, tmp_path: Path) -> None:
+    tried = tmp_path / "tried"
+    build = f"[ -e built ] || {{ mkdir -p {tried}; mkdir {tried}/$(git rev-parse HEAD) && exit 1; touch built; }}"
+    good(run("bisect", "-q", *ENDS, "--build", build, "--", "./repro"))
+    assert len(list(tried.iterdir())) > 1, "each of them failed once"
+    assert result(log).endswith(f"change {GUILTY}")
+
+
+def test_a_commit_that_had_results_and_cannot_be_built_again_ends_it(
+    log: Path, run: Run, repository: Path, tmp_path: Path
+) -> None:
+    """What differs now is the machine. To go on without the commit would name another one."""
+    broken, calls = tmp_path / "broken", tmp_path / "calls"
+    stops = f"echo >> {calls}; [ $(wc -l < {calls}) != 9 ] || kill -TERM $PPID; ./repro"
+    options = ("--build", f"[ ! -e {broken} ] || {{ echo no compiler; exit 1; }}")
+    with three_am("bisect", "-q", *ENDS, *options, "--", "sh", "-c", stops) as process:
+        assert process.wait(60) == 128 + signal.SIGTERM
+    broken.touch()
+    refused_again = run("bisect", "-q", "--resume", "R1")
+    assert (refused_again.returncode, b"no compiler" in refused_again.stderr) == (1, True)
+    broken.unlink()
+    good(run("bisect", "-q", "--resume", "R1"))
+    assert result(log).endswith(f"change {GUILTY}")

@@ -80,7 +80,7 @@ def test_an_experiment_stops_when_every_arm_is_decided(log: Path, run: Run) -> N
     assert run("run", "-q", "-n", "90", "--stop", *arms, "--", "sh", "-c", '[ -z "$ARM" ]').returncode == 1
     plan, *others, verdict = entries(log)
     assert (plan.tag("R1"), sum(entry.kind == "Run" for entry in others)) == ("0/180", 10)
-    assert "an arm stops when it is decided" in plan.body
+    assert "an arm stops when it is decided, by failures of any kind" in plan.body
     assert (verdict.tag("R1"), verdict.tag("STOPPED")) == ("10/180", "5/90")
     assert "told provokes a failure that bare has never shown" in verdict.body
     done = run("run", "--resume", "R1")

@@ -24,7 +24,7 @@ def few_programs(tmp_path: Path) -> str:
     ("words", "code", "sentence"),
     [
         (["--"], 2, "which command? it comes after --"),
-        (["--budget", "4", "--", "true"], 2, "the budget is enough for 3 runs of a search, which needs 6"),
+        (["--budget", "4", "--", "true"], 2, "the budget is too small: 46 runs are the least, and "),
         (["--budget", "0", "--", "true"], 2, "--budget 0: write a number from 1 to 50000, or a time such as 5m"),
         (["--budget", "soon", "--", "true"], 2, "'soon' is not a duration"),
         (["--fail", "timeout", "--", "true"], 2, "--fail timeout never comes true without --timeout 5s"),

@@ -162,7 +162,7 @@ def test_what_ends_it_keeps_its_runs_and_resume_makes_the_others(
     log: Path, run: Run, tmp_path: Path, few_programs: str, number: signal.Signals
 ) -> None:
     stops = "echo $$ >> turns; [ $(wc -l < turns) -ne 9 ] || [ -e go ] || exec sleep 600"
-    with three_am("provoke", "-q", "--budget", "40", "--", "sh", "-c", stops, PATH=few_programs) as running:
+    with three_am("provoke", "-q", "--budget", "67", "--", "sh", "-c", stops, PATH=few_programs) as running:
         eventually(lambda: len(lines_of(tmp_path / "turns")) == 9, "the 9th run goes on")
         stopped = int(lines_of(tmp_path / "turns")[8])
         running.send_signal(number)
@@ -187,7 +187,7 @@ def test_a_running_search_is_not_resumed_by_another_process(
     log: Path, run: Run, tmp_path: Path, few_programs: str
 ) -> None:
     stops = "echo $$ >> turns; [ $(wc -l < turns) -ne 4 ] || exec sleep 600"
-    with three_am("provoke", "-q", "--budget", "40", "--", "sh", "-c", stops, PATH=few_programs) as running:
+    with three_am("provoke", "-q", "--budget", "67", "--", "sh", "-c", stops, PATH=few_programs) as running:
         eventually(lambda: len(lines_of(tmp_path / "turns")) == 4, "the 4th run goes on")
         assert "R1 is being run by another process" in refused(run("run", "--resume", "R1", PATH=few_programs), 1)
         running.send_signal(signal.SIGINT)

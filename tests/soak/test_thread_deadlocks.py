@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -109,3 +110,14 @@ def test_in_java(saved: Callable[..., str], tmp_path: Path) -> None:
     text = saved("java", str(source))
     assert describe_hang(text) == NAMED
     assert "Found one Java-level deadlock" in text
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_deadlock_is_the_same_kind_in_every_arm(run: Run, program: str) -> None:
+    """noise has functions of its own around those of the C library, and a delay ends with its tracer."""
+    arms = ("--arm", "bare", "--arm", "noise", "--arm", "delay:futex=20ms")
+    run("run", "-q", "-n", "2", "--timeout", "1s", *arms, "--", program)
+    (report,) = map(json.loads, run("run", "--report", "R1", "--json").stdout.splitlines())
+    (kind,) = report["kinds"]
+    assert kind["what"] == f"time-out, {NAMED}"
+    assert kind["runs"] == {"bare": 2, "noise": 2, "delay:futex=20ms": 2}

@@ -9,7 +9,7 @@ from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
 from threeam.core.state.fold import State
 from threeam.experiments.arms.arm import Arm
 from threeam.experiments.build import Build
-from threeam.experiments.experiment import NO_KIND, ArmUsage, Experiment, outcome_code
+from threeam.experiments.experiment import NO_KIND, ArmUsage, Experiment, FailureKind, KindInExperiment, outcome_code
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
 from threeam.experiments.fixes.fix_confidence import FixConfidence
@@ -143,24 +143,35 @@ HALF = Runs(100, 100)
 
 
 OLD_NEW = Versions("old", "new")
+_KINDS = "abcdeABCDE"
 _OUTCOMES = {"f": FAILED, "p": PASSED, "t": TIMED_OUT, "i": INCONCLUSIVE}
+_OUTCOMES.update({letter: FAILED if letter.islower() else TIMED_OUT for letter in _KINDS})
 
 
 def versions_in(*blocks: str, number: int = 1, **facts: Any) -> Experiment:
     """An experiment whose blocks are words: ``fp`` is a block in which the old version failed and the new one passed.
 
-    A dot is a run that was not made. The order within a block is that of the letters, or reversed in every other one.
+    A dot is a run that was not made. ``a`` to ``e`` failed in the kind of this letter, and ``A`` to ``E`` timed out in
+    it. The order within a block is that of the letters, or reversed in every other one.
     """
-    codes = ""
+    codes = letters = ""
     for i, block in enumerate(blocks):
+        order = -1 if i % 2 else 1
         word = "".join(
             "." if letter == "." else outcome_code(arm, _OUTCOMES[letter]) for arm, letter in enumerate(block)
         )
-        codes += word[:: -1 if i % 2 else 1]
+        codes += word[::order]
+        letters += "".join(letter.lower() if letter in _KINDS else NO_KIND for letter in block)[::order]
     stamp = Stamp(number)
     usage = (ArmUsage(),) * 2
     made = Experiment(
         number, stamp, None, 7, len(blocks), 1, tuple(OLD_NEW), REPRO.fingerprint, "./repro", "", codes, usage, (),
         stamp, identity=REPRO.to_tag()[1], wrapper_fingerprints=("aa", "bb"),
     )  # fmt: skip
+    if letters.strip(NO_KIND):
+        kinds = tuple(
+            KindInExperiment(FailureKind(letter, f"{ord(letter):010x}", f"{letter} is printed"), 1, stamp)
+            for letter in sorted(set(letters) - {NO_KIND})
+        )
+        made = made._replace(kinds=kinds, kind_letters=letters)
     return made._replace(**facts)

@@ -9,6 +9,7 @@ from threeam.core.store.journal import Journal
 from threeam.team.line_chain import extend_chain, first_link
 from threeam.team.message import Message
 from threeam.team.mirror import Mirror, MirrorFiles
+from threeam.team.origin import OriginFile
 from threeam.team.outgoing import Cursor, Outgoing
 from threeam.team.position import Origin, SegmentEnd
 
@@ -42,6 +43,16 @@ def journal_bytes(journal: Journal) -> bytes:
     live = journal.open_live()
     assert live is not None
     return b"".join(Path(segment.path).read_bytes() for segment in journal.segments_forward(live))
+
+
+def mirror_journal(source: Journal, host: str, into: Journal) -> None:
+    """Bring the mirror of ``source`` beside ``into`` up to date, as a follower would."""
+    file, outgoing = OriginFile(source), Outgoing(source)
+    mirror = Mirror(into, file.origin.id)
+    for each in outgoing_messages(outgoing, outgoing.begin(), file.origin):
+        mirror.write(each._replace(host=host))
+    mirror.close()
+    file.close()
 
 
 class OtherHost:

@@ -20,6 +20,7 @@ from threeam.core.write.draft import Draft, note_draft
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
 from threeam.experiments.arms.arm import Arm
+from threeam.experiments.bisect.bisect_drafts import bisect_draft
 from threeam.experiments.experiment import FailureKind, Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
@@ -263,6 +264,19 @@ async def test_a_search_counts_on_its_row_and_its_page_has_its_arms(journal: Jou
         await it.shows("delay:mkdir=20ms ")
         write(journal, runs_draft(1, 9, [Run(4, "noise", FAILED, 1, NIGHT.ns, 1, 1, 0)]))
         await it.shows("4 of at most 9 runs")
+
+
+async def test_a_search_is_opened_from_the_list_and_a_bisection_says_where_its_report_is(journal: Journal) -> None:
+    facts = SearchFacts(("bare", "noise", "perturb"), Halving(2, (3,), 7), RunBudget(60), IDENTITY, "plan.json")
+    write(journal, search_draft("./repro; searches 2 arms; seed 7", facts, None))
+    write(journal, bisect_draft("./repro; 7 commits after 3f2a, to 9bc1", 7, 40, "bisect-1-2.json", None))
+    async with night(journal, size=WIDE) as it:
+        await it.press("r")
+        await it.shows("search: 0 of at most 9 runs")
+        await it.press("enter")
+        await it.says("R2 is a bisection: 3am bisect --report R2 shows it")
+        await it.press("r", "j", "enter")
+        await it.shows("0 of at most 9 runs: no result before fresh runs confirm it")
 
 
 async def test_with_nothing_run_it_says_how_to(journal: Journal) -> None:

@@ -111,6 +111,14 @@ def test_a_commit_with_a_result_is_tested_whatever_else_it_did() -> None:
     assert not CommitRuns(inconclusive=3).is_testable
 
 
+def test_a_commit_that_has_failed_and_cannot_be_built_again_stays_a_suspect() -> None:
+    """Otherwise its failure would exclude all later commits, and it itself would not be one of those that are left."""
+    runs = [CommitRuns(passed=90), CommitRuns(failed=3, cannot=True), CommitRuns(), CommitRuns(failed=9, passed=1)]
+    belief = belief_of(runs)
+    assert (belief.answer.first, belief.answer.last) == (1, 1)
+    assert belief.answer.probability > 0.95
+
+
 def test_it_is_decided_only_after_a_failure() -> None:
     assert not belief_of([CommitRuns(passed=1000), CommitRuns()]).is_decided
     assert belief_of([CommitRuns(passed=1000), CommitRuns(failed=9)]).is_decided

@@ -166,6 +166,75 @@ def test_what_depends_on_chance_does_not_make_a_kind() -> None:
     assert len({find_kind(text, finder=finder) for text in texts}) == 1
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [
+            f"{date} web1 app[{pid}]: ERROR lost update"
+            for date, pid in (("Nov 30 23:59:59", 7), ("Dec  1 00:00:01", 81))
+        ],
+        [f"ERROR at {date}" for date in ("Mon Nov 30 08:23:07 UTC 2026", "Tue Dec  1 09:01:00 UTC 2026")],
+        [f'[{date} +0000] "GET /x" 500 error' for date in ("30/Nov/2026:23:59:59", "01/Dec/2026:00:00:01")],
+        [f"error: cannot make /scratch/{name}/db" for name in ("tmp.aBcDeFgHiJ", "tmp.Q1w2E3r4T5")],
+        [f"error: cannot make /scratch/{name}/db" for name in ("tmpabcdefgh", "tmpa1_x4y5z")],
+        [f"error: host {address} is lost" for address in ("fe80::1a2b", "2001:db8::7:12", "02:42:ac:11:00:02")],
+        [f"FAIL after {time}" for time in ("1m2.3s", "59.9s", "2h3m", "300ms")],
+        [f"error: missing [{numbers}]" for numbers in ("7", "7, 8", "1, 2, 3")],
+        [f"error: got {value}" for value in (r"b'\xe3\x81'", r"b'ab'")],
+    ],
+    ids=lambda texts: texts[0],
+)
+def test_dates_folders_addresses_and_lists_do_not_make_a_kind(texts: list[str]) -> None:
+    finder = KindFinder()
+    assert len({find_kind(text, finder=finder) for text in texts}) == 1
+
+
+def test_bytes_that_are_not_text_do_not_make_a_kind() -> None:
+    finder, rng = KindFinder(), random.Random(1)
+    garbage = (bytes(rng.randrange(128, 256) for _ in range(8)) for _ in range(20))
+    assert len({finder.find(FailedRun(FAILED, 1, b"error: record %s is corrupt\n" % data)) for data in garbage}) == 1
+
+
+@pytest.mark.parametrize(
+    ("runner", "output"),
+    [
+        (
+            "pytest",
+            "============ FAILURES ============\n______ test_{0} ______\n\n    def test_{0}():\n"
+            ">       assert stock() == 1\nE       assert 0 == 1\n\ntest_shop.py:6: AssertionError\n"
+            "====== short test summary info ======\nFAILED test_shop.py::test_{0} - assert 0 == 1\n"
+            "====== 1 failed, 2 passed in 0.03s ======\n",
+        ),
+        ("unittest", "FAIL: test_{0} (__main__.Shop.test_{0})\nAssertionError: 0 != 1\nFAILED (failures=1)\n"),
+        ("Go", "--- FAIL: Test{0} (0.01s)\n    shop_test.go:12: got 0, want 1\nFAIL\nexit status 1\n"),
+        (
+            "TAP",
+            "not ok 1 - {0}\n  failureType: 'testCodeFailure'\n  code: 'ERR_ASSERTION'\n  name: 'AssertionError'\n"
+            "  stack: |-\n    Test.run (node:internal/test_runner/test:796:25)\n# fail 1\n",
+        ),
+        ("Rust", "test tests::{0} ... FAILED\nassertion `left == right` failed\ntest result: FAILED. 0 passed\n"),
+        ("GoogleTest", "error: Expected equality of these values:\n[  FAILED  ] Shop.{0} (3 ms)\n 1 FAILED TEST\n"),
+        (
+            "Maven",
+            "[ERROR] Shop.{0}  Time elapsed: 0.01 s  <<< FAILURE!\nerror: expected: <1> but was: <0>\nerrors: 1\n",
+        ),
+        ("jest", "  ● shop › {0}\n    expect(received).toBe(expected)\nFAIL\nTests failed: 1\n"),
+        ("Mocha", "  0 passing (5ms)\n  1 failing\n\n  1) {0}:\n     AssertionError: 0 != 1\n"),
+        ("CTest", "The following tests FAILED:\n\t  3 - {0} (Failed)\nErrors while running CTest\nOutput failed\n"),
+        ("RSpec", "Failures: 1\nFailed examples:\n\nrspec ./{0}_spec.rb:3 # counts\n"),
+        ("PHPUnit", "There was 1 failure:\n\n1) ShopTest::{0}\nFailed asserting that 0 is 1.\nFAILURES!\n"),
+    ],
+    ids=lambda value: value if len(value) < 12 else "",
+)
+def test_two_tests_that_fail_are_two_kinds_though_the_runner_prints_nearly_the_same(runner: str, output: str) -> None:
+    finder = KindFinder()
+    first, second, both = (output.format("first"), output.format("second"), output.format("first") * 2)
+    kinds = [find_kind(text, finder=finder) for text in (first, second, both)]
+    assert [kind.letter for kind in kinds] == ["a", "b", "a"], runner
+    assert ["first" in kinds[0].description, "second" in kinds[1].description] == [True, True], runner
+    assert find_kind(first + second, finder=finder).letter == "c"
+
+
 def test_lines_that_passing_runs_print_too_do_not_make_runs_alike() -> None:
     usual = "".join(f"step {name} is done\n" for name in ("alpha", "beta", "gamma", "delta", "omega"))
     finder = KindFinder()

@@ -173,7 +173,6 @@ def test_without_a_run_since_the_change_the_first_line_says_so() -> None:
     assert answer_line(answer_to([HALF, FIX])[1]).text == "not yet: no run since the change"
     for other in (
         HALF._replace(identity=REPRO._replace(program="/srv/other")),
-        Runs(0, 0, timed_out=9),
         Runs(0, 0, inconclusive=9),
     ):
         assert answer_line(answer_to([HALF, FIX, other])[1]).text == "not yet: no run since the change counts", other

@@ -7,7 +7,7 @@ import pytest
 from support.experiments import OLD_NEW, versions_in
 from support.simulations import false_positive_share, useless_fix
 from threeam.experiments.build import Build
-from threeam.experiments.experiment import Experiment
+from threeam.experiments.experiment import Experiment, FailureKind
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
 from threeam.experiments.fixes.fix_control import ControlledFix, assess_control
 from threeam.experiments.fixes.fix_control_report import control_answer_line, control_json, control_report
@@ -47,13 +47,19 @@ def test_a_yes_takes_an_old_version_that_failed_and_a_new_one_that_never_did() -
         (["pp"] * 95 + ["fp"] * 5, "not yet: 81 more runs of each are needed at the rate of old"),
         (["pp"] * 92 + ["fp"] * 8 + ["pf"], "no: new failed"),
         (["pp"] * 92 + ["fp"] * 8 + ["tf"], "no: new failed"),
-        (["pt"] * 92 + ["fp"] * 4 + ["ft"] * 9, "not yet: old failed only 4 times"),
+        (["pi"] * 92 + ["fp"] * 4 + ["fi"] * 9, "not yet: old failed only 4 times"),
+        (["pp"] * 23 + ["fp"] * 10 + ["pt"] * 17, "no: new hangs more often: 17 of 50, old 0 of 50 (p = 0.0000030)"),
         (["p.", "f."], "nothing is shown: old has not failed in the same hours"),
     ],
 )
 def test_everything_else_is_not_a_yes(blocks: list[str], says: str) -> None:
     answer = answer_to(versions_in(*blocks))
     assert (answer.is_fixed, control_answer_line(answer).text) == (False, says)
+
+
+def test_a_version_that_hangs_as_the_old_one_did_may_be_a_fix() -> None:
+    answer = answer_to(versions_in(*["pp"] * 92, *["fp"] * 8, "tp", "pt"))
+    assert (answer.is_fixed, answer.hangs, control_json(answer)["hangs_more"]) == (True, (1, 102, 1, 102), False)
 
 
 def test_clear_evidence_is_enough_before_the_strong_level_is() -> None:
@@ -82,6 +88,74 @@ def test_another_build_of_the_same_arms_is_named() -> None:
     first, last = (versions_in(*["fp"] * 9, build=Build({"new.so": sha256}).to_tag()[1]) for sha256 in ("aa", "bb"))
     facts = [(line.text, line.detail) for line in control_report(answer_to(first, last))[1].lines]
     assert ("new.so changed since R1", "its SHA-256 was aa, and is bb") in facts
+
+
+KIND_A = FailureKind("a", f"{ord('a'):010x}", "a is printed")
+
+
+def of_kind_a(*blocks: str) -> ControlledFix:
+    return assess_control([versions_in(*blocks)], OLD_NEW, KIND_A)
+
+
+def told(answer: ControlledFix) -> list[str]:
+    return [line.text for section in control_report(answer) for line in section.lines]
+
+
+def test_only_the_named_kind_counts_and_a_block_with_another_one_is_in_no_rate() -> None:
+    blocks = [*["pp"] * 92, *["ap"] * 8, *["bp"] * 3, *["pb"] * 4]
+    assert not answer_to(versions_in(*blocks)).is_fixed
+    answer = of_kind_a(*blocks)
+    assert (answer.is_fixed, answer.old_failed, answer.new_failed, answer.blocks) == (True, 8, 0, 100)
+    assert told(answer)[0] == "yes: call kind a fixed: old failed 8 of 100 times and new never, in turns"
+    assert "only kind a: a is printed" in told(answer)
+    assert "kind b: 3 of old, 4 of new" in told(answer)
+    record = control_json(answer)
+    assert (record["kind"], [(of_kind["kind"], of_kind["old"], of_kind["new"]) for of_kind in record["kinds"]]) == (
+        "a",
+        [("a", 8, 0), ("b", 3, 4)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("blocks", "says"),
+    [
+        (["pp"] * 92 + ["ap"] * 8 + ["pa"], "no: new failed in kind a"),
+        (["pp"] * 300 + ["bp"] * 9, "nothing is shown: old has not failed in kind a in the same hours"),
+        (["pp"] * 300 + ["ap"] * 4 + ["bp"] * 9, "not yet: old failed in kind a only 4 times"),
+        (["pp"] * 300 + ["ap"] * 4 + ["fp"] * 9, "not yet: old failed in kind a only 4 times"),
+        (["pp"] * 92 + ["ap"] * 8 + ["pf"], "no: new failed in kind a"),
+        (["pp"] * 92 + ["ap"] * 8 + ["pc"], "no: a failure that old has not shown, kind c: c is printed"),
+        (["pp"] * 92 + ["ap"] * 8 + ["pD"], "no: a failure that old has not shown, kind d: d is printed"),
+    ],
+    ids=[
+        "it failed",
+        "the old version fails in another kind only",
+        "too seldom in this kind",
+        "a failure of no kind of the old version is not of this one",
+        "and one of the new version may be",
+        "a new kind",
+        "a new hang",
+    ],
+)
+def test_with_a_kind_everything_else_is_not_a_yes(blocks: list[str], says: str) -> None:
+    answer = of_kind_a(*blocks)
+    assert (answer.is_fixed, control_answer_line(answer).text) == (False, says)
+
+
+def test_a_hang_may_be_the_bug() -> None:
+    answer = of_kind_a(*["pp"] * 92, *["Ap"] * 8)
+    assert (answer.is_fixed, answer.old_failed, answer.blocks) == (True, 8, 100)
+
+
+def test_a_fix_that_hangs_as_the_old_version_never_did_is_none_whatever_else_it_mends() -> None:
+    answer = answer_to(versions_in(*["pp"] * 92, *["ap"] * 8, "pD"))
+    assert (answer.is_fixed, control_answer_line(answer).text) == (
+        False,
+        "no: a failure that old has not shown, kind d: d is printed",
+    )
+    assert "new: kind d: 0 of old, 1 of new" in told(answer)
+    assert answer_to(versions_in(*["pp"] * 92, *["ap"] * 8, "Dp", "pD")).is_fixed
+    assert answer_to(versions_in(*["pp"] * 92, *["ap"] * 8, "tp", "pD")).is_fixed, "an older 3am made the old runs"
 
 
 @pytest.mark.parametrize("peeks", [False, True], ids=["at the end", "after each block"])

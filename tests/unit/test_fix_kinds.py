@@ -34,6 +34,17 @@ def test_a_hang_that_did_not_exist_before_the_change_is_a_new_failure() -> None:
     assert answer_to([hung_before, FIX, CLEAN, Runs(0, 99, timed_out=1, letters="d")])[1].is_fixed
 
 
+def test_a_fix_after_which_more_runs_hang_is_none() -> None:
+    """They are in no rate, so the few that are left would look clean."""
+    hung_before, hung_since = (Runs(18, 37, timed_out=5), Runs(0, 26, timed_out=54))
+    _, answer = answer_to([hung_before, FIX, hung_since])
+    assert (answer.is_fixed, answer.levels_reached, fix_confidence_json(answer)["hangs_more"]) == (False, 0, True)
+    assert answer_line(answer).text == (
+        "no: it hangs more often since the change: 54 of 80 runs, before 5 of 60 (p = 2.8e-13)"
+    )
+    assert answer_to([hung_before, FIX, Runs(0, 75, timed_out=5)])[1].is_fixed
+
+
 def test_runs_without_a_kind_before_the_change_leave_nothing_new() -> None:
     old = Runs(20, 180)
     assert answer_line(answer_to([old, FIX, CLEAN, Runs(2, 98, letters="cc")])[1]).text == (

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from support.folds import ALICE, BOB, every, line, searched
+from support.folds import ALICE, BOB, every, line, remote_tags, searched
 from support.journals import segment_of
 from support.lines import HOUR_NS, NIGHT
 from threeam.core.format.entry import Entry, Stamp, format_entry, parse_entry
@@ -144,7 +144,7 @@ def logs(draw: st.DrawFn) -> bytes:
         def said(*tags: tuple[str, str], text: str = text, stamp: Stamp = stamp, coffee: int = coffee) -> bytes:
             return format_entry(Entry(stamp, coffee, tags, text))
 
-        match draw(st.integers(0, 38)):
+        match draw(st.integers(0, 41)):
             case 0 | 1 | 2:
                 lines.append(said(by))
             case 3:
@@ -206,6 +206,10 @@ def logs(draw: st.DrawFn) -> bytes:
             case 26 | 27 | 28:
                 about = ((number, draw(states)),) if draw(st.booleans()) else ()
                 lines.append(said(by, ("VIA", "run"), *draw(runs), *about, text=f"Run: passed, exit 0: {text}"))
+            case 39 | 40:
+                kind = draw(st.sampled_from(["Conclusion", "Reopened", "Supports", "Prediction", "Hypothesis", "x"]))
+                about = ((number, draw(states)),) if not draw(st.integers(0, 5)) else ()
+                lines.append(said(by, *about, *draw(remote_tags), text=f"{kind}: {text}"))
             case 37:
                 lines.append(said(by, ("VIA", "run"), *draw(searches), text=f"Plan: {text}; searches 1 arm"))
             case 36:

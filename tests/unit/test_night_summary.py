@@ -191,7 +191,7 @@ def test_status_says_the_night_in_a_line(run_here: Run, log: Path, monkeypatch: 
     assert run_here("status").stdout.decode() == line
     assert run_here("status", "--tmux").stdout.decode() == "☕ 2 · 1 open · 200 mg · 💧 1\n"
     assert json.loads(run_here("status", "--json").stdout) == {
-        "cups": 2, "toxic": False, "mg": 200.0, "mg_24h": 200, "over_dose": False, "water": 1,
+        "cups": 2, "cups_elsewhere": {}, "toxic": False, "mg": 200.0, "mg_24h": 200, "over_dose": False, "water": 1,
         "open": 1, "lock": "free", "holder": None,
         "mg_morning": {"at": "2026-11-24T06:00:00.000000000Z", "mg": 100.0}, "log": str(log),
     }  # fmt: skip

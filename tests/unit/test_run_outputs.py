@@ -150,6 +150,28 @@ def test_a_resumed_plan_knows_what_passing_runs_print(writer: Writer) -> None:
     assert night.letters == "a.ba"
 
 
+def test_what_passing_runs_print_now_and_then_does_not_make_a_kind(writer: Writer) -> None:
+    """Only the first passing run of an arm used to be looked at: whether it had printed the retry was chance."""
+    night = Night(writer)
+    retried = "error: connection reset, tried again\nerror: the cache cannot be reached\n"
+    night.make(FINE, LOST, (PASSED, retried + FINE[1]), (FAILED, retried + LOST[1]))
+    assert [found.kind.letter for found in night.experiment.kinds] == ["a"]
+    night.continue_it()
+    night.make((FAILED, retried + LOST[1]))
+    assert [found.kind.letter for found in night.experiment.kinds] == ["a"]
+    saved = [run.number for run in night.experiment.detailed_runs if run.outcome == PASSED and run.file]
+    assert saved == [1, 3]
+
+
+def test_of_the_passing_runs_only_a_few_are_saved(writer: Writer) -> None:
+    night = Night(writer)
+    night.make(
+        *[(PASSED, f"step {word} is done") for word in ["alpha", "beta", "gamma", "delta", "omega", "sigma", "theta"]]
+    )
+    night.make(*[FINE] * 9)
+    assert sum(run.file != "" for run in night.experiment.detailed_runs) == 5
+
+
 def test_a_letter_that_two_plans_gave_at_once_stays_that_of_each(writer: Writer) -> None:
     writer.write(hypothesis_draft("updates are lost", 9))
     first, second = Night(writer, hypothesis="H1"), Night(writer, hypothesis="H1")

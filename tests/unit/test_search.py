@@ -157,6 +157,9 @@ def test_the_result_is_about_the_kind_of_failure_that_bare_has(
     assert text.startswith(begins), text
     assert ("look at store_open (store.c:14): mkdir(" in text) == found
     assert ("what remains: " in text) != found
+    assert (": 3am fixed H7 --arm delay:mkdir=20ms counts them" in text) == found
+    unbound = result_text(search._replace(hypothesis=None), fresh, None)
+    assert ("clean runs of that arm" in unbound, "3am fixed" in unbound) == (found, False)
 
 
 def test_a_kind_that_bare_had_in_the_search_is_the_same_failure() -> None:
@@ -275,7 +278,7 @@ def test_a_search_ends_when_its_share_of_the_time_is_over() -> None:
     assert search._replace(spent_ns=6_000).progress().is_over
     assert TimeBudget(10 * NS_PER_S).search_runs(NS_PER_S // 10) == 60
     assert RunBudget(300).search_runs(NS_PER_S) == 200
-    assert RunBudget(30).search_runs(NS_PER_S) == 20
+    assert RunBudget(60).search_runs(NS_PER_S) == 20
 
 
 def test_nothing_better_than_bare_is_said_with_what_remains() -> None:
@@ -283,10 +286,49 @@ def test_nothing_better_than_bare_is_said_with_what_remains() -> None:
     assert text.startswith(f"nothing failed in {searched('no arm').done_count} runs of 5 arms; what remains: a window ")
     assert "a window between two accesses to memory without a system call or a lock operation in it" in text
     assert "noise was not tried" not in text
-    without_noise = searched("bare")._replace(arms=("bare", "pin", *ARMS[2:]))
+    failed = searched("bare")
+    without_noise = failed._replace(arms=("bare", "pin", *ARMS[2:]), outcomes=failed.outcomes.replace("A", "a", 1))
     text = result_text(without_noise, None, None)
     assert text.startswith("no arm failed more often than bare (")
     assert "a window between two lock operations (noise was not tried)" in text
+
+
+def test_the_fresh_runs_are_in_the_budget_too() -> None:
+    for runs in (46, 60, 120, 300, 5000):
+        assert runs - RunBudget(runs).search_runs(0) >= 40
+    assert RunBudget(20).search_runs(0) < 6, "too few for a search"
+
+
+def test_calls_for_which_the_budget_was_too_small_are_not_excluded() -> None:
+    """Otherwise the result claims that no window between two system calls is left."""
+    search = searched("no arm")._replace(left_out=("delay:rmdir=20ms", "perturb"))
+    assert "what remains: a window at a call that was not tried (rmdir: a larger --budget" in result_text(
+        search, None, None
+    )
+    assert "was not tried" not in result_text(searched("no arm"), None, None)
+    unfinished = require_search(state_of(plan_line()), "R3")  # its time was over before the first run
+    assert "not tried (mkdir, openat: " in result_text(unfinished, None, None)
+
+
+def test_arms_that_were_left_out_are_in_the_plan_line() -> None:
+    tag = search_tag(ARMS, HALVING, RUNS, "0123456789ab", ["delay:rmdir=20ms"])
+    line = plan_line()
+    line = line._replace(tags=tuple(tag if name == "PLAN" else (name, value) for name, value in line.tags))
+    state = state_of(line)
+    assert require_search(state, "R3").left_out == ("delay:rmdir=20ms",)
+    assert require_search(state_of(*PROJECTION.checkpoint(PROJECTION.of(state))), "R3").left_out == (
+        "delay:rmdir=20ms",
+    )
+
+
+def test_a_command_that_always_fails_has_nothing_to_provoke() -> None:
+    search = require_search(state_of(plan_line()), "R3")
+    while not (progress := search.progress()).is_over:
+        search = search._replace(outcomes="A" * len(progress.arms) + NOT_RUN * (search.total - len(progress.arms)))
+    bare = search.counts()[0].counts.failed
+    assert result_text(search, None, None) == (
+        f"bare failed in each of its {bare} runs: no arm can make it fail more often"
+    )
 
 
 def test_the_lines_are_read_back() -> None:

@@ -14,7 +14,7 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.write.writer import Writer
 from threeam.experiments.arms.arm import Arm, run_order
-from threeam.experiments.experiment import Experiment, Run
+from threeam.experiments.experiment import Experiment, FailureKind, Run
 from threeam.experiments.experiment_report import experiment_report
 from threeam.experiments.failure_rule import FAILED, OUTCOMES, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import ExperimentIdentity
@@ -33,6 +33,8 @@ SEED = 7
 def made(writer: Writer, n: int, stop: str, results: dict[str, str], conclude: bool = True) -> Experiment:
     """An experiment in which the n-th run of an arm fails (f), passes (p) or times out (t), as a word per arm says.
 
+    Other letters are failures of this kind.
+
     It makes the runs that its rule needs, in the order of its plan.
     """
     outcome_of = {"f": FAILED, "p": PASSED, "t": TIMED_OUT}
@@ -43,14 +45,19 @@ def made(writer: Writer, n: int, stop: str, results: dict[str, str], conclude: b
     (planned,) = experiments(FOLD(FOLD.empty_state, entries))
     rule, order = rule_of(planned), [arms[i] for i in run_order(len(arms), n, SEED)]
     runs: list[Run] = []
+    new_kinds: dict[int, FailureKind] = {}
     words = {name: iter(word) for name, word in results.items()}
     for number in needed_runs(planned.remaining, order, rule):
         arm = order[number - 1].name
-        outcome = outcome_of[next(words[arm])]
-        runs.append(Run(number, arm, outcome, 0, 1, 1, 1, 0))
+        letter = next(words[arm])
+        outcome = outcome_of.get(letter, FAILED)
+        kind = "" if letter in outcome_of else letter
+        if kind and all(run.kind != kind for run in runs):
+            new_kinds[number] = FailureKind(kind, f"{ord(kind):010x}", f"{kind} is printed")
+        runs.append(Run(number, arm, outcome, 0, 1, 1, 1, 0, kind=kind))
         if rule is not None:
             rule.add(number, arm, outcome)
-    entries += writer.write(runs_draft(1, planned.total, runs)).entries
+    entries += writer.write(runs_draft(1, planned.total, runs, new_kinds)).entries
     if conclude:
         entries += writer.write(verdict_draft(1)).entries
     (experiment,) = experiments(FOLD(FOLD.empty_state, entries))
@@ -74,6 +81,16 @@ def test_two_arms_stop_after_the_block_that_decides(writer: Writer) -> None:
     assert comparison.p == pytest.approx(1 / evidence_of([BlockFailures(False, True)] * 5).value)
     record = experiment_json(experiment)
     assert (record["stopped"], record["comparisons"][0]["blocks"]) == ("5/150", 5)
+
+
+@pytest.mark.parametrize(("pin", "has_several"), [("ab" * 20, True), ("a" * 40, False)])
+def test_a_verdict_says_if_an_arm_was_stopped_by_failures_of_several_kinds(
+    writer: Writer, pin: str, has_several: bool
+) -> None:
+    experiment = made(writer, 40, EVIDENCE, {"bare": "ap" * 20, "pin": pin})
+    assert experiment.stopped
+    alike = "; kinds a and b were counted alike when an arm was stopped; "
+    assert (alike in experiment.verdict) == has_several
 
 
 def test_a_decided_arm_stops_and_the_others_continue(writer: Writer) -> None:

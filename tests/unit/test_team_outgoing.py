@@ -13,7 +13,7 @@ from support.lines import NIGHT
 from support.rotated_files import chain_of, line
 from support.team import DB1, content, journal_bytes, outgoing_messages
 from threeam.core.format.entry import Stamp
-from threeam.core.store.journal import Journal
+from threeam.core.store.journal import Journal, Segment
 from threeam.core.write.writer import Writer
 from threeam.team.message import MAX_PAYLOAD_BYTES, Message
 from threeam.team.mirror import Mirror, read_mirrors
@@ -164,6 +164,26 @@ def test_lost_bytes_are_noticed_while_it_runs(log: Path, journal: Journal) -> No
     assert batch is not None
     os.truncate(log, len(line(1, "one")))
     with pytest.raises(BytesLost, match="truncated or rewritten"):
+        outgoing.read(batch.end)
+
+
+def test_a_log_that_is_truncated_during_a_read_has_nothing_to_send(
+    log: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_bytes(line(1, "one") + line(2, "two"))
+    outgoing = Outgoing(journal)
+    start = outgoing.begin()
+    assert start is not None
+    batch = outgoing.read(start)
+    assert batch is not None
+
+    def truncate(_outgoing: Outgoing, _segment: Segment) -> bool:
+        os.truncate(log, len(line(1, "one")))
+        return True
+
+    monkeypatch.setattr(Outgoing, "_is_live", truncate)
+    assert outgoing.read(batch.end) is None
+    with pytest.raises(BytesLost):
         outgoing.read(batch.end)
 
 

@@ -61,6 +61,11 @@ def test_a_file_wins_over_a_host(run: Run, db1: OtherHost) -> None:
     assert good(run("merge", "-o", "raw", "db1")) == Path("db1").read_text()
 
 
+def test_a_folder_does_not_win_over_a_host(run: Run, db1: OtherHost) -> None:
+    Path("db1").mkdir()
+    assert "cart 42 is empty" in good(run("merge", "-o", "raw", "db1"))
+
+
 def test_a_name_that_is_neither_is_refused_with_the_names(run: Run, db1: OtherHost) -> None:
     sentence = "3am: there is no such file, and there is no host db2; did you mean db1?; mirrored here: db1"
     assert refused(run("merge", "db2"), 3) == sentence

@@ -67,7 +67,8 @@ def _candidates(before: Sequence[str], prefix: str) -> list[Candidate]:
     positional, index = _positional(parser, rest)
     if positional is None or (index and "@stamp" in (positional.help or "")):  # the words after a stamp
         return []
-    return _values(positional, before, command)
+    verbs = [] if rest else [Candidate(verb) for verb in parser.verbs]
+    return [*verbs, *_values(positional, before, command)]
 
 
 def _parser_of(command: str | None, words: Sequence[str]) -> Parser | None:
@@ -156,10 +157,9 @@ def _hypotheses(typed: _Typed) -> list[Candidate]:
 
 def _experiments(typed: _Typed) -> list[Candidate]:
     from threeam.cli.context import context
-    from threeam.experiments.runs.run_log import experiments
+    from threeam.experiments.run_list import listed_runs
 
-    listed = experiments(context(typed.journal_options()).load_state())
-    return [Candidate(experiment.name, experiment.command) for experiment in reversed(listed)]
+    return [Candidate(run.name, run.command) for run in listed_runs(context(typed.journal_options()).load_state())]
 
 
 def _people(typed: _Typed) -> list[Candidate]:

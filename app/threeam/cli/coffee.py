@@ -11,7 +11,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, command_parser
 from threeam.cli.submit import Receipt, submit
-from threeam.core.config.settings import Settings
+from threeam.cli.team_hosts import cups_until_toxic, own_cups, read_hosts_for_cups, with_all_cups
 from threeam.core.errors import JournalError
 from threeam.core.write.draft import Draft
 from threeam.human.drafts import water_draft
@@ -39,7 +39,7 @@ def run(command: str, argv: Sequence[str]) -> int:
     parser = command_parser(command, _HELP)
     args = parse_coffee_options(parser, argv) if command == "coffee" else parser.parse_args(argv)
     ctx = context(args)
-    code = submit(lambda: ctx, lambda _: _make_draft(command, args, ctx.settings), "", Receipt(quiet=args.quiet))
+    code = submit(lambda: ctx, lambda _: _make_draft(command, args, ctx), "", Receipt(quiet=args.quiet))
     if code == ExitCode.OK and not args.quiet:
         try:
             for text in _reminder_texts(command, args, ctx):
@@ -54,16 +54,21 @@ def _reminder_texts(command: str, args: Namespace, ctx: Context) -> list[str]:
     settings = ctx.settings
     if command == "sleep":
         return [f"a glass of water, and lights out: {SLEEP_ADVICE}"]
-    if command == "water" or args.undo or not settings.reminders or not sys.stderr.isatty():
+    if command == "water":
         return []
-    gap_ns, half_life_h = settings.night_gap_ns, settings.half_life_h
-    due = coffee_reminders(ctx.load_state(), ctx.author.user, ctx.clock(), gap_ns, half_life_h, settings.reminders)
-    return list(due.values())
+    hosts = read_hosts_for_cups(ctx, ctx.load_state())
+    cups = own_cups(ctx, hosts)
+    texts = [f"{cups.total} cups this night: {cups.own} here, {cups.elsewhere_text()}"] if cups.elsewhere else []
+    if args.undo or not settings.reminders or not sys.stderr.isatty():
+        return texts
+    gap_ns, half_life_h, state = settings.night_gap_ns, settings.half_life_h, with_all_cups(ctx, hosts)
+    due = coffee_reminders(state, ctx.author.user, ctx.clock(), gap_ns, half_life_h, settings.reminders)
+    return [*texts, *due.values()]
 
 
-def _make_draft(command: str, args: Namespace, settings: Settings) -> Draft:
+def _make_draft(command: str, args: Namespace, ctx: Context) -> Draft:
     if command == "water":
         return water_draft()
     if command == "sleep":
-        return sleep_draft(settings.half_life_h)
-    return requested_coffee_draft(args, settings)
+        return sleep_draft(ctx.settings.half_life_h)
+    return requested_coffee_draft(args, ctx.settings._replace(toxic_cups=cups_until_toxic(ctx)))

@@ -35,7 +35,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "examples:\n"
         "  3am fixed H7\n"
         "  3am fixed H7 --kind a\n"
-        "  3am fixed H7 --old old --new new\n"
+        "  3am fixed H7 --old old --new new --kind a\n"
         "  3am fixed H7 --seen 'deadlock detected' --watched-since yesterday",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -47,7 +47,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         raise PreconditionFailed(f"there is no hypothesis {args.hypothesis}: 3am hyp list shows those there are")
     since_ns = None if args.since is None else parse_time(expand_stamp_ref(ctx.journal, args.since), now, ctx.zone)
     if args.versions is not None:
-        controlled = assess_versions(state, hypothesis, args.versions, since_ns)
+        controlled = assess_versions(state, hypothesis, args.versions, since_ns, args.kind)
         if args.json:
             print_json({"hypothesis": hypothesis.number, **control_json(controlled)})
         else:

@@ -9,10 +9,14 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser, command_parser
 from threeam.cli.submit import Receipt, submit
+from threeam.cli.team_hosts import order_of_hosts, read_hosts_of
 from threeam.core.store.journal import Position
+from threeam.human.team_cups import with_cups_of_everybody
 from threeam.hypotheses.handoff_notes import take_journal_draft
 from threeam.hypotheses.quotations import QuotationReader
+from threeam.hypotheses.remarks import remarks
 from threeam.reports.handoff import Handoff, collect_handoff, find_awake_since, handoff_report
+from threeam.reports.handoff_hosts import collect_team_handoff
 from threeam.reports.handoff_json import handoff_json
 from threeam.reports.markdown_report import sections_to_markdown
 
@@ -55,6 +59,14 @@ def run(command: str, argv: Sequence[str]) -> int:
 def _collect(ctx: Context, end: Position) -> Handoff:
     state, now, settings = ctx.load_state(), ctx.clock(), ctx.settings
     nights = find_awake_since(ctx.journal, end, state, now, settings.night_gap_ns)
-    return collect_handoff(
-        state, now, settings.night_gap_ns, settings.half_life_h, nights, QuotationReader(ctx.journal)
-    )
+    hosts, quotations = read_hosts_of(ctx, state), QuotationReader(ctx.journal)
+    if len(hosts) == 1 and not remarks(state):
+        return collect_handoff(state, now, settings.night_gap_ns, settings.half_life_h, nights, quotations)
+    from threeam.team.team_status import read_statuses, unheld_by_origin
+
+    state = with_cups_of_everybody(hosts, now.ns, settings.night_gap_ns, settings.same_person)
+    handoff = collect_handoff(state, now, settings.night_gap_ns, settings.half_life_h, nights, quotations)
+    is_before, statuses = order_of_hosts(hosts).is_before, read_statuses(ctx.journal)
+    unheld = unheld_by_origin(status for status, _ in statuses)
+    is_running = any(is_running for _, is_running in statuses)
+    return handoff._replace(team=collect_team_handoff(hosts, is_before, unheld, is_running=is_running))

@@ -9,9 +9,11 @@ from contextlib import suppress
 from threeam.cli.console import print_err, print_json, print_out, print_quotation
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
+from threeam.cli.hyp_of_hosts import find_team_hypothesis, print_team_hypothesis, print_team_list
 from threeam.cli.parser import HelpText, parse_verb
 from threeam.cli.split import split_command
 from threeam.cli.submit import Receipt, report_unwritten, submit
+from threeam.cli.team_hosts import cups_until_toxic, read_hosts_of, read_hypothesis_name
 from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed
 from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.entry import escape_unprintable
@@ -23,6 +25,7 @@ from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.drafts import (
     EVIDENCE_VERBS,
     VERDICT_VERBS,
+    Named,
     conclusion_draft,
     hypothesis_draft,
     prediction_draft,
@@ -32,6 +35,8 @@ from threeam.hypotheses.drafts import (
 from threeam.hypotheses.evidence import read_evidence
 from threeam.hypotheses.ledger import event_text, sorted_hypotheses, thread_of, verdict_of
 from threeam.hypotheses.quotations import QuotationReader
+from threeam.hypotheses.remarks import remarks
+from threeam.hypotheses.team_report import team_hypothesis_json, team_moves_json, verdict_text
 from threeam.hypotheses.thread import hypothesis_json, thread_json
 from threeam.projections import FOLD
 
@@ -76,7 +81,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
         args = parser.parse_args(rest)
         return _print_list(context(args), args.json)
     if verb != "new":
-        parser.add_argument("name", metavar="H7", help="its number, or the @stamp of one that the script wrote")
+        parser.add_argument(
+            "name", metavar="H7", help="its number, with its host as db1/H7, or the @stamp of one that the script wrote"
+        )
     if verb == "show":
         parser.add_argument("--json", action="store_true", help="one object, with all its evidence and verdicts")
         args = parser.parse_args(rest)
@@ -112,14 +119,25 @@ def _is_verb_meant(argv: Sequence[str]) -> bool:
 
 def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:
     if verb == "new":
-        return hypothesis_draft(text, ctx.settings.toxic_cups)
+        return hypothesis_draft(text, cups_until_toxic(ctx))
+    named = read_hypothesis_name(ctx, args.name)
     if verb == "predict":
-        return prediction_draft(args.name, text)
+        return prediction_draft(named, text)
     if verb in VERDICT_VERBS:
-        return conclusion_draft(verb, args.name, text, ctx.settings.toxic_cups)
+        return _verdict_draft(verb, named, text, ctx)
     from threeam.experiments.runs.run_citation import cite_run  # the other verbs need no experiments
 
-    return read_evidence(ctx.journal, cite_run(ctx.load_state(), text)).draft(verb, args.name)
+    return read_evidence(ctx.journal, cite_run(ctx.load_state(), text)).draft(verb, named)
+
+
+def _verdict_draft(verb: str, named: Named, reason: str, ctx: Context) -> Draft:
+    """Return the draft of a verdict. Raise `PreconditionFailed` if all hosts agree on it already."""
+    known = find_team_hypothesis(ctx, read_hosts_of(ctx, ctx.load_state()), named)
+    _, state_after = VERDICT_VERBS[verb]
+    if known is not None and known.states == (state_after,):
+        raise PreconditionFailed(f"{known.name} is {state_after} already: {verdict_text(known) or known.claim}")
+    others_disagree = known is not None and known.states != (known.hypothesis.state,)
+    return conclusion_draft(verb, named, reason, cups_until_toxic(ctx), others_disagree=others_disagree)
 
 
 def _write_citing_evidence(verb: str, args: Namespace, words: str) -> int:
@@ -131,17 +149,23 @@ def _write_citing_evidence(verb: str, args: Namespace, words: str) -> int:
         ctx = context(args)
         if (obstacle := ctx.journal.write_obstacle()) is not None:
             raise FileUnusable(obstacle)
-        require_hypothesis(ctx.load_state(), args.name)  # an unknown one is reported before anything is copied
+        named = read_hypothesis_name(ctx, args.name)
+        if isinstance(named, str):
+            require_hypothesis(ctx.load_state(), named)  # an unknown one is reported before anything is copied
         saved = save_citation(ctx.journal, citation, ctx.clock().ns)
     except (JournalError, KeyboardInterrupt):
         report_unwritten([words])
         raise
-    draft = quoting_evidence_draft(verb, args.name, saved.line, citation.evidence_text(words))
+    draft = quoting_evidence_draft(verb, named, saved.line, citation.evidence_text(words))
     return submit(lambda: ctx, lambda _: draft, words, Receipt(quiet=args.quiet), attachment_path=saved.path)
 
 
 def _print_list(ctx: Context, as_json: bool) -> int:
     state = ctx.load_state()
+    hosts = read_hosts_of(ctx, state)
+    if remarks(state) or len(hosts) > 1:
+        print_team_list(hosts, as_json=as_json)
+        return ExitCode.OK
     hypotheses = sorted_hypotheses(state)
     if not hypotheses:
         print_err("no hypotheses yet: 3am hyp new TEXT opens one")
@@ -165,6 +189,14 @@ def _print_hypothesis(ctx: Context, name: str, as_json: bool) -> int:
     live = ctx.require_log()
     # The state is read from the same file as the lines: meanwhile the log may be renamed or deleted.
     state = FOLD.state_at(live, live.size())
+    hosts = read_hosts_of(ctx, state)
+    known = find_team_hypothesis(ctx, hosts, name)
+    if known is not None and (known.host or len(known.threads) > 1):
+        if as_json:
+            print_json(team_hypothesis_json(known) | {"moves": team_moves_json(known, QuotationReader(ctx.journal))})
+        else:
+            print_team_hypothesis(ctx, live, known, hosts)
+        return ExitCode.OK
     hypothesis = require_hypothesis(state, name)
     if as_json:
         print_json(thread_json(state, hypothesis, QuotationReader(ctx.journal)))

@@ -26,7 +26,7 @@ from threeam.core.format.entry import (
     utf8_boundary,
 )
 from threeam.core.platform.signals import defer_interrupts, signal_wakeup_fd
-from threeam.core.write.draft import Draft, bound_note_draft, note_draft
+from threeam.core.write.draft import Draft, bound_note_draft, note_draft, tagged_note_draft
 from threeam.core.write.locked_log import INTERRUPTED_REASON
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import RELOCK_DELAY_S
@@ -35,7 +35,7 @@ _MAX_CHARS_PER_BYTE = 6  # of an escaped text: \\u2028 is six characters for thr
 _READ_BYTES = 512 * 1024  # of stdin at a time
 _MAX_BATCH_LINES = 16384  # in one hold of the lock, about 8 ms: many lines share a sync, which takes the most time
 _STDIN, _STDOUT = 0, 1
-_HYPOTHESIS_NAME = re.compile(r"[Hh]\d{1,9}", re.ASCII)
+_HYPOTHESIS_NAME = re.compile(r"(?:[A-Za-z0-9._·-]+/)?[Hh]\d{1,9}", re.ASCII)  # H7, or of another host db1/H7
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -53,9 +53,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_argument(
         "-H",
         "--hyp",
-        type=parse_hypothesis_number,
+        type=_hypothesis_name,
         metavar="H7",
-        help="link the note to hypothesis H7; other words after -H are a new hypothesis, as with --hypothesis",
+        help="link the note to H7, or to db1/H7; other words after -H are a new hypothesis, as with --hypothesis",
     )
     parser.add_argument(
         "--hypothesis", action="store_true", help="write a hypothesis instead of a note, as 3am hyp new does"
@@ -90,9 +90,21 @@ def _expand_bare_option(argv: Sequence[str]) -> list[str]:
     ]
 
 
+def _hypothesis_name(text: str) -> str:
+    return text if "/" in text else f"H{parse_hypothesis_number(text)}"
+
+
+_hypothesis_name.__name__ = parse_hypothesis_number.__name__  # argparse prints it in its message
+
+
 def _make_draft(args: Namespace, text: str, ctx: Context) -> Draft:
+    if args.hyp is not None and "/" in args.hyp:
+        from threeam.cli.team_hosts import read_hypothesis_name
+
+        named = read_hypothesis_name(ctx, args.hyp)
+        return bound_note_draft(text, named) if isinstance(named, str) else tagged_note_draft(text, named.tags())
     if args.hyp is not None:
-        return bound_note_draft(text, f"H{args.hyp}")
+        return bound_note_draft(text, args.hyp)
     if not args.hypothesis:
         return note_draft(text)
     from threeam.hypotheses.drafts import hypothesis_draft

@@ -9,6 +9,7 @@ from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.submit import Receipt, submit
+from threeam.cli.team_hosts import read_hosts_for_cups, with_all_cups
 from threeam.host.check import RED, worst_verdict
 from threeam.host.preflight import all_checks, preflight_draft, preflight_report
 from threeam.host.system import this_system
@@ -28,7 +29,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     ctx = context(args)
     groups = run_preflight_checks(
-        this_system(), ctx.journal, ctx.load_state(), ctx.settings, ctx.author.user, ctx.clock()
+        this_system(),
+        ctx.journal,
+        with_all_cups(ctx, read_hosts_for_cups(ctx, ctx.load_state())),
+        ctx.settings,
+        ctx.author.user,
+        ctx.clock(),
     )
     if args.json:
         for group in groups:

@@ -19,11 +19,12 @@ from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.write.draft import hypothesis_tag
 from threeam.experiments.build import single_run_build
 from threeam.experiments.experiment import Experiment, Run
-from threeam.experiments.experiment_report import experiment_list_report, experiment_report
+from threeam.experiments.experiment_report import experiment_report
 from threeam.experiments.failure_rule import PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import identity_of
 from threeam.experiments.plan import ExperimentPlan, loggable_command
 from threeam.experiments.provoke.search import find_search
+from threeam.experiments.run_list import run_list_report
 from threeam.experiments.runner import ExperimentRunner
 from threeam.experiments.runs.plan_runs import RunInterrupted
 from threeam.experiments.runs.run_drafts import single_run_draft
@@ -142,10 +143,10 @@ def _rule_for_fix(args: Namespace, plan: ExperimentPlan) -> str:
 def _print_list(args: Namespace, as_json: bool) -> int:
     ctx = context(args)
     ctx.require_log()
-    all_experiments = experiments(ctx.load_state())
+    state = ctx.load_state()
     if not as_json:
-        print_report(experiment_list_report(all_experiments, ctx.clock()))
-    for experiment in all_experiments[::-1] if as_json else ():
+        print_report(run_list_report(state, ctx.clock()))
+    for experiment in experiments(state)[::-1] if as_json else ():
         print_json(experiment_json(experiment))
     return ExitCode.OK
 

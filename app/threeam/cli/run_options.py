@@ -58,7 +58,7 @@ class MoreRuns(NamedTuple):
 
 
 class ListRuns(NamedTuple):
-    """The mode that prints all experiments, the newest first."""
+    """The mode that prints all experiments, searches and bisections, the newest first."""
 
     as_json: bool
 
@@ -186,13 +186,17 @@ def _parser() -> Parser:
     )
     option("--jobs", type=int, metavar="N", help="make N runs side by side; not with arms that are about the CPUs")
     option("-j", action=_JobsOrJournal, dest="jobs", metavar="N|NAME", help="a number: --jobs; a name: --journal")
-    option("--stop", action="store_true", help="stop an arm as soon as it is decided; with -H and one arm, a fix")
+    option(
+        "--stop",
+        action="store_true",
+        help="stop an arm when it is decided; with one arm and -H, when fixed has its answer (3am changed comes first)",
+    )
     option("--seed", type=int, metavar="S", help="random seed for run order and jitter")
     option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
     option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")
     option("--fail-regex", metavar="RE", help="fail if a line of output matches; pass only if the exit code is 0 too")
     option("--exit-code", action="store_true", help="exit as the command did (124: timed out)")
-    option("--list", action="store_true", help="print all experiments, the newest first")
+    option("--list", action="store_true", help="print all experiments, searches and bisections, the newest first")
     option("--more", nargs=2, metavar=("N", "R12"), help="make N more runs in each arm of an experiment")
     option("--resume", metavar="R12", help="continue an experiment that was ended")
     option("--report", metavar="R12", help="print the results of an experiment again")

@@ -10,6 +10,7 @@ from threeam.cli.console import print_json, print_out
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
+from threeam.cli.team_hosts import own_cups, read_hosts_for_cups, with_all_cups
 from threeam.core.write.draft import is_toxic
 from threeam.core.write.lock import find_lock_holder
 from threeam.human.night_summary import MORNING_HOUR, summarize_night
@@ -50,7 +51,9 @@ def _status_line(values: dict[str, Any], *, emoji: bool) -> str:
     toxic = " TOXIC" if values["toxic"] else ""
     over_dose = over if values["over_dose"] else ""
     later = f" ({values['mg_morning']['mg']:.0f} at {MORNING_HOUR:02d}:00)" if values["mg"] >= 1 else ""
-    cups = f"{cup} {values['cups']}{toxic} {values['mg']:.0f} mg{over_dose}{later}"
+    elsewhere = ", ".join(f"{cups} on {host}" for host, cups in values["cups_elsewhere"].items())
+    total = f"{values['cups']} ({elsewhere})" if elsewhere else values["cups"]
+    cups = f"{cup} {total}{toxic} {values['mg']:.0f} mg{over_dose}{later}"
     lock = values["lock"]
     if holder := values["holder"]:
         lock = f"held by {holder['name']} {holder['pid']}"
@@ -92,12 +95,15 @@ def _print_footprint(*, as_json: bool) -> int:
 
 
 def _status_values(ctx: Context) -> dict[str, Any]:
-    state, settings, now = ctx.load_state(), ctx.settings, ctx.clock()
+    own, settings, now = ctx.load_state(), ctx.settings, ctx.clock()
+    hosts = read_hosts_for_cups(ctx, own)
+    state, elsewhere = with_all_cups(ctx, hosts), own_cups(ctx, hosts).by_host
     cups = state.cups(ctx.author.user, now.ns, settings.night_gap_ns)
     summary = summarize_night(state, ctx.author.user, now, settings.night_gap_ns, settings.half_life_h, ctx.zone)
     holder = find_lock_holder(*ctx.journal.lock_paths)
     return {
         "cups": cups,
+        "cups_elsewhere": dict(elsewhere),
         "toxic": is_toxic(cups, settings.toxic_cups),
         "mg": round(summary.mg_now, 1),
         "mg_24h": summary.mg_last_24h,

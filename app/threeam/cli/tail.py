@@ -17,6 +17,7 @@ from threeam.cli.line_query import ALL_LINES, LineQuery, parse_time_range
 from threeam.cli.mirrors import on_host
 from threeam.cli.parser import Parser
 from threeam.core.config.options import parse_hypothesis_number
+from threeam.core.errors import BadInput
 from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.store.filters import (
     ByAuthor,
@@ -35,7 +36,7 @@ from threeam.core.store.reader import Line, last_line_end
 from threeam.core.store.seek import search_backward
 
 _DEFAULT_LINES = 10  # as tail(1)
-_STDOUT = 1
+_STDIN, _STDOUT = 0, 1
 
 
 def run(_command: str, argv: Sequence[str]) -> int:
@@ -70,7 +71,17 @@ def run(_command: str, argv: Sequence[str]) -> int:
         parser.add_argument(*names, action="append", default=[], metavar=metavar, type=parse, help=about)
     parser.add_argument("--host", metavar="NAME", help="the journal of this host of the team, from its mirror here")
     parser.add_argument("--json", action="store_true", help="one object a line")
+    parser.add_argument(
+        "--mirror",
+        action="store_true",
+        help="the exact bytes, from a cursor on that is read from stdin: what 3am team ssh://HOST runs on HOST",
+    )
     args = parser.parse_args(argv)
+    if args.mirror:
+        given = {name for name, value in vars(args).items() if value != parser.get_default(name)}
+        if given - {"mirror", "log", "lock", "journal"}:
+            raise BadInput("3am tail: --mirror goes with --log, --lock and -j alone")
+        return _feed_mirror(args)
     line_filter = _line_filter(args)
     ctx = on_host(context(args), args.host)
     query = LineQuery(line_filter, *parse_time_range(args, ctx))
@@ -82,6 +93,17 @@ def run(_command: str, argv: Sequence[str]) -> int:
         print_err(problem)
         return ExitCode.IO_ERROR
     return ExitCode.NEGATIVE if printed is None or (is_search and not printed) else ExitCode.OK
+
+
+def _feed_mirror(args: Namespace) -> int:
+    """Feed the log to ``3am team`` on another host, until that ends."""
+    from threeam.team.log_feed import LogFeed  # no other tail needs it
+    from threeam.team.origin import host_name
+
+    ctx = context(args)
+    ctx.require_log()
+    LogFeed(ctx.journal, host_name()).run(_STDIN, _STDOUT)
+    return ExitCode.OK
 
 
 def _line_filter(args: Namespace) -> LineFilter:

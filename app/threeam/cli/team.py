@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from threeam.cli import team_blank
@@ -13,11 +15,15 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser
 from threeam.cli.split import split_command
-from threeam.cli.team_engine import add_engine_arguments, engine
-from threeam.core.errors import PreconditionFailed
+from threeam.cli.team_engine import add_credentials_option, add_engine_arguments, engine
+from threeam.core.errors import BadInput, PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.format.times import format_age
-from threeam.team.origin import OriginFile, host_name
+from threeam.team.follow_process import FollowProcess
+from threeam.team.origin import OriginFile, host_name, read_origin
+from threeam.team.ssh_source import SshSource
+from threeam.team.ssh_source import connect as connect_ssh
+from threeam.team.ssh_target import SCHEME, parse_ssh_target
 from threeam.team.team_process import TeamProcess
 from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus, read_statuses
 
@@ -72,10 +78,21 @@ def _parser(verb: str, prog: str) -> Parser:
 
 def _run_team(argv: Sequence[str]) -> int:
     parser = _parser("URL", "3am team")
-    add_engine_arguments(parser)
+    parser.verbs = list(_VERBS)
+    parser.add_argument(
+        "urls",
+        metavar="URL",
+        nargs="+",
+        help="the engine, nats://HOST[:PORT][/NIGHT] or tls://…; or hosts, each as ssh://[USER@]HOST[:PORT][/FILE]",
+    )
+    add_credentials_option(parser)
     parser.add_argument("--read-only", action="store_true", help="follow the others, and send nothing")
     args = parser.parse_args(argv)
-    target, connect = engine(args, read_only=args.read_only)
+    if any(url.startswith(SCHEME) for url in args.urls):
+        return _follow_hosts(args)
+    if len(args.urls) > 1:
+        raise BadInput("3am team uses one engine: run it once for each")
+    target, connect = engine(args.urls[0], args.credentials, read_only=args.read_only)
     ctx = context(args)
     ctx.require_log()
     process = TeamProcess(ctx.journal, str(target), host_name(), connect, read_only=args.read_only)
@@ -103,7 +120,8 @@ def _print_id(argv: Sequence[str]) -> int:
 def _create_store(argv: Sequence[str]) -> int:
     parser = _parser("create", "3am team create")
     add_engine_arguments(parser)
-    target, connect = engine(parser.parse_args(argv), read_only=False)
+    args = parser.parse_args(argv)
+    target, connect = engine(args.url, args.credentials, read_only=False)
 
     async def create() -> None:
         async with connect():
@@ -111,6 +129,33 @@ def _create_store(argv: Sequence[str]) -> int:
 
     asyncio.run(create())
     return ExitCode.OK
+
+
+def _follow_hosts(args: Namespace) -> int:
+    """Keep the mirrors of hosts that ssh reaches, and send nothing."""
+    targets = list(dict.fromkeys(map(parse_ssh_target, args.urls)))
+    if args.credentials is not None:
+        raise BadInput("--credentials are for an engine: ssh uses your keys and ~/.ssh/config")
+    ctx = context(args)
+    own = read_origin(ctx.journal)
+    own_id = own.id if own is not None else ""
+    processes: list[FollowProcess[SshSource]] = []
+    try:
+        for target in targets:
+            connect = partial(connect_ssh, target, ctx.journal)
+            processes.append(FollowProcess(ctx.journal, str(target), connect, own_id))
+        print_err("nothing is sent. ctrl+c ends this, 3am team status shows it")
+        asyncio.run(_run_all(processes))
+    finally:
+        for process in processes:
+            process.close()
+    return ExitCode.OK
+
+
+async def _run_all(processes: list[FollowProcess[SshSource]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for process in processes:
+            group.create_task(process.run())
 
 
 def _take_new_origin(argv: Sequence[str]) -> int:

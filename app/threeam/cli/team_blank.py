@@ -43,7 +43,7 @@ def run(parser: Parser, argv: Sequence[str]) -> int:
     parser.add_argument("stamp", metavar="@STAMP", help="the entry; lines that quote it are blanked, too")
     add_engine_arguments(parser)
     args = parser.parse_args(argv)
-    target, connect = engine(args, read_only=True)
+    target, connect = engine(args.url, args.credentials, read_only=True)
     ctx = context(args)
     ctx.require_log()
     origin = read_origin(ctx.journal)

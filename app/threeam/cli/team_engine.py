@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
@@ -21,6 +20,11 @@ Connect = Callable[[], AbstractAsyncContextManager["NatsCarrier"]]
 def add_engine_arguments(parser: Parser) -> None:
     """Add the address of an engine, and the file of credentials."""
     parser.add_argument("url", metavar="URL", help="the engine: nats://HOST[:PORT][/NIGHT], or tls://…")
+    add_credentials_option(parser)
+
+
+def add_credentials_option(parser: Parser) -> None:
+    """Add the option for the file of credentials."""
     parser.add_argument(
         "--credentials",
         metavar="FILE",
@@ -28,10 +32,10 @@ def add_engine_arguments(parser: Parser) -> None:
     )
 
 
-def engine(args: Namespace, *, read_only: bool) -> tuple[Target, Connect]:
-    """Return the engine that the arguments name, and what connects to it."""
-    target = parse_target(args.url)
-    credentials = read_credentials(args.credentials or default_credentials_path(os.environ))
+def engine(url: str, credentials_path: str | None, *, read_only: bool) -> tuple[Target, Connect]:
+    """Return the engine at ``url``, and what connects to it. Raises `JournalError`."""
+    target = parse_target(url)
+    credentials = read_credentials(credentials_path or default_credentials_path(os.environ))
     try:
         from threeam.team.nats_carrier import connect
     except ImportError:

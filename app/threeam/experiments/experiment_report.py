@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.format.times import format_duration
-from threeam.core.state.fold import State
 from threeam.experiments.build import build_differences, describe_build, recorded_build
 from threeam.experiments.experiment import Counts, Experiment, Run
 from threeam.experiments.failure_rule import (
@@ -21,7 +20,6 @@ from threeam.experiments.failure_rule import (
     format_exit,
 )
 from threeam.experiments.kinds.kinds_report import kinds_section
-from threeam.experiments.runs.run_log import experiments
 from threeam.experiments.verdicts.comparison import ArmRate, arm_rates
 from threeam.experiments.verdicts.repeats import ordinal
 from threeam.experiments.verdicts.stopping import is_done
@@ -44,32 +42,6 @@ _BAR_GLYPHS, _ASCII_BAR_GLYPHS = tuple("├─●┤"), tuple("|-*|")
 _BAR_PADDING = 8  # cells of a row besides the name, the bar and the counts
 _STALLED_RUNS = 10  # a plan is stalled if there was no run for this many times the mean duration of a run
 _STALLED_SLACK_NS = 5_000_000_000
-
-
-def experiment_list_report(all_experiments: Sequence[Experiment], now: Stamp) -> list[ReportSection]:
-    """Return the sections of a list, the newest first: unfinished experiments, the others, and single runs."""
-    newest_first = all_experiments[::-1]
-    planned = [experiment for experiment in newest_first if experiment.seed is not None]
-    unfinished = [experiment_line(experiment, now) for experiment in planned if experiment.remaining]
-    finished = [experiment_line(experiment, now) for experiment in planned if not experiment.remaining]
-    single = [experiment_line(experiment, now) for experiment in newest_first if experiment.seed is None]
-    sections = [
-        ReportSection("not done", unfinished),
-        ReportSection("experiments", finished[:_MAX_ROWS]),
-        ReportSection("run once", single[:_MAX_ROWS]),
-    ]
-    nothing = ReportSection("runs", [ReportLine("nothing was run yet: ! runs a command, and 3am run -n 200 in arms")])
-    return [section for section in sections if section.lines] or [nothing]
-
-
-def hypothesis_runs_report(state: State, number: int | None, now: Stamp) -> list[ReportSection]:
-    """Return a section with the runs of the hypothesis ``number``, the newest first; no section if nothing was run."""
-    lines = [
-        experiment_line(experiment, now)
-        for experiment in experiments(state)[::-1]
-        if number is not None and experiment.hypothesis == number
-    ]
-    return [ReportSection("runs", lines[:_MAX_ROWS])] if lines else []
 
 
 def experiment_line(experiment: Experiment, now: Stamp) -> ReportLine:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.cited_line import CitedLine
 from threeam.core.format.entry import Entry, Stamp, author_name, split_submission
+from threeam.core.format.remote_hypothesis import RemoteHypothesis
 from threeam.core.state.fold import OPEN, Hypothesis, State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, is_toxic, toxicity_warning
 from threeam.hypotheses.amendments import claim_of, current_text
@@ -15,11 +17,15 @@ from threeam.hypotheses.ledger import (
     PREDICTION,
     RECHECK_TAGS,
     SUPPORTS,
+    Thread,
     event_text,
     parse_event,
     thread_of,
     verdict_of,
 )
+from threeam.hypotheses.remarks import remarks
+
+Named = str | RemoteHypothesis  # ``H7`` or ``@stamp`` in this log, or a hypothesis of another host
 
 # verb -> (the kind of its line, the state of the hypothesis after it)
 VERDICT_VERBS = {
@@ -47,20 +53,20 @@ def hypothesis_draft(text: str, toxic_cups: int) -> Draft:
     return Draft(lines, ceremonial=True)
 
 
-def prediction_draft(name: str, text: str) -> Draft:
-    """Return the draft of a prediction: what will be seen if the hypothesis ``name`` is true."""
+def prediction_draft(named: Named, text: str) -> Draft:
+    """Return the draft of a prediction: what will be seen if the hypothesis is true."""
     first, *rest = split_submission(text)
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        hypothesis = require_hypothesis(state, name)
-        numbering, tag = _ensure_numbered(state, hypothesis)
-        return [*numbering, DraftLine(f"{PREDICTION}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
+        subject = _subject_of(state, named)
+        lines = [DraftLine(f"{PREDICTION}: {first}", subject.tags), *(DraftLine(line, subject.tags) for line in rest)]
+        return [*subject.numbering, *lines]
 
     return Draft(lines)
 
 
-def evidence_draft(verb: str, name: str, cited_stamp: Stamp | None, words: str, entry: Entry | None = None) -> Draft:
-    """Return the draft of evidence for (``support``) or against (``contradict``) the hypothesis ``name``.
+def evidence_draft(verb: str, named: Named, cited_stamp: Stamp | None, words: str, entry: Entry | None = None) -> Draft:
+    """Return the draft of evidence for (``support``) or against (``contradict``) a hypothesis.
 
     It cites the line of ``cited_stamp``. Without ``words``, the current text of ``entry`` is used, read under the lock.
     Without ``cited_stamp``, the words are the evidence themselves. A cited line counts once: its newest evidence
@@ -69,19 +75,21 @@ def evidence_draft(verb: str, name: str, cited_stamp: Stamp | None, words: str, 
     kind = EVIDENCE_VERBS[verb]
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        hypothesis = require_hypothesis(state, name)
+        subject = _subject_of(state, named)
         text = words.strip() or (excerpt(state, entry) if entry is not None else "")
         first, *rest = split_submission(text if cited_stamp is None else f"@{cited_stamp} {text}".rstrip())
         if cited_stamp is not None:
-            _require_news(state, hypothesis, kind, cited_stamp.ns)
-        numbering, tag = _ensure_numbered(state, hypothesis)
-        return [*numbering, DraftLine(f"{kind}: {first}", tag), *(DraftLine(line, tag) for line in rest)]
+            _require_news(subject, kind, cited_stamp.ns)
+        lines = [DraftLine(f"{kind}: {first}", subject.tags), *(DraftLine(line, subject.tags) for line in rest)]
+        return [*subject.numbering, *lines]
 
     return Draft(lines)
 
 
-def quoting_evidence_draft(verb: str, name: str, quoted: CitedLine, text: str, *more: tuple[CitedLine, str]) -> Draft:
-    """Return the draft of evidence for or against the hypothesis ``name`` that quotes a line of another log.
+def quoting_evidence_draft(
+    verb: str, named: Named, quoted: CitedLine, text: str, *more: tuple[CitedLine, str]
+) -> Draft:
+    """Return the draft of evidence for or against a hypothesis that quotes a line of another log.
 
     ``text`` names that line. ``more``: other lines that belong to it, each with its text. The attachments must exist
     already.
@@ -89,27 +97,26 @@ def quoting_evidence_draft(verb: str, name: str, quoted: CitedLine, text: str, *
     kind, quotations = EVIDENCE_VERBS[verb], ((quoted, text), *more)
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        hypothesis = require_hypothesis(state, name)
-        _require_news(state, hypothesis, kind, *((line.reference, line.sha256) for line, _ in quotations))
-        numbering, tag = _ensure_numbered(state, hypothesis)
-        written = [*numbering]
+        subject = _subject_of(state, named)
+        _require_news(subject, kind, *((line.reference, line.sha256) for line, _ in quotations))
+        written = [*subject.numbering]
         for line, words in quotations:
             first, *rest = split_submission(words)
-            written.append(DraftLine(f"{kind}: {first}", (*tag, *line.tags)))
-            written += [DraftLine(continuation, tag) for continuation in rest]
+            written.append(DraftLine(f"{kind}: {first}", (*subject.tags, *line.tags)))
+            written += [DraftLine(continuation, subject.tags) for continuation in rest]
         return written
 
     return Draft(lines)
 
 
-def _require_news(state: State, hypothesis: Hypothesis, kind: str, *evidence_keys: object) -> None:
+def _require_news(subject: _Subject, kind: str, *evidence_keys: object) -> None:
     """Raise `PreconditionFailed` if for each key the last evidence with this key is of the same kind."""
-    said = {event.evidence_key: event for event in thread_of(state, hypothesis).evidence if event.kind == kind}
+    said = {event.evidence_key: event for event in subject.thread.evidence if event.kind == kind}
     if all(key in said for key in evidence_keys):
         author = author_name(said[evidence_keys[0]].author)
         lines = "this line" if len(evidence_keys) == 1 else "these lines"
         verb = kind.lower() if len(evidence_keys) == 1 else kind.lower().removesuffix("s")
-        raise PreconditionFailed(f"{author} has said already that {lines} {verb} {hypothesis.name}")
+        raise PreconditionFailed(f"{author} has said already that {lines} {verb} {subject.name}")
 
 
 def citable_stamp(entry: Entry) -> Stamp:
@@ -129,27 +136,36 @@ def excerpt(state: State, entry: Entry) -> str:
     return text if len(text) <= _MAX_EXCERPT_CHARS else text[: _MAX_EXCERPT_CHARS - 1] + "…"
 
 
-def conclusion_draft(verb: str, name: str, reason: str, toxic_cups: int) -> Draft:
-    """Return the draft of a verdict (a verb of `VERDICT_VERBS`) on the hypothesis ``name``.
+def conclusion_draft(verb: str, named: Named, reason: str, toxic_cups: int, *, others_disagree: bool = False) -> Draft:
+    """Return the draft of a verdict (a verb of `VERDICT_VERBS`) on a hypothesis.
 
-    ``name``: ``H7``, or ``@stamp`` for one of the script. Over ``toxic_cups`` cups the verdict is marked for a recheck.
+    Over ``toxic_cups`` cups the verdict is marked for a recheck. ``others_disagree``: other hosts have another verdict,
+    so it may be the one that this log has already.
     """
     kind, state_after = VERDICT_VERBS[verb]
     first, *rest = split_submission(reason)
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        hypothesis = require_hypothesis(state, name)
-        if hypothesis.state == state_after:
-            verdict = verdict_of(state, hypothesis)
-            is_open = verdict is None or state_after == OPEN
-            current_reason = claim_of(state, hypothesis) if verdict is None or is_open else event_text(state, verdict)
-            raise PreconditionFailed(f"{hypothesis.name} is {state_after} already: {current_reason}")
-        numbering, ((key, _),) = _ensure_numbered(state, hypothesis)
-        tag = ((key, state_after),)
+        if isinstance(named, RemoteHypothesis):
+            numbering, tags = list[DraftLine](), named.tags(state_after)
+        else:
+            hypothesis = require_hypothesis(state, named)
+            if not others_disagree:
+                _require_other_state(state, hypothesis, state_after)
+            numbering, ((key, _),) = _ensure_numbered(state, hypothesis)
+            tags = ((key, state_after),)
         recheck = RECHECK_TAGS if kind == "Conclusion" and is_toxic(context.cups(state, stamp), toxic_cups) else ()
-        return [*numbering, DraftLine(f"{kind}: {first}", (*tag, *recheck)), *(DraftLine(line, tag) for line in rest)]
+        return [*numbering, DraftLine(f"{kind}: {first}", (*tags, *recheck)), *(DraftLine(line, tags) for line in rest)]
 
     return Draft(lines)
+
+
+def _require_other_state(state: State, hypothesis: Hypothesis, state_after: str) -> None:
+    if hypothesis.state == state_after:
+        verdict = verdict_of(state, hypothesis)
+        is_open = verdict is None or state_after == OPEN
+        current_reason = claim_of(state, hypothesis) if verdict is None or is_open else event_text(state, verdict)
+        raise PreconditionFailed(f"{hypothesis.name} is {state_after} already: {current_reason}")
 
 
 def require_hypothesis(state: State, name: str) -> Hypothesis:
@@ -160,6 +176,26 @@ def require_hypothesis(state: State, name: str) -> Hypothesis:
         known_ones = f"there are {names}" if names else "there is none yet, and 3am hyp new opens one"
         raise PreconditionFailed(f"there is no hypothesis {name}: {known_ones}")
     return hypothesis
+
+
+class _Subject(NamedTuple):
+    """The hypothesis that lines are about, in the state under the lock.
+
+    ``thread``: what this log says about it. ``numbering``: the lines that give it a number, if it has none.
+    """
+
+    name: str
+    thread: Thread
+    numbering: list[DraftLine]
+    tags: tuple[tuple[str, str], ...]
+
+
+def _subject_of(state: State, named: Named) -> _Subject:
+    if isinstance(named, RemoteHypothesis):
+        said = remarks(state).get(named.key)
+        return _Subject(named.name, Thread() if said is None else said.thread, [], named.tags())
+    hypothesis = require_hypothesis(state, named)
+    return _Subject(hypothesis.name, thread_of(state, hypothesis), *_ensure_numbered(state, hypothesis))
 
 
 def _ensure_numbered(state: State, hypothesis: Hypothesis) -> tuple[list[DraftLine], tuple[tuple[str, str]]]:

@@ -10,7 +10,7 @@ from threeam.core.store.journal import Journal
 from threeam.core.store.seek import find_line
 from threeam.core.store.stamp_ref import read_stamp_ref
 from threeam.core.write.draft import Draft
-from threeam.hypotheses.drafts import citable_stamp, evidence_draft, quoting_evidence_draft
+from threeam.hypotheses.drafts import Named, citable_stamp, evidence_draft, quoting_evidence_draft
 from threeam.hypotheses.ledger import parse_event
 
 
@@ -30,13 +30,14 @@ class Evidence(NamedTuple):
         if self.entry is not None and self.entry.kind == "Hypothesis" and _name_of(self.entry) == hypothesis:
             raise PreconditionFailed(f"that line is {hypothesis} itself: select one that shows whether it is true")
 
-    def draft(self, verb: str, hypothesis: str) -> Draft:
-        """Return the draft of this evidence for (``support``) or against (``contradict``) ``hypothesis``, its name.
+    def draft(self, verb: str, hypothesis: Named) -> Draft:
+        """Return the draft of this evidence for (``support``) or against (``contradict``) ``hypothesis``.
 
         Evidence that quotes another log stands for what it quotes: the new evidence quotes the same. Raise
         `PreconditionFailed` if the cited line is the claim itself.
         """
-        self.require_other_than(hypothesis)
+        if isinstance(hypothesis, str):
+            self.require_other_than(hypothesis)
         event = None if self.entry is None else parse_event(self.entry)
         if event is not None and event.quoted is not None:
             words = self.words.strip()

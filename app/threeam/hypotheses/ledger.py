@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from threeam.core.format.cited_line import CitedLine, parse_cited_line
 from threeam.core.format.entry import Author, Entry, Stamp, by_tag, leading_stamp_ref
+from threeam.core.format.remote_hypothesis import parse_remote_hypothesis
 from threeam.core.state.fold import OPEN, Hypothesis, Projection, State
 from threeam.hypotheses.amendments import amendments, current_text
 
@@ -20,9 +21,9 @@ RECHECK_NOTE = "recheck: too many cups"  # the text beside such a verdict
 class HypothesisEvent(NamedTuple):
     """One line about a hypothesis: when, of which kind, by whom, its text, and the state of the hypothesis after it.
 
-    ``cited``: the line that evidence points at; evidence without a reference cites itself. ``recheck``: the author of
-    this verdict had too many cups. ``position``: that of the line, see `Entry.position`. ``quoted``: the line of
-    another log that evidence quotes.
+    ``state`` of a line about another host's hypothesis: empty, except in a verdict. ``cited``: the line that evidence
+    points at; evidence without a reference cites itself. ``recheck``: the author of this verdict had too many cups.
+    ``position``: that of the line, see `Entry.position`. ``quoted``: the line of another log that evidence quotes.
     """
 
     stamp: Stamp
@@ -144,13 +145,15 @@ def sorted_hypotheses(state: State) -> list[Hypothesis]:
 
 
 def parse_event(entry: Entry) -> HypothesisEvent | None:
-    """Return the event that a line is, or None."""
+    """Return the event that a line is, of a hypothesis of this log or of another host, or None."""
     kind = entry.kind
-    if entry.hypothesis is None or kind not in (*EVIDENCE_KINDS, PREDICTION, *VERDICT_KINDS):
+    if kind not in (*EVIDENCE_KINDS, PREDICTION, *VERDICT_KINDS):
         return None
-    _, state_after = entry.hypothesis
+    if entry.hypothesis is None and parse_remote_hypothesis(entry) is None:
+        return None
+    state_after = entry.state_after if entry.hypothesis is not None or kind in VERDICT_KINDS else None
     text, stamp = entry.body, entry.effective_stamp
-    event = HypothesisEvent(stamp, kind, entry.author, text, state_after, position=entry.position)
+    event = HypothesisEvent(stamp, kind, entry.author, text, state_after or "", position=entry.position)
     if kind in EVIDENCE_KINDS:
         quoted = parse_cited_line(entry)
         cited = stamp if quoted is not None else leading_stamp_ref(text) or stamp
@@ -161,7 +164,7 @@ def parse_event(entry: Entry) -> HypothesisEvent | None:
 def _fold(threads: Mapping[int, Thread], entries: Sequence[Entry]) -> Mapping[int, Thread]:
     changed: dict[int, dict[HypothesisEvent, None]] = {}
     for entry in entries:
-        event = parse_event(entry)
+        event = parse_event(entry) if entry.hypothesis is not None else None
         if entry.hypothesis is None or event is None:
             continue
         number, _ = entry.hypothesis
@@ -176,13 +179,18 @@ def _fold(threads: Mapping[int, Thread], entries: Sequence[Entry]) -> Mapping[in
     return {**threads, **{number: Thread.from_events(events) for number, events in changed.items()}}
 
 
+def repeated_event(event: HypothesisEvent, hypothesis_tags: tuple[tuple[str, str], ...]) -> Entry:
+    """Return the entry that a rotation repeats for ``event``."""
+    recheck = RECHECK_TAGS if event.recheck else ()
+    quoted = event.quoted.tags if event.quoted is not None else ()
+    tags = (*by_tag(event.author), *hypothesis_tags, *recheck, *quoted)
+    return Entry(event.stamp, 0, tags, f"{event.kind}: {event.text}", event.position)
+
+
 def _checkpoint(threads: Mapping[int, Thread]) -> Iterator[Entry]:
     for number, thread in threads.items():
         for event in thread.events:
-            recheck = RECHECK_TAGS if event.recheck else ()
-            quoted = event.quoted.tags if event.quoted is not None else ()
-            tags = (*by_tag(event.author), (f"H{number}", event.state), *recheck, *quoted)
-            yield Entry(event.stamp, 0, tags, f"{event.kind}: {event.text}", event.position)
+            yield repeated_event(event, ((f"H{number}", event.state),))
 
 
 PROJECTION: Projection[Mapping[int, Thread]] = Projection("ledger", (), {}, _fold, _checkpoint)

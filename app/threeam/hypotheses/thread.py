@@ -142,15 +142,16 @@ def hypothesis_json(state: State, hypothesis: Hypothesis) -> dict[str, Any]:
 
 def thread_json(state: State, hypothesis: Hypothesis, quotations: QuotationReader) -> dict[str, Any]:
     """Return a hypothesis with all its events (``moves``), in the order of the log."""
-    moves = [_event_json(state, event, quotations) for event in thread_of(state, hypothesis).events]
+    moves = [event_json(state, event, quotations) for event in thread_of(state, hypothesis).events]
     return hypothesis_json(state, hypothesis) | {"moves": moves}
 
 
-def _event_json(state: State, event: HypothesisEvent, quotations: QuotationReader) -> dict[str, Any]:
+def event_json(state: State, event: HypothesisEvent, quotations: QuotationReader | None) -> dict[str, Any]:
+    """Return an event for machine output. Without ``quotations``, a line of another log is not quoted."""
     cites: dict[str, Any] = {}
     if event.cited is not None and event.cited != event.stamp:
         cites["cites"] = str(event.cited)
-    if event.quoted is not None:
+    if event.quoted is not None and quotations is not None:
         cites["quotes"] = quotations.to_json(event.quoted)
     return {
         "kind": event.kind,

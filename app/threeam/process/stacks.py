@@ -27,16 +27,21 @@ MAX_PROCESSES = 32  # of one run; the others are only counted
 _MAX_SECTION_BYTES = 256 * 1024
 _TOTAL_S = 10.0  # for all processes of a run
 _TRACER_END_S = 1.0
+_STOP_S, _STOP_POLL_S = 1.0, 0.001  # to see that a process has stopped
 _TOOL_S = 5.0  # for one call of a tool: gdb reads the symbols of a large program for seconds
 _MAX_FRAMES = "64"  # of a thread: a stack that overflowed has thousands
 _MAX_COMMAND_CHARACTERS = 120
 _PTRACE_SCOPE = "/proc/sys/kernel/yama/ptrace_scope"  # 1: only an ancestor may attach to a process; 2: only root
+_SECCOMP_FILTER = "2"  # proc(5)
 _NO_CORE_DUMP = 1  # bytes. Less than a page, so no file; and a program in core_pattern is not started: core(5)
 _FAULTHANDLER_SIGNALS = (signal.SIGSEGV, signal.SIGFPE, signal.SIGABRT, signal.SIGBUS, signal.SIGILL)
 
 
 class _Process(NamedTuple):
-    """A process of a run. ``tracer``: the process that traces it; 0: none. ``handled``: the signals that it handles."""
+    """A process of a run. ``tracer``: the process that traces it; 0: none. ``handled``: the signals that it handles.
+
+    ``has_filter``: whether its system calls pass a filter of seccomp.
+    """
 
     pid: int
     command: str
@@ -45,6 +50,7 @@ class _Process(NamedTuple):
     is_stopped: bool
     tracer: int
     handled: frozenset[int]
+    has_filter: bool
 
 
 def read_stacks(pids: Sequence[int]) -> tuple[bytes, dict[int, int]]:
@@ -84,12 +90,21 @@ def request_stacks(signals: dict[int, int]) -> None:
             soft_limit = _NO_CORE_DUMP if hard_limit == resource.RLIM_INFINITY else min(_NO_CORE_DUMP, hard_limit)
             resource.prlimit(pid, resource.RLIMIT_CORE, (soft_limit, hard_limit))
             os.kill(pid, signum)
+            os.kill(pid, signal.SIGCONT)  # it was stopped if something traced it
 
 
 def _end_tracers(pids: Sequence[int]) -> list[str]:
-    """Kill those of ``pids`` that trace another of them: a process has one tracer. Return a line for each."""
+    """Kill those of ``pids`` that trace another of them: a process has one tracer. Return a line for each.
+
+    With a filter of seccomp (`strace --seccomp-bpf`) the system calls that it passes to the tracer fail once that is
+    gone, and the program would end, or hang in another place. So it is stopped before.
+    """
     processes = {pid: process for pid in pids if (process := _look_at(pid)) is not None}
     tracers = [processes[pid] for pid in {process.tracer for process in processes.values()} if pid in processes]
+    filtered = [pid for pid, process in processes.items() if process.tracer in processes and process.has_filter]
+    for pid in filtered:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGSTOP)
     for tracer in tracers:
         pidfd = os.pidfd_open(tracer.pid)
         try:
@@ -97,9 +112,18 @@ def _end_tracers(pids: Sequence[int]) -> list[str]:
             select.select([pidfd], [], [], _TRACER_END_S)  # once it is readable, nothing is traced by it
         finally:
             os.close(pidfd)
+    for pid in filtered:
+        _wait_until_stopped(pid)
     return [
         f"[3am: ended before the others were read, because it traced them: {tracer.command}]\n" for tracer in tracers
     ]
+
+
+def _wait_until_stopped(pid: int) -> None:
+    """Wait until a process that was sent SIGSTOP has stopped, for a second at most."""
+    deadline = time.monotonic() + _STOP_S
+    while (process := _look_at(pid)) is not None and not process.is_stopped and time.monotonic() < deadline:
+        time.sleep(_STOP_POLL_S)
 
 
 def _look_at(pid: int) -> _Process | None:
@@ -117,8 +141,9 @@ def _look_at(pid: int) -> _Process | None:
     handled = frozenset(signum for signum in range(1, 65) if mask >> (signum - 1) & 1)
     is_stopped = fields["State"].startswith("T")
     command = " ".join(words.split())[:_MAX_COMMAND_CHARACTERS]
+    has_filter = fields.get("Seccomp") == _SECCOMP_FILTER
     return _Process(
-        pid, command, runtime_of(pid), int(fields["Threads"]), is_stopped, int(fields["TracerPid"]), handled
+        pid, command, runtime_of(pid), int(fields["Threads"]), is_stopped, int(fields["TracerPid"]), handled, has_filter
     )
 
 

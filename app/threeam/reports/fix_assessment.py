@@ -55,7 +55,7 @@ def assess_runs(
     chosen = None if kind is None else find_kind(bound, kind)
     of_kind = bound
     if chosen is not None:
-        of_kind = [only_kind(experiment, chosen, keeps_unknown=False) for experiment in bound]
+        of_kind = [only_kind(experiment, chosen) for experiment in bound]
     failures = [
         experiment.last_point.position
         for experiment in of_kind
@@ -73,7 +73,7 @@ def assess_runs(
     judged = bound
     if chosen is not None:  # a failure since the change that may be of this kind counts
         judged = [
-            only_kind(experiment, chosen, keeps_unknown=experiment.last_point.position > fix.position)
+            only_kind(experiment, chosen, experiment.arms if experiment.last_point.position > fix.position else ())
             for experiment in bound
         ]
     answer = estimate_from_runs(judged, fix, arm, in_force, unbound)
@@ -94,7 +94,7 @@ def required_runs_since(state: State, hypothesis: Hypothesis, fingerprint: str, 
         raise PreconditionFailed(
             f"{hypothesis.label} has failed since the change: 3am fixed {hypothesis.label} says no already"
         )
-    if answer.variation is not None:
+    if answer.hangs.has_risen or answer.variation is not None:
         raise PreconditionFailed(f"{hypothesis.label}: {answer_line(answer).text}")
     required = answer.required[-1]
     if required is not None and required <= answer.since.clean:
@@ -124,11 +124,11 @@ def assess_occurrences(
 
 
 def assess_versions(
-    state: State, hypothesis: Hypothesis, versions: Versions, since_ns: int | None = None
+    state: State, hypothesis: Hypothesis, versions: Versions, since_ns: int | None = None, kind: str | None = None
 ) -> ControlledFix:
     """Return the answer from the experiments of a hypothesis; ``since_ns``: from those planned then or later.
 
-    Raise `PreconditionFailed` if none has both versions.
+    ``kind``: the letter of the only kind of failure that counts. Raise `PreconditionFailed` if none has both versions.
     """
     with_both = [
         experiment
@@ -144,7 +144,7 @@ def assess_versions(
             f"no experiment of {hypothesis.label} has the arms {old} and {new}: 3am run -n 200 -H {hypothesis.label} "
             f"--arm {old}='env V=1' --arm {new}='env V=2' -- CMD runs both in turns"
         )
-    return assess_control(with_both, versions)
+    return assess_control(with_both, versions, None if kind is None else find_kind(with_both, kind))
 
 
 class FixAnswer(NamedTuple):

@@ -32,10 +32,19 @@ from threeam.hypotheses.ledger import (
     thread_of,
 )
 from threeam.hypotheses.quotations import QuotationReader
+from threeam.hypotheses.team_fold import TeamHypothesis
+from threeam.hypotheses.team_report import join_states
 from threeam.hypotheses.thread import MISSING_CLAIM, verdict_line
 from threeam.reports.end_of_night import UNDO_UNKNOWN
 from threeam.reports.fix_assessment import FixAnswer, fix_answers
 from threeam.reports.fixed_report import fix_answer_line
+from threeam.reports.handoff_hosts import (
+    TeamHandoff,
+    decided_line,
+    host_sections,
+    said_elsewhere_lines,
+    team_status_lines,
+)
 from threeam.restore.stable_commit import StableCommit, stable_commits
 from threeam.restore.terminations import Termination, terminations
 from threeam.timeline.clock_lines import ClockNote, clock_notes
@@ -57,7 +66,10 @@ class AwakePerson(NamedTuple):
 
 
 class Handoff(NamedTuple):
-    """The facts that are handed over, as of ``now``; ``quotations`` gives the lines of other logs that they cite."""
+    """The facts that are handed over, as of ``now``; ``quotations`` gives the lines of other logs that they cite.
+
+    ``team``: what the other hosts have for the next person; None without any.
+    """
 
     state: State
     now: Stamp
@@ -75,6 +87,16 @@ class Handoff(NamedTuple):
     stable_commits: list[StableCommit]
     clocks: list[ClockNote]
     quotations: QuotationReader
+    team: TeamHandoff | None = None
+
+    def on_all_hosts(self, hypothesis: Hypothesis) -> TeamHypothesis | None:
+        """Return what all hosts say about a hypothesis of this log; None if only this log speaks of it."""
+        return None if self.team is None else self.team.about_own(hypothesis.number)
+
+    def states_of(self, hypothesis: Hypothesis) -> tuple[str, ...]:
+        """Return the states of a hypothesis of this log, see `TeamHypothesis.states`."""
+        known = self.on_all_hosts(hypothesis)
+        return (hypothesis.state,) if known is None else known.states
 
 
 def collect_handoff(
@@ -85,7 +107,7 @@ def collect_handoff(
     awake_since_by_user: Mapping[str, Stamp | None],
     quotations: QuotationReader,
 ) -> Handoff:
-    """Return the hand-off of ``state`` as of ``now``.
+    """Return the hand-off of ``state`` as of ``now``, without other hosts.
 
     ``awake_since_by_user``: what `find_awake_since` returned.
     """
@@ -124,9 +146,10 @@ def find_awake_since(journal: Journal, end: Position, state: State, now: Stamp, 
 def handoff_report(handoff: Handoff) -> list[ReportSection]:
     """Return the hand-off as a report, the most important first. Empty sections are left out."""
     state, now = handoff.state, handoff.now
-    open_ = [hypothesis for hypothesis in handoff.hypotheses if hypothesis.state == OPEN]
-    refuted = [hypothesis for hypothesis in handoff.hypotheses if hypothesis.state == "refuted"]
-    parked = [hypothesis for hypothesis in handoff.hypotheses if hypothesis.state not in (OPEN, "refuted", "confirmed")]
+    states = [(hypothesis, handoff.states_of(hypothesis)) for hypothesis in handoff.hypotheses]
+    open_ = [hypothesis for hypothesis, names in states if OPEN in names]
+    refuted = [hypothesis for hypothesis, names in states if names == ("refuted",)]
+    parked = [hypothesis for hypothesis, names in states if not {OPEN, "refuted", "confirmed"} & {*names}]
     unfinished = [experiment for experiment in handoff.experiments if experiment.remaining]
     running = [experiment for experiment in unfinished if is_running(experiment, now)]
     stalled = [experiment for experiment in unfinished if is_stalled(experiment, now)]
@@ -145,8 +168,8 @@ def handoff_report(handoff: Handoff) -> list[ReportSection]:
         ReportSection("next", _note_lines(state, handoff.next_step, now)),
         ReportSection("to be undone", [_change_line(change, now) for change in handoff.open_changes]),
         ReportSection("terminated backends", _termination_lines(handoff.terminations, now)),
-        ReportSection("ruled out", [verdict_line(state, hypothesis, now) for hypothesis in refuted]),
-        ReportSection("parked", [verdict_line(state, hypothesis, now) for hypothesis in parked]),
+        ReportSection("ruled out", [_decided_line(handoff, hypothesis) for hypothesis in refuted]),
+        ReportSection("parked", [_decided_line(handoff, hypothesis) for hypothesis in parked]),
         ReportSection("stable commit", [_stable_commit_line(stable, now) for stable in handoff.stable_commits]),
         ReportSection("clocks of other logs", _clock_lines(handoff.clocks, now)),
         ReportSection("topology", _note_lines(state, handoff.topology, now)),
@@ -154,6 +177,7 @@ def handoff_report(handoff: Handoff) -> list[ReportSection]:
         ReportSection(
             "stamps without words", [_pending_stamp_line(pending, now) for pending in handoff.pending_stamps]
         ),
+        *(host_sections(handoff.team, now) if handoff.team is not None else []),
         ReportSection("people", [_person_line(person, now) for person in handoff.people]),
     ]
     return [ReportSection(section.title, _limit_lines(section.lines)) for section in sections if section.lines]
@@ -167,11 +191,13 @@ def _limit_lines(lines: Sequence[ReportLine]) -> list[ReportLine]:
 
 def _status_lines(handoff: Handoff) -> list[ReportLine]:
     state, now = handoff.state, handoff.now
-    counts = Counter(hypothesis.state for hypothesis in handoff.hypotheses)
+    states = [(hypothesis, handoff.states_of(hypothesis)) for hypothesis in handoff.hypotheses]
+    counts = Counter(join_states(names) for _, names in states)
     known_counts = [f"{counts.pop(name)} {name}" for name in _STATE_ORDER if counts[name]]
     other_counts = [f"{count} {name}" for name, count in counts.items() if count]
-    confirmed = [hypothesis for hypothesis in handoff.hypotheses if hypothesis.state == "confirmed"]
-    lines = [verdict_line(state, hypothesis, now) for hypothesis in confirmed]
+    lines = [_decided_line(handoff, hypothesis) for hypothesis, names in states if names == ("confirmed",)]
+    if handoff.team is not None:
+        lines += team_status_lines(handoff.team)
     lines.append(ReportLine("hypotheses: " + (", ".join([*known_counts, *other_counts]) or "none yet")))
     if (holder := handoff.holder) is not None:
         since = f"since {holder.stamp.time_of_day[:8]}"
@@ -181,14 +207,23 @@ def _status_lines(handoff: Handoff) -> list[ReportLine]:
     return lines
 
 
+def _decided_line(handoff: Handoff, hypothesis: Hypothesis) -> ReportLine:
+    """Return a hypothesis in one line, with its verdict; with those of all hosts if other hosts speak of it."""
+    known = handoff.on_all_hosts(hypothesis)
+    if known is not None:
+        return decided_line(known, handoff.now)
+    return verdict_line(handoff.state, hypothesis, handoff.now)
+
+
 def _open_hypothesis_lines(handoff: Handoff, hypothesis: Hypothesis) -> list[ReportLine]:
     """Return an open hypothesis with the last evidence for and against it, and its last prediction.
 
     If it was closed and reopened, say first why it was closed, and why it was reopened.
     """
     state, now = handoff.state, handoff.now
-    thread = thread_of(state, hypothesis)
-    counts = f"+{len(thread.supports)} −{len(thread.contradicts)}"
+    thread, known = thread_of(state, hypothesis), handoff.on_all_hosts(hypothesis)
+    all_evidence = thread if known is None else known
+    counts = f"+{len(all_evidence.supports)} −{len(all_evidence.contradicts)}"
     lines = [
         ReportLine(
             f"{hypothesis.label} {claim_of(state, hypothesis) or MISSING_CLAIM}",
@@ -205,6 +240,8 @@ def _open_hypothesis_lines(handoff: Handoff, hypothesis: Hypothesis) -> list[Rep
         if len(events) > _MAX_EVIDENCE:
             earlier = len(events) - _MAX_EVIDENCE
             lines.append(ReportLine(f"    {earlier} earlier: 3am hyp show {hypothesis.name}"))
+    if known is not None:
+        lines += said_elsewhere_lines(known, now)
     return lines + [_event_line(handoff, event) for event in thread.predictions[-1:]]
 
 

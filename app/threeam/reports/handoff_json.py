@@ -11,6 +11,7 @@ from threeam.hypotheses.amendments import current_text
 from threeam.hypotheses.handoff_notes import HandoffNote
 from threeam.hypotheses.thread import thread_json
 from threeam.reports.handoff import Handoff, hours_awake
+from threeam.reports.handoff_hosts import team_handoff_json
 
 
 def handoff_json(handoff: Handoff) -> dict[str, Any]:
@@ -79,6 +80,7 @@ def handoff_json(handoff: Handoff) -> dict[str, Any]:
             }
             for person in handoff.people
         ],
+        **(team_handoff_json(handoff.team) if handoff.team is not None else {}),
     }
 
 

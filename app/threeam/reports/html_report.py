@@ -136,8 +136,8 @@ def _make_ticks(events: Sequence[TimelineEvent]) -> Iterator[Tick]:
         entry = event.entry
         if entry.kind in _LANES:
             label, colour = _LANES[entry.kind]
-            if entry.kind == "Conclusion" and entry.hypothesis is not None:
-                colour = _CONCLUSION_COLOURS.get(entry.hypothesis[1], colour)
+            if entry.kind == "Conclusion" and entry.state_after is not None:
+                colour = _CONCLUSION_COLOURS.get(entry.state_after, colour)
             title = f"{entry.stamp.time_of_day[:12]} {event.text}"
             yield Tick(x, _lane_y(label), colour, f"#{anchor_id(entry.stamp)}", escape_unprintable(title))
 

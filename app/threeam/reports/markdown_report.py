@@ -60,7 +60,7 @@ def _timeline_lines(postmortem: Postmortem) -> Iterator[str]:
             continue
         entry = event.entry
         author = escape_markdown(author_name(entry.author))
-        tag = f"H{entry.hypothesis[0]} " if entry.hypothesis is not None else ""
+        tag = f"{escape_markdown(entry.hypothesis_name)} " if entry.hypothesis_name is not None else ""
         original = f" (it was: {escape_markdown(event.original_text)})" if event.original_text else ""
         recheck = f" ({RECHECK_NOTE})" if entry.tag("RECHECK") is not None else ""
         observed = f" ({OBSERVED_NOTE})" if event.observed else ""

@@ -224,8 +224,8 @@ def _timeline_event(state: State, entry: Entry, *, observed: bool) -> TimelineEv
     """Return an entry with its current text; a conclusion begins with its verdict."""
     amendment = amendments(state).by_target.get(entry.stamp.ns)
     text = entry.text if amendment is None else entry.text.removesuffix(entry.body) + amendment.text
-    if entry.kind == "Conclusion" and entry.hypothesis is not None:
-        text = text.replace("Conclusion", entry.hypothesis[1], 1)
+    if entry.kind == "Conclusion" and entry.state_after is not None:
+        text = text.replace("Conclusion", entry.state_after, 1)
     is_corrected = amendment is not None and amendment.correction_count > 0
     return TimelineEvent(entry, text, entry.text if is_corrected else "", observed=observed)
 

@@ -1,24 +1,19 @@
 """NATS JetStream as the carrier: one stream for a night, and one subject in it for each origin.
 
-Each request has a time limit. A lost connection is never restored by the client library, which would send what it has
-buffered: the caller connects again, and reads back what is stored.
+A connection that is lost stays so: the caller connects again, and reads back what is stored.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import re
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import AuthorizationError, NoRespondersError
 from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
 
 from threeam.core.format.escape import escape_unprintable
 from threeam.team.carrier import (
@@ -33,14 +28,12 @@ from threeam.team.carrier import (
     Topic,
 )
 from threeam.team.message import HostileMessage, Message, decode, encode_headers
+from threeam.team.nats_connection import NatsConnection
 from threeam.team.nats_wire import decode_base64, error_code, parse_delivery, parse_headers, parse_time
 from threeam.team.position import is_origin_id
 from threeam.team.target import Credentials, Target
 
-_ANSWER_S = 5.0  # s; an engine that has not answered by then is away
-_CONNECT_S = 5.0  # s
 _FLUSH_S = 5  # s
-_PING_S = 5  # s; after two pings without an answer the connection is lost
 _PULL_MESSAGES = 128
 _PULL_S = 30.0  # s; a pull without a message ends by then
 _HEARTBEAT_S = 5.0  # s; between signs of life of a pull that waits
@@ -50,9 +43,7 @@ _NS = 1_000_000_000
 
 _WRONG_LAST_SEQUENCE, _NO_STREAM, _NO_MESSAGE, _STREAM_EXISTS = 10071, 10059, 10037, 10058
 _FULL = (10077, 10047, 10023, 10122)  # limits of the stream, of the account, of the engine
-_SUBJECT_TOKEN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _INBOX = re.compile(r"_INBOX[\w-]*(?:\.[\w-]+)+", re.ASCII)  # a subject on which an answer comes
-_MAX_DENIED = 100
 
 
 @asynccontextmanager
@@ -67,66 +58,12 @@ async def connect(target: Target, credentials: Credentials, *, read_only: bool) 
         await carrier.close()
 
 
-class NatsCarrier:
+class NatsCarrier(NatsConnection):
     """A connection to an engine of NATS. See `Carrier`."""
 
     def __init__(self, target: Target) -> None:
-        self._target = target
+        super().__init__(target)
         self._stream = f"3am-{target.night}"
-        self._client = Client()
-        self._lost = asyncio.Event()
-        self._last_error: Exception | None = None
-        self._denied = set[str]()  # what the engine has forbidden on this connection
-
-    async def open(self, credentials: Credentials) -> None:
-        """Connect. Raises `CarrierAway` or `CarrierRefused`."""
-        uses_tls = self._target.tls or credentials.ca is not None or credentials.cert is not None
-        address = str(self._target._replace(tls=uses_tls)).rpartition("/")[0]
-        try:
-            await asyncio.wait_for(
-                self._client.connect(
-                    address,
-                    error_cb=self._note_error,
-                    closed_cb=self._note_closed,
-                    disconnected_cb=self._note_closed,
-                    name="3am",
-                    allow_reconnect=False,
-                    connect_timeout=3,
-                    max_reconnect_attempts=1,
-                    reconnect_time_wait=0,
-                    ping_interval=_PING_S,
-                    tls=credentials.ssl_context() if uses_tls else None,
-                    tls_hostname=self._target.host if uses_tls else None,
-                    user=credentials.user,
-                    password=credentials.password,
-                    inbox_prefix=_inbox_prefix(credentials.user),
-                ),
-                _CONNECT_S,
-            )
-        except (OSError, NatsError, TimeoutError, ssl.SSLError) as error:
-            raise self._connection_error(self._last_error or error, credentials) from None
-
-    def _connection_error(self, error: Exception, credentials: Credentials) -> CarrierAway | CarrierRefused:
-        where = str(self._target)
-        if isinstance(error, AuthorizationError) or "authorization violation" in str(error).lower():
-            file = credentials.path or "~/.config/3am/team.toml"
-            return CarrierRefused(f"{where} does not accept this user or password: correct {file}")
-        if isinstance(error, ssl.SSLCertVerificationError):
-            reason = error.verify_message
-            return CarrierRefused(
-                f"the certificate of {where} is not valid ({reason}): renew it, or correct ca in the file"
-            )
-        if isinstance(error, ssl.SSLError):
-            return CarrierRefused(
-                f"{where} and this host cannot agree on TLS ({error.reason}): compare the certificates"
-            )
-        reason = getattr(error, "strerror", None) or ("no answer" if isinstance(error, TimeoutError) else str(error))
-        return CarrierAway(f"{where} cannot be reached: {escape_unprintable(reason)}")
-
-    async def close(self) -> None:
-        """Close the connection; what is still buffered is dropped or sent, and read back by the next session."""
-        with suppress(OSError, NatsError, TimeoutError, asyncio.CancelledError):
-            await asyncio.wait_for(self._client.close(), _ANSWER_S)
 
     async def ensure_stream(self, *, may_create: bool) -> None:
         """Make the stream of the night if it does not exist."""
@@ -310,11 +247,6 @@ class NatsCarrier:
         if await self._stored_ns(sequence) == stored_ns:  # the store was not set back meanwhile
             self._check(await self._api(f"STREAM.MSG.DELETE.{self._stream}", {"seq": sequence}))
 
-    async def wait_closed(self) -> None:
-        """Wait until the connection is lost, and raise `CarrierAway`."""
-        await self._lost.wait()
-        raise CarrierAway(f"the connection to {self._target} is lost")
-
     def _subject(self, origin_id: str) -> str:
         return f"3am.{self._target.night}.log.{origin_id}"
 
@@ -329,51 +261,8 @@ class NatsCarrier:
         answer = await self._api(f"STREAM.MSG.GET.{self._stream}", {"seq": sequence})
         return None if "message" not in answer else parse_time(answer["message"]["time"])
 
-    async def _send(self, subject: str, data: bytes, *, reply: str = "") -> None:
-        try:
-            await self._client.publish(subject, data, reply=reply)
-        except (OSError, NatsError) as error:
-            raise self._away(error) from None
-
-    def _away(self, error: Exception) -> CarrierAway:
-        return CarrierAway(f"{self._target} cannot be reached: {escape_unprintable(str(error))}")
-
-    async def _next(self, subscription: Any, limit_s: float | None) -> Msg:
-        try:
-            message: Msg = await subscription.next_msg(timeout=limit_s)
-        except TimeoutError:
-            raise CarrierAway(f"{self._target} does not answer") from None
-        except (OSError, NatsError) as error:
-            raise self._away(error) from None
-        return message
-
     async def _api(self, name: str, body: object = None) -> dict[str, Any]:
         return await self._request(f"$JS.API.{name}", b"" if body is None else json.dumps(body).encode(), None)
-
-    async def _request(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> dict[str, Any]:
-        try:
-            message = await self._client.request(subject, payload, timeout=_ANSWER_S, headers=headers)
-            answer: dict[str, Any] = json.loads(message.data)
-        except NoRespondersError:
-            raise CarrierAway(f"{self._target} has no JetStream, or lost the stream {self._stream}") from None
-        except TimeoutError:
-            self._check_allowed(subject)
-            raise CarrierAway(f"{self._target} does not answer") from None
-        except (OSError, NatsError, ValueError) as error:
-            raise self._away(error) from None
-        return answer
-
-    def _check_allowed(self, subject: str) -> None:
-        """Raise `CarrierRefused` if the engine has forbidden this user to use ``subject``, or to receive answers.
-
-        Each refusal is raised once: the right may return.
-        """
-        for denied in self._denied:
-            if subject.lower() in denied or "_inbox" in denied:  # nats-py reports it in small letters
-                self._denied.remove(denied)
-                raise CarrierRefused(
-                    f"{self._target} does not allow this user what 3am needs ({denied}): ask its administrator"
-                ) from None
 
     def _check(self, answer: dict[str, Any]) -> None:
         """Raise the error that an answer holds."""
@@ -386,16 +275,3 @@ class NatsCarrier:
         if code in _FULL:
             raise CarrierFull(f"{self._target} has no room for more lines ({description}): raise its limits")
         raise CarrierAway(f"{self._target} reports: {description}")
-
-    async def _note_error(self, error: Exception) -> None:
-        self._last_error = error
-        if "permissions violation" in str(error).lower() and len(self._denied) < _MAX_DENIED:
-            self._denied.add(escape_unprintable(str(error).partition(":")[2].strip().partition(" over")[0])[:200])
-
-    async def _note_closed(self) -> None:
-        self._lost.set()
-
-
-def _inbox_prefix(user: str | None) -> str:
-    """Return the beginning of the subjects to which answers come: a user may be allowed to hear only their own."""
-    return f"_INBOX.{user}" if user is not None and _SUBJECT_TOKEN.fullmatch(user) else "_INBOX"

@@ -258,7 +258,8 @@ def _whole_lines(segment: Segment, offset: int, end: int, *, is_closed: bool) ->
     A block is split only if it is longer, and so is a line. ``is_closed``: a last line without a newline will not be
     continued.
     """
-    data = segment.read(offset, min(MAX_PAYLOAD_BYTES + _STAMP_CHARS + 2, end - offset))
+    size = max(0, end - offset)  # another program may have truncated the log meanwhile
+    data = segment.read(offset, min(MAX_PAYLOAD_BYTES + _STAMP_CHARS + 2, size))
     if len(data) <= MAX_PAYLOAD_BYTES:
         return data if is_closed else data[: data.rfind(b"\n") + 1]
     cut = data.rfind(b"\n", 0, MAX_PAYLOAD_BYTES) + 1

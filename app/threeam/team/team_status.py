@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -140,6 +141,21 @@ def read_statuses(journal: Journal) -> list[tuple[TeamStatus, bool]]:
         if (status := _parse(_read_json(path))) is not None:
             statuses.append((status, _is_locked(path.removesuffix(".json") + ".lock")))
     return statuses
+
+
+def unheld_by_origin(statuses: Iterable[TeamStatus]) -> dict[str, int]:
+    """Return for each journal, by its origin id, how many lines no other host is known to hold.
+
+    A line that went to any of several engines is held by a host of that team.
+    """
+    found: dict[str, int] = {}
+    for status in statuses:
+        known = [(host.origin.id, host.unheld_lines) for host in status.hosts.values()]
+        if status.own is not None and status.own.publishes:
+            known.append((status.own.origin.id, status.own.unheld_lines))
+        for origin_id, count in known:
+            found[origin_id] = min(count, found.get(origin_id, count))
+    return found
 
 
 def _read_json(path: str) -> dict[str, Any]:

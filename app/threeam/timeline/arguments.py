@@ -156,8 +156,8 @@ def open_source(name: SourceName, number: int, options: SourceOptions, *, live: 
 
 
 def _may_be_host(path: str) -> bool:
-    """Return whether ``path`` is not that of a file, and may be the name of a host."""
-    return path != STDIN and "/" not in path and not os.path.lexists(path)
+    """Return whether ``path`` is not that of a file, and may be the name of a host. A folder can be named as a host."""
+    return path != STDIN and "/" not in path and (os.path.isdir(path) or not os.path.lexists(path))
 
 
 def _detect(name: str, options: SourceOptions, modified_ns: int, samples: Sequence[bytes]) -> Detection | None:

@@ -87,8 +87,8 @@ def glyph_of(entry: Entry | None, *, finished: bool = True) -> Glyph:
     kind = entry.kind
     if kind == "Run" and (outcome := run_outcome(entry)) in GLYPHS:
         return GLYPHS[outcome]
-    if kind == "Conclusion" and (hypothesis := entry.hypothesis):
-        return GLYPHS.get(hypothesis[1], GLYPHS["Hypothesis"])
+    if kind == "Conclusion":
+        return GLYPHS.get(entry.state_after or "", GLYPHS["Hypothesis"])
     return GLYPHS[kind]
 
 

@@ -23,7 +23,8 @@ _MAX_NAME_BYTES = 200  # of a journal: with .log and a rotation's suffix it stil
 class Settings(NamedTuple):
     """The settings in force. Units: hours (``_h``), milligrams, seconds, bytes, as in the settings file.
 
-    ``keep``: the number of rotated files to keep; None is ``all``. ``reminders``: those that are on.
+    ``keep``: the number of rotated files to keep; None is ``all``. ``reminders``: those that are on. ``same_person``:
+    for each person with several names, these names, as ``alice@db1``.
     """
 
     ceremony: str = "hypotheses"
@@ -40,6 +41,7 @@ class Settings(NamedTuple):
     theme: str = "3am"
     emoji: bool = True
     keys: Mapping[str, str] = {}
+    same_person: tuple[tuple[str, ...], ...] = ()
 
     @property
     def night_gap_ns(self) -> int:
@@ -308,6 +310,18 @@ def _convert_keys(value: object) -> dict[str, str]:
     return value
 
 
+def _convert_same_person(value: object) -> tuple[tuple[str, ...], ...]:
+    """Return the names of each person: a list of lists, or in the environment the names of one person."""
+    if value in ("none", ["none"]):
+        return ()
+    groups = [value.split()] if isinstance(value, str) else value
+    if not isinstance(groups, list) or not all(isinstance(group, list) for group in groups):
+        raise ValueError
+    if not all(isinstance(name, str) and re.fullmatch(r"[^@\s]+@[^@\s]+", name) for group in groups for name in group):
+        raise ValueError
+    return tuple(map(tuple, groups))
+
+
 SETTINGS = {
     "ceremony": Setting(
         "which writes are framed by the lines Acquired and Releasing sanity lock",
@@ -326,6 +340,10 @@ SETTINGS = {
     "theme": Setting("theme of the screen", Rule("the name of a theme, in quotes", _convert_theme)),
     "emoji": Setting("false: the screen and 3am status are in ASCII", Rule("true or false", _convert_boolean)),
     "keys": Setting("other keys for actions, by their ids", Rule('a table such as coffee = "f2"', _convert_keys)),
+    "same_person": Setting(
+        "names of one person on the hosts of a team, whose cups are added",
+        Rule('a list such as [["alice@db1", "al@web2"]], or none', _convert_same_person),
+    ),
 }
 
 

@@ -33,6 +33,8 @@ CONTINUATION_PREFIX = "|+ "  # before the second and later pieces of a longer te
 BOM = b"\xef\xbb\xbf"  # the byte order mark that some editors put in front of a file
 CONTINUED_FROM = "Continued from "  # and the name of the file before: with an AT tag, the first line of a file
 REPEATED_TAG = "REPEATED"  # a tag of that line: the number of lines after it that a rotation repeats
+ON_TAG = "ON"  # in place of H: the line is about a hypothesis of another host
+STATE_TAG = "STATE"  # the state of that hypothesis after the line
 
 _STAMP = r"(\d{4}-\d\d-\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{9})([+-])(\d\d)(\d\d)"
 _STAMP_ONLY = re.compile(_STAMP, re.ASCII)
@@ -193,6 +195,16 @@ class Entry(NamedTuple):
         return None
 
     @property
+    def hypothesis_name(self) -> str | None:
+        """Return the name of the hypothesis that the line belongs to: ``H7``, of another host ``db1/H7``, or None."""
+        return self.tag(ON_TAG) if self.hypothesis is None else f"H{self.hypothesis[0]}"
+
+    @property
+    def state_after(self) -> str | None:
+        """Return the state of the hypothesis that the line belongs to, here or on another host, after it, or None."""
+        return self.tag(STATE_TAG) if self.hypothesis is None else self.hypothesis[1]
+
+    @property
     def kind(self) -> str:
         """Return the known word before the first colon, or ``note``.
 
@@ -209,7 +221,10 @@ class Entry(NamedTuple):
         tag = WORDS[word].tag
         if tag is None or (word == "Hypothesis" and all(key == "AT" for key, _ in self.tags)):
             return word
-        is_tagged = self.hypothesis is not None if tag == HYPOTHESIS_TAG else self.tag(tag) is not None
+        if tag == HYPOTHESIS_TAG:  # another host's hypothesis is opened in its own log alone
+            is_tagged = self.hypothesis is not None or (word != "Hypothesis" and self.tag(ON_TAG) is not None)
+        else:
+            is_tagged = self.tag(tag) is not None
         return word if is_tagged else NOTE
 
     @property

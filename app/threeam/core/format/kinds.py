@@ -86,6 +86,9 @@ WORDS = {kind.name: kind for kind in _TABLE if kind.has_word}  # by the word bef
 # What each tag means. ``H`` and ``R`` stand for H1, H2, … and R1, R2, …
 TAGS = {
     "H": "the hypothesis that the line belongs to, and its state after the line",
+    "ON": "the hypothesis of another host that the line is about, as db1/H7",
+    "CLAIM": "which hypothesis that is: the id of its journal, and the stamp of its claim",
+    "STATE": "the state of that hypothesis after a verdict",
     "R": "the experiment or the command that was run, and the run, as 37/400",
     "BY": "the author: user, host, process, and pane of tmux",
     "VIA": "the program that wrote the line, if no person typed it: stdin, run, observe",

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 from threeam.core.errors import BadKind
 from threeam.core.format.entry import CEREMONY_TEXTS, parse_entry
 from threeam.core.format.kinds import KINDS, WORDS
+from threeam.core.format.remote_hypothesis import parse_remote_hypothesis
 from threeam.core.store.pattern import Pattern
 
 KIND_NAMES = {name.lower(): name for name in KINDS}
@@ -117,6 +118,25 @@ class InHypothesis(NamedTuple):
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
         return verified_offsets(self, re.compile(rb"\[H0*%d: " % self.number), data)
+
+
+class InRemoteHypothesis(NamedTuple):
+    """The condition that a line is about a hypothesis of another host: ``number`` of the journal ``origin_id``."""
+
+    origin_id: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.origin_id[:8]}/H{self.number}"
+
+    def matches(self, raw: bytes) -> bool:
+        entry = parse_entry(raw)
+        subject = None if entry is None else parse_remote_hypothesis(entry)
+        return subject is not None and (subject.origin_id, subject.number) == self
+
+    def matching_line_offsets(self, data: bytes) -> Iterator[int]:
+        return verified_offsets(self, re.compile(rb"\[CLAIM: %s@" % self.origin_id.encode()), data)
 
 
 class IsCeremony(NamedTuple):

@@ -71,6 +71,12 @@ def bound_note_draft(text: str, hypothesis: str) -> Draft:
     return Draft(lines)
 
 
+def tagged_note_draft(text: str, tags: tuple[tuple[str, str], ...]) -> Draft:
+    """Return the draft of a note whose first line has ``tags``."""
+    first, *rest = _note_lines(text)
+    return Draft.fixed([first._replace(tags=(*tags, *first.tags)), *rest])
+
+
 def _note_lines(text: str) -> list[DraftLine]:
     word, colon, rest = text.partition(":")
     kind = WORDS.get(word.capitalize()) if colon else None
@@ -113,6 +119,8 @@ def hypothesis_tag(state: State, name: str | None) -> tuple[tuple[str, str], ...
     if name is None:
         return ()
     hypothesis = state.find_hypothesis(name)
+    if hypothesis is None and "/" in name:
+        raise PreconditionFailed(f"{name} is a hypothesis of another host: 3am hyp and 3am log -H take it")
     if hypothesis is None:
         raise PreconditionFailed(f"there is no hypothesis {name}: 3am hyp list shows those there are")
     if hypothesis.number is None:

@@ -14,6 +14,8 @@ from threeam.process.captured import run_captured
 
 _COMPILE_TIMEOUT_S = 60
 _MAX_SEED = 2**63
+# A function of the library ends in a jump to the next one, so it is in no stack of a run that hangs.
+_FLAGS = ("-shared", "-fPIC", "-O2", "-foptimize-sibling-calls", "-pthread")
 
 
 def noise_library() -> str:
@@ -25,7 +27,8 @@ def noise_library() -> str:
 
     source = files("threeam").joinpath("share", "noise.c").read_bytes()
     folder = private_state_dir(os.environ)
-    path = os.path.join(folder, f"noise-{hashlib.sha256(source).hexdigest()[:12]}.so")
+    version = hashlib.sha256(source + " ".join(_FLAGS).encode()).hexdigest()[:12]
+    path = os.path.join(folder, f"noise-{version}.so")
     if any(separator in path for separator in " :"):
         raise BadInput(f"LD_PRELOAD, which the arm noise needs, cannot name {path}: set XDG_STATE_HOME to a plain path")
     if not os.path.exists(path):
@@ -49,7 +52,7 @@ def _compile(source: bytes, folder: str, path: str) -> None:
         make_dirs(folder)
         with open(f"{unfinished}.c", "wb") as file:
             file.write(source)
-        command = ["cc", "-shared", "-fPIC", "-O1", "-pthread", "-o", unfinished, f"{unfinished}.c", "-ldl"]
+        command = ["cc", *_FLAGS, "-o", unfinished, f"{unfinished}.c", "-ldl"]
         compiled = run_captured(command, _COMPILE_TIMEOUT_S, os.environ)
         if compiled is None or compiled[0] != 0:
             said = (compiled[1] if compiled else "").strip().splitlines()

@@ -19,6 +19,7 @@ from threeam.experiments.runs.run_tags import index_tag, parse_index, run_from_e
 MAX_COMMITS = 100_000
 CANNOT = "cannot"  # after the position in the tag COMMIT: the commit cannot be tested
 _COMMIT_VALUE = re.compile(rf"(\d{{1,6}})( {CANNOT})?", re.ASCII)
+_PLANNED_COMMAND = re.compile(r"(.*); (?:1 commit|\d+ commits) after ", re.ASCII | re.DOTALL)
 _COMMIT_COUNT = re.compile(r"commits=(\d{1,6})\Z", re.ASCII)
 _TALLY_WORD = re.compile(r"(\d{1,6}):(\d{1,9})/(\d{1,9})/(\d{1,9})(x?)", re.ASCII)
 
@@ -46,6 +47,12 @@ class Bisection(NamedTuple):
     def name(self) -> str:
         """Return ``R12``."""
         return f"R{self.number}"
+
+    @property
+    def command(self) -> str:
+        """Return the command, as its line has it."""
+        match = _PLANNED_COMMAND.match(self.text)
+        return match[1] if match else self.text
 
     def runs(self) -> list[CommitRuns]:
         """Return the runs of every commit, in the order of the positions."""

@@ -37,7 +37,10 @@ def result_text(bisection: Bisection, belief: Belief, plan: BisectPlan) -> str:
             f"{_more_runs(bisection, belief)}"
         )
     if answer.last == 0:
-        return f"the good commit {plan.commits[0].short} has it already, {probability}: name an older one"
+        return (
+            f"the good commit {plan.commits[0].short} has it already, {probability}: name an older one, or let --build "
+            "make what a fresh work tree lacks: files that are not committed, submodules"
+        )
     subject = f": {plan.commits[answer.last].subject}" if answer.first == answer.last else ""
     return f"{_named(answer, plan)} has introduced it, {probability}, after {made}{subject}"
 
@@ -90,7 +93,7 @@ def _row(suspect: Suspect, runs: Sequence[CommitRuns], plan: BisectPlan) -> Repo
 def _tested_row(position: int, runs: CommitRuns, plan: BisectPlan) -> ReportLine:
     commit = plan.commits[position]
     other = f", {runs.inconclusive} without a result" if runs.inconclusive else ""
-    counts = "cannot be tested" if runs.cannot else f"{runs.failed}/{runs.failed + runs.passed}{other}"
+    counts = "cannot be tested" if not runs.is_testable else f"{runs.failed}/{runs.failed + runs.passed}{other}"
     return ReportLine(f"{position:>5}  {commit.short}  {counts:>7}  {commit.subject}")
 
 

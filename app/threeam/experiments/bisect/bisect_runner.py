@@ -47,6 +47,7 @@ BISECT_PLANS = PlanFormat(
 )
 _SKIP_EXIT = 125  # as in git bisect run: this commit cannot be tested
 _NOT_STARTED_EXIT = 127  # as of a shell
+_BUILD_TRIES = 2
 
 
 class BisectListener(Listener, Protocol):
@@ -140,12 +141,16 @@ class BisectRunner:
                 step = steps.make(bisection.number, bisection.done + 1, position)
                 if step.signum:
                     raise RunInterrupted(step.signum)
+                had_result = bisection.runs()[position].has_result
                 bisection = _counted(bisection, position, step)
                 belief = belief_of(bisection.runs())
                 self._log_step(bisection, position, step, belief, plan, writer)
                 if step.obstacle and position == bisection.last:
                     bad = plan.commits[-1]
                     raise PreconditionFailed(f"{bad.short}, the bad commit, cannot be tested: {step.obstacle}")
+                if step.obstacle and had_result:
+                    short = plan.commits[position].short
+                    raise PreconditionFailed(f"{short} was tested before, and cannot be now: {step.obstacle}")
         return bisection
 
     def _log_step(
@@ -196,11 +201,7 @@ class _Steps:
         if not os.path.isdir(folder):
             return self._cannot(number, commit.short, f"it has no folder {plan.subfolder}")
         os.chdir(folder)
-        step = None
-        if is_new and plan.build:
-            step = self._execute(number, commit.short, ["sh", "-c", plan.build], is_build=True)
-            if not step.obstacle and not step.signum:
-                step = None
+        step = self._build(number, commit.short) if is_new and plan.build else None
         if step is None:
             step = self._execute(number, commit.short, plan.command, is_build=False)
         if step.output and step.run.outcome != PASSED and self._saved_count < MAX_DETAILED_RUNS:
@@ -211,7 +212,19 @@ class _Steps:
                 return step._replace(run=step.run._replace(file=name))
         return step
 
-    def _execute(self, number: int, arm: str, command: list[str] | tuple[str, ...], *, is_build: bool) -> _Step:
+    def _build(self, number: int, arm: str) -> _Step | None:
+        """Build the commit in this folder; return None if it is built, and otherwise the step that ended too early.
+
+        A build that fails is tried again: some builds fail by chance, and the commit would be lost to the search.
+        """
+        command = ("sh", "-c", self._plan.build)
+        for _ in range(_BUILD_TRIES):
+            step = self._execute(number, arm, command, is_build=True)
+            if step.signum or not step.obstacle:
+                break
+        return step if step.signum or step.obstacle else None
+
+    def _execute(self, number: int, arm: str, command: tuple[str, ...], *, is_build: bool) -> _Step:
         plan, chunks = self._plan, list[bytes]()
         # The output is searched after the end of the run: before, the clock of the run is ticking.
         recorder = OutputRecorder(chunks.append, "" if is_build else plan.rule.regex, flush_bytes=MAX_SAVED_BYTES)

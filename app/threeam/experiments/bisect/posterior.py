@@ -29,7 +29,10 @@ _NEGLIGIBLE = 1e-4  # a forecast leaves out a commit that is so much less likely
 
 
 class CommitRuns(NamedTuple):
-    """The runs of one commit, and whether it ``cannot`` be tested: built, started, or brought to a result."""
+    """The runs of one commit, and whether it ``cannot`` be tested: built, started, or brought to a result.
+
+    What it showed before that stays true: a commit that has failed and cannot be built again has the bug.
+    """
 
     failed: int = 0
     passed: int = 0
@@ -37,9 +40,14 @@ class CommitRuns(NamedTuple):
     cannot: bool = False
 
     @property
+    def has_result(self) -> bool:
+        """Return whether a run of it failed or passed."""
+        return self.failed + self.passed > 0
+
+    @property
     def is_testable(self) -> bool:
-        """Return whether another run of this commit may have a result."""
-        return not self.cannot and (self.failed + self.passed > 0 or self.inconclusive < _MAX_INCONCLUSIVE)
+        """Return whether a run of this commit has had a result, or may have one."""
+        return self.has_result or (not self.cannot and self.inconclusive < _MAX_INCONCLUSIVE)
 
 
 class Suspect(NamedTuple):

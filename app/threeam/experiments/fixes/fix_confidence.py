@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from threeam.experiments.experiment import FailureKind
 from threeam.experiments.fixes.fix_kinds import KindTally
+from threeam.experiments.fixes.hangs import HangRates
 from threeam.experiments.fixes.regime import RateBaseline
 from threeam.experiments.fixes.runs_apart import RunsApart
 from threeam.experiments.statistics.rate_variation import RateVariation
@@ -19,13 +20,12 @@ CONFIDENCE_LEVELS = ("weak", "fair", "strong")
 class SinceChange(NamedTuple):
     """The runs, or the occurrences, since the change.
 
-    ``clean``: the runs that passed, or the time (ns) since the last failure. ``timed_out``, ``inconclusive``: runs
-    that are in no rate.
+    ``clean``: the runs that passed, or the time (ns) since the last failure. ``inconclusive``: runs that are in
+    no rate, besides those that timed out.
     """
 
     recurrences: int
     clean: int
-    timed_out: int = 0
     inconclusive: int = 0
 
 
@@ -52,9 +52,9 @@ class FixConfidence(NamedTuple):
 
     ``is_time_based``: the exposure, the clean amount and ``required`` are times (ns); otherwise they are runs.
     ``required``: how much without a failure each of `CONFIDENCE_LEVELS` needs; None: more than is feasible.
-    ``apart``: runs that are not in this answer. ``variation``: how the rate differed between the experiments before,
-    if by more than chance. ``kind``: the only kind of failure that counts; None: all count. ``kinds``: the runs of
-    each kind.
+    ``hangs``: before the change and since. ``apart``: runs that are not in this answer. ``variation``: how the rate
+    differed between the experiments before, if by more than chance. ``kind``: the only kind of failure that counts;
+    None: all count. ``kinds``: the runs of each kind.
     """
 
     label: str
@@ -62,6 +62,7 @@ class FixConfidence(NamedTuple):
     before: RateBaseline
     since: SinceChange
     required: tuple[int | None, int | None, int | None]
+    hangs: HangRates = HangRates()
     apart: RunsApart = RunsApart()
     builds: BuildComparison = BuildComparison()
     variation: RateVariation | None = None
@@ -72,7 +73,7 @@ class FixConfidence(NamedTuple):
     @property
     def levels_reached(self) -> int:
         """Return how many of `CONFIDENCE_LEVELS` are reached."""
-        if self.since.recurrences or self.new_kinds:
+        if self.since.recurrences or self.new_kinds or self.hangs.has_risen:
             return 0
         missing = (required is None or self.since.clean < required for required in self.required)
         return next((i for i, is_missing in enumerate(missing) if is_missing), len(CONFIDENCE_LEVELS))

@@ -97,8 +97,9 @@ def _caveat_lines(answer: FixConfidence) -> list[ReportLine]:
     if answer.before.ignores_unbound_changes:
         reason = "one was made or undone during each experiment that failed before"
         caveats.append(ReportLine("changes that are bound to no hypothesis are ignored", reason))
-    if answer.since.timed_out:
-        caveats.append(ReportLine(f"timed out: {_format_run_count(answer.since.timed_out)} since, not in the rate"))
+    if answer.hangs.new:
+        text = f"timed out: {_format_run_count(answer.hangs.new)} since, not in the rate"
+        caveats.append(ReportLine(text, icon="red" if answer.hangs.has_risen else ""))
     if answer.since.inconclusive:
         count = _format_run_count(answer.since.inconclusive)
         caveats.append(ReportLine(f"inconclusive: {count} since, not in the rate", "neither failed nor passed"))
@@ -137,6 +138,13 @@ def answer_line(answer: FixConfidence) -> ReportLine:
     if answer.new_kinds:
         kind = answer.new_kinds[0].kind
         return ReportLine(f"no: a new failure after the change, kind {kind.letter}: {kind.description}", icon="red")
+    if answer.hangs.has_risen:
+        old, of_old, new, of_new = answer.hangs
+        p = format_significant(answer.hangs.p, 2)
+        text = (
+            f"no: it hangs more often since the change: {new} of {of_new:,} runs, before {old} of {of_old:,} (p = {p})"
+        )
+        return ReportLine(text, icon="red")
     if answer.is_fixed:
         bug = "it" if answer.kind is None else f"kind {answer.kind.letter}"
         return ReportLine(f"yes: call {bug} fixed", icon="ok")
@@ -163,7 +171,7 @@ def _has_other_runs(answer: FixConfidence) -> bool:
     has_runs_apart = any(tally.recurrences or tally.clean for tally in answer.apart.other_failing_arms)
     counts = (
         len(answer.apart.not_counted),
-        answer.since.timed_out,
+        answer.hangs.new,
         answer.since.inconclusive,
         answer.apart.straddling_count,
     )
@@ -197,7 +205,8 @@ def fix_confidence_json(answer: FixConfidence) -> dict[str, Any]:
         "apart": [_tally_json(tally) for tally in answer.apart.other_failing_arms],
         "earlier": {"failed": answer.before.earlier[0], "of": answer.before.earlier[1]},
         "not_counted": [_not_counted_json(runs) for runs in answer.apart.not_counted],
-        "timed_out": answer.since.timed_out,
+        "timed_out": answer.hangs.new,
+        "hangs_more": answer.hangs.has_risen,
         "inconclusive": answer.since.inconclusive,
         "program_changed": any(what == PROGRAM_CHANGED for what, _ in answer.builds.changes),
         "build_changes": [f"{what}: {how}" for what, how in answer.builds.changes],

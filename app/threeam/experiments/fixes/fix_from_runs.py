@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 
 from threeam.core.errors import PreconditionFailed
 from threeam.experiments.build import build_differences, is_own_build, recorded_build
-from threeam.experiments.experiment import BARE, Experiment, LogPoint
+from threeam.experiments.experiment import BARE, Counts, Experiment, LogPoint
 from threeam.experiments.fixes.experiments_by_side import (
     ArmKey,
     ArmTally,
@@ -18,6 +18,7 @@ from threeam.experiments.fixes.experiments_by_side import (
     tally_arms,
 )
 from threeam.experiments.fixes.fix_confidence import BuildComparison, FixConfidence, PossibleControl, SinceChange
+from threeam.experiments.fixes.hangs import hang_rates
 from threeam.experiments.fixes.regime import ChangePeriod, Configuration, Period, RateBaseline, choose_baseline
 from threeam.experiments.fixes.runs_apart import RunsApart, list_not_counted
 from threeam.experiments.statistics.rate_variation import RateVariation, rate_variation
@@ -51,7 +52,7 @@ def estimate_from_runs(
     rate = choose_baseline(
         lambda relevant: list(run_periods(sides.before, best, relevant)), changes, change_point.position, _strong_runs
     )
-    counts_since = [counts for experiment in sides.after for key, counts in arm_counts(experiment) if key == best]
+    counts_since = list(_counts_of(best, sides.after))
     not_counted, further_clean_runs = list_not_counted(
         next(experiment for experiment in reversed(sides.before) if best in dict(arm_counts(experiment))),
         best,
@@ -66,10 +67,10 @@ def estimate_from_runs(
         since=SinceChange(
             _count_recurrences(tallies, sides, best, change_point),
             failing[best].clean,
-            sum(counts.timed_out for counts in counts_since),
             sum(counts.inconclusive for counts in counts_since),
         ),
         required=required_clean_runs(rate.failed, rate.exposure),
+        hangs=hang_rates(_counts_of(best, sides.before), counts_since),
         apart=RunsApart(
             straddling_count=len(sides.between),
             other_failing_arms=tuple(tally for key, tally in failing.items() if key != best),
@@ -80,6 +81,10 @@ def estimate_from_runs(
         variation=_significant_variation(rate.periods),
         possible_control=_find_possible_control(sides, best),
     )
+
+
+def _counts_of(arm: ArmKey, side: Iterable[Experiment]) -> Iterator[Counts]:
+    return (counts for experiment in side for key, counts in arm_counts(experiment) if key == arm)
 
 
 def _significant_variation(sessions: Sequence[Period]) -> RateVariation | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
@@ -35,10 +35,10 @@ def find_kind(experiments: Sequence[Experiment], name: str) -> FailureKind:
     raise PreconditionFailed(f"no run has failed in a kind {name}: {listed or 'no run has a kind'}")
 
 
-def only_kind(experiment: Experiment, kind: FailureKind, *, keeps_unknown: bool) -> Experiment:
+def only_kind(experiment: Experiment, kind: FailureKind, unknown_arms: Collection[str] = ()) -> Experiment:
     """Return ``experiment`` as if the runs of ``kind`` were its failures, and those of other kinds were not made.
 
-    ``keeps_unknown``: whether the runs without a kind are kept.
+    ``unknown_arms``: the arms of which the runs without a kind are kept: they may be of this kind.
     """
     codes = list(experiment.outcome_codes)
     kept = set[int]()
@@ -46,7 +46,7 @@ def only_kind(experiment: Experiment, kind: FailureKind, *, keeps_unknown: bool)
         if run.kind is not None and run.kind.id == kind.id:
             codes[run.number - 1] = outcome_code(run.arm_index, FAILED)
             kept.add(run.number)
-        elif run.kind is not None or not keeps_unknown:
+        elif run.kind is not None or experiment.arms[run.arm_index] not in unknown_arms:
             codes[run.number - 1] = NOT_RUN
         else:
             kept.add(run.number)

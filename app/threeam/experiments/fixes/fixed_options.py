@@ -38,8 +38,8 @@ def parse_fixed_options(parser: OptionParser, words: Sequence[str]) -> Namespace
         parser.error("--old and --new name the two arms of one experiment: give both")
     if args.old is not None and (args.arm is not None or args.seen is not None):
         parser.error("--old and --new compare two arms: leave --arm and --seen out")
-    if args.kind is not None and (args.seen is not None or args.old is not None):
-        parser.error("--kind is for the runs before a change and since: leave --seen, --old and --new out")
+    if args.kind is not None and args.seen is not None:
+        parser.error("--kind is for runs, and --seen counts lines: take one of them")
     if args.old is not None and args.old == args.new:
         parser.error(f"--old and --new are both {args.old}: name two arms")
     args.versions = None if args.old is None else Versions(args.old, args.new)

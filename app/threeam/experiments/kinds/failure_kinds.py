@@ -3,7 +3,7 @@
 Two outputs are compared by their features. Numbers, addresses, temporary files and the like are masked, and lines that
 a passing run printed too are dropped. If an output has stacks, its features are the functions in them and the errors
 above them. Otherwise they are its lines that tell an error, or all of its lines if none does. Runs with another outcome
-or exit code are of another kind.
+or exit code are of another kind, and so are runs in which other tests failed.
 
 A run is of the first kind whose first run is similar enough. So runs that are compared again in the same order get the
 same letters. The letters are a lower bound of the bugs: two bugs that print the same are one kind.
@@ -66,6 +66,8 @@ class _Member:
         if self._lines is None:
             return self.kind.id == _kind_id(run, features)
         own = self.features(expected)
+        if own.tests != features.tests:
+            return False
         least = _LEAST_SHARED_FRAMES if own.has_stacks else _LEAST_SHARED_LINES
         return own.has_stacks == features.has_stacks and _similarity(own.marks, features.marks) >= least
 
@@ -84,9 +86,14 @@ class KindFinder:
         for output in passed_outputs:
             self.add_passed(output)
 
-    def add_passed(self, output: bytes) -> None:
-        """Leave the lines of ``output``, which a run that passed has printed, out of all comparisons from now on."""
+    def add_passed(self, output: bytes) -> bool:
+        """Leave the lines of ``output``, which a run that passed has printed, out of all comparisons from now on.
+
+        Return whether it has lines that no earlier one had.
+        """
+        known_count = len(self._expected)
         self._expected.update(line.masked for line in split_output(output))
+        return len(self._expected) > known_count
 
     def find(self, run: FailedRun) -> FailureKind:
         """Return the kind of ``run``; a new one if it is similar to no earlier run."""
@@ -104,7 +111,8 @@ class KindFinder:
         if LETTERS[-1] in letters:
             return next(member.kind for member in self._members if member.kind.letter == LETTERS[-1])
         letter = LETTERS[LETTERS.index(max(letters)) + 1] if letters else LETTERS[0]
-        known = frozenset[str]().union(*(member.features(self._expected).marks for member in self._members))
+        features = [member.features(self._expected) for member in self._members]
+        known = frozenset[str]().union(*(own.marks | own.tests for own in features))
         hang = describe_hang(decode_utf8(run.output)) if run.is_hang and run.output else ""
         return FailureKind(letter, kind_id, _describe(run, hang or describe_output(lines, known)))
 
@@ -123,7 +131,7 @@ def _describe(run: FailedRun, text: str) -> str:
 
 
 def _kind_id(run: FailedRun, features: Features) -> str:
-    marks = "\n".join((run.outcome, str(run.exit_code), *sorted(features.marks)))
+    marks = "\n".join((run.outcome, str(run.exit_code), *sorted(features.marks), *sorted(features.tests)))
     return hashlib.sha256(marks.encode("utf-8", "backslashreplace")).hexdigest()[:_ID_DIGITS]
 
 

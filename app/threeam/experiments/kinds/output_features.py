@@ -7,23 +7,32 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from threeam.core.format.entry import decode_utf8
+from threeam.experiments.kinds.failed_tests import failed_tests
 
 _LEAST_FUNCTIONS = 2  # a single line that looks like a frame of a stack may be chance
 _FIRST_BYTES, _LAST_BYTES = 16 * 1024, 48 * 1024  # of a long output: an error is seldom in its middle
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _CHECKER_PREFIX = re.compile(r"^(==|--)\d+\1 ?", re.MULTILINE)  # valgrind and the sanitizers
+# Bytes that are not text, as `decode_utf8` shows them: a run of them has letters by chance, too.
+_NOT_ASCII = re.compile(r"(?:\\x[0-9a-f]{2}|[^\t\n\x20-\x7e])+")
+_NOT_TEXT = re.compile(r"[\\\x00-\x1f\x7f]")
+_DAY, _MONTH = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*", "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _UNITS = r"(?: ?(?:ns|us|µs|ms|s|sec|min|[kKMG]?i?B|%)(?!\w))?"
 # What differs from run to run though the same happened, in the order of replacement.
 _CHANCE = re.compile(
     "|".join(
         (
+            rf"\b(?:{_DAY},? +)?(?:\d{{1,2}}[ /-])?{_MONTH}[ /-]+\d{{1,4}}\b",
+            r"\btmp(?:\.\w{6,}|[a-z0-9_]{8}\b)",  # as mktemp and Python name them, in any folder
             r"(?:/var)?/tmp/[^\s:;,'\"`)\]>]+|/dev/shm/[^\s:;,'\"`)\]>]+",
             r"\b0x[0-9a-fA-F]+\b",
             r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b",
             r"\b(?=[a-fA-F]*\d)[0-9a-fA-F]{6,}\b",
             r"\b(?=[A-Za-z_]*\d[\d_]*[A-Za-z]\w*\d)\w{8,}\b",  # a token: letters between digits
-            r"(?<!\w)'[^'\s]*'|\"[^\"\s]*\"",
+            r"(?<![\w:])(?=[0-9:]*(?:[a-fA-F]|::))(?=[a-fA-F:]*\d)(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{1,4}(?![\w:])",
+            r"\b(?:\d+h)?\d+m(?:\d+(?:\.\d+)?s)?\b",
+            r"(?<!\w)[bru]?'[^'\s]*'|\"[^\"\s]*\"",
             rf"(?:(?<![\w)\]])[-+])?\d+(?:[.,:_]\d+)*(?:[eE][-+]?\d+)?{_UNITS}",
         )
     )
@@ -31,6 +40,7 @@ _CHANCE = re.compile(
 _OWN_LINE = "[3am: "  # 3am says where it left something out, and whose stacks these are
 _ADDRESS = re.compile(r"[/+]?0x[0-9a-f]+")  # in the name of a function: a JVM names classes by their addresses
 _BLANKS = re.compile(r"[ \t]+")
+_LISTS = re.compile(r"#(?:, ?#)+")  # of which the length depends on chance
 
 _ERROR_WORD = re.compile(
     r"error|exception|fail|fatal|panic|abort|assert|deadlock|corrupt|mismatch|segmentation|overflow|unexpected|"
@@ -74,10 +84,11 @@ class OutputLine(NamedTuple):
 
 
 class Features(NamedTuple):
-    """The features of an output. ``has_stacks``: they are functions and errors, not lines."""
+    """The features of an output. ``has_stacks``: they are functions and errors, not lines. ``tests``: that failed."""
 
     marks: frozenset[str]
     has_stacks: bool
+    tests: frozenset[str] = frozenset()
 
 
 def split_output(output: bytes) -> list[OutputLine]:
@@ -85,7 +96,8 @@ def split_output(output: bytes) -> list[OutputLine]:
     if len(output) > _FIRST_BYTES + _LAST_BYTES:
         output = b"%s\n%s" % (output[:_FIRST_BYTES], output[-_LAST_BYTES:])
     text = _CHECKER_PREFIX.sub("", _ESCAPES.sub("", decode_utf8(output).replace("\r", "\n")))
-    masked = _BLANKS.sub(" ", _CHANCE.sub("#", text))
+    masked = _CHANCE.sub("#", _NOT_ASCII.sub(_mask_if_not_text, text))
+    masked = _LISTS.sub("#", _BLANKS.sub(" ", masked))
     pairs = zip(text.split("\n"), masked.split("\n"), strict=True)
     own = ((line, mask) for line, mask in pairs if line.strip() and not line.startswith(_OWN_LINE))
     return [OutputLine(line, mask.strip()) for line, mask in own]
@@ -93,18 +105,27 @@ def split_output(output: bytes) -> list[OutputLine]:
 
 def find_features(lines: Sequence[OutputLine]) -> Features:
     """Return the features of an output of which ``lines`` are worth a comparison."""
+    tests = frozenset(failed_tests(line.text for line in lines))
     functions = frozenset(name for _, name in _frames(lines))
     if len(functions) >= _LEAST_FUNCTIONS:
-        return Features(functions.union(_errors_of_stacks(lines)), has_stacks=True)
+        return Features(functions.union(_errors_of_stacks(lines)), has_stacks=True, tests=tests)
     masked = frozenset(line.masked for line in lines)
-    return Features(frozenset(filter(_ERROR_WORD.search, masked)) or masked, has_stacks=False)
+    return Features(frozenset(filter(_ERROR_WORD.search, masked)) or masked, has_stacks=False, tests=tests)
+
+
+def _mask_if_not_text(characters: re.Match[str]) -> str:
+    return "#" if _NOT_TEXT.search(characters[0]) else characters[0]
 
 
 def describe_output(lines: Sequence[OutputLine], known: Collection[str]) -> str:
     """Return the line of an output that tells best what happened, and the function that it happened in.
 
-    ``known``: the features of outputs of another kind. They are avoided if there are others.
+    If tests have failed, it is the line of one of them.
+
+    ``known``: the features of outputs of other kinds, and the tests that failed. They are avoided if there are others.
     """
+    if tests := failed_tests(line.text for line in lines):
+        return next((line for test, line in tests.items() if test not in known), next(iter(tests.values())))
     frames = _frames(lines)
     if len({name for _, name in frames}) < _LEAST_FUNCTIONS:
         own_lines = [line for line in lines if line.masked not in known] or lines

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from threeam.core.format.times import format_duration
 
+MIN_CONFIRMING_RUNS = 20  # fresh runs of each of two arms; fewer can hardly show a difference
 _MAX_CONFIRMING_SHARE = 120  # runs of a budget that are kept for the fresh ones
 _MAX_RUNS_BY_TIME = 2000
 
@@ -18,7 +19,7 @@ class RunBudget(NamedTuple):
 
     def search_runs(self, run_ns: int) -> int:
         """Return the runs of the search alone. ``run_ns``: how long a run takes."""
-        return self.runs - min(self.runs // 3, _MAX_CONFIRMING_SHARE)
+        return self.runs - max(2 * MIN_CONFIRMING_RUNS, min(self.runs // 3, _MAX_CONFIRMING_SHARE))
 
     def is_spent(self, spent_ns: int) -> bool:
         """Return whether runs that took ``spent_ns`` have taken all of the time of the search."""

@@ -7,12 +7,13 @@ from math import ceil
 
 from threeam.experiments.experiment import BARE, Counts, Experiment, FailureKind
 from threeam.experiments.failure_rule import FAILED
+from threeam.experiments.provoke.budget import MIN_CONFIRMING_RUNS
 from threeam.experiments.provoke.halving import failure_rate
 from threeam.experiments.provoke.search import Search
 from threeam.experiments.statistics.stats import required_sample_size
 from threeam.experiments.verdicts.comparison import comparisons_of
 
-MIN_CONFIRMING_RUNS, MAX_CONFIRMING_RUNS = 20, 200  # of each arm
+MAX_CONFIRMING_RUNS = 200  # of each arm
 _SAFETY = 2  # the rate of a chosen arm is overestimated, so more runs than its rate needs
 
 

@@ -58,7 +58,8 @@ class Search(NamedTuple):
     order of their letters. ``detailed_runs``: the first run of each kind, and some that passed, whose output is saved.
     ``found``: the arm that was found, and ``confirmation``: the name of the experiment with the fresh runs; empty if
     none was found. ``result``: the same as a sentence; empty if the search is not done. ``result_file``: the attachment
-    with the stacks of the delayed calls; empty if it has none.
+    with the stacks of the delayed calls; empty if it has none. ``left_out``: the names of the arms for which the budget
+    was too small.
     """
 
     number: int
@@ -83,6 +84,7 @@ class Search(NamedTuple):
     result: str = ""
     result_file: str = ""
     result_stamp: Stamp | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -135,11 +137,14 @@ class Search(NamedTuple):
         return [(self.arms[arm], counts[arm]) for arm in sorted(range(1, len(self.arms)), key=rank)]
 
 
-def search_tag(arms: Sequence[str], halving: Halving, budget: Budget, fingerprint: str) -> tuple[str, str]:
+def search_tag(
+    arms: Sequence[str], halving: Halving, budget: Budget, fingerprint: str, left_out: Sequence[str] = ()
+) -> tuple[str, str]:
     """Return the tag of the plan of a search."""
     rounds = ",".join(map(str, halving.rounds))
     limits = budget.tag_words() + (f" kinds={halving.sought.lower()}" if halving.sought else "")
-    return "PLAN", f"{_MARK} rounds={rounds} seed={halving.seed} {limits} same={fingerprint} arms={','.join(arms)}"
+    names = f"arms={','.join(arms)}" + (f" left={','.join(left_out)}" if left_out else "")
+    return "PLAN", f"{_MARK} rounds={rounds} seed={halving.seed} {limits} same={fingerprint} {names}"
 
 
 def result_tag(found: str, confirmation: str) -> tuple[str, str]:
@@ -257,6 +262,7 @@ def _planned_search(number: int, total: int, entry: Entry) -> Search | None:
         identity=entry.tag(IDENTITY_TAG) or "",
         outcomes=outcomes,
         spent_ns=spent_ns,
+        left_out=tuple(filter(None, facts.get("left", "").split(","))),
     )
 
 
@@ -267,7 +273,7 @@ def _checkpoint(current: Mapping[int, Search]) -> Iterator[Entry]:
         leading = (*by_tag(search.author), index_tag(search.number, 0, search.total), *bound)
         tags = (
             *leading,
-            search_tag(search.arms, search.halving, search.budget, search.fingerprint),
+            search_tag(search.arms, search.halving, search.budget, search.fingerprint, search.left_out),
             *(((IDENTITY_TAG, search.identity),) if search.identity else ()),
             ("FILE", search.file),
             ("RUNS", search.outcomes),

@@ -10,6 +10,7 @@ from threeam.experiments.arms.arm import Arm, parse_arm
 from threeam.experiments.arms.arm_setup import check_arms
 from threeam.experiments.experiment import BARE
 from threeam.experiments.failure_rule import FAILED
+from threeam.experiments.provoke.budget import MIN_CONFIRMING_RUNS
 from threeam.experiments.provoke.halving import least_runs
 from threeam.experiments.provoke.search import MAX_SEARCH_ARMS
 from threeam.experiments.provoke.search_plan import Reproducer
@@ -18,11 +19,16 @@ from threeam.experiments.runs.trial_run import trial_run
 
 
 class SearchArms(NamedTuple):
-    """The arms of a search, bare first. ``untried``: why some are not tried. ``run_ns``: how long a traced run took."""
+    """The arms of a search, bare first.
+
+    ``untried``: why some are not tried. ``run_ns``: how long a traced run took. ``left_out``: the names of those for
+    which the budget is too small.
+    """
 
     arms: tuple[Arm, ...]
     untried: tuple[str, ...]
     run_ns: int
+    left_out: tuple[str, ...] = ()
 
     def fitting(self, runs: int) -> SearchArms:
         """Return as many of the arms as ``runs`` are enough for: the first ones, which are the most promising.
@@ -33,10 +39,11 @@ class SearchArms(NamedTuple):
         while count and least_runs(count) > runs:
             count -= 1
         if not count:
-            raise BadInput(f"the budget is enough for {max(0, runs)} runs of a search, which needs {least_runs(1)}")
-        left_out = [arm.name for arm in self.arms[count + 1 :]]
+            least, enough = (least_runs(arms) + 2 * MIN_CONFIRMING_RUNS for arms in (1, len(self.arms) - 1))
+            raise BadInput(f"the budget is too small: {least} runs are the least, and {enough} try all arms")
+        left_out = tuple(arm.name for arm in self.arms[count + 1 :])
         untried = (f"too little budget for {', '.join(left_out)}",) if left_out else ()
-        return self._replace(arms=self.arms[: count + 1], untried=(*self.untried, *untried))
+        return self._replace(arms=self.arms[: count + 1], untried=(*self.untried, *untried), left_out=left_out)
 
 
 def find_search_arms(reproducer: Reproducer) -> SearchArms:

@@ -18,13 +18,14 @@ from threeam.experiments.runs.run_tags import index_tag
 
 
 class SearchFacts(NamedTuple):
-    """The tags of the plan line of a search. ``file``: the plan file's name."""
+    """The tags of the plan line of a search. ``file``: the plan file's name. ``left_out``: see `Search`."""
 
     arms: Sequence[str]
     halving: Halving
     budget: Budget
     identity: ExperimentIdentity
     file: str
+    left_out: Sequence[str] = ()
 
 
 def search_draft(text: str, facts: SearchFacts, hypothesis: str | None) -> Draft:
@@ -34,7 +35,7 @@ def search_draft(text: str, facts: SearchFacts, hypothesis: str | None) -> Draft
         tags = (
             index_tag(next_run_number(state), 0, facts.halving.total),
             *hypothesis_tag(state, hypothesis),
-            search_tag(facts.arms, facts.halving, facts.budget, facts.identity.fingerprint),
+            search_tag(facts.arms, facts.halving, facts.budget, facts.identity.fingerprint, facts.left_out),
             facts.identity.to_tag(),
             ("FILE", facts.file),
         )

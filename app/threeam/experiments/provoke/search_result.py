@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import NamedTuple
 
 from threeam.experiments.experiment import BARE, Counts, Experiment
@@ -23,7 +24,7 @@ class CodePlace(NamedTuple):
 def result_text(search: Search, confirmation: Experiment | None, place: CodePlace | None) -> str:
     """Return the result of a search. ``confirmation``: the experiment with fresh runs; None: nothing was chosen."""
     if confirmation is None:
-        return f"{_nothing_better(search)}; {_remaining_windows(search)}"
+        return _nothing_better(search)
     bare, chosen = arm_rates(confirmation)
     (comparison,) = comparisons_of(confirmation)
     counts = f"{_fraction(chosen.counts)} against {_fraction(bare.counts)} {BARE}"
@@ -44,7 +45,9 @@ def result_text(search: Search, confirmation: Experiment | None, place: CodePlac
     _, _, without = required_clean_runs(bare.counts.failed, bare.counts.conclusive)
     if with_arm is not None:
         more = f", and {without:,} of {BARE}" if without is not None else ""
-        sentences.append(f"fixed is shown by {with_arm:,} clean runs of that arm{more}")
+        asks = f"3am fixed H{search.hypothesis} --arm {shlex.quote(chosen.arm)} counts them"
+        asked = "" if search.hypothesis is None else f": {asks}"
+        sentences.append(f"fixed is shown by {with_arm:,} clean runs of that arm{more}{asked}")
     return "; ".join(sentences)
 
 
@@ -64,30 +67,42 @@ def _name_failure(search: Search, confirmation: Experiment) -> str:
     is_known = any(kind.letter in search.sought or kind.id in search.bare_kind_ids() for kind in own)
     if confirmation.counts()[bare].failed or is_known:
         return "it"
-    return f"a failure that {bare} has not shown (3am run --report {confirmation.name} --kind a prints it)"
+    prints = f" (3am run --report {confirmation.name} --kind {own[0].letter} prints it)" if own else ""
+    return f"a failure that {bare} has not shown{prints}"
 
 
 def _nothing_better(search: Search) -> str:
-    """Return that no arm failed more often than bare."""
+    """Return that no arm failed more often than bare, and what that does not exclude."""
     counts = search.counts()
     runs = f"{search.done_count} runs of {len(search.arms)} arms"
     if not any(arm.counts.failed for arm in counts):
-        return f"nothing failed in {runs}"
-    text = f"no arm failed more often than {BARE} ({_fraction(counts[0].counts)}) in {runs}"
+        return f"nothing failed in {runs}; {_remaining_windows(search)}"
+    bare = counts[0].counts
+    if bare.conclusive and bare.failed == bare.conclusive:
+        return f"{BARE} failed in each of its {bare.failed} runs: no arm can make it fail more often"
+    text = f"no arm failed more often than {BARE} ({_fraction(bare)}) in {runs}"
     arm, most = max(search.ranking(), key=lambda ranked: ranked[1].failed_otherwise)
     if most.failed_otherwise:
         text += f"; {arm} failed in another way, {most.failed_otherwise} of {most.counts.total}"
-    return text
+    return f"{text}; {_remaining_windows(search)}"
 
 
 def _remaining_windows(search: Search) -> str:
     """Return which kinds of causes the arms of ``search`` could not have provoked."""
     untried = "" if "noise" in search.arms else "a window between two lock operations (noise was not tried), "
+    if calls := _untried_calls(search):
+        untried += f"a window at a call that was not tried ({', '.join(calls)}: a larger --budget tries them), "
     return (
         f"what remains: {untried}a window between two accesses to memory without a system call or a lock operation in "
         "it, a window that all sides reach late alike, a bug that these runs are too few for, or one that does not "
         "depend on time (input, memory, what a run leaves behind)"
     )
+
+
+def _untried_calls(search: Search) -> list[str]:
+    """Return the system calls that no run has delayed, because the budget was too small."""
+    unused = [arm for arm, counts in zip(search.arms, search.counts(), strict=True) if not counts.counts.total]
+    return [arm.removeprefix("delay:").partition("=")[0] for arm in (*search.left_out, *unused) if arm[:6] == "delay:"]
 
 
 def _fraction(counts: Counts) -> str:

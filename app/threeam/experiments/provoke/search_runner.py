@@ -129,7 +129,7 @@ class SearchRunner:
         identity = reproducer.identity
 
         def draft_of(file_name: str) -> Draft:
-            facts = SearchFacts([arm.name for arm in plan.arms], halving, budget, identity, file_name)
+            facts = SearchFacts([arm.name for arm in plan.arms], halving, budget, identity, file_name, found.left_out)
             return search_draft(_plan_text(plan, halving, budget, found.untried), facts, hypothesis)
 
         with begun_plan(self._access, self._listener, SEARCH_PLANS, plan, draft_of) as (name, writer):

@@ -1,4 +1,4 @@
-"""An experiment as evidence: ``R3`` cites the line with its result. Pure."""
+"""An experiment, a search or a bisection as evidence: ``R3`` cites the line with its result. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
+from threeam.experiments.bisect.bisect_log import bisections
 from threeam.experiments.experiment import Experiment
+from threeam.experiments.provoke.search import Search, searches_by_number
 from threeam.experiments.runs.run_log import require_experiment
 
 _RUN_NAME = re.compile(r"[Rr]\d{1,9}", re.ASCII)
@@ -18,10 +20,24 @@ def cite_run(state: State, text: str) -> str:
     name, blank, words = text.strip().partition(" ")
     if _RUN_NAME.fullmatch(name) is None:
         return text
-    return f"@{_result_stamp(require_experiment(state, name))}{blank}{words}"
+    return f"@{_result_stamp(state, name)}{blank}{words}"
 
 
-def _result_stamp(experiment: Experiment) -> Stamp:
+def _result_stamp(state: State, name: str) -> Stamp:
+    """Return the stamp of the result of ``R3``."""
+    number = int(name[1:])
+    planned = searches_by_number(state).get(number) or bisections(state).get(number)
+    if planned is None:
+        return _verdict_stamp(require_experiment(state, name))
+    if planned.result_stamp is None:
+        resume = "3am run --resume" if isinstance(planned, Search) else "3am bisect --resume"
+        raise PreconditionFailed(
+            f"{planned.name} has no result that could be evidence: {resume} {planned.name} continues it"
+        )
+    return planned.result_stamp
+
+
+def _verdict_stamp(experiment: Experiment) -> Stamp:
     """Return the stamp of the verdict, or of the only line of a single run."""
     if experiment.seed is None:
         return experiment.stamp

@@ -25,6 +25,7 @@ from threeam.process.output import MAX_SAVED_BYTES
 
 _MAX_EXPERIMENT_OUTPUT_BYTES = 256 * 1024 * 1024  # saved output of all runs of one experiment
 _MAX_RECENT_EXPERIMENTS = 5  # whose passing outputs are read
+_MAX_USUAL_PASSES = 20  # in a row that print nothing new; later ones are not looked at
 
 
 class RunOutputs:
@@ -49,24 +50,19 @@ class RunOutputs:
         self._saved_bytes = sum(min(run.output_bytes, MAX_SAVED_BYTES) for run in saved_runs)
         self._saved_count = len(saved_runs)
         self._saved_of_kind = Counter(run.kind for run in saved_runs if run.kind)
-        self._arms_with_saved_pass = {run.arm for run in saved_runs if run.outcome == PASSED}
+        self._saved_passes = Counter(run.arm for run in saved_runs if run.outcome == PASSED)
+        self._usual_passes = 0  # in a row
 
     def keep(self, run: Run, output: bytes) -> tuple[Run, FailureKind | None]:
         """Return ``run`` with its kind of failure and its file, and the kind if the experiment has not seen it before.
 
         The first outputs of each kind are saved, and further ones while there is space. Of the runs that passed, the
-        first of each arm is saved.
+        first of each arm is saved, and up to four more that print something new.
         """
         if run.outcome not in OUTCOMES:  # it was interrupted, and is made again
             return run, None
         if run.outcome == PASSED:
-            if run.arm not in self._arms_with_saved_pass and self._has_space(output):
-                run = self._save(run, output)
-                if run.file:
-                    self._arms_with_saved_pass.add(run.arm)
-                    if self._finder is not None:
-                        self._finder.add_passed(output)
-            return run, None
+            return self._keep_passed(run, output), None
         if self._finder is None:
             return self._save(run, output) if self._has_space(output) else run, None
         kind = self._finder.find(FailedRun(run.outcome, run.exit_code, output))
@@ -77,6 +73,19 @@ class RunOutputs:
             run = self._save(run, output)
             self._saved_of_kind[kind.letter] += bool(run.file)
         return run, kind if is_new else None
+
+    def _keep_passed(self, run: Run, output: bytes) -> Run:
+        """Return ``run``, which passed, with its file; without one if such outputs are known."""
+        is_unusual = False
+        if self._finder is not None and self._usual_passes < _MAX_USUAL_PASSES:
+            is_unusual = self._finder.add_passed(output)
+            self._usual_passes = 0 if is_unusual else self._usual_passes + 1
+        saved = self._saved_passes[run.arm]
+        if not (saved == 0 or (is_unusual and saved < MAX_SAVED_OF_KIND)) or not self._has_space(output):
+            return run
+        run = self._save(run, output)
+        self._saved_passes[run.arm] += bool(run.file)
+        return run
 
     def _save(self, run: Run, output: bytes) -> Run:
         """Return ``run`` with the file in which ``output`` is saved; without one if that is impossible."""

@@ -2,10 +2,11 @@
 
 Glossary
     evidence   the rule for several arms. An arm is *decided* when the evidence that it differs from the first one
-               (`experiments.sequential`) is large enough. Its further runs are not made, and the experiment is over
-               when every arm is decided. The evidence has half of alpha; Fisher's test of the arms that are left at the
-               end has the other half. 1 / evidence is a p that may be looked at after each block, and Holm's method
-               takes it as it takes that of Fisher.
+               (`sequential`) is large enough. Its further runs are not made, and the experiment is over when every arm
+               is decided. The evidence has half of alpha; Fisher's test of the arms that are left at the end has the
+               other half. 1 / evidence is a p that may be looked at after each block, and Holm's method takes it as it
+               takes that of Fisher. All kinds of failure count alike: which of them the first arm has is known only at
+               the end, and to leave runs out by what came later would bias the evidence.
     clean:K    the rule for one arm, after a fix: over at the first failure, or after K runs that passed. With those,
                ``3am fixed`` has its answer: no further run would change it.
 
@@ -117,7 +118,7 @@ def clean_runs_rule(required: int) -> str:
 def describe_rule(rule: str) -> str:
     """Return the rule in the words of a plan; empty if it is not known."""
     if rule == EVIDENCE:
-        return "an arm stops when it is decided"
+        return "an arm stops when it is decided, by failures of any kind"
     match = _CLEAN_RULE.fullmatch(rule)
     return f"stops at the first failure, or after {int(match[1]):,} clean runs" if match else ""
 

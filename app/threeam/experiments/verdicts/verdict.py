@@ -13,7 +13,7 @@ from threeam.core.write.draft import Draft, DraftLine, WriteContext
 from threeam.experiments.experiment import BARE, Experiment
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, TIMED_OUT
 from threeam.experiments.kinds.kind_comparison import AnotherWay, HangComparison, compare_hangs, find_other_ways
-from threeam.experiments.kinds.kind_counts import has_too_many_kinds, kind_counts, kinds_json, kinds_tags
+from threeam.experiments.kinds.kind_counts import KindCount, has_too_many_kinds, kind_counts, kinds_json, kinds_tags
 from threeam.experiments.runs.run_drafts import SOURCE, verdict_draft_line
 from threeam.experiments.runs.run_log import require_experiment
 from threeam.experiments.runs.run_tags import STOPPED_TAG
@@ -71,6 +71,9 @@ def verdict_text(experiment: Experiment, repeats: Sequence[Experiment] = ()) -> 
         sentences.append(f"{len(counts)} kinds of failure are too many to tell apart, and are compared as one")
     if comparisons and (len(comparisons) > 1 or experiment.nth > 1 or experiment.stop):
         sentences.append(_describe_levels(experiment, comparisons))
+    letters = _failing_letters(counts)
+    if len(letters) > 1 and any(comparison.blocks is not None for comparison in comparisons):
+        sentences.append(f"{_name_kinds(letters)} were counted alike when an arm was stopped")
     pooled = [repeat for repeat in (*repeats, experiment) if not repeat.stop]  # the sums of others are biased
     if comparisons and len(pooled) > 1 and not experiment.stop:
         sentences.append(_describe_pooled(pooled, experiment.alpha))
@@ -170,6 +173,11 @@ def _describe_hang(hang: HangComparison, experiment: Experiment) -> str:
         f"{hang.arm} hangs {more} often: {numbers} (p = {format_significant(hang.p, 2)}{kind}): "
         "if that is the bug, --fail timeout counts it"
     )
+
+
+def _failing_letters(counts: Iterable[KindCount]) -> list[str]:
+    """Return the letters of the kinds of which a run failed."""
+    return [count.letter for count in counts if count.kind is not None and count.outcome == FAILED]
 
 
 def _name_kinds(letters: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ from threeam.experiments.experiment import Experiment
 from threeam.experiments.fixes.fixed_options import parse_fixed_options
 from threeam.experiments.provoke.search import find_search, require_search
 from threeam.experiments.provoke.search_report import search_report
-from threeam.experiments.runs.run_log import experiments, require_experiment
+from threeam.experiments.runs.run_log import require_experiment
 from threeam.experiments.runs.run_rows import attachment_of, run_line_in_words
 from threeam.experiments.verdicts.repeats import find_repeats
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
@@ -134,11 +134,11 @@ class ExperimentController:
         if name:
             self.open_run(name)
             return
+        from threeam.experiments.run_list import run_list_report
         from threeam.tui.screens.runs import RunsScreen
 
         screen = RunsScreen(
-            lambda: experiments(self._screen.state),
-            self._screen.session.clock,
+            lambda: run_list_report(self._screen.state, self._screen.session.clock()),
             self._screen.copy_text,
             emoji=self._screen.session.emoji,
         )
@@ -263,7 +263,9 @@ class ExperimentController:
         def tell() -> Sequence[ReportSection]:
             now = self._screen.state.find_hypothesis(key) or hypothesis
             if options.versions is not None:
-                controlled = fix_assessment.assess_versions(self._screen.state, now, options.versions, since_ns)
+                controlled = fix_assessment.assess_versions(
+                    self._screen.state, now, options.versions, since_ns, options.kind
+                )
                 return versions_report(self._screen.state, now, controlled)
             change, answer = fix_assessment.assess_runs(self._screen.state, now, since_ns, options.arm, options.kind)
             return fix_report(self._screen.state, now, change, answer, session.clock())
@@ -271,7 +273,7 @@ class ExperimentController:
         if options.versions is None:  # both raise if there is nothing to tell
             fix_assessment.assess_runs(state, hypothesis, since_ns, options.arm, options.kind)
         else:
-            fix_assessment.assess_versions(state, hypothesis, options.versions, since_ns)
+            fix_assessment.assess_versions(state, hypothesis, options.versions, since_ns, options.kind)
         self._reports.push(
             ReportScreen(
                 f"{hypothesis.label}: may I call it fixed?",

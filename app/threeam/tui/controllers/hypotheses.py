@@ -189,7 +189,7 @@ class HypothesisController:
 
     def open_thread(self, name: str = "") -> None:
         """Show all entries about a hypothesis: ``name``, or the picked one."""
-        from threeam.experiments.experiment_report import hypothesis_runs_report  # the first screen needs none of it
+        from threeam.experiments.run_list import hypothesis_runs_report  # the first screen needs none of it
 
         screen = self._screen
         hypothesis = self.require(name) if name else self.require_picked()

@@ -11,7 +11,7 @@ from textual.widgets import Log
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.experiments.experiment import Experiment
-from threeam.experiments.experiment_report import experiment_list_report, experiment_report
+from threeam.experiments.experiment_report import experiment_report
 from threeam.tracing.capture import Pane
 from threeam.tui.cells import drawable
 from threeam.tui.clipboard import count_lines
@@ -24,7 +24,7 @@ _MOST_LINES = 20_000  # of an output: older ones are dropped
 
 
 class RunsScreen(ReportScreen):
-    """The list of all runs and experiments. It is dismissed with `OpenRun`."""
+    """The list of all runs, experiments, searches and bisections. It is dismissed with `OpenRun`."""
 
     BINDINGS: ClassVar[list[Binding]] = [
         Binding("enter", "dismiss_to_run", "open", key_display="enter"),
@@ -33,25 +33,24 @@ class RunsScreen(ReportScreen):
 
     def __init__(
         self,
-        found: Callable[[], list[Experiment]],
-        now: Callable[[], Stamp],
+        tell: Callable[[], Sequence[ReportSection]],
         copy: Callable[[str, str], object],
         *,
         emoji: bool,
     ) -> None:
-        super().__init__("runs", lambda: experiment_list_report(found(), now()), copy, emoji=emoji)
-        self._found = found
+        super().__init__("runs", tell, copy, emoji=emoji)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return (action != "dismiss_to_run" or self._selected() is not None) and super().check_action(action, parameters)
+        return (action != "dismiss_to_run" or self._selected_name != "") and super().check_action(action, parameters)
 
     def action_dismiss_to_run(self) -> None:
-        if (experiment := self._selected()) is not None:
-            self.dismiss(OpenRun(experiment.name))
+        if self._selected_name:
+            self.dismiss(OpenRun(self._selected_name))
 
-    def _selected(self) -> Experiment | None:
-        line = self.selected_line
-        return next((found for found in self._found() if line is not None and found.stamp == line.stamp), None)
+    @property
+    def _selected_name(self) -> str:
+        """The name of the selected run (``R12``), which is the last word of the command that reports on it."""
+        return "" if self.selected_line is None else self.selected_line.command.rpartition(" ")[2]
 
 
 class ExperimentScreen(ReportScreen):

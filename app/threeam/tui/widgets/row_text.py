@@ -88,8 +88,8 @@ def _other_log_segments(row: Row, brush: Brush) -> list[Segment]:
 
 def _label_segments(entry: Entry, flags: RowFlags, brush: Brush) -> Iterable[Segment]:
     """Yield what stands between the sign of an entry and its text."""
-    if hypothesis := entry.hypothesis:
-        yield brush.segment(f"H{hypothesis[0]} ", "hypothesis")
+    if name := entry.hypothesis_name:
+        yield brush.segment(drawable(f"{name} "), "hypothesis")
     run = run_label(entry)
     if run is not None:
         yield brush.segment(f"{run} ", "experiment")
@@ -106,12 +106,12 @@ def _label_segments(entry: Entry, flags: RowFlags, brush: Brush) -> Iterable[Seg
 
 
 def _body_segments(entry: Entry, glyph: Glyph, brush: Brush) -> list[Segment]:
-    kind, hypothesis = entry.kind, entry.hypothesis
+    kind = entry.kind
     if kind == "note":
         return [brush.segment("note: ", "dim"), brush.segment(drawable(entry.text), "text")]
     if kind in ("ceremony", "Continued"):
         return [brush.segment(drawable(entry.text), "dim")]
-    word = hypothesis[1] if kind == "Conclusion" and hypothesis else kind
+    word = (entry.state_after if kind == "Conclusion" else None) or kind
     if kind == "Run" and ": " in entry.body:  # the command is what a reader looks for
         result, _, command = entry.body.partition(": ")
         return [

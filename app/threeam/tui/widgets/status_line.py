@@ -50,8 +50,8 @@ def _row_facts(row: Row, line_number_facts: list[str]) -> list[list[str]]:
         return [[f" byte {row.line.offset}", *line_number_facts, "not a line of the log, shown as it is"]]
     stamp = str(entry.stamp)
     facts = [str(entry.author) if entry.author else "script"]
-    if hypothesis := entry.hypothesis:
-        facts.append(f"H{hypothesis[0]} {hypothesis[1]}")
+    if name := entry.hypothesis_name:
+        facts.append(f"{name} {entry.state_after or ''}".rstrip())
     times = (f" {stamp[:10]} {stamp[11:29]} {stamp[29:]}", f" {stamp[11:29]} {stamp[29:]}", f" {stamp[11:29]}")
     return [*([time, *line_number_facts, *facts] for time in times), [times[-1], *facts]]
 

@@ -1,0 +1,84 @@
+"""The journals of a team, as the commands that tell of people and hypotheses need them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from threeam.cli.console import print_err
+from threeam.cli.context import Context
+from threeam.core.errors import JournalError
+from threeam.core.format.remote_hypothesis import RemoteHypothesis
+from threeam.core.state.fold import State
+from threeam.core.state.host_state import HostState
+from threeam.core.store.attachments import attachment_dir
+from threeam.projections import FOLD
+
+if TYPE_CHECKING:
+    from threeam.human.team_cups import TeamCups
+    from threeam.team.host_order import HostOrder
+
+
+def has_mirrors(ctx: Context) -> bool:
+    """Return whether journals of other hosts are mirrored here. It imports nothing of the team."""
+    return os.path.isdir(os.path.join(attachment_dir(ctx.journal), "remote"))
+
+
+def read_hosts_of(ctx: Context, own: State) -> list[HostState]:
+    """Return ``own``, the state of this journal, and those of the mirrored ones. Raises OSError or `FileUnusable`."""
+    if not has_mirrors(ctx):
+        return [HostState("", "", own, is_own=True)]
+    from threeam.team.host_states import HostStates
+
+    return HostStates(ctx.journal, FOLD).read(own)
+
+
+def order_of_hosts(hosts: Sequence[HostState]) -> HostOrder:
+    """Return the order of what is said on different ``hosts``, as far as their clocks show it."""
+    from threeam.team.host_order import HostOrder
+
+    (own,) = (host for host in hosts if host.is_own)
+    return HostOrder(own.origin_id, {})
+
+
+def own_cups(ctx: Context, hosts: Sequence[HostState]) -> TeamCups:
+    """Return the author's cups this night on ``hosts``."""
+    from threeam.human.team_cups import team_cups
+
+    settings = ctx.settings
+    return team_cups(hosts, ctx.author.user, ctx.clock().ns, settings.night_gap_ns, settings.same_person)
+
+
+def with_all_cups(ctx: Context, hosts: Sequence[HostState]) -> State:
+    """Return the state of this journal to show, with the author's cups on all ``hosts``."""
+    from threeam.human.team_cups import with_team_cups
+
+    settings = ctx.settings
+    return with_team_cups(hosts, ctx.author.user, ctx.clock().ns, settings.night_gap_ns, settings.same_person)
+
+
+def read_hosts_for_cups(ctx: Context, own: State) -> list[HostState]:
+    """Return what `read_hosts_of` does; only ``own`` if a mirror cannot be read, which must not prevent a line."""
+    try:
+        return read_hosts_of(ctx, own)
+    except (JournalError, OSError) as error:
+        print_err(f"the cups of other hosts are not counted: {error}")
+        return [HostState("", "", own, is_own=True)]
+
+
+def cups_until_toxic(ctx: Context) -> int:
+    """Return the setting toxic_cups without the cups that the author had on other hosts this night."""
+    limit = ctx.settings.toxic_cups
+    if not has_mirrors(ctx):
+        return limit
+    return limit - own_cups(ctx, read_hosts_for_cups(ctx, ctx.load_state())).elsewhere
+
+
+def read_hypothesis_name(ctx: Context, name: str) -> str | RemoteHypothesis:
+    """Return the hypothesis that ``db1/H7`` names; any other name as it is. Raises as `find_remote_hypothesis` does."""
+    if "/" not in name:
+        return name
+    from threeam.team.host_states import find_remote_hypothesis
+
+    return find_remote_hypothesis(ctx.journal, FOLD, name)

@@ -1,0 +1,75 @@
+"""The list of all that was run: experiments, searches, bisections and single runs. Pure."""
+
+from __future__ import annotations
+
+from threeam.core.format.entry import Stamp
+from threeam.core.format.report import ReportLine, ReportSection, format_attribution
+from threeam.core.state.fold import State
+from threeam.experiments.bisect.bisect_log import Bisection, bisections
+from threeam.experiments.experiment import Experiment
+from threeam.experiments.experiment_report import experiment_line
+from threeam.experiments.provoke.search import Search, searches_by_number
+from threeam.experiments.runs.run_log import experiments
+
+_MAX_ROWS = 200  # of a section
+
+ListedRun = Experiment | Search | Bisection
+
+
+def listed_runs(state: State) -> list[ListedRun]:
+    """Return all that was run, the newest first."""
+    listed: list[ListedRun] = [*experiments(state)]
+    listed += searches_by_number(state).values()
+    listed += bisections(state).values()
+    return sorted(listed, key=lambda run: -run.number)
+
+
+def run_list_report(state: State, now: Stamp) -> list[ReportSection]:
+    """Return the sections of the list, the newest first: what is not done, what is done, and single runs."""
+    listed = listed_runs(state)
+    single = [run for run in listed if _is_single(run)]
+    planned = [run for run in listed if not _is_single(run)]
+    unfinished = [_line(run, now) for run in planned if _has_remaining(run)]
+    finished = [_line(run, now) for run in planned if not _has_remaining(run)]
+    sections = [
+        ReportSection("not done", unfinished),
+        ReportSection("experiments", finished[:_MAX_ROWS]),
+        ReportSection("run once", [_line(run, now) for run in single[:_MAX_ROWS]]),
+    ]
+    nothing = ReportSection("runs", [ReportLine("nothing was run yet: ! runs a command, and 3am run -n 200 in arms")])
+    return [section for section in sections if section.lines] or [nothing]
+
+
+def hypothesis_runs_report(state: State, number: int | None, now: Stamp) -> list[ReportSection]:
+    """Return a section with the runs of the hypothesis ``number``, the newest first; no section if nothing was run."""
+    lines = [_line(run, now) for run in listed_runs(state) if number is not None and run.hypothesis == number]
+    return [ReportSection("runs", lines[:_MAX_ROWS])] if lines else []
+
+
+def _is_single(run: ListedRun) -> bool:
+    return isinstance(run, Experiment) and run.seed is None
+
+
+def _has_remaining(run: ListedRun) -> bool:
+    return bool(run.remaining) if isinstance(run, Experiment) else not run.result
+
+
+def _line(run: ListedRun, now: Stamp) -> ReportLine:
+    """Return a line that sums up ``run``, with the command that prints its report."""
+    if isinstance(run, Experiment):
+        return experiment_line(run, now)
+    command = "3am run" if isinstance(run, Search) else "3am bisect"
+    bound = f"H{run.hypothesis} " if run.hypothesis is not None else ""
+    summary = _search_summary(run) if isinstance(run, Search) else _bisection_summary(run)
+    detail = f"{summary} · {format_attribution(run.author, run.stamp, now)}"
+    return ReportLine(f"{run.name} {bound}{run.command}", detail, run.stamp, "Plan", f"{command} --report {run.name}")
+
+
+def _search_summary(search: Search) -> str:
+    if not search.result:
+        return f"search: {search.done_count} of at most {search.total} runs"
+    return f"search: found {search.found}, {search.confirmation}" if search.found else "search: found no arm"
+
+
+def _bisection_summary(bisection: Bisection) -> str:
+    return f"bisect: {bisection.result or f'{bisection.done} of at most {bisection.budget} runs'}"

@@ -1,0 +1,90 @@
+"""The hypotheses of all hosts as the shell and machines read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from threeam.core.format.entry import author_name, escape_unprintable
+from threeam.hypotheses.quotations import QuotationReader
+from threeam.hypotheses.team_fold import Statement, TeamHypothesis
+from threeam.hypotheses.thread import event_json
+
+
+def states_text(known: TeamHypothesis) -> str:
+    """Return ``refuted``, or ``confirmed and refuted at once``."""
+    return escape_unprintable(join_states(known.states))
+
+
+def join_states(states: Sequence[str]) -> str:
+    """Return the states of a hypothesis in words."""
+    return states[0] if len(states) == 1 else f"{' and '.join(states)} at once"
+
+
+def verdict_text(known: TeamHypothesis) -> str:
+    """Return the reason of the verdict; who gave it, if that was on another host or others stand beside it."""
+    if not known.standing:
+        return ""
+    first, *others = known.standing
+    if not others and first.host is known.threads[0][0]:
+        return escape_unprintable(first.text)
+    is_disputed = len(known.states) > 1
+    return escape_unprintable("; ".join(_signed(verdict, with_state=is_disputed) for verdict in known.standing))
+
+
+def _signed(verdict: Statement, *, with_state: bool) -> str:
+    state = f"{verdict.event.state} by " if with_state else ""
+    return f"{state}{author_name(verdict.event.author)}@{verdict.host.host}: {verdict.text}"
+
+
+def team_hypothesis_line(known: TeamHypothesis) -> str:
+    """Return a hypothesis in one line."""
+    counts = f"+{len(known.supports)} -{len(known.contradicts)}"
+    reason = f" ({text})" if (text := verdict_text(known)) else ""
+    claim = escape_unprintable(known.claim)
+    return f"{escape_unprintable(known.name):<8} {states_text(known):<9} {counts:<6} {claim}{reason}"
+
+
+def team_hypothesis_json(known: TeamHypothesis) -> dict[str, Any]:
+    """Return a hypothesis for machine output, with the verdicts that stand.
+
+    ``state`` is one of its ``states``; there are several if the order of its verdicts is not known.
+    """
+    hypothesis = known.hypothesis
+    verdicts = [
+        {
+            "state": escape_unprintable(verdict.event.state),
+            "why": escape_unprintable(verdict.text),
+            "recheck": verdict.event.recheck,
+            "by": escape_unprintable(str(verdict.event.author)) if verdict.event.author else None,
+            "host": escape_unprintable(verdict.host.host),
+            "at": str(verdict.event.stamp),
+        }
+        for verdict in known.standing
+    ]
+    return {
+        "name": escape_unprintable(known.name),
+        "host": escape_unprintable(known.host) or None,
+        "number": hypothesis.number,
+        "state": escape_unprintable(known.states[0]),
+        "states": [escape_unprintable(state) for state in known.states],
+        "claim": escape_unprintable(known.claim),
+        "supports": len(known.supports),
+        "contradicts": len(known.contradicts),
+        "predictions": sum(len(thread.predictions) for _, thread in known.threads),
+        "why": verdicts[0]["why"] if verdicts else None,
+        "recheck": any(verdict.event.recheck for verdict in known.standing),
+        "verdicts": verdicts,
+        "by": escape_unprintable(str(hypothesis.author)) if hypothesis.author else None,
+        "at": str(hypothesis.opened_at),
+        **hypothesis.opened_at.to_json(),
+    }
+
+
+def team_moves_json(known: TeamHypothesis, quotations: QuotationReader) -> list[dict[str, Any]]:
+    """Return what all hosts say about a hypothesis, for machine output; each host's events in the order of its log."""
+    return [
+        {"host": escape_unprintable(host.host), **event_json(host.state, event, quotations if host.is_own else None)}
+        for host, thread in known.threads
+        for event in thread.events
+    ]

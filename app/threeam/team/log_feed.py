@@ -1,0 +1,222 @@
+"""The other end of ``3am team ssh://``: the bytes of this journal into a pipe, from a cursor on, while it is read.
+
+It runs on the host of the journal, where only 3am is installed. It writes nothing but the id of the journal, if there
+is none yet, and the epoch, if the log has lost bytes that another host has.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+from threeam.core.errors import PreconditionFailed
+from threeam.core.store.file_watcher import FileWatcher
+from threeam.core.store.journal import Journal
+from threeam.core.store.reader import last_entry
+from threeam.team.frames import (
+    FROM_THE_BEGINNING,
+    MAX_CURSOR_CHARS,
+    LineCursor,
+    encode_greeting,
+    encode_here,
+    encode_lines,
+    parse_cursor,
+)
+from threeam.team.origin import OriginFile, read_origin
+from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
+from threeam.team.position import Origin, SegmentEnd
+from threeam.team.presence import Presence
+
+_FIRST_BUSY_S, _LAST_BUSY_S = 0.001, 0.05  # s; between looks at a log that a writer has locked
+_EPOCH_WAIT_S = 5.0  # s; for a process on this host that is about to notice the same loss
+_ANNOUNCE_S, _SIGN_OF_LIFE_S = 1.0, 10.0  # s; between announcements of something new, and of nothing new
+_READER_GONE_S = 60.0  # s; the reader answers each announcement with a line
+
+
+class LogFeed:
+    """The feed of ``journal`` to one reader. ``host``: the name of this host. Construction raises `FileUnusable`."""
+
+    def __init__(self, journal: Journal, host: str) -> None:
+        self._journal = journal
+        self._host = host
+        self._outgoing = Outgoing(journal)
+        self._origin = _ensure_origin(journal)
+        self._cursor: Cursor | None = None
+        self._counted: Cursor | None = None  # up to here the lines are counted
+        self._unsent_lines = 0
+        self._told: Presence | None = None
+        self._told_s = 0.0
+
+    def run(self, requests: int, output: int) -> None:
+        """Feed the descriptor ``output`` while it is read; ``requests`` gives the cursor, and ends with the reader.
+
+        Raises OSError, `FileUnusable` or `PreconditionFailed`.
+        """
+        _write_all(output, encode_greeting(self._origin.id))
+        text = _read_line(requests)
+        if not text:
+            return
+        watcher = FileWatcher(self._journal.log_path, poll_interval_s=0.05)
+        reader = _Reader(requests, watcher.wake)
+        try:
+            self._announce(output)  # what the reader has takes a while to read
+            self._start_at(self._resume(text))
+            self._feed(output, watcher, reader)
+        finally:
+            reader.close()
+            watcher.close()
+
+    def _feed(self, output: int, watcher: FileWatcher, reader: _Reader) -> None:
+        busy_s = _FIRST_BUSY_S
+        while not reader.is_gone():
+            watcher.mark_seen()
+            if (live := self._journal.open_live()) is not None:
+                watcher.follow(live)
+            wait_s = _SIGN_OF_LIFE_S
+            try:
+                while not reader.is_gone() and (batch := self._next_batch()) is not None:
+                    self._send(batch, output)
+                    self._announce(output)
+                busy_s = _FIRST_BUSY_S
+            except LogBusy:
+                wait_s, busy_s = busy_s, min(2 * busy_s, _LAST_BUSY_S)
+            wait_s = min(wait_s, self._announce(output))
+            if read_origin(self._journal) != self._origin:
+                return  # the reader connects again, and gets the other id or epoch
+            watcher.wait(wait_s)
+
+    def _send(self, batch: Batch, output: int) -> None:
+        place = LineCursor(self._origin, SegmentEnd(batch.end.name, batch.end.offset), batch.end.link)
+        _write_all(output, encode_lines(batch.message(self._origin, self._host), place))
+        self._cursor = batch.end
+        self._unsent_lines -= batch.payload.count(b"\n")
+
+    def _next_batch(self) -> Batch | None:
+        """Return what is to be sent next; None if there is nothing. Raises `LogBusy`."""
+        while True:
+            if self._cursor is None:
+                self._start_at(self._outgoing.begin())
+                if self._cursor is None:
+                    return None
+            try:
+                return self._outgoing.read(self._cursor)
+            except BytesLost as lost:
+                self._begin_epoch(self._origin.epoch, str(lost))
+                self._start_at(None)
+
+    def _resume(self, text: str) -> Cursor | None:
+        """Return the cursor at what the reader has; None for the beginning."""
+        place = parse_cursor(text)
+        if place is None or place.origin.id != self._origin.id or place.origin.epoch < self._origin.epoch:
+            return None  # the reader has nothing of this epoch
+        try:
+            cursor = self._outgoing.resume(place.end, place.link)
+        except BytesLost as lost:
+            self._begin_epoch(place.origin.epoch, str(lost))
+            return None
+        if place.origin.epoch > self._origin.epoch:  # the file with the id comes from a backup, but not the log
+            self._begin_epoch(place.origin.epoch - 1, f"{self._journal.log_path}.origin was set back")
+        return cursor
+
+    def _begin_epoch(self, after: int, reason: str) -> None:
+        """Begin the epoch behind ``after``, unless another process on this host has done so. Raises `JournalError`."""
+        deadline = time.monotonic() + _EPOCH_WAIT_S
+        with closing(OriginFile(self._journal)) as file:
+            while not file.lock():
+                noted = read_origin(self._journal)
+                if noted is not None and noted.epoch > after:
+                    self._origin = noted
+                    return
+                if time.monotonic() > deadline:
+                    raise PreconditionFailed(
+                        f"{reason}; a 3am team on {self._host} publishes this journal: restart it there"
+                    )
+                time.sleep(_LAST_BUSY_S)
+            self._origin = file.origin if file.origin.epoch > after else file.begin_epoch(after + 1)
+
+    def _start_at(self, cursor: Cursor | None) -> None:
+        self._cursor = self._counted = cursor
+        self._unsent_lines = 0
+
+    def _announce(self, output: int) -> float:
+        """Announce what is new, or that this host is there, if that is due; return for how long it is not."""
+        age_s = time.monotonic() - self._told_s
+        if self._told is not None and age_s < _ANNOUNCE_S:
+            return _ANNOUNCE_S - age_s
+        presence = self._presence()
+        if presence != self._told or age_s >= _SIGN_OF_LIFE_S:
+            _write_all(output, encode_here(presence.encode()))
+            self._told, self._told_s, age_s = presence, time.monotonic(), 0.0
+        return _SIGN_OF_LIFE_S - age_s
+
+    def _presence(self) -> Presence:
+        if self._counted is not None:
+            lines, self._counted = self._outgoing.count_lines(self._counted)
+            self._unsent_lines += lines
+        live = self._journal.open_live()
+        found = last_entry(live, live.size()) if live is not None else None
+        last_ns = found[1].stamp.ns if found is not None else 0
+        unsent = max(0, self._unsent_lines)
+        return Presence(self._origin, self._host, unsent, unsent, last_ns)
+
+
+class _Reader:
+    """A thread that notices that the reader is gone: its descriptor ends, or it does not answer any more."""
+
+    def __init__(self, requests: int, on_gone: Callable[[], None]) -> None:
+        self._gone = threading.Event()
+        self._requests = requests
+        self._on_gone = on_gone
+        self._stop_read, self._stop_write = os.pipe()
+        self._thread = threading.Thread(target=self._run, name="reader")
+        self._thread.start()
+
+    def is_gone(self) -> bool:
+        """Return whether the reader is gone."""
+        return self._gone.is_set()
+
+    def close(self) -> None:
+        """End the thread."""
+        os.close(self._stop_write)
+        self._thread.join()
+        os.close(self._stop_read)
+
+    def _run(self) -> None:
+        poller = select.poll()
+        poller.register(self._requests, select.POLLIN)
+        poller.register(self._stop_read, 0)  # POLLHUP is always reported
+        while ready := dict(poller.poll(_READER_GONE_S * 1000)):
+            if self._stop_read in ready or not os.read(self._requests, 4096):
+                break
+        self._gone.set()
+        self._on_gone()
+
+
+def _ensure_origin(journal: Journal) -> Origin:
+    """Return the origin of ``journal``, and give it an id if it has none. Raises `FileUnusable`."""
+    origin = read_origin(journal)
+    if origin is not None:
+        return origin
+    with closing(OriginFile(journal)) as file:
+        return file.origin
+
+
+def _read_line(fd: int) -> str:
+    """Return the first line of ``fd``, or "" if that ends before. Raises OSError."""
+    line = b""
+    while not line.endswith(b"\n") and len(line) <= MAX_CURSOR_CHARS:
+        byte = os.read(fd, 1)
+        if not byte:
+            return ""
+        line += byte
+    return line.decode("ascii", "replace").strip() or FROM_THE_BEGINNING
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

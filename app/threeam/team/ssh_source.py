@@ -1,0 +1,208 @@
+"""The journal of another host through ssh, for a host on which only 3am is installed. Nothing is sent there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import IO
+
+from threeam.core.errors import JournalError
+from threeam.core.format.escape import escape_unprintable
+from threeam.core.store.journal import Journal
+from threeam.team.carrier import Announcement, CarrierAway, CarrierRefused, Place, Received
+from threeam.team.frames import FROM_THE_BEGINNING, FrameReader, Here, HostileStream, Lines
+from threeam.team.ssh_target import SshTarget
+from threeam.team.team_status import read_statuses
+
+_GREETING_S = 30.0  # s; to connect, to log in, and to start 3am there
+_SILENT_S = 30.0  # s; 3am there shows a sign of life every 10 s
+_END_S = 2.0  # s; for ssh to end
+_READ_BYTES = 1024 * 1024
+_MESSAGES_BYTES = 16 * 1024  # bytes of what ssh prints, of which the last are kept
+
+_UNKNOWN_KEY = re.compile(r"Host key verification failed|No \S+ host key is known")
+_CHANGED_KEY = re.compile(r"IDENTIFICATION HAS CHANGED|host key .* has changed")
+_DENIED = re.compile(r"Permission denied|Too many authentication failures")
+
+
+@asynccontextmanager
+async def connect(target: SshTarget, journal: Journal) -> AsyncIterator[SshSource]:
+    """Yield an open source, and close it. Raises `CarrierAway` or `CarrierRefused`."""
+    source = SshSource(target, journal)
+    try:
+        await source.open()
+        yield source
+    finally:
+        await source.close()
+
+
+class SshSource:
+    """A connection to one host. See `Source`. ``journal``: the own one, which has the mirrors."""
+
+    def __init__(self, target: SshTarget, journal: Journal) -> None:
+        self._target = target
+        self._journal = journal
+        self._frames = FrameReader()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._requests = -1  # the descriptor of the stdin of ssh
+        self._pipes: list[asyncio.ReadTransport] = []
+        self._reading: asyncio.Task[JournalError] | None = None
+        self._greeted = asyncio.Event()
+        self._batches: asyncio.Queue[list[Received]] = asyncio.Queue(4)
+        self._presences: asyncio.Queue[bytes] = asyncio.Queue()
+        self._is_replaying = False
+        self._messages = b""
+
+    async def open(self) -> None:
+        """Start ssh, and wait until 3am on the other host greets. Raises `CarrierAway` or `CarrierRefused`."""
+        pipe = subprocess.PIPE
+        try:
+            self._process = subprocess.Popen(self._target.command(), stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0)
+        except OSError as error:
+            raise CarrierRefused(f"ssh cannot be started: {error.strerror}; install openssh-client") from None
+        assert self._process.stdin is not None
+        self._requests = self._process.stdin.fileno()
+        os.set_blocking(self._requests, False)
+        output = await self._open_pipe(self._process.stdout)
+        messages = await self._open_pipe(self._process.stderr)
+        self._reading = asyncio.create_task(self._read(self._process, output, messages))
+        greeted = asyncio.create_task(self._greeted.wait())
+        await asyncio.wait({self._reading, greeted}, timeout=_GREETING_S, return_when=asyncio.FIRST_COMPLETED)
+        greeted.cancel()
+        if self._reading.done():
+            raise self._reading.result()
+        if not self._greeted.is_set():
+            raise CarrierAway(f"{self._target} does not answer")
+        self._check_origin()
+
+    async def _open_pipe(self, pipe: IO[bytes] | None) -> asyncio.StreamReader:
+        reader = asyncio.StreamReader(limit=_READ_BYTES)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
+        self._pipes.append(transport)
+        return reader
+
+    async def close(self) -> None:
+        """End ssh, and with it 3am on the other host."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait({self._reading})
+        for transport in self._pipes:
+            transport.close()
+        if self._process is not None:
+            self._process.terminate()  # the other side sees its connection end
+            await asyncio.to_thread(_end, self._process)
+
+    async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
+        """Yield the lines of the host. See `Source`."""
+        if self._is_replaying:  # the cursor is sent once
+            raise CarrierAway(f"{self._target} is read again")
+        self._is_replaying = True
+        cursor = FROM_THE_BEGINNING
+        if after is not None and after[0] == self._frames.origin_id:
+            cursor = str(after[1])
+        self._request(cursor)
+        while True:
+            yield await self._batches.get()
+
+    async def announcements(self) -> AsyncIterator[Announcement]:
+        """Yield the presence of the host."""
+        while True:
+            yield Announcement(self._frames.origin_id, await self._presences.get())
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is lost, and raise why."""
+        assert self._reading is not None
+        raise await asyncio.shield(self._reading)
+
+    def _request(self, line: str) -> None:
+        """Send a line, if the pipe has room for it; if 3am there does not read, it ends the connection."""
+        with suppress(BlockingIOError, BrokenPipeError):  # an end is noticed where the answers are read
+            os.write(self._requests, line.encode() + b"\n")
+
+    async def _read(
+        self, process: subprocess.Popen[bytes], output: asyncio.StreamReader, messages: asyncio.StreamReader
+    ) -> JournalError:
+        """Take what comes, until it ends, and return why it has ended."""
+        collecting = asyncio.create_task(self._collect_messages(messages))
+        try:
+            await self._take_frames(output)
+            await asyncio.wait({collecting}, timeout=_END_S)
+            code = await asyncio.to_thread(_end, process)
+            return describe_end(self._target, code, self._messages.decode(errors="replace").strip())
+        except HostileStream as hostile:
+            return CarrierRefused(f"{self._target} cannot be read: {hostile}")
+        except TimeoutError:
+            return CarrierAway(f"{self._target} does not answer")
+        finally:
+            collecting.cancel()
+
+    async def _take_frames(self, output: asyncio.StreamReader) -> None:
+        while data := await asyncio.wait_for(output.read(_READ_BYTES), _SILENT_S):
+            batch, presence = list[Received](), b""
+            for frame in self._frames.feed(data):
+                match frame:
+                    case Lines(cursor, headers, payload):
+                        place = (self._frames.origin_id, cursor)
+                        batch.append(Received(self._frames.origin_id, headers, payload, place))
+                    case Here(presence):
+                        pass
+            if self._frames.origin_id:
+                self._greeted.set()
+            if presence:
+                self._request("")
+                self._presences.put_nowait(presence)
+            if batch:
+                await self._batches.put(batch)
+
+    async def _collect_messages(self, messages: asyncio.StreamReader) -> None:
+        while data := await messages.read(_MESSAGES_BYTES):
+            self._messages = (self._messages + data)[-_MESSAGES_BYTES:]
+
+    def _check_origin(self) -> None:
+        """Raise `CarrierRefused` if another address brings the journal that this host says is its own."""
+        for status, _ in read_statuses(self._journal):
+            known = status.hosts.get(self._frames.origin_id)
+            if known is not None and status.address != str(self._target):
+                raise CarrierRefused(
+                    f"{self._target} has the id of the journal of {known.host}, which comes from {status.address}. "
+                    "A copy needs an id of its own, 3am team new-origin there; otherwise use one of the two addresses"
+                )
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """Return the exit code of ssh, which has a moment to end by itself."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        return process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def describe_end(target: SshTarget, code: int | None, text: str) -> JournalError:
+    """Return why ssh has ended with ``code`` after it had printed ``text``."""
+    last = escape_unprintable(text.splitlines()[-1])[:300] if text else ""
+    where, login = str(target), target.login
+    if code == 255:  # ssh itself
+        if _CHANGED_KEY.search(text):
+            return CarrierRefused(f"the key of {where} is another than before: ask why, then see ssh {login}")
+        if _UNKNOWN_KEY.search(text):
+            return CarrierRefused(f"the key of {where} is not known here: run ssh {login} once, and compare the key")
+        if _DENIED.search(text):
+            return CarrierRefused(f"{where} does not let you in without a question: try ssh-copy-id {login}")
+        return CarrierAway(f"{where} cannot be reached: {last or 'the connection is lost'}")
+    if code in (126, 127):  # the shell there
+        return CarrierRefused(
+            f"{where} has no 3am that ssh can start ({last}): install it there, with a link in /usr/local/bin"
+        )
+    if code == 2 and "--mirror" in text:
+        return CarrierRefused(f"3am on {where} is older than this one: update it there")
+    if code == 0 or code is None or code < 0:
+        return CarrierAway(f"the connection to {where} has ended")
+    return CarrierRefused(f"{where} reports: {last or f'exit {code}'}")

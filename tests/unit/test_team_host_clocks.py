@@ -1,0 +1,64 @@
+"""The file with the measured clock of a host: what is written is read, and bytes that are no measurement are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.team import DB1
+from threeam.core.errors import FileUnusable
+from threeam.core.store.journal import Journal, resolve_journal
+from threeam.team.clock_offset import Offset, Span
+from threeam.team.host_clocks import ClockFile, HostClock, clock_of
+from threeam.team.team_status import StatusFile, status_dir
+
+FIRST, GROWN, SECOND = Span(10, 20, Offset(-3, 5)), Span(10, 30, Offset(-4, 5)), Span(30, 2**62, Offset(-(2**62), 7))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    journal = resolve_journal(str(tmp_path / "sanity.log"))
+    StatusFile(journal, "nats://db1").close()  # it makes the folder
+    return journal
+
+
+def test_a_span_that_grows_replaces_itself_and_another_one_follows(journal: Journal) -> None:
+    assert clock_of(journal, DB1.id) == HostClock(())
+    file = ClockFile(journal, DB1.id)
+    for span in (FIRST, GROWN, SECOND, SECOND):
+        file.write(span)
+    assert clock_of(journal, DB1.id) == HostClock((GROWN, SECOND))
+    ClockFile(journal, DB1.id).write(FIRST)  # by the next process
+    assert clock_of(journal, DB1.id) == HostClock((GROWN, SECOND, FIRST))
+    (path,) = Path(status_dir(journal)).glob("*.clock")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_two_processes_that_measure_a_host_keep_what_both_have_found(journal: Journal) -> None:
+    one, two = ClockFile(journal, DB1.id), ClockFile(journal, DB1.id)
+    one.write(FIRST)
+    two.write(SECOND)
+    one.write(GROWN)
+    assert set(clock_of(journal, DB1.id).spans) == {GROWN, SECOND}
+
+
+def test_a_torn_line_is_left_out(journal: Journal) -> None:
+    ClockFile(journal, DB1.id).write(FIRST)
+    (path,) = Path(status_dir(journal)).glob("*.clock")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:50] + b"\n\xff 1 2 3\n1 2 3 4 5\n" + b"9" * 5000 + b" 1 2 3\n" + whole)
+    assert clock_of(journal, DB1.id) == HostClock((FIRST,))
+
+
+def test_of_years_the_last_weeks_are_read(journal: Journal) -> None:
+    ClockFile(journal, DB1.id).write(FIRST)
+    (path,) = Path(status_dir(journal)).glob("*.clock")
+    path.write_bytes(path.read_bytes() * 13_000 + b"torn")
+    assert 11_000 < len(clock_of(journal, DB1.id).spans) < 12_000
+
+
+def test_a_file_that_cannot_be_read_is_one_sentence(journal: Journal) -> None:
+    (Path(status_dir(journal)) / f"{DB1.id}.clock").symlink_to("/etc/passwd")
+    with pytest.raises(FileUnusable, match="cannot be read"):
+        clock_of(journal, DB1.id)

@@ -1,0 +1,176 @@
+"""What `3am tail --mirror` sends: the bytes behind a cursor; and a new epoch if the log has lost them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.commands import Run, refused
+from support.rotated_files import chain_of, line, rotated_name
+from support.team import journal_bytes
+from threeam.core.store.journal import Journal
+from threeam.core.write.writer import Writer
+from threeam.team.frames import FrameReader, LineCursor, Lines, parse_cursor
+from threeam.team.log_feed import LogFeed
+from threeam.team.message import Message, decode
+from threeam.team.origin import OriginFile, read_origin
+from threeam.team.position import Origin
+from threeam.team.presence import decode_presence
+
+
+class Reading:
+    """The reader of a feed that runs in a thread, of this process. ``messages``, ``cursors``: what has come."""
+
+    def __init__(self, requests: int, output: int) -> None:
+        self.requests, self.output = requests, output
+        self.frames = FrameReader()
+        self.messages: list[Message] = []
+        self.cursors: list[LineCursor] = []
+        self.unsent: list[int] = []
+
+    def read_until(self, size: int) -> bytes:
+        """Return the bytes of all messages, at least ``size``."""
+        while sum(len(message.payload) for message in self.messages) < size:
+            assert not self.read(), "the feed has ended"
+        return b"".join(message.payload for message in self.messages)
+
+    def read(self) -> bool:
+        """Take what comes next; return whether it was the end."""
+        data = os.read(self.output, 1 << 16)
+        for frame in self.frames.feed(data):
+            if isinstance(frame, Lines):
+                self.messages.append(decode(self.frames.origin_id, frame.headers, frame.payload))
+                cursor = parse_cursor(frame.cursor)
+                assert cursor is not None
+                self.cursors.append(cursor)
+            else:
+                self.unsent.append(decode_presence(self.frames.origin_id, frame.data).unsent_lines)
+        return not data
+
+
+@contextmanager
+def reading(journal: Journal, cursor: LineCursor | str = "begin") -> Iterator[Reading]:
+    requests, ask = os.pipe()
+    output, write_end = os.pipe()
+
+    def feed() -> None:
+        try:
+            LogFeed(journal, "db1").run(requests, write_end)
+        finally:
+            os.close(write_end)
+
+    thread = threading.Thread(target=feed)
+    thread.start()
+    os.write(ask, f"{cursor}\n".encode())
+    reader = Reading(ask, output)
+    try:
+        yield reader
+    finally:
+        os.close(ask)
+        while not reader.read():
+            pass
+        thread.join()
+        os.close(output)
+        os.close(requests)
+
+
+def test_all_files_come_from_the_beginning_and_then_each_new_line(log: Path, journal: Journal, writer: Writer) -> None:
+    chain_of(log, 2)
+    with reading(journal) as reader:
+        assert reader.read_until(len(journal_bytes(journal))) == journal_bytes(journal)
+        writer.write_stream(["new"])
+        assert reader.read_until(len(journal_bytes(journal))) == journal_bytes(journal)
+    assert read_origin(journal) == reader.messages[0].origin
+    assert {message.host for message in reader.messages} == {"db1"}
+
+
+def test_it_resumes_behind_a_cursor_and_across_a_rotation(log: Path, journal: Journal) -> None:
+    log.write_bytes(line(1, "one"))
+    with reading(journal) as reader:
+        reader.read_until(1)
+    log.rename(log.parent / rotated_name(2))
+    log.write_bytes(line(2, "two"))
+    with reading(journal, reader.cursors[-1]) as reader:
+        assert reader.read_until(1) == line(2, "two")
+        assert [message.origin.epoch for message in reader.messages] == [1]
+
+
+@pytest.mark.parametrize("origin_is_older", [False, True])
+def test_a_log_that_has_lost_lines_begins_an_epoch_once_for_all_readers(
+    origin_is_older: bool, log: Path, journal: Journal
+) -> None:
+    log.write_bytes(line(1, "one") + line(2, "two"))
+    with reading(journal) as reader:
+        reader.read_until(len(log.read_bytes()))
+    place = reader.cursors[-1]
+    if origin_is_older:  # as the log: both from a backup
+        place = place._replace(origin=place.origin._replace(epoch=4))
+    log.write_bytes(line(1, "one"))
+    epochs = set[int]()
+    for _ in range(2):
+        with reading(journal, place) as reader:
+            assert reader.read_until(1) == log.read_bytes()
+            epochs |= {message.origin.epoch for message in reader.messages}
+    assert epochs == {place.origin.epoch + 1}
+    with reading(journal, reader.cursors[-1]) as reader:
+        with log.open("ab") as file:
+            file.write(line(3, "three"))
+        assert reader.read_until(1) == line(3, "three")
+
+
+def test_a_loss_while_it_runs_is_an_epoch_in_the_same_stream(log: Path, journal: Journal) -> None:
+    log.write_bytes(line(1, "one") + line(2, "two"))
+    with reading(journal) as reader:
+        size = len(reader.read_until(len(log.read_bytes())))
+        log.write_bytes(line(1, "one"))
+        reader.read_until(size + 1)
+        assert [message.origin.epoch for message in reader.messages] == [1, 2]
+        assert reader.messages[1].payload == line(1, "one")
+
+
+def test_a_cursor_of_another_journal_is_none(log: Path, journal: Journal) -> None:
+    log.write_bytes(line(1, "one"))
+    with reading(journal) as reader:
+        reader.read_until(1)
+    (place,) = reader.cursors
+    with reading(journal, place._replace(origin=Origin("e" * 32))) as reader:
+        assert reader.read_until(1) == line(1, "one")
+    assert reader.messages[0].origin.epoch == 1
+
+
+def test_an_origin_file_from_a_backup_gets_the_epoch_of_the_reader(log: Path, journal: Journal) -> None:
+    log.write_bytes(line(1, "one"))
+    with reading(journal) as reader:
+        reader.read_until(1)
+    (place,) = reader.cursors
+    with reading(journal, place._replace(origin=place.origin._replace(epoch=3))) as reader:
+        with log.open("ab") as file:
+            file.write(line(2, "two"))
+        assert reader.read_until(1) == line(2, "two")
+    assert [message.origin.epoch for message in reader.messages] == [3]
+
+
+def test_another_id_ends_it(log: Path, journal: Journal) -> None:
+    log.write_bytes(line(1, "one"))
+    with reading(journal) as reader:
+        reader.read_until(1)
+        file = OriginFile(journal)
+        assert file.lock()
+        file.take_new_id()
+        file.close()
+        with log.open("ab") as log_file:
+            log_file.write(line(2, "two"))
+        while not reader.read():
+            pass
+
+
+def test_the_command_ends_if_nobody_asks(run: Run, log: Path) -> None:
+    log.write_bytes(line(1, "one"))
+    done = run("tail", "--mirror", stdin=b"")
+    assert (done.returncode, done.stdout.count(b"\n")) == (0, 1)
+    assert "--mirror goes with" in refused(run("tail", "--mirror", "-f"), 2)
