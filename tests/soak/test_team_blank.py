@@ -168,6 +168,20 @@ def test_a_line_that_was_not_sent_yet_is_never_sent(engine: ManualEngine, hosts:
     assert [line for line in content(files).splitlines() if line in known] == kept
 
 
+def test_an_entry_of_very_many_lines_is_blanked(engine: ManualEngine, hosts: list[Host]) -> None:
+    db1, web1, _, _ = hosts
+    db1.write(1, f"the token is {SECRET}")
+    db1.write_texts([f"| {number} {SECRET}" for number in range(3_000)])
+    start(engine, *hosts[:3])
+    wait_until(lambda: web1.has_all_of(db1), "the mirror")
+    code, out, _ = blank(engine, db1)
+    assert code == 0
+    assert "3,001 lines blanked" in out
+    assert not has_secret(engine.store)
+    assert not has_secret(web1.folder)
+    assert mirror(web1, db1) == blanked(db1)
+
+
 def test_a_line_of_many_messages_is_blanked(engine: ManualEngine, hosts: list[Host]) -> None:
     db1, web1, _, _ = hosts
     db1.write(1, f"the token is {SECRET}")

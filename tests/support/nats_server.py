@@ -109,9 +109,11 @@ class Host:
 
     def write(self, count: int = 1, text: str = "note") -> None:
         """Append lines, as `3am log -` does."""
-        texts = [f"{self.name} {text} {number}" for number in range(self.written, self.written + count)]
-        writer_of(self.name, self.journal, system_clock).write_stream(texts)
+        self.write_texts([f"{self.name} {text} {number}" for number in range(self.written, self.written + count)])
         self.written += count
+
+    def write_texts(self, texts: list[str]) -> None:
+        writer_of(self.name, self.journal, system_clock).write_stream(texts)
 
     def start(self, url: str, *options: str) -> None:
         words = [*self.program, "team", url, "--log", str(self.log), "--lock", self.journal.lock_path, *options]

@@ -69,6 +69,20 @@ def test_a_message_without_the_words_has_the_chain_of_the_line(lines: set[Blanke
             assert second.end_link() == whole.end_link()
 
 
+def test_a_message_with_very_many_holes_is_sent_in_parts_with_small_headers() -> None:
+    data = b"".join(LINE.encode() % (number, number) for number in range(1_400))
+    begins = [0, *(index + 1 for index, byte in enumerate(data) if byte == 10)]
+    lines = [BlankedLine(SEGMENT, begin, end, stamp_text(data[begin:])) for begin, end in pairwise(begins)]
+    whole = message(data, 0, len(data))
+    parts = [*blank_lines(whole, lines).parts()]
+    assert [len(part.holes) for part in parts] == [500, 500, 400]
+    assert [part.link for part in parts[1:]] == [part.end_link() for part in parts[:-1]]
+    assert b"".join(part.payload for part in parts) == blank_lines(whole, lines).payload
+    assert parts[-1].end_link() == whole.end_link()
+    assert max(sum(map(len, encode_headers(part).values())) for part in parts) < 50_000
+    assert [*whole.parts()] == [whole]
+
+
 def test_the_end_of_what_was_sent_goes_with_a_message() -> None:
     sent = SentEnd(2, SEGMENT, 99, first_link(SEGMENT))
     replacing = message(DATA, 0, BEGINS[1])._replace(sent=sent)

@@ -99,7 +99,7 @@ def _run_team(argv: Sequence[str]) -> int:
     try:
         if not args.read_only:
             print_err(
-                f"every line of {ctx.journal.log_path} is sent to {target}; 3am fork --blank does not reach what was "
+                f"every line of {ctx.journal.log_path} is sent to {target}; only 3am team blank reaches what was "
                 "sent. ctrl+c ends this, 3am team status shows it"
             )
         asyncio.run(process.run())

@@ -54,7 +54,8 @@ async def blank_in_store(store: Store, journal: Journal, origin: Origin, host: s
             replaced.add(_identity(message))
     for message, _ in with_words:
         if _identity(message) not in replaced:
-            await _store_again(store, blank_lines(message, lines))
+            for part in blank_lines(message, lines).parts():
+                await _store_again(store, part)
             replaced.add(_identity(message))
     for _, place in with_words:
         await store.delete(place)
@@ -83,7 +84,8 @@ async def _send_up_to(carrier: Carrier, journal: Journal, origin: Origin, host: 
         if batch is None:
             return  # an unfinished line, which was never sent
         try:
-            await carrier.publish(blank_list.blank(batch.message(origin, host)), sequence)
+            for part in blank_list.blank(batch.message(origin, host)).parts():
+                sequence = await carrier.publish(part, sequence)
         except OutOfTurn:  # a publisher has sent it
             continue
 

@@ -7,7 +7,7 @@ subject alone; it is taken from the subject, and each header is checked before i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from threeam.core.errors import JournalError
@@ -19,6 +19,7 @@ from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_n
 
 MAX_PAYLOAD_BYTES = MAX_PIECE_BYTES
 MAX_OFFSET = 2**53  # bytes
+_MAX_HOLES = 500  # in a message: NATS stores headers of up to 64 KiB
 
 _HOST, _EPOCH, _SEGMENT, _OFFSET, _LINK, _AFTER, _HOLES, _SENT = (
     "3am-host",
@@ -96,6 +97,14 @@ class Message(NamedTuple):
             after=None,
             holes=tuple(hole for hole in self.holes if hole.begin >= offset),
         )
+
+    def parts(self) -> Iterator[Message]:
+        """Yield the messages that send this one: itself, but for one with very many holes."""
+        rest = self
+        while len(rest.holes) > _MAX_HOLES:
+            part, rest = rest.split(rest.holes[_MAX_HOLES].begin)
+            yield part
+        yield rest
 
     def sent_end(self) -> SentEnd:
         """Return the end of what its origin had sent after this message."""

@@ -29,7 +29,7 @@ from threeam.team.carrier import (
 )
 from threeam.team.message import HostileMessage, Message, decode, encode_headers
 from threeam.team.nats_connection import NatsConnection
-from threeam.team.nats_wire import decode_base64, error_code, parse_delivery, parse_headers, parse_time
+from threeam.team.nats_wire import decode_base64, error_code, is_delivery, parse_delivery, parse_headers, parse_time
 from threeam.team.position import is_origin_id
 from threeam.team.target import Credentials, Target
 
@@ -169,7 +169,7 @@ class NatsCarrier(NatsConnection):
                 while delivered < count and (not batch or subscription.pending_msgs):
                     message = await self._next(subscription, 2.5 * _HEARTBEAT_S)
                     status = (message.headers or {}).get("Status")
-                    if status is None:
+                    if is_delivery(message):  # a host may store a message with any status
                         received, number = parse_delivery(message)
                         if number != delivered + 1:
                             raise CarrierAway(f"{self._target} has left out messages")

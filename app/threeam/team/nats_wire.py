@@ -31,6 +31,11 @@ def error_code(answer: dict[str, Any]) -> int | None:
     return int(error.get("err_code") or error.get("code") or 0) if isinstance(error, dict) else None
 
 
+def is_delivery(message: Msg) -> bool:
+    """Return whether a consumer has delivered a stored message, and not told its own state."""
+    return message.reply.startswith("$JS.ACK.")
+
+
 def parse_delivery(message: Msg) -> tuple[Received, int]:
     """Return a delivered message, and its number in the delivery."""
     tokens = message.reply.split(".")

@@ -70,7 +70,8 @@ class Publisher:
                 continue
             try:
                 message = self._blank_list.blank(batch.message(self._origin_file.origin, self._host))
-                sequence = await carrier.publish(message, sequence)
+                for part in message.parts():
+                    sequence = await carrier.publish(part, sequence)
             except CarrierFull as full:
                 self._status.notice = str(full)
                 await asyncio.sleep(_FULL_WAIT_S)
