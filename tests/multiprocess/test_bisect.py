@@ -100,3 +100,20 @@ def test_a_commit_that_had_results_and_cannot_be_built_again_ends_it(
     broken.unlink()
     good(run("bisect", "-q", "--resume", "R1"))
     assert result(log).endswith(f"change {GUILTY}")
+
+
+def test_a_bad_commit_without_a_result_does_not_use_the_budget(log: Path, run: Run, repository: Path) -> None:
+    said = run("bisect", "-q", *ENDS, "--fail", "exit==3", "--", "sh", "-c", "exit 2").stderr.decode()
+    assert "the bad commit, neither failed nor passed: exit 2" in said
+    said = run("bisect", "-q", *ENDS, "--timeout", "10ms", "--", "sleep", "9").stderr.decode()
+    assert "neither failed nor passed: timed out: --fail timeout counts it as a failure" in said
+    assert sum(entry.kind == "Run" for entry in entries(log)) == 6
+
+
+def test_a_good_commit_of_another_branch_is_refused_with_the_commit_to_name(run: Run, repository: Path) -> None:
+    """A fix may have been made there, which the bad one lacks: then the first commit after the fork would be named."""
+    fork = git_in(repository, "rev-parse", "main~3")
+    git_in(repository, "checkout", "-q", "-b", "release", "main~3")
+    git_in(repository, "commit", "-q", "--allow-empty", "-m", "a fix")
+    said = refused(run("bisect", "release", "main", "--", "./repro"), 1)
+    assert said == f"3am: release is not an ancestor of main: name {fork[:12]}, from which both come, if it is good"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.commands import Run, command
+from support.commands import Run, command, stderr_lines
 from support.experiment_runs import EVERY_THIRD, TOLD, all_entries, lines_of, numbers, outcomes, report_json, verdicts
 from support.journals import entries
 from support.people import Person
@@ -225,6 +225,16 @@ def test_a_stdout_that_takes_nothing_costs_no_run(log: Path, run: Run, where: st
     to = "| true" if where == "a closed pipe" else f"> {where}"
     done = subprocess.run(["bash", "-c", f'"$0" run -n 3 -- true {to}', command()], capture_output=True, timeout=20)
     assert numbers(all_entries(log)) == [1, 2, 3] or b"--resume R1" in done.stderr, done.stderr
+
+
+def test_outputs_that_cannot_be_saved_are_told(log: Path, run: Run) -> None:
+    """The limit plays the full disk: the lines of the runs still fit."""
+    prints = "head -c 90000 /dev/zero | tr '\\0' x; exit 1"
+    limited = f'trap "" XFSZ; ulimit -f 64; exec {command()} run -q -n 3 -- sh -c "$0"'
+    done = subprocess.run(["bash", "-c", limited, prints], capture_output=True, timeout=20)
+    (sentence,) = stderr_lines(done)
+    assert sentence.startswith("3am: the outputs of 3 runs are not saved: "), sentence
+    assert (done.returncode, numbers(all_entries(log))) == (1, [1, 2, 3])
 
 
 def test_a_secret_is_in_no_line_and_in_no_output_of_an_experiment(log: Path, run: Run, tmp_path: Path) -> None:

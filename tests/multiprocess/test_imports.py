@@ -86,8 +86,19 @@ def test_the_first_screen_waits_for_nothing_that_only_a_key_needs() -> None:
         "threeam.host.baseline_store",
         "threeam.reports.restore_report",
         "threeam.restore.pitr_plan",
+        "threeam.team",
     )
     assert {name for name in loaded if is_below(name, *later)} == set()
+
+
+@pytest.mark.parametrize("argv", [["tail"], ["merge", "app.log"], ["sources", "app.log"]], ids=" ".join)
+def test_a_command_about_this_host_loads_nothing_of_a_team(argv: list[str], log: Path) -> None:
+    log.touch()
+    app_log = log.parent / "app.log"
+    app_log.write_text("2026-11-24T03:14:07.100200Z start\n")
+    words = [str(app_log) if word == "app.log" else word for word in argv]
+    loaded = loaded_by(f"from threeam.cli.main import main\nassert main({words!r}) == 0")
+    assert {name for name in loaded if is_below(name, "threeam.team")} == set()
 
 
 def test_the_screen_would_be_seen_if_it_were_loaded() -> None:

@@ -95,7 +95,7 @@ def test_a_name_after_j_is_a_journal(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_number_of_jobs_is_checked(run: Run) -> None:
-    for words in (("-n", "2", "-j", "0"), ("-n", "2", "-j", "65"), ("-j", "2")):
+    for words in (("-n", "2", "-j", "0"), ("-n", "2", "-j", "-1"), ("-n", "2", "-j", "65"), ("-j", "2")):
         assert run("run", *words, "--", "true").returncode == 2
 
 

@@ -18,7 +18,7 @@ from support.commands import Run
 from support.processes import eventually, is_gone
 from support.single_runs import outcome, output_file, run_entry
 from threeam.process.hang import STACKS_LINE, describe_hang
-from threeam.process.runtimes import GO, NATIVE, PYTHON, runtime_of
+from threeam.process.runtimes import GO, NATIVE, PYTHON, runtime_of, takes_preloads
 from threeam.process.stacks import MAX_PROCESSES, read_stacks
 
 needs_eu_stack = pytest.mark.skipif(shutil.which("eu-stack") is None, reason="eu-stack is not installed")
@@ -114,3 +114,16 @@ def test_a_runtime_is_told_by_the_executable(tmp_path: Path) -> None:
         with started(str(program), "60") as pid:
             eventually(lambda: os.readlink(f"/proc/{pid}/exe") == str(program), "the program runs")
             assert runtime_of(pid) == GO
+        assert takes_preloads(sleep)
+        assert not takes_preloads(str(program))
+
+
+def test_a_program_without_a_dynamic_linker_loads_no_library(tmp_path: Path) -> None:
+    script, program = tmp_path / "repro.sh", tmp_path / "repro"
+    script.write_text("#!/bin/sh\n")
+    assert takes_preloads(str(script))
+    assert takes_preloads(str(tmp_path / "nosuch"))
+    objcopy, sleep = shutil.which("objcopy"), shutil.which("sleep")
+    if objcopy is not None and sleep is not None:
+        subprocess.run([objcopy, "--rename-section=.interp=.other", sleep, program], check=True)
+        assert not takes_preloads(str(program))

@@ -55,6 +55,20 @@ def test_a_window_between_two_system_calls_is_named_with_its_line(
     assert "delay:mkdir=20ms" in good(run("run", "--report", "R1"))
 
 
+def test_noise_and_memcheck_are_not_tried_in_a_program_that_loads_no_library(
+    tmp_path: Path, log: Path, run: Run
+) -> None:
+    """Otherwise the result excludes windows between lock operations, which noise has left as they were."""
+    program = tmp_path / "two_locks"
+    source = str(WINDOWS / "two_locks.c")
+    subprocess.run(["cc", "-static", "-pthread", "-o", str(program), source], check=True, timeout=60)
+    run("provoke", "-q", "--budget", "60", "--", str(program), timeout=SEARCH_S)
+    plan = next(entry for entry in all_entries(log) if entry.kind == "Plan")
+    assert "noise has no effect in " in plan.body
+    assert "memcheck does not know how " in plan.body
+    assert not {"noise", "memcheck"} & set((plan.tag("PLAN") or "").partition(" arms=")[2].split(" ")[0].split(","))
+
+
 def test_a_window_between_two_lock_operations_is_opened_by_noise(
     build: Callable[[str], str], log: Path, run: Run
 ) -> None:
@@ -141,7 +155,9 @@ def test_an_arm_is_found_confirmed_by_fresh_runs_and_its_call_is_named(log: Path
     assert "[VERDICT: delay:" in out[3]
     failure = "a failure that bare has not shown (3am run --report R2 --kind a prints it)"
     assert f" provokes {failure}: 20/20 against 0/20 bare in fresh runs (R2, p = " in out[3]
+    assert ": 3am fixed H1 --arm delay:" in out[3]
     assert len(out) == 4
+    assert good(run("run", "--report", "R1", "--kind", "a")).startswith("== R1 ")
     arms = outcomes(all_entries(log))
     assert {outcome for arm, outcome in arms if arm.startswith("delay:")} == {"failed"}
     assert {outcome for arm, outcome in arms if not arm.startswith("delay:")} == {"passed"}
@@ -154,7 +170,8 @@ def test_an_arm_is_found_confirmed_by_fresh_runs_and_its_call_is_named(log: Path
     assert "\n  bare 0/" in report
     assert report_json(run, "R2")["hypothesis"] == 1
     assert "R1 is done: delay:" in refused(run("run", "--resume", "R1"), 1)
-    assert "R1 is a search" in refused(run("run", "--report", "R1", "--json"), 1)
+    assert (report_json(run, "R1")["type"], report_json(run, "R1")["confirmation"]) == ("search", "R2")
+    assert "R1 is a search" in refused(run("run", "--more", "5", "R1"), 1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)

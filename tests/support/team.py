@@ -29,7 +29,7 @@ def message(
 def outgoing_messages(outgoing: Outgoing, cursor: Cursor | None, origin: Origin = DB1) -> Iterator[Message]:
     """Yield the messages that would be sent from ``cursor`` on."""
     while cursor is not None and (batch := outgoing.read(cursor)) is not None:
-        yield batch.message(origin, "db1")
+        yield batch.message(origin, "db1", None)
         cursor = batch.end
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from threeam.actions import BY_ID, Action
 from threeam.core.errors import PreconditionFailed
+from threeam.tui.controllers.mirrors import Mirrors
 from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.controllers.read_only import ReadOnlyWriting
 from threeam.tui.controllers.reports import ReportController
@@ -70,7 +71,11 @@ async def test_the_sentence_of_an_action_that_cannot_be_done_is_passed_on(is_asy
 
 def report_controller(screen: Mock, *, is_leaving: bool = False) -> tuple[ReportController, Mock, list[object]]:
     header, answers = Mock(ready_reports=0), list[object]()
-    return ReportController(screen, Mock(is_leaving=is_leaving), header, answers.append), header, answers
+    return (
+        ReportController(screen, Mock(is_leaving=is_leaving), header, Mirrors(screen), answers.append),
+        header,
+        answers,
+    )
 
 
 def test_a_result_opens_at_once_if_the_log_has_the_focus(screen: Mock) -> None:

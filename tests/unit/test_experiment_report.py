@@ -100,7 +100,7 @@ def test_runs_that_timed_out_are_in_no_rate() -> None:
 def test_an_arm_that_only_timed_out_tells_nothing() -> None:
     sentence = verdict.verdict_text(experiment((9, 41, 0), (0, 0, 50)))
     assert "strace: no difference shown (p = 1.0)" in sentence
-    assert "strace: no run has ended; 50 runs of strace timed out" in sentence, "and there is no rate of 0 %"
+    assert "strace: no run has a result; 50 runs of strace timed out" in sentence, "and there is no rate of 0 %"
 
 
 def test_with_many_comparisons_each_has_to_be_clearer() -> None:

@@ -109,6 +109,7 @@ def test_only_the_named_kind_counts_and_a_block_with_another_one_is_in_no_rate()
     assert told(answer)[0] == "yes: call kind a fixed: old failed 8 of 100 times and new never, in turns"
     assert "only kind a: a is printed" in told(answer)
     assert "kind b: 3 of old, 4 of new" in told(answer)
+    assert "left out: 7 blocks in which a run timed out, was inconclusive, or failed in another kind" in told(answer)
     record = control_json(answer)
     assert (record["kind"], [(of_kind["kind"], of_kind["old"], of_kind["new"]) for of_kind in record["kinds"]]) == (
         "a",

@@ -21,7 +21,7 @@ from threeam.reports.handoff import Handoff, collect_handoff, handoff_report
 from threeam.reports.handoff_hosts import collect_team_handoff
 from threeam.reports.handoff_json import handoff_json
 from threeam.team.position import Origin
-from threeam.team.team_status import OwnStatus, TeamStatus, unheld_by_origin
+from threeam.team.team_status import OwnStatus, StatusFile, TeamStatus, UnheldLines, read_unheld_lines
 
 ALICE, BOB, CAROL = author_on("web1"), author_on("db1", "bob"), author_on("web2", "carol")
 CLAIM_1 = hypothesis_entry(1, "the sweeper races the writer", 60, BOB)
@@ -90,9 +90,13 @@ def test_a_hypothesis_that_another_host_has_refuted_is_not_live(tmp_path: Path) 
     assert texts(sections, "ruled out") == ["H2 dirty connections"]
 
 
-def test_a_line_that_went_to_one_of_two_engines_is_held() -> None:
-    statuses = [
-        TeamStatus(address, 1, own=OwnStatus(Origin(HOSTS["web1"]), "web1", True, unsent_lines=count))
-        for address, count in (("nats://a", 7), ("nats://b", 2))
-    ]
-    assert unheld_by_origin(statuses) == {HOSTS["web1"]: 2}
+def test_a_line_that_went_to_one_of_two_engines_is_held(tmp_path: Path) -> None:
+    journal = resolve_journal(str(tmp_path / "sanity.log"))
+    for address, count in (("nats://a", 7), ("nats://b", 2)):
+        file = StatusFile(journal, address)
+        file.write(TeamStatus(address, 1, own=OwnStatus(Origin(HOSTS["web1"]), "web1", True, unsent_lines=count)), None)
+        file.close()
+    assert read_unheld_lines(journal) == UnheldLines({HOSTS["web1"]: 2}, is_running=False)
+    running = StatusFile(journal, "nats://a")
+    assert read_unheld_lines(journal).is_running
+    running.close()

@@ -41,7 +41,7 @@ WALLS: dict[str, tuple[str, ...]] = {
     "actions": (),
     "manual": _BELOW_WRITE[:1],
     "demo": (*_CORE, "process", *CAPABILITIES),
-    "tui": (*_CORE, "process", *CAPABILITIES, "races", "projections", "reports", "actions", "manual"),
+    "tui": (*_CORE, "process", *CAPABILITIES, "races", "team", "projections", "reports", "actions", "manual"),
     "cli": (
         *_CORE,
         "process",

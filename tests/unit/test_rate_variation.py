@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from support.experiments import FIX, Changed, Runs, answer_to
+from support.experiments import FIX, REPRO, Changed, Runs, answer_to, state_after
 from support.simulations import false_positive_share
+from threeam.core.errors import PreconditionFailed
 from threeam.experiments.fixes.fix_confidence_report import answer_line, fix_confidence_json, fix_confidence_report
 from threeam.experiments.statistics.rate_variation import join_sessions, rate_variation
 from threeam.experiments.statistics.stats import chi_square_tail
+from threeam.reports.fix_assessment import required_runs_since
 
 sessions = st.lists(
     st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), min_size=1, max_size=9
@@ -70,6 +72,14 @@ def test_clean_runs_prove_little_if_the_rate_moved() -> None:
     assert fix_confidence_json(answer)["rate_varied"]["p"] == pytest.approx(p)
     _, answer = answer_to([*moving, FIX, Runs(1, 59)])
     assert answer_line(answer).text == "no: it happened again after the change"
+
+
+def test_runs_that_stop_at_a_yes_are_refused_with_the_reason_that_there_is_none() -> None:
+    state = state_after([Runs(1, 59), Runs(10, 140), Runs(28, 92), FIX])
+    hypothesis = state.find_hypothesis("H7")
+    assert hypothesis is not None
+    with pytest.raises(PreconditionFailed, match=r"H7: not shown: the rate itself varied, .*; run both versions in"):
+        required_runs_since(state, hypothesis, REPRO.fingerprint, "bare")
 
 
 def test_a_change_in_between_explains_another_rate() -> None:

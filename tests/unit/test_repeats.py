@@ -80,6 +80,24 @@ def test_sums_can_show_what_no_experiment_shows(night: Night) -> None:
     assert "together bare 18/80, pin 38/80 (p = 0.0015), pin differs" in verdict
 
 
+def test_runs_of_another_build_are_counted_as_a_repeat_and_are_in_no_sum(night: Night) -> None:
+    """Before the fix both arms failed. The sums would say of the fixed program that it fails."""
+    night.run(night.plan(40), 15, 30)
+    fixed = IDENTITY._replace(sha256="bb")
+    verdict = night.run(night.plan(40, identity=fixed), 0, 0)
+    assert "2nd of 2 such experiments" in verdict
+    assert "together" not in verdict
+    assert "; 1 earlier one of another build: in no sum; " in verdict
+    verdict = night.run(night.plan(40, identity=fixed), 0, 1)
+    assert "; together bare 0/80, pin 1/80 (p = 1.0), no difference shown; 1 earlier one of another build" in verdict
+
+
+def test_one_arm_has_a_sum_too(night: Night) -> None:
+    night.run(night.plan(40, PIN[:1]), 5)
+    verdict = night.run(night.plan(60, PIN[:1]), 7)
+    assert verdict == ("together bare 12/100 failed, 12.0 % (6.36 to 20.0); bare 7/60 failed, 11.7 % (4.82 to 22.6)")
+
+
 def test_an_abandoned_experiment_counts_and_one_without_a_run_does_not(night: Night) -> None:
     night.plan(40)
     assert night.plan(40).nth == 1

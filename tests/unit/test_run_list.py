@@ -13,7 +13,7 @@ from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.provoke.budget import RunBudget
 from threeam.experiments.provoke.halving import Halving
 from threeam.experiments.provoke.search import search_tag
-from threeam.experiments.run_list import hypothesis_runs_report, listed_runs, run_list_report
+from threeam.experiments.run_list import hypothesis_runs_report, listed_runs, run_json, run_list_report
 from threeam.experiments.runs.run_citation import cite_run
 from threeam.projections import FOLD
 
@@ -94,6 +94,24 @@ def test_a_search_and_a_bisection_say_how_far_they_are_and_then_their_results() 
     assert [line.command for line in done] == ["3am bisect --report R5", "3am run --report R3"]
     without = told(state_of(*NIGHT, search_result(3, "none")))["experiments"]
     assert without[0].detail.startswith("search: found no arm · ")
+
+
+def test_as_json_each_says_what_it_is() -> None:
+    records = [run_json(run) for run in listed_runs(state_of(*NIGHT, search_result(3), bisection_result(5)))]
+    assert [(record["run"], record["type"]) for record in records] == [
+        ("R5", "bisection"),
+        ("R4", "experiment"),
+        ("R3", "search"),
+        ("R2", "experiment"),
+    ]
+    assert (records[0]["command"], records[0]["result"]) == (
+        "sh -c './a; 2 commits'",
+        "5d1e has introduced it, 97 %, after 31 runs",
+    )
+    assert (records[2]["found"], records[2]["confirmation"], records[2]["done"]) == ("noise", "R9", 0)
+    assert [arm["arm"] for arm in records[2]["arms"]] == ["bare", "noise", "perturb"]
+    (running,) = [run_json(run) for run in listed_runs(state_of(search(3)))]
+    assert (running["found"], running["result"]) == (None, None)
 
 
 def test_the_runs_of_a_hypothesis_have_its_searches() -> None:

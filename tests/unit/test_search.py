@@ -169,7 +169,8 @@ def test_a_kind_that_bare_had_in_the_search_is_the_same_failure() -> None:
     search = search._replace(outcomes=made + search.outcomes[len(made) :])
     assert search.bare_kind_ids() == {f"0123{ord('a')}"}
     assert "provokes it: " in result_text(search, confirmation(20 * ".", 20 * "a"), None)
-    assert "provokes a failure that bare has not shown" in result_text(search, confirmation(20 * ".", 20 * "b"), None)
+    unknown = result_text(search, confirmation(20 * ".", 20 * "b"), None)
+    assert "provokes a failure that bare has not shown (3am run --report R4 --kind b prints it)" in unknown
 
 
 def test_an_experiment_by_hand_with_the_same_arms_is_no_confirmation() -> None:

@@ -31,6 +31,7 @@ from threeam.tracing.capture import Pane
 from threeam.tui.controllers import night
 from threeam.tui.controllers.experiments import ExperimentController
 from threeam.tui.controllers.host import HostController
+from threeam.tui.controllers.mirrors import Mirrors
 from threeam.tui.controllers.night import NightController
 from threeam.tui.controllers.restore import RestoreController
 
@@ -87,7 +88,7 @@ def quitting() -> Mock:
 def test_coffee(run_here: Run, asked: Asked, screen: Mock, quitting: Mock, words: str) -> None:
     run_here("coffee", *words.split())
     with pytest.raises(_Stopped):
-        NightController(screen, Mock(), quitting).drink_coffee(words)
+        NightController(screen, Mock(), quitting, Mirrors(screen)).drink_coffee(words)
     assert len(asked) == 2
     assert asked[0] == asked[1]
 
@@ -97,7 +98,7 @@ def test_a_wrong_coffee_is_refused_with_the_same_sentence(
     run_here: Run, screen: Mock, quitting: Mock, words: str
 ) -> None:
     with pytest.raises(BadInput) as refusal:
-        NightController(screen, Mock(), quitting).drink_coffee(words)
+        NightController(screen, Mock(), quitting, Mirrors(screen)).drink_coffee(words)
     assert_same_refusal(run_here("coffee", *words.split()).stderr, str(refusal.value))
 
 

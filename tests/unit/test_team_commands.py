@@ -11,8 +11,14 @@ import pytest
 from support.commands import Done, Run, good, refused, stderr_lines
 from support.team import mirror_journal
 from threeam.core.format.entry import Entry, parse_entry
+from threeam.core.store.attachments import open_own_dir
 from threeam.core.store.journal import Journal, resolve_journal
+from threeam.projections import FOLD
+from threeam.team.clock_offset import Offset, Span
+from threeam.team.host_clocks import ClockFile
+from threeam.team.host_states import HostStates
 from threeam.team.origin import host_name
+from threeam.team.team_status import status_dir
 
 HOSTS = ("db1", "web1", "web2")
 
@@ -89,6 +95,22 @@ def test_two_verdicts_of_two_sides_both_stand_on_every_host(team: Team) -> None:
     assert "@web1: 300 clean runs" in line
 
 
+def test_a_later_verdict_stands_alone_if_the_measured_clock_shows_it(team: Team) -> None:
+    refuted = team.write("db1", "hyp", "refute", "H1", "it was off")
+    team.join()
+    reopened = team.write("web1", "hyp", "reopen", "db1/H1", "seen again")
+    assert team.board("web1")["db1/H1"]["states"] == ["open", "refuted"]
+    journal = team.journal("web1")
+    _, db1 = HostStates(journal, FOLD).read(FOLD.empty_state)[:2]
+    with open_own_dir(status_dir(journal), make=True):
+        pass
+    for bound_ns, states in ((10 * 10**9, ["open", "refuted"]), (1000, ["open"])):
+        measured = Span(refuted.stamp.ns - 10**9, reopened.stamp.ns + 10**9, Offset(-bound_ns, bound_ns))
+        ClockFile(journal, db1.origin_id).write(measured)
+        assert team.board("web1")["db1/H1"]["states"] == states
+        Path(status_dir(journal), f"{db1.origin_id}.clock").unlink()
+
+
 def test_what_two_hosts_say_is_added(team: Team) -> None:
     team.write("db1", "hyp", "support", "H1", "seen at 03:14")
     team.write("web1", "hyp", "support", "db1/H1", "seen here, too")
@@ -108,6 +130,20 @@ def test_show_prints_the_lines_of_all_hosts(team: Team) -> None:
     assert [line.split()[-2:] for line in lines] == [["the", "writer"], ["Supports:", "seen"], ["knows", "it"]]
     moves = json.loads(good(team.on("db1", "hyp", "show", "H1", "--json")))["moves"]
     assert [(move["host"], move["kind"], move["text"]) for move in moves] == [("web1", "Supports", "seen")]
+
+
+def test_tail_finds_what_this_log_says_about_it(team: Team) -> None:
+    said = team.write("web1", "hyp", "support", "db1/H1", "seen")
+    assert good(team.on("web1", "tail", "-H", "db1/h1")).split()[0] == f"[{said.stamp}]"
+    assert stderr_lines(team.on("web1", "tail", "-H", "db1/H2")) == ["3am: the log has no line about db1/H2"]
+
+
+def test_a_verdict_beside_another_one_says_so(team: Team) -> None:
+    team.write("db1", "hyp", "refute", "H1", "it was off")
+    team.join()
+    done = team.on("web1", "hyp", "confirm", "db1/H1", "300 clean runs")
+    (sentence,) = stderr_lines(done)
+    assert sentence.startswith("3am: db1/H1 is confirmed and refuted at once: refuted by alice@db1: it was off; ")
 
 
 def test_a_verdict_of_all_is_not_given_again(team: Team) -> None:
@@ -200,4 +236,6 @@ def test_a_mirror_that_cannot_be_read_prevents_no_cup(team: Team) -> None:
         about.write_text("{")
     done = team.on("web1", "coffee")
     assert done.returncode == 0
-    assert "the cups of other hosts are not counted: " in stderr_lines(done)[0]
+    assert "other hosts are left out: " in stderr_lines(done)[0]
+    assert team.write("web1", "hyp", "new", "the cron job").kind == "Hypothesis"
+    assert team.write("web1", "hyp", "refute", "H1", "it was off").kind == "Conclusion"

@@ -225,7 +225,7 @@ def test_without_other_hosts_the_board_is_that_of_the_log(taken: list[tuple[str,
 
 
 @given(steps)
-def test_a_rotation_keeps_what_is_said_about_other_hosts(taken: list[tuple[str, str, str, int]]) -> None:
+def test_a_rotation_keeps_what_is_said_about_mirrors(taken: list[tuple[str, str, str, int]]) -> None:
     state = state_after(*journals_of(taken)["web1"])
     repeated = FOLD(FOLD.empty_state, FOLD.checkpoint(state, at_second(5000)))
     assert remarks(repeated) == remarks(state)

@@ -14,9 +14,11 @@ from threeam.core.store.journal import resolve_journal
 from threeam.human.drafts import coffee_draft
 from threeam.hypotheses.drafts import conclusion_draft, hypothesis_draft
 from threeam.projections import FOLD
+from threeam.team.clock_offset import Offset, Span
+from threeam.team.host_clocks import HostClock
 from threeam.team.host_order import HostOrder
 from threeam.team.host_states import HostStates
-from threeam.timeline.instant import ClockCorrection, Order
+from threeam.timeline.instant import Order
 
 
 def test_a_mirror_that_has_grown_gives_the_state_of_its_journal(tmp_path: Path, clock: FakeClock) -> None:
@@ -42,12 +44,10 @@ def test_a_mirror_that_has_grown_gives_the_state_of_its_journal(tmp_path: Path, 
     assert len(files(log)) == 2
 
 
-class Clock:
-    """A clock that is 3 s ahead, known to half a second."""
-
-    def correction(self, begin_ns: int, end_ns: int) -> ClockCorrection:
-        assert begin_ns < end_ns
-        return ClockCorrection(-3 * 10**9, 5 * 10**8)
+def measured_clock(origin_id: str) -> HostClock:
+    """The clock of db1 is 3 s ahead, known to half a second; nothing was measured of any other."""
+    ahead = Offset(25 * 10**8, 35 * 10**8)
+    return HostClock((Span(0, 60 * 10**9, ahead),) if origin_id == "db1" else ())
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ class Clock:
 def test_an_order_between_hosts_is_claimed_only_beyond_the_bounds_of_their_clocks(
     db1_s: float, own_s: float, order: Order
 ) -> None:
-    known = HostOrder("own", {"db1": Clock()})
+    known = HostOrder("own", measured_clock)
     db1, own = HostStamp("db1", round(db1_s * 10**9)), HostStamp("own", round(own_s * 10**9))
     assert known.order_to(db1, own) is order
     assert known.is_before(own, db1) is (order is Order.AFTER)
@@ -70,7 +70,7 @@ def test_an_order_between_hosts_is_claimed_only_beyond_the_bounds_of_their_clock
 
 
 def test_without_a_measured_clock_no_order_is_claimed() -> None:
-    known = HostOrder("own", {"db1": Clock()})
+    known = HostOrder("own", measured_clock)
     early, late = HostStamp("web2", 0), HostStamp("own", 10**18)
     assert known.order_to(late, early) is Order.UNKNOWN
     assert not known.is_before(early, late)

@@ -130,13 +130,13 @@ def test_a_host_has_its_own_name_and_an_earlier_epoch_its_number(journal: Journa
 
 
 def test_two_hosts_of_one_name_are_told_apart_by_their_ids(journal: Journal) -> None:
-    assert host_names([("db1", DB1.id), ("db1", WEB2.id), ("web1", "1" * 32)]) == {
+    assert host_names({DB1.id: "db1", WEB2.id: "db1", "1" * 32: "web1"}) == {
         DB1.id: "db1·dddd",
         WEB2.id: "db1·a1b2",
         "1" * 32: "web1",
     }
     alike = ("a1b2c3" + "1" * 26, WEB2.id)
-    assert set(host_names([("db1", origin_id) for origin_id in alike]).values()) == {"db1·a1b2c31", "db1·a1b2c30"}
+    assert set(host_names(dict.fromkeys(alike, "db1")).values()) == {"db1·a1b2c31", "db1·a1b2c30"}
     write_mirror(journal, named("db1", WEB2), named("db1", DB1))
     with pytest.raises(BadInput, match="2 hosts are named db1: write db1·a1b2 or db1·dddd"):
         find_host(journal, "db1")
@@ -151,7 +151,7 @@ def test_our_own_name_is_taken(journal: Journal, log: Path, monkeypatch: pytest.
 
 
 def test_a_name_from_the_network_is_made_safe_to_type() -> None:
-    names = host_names([("../etc", DB1.id), ("-", WEB2.id), ("a=b c", "1" * 32)])
+    names = host_names({DB1.id: "../etc", WEB2.id: "-", "1" * 32: "a=b c"})
     assert set(names.values()) == {"_etc", "host", "a_b_c"}
 
 

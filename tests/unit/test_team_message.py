@@ -22,11 +22,14 @@ HEADERS = encode_headers(message(DATA, 6, 12))
     st.integers(0, 2**53),
     st.integers(1, 999_999),
     st.none() | st.integers(0, 2**53),
+    st.none() | st.integers(0, 10**15),
 )
-def test_a_message_is_the_same_after_its_headers(payload: bytes, offset: int, epoch: int, after: int | None) -> None:
+def test_a_message_is_the_same_after_its_headers(
+    payload: bytes, offset: int, epoch: int, after: int | None, bound_ns: int | None
+) -> None:
     link = first_link(SEGMENT) if offset == 0 else hashlib.sha256(payload).digest()
     before = SegmentEnd(LATER_SEGMENT, after) if after is not None and offset == 0 else None
-    sent = Message(Origin(DB1.id, epoch), "db1", SEGMENT, offset, link, payload, before)
+    sent = Message(Origin(DB1.id, epoch), "db1", SEGMENT, offset, link, payload, before, bound_ns)
     assert decode(DB1.id, encode_headers(sent), payload) == sent
 
 
@@ -52,6 +55,10 @@ def test_a_message_is_the_same_after_its_headers(payload: bytes, offset: int, ep
         ("3am-offset", "1e3"),
         ("3am-offset", str(2**53 + 1)),
         ("3am-offset", "9" * 5000),
+        ("3am-bound", ""),
+        ("3am-bound", "-1"),
+        ("3am-bound", "Unsynchronised"),
+        ("3am-bound", str(10**15 + 1)),
         ("3am-prev", "ab"),
         ("3am-prev", "Z" * 64),
         ("3am-prev", "A" * 64),

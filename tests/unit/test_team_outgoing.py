@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,57 @@ def test_unsent_lines_are_counted(log: Path, journal: Journal) -> None:
     with log.open("ab") as file:
         file.write(line(9, "more"))
     assert outgoing.count_lines(end)[0] == 1
+
+
+def test_lines_that_were_not_sent_before_logrotate_are_sent_from_its_files(log: Path, journal: Journal) -> None:
+    """The engine was away, and meanwhile logrotate has renamed the log (`create`) and copied it (`copytruncate`)."""
+    log.write_bytes(line(1, "sent"))
+    (first,) = outgoing_messages(Outgoing(journal), Outgoing(journal).begin())
+    with log.open("ab") as file:
+        file.write(line(2, "not sent"))
+    log.rename(log.with_name("sanity.log.2"))
+    log.write_bytes(line(3, "not sent either"))
+    shutil.copy(log, log.with_name("sanity.log.1"))
+    os.truncate(log, 0)
+    outgoing = Outgoing(journal)
+    cursor = outgoing.resume(end_of(first), first.end_link())
+    second, third = outgoing_messages(outgoing, cursor)
+    log.write_bytes(line(4, "new"))
+    *again, fourth = outgoing_messages(outgoing, cursor)
+    assert again == [second, third]
+    assert [each.payload for each in (second, third, fourth)] == [
+        line(2, "not sent"),
+        line(3, "not sent either"),
+        line(4, "new"),
+    ]
+    assert (third.after, fourth.after) == (end_of(second), end_of(third))
+
+
+def test_lines_that_were_not_sent_before_the_log_was_emptied_are_sent_from_its_copy(
+    log: Path, journal: Journal
+) -> None:
+    log.write_bytes(line(1, "sent"))
+    outgoing = Outgoing(journal)
+    (first,) = outgoing_messages(outgoing, outgoing.begin())
+    cursor = outgoing.resume(end_of(first), first.end_link())
+    assert cursor is not None
+    with log.open("ab") as file:
+        file.write(line(2, "not sent"))
+    shutil.copy(log, log.with_name("sanity.log-20261130"))
+    os.truncate(log, 0)
+    log.write_bytes(line(3, "new"))
+    second, third = outgoing_messages(outgoing, cursor)
+    assert (second.payload, third.payload) == (line(2, "not sent"), line(3, "new"))
+    assert outgoing.count_lines(cursor)[0] == 1
+
+
+def test_a_file_that_only_looks_like_a_rotated_one_is_not_sent(log: Path, journal: Journal) -> None:
+    log.write_bytes(line(1, "sent"))
+    (first,) = outgoing_messages(Outgoing(journal), Outgoing(journal).begin())
+    log.with_name("sanity.log.1").write_bytes(line(1, "other") + line(2, "lines"))
+    log.with_name("sanity.log.2").mkdir()
+    log.with_name("sanity.log.3").symlink_to("/etc/passwd")
+    log.write_bytes(line(5, "new"))
+    outgoing = Outgoing(journal)
+    (second,) = outgoing_messages(outgoing, outgoing.resume(end_of(first), first.end_link()))
+    assert (second.payload, second.after) == (line(5, "new"), None)

@@ -256,8 +256,9 @@ def test_an_announcement_is_the_same_after_its_bytes(runs: list[tuple[int, int, 
         HeldRun(DB1._replace(epoch=epoch), SegmentEnd(SEGMENT, low), SegmentEnd(SEGMENT, high))
         for epoch, low, high in runs
     )
-    presence = Presence(DB1, "db1", 3, 4, 5, held)
-    assert decode_presence(DB1.id, presence.encode()) == presence
+    for bound_ns in (None, 7):
+        presence = Presence(DB1, "db1", 3, 4, 5, held, bound_ns)
+        assert decode_presence(DB1.id, presence.encode()) == presence
 
 
 @pytest.mark.parametrize(
@@ -270,7 +271,9 @@ def test_an_announcement_is_the_same_after_its_bytes(runs: list[tuple[int, int, 
         Presence(DB1, "a\nb", 0, 0, 0).encode(),
         Presence(DB1, "db1", -1, 0, 0).encode(),
         Presence(DB1, "db1", 0, 0, 0, (HeldRun(DB1, SegmentEnd("..", 0), SegmentEnd(SEGMENT, 1)),)).encode(),
-        b'{"epoch": true, "host": "db1", "unsent": 0, "unheld": 0, "last_ns": 0, "held": []}',
+        Presence(DB1, "db1", 0, 0, 0, (), -1).encode(),
+        b'{"epoch": true, "host": "db1", "unsent": 0, "unheld": 0, "last_ns": 0, "held": [], "bound": null}',
+        b'{"epoch": 1, "host": "db1", "unsent": 0, "unheld": 0, "last_ns": 0, "held": []}',
     ],
 )
 def test_a_hostile_announcement_is_refused(data: bytes) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from threeam.cli.console import Echo, print_err, print_report
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
+from threeam.cli.failure_options import add_failure_options, parse_failure_options
 from threeam.cli.parser import Parser
 from threeam.cli.run_progress import StatusLine, format_for_terminal
 from threeam.cli.run_surroundings import journal_access, writable_context
 from threeam.cli.submit import acknowledgement
 from threeam.core.errors import FileUnusable
-from threeam.core.format.times import parse_duration
 from threeam.core.platform.user_dirs import private_cache_dir
 from threeam.core.write.draft import hypothesis_tag
 from threeam.experiments.bisect.bisect_log import Bisection, require_bisection
@@ -23,7 +23,7 @@ from threeam.experiments.bisect.bisect_report import bisect_report
 from threeam.experiments.bisect.bisect_runner import BisectRunner, load_bisect_plan
 from threeam.experiments.bisect.posterior import belief_of
 from threeam.experiments.experiment import MAX_RUNS
-from threeam.experiments.failure_rule import parse_failure_rule
+from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.runs.plan_runs import RunInterrupted
 from threeam.process.execute import STDOUT
 from threeam.process.git import WorkTree
@@ -34,7 +34,7 @@ _DEFAULT_BUDGET, _MIN_BUDGET = 1000, 10
 
 def run(_command: str, argv: Sequence[str]) -> int:
     """Run ``3am bisect``."""
-    args, command = _parse(argv)
+    args, command, rule, timeout_ns = _parse(argv)
     if args.report:
         return _print_report(context(args), args.report)
     ctx = writable_context(args)
@@ -45,14 +45,16 @@ def run(_command: str, argv: Sequence[str]) -> int:
             bisection = runner.resume(args.resume, args.budget)
         else:
             hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is run
-            bisection = runner.start(_plan(args, command), args.budget or _DEFAULT_BUDGET, args.hyp)
+            plan = _plan(args, command, rule, timeout_ns)
+            bisection = runner.start(plan, args.budget or _DEFAULT_BUDGET, args.hyp)
     except RunInterrupted as interrupt:
         return interrupt.code
     echo.close()
     return _exit_code(bisection)
 
 
-def _parse(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
+def _parse(argv: Sequence[str]) -> tuple[Namespace, list[str], FailureRule, int | None]:
+    """Return the options, the command, its failure rule and its time limit (ns). Exit if they contradict each other."""
     words = list(argv)
     index = words.index("--") if "--" in words else len(words)
     parser = _parser()
@@ -68,9 +70,7 @@ def _parse(argv: Sequence[str]) -> tuple[Namespace, list[str]]:
         parser.error("which command? it comes after --")
     if args.budget is not None and not _MIN_BUDGET <= args.budget <= MAX_RUNS:
         parser.error(f"--budget {args.budget}: write a number of runs from {_MIN_BUDGET} to {MAX_RUNS}")
-    if "timeout" in args.fail and args.timeout is None:
-        parser.error("--fail timeout never comes true without --timeout 5s")
-    return args, command
+    return args, command, *parse_failure_options(parser, args)
 
 
 def _parser() -> Parser:
@@ -90,19 +90,15 @@ def _parser() -> Parser:
     option("bad", nargs="?", metavar="BAD", help="a later commit with the bug")
     option("--build", metavar="CMD", default="", help="a shell line that is run once in each work tree")
     option("--budget", type=int, metavar="N", help=f"make N runs at most (default {_DEFAULT_BUDGET})")
-    option("--timeout", metavar="DURATION", help="kill a run after this long, e.g. 5s; it has no result then")
+    add_failure_options(parser)
     option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
-    option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")
-    option("--fail-regex", metavar="RE", help="fail if a line of output matches; pass only if the exit code is 0 too")
     option("--resume", metavar="R12", help="continue a bisection that was ended or is not decided")
     option("--report", metavar="R12", help="print what a bisection has found")
     parser.add_quiet_option()
     return parser
 
 
-def _plan(args: Namespace, command: Sequence[str]) -> BisectPlan:
-    rule = parse_failure_rule(args.fail, args.fail_regex)
-    timeout_ns = None if args.timeout is None else parse_duration(args.timeout)
+def _plan(args: Namespace, command: Sequence[str], rule: FailureRule, timeout_ns: int | None) -> BisectPlan:
     cache = private_cache_dir(os.environ)
     if cache is None:
         raise FileUnusable("there is no folder for work trees: set HOME or XDG_CACHE_HOME")

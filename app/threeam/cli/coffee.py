@@ -11,7 +11,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, command_parser
 from threeam.cli.submit import Receipt, submit
-from threeam.cli.team_hosts import cups_until_toxic, own_cups, read_hosts_for_cups, with_all_cups
+from threeam.cli.team_hosts import cups_until_toxic, own_cups, read_hosts_if_possible, with_all_cups
 from threeam.core.errors import JournalError
 from threeam.core.write.draft import Draft
 from threeam.human.drafts import water_draft
@@ -56,7 +56,7 @@ def _reminder_texts(command: str, args: Namespace, ctx: Context) -> list[str]:
         return [f"a glass of water, and lights out: {SLEEP_ADVICE}"]
     if command == "water":
         return []
-    hosts = read_hosts_for_cups(ctx, ctx.load_state())
+    hosts = read_hosts_if_possible(ctx, ctx.load_state())
     cups = own_cups(ctx, hosts)
     texts = [f"{cups.total} cups this night: {cups.own} here, {cups.elsewhere_text()}"] if cups.elsewhere else []
     if args.undo or not settings.reminders or not sys.stderr.isatty():

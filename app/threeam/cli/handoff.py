@@ -62,11 +62,10 @@ def _collect(ctx: Context, end: Position) -> Handoff:
     hosts, quotations = read_hosts_of(ctx, state), QuotationReader(ctx.journal)
     if len(hosts) == 1 and not remarks(state):
         return collect_handoff(state, now, settings.night_gap_ns, settings.half_life_h, nights, quotations)
-    from threeam.team.team_status import read_statuses, unheld_by_origin
+    from threeam.team.team_status import read_unheld_lines
 
     state = with_cups_of_everybody(hosts, now.ns, settings.night_gap_ns, settings.same_person)
     handoff = collect_handoff(state, now, settings.night_gap_ns, settings.half_life_h, nights, quotations)
-    is_before, statuses = order_of_hosts(hosts).is_before, read_statuses(ctx.journal)
-    unheld = unheld_by_origin(status for status, _ in statuses)
-    is_running = any(is_running for _, is_running in statuses)
-    return handoff._replace(team=collect_team_handoff(hosts, is_before, unheld, is_running=is_running))
+    unheld, is_before = read_unheld_lines(ctx.journal), order_of_hosts(ctx, hosts).is_before
+    team = collect_team_handoff(hosts, is_before, unheld.by_origin, is_running=unheld.is_running)
+    return handoff._replace(team=team)

@@ -13,7 +13,13 @@ from threeam.cli.hyp_of_hosts import find_team_hypothesis, print_team_hypothesis
 from threeam.cli.parser import HelpText, parse_verb
 from threeam.cli.split import split_command
 from threeam.cli.submit import Receipt, report_unwritten, submit
-from threeam.cli.team_hosts import cups_until_toxic, read_hosts_of, read_hypothesis_name
+from threeam.cli.team_hosts import (
+    cups_until_toxic,
+    has_mirrors,
+    read_hosts_if_possible,
+    read_hosts_of,
+    read_hypothesis_name,
+)
 from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed
 from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.entry import escape_unprintable
@@ -36,7 +42,7 @@ from threeam.hypotheses.evidence import read_evidence
 from threeam.hypotheses.ledger import event_text, sorted_hypotheses, thread_of, verdict_of
 from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.remarks import remarks
-from threeam.hypotheses.team_report import team_hypothesis_json, team_moves_json, verdict_text
+from threeam.hypotheses.team_report import states_text, team_hypothesis_json, team_moves_json, verdict_text
 from threeam.hypotheses.thread import hypothesis_json, thread_json
 from threeam.projections import FOLD
 
@@ -102,9 +108,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
         return _write_citing_evidence(verb, args, text)
     if not text.strip():
         parser.error("the text is empty" if args.text else f"the following arguments are required: {metavar}")
-    return submit(
+    code = submit(
         lambda: context(args), lambda ctx: _make_draft(verb, args, text, ctx), text, Receipt(quiet=args.quiet)
     )
+    if code == ExitCode.OK and verb in VERDICT_VERBS and not args.quiet:
+        _report_other_verdicts(context(args), args.name)
+    return code
 
 
 def _is_verb_meant(argv: Sequence[str]) -> bool:
@@ -132,12 +141,28 @@ def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:
 
 def _verdict_draft(verb: str, named: Named, reason: str, ctx: Context) -> Draft:
     """Return the draft of a verdict. Raise `PreconditionFailed` if all hosts agree on it already."""
-    known = find_team_hypothesis(ctx, read_hosts_of(ctx, ctx.load_state()), named)
+    limit = cups_until_toxic(ctx)
+    if not has_mirrors(ctx):
+        return conclusion_draft(verb, named, reason, limit)
+    known = find_team_hypothesis(ctx, read_hosts_if_possible(ctx, ctx.load_state()), named)
     _, state_after = VERDICT_VERBS[verb]
     if known is not None and known.states == (state_after,):
         raise PreconditionFailed(f"{known.name} is {state_after} already: {verdict_text(known) or known.claim}")
     others_disagree = known is not None and known.states != (known.hypothesis.state,)
-    return conclusion_draft(verb, named, reason, cups_until_toxic(ctx), others_disagree=others_disagree)
+    return conclusion_draft(verb, named, reason, limit, others_disagree=others_disagree)
+
+
+def _report_other_verdicts(ctx: Context, name: str) -> None:
+    """Print that verdicts of other hosts stand beside the one that was just written."""
+    if not has_mirrors(ctx):
+        return
+    try:
+        known = find_team_hypothesis(ctx, read_hosts_of(ctx, ctx.load_state()), name)
+    except (JournalError, OSError) as error:  # the line is written all the same
+        print_err(f"the verdicts of other hosts are not known: {error}")
+        return
+    if known is not None and len(known.states) > 1:
+        print_err(f"{known.name} is {states_text(known)}: {verdict_text(known)}")
 
 
 def _write_citing_evidence(verb: str, args: Namespace, words: str) -> int:
@@ -164,7 +189,7 @@ def _print_list(ctx: Context, as_json: bool) -> int:
     state = ctx.load_state()
     hosts = read_hosts_of(ctx, state)
     if remarks(state) or len(hosts) > 1:
-        print_team_list(hosts, as_json=as_json)
+        print_team_list(ctx, hosts, as_json=as_json)
         return ExitCode.OK
     hypotheses = sorted_hypotheses(state)
     if not hypotheses:

@@ -32,9 +32,9 @@ class _HostLine(NamedTuple):
     line: Line
 
 
-def print_team_list(hosts: Sequence[HostState], *, as_json: bool) -> None:
+def print_team_list(ctx: Context, hosts: Sequence[HostState], *, as_json: bool) -> None:
     """Print the hypotheses of all ``hosts``."""
-    found = team_hypotheses(hosts, order_of_hosts(hosts).is_before)
+    found = team_hypotheses(hosts, order_of_hosts(ctx, hosts).is_before)
     if not found:
         print_err("no hypotheses yet: 3am hyp new TEXT opens one")
     for known in found:
@@ -51,7 +51,7 @@ def find_team_hypothesis(
 
     Raises as `read_hypothesis_name` does if another host has no such one.
     """
-    found = team_hypotheses(hosts, order_of_hosts(hosts).is_before)
+    found = team_hypotheses(hosts, order_of_hosts(ctx, hosts).is_before)
     if isinstance(named, str):
         mentioned = next((known for known in found if known.host and known.name == named), None)
         if mentioned is not None:  # perhaps only in what is said here: there may be no mirror of its host any more
@@ -69,7 +69,7 @@ def print_team_hypothesis(ctx: Context, live: Segment, known: TeamHypothesis, ho
 
     The lines of a host are in the order of its log. A sign says if the order to the line above is not known.
     """
-    quotations, order = QuotationReader(ctx.journal), order_of_hosts(hosts)
+    quotations, order = QuotationReader(ctx.journal), order_of_hosts(ctx, hosts)
     claim = HostStamp(known.origin_id, known.hypothesis.opened_at.ns)
     cells = max(len(host.host) for host in hosts)
     streams = [_lines_of(ctx, live, known, host) for host in hosts]

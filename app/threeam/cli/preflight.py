@@ -9,7 +9,7 @@ from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.submit import Receipt, submit
-from threeam.cli.team_hosts import read_hosts_for_cups, with_all_cups
+from threeam.cli.team_hosts import read_hosts_if_possible, with_all_cups
 from threeam.host.check import RED, worst_verdict
 from threeam.host.preflight import all_checks, preflight_draft, preflight_report
 from threeam.host.system import this_system
@@ -31,7 +31,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     groups = run_preflight_checks(
         this_system(),
         ctx.journal,
-        with_all_cups(ctx, read_hosts_for_cups(ctx, ctx.load_state())),
+        with_all_cups(ctx, read_hosts_if_possible(ctx, ctx.load_state())),
         ctx.settings,
         ctx.author.user,
         ctx.clock(),

@@ -6,22 +6,23 @@ import os
 from argparse import REMAINDER, Namespace
 from collections.abc import Callable, Sequence
 
-from threeam.cli.console import Echo, is_open_on, print_report
+from threeam.cli.console import Echo, is_open_on, print_json, print_report
 from threeam.cli.context import Context
+from threeam.cli.failure_options import add_failure_options, parse_failure_options
 from threeam.cli.parser import Parser
-from threeam.cli.run_options import split_at_separator
+from threeam.cli.run_options import Report, split_at_separator
+from threeam.cli.run_outputs import print_outputs_of_kind
 from threeam.cli.run_progress import ExperimentProgress
 from threeam.cli.run_surroundings import journal_access, observe, writable_context
 from threeam.cli.search_progress import SearchProgress, search_exit_code
 from threeam.core.format.times import parse_duration
 from threeam.core.write.draft import hypothesis_tag
 from threeam.experiments.experiment import MAX_RUNS
-from threeam.experiments.failure_rule import parse_failure_rule
 from threeam.experiments.plan import ExperimentPlan
 from threeam.experiments.provoke.budget import Budget, RunBudget, TimeBudget
 from threeam.experiments.provoke.search import Search
 from threeam.experiments.provoke.search_plan import Reproducer
-from threeam.experiments.provoke.search_report import search_report
+from threeam.experiments.provoke.search_report import search_json, search_report
 from threeam.experiments.provoke.search_runner import SearchRunner
 from threeam.experiments.runner import ExperimentRunner
 from threeam.experiments.runs.plan_runs import RunInterrupted
@@ -40,10 +41,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     require_linux("3am provoke")
     if not command:
         parser.error("which command? it comes after --")
-    if "timeout" in args.fail and args.timeout is None:
-        parser.error("--fail timeout never comes true without --timeout 5s")
-    rule = parse_failure_rule(args.fail, args.fail_regex)
-    timeout_ns = None if args.timeout is None else parse_duration(args.timeout)
+    rule, timeout_ns = parse_failure_options(parser, args)
     budget = _parse_budget(parser, args.budget)
     ctx = writable_context(args)
     hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is run
@@ -56,9 +54,14 @@ def resume_search(ctx: Context, args: Namespace, name: str) -> int:
     return _search(ctx, args, lambda runner: runner.resume(name))
 
 
-def print_search_report(ctx: Context, search: Search) -> int:
-    """Print the report on ``search``, and return the exit code: that of the search."""
-    print_report(search_report(search, ctx.clock()), details_below=True)
+def print_search_report(ctx: Context, search: Search, mode: Report) -> int:
+    """Print the report on ``search``, and return the exit code: that of the search, or of outputs that are printed."""
+    if mode.kind is not None:
+        return print_outputs_of_kind(ctx.journal, search, mode.kind)
+    if mode.as_json:
+        print_json(search_json(search))
+    else:
+        print_report(search_report(search, ctx.clock()), details_below=True)
     return search_exit_code(bool(search.found))
 
 
@@ -104,10 +107,8 @@ def _parser() -> Parser:
     )
     option = parser.add_argument
     option("--budget", default=_DEFAULT_BUDGET, metavar="N|TIME", help="runs or time in all (default: 300)")
-    option("--timeout", metavar="DURATION", help="kill a run after this long, e.g. 5s")
+    add_failure_options(parser)
     option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
-    option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")
-    option("--fail-regex", metavar="RE", help="fail if a line of output matches; pass only if the exit code is 0 too")
     option("-q", "--quiet", action="store_true", help="do not print what was written")
     option("command", nargs=REMAINDER, metavar="-- CMD", help="the command and its arguments")
     return parser

@@ -7,11 +7,11 @@ from argparse import REMAINDER, Action, ArgumentParser, Namespace
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from threeam.cli.failure_options import add_failure_options, parse_failure_options
 from threeam.cli.parser import Parser
-from threeam.core.format.times import parse_duration
 from threeam.experiments.arms.arm import Arm, parse_arms
 from threeam.experiments.experiment import MAX_RUNS
-from threeam.experiments.failure_rule import FailureRule, parse_failure_rule
+from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.plan import ExperimentPlan
 from threeam.experiments.verdicts.stopping import EVIDENCE
 from threeam.process.process_tree import require_linux
@@ -96,14 +96,11 @@ def parse_run_options(argv: Sequence[str]) -> tuple[Namespace, Mode]:
         parser.error("which command? it comes after --")
     if not separator and (own := next((word for word in command if word in _OWN_OPTIONS), None)) is not None:
         parser.error(f"{own} is after the command, so it belongs to the command: options come first, then --, then CMD")
-    if "timeout" in args.fail and args.timeout is None:
-        parser.error("--fail timeout never comes true without --timeout 5s")
+    rule, timeout_ns = parse_failure_options(parser, args)
     if args.n is None and (args.arm or args.seed is not None or args.stop or args.jobs is not None):
         parser.error("how many runs in each arm? -n 200")
     if args.n is not None and args.exit_code:
         parser.error("--exit-code is for one run: many runs have no common exit code")
-    rule = parse_failure_rule(args.fail, args.fail_regex)
-    timeout_ns = None if args.timeout is None else parse_duration(args.timeout)
     if args.n is None:
         return args, OneRun(command, rule, timeout_ns, args.exit_code)
     arms = parse_arms(args.arm, sorted(os.sched_getaffinity(0)))
@@ -154,7 +151,7 @@ class _JobsOrJournal(Action):
     """``-j 4`` is a number of jobs, as in make(1), and ``-j checkout`` is a journal, as in every command."""
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace, value: Any, option: str | None = None) -> None:
-        if value.isascii() and value.isdigit():
+        if value.isascii() and value.removeprefix("-").isdigit():
             namespace.jobs = int(value[:9])
         else:
             namespace.journal = value
@@ -181,9 +178,7 @@ def _parser() -> Parser:
     option(
         "--arm", action="append", default=[], metavar="ARM", help="bare, pin+stress, delay:mkdir=20ms, x='strace -f'"
     )
-    option(
-        "--timeout", metavar="DURATION", help="kill a run after this long, e.g. 5s; it is neither a failure nor clean"
-    )
+    add_failure_options(parser)
     option("--jobs", type=int, metavar="N", help="make N runs side by side; not with arms that are about the CPUs")
     option("-j", action=_JobsOrJournal, dest="jobs", metavar="N|NAME", help="a number: --jobs; a name: --journal")
     option(
@@ -193,8 +188,6 @@ def _parser() -> Parser:
     )
     option("--seed", type=int, metavar="S", help="random seed for run order and jitter")
     option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
-    option("--fail", action="append", default=[], metavar="RULE", help="exit!=0, exit==3, timeout")
-    option("--fail-regex", metavar="RE", help="fail if a line of output matches; pass only if the exit code is 0 too")
     option("--exit-code", action="store_true", help="exit as the command did (124: timed out)")
     option("--list", action="store_true", help="print all experiments, searches and bisections, the newest first")
     option("--more", nargs=2, metavar=("N", "R12"), help="make N more runs in each arm of an experiment")

@@ -28,6 +28,11 @@ def open_named_files(args: Namespace, ctx: Context, *, live: bool = False) -> Op
             print_err(
                 f"{source.name} is shifted by {shift}, as the journal notes; --shift {source.name}=0s±0s undoes it"
             )
+    for source in opened.sources:
+        if source.measured_clock is not None and source.correction.shift_ns:
+            shift = format_correction(source.correction)
+            sentence = f"{source.name} is shifted by {shift}, as 3am team measures its clock"
+            print_err(f"{sentence}; --shift {source.name}=0s undoes it")
     for name in sorted(set(noted) - {source.name for source in opened.sources}):
         for source in opened.sources:
             if _base(name) == _base(source.name) and source.name not in noted:

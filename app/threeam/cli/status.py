@@ -10,7 +10,7 @@ from threeam.cli.console import print_json, print_out
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.team_hosts import own_cups, read_hosts_for_cups, with_all_cups
+from threeam.cli.team_hosts import own_cups, read_hosts_if_possible, with_all_cups
 from threeam.core.write.draft import is_toxic
 from threeam.core.write.lock import find_lock_holder
 from threeam.human.night_summary import MORNING_HOUR, summarize_night
@@ -96,7 +96,7 @@ def _print_footprint(*, as_json: bool) -> int:
 
 def _status_values(ctx: Context) -> dict[str, Any]:
     own, settings, now = ctx.load_state(), ctx.settings, ctx.clock()
-    hosts = read_hosts_for_cups(ctx, own)
+    hosts = read_hosts_if_possible(ctx, own)
     state, elsewhere = with_all_cups(ctx, hosts), own_cups(ctx, hosts).by_host
     cups = state.cups(ctx.author.user, now.ns, settings.night_gap_ns)
     summary = summarize_night(state, ctx.author.user, now, settings.night_gap_ns, settings.half_life_h, ctx.zone)

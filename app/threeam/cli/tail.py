@@ -26,6 +26,7 @@ from threeam.core.store.filters import (
     IsKind,
     LineFilter,
     MatchesPattern,
+    OnHypothesis,
     parse_condition,
     parse_kind,
 )
@@ -66,7 +67,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         (("--not",), "RE", "lines that do not match; kind:, by: and H7 too", str),
         (("--kind",), "KIND", "lines of this kind: hypothesis, warning, note, foreign, …", str),
         (("--by",), "USER", "lines of this person; script: lines without an author", str),
-        (("-H", "--hyp"), "H7", "lines that belong to this hypothesis", parse_hypothesis_number),
+        (("-H", "--hyp"), "H7", "lines that belong to this hypothesis; db1/H7: of another host", _parse_hypothesis),
     ):
         parser.add_argument(*names, action="append", default=[], metavar=metavar, type=parse, help=about)
     parser.add_argument("--host", metavar="NAME", help="the journal of this host of the team, from its mirror here")
@@ -106,12 +107,21 @@ def _feed_mirror(args: Namespace) -> int:
     return ExitCode.OK
 
 
+def _parse_hypothesis(text: str) -> Condition:
+    host, slash, number = text.rpartition("/")
+    condition = InHypothesis(parse_hypothesis_number(number))
+    return OnHypothesis(f"{host}/{condition.name}") if slash else condition
+
+
+_parse_hypothesis.__name__ = parse_hypothesis_number.__name__  # argparse prints it in its message
+
+
 def _line_filter(args: Namespace) -> LineFilter:
     include: tuple[Condition, ...] = (
         *(MatchesPattern(Pattern(text, case_sensitive=True)) for text in args.grep),
         *map(parse_kind, args.kind),
         *map(ByAuthor, args.by),
-        *map(InHypothesis, args.hyp),
+        *args.hyp,
     )
     exclude = tuple(parse_condition(text, case_sensitive=True) for text in getattr(args, "not"))
     return LineFilter(include, exclude, skip_repeated=True)
@@ -166,6 +176,8 @@ def _report_absent_terms(line_filter: LineFilter, journal: Journal, live: Segmen
     """Print which terms of a search have no line in the whole log: they may be misspelled."""
     for condition in line_filter.include:
         match condition:
+            case OnHypothesis(name):
+                name = f"line about {name}"
             case InHypothesis(number):
                 name = f"H{number}"
             case ByAuthor("script"):

@@ -32,8 +32,10 @@ _SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this
 _HELP = {
     "URL": HelpText(
         "Sends every line of this journal to an engine (NATS JetStream), and keeps the journals of the other hosts of "
-        "the team as mirrors, until it is ended. Nothing local waits for it, and it writes nothing into this journal.",
-        "3am team nats://db1:4222\n3am team tls://db1:4222/NIGHT --read-only\n3am team status",
+        "the team as mirrors, until it is ended. Nothing local waits for it, and it writes nothing into this journal. "
+        "With ssh://HOST it keeps the mirror of that host, where only 3am has to be installed, and sends nothing.",
+        "3am team nats://db1:4222\n3am team tls://db1:4222/NIGHT --read-only\n3am team ssh://db1 ssh://web2\n"
+        "3am team status",
     ),
     "status": HelpText(
         "Prints for each host: connected or not, lines not yet sent, lines that no other host holds, age of its last "
@@ -190,7 +192,7 @@ def _print_status(argv: Sequence[str]) -> int:
             for line in _status_lines(status, ctx):
                 print_out(line)
     if not statuses:
-        print_err("no 3am team has run for this journal: 3am team nats://HOST begins one")
+        print_err("no 3am team has run for this journal: 3am team nats://HOST or ssh://HOST begins one")
     return ExitCode.OK if is_connected else ExitCode.NEGATIVE
 
 

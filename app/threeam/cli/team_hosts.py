@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from threeam.cli.console import print_err
@@ -34,12 +35,13 @@ def read_hosts_of(ctx: Context, own: State) -> list[HostState]:
     return HostStates(ctx.journal, FOLD).read(own)
 
 
-def order_of_hosts(hosts: Sequence[HostState]) -> HostOrder:
+def order_of_hosts(ctx: Context, hosts: Sequence[HostState]) -> HostOrder:
     """Return the order of what is said on different ``hosts``, as far as their clocks show it."""
+    from threeam.team.host_clocks import clock_of
     from threeam.team.host_order import HostOrder
 
     (own,) = (host for host in hosts if host.is_own)
-    return HostOrder(own.origin_id, {})
+    return HostOrder(own.origin_id, partial(clock_of, ctx.journal))
 
 
 def own_cups(ctx: Context, hosts: Sequence[HostState]) -> TeamCups:
@@ -58,12 +60,12 @@ def with_all_cups(ctx: Context, hosts: Sequence[HostState]) -> State:
     return with_team_cups(hosts, ctx.author.user, ctx.clock().ns, settings.night_gap_ns, settings.same_person)
 
 
-def read_hosts_for_cups(ctx: Context, own: State) -> list[HostState]:
+def read_hosts_if_possible(ctx: Context, own: State) -> list[HostState]:
     """Return what `read_hosts_of` does; only ``own`` if a mirror cannot be read, which must not prevent a line."""
     try:
         return read_hosts_of(ctx, own)
     except (JournalError, OSError) as error:
-        print_err(f"the cups of other hosts are not counted: {error}")
+        print_err(f"other hosts are left out: {error}")
         return [HostState("", "", own, is_own=True)]
 
 
@@ -72,7 +74,7 @@ def cups_until_toxic(ctx: Context) -> int:
     limit = ctx.settings.toxic_cups
     if not has_mirrors(ctx):
         return limit
-    return limit - own_cups(ctx, read_hosts_for_cups(ctx, ctx.load_state())).elsewhere
+    return limit - own_cups(ctx, read_hosts_if_possible(ctx, ctx.load_state())).elsewhere
 
 
 def read_hypothesis_name(ctx: Context, name: str) -> str | RemoteHypothesis:

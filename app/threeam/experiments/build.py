@@ -136,6 +136,12 @@ def build_differences(old: Build, new: Build) -> Iterator[tuple[str, str]]:
             yield f"another {what}", f"it was {before}, and is {now}"
 
 
+def is_same_code(old: Build, new: Build) -> bool:
+    """Return whether no file and no commit differs that both builds have recorded."""
+    has_same_files = all(new.files.get(name, sha256) == sha256 for name, sha256 in old.files.items())
+    return has_same_files and (not old.head or not new.head or old.head == new.head)
+
+
 def describe_build(build: Build) -> str:
     """Return a build in words: ``./repro 3f2a…; git 0123456789ab, 2 files not committed; …``."""
     parts = [", ".join(f"{name} {sha256}" for name, sha256 in build.files.items())]

@@ -180,7 +180,7 @@ def _arm_lines(
     mean = f", {format_duration(rate.usage.ns // rate.usage.runs)} a run" if rate.usage.runs else ""
     interval = f"{format_percent(rate.low)} to {format_percent(rate.high)}"
     detail = (
-        f"{format_percent(rate.rate)} % ({interval}){mean}" if rate.counts.conclusive else f"no run has ended{mean}"
+        f"{format_percent(rate.rate)} % ({interval}){mean}" if rate.counts.conclusive else f"no run has a result{mean}"
     )
     cells = min(_MAX_BAR_CELLS, width - len(name) - len(counts) - _BAR_PADDING)
     has_bar = cells >= _MIN_BAR_CELLS and rate.counts.conclusive

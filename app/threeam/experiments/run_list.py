@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.state.fold import State
 from threeam.experiments.bisect.bisect_log import Bisection, bisections
+from threeam.experiments.bisect.bisect_report import bisection_json
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.experiment_report import experiment_line
 from threeam.experiments.provoke.search import Search, searches_by_number
+from threeam.experiments.provoke.search_report import search_json
 from threeam.experiments.runs.run_log import experiments
+from threeam.experiments.verdicts.verdict import experiment_json
 
 _MAX_ROWS = 200  # of a section
 
@@ -38,6 +43,13 @@ def run_list_report(state: State, now: Stamp) -> list[ReportSection]:
     ]
     nothing = ReportSection("runs", [ReportLine("nothing was run yet: ! runs a command, and 3am run -n 200 in arms")])
     return [section for section in sections if section.lines] or [nothing]
+
+
+def run_json(run: ListedRun) -> dict[str, Any]:
+    """Return the facts and the result of ``run`` as a JSON object; its ``type`` says what it is."""
+    if isinstance(run, Experiment):
+        return experiment_json(run)
+    return search_json(run) if isinstance(run, Search) else bisection_json(run)
 
 
 def hypothesis_runs_report(state: State, number: int | None, now: Stamp) -> list[ReportSection]:

@@ -187,6 +187,8 @@ class ExperimentRunner:
             outputs = outputs_of_experiment(access.journal, experiment, experiments_by_number(state))
             needed = needed_runs(remaining, plan.run_arms(), rule)
             run_plan(number, plan, needed, RunContext(outputs, submit, on_run, on_lost, access.clock), plan.jobs)
+        if unsaved := outputs.describe_unsaved():
+            listener.on_warning(unsaved)
 
     def _log_lost_run(self, number: int, plan: ExperimentPlan) -> None:
         """Log that the first remaining run is lost.

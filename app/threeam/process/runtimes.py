@@ -10,6 +10,7 @@ from typing import BinaryIO
 GO, JAVA, PYTHON, NATIVE = "go", "java", "python", "native"
 _PYTHON_NAME = re.compile(r"python[0-9.]*[a-z]?\Z")
 _GO_SECTION = b".go.buildinfo"  # every Go program has it, also without symbols
+_INTERPRETER_SECTION = b".interp"  # names the dynamic linker
 _HEADER = struct.Struct("=16xHHIQQQIHHHHHH")  # Elf64_Ehdr: elf(5)
 _SECTION = struct.Struct("=IIQQQQIIQQ")  # Elf64_Shdr
 _MAX_SECTIONS_BYTES = 1024 * 1024
@@ -31,6 +32,19 @@ def runtime_of(pid: int) -> str:
             return GO if _GO_SECTION in _section_names(file) else NATIVE
     except (OSError, struct.error):
         return NATIVE
+
+
+def takes_preloads(path: str) -> bool:
+    """Return whether a library of LD_PRELOAD may have an effect in the program at ``path``.
+
+    A program that is linked statically loads none, and the threads of a Go program call no functions of one.
+    """
+    try:
+        with open(path, "rb") as file:
+            names = _section_names(file)
+    except (OSError, struct.error):
+        return True
+    return not names or (_INTERPRETER_SECTION in names and _GO_SECTION not in names)
 
 
 def _section_names(file: BinaryIO) -> set[bytes]:

@@ -15,7 +15,7 @@ from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import Hypothesis, State
 from threeam.experiments.experiment import Experiment, LogPoint
 from threeam.experiments.fixes.fix_confidence import FixConfidence
-from threeam.experiments.fixes.fix_confidence_report import answer_line
+from threeam.experiments.fixes.fix_confidence_report import answer_line, variation_line
 from threeam.experiments.fixes.fix_control import ControlledFix, Versions, assess_control
 from threeam.experiments.fixes.fix_from_occurrences import estimate_from_occurrences
 from threeam.experiments.fixes.fix_from_runs import estimate_from_runs
@@ -94,8 +94,11 @@ def required_runs_since(state: State, hypothesis: Hypothesis, fingerprint: str, 
         raise PreconditionFailed(
             f"{hypothesis.label} has failed since the change: 3am fixed {hypothesis.label} says no already"
         )
-    if answer.hangs.has_risen or answer.variation is not None:
+    if answer.hangs.has_risen:
         raise PreconditionFailed(f"{hypothesis.label}: {answer_line(answer).text}")
+    if answer.variation is not None:
+        line = variation_line(answer.variation)
+        raise PreconditionFailed(f"{hypothesis.label}: {line.text}; {line.detail}")
     required = answer.required[-1]
     if required is not None and required <= answer.since.clean:
         raise PreconditionFailed(f"3am fixed {hypothesis.label} says yes already")

@@ -29,6 +29,7 @@ from threeam.team.carrier import Carrier, OutOfTurn, Place, Store
 from threeam.team.message import HostileMessage, Message, decode
 from threeam.team.outgoing import BytesLost, LogBusy, Outgoing
 from threeam.team.position import Origin, SegmentEnd, segment_name
+from threeam.timeline.clock_bounds import own_clock_bound
 
 _BUSY_WAIT_S = 0.005  # s; between looks at a log that a writer has locked
 _STAMP_BYTES = 40  # bytes; the beginning of a line, with its stamp
@@ -84,7 +85,7 @@ async def _send_up_to(carrier: Carrier, journal: Journal, origin: Origin, host: 
         if batch is None:
             return  # an unfinished line, which was never sent
         try:
-            for part in blank_list.blank(batch.message(origin, host)).parts():
+            for part in blank_list.blank(batch.message(origin, host, own_clock_bound().bound_ns)).parts():
                 sequence = await carrier.publish(part, sequence)
         except OutOfTurn:  # a publisher has sent it
             continue

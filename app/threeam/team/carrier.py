@@ -69,6 +69,12 @@ class Source(Protocol):
     def announcements(self) -> AsyncIterator[Announcement]:
         """Yield what the hosts announce from now on."""
 
+    async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
+        """Return what the host of this origin answers to ``question``, as it came. Raises `NoAnswer` after ``limit_s``.
+
+        `CarrierRefused`: this user may not ask about ``topic``.
+        """
+
     async def wait_closed(self) -> None:
         """Wait until the connection is lost, and raise `CarrierAway`."""
 
@@ -93,12 +99,6 @@ class Carrier(Source, Protocol):
 
     async def announce(self, announcement: Announcement) -> None:
         """Tell all hosts that listen. `CarrierRefused`: the engine did not allow the last one."""
-
-    async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
-        """Return what the host of this origin answers to ``question``, as it came. Raises `NoAnswer` after ``limit_s``.
-
-        `CarrierRefused`: this user may not ask about ``topic``.
-        """
 
     async def answer(self, topic: Topic, origin_id: str, reply: Callable[[bytes], Awaitable[bytes | None]]) -> None:
         """Answer with ``reply`` what hosts ask this origin, for ever, one question after the other.

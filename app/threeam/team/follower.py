@@ -15,7 +15,7 @@ from threeam.team.team_status import HostStatus, TeamStatus
 
 
 class MirrorFailed(JournalError):
-    """A mirror that cannot be written; nothing is lost, since the engine has the message."""
+    """A mirror that cannot be written; nothing is lost, since the message comes again."""
 
 
 class _ReplayAgain(Exception):
@@ -43,6 +43,7 @@ class Follower:
         self.place = place
         self._on_change = on_change
         self._mirrors: dict[str, Mirror] = {}
+        self._epochs: dict[str, int] = {}  # the last one in each mirror
         self._begun_with_first = False
 
     async def run(self, source: Source) -> None:
@@ -84,7 +85,7 @@ class Follower:
             for mirror in touched.values():
                 mirror.sync()
         except OSError as error:
-            raise MirrorFailed(f"the mirrors cannot be written: {error.strerror}; the engine keeps the lines") from None
+            raise MirrorFailed(f"the mirrors cannot be written: {error.strerror}; the lines come again") from None
         for origin_id, mirror in touched.items():
             if mirror.blanked_lines:
                 host, count = self._status.hosts[origin_id].host, mirror.blanked_lines
@@ -104,13 +105,21 @@ class Follower:
                 self._mirrors[origin_id] = Mirror(self._journal, origin_id)
             except MirrorBusy:
                 return None
+            latest = read_mirror(self._journal, origin_id)[-1]
+            if latest.parts:
+                self._epochs[origin_id] = latest.origin.epoch
         return self._mirrors[origin_id]
 
     def _note_host(self, message: Message, mirror: Mirror) -> None:
-        host = self._status.hosts.setdefault(message.origin.id, HostStatus(message.origin, message.host))
-        if message.origin.epoch > host.origin.epoch:
+        origin_id, epoch = message.origin
+        host = self._status.hosts.setdefault(origin_id, HostStatus(message.origin, message.host))
+        known = self._epochs.setdefault(origin_id, epoch)
+        if epoch > known:
+            self._epochs[origin_id] = epoch
             self._status.note(f"{message.host} has lost lines that it had sent: both versions are in {mirror.path}")
         host.origin, host.host = max(host.origin, message.origin), message.host
+        if not host.seen_ns and message.sent is None:  # of a host that is not here, the last message tells its bound
+            host.utc_bound_ns = message.utc_bound_ns
 
     def _note_gaps(self, origin_id: str) -> None:
         """Report the gaps in a mirror, if a replay from the first message cannot fill them."""
@@ -118,6 +127,5 @@ class Follower:
         if gaps and not self._begun_with_first:
             raise _ReplayAgain
         self._status.hosts[origin_id].gaps = [
-            f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing; the engine does not have them any more"
-            for gap in gaps
+            f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing, and cannot be had any more" for gap in gaps
         ]

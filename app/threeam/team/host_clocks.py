@@ -51,6 +51,11 @@ class HostClock(NamedTuple):
         return correction_between(-offset.high_ns, -offset.low_ns)
 
 
+def clock_path(journal: Journal, origin_id: str) -> str:
+    """Return the path of the file with what was measured of the clock of an origin."""
+    return os.path.join(status_dir(journal), _name(origin_id))
+
+
 def clock_of(journal: Journal, origin_id: str) -> HostClock:
     """Return what was measured of the clock of an origin; without spans if nothing was. Raises `FileUnusable`."""
     try:
@@ -59,7 +64,7 @@ def clock_of(journal: Journal, origin_id: str) -> HostClock:
     except FileNotFoundError:
         return HostClock(())
     except OSError as error:
-        raise FileUnusable(f"{status_dir(journal)}/{_name(origin_id)} cannot be read: {error.strerror}") from None
+        raise FileUnusable(f"{clock_path(journal, origin_id)} cannot be read: {error.strerror}") from None
     try:
         size = os.fstat(fd).st_size
         lines = os.pread(fd, _MAX_READ_BYTES, max(0, size - _MAX_READ_BYTES)).splitlines()

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable
+from functools import cache
 
 from threeam.core.state.host_state import HostStamp
+from threeam.team.host_clocks import HostClock
 from threeam.timeline.instant import ClockCorrection, Order, Timestamp
 from threeam.timeline.order import ClockRange, OrderFacts, order_of
 
-_NOT_KNOWN = ClockCorrection(bound_ns=None)
-
-
-class HostClock(Protocol):
-    """The clock of a host, as far as it is known."""
-
-    def correction(self, begin_ns: int, end_ns: int) -> ClockCorrection:
-        """Return what brings the stamps of that host from ``begin_ns`` to ``end_ns`` to the clock of this host."""
+ReadClock = Callable[[str], HostClock]  # by origin id
 
 
 class HostOrder:
-    """Knows the order of lines of different hosts from their ``clocks``, by origin id.
+    """Knows the order of lines of different hosts from what was measured of their clocks.
 
-    The clock of this host, ``own_origin_id``, is the one that the others are compared with. If nothing is known of a
-    clock, the order of its lines to those of other hosts is not known.
+    The clock of this host, ``own_origin_id``, is the one that the others are compared with. ``read_clock`` is called
+    once for each of the others, when an order is asked for. If nothing was measured, the order is not known.
     """
 
-    def __init__(self, own_origin_id: str, clocks: Mapping[str, HostClock]) -> None:
+    def __init__(self, own_origin_id: str, read_clock: ReadClock) -> None:
         self._own_origin_id = own_origin_id
-        self._clocks = clocks
+        self._read_clock = cache(read_clock)
         self._numbers: dict[str, int] = {}
 
     def is_before(self, first: HostStamp, second: HostStamp) -> bool:
@@ -47,5 +41,4 @@ class HostOrder:
     def _correction(self, stamp: HostStamp) -> ClockCorrection:
         if stamp.origin_id == self._own_origin_id:
             return ClockCorrection()
-        clock = self._clocks.get(stamp.origin_id)
-        return _NOT_KNOWN if clock is None else clock.correction(stamp.ns, stamp.ns + 1)
+        return self._read_clock(stamp.origin_id).correction(stamp.ns, stamp.ns + 1)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from threeam.core.config.options import did_you_mean
@@ -45,9 +45,7 @@ class Host(NamedTuple):
 def read_hosts(journal: Journal) -> list[Host]:
     """Return the journals that are mirrored beside ``journal``, by name. Raises OSError or `FileUnusable`."""
     mirrors = read_mirrors(journal)
-    own = read_origin(journal)
-    claims = [(files.host, files.origin.id) for files in mirrors]
-    names = host_names([*claims, (host_name(), own.id)] if own is not None else claims)
+    names = host_names({files.origin.id: files.host for files in mirrors} | own_claim(journal))
     latest = {files.origin.id: files.origin.epoch for files in mirrors}  # the epochs of an origin are in their order
     hosts = []
     for files in mirrors:
@@ -57,10 +55,16 @@ def read_hosts(journal: Journal) -> list[Host]:
     return sorted(hosts, key=lambda host: host.name)
 
 
-def host_names(claims: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the name of each origin by its id. ``claims``: what each calls itself, and its id."""
+def own_claim(journal: Journal) -> dict[str, str]:
+    """Return what this host calls itself, by the id of ``journal``; nothing if that has no id yet."""
+    own = read_origin(journal)
+    return {} if own is None else {own.id: host_name()}
+
+
+def host_names(claims: Mapping[str, str]) -> dict[str, str]:
+    """Return the name of each origin by its id. ``claims``: what each calls itself, by its id."""
     ids = defaultdict[str, set[str]](set)
-    for claimed, origin_id in claims:
+    for origin_id, claimed in claims.items():
         ids[_OTHER_CHARS.sub("_", claimed).lstrip("-.") or "host"].add(origin_id)
     names = {}
     for base, same in ids.items():

@@ -19,19 +19,22 @@ from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_n
 
 MAX_PAYLOAD_BYTES = MAX_PIECE_BYTES
 MAX_OFFSET = 2**53  # bytes
+MAX_BOUND_NS = 10**15
 _MAX_HOLES = 500  # in a message: NATS stores headers of up to 64 KiB
 
-_HOST, _EPOCH, _SEGMENT, _OFFSET, _LINK, _AFTER, _HOLES, _SENT = (
+_HOST, _EPOCH, _SEGMENT, _OFFSET, _LINK, _BOUND, _AFTER, _HOLES, _SENT = (
     "3am-host",
     "3am-epoch",
     "3am-segment",
     "3am-offset",
     "3am-prev",
+    "3am-bound",
     "3am-after",
     "3am-holes",
     "3am-sent",
 )
 _ANSWERED = "Nats-Subject"  # NATS adds it to a message that it returns as the direct answer to a request
+_UNSYNCHRONISED = "unsynchronised"
 _NUMBER = re.compile(r"0|[1-9]\d{0,15}", re.ASCII)
 _HOLE = re.compile(rf"(0|[1-9]\d{{0,15}}) ([1-9]\d{{0,15}}) ([0-9a-f]{{{2 * LINK_BYTES}}})", re.ASCII)
 _LINK_TEXT = re.compile(rf"[0-9a-f]{{{2 * LINK_BYTES}}}")
@@ -54,7 +57,8 @@ class Message(NamedTuple):
     """Bytes of a segment from ``offset`` on, and what identifies them.
 
     ``host``: the name to show for the origin. ``link``: of the chain, at ``offset``. ``after``: the segment before this
-    one, and the end of what was sent of it; only at offset 0, and None if it is not known.
+    one, and the end of what was sent of it; only at offset 0, and None if it is not known. ``utc_bound_ns``: the error
+    of the origin's clock against UTC at most, when it sent this; None: it was not synchronised.
 
     ``holes``: the blanked lines in the payload, in their order. ``sent``: the end of what was sent, in a message that
     replaces an earlier one; None in the others, which end there.
@@ -67,6 +71,7 @@ class Message(NamedTuple):
     link: bytes
     payload: bytes
     after: SegmentEnd | None = None
+    utc_bound_ns: int | None = None
     holes: tuple[Hole, ...] = ()
     sent: SentEnd | None = None
 
@@ -122,6 +127,7 @@ def encode_headers(message: Message) -> dict[str, str]:
         _SEGMENT: message.segment,
         _OFFSET: str(message.offset),
         _LINK: message.link.hex(),
+        _BOUND: _UNSYNCHRONISED if message.utc_bound_ns is None else str(message.utc_bound_ns),
     }
     if message.after is not None:
         headers[_AFTER] = f"{message.after.segment} {message.after.offset}"
@@ -154,6 +160,7 @@ def decode(origin_id: str, headers: Mapping[str, str], payload: bytes) -> Messag
         link,
         payload,
         _decode_after(headers, origin_id) if offset == 0 else None,
+        _decode_bound(headers, origin_id),
         _decode_holes(headers, origin_id, offset, payload),
         _decode_sent(headers, origin_id),
     )
@@ -200,6 +207,10 @@ def _decode_sent(headers: Mapping[str, str], origin_id: str) -> SentEnd | None:
     if not 1 <= int(epoch) <= MAX_EPOCH or int(offset) > MAX_OFFSET:
         raise HostileMessage(_refusal(origin_id, _SENT, headers[_SENT]))
     return SentEnd(int(epoch), segment, int(offset), bytes.fromhex(link))
+
+
+def _decode_bound(headers: Mapping[str, str], origin_id: str) -> int | None:
+    return None if headers.get(_BOUND) == _UNSYNCHRONISED else _number(headers, _BOUND, origin_id, MAX_BOUND_NS)
 
 
 def _number(headers: Mapping[str, str], name: str, origin_id: str, high: int, *, low: int = 0) -> int:

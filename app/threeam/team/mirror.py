@@ -108,6 +108,14 @@ def latest_epoch(journal: Journal, origin_id: str) -> int:
     return max(_later_epochs(os.path.join(remote_dir(journal), origin_id)), default=1)
 
 
+def link_at_begin(journal: Journal, origin: Origin, part: MirrorPart) -> bytes:
+    """Return the link of the chain at the beginning of a part. Raises OSError or `FileUnusable`."""
+    if part.begin == 0:
+        return first_link(part.segment)
+    about = _read_about(os.path.join(remote_dir(journal), origin.id))
+    return bytes.fromhex(about["links"][str(origin.epoch)][f"{part.segment}+{part.begin}"])
+
+
 def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorFiles:
     afters = {segment: SegmentEnd(*end) for segment, end in about["after"].get(str(origin.epoch), {}).items()}
     found, parts, gaps = _parts_in(_epoch_dir(folder, origin.epoch)), list[MirrorPart](), list[Gap]()

@@ -9,6 +9,7 @@ from threeam.core.store.chain import Chain
 from threeam.core.store.journal import Journal
 from threeam.team.hosts import Host, find_host, open_mirror, read_hosts
 from threeam.team.mirror import latest_epoch, mirror_path
+from threeam.team.mirror_clock import MirrorClock
 from threeam.team.mirror_segment import MirrorSegment
 from threeam.timeline.files import OpenedFile
 
@@ -57,6 +58,6 @@ def open_mirror_file(journal: Journal, name: str) -> OpenedFile | None:
         raise FileUnusable(f"there is no such file, and {unknown}") from None
     if mirror is None:
         return None
-    segment = mirror.open_live()
+    segment, clock = mirror.open_live(), MirrorClock(journal, mirror.host.origin.id)
     modified_ns = segment.fstat().st_mtime_ns
-    return OpenedFile(segment, modified_ns, segment.path, is_remote=True, followed_journal=mirror)
+    return OpenedFile(segment, modified_ns, segment.path, is_remote=True, followed_journal=mirror, clock=clock)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.format.entry import Stamp
 from threeam.core.platform.folders import open_file
 from threeam.core.platform.portability import fdatasync_fd
-from threeam.core.store.journal import Fingerprint, Journal, describe_open_error
+from threeam.core.store.journal import Fingerprint, Journal, check_regular_file, describe_open_error
 from threeam.core.store.reader import read_chunks
 from threeam.core.store.segment import Segment
 from threeam.team.line_chain import extend_chain, extend_chain_over, first_link
@@ -24,6 +25,7 @@ from threeam.team.message import MAX_PAYLOAD_BYTES, Message
 from threeam.team.position import Origin, SegmentEnd, segment_name
 
 _STAMP_CHARS = 34  # characters
+_NUMBER_ASIDE = re.compile(r"[.-]\d+(-\d+)?", re.ASCII)  # behind the name of a log that logrotate has put aside
 
 
 class BytesLost(JournalError):
@@ -59,11 +61,11 @@ class Batch(NamedTuple):
     payload: bytes
     end: Cursor
 
-    def message(self, origin: Origin, host: str) -> Message:
-        """Return the message that sends the bytes."""
+    def message(self, origin: Origin, host: str, utc_bound_ns: int | None) -> Message:
+        """Return the message that sends the bytes. ``utc_bound_ns``: that of this host's clock."""
         begin = self.begin
         after = begin.after if begin.offset == 0 else None
-        return Message(origin, host, begin.name, begin.offset, begin.link, self.payload, after)
+        return Message(origin, host, begin.name, begin.offset, begin.link, self.payload, after, utc_bound_ns)
 
 
 class Outgoing:
@@ -81,7 +83,7 @@ class Outgoing:
     def resume(self, sent: SegmentEnd, link: bytes) -> Cursor | None:
         """Return the cursor at the end of what was ``sent``, where ``link`` stands.
 
-        If that segment was deleted, return the beginning of the next one; None if there is no line yet. Raises
+        If that segment is not here any more, return the beginning of the next one; None if there is no line yet. Raises
         `BytesLost` if the log does not have the bytes that were sent.
         """
         live = self._journal.open_live()
@@ -94,6 +96,8 @@ class Outgoing:
                 return self._resume_in(segment, sent, link)
             if name is None or name > sent.segment:
                 newer = segment
+        if (cursor := self._resume_aside(sent, link)) is not None:
+            return cursor
         if newer is None:
             raise BytesLost(f"{self._journal.log_path} is older than what was sent, up to {sent.segment}")
         return _cursor_at_begin(newer, None)
@@ -107,6 +111,26 @@ class Outgoing:
             raise BytesLost(f"{segment.path} has other lines than were sent, up to byte {sent.offset}")
         return Cursor(segment, sent.segment, Fingerprint.capture(segment, sent.offset), link)
 
+    def _resume_aside(self, sent: SegmentEnd, link: bytes) -> Cursor | None:
+        """Return the cursor in a file that another program has put aside, as logrotate does; None without one."""
+        for segment in self._files_aside():
+            if segment_name(segment) == sent.segment:
+                with suppress(BytesLost):
+                    return self._resume_in(segment, sent, link)
+        return None
+
+    def _files_aside(self) -> Iterator[Segment]:
+        """Yield the files to which another program has renamed or copied the log."""
+        folder, log_name = os.path.split(self._journal.log_path)
+        for name in sorted(os.listdir(folder)):
+            if not name.startswith(log_name) or not _NUMBER_ASIDE.fullmatch(name, len(log_name)):
+                continue
+            path = os.path.join(folder, name)
+            with suppress(OSError, FileUnusable):  # another program's business: compressed, or of another user
+                segment = Segment(open_file(path, os.O_RDONLY), path)
+                check_regular_file(segment.fd, path)
+                yield segment
+
     def read(self, cursor: Cursor) -> Batch | None:
         """Return the next bytes to send; None if there are none.
 
@@ -119,10 +143,12 @@ class Outgoing:
                 self._safe_ends = {}
                 if segment_name(segment) == cursor.name:
                     raise BytesLost(f"{segment.path} was truncated or rewritten before byte {cursor.offset}")
-                following = _cursor_at_begin(segment, SegmentEnd(cursor.name, cursor.offset))
+                # Another program has emptied the log. It may have copied the lines that were not sent.
+                sent = SegmentEnd(cursor.name, cursor.offset)
+                following = self._resume_aside(sent, cursor.link) or _cursor_at_begin(segment, sent)
                 if following is None:
                     return None
-                cursor = following  # another program has emptied the log, and lines were written since
+                cursor = following
                 continue
             is_closed = not self._is_live(segment)  # before the size is read
             payload = self._safe_lines(segment, cursor.offset, is_closed=is_closed)
@@ -145,6 +171,11 @@ class Outgoing:
         count = 0
         while True:
             segment, is_closed = cursor.segment, not self._is_live(cursor.segment)
+            if not cursor.fingerprint.matches(segment):  # another program has emptied the log
+                following = _cursor_at_begin(segment, None)
+                if following is None:
+                    return count, cursor
+                cursor = following
             end = cursor.offset
             for data in read_chunks(segment, cursor.offset, segment.size()):
                 count += data.count(b"\n")
@@ -183,9 +214,14 @@ class Outgoing:
         live = self._journal.open_live()
         if live is None or live == cursor.segment:
             return None
+        sent = SegmentEnd(cursor.name, cursor.offset)
+        if (linked := self._journal.successor(cursor.segment)) is not None:
+            return _cursor_at_begin(linked, sent)
         # logrotate's new file does not name its predecessor: the journal continues with the oldest file behind it.
-        following = self._journal.successor(cursor.segment) or self._journal.oldest_segment(live)
-        return _cursor_at_begin(following, SegmentEnd(cursor.name, cursor.offset))
+        following = [self._journal.oldest_segment(live), *self._files_aside()]
+        named = [(name, segment) for segment in following if (name := segment_name(segment)) is not None]
+        later = min((pair for pair in named if pair[0] > cursor.name), key=lambda pair: pair[0], default=None)
+        return None if later is None else _cursor_at_begin(later[1], sent)
 
     def _is_live(self, segment: Segment) -> bool:
         try:

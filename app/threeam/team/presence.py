@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from threeam.core.errors import JournalError
-from threeam.team.message import MAX_OFFSET
+from threeam.team.message import MAX_BOUND_NS, MAX_OFFSET
 from threeam.team.mirror import MirrorFiles
 from threeam.team.origin import MAX_EPOCH, MAX_HOST_CHARS
 from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_name
@@ -29,7 +29,10 @@ class HeldRun(NamedTuple):
 
 
 class Presence(NamedTuple):
-    """An announcement of a host. ``origin``: its own. ``held``: of others, what has changed since its last one."""
+    """An announcement of a host. ``origin``: its own. ``held``: of others, what has changed since its last one.
+
+    ``utc_bound_ns``: the error of its clock against UTC at most; None: it is not synchronised.
+    """
 
     origin: Origin
     host: str
@@ -37,6 +40,7 @@ class Presence(NamedTuple):
     unheld_lines: int
     last_line_ns: int
     held: tuple[HeldRun, ...] = ()
+    utc_bound_ns: int | None = None
 
     def encode(self) -> bytes:
         """Return the bytes to announce."""
@@ -46,6 +50,7 @@ class Presence(NamedTuple):
             "unsent": self.unsent_lines,
             "unheld": self.unheld_lines,
             "last_ns": self.last_line_ns,
+            "bound": self.utc_bound_ns,
             "held": [[*run.origin, *run.begin, *run.end] for run in self.held],
         }
         return json.dumps(table).encode()
@@ -74,6 +79,7 @@ def decode_presence(origin_id: str, data: bytes) -> Presence:
             _number(table, "unheld", _MAX_LINES),
             _number(table, "last_ns", 2**63),
             tuple(_decode_run(row) for row in table["held"]),
+            None if table["bound"] is None else _number(table, "bound", MAX_BOUND_NS),
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         raise HostileAnnouncement(f"refused an announcement of {origin_id[:8]}") from None

@@ -69,8 +69,8 @@ class Publisher:
                 await watch.changed.wait()
                 continue
             try:
-                message = self._blank_list.blank(batch.message(self._origin_file.origin, self._host))
-                for part in message.parts():
+                message = batch.message(self._origin_file.origin, self._host, self._status.utc_bound_ns)
+                for part in self._blank_list.blank(message).parts():
                     sequence = await carrier.publish(part, sequence)
             except CarrierFull as full:
                 self._status.notice = str(full)
@@ -110,6 +110,11 @@ class Publisher:
             return self._begin_epoch(str(lost), after_epoch=sent.epoch)
         if sent.epoch > own.epoch:
             self._origin_file.begin_epoch(sent.epoch)
+        if cursor is not None and cursor.name != sent.segment:
+            self._status.notice = (
+                f"the file that begins at {sent.segment} was removed or compressed: what was not sent of it, behind "
+                f"byte {sent.offset}, is on no other host"
+            )
         return cursor
 
     def _begin_epoch(self, reason: str, after_epoch: int = 0) -> Cursor | None:
@@ -157,7 +162,9 @@ class Publisher:
         if cursor is None or end > SegmentEnd(cursor.name, cursor.offset):
             return
         first = await asyncio.to_thread(self._outgoing.begin)
-        reached = held if held is not None else SegmentEnd(first.name, 0) if first is not None else None
-        if reached is not None and begin <= reached < end:
+        if first is None:
+            return
+        reached = max(held or SegmentEnd("", 0), SegmentEnd(first.name, 0))  # what is older was removed here
+        if begin <= reached < end:
             self._status.held = end
             self._status.unheld_sent_lines = await asyncio.to_thread(self._outgoing.lines_between, end, cursor)

@@ -13,8 +13,9 @@ from typing import IO
 from threeam.core.errors import JournalError
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.store.journal import Journal
-from threeam.team.carrier import Announcement, CarrierAway, CarrierRefused, Place, Received
-from threeam.team.frames import FROM_THE_BEGINNING, FrameReader, Here, HostileStream, Lines
+from threeam.team.carrier import Announcement, CarrierAway, CarrierRefused, NoAnswer, Place, Received, Topic
+from threeam.team.frames import FROM_THE_BEGINNING, Answer, FrameReader, Here, HostileStream, Lines
+from threeam.team.line_cursor import mirror_cursor
 from threeam.team.ssh_target import SshTarget
 from threeam.team.team_status import read_statuses
 
@@ -54,6 +55,8 @@ class SshSource:
         self._greeted = asyncio.Event()
         self._batches: asyncio.Queue[list[Received]] = asyncio.Queue(4)
         self._presences: asyncio.Queue[bytes] = asyncio.Queue()
+        self._questions: dict[int, asyncio.Future[bytes]] = {}  # those without an answer, by their numbers
+        self._last_question = 0
         self._is_replaying = False
         self._messages = b""
 
@@ -98,14 +101,17 @@ class SshSource:
             await asyncio.to_thread(_end, self._process)
 
     async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
-        """Yield the lines of the host. See `Source`."""
+        """Yield the lines of the host. See `Source`.
+
+        A place says only whose mirror it is: the mirror itself says where it ends.
+        """
         if self._is_replaying:  # the cursor is sent once
             raise CarrierAway(f"{self._target} is read again")
         self._is_replaying = True
-        cursor = FROM_THE_BEGINNING
-        if after is not None and after[0] == self._frames.origin_id:
-            cursor = str(after[1])
-        self._request(cursor)
+        origin_id = self._frames.origin_id
+        cursor = await asyncio.to_thread(mirror_cursor, self._journal, origin_id)
+        words = [] if after == (origin_id,) and cursor is not None else [FROM_THE_BEGINNING]
+        self._request(" ".join([*words, *([str(cursor)] if cursor is not None else [])]))
         while True:
             yield await self._batches.get()
 
@@ -113,6 +119,21 @@ class SshSource:
         """Yield the presence of the host."""
         while True:
             yield Announcement(self._frames.origin_id, await self._presences.get())
+
+    async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
+        """Return what the host answers. See `Source`; a question that is more than its topic is not answered."""
+        self._last_question += 1
+        number = self._last_question
+        self._questions[number] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(limit_s):
+                if self._is_replaying and origin_id == self._frames.origin_id and not question:
+                    self._request(f"{topic} {number}")
+                return await self._questions[number]
+        except TimeoutError:
+            raise NoAnswer(f"{self._target} does not answer") from None
+        finally:
+            del self._questions[number]
 
     async def wait_closed(self) -> None:
         """Wait until the connection is lost, and raise why."""
@@ -142,13 +163,16 @@ class SshSource:
             collecting.cancel()
 
     async def _take_frames(self, output: asyncio.StreamReader) -> None:
-        while data := await asyncio.wait_for(output.read(_READ_BYTES), _SILENT_S):
+        while chunk := await asyncio.wait_for(output.read(_READ_BYTES), _SILENT_S):
             batch, presence = list[Received](), b""
-            for frame in self._frames.feed(data):
+            for frame in self._frames.feed(chunk):
                 match frame:
-                    case Lines(cursor, headers, payload):
-                        place = (self._frames.origin_id, cursor)
-                        batch.append(Received(self._frames.origin_id, headers, payload, place))
+                    case Lines(headers, payload):
+                        origin_id = self._frames.origin_id
+                        batch.append(Received(origin_id, headers, payload, (origin_id,)))
+                    case Answer(number, data):
+                        if (asked := self._questions.get(number)) is not None and not asked.done():
+                            asked.set_result(data)
                     case Here(presence):
                         pass
             if self._frames.origin_id:

@@ -18,6 +18,7 @@ from threeam.team.origin import OriginFile, read_origin
 from threeam.team.presence import HeldRun, Presence, held_run
 from threeam.team.publisher import Publisher, SecondPublisher
 from threeam.team.team_status import OwnStatus, own_status
+from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
 Connect = Callable[[], AbstractAsyncContextManager[Carrier]]
 
@@ -50,7 +51,6 @@ class TeamProcess(FollowProcess[Carrier]):
                 self._status.note("another process publishes this journal; this one only follows")
         self._watch: LogWatch | None = None
         self._new_bytes: set[str] = set()  # the ids of mirrors with bytes that were not announced as held
-        self._greeted = set[str]()  # the ids of the hosts that were seen in this session
 
     def close(self) -> None:
         """Write the status a last time, and close all files."""
@@ -60,18 +60,22 @@ class TeamProcess(FollowProcess[Carrier]):
 
     async def run(self) -> None:
         """Work until the task is cancelled."""
+        await self._measure_own_clock()
         self._watch = LogWatch(self._journal)
+        clock = asyncio.create_task(self._keep_own_clock())
         try:
             await super().run()
         finally:
+            clock.cancel()
             self._watch.close()
 
     def _begin_tasks(self, source: Carrier, group: asyncio.TaskGroup) -> None:
         super()._begin_tasks(source, group)
-        self._greeted.clear()
         group.create_task(self._announce(source))
         group.create_task(self._persist(lambda: self._publish(source)))
-        group.create_task(self._answer_about_blanked_lines(source))
+        if self._publisher is not None:
+            group.create_task(self._pings.answer(source, self._own_id))
+            group.create_task(self._answer_about_blanked_lines(source))
 
     async def _publish(self, carrier: Carrier) -> None:
         """Publish, if this process does; end if another one publishes under our id.
@@ -94,9 +98,6 @@ class TeamProcess(FollowProcess[Carrier]):
                 return
 
     async def _answer_about_blanked_lines(self, carrier: Carrier) -> None:
-        if self._publisher is None:  # a watcher has no subject of its own
-            return
-
         async def reply(question: bytes) -> bytes | None:
             return await asyncio.to_thread(answer_question, self._journal, question)
 
@@ -106,7 +107,6 @@ class TeamProcess(FollowProcess[Carrier]):
             self._status.note(str(refused))
 
     async def _note_presence(self, presence: Presence) -> None:
-        self._greeted.add(presence.origin.id)
         own = self._status.own
         if own is None or self._publisher is None or presence.host == own.host:  # its disk is ours
             return
@@ -127,7 +127,9 @@ class TeamProcess(FollowProcess[Carrier]):
             new, self._new_bytes = self._new_bytes, set()
             held = await asyncio.to_thread(self._held_runs, None if is_all else new)
             last_ns = await asyncio.to_thread(self._last_line_ns)
-            presence = Presence(own.origin, own.host, own.unsent_lines, own.unheld_lines, last_ns, held)
+            presence = Presence(
+                own.origin, own.host, own.unsent_lines, own.unheld_lines, last_ns, held, own.utc_bound_ns
+            )
             if is_all or presence != told or now_s - told_s >= SIGN_OF_LIFE_S:
                 try:
                     await carrier.announce(Announcement(own.origin.id, presence.encode()))
@@ -151,6 +153,15 @@ class TeamProcess(FollowProcess[Carrier]):
         live = self._journal.open_live()
         found = last_entry(live, live.size()) if live is not None else None
         return found[1].stamp.ns if found is not None else 0
+
+    async def _keep_own_clock(self) -> None:
+        while True:
+            await asyncio.sleep(BOUND_AGE_S)
+            await self._measure_own_clock()
+
+    async def _measure_own_clock(self) -> None:
+        if self._status.own is not None:
+            self._status.own.utc_bound_ns = (await asyncio.to_thread(own_clock_bound)).bound_ns
 
     def _note_new(self, origin_ids: set[str]) -> None:
         self._new_bytes |= origin_ids

@@ -9,9 +9,8 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
@@ -20,13 +19,16 @@ from threeam.core.store.journal import Journal
 from threeam.team.carrier import Place
 from threeam.team.position import Origin, SegmentEnd
 
+_SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this long is not connected
+
 
 @dataclass
 class OwnStatus:
     """The lines of this journal. ``unheld_sent_lines``: those that were sent, and no other host is known to hold.
 
     ``sent``, ``held``: the ends of what the engine and of what another host has; None if it has nothing. ``refusal``:
-    why the engine takes no lines of this user, or empty.
+    why the engine takes no lines of this user, or empty. ``utc_bound_ns``: the error of this host's clock against UTC
+    at most; None: it is not synchronised.
     """
 
     origin: Origin
@@ -38,6 +40,7 @@ class OwnStatus:
     held: SegmentEnd | None = None
     notice: str = ""
     refusal: str = ""
+    utc_bound_ns: int | None = None
 
     @property
     def unheld_lines(self) -> int:
@@ -46,10 +49,28 @@ class OwnStatus:
 
 
 @dataclass
+class ClockStatus:
+    """The clock of another host, by pings: at ``measured_ns`` it was ahead by ``offset_ns``, give or take ``bound_ns``.
+
+    Of ``steps`` the last one, by about ``step_ns``, was seen at ``stepped_ns``; ``is_step_ours``: this host's clock was
+    stepped. All times are by the clock of this host.
+    """
+
+    offset_ns: int
+    bound_ns: int
+    measured_ns: int
+    steps: int = 0
+    stepped_ns: int = 0
+    step_ns: int = 0
+    is_step_ours: bool = False
+
+
+@dataclass
 class HostStatus:
     """Another host. The numbers are what it has last announced; ``seen_ns``: when that was, by the clock of this host.
 
-    ``gaps``: sentences about lines that are missing here.
+    ``gaps``: sentences about lines that are missing here. ``utc_bound_ns``: the error of its clock against UTC at most,
+    as it says itself; None: it is not synchronised. ``clock``: None until it was measured.
     """
 
     origin: Origin
@@ -59,6 +80,12 @@ class HostStatus:
     unheld_lines: int = 0
     last_line_ns: int = 0
     gaps: list[str] = field(default_factory=list)
+    utc_bound_ns: int | None = None
+    clock: ClockStatus | None = None
+
+    def is_announced(self, now_ns: int) -> bool:
+        """Return whether the host has announced itself lately."""
+        return now_ns - self.seen_ns < _SILENT_NS
 
 
 @dataclass
@@ -143,19 +170,27 @@ def read_statuses(journal: Journal) -> list[tuple[TeamStatus, bool]]:
     return statuses
 
 
-def unheld_by_origin(statuses: Iterable[TeamStatus]) -> dict[str, int]:
-    """Return for each journal, by its origin id, how many lines no other host is known to hold.
+class UnheldLines(NamedTuple):
+    """The number of lines of each journal, by origin id, that no other host is known to hold.
 
-    A line that went to any of several engines is held by a host of that team.
+    ``is_running``: whether a ``3am team`` runs, so that this is so now.
     """
+
+    by_origin: dict[str, int]
+    is_running: bool
+
+
+def read_unheld_lines(journal: Journal) -> UnheldLines:
+    """Return how many lines no other host holds. A line that went to one of several engines is held by its team."""
     found: dict[str, int] = {}
-    for status in statuses:
+    statuses = read_statuses(journal)
+    for status, _ in statuses:
         known = [(host.origin.id, host.unheld_lines) for host in status.hosts.values()]
         if status.own is not None and status.own.publishes:
             known.append((status.own.origin.id, status.own.unheld_lines))
         for origin_id, count in known:
             found[origin_id] = min(count, found.get(origin_id, count))
-    return found
+    return UnheldLines(found, any(is_running for _, is_running in statuses))
 
 
 def _read_json(path: str) -> dict[str, Any]:
@@ -174,11 +209,16 @@ def _parse(table: dict[str, Any]) -> TeamStatus | None:
         if table["own"] is not None:
             status.own = own_status(table["own"])
         status.hosts = {
-            key: HostStatus(**{**host, "origin": Origin(*host["origin"])}) for key, host in table["hosts"].items()
+            key: HostStatus(**{**host, "origin": Origin(*host["origin"]), "clock": _clock_status(host["clock"])})
+            for key, host in table["hosts"].items()
         }
     except (KeyError, TypeError, AttributeError):  # of another version
         return None
     return status
+
+
+def _clock_status(table: dict[str, Any] | None) -> ClockStatus | None:
+    return None if table is None else ClockStatus(**table)
 
 
 def own_status(table: dict[str, Any]) -> OwnStatus:

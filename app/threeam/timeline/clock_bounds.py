@@ -10,6 +10,7 @@ from typing import NamedTuple
 from threeam.core.format.times import format_exact_duration
 from threeam.process.captured import run_captured
 
+BOUND_AGE_S = 30.0  # s; a bound that is older is asked for again
 _TIMEOUT_S = 2.0  # of chronyc, which waits for an answer of its daemon
 _CHRONY_FIELDS = 14  # of `chronyc -c tracking`, see chronyc(1)
 _OFFSET, _ROOT_DELAY, _ROOT_DISPERSION, _LEAP_STATUS = 4, 10, 11, 13

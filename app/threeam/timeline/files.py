@@ -15,7 +15,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Callable
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Protocol
 
 from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import escape_unprintable
@@ -48,13 +48,23 @@ class TooManyFiles(FileUnusable):
     """There is no descriptor left for another file."""
 
 
+class MeasuredClock(Protocol):
+    """The clock of another host, as it is measured from here. ``correction``: that of the last measurement."""
+
+    @property
+    def correction(self) -> ClockCorrection: ...
+
+    def bound_at(self, ns: int) -> int | None:
+        """Return how wrong the shift of the correction is at most for a stamp ``ns``; None if that is not known."""
+
+
 class OpenedFile(NamedTuple):
     """A file of another program, or the journal of another host, open for reading.
 
     ``segment``: its lines; of a compressed file a copy. ``modified_ns``: its mtime. ``followed_path``: where new lines
     appear; "": none will. ``problem``: a sentence about bytes that could not be read, or "". ``spool``: what copies a
     stream into ``followed_path``. ``is_remote``: the lines were stamped on another host, whose clock may be wrong.
-    ``followed_journal``: what is followed instead of the path.
+    ``followed_journal``: what is followed instead of the path. ``clock``: that of the other host, if it is measured.
     """
 
     segment: Segment
@@ -64,6 +74,7 @@ class OpenedFile(NamedTuple):
     spool: Spool | None = None
     is_remote: bool = False
     followed_journal: Journal | None = None
+    clock: MeasuredClock | None = None
 
     @property
     def default_correction(self) -> ClockCorrection:
@@ -71,6 +82,8 @@ class OpenedFile(NamedTuple):
 
         What synchronises the clocks now says nothing about the time when the lines were written.
         """
+        if self.clock is not None:
+            return self.clock.correction
         return ClockCorrection(0, None) if self.is_remote else ClockCorrection()
 
 

@@ -21,7 +21,7 @@ from threeam.core.store.reader import (
 )
 from threeam.core.store.segment import Segment
 from threeam.timeline.detect import Detection
-from threeam.timeline.files import OpenedFile
+from threeam.timeline.files import MeasuredClock, OpenedFile
 from threeam.timeline.instant import ClockCorrection, Interval, Timestamp
 from threeam.timeline.order import ClockRange, OrderFacts
 from threeam.timeline.reorder import in_backward_order_of_time, in_order_of_time
@@ -129,6 +129,11 @@ class Source:
         begins = list(self.index.range_begins) if self.index is not None else [0]  # a scan may add one meanwhile
         return list(zip(begins, [*begins[1:], self.end], strict=True))
 
+    @property
+    def measured_clock(self) -> MeasuredClock | None:
+        """The clock that is measured; None if there is none, or if the user or the journal has said how it is."""
+        return self.file.clock if self.correction == self.file.default_correction else None
+
     def correction_at(self, placed: PlacedLine) -> ClockCorrection:
         """Return the correction of the clock when the entry of ``placed`` was stamped, with what its digits hide.
 
@@ -136,6 +141,8 @@ class Source:
         twice, the timestamp does not say which time it was, and the correction has no bound.
         """
         index, correction, detection = self.index, self.correction, self.detection
+        if placed.timestamp is not None and self.measured_clock is not None:
+            correction = correction._replace(bound_ns=self.measured_clock.bound_at(placed.timestamp.ns))
         if detection is None or correction.bound_ns is None or placed.timestamp is None:
             return correction
         bound_ns = correction.bound_ns + detection.reader.place.rounding_ns

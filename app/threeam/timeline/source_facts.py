@@ -42,7 +42,9 @@ def source_facts(source: Source, index: TimeIndex | None, zone: Zone) -> Iterato
         yield "assumed", assumption
     yield "lines", _share_text(detection, index if is_scanned else None)
     yield from _end_facts(source, zone)
-    yield "clock", _clock_text(source.correction)
+    is_measured = source.measured_clock is not None and source.correction.bound_ns is not None
+    measured = ", as 3am team measures it; the bound of a line is that of its time" if is_measured else ""
+    yield "clock", _clock_text(source.correction) + measured
     yield "late", _late_text(source, index)
     if index is not None:
         for step in index.steps:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import BadKind
-from threeam.core.format.entry import CEREMONY_TEXTS, parse_entry
+from threeam.core.format.entry import CEREMONY_TEXTS, ON_TAG, parse_entry
 from threeam.core.format.kinds import KINDS, WORDS
 from threeam.core.format.remote_hypothesis import parse_remote_hypothesis
 from threeam.core.store.pattern import Pattern
@@ -118,6 +118,19 @@ class InHypothesis(NamedTuple):
 
     def matching_line_offsets(self, data: bytes) -> Iterator[int]:
         return verified_offsets(self, re.compile(rb"\[H0*%d: " % self.number), data)
+
+
+class OnHypothesis(NamedTuple):
+    """The condition that a line is about the hypothesis of another host that it calls ``name``: ``db1/H7``."""
+
+    name: str
+
+    def matches(self, raw: bytes) -> bool:
+        entry = parse_entry(raw)
+        return entry is not None and entry.hypothesis is None and entry.tag(ON_TAG) == self.name
+
+    def matching_line_offsets(self, data: bytes) -> Iterator[int]:
+        return verified_offsets(self, re.compile(re.escape(f"[{ON_TAG}: {self.name}]".encode())), data)
 
 
 class InRemoteHypothesis(NamedTuple):

@@ -65,11 +65,15 @@ def commits_between(tree: WorkTree, good: str, bad: str) -> tuple[Commit, ...]:
     """
     good_hash, bad_hash = tree.find_commit(good), tree.find_commit(bad)
     try:
-        tree.run("merge-base", good_hash, bad_hash)
+        base = tree.run("merge-base", good_hash, bad_hash).strip()
     except GitFailed as failed:
         if failed.exit_code is None:
             raise
         raise PreconditionFailed(f"{good} and {bad} have no commit in common") from None
+    if base not in (good_hash, bad_hash):  # what is good there may be a fix that BAD lacks, and not the state before
+        raise PreconditionFailed(
+            f"{good} is not an ancestor of {bad}: name {base[:_SHORT_HASH]}, from which both come, if it is good"
+        )
     listed = tree.run("log", "--first-parent", "--reverse", "--format=%H %s", f"{good_hash}..{bad_hash}")
     found = [_parse_commit(line) for line in listed.splitlines() if line]
     if not found:

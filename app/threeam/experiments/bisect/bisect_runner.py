@@ -22,7 +22,7 @@ from threeam.experiments.bisect.bisect_report import likely_text, result_text
 from threeam.experiments.bisect.checkouts import Checkouts
 from threeam.experiments.bisect.posterior import Belief, belief_of
 from threeam.experiments.experiment import MAX_DETAILED_RUNS, Run
-from threeam.experiments.failure_rule import INCONCLUSIVE, PASSED
+from threeam.experiments.failure_rule import INCONCLUSIVE, PASSED, TIMED_OUT, format_exit
 from threeam.experiments.lifecycle import (
     JournalAccess,
     Listener,
@@ -148,6 +148,11 @@ class BisectRunner:
                 if step.obstacle and position == bisection.last:
                     bad = plan.commits[-1]
                     raise PreconditionFailed(f"{bad.short}, the bad commit, cannot be tested: {step.obstacle}")
+                if position == bisection.last and not bisection.runs()[position].is_testable:
+                    bad, outcome = plan.commits[-1], step.run.outcome
+                    hint = ": --fail timeout counts it as a failure" if outcome == TIMED_OUT else ""
+                    ending = "timed out" if outcome == TIMED_OUT else format_exit(step.run.exit_code)
+                    raise PreconditionFailed(f"{bad.short}, the bad commit, neither failed nor passed: {ending}{hint}")
                 if step.obstacle and had_result:
                     short = plan.commits[position].short
                     raise PreconditionFailed(f"{short} was tested before, and cannot be now: {step.obstacle}")

@@ -13,6 +13,7 @@ from threeam.experiments.fixes.experiments_by_side import ArmTally
 from threeam.experiments.fixes.fix_confidence import CONFIDENCE_LEVELS, FixConfidence
 from threeam.experiments.fixes.fix_kinds import KindTally
 from threeam.experiments.fixes.runs_apart import NotCounted
+from threeam.experiments.statistics.rate_variation import RateVariation
 from threeam.experiments.statistics.stats import clopper_pearson
 from threeam.experiments.verdicts.verdict import format_percent, format_significant
 
@@ -155,15 +156,19 @@ def answer_line(answer: FixConfidence) -> ReportLine:
     if answer.levels_reached == 0:
         return ReportLine("not yet: even if the rate that was seen were the true one, this may be luck", icon="yellow")
     if answer.variation is not None and answer.levels_reached == len(CONFIDENCE_LEVELS):
-        low, high, _ = answer.variation
-        varied = f"the rate itself varied, {format_percent(low)} to {format_percent(high)} %"
-        return ReportLine(
-            f"not shown: {varied}: clean runs at another hour prove little",
-            "run both versions in turns, and give --old and --new",
-            icon="yellow",
-        )
+        return variation_line(answer.variation)
     level = CONFIDENCE_LEVELS[answer.levels_reached - 1]
     return ReportLine(f"not yet: {level} only, because the rate itself is uncertain", icon="yellow")
+
+
+def variation_line(variation: RateVariation) -> ReportLine:
+    """Return why no number of clean runs is a yes if the rate itself varied."""
+    varied = f"the rate itself varied, {format_percent(variation.low)} to {format_percent(variation.high)} %"
+    return ReportLine(
+        f"not shown: {varied}: clean runs at another hour prove little",
+        "run both versions in turns, and give --old and --new",
+        icon="yellow",
+    )
 
 
 def _has_other_runs(answer: FixConfidence) -> bool:

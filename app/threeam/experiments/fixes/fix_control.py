@@ -27,7 +27,7 @@ from threeam.experiments.fixes.hangs import HangRates, hang_rates
 from threeam.experiments.kinds.kind_counts import bad_runs
 from threeam.experiments.statistics.sequential import evidence_of, required_evidence
 from threeam.experiments.statistics.stats import required_clean_runs
-from threeam.experiments.verdicts.blocks import CONCLUSIVE, NO_OUTCOME, conclusive_blocks, paired_outcomes
+from threeam.experiments.verdicts.blocks import NO_OUTCOME, conclusive_blocks, paired_outcomes
 
 MIN_OLD_FAILURES = 5
 
@@ -43,7 +43,7 @@ class ControlRuns(NamedTuple):
     """The runs of both versions in an experiment. ``blocks``: those in which both failed or passed.
 
     ``old_failed``: in these blocks. ``new_failed``: in all blocks, so that no failure of the new version is lost.
-    ``left_out``: blocks in which a run timed out or was inconclusive.
+    ``left_out``: blocks in which a run timed out, was inconclusive, or failed in a kind that does not count.
     """
 
     name: str
@@ -127,7 +127,10 @@ def assess_control(
     return ControlledFix(
         last.command,
         versions,
-        tuple(_control_runs(experiment, versions) for experiment in judged),
+        tuple(
+            _control_runs(of_kind, _count_made_blocks(experiment, versions), versions)
+            for of_kind, experiment in zip(judged, counted, strict=True)
+        ),
         evidence_of(
             block for experiment in judged for block in conclusive_blocks(paired_outcomes(experiment, *versions))
         ).value,
@@ -174,14 +177,18 @@ def _differences(reference: Experiment, other: Experiment, versions: Versions) -
     )
 
 
-def _control_runs(experiment: Experiment, versions: Versions) -> ControlRuns:
+def _count_made_blocks(experiment: Experiment, versions: Versions) -> int:
+    """Return in how many blocks both versions were run."""
+    return sum(NO_OUTCOME not in pair for pair in paired_outcomes(experiment, *versions))
+
+
+def _control_runs(experiment: Experiment, made_blocks: int, versions: Versions) -> ControlRuns:
     outcomes = paired_outcomes(experiment, *versions)
     blocks = list(conclusive_blocks(outcomes))
-    made = [pair for pair in outcomes if NO_OUTCOME not in pair]
     return ControlRuns(
         experiment.name,
         len(blocks),
         sum(block.first for block in blocks),
         sum(new == FAILED for _, new in outcomes),
-        sum(any(outcome not in CONCLUSIVE for outcome in pair) for pair in made),
+        made_blocks - len(blocks),
     )

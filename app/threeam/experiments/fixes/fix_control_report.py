@@ -26,7 +26,10 @@ def control_report(answer: ControlledFix) -> list[ReportSection]:
         text = f"{runs.name}: {old} {runs.old_failed}/{runs.blocks}, {new} {runs.new_failed}/{runs.blocks}"
         facts.append(ReportLine(text, icon="red" if runs.new_failed else ""))
     if left_out := sum(runs.left_out for runs in answer.runs):
-        facts.append(ReportLine(f"left out: {left_out} blocks in which a run timed out or was inconclusive"))
+        reasons = "timed out or was inconclusive"
+        if answer.kind is not None:
+            reasons = "timed out, was inconclusive, or failed in another kind"
+        facts.append(ReportLine(f"left out: {left_out} blocks in which a run {reasons}"))
     facts += [ReportLine(f"{what} since {answer.runs[0].name}", how) for what, how in answer.build_changes]
     facts += [ReportLine(f"not counted: {name}", differences) for name, differences in answer.not_counted]
     return [ReportSection("the answer", [control_answer_line(answer)]), ReportSection("the same hours", facts)]

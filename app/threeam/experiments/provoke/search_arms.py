@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import NamedTuple
 
 from threeam.core.errors import BadInput
@@ -16,6 +17,9 @@ from threeam.experiments.provoke.search import MAX_SEARCH_ARMS
 from threeam.experiments.provoke.search_plan import Reproducer
 from threeam.experiments.provoke.system_calls import count_calls, delays_to_try
 from threeam.experiments.runs.trial_run import trial_run
+from threeam.process.runtimes import takes_preloads
+
+_JAVA = "java"
 
 
 class SearchArms(NamedTuple):
@@ -58,6 +62,11 @@ def find_search_arms(reproducer: Reproducer) -> SearchArms:
     delays = [parse_arm(name, cpus) for name in delays_to_try(counts, count_calls(["true"], None))]
     noise, perturb, memcheck = (parse_arm(name, cpus) for name in ("noise", "perturb", "memcheck"))
     obstacles = {arm.name: obstacle for arm in (noise, perturb, memcheck) if (obstacle := _obstacle(arm))}
+    program = os.path.realpath(shutil.which(command[0]) or command[0])
+    if not takes_preloads(program):
+        obstacles[noise.name] = f"noise has no effect in {command[0]}, which does not use the threads of the C library"
+    if not takes_preloads(program) or os.path.basename(program) == _JAVA:  # each run of them would be an error
+        obstacles[memcheck.name] = f"memcheck does not know how {command[0]} uses its memory"
     # It is slow, and an error that it finds is found in nearly every run, so one run says whether more are worth it.
     if memcheck.name not in obstacles:
         outcome, _ = trial_run([*memcheck.before, *command], rule, timeout_ns)

@@ -200,6 +200,8 @@ class SearchRunner:
         try:
             with explained_ending(search.name, SEARCH_PLANS.resume, self._listener):
                 run_plan(search.number, round_plan, remaining, context)
+            if unsaved := outputs.describe_unsaved():
+                self._listener.on_warning(unsaved)
         except _TimeIsOver:
             return
 

@@ -52,6 +52,7 @@ class RunOutputs:
         self._saved_of_kind = Counter(run.kind for run in saved_runs if run.kind)
         self._saved_passes = Counter(run.arm for run in saved_runs if run.outcome == PASSED)
         self._usual_passes = 0  # in a row
+        self._unsaved_count, self._problem = 0, ""
 
     def keep(self, run: Run, output: bytes) -> tuple[Run, FailureKind | None]:
         """Return ``run`` with its kind of failure and its file, and the kind if the experiment has not seen it before.
@@ -92,12 +93,22 @@ class RunOutputs:
         if not output:
             return run
         name = f"{self._name}-{run.number}-{run.began_ns}.out"
-        with suppress(FileUnusable):  # the line matters more; without a FILE tag it says that there is no file
+        try:
             write_attachment(self._journal, RUN_OUTPUT, name, output)
-            run = run._replace(file=name)
-            self._saved_count += 1
-            self._saved_bytes += len(output)
-        return run
+        except FileUnusable as error:  # the line matters more; without a FILE tag it says that there is no file
+            self._unsaved_count, self._problem = self._unsaved_count + 1, str(error)
+            return run
+        self._saved_count += 1
+        self._saved_bytes += len(output)
+        return run._replace(file=name)
+
+    def describe_unsaved(self) -> str:
+        """Return how many outputs could not be saved, and why; empty if all could."""
+        if not self._unsaved_count:
+            return ""
+        count = self._unsaved_count
+        what = "the output of 1 run is" if count == 1 else f"the outputs of {count} runs are"
+        return f"{what} not saved: {self._problem}"
 
     def _has_space(self, output: bytes, letter: str = "") -> bool:
         if self._saved_bytes + len(output) > _MAX_EXPERIMENT_OUTPUT_BYTES:
@@ -116,6 +127,10 @@ class RecordedRuns(Protocol):
     @property
     def name(self) -> str:
         """Return ``R12``."""
+
+    @property
+    def total(self) -> int:
+        """Return the number of planned runs."""
 
     @property
     def hypothesis(self) -> int | None:

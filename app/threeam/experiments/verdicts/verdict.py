@@ -10,6 +10,7 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
+from threeam.experiments.build import is_same_code, recorded_build
 from threeam.experiments.experiment import BARE, Experiment
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, TIMED_OUT
 from threeam.experiments.kinds.kind_comparison import AnotherWay, HangComparison, compare_hangs, find_other_ways
@@ -17,6 +18,7 @@ from threeam.experiments.kinds.kind_counts import KindCount, has_too_many_kinds,
 from threeam.experiments.runs.run_drafts import SOURCE, verdict_draft_line
 from threeam.experiments.runs.run_log import require_experiment
 from threeam.experiments.runs.run_tags import STOPPED_TAG
+from threeam.experiments.statistics.stats import fisher_exact, is_significant
 from threeam.experiments.verdicts.comparison import (
     ArmComparison,
     ArmRate,
@@ -74,9 +76,12 @@ def verdict_text(experiment: Experiment, repeats: Sequence[Experiment] = ()) -> 
     letters = _failing_letters(counts)
     if len(letters) > 1 and any(comparison.blocks is not None for comparison in comparisons):
         sentences.append(f"{_name_kinds(letters)} were counted alike when an arm was stopped")
-    pooled = [repeat for repeat in (*repeats, experiment) if not repeat.stop]  # the sums of others are biased
-    if comparisons and len(pooled) > 1 and not experiment.stop:
-        sentences.append(_describe_pooled(pooled, experiment.alpha))
+    unbiased = [] if experiment.stop else [repeat for repeat in repeats if not repeat.stop]
+    pooled = [repeat for repeat in unbiased if is_same_code(recorded_build(repeat), recorded_build(experiment))]
+    if pooled:
+        sentences.append(_describe_pooled([*pooled, experiment], experiment.alpha))
+    if left_out := len(unbiased) - len(pooled):
+        sentences.append(f"{left_out} earlier one{'' if left_out == 1 else 's'} of another build: in no sum")
     if not comparisons and (stopped := experiment.stopped or stopped_value(experiment)):
         sentences.append(f"stopped after {stopped.replace('/', ' of ')} runs")
     sentences += [_format_rate(rate) for rate in rates]
@@ -97,6 +102,8 @@ def _describe_levels(experiment: Experiment, comparisons: Sequence[ArmComparison
 def _describe_pooled(experiments: Sequence[Experiment], alpha: float) -> str:
     """Return ``together bare 101/320, a 129/320 (p = 0.026), no difference shown``."""
     rates = [rate_of(arm, counts) for arm, counts in zip(experiments[0].arms, pooled_counts(experiments), strict=True)]
+    if len(rates) == 1:
+        return f"together {_format_rate(rates[0])}"
     comparisons = compare_arms(rates, alpha)
     first, *others = (f"{rate.arm} {rate.counts.failed}/{rate.counts.conclusive}" for rate in rates)
     tested = ", ".join(
@@ -111,7 +118,7 @@ def _describe_pooled(experiments: Sequence[Experiment], alpha: float) -> str:
 def _format_rate(rate: ArmRate) -> str:
     """Return ``strace 1/200 failed, 0.500 % (0.0127 to 2.75)``."""
     if not rate.counts.conclusive:
-        return f"{rate.arm}: no run has ended"
+        return f"{rate.arm}: no run has a result"
     interval = f"{format_percent(rate.low)} to {format_percent(rate.high)}"
     return (
         f"{rate.arm} {rate.counts.failed}/{rate.counts.conclusive} failed, {format_percent(rate.rate)} % ({interval})"
@@ -122,6 +129,9 @@ def describe_comparison(rates: Sequence[ArmRate], comparison: ArmComparison) -> 
     """Return the meaning of a comparison: ``strace hides it (p = 0.0027)``."""
     blocks = "" if comparison.blocks is None else f" after {comparison.blocks} blocks"
     arm, first, p = comparison.arm, rates[0].arm, f"(p = {format_significant(comparison.p, 2)}{blocks})"
+    if comparison.is_significant and not _is_robust(rates, comparison):
+        difference = "fewer" if comparison.is_lower else "more"
+        return f"{arm}: {difference} failures than {first}, but only among the runs that have a result {p}"
     if comparison.is_significant and first == BARE and not rates[0].counts.failed:
         return f"{arm} provokes a failure that {first} has never shown {p}"
     if comparison.is_significant and first == BARE:
@@ -134,6 +144,24 @@ def describe_comparison(rates: Sequence[ArmRate], comparison: ArmComparison) -> 
     if comparison.required_runs is None:
         return no_difference
     return f"{no_difference}; {comparison.required_runs:,} runs an arm would show one of this size"
+
+
+def _is_robust(rates: Sequence[ArmRate], comparison: ArmComparison) -> bool:
+    """Return whether the difference remains if the runs without a result had ended as is worst for it.
+
+    An arm that hangs has few runs that can fail: that does not show that it hides the failure.
+    """
+    by_arm = {rate.arm: rate.comparable or rate.counts for rate in rates}
+    first, other = by_arm[rates[0].arm], by_arm[comparison.arm]
+    lost, other_lost = (counts.total - counts.conclusive for counts in (first, other))
+    if not (lost or other_lost):
+        return True
+    first_failed, other_failed = first.failed, other.failed + other_lost
+    if not comparison.is_lower:
+        first_failed, other_failed = first.failed + lost, other.failed
+    is_lower = other_failed * first.total < first_failed * other.total
+    p = fisher_exact(first_failed, first.total, other_failed, other.total)
+    return is_lower == comparison.is_lower and is_significant(p, comparison.level)
 
 
 def _describe_kinds(experiment: Experiment, comparison: ArmComparison) -> str:
@@ -255,6 +283,7 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
     is_due = experiment.seed is not None and has_ended
     return {
         "run": experiment.name,
+        "type": "experiment",
         "hypothesis": experiment.hypothesis,
         "command": experiment.command,
         "n": experiment.n,

@@ -19,6 +19,7 @@ from threeam.human.awake import awake_since, last_sleep, update_awake_since
 from threeam.human.caffeine import DAY_NS
 from threeam.human.night_summary import NightSummary, summarize_night, summarize_others
 from threeam.human.options import parse_coffee_options, requested_coffee_draft
+from threeam.tui.controllers.mirrors import Mirrors
 from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
@@ -35,8 +36,11 @@ class NightController:
     ``awake_from`` is a lower bound, None if the log has none. ``is_awake_known``: the log was read for it.
     """
 
-    def __init__(self, screen: ScreenServices, reports: ReportController, quitting: QuitController) -> None:
+    def __init__(
+        self, screen: ScreenServices, reports: ReportController, quitting: QuitController, mirrors: Mirrors
+    ) -> None:
         self._screen = screen
+        self._mirrors = mirrors
         self._reports = reports
         self._quitting = quitting
         self.awake_from: Stamp | None = None
@@ -61,7 +65,7 @@ class NightController:
         if options.undo:
             self._submit_undo()
         else:
-            draft = requested_coffee_draft(options, self._screen.session.settings)
+            draft = requested_coffee_draft(options, self._mirrors.write_settings(self._screen.state))
             self._screen.writing.submit(WriteRequest(draft, "coffee", on_written=self._remind_of_coffee))
 
     def drink_water(self) -> None:
@@ -78,7 +82,7 @@ class NightController:
         now, gap_ns = block.entries[-1].stamp, settings.night_gap_ns
         before, due = (
             reminders.coffee_reminders(of, user, now, gap_ns, settings.half_life_h, settings.reminders)
-            for of in (block.prior_state, state)
+            for of in map(self._mirrors.with_cups, (block.prior_state, state))
         )
         # Once for each threshold: a reminder with every cup is not read any more.
         if sentence := "; ".join(text for threshold, text in due.items() if threshold not in before):
@@ -91,8 +95,9 @@ class NightController:
         def summarize() -> tuple[NightSummary, list[NightSummary], Stamp | None]:
             now, user, settings = session.clock(), session.author.user, session.settings
             rules = settings.night_gap_ns, settings.half_life_h, session.zone
-            others = summarize_others(screen.state, user, now, *rules)
-            return summarize_night(screen.state, user, now, *rules), others, self.awake_from
+            state = self._mirrors.with_cups(screen.state)
+            others = summarize_others(state, user, now, *rules)
+            return summarize_night(state, user, now, *rules), others, self.awake_from
 
         def on_closed(undo: bool | None) -> None:
             if undo:

@@ -8,6 +8,7 @@ from functools import partial
 
 from threeam.core.errors import JournalError
 from threeam.core.format.report import ReportSection
+from threeam.tui.controllers.mirrors import Mirrors
 from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.dispatch import Handler
 from threeam.tui.report_answers import ReportAnswer
@@ -30,12 +31,14 @@ class ReportController:
         screen: ScreenServices,
         quitting: QuitController,
         header: Header,
+        mirrors: Mirrors,
         on_answer: Callable[[ReportAnswer], object],
     ) -> None:
         self._screen = screen
         self._quitting = quitting
         self.on_answer = on_answer
         self._header = header
+        self._mirrors = mirrors
         self.open_report: ReportScreen | None = None
         self._ready: list[Callable[[], object]] = []  # each opens a result
 
@@ -132,10 +135,13 @@ class ReportController:
             return
 
         quotations = QuotationReader(session.journal)
+        facts = await screen.run_in_thread(self._mirrors.read_handoff_facts)
 
         def sections() -> Sequence[ReportSection]:
             now = session.clock()
-            return handoff_report(collect_handoff(screen.state, now, gap_ns, half_life_h, awake_since, quotations))
+            state = self._mirrors.with_cups(screen.state)
+            handoff = collect_handoff(state, now, gap_ns, half_life_h, awake_since, quotations)
+            return handoff_report(handoff._replace(team=self._mirrors.handoff(facts)))
 
         await asyncio.to_thread(sections)  # which reads the attachments
         self.show("hand-off", sections)

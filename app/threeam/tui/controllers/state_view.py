@@ -15,6 +15,7 @@ from threeam.human.drafts import glasses_tonight
 from threeam.human.intake import intake_of
 from threeam.hypotheses.amendments import amendments
 from threeam.tracing.observations import Observation, observations, observed_intervals
+from threeam.tui.controllers.mirrors import Mirrors
 from threeam.tui.services import ScreenServices
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_view import LogView
@@ -26,8 +27,11 @@ _Plans = tuple[Mapping[int, Experiment], Mapping[int, Search], Mapping[int, Bise
 class StateView:
     """Shows the state on widgets. Rows are drawn again only for what has changed since the last time."""
 
-    def __init__(self, screen: ScreenServices, header: Header, sidebar: Sidebar, log_view: LogView) -> None:
+    def __init__(
+        self, screen: ScreenServices, header: Header, sidebar: Sidebar, log_view: LogView, mirrors: Mirrors
+    ) -> None:
         self._screen = screen
+        self._mirrors = mirrors
         self._header = header
         self._sidebar = sidebar
         self._log_view = log_view
@@ -39,8 +43,10 @@ class StateView:
     def show(self, state: State, picked_name: str | None, *, is_known: bool) -> None:
         """Show ``state`` with the ages and amounts of this moment; ``is_known``: the log was read to its end."""
         session = self._screen.session
-        self._show_intake(state, is_known=is_known)
-        self._sidebar.show(state, picked_name, session.author.user, session.clock(), session.settings.half_life_h)
+        with_cups, cups = self._mirrors.with_cups(state), self._mirrors.cups(state)
+        self._header.cups_elsewhere = "" if cups is None else cups.elsewhere_text()
+        self._show_intake(with_cups, is_known=is_known)
+        self._sidebar.show(with_cups, picked_name, session.author.user, session.clock(), session.settings.half_life_h)
         self._log_view.set_amendments(amendments(state).by_target)
         plans = (experiments_by_number(state), searches_by_number(state), bisections(state))
         if any(now is not shown for now, shown in zip(plans, self._plans, strict=True)):

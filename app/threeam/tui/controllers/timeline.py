@@ -1,4 +1,4 @@
-"""The logs of other programs beside the journal: opened and closed, followed, and scanned for late lines."""
+"""The logs of other programs and hosts beside the journal: opened and closed, followed, and scanned for late lines."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from threading import Event
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
@@ -24,6 +25,7 @@ from threeam.timeline.time_index import TimeIndex
 from threeam.tui import messages
 from threeam.tui.background_scan import SLICE_S, pause_after
 from threeam.tui.controllers.clocks import ClockController
+from threeam.tui.controllers.team import TeamController
 from threeam.tui.dispatch import Handler
 from threeam.tui.log_rows import Row
 from threeam.tui.log_window import LogWindow
@@ -36,6 +38,9 @@ from threeam.tui.widgets.log_pane import LogPane
 from threeam.tui.widgets.row_look import source_color
 from threeam.tui.widgets.row_time import short_duration
 from threeam.tui.widgets.source_line import SourceLabel, SourceLine
+
+if TYPE_CHECKING:
+    from threeam.timeline.files import OpenedFile
 
 _FRAME_S = 1 / 30
 _HANDLED_TIMEOUT_S = 1.0  # a screen that is busy for longer gets the next lines all the same
@@ -64,6 +69,7 @@ class TimelineController:
         self._scans: dict[int, TimeIndex] = {}  # as far as each file was scanned
         self._host_clock = ""  # how wrong it may be, in words
         self.clocks = ClockController(screen, pane.view, logs, self.reload)
+        self._team = TeamController(screen)
         self._known_facts: dict[int, tuple[object, list[tuple[str, str]]]] = {}  # by number: of which state, and what
         self._file_order = ""  # the name of the source that is shown in the order of its file
 
@@ -75,6 +81,7 @@ class TimelineController:
             "sources": self.show_legend,
             "file-order": self.toggle_file_order,
             **self.clocks.handlers(),
+            **self._team.handlers(),
         }
 
     @property
@@ -121,10 +128,17 @@ class TimelineController:
     async def open(self, argument: str = "") -> None:
         """Show the lines of the files that ``argument`` names beside the journal."""
         if not argument.strip():
-            raise BadInput(":open needs a file, as in :open /var/log/app.log or :open web1=app.log")
+            raise BadInput(":open needs a file or a host: :open /var/log/app.log, :open web1=app.log, :open db1")
         words = _split_words(argument)
         noted = clock_corrections(self._screen.state)
-        opened = await self._screen.run_in_thread(lambda: self._logs.open(words, noted))
+        journal = self._screen.session.journal
+
+        def open_mirror(name: str) -> OpenedFile | None:
+            from threeam.team.mirror_source import open_mirror_file
+
+            return open_mirror_file(journal, name)
+
+        opened = await self._screen.run_in_thread(lambda: self._logs.open(words, noted, open_mirror))
         if not opened:
             return
         self._view.change_rows(lambda: self._add_to_window(opened))
@@ -189,7 +203,7 @@ class TimelineController:
             entries.append(
                 LegendEntry(str(log.number), log.name, log.path, source_color(log.number), known, log.problem)
             )
-        return entries
+        return [*entries, *self._team.entries()]
 
     def _facts_of(self, log: OpenLog, index: TimeIndex | None) -> list[tuple[str, str]]:
         """Return the facts about a log. Its first and last line are read only if it has changed."""

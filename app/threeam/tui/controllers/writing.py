@@ -12,6 +12,7 @@ from threeam.core.write.draft import Draft
 from threeam.hypotheses.drafts import EVIDENCE_VERBS
 from threeam.hypotheses.guards import similar_refuted, warnings_for, why_refuted
 from threeam.tui import messages
+from threeam.tui.controllers.mirrors import Mirrors
 from threeam.tui.controllers.quitting import QuitController
 from threeam.tui.dispatch import Handler
 from threeam.tui.editor import Editor
@@ -35,8 +36,10 @@ class WritingController:
         quitting: QuitController,
         header: Header,
         log_view: LogView,
+        mirrors: Mirrors,
     ) -> None:
         self._screen = screen
+        self._mirrors = mirrors
         self.editor = editor
         self._quitting = quitting
         self._header = header
@@ -203,7 +206,10 @@ class WritingController:
 
     def _draft(self, kind: BoxKind, text: str) -> Draft:
         draft_of = self._draft_makers.get(kind)
-        return kind.draft(text, self._screen.session.settings) if draft_of is None else draft_of(text)
+        if draft_of is not None:
+            return draft_of(text)
+        settings, named = self._mirrors.write_settings(self._screen.state), self._mirrors.named(kind.hypothesis)
+        return kind.draft(text, settings, named, others_disagree=self._mirrors.others_disagree(named))
 
     def _may_be_empty(self, kind: BoxKind) -> bool:
         """Return whether a box of this kind can be sent without a text: the cited line gives the words."""

@@ -33,6 +33,7 @@ from threeam.tui.controllers.host import HostController
 from threeam.tui.controllers.hypotheses import HypothesisController
 from threeam.tui.controllers.live import LiveController
 from threeam.tui.controllers.look import LookController
+from threeam.tui.controllers.mirrors import Mirrors
 from threeam.tui.controllers.navigation import NavigationController
 from threeam.tui.controllers.night import NightController
 from threeam.tui.controllers.quitting import QuitController
@@ -108,19 +109,20 @@ class JournalScreen(NoticeScreen):
     def _compose_controllers(self, bridge: Bridge | None) -> None:
         effects = EffectRunner(lambda effect: self.post_message(messages.EffectFinished(effect)))
         self.quitting = QuitController(self, self.editor, effects)
-        self.reports = ReportController(self, self.quitting, self.header, lambda answer: self.answers.take(answer))
+        self.mirrors, take_answer = Mirrors(self), lambda answer: self.answers.take(answer)
+        self.reports = ReportController(self, self.quitting, self.header, self.mirrors, take_answer)
         self.writing: WritingController | ReadOnlyWriting = ReadOnlyWriting(self)
         self.amendments: AmendmentController | None = None
         if self.editor is not None:
-            self.writing = WritingController(self, self.editor, self.quitting, self.header, self.log_view)
+            self.writing = WritingController(self, self.editor, self.quitting, self.header, self.log_view, self.mirrors)
             self.amendments = AmendmentController(self, self.writing)
         self.look = LookController(self, self.log_view)
-        self.state_view = StateView(self, self.header, self.sidebar, self.log_view)
-        self.hypotheses = HypothesisController(self, self.sidebar, self.reports)
+        self.state_view = StateView(self, self.header, self.sidebar, self.log_view, self.mirrors)
+        self.hypotheses = HypothesisController(self, self.sidebar, self.reports, self.mirrors)
         self.commands = CommandController(self, self.pane, self.hypotheses)
         if self.editor is not None:
             self.editor.composer.command_names = self.commands.names_for
-        self.night = NightController(self, self.reports, self.quitting)
+        self.night = NightController(self, self.reports, self.quitting, self.mirrors)
         self.live: LiveController | None = None
         if bridge is not None:
             self.live = LiveController(self, bridge, self.header, self.pane, self.hypotheses, self.night)
@@ -130,8 +132,7 @@ class JournalScreen(NoticeScreen):
         self.answers: AnswerController = AnswerController(
             self, self.sidebar, self.pane, self.restore, self.experiments, self.night
         )
-        logs = self.session.logs if self.session.as_of is None else None
-        logs = logs or OpenLogs()
+        logs = (self.session.logs if self.session.as_of is None else None) or OpenLogs()
         self.timeline = TimelineController(self, self.pane, self.source_line, logs, self.post_message)
         self.races = RaceController(self, logs, self.hypotheses, self.reports, self.commands)
         show_attachment = self.experiments.show_attachment
@@ -288,6 +289,7 @@ class JournalScreen(NoticeScreen):
     def show_state(self) -> None:
         """Show ``state`` as it is now, with the ages and amounts of this moment."""
         self.hypotheses.update_picked_name()
+        self.mirrors.refresh()
         self.state_view.show(self.state, self.hypotheses.picked_name, is_known=self.is_state_known)
         self.reports.update()
         self.navigation.show_marks()

@@ -1,4 +1,4 @@
-"""The legend: what is known of each source of the timeline."""
+"""The legend: what is known of each source of the timeline, and of each host of the team."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class LegendScreen(FilteredDialog[None]):
     BINDINGS: ClassVar[list[Binding]] = [bind("sources", "dismiss_dialog", "close")]
     FRAME_ID = "legend"
 
-    def __init__(self, tell: Callable[[], Sequence[LegendEntry]]) -> None:
+    def __init__(self, tell: Callable[[], Sequence[LegendEntry]], title: str = "sources") -> None:
         self._text = Static()
-        super().__init__("sources", VerticalScroll(self._text, can_focus=False))
+        super().__init__(title, VerticalScroll(self._text, can_focus=False))
         self._tell = tell
 
     def on_mount(self) -> None:
@@ -63,7 +63,7 @@ class LegendScreen(FilteredDialog[None]):
         for entry in entries:
             lines += [*([Content("")] if lines else []), *_entry_lines(entry, width)]
         if not entries:
-            lines = [Content.assemble(("no source has these words", _MUTED))]
+            lines = [Content.assemble((f"none of the {self.dialog_title} has these words", _MUTED))]
         self._text.update(Content("\n").join(lines))
         return len(entries)
 

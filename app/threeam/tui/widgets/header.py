@@ -27,6 +27,7 @@ class Header(Widget):
 
     is_state_known: reactive[bool] = reactive(False)  # False while a large log is read
     cups: reactive[int] = reactive(0)
+    cups_elsewhere: reactive[str] = reactive("")  # how many of them on which other hosts: 3 on db1
     mg: reactive[float] = reactive(0.0)
     water: reactive[int] = reactive(0)
     holder: reactive[LockHolder | None] = reactive[LockHolder | None](None)
@@ -114,9 +115,10 @@ class Header(Widget):
         mg = f" {self.mg:.0f} mg" if dropped_kinds < 3 and (self.cups or self.mg >= 1) else ""
         if not self.is_state_known:
             return _text(f"{cup}{self._sign('…', '..')}", "$foreground-muted")
+        elsewhere = f" ({self.cups_elsewhere})" if self.cups_elsewhere and dropped_kinds < 1 else ""
         if self.is_toxic:
-            return _text(f"{cup}{self.cups} TOXIC{mg}", "bold $error")
-        return _text(f"{cup}{self.cups}{mg}", "$coffee" if self.cups else "$foreground-muted")
+            return _text(f"{cup}{self.cups}{elsewhere} TOXIC{mg}", "bold $error")
+        return _text(f"{cup}{self.cups}{elsewhere}{mg}", "$coffee" if self.cups else "$foreground-muted")
 
     def _lock_contents(self, dropped_kinds: int) -> list[Content]:
         if self.is_as_of:

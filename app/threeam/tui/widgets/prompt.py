@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
+from threeam.core.redact.redact import redact
 from threeam.tui.command_line import Names, complete_command
 from threeam.tui.widgets.box import InputBox
 
@@ -70,8 +71,9 @@ class Prompt(Horizontal):
     def _send(self) -> None:
         text = self.box.text.strip("\n")
         history = self._histories[self.kind]
-        if text and history[-1:] != [text]:
-            history.append(text)
+        kept = redact(text) if self.kind == "command" else text
+        if kept and history[-1:] != [kept]:
+            history.append(kept)
         self.close()
         self.box.release()
         self.post_message(self.Answered(self.kind, text))

@@ -1,0 +1,168 @@
+"""The states of mirrored journals, for what the screen tells of cups and hands over.
+
+Without mirrors nothing is read, and nothing of the team is imported: one look for the folder, at most every 5 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from threeam.core.config.settings import Settings
+from threeam.core.errors import JournalError, PreconditionFailed
+from threeam.core.format.escape import escape_unprintable
+from threeam.core.format.remote_hypothesis import RemoteHypothesis
+from threeam.core.state.fold import State
+from threeam.core.state.host_state import HostState
+from threeam.core.store.attachments import attachment_dir
+from threeam.hypotheses.drafts import Named
+from threeam.tui.services import ScreenServices
+
+if TYPE_CHECKING:
+    from threeam.human.team_cups import TeamCups
+    from threeam.hypotheses.team_fold import TeamHypothesis
+    from threeam.reports.handoff_hosts import TeamHandoff
+    from threeam.team.host_order import HostOrder
+    from threeam.team.host_states import HostStates
+    from threeam.team.team_status import UnheldLines
+
+REFRESH_S = 5.0  # s, between two looks at the mirrors
+
+
+class HandoffFacts(NamedTuple):
+    """The facts for the hand-off of all hosts that are in files: lines that no other host holds, and the clocks."""
+
+    unheld: UnheldLines
+    order: HostOrder
+
+
+class Mirrors:
+    """Reads the states of the mirrors, and joins them with that of this journal."""
+
+    def __init__(self, screen: ScreenServices) -> None:
+        self._screen = screen
+        self._states: HostStates | None = None
+        self._hosts: list[HostState] = []  # the first one is of this journal; its state is one of an earlier moment
+        self._looked_s: float | None = None
+        self._is_reading = False
+        self._problem = ""  # of the last look
+
+    def refresh(self) -> None:
+        """Look for new lines of other hosts, unless that was done a moment ago, and show what has changed."""
+        now_s = time.monotonic()
+        is_due = self._looked_s is None or now_s - self._looked_s >= 0.9 * REFRESH_S
+        if not is_due or self._is_reading or self._screen.session.as_of is not None:
+            return
+        self._looked_s = now_s
+        if os.path.isdir(os.path.join(attachment_dir(self._screen.session.journal), "remote")):
+            self._is_reading = True
+            self._screen.start_worker(self._read)
+
+    def hosts(self, state: State) -> list[HostState]:
+        """Return ``state``, that of this journal, and those of the others; an empty list without others."""
+        return [self._hosts[0]._replace(state=state), *self._hosts[1:]] if len(self._hosts) > 1 else []
+
+    def require_hypothesis(self, name: str) -> RemoteHypothesis:
+        """Return the hypothesis of another host that ``db1/H7`` names. Raise `PreconditionFailed` if there is none."""
+        host_name, _, number = name.rpartition("/")
+        host = next((host for host in self._hosts[1:] if host.host == host_name), None)
+        if host is None:
+            shown = ", ".join(host.host for host in self._hosts[1:])
+            known_ones = f"mirrored here: {shown}" if shown else "no journal is mirrored here"
+            raise PreconditionFailed(f"there is no host {escape_unprintable(host_name)}; {known_ones}")
+        return host.require_hypothesis(number)
+
+    def named(self, name: str) -> Named:
+        """Return the hypothesis that ``name`` names; the name itself if it is of this journal, or not known."""
+        if "/" in name:
+            with suppress(PreconditionFailed):  # the draft refuses it, and the user keeps the text
+                return self.require_hypothesis(name)
+        return name
+
+    def on_all_hosts(self, named: Named) -> TeamHypothesis | None:
+        """Return what all hosts say about a hypothesis, without claiming an order; None without other hosts."""
+        hosts = self.hosts(self._screen.state)
+        if not hosts:
+            return None
+        from threeam.hypotheses.team_fold import team_hypotheses
+
+        name = named if isinstance(named, str) else named.name
+        found = team_hypotheses(hosts, lambda first, second: False)
+        return next((known for known in found if known.name == name), None)
+
+    def others_disagree(self, named: Named) -> bool:
+        """Return whether other hosts may have another verdict on a hypothesis than that of its own journal."""
+        known = self.on_all_hosts(named)
+        return known is not None and known.states != (known.hypothesis.state,)
+
+    def with_cups(self, state: State) -> State:
+        """Return the state to show: all people have their cups and doses of all hosts in it."""
+        if not (hosts := self.hosts(state)):
+            return state
+        from threeam.human.team_cups import with_cups_of_everybody
+
+        session, settings = self._screen.session, self._screen.session.settings
+        return with_cups_of_everybody(hosts, session.clock().ns, settings.night_gap_ns, settings.same_person)
+
+    def cups(self, state: State) -> TeamCups | None:
+        """Return the cups of this user on all hosts; None without other hosts."""
+        if not (hosts := self.hosts(state)):
+            return None
+        from threeam.human.team_cups import team_cups
+
+        session, settings = self._screen.session, self._screen.session.settings
+        user, now_ns = session.author.user, session.clock().ns
+        return team_cups(hosts, user, now_ns, settings.night_gap_ns, settings.same_person)
+
+    def write_settings(self, state: State) -> Settings:
+        """Return the settings for a draft: toxic_cups is without the cups that the user had on other hosts."""
+        settings, cups = self._screen.session.settings, self.cups(state)
+        return settings if cups is None else settings._replace(toxic_cups=settings.toxic_cups - cups.elsewhere)
+
+    def read_handoff_facts(self) -> HandoffFacts | None:
+        """Return what files say for the hand-off of all hosts; None without other hosts. Raise as their readers do."""
+        if len(self._hosts) < 2:
+            return None
+        from threeam.team.host_clocks import HostClock, clock_of
+        from threeam.team.host_order import HostOrder
+        from threeam.team.team_status import read_unheld_lines
+
+        journal = self._screen.session.journal
+        own, *others = self._hosts
+        clocks, unknown = {host.origin_id: clock_of(journal, host.origin_id) for host in others}, HostClock(())
+        order = HostOrder(own.origin_id, lambda origin_id: clocks.get(origin_id, unknown))
+        return HandoffFacts(read_unheld_lines(journal), order)
+
+    def handoff(self, facts: HandoffFacts | None) -> TeamHandoff | None:
+        """Return what is handed over of all hosts; None without other hosts."""
+        hosts = self.hosts(self._screen.state)
+        if not hosts or facts is None:
+            return None
+        from threeam.reports.handoff_hosts import collect_team_handoff
+
+        (by_origin, is_running), order = facts
+        return collect_team_handoff(hosts, order.is_before, by_origin, is_running=is_running)
+
+    async def _read(self) -> None:
+        from threeam.team.host_states import HostStates
+
+        session = self._screen.session
+        if self._states is None:
+            self._states = HostStates(session.journal, session.fold)
+            self._screen.set_interval(REFRESH_S, self.refresh)
+        states, before = self._states, self._hosts
+
+        try:
+            self._hosts = await asyncio.to_thread(states.read, session.fold.empty_state)
+            self._problem = ""
+        except (JournalError, OSError) as error:
+            if str(error) != self._problem:  # it is tried again every few seconds
+                self._problem = str(error)
+                self._screen.notify_once(f"other hosts are left out: {error}", severity="warning")
+        finally:
+            self._is_reading = False
+        if self._hosts != before:
+            self._screen.show_state()

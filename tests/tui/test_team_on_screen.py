@@ -1,0 +1,146 @@
+"""The hosts of a team on the screen: what is known of them, their journals, and a 3am team that is started there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pilots import SMALL, WIDE, Night, night
+
+from support.lines import line
+from support.team import DB1, LATER_SEGMENT, OtherHost
+from threeam.core.store.journal import Journal
+from threeam.team.clock_offset import Offset, Span
+from threeam.team.host_clocks import ClockFile
+from threeam.team.position import Origin
+from threeam.team.team_status import HostStatus, OwnStatus, StatusFile, TeamStatus
+
+MS, S = 10**6, 10**9
+WEB1, WEB2 = Origin("1" * 32), Origin("2" * 32)
+ADDRESS = "nats://db1:4222/night"
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def db1(journal: Journal) -> OtherHost:
+    host = OtherHost(journal)
+    host.send(line(0, "note: cart 42 is empty") + line(2 * MS, "note: pool \x1b[2J exhausted"))
+    return host
+
+
+@pytest.fixture
+def status_file(journal: Journal) -> Iterator[StatusFile]:
+    """The state of a 3am team that runs."""
+    file = StatusFile(journal, ADDRESS)
+    write_status(journal, file)
+    yield file
+    file.close()
+
+
+def write_status(journal: Journal, file: StatusFile, unsent: int = 3) -> None:
+    now_ns = time.time_ns()
+    own = OwnStatus(WEB1, "web1", publishes=True, unsent_lines=unsent, unheld_sent_lines=2)
+    hosts = {
+        DB1.id: HostStatus(DB1, "db1", now_ns, 0, 12, now_ns - 300 * S),
+        WEB2.id: HostStatus(WEB2, "web2", now_ns - 60 * S, 7, 7, now_ns - 7200 * S),
+    }
+    ClockFile(journal, DB1.id).write(Span(now_ns - 60 * S, now_ns + 60 * S, Offset(3_100_000, 3_300_000)))
+    file.write(TeamStatus(ADDRESS, 4121, now_ns, "", own, hosts, ["web2 has another clock"]), None)
+
+
+def told(it: Night) -> str:
+    """All of a dialog as one line, so that it does not matter where it was wrapped."""
+    return " ".join(it.shown.replace("│", " ").replace("┃", " ").split())
+
+
+async def test_without_a_team_hosts_says_how_one_begins(journal: Journal) -> None:
+    async with night(journal) as it:
+        await it.command("hosts")
+        await it.says("no 3am team has run for this journal: :team nats://db1:4222 starts one")
+
+
+async def test_hosts_shows_each_host(journal: Journal, db1: OtherHost, status_file: StatusFile) -> None:
+    async with night(journal, size=SMALL) as it:
+        await it.command("hosts")
+        for words in (
+            f"{ADDRESS} connected (pid 4121)",
+            "notice web2 has another clock",
+            "web1 this host lines 3 lines not sent, 5 that no other host holds",
+            "db1 connected lines 0 lines not sent, 12 that no other host holds last line 5m ago clock 3.2ms ahead ±",
+            "web2 not connected lines 7 lines not sent, 7 that no other host holds last line 2h ago",
+        ):
+            await it.eventually(lambda words=words: words in told(it), f"{words!r} in {told(it)!r}")
+        write_status(journal, status_file, unsent=0)
+        await it.eventually(lambda: "0 lines not sent, 2 that no other" in told(it), "the file is read again")
+        await it.press("escape")
+        assert it.in_the_log
+
+
+async def test_the_legend_ends_with_the_hosts(journal: Journal, db1: OtherHost, status_file: StatusFile) -> None:
+    async with night(journal, size=WIDE) as it:
+        await it.press("L")
+        await it.shows("5 that no other host holds")
+        await it.press("slash")
+        await it.type("db1\n")
+        assert "12 that no other host holds" in it.shown
+        assert "7 that no other host holds" not in it.shown
+
+
+async def test_the_hosts_can_be_read_in_a_small_window(journal: Journal, status_file: StatusFile) -> None:
+    async with night(journal, size=(40, 10)) as it:
+        await it.command("hosts")
+        await it.shows("connected (pid 4121)")
+        await it.press("slash")
+        await it.type("db1\n")
+        await it.press("G")
+        await it.shows("5m ago")
+
+
+async def test_the_journal_of_a_host_is_opened_and_followed(journal: Journal, db1: OtherHost) -> None:
+    async with night(journal, size=SMALL) as it:
+        await it.command("open db1")
+        await it.shows("1 db1")
+        await it.shows("pool \\x1b[2J exhausted")
+        db1.send(line(4 * MS, "note: restarted"), LATER_SEGMENT)
+        await it.shows("note: restarted")
+        OtherHost(journal, origin=DB1._replace(epoch=2)).send(line(0, "note: cart 42 is empty"))
+        await it.says("db1 has lost lines that it had sent: open it again")
+        await it.press("L")
+        await it.eventually(lambda: "no order to other clocks is claimed" in told(it), "the clock is not known")
+
+
+async def test_a_host_that_is_not_known_is_told(journal: Journal, db1: OtherHost) -> None:
+    async with night(journal, size=SMALL) as it:
+        await it.command("open db2")
+        await it.says("there is no such file, and there is no host db2; did you mean db1?")
+
+
+async def test_a_team_that_ends_at_once_is_told_in_its_own_words(journal: Journal, log: Path) -> None:
+    log.write_bytes(line(0, "note: first"))
+    async with night(journal, size=SMALL) as it:
+        await it.command("team")
+        await it.says(":team needs the address of an engine")
+        await it.command("team nats://db1:4222 --credentials /absent.toml")
+        await it.says("/absent.toml cannot be opened: No such file or directory")
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+async def test_a_password_is_refused_and_not_kept(journal: Journal, log: Path, read_only: bool) -> None:
+    log.write_bytes(line(0, "note: first"))
+    async with night(journal, size=SMALL, read_only=read_only) as it:
+        await it.command("team nats://web1:hunter2secret@db1:4222")
+        await it.says("leave user and password out of the address")
+        await it.press("colon", "up")
+        assert "team nats://web1:" in it.shown
+        assert "hunter2secret" not in it.shown
+    assert not any(b"hunter2secret" in path.read_bytes() for path in log.parent.rglob("*") if path.is_file())
