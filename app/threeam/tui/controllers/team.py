@@ -107,7 +107,7 @@ def _host_entry(host: HostReport) -> LegendEntry:
     facts = [
         ("lines", host.lines),
         ("last line", host.last_line.removeprefix("last line ")),
-        ("clock", host.clock.removeprefix("clock ")),
+        ("clock", "; ".join(host.clock).removeprefix("clock ")),
     ]
     known = [fact for fact in facts if fact[1]]
     return LegendEntry(" ", host.name, host.state, "$foreground", known, "; ".join(host.problems))
