@@ -25,7 +25,7 @@ from threeam.team.frames import encode_greeting, encode_here, encode_lines
 from threeam.team.line_chain import first_link
 from threeam.team.message import Message
 from threeam.team.mirror import read_mirrors
-from threeam.team.origin import read_origin
+from threeam.team.origin import OriginFile, read_origin
 from threeam.team.presence import Presence
 from threeam.team.ssh_source import connect, describe_end
 from threeam.team.ssh_target import SshTarget, parse_ssh_target
@@ -237,5 +237,18 @@ async def test_a_host_cannot_write_into_the_mirror_of_another(
     await follow(web1, "ssh://db1", lambda status: status.hosts)
     (tmp_path / "stream").write_bytes(encode_greeting(DB1.id) + lines_of(b"[forged]\n", 0, 9))
     status = await follow(web1, "ssh://web2", lambda status: "has the id" in status.away)
-    assert "ssh://web2 has the id of the journal of db1, which comes from ssh://db1" in status.away
+    assert "ssh://web2 has the id of db1, whose journal comes from ssh://db1: " in status.away
     assert read_mirrors(web1) == []
+    os.unlink(status.away.rpartition("remove ")[2])
+    await follow(web1, "ssh://web2", lambda status: status.hosts and read_mirrors(web1))
+
+
+async def test_a_host_cannot_have_the_id_of_this_journal(
+    web1: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = OriginFile(web1)
+    file.close()
+    (tmp_path / "stream").write_bytes(encode_greeting(file.origin.id))
+    put_ssh(tmp_path, monkeypatch, f"cat {tmp_path}/stream; exec sleep 100")
+    status = await follow(web1, "ssh://db1", lambda status: "has the id of this journal" in status.away)
+    assert "new-origin" in status.away

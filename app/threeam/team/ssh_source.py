@@ -16,8 +16,9 @@ from threeam.core.store.journal import Journal
 from threeam.team.carrier import Announcement, CarrierAway, CarrierRefused, NoAnswer, Place, Received, Topic
 from threeam.team.frames import FROM_THE_BEGINNING, Answer, FrameReader, Here, HostileStream, Lines
 from threeam.team.line_cursor import mirror_cursor
+from threeam.team.origin import read_origin
 from threeam.team.ssh_target import SshTarget
-from threeam.team.team_status import read_statuses
+from threeam.team.team_status import read_statuses, status_path
 
 _GREETING_S = 30.0  # s; to connect, to log in, and to start 3am there
 _SILENT_S = 30.0  # s; 3am there shows a sign of life every 10 s
@@ -107,9 +108,9 @@ class SshSource:
         """
         if self._is_replaying:  # the cursor is sent once
             raise CarrierAway(f"{self._target} is read again")
-        self._is_replaying = True
         origin_id = self._frames.origin_id
         cursor = await asyncio.to_thread(mirror_cursor, self._journal, origin_id)
+        self._is_replaying = True
         words = [] if after == (origin_id,) and cursor is not None else [FROM_THE_BEGINNING]
         self._request(" ".join([*words, *([str(cursor)] if cursor is not None else [])]))
         while True:
@@ -188,13 +189,18 @@ class SshSource:
             self._messages = (self._messages + data)[-_MESSAGES_BYTES:]
 
     def _check_origin(self) -> None:
-        """Raise `CarrierRefused` if another address brings the journal that this host says is its own."""
+        """Raise `CarrierRefused` if this host has the id of this journal, or of one that another address brings."""
+        target, origin_id = str(self._target), self._frames.origin_id
+        a_copy = "if it is a copy, it needs an id of its own, by 3am team new-origin there"
+        own = read_origin(self._journal)
+        if own is not None and own.id == origin_id:
+            raise CarrierRefused(f"{target} has the id of this journal: it is the same one; {a_copy}")
         for status, _ in read_statuses(self._journal):
-            known = status.hosts.get(self._frames.origin_id)
-            if known is not None and status.address != str(self._target):
+            if origin_id in status.hosts and status.address != target:
+                host, path = status.hosts[origin_id].host, status_path(self._journal, status.address)
                 raise CarrierRefused(
-                    f"{self._target} has the id of the journal of {known.host}, which comes from {status.address}. "
-                    "A copy needs an id of its own, 3am team new-origin there; otherwise use one of the two addresses"
+                    f"{target} has the id of {host}, whose journal comes from {status.address}: {a_copy}; "
+                    f"if that address is not used any more, remove {path}"
                 )
 
 
