@@ -75,7 +75,7 @@ def _host_report(host: HostStatus, name: str, is_connected: bool, now_ns: int) -
         name,
         "connected" if is_here else "not connected",
         _lines_text(host.unsent_lines, host.unheld_lines),
-        f"last line {age}{' ago' if age not in ('', 'now') else ''}" if age else "",
+        f"last line {age}{' ago' if age != 'now' else ''}" if age else "",
         tuple(clock_sentences(host, now_ns)),
         tuple(problems),
     )
