@@ -184,6 +184,23 @@ async def test_the_time_of_the_host_can_be_asked(
                 await source.ask(Topic.CLOCK, other_id, question, 0.01)
 
 
+async def test_nothing_is_written_when_ssh_has_ended(
+    web1: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its descriptor may be that of another file by then."""
+    (tmp_path / "stream").write_bytes(encode_greeting(DB1.id))
+    put_ssh(tmp_path, monkeypatch, f"cat {tmp_path}/stream; read cursor; exit 0")
+    async with connect(SshTarget("db1"), web1) as source:
+        replay = asyncio.ensure_future(anext(source.replay(None)))
+        with pytest.raises(CarrierAway):
+            await source.wait_closed()
+        with open(tmp_path / "mirror", "w+b") as other:
+            with pytest.raises(NoAnswer):
+                await source.ask(Topic.CLOCK, DB1.id, b"", 0.01)
+            assert other.read() == b""
+        replay.cancel()
+
+
 def lines_of(data: bytes, begin: int, end: int) -> bytes:
     link = first_link(SEGMENT)
     return encode_lines(Message(DB1, "db1", SEGMENT, begin, link, data[begin:end]))

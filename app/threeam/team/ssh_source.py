@@ -50,7 +50,7 @@ class SshSource:
         self._journal = journal
         self._frames = FrameReader()
         self._process: subprocess.Popen[bytes] | None = None
-        self._requests = -1  # the descriptor of the stdin of ssh
+        self._requests = -1  # the descriptor of the stdin of ssh, while it is open
         self._pipes: list[asyncio.ReadTransport] = []
         self._reading: asyncio.Task[JournalError] | None = None
         self._greeted = asyncio.Event()
@@ -99,7 +99,7 @@ class SshSource:
             transport.close()
         if self._process is not None:
             self._process.terminate()  # the other side sees its connection end
-            await asyncio.to_thread(_end, self._process)
+            await self._end(self._process)
 
     async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
         """Yield the lines of the host. See `Source`.
@@ -143,7 +143,9 @@ class SshSource:
 
     def _request(self, line: str) -> None:
         """Send a line, if the pipe has room for it; if 3am there does not read, it ends the connection."""
-        with suppress(BlockingIOError, BrokenPipeError):  # an end is noticed where the answers are read
+        if self._requests < 0:  # an end is noticed where the answers are read
+            return
+        with suppress(BlockingIOError, BrokenPipeError):
             os.write(self._requests, line.encode() + b"\n")
 
     async def _read(
@@ -154,7 +156,7 @@ class SshSource:
         try:
             await self._take_frames(output)
             await asyncio.wait({collecting}, timeout=_END_S)
-            code = await asyncio.to_thread(_end, process)
+            code = await self._end(process)
             return describe_end(self._target, code, self._messages.decode(errors="replace").strip())
         except HostileStream as hostile:
             return CarrierRefused(f"{self._target} cannot be read: {hostile}")
@@ -188,6 +190,17 @@ class SshSource:
         while data := await messages.read(_MESSAGES_BYTES):
             self._messages = (self._messages + data)[-_MESSAGES_BYTES:]
 
+    async def _end(self, process: subprocess.Popen[bytes]) -> int:
+        """Return the exit code of ssh, which has a moment to end by itself."""
+        assert process.stdin is not None
+        self._requests = -1
+        process.stdin.close()
+        try:
+            return await asyncio.to_thread(process.wait, _END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return await asyncio.to_thread(process.wait)
+
     def _check_origin(self) -> None:
         """Raise `CarrierRefused` if this host has the id of this journal, or of one that another address brings."""
         target, origin_id = str(self._target), self._frames.origin_id
@@ -202,17 +215,6 @@ class SshSource:
                     f"{target} has the id of {host}, whose journal comes from {status.address}: {a_copy}; "
                     f"if that address is not used any more, remove {path}"
                 )
-
-
-def _end(process: subprocess.Popen[bytes]) -> int:
-    """Return the exit code of ssh, which has a moment to end by itself."""
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        return process.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
 
 
 def describe_end(target: SshTarget, code: int | None, text: str) -> JournalError:

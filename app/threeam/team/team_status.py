@@ -26,8 +26,9 @@ _SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this
 class OwnStatus:
     """The lines of this journal. ``unheld_sent_lines``: those that were sent, and no other host is known to hold.
 
-    ``sent``, ``held``: the ends of what the engine and of what another host has; None if it has nothing.
-    ``utc_bound_ns``: the error of this host's clock against UTC at most; None: it is not synchronised.
+    ``sent``, ``held``: the ends of what the engine and of what another host has; None if it has nothing. ``refusal``:
+    why the engine takes no lines of this user, or empty. ``utc_bound_ns``: the error of this host's clock against UTC
+    at most; None: it is not synchronised.
     """
 
     origin: Origin
@@ -38,6 +39,7 @@ class OwnStatus:
     sent: SegmentEnd | None = None
     held: SegmentEnd | None = None
     notice: str = ""
+    refusal: str = ""
     utc_bound_ns: int | None = None
 
     @property
