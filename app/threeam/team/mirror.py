@@ -103,6 +103,11 @@ def mirror_path(journal: Journal, origin: Origin) -> str:
     return _epoch_dir(os.path.join(remote_dir(journal), origin.id), origin.epoch)
 
 
+def about_path(journal: Journal, origin_id: str) -> str:
+    """Return the path of the file with what is known of a mirror, its blanked lines among it."""
+    return os.path.join(remote_dir(journal), origin_id, _ABOUT)
+
+
 def latest_epoch(journal: Journal, origin_id: str) -> int:
     """Return the last epoch in the mirror of an origin."""
     return max(_later_epochs(os.path.join(remote_dir(journal), origin_id)), default=1)
