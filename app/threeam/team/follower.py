@@ -86,8 +86,8 @@ class Follower:
             raise MirrorFailed(f"the mirrors cannot be written: {error.strerror}; the engine keeps the lines") from None
         for origin_id, mirror in touched.items():
             if mirror.parts_begun or self._status.hosts[origin_id].gaps:
-                mirror.parts_begun = 0
                 self._note_gaps(origin_id)
+                mirror.parts_begun = 0
         return changed
 
     def _mirror(self, origin_id: str) -> Mirror | None:
@@ -110,11 +110,13 @@ class Follower:
             host.utc_bound_ns = message.utc_bound_ns
 
     def _note_gaps(self, origin_id: str) -> None:
-        """Report the gaps in a mirror, if a replay from the first message cannot fill them."""
-        gaps = [gap for files in read_mirror(self._journal, origin_id) for gap in files.gaps]
-        if gaps and not self._begun_with_first:
-            raise _ReplayAgain
-        self._status.hosts[origin_id].gaps = [
+        """Report the gaps in a mirror. A replay from the first message may fill those that are new."""
+        gaps = [
             f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing; the engine does not have them any more"
-            for gap in gaps
+            for files in read_mirror(self._journal, origin_id)
+            for gap in files.gaps
         ]
+        host = self._status.hosts[origin_id]
+        if not self._begun_with_first and not set(gaps) <= set(host.gaps):
+            raise _ReplayAgain
+        host.gaps = gaps

@@ -155,7 +155,7 @@ class Mirror:
             raise MirrorBusy(f"{self.path} is written by another process") from None
         self._about = _read_about(self.path)
         self._open_part: _OpenPart | None = None
-        self.parts_begun = 0  # since it was opened; there may be a gap before each
+        self.parts_begun = 1  # since gaps were looked for; an earlier process may have begun some
 
     def write(self, message: Message) -> int:
         """Write what is new of ``message``, and return how many bytes that was. Raises `Contradiction`."""
