@@ -102,7 +102,7 @@ def test_an_arm_is_named_by_chance_in_at_most_one_of_twenty_searches(rate: float
         facts = {"stamp": Stamp(0), "author": None, "hypothesis": None, "text": "", "file": "", "identity": ""}
         names = tuple(f"arm{i}" for i in range(arms))
         search = Search(
-            number=1, arms=names, rounds=halving.rounds, seed=seed, budget=RunBudget(300), sought="", fingerprint="",
+            number=1, arms=names, halving=halving, budget=RunBudget(300), fingerprint="",
             outcomes=NOT_RUN * halving.total, spent_ns=0, **facts,  # type: ignore[arg-type]
         )  # fmt: skip
         while not (progress := search.progress()).is_over:
@@ -155,7 +155,9 @@ def test_an_arm_is_found_confirmed_by_fresh_runs_and_its_call_is_named(log: Path
     assert "[VERDICT: delay:" in out[3]
     failure = "a failure that bare has not shown (3am run --report R2 --kind a prints it)"
     assert f" provokes {failure}: 20/20 against 0/20 bare in fresh runs (R2, p = " in out[3]
+    assert ": 3am fixed H1 --arm delay:" in out[3]
     assert len(out) == 4
+    assert good(run("run", "--report", "R1", "--kind", "a")).startswith("== R1 ")
     arms = outcomes(all_entries(log))
     assert {outcome for arm, outcome in arms if arm.startswith("delay:")} == {"failed"}
     assert {outcome for arm, outcome in arms if not arm.startswith("delay:")} == {"passed"}
@@ -168,7 +170,8 @@ def test_an_arm_is_found_confirmed_by_fresh_runs_and_its_call_is_named(log: Path
     assert "\n  bare 0/" in report
     assert report_json(run, "R2")["hypothesis"] == 1
     assert "R1 is done: delay:" in refused(run("run", "--resume", "R1"), 1)
-    assert "R1 is a search" in refused(run("run", "--report", "R1", "--json"), 1)
+    assert (report_json(run, "R1")["type"], report_json(run, "R1")["confirmation"]) == ("search", "R2")
+    assert "R1 is a search" in refused(run("run", "--more", "5", "R1"), 1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)

@@ -176,13 +176,10 @@ def test_of_two_users_of_a_log_one_sends_and_both_have_mirrors(
     db1, web1 = hosts
     second = Host(tmp_path, "db1-of-bob", log=db1.log)
     path = Path(__file__).parent
-    become = f"import sys; sys.path.insert(0, {str(path)!r}); import faults; faults.become({SECOND_USER}, {GROUP})"
-    second.program = [
-        sys.executable,
-        "-P",
-        "-c",
-        f"{become}; from threeam.cli.main import run_and_exit; run_and_exit()",
-    ]
+    become = "import concurrent.futures.thread, encodings.idna\n"  # the second user cannot read the interpreter
+    become += f"import sys; sys.path.insert(0, {str(path)!r}); import faults; faults.become({SECOND_USER}, {GROUP})"
+    run = "from threeam.cli.main import run_and_exit; run_and_exit()"
+    second.program = [sys.executable, "-P", "-c", f"{become}\n{run}"]
     os.chown(second.folder, SECOND_USER, GROUP)
     for beside in ("", ".lock", ".origin"):
         os.chown(f"{db1.log}{beside}", -1, GROUP)
@@ -208,8 +205,8 @@ def test_of_two_users_of_a_log_one_sends_and_both_have_mirrors(
         db1.write(5)
         second.end()
         second.start(engine.url)  # nobody else publishes now
-        wait_until(lambda: web1.has_all_of(db1), "what the second user sends")
-        assert len(web1.mirrors(db1)) == 1
+        wait_until(lambda: web1.has_all_of(second), "what the second user sends")
+        assert len(web1.mirrors(second)) == 1
     finally:
         second.end()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from rich.style import Style
 
-from threeam.core.format.entry import Author, Entry, Stamp
+from threeam.core.format.entry import Author, Entry, Stamp, format_entry
 from threeam.core.store.reader import Line
 from threeam.timeline.instant import ClockCorrection, Timestamp
 from threeam.timeline.order import ClockRange
@@ -136,6 +136,12 @@ def test_the_stamp_of_a_line_is_drawn_once() -> None:
     text = drawn(row(WEB1, 0, S, "2026-11-24T03:14:07Z start", stamp_span=(0, 20)))
     assert "2026" not in text
     assert "1 web1    start" in text
+
+
+def test_a_line_of_another_journal_is_shown_as_one_of_ours_after_its_author() -> None:
+    entry = Entry(Stamp(BASE, 0), 2, (("BY", "bob@db1:77"), ("H7", "refuted")), "Conclusion: \x1b[2Jno")
+    text = drawn(row(WEB1, 0, 1, format_entry(entry).decode().rstrip()))
+    assert text.split("1 web1")[1].strip() == "bob ✗ H7 refuted: \\x1b[2Jno"
 
 
 def test_a_line_that_belongs_to_the_entry_before_has_no_time_of_its_own() -> None:

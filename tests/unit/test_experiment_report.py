@@ -97,30 +97,6 @@ def test_runs_that_timed_out_are_in_no_rate() -> None:
     assert verdict.verdict_text(experiment((0, 50, 1))).endswith("; 1 run of bare timed out, and is not in its rate")
 
 
-@pytest.mark.parametrize(
-    ("bare", "strace", "says"),
-    [
-        (
-            (16, 14, 0),
-            (0, 13, 17),
-            "fewer failures than bare, but only among the runs that have a result (p = 0.00059)",
-        ),
-        ((16, 14, 0), (0, 28, 2), None),  # it hides it, even if the two had failed
-        ((0, 13, 17), (16, 14, 0), "more failures than bare, but only among the runs that have a result (p = 0.00059)"),
-        ((1, 27, 2), (20, 8, 2), None),
-    ],
-)
-def test_an_arm_that_hangs_does_not_hide_the_failure(
-    bare: tuple[int, int, int], strace: tuple[int, int, int], says: str | None
-) -> None:
-    """Its runs that hung might have failed: the few that are left are no sample of all."""
-    sentence = verdict.verdict_text(experiment(bare, strace))
-    if says is None:
-        assert sentence.startswith(("strace hides it (p = ", "strace provokes it (p = "))
-    else:
-        assert sentence.startswith(f"strace: {says}; ")
-
-
 def test_an_arm_that_only_timed_out_tells_nothing() -> None:
     sentence = verdict.verdict_text(experiment((9, 41, 0), (0, 0, 50)))
     assert "strace: no difference shown (p = 1.0)" in sentence

@@ -13,7 +13,7 @@ from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.provoke.budget import RunBudget
 from threeam.experiments.provoke.halving import Halving
 from threeam.experiments.provoke.search import search_tag
-from threeam.experiments.run_list import hypothesis_runs_report, listed_runs, run_list_report
+from threeam.experiments.run_list import hypothesis_runs_report, listed_runs, run_json, run_list_report
 from threeam.experiments.runs.run_citation import cite_run
 from threeam.projections import FOLD
 
@@ -96,6 +96,24 @@ def test_a_search_and_a_bisection_say_how_far_they_are_and_then_their_results() 
     assert without[0].detail.startswith("search: found no arm · ")
 
 
+def test_as_json_each_says_what_it_is() -> None:
+    records = [run_json(run) for run in listed_runs(state_of(*NIGHT, search_result(3), bisection_result(5)))]
+    assert [(record["run"], record["type"]) for record in records] == [
+        ("R5", "bisection"),
+        ("R4", "experiment"),
+        ("R3", "search"),
+        ("R2", "experiment"),
+    ]
+    assert (records[0]["command"], records[0]["result"]) == (
+        "sh -c './a; 2 commits'",
+        "5d1e has introduced it, 97 %, after 31 runs",
+    )
+    assert (records[2]["found"], records[2]["confirmation"], records[2]["done"]) == ("noise", "R9", 0)
+    assert [arm["arm"] for arm in records[2]["arms"]] == ["bare", "noise", "perturb"]
+    (running,) = [run_json(run) for run in listed_runs(state_of(search(3)))]
+    assert (running["found"], running["result"]) == (None, None)
+
+
 def test_the_runs_of_a_hypothesis_have_its_searches() -> None:
     (section,) = hypothesis_runs_report(state_of(*NIGHT), 7, at(200))
     assert [line.text.partition(" ")[0] for line in section.lines] == ["R3", "R2"]
@@ -114,5 +132,5 @@ def test_the_result_of_a_search_or_a_bisection_is_evidence() -> None:
     [("R2", "3am run --resume R2"), ("R3", "3am run --resume R3"), ("R5", "3am bisect --resume R5")],
 )
 def test_what_has_no_result_is_no_evidence(name: str, remedy: str) -> None:
-    with pytest.raises(PreconditionFailed, match=f"{name} has no .* that could be evidence: {remedy} continues it"):
+    with pytest.raises(PreconditionFailed, match=f"{name} has no result that could be evidence: {remedy} continues it"):
         cite_run(state_of(*NIGHT), name)

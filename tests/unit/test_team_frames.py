@@ -10,30 +10,28 @@ from hypothesis import strategies as st
 
 from support.team import DB1, SEGMENT, message
 from threeam.team.frames import (
+    Answer,
+    Frame,
     FrameReader,
     Here,
     HostileStream,
-    LineCursor,
     Lines,
+    encode_answer,
     encode_greeting,
     encode_here,
     encode_lines,
-    parse_cursor,
 )
 from threeam.team.line_chain import first_link
+from threeam.team.line_cursor import LineCursor, parse_cursor
 from threeam.team.message import MAX_PAYLOAD_BYTES, HostileMessage, Message, decode, encode_headers
 from threeam.team.position import Origin, SegmentEnd
 
 GREETING = encode_greeting(DB1.id)
 
 
-def frame_of(sent: Message) -> bytes:
-    return encode_lines(sent, LineCursor(sent.origin, SegmentEnd(sent.segment, sent.end), sent.end_link()))
-
-
-def read(data: bytes, *sizes: int) -> list[Lines | Here]:
+def read(data: bytes, *sizes: int) -> list[Frame]:
     """Return the frames of ``data``, fed in pieces of ``sizes``, and the rest at once."""
-    reader, frames = FrameReader(), list[Lines | Here]()
+    reader, frames = FrameReader(), list[Frame]()
     for size in sizes:
         frames += reader.feed(data[:size])
         data = data[size:]
@@ -51,13 +49,12 @@ def test_frames_are_the_same_in_pieces_of_any_size(payloads: list[bytes], sizes:
     for payload in payloads:
         sent.append(message(data, begin, begin + len(payload)))
         begin += len(payload)
-        stream += frame_of(sent[-1]) + encode_here(payload)
+        stream += encode_lines(sent[-1]) + encode_here(payload) + encode_answer(begin, payload)
     frames = read(stream, *sizes)
     lines = [frame for frame in frames if isinstance(frame, Lines)]
     assert [decode(DB1.id, each.headers, each.payload) for each in lines] == sent
-    assert [frame.data for frame in frames if isinstance(frame, Here)] == payloads
-    last = parse_cursor(lines[-1].cursor)
-    assert last == LineCursor(DB1, SegmentEnd(SEGMENT, len(data)), sent[-1].end_link())
+    for kind in (Here, Answer):
+        assert [frame.data for frame in frames if isinstance(frame, kind)] == payloads
 
 
 @pytest.mark.parametrize(
@@ -68,13 +65,13 @@ def test_frames_are_the_same_in_pieces_of_any_size(payloads: list[bytes], sizes:
         (GREETING + b"lines 1" + b"0" * 5000, "without an end"),
         (b"3am-mirror 2 " + GREETING[-33:], "another version"),
         (GREETING + GREETING, "would not send"),
-        (GREETING + b"\x1b[2Jlines 1 c {}\nx", "would not send"),
-        (GREETING + b"lines -1 c {}\n", "would not send"),
-        (GREETING + b"lines 1 a\x1bb {}\nx", "would not send"),
-        (GREETING + b"lines 1 %s {}\nx" % (b"c" * 201), "would not send"),
-        (GREETING + b"lines %d c {}\n" % (MAX_PAYLOAD_BYTES + 1), "would not send"),
+        (GREETING + b"\x1b[2Jlines 1 {}\nx", "would not send"),
+        (GREETING + b"lines -1 {}\n", "would not send"),
+        (GREETING + b"lines 1 a\x1bb\nx", "would not send"),
+        (GREETING + b"lines %d {}\n" % (MAX_PAYLOAD_BYTES + 1), "would not send"),
         (GREETING + b"here 999999999\n", "would not send"),
-        (GREETING + "lines ١ c {}\nx".encode(), "would not send"),
+        (GREETING + b"answer 1 1001\n", "would not send"),
+        (GREETING + "lines ١ {}\nx".encode(), "would not send"),
     ],
     ids=range(12),
 )
@@ -87,7 +84,7 @@ def test_a_hostile_stream_ends_the_connection(stream: bytes, what: str) -> None:
     "headers", [b"{}", b"{1}", b"{%s}" % (b'"a":{' * 600 + b"}" * 600), b'{"3am-epoch": 1}'], ids=range(4)
 )
 def test_hostile_headers_make_a_message_that_is_refused(headers: bytes) -> None:
-    (frame,) = read(GREETING + b"lines 2 c %s\nx\n" % headers)
+    (frame,) = read(GREETING + b"lines 2 %s\nx\n" % headers)
     assert isinstance(frame, Lines)
     with pytest.raises(HostileMessage):
         decode(DB1.id, frame.headers, frame.payload)
@@ -96,7 +93,7 @@ def test_hostile_headers_make_a_message_that_is_refused(headers: bytes) -> None:
 def test_a_frame_can_be_as_long_as_a_message() -> None:
     data = b"x" * (MAX_PAYLOAD_BYTES - 1) + b"\n"
     longest = message(data, 0, len(data))._replace(host="h" * 64, after=SegmentEnd(SEGMENT, 2**53))
-    (frame,) = read(GREETING + frame_of(longest))
+    (frame,) = read(GREETING + encode_lines(longest))
     assert isinstance(frame, Lines)
     assert json.loads(json.dumps(frame.headers)) == encode_headers(longest)
     assert frame.payload == data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,23 +16,24 @@ from support.rotated_files import chain_of, line, rotated_name
 from support.team import journal_bytes
 from threeam.core.store.journal import Journal
 from threeam.core.write.writer import Writer
-from threeam.team.frames import FrameReader, LineCursor, Lines, parse_cursor
+from threeam.team import log_feed
+from threeam.team.frames import Answer, FrameReader, Lines
+from threeam.team.line_cursor import LineCursor
 from threeam.team.log_feed import LogFeed
 from threeam.team.message import Message, decode
 from threeam.team.origin import OriginFile, read_origin
-from threeam.team.position import Origin
-from threeam.team.presence import decode_presence
+from threeam.team.position import Origin, SegmentEnd
 
 
 class Reading:
-    """The reader of a feed that runs in a thread, of this process. ``messages``, ``cursors``: what has come."""
+    """The reader of a feed that runs in a thread, of this process. ``cursors``: at the ends of ``messages``."""
 
     def __init__(self, requests: int, output: int) -> None:
         self.requests, self.output = requests, output
         self.frames = FrameReader()
         self.messages: list[Message] = []
         self.cursors: list[LineCursor] = []
-        self.unsent: list[int] = []
+        self.answers: list[Answer] = []
 
     def read_until(self, size: int) -> bytes:
         """Return the bytes of all messages, at least ``size``."""
@@ -44,12 +46,12 @@ class Reading:
         data = os.read(self.output, 1 << 16)
         for frame in self.frames.feed(data):
             if isinstance(frame, Lines):
-                self.messages.append(decode(self.frames.origin_id, frame.headers, frame.payload))
-                cursor = parse_cursor(frame.cursor)
-                assert cursor is not None
-                self.cursors.append(cursor)
-            else:
-                self.unsent.append(decode_presence(self.frames.origin_id, frame.data).unsent_lines)
+                message = decode(self.frames.origin_id, frame.headers, frame.payload)
+                self.messages.append(message)
+                end = SegmentEnd(message.segment, message.end)
+                self.cursors.append(LineCursor(message.origin, end, message.end_link()))
+            elif isinstance(frame, Answer):
+                self.answers.append(frame)
         return not data
 
 
@@ -98,6 +100,18 @@ def test_it_resumes_behind_a_cursor_and_across_a_rotation(log: Path, journal: Jo
     with reading(journal, reader.cursors[-1]) as reader:
         assert reader.read_until(1) == line(2, "two")
         assert [message.origin.epoch for message in reader.messages] == [1]
+
+
+def test_all_is_sent_again_if_that_is_asked_for(log: Path, journal: Journal) -> None:
+    log.write_bytes(line(1, "one") + line(2, "two"))
+    with reading(journal) as reader:
+        reader.read_until(len(log.read_bytes()))
+    with reading(journal, f"begin {reader.cursors[-1]}") as again:
+        assert again.read_until(1) == log.read_bytes()
+    log.write_bytes(line(1, "one"))
+    with reading(journal, f"begin {reader.cursors[-1]}") as again:
+        assert again.read_until(1) == log.read_bytes()
+        assert again.messages[0].origin.epoch == 2
 
 
 @pytest.mark.parametrize("origin_is_older", [False, True])
@@ -165,6 +179,27 @@ def test_another_id_ends_it(log: Path, journal: Journal) -> None:
         file.close()
         with log.open("ab") as log_file:
             log_file.write(line(2, "two"))
+        while not reader.read():
+            pass
+
+
+def test_the_time_is_told_in_parts_of_questions_and_nothing_else(log: Path, journal: Journal) -> None:
+    log.write_bytes(line(1, "one"))
+    with reading(journal) as reader:
+        before_ns = time.time_ns()
+        for part in (b"\nclo", b"ck 7\nshutdown 8\nclock x\n\0\n" + b"z" * 5_000 + b"\nclock 9\n"):
+            os.write(reader.requests, part)
+        while len(reader.answers) < 2:
+            reader.read()
+    assert [answer.number for answer in reader.answers] == [7, 9]
+    times = [int(text) for answer in reader.answers for text in answer.data.split()]
+    assert before_ns <= times[0] <= times[1] <= times[2] <= times[3] <= time.time_ns()
+
+
+def test_a_reader_that_does_not_answer_is_gone(log: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_feed, "_READER_GONE_S", 0.05)
+    log.write_bytes(line(1, "one"))
+    with reading(journal) as reader:
         while not reader.read():
             pass
 

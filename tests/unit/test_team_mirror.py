@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from support.team import DB1, LATER_SEGMENT, SEGMENT, content, message
 from threeam.core.store.journal import Journal, resolve_journal
+from threeam.team.line_cursor import LineCursor, mirror_cursor
 from threeam.team.message import Message
-from threeam.team.mirror import Contradiction, Gap, Mirror, MirrorBusy, read_mirror, read_mirrors
+from threeam.team.mirror import Gap, Mirror, MirrorBusy, read_mirror, read_mirrors
+from threeam.team.mirror_part import Contradiction
 from threeam.team.position import Origin, SegmentEnd
 
 DATA = b"".join(b"[line %d]\n" % number for number in range(40))
@@ -189,3 +191,32 @@ finally:
     assert mirror.write(message(DATA, 9, 27)) == 13
     mirror.close()
     assert content(read_mirrors(journal)[0]) == DATA[:27]
+
+
+@pytest.mark.parametrize(
+    ("data", "end"),
+    [
+        (b"[one]\n[two]\n", 12),
+        (b"[one]\n[tw", 6),  # a kill in the middle of a write
+        (b"[one", 0),
+        (b"[one]\n" + b"x" * 600_000, 6),
+    ],
+    ids=["whole", "torn", "first", "long"],
+)
+def test_a_mirror_says_up_to_which_line_it_has_all(data: bytes, end: int, journal: Journal) -> None:
+    mirror = Mirror(journal, DB1.id)
+    mirror.write(message(data, 0, len(data)))
+    mirror.close()
+    cursor = mirror_cursor(journal, DB1.id)
+    assert cursor == LineCursor(DB1, SegmentEnd(SEGMENT, end), message(data, end, end).link)
+
+
+def test_the_end_of_a_mirror_is_that_of_its_last_epoch_and_behind_its_gaps(journal: Journal) -> None:
+    assert mirror_cursor(journal, DB1.id) is None
+    data = b"[one]\n[two]\n[three]\n"
+    mirror = Mirror(journal, DB1.id)
+    mirror.write(message(data, 0, len(data)))
+    mirror.write(message(data, 6, 12, epoch=2))
+    mirror.close()
+    origin = DB1._replace(epoch=2)
+    assert mirror_cursor(journal, DB1.id) == LineCursor(origin, SegmentEnd(SEGMENT, 12), message(data, 12, 12).link)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,14 +19,13 @@ from support.rotated_files import line
 from support.team import DB1, SEGMENT, content
 from threeam.core.errors import BadInput
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.carrier import CarrierAway, CarrierRefused
+from threeam.team.carrier import CarrierAway, CarrierRefused, NoAnswer, Topic
 from threeam.team.follow_process import FollowProcess
-from threeam.team.frames import LineCursor, encode_greeting, encode_here, encode_lines
+from threeam.team.frames import encode_greeting, encode_here, encode_lines
 from threeam.team.line_chain import first_link
 from threeam.team.message import Message
 from threeam.team.mirror import read_mirrors
-from threeam.team.origin import read_origin
-from threeam.team.position import SegmentEnd
+from threeam.team.origin import OriginFile, read_origin
 from threeam.team.presence import Presence
 from threeam.team.ssh_source import connect, describe_end
 from threeam.team.ssh_target import SshTarget, parse_ssh_target
@@ -169,10 +169,41 @@ async def test_a_mirror_has_the_bytes_of_the_host_and_goes_on(
     assert not (tmp_path / "web1.log.origin").exists()
 
 
+async def test_the_time_of_the_host_can_be_asked(
+    web1: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_ssh(tmp_path, monkeypatch, 'exec sh -c "$command"')
+    (tmp_path / "db1.log").write_bytes(line(1, "one"))
+    async with connect(SshTarget("db1", log=str(tmp_path / "db1.log")), web1) as source:
+        (received,) = await anext(source.replay(None))
+        begin_ns = time.time_ns()
+        times = [int(text) for text in (await source.ask(Topic.CLOCK, received.origin_id, b"", 20)).split()]
+        assert begin_ns <= times[0] <= times[1] <= time.time_ns()
+        for other_id, question in ((DB1.id, b""), (received.origin_id, b"more")):
+            with pytest.raises(NoAnswer):
+                await source.ask(Topic.CLOCK, other_id, question, 0.01)
+
+
+async def test_nothing_is_written_when_ssh_has_ended(
+    web1: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its descriptor may be that of another file by then."""
+    (tmp_path / "stream").write_bytes(encode_greeting(DB1.id))
+    put_ssh(tmp_path, monkeypatch, f"cat {tmp_path}/stream; read cursor; exit 0")
+    async with connect(SshTarget("db1"), web1) as source:
+        replay = asyncio.ensure_future(anext(source.replay(None)))
+        with pytest.raises(CarrierAway):
+            await source.wait_closed()
+        with open(tmp_path / "mirror", "w+b") as other:
+            with pytest.raises(NoAnswer):
+                await source.ask(Topic.CLOCK, DB1.id, b"", 0.01)
+            assert other.read() == b""
+        replay.cancel()
+
+
 def lines_of(data: bytes, begin: int, end: int) -> bytes:
     link = first_link(SEGMENT)
-    sent = Message(DB1, "db1", SEGMENT, begin, link, data[begin:end])
-    return encode_lines(sent, LineCursor(DB1, SegmentEnd(SEGMENT, end), sent.end_link()))
+    return encode_lines(Message(DB1, "db1", SEGMENT, begin, link, data[begin:end]))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +211,7 @@ def lines_of(data: bytes, begin: int, end: int) -> bytes:
     [
         (b"\x1b[2Jx" * 20_000, "prints a line without an end"),
         (encode_greeting(DB1.id) + b"y" * 100_000, "prints a line without an end"),
-        (encode_greeting(DB1.id) + b"lines 999999999 c {}\n", "would not send"),
+        (encode_greeting(DB1.id) + b"lines 999999999 {}\n", "would not send"),
         (b"3am-mirror 7 " + b"d" * 32 + b"\n", "another version"),
     ],
     ids=["banner", "line", "size", "version"],
@@ -205,7 +236,7 @@ async def test_a_wrong_chain_and_a_wrong_presence_are_refused_with_a_notice(
         encode_here(Presence(DB1, "a\x1bb", 0, 0, 0).encode()),
         lines_of(data, 0, 6),
         lines_of(data, 6, 12),  # its link is not the one there
-        b"lines 2 c " + b'{"3am-host": "x\\u001b", "3am-epoch": "1"}\n' + b"x\n",
+        b"lines 2 " + b'{"3am-host": "x\\u001b", "3am-epoch": "1"}\n' + b"x\n",
         lines_of(data, 0, 6),
     ]
     (tmp_path / "stream").write_bytes(encode_greeting(DB1.id) + b"".join(forged))
@@ -223,5 +254,18 @@ async def test_a_host_cannot_write_into_the_mirror_of_another(
     await follow(web1, "ssh://db1", lambda status: status.hosts)
     (tmp_path / "stream").write_bytes(encode_greeting(DB1.id) + lines_of(b"[forged]\n", 0, 9))
     status = await follow(web1, "ssh://web2", lambda status: "has the id" in status.away)
-    assert "ssh://web2 has the id of the journal of db1, which comes from ssh://db1" in status.away
+    assert "ssh://web2 has the id of db1, whose journal comes from ssh://db1: " in status.away
     assert read_mirrors(web1) == []
+    os.unlink(status.away.rpartition("remove ")[2])
+    await follow(web1, "ssh://web2", lambda status: status.hosts and read_mirrors(web1))
+
+
+async def test_a_host_cannot_have_the_id_of_this_journal(
+    web1: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = OriginFile(web1)
+    file.close()
+    (tmp_path / "stream").write_bytes(encode_greeting(file.origin.id))
+    put_ssh(tmp_path, monkeypatch, f"cat {tmp_path}/stream; exec sleep 100")
+    status = await follow(web1, "ssh://db1", lambda status: "has the id of this journal" in status.away)
+    assert "new-origin" in status.away

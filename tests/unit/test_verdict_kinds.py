@@ -158,3 +158,23 @@ def test_equal_arms_are_seldom_said_to_differ(mixture: str) -> None:
     experiments, n = 100, 30
     shares = claim_shares(MIXTURES[mixture], 2, n, experiments)
     assert max(shares) <= 0.05 + 2.4 * (0.05 * 0.95 / experiments) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("arms", "says"),
+    [
+        (
+            {"bare": {"a": 16, "pass": 14}, "pin": {"pass": 13, "B": 17}},
+            "pin: fewer failures than bare, but only among the runs that have a result (p = 0.00059)",
+        ),
+        ({"bare": {"a": 16, "pass": 14}, "pin": {"pass": 28, "B": 2}}, "pin hides it"),  # even if the two had failed
+        (
+            {"bare": {"pass": 13, "B": 17}, "pin": {"a": 16, "pass": 14}},
+            "pin: more failures than bare, but only among the runs that have a result (p = 0.00059)",
+        ),
+        ({"bare": {"a": 1, "pass": 27, "B": 2}, "pin": {"a": 20, "pass": 8, "B": 2}}, "pin provokes it"),
+    ],
+)
+def test_an_arm_that_hangs_does_not_hide_the_failure(arms: Arms, says: str) -> None:
+    """Its runs that hung might have failed: the few that are left are no sample of all."""
+    assert verdict_text(experiment_of_kinds(arms)).startswith(says)

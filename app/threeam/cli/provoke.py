@@ -6,11 +6,12 @@ import os
 from argparse import REMAINDER, Namespace
 from collections.abc import Callable, Sequence
 
-from threeam.cli.console import Echo, is_open_on, print_report
+from threeam.cli.console import Echo, is_open_on, print_json, print_report
 from threeam.cli.context import Context
 from threeam.cli.failure_options import add_failure_options, parse_failure_options
 from threeam.cli.parser import Parser
-from threeam.cli.run_options import split_at_separator
+from threeam.cli.run_options import Report, split_at_separator
+from threeam.cli.run_outputs import print_outputs_of_kind
 from threeam.cli.run_progress import ExperimentProgress
 from threeam.cli.run_surroundings import journal_access, observe, writable_context
 from threeam.cli.search_progress import SearchProgress, search_exit_code
@@ -21,7 +22,7 @@ from threeam.experiments.plan import ExperimentPlan
 from threeam.experiments.provoke.budget import Budget, RunBudget, TimeBudget
 from threeam.experiments.provoke.search import Search
 from threeam.experiments.provoke.search_plan import Reproducer
-from threeam.experiments.provoke.search_report import search_report
+from threeam.experiments.provoke.search_report import search_json, search_report
 from threeam.experiments.provoke.search_runner import SearchRunner
 from threeam.experiments.runner import ExperimentRunner
 from threeam.experiments.runs.plan_runs import RunInterrupted
@@ -53,9 +54,14 @@ def resume_search(ctx: Context, args: Namespace, name: str) -> int:
     return _search(ctx, args, lambda runner: runner.resume(name))
 
 
-def print_search_report(ctx: Context, search: Search) -> int:
-    """Print the report on ``search``, and return the exit code: that of the search."""
-    print_report(search_report(search, ctx.clock()), details_below=True)
+def print_search_report(ctx: Context, search: Search, mode: Report) -> int:
+    """Print the report on ``search``, and return the exit code: that of the search, or of outputs that are printed."""
+    if mode.kind is not None:
+        return print_outputs_of_kind(ctx.journal, search, mode.kind)
+    if mode.as_json:
+        print_json(search_json(search))
+    else:
+        print_report(search_report(search, ctx.clock()), details_below=True)
     return search_exit_code(bool(search.found))
 
 

@@ -24,11 +24,11 @@ from threeam.experiments.failure_rule import PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import identity_of
 from threeam.experiments.plan import ExperimentPlan, loggable_command
 from threeam.experiments.provoke.search import find_search
-from threeam.experiments.run_list import run_list_report
+from threeam.experiments.run_list import listed_runs, run_json, run_list_report
 from threeam.experiments.runner import ExperimentRunner
 from threeam.experiments.runs.plan_runs import RunInterrupted
 from threeam.experiments.runs.run_drafts import single_run_draft
-from threeam.experiments.runs.run_log import experiments, require_experiment
+from threeam.experiments.runs.run_log import require_experiment
 from threeam.experiments.runs.run_tags import format_run
 from threeam.experiments.runs.single_run import SingleRun, check_runnable, run_once
 from threeam.experiments.verdicts.repeats import find_repeats
@@ -146,8 +146,8 @@ def _print_list(args: Namespace, as_json: bool) -> int:
     state = ctx.load_state()
     if not as_json:
         print_report(run_list_report(state, ctx.clock()))
-    for experiment in experiments(state)[::-1] if as_json else ():
-        print_json(experiment_json(experiment))
+    for listed in listed_runs(state) if as_json else ():
+        print_json(run_json(listed))
     return ExitCode.OK
 
 
@@ -155,10 +155,10 @@ def _print_report(args: Namespace, mode: Report) -> int:
     ctx = context(args)
     ctx.require_log()
     state = ctx.load_state()
-    if not mode.as_json and (search := find_search(state, mode.name)) is not None:
+    if (search := find_search(state, mode.name)) is not None:
         from threeam.cli.provoke import print_search_report
 
-        return print_search_report(ctx, search)
+        return print_search_report(ctx, search, mode)
     experiment = require_experiment(state, mode.name)
     if mode.kind is not None:
         return print_outputs_of_kind(ctx.journal, experiment, mode.kind)

@@ -11,12 +11,12 @@ from threeam.core.format.times import format_duration
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
 from threeam.core.store.attachments import read_attachment
 from threeam.core.store.journal import Journal
-from threeam.experiments.experiment import Experiment
 from threeam.experiments.failure_rule import TIMED_OUT, format_exit
+from threeam.experiments.runs.run_outputs import RecordedRuns
 from threeam.process.execute import STDOUT
 
 
-def print_outputs_of_kind(journal: Journal, experiment: Experiment, letter: str) -> int:
+def print_outputs_of_kind(journal: Journal, experiment: RecordedRuns, letter: str) -> int:
     """Print the saved outputs of the runs of a kind, each under a line about its run. Return the exit code."""
     kind = next((found.kind for found in experiment.kinds if found.kind.letter == letter), None)
     if kind is None:

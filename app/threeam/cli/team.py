@@ -3,42 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from threeam.cli import team_blank
 from threeam.cli.console import print_err, print_json, print_out
-from threeam.cli.context import Context, context
+from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser
 from threeam.cli.split import split_command
-from threeam.core.errors import BadInput, FileUnusable, PreconditionFailed
+from threeam.cli.team_engine import add_credentials_option, add_engine_arguments, engine
+from threeam.core.errors import BadInput, PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
-from threeam.core.format.times import format_age
 from threeam.team.follow_process import FollowProcess
+from threeam.team.host_report import TeamReport, read_team_reports
 from threeam.team.origin import OriginFile, host_name, read_origin
 from threeam.team.ssh_source import SshSource
 from threeam.team.ssh_source import connect as connect_ssh
 from threeam.team.ssh_target import SCHEME, parse_ssh_target
-from threeam.team.target import default_credentials_path, parse_target, read_credentials
 from threeam.team.team_process import TeamProcess
-from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus, read_statuses
-
-_SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this long is not connected
+from threeam.team.team_status import TeamStatus, read_statuses
 
 _HELP = {
     "URL": HelpText(
         "Sends every line of this journal to an engine (NATS JetStream), and keeps the journals of the other hosts of "
-        "the team as mirrors, until it is ended. Nothing local waits for it, and it writes nothing into this journal.",
-        "3am team nats://db1:4222\n3am team tls://db1:4222/NIGHT --read-only\n3am team status",
+        "the team as mirrors, until it is ended. Nothing local waits for it, and it writes nothing into this journal. "
+        "With ssh://HOST it keeps the mirror of that host, where only 3am has to be installed, and sends nothing.",
+        "3am team nats://db1:4222\n3am team tls://db1:4222/NIGHT --read-only\n3am team ssh://db1 ssh://web2\n"
+        "3am team status",
     ),
     "status": HelpText(
         "Prints for each host: connected or not, lines not yet sent, lines that no other host holds, age of its last "
-        "line. It needs no network. The exit code is 1 if no 3am team runs or is connected.",
+        "line, its clock and the bound of that. It needs no network. The exit code is 1 if no 3am team runs or is "
+        "connected.",
         "3am team status --json",
+    ),
+    "id": HelpText(
+        "Prints the id of this journal, by which an engine with users knows this host, and makes it if there is none. "
+        "It needs no network.",
+        "3am team id",
+    ),
+    "create": HelpText(
+        "Makes the store of a night on an engine with users, who may not make it. It is needed once, and by the "
+        "administrator of the engine. A store that exists stays as it is.",
+        "3am team create tls://db1:4222/night --credentials admin.toml",
+    ),
+    "blank": HelpText(
+        "Takes the words of an entry, and of lines that quote it, out of what the engine keeps, and has each mirror "
+        "blank them; prints which mirrors have. A host that is away does it at its return. This log keeps the words. "
+        "It needs the right to delete messages. The exit code is 1 if a mirror has not done it.",
+        "3am team blank @03:14:07.123 tls://db1:4222/night --credentials admin.toml",
     ),
     "new-origin": HelpText(
         "Gives this journal a new id, because it is a copy of another one, or lies on a copy of a machine. Its lines "
@@ -51,10 +68,8 @@ _HELP = {
 def run(_command: str, argv: Sequence[str]) -> int:
     """Run ``3am team``."""
     verb, rest = split_command(argv)
-    if verb == "status":
-        return _print_status(rest)
-    if verb == "new-origin":
-        return _take_new_origin(rest)
+    if verb in _VERBS:
+        return _VERBS[verb](rest)
     return _run_team(argv)
 
 
@@ -64,47 +79,56 @@ def _parser(verb: str, prog: str) -> Parser:
 
 def _run_team(argv: Sequence[str]) -> int:
     parser = _parser("URL", "3am team")
+    parser.verbs = list(_VERBS)
     parser.add_argument(
         "urls",
         metavar="URL",
         nargs="+",
         help="the engine, nats://HOST[:PORT][/NIGHT] or tls://…; or hosts, each as ssh://[USER@]HOST[:PORT][/FILE]",
     )
+    add_credentials_option(parser)
     parser.add_argument("--read-only", action="store_true", help="follow the others, and send nothing")
-    parser.add_argument(
-        "--credentials",
-        metavar="FILE",
-        help="user, password, ca, cert, key in TOML, mode 0600 (default: ~/.config/3am/team.toml, if it exists)",
-    )
     args = parser.parse_args(argv)
     if any(url.startswith(SCHEME) for url in args.urls):
         return _follow_hosts(args)
     if len(args.urls) > 1:
         raise BadInput("3am team uses one engine: run it once for each")
-    target = parse_target(args.urls[0])
-    credentials = read_credentials(args.credentials or default_credentials_path(os.environ))
+    target, connect = engine(args.urls[0], args.credentials, read_only=args.read_only)
     ctx = context(args)
     ctx.require_log()
-    try:
-        from threeam.team.nats_carrier import connect
-    except ImportError:
-        raise FileUnusable("this needs nats-py: pip install '3am[team]'") from None
-    process = TeamProcess(
-        ctx.journal,
-        str(target),
-        host_name(),
-        lambda: connect(target, credentials, read_only=args.read_only),
-        read_only=args.read_only,
-    )
+    process = TeamProcess(ctx.journal, str(target), host_name(), connect, read_only=args.read_only)
     try:
         if not args.read_only:
             print_err(
-                f"every line of {ctx.journal.log_path} is sent to {target}; 3am fork --blank does not reach what was "
+                f"every line of {ctx.journal.log_path} is sent to {target}; only 3am team blank reaches what was "
                 "sent. ctrl+c ends this, 3am team status shows it"
             )
         asyncio.run(process.run())
     finally:
         process.close()
+    return ExitCode.OK
+
+
+def _print_id(argv: Sequence[str]) -> int:
+    ctx = context(_parser("id", "3am team id").parse_args(argv))
+    ctx.require_log()
+    file = OriginFile(ctx.journal)
+    file.close()
+    print_out(file.origin.id)
+    return ExitCode.OK
+
+
+def _create_store(argv: Sequence[str]) -> int:
+    parser = _parser("create", "3am team create")
+    add_engine_arguments(parser)
+    args = parser.parse_args(argv)
+    target, connect = engine(args.url, args.credentials, read_only=False)
+
+    async def create() -> None:
+        async with connect():
+            print_out(f"{target} has a store for the lines of the hosts")
+
+    asyncio.run(create())
     return ExitCode.OK
 
 
@@ -155,27 +179,26 @@ def _print_status(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one object for each 3am team")
     args = parser.parse_args(argv)
     ctx = context(args)
-    statuses = read_statuses(ctx.journal)
-    is_connected = False
-    for status, is_running in statuses:
-        if not is_running:
-            status.away = "not running"
-        is_connected = is_connected or not status.away
-        if args.json:
-            print_json(_status_json(status, ctx.clock().ns))
-        else:
-            for line in _status_lines(status, ctx):
-                print_out(line)
-    if not statuses:
-        print_err("no 3am team has run for this journal: 3am team nats://HOST begins one")
-    return ExitCode.OK if is_connected else ExitCode.NEGATIVE
+    reports = read_team_reports(ctx.journal, ctx.clock().ns)
+    if args.json:
+        for status, is_running in read_statuses(ctx.journal):
+            print_json(_status_json(status, ctx.clock().ns, is_running=is_running))
+    else:
+        for report in reports:
+            for line in _report_lines(report):
+                print_out(escape_unprintable(line))
+    if not reports:
+        print_err("no 3am team has run for this journal: 3am team nats://HOST or ssh://HOST begins one")
+    return ExitCode.OK if any(report.is_connected for report in reports) else ExitCode.NEGATIVE
 
 
-def _status_json(status: TeamStatus, now_ns: int) -> dict[str, Any]:
+def _status_json(status: TeamStatus, now_ns: int, *, is_running: bool) -> dict[str, Any]:
+    if not is_running:
+        status.away = "not running"
     values = asdict(status)
     values["connected"] = not status.away
     values["hosts"] = [
-        {"connected": _is_connected(host, status, now_ns), **asdict(host)} for host in status.hosts.values()
+        {"connected": not status.away and host.is_announced(now_ns), **asdict(host)} for host in status.hosts.values()
     ]
     for key in ("own", "hosts"):
         rows = [values[key]] if isinstance(values[key], dict) else values[key] or []
@@ -184,30 +207,20 @@ def _status_json(status: TeamStatus, now_ns: int) -> dict[str, Any]:
     return values
 
 
-def _status_lines(status: TeamStatus, ctx: Context) -> list[str]:
-    now_ns = ctx.clock().ns
-    lines = [f"{status.address}: {status.away or f'connected (pid {status.pid})'}"]
-    if status.own is not None:
-        lines.append(f"  {status.own.host}, this host: {_own_text(status.own)}")
-    for host in sorted(status.hosts.values(), key=lambda host: (host.host, host.origin)):
-        name = host.host if host.origin.epoch == 1 else f"{host.host}·{host.origin.epoch}"
-        state = "connected" if _is_connected(host, status, now_ns) else "not connected"
-        lines.append(f"  {name}: {state}, {_lines_text(host.unsent_lines, host.unheld_lines)}{_age(host, now_ns)}")
-        lines += [f"    {gap}" for gap in host.gaps]
-    return [escape_unprintable(line) for line in [*lines, *(f"  ! {notice}" for notice in status.notices)]]
+def _report_lines(report: TeamReport) -> Iterator[str]:
+    yield f"{report.address}: {report.state}" if report.address else report.state
+    for host in report.hosts:
+        yield f"  {host.name}: {', '.join(filter(None, (host.state, host.lines, host.last_line)))}"
+        for sentence in (*host.clock, *host.problems):
+            yield f"    {sentence}"
+    for notice in report.notices:
+        yield f"  ! {notice}"
 
 
-def _own_text(own: OwnStatus) -> str:
-    return _lines_text(own.unsent_lines, own.unheld_lines) if own.publishes else "sends nothing from here"
-
-
-def _lines_text(unsent: int, unheld: int) -> str:
-    return f"{unsent:,} lines not sent, {unheld:,} that no other host holds"
-
-
-def _age(host: HostStatus, now_ns: int) -> str:
-    return f", last line {format_age(max(0, now_ns - host.last_line_ns))}" if host.last_line_ns else ""
-
-
-def _is_connected(host: HostStatus, status: TeamStatus, now_ns: int) -> bool:
-    return not status.away and now_ns - host.seen_ns < _SILENT_NS
+_VERBS = {
+    "status": _print_status,
+    "id": _print_id,
+    "create": _create_store,
+    "blank": lambda argv: team_blank.run(_parser("blank", "3am team blank"), argv),
+    "new-origin": _take_new_origin,
+}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.state.fold import State
 from threeam.experiments.bisect.bisect_log import Bisection, bisections
+from threeam.experiments.bisect.bisect_report import bisection_json
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.experiment_report import experiment_line
 from threeam.experiments.provoke.search import Search, searches_by_number
+from threeam.experiments.provoke.search_report import search_json
 from threeam.experiments.runs.run_log import experiments
+from threeam.experiments.verdicts.verdict import experiment_json
 
 _MAX_ROWS = 200  # of a section
 
@@ -40,6 +45,13 @@ def run_list_report(state: State, now: Stamp) -> list[ReportSection]:
     return [section for section in sections if section.lines] or [nothing]
 
 
+def run_json(run: ListedRun) -> dict[str, Any]:
+    """Return the facts and the result of ``run`` as a JSON object; its ``type`` says what it is."""
+    if isinstance(run, Experiment):
+        return experiment_json(run)
+    return search_json(run) if isinstance(run, Search) else bisection_json(run)
+
+
 def hypothesis_runs_report(state: State, number: int | None, now: Stamp) -> list[ReportSection]:
     """Return a section with the runs of the hypothesis ``number``, the newest first; no section if nothing was run."""
     lines = [_line(run, now) for run in listed_runs(state) if number is not None and run.hypothesis == number]
@@ -66,9 +78,10 @@ def _line(run: ListedRun, now: Stamp) -> ReportLine:
 
 
 def _search_summary(search: Search) -> str:
-    if not search.result:
+    if search.result is None:
         return f"search: {search.done_count} of at most {search.total} runs"
-    return f"search: found {search.found}, {search.confirmation}" if search.found else "search: found no arm"
+    result = search.result
+    return f"search: found {result.found}, {result.confirmation}" if result.found else "search: found no arm"
 
 
 def _bisection_summary(bisection: Bisection) -> str:

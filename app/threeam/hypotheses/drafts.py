@@ -38,6 +38,11 @@ EVIDENCE_VERBS = {"support": SUPPORTS, "contradict": CONTRADICTS}
 _MAX_EXCERPT_CHARS = 160
 
 
+def name_of(named: Named) -> str:
+    """Return the name of a hypothesis, as a person types it."""
+    return named if isinstance(named, str) else named.name
+
+
 def hypothesis_draft(text: str, toxic_cups: int) -> Draft:
     """Return the draft of a new open hypothesis with the next number.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from threeam.core.format.entry import author_name, escape_unprintable
+from threeam.core.format.entry import Stamp, author_name, escape_unprintable
+from threeam.core.format.report import ReportLine, ReportSection, format_attribution
+from threeam.hypotheses.ledger import CONTRADICTS, PREDICTION, SUPPORTS, VERDICT_KINDS
 from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.team_fold import Statement, TeamHypothesis
-from threeam.hypotheses.thread import event_json
+from threeam.hypotheses.thread import MISSING_CLAIM, event_json
 
 
 def states_text(known: TeamHypothesis) -> str:
@@ -88,3 +90,35 @@ def team_moves_json(known: TeamHypothesis, quotations: QuotationReader) -> list[
         for host, thread in known.threads
         for event in thread.events
     ]
+
+
+def team_thread_report(known: TeamHypothesis, now: Stamp) -> list[ReportSection]:
+    """Return the report on a hypothesis as of ``now``, with the lines of all hosts; each host's in their order."""
+    said = [Statement(host, event) for host, thread in known.threads for event in thread.events]
+    author = format_attribution(known.hypothesis.author, known.hypothesis.opened_at, now)
+    claim = ReportLine(known.claim or MISSING_CLAIM, author if known.claim else "", icon="Hypothesis")
+    state = ReportLine(states_text(known), icon=known.states[0] if len(known.states) == 1 else "WARNING")
+    supports, contradicts = known.supports, known.contradicts
+    sections = [
+        ReportSection("claim", [claim, state, *_said_lines(known.standing, now)]),
+        ReportSection("predictions", _said_lines([each for each in said if each.event.kind == PREDICTION], now)),
+        ReportSection(f"{SUPPORTS.lower()} it: {len(supports)}", _said_lines(supports, now)),
+        ReportSection(f"{CONTRADICTS.lower()} it: {len(contradicts)}", _said_lines(contradicts, now)),
+        ReportSection("history", _said_lines([each for each in said if each.event.kind in VERDICT_KINDS], now)),
+    ]
+    return [section for section in sections if section.lines]
+
+
+def _said_lines(statements: Sequence[Statement], now: Stamp) -> list[ReportLine]:
+    lines = []
+    for statement in statements:
+        kind, is_verdict = statement.event.kind, statement.event.kind in VERDICT_KINDS
+        text = f"{statement.event.state}: {statement.text}" if is_verdict else statement.text
+        icon = statement.event.state if kind == "Conclusion" else kind
+        lines.append(ReportLine(text, signature(statement, now), icon=icon))
+    return lines
+
+
+def signature(statement: Statement, now: Stamp) -> str:
+    """Return the author, the time and the host of a statement."""
+    return f"{format_attribution(statement.event.author, statement.event.stamp, now)} on {statement.host.host}"

@@ -13,8 +13,8 @@ from threeam.experiments.runs.run_log import experiments
 from threeam.human.drafts import pluralize
 from threeam.hypotheses.changes import open_changes
 from threeam.hypotheses.handoff_notes import handoff_note, journal_holder
-from threeam.hypotheses.team_fold import IsBefore, Statement, TeamHypothesis, team_hypotheses
-from threeam.hypotheses.team_report import states_text, team_hypothesis_json, verdict_text
+from threeam.hypotheses.team_fold import IsBefore, TeamHypothesis, team_hypotheses
+from threeam.hypotheses.team_report import signature, states_text, team_hypothesis_json, verdict_text
 from threeam.hypotheses.thread import MISSING_CLAIM
 
 _MAX_LINES = 12  # of a host
@@ -73,7 +73,7 @@ def said_elsewhere_lines(known: TeamHypothesis, now: Stamp) -> Iterator[ReportLi
     for statements in (known.supports, known.contradicts):
         elsewhere = [statement for statement in statements if not statement.host.is_own]
         for statement in elsewhere[-_MAX_EVENTS:]:
-            yield ReportLine(f"    {statement.event.kind}: {statement.text}", _signature(statement, now))
+            yield ReportLine(f"    {statement.event.kind}: {statement.text}", signature(statement, now))
 
 
 def decided_line(known: TeamHypothesis, now: Stamp) -> ReportLine:
@@ -81,7 +81,7 @@ def decided_line(known: TeamHypothesis, now: Stamp) -> ReportLine:
     line = _team_hypothesis_line(known)
     if len(known.standing) == 1:
         (verdict,) = known.standing
-        line = line._replace(detail=f"{verdict.event.state}: {verdict.text} · {_signature(verdict, now)}")
+        line = line._replace(detail=f"{verdict.event.state}: {verdict.text} · {signature(verdict, now)}")
     return line
 
 
@@ -143,7 +143,3 @@ def _team_hypothesis_line(known: TeamHypothesis) -> ReportLine:
     icon = known.states[0] if len(known.states) == 1 else "WARNING"
     stamp = known.hypothesis.opened_at if not known.host else None  # only a stamp of this journal can be gone to
     return ReportLine(f"{known.name} {known.claim or MISSING_CLAIM}", detail, stamp, icon)
-
-
-def _signature(statement: Statement, now: Stamp) -> str:
-    return f"{format_attribution(statement.event.author, statement.event.stamp, now)} on {statement.host.host}"

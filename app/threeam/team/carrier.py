@@ -38,6 +38,7 @@ class Topic(StrEnum):
     """A kind of question. Each has subjects of its own, so that an engine can allow it by itself."""
 
     CLOCK = "clock"
+    BLANK = "blank"
 
 
 class Received(NamedTuple):
@@ -68,6 +69,12 @@ class Source(Protocol):
     def announcements(self) -> AsyncIterator[Announcement]:
         """Yield what the hosts announce from now on."""
 
+    async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
+        """Return what the host of this origin answers to ``question``, as it came. Raises `NoAnswer` after ``limit_s``.
+
+        `CarrierRefused`: this user may not ask about ``topic``.
+        """
+
     async def wait_closed(self) -> None:
         """Wait until the connection is lost, and raise `CarrierAway`."""
 
@@ -76,7 +83,13 @@ class Carrier(Source, Protocol):
     """An open connection to an engine, which also takes the messages of this host."""
 
     async def last(self, origin_id: str) -> tuple[Message | None, int]:
-        """Return the last message of an origin and its sequence; None and 0 without one. Raises `HostileMessage`."""
+        """Return the last message of an origin, and the sequence of what is last on its subject; else None and 0.
+
+        The sequence is a later one if something else than a message of 3am was stored there.
+        """
+
+    def history(self, origin_id: str) -> AsyncIterator[list[Received]]:
+        """Yield what is stored of one origin, in its order, and end with what is last now."""
 
     async def publish(self, message: Message, expected: int) -> int:
         """Store ``message`` if ``expected`` is the sequence of the last of its origin, and return its own sequence.
@@ -85,13 +98,7 @@ class Carrier(Source, Protocol):
         """
 
     async def announce(self, announcement: Announcement) -> None:
-        """Tell all hosts that listen."""
-
-    async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
-        """Return what the host of this origin answers to ``question``, as it came. Raises `NoAnswer` after ``limit_s``.
-
-        `CarrierRefused`: this user may not ask about ``topic``.
-        """
+        """Tell all hosts that listen. `CarrierRefused`: the engine did not allow the last one."""
 
     async def answer(self, topic: Topic, origin_id: str, reply: Callable[[bytes], Awaitable[bytes | None]]) -> None:
         """Answer with ``reply`` what hosts ask this origin, for ever, one question after the other.
@@ -99,3 +106,13 @@ class Carrier(Source, Protocol):
         A question comes as it is sent, and is not checked. To one of which ``reply`` returns None there is no answer.
         `CarrierRefused`: this user may not answer about ``topic``.
         """
+
+
+class Store(Carrier, Protocol):
+    """A connection of the administrator of an engine."""
+
+    async def origins(self) -> list[str]:
+        """Return the ids of the origins of which something is stored."""
+
+    async def delete(self, place: Place) -> None:
+        """Delete the message that ends at ``place``, so that its bytes are nowhere in the store."""

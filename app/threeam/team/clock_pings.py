@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Collection
 
 from threeam.core.store.journal import Journal
-from threeam.team.carrier import Carrier, CarrierRefused, NoAnswer, Topic
-from threeam.team.clock_offset import ClockTrack, Offset, Reading, Step, measured_offset
+from threeam.team.carrier import Carrier, CarrierRefused, NoAnswer, Source, Topic
+from threeam.team.clock_offset import ClockTrack, Offset, Reading, Span, Step, measured_offset
 from threeam.team.host_clocks import ClockFile
 from threeam.team.team_status import ClockStatus, TeamStatus
 
@@ -21,7 +21,7 @@ _PAUSE_FOR_EACH_HOST_S = 0.5  # s; this host sends two pings a second at most
 _LIMIT_S = 1.0  # s
 _LOOK_S = 1.0  # s; between looks at who is there
 _NOTE_NS = 10 * 10**9  # between two notes of what is measured
-_ANSWER = re.compile(rb"(\d{1,20}) (\d{1,20})")
+_ANSWER = re.compile(rb"(\d{1,19}) (\d{1,19})")
 
 
 def read_clock() -> Reading:
@@ -56,14 +56,14 @@ class ClockPings:
         except CarrierRefused as refused:
             self._status.note(f"other hosts cannot measure the clock of this host: {refused}")
 
-    async def run(self, carrier: Carrier) -> None:
+    async def run(self, source: Source) -> None:
         """Ping the hosts that are there until the connection is lost. Raises `CarrierAway`."""
         pinged: dict[str, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as group:
             while True:
                 for origin_id in self._connected():
                     if origin_id not in pinged:
-                        pinged[origin_id] = group.create_task(self._ping_host(carrier, origin_id))
+                        pinged[origin_id] = group.create_task(self._ping_host(source, origin_id))
                 pinged = {origin_id: task for origin_id, task in pinged.items() if not task.done()}
                 await asyncio.sleep(_LOOK_S)
 
@@ -79,7 +79,7 @@ class ClockPings:
         received_ns = self._read().wall_ns
         return None if question else b"%d %d" % (received_ns, self._read().wall_ns)
 
-    async def _ping_host(self, carrier: Carrier, origin_id: str) -> None:
+    async def _ping_host(self, source: Source, origin_id: str) -> None:
         """Ping a host as long as it is there."""
         if origin_id not in self._clocks:
             self._clocks[origin_id] = _OtherClock(ClockFile(self._journal, origin_id))
@@ -88,7 +88,7 @@ class ClockPings:
             if origin_id not in hosts:
                 return
             try:
-                await self._ping(carrier, origin_id, must_note=count == _FIRST_PINGS)
+                await self._ping(source, origin_id, must_note=count == _FIRST_PINGS)
             except NoAnswer:
                 pass  # the bound grows meanwhile
             except OSError as error:
@@ -99,16 +99,18 @@ class ClockPings:
             pause_s = max(_PAUSE_S, _PAUSE_FOR_EACH_HOST_S * len(hosts))
             await asyncio.sleep(_FIRST_PAUSE_S if count < _FIRST_PINGS else pause_s)
 
-    async def _ping(self, carrier: Carrier, origin_id: str, *, must_note: bool) -> None:
+    async def _ping(self, source: Source, origin_id: str, *, must_note: bool) -> None:
         begin = self._read()
-        answer = await carrier.ask(Topic.CLOCK, origin_id, b"", _LIMIT_S)
+        answer = await source.ask(Topic.CLOCK, origin_id, b"", _LIMIT_S)
         end = self._read()
         times = _ANSWER.fullmatch(answer)
         measured = measured_offset(begin.wall_ns, int(times[1]), int(times[2]), end.wall_ns) if times else None
         host = self._status.hosts.get(origin_id)
         if measured is not None and host is not None:
-            noted = self._clocks[origin_id].add(measured, end, must_note=must_note)
-            host.clock = noted or host.clock
+            clock = self._clocks[origin_id]
+            if (news := clock.add(measured, end, must_note=must_note)) is not None:
+                host.clock = news
+                clock.write()
 
     def _note_failure(self, error: OSError) -> None:
         self._status.note(f"the clocks of other hosts cannot be noted: {error.strerror}")
@@ -123,26 +125,29 @@ class _OtherClock:
         self._steps = 0
         self._last_step = Step(0, 0, is_ours=False)
         self._noted_ns: int | None = None  # on the steady clock
+        self._unwritten: list[Span] = []  # before the last span
 
     def add(self, measured: Offset, at: Reading, *, must_note: bool) -> ClockStatus | None:
-        """Take what a ping says; return what is known if there is news, or if that was long ago. Raises OSError."""
+        """Take what a ping says; return what is known if there is news, or the last news are old."""
         before = self._track.span
         step = self._track.add(measured, at)
         span, offset = self._track.span, self._track.offset
         assert span is not None
         assert offset is not None
         if before is not None and before.begin_ns != span.begin_ns:
-            self._file.write(before)
+            self._unwritten.append(before)
         if step is not None:
             self._steps, self._last_step = self._steps + 1, step
         is_due = self._noted_ns is None or at.steady_ns - self._noted_ns >= _NOTE_NS
         if not (is_due or must_note or step is not None):
             return None
         self._noted_ns = at.steady_ns
-        self._file.write(span)
         return ClockStatus(offset.middle_ns, offset.bound_ns, at.wall_ns, self._steps, *self._last_step)
 
     def write(self) -> None:
         """Write what was measured last. Raises OSError."""
+        while self._unwritten:
+            self._file.write(self._unwritten[0])
+            del self._unwritten[0]
         if self._track.span is not None:
             self._file.write(self._track.span)

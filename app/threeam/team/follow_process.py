@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 from threeam.core.errors import JournalError
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import CarrierAway, CarrierRefused, Source
+from threeam.team.clock_pings import ClockPings
 from threeam.team.follower import Follower
 from threeam.team.presence import HostileAnnouncement, Presence, decode_presence
 from threeam.team.team_status import HostStatus, StatusFile, TeamStatus
@@ -45,10 +46,13 @@ class FollowProcess(Generic[SourceT]):
         self._status_file = StatusFile(journal, address)
         place = self._status_file.read().get("place")
         self._follower = Follower(journal, own_id, self._status, tuple(place) if place else None, self._note_new)
+        self._greeted = set[str]()  # the ids of the hosts that were seen in this session
+        self._pings = ClockPings(journal, self._status, self._hosts_here)
         self._told: object = None
 
     def close(self) -> None:
         """Write the status a last time, and close all files."""
+        self._pings.close()
         self._status.away = "not running"
         self._write_status()
         self._follower.close()
@@ -87,9 +91,11 @@ class FollowProcess(Generic[SourceT]):
 
     def _begin_tasks(self, source: SourceT, group: asyncio.TaskGroup) -> None:
         """Begin the work of a session."""
+        self._greeted.clear()
         group.create_task(source.wait_closed())
         group.create_task(self._listen(source))
         group.create_task(self._persist(lambda: self._follower.run(source)))
+        group.create_task(self._pings.run(source))
 
     async def _persist(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do ``work`` until it ends, and again after trouble on this host."""
@@ -119,7 +125,13 @@ class FollowProcess(Generic[SourceT]):
             host.host, host.seen_ns = presence.host, time.time_ns()
             host.unsent_lines, host.unheld_lines = presence.unsent_lines, presence.unheld_lines
             host.last_line_ns, host.utc_bound_ns = presence.last_line_ns, presence.utc_bound_ns
+            self._greeted.add(presence.origin.id)
             await self._note_presence(presence)
+
+    def _hosts_here(self) -> set[str]:
+        """Return the ids of the hosts that are connected here."""
+        hosts, now_ns = self._status.hosts, time.time_ns()
+        return {origin_id for origin_id in self._greeted if hosts[origin_id].is_announced(now_ns)}
 
     async def _note_presence(self, presence: Presence) -> None:
         """Note what another host has announced."""

@@ -9,12 +9,13 @@ from threeam.core.errors import JournalError
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Place, Received, Source
 from threeam.team.message import HostileMessage, Message, decode
-from threeam.team.mirror import Contradiction, Mirror, MirrorBusy, read_mirror
+from threeam.team.mirror import Mirror, MirrorBusy, read_mirror
+from threeam.team.mirror_part import Contradiction
 from threeam.team.team_status import HostStatus, TeamStatus
 
 
 class MirrorFailed(JournalError):
-    """A mirror that cannot be written; nothing is lost, since the engine has the message."""
+    """A mirror that cannot be written; nothing is lost, since the message comes again."""
 
 
 class _ReplayAgain(Exception):
@@ -42,6 +43,7 @@ class Follower:
         self.place = place
         self._on_change = on_change
         self._mirrors: dict[str, Mirror] = {}
+        self._epochs: dict[str, int] = {}  # the last one in each mirror
         self._begun_with_first = False
 
     async def run(self, source: Source) -> None:
@@ -83,8 +85,12 @@ class Follower:
             for mirror in touched.values():
                 mirror.sync()
         except OSError as error:
-            raise MirrorFailed(f"the mirrors cannot be written: {error.strerror}; the engine keeps the lines") from None
+            raise MirrorFailed(f"the mirrors cannot be written: {error.strerror}; the lines come again") from None
         for origin_id, mirror in touched.items():
+            if mirror.blanked_lines:
+                host, count = self._status.hosts[origin_id].host, mirror.blanked_lines
+                mirror.blanked_lines = 0
+                self._status.note(f"{host} has blanked {count} {'line' if count == 1 else 'lines'} that it had sent")
             if mirror.parts_begun or self._status.hosts[origin_id].gaps:
                 self._note_gaps(origin_id)
                 mirror.parts_begun = 0
@@ -99,20 +105,26 @@ class Follower:
                 self._mirrors[origin_id] = Mirror(self._journal, origin_id)
             except MirrorBusy:
                 return None
+            latest = read_mirror(self._journal, origin_id)[-1]
+            if latest.parts:
+                self._epochs[origin_id] = latest.origin.epoch
         return self._mirrors[origin_id]
 
     def _note_host(self, message: Message, mirror: Mirror) -> None:
-        host = self._status.hosts.setdefault(message.origin.id, HostStatus(message.origin, message.host))
-        if message.origin.epoch > host.origin.epoch:
+        origin_id, epoch = message.origin
+        host = self._status.hosts.setdefault(origin_id, HostStatus(message.origin, message.host))
+        known = self._epochs.setdefault(origin_id, epoch)
+        if epoch > known:
+            self._epochs[origin_id] = epoch
             self._status.note(f"{message.host} has lost lines that it had sent: both versions are in {mirror.path}")
         host.origin, host.host = max(host.origin, message.origin), message.host
-        if not host.seen_ns:  # of a host that is not here, the last message tells its bound
+        if not host.seen_ns and message.sent is None:  # of a host that is not here, the last message tells its bound
             host.utc_bound_ns = message.utc_bound_ns
 
     def _note_gaps(self, origin_id: str) -> None:
         """Report the gaps in a mirror. A replay from the first message may fill those that are new."""
         gaps = [
-            f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing; the engine does not have them any more"
+            f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing, and cannot be had any more"
             for files in read_mirror(self._journal, origin_id)
             for gap in files.gaps
         ]

@@ -1,8 +1,13 @@
 """The frames in which a journal travels through a pipe: a line that says what follows, and its bytes.
 
     3am-mirror 1 ID                        first: the version of this format, and the id of the journal
-    lines SIZE CURSOR {"3am-segment": …}   bytes of the journal; CURSOR is the place behind them
+    lines SIZE {"3am-segment": …}          bytes of the journal
     here SIZE                              the presence of the host
+    answer NUMBER SIZE                     the answer to a question of the reader
+
+The reader answers the first line with a cursor, the end of what it has. With "begin" before it, or alone, everything is
+sent again. It answers each presence with an empty line, to show that it still reads. Its question "clock NUMBER" asks
+for the time there.
 
 What comes before the first of these lines was printed by the shell there, and is skipped. What comes from the pipe is
 untrusted: a line and a size have limits, and the rest is checked as in any other message.
@@ -16,43 +21,29 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from threeam.core.errors import JournalError
-from threeam.team.line_chain import LINK_BYTES
-from threeam.team.message import MAX_OFFSET, MAX_PAYLOAD_BYTES, Message, encode_headers
-from threeam.team.origin import MAX_EPOCH
-from threeam.team.position import Origin, SegmentEnd, is_segment_name
+from threeam.team.message import MAX_PAYLOAD_BYTES, Message, encode_headers
 from threeam.team.presence import MAX_ANNOUNCEMENT_BYTES
 
 FROM_THE_BEGINNING = "begin"
-MAX_CURSOR_CHARS = 200
+MAX_REQUEST_CHARS = 200
 
 _MAX_LINE_BYTES = 4096
 _MAX_SHELL_BYTES = 64 * 1024  # bytes before the greeting
-_GREETING = re.compile(rb"3am-mirror (\d{1,4}) ([0-9a-f]{32})", re.ASCII)
+_GREETING = re.compile(rb"3am-mirror (\d{1,4}) ([0-9a-f]{32})")
 _VERSION = b"1"
-_LINES = re.compile(rf"lines (\d{{1,9}}) ([!-~]{{1,{MAX_CURSOR_CHARS}}}) (\{{.*\}})".encode(), re.ASCII)
-_HERE = re.compile(rb"here (\d{1,9})", re.ASCII)
-_CURSOR = re.compile(rf"([0-9a-f]{{32}}):(\d{{1,6}}):([^:]+):(\d{{1,16}}):([0-9a-f]{{{2 * LINK_BYTES}}})", re.ASCII)
+_LINES = re.compile(rb"lines (?P<size>\d{1,9}) (\{.*\})")
+_HERE = re.compile(rb"here (?P<size>\d{1,9})")
+_ANSWER = re.compile(rb"answer (\d{1,9}) (?P<size>\d{1,4})")
+_MAX_SIZES = ((_LINES, MAX_PAYLOAD_BYTES), (_HERE, MAX_ANNOUNCEMENT_BYTES), (_ANSWER, 1000))
 
 
 class HostileStream(JournalError):
     """Bytes that no 3am has written into a pipe like this; what follows them cannot be read."""
 
 
-class LineCursor(NamedTuple):
-    """A place in a journal: the end of what another host has, and the link of the chain there."""
-
-    origin: Origin
-    end: SegmentEnd
-    link: bytes
-
-    def __str__(self) -> str:
-        return f"{self.origin.id}:{self.origin.epoch}:{self.end.segment}:{self.end.offset}:{self.link.hex()}"
-
-
 class Lines(NamedTuple):
-    """Bytes of a journal, not checked yet. ``cursor``: the place behind them, as the other side will read it."""
+    """Bytes of a journal, not checked yet."""
 
-    cursor: str
     headers: Mapping[str, str]
     payload: bytes
 
@@ -63,15 +54,14 @@ class Here(NamedTuple):
     data: bytes
 
 
-def parse_cursor(text: str) -> LineCursor | None:
-    """Return the cursor of ``text``, or None if it is not one."""
-    match = _CURSOR.fullmatch(text)
-    if match is None:
-        return None
-    epoch, segment, offset = int(match[2]), match[3], int(match[4])
-    if not 1 <= epoch < MAX_EPOCH or not is_segment_name(segment) or offset > MAX_OFFSET:
-        return None
-    return LineCursor(Origin(match[1], epoch), SegmentEnd(segment, offset), bytes.fromhex(match[5]))
+class Answer(NamedTuple):
+    """The answer to the question with this number, not checked yet."""
+
+    number: int
+    data: bytes
+
+
+Frame = Lines | Here | Answer
 
 
 def encode_greeting(origin_id: str) -> bytes:
@@ -79,15 +69,20 @@ def encode_greeting(origin_id: str) -> bytes:
     return b"3am-mirror %s %s\n" % (_VERSION, origin_id.encode())
 
 
-def encode_lines(message: Message, cursor: LineCursor) -> bytes:
-    """Return the frame of ``message``; ``cursor`` is at its end."""
-    line = f"lines {len(message.payload)} {cursor} {json.dumps(encode_headers(message))}\n"
+def encode_lines(message: Message) -> bytes:
+    """Return the frame of ``message``."""
+    line = f"lines {len(message.payload)} {json.dumps(encode_headers(message))}\n"
     return line.encode() + message.payload
 
 
 def encode_here(data: bytes) -> bytes:
     """Return the frame of a presence."""
     return b"here %d\n%s" % (len(data), data)
+
+
+def encode_answer(number: int, data: bytes) -> bytes:
+    """Return the frame of an answer."""
+    return b"answer %d %d\n%s" % (number, len(data), data)
 
 
 class FrameReader:
@@ -100,10 +95,10 @@ class FrameReader:
         self._line = b""  # of the frame whose bytes are not complete
         self._size = 0
 
-    def feed(self, data: bytes) -> list[Lines | Here]:
+    def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that ``data`` completes. Raises `HostileStream`."""
         self._buffer += data
-        frames = list[Lines | Here]()
+        frames = list[Frame]()
         begin = 0
         while True:
             if not self._line:
@@ -133,20 +128,21 @@ class FrameReader:
             elif self._skipped_bytes > _MAX_SHELL_BYTES:
                 raise HostileStream("its shell prints too much before 3am begins")
             return
-        for pattern, max_size in ((_LINES, MAX_PAYLOAD_BYTES), (_HERE, MAX_ANNOUNCEMENT_BYTES)):
-            if (match := pattern.fullmatch(line)) is not None and int(match[1]) <= max_size:
-                self._line, self._size = line, int(match[1])
+        for pattern, max_size in _MAX_SIZES:
+            if (match := pattern.fullmatch(line)) is not None and int(match["size"]) <= max_size:
+                self._line, self._size = line, int(match["size"])
                 return
         raise HostileStream("it sends what 3am would not send")
 
 
-def _frame(line: bytes, payload: bytes) -> Lines | Here:
-    match = _LINES.fullmatch(line)
-    if match is None:
+def _frame(line: bytes, payload: bytes) -> Frame:
+    if (match := _ANSWER.fullmatch(line)) is not None:
+        return Answer(int(match[1]), payload)
+    if (match := _LINES.fullmatch(line)) is None:
         return Here(payload)
     try:
-        headers = json.loads(match[3])
+        headers = json.loads(match[2])
     except (ValueError, RecursionError):
         headers = {}
     # A header that is not a text is like a missing one: the message is refused.
-    return Lines(match[2].decode(), {key: text for key, text in headers.items() if isinstance(text, str)}, payload)
+    return Lines({key: text for key, text in headers.items() if isinstance(text, str)}, payload)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from threeam.core.errors import PreconditionFailed
-from threeam.core.format.escape import escape_unprintable
 from threeam.core.format.remote_hypothesis import RemoteHypothesis
 from threeam.core.state.fold import Fold, State
 from threeam.core.state.host_state import HostState
@@ -74,15 +72,7 @@ def find_remote_hypothesis(journal: Journal, fold: Fold, name: str) -> str | Rem
     if host_text == host_name() and all(host.name != host_text for host in read_hosts(journal)):
         return number
     host = find_host(journal, host_text)
-    state = HostStates(journal, fold).state_of(host)
-    hypothesis = state.find_hypothesis(number)
-    if hypothesis is not None and hypothesis.number is not None:
-        return RemoteHypothesis(host.name, host.origin.id, hypothesis.number, hypothesis.opened_at)
-    if hypothesis is not None:
-        raise PreconditionFailed(f"{host.name}/{number} has no number yet: 3am hyp predict on that host gives it one")
-    names = ", ".join(known.name for known in list(state.hypotheses.values())[-9:] if known.number is not None)
-    known_ones = f"it has {names}" if names else "it has none yet"
-    raise PreconditionFailed(f"{host.name} has no hypothesis {escape_unprintable(number)}: {known_ones}")
+    return HostState(host.origin.id, host.name, HostStates(journal, fold).state_of(host)).require_hypothesis(number)
 
 
 def open_current_mirror(journal: Journal, origin_id: str) -> MirrorSegment:

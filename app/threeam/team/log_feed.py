@@ -7,11 +7,13 @@ is none yet, and the epoch, if the log has lost bytes that another host has.
 from __future__ import annotations
 
 import os
+import re
 import select
 import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.store.file_watcher import FileWatcher
@@ -19,16 +21,16 @@ from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
 from threeam.team.frames import (
     FROM_THE_BEGINNING,
-    MAX_CURSOR_CHARS,
-    LineCursor,
+    MAX_REQUEST_CHARS,
+    encode_answer,
     encode_greeting,
     encode_here,
     encode_lines,
-    parse_cursor,
 )
+from threeam.team.line_cursor import parse_cursor
 from threeam.team.origin import OriginFile, read_origin
 from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
-from threeam.team.position import Origin, SegmentEnd
+from threeam.team.position import Origin
 from threeam.team.presence import Presence
 from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
@@ -36,6 +38,7 @@ _FIRST_BUSY_S, _LAST_BUSY_S = 0.001, 0.05  # s; between looks at a log that a wr
 _EPOCH_WAIT_S = 5.0  # s; for a process on this host that is about to notice the same loss
 _ANNOUNCE_S, _SIGN_OF_LIFE_S = 1.0, 10.0  # s; between announcements of something new, and of nothing new
 _READER_GONE_S = 60.0  # s; the reader answers each announcement with a line
+_QUESTION = re.compile(rb"clock (\d{1,9})")
 
 
 class LogFeed:
@@ -52,21 +55,22 @@ class LogFeed:
         self._told: Presence | None = None
         self._told_s = 0.0
         self._bound_ns, self._bound_s = own_clock_bound().bound_ns, time.monotonic()
+        self._writing = threading.Lock()  # a frame is written at once: the thread of the reader writes answers
 
     def run(self, requests: int, output: int) -> None:
         """Feed the descriptor ``output`` while it is read; ``requests`` gives the cursor, and ends with the reader.
 
         Raises OSError, `FileUnusable` or `PreconditionFailed`.
         """
-        _write_all(output, encode_greeting(self._origin.id))
-        text = _read_line(requests)
-        if not text:
+        self._write(output, encode_greeting(self._origin.id))
+        request = _read_line(requests)
+        if not request:
             return
         watcher = FileWatcher(self._journal.log_path, poll_interval_s=0.05)
-        reader = _Reader(requests, watcher.wake)
+        reader = _Reader(requests, partial(self._answer, output), watcher.wake)
         try:
             self._announce(output)  # what the reader has takes a while to read
-            self._start_at(self._resume(text))
+            self._start_at(self._resume(request))
             self._feed(output, watcher, reader)
         finally:
             reader.close()
@@ -92,8 +96,7 @@ class LogFeed:
             watcher.wait(wait_s)
 
     def _send(self, batch: Batch, output: int) -> None:
-        place = LineCursor(self._origin, SegmentEnd(batch.end.name, batch.end.offset), batch.end.link)
-        _write_all(output, encode_lines(batch.message(self._origin, self._host, self._bound_ns), place))
+        self._write(output, encode_lines(batch.message(self._origin, self._host, self._bound_ns)))
         self._cursor = batch.end
         self._unsent_lines -= batch.payload.count(b"\n")
 
@@ -110,8 +113,13 @@ class LogFeed:
                 self._begin_epoch(self._origin.epoch, str(lost))
                 self._start_at(None)
 
-    def _resume(self, text: str) -> Cursor | None:
-        """Return the cursor at what the reader has; None for the beginning."""
+    def _resume(self, request: str) -> Cursor | None:
+        """Return the cursor from which on the reader wants the lines; None for the beginning."""
+        text = request.removeprefix(FROM_THE_BEGINNING).strip()
+        cursor = self._resume_behind(text)  # also if that is sent again: its bytes must be those that the reader has
+        return cursor if text == request else None
+
+    def _resume_behind(self, text: str) -> Cursor | None:
         place = parse_cursor(text)
         if place is None or place.origin.id != self._origin.id or place.origin.epoch < self._origin.epoch:
             return None  # the reader has nothing of this epoch
@@ -151,9 +159,20 @@ class LogFeed:
             return _ANNOUNCE_S - age_s
         presence = self._presence()
         if presence != self._told or age_s >= _SIGN_OF_LIFE_S:
-            _write_all(output, encode_here(presence.encode()))
+            self._write(output, encode_here(presence.encode()))
             self._told, self._told_s, age_s = presence, time.monotonic(), 0.0
         return _SIGN_OF_LIFE_S - age_s
+
+    def _answer(self, output: int, line: bytes) -> None:
+        """Answer a line of the reader, if it is a question."""
+        received_ns = time.time_ns()
+        if (match := _QUESTION.fullmatch(line)) is not None:
+            with self._writing:
+                _write_all(output, encode_answer(int(match[1]), b"%d %d" % (received_ns, time.time_ns())))
+
+    def _write(self, output: int, frame: bytes) -> None:
+        with self._writing:
+            _write_all(output, frame)
 
     def _presence(self) -> Presence:
         if self._counted is not None:
@@ -169,11 +188,12 @@ class LogFeed:
 
 
 class _Reader:
-    """A thread that notices that the reader is gone: its descriptor ends, or it does not answer any more."""
+    """A thread that takes the questions of the reader, and notices that it is gone: it ends, or does not answer."""
 
-    def __init__(self, requests: int, on_gone: Callable[[], None]) -> None:
+    def __init__(self, requests: int, on_line: Callable[[bytes], None], on_gone: Callable[[], None]) -> None:
         self._gone = threading.Event()
         self._requests = requests
+        self._on_line = on_line
         self._on_gone = on_gone
         self._stop_read, self._stop_write = os.pipe()
         self._thread = threading.Thread(target=self._run, name="reader")
@@ -190,14 +210,25 @@ class _Reader:
         os.close(self._stop_read)
 
     def _run(self) -> None:
+        try:
+            self._take_lines()
+        except BrokenPipeError:
+            pass
+        finally:
+            self._gone.set()
+            self._on_gone()
+
+    def _take_lines(self) -> None:
         poller = select.poll()
         poller.register(self._requests, select.POLLIN)
         poller.register(self._stop_read, 0)  # POLLHUP is always reported
+        rest = b""
         while ready := dict(poller.poll(_READER_GONE_S * 1000)):
-            if self._stop_read in ready or not os.read(self._requests, 4096):
-                break
-        self._gone.set()
-        self._on_gone()
+            if self._stop_read in ready or not (data := os.read(self._requests, 4096)):
+                return
+            *lines, rest = (rest[-MAX_REQUEST_CHARS:] + data).split(b"\n")
+            for line in lines:
+                self._on_line(line)
 
 
 def _ensure_origin(journal: Journal) -> Origin:
@@ -212,7 +243,7 @@ def _ensure_origin(journal: Journal) -> Origin:
 def _read_line(fd: int) -> str:
     """Return the first line of ``fd``, or "" if that ends before. Raises OSError."""
     line = b""
-    while not line.endswith(b"\n") and len(line) <= MAX_CURSOR_CHARS:
+    while not line.endswith(b"\n") and len(line) <= MAX_REQUEST_CHARS:
         byte = os.read(fd, 1)
         if not byte:
             return ""

@@ -13,10 +13,12 @@ from typing import IO
 from threeam.core.errors import JournalError
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.store.journal import Journal
-from threeam.team.carrier import Announcement, CarrierAway, CarrierRefused, Place, Received
-from threeam.team.frames import FROM_THE_BEGINNING, FrameReader, Here, HostileStream, Lines
+from threeam.team.carrier import Announcement, CarrierAway, CarrierRefused, NoAnswer, Place, Received, Topic
+from threeam.team.frames import FROM_THE_BEGINNING, Answer, FrameReader, Here, HostileStream, Lines
+from threeam.team.line_cursor import mirror_cursor
+from threeam.team.origin import read_origin
 from threeam.team.ssh_target import SshTarget
-from threeam.team.team_status import read_statuses
+from threeam.team.team_status import read_statuses, status_path
 
 _GREETING_S = 30.0  # s; to connect, to log in, and to start 3am there
 _SILENT_S = 30.0  # s; 3am there shows a sign of life every 10 s
@@ -48,12 +50,14 @@ class SshSource:
         self._journal = journal
         self._frames = FrameReader()
         self._process: subprocess.Popen[bytes] | None = None
-        self._requests = -1  # the descriptor of the stdin of ssh
+        self._requests = -1  # the descriptor of the stdin of ssh, while it is open
         self._pipes: list[asyncio.ReadTransport] = []
         self._reading: asyncio.Task[JournalError] | None = None
         self._greeted = asyncio.Event()
         self._batches: asyncio.Queue[list[Received]] = asyncio.Queue(4)
         self._presences: asyncio.Queue[bytes] = asyncio.Queue()
+        self._questions: dict[int, asyncio.Future[bytes]] = {}  # those without an answer, by their numbers
+        self._last_question = 0
         self._is_replaying = False
         self._messages = b""
 
@@ -95,17 +99,20 @@ class SshSource:
             transport.close()
         if self._process is not None:
             self._process.terminate()  # the other side sees its connection end
-            await asyncio.to_thread(_end, self._process)
+            await self._end(self._process)
 
     async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
-        """Yield the lines of the host. See `Source`."""
+        """Yield the lines of the host. See `Source`.
+
+        A place says only whose mirror it is: the mirror itself says where it ends.
+        """
         if self._is_replaying:  # the cursor is sent once
             raise CarrierAway(f"{self._target} is read again")
+        origin_id = self._frames.origin_id
+        cursor = await asyncio.to_thread(mirror_cursor, self._journal, origin_id)
         self._is_replaying = True
-        cursor = FROM_THE_BEGINNING
-        if after is not None and after[0] == self._frames.origin_id:
-            cursor = str(after[1])
-        self._request(cursor)
+        words = [] if after == (origin_id,) and cursor is not None else [FROM_THE_BEGINNING]
+        self._request(" ".join([*words, *([str(cursor)] if cursor is not None else [])]))
         while True:
             yield await self._batches.get()
 
@@ -114,6 +121,21 @@ class SshSource:
         while True:
             yield Announcement(self._frames.origin_id, await self._presences.get())
 
+    async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
+        """Return what the host answers. See `Source`; a question that is more than its topic is not answered."""
+        self._last_question += 1
+        number = self._last_question
+        self._questions[number] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(limit_s):
+                if self._is_replaying and origin_id == self._frames.origin_id and not question:
+                    self._request(f"{topic} {number}")
+                return await self._questions[number]
+        except TimeoutError:
+            raise NoAnswer(f"{self._target} does not answer") from None
+        finally:
+            del self._questions[number]
+
     async def wait_closed(self) -> None:
         """Wait until the connection is lost, and raise why."""
         assert self._reading is not None
@@ -121,7 +143,9 @@ class SshSource:
 
     def _request(self, line: str) -> None:
         """Send a line, if the pipe has room for it; if 3am there does not read, it ends the connection."""
-        with suppress(BlockingIOError, BrokenPipeError):  # an end is noticed where the answers are read
+        if self._requests < 0:  # an end is noticed where the answers are read
+            return
+        with suppress(BlockingIOError, BrokenPipeError):
             os.write(self._requests, line.encode() + b"\n")
 
     async def _read(
@@ -132,7 +156,7 @@ class SshSource:
         try:
             await self._take_frames(output)
             await asyncio.wait({collecting}, timeout=_END_S)
-            code = await asyncio.to_thread(_end, process)
+            code = await self._end(process)
             return describe_end(self._target, code, self._messages.decode(errors="replace").strip())
         except HostileStream as hostile:
             return CarrierRefused(f"{self._target} cannot be read: {hostile}")
@@ -142,13 +166,16 @@ class SshSource:
             collecting.cancel()
 
     async def _take_frames(self, output: asyncio.StreamReader) -> None:
-        while data := await asyncio.wait_for(output.read(_READ_BYTES), _SILENT_S):
+        while chunk := await asyncio.wait_for(output.read(_READ_BYTES), _SILENT_S):
             batch, presence = list[Received](), b""
-            for frame in self._frames.feed(data):
+            for frame in self._frames.feed(chunk):
                 match frame:
-                    case Lines(cursor, headers, payload):
-                        place = (self._frames.origin_id, cursor)
-                        batch.append(Received(self._frames.origin_id, headers, payload, place))
+                    case Lines(headers, payload):
+                        origin_id = self._frames.origin_id
+                        batch.append(Received(origin_id, headers, payload, (origin_id,)))
+                    case Answer(number, data):
+                        if (asked := self._questions.get(number)) is not None and not asked.done():
+                            asked.set_result(data)
                     case Here(presence):
                         pass
             if self._frames.origin_id:
@@ -163,26 +190,31 @@ class SshSource:
         while data := await messages.read(_MESSAGES_BYTES):
             self._messages = (self._messages + data)[-_MESSAGES_BYTES:]
 
+    async def _end(self, process: subprocess.Popen[bytes]) -> int:
+        """Return the exit code of ssh, which has a moment to end by itself."""
+        assert process.stdin is not None
+        self._requests = -1
+        process.stdin.close()
+        try:
+            return await asyncio.to_thread(process.wait, _END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return await asyncio.to_thread(process.wait)
+
     def _check_origin(self) -> None:
-        """Raise `CarrierRefused` if another address brings the journal that this host says is its own."""
+        """Raise `CarrierRefused` if this host has the id of this journal, or of one that another address brings."""
+        target, origin_id = str(self._target), self._frames.origin_id
+        a_copy = "if it is a copy, it needs an id of its own, by 3am team new-origin there"
+        own = read_origin(self._journal)
+        if own is not None and own.id == origin_id:
+            raise CarrierRefused(f"{target} has the id of this journal: it is the same one; {a_copy}")
         for status, _ in read_statuses(self._journal):
-            known = status.hosts.get(self._frames.origin_id)
-            if known is not None and status.address != str(self._target):
+            if origin_id in status.hosts and status.address != target:
+                host, path = status.hosts[origin_id].host, status_path(self._journal, status.address)
                 raise CarrierRefused(
-                    f"{self._target} has the id of the journal of {known.host}, which comes from {status.address}. "
-                    "A copy needs an id of its own, 3am team new-origin there; otherwise use one of the two addresses"
+                    f"{target} has the id of {host}, whose journal comes from {status.address}: {a_copy}; "
+                    f"if that address is not used any more, remove {path}"
                 )
-
-
-def _end(process: subprocess.Popen[bytes]) -> int:
-    """Return the exit code of ssh, which has a moment to end by itself."""
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        return process.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
 
 
 def describe_end(target: SshTarget, code: int | None, text: str) -> JournalError:

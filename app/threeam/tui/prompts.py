@@ -12,6 +12,7 @@ from threeam.hypotheses.changes import change_draft, parse_typed_change
 from threeam.hypotheses.drafts import (
     EVIDENCE_VERBS,
     VERDICT_VERBS,
+    Named,
     conclusion_draft,
     evidence_draft,
     hypothesis_draft,
@@ -74,15 +75,22 @@ class BoxKind:
         """Return whether a text that was left in such a box can still be sent from one, after the end of its screen."""
         return self != COMMAND and not self.pending_stamp and not self.quotes
 
-    def draft(self, text: str, settings: Settings) -> Draft:
-        """Return the draft that ``text`` becomes in a box of this kind."""
+    def draft(
+        self, text: str, settings: Settings, named: Named | None = None, *, others_disagree: bool = False
+    ) -> Draft:
+        """Return the draft that ``text`` becomes in a box of this kind.
+
+        ``named``: the hypothesis that it is about, if that is of another host. ``others_disagree``: see
+        `conclusion_draft`.
+        """
+        named = named or self.hypothesis
         if self.verb in VERDICT_VERBS:
-            return conclusion_draft(self.verb, self.hypothesis, text, settings.toxic_cups)
+            return conclusion_draft(self.verb, named, text, settings.toxic_cups, others_disagree=others_disagree)
         if self.verb in EVIDENCE_VERBS:
-            return evidence_draft(self.verb, self.hypothesis, self.cites, text)
+            return evidence_draft(self.verb, named, self.cites, text)
         match self.verb:
             case "predict":
-                return prediction_draft(self.hypothesis, text)
+                return prediction_draft(named, text)
             case "hypothesis":
                 return hypothesis_draft(text, settings.toxic_cups)
             case "words":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
@@ -14,6 +15,19 @@ from threeam.experiments.verdicts.verdict import format_percent
 
 _MAX_ROWS = 10
 _SHOWN_PROBABILITY = 0.01
+
+
+def bisection_json(bisection: Bisection) -> dict[str, Any]:
+    """Return the facts and the result of ``bisection`` as a JSON object."""
+    return {
+        "run": bisection.name,
+        "type": "bisection",
+        "hypothesis": bisection.hypothesis,
+        "command": bisection.command,
+        "budget": bisection.budget,
+        "done": bisection.done,
+        "result": bisection.result or None,
+    }
 
 
 def likely_text(belief: Belief, plan: BisectPlan) -> str:

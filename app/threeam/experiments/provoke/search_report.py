@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.experiments.provoke.halving import ArmCounts
@@ -12,8 +14,8 @@ def search_report(search: Search, now: Stamp) -> list[ReportSection]:
     """Return the sections of the report on ``search``."""
     bound = f" H{search.hypothesis}" if search.hypothesis is not None else ""
     resume = f"3am run --resume {search.name}"
-    if search.result:
-        conclusion = ReportLine(search.result, stamp=search.result_stamp, icon="Verdict")
+    if search.result is not None:
+        conclusion = ReportLine(search.result.text, stamp=search.result.stamp, icon="Verdict")
     else:
         done = f"{search.done_count} of at most {search.total} runs: no result before fresh runs confirm it"
         conclusion = ReportLine(done, resume, command=resume)
@@ -31,6 +33,29 @@ def search_report(search: Search, now: Stamp) -> list[ReportSection]:
         ReportSection("plan", [ReportLine(search.text, attribution, search.stamp, "Plan")]),
     ]
     return [section for section in sections if section.lines]
+
+
+def search_json(search: Search) -> dict[str, Any]:
+    """Return the facts and the result of ``search`` as a JSON object."""
+    return {
+        "run": search.name,
+        "type": "search",
+        "hypothesis": search.hypothesis,
+        "command": search.command,
+        "seed": search.halving.seed,
+        "total": search.total,
+        "done": search.done_count,
+        "arms": [
+            {"arm": arm, "otherwise": counts.failed_otherwise, **counts.counts._asdict()}
+            for arm, counts in zip(search.arms, search.counts(), strict=True)
+        ],
+        "kinds": [
+            {"kind": found.kind.letter, "id": found.kind.id, "what": found.kind.description} for found in search.kinds
+        ],
+        "found": search.found or None,
+        "confirmation": (search.result.confirmation or None) if search.result is not None else None,
+        "result": search.result.text if search.result is not None else None,
+    }
 
 
 def _format_counts(arm: ArmCounts) -> str:

@@ -129,6 +129,10 @@ class RecordedRuns(Protocol):
         """Return ``R12``."""
 
     @property
+    def total(self) -> int:
+        """Return the number of planned runs."""
+
+    @property
     def hypothesis(self) -> int | None:
         """Return the number of its hypothesis; None: it has none."""
 

@@ -283,6 +283,7 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
     is_due = experiment.seed is not None and has_ended
     return {
         "run": experiment.name,
+        "type": "experiment",
         "hypothesis": experiment.hypothesis,
         "command": experiment.command,
         "n": experiment.n,

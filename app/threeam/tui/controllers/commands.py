@@ -13,6 +13,7 @@ from threeam.core.state.catalog import journal_name
 from threeam.experiments.runs.run_log import experiments
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.changes import open_changes
+from threeam.hypotheses.drafts import name_of
 from threeam.hypotheses.ledger import sorted_hypotheses
 from threeam.tui import messages
 from threeam.tui.command_line import UnknownCommand, parse_command
@@ -144,11 +145,11 @@ class CommandController:
     def _write_about_hypothesis(self, action: Action, argument: str) -> None:
         name, _, words = argument.partition(" ")
         try:
-            hypothesis = self._hypotheses.require(name)
+            named = self._hypotheses.require_named(name)
         except PreconditionFailed as error:
             self._screen.notify_once(str(error), severity="warning")
             if words.strip():  # they stand in the line again, to be sent once more
                 self._row_at_start = self.selected_row
                 self._screen.writing.edit(COMMAND, f"{action.command} {argument}")
             return
-        self._screen.writing.write_or_ask(BoxKind(action.id, hypothesis.name), words)
+        self._screen.writing.write_or_ask(BoxKind(action.id, name_of(named)), words)

@@ -7,19 +7,21 @@ from functools import partial
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, escape_unprintable
+from threeam.core.format.remote_hypothesis import RemoteHypothesis
 from threeam.core.format.report import ReportSection
 from threeam.core.state.fold import Hypothesis
 from threeam.core.store.reader import Line
 from threeam.core.write.draft import Draft
 from threeam.experiments.runs.run_citation import cite_run
 from threeam.hypotheses.amendments import claim_of
-from threeam.hypotheses.drafts import EVIDENCE_VERBS, quoting_evidence_draft
+from threeam.hypotheses.drafts import EVIDENCE_VERBS, Named, name_of, quoting_evidence_draft
 from threeam.hypotheses.evidence import Evidence, read_evidence
 from threeam.hypotheses.guards import overturned_verdicts
 from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.thread import thread_report
 from threeam.timeline.citation import Citation, cite_line, read_citation, save_citations
 from threeam.timeline.source import Source
+from threeam.tui.controllers.mirrors import Mirrors
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
 from threeam.tui.editor import abbreviate
@@ -33,8 +35,9 @@ from threeam.tui.widgets.sidebar import HypothesisList, Sidebar
 class HypothesisController:
     """The actions on hypotheses. ``picked_name`` is the name of the one that evidence and verdicts are about."""
 
-    def __init__(self, screen: ScreenServices, sidebar: Sidebar, reports: ReportController) -> None:
+    def __init__(self, screen: ScreenServices, sidebar: Sidebar, reports: ReportController, mirrors: Mirrors) -> None:
         self._screen = screen
+        self._mirrors = mirrors
         self._sidebar = sidebar
         self._reports = reports
         self.picked_name: str | None = None
@@ -57,6 +60,10 @@ class HypothesisController:
         if not self._screen.is_state_known:
             raise PreconditionFailed("the log is still being read: in a moment")
         raise PreconditionFailed(f"there is no hypothesis {name}: {self._screen.key_of('board')} shows those there are")
+
+    def require_named(self, name: str) -> Named:
+        """Return the hypothesis ``name``, of this journal or of another host. Raise `PreconditionFailed`."""
+        return self._mirrors.require_hypothesis(name) if "/" in name else self.require(name).name
 
     def require_picked(self) -> Hypothesis:
         """Return the picked hypothesis. Raise `PreconditionFailed` if there is none."""
@@ -113,45 +120,45 @@ class HypothesisController:
         with the journal, since its file will be rotated away. So is ``H7 --cite FILE:LINE words``.
         """
         name, _, rest = argument.partition(" ")
-        hypothesis = self.require(name) if name else self.require_picked()
+        named = self.require_named(name) if name else self.require_picked().name
         option, _, cited = rest.strip().partition(" ")
         if option == "--cite":
             reference, _, words = cited.strip().partition(" ")
-            await self._quote(verb, hypothesis, lambda: [read_citation(reference)], words, asks=False)
+            await self._quote(verb, named, lambda: [read_citation(reference)], words, asks=False)
             return
         if not rest.strip() and (cited_line := self._screen.selected_log_line()) is not None:
-            await self.cite_line(verb, *cited_line, hypothesis)
+            await self.cite_line(verb, *cited_line, named)
             return
         read = partial(read_evidence, self._screen.session.journal, cite_run(self._screen.state, rest))
         evidence = await self._screen.run_in_thread(read) if rest.strip() else Evidence("", self._require_entry())
         if evidence is None:
             return
-        evidence.require_other_than(hypothesis.name)
+        evidence.require_other_than(name_of(named))
         if evidence.entry is None or (rest.strip() and not evidence.words):  # a user who names the line needs no box
-            self._screen.writing.submit(WriteRequest(evidence.draft(verb, hypothesis.name), verb))
+            self._screen.writing.submit(WriteRequest(evidence.draft(verb, named), verb))
             return
         self._screen.writing.write_or_ask(
-            BoxKind(verb, hypothesis.name, evidence.cited_stamp),
+            BoxKind(verb, name_of(named), evidence.cited_stamp),
             evidence.words,
-            lambda text: Evidence(text, evidence.entry).draft(verb, hypothesis.name),
+            lambda text: Evidence(text, evidence.entry).draft(verb, named),
         )
 
-    async def cite_line(self, verb: str, source: Source, line: Line, hypothesis: Hypothesis | None = None) -> None:
-        """Tie a line of another log to a hypothesis, the picked one without one, and ask for words."""
-        await self._quote(verb, hypothesis or self.require_picked(), lambda: [cite_line(source, line)])
+    async def cite_line(self, verb: str, source: Source, line: Line, named: Named = "") -> None:
+        """Tie a line of another log to a hypothesis, the picked one without a name, and ask for words."""
+        await self._quote(verb, named or self.require_picked().name, lambda: [cite_line(source, line)])
 
     async def cite_finding(self, verb: str, read: Callable[[], Sequence[tuple[Source, Line]]], about: str) -> None:
         """Tie the lines of a finding to the picked hypothesis, and ask for words; without any, ``about`` is written.
 
         ``read`` returns the lines. It is called in a thread, and may raise OSError.
         """
-        hypothesis = self.require_picked()
-        await self._quote(verb, hypothesis, lambda: [cite_line(*line) for line in read()], about=about)
+        named = self.require_picked().name
+        await self._quote(verb, named, lambda: [cite_line(*line) for line in read()], about=about)
 
     async def _quote(
         self,
         verb: str,
-        hypothesis: Hypothesis,
+        named: Named,
         read: Callable[[], Sequence[Citation]],
         words: str = "",
         *,
@@ -174,11 +181,11 @@ class HypothesisController:
             text = text.strip() or (f"{about}: {first.excerpt}" if about else "")
             words = [first.evidence_text(text), *(citation.evidence_text("") for citation in citations[1:])]
             (line, own), *more = zip((each.line for each in saved), words, strict=True)
-            draft = quoting_evidence_draft(verb, hypothesis.name, line, own, *more)
+            draft = quoting_evidence_draft(verb, named, line, own, *more)
             return draft, tuple(each.path for each in saved)
 
         others = f" +{len(citations) - 1}" if len(citations) > 1 else ""
-        kind = BoxKind(verb, hypothesis.name, quotes=escape_unprintable(first.reference) + others)
+        kind = BoxKind(verb, name_of(named), quotes=escape_unprintable(first.reference) + others)
         writing.write_attaching(kind, words, attach, asks=asks)
 
     def _require_entry(self) -> Entry:
@@ -189,6 +196,9 @@ class HypothesisController:
 
     def open_thread(self, name: str = "") -> None:
         """Show all entries about a hypothesis: ``name``, or the picked one."""
+        if "/" in name:
+            self._open_thread_of_other_host(self._mirrors.require_hypothesis(name))
+            return
         from threeam.experiments.run_list import hypothesis_runs_report  # the first screen needs none of it
 
         screen = self._screen
@@ -214,6 +224,15 @@ class HypothesisController:
             hypothesis.name, sections, screen.copy_text, emoji=screen.session.emoji, writes=screen.writing.is_writable
         )
         self._reports.push(report)
+
+    def _open_thread_of_other_host(self, named: RemoteHypothesis) -> None:
+        from threeam.hypotheses.team_report import team_thread_report
+
+        def sections() -> Sequence[ReportSection]:
+            known = self._mirrors.on_all_hosts(named)
+            return [] if known is None else team_thread_report(known, self._screen.session.clock())
+
+        self._reports.show(named.name, sections)
 
     def notify_of_overturned_verdicts(self, lines: Sequence[Line]) -> None:
         """Show which of this user's verdicts others have overturned in ``lines``, which have just arrived.

@@ -8,17 +8,22 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from threeam.core.config.settings import Settings
-from threeam.core.errors import JournalError
+from threeam.core.errors import JournalError, PreconditionFailed
+from threeam.core.format.escape import escape_unprintable
+from threeam.core.format.remote_hypothesis import RemoteHypothesis
 from threeam.core.state.fold import State
 from threeam.core.state.host_state import HostState
 from threeam.core.store.attachments import attachment_dir
+from threeam.hypotheses.drafts import Named
 from threeam.tui.services import ScreenServices
 
 if TYPE_CHECKING:
     from threeam.human.team_cups import TeamCups
+    from threeam.hypotheses.team_fold import TeamHypothesis
     from threeam.reports.handoff_hosts import TeamHandoff
     from threeam.team.host_order import HostOrder
     from threeam.team.host_states import HostStates
@@ -59,6 +64,39 @@ class Mirrors:
     def hosts(self, state: State) -> list[HostState]:
         """Return ``state``, that of this journal, and those of the others; an empty list without others."""
         return [self._hosts[0]._replace(state=state), *self._hosts[1:]] if len(self._hosts) > 1 else []
+
+    def require_hypothesis(self, name: str) -> RemoteHypothesis:
+        """Return the hypothesis of another host that ``db1/H7`` names. Raise `PreconditionFailed` if there is none."""
+        host_name, _, number = name.rpartition("/")
+        host = next((host for host in self._hosts[1:] if host.host == host_name), None)
+        if host is None:
+            shown = ", ".join(host.host for host in self._hosts[1:])
+            known_ones = f"mirrored here: {shown}" if shown else "no journal is mirrored here"
+            raise PreconditionFailed(f"there is no host {escape_unprintable(host_name)}; {known_ones}")
+        return host.require_hypothesis(number)
+
+    def named(self, name: str) -> Named:
+        """Return the hypothesis that ``name`` names; the name itself if it is of this journal, or not known."""
+        if "/" in name:
+            with suppress(PreconditionFailed):  # the draft refuses it, and the user keeps the text
+                return self.require_hypothesis(name)
+        return name
+
+    def on_all_hosts(self, named: Named) -> TeamHypothesis | None:
+        """Return what all hosts say about a hypothesis, without claiming an order; None without other hosts."""
+        hosts = self.hosts(self._screen.state)
+        if not hosts:
+            return None
+        from threeam.hypotheses.team_fold import team_hypotheses
+
+        name = named if isinstance(named, str) else named.name
+        found = team_hypotheses(hosts, lambda first, second: False)
+        return next((known for known in found if known.name == name), None)
+
+    def others_disagree(self, named: Named) -> bool:
+        """Return whether other hosts may have another verdict on a hypothesis than that of its own journal."""
+        known = self.on_all_hosts(named)
+        return known is not None and known.states != (known.hypothesis.state,)
 
     def with_cups(self, state: State) -> State:
         """Return the state to show: all people have their cups and doses of all hosts in it."""

@@ -206,9 +206,10 @@ class WritingController:
 
     def _draft(self, kind: BoxKind, text: str) -> Draft:
         draft_of = self._draft_makers.get(kind)
-        return (
-            kind.draft(text, self._mirrors.write_settings(self._screen.state)) if draft_of is None else draft_of(text)
-        )
+        if draft_of is not None:
+            return draft_of(text)
+        settings, named = self._mirrors.write_settings(self._screen.state), self._mirrors.named(kind.hypothesis)
+        return kind.draft(text, settings, named, others_disagree=self._mirrors.others_disagree(named))
 
     def _may_be_empty(self, kind: BoxKind) -> bool:
         """Return whether a box of this kind can be sent without a text: the cited line gives the words."""

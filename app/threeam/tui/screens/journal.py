@@ -118,7 +118,7 @@ class JournalScreen(NoticeScreen):
             self.amendments = AmendmentController(self, self.writing)
         self.look = LookController(self, self.log_view)
         self.state_view = StateView(self, self.header, self.sidebar, self.log_view, self.mirrors)
-        self.hypotheses = HypothesisController(self, self.sidebar, self.reports)
+        self.hypotheses = HypothesisController(self, self.sidebar, self.reports, self.mirrors)
         self.commands = CommandController(self, self.pane, self.hypotheses)
         if self.editor is not None:
             self.editor.composer.command_names = self.commands.names_for

@@ -59,21 +59,34 @@ def text_segments(row: Row, flags: RowFlags, brush: Brush) -> list[Segment]:
         kind = "" if entry.text == entry.body else f"{entry.text.partition(':')[0]}: "
         entry = entry._replace(text=kind + amendment.text)
     unsure = [brush.segment("unsure: ", "toxic")] if flags.is_unsure else []
-    glyph = glyph_of(entry, finished=line.finished)
-    symbol = brush.segment(brush.sign(glyph.symbol, glyph.ascii_symbol) + " ", glyph.style)
     if entry is None or not line.finished:
+        glyph = glyph_of(entry, finished=line.finished)
+        symbol = brush.segment(brush.sign(glyph.symbol, glyph.ascii_symbol) + " ", glyph.style)
         word = "foreign" if line.finished else "unfinished"
         return [*unsure, symbol, brush.segment(f"{word}: {drawable(line.display_text)}", "foreign")]
+    return [*unsure, *_entry_segments(entry, flags, brush)]
+
+
+def _entry_segments(entry: Entry, flags: RowFlags, brush: Brush) -> list[Segment]:
     if entry.kind == "note" and entry.text.startswith(("| ", CONTINUATION_PREFIX)):  # its block begins above
         continuation = brush.sign("│ ", "| ") + drawable(entry.text.partition(" ")[2])
-        return [*unsure, brush.segment(continuation, "text")]
-    return [*unsure, symbol, *_label_segments(entry, flags, brush), *_body_segments(entry, glyph, brush)]
+        return [brush.segment(continuation, "text")]
+    glyph = glyph_of(entry)
+    symbol = brush.segment(brush.sign(glyph.symbol, glyph.ascii_symbol) + " ", glyph.style)
+    return [symbol, *_label_segments(entry, flags, brush), *_body_segments(entry, glyph, brush)]
 
 
 def _other_log_segments(row: Row, brush: Brush) -> list[Segment]:
-    """Return a line of another log as it is, without the stamp that the time column shows."""
+    """Return a line of another log as it is, without the stamp that the time column shows.
+
+    A line of another journal is shown as one of ours, after its author: the column of authors names the source.
+    """
     line, placement = row.line, row.placement
     assert placement is not None
+    entry = line.entry
+    if entry is not None and line.finished:
+        author = [brush.segment(drawable(entry.author.label) + " ", "dim")] if entry.author else []
+        return [*author, *_entry_segments(entry, RowFlags(), brush)]
     begin, end = placement.stamp_span
     if end:
         line = line._replace(raw=line.raw[:begin].rstrip() + line.raw[end:])
