@@ -166,7 +166,7 @@ class Mirror:
             raise MirrorBusy(f"{self.path} is written by another process") from None
         self._about = _read_about(self.path)
         self._open_part: OpenPart | None = None
-        self.parts_begun = 0  # since it was opened; there may be a gap before each
+        self.parts_begun = 1  # since gaps were looked for; an earlier process may have begun some
         self.blanked_lines = 0  # since it was opened
 
     def write(self, message: Message) -> int:
