@@ -19,6 +19,7 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.store.file_watcher import FileWatcher
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
+from threeam.team.blank_list import BlankList
 from threeam.team.frames import (
     FROM_THE_BEGINNING,
     MAX_REQUEST_CHARS,
@@ -48,6 +49,7 @@ class LogFeed:
         self._journal = journal
         self._host = host
         self._outgoing = Outgoing(journal)
+        self._blank_list = BlankList(journal)
         self._origin = _ensure_origin(journal)
         self._cursor: Cursor | None = None
         self._counted: Cursor | None = None  # up to here the lines are counted
@@ -96,7 +98,9 @@ class LogFeed:
             watcher.wait(wait_s)
 
     def _send(self, batch: Batch, output: int) -> None:
-        self._write(output, encode_lines(batch.message(self._origin, self._host, self._bound_ns)))
+        message = self._blank_list.blank(batch.message(self._origin, self._host, self._bound_ns))
+        for part in message.parts():
+            self._write(output, encode_lines(part))
         self._cursor = batch.end
         self._unsent_lines -= batch.payload.count(b"\n")
 
