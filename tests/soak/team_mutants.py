@@ -30,16 +30,16 @@ def _engine_not_asked() -> None:
 
 
 def _mirror_appends_what_comes() -> None:
-    from threeam.team import mirror
+    from threeam.team import mirror_part
     from threeam.team.message import Message
 
-    def write(self: mirror._OpenPart, message: Message) -> int:
-        mirror._write_all(self._fd, message.payload, self.end - self.begin)
+    def write(self: mirror_part.OpenPart, message: Message) -> int:
+        mirror_part.write_all(self._fd, message.payload, self.end - self.begin)
         self.end += len(message.payload)
         self._dirty = True
         return len(message.payload)
 
-    replace(mirror._OpenPart, "write", write)
+    replace(mirror_part.OpenPart, "write", write)
 
 
 def _files_between_left_out() -> None:

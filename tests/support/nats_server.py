@@ -48,13 +48,25 @@ class Engine:
 
     def start(self) -> None:
         path = self._folder / "server.conf"
-        path.write_text(
-            f"listen: 127.0.0.1:{self.port}\n"
-            f'jetstream {{ store_dir: "{self.store}"\n{self._jetstream} }}\n{self.config}\n'
-        )
+        path.write_text(self.server_configuration())
         with (self._folder / "server.txt").open("ab") as output:
             self.process = subprocess.Popen([self.program, "-c", str(path)], stdout=output, stderr=output)
         wait_until(self._answers, "the server answers")
+
+    def server_configuration(self) -> str:
+        return (
+            f"listen: 127.0.0.1:{self.port}\n"
+            f'jetstream {{ store_dir: "{self.store}"\n{self._jetstream} }}\n{self.config}\n'
+        )
+
+    def output(self) -> str:
+        """Return what all servers of this engine have printed."""
+        return (self._folder / "server.txt").read_text()
+
+    def reload(self) -> None:
+        """Have the running server read its configuration again."""
+        (self._folder / "server.conf").write_text(self.server_configuration())
+        self.send(signal.SIGHUP)
 
     def _answers(self) -> bool:
         try:
@@ -94,12 +106,15 @@ class Host:
         self.process: subprocess.Popen[bytes] | None = None
         self.program = [command()]
         self.written = 0
+        self.environ: dict[str, str] = {}
 
     def write(self, count: int = 1, text: str = "note") -> None:
         """Append lines, as `3am log -` does."""
-        texts = [f"{self.name} {text} {number}" for number in range(self.written, self.written + count)]
-        writer_of(self.name, self.journal, system_clock).write_stream(texts)
+        self.write_texts([f"{self.name} {text} {number}" for number in range(self.written, self.written + count)])
         self.written += count
+
+    def write_texts(self, texts: list[str]) -> None:
+        writer_of(self.name, self.journal, system_clock).write_stream(texts)
 
     def start(self, url: str, *options: str) -> None:
         words = [*self.program, "team", url, "--log", str(self.log), "--lock", self.journal.lock_path, *options]
@@ -108,7 +123,7 @@ class Host:
                 ["unshare", "--uts", "sh", "-c", f'hostname {self.name}; exec "$@"', "sh", *words],
                 stdout=output,
                 stderr=output,
-                env={**os.environ, "HOME": str(self.folder), "SANITY_LOG": str(self.log)},
+                env={**os.environ, "HOME": str(self.folder), "SANITY_LOG": str(self.log), **self.environ},
             )
 
     def end(self, number: int = signal.SIGKILL) -> None:

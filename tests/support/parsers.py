@@ -23,7 +23,7 @@ def command_parsers() -> Iterator[Parser]:
         parser = _built(run, command, [])
         yield parser
         verb = next((action for action in parser._actions if action.dest == "verb"), None)
-        for name in (verb.choices or ()) if verb is not None else ():
+        for name in [*parser.verbs, *((verb.choices or ()) if verb is not None else ())]:
             yield _built(run, command, [name])
 
 

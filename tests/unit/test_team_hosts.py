@@ -182,6 +182,6 @@ def test_a_part_is_known_to_continue_the_one_before_once_it_is_there(
         os.pwrite(fd, data, offset)
 
     write_mirror(journal, message(DATA, 0, len(DATA)))
-    monkeypatch.setattr("threeam.team.mirror._write_all", write_all)
+    monkeypatch.setattr("threeam.team.mirror_part.write_all", write_all)
     write_mirror(journal, *pieces(LATER, LATER_SEGMENT, SegmentEnd(SEGMENT, len(DATA)))[:1])
     assert set(seen) == {True}

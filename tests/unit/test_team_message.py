@@ -80,6 +80,11 @@ def test_a_message_without_a_header_is_refused(missing: str) -> None:
         decode(DB1.id, headers, b"x\n")
 
 
+def test_an_answer_of_the_engine_is_no_message_of_the_origin_on_whose_subject_it_was_stored() -> None:
+    with pytest.raises(HostileMessage, match="answer of the engine"):
+        decode(DB1.id, {**HEADERS, "Nats-Subject": "3am.night.log.x"}, b"x\n")
+
+
 @pytest.mark.parametrize("origin", ["..", "d" * 31, "D" * 32, "d" * 32 + "\n", "*", ""])
 def test_a_subject_without_an_id_is_refused(origin: str) -> None:
     with pytest.raises(HostileMessage, match="not the id"):

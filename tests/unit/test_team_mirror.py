@@ -18,7 +18,8 @@ from support.team import DB1, LATER_SEGMENT, SEGMENT, content, message
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.team.line_cursor import LineCursor, mirror_cursor
 from threeam.team.message import Message
-from threeam.team.mirror import Contradiction, Gap, Mirror, MirrorBusy, read_mirror, read_mirrors
+from threeam.team.mirror import Gap, Mirror, MirrorBusy, read_mirror, read_mirrors
+from threeam.team.mirror_part import Contradiction
 from threeam.team.position import Origin, SegmentEnd
 
 DATA = b"".join(b"[line %d]\n" % number for number in range(40))

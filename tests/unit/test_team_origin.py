@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.commands import Run, good
 from threeam.core.errors import FileUnusable
 from threeam.core.store.journal import Journal
 from threeam.team.origin import OriginFile, origin_path, read_origin
@@ -73,3 +74,11 @@ def test_the_users_of_the_log_can_use_it(mode: int, expected: int, night_log: Pa
     night_log.chmod(mode)
     OriginFile(journal).close()
     assert os.stat(origin_path(journal)).st_mode & 0o777 == expected
+
+
+def test_the_id_is_printed_without_a_network(run: Run, night_log: Path, journal: Journal) -> None:
+    printed = good(run("team", "id"))
+    origin = read_origin(journal)
+    assert origin is not None
+    assert printed == f"{origin.id}\n"
+    assert good(run("team", "id")) == printed

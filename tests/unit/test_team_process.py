@@ -13,11 +13,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.journals import FakeClock, writer_of
-from support.team import DB1, SEGMENT, content, message
+from support.team import DB1, SEGMENT, content, message, outgoing_messages
+from threeam.core.store.fork import make_blank
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.carrier import Announcement, Carrier, CarrierAway, NoAnswer, OutOfTurn, Place, Received, Topic
+from threeam.core.store.reader import lines_forward
+from threeam.team.blank_list import BlankedLine, BlankList
+from threeam.team.blanking import blank_in_store, find_lines
+from threeam.team.carrier import (
+    Announcement,
+    Carrier,
+    CarrierAway,
+    CarrierRefused,
+    NoAnswer,
+    OutOfTurn,
+    Place,
+    Received,
+    Topic,
+)
+from threeam.team.hole import fill
 from threeam.team.message import Message, decode, encode_headers
 from threeam.team.mirror import read_mirrors, remote_dir
+from threeam.team.origin import OriginFile
+from threeam.team.outgoing import Outgoing
 from threeam.team.position import SegmentEnd
 from threeam.team.presence import HeldRun, HostileAnnouncement, Presence, decode_presence
 from threeam.team.team_process import TeamProcess
@@ -37,6 +54,7 @@ class MemoryEngine:
         self.late: list[tuple[Message, int]] = []
         self.listeners: list[asyncio.Queue[Announcement]] = []
         self.changed = asyncio.Condition()
+        self.refused = set[str]()  # the ids of origins that may not publish
         self.replies: dict[tuple[Topic, str], Reply] = {}
 
     async def store(self, message: Message, expected: int) -> int:
@@ -69,7 +87,13 @@ class MemoryCarrier:
         found = self.engine.stored[sequence - 1]
         return decode(origin_id, found.headers, found.payload), sequence
 
+    async def history(self, origin_id: str) -> AsyncIterator[list[Received]]:
+        for received in [each for each in self.engine.stored if each.origin_id == origin_id]:
+            yield [received]
+
     async def publish(self, message: Message, expected: int) -> int:
+        if message.origin.id in self.engine.refused:
+            raise CarrierRefused("this user may not publish")
         if self.engine.delayed:
             self.engine.delayed -= 1
             self.engine.late.append((message, expected))
@@ -92,7 +116,15 @@ class MemoryCarrier:
                     await self.engine.changed.wait()
             batch = self.engine.stored[position : position + 2]
             position += len(batch)
-            yield batch
+            if batch := [each for each in batch if each.origin_id]:
+                yield batch
+
+    async def origins(self) -> list[str]:
+        return sorted({each.origin_id for each in self.engine.stored})
+
+    async def delete(self, place: Place) -> None:
+        sequence = int(place[0])
+        self.engine.stored[sequence - 1] = Received("", {}, b"", place)
 
     async def announce(self, announcement: Announcement) -> None:
         for listener in self.engine.listeners:
@@ -247,3 +279,96 @@ def test_an_announcement_is_the_same_after_its_bytes(runs: list[tuple[int, int, 
 def test_a_hostile_announcement_is_refused(data: bytes) -> None:
     with pytest.raises(HostileAnnouncement):
         decode_presence(DB1.id, data)
+
+
+async def test_a_host_that_may_not_publish_says_so_and_follows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = MemoryEngine()
+    journals = {name: journal_of(tmp_path, name, 3) for name in ("db1", "web1")}
+    db1, web1 = journals.values()
+    ids = {name: OriginFile(journal).origin.id for name, journal in journals.items()}
+    engine.refused.add(ids["db1"])
+    monkeypatch.setattr("threeam.team.team_process._REFUSED_RETRY_S", 0.01)
+
+    def is_refused() -> bool:
+        statuses = read_statuses(db1)
+        return bool(statuses and statuses[0][0].own and "may not" in statuses[0][0].own.refusal)
+
+    await run_hosts(engine, journals, lambda: is_refused() and holds(db1, web1))
+    assert not holds(web1, db1)
+    engine.refused.clear()
+    await run_hosts(engine, journals, lambda: holds(web1, db1) and not is_refused())
+
+
+SECRET = "tok-Aeng3eiy8Ohj"
+
+
+def write(journal: Journal, name: str, *texts: str) -> None:
+    clock = FakeClock()
+    clock.forward(3_600_000_000_000 + Path(journal.log_path).stat().st_size * 1_000_000)
+    writer_of(name, journal, clock).write_stream([*texts])
+
+
+def lines_with_secret(journal: Journal) -> list[BlankedLine]:
+    live = journal.open_live()
+    assert live is not None
+    line = next(line for line in lines_forward(live) if SECRET.encode() in line.raw)
+    return find_lines(journal, make_blank(journal, line))
+
+
+def blanked(journal: Journal) -> bytes:
+    lines = Path(journal.log_path).read_bytes().splitlines(keepends=True)
+    return b"".join(fill(line) if SECRET.encode() in line else line for line in lines)
+
+
+async def test_the_words_of_lines_in_the_list_are_never_sent(tmp_path: Path) -> None:
+    engine = MemoryEngine()
+    journals = {name: journal_of(tmp_path, name, 3) for name in ("db1", "web1")}
+    db1, web1 = journals.values()
+    write(db1, "db1", f"the token is {SECRET}", "after it")
+    BlankList(db1).add(lines_with_secret(db1))
+    await run_hosts(engine, journals, lambda: any(content(files) == blanked(db1) for files in read_mirrors(web1)))
+    assert not [each for each in engine.stored if SECRET.encode() in each.payload]
+    write(db1, "db1", f"again the token is {SECRET}")  # this one is not in the list
+    await run_hosts(engine, journals, lambda: any(SECRET.encode() in content(files) for files in read_mirrors(web1)))
+
+
+@pytest.mark.parametrize("later", [0, 1])
+async def test_what_was_sent_is_replaced_and_sending_goes_on(later: int, tmp_path: Path) -> None:
+    engine = MemoryEngine()
+    journals = {name: journal_of(tmp_path, name, 3) for name in ("db1", "web1")}
+    db1, web1 = journals.values()
+    await run_hosts(engine, journals, lambda: holds(web1, db1))
+    write(db1, "db1", f"the token is {SECRET}")
+    await run_hosts(engine, journals, lambda: holds(web1, db1))
+    for number in range(later):
+        write(db1, "db1", f"later {number}")
+        await run_hosts(engine, journals, lambda: holds(web1, db1))
+    lines, origin = lines_with_secret(db1), OriginFile(db1).origin
+    BlankList(db1).add(lines)
+    assert await blank_in_store(MemoryCarrier(engine), db1, origin, "db1", lines) == 1
+    assert await blank_in_store(MemoryCarrier(engine), db1, origin, "db1", lines) == 0
+    count = len(engine.stored)
+    assert not [each for each in engine.stored if SECRET.encode() in each.payload]
+    for text in ("after it", f"quoted: the token is {SECRET}"):
+        write(db1, "db1", text)
+        BlankList(db1).add(lines_with_secret(db1))
+        await run_hosts(engine, journals, lambda: any(content(files) == blanked(db1) for files in read_mirrors(web1)))
+    assert len(engine.stored) == count + 2  # nothing was sent twice
+    assert [len(read_mirrors(journal)) for journal in (db1, web1)] == [1, 1]
+
+
+async def test_a_message_that_is_under_way_with_the_words_is_out_of_turn(tmp_path: Path) -> None:
+    engine = MemoryEngine()
+    journals = {name: journal_of(tmp_path, name, 3) for name in ("db1", "web1")}
+    db1, web1 = journals.values()
+    write(db1, "db1", f"the token is {SECRET}", "after it")
+    origin = OriginFile(db1).origin
+    outgoing = Outgoing(db1)
+    engine.late = [(each, 0) for each in outgoing_messages(outgoing, outgoing.begin(), origin)]
+    assert SECRET.encode() in engine.late[0][0].payload
+    lines = lines_with_secret(db1)
+    BlankList(db1).add(lines)
+    assert await blank_in_store(MemoryCarrier(engine), db1, origin, "db1", lines) == 0
+    assert len(engine.stored) == 1  # and the late one was refused
+    await run_hosts(engine, journals, lambda: any(content(files) == blanked(db1) for files in read_mirrors(web1)))
+    assert not [each for each in engine.stored if SECRET.encode() in each.payload]

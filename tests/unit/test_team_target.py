@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import traceback
 from pathlib import Path
 
 import pytest
+from nats.aio.client import Client
 
 from support.commands import Run, refused
 from threeam.core.errors import BadInput, BadSetting, FileUnusable
-from threeam.team.target import parse_target, read_credentials
+from threeam.team.nats_carrier import connect
+from threeam.team.target import Credentials, parse_target, read_credentials
 
 SECRET = "hunter2hunter2"
 
@@ -68,3 +72,22 @@ def test_credentials_are_not_shown(tmp_path: Path) -> None:
     assert credentials.ca is not None
     assert credentials.ca.endswith("/home/ca.pem")
     assert SECRET not in repr(credentials)
+
+
+def test_a_crash_while_connecting_shows_no_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def crash(*_args: object, **options: object) -> None:
+        assert options["password"] == SECRET
+        raise RuntimeError("crashed")
+
+    async def open_connection() -> None:
+        async with connect(parse_target("nats://127.0.0.1:1"), Credentials("team.toml", "db1", SECRET), read_only=True):
+            pass
+
+    async def close(_client: Client) -> None:
+        pass
+
+    monkeypatch.setattr(Client, "connect", crash)
+    monkeypatch.setattr(Client, "close", close)
+    with pytest.raises(RuntimeError) as failure:
+        asyncio.run(open_connection())
+    assert SECRET not in "".join(traceback.format_exception(failure.value))

@@ -67,7 +67,8 @@ def _candidates(before: Sequence[str], prefix: str) -> list[Candidate]:
     positional, index = _positional(parser, rest)
     if positional is None or (index and "@stamp" in (positional.help or "")):  # the words after a stamp
         return []
-    return _values(positional, before, command)
+    verbs = [] if rest else [Candidate(verb) for verb in parser.verbs]
+    return [*verbs, *_values(positional, before, command)]
 
 
 def _parser_of(command: str | None, words: Sequence[str]) -> Parser | None:

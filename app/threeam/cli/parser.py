@@ -38,10 +38,12 @@ class ParserBuilt(BaseException):
 class Parser(OptionParser):
     """A parser with the options of every command on a journal, and an example in its help. An error exits.
 
-    ``is_inspected``: no command is to run, see `built_parser`.
+    ``is_inspected``: no command is to run, see `built_parser`. ``verbs``: words that may stand in place of the
+    arguments, each with a parser of its own.
     """
 
     is_inspected: ClassVar[bool] = False
+    verbs: Sequence[str] = ()
 
     def __init__(
         self,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from threeam.cli import team_blank
 from threeam.cli.console import print_err, print_json, print_out
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser
 from threeam.cli.split import split_command
-from threeam.core.errors import BadInput, FileUnusable, PreconditionFailed
+from threeam.cli.team_engine import add_credentials_option, add_engine_arguments, engine
+from threeam.core.errors import BadInput, PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
 from threeam.team.follow_process import FollowProcess
 from threeam.team.host_report import TeamReport, read_team_reports
@@ -23,7 +24,6 @@ from threeam.team.origin import OriginFile, host_name, read_origin
 from threeam.team.ssh_source import SshSource
 from threeam.team.ssh_source import connect as connect_ssh
 from threeam.team.ssh_target import SCHEME, parse_ssh_target
-from threeam.team.target import default_credentials_path, parse_target, read_credentials
 from threeam.team.team_process import TeamProcess
 from threeam.team.team_status import TeamStatus, read_statuses
 
@@ -41,6 +41,22 @@ _HELP = {
         "connected.",
         "3am team status --json",
     ),
+    "id": HelpText(
+        "Prints the id of this journal, by which an engine with users knows this host, and makes it if there is none. "
+        "It needs no network.",
+        "3am team id",
+    ),
+    "create": HelpText(
+        "Makes the store of a night on an engine with users, who may not make it. It is needed once, and by the "
+        "administrator of the engine. A store that exists stays as it is.",
+        "3am team create tls://db1:4222/night --credentials admin.toml",
+    ),
+    "blank": HelpText(
+        "Takes the words of an entry, and of lines that quote it, out of what the engine keeps, and has each mirror "
+        "blank them; prints which mirrors have. A host that is away does it at its return. This log keeps the words. "
+        "It needs the right to delete messages. The exit code is 1 if a mirror has not done it.",
+        "3am team blank @03:14:07.123 tls://db1:4222/night --credentials admin.toml",
+    ),
     "new-origin": HelpText(
         "Gives this journal a new id, because it is a copy of another one, or lies on a copy of a machine. Its lines "
         "are sent again under the new id.",
@@ -52,10 +68,8 @@ _HELP = {
 def run(_command: str, argv: Sequence[str]) -> int:
     """Run ``3am team``."""
     verb, rest = split_command(argv)
-    if verb == "status":
-        return _print_status(rest)
-    if verb == "new-origin":
-        return _take_new_origin(rest)
+    if verb in _VERBS:
+        return _VERBS[verb](rest)
     return _run_team(argv)
 
 
@@ -65,47 +79,56 @@ def _parser(verb: str, prog: str) -> Parser:
 
 def _run_team(argv: Sequence[str]) -> int:
     parser = _parser("URL", "3am team")
+    parser.verbs = list(_VERBS)
     parser.add_argument(
         "urls",
         metavar="URL",
         nargs="+",
         help="the engine, nats://HOST[:PORT][/NIGHT] or tls://…; or hosts, each as ssh://[USER@]HOST[:PORT][/FILE]",
     )
+    add_credentials_option(parser)
     parser.add_argument("--read-only", action="store_true", help="follow the others, and send nothing")
-    parser.add_argument(
-        "--credentials",
-        metavar="FILE",
-        help="user, password, ca, cert, key in TOML, mode 0600 (default: ~/.config/3am/team.toml, if it exists)",
-    )
     args = parser.parse_args(argv)
     if any(url.startswith(SCHEME) for url in args.urls):
         return _follow_hosts(args)
     if len(args.urls) > 1:
         raise BadInput("3am team uses one engine: run it once for each")
-    target = parse_target(args.urls[0])
-    credentials = read_credentials(args.credentials or default_credentials_path(os.environ))
+    target, connect = engine(args.urls[0], args.credentials, read_only=args.read_only)
     ctx = context(args)
     ctx.require_log()
-    try:
-        from threeam.team.nats_carrier import connect
-    except ImportError:
-        raise FileUnusable("this needs nats-py: pip install '3am[team]'") from None
-    process = TeamProcess(
-        ctx.journal,
-        str(target),
-        host_name(),
-        lambda: connect(target, credentials, read_only=args.read_only),
-        read_only=args.read_only,
-    )
+    process = TeamProcess(ctx.journal, str(target), host_name(), connect, read_only=args.read_only)
     try:
         if not args.read_only:
             print_err(
-                f"every line of {ctx.journal.log_path} is sent to {target}; 3am fork --blank does not reach what was "
+                f"every line of {ctx.journal.log_path} is sent to {target}; only 3am team blank reaches what was "
                 "sent. ctrl+c ends this, 3am team status shows it"
             )
         asyncio.run(process.run())
     finally:
         process.close()
+    return ExitCode.OK
+
+
+def _print_id(argv: Sequence[str]) -> int:
+    ctx = context(_parser("id", "3am team id").parse_args(argv))
+    ctx.require_log()
+    file = OriginFile(ctx.journal)
+    file.close()
+    print_out(file.origin.id)
+    return ExitCode.OK
+
+
+def _create_store(argv: Sequence[str]) -> int:
+    parser = _parser("create", "3am team create")
+    add_engine_arguments(parser)
+    args = parser.parse_args(argv)
+    target, connect = engine(args.url, args.credentials, read_only=False)
+
+    async def create() -> None:
+        async with connect():
+            print_out(f"{target} has a store for the lines of the hosts")
+
+    asyncio.run(create())
     return ExitCode.OK
 
 
@@ -192,3 +215,12 @@ def _report_lines(report: TeamReport) -> Iterator[str]:
             yield f"    {sentence}"
     for notice in report.notices:
         yield f"  ! {notice}"
+
+
+_VERBS = {
+    "status": _print_status,
+    "id": _print_id,
+    "create": _create_store,
+    "blank": lambda argv: team_blank.run(_parser("blank", "3am team blank"), argv),
+    "new-origin": _take_new_origin,
+}

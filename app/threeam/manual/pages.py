@@ -28,6 +28,7 @@ TOPICS = {
     "log-format": "the file: lines, tags, kinds, rotation",
     "scripting": "shell functions, pipes, JSON, exit codes, tmux, lnav, logrotate",
     "team": "several people, on one host or on many",
+    "team-server": "users, rights and certificates of the engine of a team",
     "secrets": "what is removed, and how to remove what was not",
     "guarantees": "what it promises, and how that is tested",
     "performance": "how fast it is, with the goals that it misses",

@@ -38,6 +38,7 @@ class Topic(StrEnum):
     """A kind of question. Each has subjects of its own, so that an engine can allow it by itself."""
 
     CLOCK = "clock"
+    BLANK = "blank"
 
 
 class Received(NamedTuple):
@@ -82,7 +83,13 @@ class Carrier(Source, Protocol):
     """An open connection to an engine, which also takes the messages of this host."""
 
     async def last(self, origin_id: str) -> tuple[Message | None, int]:
-        """Return the last message of an origin and its sequence; None and 0 without one. Raises `HostileMessage`."""
+        """Return the last message of an origin, and the sequence of what is last on its subject; else None and 0.
+
+        The sequence is a later one if something else than a message of 3am was stored there.
+        """
+
+    def history(self, origin_id: str) -> AsyncIterator[list[Received]]:
+        """Yield what is stored of one origin, in its order, and end with what is last now."""
 
     async def publish(self, message: Message, expected: int) -> int:
         """Store ``message`` if ``expected`` is the sequence of the last of its origin, and return its own sequence.
@@ -91,7 +98,7 @@ class Carrier(Source, Protocol):
         """
 
     async def announce(self, announcement: Announcement) -> None:
-        """Tell all hosts that listen."""
+        """Tell all hosts that listen. `CarrierRefused`: the engine did not allow the last one."""
 
     async def answer(self, topic: Topic, origin_id: str, reply: Callable[[bytes], Awaitable[bytes | None]]) -> None:
         """Answer with ``reply`` what hosts ask this origin, for ever, one question after the other.
@@ -99,3 +106,13 @@ class Carrier(Source, Protocol):
         A question comes as it is sent, and is not checked. To one of which ``reply`` returns None there is no answer.
         `CarrierRefused`: this user may not answer about ``topic``.
         """
+
+
+class Store(Carrier, Protocol):
+    """A connection of the administrator of an engine."""
+
+    async def origins(self) -> list[str]:
+        """Return the ids of the origins of which something is stored."""
+
+    async def delete(self, place: Place) -> None:
+        """Delete the message that ends at ``place``, so that its bytes are nowhere in the store."""

@@ -9,7 +9,8 @@ from threeam.core.errors import JournalError
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Place, Received, Source
 from threeam.team.message import HostileMessage, Message, decode
-from threeam.team.mirror import Contradiction, Mirror, MirrorBusy, read_mirror
+from threeam.team.mirror import Mirror, MirrorBusy, read_mirror
+from threeam.team.mirror_part import Contradiction
 from threeam.team.team_status import HostStatus, TeamStatus
 
 
@@ -86,6 +87,10 @@ class Follower:
         except OSError as error:
             raise MirrorFailed(f"the mirrors cannot be written: {error.strerror}; the lines come again") from None
         for origin_id, mirror in touched.items():
+            if mirror.blanked_lines:
+                host, count = self._status.hosts[origin_id].host, mirror.blanked_lines
+                mirror.blanked_lines = 0
+                self._status.note(f"{host} has blanked {count} {'line' if count == 1 else 'lines'} that it had sent")
             if mirror.parts_begun or self._status.hosts[origin_id].gaps:
                 mirror.parts_begun = 0
                 self._note_gaps(origin_id)
@@ -113,7 +118,7 @@ class Follower:
             self._epochs[origin_id] = epoch
             self._status.note(f"{message.host} has lost lines that it had sent: both versions are in {mirror.path}")
         host.origin, host.host = max(host.origin, message.origin), message.host
-        if not host.seen_ns:  # of a host that is not here, the last message tells its bound
+        if not host.seen_ns and message.sent is None:  # of a host that is not here, the last message tells its bound
             host.utc_bound_ns = message.utc_bound_ns
 
     def _note_gaps(self, origin_id: str) -> None:

@@ -61,7 +61,8 @@ def _team_report(status: TeamStatus, is_running: bool, names: dict[str, str], no
 
 def _own_report(own: OwnStatus, name: str) -> HostReport:
     lines = _lines_text(own.unsent_lines, own.unheld_lines) if own.publishes else "sends nothing from here"
-    return HostReport(name, "this host", lines, clock=(own_clock_sentence(own),))
+    problems = (own.refusal,) if own.refusal else ()
+    return HostReport(name, "this host", lines, clock=(own_clock_sentence(own),), problems=problems)
 
 
 def _host_report(host: HostStatus, name: str, is_connected: bool, now_ns: int) -> HostReport:
@@ -74,7 +75,7 @@ def _host_report(host: HostStatus, name: str, is_connected: bool, now_ns: int) -
         name,
         "connected" if is_here else "not connected",
         _lines_text(host.unsent_lines, host.unheld_lines),
-        f"last line {age}{' ago' if age not in ('', 'now') else ''}" if age else "",
+        f"last line {age}{' ago' if age != 'now' else ''}" if age else "",
         tuple(clock_sentences(host, now_ns)),
         tuple(problems),
     )

@@ -5,13 +5,13 @@
     <log>.d/remote/<id>/<segment>+<offset>.log        the bytes behind a gap
     <log>.d/remote/<id>/epoch-2/…                     what the host sent after it had lost bytes
 
-Bytes are only appended. A message that is here already is compared, so a message may come twice, late, or after a kill
-in the middle of its write. A message that contradicts the bytes here is refused.
+Bytes are only appended, and lines blanked if their origin says so. A message that is here already is compared, so a
+message may come twice, late, or after a kill in the middle of its write. A message that contradicts the bytes here is
+refused. A line that was blanked stays so, also if the message with its words comes again.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -23,20 +23,18 @@ from typing import Any, NamedTuple
 
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd
-from threeam.core.platform.portability import fdatasync_fd, fsync_fd
+from threeam.core.platform.portability import fsync_fd
 from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
-from threeam.team.line_chain import extend_chain, extend_chain_over, first_link
+from threeam.team.hole import Hole
+from threeam.team.line_chain import first_link
 from threeam.team.message import Message
+from threeam.team.mirror_part import OpenPart, PartPlace, write_all
 from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 
 _PART_NAME = re.compile(r"([^+]+?)(?:\+([1-9]\d{0,15}))?\.log", re.ASCII)
 _EPOCH_DIR = re.compile(r"epoch-([1-9]\d{0,5})", re.ASCII)
 _ABOUT = "about.json"
-
-
-class Contradiction(JournalError):
-    """A message whose bytes, or whose bytes before it, are not those of the mirror. The mirror is as it was."""
 
 
 class MirrorBusy(JournalError):
@@ -162,8 +160,9 @@ class Mirror:
             os.close(self._lock_fd)
             raise MirrorBusy(f"{self.path} is written by another process") from None
         self._about = _read_about(self.path)
-        self._open_part: _OpenPart | None = None
+        self._open_part: OpenPart | None = None
         self.parts_begun = 0  # since it was opened; there may be a gap before each
+        self.blanked_lines = 0  # since it was opened
 
     def write(self, message: Message) -> int:
         """Write what is new of ``message``, and return how many bytes that was. Raises `Contradiction`."""
@@ -171,19 +170,19 @@ class Mirror:
         written, rest = 0, message
         while True:
             part, limit = self._part_for(rest)
-            link_at_limit = None
-            if limit is not None and limit < rest.end:  # it runs into a part behind a gap
-                link_at_limit = extend_chain(rest.link, rest.payload[: limit - rest.offset])
-                following = rest._replace(
-                    offset=limit, link=link_at_limit, payload=rest.payload[limit - rest.offset :], after=None
-                )
-                rest = rest._replace(payload=rest.payload[: limit - rest.offset])
-            written += part.write(rest)
-            if link_at_limit is None:
+            if limit is None or limit >= rest.end:
                 break
-            rest = following
+            first, rest = rest.split(limit)  # it runs into a part behind a gap
+            written += self._write_to(part, first)
+        written += self._write_to(part, rest)
         self._note_about(message)
         return written
+
+    def _write_to(self, part: OpenPart, message: Message) -> int:
+        part.check(message)
+        if message.holes:
+            part.holes = self._note_holes(message)  # before the bytes: the chain of a line without its words is lost
+        return part.write(message)
 
     def sync(self) -> None:
         """Wait until what was written is on the disk."""
@@ -195,7 +194,7 @@ class Mirror:
         self._close_part()
         os.close(self._lock_fd)
 
-    def _part_for(self, message: Message) -> tuple[_OpenPart, int | None]:
+    def _part_for(self, message: Message) -> tuple[OpenPart, int | None]:
         """Return the part that ``message`` begins in, and where the next one begins; None if there is no next one."""
         folder = _epoch_dir(self.path, message.origin.epoch)
         current = self._open_part
@@ -215,13 +214,14 @@ class Mirror:
         self.parts_begun += 1
         return self._switch_to(folder, message, message.offset, next_begin), next_begin
 
-    def _switch_to(self, folder: str, message: Message, begin: int, next_begin: int | None) -> _OpenPart:
+    def _switch_to(self, folder: str, message: Message, begin: int, next_begin: int | None) -> OpenPart:
         self._close_part()
         if begin == 0:
             link = first_link(message.segment)
         else:
             link = bytes.fromhex(self._links(message)[f"{message.segment}+{begin}"])
-        self._open_part = _OpenPart(folder, message.segment, begin, next_begin, link)
+        holes = _holes_of(self._about, message.origin.epoch, message.segment)
+        self._open_part = OpenPart(folder, PartPlace(message.segment, begin, link), next_begin, holes)
         return self._open_part
 
     def _close_part(self) -> None:
@@ -236,6 +236,19 @@ class Mirror:
         """Return the links at the beginnings of the parts of an epoch."""
         links: dict[str, str] = self._about["links"].setdefault(str(message.origin.epoch), {})
         return links
+
+    def _note_holes(self, message: Message) -> list[Hole]:
+        """Note the holes of ``message``, and return those of its segment."""
+        holes = _holes_of(self._about, message.origin.epoch, message.segment)
+        known = {(hole.begin, hole.end) for hole in holes}
+        new = [hole for hole in message.holes if (hole.begin, hole.end) not in known]
+        if new:
+            holes = sorted([*holes, *new])
+            self.blanked_lines += len(new)
+            table = self._about["holes"].setdefault(str(message.origin.epoch), {})
+            table[message.segment] = [[hole.begin, hole.end, hole.link.hex()] for hole in holes]
+            self._write_about()
+        return holes
 
     def _note_about(self, message: Message) -> None:
         """Note the name of the host, and what comes before the segment."""
@@ -255,78 +268,12 @@ class Mirror:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFE_OPEN_FLAGS
             fd = os.open(temporary, flags, 0o600, dir_fd=dir_fd)
             try:
-                _write_all(fd, json.dumps(self._about, indent=1).encode() + b"\n", 0)
+                write_all(fd, json.dumps(self._about, indent=1).encode() + b"\n", 0)
                 fsync_fd(fd)
             finally:
                 os.close(fd)
             os.rename(temporary, _ABOUT, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
             fsync_dir_fd(dir_fd)
-
-
-class _OpenPart:
-    """A part, open for appending. ``begin_link``: of the chain, at its beginning."""
-
-    def __init__(self, folder: str, segment: str, begin: int, next_begin: int | None, begin_link: bytes) -> None:
-        self.begin, self.next_begin = begin, next_begin
-        self._folder, self._segment = folder, segment
-        self._begin_link, self._known = begin_link, (begin, begin_link)  # a place whose link is known
-        self._dirty = False
-        with open_own_dir(folder, make=True) as dir_fd:
-            name = _part_name(segment, begin)
-            try:
-                self._fd = os.open(name, os.O_RDWR | SAFE_OPEN_FLAGS, dir_fd=dir_fd)
-            except FileNotFoundError:
-                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS
-                self._fd = os.open(name, flags, 0o600, dir_fd=dir_fd)
-                fsync_dir_fd(dir_fd)
-        self.end = begin + os.fstat(self._fd).st_size
-
-    def holds(self, folder: str, message: Message) -> bool:
-        """Return whether ``message`` begins in this part, or at its end."""
-        is_same_segment = (folder, message.segment) == (self._folder, self._segment)
-        return is_same_segment and self.begin <= message.offset <= self.end and self.next_begin != message.offset
-
-    def write(self, message: Message) -> int:
-        """Compare what is old of ``message``, append what is new, and return the number of new bytes."""
-        if self._link_at(message.offset) != message.link:
-            raise Contradiction(f"the lines before it are not those of the mirror: {message}")
-        held = min(self.end, message.end) - message.offset
-        if os.pread(self._fd, held, message.offset - self.begin) != message.payload[:held]:
-            raise Contradiction(f"it has other bytes than the mirror: {message}")
-        new = message.payload[held:]
-        if new:
-            self._dirty = True
-            try:
-                _write_all(self._fd, new, self.end - self.begin)
-            finally:
-                self.end = self.begin + os.fstat(self._fd).st_size
-        self._known = (message.end, message.end_link())
-        return len(new)
-
-    def _link_at(self, offset: int) -> bytes | None:
-        known_offset, link = self._known if self._known[0] <= offset else (self.begin, self._begin_link)
-        return extend_chain_over(
-            lambda begin, size: os.pread(self._fd, size, begin - self.begin), link, known_offset, offset
-        )
-
-    def sync(self) -> None:
-        """Wait until what was written is on the disk."""
-        if self._dirty:
-            fdatasync_fd(self._fd)
-            self._dirty = False
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._fd)
-
-
-def _write_all(fd: int, data: bytes, offset: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(fd, view, offset)
-        if not written:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        view, offset = view[written:], offset + written
 
 
 def _epoch_dir(folder: str, epoch: int) -> str:
@@ -337,10 +284,6 @@ def _later_epochs(folder: str) -> Iterator[int]:
     for name in _names(folder):
         if (match := _EPOCH_DIR.fullmatch(name)) is not None and int(match[1]) > 1:
             yield int(match[1])
-
-
-def _part_name(segment: str, begin: int) -> str:
-    return f"{segment}+{begin}.log" if begin else f"{segment}.log"
 
 
 def _parts_in(folder: str) -> list[MirrorPart]:
@@ -362,8 +305,8 @@ def _names(folder: str) -> list[str]:
 
 
 def _read_about(folder: str) -> dict[str, Any]:
-    """Return what is known of a mirror. ``links``: of the chain, at the parts behind gaps."""
-    about: dict[str, Any] = {"host": "", "links": {}, "after": {}}
+    """Return what is known of a mirror. ``links``: of the chain, at the parts behind gaps. ``holes``: blanked lines."""
+    about: dict[str, Any] = {"host": "", "links": {}, "after": {}, "holes": {}}
     path = os.path.join(folder, _ABOUT)
     try:
         with suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
@@ -371,3 +314,9 @@ def _read_about(folder: str) -> dict[str, Any]:
     except ValueError:
         raise FileUnusable(f"{path} is damaged: remove {folder}, and it is filled again from the team") from None
     return about
+
+
+def _holes_of(about: dict[str, Any], epoch: int, segment: str) -> list[Hole]:
+    """Return the holes of a segment, in their order."""
+    rows = about["holes"].get(str(epoch), {}).get(segment, [])
+    return [Hole(begin, end, bytes.fromhex(link)) for begin, end, link in rows]

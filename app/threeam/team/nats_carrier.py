@@ -1,28 +1,22 @@
 """NATS JetStream as the carrier: one stream for a night, and one subject in it for each origin.
 
-Each request has a time limit. A lost connection is never restored by the client library, which would send what it has
-buffered: the caller connects again, and reads back what is stored.
+A connection that is lost stays so: the caller connects again, and reads back what is stored.
 """
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import binascii
 import json
+import math
 import re
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.errors import AuthorizationError, NoRespondersError
 from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
 
 from threeam.core.format.escape import escape_unprintable
+from threeam.core.format.times import format_duration
 from threeam.team.carrier import (
     Announcement,
     CarrierAway,
@@ -34,14 +28,13 @@ from threeam.team.carrier import (
     Received,
     Topic,
 )
-from threeam.team.message import Message, decode, encode_headers
+from threeam.team.message import HostileMessage, Message, decode, encode_headers
+from threeam.team.nats_connection import NatsConnection
+from threeam.team.nats_wire import decode_base64, error_code, is_delivery, parse_delivery, parse_headers, parse_time
 from threeam.team.position import is_origin_id
 from threeam.team.target import Credentials, Target
 
-_ANSWER_S = 5.0  # s; an engine that has not answered by then is away
-_CONNECT_S = 5.0  # s
 _FLUSH_S = 5  # s
-_PING_S = 5  # s; after two pings without an answer the connection is lost
 _PULL_MESSAGES = 128
 _PULL_S = 30.0  # s; a pull without a message ends by then
 _HEARTBEAT_S = 5.0  # s; between signs of life of a pull that waits
@@ -52,18 +45,6 @@ _NS = 1_000_000_000
 _WRONG_LAST_SEQUENCE, _NO_STREAM, _NO_MESSAGE, _STREAM_EXISTS = 10071, 10059, 10037, 10058
 _FULL = (10077, 10047, 10023, 10122)  # limits of the stream, of the account, of the engine
 _INBOX = re.compile(r"_INBOX[\w-]*(?:\.[\w-]+)+", re.ASCII)  # a subject on which an answer comes
-_MAX_DENIED = 100
-_HEADER_LINE = "NATS/1.0"
-
-
-class StoredPlace(NamedTuple):
-    """The sequence of a message, and the time (ns) at which it was stored.
-
-    A store that went back in time has another message there, with another time.
-    """
-
-    sequence: int
-    stored_ns: int
 
 
 @asynccontextmanager
@@ -78,70 +59,17 @@ async def connect(target: Target, credentials: Credentials, *, read_only: bool) 
         await carrier.close()
 
 
-class NatsCarrier:
+class NatsCarrier(NatsConnection):
     """A connection to an engine of NATS. See `Carrier`."""
 
     def __init__(self, target: Target) -> None:
-        self._target = target
+        super().__init__(target)
         self._stream = f"3am-{target.night}"
-        self._client = Client()
-        self._lost = asyncio.Event()
-        self._last_error: Exception | None = None
-        self._denied = set[str]()  # what the engine has forbidden on this connection
-
-    async def open(self, credentials: Credentials) -> None:
-        """Connect. Raises `CarrierAway` or `CarrierRefused`."""
-        uses_tls = self._target.tls or credentials.ca is not None or credentials.cert is not None
-        address = str(self._target._replace(tls=uses_tls)).rpartition("/")[0]
-        try:
-            await asyncio.wait_for(
-                self._client.connect(
-                    address,
-                    error_cb=self._note_error,
-                    closed_cb=self._note_closed,
-                    disconnected_cb=self._note_closed,
-                    name="3am",
-                    allow_reconnect=False,
-                    connect_timeout=3,
-                    max_reconnect_attempts=1,
-                    reconnect_time_wait=0,
-                    ping_interval=_PING_S,
-                    tls=credentials.ssl_context() if uses_tls else None,
-                    tls_hostname=self._target.host if uses_tls else None,
-                    user=credentials.user,
-                    password=credentials.password,
-                ),
-                _CONNECT_S,
-            )
-        except (OSError, NatsError, TimeoutError, ssl.SSLError) as error:
-            raise self._connection_error(self._last_error or error, credentials) from None
-
-    def _connection_error(self, error: Exception, credentials: Credentials) -> CarrierAway | CarrierRefused:
-        where = str(self._target)
-        if isinstance(error, AuthorizationError) or "authorization violation" in str(error).lower():
-            file = credentials.path or "~/.config/3am/team.toml"
-            return CarrierRefused(f"{where} does not accept this user or password: correct {file}")
-        if isinstance(error, ssl.SSLCertVerificationError):
-            reason = error.verify_message
-            return CarrierRefused(
-                f"the certificate of {where} is not valid ({reason}): renew it, or correct ca in the file"
-            )
-        if isinstance(error, ssl.SSLError):
-            return CarrierRefused(
-                f"{where} and this host cannot agree on TLS ({error.reason}): compare the certificates"
-            )
-        reason = getattr(error, "strerror", None) or ("no answer" if isinstance(error, TimeoutError) else str(error))
-        return CarrierAway(f"{where} cannot be reached: {escape_unprintable(reason)}")
-
-    async def close(self) -> None:
-        """Close the connection; what is still buffered is dropped or sent, and read back by the next session."""
-        with suppress(OSError, NatsError, TimeoutError, asyncio.CancelledError):
-            await asyncio.wait_for(self._client.close(), _ANSWER_S)
 
     async def ensure_stream(self, *, may_create: bool) -> None:
         """Make the stream of the night if it does not exist."""
         info = await self._api(f"STREAM.INFO.{self._stream}")
-        if _error_code(info) != _NO_STREAM:
+        if error_code(info) != _NO_STREAM:
             self._check(info)
             return
         if not may_create:
@@ -154,22 +82,40 @@ class NatsCarrier:
             "discard": "new",  # never drop the oldest message to make room
             "max_age": int(_MAX_AGE_S * _NS),
             "num_replicas": 1,
-            "allow_direct": True,
+            "allow_direct": False,  # a direct answer has the bytes of a message, and can be stored under another origin
             "deny_purge": True,
         }
-        created = await self._api(f"STREAM.CREATE.{self._stream}", config)
-        if _error_code(created) != _STREAM_EXISTS:  # another host was faster
+        try:
+            created = await self._api(f"STREAM.CREATE.{self._stream}", config)
+        except CarrierRefused:
+            raise CarrierRefused(
+                f"{self._target} has no store for this night, and this user may not make it: its administrator runs "
+                f"3am team create {self._target}, once"
+            ) from None
+        if error_code(created) != _STREAM_EXISTS:  # another host was faster
             self._check(created)
 
     async def last(self, origin_id: str) -> tuple[Message | None, int]:
         """Return the last message of an origin and its sequence. See `Carrier`."""
         answer = await self._api(f"STREAM.MSG.GET.{self._stream}", {"last_by_subj": self._subject(origin_id)})
-        if _error_code(answer) == _NO_MESSAGE:
+        if error_code(answer) == _NO_MESSAGE:
             return None, 0
         self._check(answer)
         stored = answer["message"]
-        headers = _parse_headers(_decode_base64(stored.get("hdrs", "")))
-        return decode(origin_id, headers, _decode_base64(stored.get("data", ""))), int(stored["seq"])
+        headers = parse_headers(decode_base64(stored.get("hdrs", "")))
+        try:
+            last: Message | None = decode(origin_id, headers, decode_base64(stored.get("data", "")))
+        except HostileMessage:
+            last = await self._last_sound(origin_id)
+        return last, int(stored["seq"])
+
+    async def _last_sound(self, origin_id: str) -> Message | None:
+        last = None
+        async for batch in self.history(origin_id):
+            for received in batch:
+                with suppress(HostileMessage):
+                    last = decode(received.origin_id, received.headers, received.payload)
+        return last
 
     async def publish(self, message: Message, expected: int) -> int:
         """Store ``message`` after the one with the sequence ``expected``. See `Carrier`."""
@@ -185,17 +131,28 @@ class NatsCarrier:
             sequence, stored_ns = map(int, after)
             if await self._stored_ns(sequence) == stored_ns:
                 start = sequence + 1
+        async for batch in self._deliver(self._subject("*"), start, for_ever=True):
+            yield batch
+
+    async def history(self, origin_id: str) -> AsyncIterator[list[Received]]:
+        """Yield what is stored of one origin. See `Carrier`."""
+        async for batch in self._deliver(self._subject(origin_id), 1, for_ever=False):
+            yield batch
+
+    async def _deliver(self, subject: str, start: int, *, for_ever: bool) -> AsyncIterator[list[Received]]:
+        """Yield the messages on ``subject`` from the sequence ``start`` on: those that are stored now, or for ever."""
         config = {
             "deliver_policy": "by_start_sequence",
             "opt_start_seq": start,
             "ack_policy": "none",
             "replay_policy": "instant",
-            "filter_subject": self._subject("*"),
+            "filter_subject": subject,
             "inactive_threshold": int(_INACTIVE_S * _NS),
             "mem_storage": True,
         }
         created = await self._api(f"CONSUMER.CREATE.{self._stream}", {"stream_name": self._stream, "config": config})
         self._check(created)
+        count = math.inf if for_ever else int(created["num_pending"])
         pull_subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{created['name']}"
         pull = {"batch": _PULL_MESSAGES, "expires": int(_PULL_S * _NS), "idle_heartbeat": int(_HEARTBEAT_S * _NS)}
         inbox = self._client.new_inbox()
@@ -205,22 +162,23 @@ class NatsCarrier:
             raise self._away(error) from None
         wanted, delivered = 0, 0
         try:
-            while True:
+            while delivered < count:
                 if wanted == 0:
                     await self._send(pull_subject, json.dumps(pull).encode(), reply=inbox)
                     wanted = _PULL_MESSAGES
                 batch = list[Received]()
-                while not batch or subscription.pending_msgs:
+                while delivered < count and (not batch or subscription.pending_msgs):
                     message = await self._next(subscription, 2.5 * _HEARTBEAT_S)
                     status = (message.headers or {}).get("Status")
-                    if status is None:
-                        received, number = _received(message)
+                    if is_delivery(message):  # a host may store a message with any status
+                        received, number = parse_delivery(message)
                         if number != delivered + 1:
                             raise CarrierAway(f"{self._target} has left out messages")
                         delivered, wanted = number, wanted - 1
                         batch.append(received)
                     elif status in ("404", "408"):  # this pull has ended
                         wanted = 0
+                        count = count if for_ever else delivered  # the rest was deleted meanwhile
                         break
                     elif status != "100":  # a heartbeat
                         raise CarrierAway(f"{self._target} has ended the delivery ({status})")
@@ -231,7 +189,8 @@ class NatsCarrier:
                 await subscription.unsubscribe()
 
     async def announce(self, announcement: Announcement) -> None:
-        """Tell all hosts that listen."""
+        """Tell all hosts that listen. See `Carrier`."""
+        self._check_allowed(self._here(announcement.origin_id))
         await self._send(self._here(announcement.origin_id), announcement.data)
 
     async def announcements(self) -> AsyncIterator[Announcement]:
@@ -254,7 +213,8 @@ class NatsCarrier:
             raise NoAnswer(f"no host answers for {origin_id[:8]}") from None
         except TimeoutError:
             self._check_allowed(subject)
-            raise NoAnswer(f"{origin_id[:8]} has not answered within {limit_s:g} s") from None
+            limit = format_duration(round(limit_s * _NS))
+            raise NoAnswer(f"{origin_id[:8]} has not answered within {limit}") from None
         except (OSError, NatsError) as error:
             raise self._away(error) from None
         return message.data
@@ -276,10 +236,18 @@ class NatsCarrier:
                 if answer is not None:
                     await self._send(message.reply, answer)
 
-    async def wait_closed(self) -> None:
-        """Wait until the connection is lost, and raise `CarrierAway`."""
-        await self._lost.wait()
-        raise CarrierAway(f"the connection to {self._target} is lost")
+    async def origins(self) -> list[str]:
+        """Return the ids of the origins of which something is stored."""
+        info = await self._api(f"STREAM.INFO.{self._stream}", {"subjects_filter": self._subject("*")})
+        self._check(info)
+        ids = (subject.rpartition(".")[2] for subject in info["state"].get("subjects") or {})
+        return sorted(filter(is_origin_id, ids))
+
+    async def delete(self, place: Place) -> None:
+        """Delete a message. See `Store`."""
+        sequence, stored_ns = map(int, place)
+        if await self._stored_ns(sequence) == stored_ns:  # the store was not set back meanwhile
+            self._check(await self._api(f"STREAM.MSG.DELETE.{self._stream}", {"seq": sequence}))
 
     def _subject(self, origin_id: str) -> str:
         return f"3am.{self._target.night}.log.{origin_id}"
@@ -293,53 +261,14 @@ class NatsCarrier:
     async def _stored_ns(self, sequence: int) -> int | None:
         """Return when the engine has stored the message with this sequence; None if it has no such message."""
         answer = await self._api(f"STREAM.MSG.GET.{self._stream}", {"seq": sequence})
-        return None if "message" not in answer else _parse_time(answer["message"]["time"])
-
-    async def _send(self, subject: str, data: bytes, *, reply: str = "") -> None:
-        try:
-            await self._client.publish(subject, data, reply=reply)
-        except (OSError, NatsError) as error:
-            raise self._away(error) from None
-
-    def _away(self, error: Exception) -> CarrierAway:
-        return CarrierAway(f"{self._target} cannot be reached: {escape_unprintable(str(error))}")
-
-    async def _next(self, subscription: Any, limit_s: float | None) -> Msg:
-        try:
-            message: Msg = await subscription.next_msg(timeout=limit_s)
-        except TimeoutError:
-            raise CarrierAway(f"{self._target} does not answer") from None
-        except (OSError, NatsError) as error:
-            raise self._away(error) from None
-        return message
+        return None if "message" not in answer else parse_time(answer["message"]["time"])
 
     async def _api(self, name: str, body: object = None) -> dict[str, Any]:
         return await self._request(f"$JS.API.{name}", b"" if body is None else json.dumps(body).encode(), None)
 
-    async def _request(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> dict[str, Any]:
-        try:
-            message = await self._client.request(subject, payload, timeout=_ANSWER_S, headers=headers)
-            answer: dict[str, Any] = json.loads(message.data)
-        except NoRespondersError:
-            raise CarrierAway(f"{self._target} has no JetStream, or lost the stream {self._stream}") from None
-        except TimeoutError:
-            self._check_allowed(subject)
-            raise CarrierAway(f"{self._target} does not answer") from None
-        except (OSError, NatsError, ValueError) as error:
-            raise self._away(error) from None
-        return answer
-
-    def _check_allowed(self, subject: str) -> None:
-        """Raise `CarrierRefused` if the engine has forbidden this user to use ``subject``, or to receive answers."""
-        for denied in self._denied:
-            if subject.lower() in denied or "_inbox" in denied:  # nats-py reports it in small letters
-                raise CarrierRefused(
-                    f"{self._target} does not allow this user what 3am needs ({denied}): ask its administrator"
-                ) from None
-
     def _check(self, answer: dict[str, Any]) -> None:
         """Raise the error that an answer holds."""
-        code = _error_code(answer)
+        code = error_code(answer)
         if code is None:
             return
         description = escape_unprintable(str(answer["error"].get("description", "")))[:200]
@@ -348,47 +277,3 @@ class NatsCarrier:
         if code in _FULL:
             raise CarrierFull(f"{self._target} has no room for more lines ({description}): raise its limits")
         raise CarrierAway(f"{self._target} reports: {description}")
-
-    async def _note_error(self, error: Exception) -> None:
-        self._last_error = error
-        if "permissions violation" in str(error).lower() and len(self._denied) < _MAX_DENIED:
-            self._denied.add(escape_unprintable(str(error).partition(":")[2].strip().partition(" over")[0])[:200])
-
-    async def _note_closed(self) -> None:
-        self._lost.set()
-
-
-def _error_code(answer: dict[str, Any]) -> int | None:
-    error = answer.get("error")
-    return int(error.get("err_code") or error.get("code") or 0) if isinstance(error, dict) else None
-
-
-def _received(message: Msg) -> tuple[Received, int]:
-    """Return a delivered message, and its number in the delivery."""
-    tokens = message.reply.split(".")
-    fields = tokens[4:] if len(tokens) < 12 else tokens[6:]  # a domain and an account come first in the longer form
-    _deliveries, sequence, number, stored_ns = (int(field) for field in fields[:4])
-    origin_id = message.subject.rpartition(".")[2]
-    return Received(origin_id, message.headers or {}, message.data, StoredPlace(sequence, stored_ns)), number
-
-
-def _decode_base64(text: str) -> bytes:
-    try:
-        return base64.b64decode(text)
-    except (binascii.Error, ValueError):
-        return b""
-
-
-def _parse_headers(block: bytes) -> dict[str, str]:
-    """Return the headers of a stored message; of several with one name, the last."""
-    lines = block.decode("utf-8", "replace").split("\r\n")
-    if lines[0] != _HEADER_LINE:
-        return {}
-    pairs = (line.partition(":") for line in lines[1:] if ":" in line)
-    return {name.strip(): text.strip() for name, _, text in pairs}
-
-
-def _parse_time(text: str) -> int:
-    """Return the nanoseconds of a time such as ``2026-11-24T03:14:07.123456789Z``."""
-    seconds, _, fraction = text.removesuffix("Z").partition(".")
-    return int(datetime.fromisoformat(seconds + "+00:00").timestamp()) * _NS + int(f"{fraction:0<9}")

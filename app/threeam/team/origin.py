@@ -54,11 +54,8 @@ class OriginFile:
     def __init__(self, journal: Journal) -> None:
         self._path = origin_path(journal)
         try:
-            with open_dir(os.path.dirname(self._path)) as dir_fd:
-                name = os.path.basename(self._path)
-                with suppress(FileExistsError):
-                    _create(name, dir_fd, safe_lstat(journal.log_path))
-                self._fd = os.open(name, os.O_RDWR | SAFE_OPEN_FLAGS, dir_fd=dir_fd)
+            create_beside_log(self._path, journal.log_path, _format(Origin(secrets.token_hex(16))))
+            self._fd = open_file(self._path, os.O_RDWR)
         except OSError as error:
             raise FileUnusable(describe_open_error(self._path, error)) from None
         try:
@@ -110,8 +107,13 @@ def _read(fd: int, path: str) -> Origin:
     return Origin(words[0], int(words[1]))
 
 
-def _create(name: str, dir_fd: int, log_status: os.stat_result) -> None:
-    """Create the file complete, for the users who may read or write the log. Raises OSError."""
+def create_beside_log(path: str, log_path: str, content: bytes) -> None:
+    """Create a file complete, for the users who may read or write the log, unless it exists. Raises OSError."""
+    with open_dir(os.path.dirname(path)) as dir_fd, suppress(FileExistsError):
+        _create(os.path.basename(path), dir_fd, safe_lstat(log_path), content)
+
+
+def _create(name: str, dir_fd: int, log_status: os.stat_result, content: bytes) -> None:
     temporary = f"{name}.{os.getpid()}-{secrets.token_hex(4)}.new"
     try:
         os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
@@ -127,7 +129,7 @@ def _create(name: str, dir_fd: int, log_status: os.stat_result) -> None:
         except PermissionError:  # we are not in the group of the log: another group must not use the file
             mode &= ~0o070
         os.fchmod(fd, mode)
-        os.write(fd, _format(Origin(secrets.token_hex(16))))
+        os.write(fd, content)
         fsync_fd(fd)
         os.link(temporary, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)  # fails if another process was faster
         fsync_dir_fd(dir_fd)

@@ -7,6 +7,7 @@ import itertools
 
 from threeam.core.errors import JournalError
 from threeam.core.store.journal import Journal
+from threeam.team.blank_list import BlankList
 from threeam.team.carrier import Carrier, CarrierFull, OutOfTurn
 from threeam.team.log_watch import LogWatch
 from threeam.team.message import Message
@@ -33,6 +34,7 @@ class Publisher:
         self._origin_file = origin_file
         self._host = host
         self._outgoing = Outgoing(journal)
+        self._blank_list = BlankList(journal)
         self._status = status
         self._has_published = False  # in this process
         self._cursor: Cursor | None = None
@@ -63,16 +65,19 @@ class Publisher:
                 self._start_at(await asyncio.to_thread(self._begin_epoch, str(lost)))
                 continue
             if batch is None:
+                self._status.refusal = ""
                 await watch.changed.wait()
                 continue
             try:
                 message = batch.message(self._origin_file.origin, self._host, self._status.utc_bound_ns)
-                sequence = await carrier.publish(message, sequence)
+                for part in self._blank_list.blank(message).parts():
+                    sequence = await carrier.publish(part, sequence)
             except CarrierFull as full:
                 self._status.notice = str(full)
                 await asyncio.sleep(_FULL_WAIT_S)
                 continue
             self._has_published = True
+            self._status.refusal = ""
             self._cursor = batch.end
             lines = batch.payload.count(b"\n")
             self._sent_lines += lines
@@ -91,23 +96,24 @@ class Publisher:
     def _resume(self, last: Message | None) -> Cursor | None:
         """Return the cursor behind ``last``, the last message of this origin in the engine."""
         own = self._origin_file.origin
-        if last is None or last.origin.epoch < own.epoch:  # nothing of this epoch is stored
+        sent = last.sent_end() if last is not None else None
+        if last is None or sent is None or sent.epoch < own.epoch:  # nothing of this epoch is stored
             return self._outgoing.begin()
         try:
-            cursor = self._outgoing.resume(SegmentEnd(last.segment, last.end), last.end_link())
+            cursor = self._outgoing.resume(SegmentEnd(sent.segment, sent.offset), sent.link)
         except BytesLost as lost:
             if self._has_published or last.host != self._host:
                 raise SecondPublisher(
                     f"{last.host} also sends lines under the id of this journal, which are not in this log. "
                     "If one is a copy of the other, give one of them a new id: 3am team new-origin"
                 ) from None
-            return self._begin_epoch(str(lost), after_epoch=last.origin.epoch)
-        if last.origin.epoch > own.epoch:
-            self._origin_file.begin_epoch(last.origin.epoch)
-        if cursor is not None and cursor.name != last.segment:
+            return self._begin_epoch(str(lost), after_epoch=sent.epoch)
+        if sent.epoch > own.epoch:
+            self._origin_file.begin_epoch(sent.epoch)
+        if cursor is not None and cursor.name != sent.segment:
             self._status.notice = (
-                f"the file that begins at {last.segment} was removed or compressed: what was not sent of it, behind "
-                f"byte {last.end}, is on no other host"
+                f"the file that begins at {sent.segment} was removed or compressed: what was not sent of it, behind "
+                f"byte {sent.offset}, is on no other host"
             )
         return cursor
 

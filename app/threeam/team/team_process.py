@@ -9,7 +9,8 @@ from contextlib import AbstractAsyncContextManager
 
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
-from threeam.team.carrier import Announcement, Carrier
+from threeam.team.blank_question import answer_question
+from threeam.team.carrier import Announcement, Carrier, CarrierRefused, Topic
 from threeam.team.follow_process import SIGN_OF_LIFE_S, FollowProcess
 from threeam.team.log_watch import LogWatch
 from threeam.team.mirror import read_mirror, read_mirrors
@@ -22,6 +23,7 @@ from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 Connect = Callable[[], AbstractAsyncContextManager[Carrier]]
 
 _ANNOUNCE_S = 1.0  # s; between two looks at what has changed
+_REFUSED_RETRY_S = 60.0  # s; between tries of a host that may not publish
 _ALL_HELD_S = 60.0  # s; between announcements of all that is held, for a host that has missed one
 
 
@@ -73,19 +75,36 @@ class TeamProcess(FollowProcess[Carrier]):
         group.create_task(self._persist(lambda: self._publish(source)))
         if self._publisher is not None:
             group.create_task(self._pings.answer(source, self._own_id))
+            group.create_task(self._answer_about_blanked_lines(source))
 
     async def _publish(self, carrier: Carrier) -> None:
-        """Publish, if this process does; end if another one publishes under our id."""
-        publisher, watch = self._publisher, self._watch
-        if publisher is None or watch is None:
+        """Publish, if this process does; end if another one publishes under our id.
+
+        A host that may not publish any more still follows the others.
+        """
+        publisher, watch, own = self._publisher, self._watch, self._status.own
+        if publisher is None or watch is None or own is None:
             return
+        while True:
+            try:
+                await publisher.run(carrier, watch)
+            except CarrierRefused as refused:
+                own.refusal = str(refused)
+                await asyncio.sleep(_REFUSED_RETRY_S)
+            except SecondPublisher as second:
+                self._status.note(str(second))
+                self._publisher = None
+                own.publishes = False
+                return
+
+    async def _answer_about_blanked_lines(self, carrier: Carrier) -> None:
+        async def reply(question: bytes) -> bytes | None:
+            return await asyncio.to_thread(answer_question, self._journal, question)
+
         try:
-            await publisher.run(carrier, watch)
-        except SecondPublisher as second:
-            self._status.note(str(second))
-            self._publisher = None
-            if self._status.own is not None:
-                self._status.own.publishes = False
+            await carrier.answer(Topic.BLANK, self._own_id, reply)
+        except CarrierRefused as refused:
+            self._status.note(str(refused))
 
     async def _note_presence(self, presence: Presence) -> None:
         own = self._status.own
@@ -112,7 +131,12 @@ class TeamProcess(FollowProcess[Carrier]):
                 own.origin, own.host, own.unsent_lines, own.unheld_lines, last_ns, held, own.utc_bound_ns
             )
             if is_all or presence != told or now_s - told_s >= SIGN_OF_LIFE_S:
-                await carrier.announce(Announcement(own.origin.id, presence.encode()))
+                try:
+                    await carrier.announce(Announcement(own.origin.id, presence.encode()))
+                except CarrierRefused as refused:
+                    self._status.note(str(refused))
+                    await asyncio.sleep(_REFUSED_RETRY_S)
+                    continue
                 told, told_s = presence._replace(held=()), now_s
                 all_s = now_s if is_all else all_s
             await asyncio.sleep(_ANNOUNCE_S)

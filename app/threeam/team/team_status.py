@@ -26,8 +26,9 @@ _SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this
 class OwnStatus:
     """The lines of this journal. ``unheld_sent_lines``: those that were sent, and no other host is known to hold.
 
-    ``sent``, ``held``: the ends of what the engine and of what another host has; None if it has nothing.
-    ``utc_bound_ns``: the error of this host's clock against UTC at most; None: it is not synchronised.
+    ``sent``, ``held``: the ends of what the engine and of what another host has; None if it has nothing. ``refusal``:
+    why the engine takes no lines of this user, or empty. ``utc_bound_ns``: the error of this host's clock against UTC
+    at most; None: it is not synchronised.
     """
 
     origin: Origin
@@ -38,6 +39,7 @@ class OwnStatus:
     sent: SegmentEnd | None = None
     held: SegmentEnd | None = None
     notice: str = ""
+    refusal: str = ""
     utc_bound_ns: int | None = None
 
     @property
@@ -112,7 +114,7 @@ class StatusFile:
 
     def __init__(self, journal: Journal, address: str) -> None:
         self._folder = status_dir(journal)
-        self._name = hashlib.sha256(address.encode()).hexdigest()[:16]
+        self._name = _file_name(address)
         try:
             with open_own_dir(attachment_dir(journal), make=True):
                 pass
@@ -146,6 +148,15 @@ class StatusFile:
     def close(self) -> None:
         """Let another process follow the address."""
         os.close(self._lock_fd)
+
+
+def status_path(journal: Journal, address: str) -> str:
+    """Return the path of the status of the process that follows ``address``."""
+    return os.path.join(status_dir(journal), _file_name(address) + ".json")
+
+
+def _file_name(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()[:16]
 
 
 def status_dir(journal: Journal) -> str:

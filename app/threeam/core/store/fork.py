@@ -34,6 +34,7 @@ from threeam.core.store.reader import (
 BLANKED_TEXT = "(left out)"
 _MIN_BLANK_CHARS = 8  # characters; a shorter text is blanked only in lines that cite its entry
 _MAX_BLANK_CHARS = 100  # characters
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 _AMENDMENT = re.compile(rb"\] (?:Words|Correction): @")
 # The text of these is generated, so it is not a secret.
 _GENERATED_KINDS = ("Coffee", "Water", "Sleep", "Stamp", "WARNING", "ceremony", "Continued")
@@ -137,7 +138,7 @@ def _blank_lines(data: bytes, blanks: Sequence[Blank]) -> tuple[Iterable[bytes],
     copied_lines, count = [], 0
     for raw in lines:
         is_blanked = any(_is_blanked(raw, blank) for blank in blanks)
-        copied_lines.append(_blank_line(raw) if is_blanked else raw + b"\n")
+        copied_lines.append(blank_line(raw) if is_blanked else raw + b"\n")
         count += is_blanked
     return copied_lines, count
 
@@ -153,8 +154,27 @@ def _blank_long_line(segment: Segment, chunk: Chunk, blanks: Sequence[Blank]) ->
     overlap_bytes = 4 * max((len(text) for blank in blanks for text in blank.texts), default=0)  # 4: of a character
     pieces = _with_overlap(read_chunks(segment, chunk.start, chunk.end), overlap_bytes)
     if blanks and any(_is_blanked(piece, blank) for piece in chain([beginning], pieces) for blank in blanks):
-        return [_blank_line(beginning)], 1
+        return [blank_line(beginning)], 1
     return chain(read_chunks(segment, chunk.start, chunk.end), () if is_finished else (b"\n",)), 0
+
+
+def find_blanked_lines(journal: Journal, blank: Blank) -> Iterator[tuple[Segment, int, int]]:
+    """Yield the lines that a copy would have without their words: segment, begin and end. Raises OSError.
+
+    What a rotation repeats at the beginning of a file is among them.
+    """
+    live = journal.open_live()
+    for segment in journal.segments_forward(live) if live is not None else ():
+        for chunk in chunks_forward(segment):
+            if chunk.omitted_bytes:
+                if _blank_long_line(segment, chunk, [blank])[1]:
+                    yield segment, chunk.start, chunk.end
+                continue
+            begin = chunk.start
+            for raw in _LINE.findall(chunk.data):
+                if _is_blanked(raw.removesuffix(b"\n"), blank):
+                    yield segment, begin, begin + len(raw)
+                begin += len(raw)
 
 
 def _with_overlap(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
@@ -182,8 +202,8 @@ def _is_blanked(raw: bytes, blank: Blank) -> bool:
     return blank.anywhere and any(len(words) >= _MIN_BLANK_CHARS and words in text for words in blank.texts)
 
 
-def _blank_line(raw: bytes) -> bytes:
-    """Return a line with its stamp, tags and kind, but without its words."""
+def blank_line(raw: bytes) -> bytes:
+    """Return a line, with or without a newline, with its stamp, tags and kind, but without its words."""
     entry = parse_entry(raw)
     if entry is None:
         return BLANKED_TEXT.encode() + b"\n"

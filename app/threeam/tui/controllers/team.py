@@ -105,8 +105,10 @@ def _team_entries(report: TeamReport, sign: str) -> list[LegendEntry]:
 
 
 def _host_entry(host: HostReport) -> LegendEntry:
-    facts = [("lines", host.lines), ("last line", host.last_line.removeprefix("last line "))]
-    facts.append(("clock", "; ".join(host.clock).removeprefix("clock ")))
-    return LegendEntry(
-        " ", host.name, host.state, "$foreground", [fact for fact in facts if fact[1]], "; ".join(host.problems)
-    )
+    facts = [
+        ("lines", host.lines),
+        ("last line", host.last_line.removeprefix("last line ")),
+        ("clock", "; ".join(host.clock).removeprefix("clock ")),
+    ]
+    known = [fact for fact in facts if fact[1]]
+    return LegendEntry(" ", host.name, host.state, "$foreground", known, "; ".join(host.problems))

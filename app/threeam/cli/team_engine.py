@@ -1,0 +1,43 @@
+"""The engine that a command line names, and how to connect to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+from threeam.cli.parser import Parser
+from threeam.core.errors import FileUnusable
+from threeam.team.target import Target, default_credentials_path, parse_target, read_credentials
+
+if TYPE_CHECKING:
+    from threeam.team.nats_carrier import NatsCarrier  # of an extra
+
+Connect = Callable[[], AbstractAsyncContextManager["NatsCarrier"]]
+
+
+def add_engine_arguments(parser: Parser) -> None:
+    """Add the address of an engine, and the file of credentials."""
+    parser.add_argument("url", metavar="URL", help="the engine: nats://HOST[:PORT][/NIGHT], or tls://…")
+    add_credentials_option(parser)
+
+
+def add_credentials_option(parser: Parser) -> None:
+    """Add the option for the file of credentials."""
+    parser.add_argument(
+        "--credentials",
+        metavar="FILE",
+        help="user, password, ca, cert, key in TOML, mode 0600 (default: ~/.config/3am/team.toml, if it exists)",
+    )
+
+
+def engine(url: str, credentials_path: str | None, *, read_only: bool) -> tuple[Target, Connect]:
+    """Return the engine at ``url``, and what connects to it. Raises `JournalError`."""
+    target = parse_target(url)
+    credentials = read_credentials(credentials_path or default_credentials_path(os.environ))
+    try:
+        from threeam.team.nats_carrier import connect
+    except ImportError:
+        raise FileUnusable("this needs nats-py: pip install '3am[team]'") from None
+    return target, lambda: connect(target, credentials, read_only=read_only)

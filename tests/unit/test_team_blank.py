@@ -1,0 +1,239 @@
+"""Blanked lines: a hole is as long as its line, the chain goes on behind it, and the words do not come back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.team import DB1, SEGMENT, content, message
+from threeam.core.errors import FileUnusable
+from threeam.core.store.journal import Journal, resolve_journal
+from threeam.team.blank_list import NO_STAMP, BlankedLine, BlankList, blank_lines, stamp_text
+from threeam.team.blank_question import answer_question, count_lines_with_words
+from threeam.team.hole import fill
+from threeam.team.line_chain import extend_chain, first_link
+from threeam.team.message import HostileMessage, Message, SentEnd, decode, encode_headers
+from threeam.team.mirror import Mirror, read_mirrors
+from threeam.team.mirror_part import Contradiction
+
+LINE = "[2026-11-24T03:14:07.%09d+0000] [COFFEE: 3] [BY: alice@db1] the token is tok-%d\n"
+DATA = "".join(LINE % (number, number) for number in range(12)).encode() + b"of another program tok-12\n"
+BEGINS = [0, *(index + 1 for index, byte in enumerate(DATA) if byte == 10)]
+LINES = [BlankedLine(SEGMENT, begin, end, stamp_text(DATA[begin : begin + 40])) for begin, end in pairwise(BEGINS)]
+
+
+def filled(lines: Sequence[BlankedLine]) -> bytes:
+    places = {line.begin for line in lines}
+    return b"".join(fill(DATA[b:e]) if b in places else DATA[b:e] for b, e in pairwise(BEGINS))
+
+
+def test_the_words_of_an_entry_are_gone_and_its_stamp_and_tags_are_not() -> None:
+    assert fill(DATA[: BEGINS[1]]) == (
+        b"[2026-11-24T03:14:07.000000000+0000] [COFFEE: 3] [BY: alice@db1] (left out)........\n"
+    )
+    assert fill(b"pw\n") == b"(l\n"
+    assert stamp_text(DATA[BEGINS[-2] :]) == NO_STAMP
+
+
+@given(st.binary(max_size=80).map(lambda raw: raw.replace(b"\n", b"")), st.booleans(), st.booleans())
+def test_a_hole_is_as_long_as_its_line_and_is_filled_once(words: bytes, is_entry: bool, has_newline: bool) -> None:
+    raw = (DATA[:50] if is_entry else b"") + words + b"\n" * has_newline
+    hole = fill(raw)
+    assert len(hole) == len(raw)
+    assert hole.count(b"\n") == has_newline
+    assert fill(hole) == hole
+
+
+@given(st.sets(st.sampled_from(LINES)), st.sampled_from(BEGINS[:-1]))
+def test_a_message_without_the_words_has_the_chain_of_the_line(lines: set[BlankedLine], begin: int) -> None:
+    whole = message(DATA, begin, len(DATA))
+    blanked = blank_lines(whole, sorted(lines))
+    assert blanked.payload == filled([*lines])[begin:]
+    assert blanked.end_link() == whole.end_link() == extend_chain(first_link(SEGMENT), DATA)
+    assert blank_lines(blanked, LINES).payload == filled(LINES)[begin:]
+    assert blank_lines(blanked, LINES).end_link() == whole.end_link()
+    assert decode(DB1.id, encode_headers(blanked), blanked.payload) == blanked
+    for offset in BEGINS:
+        if offset > begin:
+            assert blanked.link_at(offset) == whole.link_at(offset)
+            first, second = blanked.split(offset) if offset < len(DATA) else (blanked, blanked)
+            assert first.end_link() == whole.link_at(first.end)
+            assert second.end_link() == whole.end_link()
+
+
+def test_a_message_with_very_many_holes_is_sent_in_parts_with_small_headers() -> None:
+    data = b"".join(LINE.encode() % (number, number) for number in range(1_400))
+    begins = [0, *(index + 1 for index, byte in enumerate(data) if byte == 10)]
+    lines = [BlankedLine(SEGMENT, begin, end, stamp_text(data[begin:])) for begin, end in pairwise(begins)]
+    whole = message(data, 0, len(data))
+    parts = [*blank_lines(whole, lines).parts()]
+    assert [len(part.holes) for part in parts] == [500, 500, 400]
+    assert [part.link for part in parts[1:]] == [part.end_link() for part in parts[:-1]]
+    assert b"".join(part.payload for part in parts) == blank_lines(whole, lines).payload
+    assert parts[-1].end_link() == whole.end_link()
+    assert max(sum(map(len, encode_headers(part).values())) for part in parts) < 50_000
+    assert [*whole.parts()] == [whole]
+
+
+def test_the_end_of_what_was_sent_goes_with_a_message() -> None:
+    sent = SentEnd(2, SEGMENT, 99, first_link(SEGMENT))
+    replacing = message(DATA, 0, BEGINS[1])._replace(sent=sent)
+    assert decode(DB1.id, encode_headers(replacing), replacing.payload).sent_end() == sent
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[list[Message], set[BlankedLine]]:
+    """Messages in any order, batched in two ways, some without words; and the lines that they blank."""
+    lines = draw(st.sets(st.sampled_from(LINES), min_size=1))
+    sent = []
+    for is_blanked in (False, True):
+        cuts = [0, *sorted(draw(st.sets(st.sampled_from(BEGINS[1:-1]), max_size=4))), len(DATA)]
+        for begin, end in pairwise(cuts):
+            each = message(DATA, begin, end)
+            sent.append(blank_lines(each, sorted(lines)) if is_blanked else each)
+    return draw(st.permutations(sent)), lines
+
+
+@given(histories(), st.booleans(), st.data())
+def test_words_that_were_blanked_do_not_come_back(
+    history: tuple[list[Message], set[BlankedLine]], is_reopened: bool, data: st.DataObject
+) -> None:
+    sent, lines = history
+    journal = resolve_journal(str(Path(tempfile.mkdtemp()) / "sanity.log"))
+    mirror = Mirror(journal, DB1.id)
+    gone = set[BlankedLine]()
+    for each in [*sent, *data.draw(st.lists(st.sampled_from(sent), max_size=3))]:
+        mirror.write(each)
+        gone |= {line for line in lines for hole in each.holes if hole.begin == line.begin}
+        held = b"".join(content(files) for files in read_mirrors(journal))
+        for line in gone:
+            assert DATA[line.begin : line.end].rpartition(b" ")[2] not in held.splitlines(keepends=True)
+            assert DATA[line.begin : line.end] not in held
+        assert count_lines_with_words(journal, DB1.id, sorted(gone)) == 0
+        if is_reopened:
+            mirror.close()
+            mirror = Mirror(journal, DB1.id)
+    mirror.close()
+    (files,) = read_mirrors(journal)
+    assert content(files) == filled([*lines])
+    assert files.gaps == []
+    shutil.rmtree(os.path.dirname(journal.log_path))
+
+
+def test_a_mirror_that_was_killed_while_it_blanked_ends_it(journal: Journal) -> None:
+    mirror = Mirror(journal, DB1.id)
+    mirror.write(message(DATA, 0, len(DATA)))
+    blanked = blank_lines(message(DATA, 0, len(DATA)), LINES)
+    mirror.write(blanked)
+    mirror.close()
+    path = read_mirrors(journal)[0].parts[0].path
+    for size in (0, 30, BEGINS[3] + 5, len(DATA)):
+        Path(path).write_bytes(DATA[:size])  # the holes were noted, and the words are still there
+        mirror = Mirror(journal, DB1.id)
+        mirror.write(blanked)
+        mirror.close()
+        assert Path(path).read_bytes() == filled(LINES)
+
+
+def test_holes_that_are_not_of_the_lines_of_the_mirror_are_refused(journal: Journal) -> None:
+    mirror = Mirror(journal, DB1.id)
+    mirror.write(message(DATA, 0, len(DATA)))
+    blanked = blank_lines(message(DATA, 0, len(DATA)), LINES[2:4])
+    first, second = blanked.holes
+    hostile = [
+        blanked._replace(holes=(first._replace(link=second.link), second)),
+        blanked._replace(holes=(first,)),  # and other words in the second line
+        blanked._replace(payload=blanked.payload.replace(b"alice", b"mallo"), holes=blanked.holes),
+        blanked._replace(link=second.link),
+    ]
+    for each in hostile:
+        with pytest.raises(Contradiction):
+            mirror.write(each)
+    rewritten = blanked.payload.replace(b"(left out)", b"was a liar")
+    mirror.write(blanked._replace(payload=rewritten))  # the words of a hole are ours
+    mirror.close()
+    assert content(read_mirrors(journal)[0]) == filled(LINES[2:4])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0 10",
+        "0 10 " + "z" * 64,
+        "5 9 " + "a" * 64,
+        "0 5 " + "a" * 64,
+        "83 0 " + "a" * 64,
+        "0 9999999 " + "a" * 64,
+        "0 83 " + "a" * 64 + ",0 83 " + "a" * 64,
+        "0 83 " + "a" * 64 + ",",
+        "0 " + "9" * 40 + " " + "a" * 64,
+    ],
+)
+def test_holes_that_are_not_lines_are_refused(text: str) -> None:
+    headers = {**encode_headers(message(DATA, 0, len(DATA))), "3am-holes": text}
+    if not text:
+        assert decode(DB1.id, headers, DATA).holes == ()
+        return
+    with pytest.raises(HostileMessage, match="3am-holes"):
+        decode(DB1.id, headers, DATA)
+
+
+@pytest.mark.parametrize("text", ["", "1", f"0 {SEGMENT} 1 " + "a" * 64, "1 ../x 1 " + "a" * 64, f"1 {SEGMENT} 1 ab"])
+def test_an_end_of_what_was_sent_that_is_none_is_refused(text: str) -> None:
+    headers = {**encode_headers(message(DATA, 0, len(DATA))), "3am-sent": text}
+    with pytest.raises(HostileMessage, match="3am-sent"):
+        decode(DB1.id, headers, DATA)
+
+
+def test_the_list_is_kept_and_each_line_is_in_it_once(journal: Journal, night_log: Path) -> None:
+    blank_list, other = BlankList(journal), BlankList(journal)
+    whole = message(DATA, 0, len(DATA))
+    assert other.blank(whole) is whole
+    blank_list.add(LINES[:2])
+    assert other.blank(whole) == blank_lines(whole, LINES[:2])
+    blank_list.add(LINES[1:3])
+    assert other.lines() == LINES[:3]
+    assert night_log.with_name("sanity.log.blanked").read_text().count("\n") == 3
+
+
+def test_a_list_that_is_damaged_stops_the_sending(journal: Journal, night_log: Path) -> None:
+    BlankList(journal).add(LINES[:1])
+    night_log.with_name("sanity.log.blanked").write_text("half a li")
+    with pytest.raises(FileUnusable, match="nothing is sent"):
+        BlankList(journal).blank(message(DATA, 0, len(DATA)))
+
+
+def test_another_line_at_the_same_place_is_not_blanked() -> None:
+    other = DATA.replace(b"03:14", b"03:15")
+    whole = message(other, 0, len(other))
+    assert blank_lines(whole, LINES[:12]) is whole
+    shifted = message(b"x" + DATA, 0, len(DATA) + 1)
+    assert blank_lines(shifted, LINES) is shifted
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'["x", []]',
+        b'["%s", [[1, 2, 3, 4]]]' % (b"d" * 32),
+        b'["%s", 3]' % (b"d" * 32),
+        b'["%s", [["%s", -1, 2, ""]]]' % (b"d" * 32, SEGMENT.encode()),
+        b'["../..", []]',
+        b"[" * 9999,
+        b"\xff\x00",
+    ],
+)
+def test_a_hostile_question_gets_no_answer(question: bytes, journal: Journal) -> None:
+    assert answer_question(journal, question) is None
