@@ -119,3 +119,7 @@ def test_the_journal_of_a_host_is_followed_and_ends_with_its_epoch(run: Run, jou
     OtherHost(journal, origin=DB1._replace(epoch=2)).send(at(0, "note: cart 42 is empty"))
     assert "has lost lines" in mirror.problem
     assert mirror_journal(journal, "db1·1").problem == ""
+
+
+def test_the_names_of_hosts_are_completed(run: Run, db1: OtherHost) -> None:
+    assert good(run("completion", "candidates", "--", "tail", "--host", "")).split() == ["db1"]
