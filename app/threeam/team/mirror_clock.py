@@ -20,6 +20,7 @@ from threeam.timeline.instant import ClockCorrection
 _PERIOD_NS = 10 * 10**9  # lines within this time have one bound
 _LOOK_S = 0.5  # s; between two looks at the file of the measurements
 _MAX_PERIODS = 100_000
+_NOT_ASKED = -1  # no bound is negative
 
 
 class _Measured(NamedTuple):
@@ -54,13 +55,13 @@ class MirrorClock:
         if time.monotonic() - self._looked_s > _LOOK_S:
             self._look()
         measured, period = self._measured, ns // _PERIOD_NS
-        if period not in measured.bounds:
+        bound_ns = measured.bounds.get(period, _NOT_ASKED)
+        if bound_ns == _NOT_ASKED:
             if len(measured.bounds) >= _MAX_PERIODS:
                 measured.bounds.clear()
             bound_ns = self._measured_bound(measured, period * _PERIOD_NS, (period + 1) * _PERIOD_NS)
             measured.bounds[period] = bound_ns
-            return bound_ns
-        return measured.bounds[period]
+        return bound_ns
 
     def _measured_bound(self, measured: _Measured, begin_ns: int, end_ns: int) -> int | None:
         first = bisect_left(measured.begins, begin_ns - measured.longest_ns)
