@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.commands import Run, good, refused
 from support.team import DB1, SEGMENT, content, message
 from threeam.core.errors import FileUnusable
 from threeam.core.store.journal import Journal, resolve_journal
@@ -237,3 +238,17 @@ def test_another_line_at_the_same_place_is_not_blanked() -> None:
 )
 def test_a_hostile_question_gets_no_answer(question: bytes, journal: Journal) -> None:
     assert answer_question(journal, question) is None
+
+
+def test_a_journal_that_was_never_sent_has_nothing_to_blank(run: Run, night_log: Path) -> None:
+    stamp = night_log.read_text().splitlines()[0][1:35]
+    assert "no line of this journal was sent" in refused(run("team", "blank", f"@{stamp}"), 1)
+    assert not night_log.with_name("sanity.log.blanked").exists()
+
+
+def test_without_an_engine_the_lines_are_noted(run: Run, night_log: Path, journal: Journal) -> None:
+    good(run("team", "id"))
+    stamp = night_log.read_text().splitlines()[0][1:35]
+    assert "line" in good(run("team", "blank", f"@{stamp}"))
+    assert BlankList(journal).lines()[0].stamp == stamp
+    refused(run("team", "blank", "@2020-01-01T00:00:00.000000000+0000"), 1)

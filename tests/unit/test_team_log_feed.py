@@ -15,14 +15,17 @@ from support.commands import Run, refused
 from support.rotated_files import chain_of, line, rotated_name
 from support.team import journal_bytes
 from threeam.core.store.journal import Journal
+from threeam.core.store.segment import RotatedSegment
 from threeam.core.write.writer import Writer
 from threeam.team import log_feed
+from threeam.team.blank_list import BlankedLine, BlankList, stamp_text
 from threeam.team.frames import Answer, FrameReader, Lines
+from threeam.team.hole import fill
 from threeam.team.line_cursor import LineCursor
 from threeam.team.log_feed import LogFeed
 from threeam.team.message import Message, decode
 from threeam.team.origin import OriginFile, read_origin
-from threeam.team.position import Origin, SegmentEnd
+from threeam.team.position import Origin, SegmentEnd, segment_name
 
 
 class Reading:
@@ -112,6 +115,27 @@ def test_all_is_sent_again_if_that_is_asked_for(log: Path, journal: Journal) -> 
     with reading(journal, f"begin {reader.cursors[-1]}") as again:
         assert again.read_until(1) == log.read_bytes()
         assert again.messages[0].origin.epoch == 2
+
+
+def test_blanked_lines_come_without_their_words_also_to_a_reader_that_has_them(log: Path, journal: Journal) -> None:
+    log.write_bytes(line(1, "one") + line(2, "tok-Aeng3eiy8Ohj"))
+    with reading(journal) as before:
+        before.read_until(len(log.read_bytes()))
+    segment = segment_name(RotatedSegment(str(log)))
+    assert segment is not None
+    begin = len(line(1, "one"))
+    stamp = stamp_text(log.read_bytes()[begin:])
+    BlankList(journal).add([BlankedLine(segment, begin, len(log.read_bytes()), stamp)])
+    blanked = line(1, "one") + fill(line(2, "tok-Aeng3eiy8Ohj"))
+    with reading(journal) as new:
+        assert new.read_until(len(blanked)) == blanked
+        assert new.cursors[-1] == before.cursors[-1]
+    with log.open("ab") as file:
+        file.write(line(3, "three"))
+    with reading(journal, before.cursors[-1]) as again:
+        assert again.read_until(len(blanked) - begin + 1) == blanked[begin:] + line(3, "three")
+        assert [message.offset for message in again.messages] == [begin, len(blanked)]
+        assert again.messages[0].link == before.messages[0].link_at(begin)
 
 
 @pytest.mark.parametrize("origin_is_older", [False, True])

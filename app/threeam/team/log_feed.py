@@ -19,6 +19,7 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.store.file_watcher import FileWatcher
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
+from threeam.team.blank_list import BlankedLine, BlankList, blank_lines, line_pieces
 from threeam.team.frames import (
     FROM_THE_BEGINNING,
     MAX_REQUEST_CHARS,
@@ -28,9 +29,10 @@ from threeam.team.frames import (
     encode_lines,
 )
 from threeam.team.line_cursor import parse_cursor
+from threeam.team.message import Message
 from threeam.team.origin import OriginFile, read_origin
 from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
-from threeam.team.position import Origin
+from threeam.team.position import Origin, SegmentEnd
 from threeam.team.presence import Presence
 from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
@@ -48,6 +50,8 @@ class LogFeed:
         self._journal = journal
         self._host = host
         self._outgoing = Outgoing(journal)
+        self._blank_list = BlankList(journal)
+        self._blanked: list[BlankedLine] = []  # the lines that the reader has blanked, if it has them
         self._origin = _ensure_origin(journal)
         self._cursor: Cursor | None = None
         self._counted: Cursor | None = None  # up to here the lines are counted
@@ -84,6 +88,7 @@ class LogFeed:
                 watcher.follow(live)
             wait_s = _SIGN_OF_LIFE_S
             try:
+                self._send_blanked_lines(output)
                 while not reader.is_gone() and (batch := self._next_batch()) is not None:
                     self._send(batch, output)
                     self._announce(output)
@@ -96,9 +101,24 @@ class LogFeed:
             watcher.wait(wait_s)
 
     def _send(self, batch: Batch, output: int) -> None:
-        self._write(output, encode_lines(batch.message(self._origin, self._host, self._bound_ns)))
+        message = self._blank_list.blank(batch.message(self._origin, self._host, self._bound_ns))
+        for part in message.parts():
+            self._write(output, encode_lines(part))
         self._cursor = batch.end
         self._unsent_lines -= batch.payload.count(b"\n")
+
+    def _send_blanked_lines(self, output: int) -> None:
+        """Send again, without their words, lines before the cursor that were blanked since the reader got them."""
+        lines, cursor = self._blank_list.lines(), self._cursor
+        if lines == self._blanked:
+            return
+        self._blanked = [*lines]
+        for segment in self._journal.segments_forward(cursor.segment) if cursor is not None else ():
+            for line, offset, link, data in line_pieces(segment, lines):
+                if cursor is None or SegmentEnd(line.segment, offset) >= SegmentEnd(cursor.name, cursor.offset):
+                    break
+                message = Message(self._origin, self._host, line.segment, offset, link, data, None, self._bound_ns)
+                self._write(output, encode_lines(blank_lines(message, [line])))
 
     def _next_batch(self) -> Batch | None:
         """Return what is to be sent next; None if there is nothing. Raises `LogBusy`."""

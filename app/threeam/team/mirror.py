@@ -116,6 +116,11 @@ def link_at_begin(journal: Journal, origin: Origin, part: MirrorPart) -> bytes:
     return bytes.fromhex(about["links"][str(origin.epoch)][f"{part.segment}+{part.begin}"])
 
 
+def read_holes(journal: Journal, origin: Origin, segment: str) -> list[Hole]:
+    """Return the blanked lines of a segment in a mirror, in their order. Raises `FileUnusable`."""
+    return _holes_of(_read_about(os.path.join(remote_dir(journal), origin.id)), origin.epoch, segment)
+
+
 def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorFiles:
     afters = {segment: SegmentEnd(*end) for segment, end in about["after"].get(str(origin.epoch), {}).items()}
     found, parts, gaps = _parts_in(_epoch_dir(folder, origin.epoch)), list[MirrorPart](), list[Gap]()
