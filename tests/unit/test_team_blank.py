@@ -144,6 +144,19 @@ def test_a_mirror_that_was_killed_while_it_blanked_ends_it(journal: Journal) -> 
         assert Path(path).read_bytes() == filled(LINES)
 
 
+def test_a_tail_that_was_lost_comes_again_without_the_words(journal: Journal) -> None:
+    mirror = Mirror(journal, DB1.id)
+    mirror.write(blank_lines(message(DATA, 0, len(DATA)), LINES))
+    mirror.close()
+    path = read_mirrors(journal)[0].parts[0].path
+    for size in (0, BEGINS[3], BEGINS[3] + 75):
+        os.truncate(path, size)
+        mirror = Mirror(journal, DB1.id)
+        mirror.write(message(DATA, 0, len(DATA)))
+        mirror.close()
+        assert Path(path).read_bytes() == filled(LINES)
+
+
 def test_holes_that_are_not_of_the_lines_of_the_mirror_are_refused(journal: Journal) -> None:
     mirror = Mirror(journal, DB1.id)
     mirror.write(message(DATA, 0, len(DATA)))
