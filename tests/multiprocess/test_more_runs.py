@@ -77,4 +77,4 @@ def test_an_experiment_without_a_verdict_is_no_evidence(run: Run) -> None:
     run("hyp", "new", "it races")
     run("run", "-q", "-n", "2", "-H", "H1", "--timeout", "10s", "--", "sh", "-c", "kill -INT $PPID; sleep 9")
     done = run("hyp", "support", "H1", "R1")
-    assert (done.returncode, b"R1 has no verdict that could be evidence" in done.stderr) == (1, True), done.stderr
+    assert (done.returncode, b"R1 has no result that could be evidence" in done.stderr) == (1, True), done.stderr

@@ -102,7 +102,7 @@ def test_an_arm_is_named_by_chance_in_at_most_one_of_twenty_searches(rate: float
         facts = {"stamp": Stamp(0), "author": None, "hypothesis": None, "text": "", "file": "", "identity": ""}
         names = tuple(f"arm{i}" for i in range(arms))
         search = Search(
-            number=1, arms=names, rounds=halving.rounds, seed=seed, budget=RunBudget(300), sought="", fingerprint="",
+            number=1, arms=names, halving=halving, budget=RunBudget(300), fingerprint="",
             outcomes=NOT_RUN * halving.total, spent_ns=0, **facts,  # type: ignore[arg-type]
         )  # fmt: skip
         while not (progress := search.progress()).is_over:

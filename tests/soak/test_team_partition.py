@@ -61,10 +61,9 @@ def facts_of(row: dict[str, Any]) -> tuple[object, ...]:
     return row["claim"], row["states"], frozenset(verdicts), row["supports"], row["contradicts"], row["at"]
 
 
-def forget_clocks(host: Host) -> None:
-    """Let nothing be measured of the clocks of the others: here all hosts have one clock."""
-    for path in Path(status_dir(host.journal)).glob("*.clock"):
-        path.unlink()
+def measured_clocks(host: Host) -> list[Path]:
+    """Return the files with what the host has measured of the clocks of the others."""
+    return list(Path(status_dir(host.journal)).glob("*.clock"))
 
 
 def test_both_verdicts_of_a_partition_stand_on_every_host(engine: Engine, hosts: list[Host]) -> None:
@@ -87,8 +86,11 @@ def test_both_verdicts_of_a_partition_stand_on_every_host(engine: Engine, hosts:
     engine.start()
     wait_for_mirrors(hosts)
     for host in hosts:
+        wait_until(lambda: len(measured_clocks(host)) == 2, "the clocks of the others are measured")  # noqa: B023
+        assert board_of(host)["db1/H1"]["states"] == ["confirmed"]  # which is later, by all clocks
         host.end()
-        forget_clocks(host)
+        for path in measured_clocks(host):  # here all hosts have one clock: let nothing be known of it
+            path.unlink()
     boards = [{name: facts_of(row) for name, row in board_of(host).items()} for host in hosts]
     assert boards[0] == boards[1] == boards[2]
     claim, states, verdicts, *counts = boards[0]["db1/H1"]

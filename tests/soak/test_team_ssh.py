@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -149,6 +150,25 @@ def test_a_file_that_is_deleted_meanwhile_does_not_stop_it(server: SshServer, db
     rotated.unlink()
     web1.start(URL)
     wait_until(lambda: any(content(files).endswith(db1.log.read_bytes()) for files in web1.mirrors(db1)), "the end")
+
+
+def test_what_is_deleted_of_a_mirror_comes_again(server: SshServer, db1: Host, web1: Host) -> None:
+    db1.write(50)
+    rotate(db1)
+    db1.write(50)
+    server.start()
+    web1.start(URL)
+    wait_for_mirror(web1, db1)
+    web1.end()
+    os.unlink(web1.mirrors(db1)[0].parts[0].path)
+    web1.start(URL)
+    rotate(db1)  # with the next file the mirror is looked through
+    db1.write(50)
+    wait_for_mirror(web1, db1)
+    web1.end()
+    shutil.rmtree(f"{web1.log}.d/remote")
+    web1.start(URL)
+    wait_for_mirror(web1, db1)
 
 
 @pytest.mark.parametrize("is_running", [True, False], ids=["while it runs", "while away"])

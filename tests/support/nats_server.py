@@ -106,6 +106,7 @@ class Host:
         self.process: subprocess.Popen[bytes] | None = None
         self.program = [command()]
         self.written = 0
+        self.environ: dict[str, str] = {}
 
     def write(self, count: int = 1, text: str = "note") -> None:
         """Append lines, as `3am log -` does."""
@@ -122,7 +123,7 @@ class Host:
                 ["unshare", "--uts", "sh", "-c", f'hostname {self.name}; exec "$@"', "sh", *words],
                 stdout=output,
                 stderr=output,
-                env={**os.environ, "HOME": str(self.folder), "SANITY_LOG": str(self.log)},
+                env={**os.environ, "HOME": str(self.folder), "SANITY_LOG": str(self.log), **self.environ},
             )
 
     def end(self, number: int = signal.SIGKILL) -> None:

@@ -12,10 +12,8 @@ from pilots import SMALL, WIDE, Night, night
 from support.lines import line
 from support.team import DB1, LATER_SEGMENT, OtherHost
 from threeam.core.store.journal import Journal
-from threeam.team.clock_offset import Offset, Span
-from threeam.team.host_clocks import ClockFile
 from threeam.team.position import Origin
-from threeam.team.team_status import HostStatus, OwnStatus, StatusFile, TeamStatus
+from threeam.team.team_status import ClockStatus, HostStatus, OwnStatus, StatusFile, TeamStatus
 
 MS, S = 10**6, 10**9
 WEB1, WEB2 = Origin("1" * 32), Origin("2" * 32)
@@ -42,19 +40,19 @@ def db1(journal: Journal) -> OtherHost:
 def status_file(journal: Journal) -> Iterator[StatusFile]:
     """The state of a 3am team that runs."""
     file = StatusFile(journal, ADDRESS)
-    write_status(journal, file)
+    write_status(file)
     yield file
     file.close()
 
 
-def write_status(journal: Journal, file: StatusFile, unsent: int = 3) -> None:
+def write_status(file: StatusFile, unsent: int = 3) -> None:
     now_ns = time.time_ns()
+    clock = ClockStatus(3_200_000, 410_000, now_ns, 1, now_ns - 600 * S, 5 * S)
     own = OwnStatus(WEB1, "web1", publishes=True, unsent_lines=unsent, unheld_sent_lines=2)
     hosts = {
-        DB1.id: HostStatus(DB1, "db1", now_ns, 0, 12, now_ns - 300 * S),
+        DB1.id: HostStatus(DB1, "db1", now_ns, 0, 12, now_ns - 300 * S, utc_bound_ns=MS, clock=clock),
         WEB2.id: HostStatus(WEB2, "web2", now_ns - 60 * S, 7, 7, now_ns - 7200 * S),
     }
-    ClockFile(journal, DB1.id).write(Span(now_ns - 60 * S, now_ns + 60 * S, Offset(3_100_000, 3_300_000)))
     file.write(TeamStatus(ADDRESS, 4121, now_ns, "", own, hosts, ["web2 has another clock"]), None)
 
 
@@ -75,12 +73,13 @@ async def test_hosts_shows_each_host(journal: Journal, db1: OtherHost, status_fi
         for words in (
             f"{ADDRESS} connected (pid 4121)",
             "notice web2 has another clock",
-            "web1 this host lines 3 lines not sent, 5 that no other host holds",
-            "db1 connected lines 0 lines not sent, 12 that no other host holds last line 5m ago clock 3.2ms ahead ±",
+            "web1 this host lines 3 lines not sent, 5 that no other host holds clock not synchronised",
+            "db1 connected lines 0 lines not sent, 12 that no other host holds last line 5m ago",
+            "clock 3.2ms ahead ±",
             "web2 not connected lines 7 lines not sent, 7 that no other host holds last line 2h ago",
         ):
             await it.eventually(lambda words=words: words in told(it), f"{words!r} in {told(it)!r}")
-        write_status(journal, status_file, unsent=0)
+        write_status(status_file, unsent=0)
         await it.eventually(lambda: "0 lines not sent, 2 that no other" in told(it), "the file is read again")
         await it.press("escape")
         assert it.in_the_log
@@ -102,7 +101,7 @@ async def test_the_hosts_can_be_read_in_a_small_window(journal: Journal, status_
         await it.shows("connected (pid 4121)")
         await it.press("slash")
         await it.type("db1\n")
-        await it.press("G")
+        await it.press("g", "j", "j", "j", "j", "j", "j")
         await it.shows("5m ago")
 
 

@@ -189,6 +189,15 @@ def test_dates_folders_addresses_and_lists_do_not_make_a_kind(texts: list[str]) 
     assert len({find_kind(text, finder=finder) for text in texts}) == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["ERROR shop::db connection {} is lost", "ERROR: lost a lock (pid {})", "✗ shard {} is lost", "✗ took {} ms"],
+)
+def test_a_message_that_looks_like_a_failed_test_has_numbers_of_chance(text: str) -> None:
+    finder = KindFinder()
+    assert len({find_kind(text.format(number), finder=finder) for number in (7, 81, 4711)}) == 1
+
+
 def test_bytes_that_are_not_text_do_not_make_a_kind() -> None:
     finder, rng = KindFinder(), random.Random(1)
     garbage = (bytes(rng.randrange(128, 256) for _ in range(8)) for _ in range(20))
@@ -221,6 +230,7 @@ def test_bytes_that_are_not_text_do_not_make_a_kind() -> None:
         ("jest", "  ● shop › {0}\n    expect(received).toBe(expected)\nFAIL\nTests failed: 1\n"),
         ("Mocha", "  0 passing (5ms)\n  1 failing\n\n  1) {0}:\n     AssertionError: 0 != 1\n"),
         ("CTest", "The following tests FAILED:\n\t  3 - {0} (Failed)\nErrors while running CTest\nOutput failed\n"),
+        ("Node.js", "✖ {0} (1.23ms)\n  AssertionError: Expected values to be strictly equal:\nfail 1\n"),
         ("RSpec", "Failures: 1\nFailed examples:\n\nrspec ./{0}_spec.rb:3 # counts\n"),
         ("PHPUnit", "There was 1 failure:\n\n1) ShopTest::{0}\nFailed asserting that 0 is 1.\nFAILURES!\n"),
     ],

@@ -53,6 +53,18 @@ def test_runs_without_a_kind_before_the_change_leave_nothing_new() -> None:
     assert answer_to([Runs(20, 179, timed_out=1), FIX, CLEAN, Runs(0, 99, timed_out=1, letters="d")])[1].is_fixed
 
 
+def test_a_failure_is_of_no_new_kind_if_the_kinds_are_chance() -> None:
+    """Each output has a name that nobody has seen before, so each failure of one bug is a kind."""
+    before = Runs(12, 28, letters="abcdefghijkl")
+    _, answer = answer_to([before, FIX, Runs(1, 99, letters="m")])
+    assert answer_line(answer).text == "no: it happened again after the change"
+    told = lines([before, FIX, Runs(1, 99, letters="m")])
+    assert "13 kinds of failure are too many to tell apart" in told
+    assert not any(line.startswith("kind ") for line in told)
+    _, answer = answer_to([before, FIX, Runs(0, 99, timed_out=1, letters="m")])
+    assert answer_line(answer).text == "no: a new failure after the change, kind m: m is printed", "a hang is no text"
+
+
 def test_only_the_named_kind_counts_and_the_others_are_told_apart() -> None:
     events: list[Event] = [BEFORE, FIX, CLEAN, Runs(3, 97, letters="bbb")]
     assert not answer_to(events)[1].is_fixed

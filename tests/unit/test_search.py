@@ -33,7 +33,7 @@ from threeam.experiments.provoke.confirmation import (
     kinds_before,
 )
 from threeam.experiments.provoke.halving import Halving, plan_rounds
-from threeam.experiments.provoke.search import PROJECTION, Search, find_search, require_search, search_tag
+from threeam.experiments.provoke.search import PROJECTION, Search, SearchResult, find_search, require_search, search_tag
 from threeam.experiments.provoke.search_result import CodePlace, result_text
 from threeam.experiments.runs.run_drafts import next_run_number
 from threeam.experiments.runs.run_log import require_experiment
@@ -150,7 +150,7 @@ def confirmation(bare: str, chosen: str) -> Experiment:
 def test_the_result_is_about_the_kind_of_failure_that_bare_has(
     sought: str, bare: str, chosen: str, found: bool, begins: str
 ) -> None:
-    search = require_search(state_of(plan_line()), "R3")._replace(sought=sought)
+    search = require_search(state_of(plan_line()), "R3")._replace(halving=HALVING._replace(sought=sought.upper()))
     fresh = confirmation(bare, chosen)
     assert bool(confirmed_arm(search, fresh)) == found
     text = result_text(search, fresh, CodePlace('mkdir("d", 0777) = 0', "store_open (store.c:14)"))
@@ -220,8 +220,9 @@ def test_the_state_after_a_rotation_is_that_of_all_lines(outcomes: list[tuple[st
     repeated = list(PROJECTION.checkpoint(PROJECTION.of(state)))
     carried = [entry._replace(tags=(("AT", str(entry.stamp)), *entry.tags)) for entry in repeated]
     assert PROJECTION.of(state_of(*carried)) == PROJECTION.of(state)
-    assert (search.confirmation, search.result_file) == (("R4", "R3-0-1.out") if is_done else ("", ""))
-    assert (search.found, bool(search.result)) == (("delay:mkdir=20ms", True) if is_done else ("", False))
+    stamp, text = result_line().stamp, "delay:mkdir=20ms provokes it"
+    result = SearchResult(stamp, text, "delay:mkdir=20ms", "R4", "R3-0-1.out")
+    assert search.result == (result if is_done else None)
 
 
 def test_a_run_that_was_cut_is_made_again_and_counts_once() -> None:
@@ -334,6 +335,6 @@ def test_a_command_that_always_fails_has_nothing_to_provoke() -> None:
 
 def test_the_lines_are_read_back() -> None:
     state = state_of(plan_line(), result_line("none"))
-    assert require_search(state, "R3").found == ""
-    assert require_search(state, "R3").result == "delay:mkdir=20ms provokes it"
+    result = SearchResult(result_line().stamp, "delay:mkdir=20ms provokes it", file="R3-0-1.out")
+    assert require_search(state, "R3").result == result
     assert b"[PLAN: search rounds=" in format_entry(plan_line())

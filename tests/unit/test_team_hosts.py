@@ -148,6 +148,15 @@ def test_our_own_name_is_taken(journal: Journal, log: Path, monkeypatch: pytest.
     OriginFile(journal).close()
     write_mirror(journal, named("db1", DB1))
     assert [host.name for host in read_hosts(journal)] == ["db1·dddd"]
+    with pytest.raises(BadInput, match="this host is named db1, too: write db1·dddd"):
+        find_host(journal, "db1")
+
+
+def test_the_name_of_this_host_is_told(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threeam.team.hosts.host_name", lambda: "web1")
+    write_mirror(journal, named("db1", DB1))
+    with pytest.raises(BadInput, match="web1 is this host: its journal is the one here"):
+        find_host(journal, "web1")
 
 
 def test_a_name_from_the_network_is_made_safe_to_type() -> None:

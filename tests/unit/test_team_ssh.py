@@ -27,7 +27,7 @@ from threeam.team.hole import fill
 from threeam.team.line_chain import first_link
 from threeam.team.message import Message
 from threeam.team.mirror import read_mirrors
-from threeam.team.origin import read_origin
+from threeam.team.origin import OriginFile, read_origin
 from threeam.team.position import segment_name
 from threeam.team.presence import Presence
 from threeam.team.ssh_source import connect, describe_end
@@ -209,6 +209,23 @@ async def test_the_time_of_the_host_can_be_asked(
                 await source.ask(Topic.CLOCK, other_id, question, 0.01)
 
 
+async def test_nothing_is_written_when_ssh_has_ended(
+    web1: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its descriptor may be that of another file by then."""
+    (tmp_path / "stream").write_bytes(encode_greeting(DB1.id))
+    put_ssh(tmp_path, monkeypatch, f"cat {tmp_path}/stream; read cursor; exit 0")
+    async with connect(SshTarget("db1"), web1) as source:
+        replay = asyncio.ensure_future(anext(source.replay(None)))
+        with pytest.raises(CarrierAway):
+            await source.wait_closed()
+        with open(tmp_path / "mirror", "w+b") as other:
+            with pytest.raises(NoAnswer):
+                await source.ask(Topic.CLOCK, DB1.id, b"", 0.01)
+            assert other.read() == b""
+        replay.cancel()
+
+
 def lines_of(data: bytes, begin: int, end: int) -> bytes:
     link = first_link(SEGMENT)
     return encode_lines(Message(DB1, "db1", SEGMENT, begin, link, data[begin:end]))
@@ -262,5 +279,18 @@ async def test_a_host_cannot_write_into_the_mirror_of_another(
     await follow(web1, "ssh://db1", lambda status: status.hosts)
     (tmp_path / "stream").write_bytes(encode_greeting(DB1.id) + lines_of(b"[forged]\n", 0, 9))
     status = await follow(web1, "ssh://web2", lambda status: "has the id" in status.away)
-    assert "ssh://web2 has the id of the journal of db1, which comes from ssh://db1" in status.away
+    assert "ssh://web2 has the id of db1, whose journal comes from ssh://db1: " in status.away
     assert read_mirrors(web1) == []
+    os.unlink(status.away.rpartition("remove ")[2])
+    await follow(web1, "ssh://web2", lambda status: status.hosts and read_mirrors(web1))
+
+
+async def test_a_host_cannot_have_the_id_of_this_journal(
+    web1: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = OriginFile(web1)
+    file.close()
+    (tmp_path / "stream").write_bytes(encode_greeting(file.origin.id))
+    put_ssh(tmp_path, monkeypatch, f"cat {tmp_path}/stream; exec sleep 100")
+    status = await follow(web1, "ssh://db1", lambda status: "has the id of this journal" in status.away)
+    assert "new-origin" in status.away

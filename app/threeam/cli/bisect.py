@@ -6,14 +6,13 @@ import os
 from argparse import Namespace
 from collections.abc import Sequence
 
-from threeam.cli.console import Echo, print_err, print_report
+from threeam.cli.console import Echo, print_report
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.failure_options import add_failure_options, parse_failure_options
 from threeam.cli.parser import Parser
-from threeam.cli.run_progress import StatusLine, format_for_terminal
+from threeam.cli.run_progress import PlanEcho, StatusLine
 from threeam.cli.run_surroundings import journal_access, writable_context
-from threeam.cli.submit import acknowledgement
 from threeam.core.errors import FileUnusable
 from threeam.core.platform.user_dirs import private_cache_dir
 from threeam.core.write.draft import hypothesis_tag
@@ -25,7 +24,6 @@ from threeam.experiments.bisect.posterior import belief_of
 from threeam.experiments.experiment import MAX_RUNS
 from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.runs.plan_runs import RunInterrupted
-from threeam.process.execute import STDOUT
 from threeam.process.git import WorkTree
 from threeam.process.process_tree import require_linux
 
@@ -123,22 +121,15 @@ def _exit_code(bisection: Bisection) -> ExitCode:
     return ExitCode.OK if belief.is_decided and belief.answer.last > 0 else ExitCode.NEGATIVE
 
 
-class _Progress:
-    """The listener of a bisection: it repeats plan and result on stdout, and shows progress on a terminal."""
+class _Progress(PlanEcho):
+    """The listener of a bisection: it shows progress on a terminal."""
 
     def __init__(self, echo: Echo) -> None:
-        self._echo = echo
+        super().__init__(echo)
         self._line = StatusLine()
 
-    def on_written(self, raw: bytes) -> None:
-        self._echo(format_for_terminal(raw, STDOUT))
-
-    def on_result(self, raw: bytes, bisection: Bisection, plan: BisectPlan) -> None:
-        with acknowledgement(_exit_code(bisection), len(raw)):
-            self._echo(format_for_terminal(raw, STDOUT))
-
-    def on_warning(self, text: str) -> None:
-        print_err(text)
+    def on_result(self, raw: bytes, bisection: Bisection) -> None:
+        self.acknowledge(raw, _exit_code(bisection))
 
     def on_step(self, bisection: Bisection, about: str) -> None:
         failed = sum(runs.failed for runs in bisection.commits.values())

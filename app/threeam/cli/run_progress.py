@@ -42,22 +42,33 @@ def format_for_terminal(raw: bytes, fd: int) -> bytes:
     return b"".join(map(run_line_in_words, raw.splitlines(keepends=True))) if os.isatty(fd) else raw
 
 
-class ExperimentProgress:
-    """The listener of an experiment: it repeats its lines on stdout, and shows progress on a terminal."""
+class PlanEcho:
+    """The part of a listener that all plans share: it repeats their lines on stdout."""
 
     def __init__(self, echo: Echo) -> None:
         self._echo = echo
-        self._line: _ProgressLine | None = None
 
     def on_written(self, raw: bytes) -> None:
         self._echo(format_for_terminal(raw, STDOUT))
 
-    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
-        with acknowledgement(experiment_exit_code(experiment), len(raw)):
-            self._echo(format_for_terminal(raw, STDOUT))
-
     def on_warning(self, text: str) -> None:
         print_err(text)
+
+    def acknowledge(self, raw: bytes, exit_code: ExitCode) -> None:
+        """Repeat the lines of a result. After this, a signal does not change the exit code."""
+        with acknowledgement(exit_code, len(raw)):
+            self._echo(format_for_terminal(raw, STDOUT))
+
+
+class ExperimentProgress(PlanEcho):
+    """The listener of an experiment: it shows progress on a terminal."""
+
+    def __init__(self, echo: Echo) -> None:
+        super().__init__(echo)
+        self._line: _ProgressLine | None = None
+
+    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
+        self.acknowledge(raw, experiment_exit_code(experiment))
 
     def on_begin(self, number: int, plan: ExperimentPlan, remaining: int) -> None:
         self._line = _ProgressLine(number, plan, remaining)

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import time
 
-from threeam.cli.console import Echo, print_err
+from threeam.cli.console import Echo
 from threeam.cli.exits import ExitCode
-from threeam.cli.run_progress import StatusLine, format_for_terminal
-from threeam.cli.submit import acknowledgement
+from threeam.cli.run_progress import PlanEcho, StatusLine
 from threeam.core.format.times import format_duration
 from threeam.experiments.experiment import Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.provoke.halving import Progress
 from threeam.experiments.provoke.search import Search
-from threeam.process.execute import STDOUT
 
 _SHOWN_ARMS = 3  # besides bare
 
 
-class SearchProgress:
-    """The listener of a search: it repeats its lines on stdout, and shows progress on a terminal."""
+class SearchProgress(PlanEcho):
+    """The listener of a search: it shows progress on a terminal."""
 
     def __init__(self, echo: Echo) -> None:
-        self._echo = echo
+        super().__init__(echo)
         self._line = StatusLine()
         self._label = ""
         self._counts: dict[str, tuple[int, int]] = {}  # by arm: failed and conclusive
@@ -30,14 +28,8 @@ class SearchProgress:
         self._done = self._total = self._done_here = 0
         self._started_ns = time.monotonic_ns()
 
-    def on_written(self, raw: bytes) -> None:
-        self._echo(format_for_terminal(raw, STDOUT))
-
-    def on_warning(self, text: str) -> None:
-        print_err(text)
-
     def on_round(self, search: Search, progress: Progress) -> None:
-        self._label = f"{search.name} round {progress.round} of {len(search.rounds)}"
+        self._label = f"{search.name} round {progress.round} of {len(search.halving.rounds)}"
         self._bare, self._done, self._total = search.arms[0], search.done_count, search.total
         shown = (0, *progress.survivors)
         all_counts = search.counts()
@@ -55,9 +47,8 @@ class SearchProgress:
     def on_end(self) -> None:
         self._line.clear()
 
-    def on_result(self, raw: bytes, found: bool) -> None:
-        with acknowledgement(search_exit_code(found), len(raw)):
-            self._echo(format_for_terminal(raw, STDOUT))
+    def on_result(self, raw: bytes, *, found: bool) -> None:
+        self.acknowledge(raw, search_exit_code(found))
 
     def _draw(self) -> None:
         elapsed_ns = time.monotonic_ns() - self._started_ns

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from threeam.cli import team_blank
 from threeam.cli.console import print_err, print_json, print_out
-from threeam.cli.context import Context, context
+from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser
 from threeam.cli.split import split_command
 from threeam.cli.team_engine import add_credentials_option, add_engine_arguments, engine
 from threeam.core.errors import BadInput, PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
-from threeam.core.format.times import format_age
 from threeam.team.follow_process import FollowProcess
+from threeam.team.host_report import TeamReport, read_team_reports
 from threeam.team.origin import OriginFile, host_name, read_origin
 from threeam.team.ssh_source import SshSource
 from threeam.team.ssh_source import connect as connect_ssh
 from threeam.team.ssh_target import SCHEME, parse_ssh_target
 from threeam.team.team_process import TeamProcess
-from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus, read_statuses
-
-_SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this long is not connected
+from threeam.team.team_status import TeamStatus, read_statuses
 
 _HELP = {
     "URL": HelpText(
@@ -39,7 +37,8 @@ _HELP = {
     ),
     "status": HelpText(
         "Prints for each host: connected or not, lines not yet sent, lines that no other host holds, age of its last "
-        "line. It needs no network. The exit code is 1 if no 3am team runs or is connected.",
+        "line, its clock and the bound of that. It needs no network. The exit code is 1 if no 3am team runs or is "
+        "connected.",
         "3am team status --json",
     ),
     "id": HelpText(
@@ -180,27 +179,26 @@ def _print_status(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one object for each 3am team")
     args = parser.parse_args(argv)
     ctx = context(args)
-    statuses = read_statuses(ctx.journal)
-    is_connected = False
-    for status, is_running in statuses:
-        if not is_running:
-            status.away = "not running"
-        is_connected = is_connected or not status.away
-        if args.json:
-            print_json(_status_json(status, ctx.clock().ns))
-        else:
-            for line in _status_lines(status, ctx):
-                print_out(line)
-    if not statuses:
+    reports = read_team_reports(ctx.journal, ctx.clock().ns)
+    if args.json:
+        for status, is_running in read_statuses(ctx.journal):
+            print_json(_status_json(status, ctx.clock().ns, is_running=is_running))
+    else:
+        for report in reports:
+            for line in _report_lines(report):
+                print_out(escape_unprintable(line))
+    if not reports:
         print_err("no 3am team has run for this journal: 3am team nats://HOST or ssh://HOST begins one")
-    return ExitCode.OK if is_connected else ExitCode.NEGATIVE
+    return ExitCode.OK if any(report.is_connected for report in reports) else ExitCode.NEGATIVE
 
 
-def _status_json(status: TeamStatus, now_ns: int) -> dict[str, Any]:
+def _status_json(status: TeamStatus, now_ns: int, *, is_running: bool) -> dict[str, Any]:
+    if not is_running:
+        status.away = "not running"
     values = asdict(status)
     values["connected"] = not status.away
     values["hosts"] = [
-        {"connected": _is_connected(host, status, now_ns), **asdict(host)} for host in status.hosts.values()
+        {"connected": not status.away and host.is_announced(now_ns), **asdict(host)} for host in status.hosts.values()
     ]
     for key in ("own", "hosts"):
         rows = [values[key]] if isinstance(values[key], dict) else values[key] or []
@@ -209,35 +207,14 @@ def _status_json(status: TeamStatus, now_ns: int) -> dict[str, Any]:
     return values
 
 
-def _status_lines(status: TeamStatus, ctx: Context) -> list[str]:
-    now_ns = ctx.clock().ns
-    lines = [f"{status.address}: {status.away or f'connected (pid {status.pid})'}"]
-    if status.own is not None:
-        lines.append(f"  {status.own.host}, this host: {_own_text(status.own)}")
-    for host in sorted(status.hosts.values(), key=lambda host: (host.host, host.origin)):
-        name = host.host if host.origin.epoch == 1 else f"{host.host}·{host.origin.epoch}"
-        state = "connected" if _is_connected(host, status, now_ns) else "not connected"
-        lines.append(f"  {name}: {state}, {_lines_text(host.unsent_lines, host.unheld_lines)}{_age(host, now_ns)}")
-        lines += [f"    {gap}" for gap in host.gaps]
-    return [escape_unprintable(line) for line in [*lines, *(f"  ! {notice}" for notice in status.notices)]]
-
-
-def _own_text(own: OwnStatus) -> str:
-    if not own.publishes:
-        return "sends nothing from here"
-    return _lines_text(own.unsent_lines, own.unheld_lines) + (f": {own.refusal}" if own.refusal else "")
-
-
-def _lines_text(unsent: int, unheld: int) -> str:
-    return f"{unsent:,} lines not sent, {unheld:,} that no other host holds"
-
-
-def _age(host: HostStatus, now_ns: int) -> str:
-    return f", last line {format_age(max(0, now_ns - host.last_line_ns))}" if host.last_line_ns else ""
-
-
-def _is_connected(host: HostStatus, status: TeamStatus, now_ns: int) -> bool:
-    return not status.away and now_ns - host.seen_ns < _SILENT_NS
+def _report_lines(report: TeamReport) -> Iterator[str]:
+    yield f"{report.address}: {report.state}" if report.address else report.state
+    for host in report.hosts:
+        yield f"  {host.name}: {', '.join(filter(None, (host.state, host.lines, host.last_line)))}"
+        for sentence in (*host.clock, *host.problems):
+            yield f"    {sentence}"
+    for notice in report.notices:
+        yield f"  ! {notice}"
 
 
 _VERBS = {

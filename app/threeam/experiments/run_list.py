@@ -78,9 +78,10 @@ def _line(run: ListedRun, now: Stamp) -> ReportLine:
 
 
 def _search_summary(search: Search) -> str:
-    if not search.result:
+    if search.result is None:
         return f"search: {search.done_count} of at most {search.total} runs"
-    return f"search: found {search.found}, {search.confirmation}" if search.found else "search: found no arm"
+    result = search.result
+    return f"search: found {result.found}, {result.confirmation}" if result.found else "search: found no arm"
 
 
 def _bisection_summary(bisection: Bisection) -> str:

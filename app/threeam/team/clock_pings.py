@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Carrier, CarrierRefused, NoAnswer, Source, Topic
-from threeam.team.clock_offset import ClockTrack, Offset, Reading, Step, measured_offset
+from threeam.team.clock_offset import ClockTrack, Offset, Reading, Span, Step, measured_offset
 from threeam.team.host_clocks import ClockFile
 from threeam.team.team_status import ClockStatus, TeamStatus
 
@@ -21,7 +21,7 @@ _PAUSE_FOR_EACH_HOST_S = 0.5  # s; this host sends two pings a second at most
 _LIMIT_S = 1.0  # s
 _LOOK_S = 1.0  # s; between looks at who is there
 _NOTE_NS = 10 * 10**9  # between two notes of what is measured
-_ANSWER = re.compile(rb"(\d{1,20}) (\d{1,20})")
+_ANSWER = re.compile(rb"(\d{1,19}) (\d{1,19})")
 
 
 def read_clock() -> Reading:
@@ -107,8 +107,10 @@ class ClockPings:
         measured = measured_offset(begin.wall_ns, int(times[1]), int(times[2]), end.wall_ns) if times else None
         host = self._status.hosts.get(origin_id)
         if measured is not None and host is not None:
-            noted = self._clocks[origin_id].add(measured, end, must_note=must_note)
-            host.clock = noted or host.clock
+            clock = self._clocks[origin_id]
+            if (news := clock.add(measured, end, must_note=must_note)) is not None:
+                host.clock = news
+                clock.write()
 
     def _note_failure(self, error: OSError) -> None:
         self._status.note(f"the clocks of other hosts cannot be noted: {error.strerror}")
@@ -123,26 +125,29 @@ class _OtherClock:
         self._steps = 0
         self._last_step = Step(0, 0, is_ours=False)
         self._noted_ns: int | None = None  # on the steady clock
+        self._unwritten: list[Span] = []  # before the last span
 
     def add(self, measured: Offset, at: Reading, *, must_note: bool) -> ClockStatus | None:
-        """Take what a ping says; return what is known if there is news, or if that was long ago. Raises OSError."""
+        """Take what a ping says; return what is known if there is news, or the last news are old."""
         before = self._track.span
         step = self._track.add(measured, at)
         span, offset = self._track.span, self._track.offset
         assert span is not None
         assert offset is not None
         if before is not None and before.begin_ns != span.begin_ns:
-            self._file.write(before)
+            self._unwritten.append(before)
         if step is not None:
             self._steps, self._last_step = self._steps + 1, step
         is_due = self._noted_ns is None or at.steady_ns - self._noted_ns >= _NOTE_NS
         if not (is_due or must_note or step is not None):
             return None
         self._noted_ns = at.steady_ns
-        self._file.write(span)
         return ClockStatus(offset.middle_ns, offset.bound_ns, at.wall_ns, self._steps, *self._last_step)
 
     def write(self) -> None:
         """Write what was measured last. Raises OSError."""
+        while self._unwritten:
+            self._file.write(self._unwritten[0])
+            del self._unwritten[0]
         if self._track.span is not None:
             self._file.write(self._track.span)

@@ -6,7 +6,6 @@ from threeam.core.format.times import format_age, format_duration, format_exact_
 from threeam.team.clock_offset import Offset
 from threeam.team.team_status import ClockStatus, HostStatus, OwnStatus
 from threeam.timeline.align import DRIFT_PPM, correction_between
-from threeam.timeline.shifts import format_correction
 
 
 def own_clock_sentence(own: OwnStatus) -> str:
@@ -21,16 +20,19 @@ def clock_sentences(host: HostStatus, now_ns: int) -> list[str]:
     if clock is None:
         return [f"clock not measured from here; {_bound_text(host.utc_bound_ns)}"]
     age_ns = max(0, now_ns - clock.measured_ns)
-    low_ns, high_ns = offset_at(clock, age_ns)
+    offset = offset_at(clock, age_ns)
+    shift_ns, bound_ns = correction_between(offset.low_ns, offset.high_ns)
+    ahead = f"{format_exact_duration(abs(shift_ns))} {'behind' if shift_ns < 0 else 'ahead'}"
     sentences = [
-        f"clock {format_correction(correction_between(low_ns, high_ns))} against this host's, "
-        f"measured {_ago(age_ns)}; {_bound_text(host.utc_bound_ns)}"
+        f"clock {ahead} ±{format_exact_duration(bound_ns or 0)}, measured {_ago(age_ns)}; "
+        f"{_bound_text(host.utc_bound_ns)}"
     ]
     if clock.steps:
         whose = "this host's clock" if clock.is_step_ours else "its clock"
+        times = "" if clock.steps == 1 else f", {clock.steps} times so far"
         sentences.append(
-            f"{whose} was stepped by about {format_duration(abs(clock.step_ns))} {_ago(now_ns - clock.stepped_ns)}, or "
-            f"drifts faster than {DRIFT_PPM} ppm{'' if clock.steps == 1 else f'; seen {clock.steps} times'}"
+            f"{whose} was stepped by about {format_duration(_rounded(abs(clock.step_ns)))}, or drifts faster than "
+            f"{DRIFT_PPM} ppm: {_ago(now_ns - clock.stepped_ns)}{times}"
         )
     return sentences
 
@@ -50,3 +52,9 @@ def _bound_text(utc_bound_ns: int | None) -> str:
 def _ago(age_ns: int) -> str:
     age = format_age(max(0, age_ns))
     return age if age == "now" else f"{age} ago"
+
+
+def _rounded(ns: int) -> int:
+    """Return ``ns`` to two digits: the times of two pings are between the step and what shows it."""
+    unit_ns: int = 10 ** max(0, len(str(ns)) - 2)
+    return (ns + unit_ns // 2) // unit_ns * unit_ns

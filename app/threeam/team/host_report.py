@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from threeam.core.format.times import format_age, format_exact_duration
+from threeam.core.format.times import format_age
 from threeam.core.store.journal import Journal
-from threeam.team.host_clocks import clock_of
+from threeam.team.clock_report import clock_sentences, own_clock_sentence
 from threeam.team.hosts import host_names, own_claim, read_hosts
 from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus, read_statuses
 
-SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this long is not connected
-
 
 class HostReport(NamedTuple):
-    """One host. ``lines``, ``last_line``, ``clock``: in words, empty if nothing is known. ``problems``: sentences."""
+    """One host. ``lines``, ``last_line``: sentences, empty if nothing is known. ``clock``, ``problems``: sentences."""
 
     name: str
     state: str
     lines: str = ""
     last_line: str = ""
-    clock: str = ""
+    clock: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -43,8 +41,7 @@ def read_team_reports(journal: Journal, now_ns: int) -> list[TeamReport]:
     claims = {host.origin.id: host.files.host for host in read_hosts(journal)}
     followed = {origin_id: host.host for status, _ in statuses for origin_id, host in status.hosts.items()}
     names = host_names(claims | followed | own_claim(journal))
-    clocks = {origin_id: _clock_text(journal, origin_id, now_ns) for origin_id in names}
-    reports = [_team_report(status, is_running, names, clocks, now_ns) for status, is_running in statuses]
+    reports = [_team_report(status, is_running, names, now_ns) for status, is_running in statuses]
     others = sorted(names[origin_id] for origin_id in claims if origin_id not in followed)
     if others:
         hosts = [HostReport(name, "not followed") for name in others]
@@ -52,15 +49,10 @@ def read_team_reports(journal: Journal, now_ns: int) -> list[TeamReport]:
     return reports
 
 
-def _team_report(
-    status: TeamStatus, is_running: bool, names: dict[str, str], clocks: dict[str, str], now_ns: int
-) -> TeamReport:
+def _team_report(status: TeamStatus, is_running: bool, names: dict[str, str], now_ns: int) -> TeamReport:
     is_connected = is_running and not status.away
     state = f"connected (pid {status.pid})" if is_connected else status.away if is_running else "not running"
-    hosts = [
-        _host_report(host, names[host.origin.id], is_connected, now_ns)._replace(clock=clocks[host.origin.id])
-        for host in status.hosts.values()
-    ]
+    hosts = [_host_report(host, names[host.origin.id], is_connected, now_ns) for host in status.hosts.values()]
     hosts.sort(key=lambda host: host.name)
     if status.own is not None:
         hosts.insert(0, _own_report(status.own, names.get(status.own.origin.id, status.own.host)))
@@ -69,11 +61,12 @@ def _team_report(
 
 def _own_report(own: OwnStatus, name: str) -> HostReport:
     lines = _lines_text(own.unsent_lines, own.unheld_lines) if own.publishes else "sends nothing from here"
-    return HostReport(name, "this host", lines)
+    problems = (own.refusal,) if own.refusal else ()
+    return HostReport(name, "this host", lines, clock=(own_clock_sentence(own),), problems=problems)
 
 
 def _host_report(host: HostStatus, name: str, is_connected: bool, now_ns: int) -> HostReport:
-    is_here = is_connected and is_announced(host, now_ns)
+    is_here = is_connected and host.is_announced(now_ns)
     age = format_age(max(0, now_ns - host.last_line_ns)) if host.last_line_ns else ""
     problems = [*host.gaps]
     if host.origin.epoch > 1:
@@ -83,23 +76,9 @@ def _host_report(host: HostStatus, name: str, is_connected: bool, now_ns: int) -
         "connected" if is_here else "not connected",
         _lines_text(host.unsent_lines, host.unheld_lines),
         f"last line {age}{' ago' if age != 'now' else ''}" if age else "",
-        problems=tuple(problems),
+        tuple(clock_sentences(host, now_ns)),
+        tuple(problems),
     )
-
-
-def _clock_text(journal: Journal, origin_id: str, now_ns: int) -> str:
-    """Return how far the clock of a host is ahead now, as far as it was measured."""
-    correction = clock_of(journal, origin_id).correction(now_ns, now_ns + 1)
-    if correction.bound_ns is None:
-        return ""
-    ahead = format_exact_duration(abs(correction.shift_ns))
-    side = "ahead" if correction.shift_ns <= 0 else "behind"
-    return f"clock {ahead} {side} ±{format_exact_duration(correction.bound_ns)}"
-
-
-def is_announced(host: HostStatus, now_ns: int) -> bool:
-    """Return whether a host has announced itself lately."""
-    return now_ns - host.seen_ns < SILENT_NS
 
 
 def _lines_text(unsent: int, unheld: int) -> str:

@@ -87,8 +87,11 @@ def find_host(journal: Journal, text: str) -> Host:
         if len(found) == 1:
             return found[0]
     shown, names = escape_unprintable(text), [host.name for host in hosts]
-    if same := [name for name in names if name.partition("·")[0] == text]:
-        raise BadInput(f"{len(same)} hosts are named {shown}: write {' or '.join(same)}")
+    if same := [host.name for host in hosts if host.is_current and host.name.partition("·")[0] == text]:
+        who = f"{len(same)} hosts are named {shown}" if len(same) > 1 else f"this host is named {shown}, too"
+        raise BadInput(f"{who}: write {' or '.join(same)}")
+    if text == host_name():
+        raise BadInput(f"{shown} is this host: its journal is the one here")
     if not names:
         raise BadInput(f"there is no host {shown}: no journal is mirrored here yet; 3am team nats://HOST begins that")
     raise BadInput(f"there is no host {shown}{did_you_mean(text, names)}; mirrored here: {', '.join(names)}")

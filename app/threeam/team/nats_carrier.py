@@ -16,6 +16,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from threeam.core.format.escape import escape_unprintable
+from threeam.core.format.times import format_duration
 from threeam.team.carrier import (
     Announcement,
     CarrierAway,
@@ -212,7 +213,8 @@ class NatsCarrier(NatsConnection):
             raise NoAnswer(f"no host answers for {origin_id[:8]}") from None
         except TimeoutError:
             self._check_allowed(subject)
-            raise NoAnswer(f"{origin_id[:8]} has not answered within {limit_s:g} s") from None
+            limit = format_duration(round(limit_s * _NS))
+            raise NoAnswer(f"{origin_id[:8]} has not answered within {limit}") from None
         except (OSError, NatsError) as error:
             raise self._away(error) from None
         return message.data

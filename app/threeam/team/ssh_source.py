@@ -16,8 +16,9 @@ from threeam.core.store.journal import Journal
 from threeam.team.carrier import Announcement, CarrierAway, CarrierRefused, NoAnswer, Place, Received, Topic
 from threeam.team.frames import FROM_THE_BEGINNING, Answer, FrameReader, Here, HostileStream, Lines
 from threeam.team.line_cursor import mirror_cursor
+from threeam.team.origin import read_origin
 from threeam.team.ssh_target import SshTarget
-from threeam.team.team_status import read_statuses
+from threeam.team.team_status import read_statuses, status_path
 
 _GREETING_S = 30.0  # s; to connect, to log in, and to start 3am there
 _SILENT_S = 30.0  # s; 3am there shows a sign of life every 10 s
@@ -49,7 +50,7 @@ class SshSource:
         self._journal = journal
         self._frames = FrameReader()
         self._process: subprocess.Popen[bytes] | None = None
-        self._requests = -1  # the descriptor of the stdin of ssh
+        self._requests = -1  # the descriptor of the stdin of ssh, while it is open
         self._pipes: list[asyncio.ReadTransport] = []
         self._reading: asyncio.Task[JournalError] | None = None
         self._greeted = asyncio.Event()
@@ -98,7 +99,7 @@ class SshSource:
             transport.close()
         if self._process is not None:
             self._process.terminate()  # the other side sees its connection end
-            await asyncio.to_thread(_end, self._process)
+            await self._end(self._process)
 
     async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
         """Yield the lines of the host. See `Source`.
@@ -107,9 +108,9 @@ class SshSource:
         """
         if self._is_replaying:  # the cursor is sent once
             raise CarrierAway(f"{self._target} is read again")
-        self._is_replaying = True
         origin_id = self._frames.origin_id
         cursor = await asyncio.to_thread(mirror_cursor, self._journal, origin_id)
+        self._is_replaying = True
         words = [] if after == (origin_id,) and cursor is not None else [FROM_THE_BEGINNING]
         self._request(" ".join([*words, *([str(cursor)] if cursor is not None else [])]))
         while True:
@@ -142,7 +143,9 @@ class SshSource:
 
     def _request(self, line: str) -> None:
         """Send a line, if the pipe has room for it; if 3am there does not read, it ends the connection."""
-        with suppress(BlockingIOError, BrokenPipeError):  # an end is noticed where the answers are read
+        if self._requests < 0:  # an end is noticed where the answers are read
+            return
+        with suppress(BlockingIOError, BrokenPipeError):
             os.write(self._requests, line.encode() + b"\n")
 
     async def _read(
@@ -153,7 +156,7 @@ class SshSource:
         try:
             await self._take_frames(output)
             await asyncio.wait({collecting}, timeout=_END_S)
-            code = await asyncio.to_thread(_end, process)
+            code = await self._end(process)
             return describe_end(self._target, code, self._messages.decode(errors="replace").strip())
         except HostileStream as hostile:
             return CarrierRefused(f"{self._target} cannot be read: {hostile}")
@@ -187,26 +190,31 @@ class SshSource:
         while data := await messages.read(_MESSAGES_BYTES):
             self._messages = (self._messages + data)[-_MESSAGES_BYTES:]
 
+    async def _end(self, process: subprocess.Popen[bytes]) -> int:
+        """Return the exit code of ssh, which has a moment to end by itself."""
+        assert process.stdin is not None
+        self._requests = -1
+        process.stdin.close()
+        try:
+            return await asyncio.to_thread(process.wait, _END_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return await asyncio.to_thread(process.wait)
+
     def _check_origin(self) -> None:
-        """Raise `CarrierRefused` if another address brings the journal that this host says is its own."""
+        """Raise `CarrierRefused` if this host has the id of this journal, or of one that another address brings."""
+        target, origin_id = str(self._target), self._frames.origin_id
+        a_copy = "if it is a copy, it needs an id of its own, by 3am team new-origin there"
+        own = read_origin(self._journal)
+        if own is not None and own.id == origin_id:
+            raise CarrierRefused(f"{target} has the id of this journal: it is the same one; {a_copy}")
         for status, _ in read_statuses(self._journal):
-            known = status.hosts.get(self._frames.origin_id)
-            if known is not None and status.address != str(self._target):
+            if origin_id in status.hosts and status.address != target:
+                host, path = status.hosts[origin_id].host, status_path(self._journal, status.address)
                 raise CarrierRefused(
-                    f"{self._target} has the id of the journal of {known.host}, which comes from {status.address}. "
-                    "A copy needs an id of its own, 3am team new-origin there; otherwise use one of the two addresses"
+                    f"{target} has the id of {host}, whose journal comes from {status.address}: {a_copy}; "
+                    f"if that address is not used any more, remove {path}"
                 )
-
-
-def _end(process: subprocess.Popen[bytes]) -> int:
-    """Return the exit code of ssh, which has a moment to end by itself."""
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        return process.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
 
 
 def describe_end(target: SshTarget, code: int | None, text: str) -> JournalError:

@@ -114,7 +114,7 @@ class StatusFile:
 
     def __init__(self, journal: Journal, address: str) -> None:
         self._folder = status_dir(journal)
-        self._name = hashlib.sha256(address.encode()).hexdigest()[:16]
+        self._name = _file_name(address)
         try:
             with open_own_dir(attachment_dir(journal), make=True):
                 pass
@@ -148,6 +148,15 @@ class StatusFile:
     def close(self) -> None:
         """Let another process follow the address."""
         os.close(self._lock_fd)
+
+
+def status_path(journal: Journal, address: str) -> str:
+    """Return the path of the status of the process that follows ``address``."""
+    return os.path.join(status_dir(journal), _file_name(address) + ".json")
+
+
+def _file_name(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()[:16]
 
 
 def status_dir(journal: Journal) -> str:

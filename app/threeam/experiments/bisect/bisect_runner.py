@@ -53,7 +53,7 @@ _BUILD_TRIES = 2
 class BisectListener(Listener, Protocol):
     """The caller's side of a bisection."""
 
-    def on_result(self, raw: bytes, bisection: Bisection, plan: BisectPlan) -> None:
+    def on_result(self, raw: bytes, bisection: Bisection) -> None:
         """Show the result. After this, a signal does not change the exit code."""
 
     def on_step(self, bisection: Bisection, about: str) -> None:
@@ -120,7 +120,7 @@ class BisectRunner:
             text = result_text(bisection, belief, plan)
             block = writer.write(result_draft(bisection, text, belief.answer.probability))
         bisection = bisection._replace(result=text, result_stamp=block.entries[-1].stamp)
-        listener.on_result(block.raw, bisection, plan)
+        listener.on_result(block.raw, bisection)
         return bisection
 
     def _make_runs(self, bisection: Bisection, plan: BisectPlan, writer: Writer) -> Bisection:

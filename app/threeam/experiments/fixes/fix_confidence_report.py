@@ -13,6 +13,7 @@ from threeam.experiments.fixes.experiments_by_side import ArmTally
 from threeam.experiments.fixes.fix_confidence import CONFIDENCE_LEVELS, FixConfidence
 from threeam.experiments.fixes.fix_kinds import KindTally
 from threeam.experiments.fixes.runs_apart import NotCounted
+from threeam.experiments.kinds.kind_counts import are_too_many_kinds
 from threeam.experiments.statistics.rate_variation import RateVariation
 from threeam.experiments.statistics.stats import clopper_pearson
 from threeam.experiments.verdicts.verdict import format_percent, format_significant
@@ -62,6 +63,9 @@ def _kind_lines(answer: FixConfidence) -> list[ReportLine]:
     if answer.kind is not None:
         lines.append(ReportLine(f"only kind {answer.kind.letter}: {answer.kind.description}"))
     others = [tally for tally in answer.kinds if answer.kind is None or tally.kind.id != answer.kind.id]
+    if are_too_many_kinds(tally.before + tally.since for tally in answer.kinds):
+        lines.append(ReportLine(f"{len(answer.kinds)} kinds of failure are too many to tell apart"))
+        others = answer.new_kinds
     for tally in others if len(answer.kinds) > 1 or answer.new_kinds else ():
         new = "new: " if tally.is_new else ""
         text = f"{new}kind {tally.kind.letter}: {tally.before:,} before, {tally.since:,} since, in all arms"

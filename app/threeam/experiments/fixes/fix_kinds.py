@@ -9,7 +9,7 @@ from typing import NamedTuple
 from threeam.core.errors import PreconditionFailed
 from threeam.experiments.experiment import NOT_RUN, Experiment, FailureKind, LogPoint, outcome_code
 from threeam.experiments.failure_rule import FAILED, PASSED, TIMED_OUT
-from threeam.experiments.kinds.kind_counts import bad_runs
+from threeam.experiments.kinds.kind_counts import are_too_many_kinds, bad_runs
 
 
 class KindTally(NamedTuple):
@@ -61,7 +61,7 @@ def tally_kinds(experiments: Sequence[Experiment], change: LogPoint) -> tuple[Ki
     """Return the runs of each kind of failure before ``change`` and since, in the order of the letters.
 
     Only programs that were run before the change count since. A kind is not new if runs before the change ended with
-    the same outcome and have no kind: an older version made them.
+    the same outcome and have no kind: an older version made them. A failure is of no new kind if the kinds are chance.
     """
     fingerprints = {experiment.fingerprint for experiment in experiments if experiment.first_run_since(change) > 1}
     before, since = Counter[str](), Counter[str]()
@@ -76,6 +76,8 @@ def tally_kinds(experiments: Sequence[Experiment], change: LogPoint) -> tuple[Ki
             elif run.number < first_since:
                 unknown_outcomes.add(run.outcome)
     telling = {FAILED, TIMED_OUT} - unknown_outcomes
+    if are_too_many_kinds((before + since).values()):  # the next failure of the same bug is one more kind
+        telling.discard(FAILED)
     return tuple(
         KindTally(kind, outcome, before[kind.id], since[kind.id], not before[kind.id] and outcome in telling)
         for kind, outcome in sorted(kinds.values())

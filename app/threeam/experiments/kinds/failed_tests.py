@@ -10,13 +10,12 @@ import re
 from collections.abc import Iterable
 
 _MAX_LINE = 400  # characters; a longer line names no test
-_TIME = r"(?: \(?[\d.]+ ?m?s\)?)?"
 _FAILED_TEST = re.compile(
     "|".join(
         (
-            r"(?:FAILED|ERROR) (\S+::.+?)(?: - .*)?",  # pytest
-            r"(\S+::\S+) (?:FAILED|ERROR)(?: +\[ *\d+%\])?",  # pytest -v
-            r"(?:FAIL|ERROR): (\w+ \(.+\))",  # unittest
+            r"(?:FAILED|ERROR) (\S+\.py(?:::.+?)?)(?: - .*)?",  # pytest
+            r"(\S+\.py::\S+) (?:FAILED|ERROR)(?: +\[ *\d+%\])?",  # pytest -v
+            r"(?:FAIL|ERROR): ((?:test|setUp|tearDown)\w* \(.+\))",  # unittest
             r"\s*--- FAIL: (\S+) \(.*\)",  # Go
             r"\s*not ok (?:\d+ *)?(?:- )?(.+?)(?: # (?!TODO|SKIP).*)?",  # TAP: node, bats, Perl
             r"#\s+Failed test '(.*)'",  # Perl
@@ -24,7 +23,6 @@ _FAILED_TEST = re.compile(
             r"\[  FAILED  \] ([\w/]+\.[\w./]+)(?:[ ,].*)?",  # GoogleTest
             r"(?:\[ERROR\] +)?(\S+).* <<< (?:FAILURE|ERROR)!",  # Maven
             r"(\S.* > .+) FAILED",  # Gradle
-            rf"\s*[✖✕×✗] (.+?){_TIME}",  # Node.js, jest, vitest
             r"\s*● (.+ › .+)",  # jest
             r"rspec (\S+:\d+)(?: # .*)?",  # RSpec
             r"\s*\d+ - (.+) \((?:Failed|Timeout|SEGFAULT|Subprocess aborted|ILLEGAL|NUMERICAL|OTHER_FAULT)\)",  # CTest
@@ -32,17 +30,23 @@ _FAILED_TEST = re.compile(
         )
     )
 )
+_MARKED_TEST = re.compile(r"\s*[✖✕×✗] (.+?)(?: \(?#\)?)?")  # Node.js, jest, vitest; or a message: it is masked
 _MOCHA_COUNT = re.compile(r"\s*\d+ failing")
 _MOCHA_TEST = re.compile(r"\s*\d+\) (\S.*?):?")
 
 
-def failed_tests(lines: Iterable[str]) -> dict[str, str]:
-    """Return the line of each test that failed, by the name of the test, in the order of ``lines``."""
-    texts = [text for text in lines if len(text) <= _MAX_LINE]
-    patterns = (_FAILED_TEST, _MOCHA_TEST) if any(map(_MOCHA_COUNT.fullmatch, texts)) else (_FAILED_TEST,)
+def failed_tests(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the line of each test that failed, by the name of the test, in the order of ``lines``.
+
+    ``lines``: each as it was printed, and with what depends on chance masked.
+    """
+    pairs = [(text, masked) for text, masked in lines if len(text) <= _MAX_LINE]
+    is_mocha = any(_MOCHA_COUNT.fullmatch(text) for text, _ in pairs)
     found: dict[str, str] = {}
-    for text in texts:
-        match = next(filter(None, (pattern.fullmatch(text) for pattern in patterns)), None)
+    for text, masked in pairs:
+        match = _FAILED_TEST.fullmatch(text) or _MARKED_TEST.fullmatch(masked)
+        if match is None and is_mocha:
+            match = _MOCHA_TEST.fullmatch(text)
         if match is not None:
             found.setdefault(match[match.lastindex or 0], text.strip())
     return found

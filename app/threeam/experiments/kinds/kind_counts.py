@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from threeam.experiments.experiment import NO_KIND, Experiment, FailureKind, outcome_code
@@ -66,7 +66,12 @@ def kind_counts(experiment: Experiment) -> list[KindCount]:
 
 def has_too_many_kinds(counts: list[KindCount]) -> bool:
     """Return whether the outputs have so much chance text that their kinds tell nothing."""
-    return sum(0 < count.total < RARE_RUNS for count in counts if count.kind is not None) > MAX_RARE_KINDS
+    return are_too_many_kinds(count.total for count in counts if count.kind is not None)
+
+
+def are_too_many_kinds(totals: Iterable[int]) -> bool:
+    """Return whether kinds with these numbers of runs tell nothing: too many of them are rare."""
+    return sum(0 < total < RARE_RUNS for total in totals) > MAX_RARE_KINDS
 
 
 def kinds_tags(experiment: Experiment) -> list[tuple[str, str]]:

@@ -105,7 +105,7 @@ def split_output(output: bytes) -> list[OutputLine]:
 
 def find_features(lines: Sequence[OutputLine]) -> Features:
     """Return the features of an output of which ``lines`` are worth a comparison."""
-    tests = frozenset(failed_tests(line.text for line in lines))
+    tests = frozenset(failed_tests(lines))
     functions = frozenset(name for _, name in _frames(lines))
     if len(functions) >= _LEAST_FUNCTIONS:
         return Features(functions.union(_errors_of_stacks(lines)), has_stacks=True, tests=tests)
@@ -124,7 +124,7 @@ def describe_output(lines: Sequence[OutputLine], known: Collection[str]) -> str:
 
     ``known``: the features of outputs of other kinds, and the tests that failed. They are avoided if there are others.
     """
-    if tests := failed_tests(line.text for line in lines):
+    if tests := failed_tests(lines):
         return next((line for test, line in tests.items() if test not in known), next(iter(tests.values())))
     frames = _frames(lines)
     if len({name for _, name in frames}) < _LEAST_FUNCTIONS:

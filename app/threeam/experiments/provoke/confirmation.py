@@ -50,7 +50,7 @@ def confirming_arms(search: Search) -> tuple[str, str]:
 
 def confirming_seed(search: Search) -> int:
     """Return the seed of the experiment with fresh runs, which tells it from one that was started by hand."""
-    return search.seed + len(search.rounds)
+    return search.halving.seed + len(search.halving.rounds)
 
 
 def confirmation_of(search: Search, all_experiments: Sequence[Experiment]) -> Experiment | None:

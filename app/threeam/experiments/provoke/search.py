@@ -50,16 +50,27 @@ _CODES = {
 }
 
 
+class SearchResult(NamedTuple):
+    """The result of a search; ``text``: that of its line.
+
+    ``found``: the arm that was found, and ``confirmation``: the name of the experiment with the fresh runs; empty if
+    none was found. ``file``: the attachment with the stacks of the delayed calls; empty if it has none.
+    """
+
+    stamp: Stamp
+    text: str
+    found: str = ""
+    confirmation: str = ""
+    file: str = ""
+
+
 class Search(NamedTuple):
     """A search for the arm that fails most often. The first of its ``arms`` is bare.
 
-    ``sought``: the letters of the kinds of failure of its hypothesis that bare runs had before. ``outcomes``: a code
-    for each run made, or `NOT_RUN`. ``spent_ns``: the time that the runs took. ``kinds``: the kinds of failure, in the
-    order of their letters. ``detailed_runs``: the first run of each kind, and some that passed, whose output is saved.
-    ``found``: the arm that was found, and ``confirmation``: the name of the experiment with the fresh runs; empty if
-    none was found. ``result``: the same as a sentence; empty if the search is not done. ``result_file``: the attachment
-    with the stacks of the delayed calls; empty if it has none. ``left_out``: the names of the arms for which the budget
-    was too small.
+    ``outcomes``: a code for each run made, or `NOT_RUN`. ``spent_ns``: the time that the runs took. ``kinds``: the
+    kinds of failure, in the order of their letters. ``detailed_runs``: the first run of each kind, and some that
+    passed, whose output is saved. ``result``: None if the search is not done. ``left_out``: the names of the arms for
+    which the budget was too small.
     """
 
     number: int
@@ -67,10 +78,8 @@ class Search(NamedTuple):
     author: Author | None
     hypothesis: int | None
     arms: tuple[str, ...]
-    rounds: tuple[int, ...]
-    seed: int
+    halving: Halving
     budget: Budget
-    sought: str
     fingerprint: str
     text: str
     file: str
@@ -79,11 +88,7 @@ class Search(NamedTuple):
     spent_ns: int
     kinds: tuple[KindInExperiment, ...] = ()
     detailed_runs: tuple[Run, ...] = ()
-    found: str = ""
-    confirmation: str = ""
-    result: str = ""
-    result_file: str = ""
-    result_stamp: Stamp | None = None
+    result: SearchResult | None = None
     left_out: tuple[str, ...] = ()
 
     @property
@@ -92,9 +97,14 @@ class Search(NamedTuple):
         return f"R{self.number}"
 
     @property
-    def halving(self) -> Halving:
-        """Return its plan as numbers."""
-        return Halving(len(self.arms) - 1, self.rounds, self.seed, self.sought.upper())
+    def sought(self) -> str:
+        """Return the letters of the kinds of failure of its hypothesis that bare runs had before."""
+        return self.halving.sought.lower()
+
+    @property
+    def found(self) -> str:
+        """Return the arm that was found; empty if none was, or if the search is not done."""
+        return "" if self.result is None else self.result.found
 
     @property
     def total(self) -> int:
@@ -148,7 +158,7 @@ def search_tag(
 
 
 def result_tag(found: str, confirmation: str) -> tuple[str, str]:
-    """Return the tag of the result of a search. ``found``, ``confirmation``: see `Search`."""
+    """Return the tag of the result of a search. ``found``, ``confirmation``: see `SearchResult`."""
     return "VERDICT", f"{found} {confirmation}".rstrip() if found else NOTHING
 
 
@@ -201,13 +211,9 @@ def _with_kind(search: Search, found: KindInExperiment) -> Search:
 
 def _with_result(search: Search, entry: Entry) -> Search:
     found, _, confirmation = (entry.tag("VERDICT") or "").partition(" ")
-    return search._replace(
-        found="" if found == NOTHING else found,
-        confirmation=confirmation,
-        result=entry.body,
-        result_file=entry.tag("FILE") or "",
-        result_stamp=entry.effective_stamp,
-    )
+    arm = "" if found == NOTHING else found
+    result = SearchResult(entry.effective_stamp, entry.body, arm, confirmation, entry.tag("FILE") or "")
+    return search._replace(result=result)
 
 
 def _with_kept_run(search: Search, run: Run) -> Search:
@@ -236,9 +242,10 @@ def _planned_search(number: int, total: int, entry: Entry) -> Search | None:
     arms = tuple(facts.get("arms", "").split(","))
     try:
         rounds = tuple(int(word) for word in facts["rounds"].split(","))
-        seed, budget = int(facts["seed"]), parse_budget(facts)
-        spent_ns = int(entry.tag("SPENT") or 0)
-        planned_total = Halving(len(arms) - 1, rounds, seed).total
+        sought = "".join(letter for letter in facts.get("kinds", "") if letter in ascii_lowercase)
+        halving = Halving(len(arms) - 1, rounds, int(facts["seed"]), sought.upper())
+        budget, spent_ns = parse_budget(facts), int(entry.tag("SPENT") or 0)
+        planned_total = halving.total
     except (ValueError, KeyError):
         return None
     outcomes = entry.tag("RUNS") or NOT_RUN * total
@@ -252,10 +259,8 @@ def _planned_search(number: int, total: int, entry: Entry) -> Search | None:
         author=entry.author,
         hypothesis=None if entry.hypothesis is None else entry.hypothesis[0],
         arms=arms,
-        rounds=rounds,
-        seed=seed,
+        halving=halving,
         budget=budget,
-        sought="".join(letter for letter in facts.get("kinds", "") if letter in ascii_lowercase),
         fingerprint=facts.get("same", ""),
         text=entry.body,
         file=entry.tag("FILE") or "",
@@ -287,10 +292,10 @@ def _checkpoint(current: Mapping[int, Search]) -> Iterator[Entry]:
         for run in search.detailed_runs:
             index = index_tag(search.number, run.number, search.total)
             yield Entry(run.stamp, 0, (*author, index, *run_tags(run)), format_run(run))
-        if search.result_stamp is not None:
-            tags = (*leading, result_tag(search.found, search.confirmation))
-            tags += (("FILE", search.result_file),) if search.result_file else ()
-            yield Entry(search.result_stamp, 0, tags, f"Verdict: {search.result}")
+        if (result := search.result) is not None:
+            tags = (*leading, result_tag(result.found, result.confirmation))
+            tags += (("FILE", result.file),) if result.file else ()
+            yield Entry(result.stamp, 0, tags, f"Verdict: {result.text}")
 
 
 PROJECTION: Projection[Mapping[int, Search]] = Projection("searches", (r"R\d+",), {}, _fold, _checkpoint)

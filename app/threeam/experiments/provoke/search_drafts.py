@@ -52,8 +52,8 @@ def result_draft(search: Search, tag: tuple[str, str], text: str, file: str) -> 
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         current = require_search(state, search.name)
-        if current.result:
-            raise PreconditionFailed(f"{current.name} has its result: {current.result}")
+        if current.result is not None:
+            raise PreconditionFailed(f"{current.name} has its result: {current.result.text}")
         hypothesis = None if current.hypothesis is None else f"H{current.hypothesis}"
         tags = (
             index_tag(current.number, current.done_count, current.total),

@@ -14,8 +14,8 @@ def search_report(search: Search, now: Stamp) -> list[ReportSection]:
     """Return the sections of the report on ``search``."""
     bound = f" H{search.hypothesis}" if search.hypothesis is not None else ""
     resume = f"3am run --resume {search.name}"
-    if search.result:
-        conclusion = ReportLine(search.result, stamp=search.result_stamp, icon="Verdict")
+    if search.result is not None:
+        conclusion = ReportLine(search.result.text, stamp=search.result.stamp, icon="Verdict")
     else:
         done = f"{search.done_count} of at most {search.total} runs: no result before fresh runs confirm it"
         conclusion = ReportLine(done, resume, command=resume)
@@ -42,7 +42,7 @@ def search_json(search: Search) -> dict[str, Any]:
         "type": "search",
         "hypothesis": search.hypothesis,
         "command": search.command,
-        "seed": search.seed,
+        "seed": search.halving.seed,
         "total": search.total,
         "done": search.done_count,
         "arms": [
@@ -53,8 +53,8 @@ def search_json(search: Search) -> dict[str, Any]:
             {"kind": found.kind.letter, "id": found.kind.id, "what": found.kind.description} for found in search.kinds
         ],
         "found": search.found or None,
-        "confirmation": search.confirmation or None,
-        "result": search.result or None,
+        "confirmation": (search.result.confirmation or None) if search.result is not None else None,
+        "result": search.result.text if search.result is not None else None,
     }
 
 

@@ -68,7 +68,7 @@ class SearchListener(Listener, Protocol):
     def on_run(self, run: Run) -> None:
         """Show that a run was made."""
 
-    def on_result(self, raw: bytes, found: bool) -> None:
+    def on_result(self, raw: bytes, *, found: bool) -> None:
         """Show the lines of the result. After this, a signal does not change the exit code."""
 
 
@@ -155,8 +155,8 @@ class SearchRunner:
 
     def _require_unfinished(self, name: str) -> Search:
         search = require_search(self._access.load_state(), name)
-        if search.result:
-            raise PreconditionFailed(f"{search.name} is done: {search.result}")
+        if search.result is not None:
+            raise PreconditionFailed(f"{search.name} is done: {search.result.text}")
         return search
 
     def _finish(self, name: str, plan: SearchPlan, writer: Writer) -> bool:
@@ -169,7 +169,7 @@ class SearchRunner:
         file = self._save_stacks(search, calls) if calls is not None else ""
         text = result_text(search, confirmation, None if calls is None else calls.place)
         tag = result_tag(found, confirmation.name if found and confirmation is not None else "")
-        self._listener.on_result(writer.write(result_draft(search, tag, text, file)).raw, bool(found))
+        self._listener.on_result(writer.write(result_draft(search, tag, text, file)).raw, found=bool(found))
         return bool(found)
 
     def _run_round(self, search: Search, plan: SearchPlan, writer: Writer) -> None:

@@ -8,8 +8,7 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
 from threeam.experiments.bisect.bisect_log import bisections
-from threeam.experiments.experiment import Experiment
-from threeam.experiments.provoke.search import Search, searches_by_number
+from threeam.experiments.provoke.search import searches_by_number
 from threeam.experiments.runs.run_log import require_experiment
 
 _RUN_NAME = re.compile(r"[Rr]\d{1,9}", re.ASCII)
@@ -24,24 +23,15 @@ def cite_run(state: State, text: str) -> str:
 
 
 def _result_stamp(state: State, name: str) -> Stamp:
-    """Return the stamp of the result of ``R3``."""
-    number = int(name[1:])
-    planned = searches_by_number(state).get(number) or bisections(state).get(number)
-    if planned is None:
-        return _verdict_stamp(require_experiment(state, name))
-    if planned.result_stamp is None:
-        resume = "3am run --resume" if isinstance(planned, Search) else "3am bisect --resume"
-        raise PreconditionFailed(
-            f"{planned.name} has no result that could be evidence: {resume} {planned.name} continues it"
-        )
-    return planned.result_stamp
-
-
-def _verdict_stamp(experiment: Experiment) -> Stamp:
-    """Return the stamp of the verdict, or of the only line of a single run."""
-    if experiment.seed is None:
-        return experiment.stamp
-    if experiment.verdict_stamp is None:
-        name = experiment.name
-        raise PreconditionFailed(f"{name} has no verdict that could be evidence: 3am run --resume {name} continues it")
-    return experiment.verdict_stamp
+    """Return the stamp of the result of ``R3``, or of the only line of a single run."""
+    number, resume = int(name[1:]), "3am run --resume"
+    if (search := searches_by_number(state).get(number)) is not None:
+        stamp = None if search.result is None else search.result.stamp
+    elif (bisection := bisections(state).get(number)) is not None:
+        stamp, resume = bisection.result_stamp, "3am bisect --resume"
+    else:
+        experiment = require_experiment(state, name)
+        stamp = experiment.stamp if experiment.seed is None else experiment.verdict_stamp
+    if stamp is None:
+        raise PreconditionFailed(f"R{number} has no result that could be evidence: {resume} R{number} continues it")
+    return stamp

@@ -70,7 +70,13 @@ def run_once(
     timeout_s = None if spec.timeout_ns is None else spec.timeout_ns / NS_PER_S
     # In a session of its own the terminal does not send it ctrl+c.
     new_session = spec.timeout_ns is not None or not is_in_foreground()
-    options = ExecuteOptions(new_session, False, spec.merge_stderr, timeout_s, reads_stacks=True)
+    options = ExecuteOptions(
+        new_session=new_session,
+        isolated=False,
+        merge_stderr=spec.merge_stderr,
+        timeout_s=timeout_s,
+        reads_stacks=True,
+    )
     adopt_orphans()
 
     def on_orphaned() -> None:

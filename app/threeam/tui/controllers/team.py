@@ -70,7 +70,8 @@ class TeamController:
             reports = await self._screen.run_in_thread(read) if self._has_team() else []
         finally:
             self._is_reading, self._read_s = False, time.monotonic()
-        self._entries = [entry for report in reports or [] for entry in _team_entries(report)]
+        sign = "⇄" if session.emoji else "="
+        self._entries = [entry for report in reports or [] for entry in _team_entries(report, sign)]
 
     async def start(self, argument: str = "") -> None:
         """Start ``3am team`` as a process of its own, and show how that has begun."""
@@ -96,18 +97,18 @@ class TeamController:
         self._screen.start_worker(wait)
 
 
-def _team_entries(report: TeamReport) -> list[LegendEntry]:
+def _team_entries(report: TeamReport, sign: str) -> list[LegendEntry]:
     name = report.address or "mirrors"
     color = "$success" if report.is_connected else "$warning"
     facts = [("notice", notice) for notice in report.notices]
-    return [LegendEntry("⇄", name, report.state, color, facts), *map(_host_entry, report.hosts)]
+    return [LegendEntry(sign, name, report.state, color, facts), *map(_host_entry, report.hosts)]
 
 
 def _host_entry(host: HostReport) -> LegendEntry:
     facts = [
         ("lines", host.lines),
         ("last line", host.last_line.removeprefix("last line ")),
-        ("clock", host.clock.removeprefix("clock ")),
+        ("clock", "; ".join(host.clock).removeprefix("clock ")),
     ]
     known = [fact for fact in facts if fact[1]]
     return LegendEntry(" ", host.name, host.state, "$foreground", known, "; ".join(host.problems))
