@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import FileUnusable
@@ -18,12 +18,11 @@ from threeam.core.format.entry import Stamp
 from threeam.core.platform.folders import open_file
 from threeam.core.platform.portability import fsync_fd
 from threeam.core.store.journal import Journal, check_regular_file, describe_open_error
-from threeam.core.store.segment import Segment
 from threeam.team.hole import Hole, fill_holes
-from threeam.team.line_chain import MAX_PIECE_BYTES, extend_chain, extend_chain_over, first_link
+from threeam.team.line_chain import extend_chain
 from threeam.team.message import Message
 from threeam.team.origin import create_beside_log
-from threeam.team.position import is_segment_name, segment_name
+from threeam.team.position import is_segment_name
 
 NO_STAMP = "-"
 _STAMP_CHARS = 34  # characters
@@ -119,23 +118,6 @@ def blank_lines(message: Message, lines: Sequence[BlankedLine]) -> Message:
         link, reached = hole.link, end
     payload = fill_holes(message.payload, message.offset, holes)
     return message._replace(payload=payload, holes=tuple(holes))
-
-
-def line_pieces(segment: Segment, lines: Iterable[BlankedLine]) -> Iterator[tuple[BlankedLine, int, bytes, bytes]]:
-    """Yield ``lines`` of a segment in the pieces in which they are sent: line, offset, link, bytes. Raises OSError."""
-    name, reached = segment_name(segment), 0
-    link: bytes | None = first_link(name) if name is not None else None
-    for line in sorted(lines):
-        if line.segment != name or link is None:
-            continue
-        link = extend_chain_over(segment.read, link, reached, line.begin)
-        reached = line.begin
-        while link is not None and reached < line.end:
-            data = segment.read(reached, min(MAX_PIECE_BYTES, line.end - reached))
-            if not data:
-                return
-            yield line, reached, link, data
-            link, reached = extend_chain(link, data), reached + len(data)
 
 
 def _place_in(message: Message, line: BlankedLine) -> tuple[int, int] | None:

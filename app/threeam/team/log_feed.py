@@ -19,7 +19,7 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.store.file_watcher import FileWatcher
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
-from threeam.team.blank_list import BlankedLine, BlankList, blank_lines, line_pieces
+from threeam.team.blank_list import BlankedLine, BlankList
 from threeam.team.frames import (
     FROM_THE_BEGINNING,
     MAX_REQUEST_CHARS,
@@ -28,11 +28,12 @@ from threeam.team.frames import (
     encode_here,
     encode_lines,
 )
+from threeam.team.line_chain import extend_chain_over, first_link
 from threeam.team.line_cursor import parse_cursor
-from threeam.team.message import Message
+from threeam.team.message import MAX_PAYLOAD_BYTES, Message
 from threeam.team.origin import OriginFile, read_origin
 from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
-from threeam.team.position import Origin, SegmentEnd
+from threeam.team.position import Origin, SegmentEnd, segment_name
 from threeam.team.presence import Presence
 from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
@@ -51,7 +52,7 @@ class LogFeed:
         self._host = host
         self._outgoing = Outgoing(journal)
         self._blank_list = BlankList(journal)
-        self._blanked: list[BlankedLine] = []  # the lines that the reader has blanked, if it has them
+        self._blanked: list[BlankedLine] = []  # those of which the reader knows
         self._origin = _ensure_origin(journal)
         self._cursor: Cursor | None = None
         self._counted: Cursor | None = None  # up to here the lines are counted
@@ -87,8 +88,8 @@ class LogFeed:
             if (live := self._journal.open_live()) is not None:
                 watcher.follow(live)
             wait_s = _SIGN_OF_LIFE_S
+            self._send_blanked(output)
             try:
-                self._send_blanked_lines(output)
                 while not reader.is_gone() and (batch := self._next_batch()) is not None:
                     self._send(batch, output)
                     self._announce(output)
@@ -107,18 +108,33 @@ class LogFeed:
         self._cursor = batch.end
         self._unsent_lines -= batch.payload.count(b"\n")
 
-    def _send_blanked_lines(self, output: int) -> None:
-        """Send again, without their words, lines before the cursor that were blanked since the reader got them."""
-        lines, cursor = self._blank_list.lines(), self._cursor
-        if lines == self._blanked:
+    def _send_blanked(self, output: int) -> None:
+        """Send the lines without their words that were blanked and that the reader may have with them."""
+        lines, live = self._blank_list.lines(), self._journal.open_live()
+        if lines == self._blanked or live is None:
             return
-        self._blanked = [*lines]
-        for segment in self._journal.segments_forward(cursor.segment) if cursor is not None else ():
-            for line, offset, link, data in line_pieces(segment, lines):
-                if cursor is None or SegmentEnd(line.segment, offset) >= SegmentEnd(cursor.name, cursor.offset):
+        self._blanked = lines
+        reached = SegmentEnd(self._cursor.name, self._cursor.offset) if self._cursor is not None else SegmentEnd("", 0)
+        for segment in self._journal.segments_forward(live):
+            name = segment_name(segment)
+            here = sorted({(line.begin, line.end) for line in lines if line.segment == name})
+            if name is None or not here:
+                continue
+            offset, link = 0, first_link(name)
+            for begin, end in here:
+                found = extend_chain_over(segment.read, link, offset, begin)
+                if found is None or SegmentEnd(name, end) > reached:
                     break
-                message = Message(self._origin, self._host, line.segment, offset, link, data, None, self._bound_ns)
-                self._write(output, encode_lines(blank_lines(message, [line])))
+                offset, link = begin, found
+                for piece in range(begin, end, MAX_PAYLOAD_BYTES):
+                    payload = segment.read(piece, min(MAX_PAYLOAD_BYTES, end - piece))
+                    if not payload:
+                        break
+                    message = Message(self._origin, self._host, name, piece, link, payload, None, self._bound_ns)
+                    blanked = self._blank_list.blank(message)
+                    if blanked is not message:
+                        self._write(output, encode_lines(blanked))
+                    offset, link = message.end, message.end_link()
 
     def _next_batch(self) -> Batch | None:
         """Return what is to be sent next; None if there is nothing. Raises `LogBusy`."""
