@@ -148,8 +148,9 @@ class Outgoing:
                 following = self._resume_aside(sent, cursor.link) or _cursor_at_begin(segment, sent)
                 if following is None:
                     return None
-                cursor = following
-                continue
+                if following.segment != segment or following.name != cursor.name:
+                    cursor = following
+                continue  # with the same cursor: the file was written again meanwhile
             is_closed = not self._is_live(segment)  # before the size is read
             payload = self._safe_lines(segment, cursor.offset, is_closed=is_closed)
             if payload:
