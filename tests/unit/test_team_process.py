@@ -30,15 +30,16 @@ from threeam.team.carrier import (
     Received,
     Topic,
 )
+from threeam.team.follower import Follower
 from threeam.team.hole import fill
 from threeam.team.message import Message, decode, encode_headers
-from threeam.team.mirror import read_mirrors, remote_dir
+from threeam.team.mirror import Mirror, read_mirrors, remote_dir
 from threeam.team.origin import OriginFile
 from threeam.team.outgoing import Outgoing
 from threeam.team.position import SegmentEnd
 from threeam.team.presence import HeldRun, HostileAnnouncement, Presence, decode_presence
 from threeam.team.team_process import TeamProcess
-from threeam.team.team_status import read_statuses
+from threeam.team.team_status import TeamStatus, read_statuses
 
 Reply = Callable[[bytes], Awaitable[bytes | None]]
 
@@ -213,6 +214,25 @@ async def test_what_the_other_host_holds_is_known(tmp_path: Path) -> None:
     ((status, is_running),) = read_statuses(journals["db1"])
     assert (status.away, is_running) == ("not running", False)
     assert [host.host for host in status.hosts.values()] == ["web1"]
+
+
+async def test_a_gap_that_the_engine_cannot_fill_is_told_and_again_after_a_restart(tmp_path: Path) -> None:
+    engine, web1 = MemoryEngine(), journal_of(tmp_path, "web1", 1)
+    data = b"[one]\n[two]\n[three]\n[four]\n"
+    first, third, fourth = (message(data, begin, end) for begin, end in [(0, 6), (12, 20), (20, 27)])
+    mirror = Mirror(web1, DB1.id)
+    mirror.write(first)
+    mirror.close()
+    for each in (first, third, fourth):
+        await engine.append(DB1.id, encode_headers(each), each.payload)
+    for place in ((1, 0), (2, 1)):  # before the gap, and behind it
+        status = TeamStatus("memory", 1)
+        follower = Follower(web1, "", status, place, lambda _ids: None)
+        task = asyncio.create_task(follower.run(MemoryCarrier(engine)))
+        await until(lambda: "bytes 6 to 12 are missing" in str(status.hosts), "the gap is told")  # noqa: B023
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        follower.close()
 
 
 async def test_a_hostile_peer_stops_nothing_and_writes_nowhere_else(tmp_path: Path) -> None:

@@ -103,6 +103,11 @@ def mirror_path(journal: Journal, origin: Origin) -> str:
     return _epoch_dir(os.path.join(remote_dir(journal), origin.id), origin.epoch)
 
 
+def about_path(journal: Journal, origin_id: str) -> str:
+    """Return the path of the file with what is known of a mirror, its blanked lines among it."""
+    return os.path.join(remote_dir(journal), origin_id, _ABOUT)
+
+
 def latest_epoch(journal: Journal, origin_id: str) -> int:
     """Return the last epoch in the mirror of an origin."""
     return max(_later_epochs(os.path.join(remote_dir(journal), origin_id)), default=1)
@@ -166,7 +171,7 @@ class Mirror:
             raise MirrorBusy(f"{self.path} is written by another process") from None
         self._about = _read_about(self.path)
         self._open_part: OpenPart | None = None
-        self.parts_begun = 0  # since it was opened; there may be a gap before each
+        self.parts_begun = 1  # since gaps were looked for; an earlier process may have begun some
         self.blanked_lines = 0  # since it was opened
 
     def write(self, message: Message) -> int:

@@ -141,11 +141,12 @@ class Outgoing:
             segment = cursor.segment
             if not cursor.fingerprint.matches(segment):
                 self._safe_ends = {}
-                if segment_name(segment) == cursor.name:
+                sent = SegmentEnd(cursor.name, cursor.offset)
+                following = _cursor_at_begin(segment, sent)
+                if following is not None and following.name == cursor.name:
                     raise BytesLost(f"{segment.path} was truncated or rewritten before byte {cursor.offset}")
                 # Another program has emptied the log. It may have copied the lines that were not sent.
-                sent = SegmentEnd(cursor.name, cursor.offset)
-                following = self._resume_aside(sent, cursor.link) or _cursor_at_begin(segment, sent)
+                following = self._resume_aside(sent, cursor.link) or following
                 if following is None:
                     return None
                 if following.segment != segment or following.name != cursor.name:
