@@ -205,6 +205,7 @@ def test_a_log_that_is_written_again_during_a_read_is_not_taken_for_another(
         return name
 
     monkeypatch.setattr("threeam.team.outgoing.segment_name", write_after)
+    assert outgoing.read(batch.end) is None
     with pytest.raises(BytesLost):
         outgoing.read(batch.end)
 

@@ -149,9 +149,8 @@ class Outgoing:
                 following = self._resume_aside(sent, cursor.link) or following
                 if following is None:
                     return None
-                if following.segment != segment or following.name != cursor.name:
-                    cursor = following
-                continue  # with the same cursor: the file was written again meanwhile
+                cursor = following
+                continue
             is_closed = not self._is_live(segment)  # before the size is read
             payload = self._safe_lines(segment, cursor.offset, is_closed=is_closed)
             if payload:
