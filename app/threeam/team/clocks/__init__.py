@@ -1,1 +1,1 @@
-"""How far the clocks of the hosts are apart, and how well that is known."""
+"""The offsets between the clocks of the hosts, and their bounds."""
