@@ -49,6 +49,7 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, utc: None) -> Non
     ],
     [2173],
 )
+@example([(17, 93, -4_725_000, 0), (1, 0, 0, 0)], [63])
 def test_the_bound_of_a_line_has_all_that_was_measured_at_its_time(
     measured: list[tuple[int, int, int, int]], seconds: list[int]
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -68,7 +69,9 @@ class MirrorClock:
         near = measured.spans[first : bisect_right(measured.begins, end_ns) + 1]
         clock = HostClock((*measured.last_ended[first : first + 1], *near))
         bounds = []
-        for begin, end in ((begin_ns, end_ns), (begin_ns, begin_ns + 1), (end_ns - 1, end_ns)):
+        # In a pause the nearest span counts: the bound is largest at an end of the period, or in the middle of a pause.
+        times = [begin_ns, end_ns - 1, *(ns for ns in _middles_of_pauses(clock.spans) if begin_ns <= ns < end_ns)]
+        for begin, end in ((begin_ns, end_ns), *((ns, ns + 1) for ns in times)):
             shift_ns, bound_ns = clock.correction(begin, end)  # if nothing was measured, that of the nearest span
             if bound_ns is None:
                 return None
@@ -99,6 +102,16 @@ class MirrorClock:
             max((_end_ns(span) - _begin_ns(span) for span in spans), default=0),
             {},
         )
+
+
+def _middles_of_pauses(spans: Sequence[Span]) -> Iterator[int]:
+    """Yield the times in the middle of each pause between ``spans``; on each side of it, another span is nearer."""
+    reached_ns: int | None = None
+    for span in sorted(spans, key=_begin_ns):
+        if reached_ns is not None and _begin_ns(span) > reached_ns:
+            middle_ns = (reached_ns + _begin_ns(span)) // 2
+            yield from (middle_ns - 1, middle_ns, middle_ns + 1)
+        reached_ns = _end_ns(span) if reached_ns is None else max(reached_ns, _end_ns(span))
 
 
 def _begin_ns(span: Span) -> int:
