@@ -1,1 +1,1 @@
-"""What is sent: lines of a journal, and what identifies them."""
+"""Messages: lines of a journal as they are sent, and what identifies them."""
