@@ -96,7 +96,7 @@ def test_a_secret_is_blanked_everywhere(engine: ManualEngine, hosts: list[Host])
         f"{engine.url}/night: 1 line blanked, 1 message replaced\n"
         "  web1: no answer; its 3am team blanks them when it runs again\n",
     )
-    assert "Change the secret" in err
+    assert "change the secret" in err
     wait_until(lambda: mirror(carol, db1) == blanked(db1), "the watcher has blanked it")
     assert not has_secret(carol.folder)
     assert not has_secret(engine.store)

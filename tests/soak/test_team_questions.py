@@ -69,7 +69,7 @@ async def test_a_question_is_answered(engine: Engine) -> None:
             await web1.ask(Topic.CLOCK, DB1, b"early", 5)
         async with answering(db1):
             assert await ask(web1, b"one") == b"eno"
-            with pytest.raises(NoAnswer, match=r"not answered within 0\.2 s"):
+            with pytest.raises(NoAnswer, match="not answered within 200ms"):
                 await web1.ask(Topic.CLOCK, DB1, b"silence", 0.2)
             assert await web1.ask(Topic.CLOCK, DB1, b"two", 5) == b"owt"
 

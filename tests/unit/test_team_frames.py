@@ -60,9 +60,9 @@ def test_frames_are_the_same_in_pieces_of_any_size(payloads: list[bytes], sizes:
 @pytest.mark.parametrize(
     ("stream", "what"),
     [
-        (b"x" * 5000, "without an end"),
+        (b"x" * 70_000, "without an end"),
         (b"banner\n" * 10_000, "prints too much"),
-        (GREETING + b"lines 1" + b"0" * 5000, "without an end"),
+        (GREETING + b"lines 1" + b"0" * 70_000, "without an end"),
         (b"3am-mirror 2 " + GREETING[-33:], "another version"),
         (GREETING + GREETING, "would not send"),
         (GREETING + b"\x1b[2Jlines 1 {}\nx", "would not send"),

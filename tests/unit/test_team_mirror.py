@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from support.team import DB1, LATER_SEGMENT, SEGMENT, content, message
 from threeam.core.store.journal import Journal, resolve_journal
+from threeam.team.blank_list import NO_STAMP, BlankedLine, blank_lines
 from threeam.team.line_cursor import LineCursor, mirror_cursor
 from threeam.team.message import Message
 from threeam.team.mirror import Gap, Mirror, MirrorBusy, read_mirror, read_mirrors
@@ -220,3 +221,14 @@ def test_the_end_of_a_mirror_is_that_of_its_last_epoch_and_behind_its_gaps(journ
     mirror.close()
     origin = DB1._replace(epoch=2)
     assert mirror_cursor(journal, DB1.id) == LineCursor(origin, SegmentEnd(SEGMENT, 12), message(data, 12, 12).link)
+
+
+def test_the_end_of_a_mirror_is_known_behind_blanked_lines(journal: Journal) -> None:
+    data = b"[one]\n[two]\n[three]\n"
+    sent = message(data, 0, len(data))
+    mirror = Mirror(journal, DB1.id)
+    mirror.write(blank_lines(sent, [BlankedLine(SEGMENT, 6, 12, NO_STAMP)]))
+    mirror.close()
+    (files,) = read_mirror(journal, DB1.id)
+    assert b"two" not in content(files)
+    assert mirror_cursor(journal, DB1.id) == LineCursor(DB1, SegmentEnd(SEGMENT, len(data)), sent.end_link())

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.commands import Run, good
@@ -41,6 +41,13 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, utc: None) -> Non
 @given(
     st.lists(st.tuples(st.integers(1, 700), st.integers(0, 100), st.integers(-900 * S, S), st.integers(0, S))),
     st.lists(st.integers(-2000, 9000), min_size=1),
+)
+@example(
+    [
+        *((245, 93, 0, 0), (388, 42, 0, 0), (399, 42, 0, 0), (424, 49, 0, 0), (241, 12, 0, 0)),
+        *((341, 0, -196_247_589_419, 0), (1, 0, 0, 0)),
+    ],
+    [2173],
 )
 def test_the_bound_of_a_line_has_all_that_was_measured_at_its_time(
     measured: list[tuple[int, int, int, int]], seconds: list[int]

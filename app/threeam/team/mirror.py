@@ -103,17 +103,27 @@ def mirror_path(journal: Journal, origin: Origin) -> str:
     return _epoch_dir(os.path.join(remote_dir(journal), origin.id), origin.epoch)
 
 
+def about_path(journal: Journal, origin_id: str) -> str:
+    """Return the path of the file with what is known of a mirror, its blanked lines among it."""
+    return os.path.join(remote_dir(journal), origin_id, _ABOUT)
+
+
 def latest_epoch(journal: Journal, origin_id: str) -> int:
     """Return the last epoch in the mirror of an origin."""
     return max(_later_epochs(os.path.join(remote_dir(journal), origin_id)), default=1)
 
 
-def link_at_begin(journal: Journal, origin: Origin, part: MirrorPart) -> bytes:
-    """Return the link of the chain at the beginning of a part. Raises OSError or `FileUnusable`."""
-    if part.begin == 0:
-        return first_link(part.segment)
+def known_links(journal: Journal, origin: Origin, part: MirrorPart) -> list[tuple[int, bytes]]:
+    """Return offsets in a part of a mirror, and the links of the chain there. Raises OSError or `FileUnusable`.
+
+    They are at its beginning, and behind its blanked lines, across which the chain cannot be computed.
+    """
     about = _read_about(os.path.join(remote_dir(journal), origin.id))
-    return bytes.fromhex(about["links"][str(origin.epoch)][f"{part.segment}+{part.begin}"])
+    begin_link = first_link(part.segment)
+    if part.begin:
+        begin_link = bytes.fromhex(about["links"][str(origin.epoch)][f"{part.segment}+{part.begin}"])
+    holes = _holes_of(about, origin.epoch, part.segment)
+    return [(part.begin, begin_link), *((hole.end, hole.link) for hole in holes if part.begin < hole.end <= part.end)]
 
 
 def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorFiles:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import time
 from bisect import bisect_left, bisect_right
+from itertools import accumulate
+from typing import NamedTuple
 
 from threeam.core.store.journal import Journal
 from threeam.team.clock_offset import Span
@@ -18,21 +20,33 @@ from threeam.timeline.instant import ClockCorrection
 _PERIOD_NS = 10 * 10**9  # lines within this time have one bound
 _LOOK_S = 0.5  # s; between two looks at the file of the measurements
 _MAX_PERIODS = 100_000
+_NOT_ASKED = -1  # no bound is negative
+
+
+class _Measured(NamedTuple):
+    """The spans in the order of their beginnings, by the clock of that host.
+
+    ``last_ended``: of the spans before the one with this index, the one that ends last. ``bounds``: by the number of
+    the period, as far as they were asked for.
+    """
+
+    spans: list[Span]
+    begins: list[int]
+    last_ended: list[Span]
+    longest_ns: int
+    bounds: dict[int, int | None]
 
 
 class MirrorClock:
     """The clock of an origin as it was measured from here, and is being measured. Construction raises `FileUnusable`.
 
-    ``correction``: that of the time of a measurement; its bound is None until there is one.
+    ``correction``: that of the time of a measurement; its bound is None until there is one. Any thread may ask.
     """
 
     def __init__(self, journal: Journal, origin_id: str) -> None:
         self._journal, self._origin_id = journal, origin_id
         self.correction = ClockCorrection(0, None)
-        self._spans: list[Span] = []  # by the clock of that host
-        self._begins: list[int] = []
-        self._longest_ns = 0
-        self._bounds: dict[int, int | None] = {}  # by the number of the period
+        self._measured = _Measured([], [], [], 0, {})  # replaced as a whole
         self._looked_s, self._seen = 0.0, tuple[int, ...]()
         self._look()
 
@@ -40,18 +54,26 @@ class MirrorClock:
         """Return how wrong the shift is at most for a stamp ``ns`` of that host; None if nothing was measured."""
         if time.monotonic() - self._looked_s > _LOOK_S:
             self._look()
-        period = ns // _PERIOD_NS
-        if period not in self._bounds:
-            if len(self._bounds) >= _MAX_PERIODS:
-                self._bounds = {}
-            self._bounds[period] = self._measured_bound(period * _PERIOD_NS, (period + 1) * _PERIOD_NS)
-        return self._bounds[period]
+        measured, period = self._measured, ns // _PERIOD_NS
+        bound_ns = measured.bounds.get(period, _NOT_ASKED)
+        if bound_ns == _NOT_ASKED:
+            if len(measured.bounds) >= _MAX_PERIODS:
+                measured.bounds.clear()
+            bound_ns = self._measured_bound(measured, period * _PERIOD_NS, (period + 1) * _PERIOD_NS)
+            measured.bounds[period] = bound_ns
+        return bound_ns
 
-    def _measured_bound(self, begin_ns: int, end_ns: int) -> int | None:
-        first = max(0, bisect_left(self._begins, begin_ns - self._longest_ns) - 1)
-        last = bisect_right(self._begins, end_ns) + 1
-        shift_ns, bound_ns = HostClock(tuple(self._spans[first:last])).correction(begin_ns, end_ns)
-        return None if bound_ns is None else bound_ns + abs(shift_ns - self.correction.shift_ns)
+    def _measured_bound(self, measured: _Measured, begin_ns: int, end_ns: int) -> int | None:
+        first = bisect_left(measured.begins, begin_ns - measured.longest_ns)
+        near = measured.spans[first : bisect_right(measured.begins, end_ns) + 1]
+        clock = HostClock((*measured.last_ended[first : first + 1], *near))
+        bounds = []
+        for begin, end in ((begin_ns, end_ns), (begin_ns, begin_ns + 1), (end_ns - 1, end_ns)):
+            shift_ns, bound_ns = clock.correction(begin, end)  # if nothing was measured, that of the nearest span
+            if bound_ns is None:
+                return None
+            bounds.append(bound_ns + abs(shift_ns - self.correction.shift_ns))
+        return max(bounds)
 
     def _look(self) -> None:
         """Read the measurements if there are new ones."""
@@ -65,14 +87,18 @@ class MirrorClock:
             self._seen = seen
             self._take(clock_of(self._journal, self._origin_id).spans)
 
-    def _take(self, spans: tuple[Span, ...]) -> None:
-        if spans and self.correction.bound_ns is None:
-            last_ns = spans[-1].end_ns + spans[-1].offset.middle_ns
-            self.correction = HostClock(spans[-1:]).correction(last_ns, last_ns)
-        self._spans = sorted(spans, key=_begin_ns)
-        self._begins = [_begin_ns(span) for span in self._spans]
-        self._longest_ns = max((_end_ns(span) - _begin_ns(span) for span in spans), default=0)
-        self._bounds = {}
+    def _take(self, measured: tuple[Span, ...]) -> None:
+        if measured and self.correction.bound_ns is None:
+            last_ns = measured[-1].end_ns + measured[-1].offset.middle_ns
+            self.correction = HostClock(measured[-1:]).correction(last_ns, last_ns)
+        spans = sorted(measured, key=_begin_ns)
+        self._measured = _Measured(
+            spans,
+            [_begin_ns(span) for span in spans],
+            [*spans[:1], *accumulate(spans, _later_ended)],
+            max((_end_ns(span) - _begin_ns(span) for span in spans), default=0),
+            {},
+        )
 
 
 def _begin_ns(span: Span) -> int:
@@ -82,3 +108,7 @@ def _begin_ns(span: Span) -> int:
 
 def _end_ns(span: Span) -> int:
     return span.end_ns + span.offset.high_ns
+
+
+def _later_ended(span: Span, other: Span) -> Span:
+    return max(span, other, key=_end_ns)
