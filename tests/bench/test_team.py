@@ -25,11 +25,11 @@ from support.team_origins import Origins
 from threeam.core.format.clock import system_clock
 from threeam.team import outgoing
 from threeam.team.log_watch import LogWatch
-from threeam.team.mirror import read_mirror
-from threeam.team.nats_carrier import connect
+from threeam.team.mirrors.mirror import read_mirror
+from threeam.team.nats.nats_carrier import connect
+from threeam.team.nats.nats_target import Credentials, parse_target
 from threeam.team.origin import OriginFile, read_origin
 from threeam.team.publisher import Publisher
-from threeam.team.target import Credentials, parse_target
 from threeam.team.team_status import OwnStatus
 
 pytestmark = pytest.mark.timeout(900)

@@ -10,7 +10,7 @@ from support.lines import line
 from support.team import DB1, LATER_SEGMENT, SEGMENT, OtherHost
 from threeam.core.store.follow import Follower
 from threeam.core.store.journal import Journal
-from threeam.team.mirror_source import mirror_journal
+from threeam.team.mirrors.mirror_source import mirror_journal
 
 FIRST, SECOND, THIRD = (line(number, f"note: {number}") for number in range(3))
 

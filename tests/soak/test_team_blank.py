@@ -14,8 +14,8 @@ from support.commands import command
 from support.nats_server import DEBIAN, NEWER, Host, wait_until
 from support.team import content
 from support.team_server import IDS, ManualEngine, give_id
-from threeam.team.hole import fill
-from threeam.team.position import SegmentEnd, segment_name
+from threeam.team.messages.hole import fill
+from threeam.team.messages.position import SegmentEnd, segment_name
 
 pytestmark = pytest.mark.slow
 

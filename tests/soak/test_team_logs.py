@@ -21,7 +21,7 @@ from threeam.core.errors import DiskFull
 from threeam.core.format.clock import system_clock
 from threeam.core.write import log_file
 from threeam.core.write.log_file import LogFile
-from threeam.team.mirror import read_mirror
+from threeam.team.mirrors.mirror import read_mirror
 from threeam.team.origin import read_origin
 
 pytestmark = pytest.mark.slow

@@ -12,8 +12,8 @@ from nats.aio.client import Client
 
 from support.nats_server import DEBIAN, NEWER, Engine
 from threeam.team.carrier import CarrierRefused, NoAnswer, Topic
-from threeam.team.nats_carrier import NatsCarrier, connect
-from threeam.team.target import Credentials, parse_target
+from threeam.team.nats.nats_carrier import NatsCarrier, connect
+from threeam.team.nats.nats_target import Credentials, parse_target
 
 pytestmark = pytest.mark.slow
 

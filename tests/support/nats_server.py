@@ -17,7 +17,7 @@ from support.journals import writer_of
 from support.team import content, journal_bytes
 from threeam.core.format.clock import system_clock
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.mirror import MirrorFiles, read_mirrors
+from threeam.team.mirrors.mirror import MirrorFiles, read_mirrors
 from threeam.team.team_status import TeamStatus, read_statuses
 
 DEBIAN = "/usr/sbin/nats-server"

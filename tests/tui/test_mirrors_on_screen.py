@@ -65,7 +65,7 @@ async def test_the_handoff_has_a_part_for_each_host(journal: Journal, log: Path,
 
 async def test_without_mirrors_nothing_of_a_team_is_read(journal: Journal, log: Path) -> None:
     append(log, notes(2, 0))
-    with patch("threeam.team.host_states.HostStates.read", side_effect=AssertionError):
+    with patch("threeam.team.mirrors.host_states.HostStates.read", side_effect=AssertionError):
         async with night(journal, size=WIDE) as it:
             await it.press("S")
             await wait_for_report(it)

@@ -12,7 +12,7 @@ from pilots import SMALL, WIDE, Night, night
 from support.lines import line
 from support.team import DB1, LATER_SEGMENT, OtherHost
 from threeam.core.store.journal import Journal
-from threeam.team.position import Origin
+from threeam.team.messages.position import Origin
 from threeam.team.team_status import ClockStatus, HostStatus, OwnStatus, StatusFile, TeamStatus
 
 MS, S = 10**6, 10**9

@@ -17,13 +17,13 @@ from support.commands import Run, good, refused
 from support.team import DB1, SEGMENT, content, message
 from threeam.core.errors import FileUnusable
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.blank_list import NO_STAMP, BlankedLine, BlankList, blank_lines, stamp_text
-from threeam.team.blank_question import answer_question, count_lines_with_words
-from threeam.team.hole import fill
-from threeam.team.line_chain import extend_chain, first_link
-from threeam.team.message import HostileMessage, Message, SentEnd, decode, encode_headers
-from threeam.team.mirror import Mirror, read_mirrors
-from threeam.team.mirror_part import Contradiction
+from threeam.team.blanking.blank_list import NO_STAMP, BlankedLine, BlankList, blank_lines, stamp_text
+from threeam.team.blanking.blank_question import answer_question, count_lines_with_words
+from threeam.team.messages.hole import fill
+from threeam.team.messages.line_chain import extend_chain, first_link
+from threeam.team.messages.message import HostileMessage, Message, SentEnd, decode, encode_headers
+from threeam.team.mirrors.mirror import Mirror, read_mirrors
+from threeam.team.mirrors.mirror_part import Contradiction
 
 LINE = "[2026-11-24T03:14:07.%09d+0000] [COFFEE: 3] [BY: alice@db1] the token is tok-%d\n"
 DATA = "".join(LINE % (number, number) for number in range(12)).encode() + b"of another program tok-12\n"

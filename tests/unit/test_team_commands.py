@@ -15,9 +15,9 @@ from threeam.core.format.entry import Entry, parse_entry
 from threeam.core.store.attachments import open_own_dir
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.projections import FOLD
-from threeam.team.clock_offset import Offset, Span
-from threeam.team.host_clocks import ClockFile
-from threeam.team.host_states import HostStates
+from threeam.team.clocks.clock_offset import Offset, Span
+from threeam.team.clocks.host_clocks import ClockFile
+from threeam.team.mirrors.host_states import HostStates
 from threeam.team.origin import host_name
 from threeam.team.team_status import status_dir
 

@@ -10,9 +10,9 @@ from support.team import DB1
 from threeam.core.errors import FileUnusable
 from threeam.core.state.host_state import HostStamp
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.clock_offset import Offset, Span
-from threeam.team.host_clocks import ClockFile, HostClock, clock_of
-from threeam.team.host_order import HostOrder
+from threeam.team.clocks.clock_offset import Offset, Span
+from threeam.team.clocks.host_clocks import ClockFile, HostClock, clock_of
+from threeam.team.clocks.host_order import HostOrder
 from threeam.team.team_status import StatusFile, status_dir
 from threeam.timeline.instant import Order
 

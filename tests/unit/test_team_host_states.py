@@ -17,12 +17,12 @@ from threeam.core.store.journal import resolve_journal
 from threeam.human.drafts import coffee_draft
 from threeam.hypotheses.drafts import conclusion_draft, hypothesis_draft
 from threeam.projections import FOLD
-from threeam.team.blank_list import BlankedLine, blank_lines, stamp_text
-from threeam.team.clock_offset import Offset, Span
-from threeam.team.host_clocks import HostClock
-from threeam.team.host_order import HostOrder
-from threeam.team.host_states import HostStates
-from threeam.team.mirror import Mirror
+from threeam.team.blanking.blank_list import BlankedLine, blank_lines, stamp_text
+from threeam.team.clocks.clock_offset import Offset, Span
+from threeam.team.clocks.host_clocks import HostClock
+from threeam.team.clocks.host_order import HostOrder
+from threeam.team.mirrors.host_states import HostStates
+from threeam.team.mirrors.mirror import Mirror
 from threeam.timeline.instant import Order
 
 

@@ -17,15 +17,15 @@ from support.rotated_files import chain_of, line, rotated_name
 from support.team import content, journal_bytes
 from threeam.core.store.journal import Journal
 from threeam.core.write.writer import Writer
-from threeam.team import log_feed
-from threeam.team.blank_list import BlankedLine, BlankList
-from threeam.team.frames import Answer, FrameReader, Lines
-from threeam.team.line_cursor import LineCursor
-from threeam.team.log_feed import LogFeed
-from threeam.team.message import Message, decode
-from threeam.team.mirror import Mirror, read_mirror
+from threeam.team.blanking.blank_list import BlankedLine, BlankList
+from threeam.team.messages.message import Message, decode
+from threeam.team.messages.position import Origin, SegmentEnd, stamp_name
+from threeam.team.mirrors.mirror import Mirror, read_mirror
 from threeam.team.origin import OriginFile, read_origin
-from threeam.team.position import Origin, SegmentEnd, stamp_name
+from threeam.team.ssh import log_feed
+from threeam.team.ssh.frames import Answer, FrameReader, Lines
+from threeam.team.ssh.line_cursor import LineCursor
+from threeam.team.ssh.log_feed import LogFeed
 
 
 class Reading:

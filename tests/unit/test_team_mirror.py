@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from support.team import DB1, LATER_SEGMENT, SEGMENT, content, message
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.blank_list import NO_STAMP, BlankedLine, blank_lines
-from threeam.team.line_cursor import LineCursor, mirror_cursor
-from threeam.team.message import Message
-from threeam.team.mirror import Gap, Mirror, MirrorBusy, read_mirror, read_mirrors
-from threeam.team.mirror_part import Contradiction
-from threeam.team.position import Origin, SegmentEnd
+from threeam.team.blanking.blank_list import NO_STAMP, BlankedLine, blank_lines
+from threeam.team.messages.message import Message
+from threeam.team.messages.position import Origin, SegmentEnd
+from threeam.team.mirrors.mirror import Gap, Mirror, MirrorBusy, read_mirror, read_mirrors
+from threeam.team.mirrors.mirror_part import Contradiction
+from threeam.team.ssh.line_cursor import LineCursor, mirror_cursor
 
 DATA = b"".join(b"[line %d]\n" % number for number in range(40))
 BEGINS = [index + 1 for index, byte in enumerate(DATA) if byte == 10]
@@ -173,7 +173,7 @@ def test_a_mirror_of_a_killed_process_is_completed(journal: Journal) -> None:
 import os, resource, signal
 from support.team import message
 from threeam.core.store.journal import resolve_journal
-from threeam.team.mirror import Mirror
+from threeam.team.mirrors.mirror import Mirror
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 mirror = Mirror(resolve_journal({journal.log_path!r}), {DB1.id!r})
 mirror.write(message({DATA!r}, 0, 9))

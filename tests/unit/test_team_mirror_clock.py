@@ -15,9 +15,9 @@ from support.commands import Run, good
 from support.lines import NIGHT, line
 from support.team import DB1, OtherHost
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.clock_offset import Offset, Span
-from threeam.team.host_clocks import ClockFile, clock_of
-from threeam.team.mirror_clock import MirrorClock
+from threeam.team.clocks.clock_offset import Offset, Span
+from threeam.team.clocks.host_clocks import ClockFile, clock_of
+from threeam.team.mirrors.mirror_clock import MirrorClock
 from threeam.team.team_status import status_dir
 
 US, MS, S = 10**3, 10**6, 10**9
@@ -87,7 +87,7 @@ def test_what_was_measured_is_the_bound_of_the_source_and_of_each_line(run: Run,
 
 
 def test_what_is_measured_later_counts_at_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.team.mirror_clock._LOOK_S", -1.0)
+    monkeypatch.setattr("threeam.team.mirrors.mirror_clock._LOOK_S", -1.0)
     OtherHost(journal).send(line(0, "note: first"))
     clock = MirrorClock(journal, DB1.id)
     assert (clock.correction.bound_ns, clock.bound_at(NIGHT.ns)) == (None, None)

@@ -16,10 +16,10 @@ from support.team import DB1, content, journal_bytes, outgoing_messages
 from threeam.core.format.entry import Stamp
 from threeam.core.store.journal import Journal, Segment
 from threeam.core.write.writer import Writer
-from threeam.team.message import MAX_PAYLOAD_BYTES, Message
-from threeam.team.mirror import Mirror, read_mirrors
+from threeam.team.messages.message import MAX_PAYLOAD_BYTES, Message
+from threeam.team.messages.position import SegmentEnd, segment_name
+from threeam.team.mirrors.mirror import Mirror, read_mirrors
 from threeam.team.outgoing import BytesLost, LogBusy, Outgoing
-from threeam.team.position import SegmentEnd, segment_name
 
 
 def all_messages(journal: Journal) -> list[Message]:

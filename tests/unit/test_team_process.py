@@ -17,8 +17,8 @@ from support.team import DB1, SEGMENT, content, message, outgoing_messages
 from threeam.core.store.fork import make_blank
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.reader import lines_forward
-from threeam.team.blank_list import BlankedLine, BlankList
-from threeam.team.blanking import blank_in_store, find_lines
+from threeam.team.blanking.blank_list import BlankedLine, BlankList
+from threeam.team.blanking.blanking import blank_in_store, find_lines
 from threeam.team.carrier import (
     Announcement,
     Carrier,
@@ -31,13 +31,13 @@ from threeam.team.carrier import (
     Topic,
 )
 from threeam.team.follower import Follower
-from threeam.team.hole import fill
-from threeam.team.message import Message, decode, encode_headers
-from threeam.team.mirror import Mirror, read_mirrors, remote_dir
+from threeam.team.messages.hole import fill
+from threeam.team.messages.message import Message, decode, encode_headers
+from threeam.team.messages.position import SegmentEnd
+from threeam.team.messages.presence import HeldRun, HostileAnnouncement, Presence, decode_presence
+from threeam.team.mirrors.mirror import Mirror, read_mirrors, remote_dir
 from threeam.team.origin import OriginFile
 from threeam.team.outgoing import Outgoing
-from threeam.team.position import SegmentEnd
-from threeam.team.presence import HeldRun, HostileAnnouncement, Presence, decode_presence
 from threeam.team.team_process import TeamProcess
 from threeam.team.team_status import TeamStatus, read_statuses
 

@@ -13,7 +13,7 @@ from support.team import DB1, LATER_SEGMENT, OtherHost
 from threeam.cli.mirrors import mirror_opener
 from threeam.core.store.follow import Follower
 from threeam.core.store.journal import Journal
-from threeam.team.mirror_source import mirror_journal
+from threeam.team.mirrors.mirror_source import mirror_journal
 from threeam.timeline.arguments import SourceName, SourceOptions, open_source
 from threeam.timeline.follow import SourceFollower
 

@@ -19,19 +19,19 @@ from support.rotated_files import line
 from support.team import DB1, SEGMENT, content
 from threeam.core.errors import BadInput
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.blank_list import BlankedLine, BlankList, stamp_text
+from threeam.team.blanking.blank_list import BlankedLine, BlankList, stamp_text
 from threeam.team.carrier import CarrierAway, CarrierRefused, NoAnswer, Topic
 from threeam.team.follow_process import FollowProcess
-from threeam.team.frames import encode_greeting, encode_here, encode_lines
-from threeam.team.hole import fill
-from threeam.team.line_chain import first_link
-from threeam.team.message import Message
-from threeam.team.mirror import read_mirrors
+from threeam.team.messages.hole import fill
+from threeam.team.messages.line_chain import first_link
+from threeam.team.messages.message import Message
+from threeam.team.messages.position import segment_name
+from threeam.team.messages.presence import Presence
+from threeam.team.mirrors.mirror import read_mirrors
 from threeam.team.origin import OriginFile, read_origin
-from threeam.team.position import segment_name
-from threeam.team.presence import Presence
-from threeam.team.ssh_source import connect, describe_end
-from threeam.team.ssh_target import SshTarget, parse_ssh_target
+from threeam.team.ssh.frames import encode_greeting, encode_here, encode_lines
+from threeam.team.ssh.ssh_source import connect, describe_end
+from threeam.team.ssh.ssh_target import SshTarget, parse_ssh_target
 from threeam.team.team_status import TeamStatus, read_statuses
 
 

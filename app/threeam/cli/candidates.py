@@ -170,7 +170,7 @@ def _people(typed: _Typed) -> list[Candidate]:
 
 def _hosts(typed: _Typed) -> list[Candidate]:
     from threeam.cli.context import context
-    from threeam.team.hosts import read_hosts
+    from threeam.team.mirrors.hosts import read_hosts
 
     hosts = read_hosts(context(typed.journal_options()).journal)
     return [Candidate(host.name, "" if host.is_current else "before it lost lines") for host in hosts]

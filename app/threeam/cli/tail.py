@@ -98,8 +98,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 def _feed_mirror(args: Namespace) -> int:
     """Feed the log to ``3am team`` on another host, until that ends."""
-    from threeam.team.log_feed import LogFeed  # no other tail needs it
     from threeam.team.origin import host_name
+    from threeam.team.ssh.log_feed import LogFeed  # no other tail needs it
 
     ctx = context(args)
     ctx.require_log()

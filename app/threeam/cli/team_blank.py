@@ -17,13 +17,13 @@ from threeam.core.store.fork import make_blank
 from threeam.core.store.journal import Journal
 from threeam.core.store.seek import find_line
 from threeam.core.store.stamp_ref import read_stamp_ref
-from threeam.team.blank_list import BlankedLine, BlankList
-from threeam.team.blank_question import ask_host
-from threeam.team.blanking import blank_in_store, find_lines
+from threeam.team.blanking.blank_list import BlankedLine, BlankList
+from threeam.team.blanking.blank_question import ask_host
+from threeam.team.blanking.blanking import blank_in_store, find_lines
 from threeam.team.carrier import Carrier, CarrierAway, CarrierFull, CarrierRefused, Store
-from threeam.team.mirror import read_mirrors
+from threeam.team.messages.position import Origin
+from threeam.team.mirrors.mirror import read_mirrors
 from threeam.team.origin import host_name, read_origin
-from threeam.team.position import Origin
 
 _WARNING = "this log keeps the words (3am fork --blank); change the secret"
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from threeam.core.errors import JournalError
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Place, Received, Source
-from threeam.team.message import HostileMessage, Message, decode
-from threeam.team.mirror import Mirror, MirrorBusy, read_mirror
-from threeam.team.mirror_part import Contradiction
+from threeam.team.messages.message import HostileMessage, Message, decode
+from threeam.team.mirrors.mirror import Mirror, MirrorBusy, read_mirror
+from threeam.team.mirrors.mirror_part import Contradiction
 from threeam.team.team_status import HostStatus, TeamStatus
 
 

@@ -20,9 +20,9 @@ from threeam.core.platform.portability import fdatasync_fd
 from threeam.core.store.journal import Fingerprint, Journal, check_regular_file, describe_open_error
 from threeam.core.store.reader import read_chunks
 from threeam.core.store.segment import Segment
-from threeam.team.line_chain import extend_chain, extend_chain_over, first_link
-from threeam.team.message import MAX_PAYLOAD_BYTES, Message
-from threeam.team.position import Origin, SegmentEnd, segment_name
+from threeam.team.messages.line_chain import extend_chain, extend_chain_over, first_link
+from threeam.team.messages.message import MAX_PAYLOAD_BYTES, Message
+from threeam.team.messages.position import Origin, SegmentEnd, segment_name
 
 _STAMP_CHARS = 34  # characters
 _NUMBER_ASIDE = re.compile(r"[.-]\d+(-\d+)?", re.ASCII)  # behind the name of a log that logrotate has put aside

@@ -62,7 +62,7 @@ class CommandController:
         journal = self._screen.session.journal
         if not os.path.isdir(os.path.join(attachment_dir(journal), "remote")):
             return []
-        from threeam.team.hosts import read_hosts  # only with mirrors
+        from threeam.team.mirrors.hosts import read_hosts  # only with mirrors
 
         try:
             return [host.name for host in read_hosts(journal)]

@@ -29,8 +29,8 @@ from threeam.tui.services import ScreenServices
 if TYPE_CHECKING:
     from threeam.human.team_cups import TeamCups
     from threeam.reports.handoff_hosts import TeamHandoff
-    from threeam.team.host_order import HostOrder
-    from threeam.team.host_states import HostStates
+    from threeam.team.clocks.host_order import HostOrder
+    from threeam.team.mirrors.host_states import HostStates
     from threeam.team.team_status import UnheldLines
 
 REFRESH_S = 5.0  # s, between two looks at the mirrors
@@ -143,7 +143,7 @@ class Mirrors:
         return TeamHandoff(hosts, self.board(self._screen.state), *unheld)
 
     async def _read(self) -> None:
-        from threeam.team.host_states import HostStates
+        from threeam.team.mirrors.host_states import HostStates
 
         session = self._screen.session
         if self._states is None:
@@ -164,8 +164,8 @@ class Mirrors:
             self._screen.show_state()
 
     def _read_files(self, states: HostStates) -> tuple[list[HostState], HostOrder]:
-        from threeam.team.host_clocks import HostClock, clock_of
-        from threeam.team.host_order import HostOrder
+        from threeam.team.clocks.host_clocks import HostClock, clock_of
+        from threeam.team.clocks.host_order import HostOrder
 
         session = self._screen.session
         hosts = states.read(session.fold.empty_state)

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_line_end
 from threeam.core.store.segment import RotatedSegment, Segment, SegmentHead
-from threeam.team.mirror import MirrorPart, mirror_path, read_mirror
-from threeam.team.position import Origin
+from threeam.team.messages.position import Origin
+from threeam.team.mirrors.mirror import MirrorPart, mirror_path, read_mirror
 
 
 class _Piece(NamedTuple):

@@ -11,9 +11,9 @@ from threeam.core.state.host_state import HostState
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_line_end
 from threeam.core.store.segment import RotatedSegment, Segment
-from threeam.team.hosts import Host, find_host, open_mirror, read_hosts
-from threeam.team.mirror import about_path
-from threeam.team.mirror_segment import MirrorSegment
+from threeam.team.mirrors.hosts import Host, find_host, open_mirror, read_hosts
+from threeam.team.mirrors.mirror import about_path
+from threeam.team.mirrors.mirror_segment import MirrorSegment
 from threeam.team.origin import host_name, read_origin
 
 

@@ -26,11 +26,11 @@ from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd
 from threeam.core.platform.portability import fsync_fd
 from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
-from threeam.team.hole import Hole
-from threeam.team.line_chain import first_link
-from threeam.team.message import Message
-from threeam.team.mirror_part import OpenPart, PartPlace, write_all
-from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_name
+from threeam.team.messages.hole import Hole
+from threeam.team.messages.line_chain import first_link
+from threeam.team.messages.message import Message
+from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
+from threeam.team.mirrors.mirror_part import OpenPart, PartPlace, write_all
 
 _PART_NAME = re.compile(r"([^+]+?)(?:\+([1-9]\d{0,15}))?\.log", re.ASCII)
 _EPOCH_DIR = re.compile(r"epoch-([1-9]\d{0,5})", re.ASCII)

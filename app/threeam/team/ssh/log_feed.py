@@ -19,8 +19,14 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.store.file_watcher import FileWatcher
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
-from threeam.team.blank_list import BlankedLine, BlankList
-from threeam.team.frames import (
+from threeam.team.blanking.blank_list import BlankedLine, BlankList
+from threeam.team.messages.line_chain import extend_chain_over, first_link
+from threeam.team.messages.message import MAX_PAYLOAD_BYTES, Message
+from threeam.team.messages.position import Origin, SegmentEnd, segment_name
+from threeam.team.messages.presence import Presence
+from threeam.team.origin import OriginFile, read_origin
+from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
+from threeam.team.ssh.frames import (
     FROM_THE_BEGINNING,
     MAX_REQUEST_CHARS,
     encode_answer,
@@ -28,13 +34,7 @@ from threeam.team.frames import (
     encode_here,
     encode_lines,
 )
-from threeam.team.line_chain import extend_chain_over, first_link
-from threeam.team.line_cursor import parse_cursor
-from threeam.team.message import MAX_PAYLOAD_BYTES, Message
-from threeam.team.origin import OriginFile, read_origin
-from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
-from threeam.team.position import Origin, SegmentEnd, segment_name
-from threeam.team.presence import Presence
+from threeam.team.ssh.line_cursor import parse_cursor
 from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
 _FIRST_BUSY_S, _LAST_BUSY_S = 0.001, 0.05  # s; between looks at a log that a writer has locked

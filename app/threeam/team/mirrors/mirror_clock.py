@@ -13,8 +13,8 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from threeam.core.store.journal import Journal
-from threeam.team.clock_offset import Span
-from threeam.team.host_clocks import HostClock, clock_of, clock_path
+from threeam.team.clocks.clock_offset import Span
+from threeam.team.clocks.host_clocks import HostClock, clock_of, clock_path
 from threeam.timeline.instant import ClockCorrection
 
 _PERIOD_NS = 10 * 10**9  # lines within this time have one bound

@@ -21,8 +21,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from threeam.core.errors import JournalError
-from threeam.team.message import MAX_PAYLOAD_BYTES, Message, encode_headers
-from threeam.team.presence import MAX_ANNOUNCEMENT_BYTES
+from threeam.team.messages.message import MAX_PAYLOAD_BYTES, Message, encode_headers
+from threeam.team.messages.presence import MAX_ANNOUNCEMENT_BYTES
 
 FROM_THE_BEGINNING = "begin"
 MAX_REQUEST_CHARS = 200

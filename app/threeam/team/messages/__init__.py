@@ -1,0 +1,1 @@
+"""What is sent: lines of a journal, and what identifies them."""
