@@ -350,24 +350,21 @@ def test_lines_that_the_engine_no_longer_has_are_a_gap_with_its_bounds(engine: E
     wait_until(lambda: db1.unheld() == 0, "the first line is held")
     web1.end()
     gap_begin = db1.log.stat().st_size
-    db1.write(10)
-    wait_until(lambda: db1.unsent() == 0, "the lines are sent")
-    gap_end = db1.log.stat().st_size
 
     async def forget_lines_of_web1s_absence() -> None:
         client = Client()
         await client.connect(engine.url)
         jetstream = client.jetstream()
-        stream = await jetstream.stream_info("3am-night")
-        count = stream.state.last_seq
-        db1.write(10)
-        while (stream := await jetstream.stream_info("3am-night")).state.last_seq == count:
-            await asyncio.sleep(0.02)
-        await jetstream.update_stream(stream.config, max_age=3, duplicate_window=3)
+        for _ in range(2):
+            count = (await jetstream.stream_info("3am-night")).state.last_seq
+            db1.write(10)
+            while (stream := await jetstream.stream_info("3am-night")).state.last_seq == count:
+                await asyncio.sleep(0.02)
+        await jetstream.update_stream(stream.config, max_age=4, duplicate_window=4)
         while (await jetstream.stream_info("3am-night")).state.first_seq <= count:
             db1.write()  # it keeps the newest lines of db1 in the stream
             await asyncio.sleep(0.2)
-        await jetstream.update_stream(stream.config, max_age=0, duplicate_window=3)
+        await jetstream.update_stream(stream.config, max_age=0, duplicate_window=4)
         await client.close()
 
     asyncio.run(forget_lines_of_web1s_absence())
@@ -376,7 +373,6 @@ def test_lines_that_the_engine_no_longer_has_are_a_gap_with_its_bounds(engine: E
     (files,) = web1.mirrors(db1)
     (gap,) = files.gaps
     assert gap.begin == gap_begin
-    assert gap.end >= gap_end
     assert content(files) == db1.log.read_bytes()[:gap_begin] + db1.log.read_bytes()[gap.end :]
     told = f"bytes {gap.begin} to {gap.end} are missing"
     wait_until(lambda: web1.status is not None and told in str(web1.status.hosts), "the gap is told")
