@@ -9,6 +9,7 @@ from pathlib import Path
 from terminals import terminal
 
 from support.lines import line
+from support.team import LATER_SEGMENT, OtherHost
 from threeam.core.store.journal import resolve_journal
 from threeam.team.team_status import TeamStatus, read_statuses
 
@@ -45,3 +46,16 @@ def test_a_team_that_is_started_on_the_screen_outlives_it(log: Path) -> None:
     finally:
         if pid:
             os.kill(pid, signal.SIGTERM)
+
+
+def test_the_journal_of_a_host_is_opened_by_its_name(log: Path) -> None:
+    db1 = OtherHost(resolve_journal(str(log)))
+    db1.send(line(0, "note: the pool is exhausted"))
+    with terminal("open", "db1", size=(80, 24)) as screen:
+        screen.shows("J journal · 1 db1 ±?")
+        screen.shows("the pool is exhausted")
+        db1.send(line(10**9, "note: it is up again"), LATER_SEGMENT)
+        screen.shows("it is up again")
+        screen.send("q")
+        screen.ends_with(0)
+        screen.is_as_it_was()

@@ -17,7 +17,7 @@ def mutated(mutant: str) -> list[str]:
 
 
 def _engine_not_asked() -> None:
-    from threeam.team.message import Message
+    from threeam.team.messages.message import Message
     from threeam.team.outgoing import Cursor
     from threeam.team.publisher import Publisher
 
@@ -30,8 +30,8 @@ def _engine_not_asked() -> None:
 
 
 def _mirror_appends_what_comes() -> None:
-    from threeam.team import mirror_part
-    from threeam.team.message import Message
+    from threeam.team.messages.message import Message
+    from threeam.team.mirrors import mirror_part
 
     def write(self: mirror_part.OpenPart, message: Message) -> int:
         mirror_part.write_all(self._fd, message.payload, self.end - self.begin)
@@ -44,7 +44,7 @@ def _mirror_appends_what_comes() -> None:
 
 def _files_between_left_out() -> None:
     from threeam.team import outgoing
-    from threeam.team.position import SegmentEnd
+    from threeam.team.messages.position import SegmentEnd
 
     def successor(self: outgoing.Outgoing, cursor: outgoing.Cursor) -> outgoing.Cursor | None:
         live = self._journal.open_live()

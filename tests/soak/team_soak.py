@@ -32,7 +32,7 @@ from team_mutants import MUTANTS, mutated
 from support.commands import command
 from support.nats_server import NEWER, SYNC_ALWAYS, Engine, Host, wait_until
 from support.team import content, journal_bytes
-from threeam.team.message import Message, decode
+from threeam.team.messages.message import Message, decode
 from threeam.team.origin import read_origin
 
 ROTATE_BYTES = 100_000

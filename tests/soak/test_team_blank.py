@@ -14,8 +14,8 @@ from support.commands import command
 from support.nats_server import DEBIAN, NEWER, Host, wait_until
 from support.team import content
 from support.team_server import IDS, ManualEngine, give_id
-from threeam.team.hole import fill
-from threeam.team.position import SegmentEnd, segment_name
+from threeam.team.messages.hole import fill
+from threeam.team.messages.position import SegmentEnd, segment_name
 
 pytestmark = pytest.mark.slow
 
@@ -96,7 +96,7 @@ def test_a_secret_is_blanked_everywhere(engine: ManualEngine, hosts: list[Host])
         f"{engine.url}/night: 1 line blanked, 1 message replaced\n"
         "  web1: no answer; its 3am team blanks them when it runs again\n",
     )
-    assert "Change the secret" in err
+    assert "change the secret" in err
     wait_until(lambda: mirror(carol, db1) == blanked(db1), "the watcher has blanked it")
     assert not has_secret(carol.folder)
     assert not has_secret(engine.store)

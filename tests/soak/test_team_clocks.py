@@ -12,8 +12,8 @@ import pytest
 
 from support.commands import command
 from support.nats_server import DEBIAN, NEWER, Engine, Host, wait_until
-from threeam.team.clock_report import clock_sentences
-from threeam.team.host_clocks import clock_of
+from threeam.team.clocks.clock_report import clock_sentences
+from threeam.team.clocks.host_clocks import clock_of
 from threeam.team.origin import read_origin
 from threeam.team.team_status import ClockStatus
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
+from team_soak import stored_messages
 
 from support.commands import command
 from support.journals import writer_of
-from support.nats_server import DEBIAN, NEWER, SYNC_ALWAYS, Engine, Host, wait_until
+from support.nats_server import DEBIAN, NEWER, SYNC_ALWAYS, Engine, Host, wait_for_mirrors, wait_until
 from support.team import content
 from threeam.core.format.clock import system_clock
 from threeam.team.origin import origin_path, read_origin
@@ -41,13 +42,6 @@ def hosts(tmp_path: Path) -> Iterator[list[Host]]:
     yield hosts
     for host in hosts:
         host.end()
-
-
-def wait_for_mirrors(hosts: list[Host], timeout_s: float = 60) -> None:
-    for host in hosts:
-        for other in hosts:
-            if other is not host:
-                wait_until(lambda: host.has_all_of(other), f"{host.name} mirrors {other.name}", timeout_s)  # noqa: B023
 
 
 def start(engine: Engine, hosts: list[Host]) -> None:
@@ -329,3 +323,56 @@ def test_one_of_two_processes_publishes_a_log(engine: Engine, hosts: list[Host])
         wait_for_mirrors(hosts)
     finally:
         other_night.end()
+
+
+def test_what_a_standing_engine_stores_late_is_stored_once(engine: Engine, hosts: list[Host]) -> None:
+    """The message waits in the connection that has timed out, while the origin connects again."""
+    start(engine, hosts)
+    wait_for_mirrors(hosts)
+    for _ in range(2):
+        engine.send(signal.SIGSTOP)
+        for host in hosts:
+            host.write(10)
+        wait_until(lambda: hosts[0].status is not None and hosts[0].status.away, "the time-out")
+        engine.send(signal.SIGCONT)
+        wait_for_mirrors(hosts)
+    sent = asyncio.run(stored_messages(engine.url))
+    for host in hosts:
+        origin = read_origin(host.journal)
+        assert origin is not None
+        assert b"".join(each.payload for each in sent if each.origin.id == origin.id) == host.log.read_bytes()
+
+
+def test_lines_that_the_engine_no_longer_has_are_a_gap_with_its_bounds(engine: Engine, hosts: list[Host]) -> None:
+    start(engine, hosts)
+    wait_for_mirrors(hosts)
+    db1, web1 = hosts
+    wait_until(lambda: db1.unheld() == 0, "the first line is held")
+    web1.end()
+    gap_begin = db1.log.stat().st_size
+
+    async def forget_lines_of_web1s_absence() -> None:
+        client = Client()
+        await client.connect(engine.url)
+        jetstream = client.jetstream()
+        for _ in range(2):
+            count = (await jetstream.stream_info("3am-night")).state.last_seq
+            db1.write(10)
+            while (stream := await jetstream.stream_info("3am-night")).state.last_seq == count:
+                await asyncio.sleep(0.02)
+        await jetstream.update_stream(stream.config, max_age=4, duplicate_window=4)
+        while (await jetstream.stream_info("3am-night")).state.first_seq <= count:
+            db1.write()  # it keeps the newest lines of db1 in the stream
+            await asyncio.sleep(0.2)
+        await jetstream.update_stream(stream.config, max_age=0, duplicate_window=4)
+        await client.close()
+
+    asyncio.run(forget_lines_of_web1s_absence())
+    web1.start(engine.url)
+    wait_until(lambda: content(web1.mirrors(db1)[0]).endswith(db1.log.read_bytes()[-500:]), "the newest lines")
+    (files,) = web1.mirrors(db1)
+    (gap,) = files.gaps
+    assert gap.begin == gap_begin
+    assert content(files) == db1.log.read_bytes()[:gap_begin] + db1.log.read_bytes()[gap.end :]
+    told = f"bytes {gap.begin} to {gap.end} are missing"
+    wait_until(lambda: web1.status is not None and told in str(web1.status.hosts), "the gap is told")

@@ -17,10 +17,10 @@ from support.lines import HARMFUL
 from support.nats_server import DEBIAN, NEWER, Host, wait_until
 from support.team import content
 from support.team_server import IDS, ManualEngine, RawClient, give_id
-from threeam.team.line_chain import MAX_PIECE_BYTES, first_link
-from threeam.team.message import Message, encode_headers
-from threeam.team.mirror import read_mirror
-from threeam.team.position import Origin
+from threeam.team.messages.line_chain import MAX_PIECE_BYTES, first_link
+from threeam.team.messages.message import Message, encode_headers
+from threeam.team.messages.position import Origin
+from threeam.team.mirrors.mirror import read_mirror
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from support.commands import command
-from support.nats_server import DEBIAN, NEWER, SYNC_ALWAYS, Engine, Host, wait_until
+from support.nats_server import DEBIAN, NEWER, SYNC_ALWAYS, Engine, Host, wait_for_mirrors, wait_until
 from threeam.team.team_status import status_dir
 
 pytestmark = pytest.mark.slow
@@ -41,13 +41,6 @@ def said_on(host: Host, *words: str) -> str:
     done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def wait_for_mirrors(hosts: list[Host]) -> None:
-    for host in hosts:
-        for other in hosts:
-            if other is not host:
-                wait_until(lambda: host.has_all_of(other), f"{host.name} mirrors {other.name}")  # noqa: B023
 
 
 def board_of(host: Host) -> dict[str, dict[str, Any]]:

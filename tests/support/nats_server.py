@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from support.commands import command
@@ -17,7 +17,7 @@ from support.journals import writer_of
 from support.team import content, journal_bytes
 from threeam.core.format.clock import system_clock
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.mirror import MirrorFiles, read_mirrors
+from threeam.team.mirrors.mirror import MirrorFiles, read_mirrors
 from threeam.team.team_status import TeamStatus, read_statuses
 
 DEBIAN = "/usr/sbin/nats-server"
@@ -31,6 +31,14 @@ def wait_until(condition: Callable[[], object], what: str, timeout_s: float = 60
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
         time.sleep(0.02)
+
+
+def wait_for_mirrors(hosts: Sequence[Host]) -> None:
+    """Wait until each host has all lines of each other."""
+    for host in hosts:
+        for other in hosts:
+            if other is not host:
+                wait_until(lambda: host.has_all_of(other), f"{host.name} mirrors {other.name}")  # noqa: B023
 
 
 class Engine:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from threeam.core.store.journal import Journal
-from threeam.team.line_chain import extend_chain, first_link
-from threeam.team.message import Message
-from threeam.team.mirror import Mirror, MirrorFiles
+from threeam.team.messages.line_chain import extend_chain, first_link
+from threeam.team.messages.message import Message
+from threeam.team.messages.position import Origin, SegmentEnd
+from threeam.team.mirrors.mirror import Mirror, MirrorFiles
 from threeam.team.origin import OriginFile
 from threeam.team.outgoing import Cursor, Outgoing
-from threeam.team.position import Origin, SegmentEnd
 
 DB1 = Origin("d" * 32)
 SEGMENT = "20261124T031407.000000000Z"

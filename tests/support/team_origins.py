@@ -17,11 +17,11 @@ from support.journals import writer_of
 from threeam.core.format.clock import system_clock
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.team.log_watch import LogWatch
-from threeam.team.nats_carrier import connect
+from threeam.team.messages.position import SegmentEnd
+from threeam.team.nats.nats_carrier import connect
+from threeam.team.nats.nats_target import Credentials, parse_target
 from threeam.team.origin import OriginFile
-from threeam.team.position import SegmentEnd
 from threeam.team.publisher import Publisher
-from threeam.team.target import Credentials, parse_target
 from threeam.team.team_status import OwnStatus
 
 TICK_S = 0.1  # s; each origin writes a block at each tick

@@ -14,8 +14,8 @@ import threeam.manual
 from support.commands import command
 from support.nats_server import DEBIAN, Engine, Host
 from threeam.core.store.journal import Journal
+from threeam.team.nats.nats_target import Credentials
 from threeam.team.origin import origin_path
-from threeam.team.target import Credentials
 
 PAGE = (Path(threeam.manual.__path__[0]) / "team-server.md").read_text()
 IDS = dict(

@@ -14,6 +14,7 @@ from threeam.core.format.entry import NS_PER_S, Entry, Stamp, format_entry
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import TOXIC_TEXT
 from threeam.projections import FOLD
+from threeam.tui.widgets.sidebar import SidebarView
 
 CUP = "Coffee: cup {} of the night."
 
@@ -70,7 +71,7 @@ async def test_the_first_claim_has_the_whole_width_of_the_panel(journal: Journal
     opening = Entry(Stamp(1), 0, (("BY", "bob@db1:7"), ("H1", "open")), "Hypothesis: the sweeper races w")
     async with night(journal, size=WIDE) as it:
         board = it.journal_screen.sidebar
-        board.show(FOLD(FOLD.empty_state, [opening]), None, "alice", Stamp(2), 5.0)
+        board.show(SidebarView(FOLD(FOLD.empty_state, [opening]), None, "alice", 5.0), Stamp(2))
         prompt = board.hypothesis_list.get_option_at_index
         await it.eventually(lambda: "the sweeper races" in str(prompt(0).prompt), "the claim has the width")
 

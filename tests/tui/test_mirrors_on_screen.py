@@ -65,7 +65,7 @@ async def test_the_handoff_has_a_part_for_each_host(journal: Journal, log: Path,
 
 async def test_without_mirrors_nothing_of_a_team_is_read(journal: Journal, log: Path) -> None:
     append(log, notes(2, 0))
-    with patch("threeam.team.host_states.HostStates.read", side_effect=AssertionError):
+    with patch("threeam.team.mirrors.host_states.HostStates.read", side_effect=AssertionError):
         async with night(journal, size=WIDE) as it:
             await it.press("S")
             await wait_for_report(it)
@@ -102,3 +102,20 @@ async def test_a_hypothesis_that_only_another_host_has_refuted_can_be_opened_aga
         await it.eventually(lambda: it.journal_screen.mirrors.others_disagree("H1"), "the verdict of db1 is read")
         await it.command("reopen H1 seen again")
         await it.eventually(lambda: entries(log)[-1].text == "Reopened: seen again", "it is written")
+
+
+async def test_the_board_has_the_hypotheses_of_all_hosts(journal: Journal, log: Path, db1: Journal) -> None:
+    written(log, hypothesis_draft("the cron job", 4), journal)
+    write_on(db1, [hypothesis_draft("the sweeper races the writer", 4)], journal)
+    async with night(journal, size=WIDE) as it:
+        board = it.journal_screen.sidebar.hypothesis_list
+        await it.eventually(lambda: {option.id for option in board.options} == {"H1", "db1/H1"}, "both are listed")
+        await it.press("h")
+        board.highlighted = board.get_option_index("db1/H1")
+        await it.eventually(lambda: it.journal_screen.hypotheses.picked_name == "db1/H1", "it is picked")
+        await it.press("x")
+        assert it.box_kind == "refute db1/H1"
+        await it.type("it was off\n")
+        await it.eventually(lambda: entries(log)[-1].text == "Conclusion: it was off", "it is written")
+        await it.eventually(lambda: "refuted" in str(board.get_option("db1/H1").prompt), "the board has the verdict")
+        assert entries(log)[-1].hypothesis_name == "db1/H1"

@@ -12,7 +12,7 @@ from pilots import SMALL, WIDE, Night, night
 from support.lines import line
 from support.team import DB1, LATER_SEGMENT, OtherHost
 from threeam.core.store.journal import Journal
-from threeam.team.position import Origin
+from threeam.team.messages.position import Origin
 from threeam.team.team_status import ClockStatus, HostStatus, OwnStatus, StatusFile, TeamStatus
 
 MS, S = 10**6, 10**9
@@ -107,7 +107,9 @@ async def test_the_hosts_can_be_read_in_a_small_window(journal: Journal, status_
 
 async def test_the_journal_of_a_host_is_opened_and_followed(journal: Journal, db1: OtherHost) -> None:
     async with night(journal, size=SMALL) as it:
-        await it.command("open db1")
+        await it.press("colon")
+        await it.type("open d")
+        await it.press("tab", "enter")
         await it.shows("1 db1")
         await it.shows("pool \\x1b[2J exhausted")
         db1.send(line(4 * MS, "note: restarted"), LATER_SEGMENT)

@@ -20,7 +20,7 @@ from threeam.hypotheses.quotations import QuotationReader
 from threeam.reports.handoff import Handoff, collect_handoff, handoff_report
 from threeam.reports.handoff_hosts import collect_team_handoff
 from threeam.reports.handoff_json import handoff_json
-from threeam.team.position import Origin
+from threeam.team.messages.position import Origin
 from threeam.team.team_status import OwnStatus, StatusFile, TeamStatus, UnheldLines, read_unheld_lines
 
 ALICE, BOB, CAROL = author_on("web1"), author_on("db1", "bob"), author_on("web2", "carol")

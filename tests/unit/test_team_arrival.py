@@ -17,11 +17,11 @@ from threeam.core.store.journal import Journal, resolve_journal
 from threeam.human.team_cups import team_cups
 from threeam.hypotheses.team_fold import team_hypotheses
 from threeam.projections import FOLD
-from threeam.team.host_states import HostStates
-from threeam.team.message import Message
-from threeam.team.mirror import Mirror
+from threeam.team.messages.message import Message
+from threeam.team.messages.position import Origin, stamp_name
+from threeam.team.mirrors.host_states import HostStates
+from threeam.team.mirrors.mirror import Mirror
 from threeam.team.origin import origin_path
-from threeam.team.position import Origin, stamp_name
 
 DB1_CLAIM, WEB1_CLAIM = hypothesis_entry(1, "the sweeper", 1, author_on("db1")), hypothesis_entry(1, "the cron job", 2)
 ON_DB1, ON_WEB1 = remote("db1", 1, DB1_CLAIM), remote("web1", 1, WEB1_CLAIM)

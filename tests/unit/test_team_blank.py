@@ -13,16 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.commands import Run, good, refused
 from support.team import DB1, SEGMENT, content, message
 from threeam.core.errors import FileUnusable
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.blank_list import NO_STAMP, BlankedLine, BlankList, blank_lines, stamp_text
-from threeam.team.blank_question import answer_question, count_lines_with_words
-from threeam.team.hole import fill
-from threeam.team.line_chain import extend_chain, first_link
-from threeam.team.message import HostileMessage, Message, SentEnd, decode, encode_headers
-from threeam.team.mirror import Mirror, read_mirrors
-from threeam.team.mirror_part import Contradiction
+from threeam.team.blanking.blank_list import NO_STAMP, BlankedLine, BlankList, blank_lines, stamp_text
+from threeam.team.blanking.blank_question import answer_question, count_lines_with_words
+from threeam.team.messages.hole import fill
+from threeam.team.messages.line_chain import extend_chain, first_link
+from threeam.team.messages.message import HostileMessage, Message, SentEnd, decode, encode_headers
+from threeam.team.mirrors.mirror import Mirror, read_mirrors
+from threeam.team.mirrors.mirror_part import Contradiction
 
 LINE = "[2026-11-24T03:14:07.%09d+0000] [COFFEE: 3] [BY: alice@db1] the token is tok-%d\n"
 DATA = "".join(LINE % (number, number) for number in range(12)).encode() + b"of another program tok-12\n"
@@ -143,6 +144,19 @@ def test_a_mirror_that_was_killed_while_it_blanked_ends_it(journal: Journal) -> 
         assert Path(path).read_bytes() == filled(LINES)
 
 
+def test_a_tail_that_was_lost_comes_again_without_the_words(journal: Journal) -> None:
+    mirror = Mirror(journal, DB1.id)
+    mirror.write(blank_lines(message(DATA, 0, len(DATA)), LINES))
+    mirror.close()
+    path = read_mirrors(journal)[0].parts[0].path
+    for size in (0, BEGINS[3], BEGINS[3] + 75):
+        os.truncate(path, size)
+        mirror = Mirror(journal, DB1.id)
+        mirror.write(message(DATA, 0, len(DATA)))
+        mirror.close()
+        assert Path(path).read_bytes() == filled(LINES)
+
+
 def test_holes_that_are_not_of_the_lines_of_the_mirror_are_refused(journal: Journal) -> None:
     mirror = Mirror(journal, DB1.id)
     mirror.write(message(DATA, 0, len(DATA)))
@@ -237,3 +251,17 @@ def test_another_line_at_the_same_place_is_not_blanked() -> None:
 )
 def test_a_hostile_question_gets_no_answer(question: bytes, journal: Journal) -> None:
     assert answer_question(journal, question) is None
+
+
+def test_a_journal_that_was_never_sent_has_nothing_to_blank(run: Run, night_log: Path) -> None:
+    stamp = night_log.read_bytes()[1:35].decode()
+    assert "no line of this journal was sent" in refused(run("team", "blank", f"@{stamp}"), 1)
+    assert not night_log.with_name("sanity.log.blanked").exists()
+
+
+def test_without_an_engine_the_lines_are_noted(run: Run, night_log: Path, journal: Journal) -> None:
+    good(run("team", "id"))
+    stamp = night_log.read_bytes()[1:35].decode()
+    assert "line" in good(run("team", "blank", f"@{stamp}"))
+    assert BlankList(journal).lines()[0].stamp == stamp
+    refused(run("team", "blank", "@2020-01-01T00:00:00.000000000+0000"), 1)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threeam.team.clock_offset import MAX_PAUSE_NS, ClockTrack, Offset, Reading, Span, Step, measured_offset
-from threeam.team.host_clocks import HostClock
+from threeam.team.clocks.clock_offset import MAX_PAUSE_NS, ClockTrack, Offset, Reading, Span, Step, measured_offset
+from threeam.team.clocks.host_clocks import HostClock
 from threeam.timeline.align import DRIFT_PPM
 
 MS, S = 10**6, 10**9

@@ -14,9 +14,9 @@ import pytest
 from support.team import DB1
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.team.carrier import CarrierRefused, NoAnswer, Topic
-from threeam.team.clock_offset import Reading
-from threeam.team.clock_pings import ClockPings
-from threeam.team.host_clocks import clock_of
+from threeam.team.clocks.clock_offset import Reading
+from threeam.team.clocks.clock_pings import ClockPings
+from threeam.team.clocks.host_clocks import clock_of
 from threeam.team.team_status import HostStatus, StatusFile, TeamStatus, status_dir
 
 S = 10**9

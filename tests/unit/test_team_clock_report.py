@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.team import DB1
-from threeam.team.clock_report import clock_sentences, own_clock_sentence
+from threeam.team.clocks.clock_report import clock_sentences, own_clock_sentence
 from threeam.team.team_status import ClockStatus, HostStatus, OwnStatus
 
 MS, S, MINUTE = 10**6, 10**9, 60 * 10**9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from threeam.core.format.entry import Entry, parse_entry
 from threeam.core.store.attachments import open_own_dir
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.projections import FOLD
-from threeam.team.clock_offset import Offset, Span
-from threeam.team.host_clocks import ClockFile
-from threeam.team.host_states import HostStates
+from threeam.team.clocks.clock_offset import Offset, Span
+from threeam.team.clocks.host_clocks import ClockFile
+from threeam.team.mirrors.host_states import HostStates
 from threeam.team.origin import host_name
 from threeam.team.team_status import status_dir
 
@@ -239,3 +240,14 @@ def test_a_mirror_that_cannot_be_read_prevents_no_cup(team: Team) -> None:
     assert "other hosts are left out: " in stderr_lines(done)[0]
     assert team.write("web1", "hyp", "new", "the cron job").kind == "Hypothesis"
     assert team.write("web1", "hyp", "refute", "H1", "it was off").kind == "Conclusion"
+
+
+def test_what_was_said_is_shown_when_the_mirrors_are_gone(team: Team) -> None:
+    said = team.write("web1", "hyp", "refute", "db1/H1", "it was off")
+    shutil.rmtree(Path(team.journal("web1").attachments_dir) / "remote")
+    row = team.board("web1")["db1/H1"]
+    assert (row["claim"], row["states"], row["why"]) == ("", ["refuted"], "it was off")
+    (line,) = good(team.on("web1", "hyp", "show", "db1/H1")).splitlines()
+    assert str(said.stamp) in line
+    assert "db1/H1" in good(team.on("web1", "handoff"))
+    assert "no journal is mirrored here yet" in refused(team.on("web1", "hyp", "reopen", "db1/H1", "x"), 2)

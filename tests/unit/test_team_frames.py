@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.team import DB1, SEGMENT, message
-from threeam.team.frames import (
+from threeam.team.messages.line_chain import first_link
+from threeam.team.messages.message import MAX_PAYLOAD_BYTES, HostileMessage, Message, decode, encode_headers
+from threeam.team.messages.position import Origin, SegmentEnd
+from threeam.team.ssh.frames import (
     Answer,
     Frame,
     FrameReader,
@@ -21,10 +24,7 @@ from threeam.team.frames import (
     encode_here,
     encode_lines,
 )
-from threeam.team.line_chain import first_link
-from threeam.team.line_cursor import LineCursor, parse_cursor
-from threeam.team.message import MAX_PAYLOAD_BYTES, HostileMessage, Message, decode, encode_headers
-from threeam.team.position import Origin, SegmentEnd
+from threeam.team.ssh.line_cursor import LineCursor, parse_cursor
 
 GREETING = encode_greeting(DB1.id)
 
@@ -60,9 +60,9 @@ def test_frames_are_the_same_in_pieces_of_any_size(payloads: list[bytes], sizes:
 @pytest.mark.parametrize(
     ("stream", "what"),
     [
-        (b"x" * 5000, "without an end"),
+        (b"x" * 70_000, "without an end"),
         (b"banner\n" * 10_000, "prints too much"),
-        (GREETING + b"lines 1" + b"0" * 5000, "without an end"),
+        (GREETING + b"lines 1" + b"0" * 70_000, "without an end"),
         (b"3am-mirror 2 " + GREETING[-33:], "another version"),
         (GREETING + GREETING, "would not send"),
         (GREETING + b"\x1b[2Jlines 1 {}\nx", "would not send"),

@@ -8,12 +8,18 @@ import pytest
 
 from support.team import DB1
 from threeam.core.errors import FileUnusable
+from threeam.core.state.host_state import HostStamp
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.clock_offset import Offset, Span
-from threeam.team.host_clocks import ClockFile, HostClock, clock_of
+from threeam.team.clocks.clock_offset import Offset, Span
+from threeam.team.clocks.host_clocks import ClockFile, HostClock, clock_of
+from threeam.team.clocks.host_order import HostOrder
 from threeam.team.team_status import StatusFile, status_dir
+from threeam.timeline.instant import Order
 
 FIRST, GROWN, SECOND = Span(10, 20, Offset(-3, 5)), Span(10, 30, Offset(-4, 5)), Span(30, 2**62, Offset(-(2**62), 7))
+
+
+WEB2_ID = "2" * 32
 
 
 @pytest.fixture
@@ -62,3 +68,17 @@ def test_a_file_that_cannot_be_read_is_one_sentence(journal: Journal) -> None:
     (Path(status_dir(journal)) / f"{DB1.id}.clock").symlink_to("/etc/passwd")
     with pytest.raises(FileUnusable, match="cannot be read"):
         clock_of(journal, DB1.id)
+
+
+def test_the_bounds_of_two_other_hosts_add_up() -> None:
+    """Both were measured from here: db1 is 100 ns ahead, within 10, and web2 is 50 ns behind, within 5."""
+    clocks = {
+        DB1.id: HostClock((Span(0, 10_000, Offset(90, 110)),)),
+        WEB2_ID: HostClock((Span(0, 10_000, Offset(-55, -45)),)),
+    }
+    order = HostOrder("1" * 32, clocks.__getitem__)
+    at_db1 = HostStamp(DB1.id, 5100)  # 5000 here, within 10
+    for distance_ns, expected in [(40, Order.AFTER), (13, Order.UNKNOWN), (-13, Order.UNKNOWN), (-40, Order.BEFORE)]:
+        assert order.order_to(HostStamp(WEB2_ID, 4950 + distance_ns), at_db1) is expected
+    for distance_ns, expected in [(13, Order.AFTER), (8, Order.UNKNOWN)]:  # a line of this host has no bound
+        assert order.order_to(HostStamp("1" * 32, 5000 + distance_ns), at_db1) is expected

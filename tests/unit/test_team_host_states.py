@@ -6,18 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from support.hypotheses import ALICE, hypothesis_entry, line
 from support.journals import FakeClock, state_of
 from support.rotations import files, fill, writer_with
-from support.team import mirror_journal
+from support.team import message, mirror_journal
+from threeam.core.format.entry import format_entry
 from threeam.core.state.host_state import HostStamp
+from threeam.core.store.fork import BLANKED_TEXT
 from threeam.core.store.journal import resolve_journal
 from threeam.human.drafts import coffee_draft
 from threeam.hypotheses.drafts import conclusion_draft, hypothesis_draft
 from threeam.projections import FOLD
-from threeam.team.clock_offset import Offset, Span
-from threeam.team.host_clocks import HostClock
-from threeam.team.host_order import HostOrder
-from threeam.team.host_states import HostStates
+from threeam.team.blanking.blank_list import BlankedLine, blank_lines, stamp_text
+from threeam.team.clocks.clock_offset import Offset, Span
+from threeam.team.clocks.host_clocks import HostClock
+from threeam.team.clocks.host_order import HostOrder
+from threeam.team.mirrors.host_states import HostStates
+from threeam.team.mirrors.mirror import Mirror
 from threeam.timeline.instant import Order
 
 
@@ -74,3 +79,21 @@ def test_without_a_measured_clock_no_order_is_claimed() -> None:
     early, late = HostStamp("web2", 0), HostStamp("own", 10**18)
     assert known.order_to(late, early) is Order.UNKNOWN
     assert not known.is_before(early, late)
+
+
+def test_a_line_that_was_blanked_is_read_again(tmp_path: Path) -> None:
+    claim = format_entry(hypothesis_entry(1, "the password is hunter2"))
+    after = format_entry(line(1, ALICE, "a note"))
+    here = resolve_journal(str(tmp_path / "sanity.log"))
+    states, data = HostStates(here, FOLD), claim + after
+    sent = message(data, 0, len(claim))
+    for each, claimed in (
+        (sent, "the password is hunter2"),
+        (message(data, len(claim), len(data)), "the password is hunter2"),
+        (blank_lines(sent, [BlankedLine(sent.segment, 0, len(claim), stamp_text(claim))]), BLANKED_TEXT),
+    ):
+        mirror = Mirror(here, each.origin.id)
+        mirror.write(each)
+        mirror.close()
+        (_, db1) = states.read(FOLD.empty_state)
+        assert db1.state.hypotheses[1].claim.startswith(claimed)

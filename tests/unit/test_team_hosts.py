@@ -17,7 +17,7 @@ from support.journals import FakeClock, state_of
 from support.lines import NIGHT
 from support.rotations import fill, writer_with
 from support.team import DB1, LATER_SEGMENT, SEGMENT, message, outgoing_messages
-from threeam.core.errors import BadInput
+from threeam.core.errors import BadInput, FileUnusable
 from threeam.core.format.entry import Entry
 from threeam.core.store.fork import fork_chunks
 from threeam.core.store.journal import Journal, Position, resolve_journal
@@ -25,13 +25,13 @@ from threeam.core.store.reader import lines_forward
 from threeam.core.write.draft import note_draft
 from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.projections import FOLD
-from threeam.team.hosts import find_host, host_names, open_mirror, read_hosts
-from threeam.team.message import Message
-from threeam.team.mirror import Mirror
-from threeam.team.mirror_segment import MirrorSegment
+from threeam.team.messages.message import Message
+from threeam.team.messages.position import Origin, SegmentEnd
+from threeam.team.mirrors.hosts import find_host, host_names, open_mirror, read_hosts
+from threeam.team.mirrors.mirror import Mirror, read_mirrors
+from threeam.team.mirrors.mirror_segment import MirrorSegment
 from threeam.team.origin import OriginFile
 from threeam.team.outgoing import Outgoing
-from threeam.team.position import Origin, SegmentEnd
 
 WEB2 = Origin("a1b2c3" + "0" * 26)
 DATA = b"".join(b"[line %d]\n" % number for number in range(12))
@@ -143,7 +143,7 @@ def test_two_hosts_of_one_name_are_told_apart_by_their_ids(journal: Journal) -> 
 
 
 def test_our_own_name_is_taken(journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.team.hosts.host_name", lambda: "db1")
+    monkeypatch.setattr("threeam.team.mirrors.hosts.host_name", lambda: "db1")
     log.write_bytes(DATA)
     OriginFile(journal).close()
     write_mirror(journal, named("db1", DB1))
@@ -153,7 +153,7 @@ def test_our_own_name_is_taken(journal: Journal, log: Path, monkeypatch: pytest.
 
 
 def test_the_name_of_this_host_is_told(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.team.hosts.host_name", lambda: "web1")
+    monkeypatch.setattr("threeam.team.mirrors.hosts.host_name", lambda: "web1")
     write_mirror(journal, named("db1", DB1))
     with pytest.raises(BadInput, match="web1 is this host: its journal is the one here"):
         find_host(journal, "web1")
@@ -182,6 +182,38 @@ def test_a_part_is_known_to_continue_the_one_before_once_it_is_there(
         os.pwrite(fd, data, offset)
 
     write_mirror(journal, message(DATA, 0, len(DATA)))
-    monkeypatch.setattr("threeam.team.mirror_part.write_all", write_all)
+    monkeypatch.setattr("threeam.team.mirrors.mirror_part.write_all", write_all)
     write_mirror(journal, *pieces(LATER, LATER_SEGMENT, SegmentEnd(SEGMENT, len(DATA)))[:1])
     assert set(seen) == {True}
+
+
+def test_a_gap_is_filled_line_by_line_while_the_mirror_is_open(journal: Journal) -> None:
+    write_mirror(journal, message(DATA, 0, 9), message(DATA, 27, 36))
+    segment, (files,) = MirrorSegment(journal, DB1), read_mirrors(journal)
+    assert whole(segment) == b"[line 0]\n[line 3]\n"
+    with open(files.parts[0].path, "ab", buffering=0) as part:
+        part.write(b"[line")
+        assert whole(segment) == b"[line 0]\n[line 3]\n"
+        part.write(b" 1]\n[line 2]\n")
+    assert whole(segment) == b"[line 0]\n[line 3]\n[line 1]\n[line 2]\n"
+
+
+def test_a_mirror_that_could_not_be_read_is_read_again(journal: Journal) -> None:
+    write_mirror(journal, message(DATA, 0, 9))
+    segment = MirrorSegment(journal, DB1)
+    about = Path(segment.path) / "about.json"
+    text = about.read_text()
+    write_mirror(journal, message(LATER, 0, 10, segment=LATER_SEGMENT))
+    about.write_text("{")
+    with pytest.raises(FileUnusable, match="is damaged"):
+        segment.size()
+    about.write_text(text)
+    assert whole(segment) == DATA[:9] + LATER[:10]
+
+
+def test_a_part_that_was_cut_off_ends_what_is_read(journal: Journal) -> None:
+    write_mirror(journal, message(DATA, 0, len(DATA)), *pieces(LATER, LATER_SEGMENT, SegmentEnd(SEGMENT, len(DATA))))
+    segment, (files,) = MirrorSegment(journal, DB1), read_mirrors(journal)
+    size = segment.size()
+    os.truncate(files.parts[0].path, 9)
+    assert segment.read(0, size) == DATA[:9]

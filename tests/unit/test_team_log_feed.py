@@ -12,17 +12,20 @@ from pathlib import Path
 import pytest
 
 from support.commands import Run, refused
+from support.lines import at_second
 from support.rotated_files import chain_of, line, rotated_name
-from support.team import journal_bytes
+from support.team import content, journal_bytes
 from threeam.core.store.journal import Journal
 from threeam.core.write.writer import Writer
-from threeam.team import log_feed
-from threeam.team.frames import Answer, FrameReader, Lines
-from threeam.team.line_cursor import LineCursor
-from threeam.team.log_feed import LogFeed
-from threeam.team.message import Message, decode
+from threeam.team.blanking.blank_list import BlankedLine, BlankList
+from threeam.team.messages.message import Message, decode
+from threeam.team.messages.position import Origin, SegmentEnd, stamp_name
+from threeam.team.mirrors.mirror import Mirror, read_mirror
 from threeam.team.origin import OriginFile, read_origin
-from threeam.team.position import Origin, SegmentEnd
+from threeam.team.ssh import log_feed
+from threeam.team.ssh.frames import Answer, FrameReader, Lines
+from threeam.team.ssh.line_cursor import LineCursor
+from threeam.team.ssh.log_feed import LogFeed
 
 
 class Reading:
@@ -181,6 +184,44 @@ def test_another_id_ends_it(log: Path, journal: Journal) -> None:
             log_file.write(line(2, "two"))
         while not reader.read():
             pass
+
+
+def test_the_words_of_a_blanked_line_are_not_sent(log: Path, journal: Journal) -> None:
+    log.write_bytes(line(1, "one") + line(2, "hunter2") + line(3, "three"))
+    begin = len(line(1, "one"))
+    BlankList(journal).add(
+        [BlankedLine(stamp_name(at_second(1)), begin, begin + len(line(2, "hunter2")), str(at_second(2)))]
+    )
+    with reading(journal) as reader:
+        sent = reader.read_until(len(log.read_bytes()))
+    assert b"hunter2" not in sent
+    assert sent.endswith(line(3, "three"))
+    assert [len(message.holes) for message in reader.messages] == [1]
+
+
+def test_a_line_that_is_blanked_later_is_sent_again_without_its_words(
+    log: Path, journal: Journal, writer: Writer
+) -> None:
+    log.write_bytes(line(1, "one") + line(2, "hunter2") + line(3, "three"))
+    begin, end = len(line(1, "one")), len(line(1, "one") + line(2, "hunter2"))
+    with reading(journal) as reader:
+        reader.read_until(len(log.read_bytes()))
+        BlankList(journal).add([BlankedLine(stamp_name(at_second(1)), begin, end, str(at_second(2)))])
+        writer.write_stream(["four"])
+        while len(reader.messages) < 3:
+            reader.read()
+    place = reader.cursors[-1]
+    with reading(journal, place) as again:  # a reader that was away
+        again.read_until(1)
+    mirror = Mirror(journal, place.origin.id)
+    for message in [*reader.messages, *again.messages]:
+        mirror.write(message)
+    mirror.close()
+    for message in (reader.messages[1], again.messages[0]):
+        assert (message.offset, message.end) == (begin, end)
+        assert b"hunter2" not in message.payload
+    (files,) = read_mirror(journal, place.origin.id)
+    assert content(files).replace(message.payload, line(2, "hunter2")) == log.read_bytes()
 
 
 def test_the_time_is_told_in_parts_of_questions_and_nothing_else(log: Path, journal: Journal) -> None:

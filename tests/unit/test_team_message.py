@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.team import DB1, LATER_SEGMENT, SEGMENT, message
-from threeam.team.line_chain import MAX_PIECE_BYTES, extend_chain, extend_chain_over, first_link
-from threeam.team.message import HostileMessage, Message, decode, encode_headers
-from threeam.team.position import Origin, SegmentEnd
+from threeam.team.messages.line_chain import MAX_PIECE_BYTES, extend_chain, extend_chain_over, first_link
+from threeam.team.messages.message import HostileMessage, Message, decode, encode_headers
+from threeam.team.messages.position import Origin, SegmentEnd
 
 DATA = b"[one]\n[two]\n\0three\x1b\n"
 HEADERS = encode_headers(message(DATA, 6, 12))

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from support.team import DB1, LATER_SEGMENT, SEGMENT, content, message
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.line_cursor import LineCursor, mirror_cursor
-from threeam.team.message import Message
-from threeam.team.mirror import Gap, Mirror, MirrorBusy, read_mirror, read_mirrors
-from threeam.team.mirror_part import Contradiction
-from threeam.team.position import Origin, SegmentEnd
+from threeam.team.blanking.blank_list import NO_STAMP, BlankedLine, blank_lines
+from threeam.team.messages.message import Message
+from threeam.team.messages.position import Origin, SegmentEnd
+from threeam.team.mirrors.mirror import Gap, Mirror, MirrorBusy, read_mirror, read_mirrors
+from threeam.team.mirrors.mirror_part import Contradiction
+from threeam.team.ssh.line_cursor import LineCursor, mirror_cursor
 
 DATA = b"".join(b"[line %d]\n" % number for number in range(40))
 BEGINS = [index + 1 for index, byte in enumerate(DATA) if byte == 10]
@@ -193,7 +194,7 @@ def test_a_mirror_of_a_killed_process_is_completed(journal: Journal) -> None:
 import os, resource, signal
 from support.team import message
 from threeam.core.store.journal import resolve_journal
-from threeam.team.mirror import Mirror
+from threeam.team.mirrors.mirror import Mirror
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 mirror = Mirror(resolve_journal({journal.log_path!r}), {DB1.id!r})
 mirror.write(message({DATA!r}, 0, 9))
@@ -241,3 +242,14 @@ def test_the_end_of_a_mirror_is_that_of_its_last_epoch_and_behind_its_gaps(journ
     mirror.close()
     origin = DB1._replace(epoch=2)
     assert mirror_cursor(journal, DB1.id) == LineCursor(origin, SegmentEnd(SEGMENT, 12), message(data, 12, 12).link)
+
+
+def test_the_end_of_a_mirror_is_known_behind_blanked_lines(journal: Journal) -> None:
+    data = b"[one]\n[two]\n[three]\n"
+    sent = message(data, 0, len(data))
+    mirror = Mirror(journal, DB1.id)
+    mirror.write(blank_lines(sent, [BlankedLine(SEGMENT, 6, 12, NO_STAMP)]))
+    mirror.close()
+    (files,) = read_mirror(journal, DB1.id)
+    assert b"two" not in content(files)
+    assert mirror_cursor(journal, DB1.id) == LineCursor(DB1, SegmentEnd(SEGMENT, len(data)), sent.end_link())

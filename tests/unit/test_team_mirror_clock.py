@@ -8,16 +8,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.commands import Run, good
 from support.lines import NIGHT, line
 from support.team import DB1, OtherHost
 from threeam.core.store.journal import Journal, resolve_journal
-from threeam.team.clock_offset import Offset, Span
-from threeam.team.host_clocks import ClockFile, clock_of
-from threeam.team.mirror_clock import MirrorClock
+from threeam.team.clocks.clock_offset import Offset, Span
+from threeam.team.clocks.host_clocks import ClockFile, clock_of
+from threeam.team.mirrors.mirror_clock import MirrorClock
 from threeam.team.team_status import status_dir
 
 US, MS, S = 10**3, 10**6, 10**9
@@ -42,6 +42,14 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, utc: None) -> Non
     st.lists(st.tuples(st.integers(1, 700), st.integers(0, 100), st.integers(-900 * S, S), st.integers(0, S))),
     st.lists(st.integers(-2000, 9000), min_size=1),
 )
+@example(
+    [
+        *((245, 93, 0, 0), (388, 42, 0, 0), (399, 42, 0, 0), (424, 49, 0, 0), (241, 12, 0, 0)),
+        *((341, 0, -196_247_589_419, 0), (1, 0, 0, 0)),
+    ],
+    [2173],
+)
+@example([(17, 93, -4_725_000, 0), (1, 0, 0, 0)], [63])
 def test_the_bound_of_a_line_has_all_that_was_measured_at_its_time(
     measured: list[tuple[int, int, int, int]], seconds: list[int]
 ) -> None:
@@ -80,7 +88,7 @@ def test_what_was_measured_is_the_bound_of_the_source_and_of_each_line(run: Run,
 
 
 def test_what_is_measured_later_counts_at_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.team.mirror_clock._LOOK_S", -1.0)
+    monkeypatch.setattr("threeam.team.mirrors.mirror_clock._LOOK_S", -1.0)
     OtherHost(journal).send(line(0, "note: first"))
     clock = MirrorClock(journal, DB1.id)
     assert (clock.correction.bound_ns, clock.bound_at(NIGHT.ns)) == (None, None)

@@ -12,8 +12,8 @@ import pytest
 from support.commands import Run, good
 from threeam.core.errors import FileUnusable
 from threeam.core.store.journal import Journal
+from threeam.team.messages.position import Origin
 from threeam.team.origin import OriginFile, origin_path, read_origin
-from threeam.team.position import Origin
 
 
 def test_an_id_is_made_once(night_log: Path, journal: Journal) -> None:

@@ -16,10 +16,10 @@ from support.team import DB1, content, journal_bytes, outgoing_messages
 from threeam.core.format.entry import Stamp
 from threeam.core.store.journal import Journal, Segment
 from threeam.core.write.writer import Writer
-from threeam.team.message import MAX_PAYLOAD_BYTES, Message
-from threeam.team.mirror import Mirror, read_mirrors
+from threeam.team.messages.message import MAX_PAYLOAD_BYTES, Message
+from threeam.team.messages.position import SegmentEnd, segment_name
+from threeam.team.mirrors.mirror import Mirror, read_mirrors
 from threeam.team.outgoing import BytesLost, LogBusy, Outgoing
-from threeam.team.position import SegmentEnd
 
 
 def all_messages(journal: Journal) -> list[Message]:
@@ -183,6 +183,28 @@ def test_a_log_that_is_truncated_during_a_read_has_nothing_to_send(
         return True
 
     monkeypatch.setattr(Outgoing, "_is_live", truncate)
+    assert outgoing.read(batch.end) is None
+    with pytest.raises(BytesLost):
+        outgoing.read(batch.end)
+
+
+def test_a_log_that_is_written_again_during_a_read_is_not_taken_for_another(
+    log: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.write_bytes(line(1, "one") + line(2, "two"))
+    outgoing = Outgoing(journal)
+    start = outgoing.begin()
+    assert start is not None
+    batch = outgoing.read(start)
+    assert batch is not None
+    log.write_bytes(b"")
+
+    def write_after(segment: Segment) -> str | None:
+        name = segment_name(segment)
+        log.write_bytes(line(1, "one"))
+        return name
+
+    monkeypatch.setattr("threeam.team.outgoing.segment_name", write_after)
     assert outgoing.read(batch.end) is None
     with pytest.raises(BytesLost):
         outgoing.read(batch.end)

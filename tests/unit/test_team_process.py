@@ -17,8 +17,8 @@ from support.team import DB1, SEGMENT, content, message, outgoing_messages
 from threeam.core.store.fork import make_blank
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.reader import lines_forward
-from threeam.team.blank_list import BlankedLine, BlankList
-from threeam.team.blanking import blank_in_store, find_lines
+from threeam.team.blanking.blank_list import BlankedLine, BlankList
+from threeam.team.blanking.blanking import blank_in_store, find_lines
 from threeam.team.carrier import (
     Announcement,
     Carrier,
@@ -30,15 +30,16 @@ from threeam.team.carrier import (
     Received,
     Topic,
 )
-from threeam.team.hole import fill
-from threeam.team.message import Message, decode, encode_headers
-from threeam.team.mirror import read_mirrors, remote_dir
+from threeam.team.follower import Follower
+from threeam.team.messages.hole import fill
+from threeam.team.messages.message import Message, decode, encode_headers
+from threeam.team.messages.position import SegmentEnd
+from threeam.team.messages.presence import HeldRun, HostileAnnouncement, Presence, decode_presence
+from threeam.team.mirrors.mirror import Mirror, read_mirrors, remote_dir
 from threeam.team.origin import OriginFile
 from threeam.team.outgoing import Outgoing
-from threeam.team.position import SegmentEnd
-from threeam.team.presence import HeldRun, HostileAnnouncement, Presence, decode_presence
 from threeam.team.team_process import TeamProcess
-from threeam.team.team_status import read_statuses
+from threeam.team.team_status import TeamStatus, read_statuses
 
 Reply = Callable[[bytes], Awaitable[bytes | None]]
 
@@ -256,6 +257,25 @@ async def test_a_log_that_was_damaged_while_the_engine_was_away_is_sent_on(damag
     assert [files.origin.epoch for files in read_mirrors(web1)] == ([1, 2] if damage == "truncated" else [1])
 
 
+async def test_a_gap_that_the_engine_cannot_fill_is_told_and_again_after_a_restart(tmp_path: Path) -> None:
+    engine, web1 = MemoryEngine(), journal_of(tmp_path, "web1", 1)
+    data = b"[one]\n[two]\n[three]\n[four]\n"
+    first, third, fourth = (message(data, begin, end) for begin, end in [(0, 6), (12, 20), (20, 27)])
+    mirror = Mirror(web1, DB1.id)
+    mirror.write(first)
+    mirror.close()
+    for each in (first, third, fourth):
+        await engine.append(DB1.id, encode_headers(each), each.payload)
+    for place in ((1, 0), (2, 1)):  # before the gap, and behind it
+        status = TeamStatus("memory", 1)
+        follower = Follower(web1, "", status, place, lambda _ids: None)
+        task = asyncio.create_task(follower.run(MemoryCarrier(engine)))
+        await until(lambda: "bytes 6 to 12 are missing" in str(status.hosts), "the gap is told")  # noqa: B023
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        follower.close()
+
+
 async def test_a_hostile_peer_stops_nothing_and_writes_nowhere_else(tmp_path: Path) -> None:
     engine = MemoryEngine()
     good = message(b"[one]\n[two]\n", 0, 6)
@@ -388,13 +408,14 @@ async def test_what_was_sent_is_replaced_and_sending_goes_on(later: int, tmp_pat
     BlankList(db1).add(lines)
     assert await blank_in_store(MemoryCarrier(engine), db1, origin, "db1", lines) == 1
     assert await blank_in_store(MemoryCarrier(engine), db1, origin, "db1", lines) == 0
-    count = len(engine.stored)
+    count, size = len(engine.stored), Path(db1.log_path).stat().st_size
     assert not [each for each in engine.stored if SECRET.encode() in each.payload]
     for text in ("after it", f"quoted: the token is {SECRET}"):
         write(db1, "db1", text)
         BlankList(db1).add(lines_with_secret(db1))
         await run_hosts(engine, journals, lambda: any(content(files) == blanked(db1) for files in read_mirrors(web1)))
-    assert len(engine.stored) == count + 2  # nothing was sent twice
+    sent = b"".join(each.payload for each in engine.stored[count:])
+    assert sent == blanked(db1)[size:]  # nothing was sent twice
     assert [len(read_mirrors(journal)) for journal in (db1, web1)] == [1, 1]
 
 

@@ -11,7 +11,7 @@ from support.commands import Run, good
 from support.lines import line
 from support.team import DB1, OtherHost
 from threeam.core.store.journal import Journal
-from threeam.team.position import Origin
+from threeam.team.messages.position import Origin
 from threeam.team.team_status import HostStatus, OwnStatus, StatusFile, TeamStatus
 
 S = 10**9

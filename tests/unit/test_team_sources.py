@@ -13,7 +13,7 @@ from support.team import DB1, LATER_SEGMENT, OtherHost
 from threeam.cli.mirrors import mirror_opener
 from threeam.core.store.follow import Follower
 from threeam.core.store.journal import Journal
-from threeam.team.mirror_source import mirror_journal
+from threeam.team.mirrors.mirror_source import mirror_journal
 from threeam.timeline.arguments import SourceName, SourceOptions, open_source
 from threeam.timeline.follow import SourceFollower
 
@@ -119,3 +119,17 @@ def test_the_journal_of_a_host_is_followed_and_ends_with_its_epoch(run: Run, jou
     OtherHost(journal, origin=DB1._replace(epoch=2)).send(at(0, "note: cart 42 is empty"))
     assert "has lost lines" in mirror.problem
     assert mirror_journal(journal, "db1·1").problem == ""
+
+
+def test_the_names_of_hosts_are_completed(run: Run, db1: OtherHost) -> None:
+    assert good(run("completion", "candidates", "--", "tail", "--host", "")).split() == ["db1"]
+
+
+def test_races_between_a_host_and_a_file_are_found_if_the_clocks_allow_it(run: Run, db1: OtherHost) -> None:
+    db1.send(at(2000, "note: app[7] update cart=42"), LATER_SEGMENT)
+    Path("app.log").write_text("2026-11-24T03:14:08.000000000Z app[11] delete cart=42\n")
+    search = ("races", "--key", r"cart=(?P<key>\d+)", "db1", "app.log")
+    assert run(*search).returncode == 0
+    done = run(*search, "--shift", "db1=+0s±1ms")
+    assert done.returncode == 1
+    assert "use after delete" in done.stdout.decode()

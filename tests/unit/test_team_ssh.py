@@ -19,16 +19,19 @@ from support.rotated_files import line
 from support.team import DB1, SEGMENT, content
 from threeam.core.errors import BadInput
 from threeam.core.store.journal import Journal, resolve_journal
+from threeam.team.blanking.blank_list import BlankedLine, BlankList, stamp_text
 from threeam.team.carrier import CarrierAway, CarrierRefused, NoAnswer, Topic
 from threeam.team.follow_process import FollowProcess
-from threeam.team.frames import encode_greeting, encode_here, encode_lines
-from threeam.team.line_chain import first_link
-from threeam.team.message import Message
-from threeam.team.mirror import read_mirrors
+from threeam.team.messages.hole import fill
+from threeam.team.messages.line_chain import first_link
+from threeam.team.messages.message import Message
+from threeam.team.messages.position import segment_name
+from threeam.team.messages.presence import Presence
+from threeam.team.mirrors.mirror import read_mirrors
 from threeam.team.origin import OriginFile, read_origin
-from threeam.team.presence import Presence
-from threeam.team.ssh_source import connect, describe_end
-from threeam.team.ssh_target import SshTarget, parse_ssh_target
+from threeam.team.ssh.frames import encode_greeting, encode_here, encode_lines
+from threeam.team.ssh.ssh_source import connect, describe_end
+from threeam.team.ssh.ssh_target import SshTarget, parse_ssh_target
 from threeam.team.team_status import TeamStatus, read_statuses
 
 
@@ -167,6 +170,28 @@ async def test_a_mirror_has_the_bytes_of_the_host_and_goes_on(
     assert origin is not None
     assert list(status.hosts) == [origin.id]
     assert not (tmp_path / "web1.log.origin").exists()
+
+
+async def test_a_line_is_blanked_in_the_mirror_and_the_lines_after_it_come(
+    web1: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_ssh(tmp_path, monkeypatch, 'exec sh -c "$command"')
+    log = tmp_path / "db1.log"
+    first, secret = line(1, "one"), line(2, "tok-Aeng3eiy8Ohj")
+    log.write_bytes(first + secret)
+    url = f"ssh://db1{log}"
+    await follow(web1, url, lambda _: [content(files) for files in read_mirrors(web1)] == [first + secret])
+    journal = resolve_journal(str(log))
+    live = journal.open_live()
+    assert live is not None
+    name = segment_name(live)
+    assert name is not None
+    BlankList(journal).add([BlankedLine(name, len(first), len(first + secret), stamp_text(secret))])
+    for text in ("three", "four"):  # and it resumes behind the hole
+        with log.open("ab") as file:
+            file.write(line(3, text))
+        expected = first + fill(secret) + log.read_bytes()[len(first + secret) :]
+        await follow(web1, url, lambda _: [content(files) for files in read_mirrors(web1)] == [expected])  # noqa: B023
 
 
 async def test_the_time_of_the_host_can_be_asked(

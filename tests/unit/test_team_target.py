@@ -11,8 +11,8 @@ from nats.aio.client import Client
 
 from support.commands import Run, refused
 from threeam.core.errors import BadInput, BadSetting, FileUnusable
-from threeam.team.nats_carrier import connect
-from threeam.team.target import Credentials, parse_target, read_credentials
+from threeam.team.nats.nats_carrier import connect
+from threeam.team.nats.nats_target import Credentials, parse_target, read_credentials
 
 SECRET = "hunter2hunter2"
 

@@ -168,6 +168,14 @@ def _people(typed: _Typed) -> list[Candidate]:
     return [Candidate(user) for user in (*context(typed.journal_options()).load_state().people, "script")]
 
 
+def _hosts(typed: _Typed) -> list[Candidate]:
+    from threeam.cli.context import context
+    from threeam.team.mirrors.hosts import read_hosts
+
+    hosts = read_hosts(context(typed.journal_options()).journal)
+    return [Candidate(host.name, "" if host.is_current else "before it lost lines") for host in hosts]
+
+
 def _kinds(_typed: _Typed) -> list[Candidate]:
     from threeam.core.format.kinds import KINDS
 
@@ -225,6 +233,7 @@ _SOURCES: dict[str, Callable[[_Typed], list[Candidate]]] = {
     "H7": _hypotheses,
     "R12": _experiments,
     "USER": _people,
+    "HOST": _hosts,
     "KIND": _kinds,
     "T": _times,
     "TOPIC": _topics,

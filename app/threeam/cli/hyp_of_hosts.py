@@ -105,6 +105,6 @@ def _lines_of(ctx: Context, live: Segment, known: TeamHypothesis, host: HostStat
 def _segments_of(ctx: Context, live: Segment, host: HostState) -> Iterator[Segment]:
     if host.is_own:
         return ctx.journal.segments_forward(live)
-    from threeam.team.host_states import open_current_mirror
+    from threeam.team.mirrors.host_states import open_current_mirror
 
     return iter([open_current_mirror(ctx.journal, host.origin_id)])

@@ -46,7 +46,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "lines of a file without timestamps come first, in their own order.",
         "examples:\n  3am merge app.log db=/var/log/postgresql/main.log.gz\n"
         "  3am merge --since 03:14 --until 03:15 -o delta web*.log\n"
-        "  3am merge --shift 'web2=+3.2ms±0.4ms' --strict web1=a.log web2=b.log",
+        "  3am merge --shift 'web2=+3.2ms±0.4ms' --strict web1=a.log web2=b.log\n"
+        "  3am merge --since -15m db1 web2          # journals of hosts of the team",
     )
     add_source_options(parser)
     parser.add_argument("-f", "-F", "--follow", action="store_true", help="keep printing what is appended to the files")

@@ -16,7 +16,7 @@ def mirror_opener(journal: Journal) -> Callable[[str], OpenedFile | None]:
     """Return what opens the journals that are mirrored beside ``journal``, by the names of their hosts."""
 
     def open_mirror(name: str) -> OpenedFile | None:
-        from threeam.team.mirror_source import open_mirror_file
+        from threeam.team.mirrors.mirror_source import open_mirror_file
 
         return open_mirror_file(journal, name)
 
@@ -27,7 +27,7 @@ def on_host(ctx: Context, name: str | None) -> Context:
     """Return ``ctx`` on the journal of a host of the team; None: as it is. Raises `BadInput`."""
     if name is None:
         return ctx
-    from threeam.team.mirror_source import mirror_journal
+    from threeam.team.mirrors.mirror_source import mirror_journal
 
     journal = mirror_journal(ctx.journal, name)
     return ctx._replace(resolved_config=ctx.resolved_config._replace(journal=journal))

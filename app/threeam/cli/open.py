@@ -27,7 +27,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "not known. On the screen L shows what is known of each file, and o its lines as they were written.",
         "examples:\n  3am open app.log db=/var/log/postgresql/main.log.gz\n"
         "  3am open 'web*.log' --tz db=Europe/Berlin --shift 'web2=+3.2ms±0.4ms'\n"
-        "  journalctl -o short-iso-precise | 3am open - app.log",
+        "  journalctl -o short-iso-precise | 3am open - app.log\n  3am open db1 web2          # hosts of the team",
     )
     add_source_options(parser)
     parser.add_argument("-R", "--read-only", action="store_true", help="the same screen without a writer")

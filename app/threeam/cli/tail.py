@@ -48,7 +48,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         "must match. A regular expression is searched in the whole line as it is in the log: ^ is before the stamp, "
         "and '\\] foo' finds a text that begins with foo. Exit 1 if there is no log, or if a search finds nothing.",
         "examples:\n  3am tail -f --not 'kind:coffee'\n  3am tail --since -15m --grep 'H7|deadlock'\n"
-        "  3am tail --hyp H7 --json | jq .text\n  3am tail -n +1 | less",
+        "  3am tail --hyp H7 --json | jq .text\n  3am tail -n +1 | less\n  3am tail --host db1 -f",
     )
     parser.add_argument(
         "-f", "-F", "--follow", action="store_true", help="keep printing what is appended, up to --until if given"
@@ -70,7 +70,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         (("-H", "--hyp"), "H7", "lines that belong to this hypothesis; db1/H7: of another host", _parse_hypothesis),
     ):
         parser.add_argument(*names, action="append", default=[], metavar=metavar, type=parse, help=about)
-    parser.add_argument("--host", metavar="NAME", help="the journal of this host of the team, from its mirror here")
+    parser.add_argument("--host", metavar="HOST", help="the journal of this host of the team, from its mirror here")
     parser.add_argument("--json", action="store_true", help="one object a line")
     parser.add_argument(
         "--mirror",
@@ -98,8 +98,8 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 def _feed_mirror(args: Namespace) -> int:
     """Feed the log to ``3am team`` on another host, until that ends."""
-    from threeam.team.log_feed import LogFeed  # no other tail needs it
     from threeam.team.origin import host_name
+    from threeam.team.ssh.log_feed import LogFeed  # no other tail needs it
 
     ctx = context(args)
     ctx.require_log()

@@ -21,9 +21,9 @@ from threeam.core.format.escape import escape_unprintable
 from threeam.team.follow_process import FollowProcess
 from threeam.team.host_report import TeamReport, read_team_reports
 from threeam.team.origin import OriginFile, host_name, read_origin
-from threeam.team.ssh_source import SshSource
-from threeam.team.ssh_source import connect as connect_ssh
-from threeam.team.ssh_target import SCHEME, parse_ssh_target
+from threeam.team.ssh.ssh_source import SshSource
+from threeam.team.ssh.ssh_source import connect as connect_ssh
+from threeam.team.ssh.ssh_target import SCHEME, parse_ssh_target
 from threeam.team.team_process import TeamProcess
 from threeam.team.team_status import TeamStatus, read_statuses
 

@@ -10,20 +10,22 @@ from threeam.cli.console import print_err, print_out
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.team_engine import add_engine_arguments, engine
+from threeam.cli.team_engine import add_credentials_option, engine
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.store.fork import make_blank
 from threeam.core.store.journal import Journal
 from threeam.core.store.seek import find_line
 from threeam.core.store.stamp_ref import read_stamp_ref
-from threeam.team.blank_list import BlankedLine, BlankList
-from threeam.team.blank_question import ask_host
-from threeam.team.blanking import blank_in_store, find_lines
+from threeam.team.blanking.blank_list import BlankedLine, BlankList
+from threeam.team.blanking.blank_question import ask_host
+from threeam.team.blanking.blanking import blank_in_store, find_lines
 from threeam.team.carrier import Carrier, CarrierAway, CarrierFull, CarrierRefused, Store
-from threeam.team.mirror import read_mirrors
+from threeam.team.messages.position import Origin
+from threeam.team.mirrors.mirror import read_mirrors
 from threeam.team.origin import host_name, read_origin
-from threeam.team.position import Origin
+
+_WARNING = "this log keeps the words (3am fork --blank); change the secret"
 
 
 class _Mirror(NamedTuple):
@@ -41,9 +43,12 @@ class _Result(NamedTuple):
 def run(parser: Parser, argv: Sequence[str]) -> int:
     """Run ``3am team blank``."""
     parser.add_argument("stamp", metavar="@STAMP", help="the entry; lines that quote it are blanked, too")
-    add_engine_arguments(parser)
+    parser.add_argument(
+        "url", metavar="URL", nargs="?", help="the engine; without it only followers over ssh are reached"
+    )
+    add_credentials_option(parser)
     args = parser.parse_args(argv)
-    target, connect = engine(args.url, args.credentials, read_only=True)
+    reached = engine(args.url, args.credentials, read_only=True) if args.url is not None else None
     ctx = context(args)
     ctx.require_log()
     origin = read_origin(ctx.journal)
@@ -53,6 +58,13 @@ def run(parser: Parser, argv: Sequence[str]) -> int:
     assert stamp is not None
     lines = find_lines(ctx.journal, make_blank(ctx.journal, find_line(ctx.journal, stamp)))
     BlankList(ctx.journal).add(lines)  # first: from now on no publisher sends the words
+
+    if reached is None:
+        count = _count(len(lines), "line")
+        print_out(f"{count} blanked for followers over ssh: within ten seconds, or when they connect again")
+        print_err(_WARNING)
+        return ExitCode.OK
+    target, connect = reached
 
     async def blank() -> _Result:
         async with connect() as store:
@@ -67,7 +79,7 @@ def run(parser: Parser, argv: Sequence[str]) -> int:
     print_out(f"{target}: {_count(len(lines), 'line')} blanked, {_count(result.messages, 'message')} replaced")
     for mirror in result.mirrors:
         print_out(escape_unprintable(f"  {mirror.host}: {_state(mirror)}"))
-    print_err("this log keeps the words (3am fork --blank), and a watcher's mirror is not asked. Change the secret")
+    print_err(f"{_WARNING}. The mirror of a watcher is not asked")
     return ExitCode.NEGATIVE if any(mirror.lines_with_words != 0 for mirror in result.mirrors) else ExitCode.OK
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from threeam.cli.parser import Parser
 from threeam.core.errors import FileUnusable
-from threeam.team.target import Target, default_credentials_path, parse_target, read_credentials
+from threeam.team.nats.nats_target import Target, default_credentials_path, parse_target, read_credentials
 
 if TYPE_CHECKING:
-    from threeam.team.nats_carrier import NatsCarrier  # of an extra
+    from threeam.team.nats.nats_carrier import NatsCarrier  # of an extra
 
 Connect = Callable[[], AbstractAsyncContextManager["NatsCarrier"]]
 
@@ -37,7 +37,7 @@ def engine(url: str, credentials_path: str | None, *, read_only: bool) -> tuple[
     target = parse_target(url)
     credentials = read_credentials(credentials_path or default_credentials_path(os.environ))
     try:
-        from threeam.team.nats_carrier import connect
+        from threeam.team.nats.nats_carrier import connect
     except ImportError:
         raise FileUnusable("this needs nats-py: pip install '3am[team]'") from None
     return target, lambda: connect(target, credentials, read_only=read_only)

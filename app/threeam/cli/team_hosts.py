@@ -18,7 +18,7 @@ from threeam.projections import FOLD
 
 if TYPE_CHECKING:
     from threeam.human.team_cups import TeamCups
-    from threeam.team.host_order import HostOrder
+    from threeam.team.clocks.host_order import HostOrder
 
 
 def has_mirrors(ctx: Context) -> bool:
@@ -30,15 +30,15 @@ def read_hosts_of(ctx: Context, own: State) -> list[HostState]:
     """Return ``own``, the state of this journal, and those of the mirrored ones. Raises OSError or `FileUnusable`."""
     if not has_mirrors(ctx):
         return [HostState("", "", own, is_own=True)]
-    from threeam.team.host_states import HostStates
+    from threeam.team.mirrors.host_states import HostStates
 
     return HostStates(ctx.journal, FOLD).read(own)
 
 
 def order_of_hosts(ctx: Context, hosts: Sequence[HostState]) -> HostOrder:
     """Return the order of what is said on different ``hosts``, as far as their clocks show it."""
-    from threeam.team.host_clocks import clock_of
-    from threeam.team.host_order import HostOrder
+    from threeam.team.clocks.host_clocks import clock_of
+    from threeam.team.clocks.host_order import HostOrder
 
     (own,) = (host for host in hosts if host.is_own)
     return HostOrder(own.origin_id, partial(clock_of, ctx.journal))
@@ -81,6 +81,6 @@ def read_hypothesis_name(ctx: Context, name: str) -> str | RemoteHypothesis:
     """Return the hypothesis that ``db1/H7`` names; any other name as it is. Raises as `find_remote_hypothesis` does."""
     if "/" not in name:
         return name
-    from threeam.team.host_states import find_remote_hypothesis
+    from threeam.team.mirrors.host_states import find_remote_hypothesis
 
     return find_remote_hypothesis(ctx.journal, FOLD, name)

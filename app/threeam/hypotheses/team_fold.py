@@ -77,6 +77,11 @@ class TeamHypothesis(NamedTuple):
         return [Statement(host, event) for host, thread in self.threads for event in thread.contradicts]
 
 
+def join_states(states: Sequence[str]) -> str:
+    """Return the states of a hypothesis in words: ``refuted``, or ``confirmed and refuted at once``."""
+    return states[0] if len(states) == 1 else f"{' and '.join(states)} at once"
+
+
 def team_hypotheses(hosts: Sequence[HostState], is_before: IsBefore) -> list[TeamHypothesis]:
     """Return the hypotheses of all ``hosts``, in the order of the board.
 

@@ -9,18 +9,13 @@ from threeam.core.format.entry import Stamp, author_name, escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.hypotheses.ledger import CONTRADICTS, PREDICTION, SUPPORTS, VERDICT_KINDS
 from threeam.hypotheses.quotations import QuotationReader
-from threeam.hypotheses.team_fold import Statement, TeamHypothesis
+from threeam.hypotheses.team_fold import Statement, TeamHypothesis, join_states
 from threeam.hypotheses.thread import MISSING_CLAIM, event_json
 
 
 def states_text(known: TeamHypothesis) -> str:
     """Return ``refuted``, or ``confirmed and refuted at once``."""
     return escape_unprintable(join_states(known.states))
-
-
-def join_states(states: Sequence[str]) -> str:
-    """Return the states of a hypothesis in words."""
-    return states[0] if len(states) == 1 else f"{' and '.join(states)} at once"
 
 
 def verdict_text(known: TeamHypothesis) -> str:

@@ -32,8 +32,7 @@ from threeam.hypotheses.ledger import (
     thread_of,
 )
 from threeam.hypotheses.quotations import QuotationReader
-from threeam.hypotheses.team_fold import TeamHypothesis
-from threeam.hypotheses.team_report import join_states
+from threeam.hypotheses.team_fold import TeamHypothesis, join_states
 from threeam.hypotheses.thread import MISSING_CLAIM, verdict_line
 from threeam.reports.end_of_night import UNDO_UNKNOWN
 from threeam.reports.fix_assessment import FixAnswer, fix_answers

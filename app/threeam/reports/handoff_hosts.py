@@ -57,7 +57,10 @@ def team_status_lines(team: TeamHandoff) -> list[ReportLine]:
 
 
 def host_sections(team: TeamHandoff, now: Stamp) -> list[ReportSection]:
-    """Return a section for each other host, with what its journal has for the next person."""
+    """Return a section for each other host, with what its journal has for the next person.
+
+    A host without a mirror here has what this and other journals say about its hypotheses.
+    """
     found = []
     for host in team.hosts:
         if not host.is_own:
@@ -65,6 +68,12 @@ def host_sections(team: TeamHandoff, now: Stamp) -> list[ReportSection]:
             omitted = len(lines) - _MAX_LINES
             more = [ReportLine(f"and {omitted:,} more lines: 3am open {host.host}")] if omitted > 0 else []
             found.append(ReportSection(f"on {host.host}", [*lines[:_MAX_LINES], *more]))
+    mirrored = {host.origin_id for host in team.hosts}
+    others = [known for known in team.hypotheses if known.origin_id not in mirrored]
+    found += [
+        ReportSection(f"on {name}", [_team_hypothesis_line(known) for known in others if known.host == name])
+        for name in sorted({known.host for known in others})
+    ]
     return [section for section in found if section.lines]
 
 

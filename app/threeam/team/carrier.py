@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import JournalError
-from threeam.team.message import Message
+from threeam.team.messages.message import Message
 
 
 class CarrierAway(JournalError):

@@ -14,7 +14,7 @@ from threeam.core.errors import BadInput, FileUnusable
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
 from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
-from threeam.team.target import parse_target
+from threeam.team.nats.nats_target import parse_target
 from threeam.team.team_status import TeamStatus, read_statuses, status_dir
 
 _START_S = 5.0  # s; within this time it has connected as a rule, or it has ended

@@ -12,9 +12,9 @@ from typing import Generic, TypeVar
 from threeam.core.errors import JournalError
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import CarrierAway, CarrierRefused, Source
-from threeam.team.clock_pings import ClockPings
+from threeam.team.clocks.clock_pings import ClockPings
 from threeam.team.follower import Follower
-from threeam.team.presence import HostileAnnouncement, Presence, decode_presence
+from threeam.team.messages.presence import HostileAnnouncement, Presence, decode_presence
 from threeam.team.team_status import HostStatus, StatusFile, TeamStatus
 
 SourceT = TypeVar("SourceT", bound=Source)

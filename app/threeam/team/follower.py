@@ -8,9 +8,9 @@ from collections.abc import Callable
 from threeam.core.errors import JournalError
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Place, Received, Source
-from threeam.team.message import HostileMessage, Message, decode
-from threeam.team.mirror import Mirror, MirrorBusy, read_mirror
-from threeam.team.mirror_part import Contradiction
+from threeam.team.messages.message import HostileMessage, Message, decode
+from threeam.team.mirrors.mirror import Mirror, MirrorBusy, read_mirror
+from threeam.team.mirrors.mirror_part import Contradiction
 from threeam.team.team_status import HostStatus, TeamStatus
 
 
@@ -92,8 +92,8 @@ class Follower:
                 mirror.blanked_lines = 0
                 self._status.note(f"{host} has blanked {count} {'line' if count == 1 else 'lines'} that it had sent")
             if mirror.parts_begun or self._status.hosts[origin_id].gaps:
-                mirror.parts_begun = 0
                 self._note_gaps(origin_id)
+                mirror.parts_begun = 0
         return changed
 
     def _mirror(self, origin_id: str) -> Mirror | None:
@@ -122,10 +122,13 @@ class Follower:
             host.utc_bound_ns = message.utc_bound_ns
 
     def _note_gaps(self, origin_id: str) -> None:
-        """Report the gaps in a mirror, if a replay from the first message cannot fill them."""
-        gaps = [gap for files in read_mirror(self._journal, origin_id) for gap in files.gaps]
-        if gaps and not self._begun_with_first:
-            raise _ReplayAgain
-        self._status.hosts[origin_id].gaps = [
-            f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing, and cannot be had any more" for gap in gaps
+        """Report the gaps in a mirror. A replay from the first message may fill those that are new."""
+        gaps = [
+            f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing, and cannot be had any more"
+            for files in read_mirror(self._journal, origin_id)
+            for gap in files.gaps
         ]
+        host = self._status.hosts[origin_id]
+        if not self._begun_with_first and not set(gaps) <= set(host.gaps):
+            raise _ReplayAgain
+        host.gaps = gaps

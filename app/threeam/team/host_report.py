@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from threeam.core.format.times import format_age
 from threeam.core.store.journal import Journal
-from threeam.team.clock_report import clock_sentences, own_clock_sentence
-from threeam.team.hosts import host_names, own_claim, read_hosts
+from threeam.team.clocks.clock_report import clock_sentences, own_clock_sentence
+from threeam.team.mirrors.hosts import host_names, own_claim, read_hosts
 from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus, read_statuses
 
 

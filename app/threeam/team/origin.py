@@ -17,7 +17,7 @@ from threeam.core.format.escape import escape_unprintable
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, open_dir, open_file, safe_lstat
 from threeam.core.platform.portability import fsync_fd
 from threeam.core.store.journal import Journal, check_regular_file, describe_open_error
-from threeam.team.position import Origin, is_origin_id
+from threeam.team.messages.position import Origin, is_origin_id
 
 MAX_EPOCH = 999_999
 MAX_HOST_CHARS = 64  # characters

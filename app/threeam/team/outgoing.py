@@ -20,9 +20,9 @@ from threeam.core.platform.portability import fdatasync_fd
 from threeam.core.store.journal import Fingerprint, Journal, check_regular_file, describe_open_error
 from threeam.core.store.reader import read_chunks
 from threeam.core.store.segment import Segment
-from threeam.team.line_chain import extend_chain, extend_chain_over, first_link
-from threeam.team.message import MAX_PAYLOAD_BYTES, Message
-from threeam.team.position import JournalOrder, Origin, SegmentEnd, segment_name
+from threeam.team.messages.line_chain import extend_chain, extend_chain_over, first_link
+from threeam.team.messages.message import MAX_PAYLOAD_BYTES, Message
+from threeam.team.messages.position import JournalOrder, Origin, SegmentEnd, segment_name
 
 _STAMP_CHARS = 34  # characters
 _NUMBER_ASIDE = re.compile(r"[.-]\d+(-\d+)?", re.ASCII)  # behind the name of a log that logrotate has put aside
@@ -147,11 +147,12 @@ class Outgoing:
             segment = cursor.segment
             if not cursor.fingerprint.matches(segment):
                 self._safe_ends = {}
-                if segment_name(segment) == cursor.name:
+                sent = SegmentEnd(cursor.name, cursor.offset)
+                following = _cursor_at_begin(segment, sent)
+                if following is not None and following.name == cursor.name:
                     raise BytesLost(f"{segment.path} was truncated or rewritten before byte {cursor.offset}")
                 # Another program has emptied the log. It may have copied the lines that were not sent.
-                sent = SegmentEnd(cursor.name, cursor.offset)
-                following = self._resume_aside(sent, cursor.link) or _cursor_at_begin(segment, sent)
+                following = self._resume_aside(sent, cursor.link) or following
                 if following is None:
                     return None
                 cursor = following

@@ -7,13 +7,13 @@ import itertools
 
 from threeam.core.errors import JournalError
 from threeam.core.store.journal import Journal
-from threeam.team.blank_list import BlankList
+from threeam.team.blanking.blank_list import BlankList
 from threeam.team.carrier import Carrier, CarrierFull, OutOfTurn
 from threeam.team.log_watch import LogWatch
-from threeam.team.message import Message, SentEnd
+from threeam.team.messages.message import Message, SentEnd
+from threeam.team.messages.position import SegmentEnd
 from threeam.team.origin import OriginFile
 from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
-from threeam.team.position import SegmentEnd
 from threeam.team.team_status import OwnStatus
 
 _BUSY_WAITS_S = (0.0002, 0.001, 0.005, 0.02)  # s; between looks at a log that a writer has locked

@@ -9,13 +9,13 @@ from contextlib import AbstractAsyncContextManager
 
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
-from threeam.team.blank_question import answer_question
+from threeam.team.blanking.blank_question import answer_question
 from threeam.team.carrier import Announcement, Carrier, CarrierRefused, Topic
 from threeam.team.follow_process import SIGN_OF_LIFE_S, FollowProcess
 from threeam.team.log_watch import LogWatch
-from threeam.team.mirror import read_mirror, read_mirrors
+from threeam.team.messages.presence import HeldRun, Presence, held_run
+from threeam.team.mirrors.mirror import read_mirror, read_mirrors
 from threeam.team.origin import OriginFile, read_origin
-from threeam.team.presence import HeldRun, Presence, held_run
 from threeam.team.publisher import Publisher, SecondPublisher
 from threeam.team.team_status import OwnStatus, own_status
 from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound

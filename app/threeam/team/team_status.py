@@ -17,7 +17,7 @@ from threeam.core.platform.folders import SAFE_OPEN_FLAGS
 from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Place
-from threeam.team.position import Origin, SegmentEnd
+from threeam.team.messages.position import Origin, SegmentEnd
 
 _SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this long is not connected
 

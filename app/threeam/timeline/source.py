@@ -132,7 +132,8 @@ class Source:
     @property
     def measured_clock(self) -> MeasuredClock | None:
         """The clock that is measured; None if there is none, or if the user or the journal has said how it is."""
-        return self.file.clock if self.correction == self.file.default_correction else None
+        clock = self.file.clock
+        return clock if clock is not None and self.correction == clock.correction else None
 
     def correction_at(self, placed: PlacedLine) -> ClockCorrection:
         """Return the correction of the clock when the entry of ``placed`` was stamped, with what its digits hide.
@@ -140,20 +141,21 @@ class Source:
         A step back sets a clock right. It may have been ahead by as much, at any time before. If it has shown a time
         twice, the timestamp does not say which time it was, and the correction has no bound.
         """
-        index, correction, detection = self.index, self.correction, self.detection
-        if placed.timestamp is not None and self.measured_clock is not None:
-            correction = correction._replace(bound_ns=self.measured_clock.bound_at(placed.timestamp.ns))
-        if detection is None or correction.bound_ns is None or placed.timestamp is None:
-            return correction
-        bound_ns = correction.bound_ns + detection.reader.place.rounding_ns
+        index, detection, timestamp = self.index, self.detection, placed.timestamp
+        shift_ns, bound_ns = self.correction
+        if timestamp is not None and (clock := self.measured_clock) is not None:
+            bound_ns = clock.bound_at(timestamp.ns)
+        if detection is None or bound_ns is None or timestamp is None:
+            return ClockCorrection(shift_ns, bound_ns)
+        bound_ns += detection.reader.place.rounding_ns
         has_both_hours = index is not None and bool(index.repeated_hours)
-        if not has_both_hours and detection.reader.is_hour_repeated(placed.timestamp.ns):
-            return correction._replace(bound_ns=None)  # the file does not show which of the two hours it was
+        if not has_both_hours and detection.reader.is_hour_repeated(timestamp.ns):
+            return ClockCorrection(shift_ns, None)  # the file does not show which of the two hours it was
         if index is None or not index.steps:
-            return correction._replace(bound_ns=bound_ns)
-        if index.is_repeated(placed.timestamp.ns):
-            return correction._replace(bound_ns=None)
-        return correction._replace(bound_ns=bound_ns + index.ahead_ns(placed.line.offset))
+            return ClockCorrection(shift_ns, bound_ns)
+        if index.is_repeated(timestamp.ns):
+            return ClockCorrection(shift_ns, None)
+        return ClockCorrection(shift_ns, bound_ns + index.ahead_ns(placed.line.offset))
 
     @property
     def is_truncated(self) -> bool:

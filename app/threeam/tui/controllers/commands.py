@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from threeam.actions import Action
-from threeam.core.errors import PreconditionFailed
+from threeam.core.errors import JournalError, PreconditionFailed
 from threeam.core.format.entry import Entry
 from threeam.core.format.short_stamp import shortest_forms
 from threeam.core.redact.redact import redact
 from threeam.core.state.catalog import journal_name
+from threeam.core.store.attachments import attachment_dir
 from threeam.experiments.runs.run_log import experiments
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.changes import open_changes
@@ -50,9 +52,22 @@ class CommandController:
             return shortest_forms([change.stamp for change in reversed(open_changes(state))])
         if part == "@STAMP" and action_id == "words":
             return shortest_forms([pending.stamp for pending in amendments(state).pending_stamps.values()])
+        if action_id == "open":
+            return self._host_names()
         if action_id == "journal":
             return [journal_name(journal) for journal in self._screen.program.other_journals]
         return sorted(self._screen.app.available_themes) if action_id == "theme" else []
+
+    def _host_names(self) -> list[str]:
+        journal = self._screen.session.journal
+        if not os.path.isdir(os.path.join(attachment_dir(journal), "remote")):
+            return []
+        from threeam.team.mirrors.hosts import read_hosts  # only with mirrors
+
+        try:
+            return [host.name for host in read_hosts(journal)]
+        except (OSError, JournalError):  # :open says it
+            return []
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handlers of the actions, by id."""

@@ -65,8 +65,16 @@ class HypothesisController:
         """Return the hypothesis ``name``, of this journal or of another host. Raise `PreconditionFailed`."""
         return self._mirrors.require_hypothesis(name) if "/" in name else self.require(name).name
 
+    def require_picked_named(self) -> Named:
+        """Return the picked hypothesis, of this journal or of another host. Raise `PreconditionFailed`."""
+        if self.picked_name is not None and "/" in self.picked_name:
+            return self.require_named(self.picked_name)
+        return self.require_picked().name
+
     def require_picked(self) -> Hypothesis:
-        """Return the picked hypothesis. Raise `PreconditionFailed` if there is none."""
+        """Return the picked hypothesis of this journal. Raise `PreconditionFailed` if there is none."""
+        if self.picked_name is not None and "/" in self.picked_name:
+            raise PreconditionFailed(f"{self.picked_name} is a hypothesis of another host: pick one of this journal")
         hypothesis = self._screen.state.find_hypothesis(self.picked_name) if self.picked_name else None
         if hypothesis is None:
             raise PreconditionFailed(f"pick a hypothesis first: 1 to 9, or {self._screen.key_of('board')}")
@@ -98,7 +106,8 @@ class HypothesisController:
 
     async def toggle_list(self) -> None:
         """Go to the hypotheses of the sidebar, or back from them."""
-        hypothesis_list, is_empty = self._sidebar.hypothesis_list, not self._screen.state.hypotheses
+        hypothesis_list = self._sidebar.hypothesis_list
+        is_empty = not hypothesis_list.option_count
         if hypothesis_list.has_focus or (self._sidebar.has_class("-open") and is_empty):
             await self._screen.actions.run("leave")
             return
@@ -110,7 +119,7 @@ class HypothesisController:
 
     def ask_about(self, verb: str) -> None:
         """Go to the box for a prediction or a verdict (``verb``) on the picked hypothesis."""
-        self._screen.writing.open_box(BoxKind(verb, self.require_picked().name))
+        self._screen.writing.open_box(BoxKind(verb, name_of(self.require_picked_named())))
 
     async def add_evidence(self, verb: str, argument: str = "") -> None:
         """Tie the selected line to the picked hypothesis; with ``argument`` what that names: ``H7 @stamp words``.
@@ -120,7 +129,7 @@ class HypothesisController:
         with the journal, since its file will be rotated away. So is ``H7 --cite FILE:LINE words``.
         """
         name, _, rest = argument.partition(" ")
-        named = self.require_named(name) if name else self.require_picked().name
+        named = self.require_named(name) if name else self.require_picked_named()
         option, _, cited = rest.strip().partition(" ")
         if option == "--cite":
             reference, _, words = cited.strip().partition(" ")
@@ -145,14 +154,14 @@ class HypothesisController:
 
     async def cite_line(self, verb: str, source: Source, line: Line, named: Named = "") -> None:
         """Tie a line of another log to a hypothesis, the picked one without a name, and ask for words."""
-        await self._quote(verb, named or self.require_picked().name, lambda: [cite_line(source, line)])
+        await self._quote(verb, named or self.require_picked_named(), lambda: [cite_line(source, line)])
 
     async def cite_finding(self, verb: str, read: Callable[[], Sequence[tuple[Source, Line]]], about: str) -> None:
         """Tie the lines of a finding to the picked hypothesis, and ask for words; without any, ``about`` is written.
 
         ``read`` returns the lines. It is called in a thread, and may raise OSError.
         """
-        named = self.require_picked().name
+        named = self.require_picked_named()
         await self._quote(verb, named, lambda: [cite_line(*line) for line in read()], about=about)
 
     async def _quote(
@@ -196,8 +205,9 @@ class HypothesisController:
 
     def open_thread(self, name: str = "") -> None:
         """Show all entries about a hypothesis: ``name``, or the picked one."""
-        if "/" in name:
-            self._open_thread_of_other_host(self._mirrors.require_hypothesis(name))
+        named = self.require_named(name) if name else self.require_picked_named()
+        if isinstance(named, RemoteHypothesis):
+            self._open_thread_of_other_host(named)
             return
         from threeam.experiments.run_list import hypothesis_runs_report  # the first screen needs none of it
 

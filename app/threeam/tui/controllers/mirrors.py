@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from threeam.core.config.settings import Settings
 from threeam.core.errors import JournalError, PreconditionFailed
@@ -18,25 +19,21 @@ from threeam.core.format.remote_hypothesis import RemoteHypothesis
 from threeam.core.state.fold import State
 from threeam.core.state.host_state import HostState
 from threeam.core.store.attachments import attachment_dir
-from threeam.hypotheses.drafts import Named
+from threeam.hypotheses.amendments import amendments
+from threeam.hypotheses.drafts import Named, name_of
+from threeam.hypotheses.ledger import PROJECTION as LEDGER
+from threeam.hypotheses.remarks import remarks
+from threeam.hypotheses.team_fold import TeamHypothesis, team_hypotheses
 from threeam.tui.services import ScreenServices
 
 if TYPE_CHECKING:
     from threeam.human.team_cups import TeamCups
-    from threeam.hypotheses.team_fold import TeamHypothesis
     from threeam.reports.handoff_hosts import TeamHandoff
-    from threeam.team.host_order import HostOrder
-    from threeam.team.host_states import HostStates
+    from threeam.team.clocks.host_order import HostOrder
+    from threeam.team.mirrors.host_states import HostStates
     from threeam.team.team_status import UnheldLines
 
 REFRESH_S = 5.0  # s, between two looks at the mirrors
-
-
-class HandoffFacts(NamedTuple):
-    """The facts for the hand-off of all hosts that are in files: lines that no other host holds, and the clocks."""
-
-    unheld: UnheldLines
-    order: HostOrder
 
 
 class Mirrors:
@@ -49,6 +46,9 @@ class Mirrors:
         self._looked_s: float | None = None
         self._is_reading = False
         self._problem = ""  # of the last look
+        self._order: HostOrder | None = None
+        self._board: Sequence[TeamHypothesis] = []
+        self._board_parts: tuple[object, ...] = ()  # all that it was made from
 
     def refresh(self) -> None:
         """Look for new lines of other hosts, unless that was done a moment ago, and show what has changed."""
@@ -82,16 +82,19 @@ class Mirrors:
                 return self.require_hypothesis(name)
         return name
 
-    def on_all_hosts(self, named: Named) -> TeamHypothesis | None:
-        """Return what all hosts say about a hypothesis, without claiming an order; None without other hosts."""
-        hosts = self.hosts(self._screen.state)
-        if not hosts:
-            return None
-        from threeam.hypotheses.team_fold import team_hypotheses
+    def board(self, state: State) -> Sequence[TeamHypothesis]:
+        """Return the hypotheses of all hosts in the order of the board; an empty list without other hosts."""
+        if not (hosts := self.hosts(state)) or self._order is None:
+            return []
+        parts = (state.hypotheses, LEDGER.of(state), remarks(state), amendments(state), self._order, self._hosts)
+        if parts != self._board_parts:  # most lines change none of them
+            self._board_parts, self._board = parts, team_hypotheses(hosts, self._order.is_before)
+        return self._board
 
-        name = named if isinstance(named, str) else named.name
-        found = team_hypotheses(hosts, lambda first, second: False)
-        return next((known for known in found if known.name == name), None)
+    def on_all_hosts(self, named: Named) -> TeamHypothesis | None:
+        """Return what all hosts say about a hypothesis; None without other hosts."""
+        board = self.board(self._screen.state)
+        return next((known for known in board if known.name == name_of(named)), None)
 
     def others_disagree(self, named: Named) -> bool:
         """Return whether other hosts may have another verdict on a hypothesis than that of its own journal."""
@@ -122,41 +125,34 @@ class Mirrors:
         settings, cups = self._screen.session.settings, self.cups(state)
         return settings if cups is None else settings._replace(toxic_cups=settings.toxic_cups - cups.elsewhere)
 
-    def read_handoff_facts(self) -> HandoffFacts | None:
-        """Return what files say for the hand-off of all hosts; None without other hosts. Raise as their readers do."""
+    def read_unheld_lines(self) -> UnheldLines | None:
+        """Return how many lines no other host holds; None without other hosts. It reads files."""
         if len(self._hosts) < 2:
             return None
-        from threeam.team.host_clocks import HostClock, clock_of
-        from threeam.team.host_order import HostOrder
         from threeam.team.team_status import read_unheld_lines
 
-        journal = self._screen.session.journal
-        own, *others = self._hosts
-        clocks, unknown = {host.origin_id: clock_of(journal, host.origin_id) for host in others}, HostClock(())
-        order = HostOrder(own.origin_id, lambda origin_id: clocks.get(origin_id, unknown))
-        return HandoffFacts(read_unheld_lines(journal), order)
+        return read_unheld_lines(self._screen.session.journal)
 
-    def handoff(self, facts: HandoffFacts | None) -> TeamHandoff | None:
+    def handoff(self, unheld: UnheldLines | None) -> TeamHandoff | None:
         """Return what is handed over of all hosts; None without other hosts."""
         hosts = self.hosts(self._screen.state)
-        if not hosts or facts is None:
+        if not hosts or unheld is None:
             return None
-        from threeam.reports.handoff_hosts import collect_team_handoff
+        from threeam.reports.handoff_hosts import TeamHandoff
 
-        (by_origin, is_running), order = facts
-        return collect_team_handoff(hosts, order.is_before, by_origin, is_running=is_running)
+        return TeamHandoff(hosts, self.board(self._screen.state), *unheld)
 
     async def _read(self) -> None:
-        from threeam.team.host_states import HostStates
+        from threeam.team.mirrors.host_states import HostStates
 
         session = self._screen.session
         if self._states is None:
             self._states = HostStates(session.journal, session.fold)
             self._screen.set_interval(REFRESH_S, self.refresh)
-        states, before = self._states, self._hosts
+        before = self._hosts
 
         try:
-            self._hosts = await asyncio.to_thread(states.read, session.fold.empty_state)
+            self._hosts, self._order = await asyncio.to_thread(self._read_files, self._states)
             self._problem = ""
         except (JournalError, OSError) as error:
             if str(error) != self._problem:  # it is tried again every few seconds
@@ -166,3 +162,14 @@ class Mirrors:
             self._is_reading = False
         if self._hosts != before:
             self._screen.show_state()
+
+    def _read_files(self, states: HostStates) -> tuple[list[HostState], HostOrder]:
+        from threeam.team.clocks.host_clocks import HostClock, clock_of
+        from threeam.team.clocks.host_order import HostOrder
+
+        session = self._screen.session
+        hosts = states.read(session.fold.empty_state)
+        if self._order is not None and hosts == self._hosts:
+            return self._hosts, self._order
+        clocks = {host.origin_id: clock_of(session.journal, host.origin_id) for host in hosts[1:]}
+        return hosts, HostOrder(hosts[0].origin_id, lambda origin_id: clocks.get(origin_id, HostClock(())))

@@ -210,7 +210,7 @@ class RaceController:
         from threeam.races.race_rows import line_of
 
         finding = group.closest
-        self._hypotheses.require_picked()
+        self._hypotheses.require_picked_named()
         read = lambda: [(access.source, line_of(access)) for access in finding.witness]  # noqa: E731  in a thread
         cite = partial(self._hypotheses.cite_finding, verb, read, finding_text(finding))
         self._screen.start_worker(cite, "cite")

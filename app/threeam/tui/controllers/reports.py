@@ -135,13 +135,13 @@ class ReportController:
             return
 
         quotations = QuotationReader(session.journal)
-        facts = await screen.run_in_thread(self._mirrors.read_handoff_facts)
+        unheld = await screen.run_in_thread(self._mirrors.read_unheld_lines)
 
         def sections() -> Sequence[ReportSection]:
             now = session.clock()
             state = self._mirrors.with_cups(screen.state)
             handoff = collect_handoff(state, now, gap_ns, half_life_h, awake_since, quotations)
-            return handoff_report(handoff._replace(team=self._mirrors.handoff(facts)))
+            return handoff_report(handoff._replace(team=self._mirrors.handoff(unheld)))
 
         await asyncio.to_thread(sections)  # which reads the attachments
         self.show("hand-off", sections)

@@ -19,7 +19,7 @@ from threeam.tui.controllers.mirrors import Mirrors
 from threeam.tui.services import ScreenServices
 from threeam.tui.widgets.header import Header
 from threeam.tui.widgets.log_view import LogView
-from threeam.tui.widgets.sidebar import Sidebar
+from threeam.tui.widgets.sidebar import Sidebar, SidebarView
 
 _Plans = tuple[Mapping[int, Experiment], Mapping[int, Search], Mapping[int, Bisection]]  # by number
 
@@ -46,7 +46,9 @@ class StateView:
         with_cups, cups = self._mirrors.with_cups(state), self._mirrors.cups(state)
         self._header.cups_elsewhere = "" if cups is None else cups.elsewhere_text()
         self._show_intake(with_cups, is_known=is_known)
-        self._sidebar.show(with_cups, picked_name, session.author.user, session.clock(), session.settings.half_life_h)
+        board, user = self._mirrors.board(state), session.author.user
+        view = SidebarView(with_cups, picked_name, user, session.settings.half_life_h, board)
+        self._sidebar.show(view, session.clock())
         self._log_view.set_amendments(amendments(state).by_target)
         plans = (experiments_by_number(state), searches_by_number(state), bisections(state))
         if any(now is not shown for now, shown in zip(plans, self._plans, strict=True)):

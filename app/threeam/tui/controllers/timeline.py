@@ -134,7 +134,7 @@ class TimelineController:
         journal = self._screen.session.journal
 
         def open_mirror(name: str) -> OpenedFile | None:
-            from threeam.team.mirror_source import open_mirror_file
+            from threeam.team.mirrors.mirror_source import open_mirror_file
 
             return open_mirror_file(journal, name)
 

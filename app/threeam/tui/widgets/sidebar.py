@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import wrap
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
@@ -17,15 +18,16 @@ from textual.widgets.option_list import Option
 from threeam.actions import ACTIONS
 from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.core.format.times import format_age
-from threeam.core.state.fold import OPEN, Hypothesis, State
+from threeam.core.state.fold import State
 from threeam.human.caffeine import HOUR_NS, remaining_mg
 from threeam.human.intake import intake_of
-from threeam.hypotheses.amendments import amendments, claim_of
+from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.drafts import VERDICT_VERBS
 from threeam.hypotheses.handoff_notes import journal_holder
 from threeam.hypotheses.ledger import PROJECTION as LEDGER
-from threeam.hypotheses.ledger import Thread, last_event_stamp, sorted_hypotheses, thread_of
+from threeam.hypotheses.team_fold import TeamHypothesis
 from threeam.hypotheses.thread import MISSING_CLAIM
+from threeam.tui.board_rows import BoardRow, board_rows
 from threeam.tui.cells import drawable
 from threeam.tui.dialog_bindings import bind, bind_filter
 from threeam.tui.glyphs import GLYPHS
@@ -87,7 +89,7 @@ class HypothesisList(OptionList):
         self.filter_line = FilterLine(self._show_rows, self._take_focus)
         self.content_cells = 0  # the width at which no claim is wrapped
         self._shown_key: tuple[object, ...] = ()  # all that the options were made from
-        self._shown_arguments: tuple[State, str | None, Stamp] | None = None  # of `show`
+        self._shown_arguments: tuple[State, Sequence[TeamHypothesis], str | None, Stamp] | None = None  # of `show`
 
     def on_resize(self) -> None:
         """Fit the claims to the new width: a hidden list had none when it was filled."""
@@ -106,33 +108,36 @@ class HypothesisList(OptionList):
             self.show(*self._shown_arguments)
         return sum(option.id is not None for option in self.options)
 
-    def show(self, state: State, picked: str | None, now: Stamp) -> None:
-        """Show the hypotheses of ``state``, if filtered those that match; the cursor stays on the same one."""
-        self._shown_arguments = (state, picked, now)
+    def show(self, state: State, on_all_hosts: Sequence[TeamHypothesis], picked: str | None, now: Stamp) -> None:
+        """Show the hypotheses of ``state``, if filtered those that match; the cursor stays on the same one.
+
+        ``on_all_hosts``: of a team, with those of ``state``.
+        """
+        self._shown_arguments = (state, on_all_hosts, picked, now)
         minutes = now.ns // (60 * NS_PER_S)
         ledger, amended = LEDGER.of(state), amendments(state).by_target
         words = self.filter_line.words
-        key = (state.hypotheses, ledger, amended, picked, minutes, self._claim_cells, words)
+        key = (state.hypotheses, ledger, amended, on_all_hosts, picked, minutes, self._claim_cells, words)
         if key == self._shown_key:
             return
         self._shown_key = key
         highlighted = self.highlighted_option.id if self.highlighted_option else picked
-        hypotheses = [
-            h
-            for h in sorted_hypotheses(state)
-            if not words or has_words(f"{h.label} {h.state} {claim_of(state, h)}", words)
+        rows = [
+            row
+            for row in board_rows(state, on_all_hosts)
+            if not words or has_words(f"{row.label} {row.state} {row.claim}", words)
         ]
-        claims = [drawable(claim_of(state, hypothesis)) or MISSING_CLAIM for hypothesis in hypotheses]
-        self.content_cells = max([_HEAD_CELLS if hypotheses else 0, *(cell_len(claim) + 3 for claim in claims)])
-        listed = hypotheses[:_MAX_OPTIONS]
+        claims = [drawable(row.claim) or MISSING_CLAIM for row in rows]
+        self.content_cells = max([_HEAD_CELLS if rows else 0, *(cell_len(claim) + 3 for claim in claims)])
+        listed = rows[:_MAX_OPTIONS]
         self.clear_options()
         self.add_options(
-            [Option(self._option_text(state, h, is_picked=h.name == picked, now=now), id=h.name) for h in listed]
+            [Option(self._option_text(row, is_picked=row.name == picked, now=now), id=row.name) for row in listed]
         )
-        if len(hypotheses) > len(listed):
-            remaining = len(hypotheses) - len(listed)
+        if len(rows) > len(listed):
+            remaining = len(rows) - len(listed)
             self.add_option(Option(Content(f"and {remaining} more: 3am hyp list"), disabled=True))
-        names = [hypothesis.name for hypothesis in listed]
+        names = [row.name for row in listed]
         if highlighted in names:
             self.highlighted = names.index(highlighted)
 
@@ -146,18 +151,18 @@ class HypothesisList(OptionList):
         if event.option.id is not None and self.has_focus:
             self.post_message(self.Picked(event.option.id, opens_thread=False))
 
-    def _option_text(self, state: State, hypothesis: Hypothesis, *, is_picked: bool, now: Stamp) -> Content:
-        claim_cells = self._claim_cells
-        label = f"{self._pick_mark(is_picked)}{self._glyph(hypothesis)} {hypothesis.label} "
-        label_style = "$hypothesis" if hypothesis.state == OPEN else "$foreground-muted"
-        facts_cells = claim_cells + 3 - cell_len(label + hypothesis.state)
+    def _option_text(self, row: BoardRow, *, is_picked: bool, now: Stamp) -> Content:
+        claim_cells, state = self._claim_cells, drawable(row.state)
+        label = f"{self._pick_mark(is_picked)}{self._glyph(row)} {drawable(row.label)} "
+        label_style = "$hypothesis" if row.is_open else "$foreground-muted"
+        facts_cells = claim_cells + 3 - cell_len(label + state)
         head = Content.assemble(
             (label, "bold " + label_style),
-            (drawable(hypothesis.state), label_style),
-            (self._facts(state, hypothesis, now, facts_cells), "$foreground-muted"),
+            (state, label_style),
+            (self._facts(row, now, facts_cells), "$foreground-muted"),
         )
         styles = {"refuted": "$foreground-muted strike", "parked": "$foreground-muted"}
-        claim = drawable(claim_of(state, hypothesis)) or MISSING_CLAIM
+        claim = drawable(row.claim) or MISSING_CLAIM
         if claim_cells <= _FULL_CLAIM_CELLS:
             lines = wrap(claim, claim_cells) or [""]
             if len(lines) > _CLAIM_LINES:
@@ -166,25 +171,22 @@ class HypothesisList(OptionList):
                     rest = rest.lstrip()[len(line) :]
                 lines[_CLAIM_LINES - 1 :] = [self._fit(rest.lstrip(), claim_cells)]
             claim = "\n   ".join(lines)
-        return Content.assemble(head, "\n   ", (claim, styles.get(hypothesis.state, "$foreground")))
+        return Content.assemble(head, "\n   ", (claim, styles.get(row.state, "$foreground")))
 
     def _pick_mark(self, is_picked: bool) -> str:
         if not is_picked:
             return " "
         return "▌" if self._emoji else ">"  # as the cursor of the log
 
-    def _glyph(self, hypothesis: Hypothesis) -> str:
-        glyph = GLYPHS.get(hypothesis.state, GLYPHS["Hypothesis"])
+    def _glyph(self, row: BoardRow) -> str:
+        glyph = GLYPHS.get(row.state, GLYPHS["Hypothesis"])
         return glyph.symbol if self._emoji else glyph.ascii_symbol
 
-    def _facts(self, state: State, hypothesis: Hypothesis, now: Stamp, width_cells: int) -> str:
+    def _facts(self, row: BoardRow, now: Stamp, width_cells: int) -> str:
         """Return the counts of evidence, the age of the last event, and its author, as far as they fit."""
-        thread = thread_of(state, hypothesis)
-        author = thread.events[-1].author if thread.events else hypothesis.author
-        age = format_age(now.ns - last_event_stamp(state, hypothesis).ns)
-        facts = [self._evidence_counts(thread), age]
-        if author:
-            facts.append(drawable(author.user))
+        facts = [self._evidence_counts(row), format_age(now.ns - row.stamp.ns)]
+        if row.author:
+            facts.append(drawable(row.author.user))
         while facts and cell_len(" " + self._separator.join(facts)) > width_cells:
             facts.pop()
         return " " + self._separator.join(facts) if facts else ""
@@ -193,13 +195,26 @@ class HypothesisList(OptionList):
     def _claim_cells(self) -> int:
         return max(12, self.scrollable_content_region.width - 3)
 
-    def _evidence_counts(self, thread: Thread) -> str:
-        return f"+{len(thread.supports)} {'−' if self._emoji else '-'}{len(thread.contradicts)}"
+    def _evidence_counts(self, row: BoardRow) -> str:
+        return f"+{row.supports} {'−' if self._emoji else '-'}{row.contradicts}"
 
     def _fit(self, text: str, width_cells: int) -> str:
         if cell_len(text) <= width_cells:
             return text
         return set_cell_size(text, max(0, width_cells - 1)) + ("…" if self._emoji else "~")
+
+
+class SidebarView(NamedTuple):
+    """The content of the panel: a state, the picked hypothesis, and the caffeine of ``user``.
+
+    ``on_all_hosts``: the hypotheses of a team, with those of ``state``; empty without a team.
+    """
+
+    state: State
+    picked: str | None
+    user: str
+    half_life_h: float
+    on_all_hosts: Sequence[TeamHypothesis] = ()
 
 
 class Sidebar(Vertical):
@@ -265,19 +280,21 @@ class Sidebar(Vertical):
         content = max(len(_WIDEST_TITLE), self._text_cells, self.hypothesis_list.content_cells)
         self.styles.width = min(content + _PADDING_CELLS, max(_MIN_LIMIT_CELLS, width // 5))
 
-    def show(self, state: State, picked: str | None, user: str, now: Stamp, half_life_h: float) -> None:
-        """Show ``state`` as of ``now``, with the caffeine of ``user``."""
+    def show(self, view: SidebarView, now: Stamp) -> None:
+        """Show ``view`` as of ``now``."""
+        state = view.state
         new_key = key_for_action(self, "hypothesis")
         empty = self._empty_content("none yet", f"{new_key} opens one")
         _update_if_changed(self._empty_text, empty)
-        self._empty_text.display = not state.hypotheses
-        self.hypothesis_list.display = bool(state.hypotheses)
-        self.hypothesis_list.show(state, picked, now)
-        doses = intake_of(state, user).doses
-        caffeine, people = self._caffeine_content(doses, now, half_life_h), self._people_content(state, now)
+        has_hypotheses = bool(state.hypotheses or view.on_all_hosts)
+        self._empty_text.display = not has_hypotheses
+        self.hypothesis_list.display = has_hypotheses
+        self.hypothesis_list.show(state, view.on_all_hosts, view.picked, now)
+        doses = intake_of(state, view.user).doses
+        caffeine, people = self._caffeine_content(doses, now, view.half_life_h), self._people_content(state, now)
         _update_if_changed(self._caffeine_text, caffeine)
         _update_if_changed(self._people_text, people)
-        texts = (caffeine, people) if state.hypotheses else (caffeine, people, empty)
+        texts = (caffeine, people) if has_hypotheses else (caffeine, people, empty)
         self._text_cells = max(cell_len(line) for text in texts for line in text.plain.split("\n"))
         self._fit_width()
 

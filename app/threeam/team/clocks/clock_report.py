@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threeam.core.format.times import format_age, format_duration, format_exact_duration
-from threeam.team.clock_offset import Offset
+from threeam.team.clocks.clock_offset import Offset
 from threeam.team.team_status import ClockStatus, HostStatus, OwnStatus
 from threeam.timeline.align import DRIFT_PPM, correction_between
 

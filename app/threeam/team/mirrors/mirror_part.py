@@ -11,9 +11,9 @@ from threeam.core.errors import JournalError
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd
 from threeam.core.platform.portability import fdatasync_fd
 from threeam.core.store.attachments import open_own_dir
-from threeam.team.hole import Hole, fill_holes, mask_holes
-from threeam.team.line_chain import extend_chain, extend_chain_over
-from threeam.team.message import Message
+from threeam.team.messages.hole import Hole, fill_holes, mask_holes
+from threeam.team.messages.line_chain import extend_chain, extend_chain_over
+from threeam.team.messages.message import Message
 
 
 class Contradiction(JournalError):

@@ -11,13 +11,13 @@ from typing import Any
 from threeam.core.errors import JournalError
 from threeam.core.platform.folders import open_file
 from threeam.core.store.journal import Journal
-from threeam.team.blank_list import BlankedLine, stamp_text
+from threeam.team.blanking.blank_list import BlankedLine, stamp_text
 from threeam.team.carrier import Carrier, NoAnswer, Topic
-from threeam.team.hole import fill
-from threeam.team.line_chain import MAX_PIECE_BYTES
-from threeam.team.message import MAX_OFFSET
-from threeam.team.mirror import MirrorPart, read_mirror
-from threeam.team.position import is_origin_id, is_segment_name
+from threeam.team.messages.hole import fill
+from threeam.team.messages.line_chain import MAX_PIECE_BYTES
+from threeam.team.messages.message import MAX_OFFSET
+from threeam.team.messages.position import is_origin_id, is_segment_name
+from threeam.team.mirrors.mirror import MirrorPart, read_mirror
 
 _MAX_LINES = 2_000  # in a question
 _ANSWER_S = 2.0  # s

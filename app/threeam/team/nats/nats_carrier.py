@@ -28,11 +28,18 @@ from threeam.team.carrier import (
     Received,
     Topic,
 )
-from threeam.team.message import HostileMessage, Message, decode, encode_headers
-from threeam.team.nats_connection import NatsConnection
-from threeam.team.nats_wire import decode_base64, error_code, is_delivery, parse_delivery, parse_headers, parse_time
-from threeam.team.position import is_origin_id
-from threeam.team.target import Credentials, Target
+from threeam.team.messages.message import HostileMessage, Message, decode, encode_headers
+from threeam.team.messages.position import is_origin_id
+from threeam.team.nats.nats_connection import NatsConnection
+from threeam.team.nats.nats_target import Credentials, Target
+from threeam.team.nats.nats_wire import (
+    decode_base64,
+    error_code,
+    is_delivery,
+    parse_delivery,
+    parse_headers,
+    parse_time,
+)
 
 _FLUSH_S = 5  # s
 _PULL_MESSAGES = 128

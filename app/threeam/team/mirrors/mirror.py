@@ -27,11 +27,11 @@ from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd
 from threeam.core.platform.portability import fsync_fd
 from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
-from threeam.team.hole import Hole
-from threeam.team.line_chain import first_link
-from threeam.team.message import Message
-from threeam.team.mirror_part import OpenPart, PartPlace, write_all
-from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_name
+from threeam.team.messages.hole import Hole
+from threeam.team.messages.line_chain import first_link
+from threeam.team.messages.message import Message
+from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
+from threeam.team.mirrors.mirror_part import OpenPart, PartPlace, write_all
 
 _PART_NAME = re.compile(r"([^+]+?)(?:\+([1-9]\d{0,15}))?\.log", re.ASCII)
 _EPOCH_DIR = re.compile(r"epoch-([1-9]\d{0,5})", re.ASCII)
@@ -104,17 +104,27 @@ def mirror_path(journal: Journal, origin: Origin) -> str:
     return _epoch_dir(os.path.join(remote_dir(journal), origin.id), origin.epoch)
 
 
+def about_path(journal: Journal, origin_id: str) -> str:
+    """Return the path of the file with what is known of a mirror, its blanked lines among it."""
+    return os.path.join(remote_dir(journal), origin_id, _ABOUT)
+
+
 def latest_epoch(journal: Journal, origin_id: str) -> int:
     """Return the last epoch in the mirror of an origin."""
     return max(_later_epochs(os.path.join(remote_dir(journal), origin_id)), default=1)
 
 
-def link_at_begin(journal: Journal, origin: Origin, part: MirrorPart) -> bytes:
-    """Return the link of the chain at the beginning of a part. Raises OSError or `FileUnusable`."""
-    if part.begin == 0:
-        return first_link(part.segment)
+def known_links(journal: Journal, origin: Origin, part: MirrorPart) -> list[tuple[int, bytes]]:
+    """Return offsets in a part of a mirror, and the links of the chain there. Raises OSError or `FileUnusable`.
+
+    They are at its beginning, and behind its blanked lines, across which the chain cannot be computed.
+    """
     about = _read_about(os.path.join(remote_dir(journal), origin.id))
-    return bytes.fromhex(about["links"][str(origin.epoch)][f"{part.segment}+{part.begin}"])
+    begin_link = first_link(part.segment)
+    if part.begin:
+        begin_link = bytes.fromhex(about["links"][str(origin.epoch)][f"{part.segment}+{part.begin}"])
+    holes = _holes_of(about, origin.epoch, part.segment)
+    return [(part.begin, begin_link), *((hole.end, hole.link) for hole in holes if part.begin < hole.end <= part.end)]
 
 
 def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorFiles:
@@ -182,7 +192,7 @@ class Mirror:
             raise MirrorBusy(f"{self.path} is written by another process") from None
         self._about = _read_about(self.path)
         self._open_part: OpenPart | None = None
-        self.parts_begun = 0  # since it was opened; there may be a gap before each
+        self.parts_begun = 1  # since gaps were looked for; an earlier process may have begun some
         self.blanked_lines = 0  # since it was opened
 
     def write(self, message: Message) -> int:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_line_end
 from threeam.core.store.segment import RotatedSegment, Segment, SegmentHead
-from threeam.team.mirror import MirrorPart, mirror_path, read_mirror
-from threeam.team.position import Origin
+from threeam.team.messages.position import Origin
+from threeam.team.mirrors.mirror import MirrorPart, mirror_path, read_mirror
 
 
 class _Piece(NamedTuple):
@@ -26,6 +26,10 @@ class _Piece(NamedTuple):
     offset: int
     size: int
     newline: bytes
+
+    @property
+    def end(self) -> int:
+        return self.begin + self.size + len(self.newline)
 
     def read(self, index: int, size: int) -> bytes:
         data = self.part.read(self.offset + index, min(size, self.size - index)) if index < self.size else b""
@@ -88,6 +92,8 @@ class MirrorSegment(Segment):
             data = piece.read(offset - piece.begin, size)
             found.append(data)
             offset, size, index = offset + len(data), size - len(data), index + 1
+            if offset < piece.end:  # all that was asked for, or the part was cut off
+                break
         return b"".join(found)
 
     @property
@@ -104,12 +110,11 @@ class MirrorSegment(Segment):
         with self._lock:
             names = sorted(name for name in os.listdir(self.path) if name.endswith(".log"))
             if names != self._names:
-                self._names = names
                 self._read_parts()
-            elif self._parts:
-                for part in self._parts[:-1]:
-                    self._append(part, None)
-                self._append_whole_lines(self._parts[-1])
+                self._names = names
+            else:
+                for part in self._parts:
+                    self._append_whole_lines(part)
 
     def _read_parts(self) -> None:
         """Append what is new of all parts, and note which of them may have new bytes later."""
@@ -137,20 +142,16 @@ class MirrorSegment(Segment):
             self._heads.append((self._end, self._open(part)))
 
     def _append_whole_lines(self, part: MirrorPart) -> None:
-        """Append the new lines of the last part; the rest is appended when it has a newline, or another part begins."""
+        """Append the new lines of a part that grows; the rest follows when it has a newline, or another part begins."""
         opened = self._open(part)
         self._append_up_to(part, last_line_end(opened, opened.size()), b"")
 
-    def _append(self, part: MirrorPart, following: MirrorPart | None) -> None:
-        """Append all that is new of a part before the last one. ``following``: the part behind it, if that is new."""
+    def _append(self, part: MirrorPart, following: MirrorPart) -> None:
+        """Append all that is new of a part before the last one. ``following``: the part behind it."""
         opened = self._open(part)
         size, begin = opened.size(), self._read_to[part.path]
         if size > begin:
-            is_continued = (
-                following is not None
-                and following.path not in self._read_to
-                and (following.segment, following.begin) == (part.segment, part.begin + size)
-            )
+            is_continued = following.path not in self._read_to and following.continues and following.begin > 0
             is_torn = not is_continued and opened.read(size - 1, 1) != b"\n"
             self._append_up_to(part, size, b"\n" if is_torn else b"")
 
@@ -161,7 +162,7 @@ class MirrorSegment(Segment):
         if end > begin:
             self._pieces.append(_Piece(self._end, opened, begin, end - begin, newline))
             self._read_to[part.path] = end
-            self._end += end - begin + len(newline)
+            self._end = self._pieces[-1].end
 
     def _open(self, part: MirrorPart) -> RotatedSegment:
         if part.path not in self._opened:

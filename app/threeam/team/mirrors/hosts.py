@@ -19,10 +19,10 @@ from threeam.core.config.options import did_you_mean
 from threeam.core.errors import BadInput
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.store.journal import Journal
-from threeam.team.mirror import MirrorFiles, read_mirrors
-from threeam.team.mirror_segment import MirrorSegment
+from threeam.team.messages.position import Origin
+from threeam.team.mirrors.mirror import MirrorFiles, read_mirrors
+from threeam.team.mirrors.mirror_segment import MirrorSegment
 from threeam.team.origin import host_name, read_origin
-from threeam.team.position import Origin
 
 _OTHER_CHARS = re.compile(r"[^A-Za-z0-9._-]")
 _ID_PREFIX = re.compile(r"([0-9a-f]{4,32})(?:-([1-9]\d{0,5}))?", re.ASCII)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from threeam.core.format.remote_hypothesis import RemoteHypothesis
@@ -10,8 +11,9 @@ from threeam.core.state.host_state import HostState
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_line_end
 from threeam.core.store.segment import RotatedSegment, Segment
-from threeam.team.hosts import Host, find_host, open_mirror, read_hosts
-from threeam.team.mirror_segment import MirrorSegment
+from threeam.team.mirrors.hosts import Host, find_host, open_mirror, read_hosts
+from threeam.team.mirrors.mirror import about_path
+from threeam.team.mirrors.mirror_segment import MirrorSegment
 from threeam.team.origin import host_name, read_origin
 
 
@@ -42,24 +44,29 @@ class HostStates:
         if last.begin:  # its beginning, which repeats the state, may be missing
             whole = open_mirror(self._journal, host)
             return self._fold.state_at(whole, whole.size())
-        known = self._known.get(host.origin.id)
+        known = self._known.pop(host.origin.id, None)
+        about_ns = os.stat(about_path(self._journal, host.origin.id)).st_mtime_ns
         segment = RotatedSegment(last.path)
+        written_ns = segment.fstat().st_mtime_ns
         end = last_line_end(segment, segment.size())
-        if known is None or known.segment != segment:
+        if known is None or known.segment != segment or known.about_ns != about_ns:
             state = self._fold.state_at(segment, end)
-        elif known.end == end:
-            return known.state
         else:
-            state = self._fold.advance(known.state, segment, known.end, end)
-        self._known[host.origin.id] = _KnownState(segment, end, state)
+            state = known.state if known.end == end else self._fold.advance(known.state, segment, known.end, end)
+        if written_ns > about_ns:  # else a line may be about to be blanked
+            self._known[host.origin.id] = _KnownState(segment, end, about_ns, state)
         return state
 
 
 class _KnownState(NamedTuple):
-    """The state of a file up to ``end``. A mirror is only appended to."""
+    """The state of a file up to ``end``.
+
+    A mirror is only appended to, but for lines that are blanked. ``about_ns``: when that was noted last, if it was.
+    """
 
     segment: Segment
     end: int
+    about_ns: int
     state: State
 
 

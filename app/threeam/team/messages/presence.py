@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from threeam.core.errors import JournalError
-from threeam.team.message import MAX_BOUND_NS, MAX_OFFSET
-from threeam.team.mirror import MirrorFiles
+from threeam.team.messages.message import MAX_BOUND_NS, MAX_OFFSET
+from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
+from threeam.team.mirrors.mirror import MirrorFiles
 from threeam.team.origin import MAX_EPOCH, MAX_HOST_CHARS
-from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 
 MAX_ANNOUNCEMENT_BYTES = 256 * 1024
 _MAX_LINES = 2**53

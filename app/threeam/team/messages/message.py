@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from threeam.core.errors import JournalError
 from threeam.core.format.escape import escape_unprintable
-from threeam.team.hole import Hole
-from threeam.team.line_chain import LINK_BYTES, MAX_PIECE_BYTES, extend_chain, first_link
+from threeam.team.messages.hole import Hole
+from threeam.team.messages.line_chain import LINK_BYTES, MAX_PIECE_BYTES, extend_chain, first_link
+from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 from threeam.team.origin import MAX_EPOCH, MAX_HOST_CHARS
-from threeam.team.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 
 MAX_PAYLOAD_BYTES = MAX_PIECE_BYTES
 MAX_OFFSET = 2**53  # bytes

@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 
 from threeam.core.format.escape import escape_unprintable
 from threeam.team.carrier import CarrierAway, CarrierRefused
-from threeam.team.target import Credentials, Target
+from threeam.team.nats.nats_target import Credentials, Target
 
 _ANSWER_S = 5.0  # s; a server that has not answered by then is away
 _CONNECT_S = 5.0  # s

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 
 from threeam.core.state.host_state import HostStamp
-from threeam.team.host_clocks import HostClock
+from threeam.team.clocks.host_clocks import HostClock
 from threeam.timeline.instant import ClockCorrection, Order, Timestamp
 from threeam.timeline.order import ClockRange, OrderFacts, order_of
 

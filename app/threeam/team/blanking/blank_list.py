@@ -18,11 +18,11 @@ from threeam.core.format.entry import Stamp
 from threeam.core.platform.folders import open_file
 from threeam.core.platform.portability import fsync_fd
 from threeam.core.store.journal import Journal, check_regular_file, describe_open_error
-from threeam.team.hole import Hole, fill_holes
-from threeam.team.line_chain import extend_chain
-from threeam.team.message import Message
+from threeam.team.messages.hole import Hole, fill_holes
+from threeam.team.messages.line_chain import extend_chain
+from threeam.team.messages.message import Message
+from threeam.team.messages.position import is_segment_name
 from threeam.team.origin import create_beside_log
-from threeam.team.position import is_segment_name
 
 NO_STAMP = "-"
 _STAMP_CHARS = 34  # characters

@@ -13,8 +13,8 @@ from threeam.core.errors import FileUnusable
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
 from threeam.core.store.attachments import open_own_dir
 from threeam.core.store.journal import Journal
-from threeam.team.clock_offset import Offset, Span
-from threeam.team.position import is_origin_id
+from threeam.team.clocks.clock_offset import Offset, Span
+from threeam.team.messages.position import is_origin_id
 from threeam.team.team_status import status_dir
 from threeam.timeline.align import correction_between
 from threeam.timeline.instant import ClockCorrection

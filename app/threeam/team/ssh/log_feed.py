@@ -19,7 +19,14 @@ from threeam.core.errors import PreconditionFailed
 from threeam.core.store.file_watcher import FileWatcher
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
-from threeam.team.frames import (
+from threeam.team.blanking.blank_list import BlankedLine, BlankList
+from threeam.team.messages.line_chain import extend_chain_over, first_link
+from threeam.team.messages.message import MAX_PAYLOAD_BYTES, Message
+from threeam.team.messages.position import Origin, SegmentEnd, segment_name
+from threeam.team.messages.presence import Presence
+from threeam.team.origin import OriginFile, read_origin
+from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
+from threeam.team.ssh.frames import (
     FROM_THE_BEGINNING,
     MAX_REQUEST_CHARS,
     encode_answer,
@@ -27,11 +34,7 @@ from threeam.team.frames import (
     encode_here,
     encode_lines,
 )
-from threeam.team.line_cursor import parse_cursor
-from threeam.team.origin import OriginFile, read_origin
-from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
-from threeam.team.position import Origin
-from threeam.team.presence import Presence
+from threeam.team.ssh.line_cursor import parse_cursor
 from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
 _FIRST_BUSY_S, _LAST_BUSY_S = 0.001, 0.05  # s; between looks at a log that a writer has locked
@@ -48,6 +51,8 @@ class LogFeed:
         self._journal = journal
         self._host = host
         self._outgoing = Outgoing(journal)
+        self._blank_list = BlankList(journal)
+        self._blanked: list[BlankedLine] = []  # those of which the reader knows
         self._origin = _ensure_origin(journal)
         self._cursor: Cursor | None = None
         self._counted: Cursor | None = None  # up to here the lines are counted
@@ -83,6 +88,7 @@ class LogFeed:
             if (live := self._journal.open_live()) is not None:
                 watcher.follow(live)
             wait_s = _SIGN_OF_LIFE_S
+            self._send_blanked(output)
             try:
                 while not reader.is_gone() and (batch := self._next_batch()) is not None:
                     self._send(batch, output)
@@ -96,9 +102,39 @@ class LogFeed:
             watcher.wait(wait_s)
 
     def _send(self, batch: Batch, output: int) -> None:
-        self._write(output, encode_lines(batch.message(self._origin, self._host, self._bound_ns)))
+        message = self._blank_list.blank(batch.message(self._origin, self._host, self._bound_ns))
+        for part in message.parts():
+            self._write(output, encode_lines(part))
         self._cursor = batch.end
         self._unsent_lines -= batch.payload.count(b"\n")
+
+    def _send_blanked(self, output: int) -> None:
+        """Send the lines without their words that were blanked and that the reader may have with them."""
+        lines, live = self._blank_list.lines(), self._journal.open_live()
+        if lines == self._blanked or live is None:
+            return
+        self._blanked = lines
+        reached = SegmentEnd(self._cursor.name, self._cursor.offset) if self._cursor is not None else SegmentEnd("", 0)
+        for segment in self._journal.segments_forward(live):
+            name = segment_name(segment)
+            here = sorted({(line.begin, line.end) for line in lines if line.segment == name})
+            if name is None or not here:
+                continue
+            offset, link = 0, first_link(name)
+            for begin, end in here:
+                found = extend_chain_over(segment.read, link, offset, begin)
+                if found is None or SegmentEnd(name, end) > reached:
+                    break
+                offset, link = begin, found
+                for piece in range(begin, end, MAX_PAYLOAD_BYTES):
+                    payload = segment.read(piece, min(MAX_PAYLOAD_BYTES, end - piece))
+                    if not payload:
+                        break
+                    message = Message(self._origin, self._host, name, piece, link, payload, None, self._bound_ns)
+                    blanked = self._blank_list.blank(message)
+                    if blanked is not message:
+                        self._write(output, encode_lines(blanked))
+                    offset, link = message.end, message.end_link()
 
     def _next_batch(self) -> Batch | None:
         """Return what is to be sent next; None if there is nothing. Raises `LogBusy`."""

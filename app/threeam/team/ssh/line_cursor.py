@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
 from threeam.core.store.journal import Journal
-from threeam.team.line_chain import LINK_BYTES, MAX_PIECE_BYTES, extend_chain_over
-from threeam.team.message import MAX_OFFSET
-from threeam.team.mirror import MirrorPart, link_at_begin, read_mirror
+from threeam.team.messages.line_chain import LINK_BYTES, MAX_PIECE_BYTES, extend_chain_over
+from threeam.team.messages.message import MAX_OFFSET
+from threeam.team.messages.position import Origin, SegmentEnd, is_segment_name
+from threeam.team.mirrors.mirror import MirrorPart, known_links, read_mirror
 from threeam.team.origin import MAX_EPOCH
-from threeam.team.position import Origin, SegmentEnd, is_segment_name
 
 _CURSOR = re.compile(rf"([0-9a-f]{{32}}):(\d{{1,6}}):([^:]+):(\d{{1,16}}):([0-9a-f]{{{2 * LINK_BYTES}}})", re.ASCII)
 
@@ -48,13 +48,12 @@ def mirror_cursor(journal: Journal, origin_id: str) -> LineCursor | None:
     if not latest.parts:
         return None
     part = latest.parts[-1]
-    begin_link = link_at_begin(journal, latest.origin, part)
+    links = known_links(journal, latest.origin, part)
     fd = os.open(part.path, os.O_RDONLY | SAFE_OPEN_FLAGS)
     try:
         end = _last_line_end(fd, part)
-        link = extend_chain_over(
-            lambda begin, size: os.pread(fd, size, begin - part.begin), begin_link, part.begin, end
-        )
+        begin, begin_link = max(place for place in links if place[0] <= end)
+        link = extend_chain_over(lambda offset, size: os.pread(fd, size, offset - part.begin), begin_link, begin, end)
     finally:
         os.close(fd)
     return None if link is None else LineCursor(latest.origin, SegmentEnd(part.segment, end), link)

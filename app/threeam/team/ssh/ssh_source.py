@@ -14,10 +14,10 @@ from threeam.core.errors import JournalError
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Announcement, CarrierAway, CarrierRefused, NoAnswer, Place, Received, Topic
-from threeam.team.frames import FROM_THE_BEGINNING, Answer, FrameReader, Here, HostileStream, Lines
-from threeam.team.line_cursor import mirror_cursor
 from threeam.team.origin import read_origin
-from threeam.team.ssh_target import SshTarget
+from threeam.team.ssh.frames import FROM_THE_BEGINNING, Answer, FrameReader, Here, HostileStream, Lines
+from threeam.team.ssh.line_cursor import mirror_cursor
+from threeam.team.ssh.ssh_target import SshTarget
 from threeam.team.team_status import read_statuses, status_path
 
 _GREETING_S = 30.0  # s; to connect, to log in, and to start 3am there

@@ -21,13 +21,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from threeam.core.errors import JournalError
-from threeam.team.message import MAX_PAYLOAD_BYTES, Message, encode_headers
-from threeam.team.presence import MAX_ANNOUNCEMENT_BYTES
+from threeam.team.messages.message import MAX_PAYLOAD_BYTES, Message, encode_headers
+from threeam.team.messages.presence import MAX_ANNOUNCEMENT_BYTES
 
 FROM_THE_BEGINNING = "begin"
 MAX_REQUEST_CHARS = 200
 
-_MAX_LINE_BYTES = 4096
+_MAX_LINE_BYTES = 64 * 1024  # a message can have very many blanked lines
 _MAX_SHELL_BYTES = 64 * 1024  # bytes before the greeting
 _GREETING = re.compile(rb"3am-mirror (\d{1,4}) ([0-9a-f]{32})")
 _VERSION = b"1"

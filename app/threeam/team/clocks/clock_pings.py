@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection
 
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Carrier, CarrierRefused, NoAnswer, Source, Topic
-from threeam.team.clock_offset import ClockTrack, Offset, Reading, Span, Step, measured_offset
-from threeam.team.host_clocks import ClockFile
+from threeam.team.clocks.clock_offset import ClockTrack, Offset, Reading, Span, Step, measured_offset
+from threeam.team.clocks.host_clocks import ClockFile
 from threeam.team.team_status import ClockStatus, TeamStatus
 
 _FIRST_PINGS = 64  # one of them meets no queue

@@ -7,10 +7,10 @@ import os
 from threeam.core.errors import BadInput, FileUnusable
 from threeam.core.store.chain import Chain
 from threeam.core.store.journal import Journal
-from threeam.team.hosts import Host, find_host, open_mirror, read_hosts
-from threeam.team.mirror import latest_epoch, mirror_path
-from threeam.team.mirror_clock import MirrorClock
-from threeam.team.mirror_segment import MirrorSegment
+from threeam.team.mirrors.hosts import Host, find_host, open_mirror, read_hosts
+from threeam.team.mirrors.mirror import latest_epoch, mirror_path
+from threeam.team.mirrors.mirror_clock import MirrorClock
+from threeam.team.mirrors.mirror_segment import MirrorSegment
 from threeam.timeline.files import OpenedFile
 
 

@@ -24,11 +24,11 @@ from typing import Any
 from threeam.core.errors import PreconditionFailed
 from threeam.core.store.fork import Blank, find_blanked_lines
 from threeam.core.store.journal import Journal
-from threeam.team.blank_list import BlankedLine, BlankList, blank_lines, stamp_text
+from threeam.team.blanking.blank_list import BlankedLine, BlankList, blank_lines, stamp_text
 from threeam.team.carrier import Carrier, OutOfTurn, Place, Store
-from threeam.team.message import HostileMessage, Message, decode
+from threeam.team.messages.message import HostileMessage, Message, decode
+from threeam.team.messages.position import Origin, SegmentEnd, segment_name
 from threeam.team.outgoing import BytesLost, LogBusy, Outgoing
-from threeam.team.position import Origin, SegmentEnd, segment_name
 from threeam.timeline.clock_bounds import own_clock_bound
 
 _BUSY_WAIT_S = 0.005  # s; between looks at a log that a writer has locked

@@ -1,0 +1,1 @@
+"""Words that are taken back after they were sent."""

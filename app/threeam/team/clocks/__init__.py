@@ -1,0 +1,1 @@
+"""The offsets between the clocks of the hosts, and their bounds."""

@@ -1,0 +1,1 @@
+"""The journals of other hosts, as files on this one and as sources."""
