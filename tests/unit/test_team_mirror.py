@@ -105,6 +105,27 @@ def test_missing_bytes_of_the_segment_before_are_a_gap(journal: Journal) -> None
     mirror.close()
 
 
+def test_the_files_of_a_mirror_are_in_order_after_the_clock_was_stepped_back(journal: Journal) -> None:
+    newest = "20261124T020000.000000000Z"
+    mirror = Mirror(journal, DB1.id)
+    mirror.write(message(DATA, 0, 9))
+    mirror.write(message(DATA, 0, 18, segment=LATER_SEGMENT, after=SegmentEnd(SEGMENT, 9)))
+    mirror.write(message(DATA, 0, 27, segment=newest, after=SegmentEnd(LATER_SEGMENT, 18)))
+    mirror.close()
+    (files,) = read_mirrors(journal)
+    assert [part.segment for part in files.parts] == [SEGMENT, LATER_SEGMENT, newest]
+    assert (files.run_begin, files.end) == (SegmentEnd(SEGMENT, 0), SegmentEnd(newest, 27))
+
+
+def test_a_circle_of_segments_hides_none_of_them(journal: Journal) -> None:
+    mirror = Mirror(journal, DB1.id)
+    mirror.write(message(DATA, 0, 9, after=SegmentEnd(LATER_SEGMENT, 9)))
+    mirror.write(message(DATA, 0, 9, segment=LATER_SEGMENT, after=SegmentEnd(SEGMENT, 9)))
+    mirror.close()
+    (files,) = read_mirrors(journal)
+    assert sorted(part.segment for part in files.parts) == [SEGMENT, LATER_SEGMENT]
+
+
 def test_a_message_that_contradicts_the_mirror_is_refused_and_nothing_changes(journal: Journal) -> None:
     other = DATA.replace(b"line 1]", b"LINE 1]")
     mirror = Mirror(journal, DB1.id)

@@ -11,7 +11,7 @@ import pytest
 
 from support.journals import FakeClock
 from support.lines import NIGHT
-from support.rotated_files import chain_of, line
+from support.rotated_files import chain_of, head, line, rotated_name
 from support.team import DB1, content, journal_bytes, outgoing_messages
 from threeam.core.format.entry import Stamp
 from threeam.core.store.journal import Journal, Segment
@@ -224,7 +224,8 @@ def test_a_log_that_another_program_has_emptied_continues_as_another_segment(log
     assert second.payload == log.read_bytes()
 
 
-def test_a_file_without_a_link_to_the_one_before_follows_it(log: Path, journal: Journal) -> None:
+@pytest.mark.parametrize("seconds", [3, -3])  # the clock may have been stepped back
+def test_a_file_without_a_link_to_the_one_before_follows_it(seconds: int, log: Path, journal: Journal) -> None:
     """As logrotate's `create` leaves it."""
     log.write_bytes(line(1, "one"))
     outgoing = Outgoing(journal)
@@ -233,10 +234,43 @@ def test_a_file_without_a_link_to_the_one_before_follows_it(log: Path, journal: 
     with log.open("ab") as file:
         file.write(line(2, "two"))
     log.rename(log.with_name("sanity.log.1"))
-    log.write_bytes(line(3, "three"))
+    log.write_bytes(line(seconds, "three"))
     second, third = outgoing_messages(outgoing, cursor)
-    assert (second.payload, third.payload) == (line(2, "two"), line(3, "three"))
+    assert (second.payload, third.payload) == (line(2, "two"), line(seconds, "three"))
     assert third.after == end_of(second)
+
+
+@pytest.mark.parametrize("moved_to", ["sanity.log.1", "sanity.log.old", None])
+def test_sending_resumes_in_a_file_that_was_moved_or_removed_while_it_is_open(
+    moved_to: str | None, log: Path, journal: Journal
+) -> None:
+    log.write_bytes(line(1, "one") + line(2, "two"))
+    outgoing = Outgoing(journal)
+    begin = outgoing.begin()
+    assert begin is not None
+    (sent,) = outgoing_messages(outgoing, begin)
+    log.unlink() if moved_to is None else log.rename(log.with_name(moved_to))
+    cursor = outgoing.resume(end_of(sent), sent.end_link(), begin.segment)
+    log.write_bytes(line(3, "three"))
+    (following,) = outgoing_messages(outgoing, cursor)
+    assert (following.payload, following.after) == (line(3, "three"), end_of(sent))
+
+
+def test_the_order_of_files_is_not_that_of_their_names(log: Path, journal: Journal) -> None:
+    older, newer = log.with_name(rotated_name(1)), line(-9, "newer")
+    older.write_bytes(line(5, "older"))
+    log.write_bytes(head(1) + newer)
+    outgoing = Outgoing(journal)
+    first, second = outgoing_messages(outgoing, outgoing.begin())
+    order = outgoing.order()
+    begin = order.begin()
+    assert begin == SegmentEnd(first.segment, 0)
+    assert order.key(begin) < order.key(end_of(first)) < order.key(end_of(second))
+    assert outgoing.lines_up_to(end_of(first)) == 1
+    cursor = outgoing.resume(end_of(second), second.end_link())
+    assert cursor is not None
+    assert outgoing.lines_between(end_of(first), cursor) == 2
+    assert outgoing.lines_between(None, cursor) == 3
 
 
 def test_unsent_lines_are_counted(log: Path, journal: Journal) -> None:

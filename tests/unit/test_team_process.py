@@ -57,6 +57,13 @@ class MemoryEngine:
         self.changed = asyncio.Condition()
         self.refused = set[str]()  # the ids of origins that may not publish
         self.replies: dict[tuple[Topic, str], Reply] = {}
+        self.connections = 0
+        self.closed = asyncio.Event()
+
+    def disconnect(self) -> None:
+        """End all connections."""
+        self.closed.set()
+        self.closed = asyncio.Event()
 
     async def store(self, message: Message, expected: int) -> int:
         if expected != self.last_sequence(message.origin.id):
@@ -74,12 +81,14 @@ class MemoryEngine:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Carrier]:
+        self.connections += 1
         yield MemoryCarrier(self)
 
 
 class MemoryCarrier:
     def __init__(self, engine: MemoryEngine) -> None:
         self.engine = engine
+        self.closed = engine.closed
 
     async def last(self, origin_id: str) -> tuple[Message | None, int]:
         sequence = self.engine.last_sequence(origin_id)
@@ -149,7 +158,8 @@ class MemoryCarrier:
         await self.wait_closed()
 
     async def wait_closed(self) -> None:
-        await asyncio.Event().wait()
+        await self.closed.wait()
+        raise CarrierAway("the connection is lost")
 
 
 def journal_of(folder: Path, name: str, count: int) -> Journal:
@@ -214,6 +224,37 @@ async def test_what_the_other_host_holds_is_known(tmp_path: Path) -> None:
     ((status, is_running),) = read_statuses(journals["db1"])
     assert (status.away, is_running) == ("not running", False)
     assert [host.host for host in status.hosts.values()] == ["web1"]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "moved"])
+async def test_a_log_that_was_damaged_while_the_engine_was_away_is_sent_on(damage: str, tmp_path: Path) -> None:
+    engine = MemoryEngine()
+    journals = {name: journal_of(tmp_path, name, 3) for name in ("db1", "web1")}
+    db1, web1 = journals.values()
+    processes = [TeamProcess(each, "memory", name, engine.connect, read_only=False) for name, each in journals.items()]
+    tasks = [asyncio.create_task(process.run()) for process in processes]
+    try:
+        await until(lambda: holds(web1, db1), "all lines")
+        match damage:
+            case "truncated":
+                os.truncate(db1.log_path, Path(db1.log_path).read_bytes().index(b"\n") + 1)
+            case "moved":
+                os.rename(db1.log_path, db1.log_path + ".moved")
+        engine.disconnect()
+        await until(lambda: engine.connections == 4, "the next connections")
+        clock = FakeClock()
+        clock.forward(60_000_000_000)
+        writer_of("db1", db1, clock).write_stream(["after"])
+        await until(lambda: any(b"after" in content(files) for files in read_mirrors(web1)), "the line after")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for process in processes:
+            process.close()
+    ((status, _),) = read_statuses(db1)
+    assert not any("new-origin" in notice and "also sends" in notice for notice in status.notices)
+    assert [files.origin.epoch for files in read_mirrors(web1)] == ([1, 2] if damage == "truncated" else [1])
 
 
 async def test_a_gap_that_the_engine_cannot_fill_is_told_and_again_after_a_restart(tmp_path: Path) -> None:

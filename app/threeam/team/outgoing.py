@@ -22,7 +22,7 @@ from threeam.core.store.reader import read_chunks
 from threeam.core.store.segment import Segment
 from threeam.team.messages.line_chain import extend_chain, extend_chain_over, first_link
 from threeam.team.messages.message import MAX_PAYLOAD_BYTES, Message
-from threeam.team.messages.position import Origin, SegmentEnd, segment_name
+from threeam.team.messages.position import JournalOrder, Origin, SegmentEnd, segment_name
 
 _STAMP_CHARS = 34  # characters
 _NUMBER_ASIDE = re.compile(r"[.-]\d+(-\d+)?", re.ASCII)  # behind the name of a log that logrotate has put aside
@@ -80,13 +80,19 @@ class Outgoing:
         live = self._journal.open_live()
         return None if live is None else _cursor_at_begin(self._journal.oldest_segment(live), after)
 
-    def resume(self, sent: SegmentEnd, link: bytes) -> Cursor | None:
+    def resume(self, sent: SegmentEnd, link: bytes, opened: Segment | None = None) -> Cursor | None:
         """Return the cursor at the end of what was ``sent``, where ``link`` stands.
 
-        If that segment is not here any more, return the beginning of the next one; None if there is no line yet. Raises
-        `BytesLost` if the log does not have the bytes that were sent.
+        If that segment is not here any more, return the beginning of the next one; None if there is no line yet.
+        ``opened``: the file that was sent last, if this process has it open; another program may have moved or removed
+        it. Raises `BytesLost` if the log does not have the bytes that were sent.
         """
+        if opened is not None and segment_name(opened) == sent.segment:
+            with suppress(BytesLost):
+                return self._resume_in(opened, sent, link)
         live = self._journal.open_live()
+        if live is None and (cursor := self._resume_aside(sent, link)) is not None:
+            return cursor
         if live is None:
             raise BytesLost(f"{self._journal.log_path} does not exist, and lines of it were sent")
         newer: Segment | None = None
@@ -195,20 +201,26 @@ class Outgoing:
             low = begin.offset if begin is not None and name == begin.segment else 0
             high = end.offset if segment == end.segment else segment.size()
             count += sum(data.count(b"\n") for data in read_chunks(segment, low, high)) if low < high else 0
-            if begin is not None and name is not None and name <= begin.segment:
+            if begin is not None and name == begin.segment:
                 break
         return count
 
     def lines_up_to(self, end: SegmentEnd) -> int:
         """Return how many lines are before ``end``, in the files that are still here."""
         live = self._journal.open_live()
-        count = 0
+        sizes = list[tuple[Segment, int]]()  # of the files up to ``end``
         for segment in self._journal.segments_backward(live) if live is not None else ():
-            name = segment_name(segment)
-            if name is not None and name <= end.segment:
-                size = end.offset if name == end.segment else segment.size()
-                count += sum(data.count(b"\n") for data in read_chunks(segment, 0, size))
-        return count
+            if segment_name(segment) == end.segment:
+                sizes = [(segment, end.offset)]
+            elif sizes:
+                sizes.append((segment, segment.size()))
+        return sum(data.count(b"\n") for segment, size in sizes for data in read_chunks(segment, 0, size))
+
+    def order(self) -> JournalOrder:
+        """Return the order of the places in the files that are here."""
+        live = self._journal.open_live()
+        names = [segment_name(segment) for segment in self._journal.segments_forward(live)] if live is not None else []
+        return JournalOrder({name: number for number, name in enumerate(names, 1) if name is not None})
 
     def _successor(self, cursor: Cursor) -> Cursor | None:
         """Return the beginning of the segment after that of ``cursor``."""
@@ -222,7 +234,8 @@ class Outgoing:
         following = [self._journal.oldest_segment(live), *self._files_aside()]
         named = [(name, segment) for segment in following if (name := segment_name(segment)) is not None]
         later = min((pair for pair in named if pair[0] > cursor.name), key=lambda pair: pair[0], default=None)
-        return None if later is None else _cursor_at_begin(later[1], sent)
+        # The clock may have been stepped back: then the new file has a lower name.
+        return _cursor_at_begin(live if later is None else later[1], sent)
 
     def _is_live(self, segment: Segment) -> bool:
         try:

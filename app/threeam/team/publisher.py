@@ -10,7 +10,7 @@ from threeam.core.store.journal import Journal
 from threeam.team.blanking.blank_list import BlankList
 from threeam.team.carrier import Carrier, CarrierFull, OutOfTurn
 from threeam.team.log_watch import LogWatch
-from threeam.team.messages.message import Message
+from threeam.team.messages.message import Message, SentEnd
 from threeam.team.messages.position import SegmentEnd
 from threeam.team.origin import OriginFile
 from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
@@ -38,6 +38,7 @@ class Publisher:
         self._status = status
         self._has_published = False  # in this process
         self._cursor: Cursor | None = None
+        self._trying: Cursor | None = None  # the end of the bytes that were on their way last: stored or not
         self._counted: Cursor | None = None  # up to here the lines are counted
         self._counted_lines = self._sent_lines = 0  # since the cursor at which sending was resumed
 
@@ -68,6 +69,7 @@ class Publisher:
                 self._status.refusal = ""
                 await watch.changed.wait()
                 continue
+            self._trying = batch.end
             try:
                 message = batch.message(self._origin_file.origin, self._host, self._status.utc_bound_ns)
                 for part in self._blank_list.blank(message).parts():
@@ -99,10 +101,11 @@ class Publisher:
         sent = last.sent_end() if last is not None else None
         if last is None or sent is None or sent.epoch < own.epoch:  # nothing of this epoch is stored
             return self._outgoing.begin()
+        opened = self._cursor.segment if self._cursor is not None else None
         try:
-            cursor = self._outgoing.resume(SegmentEnd(sent.segment, sent.offset), sent.link)
+            cursor = self._outgoing.resume(SegmentEnd(sent.segment, sent.offset), sent.link, opened)
         except BytesLost as lost:
-            if self._has_published or last.host != self._host:
+            if (self._has_published or last.host != self._host) and not self._is_ours(sent):
                 raise SecondPublisher(
                     f"{last.host} also sends lines under the id of this journal, which are not in this log. "
                     "If one is a copy of the other, give one of them a new id: 3am team new-origin"
@@ -116,6 +119,11 @@ class Publisher:
                 f"byte {sent.offset}, is on no other host"
             )
         return cursor
+
+    def _is_ours(self, sent: SentEnd) -> bool:
+        """Return whether this process has sent the bytes before ``sent`` last."""
+        ends = [(end.name, end.offset, end.link) for end in (self._cursor, self._trying) if end is not None]
+        return sent.epoch == self._origin_file.origin.epoch and (sent.segment, sent.offset, sent.link) in ends
 
     def _begin_epoch(self, reason: str, after_epoch: int = 0) -> Cursor | None:
         epoch = max(after_epoch, self._origin_file.origin.epoch) + 1
@@ -158,13 +166,12 @@ class Publisher:
 
     async def note_held(self, begin: SegmentEnd, end: SegmentEnd) -> None:
         """Note that another host holds the bytes of this journal from ``begin`` to ``end``."""
-        cursor, held = self._cursor, self._status.held
-        if cursor is None or end > SegmentEnd(cursor.name, cursor.offset):
+        order = await asyncio.to_thread(self._outgoing.order)
+        cursor, oldest = self._cursor, order.begin()
+        if cursor is None or oldest is None:
             return
-        first = await asyncio.to_thread(self._outgoing.begin)
-        if first is None:
-            return
-        reached = max(held or SegmentEnd("", 0), SegmentEnd(first.name, 0))  # what is older was removed here
-        if begin <= reached < end:
+        sent, held = SegmentEnd(cursor.name, cursor.offset), self._status.held
+        reached = max(held or oldest, oldest, key=order.key)  # what is older was removed here
+        if order.key(begin) <= order.key(reached) < order.key(end) <= order.key(sent):
             self._status.held = end
             self._status.unheld_sent_lines = await asyncio.to_thread(self._outgoing.lines_between, end, cursor)

@@ -37,6 +37,23 @@ class SegmentEnd(NamedTuple):
     offset: int
 
 
+class JournalOrder(NamedTuple):
+    """The order of the places in a journal. ``numbers``: of its files by their names, the oldest 1.
+
+    The names alone do not tell it: a clock that is stepped back gives a later file a lower name.
+    """
+
+    numbers: dict[str, int]
+
+    def begin(self) -> SegmentEnd | None:
+        """Return the beginning of the oldest file; None if there is no file."""
+        return next((SegmentEnd(name, 0) for name in self.numbers), None)
+
+    def key(self, place: SegmentEnd) -> tuple[int, str, int]:
+        """Return what sorts a place among the others; a file that is not here any more is older than the others."""
+        return self.numbers.get(place.segment, 0), *place
+
+
 def is_origin_id(text: str) -> bool:
     """Return whether ``text`` is the id of an origin: 32 hexadecimal digits."""
     return _ORIGIN_ID.fullmatch(text) is not None

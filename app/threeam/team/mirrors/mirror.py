@@ -17,7 +17,8 @@ import json
 import os
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -128,7 +129,8 @@ def known_links(journal: Journal, origin: Origin, part: MirrorPart) -> list[tupl
 
 def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorFiles:
     afters = {segment: SegmentEnd(*end) for segment, end in about["after"].get(str(origin.epoch), {}).items()}
-    found, parts, gaps = _parts_in(_epoch_dir(folder, origin.epoch)), list[MirrorPart](), list[Gap]()
+    found = _in_order(_parts_in(_epoch_dir(folder, origin.epoch)), afters)
+    parts, gaps = list[MirrorPart](), list[Gap]()
     run_begin: SegmentEnd | None = None
     before: SegmentEnd | None = None
     for part in found:
@@ -144,6 +146,25 @@ def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorF
     ends = {part.segment: part.end for part in parts}
     gaps += [Gap(name, ends.get(name, 0), end) for name, end in afters.values() if ends.get(name, 0) < end]
     return MirrorFiles(origin, about["host"], parts, sorted(gaps), run_begin)
+
+
+def _in_order(parts: list[MirrorPart], afters: Mapping[str, SegmentEnd]) -> list[MirrorPart]:
+    """Return ``parts`` in the order of the journal: a clock that is stepped back gives a later segment a lower name.
+
+    ``afters``: what comes before each segment. A segment for which this is not known, or not here, is put by its name.
+    """
+    by_segment, following, begins = dict[str, list[MirrorPart]](), defaultdict[str, list[str]](list), list[str]()
+    for part in parts:
+        by_segment.setdefault(part.segment, []).append(part)
+    for name in by_segment:
+        before = afters.get(name)
+        (following[before.segment] if before is not None and before.segment in by_segment else begins).append(name)
+    ordered, waiting = list[MirrorPart](), [*by_segment, *reversed(begins)]  # the former for a circle, which is a lie
+    while waiting:
+        name = waiting.pop()
+        ordered += by_segment.pop(name, ())
+        waiting += reversed(following.pop(name, []))
+    return ordered
 
 
 class Mirror:
