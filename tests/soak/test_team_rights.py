@@ -10,6 +10,7 @@ import pytest
 
 from support.nats_server import DEBIAN, NEWER, Host, wait_until
 from support.team_server import IDS, PASSWORDS, ManualEngine, give_id
+from threeam.team.clocks.host_clocks import clock_of
 from threeam.team.origin import read_origin
 
 pytestmark = pytest.mark.slow
@@ -57,6 +58,7 @@ def test_hosts_send_and_a_watcher_reads(engine: ManualEngine, hosts: dict[str, H
     for host, other in ((db1, web1), (web1, db1), (carol, db1), (carol, web1)):
         wait_until(lambda: host.has_all_of(other), f"{host.name} mirrors {other.name}")  # noqa: B023
     wait_until(lambda: db1.unheld() == 0, "what is held is announced")
+    wait_until(lambda: clock_of(carol.journal, IDS["db1"]).spans, "the watcher measures the clock of db1")
     assert [host.notices() for host in hosts.values()] == ["", "", ""]
     for host in hosts.values():
         assert host.process is not None
@@ -86,7 +88,7 @@ def test_the_engine_refuses_what_a_user_may_not_do(engine: ManualEngine, hosts: 
                 await client.flush()
                 assert len(client.errors) == 2
         async with engine.client("carol") as client:
-            for subject in (f"3am.night.log.{web1}", f"3am.night.here.{web1}", f"3am.night.clock.{db1}"):
+            for subject in (f"3am.night.log.{web1}", f"3am.night.here.{web1}", f"3am.night.blank.{db1}"):
                 assert "permissions violation" in str(await client.publish(subject))
         async with engine.client("admin") as client:
             assert await client.stored() == {f"3am.night.log.{web1}": 1}

@@ -76,7 +76,7 @@ async def test_hosts_shows_each_host(journal: Journal, db1: OtherHost, status_fi
             "web1 this host lines 3 lines not sent, 5 that no other host holds clock not synchronised",
             "db1 connected lines 0 lines not sent, 12 that no other host holds last line 5m ago",
             "clock 3.2ms ahead ±",
-            "web2 not connected lines 7 lines not sent, 7 that no other host holds last line 2h ago",
+            "web2 not connected, heard 1m ago lines 7 lines not sent, 7 that no other host holds last line 2h ago",
         ):
             await it.eventually(lambda words=words: words in told(it), f"{words!r} in {told(it)!r}")
         write_status(status_file, unsent=0)

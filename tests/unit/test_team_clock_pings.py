@@ -166,11 +166,12 @@ async def test_a_host_may_begin_to_answer_later(db1: Pinger, journal: Journal) -
 
 async def test_a_user_who_may_not_ask_is_told_and_asks_no_more(db1: Pinger, journal: Journal) -> None:
     wire, web1 = await wire_to(db1), Pinger(journal)
-    wire.failure = CarrierRefused("ask its administrator")
+    wire.failure = CarrierRefused(f"no right to night.clock.{DB1.id}")
     begin_s = time.monotonic()
     await web1.run(wire, lambda: time.monotonic() > begin_s + 0.1)
-    assert web1.status.notices == ["the clocks of other hosts cannot be measured: ask its administrator"]
+    assert web1.status.notices == ["the clocks of other hosts cannot be measured: no right to night.clock.*"]
     assert wire.asked == 1
+    wire.failure = CarrierRefused("ask its administrator")
     await db1.pings.answer(wire, DB1.id)  # type: ignore[arg-type]
     assert db1.status.notices == ["other hosts cannot measure the clock of this host: ask its administrator"]
 

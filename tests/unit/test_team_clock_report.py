@@ -46,7 +46,7 @@ def test_what_is_known_of_another_clock(
 
 @pytest.mark.parametrize(
     ("utc_bound_ns", "sentence"),
-    [(None, "clock not synchronised: 3am sources says why"), (1_400_000, "clock within 1.4ms of UTC")],
+    [(None, "clock not synchronised: 3am preflight says why"), (1_400_000, "clock within 1.4ms of UTC")],
 )
 def test_what_this_host_says_of_its_clock(utc_bound_ns: int | None, sentence: str) -> None:
     assert own_clock_sentence(OwnStatus(DB1, "db1", publishes=True, utc_bound_ns=utc_bound_ns)) == sentence

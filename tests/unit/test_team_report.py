@@ -72,3 +72,18 @@ def test_a_team_that_has_ended_or_is_away_is_not_connected(run: Run, journal: Jo
     assert "  db1: not connected" in done.stdout.decode()
     if not ends:
         file.close()
+
+
+def test_numbers_that_may_have_changed_have_their_age(run: Run, journal: Journal) -> None:
+    now_ns = time.time_ns()
+    file = StatusFile(journal, ADDRESS)
+    own = OwnStatus(WEB1, "web1", publishes=True, unsent_lines=1)
+    db1 = HostStatus(DB1, "db1", now_ns - 420 * S)
+    file.write(TeamStatus(ADDRESS, 4121, now_ns - 180 * S, f"{ADDRESS} does not answer", own, {DB1.id: db1}), None)
+    lost = run("team", "status").stdout.decode().splitlines()
+    assert lost[0] == f"{ADDRESS}: does not answer"
+    assert lost[1] == "  web1: this host, 1 line not sent, 1 that no other host holds"
+    assert lost[3].startswith("  db1: not connected, heard 7m ago, 0 lines not sent")
+    file.close()
+    ended = run("team", "status").stdout.decode().splitlines()
+    assert ended[0] == f"{ADDRESS}: not running; what follows was so 3m ago"

@@ -31,7 +31,8 @@ _HELP = {
     "URL": HelpText(
         "Sends every line of this journal to an engine (NATS JetStream), and keeps the journals of the other hosts of "
         "the team as mirrors, until it is ended. Nothing local waits for it, and it writes nothing into this journal. "
-        "With ssh://HOST it keeps the mirror of that host, where only 3am has to be installed, and sends nothing.",
+        "With ssh://HOST it keeps the mirror of that host, where only 3am has to be installed, and sends nothing. "
+        "In place of the URL: status, id, create, blank or new-origin; 3am team VERB --help describes each.",
         "3am team nats://db1:4222\n3am team tls://db1:4222/NIGHT --read-only\n3am team ssh://db1 ssh://web2\n"
         "3am team status",
     ),
@@ -98,11 +99,13 @@ def _run_team(argv: Sequence[str]) -> int:
     ctx.require_log()
     process = TeamProcess(ctx.journal, str(target), host_name(), connect, read_only=args.read_only)
     try:
-        if not args.read_only:
-            print_err(
-                f"every line of {ctx.journal.log_path} is sent to {target}; only 3am team blank reaches what was "
-                "sent. ctrl+c ends this, 3am team status shows it"
+        if process.publishes:
+            what = (
+                f"every line of {ctx.journal.log_path} is sent to {target}; only 3am team blank reaches what was sent"
             )
+        else:
+            what = "nothing is sent" if args.read_only else "nothing is sent: another process sends this log"
+        print_err(f"{what}. ctrl+c ends this, 3am team status shows it")
         asyncio.run(process.run())
     finally:
         process.close()

@@ -51,7 +51,12 @@ def read_team_reports(journal: Journal, now_ns: int) -> list[TeamReport]:
 
 def _team_report(status: TeamStatus, is_running: bool, names: dict[str, str], now_ns: int) -> TeamReport:
     is_connected = is_running and not status.away
-    state = f"connected (pid {status.pid})" if is_connected else status.away if is_running else "not running"
+    if is_connected:
+        state = f"connected (pid {status.pid})"
+    elif is_running:
+        state = status.away.removeprefix(f"{status.address} ")
+    else:
+        state = f"not running{_minutes_ago('; what follows was so', status.written_ns, now_ns)}"
     hosts = [_host_report(host, names[host.origin.id], is_connected, now_ns) for host in status.hosts.values()]
     hosts.sort(key=lambda host: host.name)
     if status.own is not None:
@@ -73,7 +78,7 @@ def _host_report(host: HostStatus, name: str, is_connected: bool, now_ns: int) -
         problems.append(f"it has lost lines that it had sent: {name}·{host.origin.epoch - 1} is what it had before")
     return HostReport(
         name,
-        "connected" if is_here else "not connected",
+        "connected" if is_here else f"not connected{_minutes_ago(', heard', host.seen_ns, now_ns)}",
         _lines_text(host.unsent_lines, host.unheld_lines),
         f"last line {age}{' ago' if age != 'now' else ''}" if age else "",
         tuple(clock_sentences(host, now_ns)),
@@ -82,4 +87,10 @@ def _host_report(host: HostStatus, name: str, is_connected: bool, now_ns: int) -
 
 
 def _lines_text(unsent: int, unheld: int) -> str:
-    return f"{unsent:,} lines not sent, {unheld:,} that no other host holds"
+    return f"{unsent:,} line{'' if unsent == 1 else 's'} not sent, {unheld:,} that no other host holds"
+
+
+def _minutes_ago(words: str, then_ns: int, now_ns: int) -> str:
+    """Return ``words`` and the age of ``then_ns``; nothing if that is not known or less than a minute ago."""
+    age = format_age(max(0, now_ns - then_ns))
+    return f"{words} {age} ago" if then_ns and age != "now" else ""

@@ -49,9 +49,17 @@ class TeamProcess(FollowProcess[Carrier]):
             if publishes:
                 self._publisher = Publisher(journal, self._origin_file, host, status)
             else:
-                self._status.note("another process publishes this journal; this one only follows")
+                self._status.note(
+                    "another process publishes this journal; this one only follows, until it is started again after "
+                    "the end of the other one"
+                )
         self._watch: LogWatch | None = None
         self._new_bytes: set[str] = set()  # the ids of mirrors with bytes that were not announced as held
+
+    @property
+    def publishes(self) -> bool:
+        """Return whether this process sends the lines of the journal."""
+        return self._publisher is not None
 
     def close(self) -> None:
         """Write the status a last time, and close all files."""

@@ -94,7 +94,8 @@ class ClockPings:
             except OSError as error:
                 self._note_failure(error)
             except CarrierRefused as refused:
-                self._status.note(f"the clocks of other hosts cannot be measured: {refused}")
+                reason = str(refused).replace(origin_id, "*")  # the right is missing for each host
+                self._status.note(f"the clocks of other hosts cannot be measured: {reason}")
                 await asyncio.Event().wait()  # this connection would be refused again
             pause_s = max(_PAUSE_S, _PAUSE_FOR_EACH_HOST_S * len(hosts))
             await asyncio.sleep(_FIRST_PAUSE_S if count < _FIRST_PINGS else pause_s)

@@ -10,7 +10,7 @@ from threeam.timeline.align import DRIFT_PPM, correction_between
 
 def own_clock_sentence(own: OwnStatus) -> str:
     """Return what this host says of its clock."""
-    remedy = ": 3am sources says why" if own.utc_bound_ns is None else ""
+    remedy = ": 3am preflight says why" if own.utc_bound_ns is None else ""
     return f"clock {_bound_text(own.utc_bound_ns)}{remedy}"
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import os
 import re
 import ssl
 from contextlib import suppress
@@ -25,6 +27,7 @@ _ANSWER_S = 5.0  # s; a server that has not answered by then is away
 _CONNECT_S = 5.0  # s
 _PING_S = 5  # s; after two pings without an answer the connection is lost
 _MAX_DENIED = 100
+_ERRNO = re.compile(r"\[Errno (\d+)\]")  # in an error that names several addresses
 _SUBJECT_TOKEN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
@@ -40,6 +43,7 @@ class NatsConnection:
 
     async def open(self, credentials: Credentials) -> None:
         """Connect. Raises `CarrierAway` or `CarrierRefused`."""
+        logging.getLogger("asyncio").addFilter(_is_for_the_user)
         uses_tls = self._target.tls or credentials.ca is not None or credentials.cert is not None
         address = str(self._target._replace(tls=uses_tls)).rpartition("/")[0]
         try:
@@ -80,8 +84,7 @@ class NatsConnection:
             return CarrierRefused(
                 f"{where} and this host cannot agree on TLS ({error.reason}): compare the certificates"
             )
-        reason = getattr(error, "strerror", None) or ("no answer" if isinstance(error, TimeoutError) else str(error))
-        return CarrierAway(f"{where} cannot be reached: {escape_unprintable(reason)}")
+        return CarrierAway(f"{where} cannot be reached: {escape_unprintable(_reason(error))}")
 
     async def close(self) -> None:
         """Close the connection; what is still buffered is dropped or sent, and read back by the next session."""
@@ -132,8 +135,9 @@ class NatsConnection:
         for denied in self._denied:
             if subject.lower() in denied or "_inbox" in denied:  # nats-py reports it in small letters
                 self._denied.remove(denied)
+                named = denied.replace(subject.lower(), subject)  # subjects are case-sensitive
                 raise CarrierRefused(
-                    f"{self._target} does not allow this user what 3am needs ({denied}): ask its administrator"
+                    f"{self._target} does not allow this user what 3am needs ({named}): ask its administrator"
                 ) from None
 
     async def _note_error(self, error: Exception) -> None:
@@ -143,6 +147,19 @@ class NatsConnection:
 
     async def _note_closed(self) -> None:
         self._lost.set()
+
+
+def _is_for_the_user(record: logging.LogRecord) -> bool:
+    """Return False for a warning of asyncio at each end of a TLS connection that nats-py has opened."""
+    return "eof_received() has no effect" not in str(record.msg)
+
+
+def _reason(error: Exception) -> str:
+    """Return why a connection failed: asyncio puts addresses in Python's form into the text of an error."""
+    if isinstance(error, TimeoutError):
+        return "no answer"
+    number = getattr(error, "errno", None) or next(map(int, _ERRNO.findall(str(error))), 0)
+    return os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error)
 
 
 def _inbox_prefix(user: str | None) -> str:
