@@ -39,5 +39,5 @@ def engine(url: str, credentials_path: str | None, *, read_only: bool) -> tuple[
     try:
         from threeam.team.nats.nats_carrier import connect
     except ImportError:
-        raise FileUnusable("this needs nats-py: pip install '3am[team]'") from None
+        raise FileUnusable("this needs nats-py: in the checkout of 3am, pipx install --force '.[team]'") from None
     return target, lambda: connect(target, credentials, read_only=read_only)
