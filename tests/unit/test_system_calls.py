@@ -30,6 +30,11 @@ def test_rare_calls_come_first_and_frequent_ones_are_delayed_shortly() -> None:
     assert delays_to_try(counts, CallCounts({}, 1)) == ["delay:rmdir=20ms", "delay:mkdir=20ms", "delay:openat=1ms"]
 
 
+def test_calls_that_change_what_others_see_come_before_those_that_only_ask() -> None:
+    counts = CallCounts({"statfs": 1, "wait4": 2, "getpgrp": 1, "mkdir": 4}, 1)
+    assert delays_to_try(counts, CallCounts({}, 1)) == ["delay:mkdir=20ms", "delay:statfs=20ms", "delay:wait4=20ms"]
+
+
 def test_calls_that_each_program_makes_to_start_are_left_out() -> None:
     counts = CallCounts({"openat": 6, "close": 6, "read": 3, "access": 3}, 3)
     assert delays_to_try(counts, CallCounts({"openat": 2, "close": 2, "read": 1, "access": 1}, 1)) == []

@@ -20,21 +20,17 @@ _ROW = re.compile(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:(\d+)\s+)?([a-z_]\w*)
 # They set up a process, or ask about it, and change nothing that another process or thread could see. The next call
 # after them is delayed, too.
 _PRIVATE_CALLS = frozenset(
-    {"arch_prctl", "brk", "clock_gettime", "execve", "execveat", "getcwd", "getegid", "geteuid", "getgid", "getpid"}
-    | {"getppid", "getrandom", "getrusage", "gettid", "gettimeofday", "getuid", "ioctl", "lseek", "madvise", "mmap"}
-    | {
-        "mprotect",
-        "mremap",
-        "munmap",
-        "prctl",
-        "prlimit64",
-        "restart_syscall",
-        "rseq",
-        "rt_sigaction",
-        "rt_sigprocmask",
-        "rt_sigreturn",
-    }
-    | {"sched_getaffinity", "set_robust_list", "set_tid_address", "sigaltstack", "sysinfo", "time", "uname"}
+    {"arch_prctl", "brk", "clock_gettime", "execve", "execveat", "getcwd", "getegid", "geteuid", "getgid"}
+    | {"getpgid", "getpgrp", "getpid", "getppid", "getrandom", "getrusage", "getsid", "gettid", "gettimeofday"}
+    | {"getuid", "ioctl", "lseek", "madvise", "mmap", "mprotect", "mremap", "munmap", "prctl", "prlimit64"}
+    | {"restart_syscall", "rseq", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity"}
+    | {"set_robust_list", "set_tid_address", "sigaltstack", "sysinfo", "time", "times", "umask", "uname"}
+)
+# They change what has a name that other processes know, or take a lock: the act after a check is one of them.
+_SHARED_CALLS = frozenset(
+    {"bind", "creat", "fcntl", "flock", "ftruncate", "futex", "link", "linkat", "mkdir", "mkdirat", "mknod"}
+    | {"mknodat", "open", "openat", "rename", "renameat", "renameat2", "rmdir", "semop", "symlink", "symlinkat"}
+    | {"truncate", "unlink", "unlinkat"}
 )
 _THREAD_CALLS = frozenset(("clone", "clone3"))
 _EXIT = "exit_group"  # strace does not count it; the other threads run on while it is delayed
@@ -79,15 +75,17 @@ def delays_to_try(counts: CallCounts, idle: CallCounts) -> list[str]:
     """Return the names of the arms that delay a call, the most promising first.
 
     ``idle``: the counts of a program that does nothing. A call that every program makes to start is left out. The
-    delays of one call sum up to twenty full ones in a run at most, so a call that is made often is delayed shortly. A
-    call that is made rarely comes first: its delay is long, and it says more precisely where to look.
+    delays of one call sum up to twenty full ones in a run at most, so a call that is made often is delayed shortly.
+    Calls of `_SHARED_CALLS` come first. Of these, and of the others, a call that is made rarely comes first: its delay
+    is long, and it says more precisely where to look.
     """
     calls = [
         call
         for call, count in counts.calls.items()
         if call not in _PRIVATE_CALLS and count > idle.calls.get(call, 0) * max(1, counts.programs)
     ]
-    made = {call: counts.calls[call] for call in sorted(calls, key=lambda call: (counts.calls[call], call))}
+    calls.sort(key=lambda call: (call not in _SHARED_CALLS, counts.calls[call], call))
+    made = {call: counts.calls[call] for call in calls}
     if _THREAD_CALLS & counts.calls.keys():
         made[_EXIT] = max(1, counts.programs)
     lengths = ((call, min(DELAY_NS, DELAY_NS * _MAX_LATENESS // count)) for call, count in made.items())
