@@ -15,6 +15,7 @@ from threeam.team.carrier import CarrierAway, CarrierRefused, Source
 from threeam.team.clocks.clock_pings import ClockPings
 from threeam.team.follower import Follower
 from threeam.team.messages.presence import HostileAnnouncement, Presence, decode_presence
+from threeam.team.mirrors.mirror import mirrored_ids
 from threeam.team.team_status import HostStatus, StatusFile, TeamStatus
 
 SourceT = TypeVar("SourceT", bound=Source)
@@ -46,8 +47,14 @@ class FollowProcess(Generic[SourceT]):
         self._connect = connect
         self._status = TeamStatus(address, os.getpid())
         self._status_file = StatusFile(journal, address)
-        place = self._status_file.read().get("place")
-        self._follower = Follower(journal, own_id, self._status, tuple(place) if place else None, self._note_new)
+        self._earlier, place = self._status_file.read()
+        if self._earlier is not None:
+            mirrored = mirrored_ids(journal)
+            hosts = self._earlier.hosts
+            self._status.hosts = {origin_id: hosts[origin_id] for origin_id in hosts if origin_id in mirrored}
+            if len(self._status.hosts) < len(hosts):  # a mirror was removed, to be filled again
+                place = None
+        self._follower = Follower(journal, own_id, self._status, place, self._note_new)
         self._greeted = set[str]()  # the ids of the hosts that were seen in this session
         self._pings = ClockPings(journal, self._status, self._hosts_here)
         self._told: object = None
