@@ -30,7 +30,8 @@ SIGN_OF_LIFE_S = 10.0  # s; between announcements and writes of the status if no
 class FollowProcess(Generic[SourceT]):
     """One process that follows ``address`` for ``journal``. Construction raises `JournalError`; `close` it.
 
-    ``connect``: opens the source. ``own_id``: that of this journal, or "" if it has none.
+    ``connect``: opens the source. ``own_id``: that of this journal, or "" if it has none. ``tell`` may be
+    set to what takes a sentence when the connection is made or lost.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class FollowProcess(Generic[SourceT]):
         connect: Callable[[], AbstractAsyncContextManager[SourceT]],
         own_id: str,
     ) -> None:
+        self.tell: Callable[[str], None] = lambda _sentence: None
         self._journal = journal
         self._own_id = own_id
         self._connect = connect
@@ -72,10 +74,10 @@ class FollowProcess(Generic[SourceT]):
         try:
             while True:
                 begin_s = time.monotonic()
-                error = await self._session()
+                error = await asyncio.create_task(self._session())  # a task group counts its own cancellations
                 if task is not None and task.cancelling():  # a connection that was lost meanwhile has hidden it
                     raise asyncio.CancelledError
-                self._status.away = str(error)
+                self._note_connection(str(error))
                 if time.monotonic() - begin_s > _LAST_RETRY_S:
                     retry_s, refused_retry_s = _FIRST_RETRY_S, _FIRST_REFUSED_RETRY_S
                 if isinstance(error, CarrierRefused):
@@ -92,11 +94,18 @@ class FollowProcess(Generic[SourceT]):
         failure: JournalError | None = None
         try:
             async with self._connect() as source, asyncio.TaskGroup() as group:
-                self._status.away = ""
+                self._note_connection("")
                 self._begin_tasks(source, group)
         except* (CarrierAway, CarrierRefused) as lost:
             failure = _first_error(lost)
         return failure or CarrierAway("the connection was closed")
+
+    def _note_connection(self, away: str) -> None:
+        """Note that there is a connection, or why there is none: ``away``."""
+        if away != self._status.away:
+            self._status.away = away
+            address = self._status.address
+            self.tell(f"{address}: {away.removeprefix(f'{address} ') or 'connected'}")
 
     def _begin_tasks(self, source: SourceT, group: asyncio.TaskGroup) -> None:
         """Begin the work of a session."""
