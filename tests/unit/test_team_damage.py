@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from support.commands import Run, good
 from support.team import DB1, content, message
 from threeam.core.errors import FileUnusable
 from threeam.core.store.journal import Journal
@@ -127,6 +128,17 @@ def test_a_damaged_file_about_a_mirror_is_refused_with_the_remedy(text: str, jou
         Mirror(journal, DB1.id)
     Path(remote_dir(journal), DB1.id, ABOUT_NAME).unlink()
     Mirror(journal, DB1.id).close()  # the lock is free
+
+
+@pytest.mark.parametrize("words", [("hyp", "list"), ("hyp", "show", "H1"), ("handoff",), ("status",)])
+def test_a_damaged_mirror_hides_nothing_of_this_host(words: tuple[str, ...], run: Run, journal: Journal) -> None:
+    good(run("hyp", "new", "the cron job"))
+    Mirror(journal, DB1.id).close()
+    Path(remote_dir(journal), DB1.id, ABOUT_NAME).write_text("{")
+    ended = run(*words)
+    assert ended.returncode == 0
+    assert b"H1" in ended.stdout or words == ("status",)
+    assert b"other hosts are left out" in ended.stderr
 
 
 def test_a_lost_link_of_a_part_behind_a_gap_is_damage(journal: Journal) -> None:
