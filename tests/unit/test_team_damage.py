@@ -25,7 +25,15 @@ from threeam.team.messages.position import Origin
 from threeam.team.mirrors.mirror import Mirror, read_mirror, read_mirrors, remote_dir
 from threeam.team.mirrors.mirror_about import ABOUT_NAME
 from threeam.team.origin import host_name
-from threeam.team.team_status import HostStatus, StatusFile, TeamStatus, read_statuses, status_path
+from threeam.team.team_status import (
+    HostStatus,
+    OwnStatus,
+    StatusFile,
+    TeamStatus,
+    read_statuses,
+    read_unheld_lines,
+    status_path,
+)
 
 ADDRESS = "nats://db1:4222/night"
 DATA = b"[one]\n[two]\n[three]\n"
@@ -231,3 +239,11 @@ def test_who_reads_the_status_prevents_no_start(journal: Journal) -> None:
 def test_the_name_of_a_host_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "dbü1.example", "", "", "")))
     assert host_name() == "db?1"
+
+
+def test_a_process_that_leaves_the_sending_to_another_one_does_not_count_as_running(journal: Journal) -> None:
+    file = StatusFile(journal, ADDRESS)
+    for publishes in (True, False):
+        file.write(TeamStatus(ADDRESS, 1, away="", own=OwnStatus(DB1, "db1", publishes)), None)
+        assert read_unheld_lines(journal).is_running == publishes
+    file.close()

@@ -54,7 +54,7 @@ def team_status_lines(team: TeamHandoff) -> list[ReportLine]:
     is_away = not team.is_running and len(team.hosts) > 1
     away = [
         ReportLine(
-            "no 3am team of yours runs: if nobody else runs one, no other host gets the lines of this log",
+            "no 3am team of yours sends the lines of this log: if nobody else's does, no other host gets them",
             icon="WARNING",
         )
     ]

@@ -122,13 +122,13 @@ class Follower:
             return None
         if origin_id not in self._mirrors:
             try:
-                latest = read_mirror(self._journal, origin_id)[-1]
                 self._mirrors[origin_id] = Mirror(self._journal, origin_id)
             except (MirrorBusy, FileUnusable) as error:
                 if isinstance(error, FileUnusable):
                     self._status.note(str(error))
                 self._left_out.add(origin_id)
                 return None
+            latest = read_mirror(self._journal, origin_id)[-1]
             if latest.parts:
                 self._epochs[origin_id] = latest.origin.epoch
             if origin_id in self._left_out:

@@ -190,7 +190,8 @@ def read_statuses(journal: Journal) -> list[tuple[TeamStatus, bool]]:
 class UnheldLines(NamedTuple):
     """The number of lines of each journal, by origin id, that no other host is known to hold.
 
-    ``is_running``: whether a ``3am team`` runs, so that this is so now.
+    ``is_running``: whether a ``3am team`` runs, so that this is so now; one that leaves the sending to another process
+    does not count.
     """
 
     by_origin: dict[str, int]
@@ -207,7 +208,8 @@ def read_unheld_lines(journal: Journal) -> UnheldLines:
             known.append((status.own.origin.id, status.own.unheld_lines))
         for origin_id, count in known:
             found[origin_id] = min(count, found.get(origin_id, count))
-    return UnheldLines(found, any(is_running for _, is_running in statuses))
+    is_running = any(runs and (status.own is None or status.own.publishes) for status, runs in statuses)
+    return UnheldLines(found, is_running)
 
 
 def _read_json(path: str) -> dict[str, Any]:
