@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 
+from threeam.core.errors import FileUnusable
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
 from threeam.team.blanking.blank_question import answer_question
@@ -14,10 +15,10 @@ from threeam.team.carrier import Announcement, Carrier, CarrierRefused, Topic
 from threeam.team.follow_process import SIGN_OF_LIFE_S, FollowProcess
 from threeam.team.log_watch import LogWatch
 from threeam.team.messages.presence import HeldRun, Presence, held_run
-from threeam.team.mirrors.mirror import read_mirror, read_mirrors
+from threeam.team.mirrors.mirror import mirrored_ids, read_mirror
 from threeam.team.origin import OriginFile, read_origin
 from threeam.team.publisher import Publisher, SecondPublisher
-from threeam.team.team_status import OwnStatus, own_status
+from threeam.team.team_status import OwnStatus
 from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
 Connect = Callable[[], AbstractAsyncContextManager[Carrier]]
@@ -41,8 +42,8 @@ class TeamProcess(FollowProcess[Carrier]):
         if self._origin_file is not None:
             publishes = self._origin_file.lock()
             status = OwnStatus(self._origin_file.origin, host, publishes)
-            earlier = self._status_file.read()
-            if earlier.get("own") and (before := own_status(earlier["own"])).origin == status.origin:
+            before = self._earlier.own if self._earlier is not None else None
+            if before is not None and before.origin == status.origin:
                 status.sent, status.held = before.sent, before.held
             self._status.own = status
             if publishes:
@@ -79,7 +80,7 @@ class TeamProcess(FollowProcess[Carrier]):
 
     def _begin_tasks(self, source: Carrier, group: asyncio.TaskGroup) -> None:
         super()._begin_tasks(source, group)
-        group.create_task(self._announce(source))
+        group.create_task(self._persist(lambda: self._announce(source)))
         group.create_task(self._persist(lambda: self._publish(source)))
         if self._publisher is not None:
             group.create_task(self._pings.answer(source, self._own_id))
@@ -120,7 +121,8 @@ class TeamProcess(FollowProcess[Carrier]):
             return
         for run in presence.held:
             if run.origin == own.origin:
-                await self._publisher.note_held(run.begin, run.end)
+                with suppress(FileUnusable, OSError):  # the publisher reports the same error
+                    await self._publisher.note_held(run.begin, run.end)
 
     async def _announce(self, carrier: Carrier) -> None:
         """Announce what has changed at most once in `_ANNOUNCE_S`; to a new host, and at times, everything."""
@@ -151,15 +153,18 @@ class TeamProcess(FollowProcess[Carrier]):
 
     def _held_runs(self, origin_ids: set[str] | None) -> tuple[HeldRun, ...]:
         """Return what the mirrors of ``origin_ids`` hold; None: all mirrors."""
-        if origin_ids is None:
-            mirrors = read_mirrors(self._journal)
-        else:
-            mirrors = [files for origin_id in sorted(origin_ids) for files in read_mirror(self._journal, origin_id)]
-        return tuple(run for files in mirrors if (run := held_run(files)) is not None)
+        runs = list[HeldRun]()
+        for origin_id in sorted(mirrored_ids(self._journal) if origin_ids is None else origin_ids):
+            with suppress(FileUnusable):  # the follower reports the same error
+                runs += filter(None, map(held_run, read_mirror(self._journal, origin_id)))
+        return tuple(runs)
 
     def _last_line_ns(self) -> int:
-        live = self._journal.open_live()
-        found = last_entry(live, live.size()) if live is not None else None
+        try:
+            live = self._journal.open_live()
+            found = last_entry(live, live.size()) if live is not None else None
+        except (FileUnusable, OSError):  # the publisher reports the same error
+            return 0
         return found[1].stamp.ns if found is not None else 0
 
     async def _keep_own_clock(self) -> None:
