@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -217,6 +218,18 @@ def test_the_list_is_kept_and_each_line_is_in_it_once(journal: Journal, night_lo
     blank_list.add(LINES[1:3])
     assert other.lines() == LINES[:3]
     assert night_log.with_name("sanity.log.blanked").read_text().count("\n") == 3
+
+
+def test_a_list_that_does_not_fit_on_the_disk_is_reported(journal: Journal, night_log: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # the first write is a short one
+    try:
+        with pytest.raises(FileUnusable, match="cannot be written"):
+            BlankList(journal).add(LINES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with pytest.raises(FileUnusable, match="nothing is sent"):
+        BlankList(journal).lines()
 
 
 def test_a_list_that_is_damaged_stops_the_sending(journal: Journal, night_log: Path) -> None:

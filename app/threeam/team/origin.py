@@ -16,6 +16,7 @@ from threeam.core.errors import FileUnusable
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, open_dir, open_file, safe_lstat
 from threeam.core.platform.portability import fsync_fd
+from threeam.core.platform.whole_write import write_all
 from threeam.core.store.journal import Journal, check_regular_file, describe_open_error
 from threeam.team.messages.position import Origin, is_origin_id
 
@@ -129,7 +130,7 @@ def _create(name: str, dir_fd: int, log_status: os.stat_result, content: bytes) 
         except PermissionError:  # we are not in the group of the log: another group must not use the file
             mode &= ~0o070
         os.fchmod(fd, mode)
-        os.write(fd, content)
+        write_all(fd, content)
         fsync_fd(fd)
         os.link(temporary, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)  # fails if another process was faster
         fsync_dir_fd(dir_fd)

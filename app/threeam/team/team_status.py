@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
+from threeam.core.platform.whole_write import write_all
 from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Place
@@ -140,7 +141,7 @@ class StatusFile:
             temporary = self._name + ".new"
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
             try:
-                os.write(fd, data)
+                write_all(fd, data)
             finally:
                 os.close(fd)
             os.rename(temporary, self._name + ".json", src_dir_fd=dir_fd, dst_dir_fd=dir_fd)

@@ -25,13 +25,14 @@ from typing import Any, NamedTuple
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd
 from threeam.core.platform.portability import fsync_fd
+from threeam.core.platform.whole_write import write_all
 from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
 from threeam.team.messages.hole import Hole
 from threeam.team.messages.line_chain import first_link
 from threeam.team.messages.message import Message
 from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
-from threeam.team.mirrors.mirror_part import OpenPart, PartPlace, write_all
+from threeam.team.mirrors.mirror_part import OpenPart, PartPlace
 
 _PART_NAME = re.compile(r"([^+]+?)(?:\+([1-9]\d{0,15}))?\.log", re.ASCII)
 _EPOCH_DIR = re.compile(r"epoch-([1-9]\d{0,5})", re.ASCII)
@@ -299,7 +300,7 @@ class Mirror:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFE_OPEN_FLAGS
             fd = os.open(temporary, flags, 0o600, dir_fd=dir_fd)
             try:
-                write_all(fd, json.dumps(self._about, indent=1).encode() + b"\n", 0)
+                write_all(fd, json.dumps(self._about, indent=1).encode() + b"\n")
                 fsync_fd(fd)
             finally:
                 os.close(fd)

@@ -16,6 +16,7 @@ from contextlib import closing
 from functools import partial
 
 from threeam.core.errors import PreconditionFailed
+from threeam.core.platform.whole_write import write_all
 from threeam.core.store.file_watcher import FileWatcher
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_entry
@@ -204,11 +205,11 @@ class LogFeed:
         received_ns = time.time_ns()
         if (match := _QUESTION.fullmatch(line)) is not None:
             with self._writing:
-                _write_all(output, encode_answer(int(match[1]), b"%d %d" % (received_ns, time.time_ns())))
+                write_all(output, encode_answer(int(match[1]), b"%d %d" % (received_ns, time.time_ns())))
 
     def _write(self, output: int, frame: bytes) -> None:
         with self._writing:
-            _write_all(output, frame)
+            write_all(output, frame)
 
     def _presence(self) -> Presence:
         if self._counted is not None:
@@ -285,9 +286,3 @@ def _read_line(fd: int) -> str:
             return ""
         line += byte
     return line.decode("ascii", "replace").strip() or FROM_THE_BEGINNING
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
