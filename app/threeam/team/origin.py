@@ -18,10 +18,7 @@ from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, open_di
 from threeam.core.platform.portability import fsync_fd
 from threeam.core.platform.whole_write import write_all
 from threeam.core.store.journal import Journal, check_regular_file, describe_open_error
-from threeam.team.messages.position import Origin, is_origin_id
-
-MAX_EPOCH = 999_999
-MAX_HOST_CHARS = 64  # characters
+from threeam.team.messages.position import MAX_EPOCH, MAX_HOST_CHARS, Origin, is_origin_id
 
 
 def host_name() -> str:

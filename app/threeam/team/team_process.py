@@ -13,7 +13,7 @@ from threeam.team.blanking.blank_question import answer_question
 from threeam.team.carrier import Announcement, Carrier, CarrierRefused, Topic
 from threeam.team.follow_process import SIGN_OF_LIFE_S, FollowProcess
 from threeam.team.log_watch import LogWatch
-from threeam.team.messages.presence import HeldRun, Presence, held_run
+from threeam.team.messages.presence import HeldRun, Presence
 from threeam.team.mirrors.mirror import read_mirror, read_mirrors
 from threeam.team.origin import OriginFile, read_origin
 from threeam.team.publisher import Publisher, SecondPublisher
@@ -155,7 +155,7 @@ class TeamProcess(FollowProcess[Carrier]):
             mirrors = read_mirrors(self._journal)
         else:
             mirrors = [files for origin_id in sorted(origin_ids) for files in read_mirror(self._journal, origin_id)]
-        return tuple(run for files in mirrors if (run := held_run(files)) is not None)
+        return tuple(run for files in mirrors if (run := files.held_run()) is not None)
 
     def _last_line_ns(self) -> int:
         live = self._journal.open_live()

@@ -32,6 +32,7 @@ from threeam.team.messages.hole import Hole
 from threeam.team.messages.line_chain import first_link
 from threeam.team.messages.message import Message
 from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
+from threeam.team.messages.presence import HeldRun
 from threeam.team.mirrors.mirror_part import OpenPart, PartPlace
 
 _PART_NAME = re.compile(r"([^+]+?)(?:\+([1-9]\d{0,15}))?\.log", re.ASCII)
@@ -80,6 +81,11 @@ class MirrorFiles(NamedTuple):
     def end(self) -> SegmentEnd | None:
         """The end of the last part; None if there is no part."""
         return SegmentEnd(self.parts[-1].segment, self.parts[-1].end) if self.parts else None
+
+    def held_run(self) -> HeldRun | None:
+        """Return what is held without a gap up to the end; None if there is no part."""
+        begin, end = self.run_begin, self.end
+        return HeldRun(self.origin, begin, end) if begin is not None and end is not None else None
 
 
 def remote_dir(journal: Journal) -> str:
