@@ -44,6 +44,7 @@ class Follower:
         self._on_change = on_change
         self._mirrors: dict[str, Mirror] = {}
         self._epochs: dict[str, int] = {}  # the last one in each mirror
+        self._unchecked = set[str]()  # the mirrors with new parts in which gaps were not looked for yet
         self._begun_with_first = False
 
     async def run(self, source: Source) -> None:
@@ -87,13 +88,15 @@ class Follower:
         except OSError as error:
             raise MirrorFailed(f"the mirrors cannot be written: {error.strerror}; the lines come again") from None
         for origin_id, mirror in touched.items():
-            if mirror.blanked_lines:
-                host, count = self._status.hosts[origin_id].host, mirror.blanked_lines
-                mirror.blanked_lines = 0
-                self._status.note(f"{host} has blanked {count} {'line' if count == 1 else 'lines'} that it had sent")
-            if mirror.parts_begun or self._status.hosts[origin_id].gaps:
+            host = self._status.hosts[origin_id]
+            if count := mirror.pop_blanked_lines():
+                lines = "line" if count == 1 else "lines"
+                self._status.note(f"{host.host} has blanked {count} {lines} that it had sent")
+            if mirror.pop_has_new_parts():
+                self._unchecked.add(origin_id)
+            if origin_id in self._unchecked or host.gaps:
                 self._note_gaps(origin_id)
-                mirror.parts_begun = 0
+                self._unchecked.discard(origin_id)
         return changed
 
     def _mirror(self, origin_id: str) -> Mirror | None:

@@ -199,8 +199,8 @@ class Mirror:
             raise MirrorBusy(f"{self.path} is written by another process") from None
         self._about = _read_about(self.path)
         self._open_part: OpenPart | None = None
-        self.parts_begun = 1  # since gaps were looked for; an earlier process may have begun some
-        self.blanked_lines = 0  # since it was opened
+        self._has_new_parts = True  # an earlier process may have begun some
+        self._blanked_lines = 0  # since `pop_blanked_lines`
 
     def write(self, message: Message) -> int:
         """Write what is new of ``message``, and return how many bytes that was. Raises `Contradiction`."""
@@ -221,6 +221,16 @@ class Mirror:
         if message.holes:
             part.holes = self._note_holes(message)  # before the bytes: the chain of a line without its words is lost
         return part.write(message)
+
+    def pop_has_new_parts(self) -> bool:
+        """Return whether a part was begun since the last call: then there may be a gap before it."""
+        has_new, self._has_new_parts = self._has_new_parts, False
+        return has_new
+
+    def pop_blanked_lines(self) -> int:
+        """Return how many lines were blanked since the last call."""
+        count, self._blanked_lines = self._blanked_lines, 0
+        return count
 
     def sync(self) -> None:
         """Wait until what was written is on the disk."""
@@ -249,7 +259,7 @@ class Mirror:
             self._links(message)[f"{message.segment}+{message.offset}"] = message.link.hex()
             self._write_about()
         self._note_about(message)  # before its file is there: who finds the file reads what it continues
-        self.parts_begun += 1
+        self._has_new_parts = True
         return self._switch_to(folder, message, message.offset, next_begin), next_begin
 
     def _switch_to(self, folder: str, message: Message, begin: int, next_begin: int | None) -> OpenPart:
@@ -282,7 +292,7 @@ class Mirror:
         new = [hole for hole in message.holes if (hole.begin, hole.end) not in known]
         if new:
             holes = sorted([*holes, *new])
-            self.blanked_lines += len(new)
+            self._blanked_lines += len(new)
             table = self._about["holes"].setdefault(str(message.origin.epoch), {})
             table[message.segment] = [[hole.begin, hole.end, hole.link.hex()] for hole in holes]
             self._write_about()
