@@ -8,21 +8,20 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from threeam.core.store.journal import Journal
-from threeam.core.store.reader import last_entry
 from threeam.team.blanking.blank_question import answer_question
 from threeam.team.carrier import Announcement, Carrier, CarrierRefused, Topic
-from threeam.team.follow_process import SIGN_OF_LIFE_S, FollowProcess
+from threeam.team.follow_process import FollowProcess
 from threeam.team.log_watch import LogWatch
-from threeam.team.messages.presence import HeldRun, Presence
+from threeam.team.messages.presence import ANNOUNCE_S, SIGN_OF_LIFE_S, HeldRun, Presence
 from threeam.team.mirrors.mirror import read_mirror, read_mirrors
 from threeam.team.origin import OriginFile, read_origin
+from threeam.team.outgoing import last_line_ns
 from threeam.team.publisher import Publisher, SecondPublisher
 from threeam.team.team_status import OwnStatus, own_status
 from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
 Connect = Callable[[], AbstractAsyncContextManager[Carrier]]
 
-_ANNOUNCE_S = 1.0  # s; between two looks at what has changed
 _REFUSED_RETRY_S = 60.0  # s; between tries of a host that may not publish
 _ALL_HELD_S = 60.0  # s; between announcements of all that is held, for a host that has missed one
 
@@ -123,7 +122,7 @@ class TeamProcess(FollowProcess[Carrier]):
                 await self._publisher.note_held(run.begin, run.end)
 
     async def _announce(self, carrier: Carrier) -> None:
-        """Announce what has changed at most once in `_ANNOUNCE_S`; to a new host, and at times, everything."""
+        """Announce what has changed at most once in `ANNOUNCE_S`; to a new host, and at times, everything."""
         own = self._status.own
         if own is None:  # a watcher has no subject of its own
             return
@@ -134,7 +133,7 @@ class TeamProcess(FollowProcess[Carrier]):
             told_hosts = len(self._greeted)
             new, self._new_bytes = self._new_bytes, set()
             held = await asyncio.to_thread(self._held_runs, None if is_all else new)
-            last_ns = await asyncio.to_thread(self._last_line_ns)
+            last_ns = await asyncio.to_thread(last_line_ns, self._journal)
             presence = Presence(
                 own.origin, own.host, own.unsent_lines, own.unheld_lines, last_ns, held, own.utc_bound_ns
             )
@@ -147,7 +146,7 @@ class TeamProcess(FollowProcess[Carrier]):
                     continue
                 told, told_s = presence._replace(held=()), now_s
                 all_s = now_s if is_all else all_s
-            await asyncio.sleep(_ANNOUNCE_S)
+            await asyncio.sleep(ANNOUNCE_S)
 
     def _held_runs(self, origin_ids: set[str] | None) -> tuple[HeldRun, ...]:
         """Return what the mirrors of ``origin_ids`` hold; None: all mirrors."""
@@ -156,11 +155,6 @@ class TeamProcess(FollowProcess[Carrier]):
         else:
             mirrors = [files for origin_id in sorted(origin_ids) for files in read_mirror(self._journal, origin_id)]
         return tuple(run for files in mirrors if (run := files.held_run()) is not None)
-
-    def _last_line_ns(self) -> int:
-        live = self._journal.open_live()
-        found = last_entry(live, live.size()) if live is not None else None
-        return found[1].stamp.ns if found is not None else 0
 
     async def _keep_own_clock(self) -> None:
         while True:

@@ -19,8 +19,7 @@ from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Place
 from threeam.team.messages.position import Origin, SegmentEnd
-
-_SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this long is not connected
+from threeam.team.messages.presence import SILENT_S
 
 
 @dataclass
@@ -86,7 +85,7 @@ class HostStatus:
 
     def is_announced(self, now_ns: int) -> bool:
         """Return whether the host has announced itself lately."""
-        return now_ns - self.seen_ns < _SILENT_NS
+        return now_ns - self.seen_ns < SILENT_S * 1e9
 
 
 @dataclass

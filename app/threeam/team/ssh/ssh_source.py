@@ -14,6 +14,7 @@ from threeam.core.errors import JournalError
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Announcement, CarrierAway, CarrierRefused, NoAnswer, Place, Received, Topic
+from threeam.team.messages.presence import SILENT_S
 from threeam.team.origin import read_origin
 from threeam.team.ssh.frames import FROM_THE_BEGINNING, Answer, FrameReader, Here, HostileStream, Lines
 from threeam.team.ssh.line_cursor import mirror_cursor
@@ -21,7 +22,6 @@ from threeam.team.ssh.ssh_target import SshTarget
 from threeam.team.team_status import read_statuses, status_path
 
 _GREETING_S = 30.0  # s; to connect, to log in, and to start 3am there
-_SILENT_S = 30.0  # s; 3am there shows a sign of life every 10 s
 _END_S = 2.0  # s; for ssh to end
 _READ_BYTES = 1024 * 1024
 _MESSAGES_BYTES = 16 * 1024  # bytes of what ssh prints, of which the last are kept
@@ -166,7 +166,7 @@ class SshSource:
             collecting.cancel()
 
     async def _take_frames(self, output: asyncio.StreamReader) -> None:
-        while chunk := await asyncio.wait_for(output.read(_READ_BYTES), _SILENT_S):
+        while chunk := await asyncio.wait_for(output.read(_READ_BYTES), SILENT_S):
             batch, presence = list[Received](), b""
             for frame in self._frames.feed(chunk):
                 match frame:
