@@ -148,7 +148,7 @@ def _verdict_draft(verb: str, named: Named, reason: str, ctx: Context) -> Draft:
     _, state_after = VERDICT_VERBS[verb]
     if known is not None and known.states == (state_after,):
         raise PreconditionFailed(f"{known.name} is {state_after} already: {verdict_text(known) or known.claim}")
-    others_disagree = known is not None and known.states != (known.hypothesis.state,)
+    others_disagree = known is not None and known.is_disputed
     return conclusion_draft(verb, named, reason, limit, others_disagree=others_disagree)
 
 

@@ -94,7 +94,7 @@ def _run_team(argv: Sequence[str]) -> int:
         return _follow_hosts(args)
     if len(args.urls) > 1:
         raise BadInput("3am team uses one engine: run it once for each")
-    target, connect = engine(args.urls[0], args.credentials, read_only=args.read_only)
+    target, connect = engine(args.urls[0], args.credentials, may_create=not args.read_only)
     ctx = context(args)
     ctx.require_log()
     process = TeamProcess(ctx.journal, str(target), host_name(), connect, read_only=args.read_only)
@@ -125,7 +125,7 @@ def _create_store(argv: Sequence[str]) -> int:
     parser = _parser("create", "3am team create")
     add_engine_arguments(parser)
     args = parser.parse_args(argv)
-    target, connect = engine(args.url, args.credentials, read_only=False)
+    target, connect = engine(args.url, args.credentials, may_create=True)
 
     async def create() -> None:
         async with connect():

@@ -48,7 +48,7 @@ def run(parser: Parser, argv: Sequence[str]) -> int:
     )
     add_credentials_option(parser)
     args = parser.parse_args(argv)
-    reached = engine(args.url, args.credentials, read_only=True) if args.url is not None else None
+    reached = engine(args.url, args.credentials, may_create=False) if args.url is not None else None
     ctx = context(args)
     ctx.require_log()
     origin = read_origin(ctx.journal)

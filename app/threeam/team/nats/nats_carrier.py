@@ -55,12 +55,14 @@ _INBOX = re.compile(r"_INBOX[\w-]*(?:\.[\w-]+)+", re.ASCII)  # a subject on whic
 
 
 @asynccontextmanager
-async def connect(target: Target, credentials: Credentials, *, read_only: bool) -> AsyncIterator[NatsCarrier]:
-    """Yield an open carrier, and close it. Raises `CarrierAway` or `CarrierRefused`."""
+async def connect(target: Target, credentials: Credentials, *, may_create: bool) -> AsyncIterator[NatsCarrier]:
+    """Yield an open carrier, and close it. ``may_create``: make the store of the night if it is missing.
+
+    Raises `CarrierAway` or `CarrierRefused`."""
     carrier = NatsCarrier(target)
     try:
         await carrier.open(credentials)
-        await carrier.ensure_stream(may_create=not read_only)
+        await carrier.ensure_stream(may_create=may_create)
         yield carrier
     finally:
         await carrier.close()

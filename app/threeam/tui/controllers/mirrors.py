@@ -99,7 +99,7 @@ class Mirrors:
     def others_disagree(self, named: Named) -> bool:
         """Return whether other hosts may have another verdict on a hypothesis than that of its own journal."""
         known = self.on_all_hosts(named)
-        return known is not None and known.states != (known.hypothesis.state,)
+        return known is not None and known.is_disputed
 
     def with_cups(self, state: State) -> State:
         """Return the state to show: all people have their cups and doses of all hosts in it."""
