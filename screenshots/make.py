@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from team_scene import mirror_web1
+
 from threeam.core.config.settings import Settings
 from threeam.core.store.journal import resolve_journal
 from threeam.core.write.locked_log import WriteOptions
@@ -50,6 +52,7 @@ PICTURES = {
     "timeline": (120, 36, None, ALICE, ("1", "k", "k", "k")),
     "races": (120, 36, None, ALICE, ("1", "X", "enter")),
     "witness": (120, 36, None, ALICE, ("1", "X", "enter", "enter")),
+    "team": (120, 36, None, ALICE, ("colon", *"open web1", "enter")),
     "narrow": (40, 10, 24, ALICE, ()),
     "empty": (80, 24, 0, ALICE, ()),
 }
@@ -109,6 +112,8 @@ async def picture(name: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         journal = resolve_journal(f"{folder}/sanity.log")
         clock = write_story(journal, FOLD, beats)
+        if name == "team":
+            mirror_web1(journal, clock())
         by = person or ALICE
         writer = None if person is None else Writer(journal, FOLD, clock, WriteOptions(by.user, str(by), sync=False))
         session = Session(journal, Settings(), FOLD, by, clock, writer, emoji=True)

@@ -141,7 +141,14 @@ def test_the_stamp_of_a_line_is_drawn_once() -> None:
 def test_a_line_of_another_journal_is_shown_as_one_of_ours_after_its_author() -> None:
     entry = Entry(Stamp(BASE, 0), 2, (("BY", "bob@db1:77"), ("H7", "refuted")), "Conclusion: \x1b[2Jno")
     text = drawn(row(WEB1, 0, 1, format_entry(entry).decode().rstrip()))
-    assert text.split("1 web1")[1].strip() == "bob ✗ H7 refuted: \\x1b[2Jno"
+    assert text.split("1 web1")[1].strip() == "bob ✗ web1/H7 refuted: \\x1b[2Jno"
+
+
+def test_a_line_of_another_journal_about_our_hypothesis_names_that_as_it_does() -> None:
+    entry = Entry(Stamp(BASE, 0), 2, (("ON", "db1/H1"), ("CLAIM", "x")), "Supports: seen here")
+    assert (
+        drawn(row(WEB1, 0, 1, format_entry(entry).decode().rstrip())).rstrip().endswith("+ db1/H1 Supports: seen here")
+    )
 
 
 def test_a_line_that_belongs_to_the_entry_before_has_no_time_of_its_own() -> None:

@@ -76,6 +76,14 @@ def test_the_hypotheses_of_other_hosts_are_in_the_list(team: Team) -> None:
     assert other.split() == ["db1/H1", "open", "+0", "-0", "the", "sweeper", "races", "the", "writer"]
 
 
+def test_a_verdict_of_another_host_closes_a_hypothesis_for_the_status_too(team: Team) -> None:
+    assert json.loads(good(team.on("db1", "status", "--json")))["open"] == 1
+    team.write("web1", "hyp", "confirm", "db1/H1", "300 clean runs")
+    team.join()
+    assert json.loads(good(team.on("db1", "status", "--json")))["open"] == 0
+    assert json.loads(good(team.on("web2", "status", "--json")))["open"] == 0
+
+
 def test_two_verdicts_of_two_sides_both_stand_on_every_host(team: Team) -> None:
     """The network is parted, db1 and web1 come to different verdicts, and it is joined."""
     refuted = team.write("db1", "hyp", "refute", "H1", "it was off")

@@ -226,6 +226,23 @@ async def test_what_the_other_host_holds_is_known(tmp_path: Path) -> None:
     assert [host.host for host in status.hosts.values()] == ["web1"]
 
 
+async def test_the_loss_and_the_return_of_the_engine_are_told(tmp_path: Path) -> None:
+    engine, told = MemoryEngine(), list[str]()
+    process = TeamProcess(journal_of(tmp_path, "db1", 1), "memory", "db1", engine.connect, read_only=False)
+    process.tell = told.append
+    task = asyncio.create_task(process.run())
+    try:
+        await until(lambda: told == ["memory: connected"], "the connection")
+        engine.disconnect()
+        await until(lambda: len(told) == 3, "the loss and the return")
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        process.close()
+    assert told[1] not in ("memory: connected", "memory: ")
+    assert told[2] == "memory: connected"
+
+
 @pytest.mark.parametrize("damage", ["truncated", "moved"])
 async def test_a_log_that_was_damaged_while_the_engine_was_away_is_sent_on(damage: str, tmp_path: Path) -> None:
     engine = MemoryEngine()

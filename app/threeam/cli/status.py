@@ -10,7 +10,7 @@ from threeam.cli.console import print_json, print_out
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.team_hosts import own_cups, read_hosts_if_possible, with_all_cups
+from threeam.cli.team_hosts import count_open_hypotheses, own_cups, read_hosts_if_possible, with_all_cups
 from threeam.core.write.draft import is_toxic
 from threeam.core.write.lock import find_lock_holder
 from threeam.human.night_summary import MORNING_HOUR, summarize_night
@@ -110,7 +110,7 @@ def _status_values(ctx: Context) -> dict[str, Any]:
         "over_dose": summary.is_over_single_dose or summary.is_over_daily_dose,
         "mg_morning": {"at": summary.morning.rfc3339(), "mg": round(summary.mg_at_morning, 1)},
         "water": summary.glasses,
-        "open": len(state.open_hypotheses()),
+        "open": count_open_hypotheses(ctx, hosts),
         "lock": "held" if holder else "free",
         "holder": {"pid": holder.pid, "name": holder.name} if holder and holder.pid else None,
         "log": ctx.journal.log_path,

@@ -11,7 +11,7 @@ from typing import Any
 
 from threeam.cli import team_blank
 from threeam.cli.console import print_err, print_json, print_out
-from threeam.cli.context import context
+from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser
 from threeam.cli.split import split_command
@@ -106,6 +106,7 @@ def _run_team(argv: Sequence[str]) -> int:
         else:
             what = "nothing is sent" if args.read_only else "nothing is sent: another process sends this log"
         print_err(f"{what}. ctrl+c ends this, 3am team status shows it")
+        process.tell = partial(_tell_with_time, ctx)
         asyncio.run(process.run())
     finally:
         process.close()
@@ -148,12 +149,17 @@ def _follow_hosts(args: Namespace) -> int:
         for target in targets:
             connect = partial(connect_ssh, target, ctx.journal)
             processes.append(FollowProcess(ctx.journal, str(target), connect, own_id))
+            processes[-1].tell = partial(_tell_with_time, ctx)
         print_err("nothing is sent. ctrl+c ends this, 3am team status shows it")
         asyncio.run(_run_all(processes))
     finally:
         for process in processes:
             process.close()
     return ExitCode.OK
+
+
+def _tell_with_time(ctx: Context, sentence: str) -> None:
+    print_err(f"{ctx.clock().time_of_day[:8]} {sentence}")
 
 
 async def _run_all(processes: list[FollowProcess[SshSource]]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
@@ -42,5 +44,8 @@ def engine(url: str, credentials_path: str | None, *, may_create: bool) -> tuple
     try:
         from threeam.team.nats.nats_carrier import connect
     except ImportError:
-        raise FileUnusable("this needs nats-py: pip install '3am[team]'") from None
+        python = shlex.quote(sys.executable)
+        raise FileUnusable(
+            f"this needs nats-py: {python} -m pip install nats-py; or, in the checkout, pipx install --force '.[team]'"
+        ) from None
     return target, lambda: connect(target, credentials, may_create=may_create)

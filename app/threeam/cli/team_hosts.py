@@ -11,7 +11,7 @@ from threeam.cli.console import print_err
 from threeam.cli.context import Context
 from threeam.core.errors import JournalError
 from threeam.core.format.remote_hypothesis import RemoteHypothesis
-from threeam.core.state.fold import State
+from threeam.core.state.fold import OPEN, State
 from threeam.core.state.host_state import HostState
 from threeam.core.store.attachments import attachment_dir
 from threeam.projections import FOLD
@@ -58,6 +58,17 @@ def with_all_cups(ctx: Context, hosts: Sequence[HostState]) -> State:
 
     settings = ctx.settings
     return with_team_cups(hosts, ctx.author.user, ctx.clock().ns, settings.night_gap_ns, settings.same_person)
+
+
+def count_open_hypotheses(ctx: Context, hosts: Sequence[HostState]) -> int:
+    """Return how many hypotheses of this journal are open, by what all ``hosts`` say."""
+    (own,) = (host for host in hosts if host.is_own)
+    if len(hosts) == 1:
+        return len(own.state.open_hypotheses())
+    from threeam.hypotheses.team_fold import team_hypotheses
+
+    found = team_hypotheses(hosts, order_of_hosts(ctx, hosts).is_before)
+    return sum(not known.host and OPEN in known.states for known in found)
 
 
 def read_hosts_if_possible(ctx: Context, own: State) -> list[HostState]:

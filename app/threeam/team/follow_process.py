@@ -15,6 +15,7 @@ from threeam.team.carrier import CarrierAway, CarrierRefused, Source
 from threeam.team.clocks.clock_pings import ClockPings
 from threeam.team.follower import Follower
 from threeam.team.messages.presence import SIGN_OF_LIFE_S, HostileAnnouncement, Presence, decode_presence
+from threeam.team.mirrors.mirror import mirrored_ids
 from threeam.team.team_status import HostStatus, StatusFile, TeamStatus
 
 SourceT = TypeVar("SourceT", bound=Source)
@@ -28,7 +29,8 @@ _STATUS_S = 1.0  # s; between two looks at what has changed
 class FollowProcess(Generic[SourceT]):
     """One process that follows ``address`` for ``journal``. Construction raises `JournalError`; `close` it.
 
-    ``connect``: opens the source. ``own_id``: that of this journal, or "" if it has none.
+    ``connect``: opens the source. ``own_id``: that of this journal, or "" if it has none. ``tell`` may be
+    set to what takes a sentence when the connection is made or lost.
     """
 
     def __init__(
@@ -38,13 +40,20 @@ class FollowProcess(Generic[SourceT]):
         connect: Callable[[], AbstractAsyncContextManager[SourceT]],
         own_id: str,
     ) -> None:
+        self.tell: Callable[[str], None] = lambda _sentence: None
         self._journal = journal
         self._own_id = own_id
         self._connect = connect
         self._status = TeamStatus(address, os.getpid())
         self._status_file = StatusFile(journal, address)
-        place = self._status_file.read().get("place")
-        self._follower = Follower(journal, own_id, self._status, tuple(place) if place else None, self._note_new)
+        self._earlier, place = self._status_file.read()
+        if self._earlier is not None:
+            mirrored = mirrored_ids(journal)
+            hosts = self._earlier.hosts
+            self._status.hosts = {origin_id: hosts[origin_id] for origin_id in hosts if origin_id in mirrored}
+            if len(self._status.hosts) < len(hosts):  # a mirror was removed, to be filled again
+                place = None
+        self._follower = Follower(journal, own_id, self._status, place, self._note_new)
         self._greeted = set[str]()  # the ids of the hosts that were seen in this session
         self._pings = ClockPings(journal, self._status, self._hosts_here)
         self._told: object = None
@@ -65,7 +74,7 @@ class FollowProcess(Generic[SourceT]):
             while True:
                 begin_s = time.monotonic()
                 error = await self._session()
-                self._status.away = str(error)
+                self._note_connection(str(error))
                 if time.monotonic() - begin_s > _LAST_RETRY_S:
                     retry_s, refused_retry_s = _FIRST_RETRY_S, _FIRST_REFUSED_RETRY_S
                 if isinstance(error, CarrierRefused):
@@ -82,11 +91,18 @@ class FollowProcess(Generic[SourceT]):
         failure: JournalError | None = None
         try:
             async with self._connect() as source, asyncio.TaskGroup() as group:
-                self._status.away = ""
+                self._note_connection("")
                 self._begin_tasks(source, group)
         except* (CarrierAway, CarrierRefused) as lost:
             failure = _first_error(lost)
         return failure or CarrierAway("the connection was closed")
+
+    def _note_connection(self, away: str) -> None:
+        """Note that there is a connection, or why there is none: ``away``."""
+        if away != self._status.away:
+            self._status.away = away
+            address = self._status.address
+            self.tell(f"{address}: {away.removeprefix(f'{address} ') or 'connected'}")
 
     def _begin_tasks(self, source: SourceT, group: asyncio.TaskGroup) -> None:
         """Begin the work of a session."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from threeam.core.errors import JournalError
+from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Place, Received, Source
 from threeam.team.messages.message import HostileMessage, Message, decode
@@ -19,7 +19,7 @@ class MirrorFailed(JournalError):
 
 
 class _ReplayAgain(Exception):
-    """A gap in a replay that did not begin with the first message: the engine may have what is missing."""
+    """A mirror lacks lines which the engine may have: a replay from the first message may fill it."""
 
 
 class Follower:
@@ -40,25 +40,31 @@ class Follower:
         self._journal = journal
         self._own_id = own_id
         self._status = status
-        self.place = place
+        self._place = place
         self._on_change = on_change
         self._mirrors: dict[str, Mirror] = {}
         self._epochs: dict[str, int] = {}  # the last one in each mirror
         self._unchecked = set[str]()  # the mirrors with new parts in which gaps were not looked for yet
+        self._left_out = set[str]()  # the ids of mirrors that could not be opened: they lack messages
         self._begun_with_first = False
+
+    @property
+    def place(self) -> Place | None:
+        """The place before which all is in the mirrors; None if a mirror may lack any message."""
+        return None if self._left_out else self._place
 
     async def run(self, source: Source) -> None:
         """Follow until the connection is lost. Raises `CarrierAway`, `CarrierRefused` or `MirrorFailed`."""
         while True:
-            self._begun_with_first = self.place is None
+            self._begun_with_first = self._place is None
             try:
-                async for batch in source.replay(self.place):
+                async for batch in source.replay(self._place):
                     changed = await asyncio.to_thread(self._write, batch)
-                    self.place = batch[-1].place
+                    self._place = batch[-1].place
                     if changed:
                         self._on_change(changed)
             except _ReplayAgain:
-                self.place = None
+                self._place = None
 
     def close(self) -> None:
         """Close the mirrors."""
@@ -81,7 +87,7 @@ class Follower:
                     self._note_host(message, mirror)
                     if mirror.write(message):
                         changed.add(message.origin.id)
-                except (HostileMessage, Contradiction) as refused:
+                except (HostileMessage, Contradiction, FileUnusable) as refused:
                     self._status.note(str(refused))
             for mirror in touched.values():
                 mirror.sync()
@@ -89,6 +95,10 @@ class Follower:
             raise MirrorFailed(f"the mirrors cannot be written: {error.strerror}; the lines come again") from None
         for origin_id, mirror in touched.items():
             host = self._status.hosts[origin_id]
+            if mirror.is_removed():
+                del self._mirrors[origin_id]
+                mirror.close()
+                raise _ReplayAgain
             if count := mirror.pop_blanked_lines():
                 lines = "line" if count == 1 else "lines"
                 self._status.note(f"{host.host} has blanked {count} {lines} that it had sent")
@@ -100,17 +110,27 @@ class Follower:
         return changed
 
     def _mirror(self, origin_id: str) -> Mirror | None:
-        """Return the mirror of an origin; None for our own, and if another process keeps it."""
+        """Return the mirror of an origin; None for our own, and for one that cannot be opened.
+
+        That one lacks the message, and is filled by a replay from the first message when it can be opened again. It
+        must not stop the mirrors of the other hosts.
+        """
         if origin_id == self._own_id:
             return None
         if origin_id not in self._mirrors:
             try:
+                latest = read_mirror(self._journal, origin_id)[-1]
                 self._mirrors[origin_id] = Mirror(self._journal, origin_id)
-            except MirrorBusy:
+            except (MirrorBusy, FileUnusable) as error:
+                if isinstance(error, FileUnusable):
+                    self._status.note(str(error))
+                self._left_out.add(origin_id)
                 return None
-            latest = read_mirror(self._journal, origin_id)[-1]
             if latest.parts:
                 self._epochs[origin_id] = latest.origin.epoch
+            if origin_id in self._left_out:
+                self._left_out.remove(origin_id)
+                raise _ReplayAgain
         return self._mirrors[origin_id]
 
     def _note_host(self, message: Message, mirror: Mirror) -> None:

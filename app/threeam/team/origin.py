@@ -22,8 +22,9 @@ from threeam.team.messages.position import MAX_EPOCH, MAX_HOST_CHARS, Origin, is
 
 
 def host_name() -> str:
-    """Return the short name of this host, as other hosts are shown it."""
-    return escape_unprintable(os.uname().nodename.partition(".")[0])[:MAX_HOST_CHARS] or "localhost"
+    """Return the short name of this host, in ASCII, as other hosts are shown it."""
+    name = escape_unprintable(os.uname().nodename.partition(".")[0])
+    return name.encode("ascii", "replace").decode()[:MAX_HOST_CHARS] or "localhost"
 
 
 def origin_path(journal: Journal) -> str:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 
+from threeam.core.errors import FileUnusable
 from threeam.core.store.journal import Journal
 from threeam.team.blanking.blank_question import answer_question
 from threeam.team.carrier import Announcement, Carrier, CarrierRefused, Topic
 from threeam.team.follow_process import FollowProcess
 from threeam.team.log_watch import LogWatch
 from threeam.team.messages.presence import ANNOUNCE_S, SIGN_OF_LIFE_S, HeldRun, Presence
-from threeam.team.mirrors.mirror import read_mirror, read_mirrors
+from threeam.team.mirrors.mirror import mirrored_ids, read_mirror
 from threeam.team.origin import OriginFile, read_origin
 from threeam.team.outgoing import last_line_ns
 from threeam.team.publisher import Publisher, SecondPublisher
-from threeam.team.team_status import OwnStatus, own_status
+from threeam.team.team_status import OwnStatus
 from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
 Connect = Callable[[], AbstractAsyncContextManager[Carrier]]
@@ -40,8 +41,8 @@ class TeamProcess(FollowProcess[Carrier]):
         if self._origin_file is not None:
             publishes = self._origin_file.lock()
             status = OwnStatus(self._origin_file.origin, host, publishes)
-            earlier = self._status_file.read()
-            if earlier.get("own") and (before := own_status(earlier["own"])).origin == status.origin:
+            before = self._earlier.own if self._earlier is not None else None
+            if before is not None and before.origin == status.origin:
                 status.sent, status.held = before.sent, before.held
             self._status.own = status
             if publishes:
@@ -78,7 +79,7 @@ class TeamProcess(FollowProcess[Carrier]):
 
     def _begin_tasks(self, source: Carrier, group: asyncio.TaskGroup) -> None:
         super()._begin_tasks(source, group)
-        group.create_task(self._announce(source))
+        group.create_task(self._persist(lambda: self._announce(source)))
         group.create_task(self._persist(lambda: self._publish(source)))
         if self._publisher is not None:
             group.create_task(self._pings.answer(source, self._own_id))
@@ -119,7 +120,8 @@ class TeamProcess(FollowProcess[Carrier]):
             return
         for run in presence.held:
             if run.origin == own.origin:
-                await self._publisher.note_held(run.begin, run.end)
+                with suppress(FileUnusable, OSError):  # the publisher reports the same error
+                    await self._publisher.note_held(run.begin, run.end)
 
     async def _announce(self, carrier: Carrier) -> None:
         """Announce what has changed at most once in `ANNOUNCE_S`; to a new host, and at times, everything."""
@@ -133,7 +135,7 @@ class TeamProcess(FollowProcess[Carrier]):
             told_hosts = len(self._greeted)
             new, self._new_bytes = self._new_bytes, set()
             held = await asyncio.to_thread(self._held_runs, None if is_all else new)
-            last_ns = await asyncio.to_thread(last_line_ns, self._journal)
+            last_ns = await asyncio.to_thread(self._last_line_ns)
             presence = Presence(
                 own.origin, own.host, own.unsent_lines, own.unheld_lines, last_ns, held, own.utc_bound_ns
             )
@@ -150,11 +152,18 @@ class TeamProcess(FollowProcess[Carrier]):
 
     def _held_runs(self, origin_ids: set[str] | None) -> tuple[HeldRun, ...]:
         """Return what the mirrors of ``origin_ids`` hold; None: all mirrors."""
-        if origin_ids is None:
-            mirrors = read_mirrors(self._journal)
-        else:
-            mirrors = [files for origin_id in sorted(origin_ids) for files in read_mirror(self._journal, origin_id)]
-        return tuple(run for files in mirrors if (run := files.held_run()) is not None)
+        runs = list[HeldRun]()
+        for origin_id in sorted(mirrored_ids(self._journal) if origin_ids is None else origin_ids):
+            with suppress(FileUnusable):  # the follower reports the same error
+                epochs = read_mirror(self._journal, origin_id)
+                runs += (run for files in epochs if (run := files.held_run()) is not None)
+        return tuple(runs)
+
+    def _last_line_ns(self) -> int:
+        try:
+            return last_line_ns(self._journal)
+        except (FileUnusable, OSError):  # the publisher reports the same error
+            return 0
 
     async def _keep_own_clock(self) -> None:
         while True:

@@ -9,8 +9,11 @@ import fcntl
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, is_dataclass
+from functools import cache
+from types import UnionType
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
@@ -121,17 +124,21 @@ class StatusFile:
             with open_own_dir(self._folder, make=True) as dir_fd:
                 flags = os.O_RDWR | os.O_CREAT | SAFE_OPEN_FLAGS
                 self._lock_fd = os.open(self._name + ".lock", flags, 0o600, dir_fd=dir_fd)
+                turn_fd = os.open("begin.lock", flags, 0o600, dir_fd=dir_fd)
+            try:
+                fcntl.flock(turn_fd, fcntl.LOCK_EX)  # of the processes that begin, one at a time
+                is_ours = _take_lock(self._lock_fd)
+            finally:
+                os.close(turn_fd)
         except OSError as error:
             raise FileUnusable(f"{self._folder} cannot be used: {error.strerror}") from None
-        try:
-            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not is_ours:
             os.close(self._lock_fd)
-            raise PreconditionFailed(f"3am team {address} runs already: 3am team status shows it") from None
+            raise PreconditionFailed(f"3am team {address} runs already: 3am team status shows it")
 
-    def read(self) -> dict[str, Any]:
-        """Return what this or an earlier process has written last; nothing if it cannot be read."""
-        return _read_json(os.path.join(self._folder, self._name + ".json"))
+    def read(self) -> tuple[TeamStatus | None, Place | None]:
+        """Return what this or an earlier process has written last; None if it cannot be read."""
+        return _parse(_read_json(os.path.join(self._folder, self._name + ".json")))
 
     def write(self, status: TeamStatus, place: Place | None) -> None:
         """Replace the status. Raises OSError."""
@@ -174,7 +181,7 @@ def read_statuses(journal: Journal) -> list[tuple[TeamStatus, bool]]:
     statuses = []
     for name in names:
         path = os.path.join(folder, name)
-        if (status := _parse(_read_json(path))) is not None:
+        if (status := _parse(_read_json(path))[0]) is not None:
             statuses.append((status, _is_locked(path.removesuffix(".json") + ".lock")))
     return statuses
 
@@ -206,34 +213,57 @@ def _read_json(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
             table = json.load(file)
-    except (OSError, ValueError):  # not written yet, or by another version: it is written again in a moment
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ):  # not written yet, or by another version: it is written again in a moment
         return {}
     return table if isinstance(table, dict) else {}
 
 
-def _parse(table: dict[str, Any]) -> TeamStatus | None:
-    table.pop("place", None)
+def _parse(table: dict[str, Any]) -> tuple[TeamStatus | None, Place | None]:
+    """Return the status and the place that a file holds; None if another version has written it, or it is damaged."""
+    place = table.pop("place", None)
     try:
-        status = TeamStatus(**table)
-        if table["own"] is not None:
-            status.own = own_status(table["own"])
-        status.hosts = {
-            key: HostStatus(**{**host, "origin": Origin(*host["origin"]), "clock": _clock_status(host["clock"])})
-            for key, host in table["hosts"].items()
-        }
-    except (KeyError, TypeError, AttributeError):  # of another version
-        return None
-    return status
+        status: TeamStatus = _decode(TeamStatus, table)
+        return status, None if place is None else tuple(_decode(list[int | str], place))
+    except (TypeError, KeyError, AttributeError, ValueError):
+        return None, None
 
 
-def _clock_status(table: dict[str, Any] | None) -> ClockStatus | None:
-    return None if table is None else ClockStatus(**table)
+def _decode(kind: Any, value: Any) -> Any:
+    """Return ``value``, as JSON holds it, as a ``kind``. Raises TypeError, ValueError, KeyError or AttributeError."""
+    if isinstance(kind, UnionType):
+        choice = next((each for each in get_args(kind) if type(value) is each), None)
+        return value if choice is not None or value is None else _decode(get_args(kind)[0], value)
+    if get_origin(kind) is list and isinstance(value, list):
+        return [_decode(get_args(kind)[0], each) for each in value]
+    if get_origin(kind) is dict:
+        return {key: _decode(get_args(kind)[1], each) for key, each in value.items()}
+    hints = _hints(kind) if is_dataclass(kind) or issubclass(kind, tuple) else {}
+    if not hints and type(value) is kind:
+        return value
+    items = value if is_dataclass(kind) else dict(zip(hints, value, strict=True))
+    if not hints or items.keys() != hints.keys():
+        raise TypeError
+    return kind(**{name: _decode(hint, items[name]) for name, hint in hints.items()})
 
 
-def own_status(table: dict[str, Any]) -> OwnStatus:
-    """Return the status that a file holds as ``own``."""
-    ends = {key: SegmentEnd(*table[key]) if table[key] is not None else None for key in ("sent", "held")}
-    return OwnStatus(**{**table, **ends, "origin": Origin(*table["origin"])})
+_hints = cache(get_type_hints)
+
+
+def _take_lock(fd: int) -> bool:
+    """Lock a file; return False if a process has done so that runs. Call it in one process at a time."""
+    with suppress(BlockingIOError):
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(fd, fcntl.LOCK_EX)  # only `_is_locked` has it, for a moment
+    return True
 
 
 def _is_locked(path: str) -> bool:

@@ -13,19 +13,15 @@ refused. A line that was blanked stays so, also if the message with its words co
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from threeam.core.errors import FileUnusable, JournalError
-from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd
-from threeam.core.platform.portability import fsync_fd
-from threeam.core.platform.whole_write import write_all
+from threeam.core.platform.folders import SAFE_OPEN_FLAGS
 from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
 from threeam.team.messages.hole import Hole
@@ -33,11 +29,11 @@ from threeam.team.messages.line_chain import first_link
 from threeam.team.messages.message import Message
 from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 from threeam.team.messages.presence import HeldRun
+from threeam.team.mirrors.mirror_about import ABOUT_NAME, holes_of, link_at, read_about, write_about
 from threeam.team.mirrors.mirror_part import OpenPart, PartPlace
 
 _PART_NAME = re.compile(r"([^+]+?)(?:\+([1-9]\d{0,15}))?\.log", re.ASCII)
 _EPOCH_DIR = re.compile(r"epoch-([1-9]\d{0,5})", re.ASCII)
-_ABOUT = "about.json"
 
 
 class MirrorBusy(JournalError):
@@ -95,14 +91,18 @@ def remote_dir(journal: Journal) -> str:
 
 def read_mirrors(journal: Journal) -> list[MirrorFiles]:
     """Return the mirrors of this user, the epochs of an origin in their order. Raises OSError or `FileUnusable`."""
-    ids = sorted(filter(is_origin_id, _names(remote_dir(journal))))
-    return [files for origin_id in ids for files in read_mirror(journal, origin_id)]
+    return [files for origin_id in mirrored_ids(journal) for files in read_mirror(journal, origin_id)]
+
+
+def mirrored_ids(journal: Journal) -> list[str]:
+    """Return the ids of the origins of which this user has a mirror. Raises OSError."""
+    return sorted(filter(is_origin_id, _names(remote_dir(journal))))
 
 
 def read_mirror(journal: Journal, origin_id: str) -> list[MirrorFiles]:
     """Return the epochs of one mirror in their order. Raises OSError or `FileUnusable`."""
     folder = os.path.join(remote_dir(journal), origin_id)
-    about = _read_about(folder)
+    about = read_about(folder)
     return [_mirror_files(Origin(origin_id, epoch), folder, about) for epoch in sorted([1, *_later_epochs(folder)])]
 
 
@@ -113,7 +113,7 @@ def mirror_path(journal: Journal, origin: Origin) -> str:
 
 def about_path(journal: Journal, origin_id: str) -> str:
     """Return the path of the file with what is known of a mirror, its blanked lines among it."""
-    return os.path.join(remote_dir(journal), origin_id, _ABOUT)
+    return os.path.join(remote_dir(journal), origin_id, ABOUT_NAME)
 
 
 def latest_epoch(journal: Journal, origin_id: str) -> int:
@@ -126,11 +126,12 @@ def known_links(journal: Journal, origin: Origin, part: MirrorPart) -> list[tupl
 
     They are at its beginning, and behind its blanked lines, across which the chain cannot be computed.
     """
-    about = _read_about(os.path.join(remote_dir(journal), origin.id))
+    folder = os.path.join(remote_dir(journal), origin.id)
+    about = read_about(folder)
     begin_link = first_link(part.segment)
     if part.begin:
-        begin_link = bytes.fromhex(about["links"][str(origin.epoch)][f"{part.segment}+{part.begin}"])
-    holes = _holes_of(about, origin.epoch, part.segment)
+        begin_link = link_at(about, folder, origin.epoch, SegmentEnd(part.segment, part.begin))
+    holes = holes_of(about, origin.epoch, part.segment)
     return [(part.begin, begin_link), *((hole.end, hole.link) for hole in holes if part.begin < hole.end <= part.end)]
 
 
@@ -197,7 +198,11 @@ class Mirror:
         except BlockingIOError:
             os.close(self._lock_fd)
             raise MirrorBusy(f"{self.path} is written by another process") from None
-        self._about = _read_about(self.path)
+        try:
+            self._about = read_about(self.path)
+        except BaseException:
+            os.close(self._lock_fd)
+            raise
         self._open_part: OpenPart | None = None
         self._has_new_parts = True  # an earlier process may have begun some
         self._blanked_lines = 0  # since `pop_blanked_lines`
@@ -237,6 +242,14 @@ class Mirror:
         if self._open_part is not None:
             self._open_part.sync()
 
+    def is_removed(self) -> bool:
+        """Return whether the files that are open here are not those of the mirror any more."""
+        try:
+            is_same = os.path.samestat(os.fstat(self._lock_fd), os.stat(self.path, follow_symlinks=False))
+        except FileNotFoundError:
+            return True
+        return not is_same or (self._open_part is not None and self._open_part.is_removed())
+
     def close(self) -> None:
         """Close the files, and let another process write the mirror."""
         self._close_part()
@@ -257,7 +270,7 @@ class Mirror:
                 return part, next_begin
         if message.offset:
             self._links(message)[f"{message.segment}+{message.offset}"] = message.link.hex()
-            self._write_about()
+            write_about(self.path, self._about)
         self._note_about(message)  # before its file is there: who finds the file reads what it continues
         self._has_new_parts = True
         return self._switch_to(folder, message, message.offset, next_begin), next_begin
@@ -267,8 +280,8 @@ class Mirror:
         if begin == 0:
             link = first_link(message.segment)
         else:
-            link = bytes.fromhex(self._links(message)[f"{message.segment}+{begin}"])
-        holes = _holes_of(self._about, message.origin.epoch, message.segment)
+            link = link_at(self._about, self.path, message.origin.epoch, SegmentEnd(message.segment, begin))
+        holes = holes_of(self._about, message.origin.epoch, message.segment)
         self._open_part = OpenPart(folder, PartPlace(message.segment, begin, link), next_begin, holes)
         return self._open_part
 
@@ -287,7 +300,7 @@ class Mirror:
 
     def _note_holes(self, message: Message) -> list[Hole]:
         """Note the holes of ``message``, and return those of its segment."""
-        holes = _holes_of(self._about, message.origin.epoch, message.segment)
+        holes = holes_of(self._about, message.origin.epoch, message.segment)
         known = {(hole.begin, hole.end) for hole in holes}
         new = [hole for hole in message.holes if (hole.begin, hole.end) not in known]
         if new:
@@ -295,7 +308,7 @@ class Mirror:
             self._blanked_lines += len(new)
             table = self._about["holes"].setdefault(str(message.origin.epoch), {})
             table[message.segment] = [[hole.begin, hole.end, hole.link.hex()] for hole in holes]
-            self._write_about()
+            write_about(self.path, self._about)
         return holes
 
     def _note_about(self, message: Message) -> None:
@@ -308,20 +321,7 @@ class Mirror:
                 afters[message.segment] = [*message.after]
                 changed = True
         if changed:
-            self._write_about()
-
-    def _write_about(self) -> None:
-        with open_own_dir(self.path) as dir_fd:
-            temporary = _ABOUT + ".new"
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFE_OPEN_FLAGS
-            fd = os.open(temporary, flags, 0o600, dir_fd=dir_fd)
-            try:
-                write_all(fd, json.dumps(self._about, indent=1).encode() + b"\n")
-                fsync_fd(fd)
-            finally:
-                os.close(fd)
-            os.rename(temporary, _ABOUT, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
-            fsync_dir_fd(dir_fd)
+            write_about(self.path, self._about)
 
 
 def _epoch_dir(folder: str, epoch: int) -> str:
@@ -350,21 +350,3 @@ def _names(folder: str) -> list[str]:
         return os.listdir(folder)
     except FileNotFoundError:
         return []
-
-
-def _read_about(folder: str) -> dict[str, Any]:
-    """Return what is known of a mirror. ``links``: of the chain, at the parts behind gaps. ``holes``: blanked lines."""
-    about: dict[str, Any] = {"host": "", "links": {}, "after": {}, "holes": {}}
-    path = os.path.join(folder, _ABOUT)
-    try:
-        with suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
-            about |= json.load(file)
-    except ValueError:
-        raise FileUnusable(f"{path} is damaged: remove {folder}, and it is filled again from the team") from None
-    return about
-
-
-def _holes_of(about: dict[str, Any], epoch: int, segment: str) -> list[Hole]:
-    """Return the holes of a segment, in their order."""
-    rows = about["holes"].get(str(epoch), {}).get(segment, [])
-    return [Hole(begin, end, bytes.fromhex(link)) for begin, end, link in rows]

@@ -128,6 +128,10 @@ class OpenPart:
             fdatasync_fd(self._fd)
             self._dirty = False
 
+    def is_removed(self) -> bool:
+        """Return whether the file was removed."""
+        return os.fstat(self._fd).st_nlink == 0
+
     def close(self) -> None:
         """Close the file."""
         os.close(self._fd)

@@ -51,6 +51,7 @@ _NS = 1_000_000_000
 
 _WRONG_LAST_SEQUENCE, _NO_STREAM, _NO_MESSAGE, _STREAM_EXISTS = 10071, 10059, 10037, 10058
 _FULL = (10077, 10047, 10023, 10122)  # limits of the stream, of the account, of the engine
+_PLACE = re.compile(r"\d{1,19} \d{1,19}", re.ASCII)
 _INBOX = re.compile(r"_INBOX[\w-]*(?:\.[\w-]+)+", re.ASCII)  # a subject on which an answer comes
 
 
@@ -136,7 +137,7 @@ class NatsCarrier(NatsConnection):
     async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
         """Yield stored and new messages. See `Carrier`."""
         start = 1
-        if after is not None:
+        if after is not None and _PLACE.fullmatch(" ".join(map(str, after))):  # not of a damaged file
             sequence, stored_ns = map(int, after)
             if await self._stored_ns(sequence) == stored_ns:
                 start = sequence + 1

@@ -187,7 +187,7 @@ class TimelineController:
         from threeam.timeline.clock_bounds import own_clock_bound
 
         bound = await self._screen.run_in_thread(own_clock_bound)
-        self._host_clock = bound.sentence if bound is not None else "cannot be asked"
+        self._host_clock = bound.sentence.removeprefix("this host's ") if bound is not None else "cannot be asked"
 
     def _legend(self) -> list[LegendEntry]:
         session = self._screen.session

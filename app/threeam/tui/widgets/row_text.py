@@ -67,13 +67,14 @@ def text_segments(row: Row, flags: RowFlags, brush: Brush) -> list[Segment]:
     return [*unsure, *_entry_segments(entry, flags, brush)]
 
 
-def _entry_segments(entry: Entry, flags: RowFlags, brush: Brush) -> list[Segment]:
+def _entry_segments(entry: Entry, flags: RowFlags, brush: Brush, host: str = "") -> list[Segment]:
+    """Return the sign, the labels and the text of an entry. ``host``: in whose journal it is; empty: in this one."""
     if entry.kind == "note" and entry.text.startswith(("| ", CONTINUATION_PREFIX)):  # its block begins above
         continuation = brush.sign("│ ", "| ") + drawable(entry.text.partition(" ")[2])
         return [brush.segment(continuation, "text")]
     glyph = glyph_of(entry)
     symbol = brush.segment(brush.sign(glyph.symbol, glyph.ascii_symbol) + " ", glyph.style)
-    return [symbol, *_label_segments(entry, flags, brush), *_body_segments(entry, glyph, brush)]
+    return [symbol, *_label_segments(entry, flags, brush, host), *_body_segments(entry, glyph, brush)]
 
 
 def _other_log_segments(row: Row, brush: Brush) -> list[Segment]:
@@ -86,7 +87,7 @@ def _other_log_segments(row: Row, brush: Brush) -> list[Segment]:
     entry = line.entry
     if entry is not None and line.finished:
         author = [brush.segment(drawable(entry.author.label) + " ", "dim")] if entry.author else []
-        return [*author, *_entry_segments(entry, RowFlags(), brush)]
+        return [*author, *_entry_segments(entry, RowFlags(), brush, placement.source.name)]
     begin, end = placement.stamp_span
     if end:
         line = line._replace(raw=line.raw[:begin].rstrip() + line.raw[end:])
@@ -99,13 +100,15 @@ def _other_log_segments(row: Row, brush: Brush) -> list[Segment]:
     return segments
 
 
-def _label_segments(entry: Entry, flags: RowFlags, brush: Brush) -> Iterable[Segment]:
+def _label_segments(entry: Entry, flags: RowFlags, brush: Brush, host: str) -> Iterable[Segment]:
     """Yield what stands between the sign of an entry and its text."""
+    own_prefix = f"{host}/" if host else ""  # an H1 of this journal may stand in the row above
     if name := entry.hypothesis_name:
-        yield brush.segment(drawable(f"{name} "), "hypothesis")
+        shown = f"{own_prefix}{name}" if entry.hypothesis is not None else name
+        yield brush.segment(drawable(f"{shown} "), "hypothesis")
     run = run_label(entry)
     if run is not None:
-        yield brush.segment(f"{run} ", "experiment")
+        yield brush.segment(drawable(f"{own_prefix}{run} "), "experiment")
     if flags.progress:
         yield brush.segment(f"{flags.progress} ", "experiment")
     # Tags of a later version or of another tool are shown as they are.
