@@ -54,11 +54,20 @@ def pytest_configure(config: pytest.Config) -> None:
         compileall.compile_dir(Path(threeam.__file__).parent, quiet=1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the slow tests more time before they count as hanging."""
-    for item in items:
-        if item.get_closest_marker("slow") is not None:
-            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT_S))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give the slow tests more time before they count as hanging, and leave out those that nobody asked for.
+
+    `-m` asks for them, their name does ("…::test_it"), and so does the folder in which all of them are slow.
+    """
+    slow = [item for item in items if item.get_closest_marker("slow") is not None]
+    for item in slow:
+        item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT_S))
+    if config.option.markexpr or any("::" in arg for arg in config.args):
+        return
+    left_out = [item for item in slow if item.path.parent.name != "soak"]
+    config.hook.pytest_deselected(items=left_out)
+    left_out_ids = set(map(id, left_out))
+    items[:] = [item for item in items if id(item) not in left_out_ids]
 
 
 def pytest_collection_finish() -> None:

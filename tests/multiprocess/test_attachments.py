@@ -116,6 +116,7 @@ def test_a_run_output_that_a_forged_line_calls_a_plan_is_not_run(as_person: As, 
     assert b"was not written by 3am" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_colleague_sees_the_beginning_of_a_cited_line_and_why_there_is_no_more(as_person: As, team: Path) -> None:
     (team / "web1.log").write_text("2026-11-24 03:14:07.100900 delete cart=42\n  at Sweeper.tick\n" * 3)
     assert as_person(ALICE, "hyp", "new", "the sweeper").returncode == 0

@@ -57,6 +57,7 @@ def test_neighbours_end_with_us_however_we_end(tmp_path: Path, number: signal.Si
         eventually(lambda: all(map(is_gone, neighbours)), "the neighbours have ended", 5)
 
 
+@pytest.mark.slow
 def test_jitter_leaves_nothing_stopped(log: Path, run: Run, tmp_path: Path) -> None:
     script = "echo $$ >> pids; for i in 1 2 3; do sleep 0.01 & echo $! >> pids; wait; done; sleep 9"
     done = run("run", "-q", "-n", "8", "--arm", "jitter", "--timeout", "150ms", "--", "sh", "-c", script)

@@ -18,7 +18,11 @@ from support.processes import eventually, held, is_gone, three_am, wait_queued
 
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGKILL],
+    [
+        signal.SIGINT,
+        signal.SIGKILL,
+        *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)),
+    ],
     ids=lambda number: number.name,
 )
 def test_what_ends_it_leaves_a_valid_partial_record_and_resume_makes_the_missing_runs(
@@ -135,6 +139,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_in_the_middle_is_reported_and_it_goes_on_when_there_is_room(
     run: Run, small_disk: Path
 ) -> None:
@@ -189,6 +194,7 @@ exit 1
 """
 
 
+@pytest.mark.slow
 def test_outputs_are_saved_after_many_runs_that_printed_nothing(log: Path, run: Run, tmp_path: Path) -> None:
     with three_am("run", "-q", "-n", "203", "--", "sh", "-c", PRINTS_LATE) as running:
         eventually(lambda: len(lines_of(tmp_path / "turns")) == 201, "the 201st run goes on")
@@ -236,6 +242,7 @@ def test_two_that_resume_it_at_once_make_each_run_once(log: Path, run: Run, tmp_
     assert code == 1, "R1 is done by then"
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_known_after_a_rotation_too(log: Path, run: Run, tmp_path: Path) -> None:
     cut_halfway(tmp_path)
     before = run("run", "--report", "R1")

@@ -111,6 +111,7 @@ def test_stopping_needs_something_to_decide(run: Run) -> None:
         assert done.returncode == 2, done.stderr
 
 
+@pytest.mark.slow
 def test_two_at_once_have_two_numbers_and_mix_up_nothing(log: Path, run: Run) -> None:
     argv = [command(), "run", "-q", "-n", "60", *TOLD, "--"]
     with process(*argv, "true") as item, process(*argv, "false") as other:
@@ -124,6 +125,7 @@ def test_two_at_once_have_two_numbers_and_mix_up_nothing(log: Path, run: Run) ->
     assert len(plans) == len(verdicts(entries)) == 2
 
 
+@pytest.mark.slow
 def test_a_rotation_in_the_middle_loses_no_run(log: Path, run: Run, tmp_path: Path) -> None:
     small = {"SANITY_ROTATE_BYTES": "8192"}
     done = run("run", "-q", "-n", "150", *TOLD, "--", "sh", "-c", EVERY_THIRD, **small)

@@ -11,6 +11,8 @@ from collections import Counter
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import pytest
+
 from support.commands import command
 from support.following import append, drain, hear
 from support.journals import lines
@@ -214,6 +216,7 @@ def test_a_new_file_that_may_not_be_read_for_a_moment_is_not_an_end(journal: Jou
         shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_a_hammered_log_that_is_rotated_twenty_times_is_read_whole_and_in_order(
     follower: Follower, log: Path, tmp_path: Path
 ) -> None:

@@ -338,6 +338,7 @@ def test_ctrl_c_after_the_write_does_not_claim_that_nothing_was_written(log: Pat
     assert telling.returncode == 0 or (telling.returncode == 3 and str(entry.stamp) in err.decode())
 
 
+@pytest.mark.slow
 def test_killed_writers_leave_whole_lines_and_a_log_to_go_on_with(run: Run, log: Path, lock: Path) -> None:
     """Four streams and a crowd of one-shots are killed with SIGKILL in the middle of it."""
     acknowledged: list[bytes] = []

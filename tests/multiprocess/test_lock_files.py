@@ -88,6 +88,7 @@ def test_a_foreign_lock_is_refused_even_while_its_owner_holds_it(run: Run, stick
         assert run("log", "the words", timeout=AT_ONCE_S, SANITY_LOCK=str(planted)).returncode == 3
 
 
+@pytest.mark.slow
 def test_many_locks_that_are_taken_for_the_first_time_at_once_are_one(log: Path, lock: Path) -> None:
     """Neither the log nor the lock exists when eight writers come at the same instant."""
     assert not lock.exists()

@@ -47,6 +47,7 @@ def pattern_of(shown: str) -> str:
 WITH_EXAMPLES = [page for page in PAGES if examples_of(page)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.stem)
 def test_the_examples_of_a_page_print_what_it_shows(page: Path, bare_home: Path, tmp_path: Path) -> None:
     """The log is the one of an ordinary user, because root's is in /var/log."""

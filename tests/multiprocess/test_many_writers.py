@@ -18,6 +18,8 @@ from support.journals import all_texts, entries, lines
 from support.processes import BASH_LINE, sections
 from threeam.core.format.entry import NS_PER_S
 
+pytestmark = pytest.mark.slow
+
 # The script of the essay. Only its two paths and its root check are adapted.
 SCRIPT = r"""#!/usr/bin/env bash
 set -euo pipefail

@@ -96,6 +96,7 @@ def _watches(pid: int) -> int:
         return 0
 
 
+@pytest.mark.slow
 def test_four_fast_writers_of_which_two_are_rotated_and_one_is_paused_lose_no_line() -> None:
     names = ("a", "b", "c", "d")
     for name in names:

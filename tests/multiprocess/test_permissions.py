@@ -95,6 +95,7 @@ def test_a_team_shares_a_log_in_a_setgid_folder(run_as: RunAs, place: Path, firs
     assert (mode(lock), lock.stat().st_gid) == ("0660", TEAM)
 
 
+@pytest.mark.slow
 def test_two_of_a_team_write_at_once(run_as: RunAs, place: Path) -> None:
     """The lock does not exist yet, and both come at the same instant; many times."""
     folder = place / "team"
@@ -120,6 +121,7 @@ def test_two_of_a_team_write_at_once(run_as: RunAs, place: Path) -> None:
     assert Counter(e.author.user for e in written if e.author) == {"alice": 3, "bob": 3}
 
 
+@pytest.mark.slow
 def test_a_lock_that_two_people_make_at_the_same_instant_lets_both_in(place: Path) -> None:
     """There is no moment at which the new lock exists and has not been given its mode."""
     folder, rounds = place / "team", 300
@@ -227,6 +229,7 @@ def test_a_log_that_may_only_be_read_is_refused_with_its_path_and_what_to_do(
     assert log.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_everybody_of_a_team_rotates_their_log_which_keeps_its_mode_and_group(run_as: RunAs, place: Path) -> None:
     """The recipe of the README, for people whom no list of groups names: they have the group from their login alone."""
     folder = place / "team"

@@ -41,6 +41,7 @@ def everything(journal: Journal) -> list[Entry]:
     return written
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_doubled_or_torn_over_many_rotations(journal: Journal, log: Path, run_here: Run) -> None:
     env = {**os.environ, "SANITY_ROTATE_BYTES": SMALL}
     loop = 'for i in $(seq 25); do "$0" log -q "shot $1 $i" || exit; done'

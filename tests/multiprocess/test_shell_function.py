@@ -17,7 +17,7 @@ from support.commands import Run, command, good
 from support.journals import all_texts, entries, lines
 from support.locks import locked
 from support.processes import BASH_LINE, eventually
-from support.shells import SHELLS, for_each_word, run_shell, shell_argv, shell_function
+from support.shells import BASH_THEN_SLOWLY_THE_OTHERS, SHELLS, for_each_word, run_shell, shell_argv, shell_function
 from support.text_strategies import pieces
 from threeam.core.format.entry import Entry, Stamp, format_entry, parse_entry
 from threeam.core.write.draft import note_texts
@@ -77,7 +77,7 @@ def decode(text: str | bytes) -> str:
     return os.fsdecode(text) if isinstance(text, bytes) else text
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", BASH_THEN_SLOWLY_THE_OTHERS)
 def test_every_text_is_written_as_3am_writes_it(shell: str, run_here: Run, log: Path, tmp_path: Path) -> None:
     good(run_here("log", "-q", "the first note"))
     texts: list[str | bytes] = [*FAST, *SLOW]
@@ -138,7 +138,7 @@ def test_a_line_of_the_shell_is_a_line_of_3am(awk: str, text: str, tmp_path_fact
         assert ":" in text  # it begins with the word of a kind
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", BASH_THEN_SLOWLY_THE_OTHERS)
 @pytest.mark.parametrize(
     "last",
     [
@@ -298,6 +298,7 @@ def test_a_line_is_one_write(shell: str, run_here: Run, log: Path, tmp_path: Pat
     assert len(re.findall(r"write\(\d+<[^>]*/sanity\.log>", trace.read_text())) == 1
 
 
+@pytest.mark.slow
 def test_shells_among_other_writers(run_here: Run, log: Path, tmp_path: Path) -> None:
     """Three shells, 3am itself, the Bash script and a log that is rotated again and again: no line is lost or torn."""
     lock = log.with_name("sanity.log.lock")

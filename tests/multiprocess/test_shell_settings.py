@@ -8,7 +8,7 @@ import pytest
 
 from support.commands import Run, command, good, refused
 from support.journals import all_texts
-from support.shells import SHELLS, run_shell, shell_function
+from support.shells import BASH_THEN_SLOWLY_THE_OTHERS, SHELLS, run_shell, shell_function
 
 FILE = 'log = "{log}"\n# it\'s 3 a.m.: \\ "$HOME" `date` %s Größe 競合\n\n'
 
@@ -45,7 +45,7 @@ def test_unchanged_settings_start_no_python(shell: str, rest: str, config: Path,
     assert all_texts(tmp_path / "old.log") == ["seed", "again"]
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", BASH_THEN_SLOWLY_THE_OTHERS)
 @pytest.mark.parametrize("change", ["another log", "a byte", "removed", "unreadable", "made", "a null byte", "empty"])
 def test_changed_settings_are_left_to_3am(
     shell: str, change: str, config: Path, run_here: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -155,6 +155,7 @@ def test_a_refusal_into_a_closed_stderr_is_still_a_refusal(log: Path) -> None:
     assert done.returncode == 3
 
 
+@pytest.mark.slow
 def test_a_line_of_100_mb_costs_bounded_memory_and_is_all_there(log: Path) -> None:
     size = 100_000_000
     stream = subprocess.Popen(

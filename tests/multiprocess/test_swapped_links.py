@@ -95,6 +95,7 @@ def test_no_line_lands_behind_a_swapped_symlink_to_a_log(hers: Path, roots: Path
     assert sorted(path.name for path in roots.iterdir()) == ["sanity.log"]
 
 
+@pytest.mark.slow
 def test_no_line_lands_behind_a_swapped_folder_on_the_way(hers: Path, roots: Path) -> None:
     (hers / "night").mkdir()
     os.chown(hers / "night", MALLORY.uid, MALLORY.gids[0])
@@ -105,6 +106,7 @@ def test_no_line_lands_behind_a_swapped_folder_on_the_way(hers: Path, roots: Pat
     assert sorted(path.name for path in roots.iterdir()) == ["sanity.log"], "not even a lock was made there"
 
 
+@pytest.mark.slow
 def test_no_attachment_lands_behind_a_swapped_symlink(hers: Path, roots: Path) -> None:
     journal = resolve_journal(str(a_log_in(hers)))
     Path(journal.folder_beside_log).mkdir()  # root's own, in a folder where mallory may rename it

@@ -86,6 +86,7 @@ def test_sigterm_while_a_text_waits_for_the_lock_does_not_hang_and_keeps_it(log:
     assert "my words" in kept(log)
 
 
+@pytest.mark.slow
 def test_q_q_while_somebody_holds_the_lock_does_not_hang_and_keeps_the_draft(log: Path) -> None:
     with held(lock_of(log)), terminal() as on:
         on.opened()
@@ -158,6 +159,7 @@ def test_a_draft_is_restored_though_nobody_waits_for_the_screen_that_was_killed(
             assert ") Z " in stat.read_text()
 
 
+@pytest.mark.slow
 def test_sigkill_while_the_text_waits_for_the_lock_keeps_it_for_the_next_start(log: Path) -> None:
     with held(lock_of(log)), terminal() as on:
         on.opened()
@@ -205,6 +207,7 @@ def test_stopped_and_continued_it_reads_its_keys_once_and_in_order(log: Path, st
         on.is_as_it_was()
 
 
+@pytest.mark.slow
 def test_what_is_typed_around_a_stop_is_not_thrown_away(log: Path) -> None:
     with terminal() as on:
         on.opened()
@@ -254,6 +257,7 @@ def threads_of(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
+@pytest.mark.slow
 def test_it_ends_when_its_terminal_is_gone_and_no_signal_tells_of_it(log: Path) -> None:
     log.write_bytes(b"")
     master, slave = os.openpty()

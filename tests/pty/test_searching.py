@@ -45,7 +45,11 @@ def end(screen: Terminal) -> None:
     screen.ends_with(143)
 
 
-@pytest.mark.parametrize("how", [give_up, leave, end], ids=["esc", "ctrl-c", "SIGTERM"])
+@pytest.mark.parametrize(
+    "how",
+    [pytest.param(leave, marks=pytest.mark.slow), pytest.param(end, marks=pytest.mark.slow), give_up],
+    ids=["ctrl-c", "SIGTERM", "esc"],
+)
 @pytest.mark.usefixtures("long_lines")
 def test_a_search_that_takes_long_can_be_ended(how: Callable[[Terminal], None]) -> None:
     with terminal() as screen:

@@ -61,7 +61,7 @@ def interactive(shell: str, folder: Path) -> Iterator[Terminal]:
 
 
 @pytest.mark.usefixtures("names")
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize("shell", ["bash", pytest.param("zsh", marks=pytest.mark.slow)])
 def test_tab_completes_a_line(shell: str, tmp_path: Path) -> None:
     with interactive(shell, tmp_path) as shown:
         for typed, line in COMPLETED:
@@ -73,6 +73,7 @@ def test_tab_completes_a_line(shell: str, tmp_path: Path) -> None:
             shown.eventually(lambda: shown.shown.rstrip().endswith("ready>"), "an empty line")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("names")
 def test_fish_completes_a_line(tmp_path: Path) -> None:
     source = f"source {completion('fish', tmp_path)}"
@@ -83,6 +84,7 @@ def test_fish_completes_a_line(tmp_path: Path) -> None:
         assert line.split()[-1] in values, (typed, values)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("names")
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_a_stamp_is_listed_with_its_words_and_completed(shell: str, bare_home: Path, tmp_path: Path) -> None:
@@ -97,6 +99,7 @@ def test_a_stamp_is_listed_with_its_words_and_completed(shell: str, bare_home: P
         shown.shows("evidence against a hypothesis")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("names")
 def test_zsh_lists_a_name_once_and_its_help_in_a_column(tmp_path: Path) -> None:
     with interactive("zsh", tmp_path) as shown:

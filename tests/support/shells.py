@@ -7,9 +7,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from support.commands import Done, command
 
 SHELLS = ("bash", "zsh", "fish")
+BASH_THEN_SLOWLY_THE_OTHERS = ("bash", *(pytest.param(shell, marks=pytest.mark.slow) for shell in ("zsh", "fish")))
 _WITHOUT_RC = {"bash": ("bash", "--norc", "--noprofile"), "zsh": ("zsh", "-f"), "fish": ("fish", "--no-config")}
 _FOR_EACH = {
     "bash": 'for word in "$@"; do {body}; done',

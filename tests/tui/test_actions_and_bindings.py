@@ -198,6 +198,7 @@ async def test_a_verdict_by_command_on_no_hypothesis_says_so(journal: Journal, l
         assert texts(log) == []
 
 
+@pytest.mark.slow
 async def test_every_word_of_the_command_line_can_be_said_alone(journal: Journal, log: Path) -> None:
     async with night(journal, size=(80, 24)) as it:
         for word in sorted(set(BY_COMMAND) - {"q"}):

@@ -31,6 +31,7 @@ async def test_a_wrong_topic_gets_the_nearest_one(journal: Journal) -> None:
         await it.says("the manual has no page 'finfing'; did you mean finding?")
 
 
+@pytest.mark.slow
 async def test_each_page_can_be_drawn(journal: Journal) -> None:
     async with night(journal, size=(80, 24)) as it:
         for topic in TOPICS:

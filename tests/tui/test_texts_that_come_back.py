@@ -43,6 +43,7 @@ async def test_a_text_that_has_come_back_is_not_glued_to_the_next_after_another_
         assert it.drafts == [("note", "first\nsecond")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 async def test_each_text_is_written_or_in_the_box_on_a_line_of_its_own(
     journal: Journal, monkeypatch: pytest.MonkeyPatch, seed: int

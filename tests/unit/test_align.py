@@ -54,7 +54,7 @@ def log(*lines: tuple[str, int], unit: int = US) -> list[tuple[bytes, Timestamp]
     return [(f"req={key}".encode(), Timestamp(ns, unit)) for key, ns in lines]
 
 
-@pytest.mark.parametrize("block", range(20))
+@pytest.mark.parametrize("block", [*range(5), *(pytest.param(n, marks=pytest.mark.slow) for n in range(5, 20))])
 def test_the_true_shift_is_inside_for_a_thousand_seeds(block: int) -> None:
     """Skew, drift of 20 ppm, random delays, lost answers, cut files, resolutions from 1 ns to 1 s."""
     two_sided = 0

@@ -80,7 +80,7 @@ def test_the_handoff_of_a_team_is_what_it_was_when_it_was_read(
 
 def test_without_a_running_team_the_numbers_are_lower_bounds(tmp_path: Path) -> None:
     lines = texts(handoff_report(handed_over(tmp_path, UNHELD, is_running=False)), "where we stand")
-    assert "3am team does not run: no other host gets the lines of this log" in lines
+    assert "no 3am team of yours runs: if nobody else runs one, no other host gets the lines of this log" in lines
     assert "12 lines at least in this log that no other host holds" in lines
 
 

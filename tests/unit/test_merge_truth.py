@@ -71,7 +71,7 @@ def adjacent(rows: list[Row], told: Told) -> Iterator[tuple[Row, Event, Row, Eve
         yield above, told.events[above["file"], above["offset"]], row, told.events[row["file"], row["offset"]]
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(n, marks=pytest.mark.slow) for n in range(8, 20))])
 def test_no_claimed_order_is_false(run_here: Run, tmp_path: Path, seed: int) -> None:
     """Of rows that stand together, and of any two."""
     rng = random.Random(seed)

@@ -226,6 +226,27 @@ async def test_what_the_other_host_holds_is_known(tmp_path: Path) -> None:
     assert [host.host for host in status.hosts.values()] == ["web1"]
 
 
+async def test_a_process_that_is_ended_while_the_connection_is_lost_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, db1 = MemoryEngine(), journal_of(tmp_path, "db1", 1)
+
+    async def lose(carrier: MemoryCarrier) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise CarrierAway("the connection is lost") from None
+
+    monkeypatch.setattr(MemoryCarrier, "wait_closed", lose)
+    process = TeamProcess(db1, "memory", "db1", engine.connect, read_only=False)
+    task = asyncio.create_task(process.run())
+    await until(lambda: engine.stored, "the first message")
+    task.cancel()
+    await asyncio.wait([task], timeout=5)
+    assert task.cancelled()
+    process.close()
+
+
 async def test_the_loss_and_the_return_of_the_engine_are_told(tmp_path: Path) -> None:
     engine, told = MemoryEngine(), list[str]()
     process = TeamProcess(journal_of(tmp_path, "db1", 1), "memory", "db1", engine.connect, read_only=False)

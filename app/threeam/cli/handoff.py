@@ -9,7 +9,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser, command_parser
 from threeam.cli.submit import Receipt, submit
-from threeam.cli.team_hosts import order_of_hosts, read_hosts_of
+from threeam.cli.team_hosts import order_of_hosts, read_hosts_if_possible
 from threeam.core.store.journal import Position
 from threeam.human.team_cups import with_cups_of_everybody
 from threeam.hypotheses.handoff_notes import take_journal_draft
@@ -59,7 +59,7 @@ def run(command: str, argv: Sequence[str]) -> int:
 def _collect(ctx: Context, end: Position) -> Handoff:
     state, now, settings = ctx.load_state(), ctx.clock(), ctx.settings
     nights = find_awake_since(ctx.journal, end, state, now, settings.night_gap_ns)
-    hosts, quotations = read_hosts_of(ctx, state), QuotationReader(ctx.journal)
+    hosts, quotations = read_hosts_if_possible(ctx, state), QuotationReader(ctx.journal)
     if len(hosts) == 1 and not remarks(state):
         return collect_handoff(state, now, settings.night_gap_ns, settings.half_life_h, nights, quotations)
     from threeam.team.team_status import read_unheld_lines

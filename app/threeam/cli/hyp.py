@@ -187,7 +187,7 @@ def _write_citing_evidence(verb: str, args: Namespace, words: str) -> int:
 
 def _print_list(ctx: Context, as_json: bool) -> int:
     state = ctx.load_state()
-    hosts = read_hosts_of(ctx, state)
+    hosts = read_hosts_if_possible(ctx, state)
     if remarks(state) or len(hosts) > 1:
         print_team_list(ctx, hosts, as_json=as_json)
         return ExitCode.OK
@@ -214,7 +214,7 @@ def _print_hypothesis(ctx: Context, name: str, as_json: bool) -> int:
     live = ctx.require_log()
     # The state is read from the same file as the lines: meanwhile the log may be renamed or deleted.
     state = FOLD.state_at(live, live.size())
-    hosts = read_hosts_of(ctx, state)
+    hosts = read_hosts_if_possible(ctx, state)
     known = find_team_hypothesis(ctx, hosts, name)
     if known is not None and (known.host or len(known.threads) > 1):
         if as_json:

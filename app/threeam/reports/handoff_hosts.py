@@ -52,7 +52,12 @@ def team_status_lines(team: TeamHandoff) -> list[ReportLine]:
     disputed = [known for known in team.hypotheses if len(known.states) > 1]
     own = next(host for host in team.hosts if host.is_own)
     is_away = not team.is_running and len(team.hosts) > 1
-    away = [ReportLine("3am team does not run: no other host gets the lines of this log", icon="WARNING")]
+    away = [
+        ReportLine(
+            "no 3am team of yours runs: if nobody else runs one, no other host gets the lines of this log",
+            icon="WARNING",
+        )
+    ]
     return [*map(_team_hypothesis_line, disputed), *(away if is_away else []), *_unheld_lines(team, own)]
 
 

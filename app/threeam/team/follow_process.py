@@ -68,12 +68,14 @@ class FollowProcess(Generic[SourceT]):
 
     async def run(self) -> None:
         """Work until the task is cancelled."""
-        keeper = asyncio.create_task(self._keep_status())
+        keeper, task = asyncio.create_task(self._keep_status()), asyncio.current_task()
         retry_s, refused_retry_s = _FIRST_RETRY_S, _FIRST_REFUSED_RETRY_S
         try:
             while True:
                 begin_s = time.monotonic()
-                error = await self._session()
+                error = await asyncio.create_task(self._session())  # a task group counts its own cancellations
+                if task is not None and task.cancelling():  # a connection that was lost meanwhile has hidden it
+                    raise asyncio.CancelledError
                 self._note_connection(str(error))
                 if time.monotonic() - begin_s > _LAST_RETRY_S:
                     retry_s, refused_retry_s = _FIRST_RETRY_S, _FIRST_REFUSED_RETRY_S

@@ -40,11 +40,20 @@ def read_origin(journal: Journal) -> Origin | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise FileUnusable(describe_open_error(path, error)) from None
+        raise FileUnusable(_describe_open_error(path, journal, error)) from None
     try:
         return _read(fd, path)
     finally:
         os.close(fd)
+
+
+def _describe_open_error(path: str, journal: Journal, error: OSError) -> str:
+    if not isinstance(error, PermissionError):
+        return describe_open_error(path, error)
+    return (
+        f"you may not use {path}, the id of this journal: its owner gives it the mode of the log, "
+        f"chmod --reference={journal.log_path} {path}; who may only read it can use 3am team --read-only"
+    )
 
 
 class OriginFile:
@@ -56,9 +65,11 @@ class OriginFile:
             create_beside_log(self._path, journal.log_path, _format(Origin(secrets.token_hex(16))))
             self._fd = open_file(self._path, os.O_RDWR)
         except OSError as error:
-            raise FileUnusable(describe_open_error(self._path, error)) from None
+            raise FileUnusable(_describe_open_error(self._path, journal, error)) from None
         try:
             self.origin = _read(self._fd, self._path)
+            if os.fstat(self._fd).st_uid == os.geteuid():  # the log may have been shared since
+                _permit(self._fd, safe_lstat(journal.log_path))
         except BaseException:
             os.close(self._fd)
             raise
@@ -112,6 +123,17 @@ def create_beside_log(path: str, log_path: str, content: bytes) -> None:
         _create(os.path.basename(path), dir_fd, safe_lstat(log_path), content)
 
 
+def _permit(fd: int, log_status: os.stat_result) -> None:
+    """Let those use a file who may use the log."""
+    mode = 0o600 | log_status.st_mode & 0o066
+    owner = log_status.st_uid if os.geteuid() == 0 else -1
+    try:
+        os.fchown(fd, owner, log_status.st_gid)
+    except PermissionError:  # we are not in the group of the log: another group must not use the file
+        mode &= ~0o070
+    os.fchmod(fd, mode)
+
+
 def _create(name: str, dir_fd: int, log_status: os.stat_result, content: bytes) -> None:
     temporary = f"{name}.{os.getpid()}-{secrets.token_hex(4)}.new"
     try:
@@ -121,13 +143,7 @@ def _create(name: str, dir_fd: int, log_status: os.stat_result, content: bytes) 
         pass
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
     try:
-        mode = 0o600 | log_status.st_mode & 0o066
-        owner = log_status.st_uid if os.geteuid() == 0 else -1
-        try:
-            os.fchown(fd, owner, log_status.st_gid)
-        except PermissionError:  # we are not in the group of the log: another group must not use the file
-            mode &= ~0o070
-        os.fchmod(fd, mode)
+        _permit(fd, log_status)
         write_all(fd, content)
         fsync_fd(fd)
         os.link(temporary, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)  # fails if another process was faster

@@ -28,7 +28,7 @@ from threeam.team.carrier import (
     Received,
     Topic,
 )
-from threeam.team.messages.message import HostileMessage, Message, decode, encode_headers
+from threeam.team.messages.message import MAX_PAYLOAD_BYTES, HostileMessage, Message, decode, encode_headers
 from threeam.team.messages.position import is_origin_id
 from threeam.team.nats.nats_connection import NatsConnection
 from threeam.team.nats.nats_target import Credentials, Target
@@ -51,18 +51,22 @@ _NS = 1_000_000_000
 
 _WRONG_LAST_SEQUENCE, _NO_STREAM, _NO_MESSAGE, _STREAM_EXISTS = 10071, 10059, 10037, 10058
 _FULL = (10077, 10047, 10023, 10122)  # limits of the stream, of the account, of the engine
+_MESSAGE_BYTES = MAX_PAYLOAD_BYTES + 64 * 1024  # with its headers
 _PLACE = re.compile(r"\d{1,19} \d{1,19}", re.ASCII)
 _INBOX = re.compile(r"_INBOX[\w-]*(?:\.[\w-]+)+", re.ASCII)  # a subject on which an answer comes
 
 
 @asynccontextmanager
 async def connect(target: Target, credentials: Credentials, *, may_create: bool) -> AsyncIterator[NatsCarrier]:
-    """Yield an open carrier, and close it. ``may_create``: make the store of the night if it is missing.
+    """Yield an open carrier, and close it. ``may_create``: for lines of this host, make the store if it is missing.
 
-    Raises `CarrierAway` or `CarrierRefused`."""
+    Raises `CarrierAway` or `CarrierRefused`.
+    """
     carrier = NatsCarrier(target)
     try:
         await carrier.open(credentials)
+        if may_create:
+            carrier.check_message_size()
         await carrier.ensure_stream(may_create=may_create)
         yield carrier
     finally:
@@ -75,6 +79,15 @@ class NatsCarrier(NatsConnection):
     def __init__(self, target: Target) -> None:
         super().__init__(target)
         self._stream = f"3am-{target.night}"
+
+    def check_message_size(self) -> None:
+        """Raise `CarrierRefused` if the engine takes no message of the size of ours."""
+        limit = self._client.max_payload
+        if limit < _MESSAGE_BYTES:
+            raise CarrierRefused(
+                f"{self._target} takes messages of {limit:,} bytes at most, and 3am sends up to {_MESSAGE_BYTES:,}: "
+                "its administrator removes max_payload from its configuration"
+            )
 
     async def ensure_stream(self, *, may_create: bool) -> None:
         """Make the stream of the night if it does not exist."""
