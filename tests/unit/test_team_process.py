@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from support.journals import FakeClock, writer_of
 from support.team import DB1, SEGMENT, content, message, outgoing_messages
+from threeam.core.store.attachments import remote_dir
 from threeam.core.store.fork import make_blank
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.reader import lines_forward
@@ -35,7 +36,7 @@ from threeam.team.messages.hole import fill
 from threeam.team.messages.message import Message, decode, encode_headers
 from threeam.team.messages.position import SegmentEnd
 from threeam.team.messages.presence import HeldRun, HostileAnnouncement, Presence, decode_presence
-from threeam.team.mirrors.mirror import Mirror, read_mirrors, remote_dir
+from threeam.team.mirrors.mirror import Mirror, read_mirrors
 from threeam.team.origin import OriginFile
 from threeam.team.outgoing import Outgoing
 from threeam.team.team_process import TeamProcess

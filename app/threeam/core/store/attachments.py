@@ -51,6 +51,16 @@ def attachment_dir(journal: Journal) -> str:
     return attachment_dirs(journal)[0]
 
 
+def remote_dir(journal: Journal) -> str:
+    """Return the folder of this user's mirrors: the journals of other hosts."""
+    return os.path.join(attachment_dir(journal), "remote")
+
+
+def has_mirrors(journal: Journal) -> bool:
+    """Return whether journals of other hosts are mirrored here. A caller need not import the team to know."""
+    return os.path.isdir(remote_dir(journal))
+
+
 def memory_dir(journal: Journal) -> str:
     """Return the folder in memory that drafts are saved in if the disk is full."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")

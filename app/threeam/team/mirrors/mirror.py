@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
-from threeam.core.store.attachments import attachment_dir, open_own_dir
+from threeam.core.store.attachments import attachment_dir, open_own_dir, remote_dir
 from threeam.core.store.journal import Journal
 from threeam.team.messages.hole import Hole
 from threeam.team.messages.line_chain import first_link
@@ -82,11 +82,6 @@ class MirrorFiles(NamedTuple):
         """Return what is held without a gap up to the end; None if there is no part."""
         begin, end = self.run_begin, self.end
         return HeldRun(self.origin, begin, end) if begin is not None and end is not None else None
-
-
-def remote_dir(journal: Journal) -> str:
-    """Return the folder of this user's mirrors."""
-    return os.path.join(attachment_dir(journal), "remote")
 
 
 def read_mirrors(journal: Journal) -> list[MirrorFiles]:

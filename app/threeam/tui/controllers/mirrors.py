@@ -6,7 +6,6 @@ Without mirrors nothing is read, and nothing of the team is imported: one look f
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ from threeam.core.format.escape import escape_unprintable
 from threeam.core.format.remote_hypothesis import RemoteHypothesis
 from threeam.core.state.fold import State
 from threeam.core.state.host_state import HostState
-from threeam.core.store.attachments import attachment_dir
+from threeam.core.store.attachments import has_mirrors
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.drafts import Named, name_of
 from threeam.hypotheses.ledger import PROJECTION as LEDGER
@@ -57,7 +56,7 @@ class Mirrors:
         if not is_due or self._is_reading or self._screen.session.as_of is not None:
             return
         self._looked_s = now_s
-        if os.path.isdir(os.path.join(attachment_dir(self._screen.session.journal), "remote")):
+        if has_mirrors(self._screen.session.journal):
             self._is_reading = True
             self._screen.start_worker(self._read)
 
