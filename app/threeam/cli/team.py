@@ -188,10 +188,11 @@ def _print_status(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one object for each 3am team")
     args = parser.parse_args(argv)
     ctx = context(args)
-    reports = read_team_reports(ctx.journal, ctx.clock().ns)
+    statuses, now_ns = read_statuses(ctx.journal), ctx.clock().ns
+    reports = read_team_reports(ctx.journal, statuses, now_ns)
     if args.json:
-        for status, is_running in read_statuses(ctx.journal):
-            print_json(_status_json(status, ctx.clock().ns, is_running=is_running))
+        for status, is_running in statuses:
+            print_json(_status_json(status, now_ns, is_running=is_running))
     else:
         for report in reports:
             for line in _report_lines(report):

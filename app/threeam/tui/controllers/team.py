@@ -59,9 +59,10 @@ class TeamController:
 
         def read() -> list[TeamReport]:
             from threeam.team.host_report import read_team_reports
+            from threeam.team.team_status import read_statuses
 
             try:
-                return read_team_reports(session.journal, session.clock().ns)
+                return read_team_reports(session.journal, read_statuses(session.journal), session.clock().ns)
             except OSError as error:
                 raise PreconditionFailed(f"{error.filename} cannot be read: {error.strerror}") from None
 
