@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.store.journal import Journal
-from threeam.team.carrier import Place, Received, Source
+from threeam.team.carrier import MessageSource, Place, Received
 from threeam.team.messages.message import HostileMessage, Message, decode
 from threeam.team.mirrors.mirror import Mirror, MirrorBusy, read_mirror
 from threeam.team.mirrors.mirror_part import Contradiction
@@ -53,7 +53,7 @@ class Follower:
         """The place before which all is in the mirrors; None if a mirror may lack any message."""
         return None if self._left_out else self._place
 
-    async def run(self, source: Source) -> None:
+    async def run(self, source: MessageSource) -> None:
         """Follow until the connection is lost. Raises `CarrierAway`, `CarrierRefused` or `MirrorFailed`."""
         while True:
             self._begun_with_first = self._place is None

@@ -43,7 +43,7 @@ async def connect(target: SshTarget, journal: Journal) -> AsyncIterator[SshSourc
 
 
 class SshSource:
-    """A connection to one host. See `Source`. ``journal``: the own one, which has the mirrors."""
+    """A connection to one host. See `MessageSource`. ``journal``: the own one, which has the mirrors."""
 
     def __init__(self, target: SshTarget, journal: Journal) -> None:
         self._target = target
@@ -102,7 +102,7 @@ class SshSource:
             await self._end(self._process)
 
     async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
-        """Yield the lines of the host. See `Source`.
+        """Yield the lines of the host. See `MessageSource`.
 
         A place says only whose mirror it is: the mirror itself says where it ends.
         """
@@ -122,7 +122,7 @@ class SshSource:
             yield Announcement(self._frames.origin_id, await self._presences.get())
 
     async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
-        """Return what the host answers. See `Source`; a question that is more than its topic is not answered."""
+        """Return what the host answers. See `MessageSource`; a question that is more than its topic is not answered."""
         self._last_question += 1
         number = self._last_question
         self._questions[number] = asyncio.get_running_loop().create_future()
