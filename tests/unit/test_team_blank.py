@@ -272,6 +272,13 @@ def test_a_journal_that_was_never_sent_has_nothing_to_blank(run: Run, night_log:
     assert not night_log.with_name("sanity.log.blanked").exists()
 
 
+def test_a_file_that_is_not_sent_for_want_of_a_name_has_nothing_to_blank(run: Run, night_log: Path) -> None:
+    good(run("team", "id"))
+    stamp = night_log.read_bytes()[1:35].decode()
+    night_log.write_bytes(b"of another program\n" * 4_000 + night_log.read_bytes())
+    assert "no line of this file was sent" in refused(run("team", "blank", f"@{stamp}"), 1)
+
+
 def test_without_an_engine_the_lines_are_noted(run: Run, night_log: Path, journal: Journal) -> None:
     good(run("team", "id"))
     stamp = night_log.read_bytes()[1:35].decode()
