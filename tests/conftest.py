@@ -36,7 +36,7 @@ SLOW_TIMEOUT_S = 900  # of a test marked `slow`; all others have the `timeout` o
 
 _FOLDER_NUMBERS = count()
 _UNHURRIED = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])  # under load
-hypothesis.settings.register_profile("dev", _UNHURRIED, max_examples=12)
+hypothesis.settings.register_profile("dev", _UNHURRIED, max_examples=8)
 hypothesis.settings.register_profile("ci", _UNHURRIED, max_examples=100, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 

@@ -376,3 +376,12 @@ def test_lines_that_the_engine_no_longer_has_are_a_gap_with_its_bounds(engine: E
     assert content(files) == db1.log.read_bytes()[:gap_begin] + db1.log.read_bytes()[gap.end :]
     told = f"bytes {gap.begin} to {gap.end} are missing"
     wait_until(lambda: web1.status is not None and told in str(web1.status.hosts), "the gap is told")
+
+
+def test_an_engine_that_takes_no_message_of_our_size_is_told(tmp_path: Path, hosts: list[Host]) -> None:
+    engine = Engine(tmp_path, NEWER, config="max_payload: 60KB")
+    try:
+        start(engine, hosts)
+        wait_until(lambda: "max_payload" in (hosts[0].status.away if hosts[0].status is not None else ""), "the reason")
+    finally:
+        engine.kill()

@@ -273,8 +273,8 @@ def have_no_log(server: SshServer) -> None:
     [
         (forget_key, "the key of ssh://db1 is not known here: run ssh db1 once, and compare the key"),
         (change_key, "the key of ssh://db1 is another than before: ask why, then see ssh db1"),
-        (lock_out, "ssh://db1 does not let you in without a question: try ssh-copy-id db1"),
-        (have_no_3am, "ssh://db1 has no 3am that ssh can start"),
+        (lock_out, "does not let you in without a question: try ssh-copy-id db1"),
+        (have_no_3am, "has no 3am that ssh can start"),
         (have_an_old_3am, "3am on ssh://db1 is older than this one: update it there"),
         (be_another_user, "Permission denied"),
         (have_no_log, "there is no log at"),

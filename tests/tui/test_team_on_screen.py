@@ -85,6 +85,23 @@ async def test_hosts_shows_each_host(journal: Journal, db1: OtherHost, status_fi
         assert it.in_the_log
 
 
+async def test_the_header_says_that_the_team_is_away_and_how_much_is_not_sent(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("threeam.tui.controllers.mirrors.REFRESH_S", 0.05)
+    status_file = StatusFile(journal, ADDRESS)
+    write_status(status_file)
+    own = OwnStatus(WEB1, "web1", publishes=True, unsent_lines=12)
+    async with night(journal, size=SMALL) as it:
+        assert "team" not in it.header
+        status_file.write(TeamStatus(ADDRESS, 4121, 1, "nats://db1:4222 cannot be reached", own, {}, []), None)
+        await it.eventually(lambda: "○ team away, 12 unsent" in it.header, "the engine is away")
+        write_status(status_file)
+        await it.eventually(lambda: "team" not in it.header, "it is back")
+        status_file.close()  # without a last status, as a kill -9 does it
+        await it.eventually(lambda: "○ team ended, 3 unsent" in it.header, "nobody sends")
+
+
 async def test_the_legend_ends_with_the_hosts(journal: Journal, db1: OtherHost, status_file: StatusFile) -> None:
     async with night(journal, size=WIDE) as it:
         await it.press("L")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+import scipy  # and scipy.integrate when a test names it: its import takes 0.6 s in each worker
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import integrate
 
 from support.bisections import bisect, replayed
 from threeam.experiments.bisect.posterior import CommitRuns, belief_of
@@ -44,7 +44,7 @@ def test_the_probabilities_are_those_of_an_integral_over_all_rates(steps: list[t
     belief, runs = replayed(COMMITS, steps)
     weights = [
         sum(
-            integrate.quad(lambda rate, g=guilty, b=b: likelihood(runs, g, rate) * prior(b, rate), 0, 1)[0]
+            scipy.integrate.quad(lambda rate, g=guilty, b=b: likelihood(runs, g, rate) * prior(b, rate), 0, 1)[0]
             for b in PRIORS
         )
         for guilty in range(COMMITS + 1)
@@ -58,7 +58,7 @@ def test_the_rate_is_that_of_an_integral() -> None:
     belief, runs = replayed(COMMITS, [(6, True)] * 2 + [(6, False)] * 30 + [(2, False)] * 11)
     for suspect in belief.suspects:
         parts = [
-            integrate.quad(
+            scipy.integrate.quad(
                 lambda rate, power=power, g=suspect.last: (
                     rate**power * likelihood(runs, g, rate) * sum(prior(b, rate) for b in PRIORS)
                 ),

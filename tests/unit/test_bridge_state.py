@@ -116,7 +116,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bridge_module, "_FRAME_S", 0.0)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=60)
 @given(
     logs(), st.integers(0, 20), st.booleans(), st.sampled_from([(64, 400), (700, 800), (reader.CHUNK_BYTES, 1 << 20)])
 )

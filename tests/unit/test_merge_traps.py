@@ -66,7 +66,7 @@ SPRING = [  # 2026-03-29: at 02:00 winter time it is 03:00 summer time
 @pytest.mark.parametrize("how", ["TZ", "--tz"])
 @pytest.mark.parametrize("layout", ["iso", "syslog"])
 def test_a_change_of_summer_time_is_no_late_line(
-    run_process: Run, change: list[tuple[str, str]], how: str, layout: str
+    run_process: Run, run_here: Run, change: list[tuple[str, str]], how: str, layout: str
 ) -> None:
     lines = [text for text, _ in change]
     if layout == "syslog":
@@ -74,11 +74,12 @@ def test_a_change_of_summer_time_is_no_late_line(
         lines = [f"{month[line[5:7]]} {line[8:19]} db1 app[1]: {line[20:]}" for line in lines]
     write("a.log", *lines, modified=change[-1][1])
     options, env = (["a.log"], {"TZ": "Europe/Berlin"}) if how == "TZ" else (["--tz", "a=Europe/Berlin", "a.log"], {})
-    merged = merged_rows(run_process, *options, **env)
+    run = run_process if how == "TZ" else run_here  # a process reads TZ once
+    merged = merged_rows(run, *options, **env)
     assert [row["text"] for row in merged] == lines
     assert [row["ns"] for row in merged] == [ns_of(instant) for _, instant in change]
     assert [row["late_ns"] for row in merged] == [0] * len(merged)
-    report = sources(run_process, *options, **env)
+    report = sources(run, *options, **env)
     assert report["late"] == 0
     assert report["clock_steps"] == []
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from support.commands import Run, good
 from support.team import DB1, content, message
 from threeam.core.errors import FileUnusable
 from threeam.core.store.attachments import remote_dir
@@ -81,6 +82,23 @@ async def test_a_mirror_that_is_removed_while_it_is_written_is_filled_again(jour
         await until(journal, DB1, DATA[:12])
 
 
+async def test_a_mirror_with_damaged_bytes_is_told_with_the_remedy_and_filled_again(journal: Journal) -> None:
+    source, status = StoredMessages(), TeamStatus(ADDRESS, 1)
+    mirror = Mirror(journal, DB1.id)
+    mirror.write(message(DATA, 0, 6))
+    mirror.close()
+    Path(read_mirror(journal, DB1.id)[0].parts[0].path).write_bytes(bytes(6))  # as a file system may leave it
+    source.messages.append(message(DATA, 0, 6))
+    async with followed(follower_of(journal, status), source):
+        async with asyncio.timeout(10):
+            while not status.notices:
+                await asyncio.sleep(0.002)
+        assert f"remove {mirror.path}: it is filled again" in status.notices[0]
+        shutil.rmtree(mirror.path)
+        source.messages.append(message(DATA, 6, 12))
+        await until(journal, DB1, DATA[:12])
+
+
 @pytest.mark.parametrize("obstacle", ["damaged", "symlink", "busy"])
 async def test_a_mirror_that_cannot_be_opened_stops_no_other_and_is_filled_later(
     obstacle: str, journal: Journal
@@ -128,6 +146,17 @@ def test_a_damaged_file_about_a_mirror_is_refused_with_the_remedy(text: str, jou
         Mirror(journal, DB1.id)
     Path(remote_dir(journal), DB1.id, ABOUT_NAME).unlink()
     Mirror(journal, DB1.id).close()  # the lock is free
+
+
+@pytest.mark.parametrize("words", [("hyp", "list"), ("hyp", "show", "H1"), ("handoff",), ("status",)])
+def test_a_damaged_mirror_hides_nothing_of_this_host(words: tuple[str, ...], run: Run, journal: Journal) -> None:
+    good(run("hyp", "new", "the cron job"))
+    Mirror(journal, DB1.id).close()
+    Path(remote_dir(journal), DB1.id, ABOUT_NAME).write_text("{")
+    ended = run(*words)
+    assert ended.returncode == 0
+    assert b"H1" in ended.stdout or words == ("status",)
+    assert b"other hosts are left out" in ended.stderr
 
 
 def test_a_lost_link_of_a_part_behind_a_gap_is_damage(journal: Journal) -> None:

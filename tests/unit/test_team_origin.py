@@ -76,6 +76,26 @@ def test_the_users_of_the_log_can_use_it(mode: int, expected: int, night_log: Pa
     assert os.stat(origin_path(journal)).st_mode & 0o777 == expected
 
 
+def test_the_users_of_a_log_that_was_shared_later_can_use_it(night_log: Path, journal: Journal) -> None:
+    night_log.chmod(0o600)
+    OriginFile(journal).close()
+    night_log.chmod(0o664)
+    OriginFile(journal).close()
+    assert os.stat(origin_path(journal)).st_mode & 0o777 == 0o664
+
+
+def test_who_may_not_use_it_is_told_the_remedy(
+    night_log: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str, flags: int) -> int:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("threeam.team.origin.open_file", refuse)
+    for use in (OriginFile, read_origin):
+        with pytest.raises(FileUnusable, match="chmod --reference="):
+            use(journal)
+
+
 def test_the_id_is_printed_without_a_network(run: Run, night_log: Path, journal: Journal) -> None:
     printed = good(run("team", "id"))
     origin = read_origin(journal)

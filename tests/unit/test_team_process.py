@@ -227,6 +227,27 @@ async def test_what_the_other_host_holds_is_known(tmp_path: Path) -> None:
     assert [host.host for host in status.hosts.values()] == ["web1"]
 
 
+async def test_a_log_that_cannot_be_read_ends_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threeam.team.team_process.ANNOUNCE_S", 0.01)
+    monkeypatch.setattr("threeam.team.team_process.SIGN_OF_LIFE_S", 0.01)
+    engine, db1 = MemoryEngine(), journal_of(tmp_path, "db1", 1)
+    heard: asyncio.Queue[Announcement] = asyncio.Queue()
+    engine.listeners.append(heard)
+    process = TeamProcess(db1, "memory", "db1", engine.connect, read_only=False)
+    task = asyncio.create_task(process.run())
+    try:
+        await until(lambda: engine.stored, "the first message")
+        os.rename(db1.log_path, db1.log_path + ".away")
+        os.mkdir(db1.log_path)
+        count = heard.qsize()
+        await until(lambda: heard.qsize() > count + 9, "more announcements")
+        assert not task.done()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        process.close()
+
+
 async def test_a_process_that_is_ended_while_the_connection_is_lost_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,7 +164,7 @@ LAYOUTS: list[Layout] = [layout for row in FORMATS for layout in row.layouts]
 
 
 @given(line=st.sampled_from(EXAMPLE_LINES), data=st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_lines_at_fixed_columns_are_read_as_any_other_line(line: bytes, data: st.DataObject) -> None:
     """The fast path and the match agree on lines that differ from those that were read in a few bytes."""
     detection = detect([line], Context(MODIFIED, BERLIN, boot_ns=BOOT))
@@ -183,7 +183,7 @@ def test_lines_at_fixed_columns_are_read_as_any_other_line(line: bytes, data: st
 
 
 @given(lines=st.lists(st.one_of(st.binary(max_size=80), st.sampled_from(EXAMPLE_LINES)), max_size=12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_lines_raise_anything_but_a_sentence(lines: list[bytes]) -> None:
     try:
         detection = detect(lines, Context(MODIFIED, BERLIN))

@@ -9,7 +9,8 @@ from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import MessageSource, Place, Received
 from threeam.team.messages.message import HostileMessage, Message, decode
-from threeam.team.mirrors.mirror import Mirror, MirrorBusy, read_mirror
+from threeam.team.messages.position import Origin
+from threeam.team.mirrors.mirror import Mirror, MirrorBusy, mirror_path, read_mirror
 from threeam.team.mirrors.mirror_part import Contradiction
 from threeam.team.team_status import HostStatus, TeamStatus
 
@@ -87,8 +88,13 @@ class Follower:
                     self._note_host(message, mirror)
                     if mirror.write(message):
                         changed.add(message.origin.id)
-                except (HostileMessage, Contradiction, FileUnusable) as refused:
+                except (HostileMessage, FileUnusable) as refused:
                     self._status.note(str(refused))
+                except Contradiction as refused:
+                    path = mirror_path(self._journal, Origin(received.origin_id))
+                    self._status.note(
+                        f"refused: {refused}; if the mirror is damaged, remove {path}: it is filled again"
+                    )
             for mirror in touched.values():
                 mirror.sync()
         except OSError as error:

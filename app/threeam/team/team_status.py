@@ -24,6 +24,8 @@ from threeam.team.carrier import Place
 from threeam.team.messages.position import Origin, SegmentEnd
 from threeam.team.messages.presence import SILENT_S
 
+_TOLD_NS = 12 * 3600 * 10**9  # ns; for how long the death of a process is told
+
 
 @dataclass
 class OwnStatus:
@@ -207,6 +209,23 @@ def read_unheld_lines(journal: Journal) -> UnheldLines:
         for origin_id, count in known:
             found[origin_id] = min(count, found.get(origin_id, count))
     return UnheldLines(found, any(is_running for _, is_running in statuses))
+
+
+def read_trouble(journal: Journal, now_ns: int) -> str:
+    """Return what a user should know without asking: ``team away, 12 unsent``; empty if all is well, or was ended.
+
+    A process that was killed on another day is not told: the team may be over.
+    """
+    for status, is_running in read_statuses(journal):
+        if is_running and status.away:
+            trouble = "team away"
+        elif not is_running and not status.away and now_ns - status.written_ns < _TOLD_NS:  # it was killed
+            trouble = "team ended"
+        else:
+            continue
+        unsent = status.own.unsent_lines if status.own is not None else 0
+        return f"{trouble}, {unsent:,} unsent" if unsent else trouble
+    return ""
 
 
 def _read_json(path: str) -> dict[str, Any]:

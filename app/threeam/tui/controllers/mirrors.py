@@ -1,11 +1,12 @@
-"""The states of mirrored journals, for what the screen tells of cups and hands over.
+"""The states of mirrored journals, for what the screen tells of cups and hands over; and whether the team is away.
 
-Without mirrors nothing is read, and nothing of the team is imported: one look for the folder, at most every 5 s.
+Without a team nothing is read, and nothing of the team is imported: one look for the folders, at most every 5 s.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,7 +18,7 @@ from threeam.core.format.escape import escape_unprintable
 from threeam.core.format.remote_hypothesis import RemoteHypothesis
 from threeam.core.state.fold import State
 from threeam.core.state.host_state import HostState
-from threeam.core.store.attachments import has_mirrors
+from threeam.core.store.attachments import attachment_dir, has_mirrors
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.drafts import Named, name_of
 from threeam.hypotheses.ledger import PROJECTION as LEDGER
@@ -44,6 +45,7 @@ class Mirrors:
         self._hosts: list[HostState] = []  # the first one is of this journal; its state is one of an earlier moment
         self._looked_s: float | None = None
         self._is_reading = False
+        self.trouble = ""  # of the connection: team away, 12 unsent
         self._problem = ""  # of the last look
         self._order: HostOrder | None = None
         self._board: Sequence[TeamHypothesis] = []
@@ -56,7 +58,8 @@ class Mirrors:
         if not is_due or self._is_reading or self._screen.session.as_of is not None:
             return
         self._looked_s = now_s
-        if has_mirrors(self._screen.session.journal):
+        journal = self._screen.session.journal
+        if has_mirrors(journal) or os.path.isdir(os.path.join(attachment_dir(journal), "team")):
             self._is_reading = True
             self._screen.start_worker(self._read)
 
@@ -148,10 +151,10 @@ class Mirrors:
         if self._states is None:
             self._states = HostStates(session.journal, session.fold)
             self._screen.set_interval(REFRESH_S, self.refresh)
-        before = self._hosts
+        before = self._hosts, self.trouble
 
         try:
-            self._hosts, self._order = await asyncio.to_thread(self._read_files, self._states)
+            self._hosts, self._order, self.trouble = await asyncio.to_thread(self._read_files, self._states)
             self._problem = ""
         except (JournalError, OSError) as error:
             if str(error) != self._problem:  # it is tried again every few seconds
@@ -159,16 +162,18 @@ class Mirrors:
                 self._screen.notify_once(f"other hosts are left out: {error}", severity="warning")
         finally:
             self._is_reading = False
-        if self._hosts != before:
+        if (self._hosts, self.trouble) != before:
             self._screen.show_state()
 
-    def _read_files(self, states: HostStates) -> tuple[list[HostState], HostOrder]:
+    def _read_files(self, states: HostStates) -> tuple[list[HostState], HostOrder, str]:
         from threeam.team.clocks.host_clocks import HostClock, clock_of
         from threeam.team.clocks.host_order import HostOrder
+        from threeam.team.team_status import read_trouble
 
         session = self._screen.session
-        hosts = states.read(session.fold.empty_state)
+        hosts, trouble = states.read(session.fold.empty_state), read_trouble(session.journal, session.clock().ns)
         if self._order is not None and hosts == self._hosts:
-            return self._hosts, self._order
+            return self._hosts, self._order, trouble
         clocks = {host.origin_id: clock_of(session.journal, host.origin_id) for host in hosts[1:]}
-        return hosts, HostOrder(hosts[0].origin_id, lambda origin_id: clocks.get(origin_id, HostClock(())))
+        order = HostOrder(hosts[0].origin_id, lambda origin_id: clocks.get(origin_id, HostClock(())))
+        return hosts, order, trouble

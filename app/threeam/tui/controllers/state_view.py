@@ -45,6 +45,7 @@ class StateView:
         session = self._screen.session
         with_cups, cups = self._mirrors.with_cups(state), self._mirrors.cups(state)
         self._header.cups_elsewhere = "" if cups is None else cups.elsewhere_text()
+        self._header.team_trouble = self._mirrors.trouble
         self._show_intake(with_cups, is_known=is_known)
         board, user = self._mirrors.board(state), session.author.user
         view = SidebarView(with_cups, picked_name, user, session.settings.half_life_h, board)

@@ -28,6 +28,7 @@ class Header(Widget):
     is_state_known: reactive[bool] = reactive(False)  # False while a large log is read
     cups: reactive[int] = reactive(0)
     cups_elsewhere: reactive[str] = reactive("")  # how many of them on which other hosts: 3 on db1
+    team_trouble: reactive[str] = reactive("")  # team away, 12 unsent
     mg: reactive[float] = reactive(0.0)
     water: reactive[int] = reactive(0)
     holder: reactive[LockHolder | None] = reactive[LockHolder | None](None)
@@ -98,6 +99,9 @@ class Header(Widget):
         if dropped_kinds < 2 and self.is_state_known:
             parts.append(_text(f"{self._sign('💧', 'w')} {self.water}", "$foreground-muted"))
         parts += self._lock_contents(dropped_kinds)
+        if self.team_trouble:
+            words = self.team_trouble if dropped_kinds < 1 else self.team_trouble.partition(",")[0]
+            parts.append(_text(f"{self._sign('○', 'o')} {words}", "bold $warning"))
         if self.waiting_writes:
             parts.append(_text(f"{self.waiting_writes} wait", "bold $warning"))
         if self.free_bytes is not None:
