@@ -79,7 +79,7 @@ async def sending_s(engine: Engine, host: Host) -> float:
     status = OwnStatus(file.origin, host.name, publishes=True)
     publisher = Publisher(host.journal, file, host.name, status)
     size, watch = host.log.stat().st_size, LogWatch(host.journal)
-    async with connect(parse_target(engine.url), Credentials(""), read_only=False) as carrier:
+    async with connect(parse_target(engine.url), Credentials(""), may_create=True) as carrier:
         begin_s = time.perf_counter()
         task = asyncio.create_task(publisher.run(carrier, watch))
         while status.sent is None or status.sent.offset < size:

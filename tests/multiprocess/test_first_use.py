@@ -191,31 +191,31 @@ def test_the_folder_is_the_same_before_and_after_the_state_folder_is_made(bare_h
     journal = resolve_journal(str(state / "try.log"), state_dir=str(state))
     before = attachment_dir(journal)
     journal.ensure_state_dir()
-    assert attachment_dir(journal) == before == journal.attachments_dir
+    assert attachment_dir(journal) == before == journal.folder_beside_log
 
 
 def test_a_private_folder_stays_in_use_when_the_other_one_could_be_made(journal: Journal, log: Path) -> None:
-    Path(journal.attachments_dir).mkdir()
-    os.chown(journal.attachments_dir, BOB.uid, BOB.gids[0])
+    Path(journal.folder_beside_log).mkdir()
+    os.chown(journal.folder_beside_log, BOB.uid, BOB.gids[0])
     private = Path(replace_attachment(journal, COPIED_TEXT, b"words")).parent
-    assert str(private) != journal.attachments_dir
-    os.rmdir(journal.attachments_dir)
+    assert str(private) != journal.folder_beside_log
+    os.rmdir(journal.folder_beside_log)
     assert attachment_dirs(journal) == [str(private)]
 
 
 def test_what_was_kept_in_the_other_folder_is_found_still(journal: Journal, bare_home: Path) -> None:
     """A process that began before there was a state folder had chosen the private one."""
-    Path(journal.attachments_dir).mkdir()
-    os.chown(journal.attachments_dir, BOB.uid, BOB.gids[0])
+    Path(journal.folder_beside_log).mkdir()
+    os.chown(journal.folder_beside_log, BOB.uid, BOB.gids[0])
     private = attachment_dir(journal)
     replace_attachment(journal, COPIED_TEXT, b"words")
-    os.chown(journal.attachments_dir, 0, 0)
-    assert attachment_dirs(journal) == [journal.attachments_dir, private]
+    os.chown(journal.folder_beside_log, 0, 0)
+    assert attachment_dirs(journal) == [journal.folder_beside_log, private]
 
 
 def test_a_folder_in_another_place_that_the_user_has_linked_is_used(journal: Journal, tmp_path: Path) -> None:
     (tmp_path / "large disk").mkdir()
-    Path(journal.attachments_dir).symlink_to(tmp_path / "large disk")
+    Path(journal.folder_beside_log).symlink_to(tmp_path / "large disk")
     replace_attachment(journal, COPIED_TEXT, b"words")
     assert (tmp_path / "large disk" / "copied").read_bytes() == b"words"
 

@@ -109,8 +109,8 @@ def test_no_line_lands_behind_a_swapped_folder_on_the_way(hers: Path, roots: Pat
 @pytest.mark.slow
 def test_no_attachment_lands_behind_a_swapped_symlink(hers: Path, roots: Path) -> None:
     journal = resolve_journal(str(a_log_in(hers)))
-    Path(journal.attachments_dir).mkdir()  # root's own, in a folder where mallory may rename it
-    with swapping(Path(journal.attachments_dir), roots):
+    Path(journal.folder_beside_log).mkdir()  # root's own, in a folder where mallory may rename it
+    with swapping(Path(journal.folder_beside_log), roots):
         for number in range(WRITES // 4):  # each is synced
             with suppress(JournalError):
                 write_attachment(journal, RUN_OUTPUT, f"run-{number}-1.out", b"words of root")

@@ -30,11 +30,12 @@ def _engine_not_asked() -> None:
 
 
 def _mirror_appends_what_comes() -> None:
+    from threeam.core.platform.whole_write import write_all_at
     from threeam.team.messages.message import Message
     from threeam.team.mirrors import mirror_part
 
     def write(self: mirror_part.OpenPart, message: Message) -> int:
-        mirror_part.write_all(self._fd, message.payload, self.end - self.begin)
+        write_all_at(self._fd, message.payload, self.end - self.begin)
         self.end += len(message.payload)
         self._dirty = True
         return len(message.payload)

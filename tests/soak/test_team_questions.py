@@ -31,7 +31,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 
 @asynccontextmanager
 async def carrier_of(engine: Engine, credentials: Credentials = NOBODY) -> AsyncIterator[NatsCarrier]:
-    async with connect(parse_target(engine.url), credentials, read_only=False) as carrier:
+    async with connect(parse_target(engine.url), credentials, may_create=True) as carrier:
         yield carrier
 
 

@@ -85,7 +85,7 @@ async def send(url: str, journal: Journal, name: str, status: OwnStatus, ready: 
     status.origin = file.origin
     publisher = Publisher(journal, file, name, status)
     watch = LogWatch(journal)
-    async with connect(parse_target(url), Credentials(""), read_only=False) as carrier:
+    async with connect(parse_target(url), Credentials(""), may_create=True) as carrier:
         ready.set()
         await publisher.run(carrier, watch)
 

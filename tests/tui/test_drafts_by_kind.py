@@ -63,7 +63,7 @@ async def test_what_was_begun_outlives_its_screen(
         await it.eventually(lambda: len(texts(log)) == count + 1, "it can be sent")
         assert last_entry(log).text.startswith(written)
         assert last_entry(log).text.endswith(typed)
-        await it.eventually(lambda: not list(Path(journal.attachments_dir).glob("draft-*")), "no draft is left")
+        await it.eventually(lambda: not list(Path(journal.folder_beside_log).glob("draft-*")), "no draft is left")
     monkeypatch.setattr(draft_store, "_started", lambda pid: 3)
     async with night(journal) as it:
         assert it.composer.text == ""
@@ -76,7 +76,7 @@ async def test_a_draft_of_any_kind_comes_back_whatever_the_log_says_by_now(
 ) -> None:
     if there:
         append(log, notes(3) + line("Stamp: words follow", 5 * MS, tags=(("STAMP", "now"),)) + claim_line(1))
-    folder = Path(journal.attachments_dir)
+    folder = Path(journal.folder_beside_log)
     folder.mkdir()
     (folder / "draft-4000001-77.json").write_text(json.dumps([str(BY), [[kind, "half a [/foo]", None]]]))
     async with night(journal) as it:

@@ -22,7 +22,7 @@ async def test_a_draft_lies_beside_the_log_while_it_is_typed(journal: Journal, l
     async with night(journal) as it:
         await it.type("ihalf a thought")
         await it.eventually(lambda: "half a thought" in saved_texts(journal), "the draft is kept")
-        folder = Path(journal.attachments_dir)
+        folder = Path(journal.folder_beside_log)
         assert folder.stat().st_mode & 0o777 == 0o700
         assert all(path.stat().st_mode & 0o777 == 0o600 for path in saved_files(folder))
         assert not log.exists(), "a draft is not a line"
@@ -62,13 +62,13 @@ async def test_notes_typed_ahead_are_drafts_of_their_own(
             await it.type("ione\nitwo\nithr")
             await it.eventually(lambda: '"thr"' in saved_texts(journal), "all are kept")
             # and the screen is killed
-            saved = json.loads(next(Path(journal.attachments_dir).glob("draft-*.json")).read_text())
+            saved = json.loads(next(Path(journal.folder_beside_log).glob("draft-*.json")).read_text())
             assert [draft[1] for draft in saved[1]] == ["thr", "one", "two"]
     join_writing_threads()
     # As if it had been killed when the first was written; what it wrote after it was closed is not there.
     log.write_bytes(line("one").replace(b"bob@db1:77%1", str(BY).encode()))
     monkeypatch.setattr(draft_store, "_started", lambda pid: 2)
-    (Path(journal.attachments_dir) / f"draft-{os.getpid()}-1.json").write_text(json.dumps(saved))
+    (Path(journal.folder_beside_log) / f"draft-{os.getpid()}-1.json").write_text(json.dumps(saved))
     async with night(journal) as it:
         assert it.composer.text == "thr"
         await it.press("i", "up")
@@ -96,7 +96,7 @@ async def test_of_several_drafts_the_newest_is_in_the_box_and_the_others_one_key
     leave_behind(journal, "older", pid=4_000_001)
     leave_behind(journal, "newer", pid=4_000_002)
     for pid, modified_s in ((4_000_001, 100), (4_000_002, 200)):
-        os.utime(Path(journal.attachments_dir) / f"draft-{pid}-77.json", (modified_s, modified_s))
+        os.utime(Path(journal.folder_beside_log) / f"draft-{pid}-77.json", (modified_s, modified_s))
     async with night(journal) as it:
         assert it.composer.text == "newer"
         await it.eventually(lambda: "older" in saved_texts(journal), "the older one is in the history")
@@ -106,7 +106,7 @@ async def test_of_several_drafts_the_newest_is_in_the_box_and_the_others_one_key
 
 
 async def test_drafts_that_were_cut_off_stop_nothing(journal: Journal) -> None:
-    folder = Path(journal.attachments_dir)
+    folder = Path(journal.folder_beside_log)
     folder.mkdir()
     broken = [b"", b"{", b"[1]", b"\xff\xfe", b'["note"]', b'["note", "x", "y", "z"]', b"\x00" * 100]
     for n, data in enumerate(broken):
@@ -122,7 +122,7 @@ async def test_a_written_text_leaves_no_draft(journal: Journal, log: Path) -> No
     async with night(journal) as it:
         await it.type("iwritten\n")
         await it.eventually(lambda: texts(log) == ["written"], "it is written")
-        await it.eventually(lambda: not list(Path(journal.attachments_dir).glob("draft-*")), "no draft is left")
+        await it.eventually(lambda: not list(Path(journal.folder_beside_log).glob("draft-*")), "no draft is left")
 
 
 async def test_quitting_while_the_lock_is_held_keeps_the_draft(journal: Journal, log: Path) -> None:
@@ -152,13 +152,13 @@ async def test_quitting_once_while_the_lock_is_held_writes_first(journal: Journa
             await it.says("q again")
         await it.eventually(lambda: not it.app.is_running, "it has ended")
     assert texts(log) == ["my words"]
-    assert not list(Path(journal.attachments_dir).glob("draft-*"))
+    assert not list(Path(journal.folder_beside_log).glob("draft-*"))
 
 
 async def test_a_folder_where_no_draft_can_be_kept_is_reported_and_stops_nothing(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path(journal.attachments_dir).write_text("a file, not a folder")
+    Path(journal.folder_beside_log).write_text("a file, not a folder")
     monkeypatch.setenv("XDG_STATE_HOME", "/proc")  # where no folder can be made
     Path(os.environ["XDG_RUNTIME_DIR"]).write_text("nor in memory")
     async with night(journal) as it:
@@ -178,7 +178,7 @@ async def test_a_note_that_waits_on_a_full_disk_outlives_its_screen(
 
     def no_room(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         folder = os.readlink(f"/proc/self/fd/{dir_fd}") if dir_fd is not None else ""
-        if folder == journal.attachments_dir and flags & os.O_CREAT:
+        if folder == journal.folder_beside_log and flags & os.O_CREAT:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return really_open(path, flags, mode, dir_fd=dir_fd)
 
@@ -222,7 +222,7 @@ async def test_a_screen_killed_before_its_file_had_its_name(
     journal: Journal, log: Path, cut: int | None, text: str
 ) -> None:
     leave_behind(journal, "the whole")
-    path = next(Path(journal.attachments_dir).glob("draft-*.json"))
+    path = next(Path(journal.folder_beside_log).glob("draft-*.json"))
     os.utime(path, (1, 1))
     path.with_name(path.name + ".77.new").write_text(
         json.dumps([str(BY), [["note", "the whole sentence", None]]])[:cut]
@@ -231,4 +231,4 @@ async def test_a_screen_killed_before_its_file_had_its_name(
         assert it.composer.text == text
         await it.press("i", "up")
         assert it.composer.text == text, "and no second time"
-        assert list(Path(journal.attachments_dir).glob("*.new")) == []
+        assert list(Path(journal.folder_beside_log).glob("*.new")) == []

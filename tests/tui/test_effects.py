@@ -12,6 +12,7 @@ import pytest
 from pilots import held, night
 
 from support.journals import texts
+from threeam.core.store.attachments import attachment_dir
 from threeam.core.store.journal import Journal
 from threeam.core.write.draft import Draft, note_draft
 from threeam.host import baseline_store as normal
@@ -187,7 +188,30 @@ async def test_a_second_baseline_is_refused_while_the_first_is_taken(
         await it.eventually(lambda: texts(log)[:1], "it is noted")
         await it.settled()
     assert taken == len(texts(log)) == 1
-    assert len(list(Path(journal.attachments_dir).glob("baseline-*"))) == 1
+    assert len(list(Path(journal.folder_beside_log).glob("baseline-*"))) == 1
+
+
+async def test_the_parting_text_names_the_folder_in_use(
+    journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(journal.folder_beside_log).touch()  # it cannot be a folder: the private one is in use
+    may_go_on, began = threading.Event(), threading.Event()
+
+    def take(*_: object) -> None:
+        began.set()
+        may_go_on.wait(10)
+
+    monkeypatch.setattr(normal, "take_baseline", take)
+    try:
+        async with night(journal) as it:
+            await it.command("baseline save quiet")
+            await it.eventually(began.is_set, "it is under way")
+            await it.press("q", "q")
+            await it.eventually(lambda: not it.app.is_running, "it has ended")
+        parting = "".join(capsys.readouterr().err.split())
+        assert f"in{attachment_dir(journal)}" in parting
+    finally:
+        may_go_on.set()
 
 
 def test_work_that_fails_in_an_unknown_way_is_not_under_way_for_ever() -> None:
@@ -227,7 +251,7 @@ async def test_a_kept_file_that_is_gone_already_ends_nothing(journal: Journal, l
         with held(journal.lock_path):
             await it.command("baseline save quiet")
             await it.says("waits for the lock")
-            (path,) = Path(journal.attachments_dir).glob("baseline-*")
+            (path,) = Path(journal.folder_beside_log).glob("baseline-*")
             path.unlink()
             await it.press("escape")
             await it.says("taken back")

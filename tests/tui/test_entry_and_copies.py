@@ -37,7 +37,7 @@ async def test_the_panel_copies_the_line_that_it_shows(journal: Journal, log: Pa
         append(log, line("newer", 10_000_000))
         await it.eventually(lambda: b"newer" in it.view.window.rows[-1].line.raw, "another line has come")
         await it.press("y")
-        copied = Path(journal.attachments_dir) / "copied"
+        copied = Path(journal.folder_beside_log) / "copied"
         await it.eventually(copied.exists, "it is copied")
         assert "note 1" in copied.read_text()
 
@@ -47,7 +47,7 @@ async def test_y_sends_the_line_to_the_terminal_and_to_a_file(journal: Journal, 
     async with night(journal) as it:
         await it.press("y")
         await it.says("sent to the terminal's clipboard (OSC 52)")
-        copied = Path(journal.attachments_dir) / "copied"
+        copied = Path(journal.folder_beside_log) / "copied"
         assert copied.read_text() == log.read_text()
         assert "\x1b" not in it.app.clipboard
         await it.press("enter", "Y")
@@ -76,7 +76,7 @@ COPIED_TRACE = ' Traceback:\n  File "db.py", line 7\nDeadlock: 40P01\n'
 
 async def copied_text(it: Night, journal: Journal) -> str:
     """What was copied last."""
-    copied = Path(journal.attachments_dir) / "copied"
+    copied = Path(journal.folder_beside_log) / "copied"
     await it.eventually(copied.exists, "it is copied")
     text = copied.read_text()
     copied.unlink()

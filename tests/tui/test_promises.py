@@ -84,7 +84,7 @@ async def test_a_writing_key_that_was_moved_says_read_only_too(journal: Journal,
 
 
 async def test_a_restored_draft_is_drawn_without_its_controls(journal: Journal) -> None:
-    folder = Path(journal.attachments_dir)
+    folder = Path(journal.folder_beside_log)
     folder.mkdir()
     (folder / "draft-4000001-77.json").write_text(json.dumps([str(BY), [["note", "before \x1b]0;owned\x07 after", 0]]]))
     (folder / "history").write_text(json.dumps("earlier \x1b[8m") + "\n")

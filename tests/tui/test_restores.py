@@ -137,7 +137,7 @@ async def test_a_baseline_is_saved_and_compared_with(journal: Journal, log: Path
         await it.press("B")
         await it.shows("quiet is ")
         await it.eventually(lambda: texts(log)[-1].startswith("Compared: with quiet @"), "one line about it")
-    assert len(list(Path(journal.attachments_dir).glob("baseline-quiet-*.json"))) == 1
+    assert len(list(Path(journal.folder_beside_log).glob("baseline-quiet-*.json"))) == 1
 
 
 WRONG = {
@@ -239,7 +239,7 @@ async def test_the_runbook_for_the_moment_before_a_line(journal: Journal, log: P
         await it.type("\n")
         await it.shows("recovery_target_time = '2026-11-24 03:14:07.122456+00'")
         await it.eventually(lambda: texts(log)[-1].startswith("Restore: data of postgres to "), "it is noted")
-    (attachment,) = Path(journal.attachments_dir).glob("restore-postgres-*.md")
+    (attachment,) = Path(journal.folder_beside_log).glob("restore-postgres-*.md")
     assert attachment.stat().st_mode & 0o777 == 0o600
 
 
@@ -372,7 +372,7 @@ async def test_who_blocks_whom_is_live_and_x_ends_one(journal: Journal, log: Pat
     finally:
         sessions.close()
     assert entries(log)[-1].tag("TERMINATED") == str(blocker)
-    saved = b"".join(file.read_bytes() for file in Path(journal.attachments_dir).rglob("*") if file.is_file())
+    saved = b"".join(file.read_bytes() for file in Path(journal.folder_beside_log).rglob("*") if file.is_file())
     assert PASSWORD.encode() not in log.read_bytes() + saved
 
 
@@ -390,5 +390,5 @@ async def test_a_password_on_the_command_line_is_not_kept(journal: Journal, dsn:
         await it.type(f"blockers {dsn}")
         await it.press("escape", "colon", "up")
         assert "geheim" not in it.shown
-    saved = [file.read_bytes() for file in Path(journal.attachments_dir).rglob("*") if file.is_file()]
+    saved = [file.read_bytes() for file in Path(journal.folder_beside_log).rglob("*") if file.is_file()]
     assert not any(b"geheim" in content for content in saved)

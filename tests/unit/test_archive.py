@@ -142,7 +142,7 @@ def test_only_the_jsonl_has_files(run: Run, night: Journal, output_format: str) 
 
 def test_a_line_cannot_name_another_file_of_the_folder(run: Run, night: Journal) -> None:
     """Whoever may write to the log could otherwise have a draft, or any file, sent with the night."""
-    beside = Path(night.attachments_dir)
+    beside = Path(night.folder_beside_log)
     (beside / "history").write_text("what I have typed")
     (beside / "run-1-1.out").symlink_to("/etc/hostname")
     for name in ("history", "../sanity.log", "/etc/passwd", "run-1-1.out", "baseline-x-1.json/../../sanity.log"):

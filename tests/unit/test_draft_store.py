@@ -23,7 +23,7 @@ def test_what_the_disk_has_no_room_for_in_the_history_is_kept_in_memory(
     really_write = os.write
 
     def short(fd: int, data: bytes) -> int:
-        beside = os.path.samestat(os.fstat(fd), os.stat(Path(journal.attachments_dir) / "history"))
+        beside = os.path.samestat(os.fstat(fd), os.stat(Path(journal.folder_beside_log) / "history"))
         return really_write(fd, data[:5] if beside else data)
 
     with monkeypatch.context() as patch:
@@ -75,7 +75,7 @@ def test_a_draft_comes_back_if_it_is_not_known_when_its_process_began(
     """Without /proc every process seems to have begun at 0, and only the lock says whether the screen lives."""
     monkeypatch.setattr(draft_store, "_started", lambda pid: 0)
     leave_behind(journal, "half a thought")
-    next(Path(journal.attachments_dir).iterdir()).rename(Path(journal.attachments_dir) / "draft-4000001-0.json")
+    next(Path(journal.folder_beside_log).iterdir()).rename(Path(journal.folder_beside_log) / "draft-4000001-0.json")
     first, second = (draft_store.DraftStore(journal, lambda sentence: None) for _ in range(2))
     try:
         restored = first.restore()

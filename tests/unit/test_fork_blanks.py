@@ -257,5 +257,5 @@ def test_the_fork_names_every_place_of_the_user_that_may_hold_the_words(run: Run
     (memory / "history").write_text('"hunter2"')
     stamp = entries(rotated)[0].stamp
     stderr = run("fork", "--to", str(to), "--blank", f"@{stamp}").stderr.decode()
-    for place in (str(log), str(rotated), f"{journal.attachments_dir}: copied", f"{memory}: history"):
+    for place in (str(log), str(rotated), f"{journal.folder_beside_log}: copied", f"{memory}: history"):
         assert f"  {place}\n" in stderr

@@ -121,6 +121,15 @@ def test_a_package_imports_only_what_it_may(package: str) -> None:
     assert {module for module in modules if module.module not in ("threeam.core", "threeam.__version__")} == set()
 
 
+def test_messages_of_a_team_know_nothing_of_what_carries_or_keeps_them() -> None:
+    imported = {statement.module for statement in imports("team/messages")}
+    assert {
+        module
+        for module in imported
+        if module.startswith("threeam.team.") and not module.startswith("threeam.team.messages.")
+    } == set()
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
     """A circle between modules of one package is possible, and forbidden too. Deferred imports count."""
     modules = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in source_paths()}

@@ -28,7 +28,7 @@ def descriptors() -> int:
 
 
 def files(journal: Journal) -> list[str]:
-    return sorted(path.name for path in Path(journal.attachments_dir).iterdir())
+    return sorted(path.name for path in Path(journal.folder_beside_log).iterdir())
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_drafts_that_cannot_get_their_name(
         patch.setattr(os, "replace", fail)
         assert repeat(save) == 0
         assert [name for name in files(journal) if name.startswith("draft-")] == []
-    assert problems == [f"drafts cannot be saved in {journal.attachments_dir}: Read-only file system"]
+    assert problems == [f"drafts cannot be saved in {journal.folder_beside_log}: Read-only file system"]
     save()
     assert problems[1:] == [""]
 
@@ -90,8 +90,10 @@ def test_what_cannot_be_removed_either_leaves_the_first_error(
 def test_drafts_that_cannot_be_taken_over(
     store: DraftStore, journal: Journal, call: str, content: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Path(journal.attachments_dir).mkdir(0o700)
-    (Path(journal.attachments_dir) / f"draft-4000001-77.json{'.1.new' if call == 'unlink' else ''}").write_text(content)
+    Path(journal.folder_beside_log).mkdir(0o700)
+    (Path(journal.folder_beside_log) / f"draft-4000001-77.json{'.1.new' if call == 'unlink' else ''}").write_text(
+        content
+    )
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fail)
         assert repeat(store.restore) == 0
@@ -103,7 +105,7 @@ def test_a_folder_in_the_place_of_a_file(
     """`open` leaves a descriptor open that it is given, if that is a folder's."""
     name = "pane-1-1.out"
     for folder in ("history", name):
-        (Path(journal.attachments_dir) / folder).mkdir(parents=True, mode=0o700)
+        (Path(journal.folder_beside_log) / folder).mkdir(parents=True, mode=0o700)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     (tmp_path / "state" / "3am" / "key").mkdir(parents=True)
 

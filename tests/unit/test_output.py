@@ -326,7 +326,7 @@ def test_it_is_kept_whole_for_its_person_alone(journal: Journal) -> None:
 def test_where_nothing_was_printed_nothing_is_left(journal: Journal) -> None:
     code, output, saved = record_output(journal, RUN_OUTPUT, "R1-1-1.out", "", lambda output: 7)
     assert (code, output.size, saved.path, saved.problem) == (7, 0, "", "")
-    assert not os.path.exists(os.path.join(journal.attachments_dir, "R1-1-1.out"))
+    assert not os.path.exists(os.path.join(journal.folder_beside_log, "R1-1-1.out"))
 
 
 def test_what_a_run_prints_is_redacted_after_its_end_and_shown_as_it_comes(

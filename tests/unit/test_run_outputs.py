@@ -219,7 +219,7 @@ def test_the_runs_of_a_search_have_outputs_and_no_kinds(journal: Journal) -> Non
 def test_an_output_that_cannot_be_read_any_more_is_known_by_its_hash(writer: Writer, journal: Journal) -> None:
     night = Night(writer)
     night.make(LOST, BROKEN)
-    for path in Path(journal.attachments_dir).iterdir():
+    for path in Path(journal.folder_beside_log).iterdir():
         path.unlink()
     night.continue_it()
     night.make(BROKEN, LOST, HUNG)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -219,6 +220,18 @@ def test_the_list_is_kept_and_each_line_is_in_it_once(journal: Journal, night_lo
     assert night_log.with_name("sanity.log.blanked").read_text().count("\n") == 3
 
 
+def test_a_list_that_does_not_fit_on_the_disk_is_reported(journal: Journal, night_log: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # the first write is a short one
+    try:
+        with pytest.raises(FileUnusable, match="cannot be written"):
+            BlankList(journal).add(LINES)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with pytest.raises(FileUnusable, match="nothing is sent"):
+        BlankList(journal).lines()
+
+
 def test_a_list_that_is_damaged_stops_the_sending(journal: Journal, night_log: Path) -> None:
     BlankList(journal).add(LINES[:1])
     night_log.with_name("sanity.log.blanked").write_text("half a li")
@@ -257,6 +270,13 @@ def test_a_journal_that_was_never_sent_has_nothing_to_blank(run: Run, night_log:
     stamp = night_log.read_bytes()[1:35].decode()
     assert "no line of this journal was sent" in refused(run("team", "blank", f"@{stamp}"), 1)
     assert not night_log.with_name("sanity.log.blanked").exists()
+
+
+def test_a_file_that_is_not_sent_for_want_of_a_name_has_nothing_to_blank(run: Run, night_log: Path) -> None:
+    good(run("team", "id"))
+    stamp = night_log.read_bytes()[1:35].decode()
+    night_log.write_bytes(b"of another program\n" * 4_000 + night_log.read_bytes())
+    assert "no line of this file was sent" in refused(run("team", "blank", f"@{stamp}"), 1)
 
 
 def test_without_an_engine_the_lines_are_noted(run: Run, night_log: Path, journal: Journal) -> None:

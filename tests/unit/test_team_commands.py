@@ -240,7 +240,7 @@ def test_a_person_may_have_several_names(team: Team) -> None:
 
 
 def test_a_mirror_that_cannot_be_read_prevents_no_cup(team: Team) -> None:
-    remote = Path(team.journal("web1").attachments_dir) / "remote"
+    remote = Path(team.journal("web1").folder_beside_log) / "remote"
     for about in remote.glob("*/about.json"):
         about.write_text("{")
     done = team.on("web1", "coffee")
@@ -252,7 +252,7 @@ def test_a_mirror_that_cannot_be_read_prevents_no_cup(team: Team) -> None:
 
 def test_what_was_said_is_shown_when_the_mirrors_are_gone(team: Team) -> None:
     said = team.write("web1", "hyp", "refute", "db1/H1", "it was off")
-    shutil.rmtree(Path(team.journal("web1").attachments_dir) / "remote")
+    shutil.rmtree(Path(team.journal("web1").folder_beside_log) / "remote")
     row = team.board("web1")["db1/H1"]
     assert (row["claim"], row["states"], row["why"]) == ("", ["refuted"], "it was off")
     (line,) = good(team.on("web1", "hyp", "show", "db1/H1")).splitlines()

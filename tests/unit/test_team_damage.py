@@ -17,12 +17,13 @@ import pytest
 from support.commands import Run, good
 from support.team import DB1, content, message
 from threeam.core.errors import FileUnusable
+from threeam.core.store.attachments import remote_dir
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Place, Received
 from threeam.team.follower import Follower
 from threeam.team.messages.message import Message, encode_headers
 from threeam.team.messages.position import Origin
-from threeam.team.mirrors.mirror import Mirror, read_mirror, read_mirrors, remote_dir
+from threeam.team.mirrors.mirror import Mirror, read_mirror, read_mirrors
 from threeam.team.mirrors.mirror_about import ABOUT_NAME
 from threeam.team.origin import host_name
 from threeam.team.team_status import (

@@ -177,12 +177,12 @@ def test_a_part_is_known_to_continue_the_one_before_once_it_is_there(
 ) -> None:
     seen = list[bool]()
 
-    def write_all(fd: int, data: bytes, offset: int) -> None:
+    def write_all_at(fd: int, data: bytes, offset: int) -> None:
         seen.extend(part.continues for part in read_hosts(journal)[0].files.parts if part.segment == LATER_SEGMENT)
         os.pwrite(fd, data, offset)
 
     write_mirror(journal, message(DATA, 0, len(DATA)))
-    monkeypatch.setattr("threeam.team.mirrors.mirror_part.write_all", write_all)
+    monkeypatch.setattr("threeam.team.mirrors.mirror_part.write_all_at", write_all_at)
     write_mirror(journal, *pieces(LATER, LATER_SEGMENT, SegmentEnd(SEGMENT, len(DATA)))[:1])
     assert set(seen) == {True}
 

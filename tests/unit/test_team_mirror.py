@@ -164,7 +164,7 @@ def test_only_this_user_can_read_a_mirror(journal: Journal) -> None:
         mirror.close()
     finally:
         os.umask(previous)
-    for folder, _, names in os.walk(os.path.join(journal.attachments_dir, "remote")):
+    for folder, _, names in os.walk(os.path.join(journal.folder_beside_log, "remote")):
         assert os.stat(folder).st_mode & 0o777 == 0o700
         assert all(os.stat(os.path.join(folder, name)).st_mode & 0o777 == 0o600 for name in names)
 

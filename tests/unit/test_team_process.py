@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from support.journals import FakeClock, writer_of
 from support.team import DB1, SEGMENT, content, message, outgoing_messages
+from threeam.core.store.attachments import remote_dir
 from threeam.core.store.fork import make_blank
 from threeam.core.store.journal import Journal, resolve_journal
 from threeam.core.store.reader import lines_forward
@@ -35,7 +36,7 @@ from threeam.team.messages.hole import fill
 from threeam.team.messages.message import Message, decode, encode_headers
 from threeam.team.messages.position import SegmentEnd
 from threeam.team.messages.presence import HeldRun, HostileAnnouncement, Presence, decode_presence
-from threeam.team.mirrors.mirror import Mirror, read_mirrors, remote_dir
+from threeam.team.mirrors.mirror import Mirror, read_mirrors
 from threeam.team.origin import OriginFile
 from threeam.team.outgoing import Outgoing
 from threeam.team.team_process import TeamProcess
@@ -227,7 +228,7 @@ async def test_what_the_other_host_holds_is_known(tmp_path: Path) -> None:
 
 
 async def test_a_log_that_cannot_be_read_ends_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.team.team_process._ANNOUNCE_S", 0.01)
+    monkeypatch.setattr("threeam.team.team_process.ANNOUNCE_S", 0.01)
     monkeypatch.setattr("threeam.team.team_process.SIGN_OF_LIFE_S", 0.01)
     engine, db1 = MemoryEngine(), journal_of(tmp_path, "db1", 1)
     heard: asyncio.Queue[Announcement] = asyncio.Queue()

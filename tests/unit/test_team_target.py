@@ -80,7 +80,9 @@ def test_a_crash_while_connecting_shows_no_password(tmp_path: Path, monkeypatch:
         raise RuntimeError("crashed")
 
     async def open_connection() -> None:
-        async with connect(parse_target("nats://127.0.0.1:1"), Credentials("team.toml", "db1", SECRET), read_only=True):
+        async with connect(
+            parse_target("nats://127.0.0.1:1"), Credentials("team.toml", "db1", SECRET), may_create=False
+        ):
             pass
 
     async def close(_client: Client) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from threeam.core.errors import JournalError
 from threeam.core.format.entry import escape_unprintable
+from threeam.core.platform.whole_write import write_all
 from threeam.core.store.chain import Chain, UnreadableNotices
 from threeam.core.store.reader import Line
 
@@ -29,10 +30,8 @@ def print_out(text: str) -> None:
 
 def write_bytes(data: bytes, fd: int = 1) -> None:
     """Write ``data`` as it is. Raises `BrokenPipeError` if the reader is gone, `OutputFailed` if the disk is full."""
-    view = memoryview(data)
     try:
-        while view:
-            view = view[os.write(fd, view) :]
+        write_all(fd, data)
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -15,7 +15,6 @@ from threeam.cli.split import split_command
 from threeam.cli.submit import Receipt, report_unwritten, submit
 from threeam.cli.team_hosts import (
     cups_until_toxic,
-    has_mirrors,
     read_hosts_if_possible,
     read_hosts_of,
     read_hypothesis_name,
@@ -24,6 +23,7 @@ from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed
 from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.fold import Hypothesis, State
+from threeam.core.store.attachments import has_mirrors
 from threeam.core.store.filters import InHypothesis, LineFilter
 from threeam.core.store.seek import find_line, matches_forward
 from threeam.core.write.draft import Draft
@@ -142,19 +142,19 @@ def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:
 def _verdict_draft(verb: str, named: Named, reason: str, ctx: Context) -> Draft:
     """Return the draft of a verdict. Raise `PreconditionFailed` if all hosts agree on it already."""
     limit = cups_until_toxic(ctx)
-    if not has_mirrors(ctx):
+    if not has_mirrors(ctx.journal):
         return conclusion_draft(verb, named, reason, limit)
     known = find_team_hypothesis(ctx, read_hosts_if_possible(ctx, ctx.load_state()), named)
     _, state_after = VERDICT_VERBS[verb]
     if known is not None and known.states == (state_after,):
         raise PreconditionFailed(f"{known.name} is {state_after} already: {verdict_text(known) or known.claim}")
-    others_disagree = known is not None and known.states != (known.hypothesis.state,)
+    others_disagree = known is not None and known.is_disputed
     return conclusion_draft(verb, named, reason, limit, others_disagree=others_disagree)
 
 
 def _report_other_verdicts(ctx: Context, name: str) -> None:
     """Print that verdicts of other hosts stand beside the one that was just written."""
-    if not has_mirrors(ctx):
+    if not has_mirrors(ctx.journal):
         return
     try:
         known = find_team_hypothesis(ctx, read_hosts_of(ctx, ctx.load_state()), name)

@@ -61,7 +61,7 @@ def _rows(ctx: Context, with_settings: bool) -> Iterator[tuple[str, str]]:
 def _folders(journal: Journal) -> Iterator[tuple[str, str, str]]:
     """Yield each folder that may hold copies of what was written, run or shown: its label, path and purpose."""
     first, *older = attachment_dirs(journal)
-    reason = "beside the log" if first == journal.attachments_dir else "private, in your state folder"
+    reason = "beside the log" if first == journal.folder_beside_log else "private, in your state folder"
     yield "folder", first, f"drafts, history, outputs, plans and baselines; {reason}"
     for folder in filter(os.path.isdir, older):
         yield "also", folder, "where they were before"

@@ -94,7 +94,7 @@ def _run_team(argv: Sequence[str]) -> int:
         return _follow_hosts(args)
     if len(args.urls) > 1:
         raise BadInput("3am team uses one engine: run it once for each")
-    target, connect = engine(args.urls[0], args.credentials, read_only=args.read_only)
+    target, connect = engine(args.urls[0], args.credentials, may_create=not args.read_only)
     ctx = context(args)
     ctx.require_log()
     process = TeamProcess(ctx.journal, str(target), host_name(), connect, read_only=args.read_only)
@@ -126,7 +126,7 @@ def _create_store(argv: Sequence[str]) -> int:
     parser = _parser("create", "3am team create")
     add_engine_arguments(parser)
     args = parser.parse_args(argv)
-    target, connect = engine(args.url, args.credentials, read_only=False)
+    target, connect = engine(args.url, args.credentials, may_create=True)
 
     async def create() -> None:
         async with connect():
@@ -188,10 +188,11 @@ def _print_status(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one object for each 3am team")
     args = parser.parse_args(argv)
     ctx = context(args)
-    reports = read_team_reports(ctx.journal, ctx.clock().ns)
+    statuses, now_ns = read_statuses(ctx.journal), ctx.clock().ns
+    reports = read_team_reports(ctx.journal, statuses, now_ns)
     if args.json:
-        for status, is_running in read_statuses(ctx.journal):
-            print_json(_status_json(status, ctx.clock().ns, is_running=is_running))
+        for status, is_running in statuses:
+            print_json(_status_json(status, now_ns, is_running=is_running))
     else:
         for report in reports:
             for line in _report_lines(report):

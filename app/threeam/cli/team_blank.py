@@ -10,7 +10,7 @@ from threeam.cli.console import print_err, print_out
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
-from threeam.cli.team_engine import add_credentials_option, engine
+from threeam.cli.team_engine import Connect, add_credentials_option, engine
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.store.fork import make_blank
@@ -23,6 +23,7 @@ from threeam.team.blanking.blanking import blank_in_store, find_lines
 from threeam.team.carrier import Carrier, CarrierAway, CarrierFull, CarrierRefused, Store
 from threeam.team.messages.position import Origin
 from threeam.team.mirrors.mirror import read_mirrors
+from threeam.team.nats.nats_target import Target
 from threeam.team.origin import host_name, read_origin
 
 _WARNING = "this log keeps the words (3am fork --blank); change the secret"
@@ -48,7 +49,7 @@ def run(parser: Parser, argv: Sequence[str]) -> int:
     )
     add_credentials_option(parser)
     args = parser.parse_args(argv)
-    reached = engine(args.url, args.credentials, read_only=True) if args.url is not None else None
+    reached = engine(args.url, args.credentials, may_create=False) if args.url is not None else None
     ctx = context(args)
     ctx.require_log()
     origin = read_origin(ctx.journal)
@@ -57,19 +58,26 @@ def run(parser: Parser, argv: Sequence[str]) -> int:
     stamp, _ = read_stamp_ref(ctx.journal, args.stamp if args.stamp.startswith("@") else f"@{args.stamp}")
     assert stamp is not None
     lines = find_lines(ctx.journal, make_blank(ctx.journal, find_line(ctx.journal, stamp)))
+    if not lines:
+        raise PreconditionFailed("no line of this file was sent, since its first 64 KiB have no entry")
     BlankList(ctx.journal).add(lines)  # first: from now on no publisher sends the words
+    if reached is not None:
+        return _blank_in_engine(*reached, ctx.journal, origin, lines)
+    count = _count(len(lines), "line")
+    print_out(f"{count} blanked for followers over ssh: within ten seconds, or when they connect again")
+    print_err(_WARNING)
+    return ExitCode.OK
 
-    if reached is None:
-        count = _count(len(lines), "line")
-        print_out(f"{count} blanked for followers over ssh: within ten seconds, or when they connect again")
-        print_err(_WARNING)
-        return ExitCode.OK
-    target, connect = reached
+
+def _blank_in_engine(
+    target: Target, connect: Connect, journal: Journal, origin: Origin, lines: list[BlankedLine]
+) -> ExitCode:
+    """Blank ``lines`` in what the engine keeps, and print which mirrors have done it."""
 
     async def blank() -> _Result:
         async with connect() as store:
-            messages = await blank_in_store(store, ctx.journal, origin, host_name(), lines)
-            return _Result(messages, await _ask_all(store, ctx.journal, origin, lines))
+            messages = await blank_in_store(store, journal, origin, host_name(), lines)
+            return _Result(messages, await _ask_all(store, journal, origin, lines))
 
     try:
         result = asyncio.run(blank())

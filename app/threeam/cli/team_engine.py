@@ -34,8 +34,11 @@ def add_credentials_option(parser: Parser) -> None:
     )
 
 
-def engine(url: str, credentials_path: str | None, *, read_only: bool) -> tuple[Target, Connect]:
-    """Return the engine at ``url``, and what connects to it. Raises `JournalError`."""
+def engine(url: str, credentials_path: str | None, *, may_create: bool) -> tuple[Target, Connect]:
+    """Return the engine at ``url``, and what connects to it. Raises `JournalError`.
+
+    ``may_create``: a connection makes the store of the night if it is missing.
+    """
     target = parse_target(url)
     credentials = read_credentials(credentials_path or default_credentials_path(os.environ))
     try:
@@ -45,4 +48,4 @@ def engine(url: str, credentials_path: str | None, *, read_only: bool) -> tuple[
         raise FileUnusable(
             f"this needs nats-py: {python} -m pip install nats-py; or, in the checkout, pipx install --force '.[team]'"
         ) from None
-    return target, lambda: connect(target, credentials, read_only=read_only)
+    return target, lambda: connect(target, credentials, may_create=may_create)

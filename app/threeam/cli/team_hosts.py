@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from threeam.core.errors import JournalError
 from threeam.core.format.remote_hypothesis import RemoteHypothesis
 from threeam.core.state.fold import OPEN, State
 from threeam.core.state.host_state import HostState
-from threeam.core.store.attachments import attachment_dir
+from threeam.core.store.attachments import has_mirrors
 from threeam.projections import FOLD
 
 if TYPE_CHECKING:
@@ -21,14 +20,9 @@ if TYPE_CHECKING:
     from threeam.team.clocks.host_order import HostOrder
 
 
-def has_mirrors(ctx: Context) -> bool:
-    """Return whether journals of other hosts are mirrored here. It imports nothing of the team."""
-    return os.path.isdir(os.path.join(attachment_dir(ctx.journal), "remote"))
-
-
 def read_hosts_of(ctx: Context, own: State) -> list[HostState]:
     """Return ``own``, the state of this journal, and those of the mirrored ones. Raises OSError or `FileUnusable`."""
-    if not has_mirrors(ctx):
+    if not has_mirrors(ctx.journal):
         return [HostState("", "", own, is_own=True)]
     from threeam.team.mirrors.host_states import HostStates
 
@@ -83,7 +77,7 @@ def read_hosts_if_possible(ctx: Context, own: State) -> list[HostState]:
 def cups_until_toxic(ctx: Context) -> int:
     """Return the setting toxic_cups without the cups that the author had on other hosts this night."""
     limit = ctx.settings.toxic_cups
-    if not has_mirrors(ctx):
+    if not has_mirrors(ctx.journal):
         return limit
     return limit - own_cups(ctx, read_hosts_if_possible(ctx, ctx.load_state())).elsewhere
 

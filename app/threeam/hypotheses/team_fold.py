@@ -67,6 +67,11 @@ class TeamHypothesis(NamedTuple):
         return tuple(sorted({verdict.event.state for verdict in self.standing})) or (self.hypothesis.state,)
 
     @property
+    def is_disputed(self) -> bool:
+        """Return whether another verdict than that of its own journal may stand."""
+        return self.states != (self.hypothesis.state,)
+
+    @property
     def supports(self) -> list[Statement]:
         """Return the evidence for it."""
         return [Statement(host, event) for host, thread in self.threads for event in thread.supports]

@@ -57,7 +57,7 @@ class Announcement(NamedTuple):
     data: bytes
 
 
-class Source(Protocol):
+class MessageSource(Protocol):
     """An open connection from which messages come. Each method raises `CarrierAway` or `CarrierRefused`."""
 
     def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
@@ -79,7 +79,7 @@ class Source(Protocol):
         """Wait until the connection is lost, and raise `CarrierAway`."""
 
 
-class Carrier(Source, Protocol):
+class Carrier(MessageSource, Protocol):
     """An open connection to an engine, which also takes the messages of this host."""
 
     async def last(self, origin_id: str) -> tuple[Message | None, int]:

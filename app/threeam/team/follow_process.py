@@ -11,20 +11,19 @@ from typing import Generic, TypeVar
 
 from threeam.core.errors import JournalError
 from threeam.core.store.journal import Journal
-from threeam.team.carrier import CarrierAway, CarrierRefused, Source
+from threeam.team.carrier import CarrierAway, CarrierRefused, MessageSource
 from threeam.team.clocks.clock_pings import ClockPings
 from threeam.team.follower import Follower
-from threeam.team.messages.presence import HostileAnnouncement, Presence, decode_presence
+from threeam.team.messages.presence import SIGN_OF_LIFE_S, HostileAnnouncement, Presence, decode_presence
 from threeam.team.mirrors.mirror import mirrored_ids
 from threeam.team.team_status import HostStatus, StatusFile, TeamStatus
 
-SourceT = TypeVar("SourceT", bound=Source)
+SourceT = TypeVar("SourceT", bound=MessageSource)
 
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.1, 5.0
 _FIRST_REFUSED_RETRY_S, _LAST_REFUSED_RETRY_S = 60.0, 960.0  # a host that counts failed logins must not ban this one
 _TROUBLE_WAIT_S = 10.0  # s; after a full disk, for example
 _STATUS_S = 1.0  # s; between two looks at what has changed
-SIGN_OF_LIFE_S = 10.0  # s; between announcements and writes of the status if nothing changes
 
 
 class FollowProcess(Generic[SourceT]):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.store.journal import Journal
-from threeam.team.carrier import Place, Received, Source
+from threeam.team.carrier import MessageSource, Place, Received
 from threeam.team.messages.message import HostileMessage, Message, decode
 from threeam.team.messages.position import Origin
 from threeam.team.mirrors.mirror import Mirror, MirrorBusy, mirror_path, read_mirror
@@ -45,6 +45,7 @@ class Follower:
         self._on_change = on_change
         self._mirrors: dict[str, Mirror] = {}
         self._epochs: dict[str, int] = {}  # the last one in each mirror
+        self._unchecked = set[str]()  # the mirrors with new parts in which gaps were not looked for yet
         self._left_out = set[str]()  # the ids of mirrors that could not be opened: they lack messages
         self._begun_with_first = False
 
@@ -53,7 +54,7 @@ class Follower:
         """The place before which all is in the mirrors; None if a mirror may lack any message."""
         return None if self._left_out else self._place
 
-    async def run(self, source: Source) -> None:
+    async def run(self, source: MessageSource) -> None:
         """Follow until the connection is lost. Raises `CarrierAway`, `CarrierRefused` or `MirrorFailed`."""
         while True:
             self._begun_with_first = self._place is None
@@ -99,17 +100,19 @@ class Follower:
         except OSError as error:
             raise MirrorFailed(f"the mirrors cannot be written: {error.strerror}; the lines come again") from None
         for origin_id, mirror in touched.items():
+            host = self._status.hosts[origin_id]
             if mirror.is_removed():
                 del self._mirrors[origin_id]
                 mirror.close()
                 raise _ReplayAgain
-            if mirror.blanked_lines:
-                host, count = self._status.hosts[origin_id].host, mirror.blanked_lines
-                mirror.blanked_lines = 0
-                self._status.note(f"{host} has blanked {count} {'line' if count == 1 else 'lines'} that it had sent")
-            if mirror.parts_begun or self._status.hosts[origin_id].gaps:
+            if count := mirror.pop_blanked_lines():
+                lines = "line" if count == 1 else "lines"
+                self._status.note(f"{host.host} has blanked {count} {lines} that it had sent")
+            if mirror.pop_has_new_parts():
+                self._unchecked.add(origin_id)
+            if origin_id in self._unchecked or host.gaps:
                 self._note_gaps(origin_id)
-                mirror.parts_begun = 0
+                self._unchecked.discard(origin_id)
         return changed
 
     def _mirror(self, origin_id: str) -> Mirror | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from threeam.core.format.times import format_age
 from threeam.core.store.journal import Journal
 from threeam.team.clocks.clock_report import clock_sentences, own_clock_sentence
 from threeam.team.mirrors.hosts import host_names, own_claim, read_hosts
-from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus, read_statuses
+from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus
 
 
 class HostReport(NamedTuple):
@@ -32,12 +33,11 @@ class TeamReport(NamedTuple):
     notices: list[str]
 
 
-def read_team_reports(journal: Journal, now_ns: int) -> list[TeamReport]:
-    """Return the report of each ``3am team`` of this user, and of mirrors that none of them keeps.
+def read_team_reports(journal: Journal, statuses: Sequence[tuple[TeamStatus, bool]], now_ns: int) -> list[TeamReport]:
+    """Return the report of each ``3am team`` in ``statuses``, and of the mirrors that none of them keeps.
 
-    Raises OSError or `FileUnusable`.
+    ``statuses``: see `read_statuses`. Raises OSError or `FileUnusable`.
     """
-    statuses = read_statuses(journal)
     claims = {host.origin.id: host.files.host for host in read_hosts(journal)}
     followed = {origin_id: host.host for status, _ in statuses for origin_id, host in status.hosts.items()}
     names = host_names(claims | followed | own_claim(journal))

@@ -16,11 +16,9 @@ from threeam.core.errors import FileUnusable
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, open_dir, open_file, safe_lstat
 from threeam.core.platform.portability import fsync_fd
+from threeam.core.platform.whole_write import write_all
 from threeam.core.store.journal import Journal, check_regular_file, describe_open_error
-from threeam.team.messages.position import Origin, is_origin_id
-
-MAX_EPOCH = 999_999
-MAX_HOST_CHARS = 64  # characters
+from threeam.team.messages.position import MAX_EPOCH, MAX_HOST_CHARS, Origin, is_origin_id
 
 
 def host_name() -> str:
@@ -146,7 +144,7 @@ def _create(name: str, dir_fd: int, log_status: os.stat_result, content: bytes) 
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
     try:
         _permit(fd, log_status)
-        os.write(fd, content)
+        write_all(fd, content)
         fsync_fd(fd)
         os.link(temporary, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)  # fails if another process was faster
         fsync_dir_fd(dir_fd)

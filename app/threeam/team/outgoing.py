@@ -18,7 +18,7 @@ from threeam.core.format.entry import Stamp
 from threeam.core.platform.folders import open_file
 from threeam.core.platform.portability import fdatasync_fd
 from threeam.core.store.journal import Fingerprint, Journal, check_regular_file, describe_open_error
-from threeam.core.store.reader import read_chunks
+from threeam.core.store.reader import last_entry, read_chunks
 from threeam.core.store.segment import Segment
 from threeam.team.messages.line_chain import extend_chain, extend_chain_over, first_link
 from threeam.team.messages.message import MAX_PAYLOAD_BYTES, Message
@@ -278,6 +278,13 @@ class Outgoing:
                 if not _is_named(fd, path):
                     raise LogBusy
             return segment.size()
+
+
+def last_line_ns(journal: Journal) -> int:
+    """Return the time of the last entry of ``journal``; 0 if there is none. Raises OSError or `FileUnusable`."""
+    live = journal.open_live()
+    found = last_entry(live, live.size()) if live is not None else None
+    return found[1].stamp.ns if found is not None else 0
 
 
 def _cursor_at_begin(segment: Segment, after: SegmentEnd | None) -> Cursor | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 
 from threeam.core.errors import JournalError
 from threeam.core.store.journal import Journal
@@ -16,7 +15,7 @@ from threeam.team.origin import OriginFile
 from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
 from threeam.team.team_status import OwnStatus
 
-_BUSY_WAITS_S = (0.0002, 0.001, 0.005, 0.02)  # s; between looks at a log that a writer has locked
+_FIRST_BUSY_S, _LAST_BUSY_S = 0.0002, 0.02  # s; between looks at a log that a writer has locked
 _FULL_WAIT_S = 10.0  # s
 
 
@@ -88,12 +87,13 @@ class Publisher:
             self._show_unsent()
 
     async def _next_batch(self, cursor: Cursor) -> Batch | None:
-        for wait_s in itertools.chain(_BUSY_WAITS_S, itertools.repeat(_BUSY_WAITS_S[-1])):
+        wait_s = _FIRST_BUSY_S
+        while True:
             try:
                 return await asyncio.to_thread(self._outgoing.read, cursor)
             except LogBusy:
                 await asyncio.sleep(wait_s)
-        return None
+                wait_s = min(5 * wait_s, _LAST_BUSY_S)
 
     def _resume(self, last: Message | None) -> Cursor | None:
         """Return the cursor behind ``last``, the last message of this origin in the engine."""

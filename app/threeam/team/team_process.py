@@ -9,21 +9,20 @@ from contextlib import AbstractAsyncContextManager, suppress
 
 from threeam.core.errors import FileUnusable
 from threeam.core.store.journal import Journal
-from threeam.core.store.reader import last_entry
 from threeam.team.blanking.blank_question import answer_question
 from threeam.team.carrier import Announcement, Carrier, CarrierRefused, Topic
-from threeam.team.follow_process import SIGN_OF_LIFE_S, FollowProcess
+from threeam.team.follow_process import FollowProcess
 from threeam.team.log_watch import LogWatch
-from threeam.team.messages.presence import HeldRun, Presence, held_run
+from threeam.team.messages.presence import ANNOUNCE_S, SIGN_OF_LIFE_S, HeldRun, Presence
 from threeam.team.mirrors.mirror import mirrored_ids, read_mirror
 from threeam.team.origin import OriginFile, read_origin
+from threeam.team.outgoing import last_line_ns
 from threeam.team.publisher import Publisher, SecondPublisher
 from threeam.team.team_status import OwnStatus
 from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
 Connect = Callable[[], AbstractAsyncContextManager[Carrier]]
 
-_ANNOUNCE_S = 1.0  # s; between two looks at what has changed
 _REFUSED_RETRY_S = 60.0  # s; between tries of a host that may not publish
 _ALL_HELD_S = 60.0  # s; between announcements of all that is held, for a host that has missed one
 
@@ -125,7 +124,7 @@ class TeamProcess(FollowProcess[Carrier]):
                     await self._publisher.note_held(run.begin, run.end)
 
     async def _announce(self, carrier: Carrier) -> None:
-        """Announce what has changed at most once in `_ANNOUNCE_S`; to a new host, and at times, everything."""
+        """Announce what has changed at most once in `ANNOUNCE_S`; to a new host, and at times, everything."""
         own = self._status.own
         if own is None:  # a watcher has no subject of its own
             return
@@ -149,23 +148,22 @@ class TeamProcess(FollowProcess[Carrier]):
                     continue
                 told, told_s = presence._replace(held=()), now_s
                 all_s = now_s if is_all else all_s
-            await asyncio.sleep(_ANNOUNCE_S)
+            await asyncio.sleep(ANNOUNCE_S)
 
     def _held_runs(self, origin_ids: set[str] | None) -> tuple[HeldRun, ...]:
         """Return what the mirrors of ``origin_ids`` hold; None: all mirrors."""
         runs = list[HeldRun]()
         for origin_id in sorted(mirrored_ids(self._journal) if origin_ids is None else origin_ids):
             with suppress(FileUnusable):  # the follower reports the same error
-                runs += filter(None, map(held_run, read_mirror(self._journal, origin_id)))
+                epochs = read_mirror(self._journal, origin_id)
+                runs += (run for files in epochs if (run := files.held_run()) is not None)
         return tuple(runs)
 
     def _last_line_ns(self) -> int:
         try:
-            live = self._journal.open_live()
-            found = last_entry(live, live.size()) if live is not None else None
+            return last_line_ns(self._journal)
         except (FileUnusable, OSError):  # the publisher reports the same error
             return 0
-        return found[1].stamp.ns if found is not None else 0
 
     async def _keep_own_clock(self) -> None:
         while True:

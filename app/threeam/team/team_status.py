@@ -17,14 +17,14 @@ from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
+from threeam.core.platform.whole_write import write_all
 from threeam.core.store.attachments import attachment_dir, open_own_dir
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Place
 from threeam.team.messages.position import Origin, SegmentEnd
-from threeam.team.mirrors.mirror_part import write_all
+from threeam.team.messages.presence import SILENT_S
 
 _TOLD_NS = 12 * 3600 * 10**9  # ns; for how long the death of a process is told
-_SILENT_NS = 30_000_000_000  # ns; a host that has not announced itself for this long is not connected
 
 
 @dataclass
@@ -90,7 +90,7 @@ class HostStatus:
 
     def is_announced(self, now_ns: int) -> bool:
         """Return whether the host has announced itself lately."""
-        return now_ns - self.seen_ns < _SILENT_NS
+        return now_ns - self.seen_ns < SILENT_S * 1e9
 
 
 @dataclass
@@ -149,7 +149,7 @@ class StatusFile:
             temporary = self._name + ".new"
             fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
             try:
-                write_all(fd, data, 0)
+                write_all(fd, data)
             finally:
                 os.close(fd)
             os.rename(temporary, self._name + ".json", src_dir_fd=dir_fd, dst_dir_fd=dir_fd)

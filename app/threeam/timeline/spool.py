@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import escape_unprintable
+from threeam.core.platform.whole_write import write_all
 
 _COPY_BYTES = 256 * 1024
 _FIRST_LINES_S = 3.0  # at most, to wait for the first bytes of a stream: its format is in them, if it is not silent
@@ -52,9 +53,7 @@ class Spool:
     def _run(self) -> None:
         try:
             while data := os.read(self._reader, _COPY_BYTES):
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(self._copy, view) :]
+                write_all(self._copy, data)
                 self._last_bytes_s = time.monotonic()
             self._problem = self._wait_for_end()
         except OSError as error:

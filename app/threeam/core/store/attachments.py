@@ -40,7 +40,7 @@ def attachment_dirs(journal: Journal) -> list[str]:
     An existing folder is preferred to one that would have to be made. So the result stays the same once an attachment
     was written, even if the log's folder was made or changed its mode since.
     """
-    beside, private = journal.attachments_dir, _private_dir(journal)
+    beside, private = journal.folder_beside_log, _private_dir(journal)
     if _is_own_dir(beside):
         return [beside, *([private] if _is_own_dir(private) else [])]
     return [private if private and (_is_own_dir(private) or not _can_create_dir(journal)) else beside]
@@ -49,6 +49,16 @@ def attachment_dirs(journal: Journal) -> list[str]:
 def attachment_dir(journal: Journal) -> str:
     """Return the folder of this user's attachments."""
     return attachment_dirs(journal)[0]
+
+
+def remote_dir(journal: Journal) -> str:
+    """Return the folder of this user's mirrors: the journals of other hosts."""
+    return os.path.join(attachment_dir(journal), "remote")
+
+
+def has_mirrors(journal: Journal) -> bool:
+    """Return whether journals of other hosts are mirrored here. A caller need not import the team to know."""
+    return os.path.isdir(remote_dir(journal))
 
 
 def memory_dir(journal: Journal) -> str:
@@ -220,8 +230,8 @@ def _is_own_dir(folder: str) -> bool:
 
 def _can_create_dir(journal: Journal) -> bool:
     """Return whether ``<log>.d`` can be made; the state folder that it will lie in may be missing as well."""
-    parent, name = os.path.split(journal.attachments_dir)
-    if os.path.lexists(journal.attachments_dir) or len(os.fsencode(name)) > 255:
+    parent, name = os.path.split(journal.folder_beside_log)
+    if os.path.lexists(journal.folder_beside_log) or len(os.fsencode(name)) > 255:
         return False
     if journal.new_file_owner()[0] != os.geteuid():  # root in a user's state folder (sudo): it is for that user
         return False

@@ -109,8 +109,8 @@ class Journal(NamedTuple):
         return os.path.basename(self.log_path)
 
     @property
-    def attachments_dir(self) -> str:
-        """The folder of the journal's attachments."""
+    def folder_beside_log(self) -> str:
+        """The folder ``<log>.d``; `attachment_dir` is the folder in use, which may be a private one."""
         return self.log_path + ".d"
 
     @property

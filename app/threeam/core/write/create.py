@@ -11,6 +11,7 @@ from contextlib import suppress
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, list_names, open_dir
 from threeam.core.platform.portability import fsync_fd
+from threeam.core.platform.whole_write import write_all
 from threeam.core.store.journal import Journal, describe_open_error
 
 
@@ -43,9 +44,7 @@ def _create_in_dir(dir_fd: int, name: str, permissions: tuple[int, int, int], ch
                 os.fchown(fd, uid, gid)
             os.fchmod(fd, mode)
             for chunk in chunks:
-                view = memoryview(chunk)
-                while view:
-                    view = view[os.write(fd, view) :]
+                write_all(fd, chunk)
                 size += len(chunk)
             fsync_fd(fd)
         finally:

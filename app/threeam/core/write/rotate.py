@@ -20,6 +20,7 @@ from threeam.core.format.entry import CONTINUED_FROM, REPEATED_TAG, Entry, Stamp
 from threeam.core.platform.disk import APPEND_ONLY, has_file_attribute, has_space
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, list_names, open_dir
 from threeam.core.platform.portability import fdatasync_fd, fsync_fd, read_acl, write_acl
+from threeam.core.platform.whole_write import write_all
 from threeam.core.store.chain import Chain
 from threeam.core.store.journal import Journal, Segment
 from threeam.core.store.segment import is_rotated_name
@@ -264,9 +265,7 @@ def _create_log_file(name: str, dir_fd: int, data: bytes, old: Segment, old_stat
         os.fchmod(fd, stat.S_IMODE(old_status.st_mode))
         if (access := read_acl(old.fd)) is not None:
             write_acl(fd, access)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
+        write_all(fd, data)
         fsync_fd(fd)
     finally:
         os.close(fd)

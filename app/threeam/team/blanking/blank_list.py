@@ -17,6 +17,7 @@ from threeam.core.errors import FileUnusable
 from threeam.core.format.entry import Stamp
 from threeam.core.platform.folders import open_file
 from threeam.core.platform.portability import fsync_fd
+from threeam.core.platform.whole_write import write_all
 from threeam.core.store.journal import Journal, check_regular_file, describe_open_error
 from threeam.team.messages.hole import Hole, fill_holes
 from threeam.team.messages.line_chain import extend_chain
@@ -70,7 +71,7 @@ class BlankList:
             raise FileUnusable(describe_open_error(self._path, error)) from None
         try:
             check_regular_file(fd, self._path)
-            os.write(fd, rows.encode())
+            write_all(fd, rows.encode())
             fsync_fd(fd)
         except OSError as error:
             raise FileUnusable(f"{self._path} cannot be written: {error.strerror}") from None

@@ -15,8 +15,7 @@ from threeam.team.blanking.blank_list import BlankedLine, stamp_text
 from threeam.team.carrier import Carrier, NoAnswer, Topic
 from threeam.team.messages.hole import fill
 from threeam.team.messages.line_chain import MAX_PIECE_BYTES
-from threeam.team.messages.message import MAX_OFFSET
-from threeam.team.messages.position import is_origin_id, is_segment_name
+from threeam.team.messages.position import MAX_OFFSET, is_origin_id, is_segment_name
 from threeam.team.mirrors.mirror import MirrorPart, read_mirror
 
 _MAX_LINES = 2_000  # in a question

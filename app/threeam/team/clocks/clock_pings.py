@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection
 
 from threeam.core.store.journal import Journal
-from threeam.team.carrier import Carrier, CarrierRefused, NoAnswer, Source, Topic
+from threeam.team.carrier import Carrier, CarrierRefused, MessageSource, NoAnswer, Topic
 from threeam.team.clocks.clock_offset import ClockTrack, Offset, Reading, Span, Step, measured_offset
 from threeam.team.clocks.host_clocks import ClockFile
 from threeam.team.team_status import ClockStatus, TeamStatus
@@ -56,7 +56,7 @@ class ClockPings:
         except CarrierRefused as refused:
             self._status.note(f"other hosts cannot measure the clock of this host: {refused}")
 
-    async def run(self, source: Source) -> None:
+    async def run(self, source: MessageSource) -> None:
         """Ping the hosts that are there until the connection is lost. Raises `CarrierAway`."""
         pinged: dict[str, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as group:
@@ -79,7 +79,7 @@ class ClockPings:
         received_ns = self._read().wall_ns
         return None if question else b"%d %d" % (received_ns, self._read().wall_ns)
 
-    async def _ping_host(self, source: Source, origin_id: str) -> None:
+    async def _ping_host(self, source: MessageSource, origin_id: str) -> None:
         """Ping a host as long as it is there."""
         if origin_id not in self._clocks:
             self._clocks[origin_id] = _OtherClock(ClockFile(self._journal, origin_id))
@@ -100,7 +100,7 @@ class ClockPings:
             pause_s = max(_PAUSE_S, _PAUSE_FOR_EACH_HOST_S * len(hosts))
             await asyncio.sleep(_FIRST_PAUSE_S if count < _FIRST_PINGS else pause_s)
 
-    async def _ping(self, source: Source, origin_id: str, *, must_note: bool) -> None:
+    async def _ping(self, source: MessageSource, origin_id: str, *, must_note: bool) -> None:
         begin = self._read()
         answer = await source.ask(Topic.CLOCK, origin_id, b"", _LIMIT_S)
         end = self._read()

@@ -14,11 +14,17 @@ from threeam.core.errors import JournalError
 from threeam.core.format.escape import escape_unprintable
 from threeam.team.messages.hole import Hole
 from threeam.team.messages.line_chain import LINK_BYTES, MAX_PIECE_BYTES, extend_chain, first_link
-from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
-from threeam.team.origin import MAX_EPOCH, MAX_HOST_CHARS
+from threeam.team.messages.position import (
+    MAX_EPOCH,
+    MAX_HOST_CHARS,
+    MAX_OFFSET,
+    Origin,
+    SegmentEnd,
+    is_origin_id,
+    is_segment_name,
+)
 
 MAX_PAYLOAD_BYTES = MAX_PIECE_BYTES
-MAX_OFFSET = 2**53  # bytes
 MAX_BOUND_NS = 10**15
 _MAX_HOLES = 500  # in a message: NATS stores headers of up to 64 KiB
 

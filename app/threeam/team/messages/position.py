@@ -11,6 +11,9 @@ from typing import NamedTuple
 from threeam.core.format.entry import Stamp, parse_entry
 from threeam.core.store.segment import Segment
 
+MAX_EPOCH = 999_999
+MAX_HOST_CHARS = 64  # characters of the name of a host
+MAX_OFFSET = 2**53  # bytes
 _ORIGIN_ID = re.compile(r"[0-9a-f]{32}")
 _SEGMENT_NAME = re.compile(r"\d{8}T\d{6}\.\d{9}Z", re.ASCII)
 _FIRST_BYTES = 4 * 1024  # bytes; as a rule the first line, and with it the first stamp, is in these

@@ -7,11 +7,20 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from threeam.core.errors import JournalError
-from threeam.team.messages.message import MAX_BOUND_NS, MAX_OFFSET
-from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
-from threeam.team.mirrors.mirror import MirrorFiles
-from threeam.team.origin import MAX_EPOCH, MAX_HOST_CHARS
+from threeam.team.messages.message import MAX_BOUND_NS
+from threeam.team.messages.position import (
+    MAX_EPOCH,
+    MAX_HOST_CHARS,
+    MAX_OFFSET,
+    Origin,
+    SegmentEnd,
+    is_origin_id,
+    is_segment_name,
+)
 
+ANNOUNCE_S = 1.0  # s; between announcements of something new
+SIGN_OF_LIFE_S = 10.0  # s; between announcements of nothing new
+SILENT_S = 30.0  # s; a host that has announced nothing for this long is not connected
 MAX_ANNOUNCEMENT_BYTES = 256 * 1024
 _MAX_LINES = 2**53
 
@@ -54,13 +63,6 @@ class Presence(NamedTuple):
             "held": [[*run.origin, *run.begin, *run.end] for run in self.held],
         }
         return json.dumps(table).encode()
-
-
-def held_run(files: MirrorFiles) -> HeldRun | None:
-    """Return what a mirror holds of an epoch, up to its end."""
-    if files.run_begin is None or files.end is None:
-        return None
-    return HeldRun(files.origin, files.run_begin, files.end)
 
 
 def decode_presence(origin_id: str, data: bytes) -> Presence:

@@ -22,12 +22,13 @@ from typing import Any, NamedTuple
 
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
-from threeam.core.store.attachments import attachment_dir, open_own_dir
+from threeam.core.store.attachments import attachment_dir, open_own_dir, remote_dir
 from threeam.core.store.journal import Journal
 from threeam.team.messages.hole import Hole
 from threeam.team.messages.line_chain import first_link
 from threeam.team.messages.message import Message
 from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
+from threeam.team.messages.presence import HeldRun
 from threeam.team.mirrors.mirror_about import ABOUT_NAME, holes_of, link_at, read_about, write_about
 from threeam.team.mirrors.mirror_part import OpenPart, PartPlace
 
@@ -77,10 +78,10 @@ class MirrorFiles(NamedTuple):
         """The end of the last part; None if there is no part."""
         return SegmentEnd(self.parts[-1].segment, self.parts[-1].end) if self.parts else None
 
-
-def remote_dir(journal: Journal) -> str:
-    """Return the folder of this user's mirrors."""
-    return os.path.join(attachment_dir(journal), "remote")
+    def held_run(self) -> HeldRun | None:
+        """Return what is held without a gap up to the end; None if there is no part."""
+        begin, end = self.run_begin, self.end
+        return HeldRun(self.origin, begin, end) if begin is not None and end is not None else None
 
 
 def read_mirrors(journal: Journal) -> list[MirrorFiles]:
@@ -198,8 +199,8 @@ class Mirror:
             os.close(self._lock_fd)
             raise
         self._open_part: OpenPart | None = None
-        self.parts_begun = 1  # since gaps were looked for; an earlier process may have begun some
-        self.blanked_lines = 0  # since it was opened
+        self._has_new_parts = True  # an earlier process may have begun some
+        self._blanked_lines = 0  # since `pop_blanked_lines`
 
     def write(self, message: Message) -> int:
         """Write what is new of ``message``, and return how many bytes that was. Raises `Contradiction`."""
@@ -220,6 +221,16 @@ class Mirror:
         if message.holes:
             part.holes = self._note_holes(message)  # before the bytes: the chain of a line without its words is lost
         return part.write(message)
+
+    def pop_has_new_parts(self) -> bool:
+        """Return whether a part was begun since the last call: then there may be a gap before it."""
+        has_new, self._has_new_parts = self._has_new_parts, False
+        return has_new
+
+    def pop_blanked_lines(self) -> int:
+        """Return how many lines were blanked since the last call."""
+        count, self._blanked_lines = self._blanked_lines, 0
+        return count
 
     def sync(self) -> None:
         """Wait until what was written is on the disk."""
@@ -256,7 +267,7 @@ class Mirror:
             self._links(message)[f"{message.segment}+{message.offset}"] = message.link.hex()
             write_about(self.path, self._about)
         self._note_about(message)  # before its file is there: who finds the file reads what it continues
-        self.parts_begun += 1
+        self._has_new_parts = True
         return self._switch_to(folder, message, message.offset, next_begin), next_begin
 
     def _switch_to(self, folder: str, message: Message, begin: int, next_begin: int | None) -> OpenPart:
@@ -289,7 +300,7 @@ class Mirror:
         new = [hole for hole in message.holes if (hole.begin, hole.end) not in known]
         if new:
             holes = sorted([*holes, *new])
-            self.blanked_lines += len(new)
+            self._blanked_lines += len(new)
             table = self._about["holes"].setdefault(str(message.origin.epoch), {})
             table[message.segment] = [[hole.begin, hole.end, hole.link.hex()] for hole in holes]
             write_about(self.path, self._about)

@@ -14,10 +14,10 @@ from typing import Any
 from threeam.core.errors import FileUnusable
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd
 from threeam.core.platform.portability import fsync_fd
+from threeam.core.platform.whole_write import write_all
 from threeam.core.store.attachments import open_own_dir
 from threeam.team.messages.hole import Hole
 from threeam.team.messages.position import SegmentEnd, is_segment_name
-from threeam.team.mirrors.mirror_part import write_all
 
 ABOUT_NAME = "about.json"
 
@@ -40,7 +40,7 @@ def write_about(folder: str, about: dict[str, Any]) -> None:
         temporary = ABOUT_NAME + ".new"
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFE_OPEN_FLAGS, 0o600, dir_fd=dir_fd)
         try:
-            write_all(fd, json.dumps(about, indent=1).encode() + b"\n", 0)
+            write_all(fd, json.dumps(about, indent=1).encode() + b"\n")
             fsync_fd(fd)
         finally:
             os.close(fd)

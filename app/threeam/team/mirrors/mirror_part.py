@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 from threeam.core.errors import JournalError
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd
 from threeam.core.platform.portability import fdatasync_fd
+from threeam.core.platform.whole_write import write_all_at
 from threeam.core.store.attachments import open_own_dir
 from threeam.team.messages.hole import Hole, fill_holes, mask_holes
 from threeam.team.messages.line_chain import extend_chain, extend_chain_over
@@ -92,7 +92,7 @@ class OpenPart:
         if new:
             self._dirty = True
             try:
-                write_all(self._fd, new, self.end - self.begin)
+                write_all_at(self._fd, new, self.end - self.begin)
             finally:
                 self.end = self.begin + os.fstat(self._fd).st_size
         self._known = (message.end, end_link)
@@ -106,7 +106,7 @@ class OpenPart:
             blanked[torn.begin - offset :] = payload[torn.begin - offset : len(held)]
         if blanked != held:
             self._dirty = True
-            write_all(self._fd, bytes(blanked), offset - self.begin)
+            write_all_at(self._fd, bytes(blanked), offset - self.begin)
 
     def _held(self, message: Message) -> bytes:
         """Return the bytes of ``message`` that are here."""
@@ -135,16 +135,6 @@ class OpenPart:
     def close(self) -> None:
         """Close the file."""
         os.close(self._fd)
-
-
-def write_all(fd: int, data: bytes, offset: int) -> None:
-    """Write ``data`` at ``offset``. Raises OSError."""
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(fd, view, offset)
-        if not written:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        view, offset = view[written:], offset + written
 
 
 def part_name(segment: str, begin: int) -> str:

@@ -15,13 +15,19 @@ from threeam.timeline.files import OpenedFile
 
 
 class MirrorJournal(Journal):
-    """The journal of ``host``, in the mirror beside the journal ``beside``. Make it with `mirror_journal`.
+    """The journal of ``host``, in the mirror beside the journal ``beside``.
 
     It stays with an epoch: the next one has the old lines again, and would show them twice.
     """
 
     beside: Journal
     host: Host
+
+    def __new__(cls, beside: Journal, host: Host) -> MirrorJournal:
+        path = mirror_path(beside, host.origin)
+        self = super().__new__(cls, path, f"{path}.lock", None, Chain(path))
+        self.beside, self.host = beside, host
+        return self
 
     def open_live(self) -> MirrorSegment:
         try:
@@ -40,11 +46,7 @@ class MirrorJournal(Journal):
 
 def mirror_journal(journal: Journal, name: str) -> MirrorJournal:
     """Return the journal of the host ``name``, which is mirrored beside ``journal``. Raises `BadInput`."""
-    host = find_host(journal, name)
-    path = mirror_path(journal, host.origin)
-    mirror = MirrorJournal(path, f"{path}.lock", None, Chain(path))
-    mirror.beside, mirror.host = journal, host
-    return mirror
+    return MirrorJournal(journal, find_host(journal, name))
 
 
 def open_mirror_file(journal: Journal, name: str) -> OpenedFile | None:

@@ -57,14 +57,17 @@ _INBOX = re.compile(r"_INBOX[\w-]*(?:\.[\w-]+)+", re.ASCII)  # a subject on whic
 
 
 @asynccontextmanager
-async def connect(target: Target, credentials: Credentials, *, read_only: bool) -> AsyncIterator[NatsCarrier]:
-    """Yield an open carrier, and close it. Raises `CarrierAway` or `CarrierRefused`."""
+async def connect(target: Target, credentials: Credentials, *, may_create: bool) -> AsyncIterator[NatsCarrier]:
+    """Yield an open carrier, and close it. ``may_create``: for lines of this host, make the store if it is missing.
+
+    Raises `CarrierAway` or `CarrierRefused`.
+    """
     carrier = NatsCarrier(target)
     try:
         await carrier.open(credentials)
-        if not read_only:
+        if may_create:
             carrier.check_message_size()
-        await carrier.ensure_stream(may_create=not read_only)
+        await carrier.ensure_stream(may_create=may_create)
         yield carrier
     finally:
         await carrier.close()

@@ -9,10 +9,8 @@ from typing import NamedTuple
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
 from threeam.core.store.journal import Journal
 from threeam.team.messages.line_chain import LINK_BYTES, MAX_PIECE_BYTES, extend_chain_over
-from threeam.team.messages.message import MAX_OFFSET
-from threeam.team.messages.position import Origin, SegmentEnd, is_segment_name
+from threeam.team.messages.position import MAX_EPOCH, MAX_OFFSET, Origin, SegmentEnd, is_segment_name
 from threeam.team.mirrors.mirror import MirrorPart, known_links, read_mirror
-from threeam.team.origin import MAX_EPOCH
 
 _CURSOR = re.compile(rf"([0-9a-f]{{32}}):(\d{{1,6}}):([^:]+):(\d{{1,16}}):([0-9a-f]{{{2 * LINK_BYTES}}})", re.ASCII)
 

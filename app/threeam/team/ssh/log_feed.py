@@ -16,16 +16,16 @@ from contextlib import closing
 from functools import partial
 
 from threeam.core.errors import PreconditionFailed
+from threeam.core.platform.whole_write import write_all
 from threeam.core.store.file_watcher import FileWatcher
 from threeam.core.store.journal import Journal
-from threeam.core.store.reader import last_entry
 from threeam.team.blanking.blank_list import BlankedLine, BlankList
 from threeam.team.messages.line_chain import extend_chain_over, first_link
 from threeam.team.messages.message import MAX_PAYLOAD_BYTES, Message
 from threeam.team.messages.position import Origin, SegmentEnd, segment_name
-from threeam.team.messages.presence import Presence
+from threeam.team.messages.presence import ANNOUNCE_S, SIGN_OF_LIFE_S, Presence
 from threeam.team.origin import OriginFile, read_origin
-from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing
+from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing, last_line_ns
 from threeam.team.ssh.frames import (
     FROM_THE_BEGINNING,
     MAX_REQUEST_CHARS,
@@ -39,7 +39,6 @@ from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
 _FIRST_BUSY_S, _LAST_BUSY_S = 0.001, 0.05  # s; between looks at a log that a writer has locked
 _EPOCH_WAIT_S = 5.0  # s; for a process on this host that is about to notice the same loss
-_ANNOUNCE_S, _SIGN_OF_LIFE_S = 1.0, 10.0  # s; between announcements of something new, and of nothing new
 _READER_GONE_S = 60.0  # s; the reader answers each announcement with a line
 _QUESTION = re.compile(rb"clock (\d{1,9})")
 
@@ -87,7 +86,7 @@ class LogFeed:
             watcher.mark_seen()
             if (live := self._journal.open_live()) is not None:
                 watcher.follow(live)
-            wait_s = _SIGN_OF_LIFE_S
+            wait_s = SIGN_OF_LIFE_S
             self._send_blanked(output)
             try:
                 while not reader.is_gone() and (batch := self._next_batch()) is not None:
@@ -191,36 +190,35 @@ class LogFeed:
     def _announce(self, output: int) -> float:
         """Announce what is new, or that this host is there, if that is due; return for how long it is not."""
         age_s = time.monotonic() - self._told_s
-        if self._told is not None and age_s < _ANNOUNCE_S:
-            return _ANNOUNCE_S - age_s
+        if self._told is not None and age_s < ANNOUNCE_S:
+            return ANNOUNCE_S - age_s
         presence = self._presence()
-        if presence != self._told or age_s >= _SIGN_OF_LIFE_S:
+        if presence != self._told or age_s >= SIGN_OF_LIFE_S:
             self._write(output, encode_here(presence.encode()))
             self._told, self._told_s, age_s = presence, time.monotonic(), 0.0
-        return _SIGN_OF_LIFE_S - age_s
+        return SIGN_OF_LIFE_S - age_s
 
     def _answer(self, output: int, line: bytes) -> None:
         """Answer a line of the reader, if it is a question."""
         received_ns = time.time_ns()
         if (match := _QUESTION.fullmatch(line)) is not None:
             with self._writing:
-                _write_all(output, encode_answer(int(match[1]), b"%d %d" % (received_ns, time.time_ns())))
+                write_all(output, encode_answer(int(match[1]), b"%d %d" % (received_ns, time.time_ns())))
 
     def _write(self, output: int, frame: bytes) -> None:
         with self._writing:
-            _write_all(output, frame)
+            write_all(output, frame)
 
     def _presence(self) -> Presence:
         if self._counted is not None:
             lines, self._counted = self._outgoing.count_lines(self._counted)
             self._unsent_lines += lines
-        live = self._journal.open_live()
-        found = last_entry(live, live.size()) if live is not None else None
-        last_ns = found[1].stamp.ns if found is not None else 0
         unsent = max(0, self._unsent_lines)
         if time.monotonic() - self._bound_s >= BOUND_AGE_S:
             self._bound_ns, self._bound_s = own_clock_bound().bound_ns, time.monotonic()
-        return Presence(self._origin, self._host, unsent, unsent, last_ns, utc_bound_ns=self._bound_ns)
+        return Presence(
+            self._origin, self._host, unsent, unsent, last_line_ns(self._journal), utc_bound_ns=self._bound_ns
+        )
 
 
 class _Reader:
@@ -285,9 +283,3 @@ def _read_line(fd: int) -> str:
             return ""
         line += byte
     return line.decode("ascii", "replace").strip() or FROM_THE_BEGINNING
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]

@@ -14,6 +14,7 @@ from threeam.core.errors import JournalError
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Announcement, CarrierAway, CarrierRefused, NoAnswer, Place, Received, Topic
+from threeam.team.messages.presence import SILENT_S
 from threeam.team.origin import read_origin
 from threeam.team.ssh.frames import FROM_THE_BEGINNING, Answer, FrameReader, Here, HostileStream, Lines
 from threeam.team.ssh.line_cursor import mirror_cursor
@@ -21,7 +22,6 @@ from threeam.team.ssh.ssh_target import SshTarget
 from threeam.team.team_status import read_statuses, status_path
 
 _GREETING_S = 30.0  # s; to connect, to log in, and to start 3am there
-_SILENT_S = 30.0  # s; 3am there shows a sign of life every 10 s
 _END_S = 2.0  # s; for ssh to end
 _READ_BYTES = 1024 * 1024
 _MESSAGES_BYTES = 16 * 1024  # bytes of what ssh prints, of which the last are kept
@@ -43,7 +43,7 @@ async def connect(target: SshTarget, journal: Journal) -> AsyncIterator[SshSourc
 
 
 class SshSource:
-    """A connection to one host. See `Source`. ``journal``: the own one, which has the mirrors."""
+    """A connection to one host. See `MessageSource`. ``journal``: the own one, which has the mirrors."""
 
     def __init__(self, target: SshTarget, journal: Journal) -> None:
         self._target = target
@@ -102,7 +102,7 @@ class SshSource:
             await self._end(self._process)
 
     async def replay(self, after: Place | None) -> AsyncIterator[list[Received]]:
-        """Yield the lines of the host. See `Source`.
+        """Yield the lines of the host. See `MessageSource`.
 
         A place says only whose mirror it is: the mirror itself says where it ends.
         """
@@ -122,7 +122,7 @@ class SshSource:
             yield Announcement(self._frames.origin_id, await self._presences.get())
 
     async def ask(self, topic: Topic, origin_id: str, question: bytes, limit_s: float) -> bytes:
-        """Return what the host answers. See `Source`; a question that is more than its topic is not answered."""
+        """Return what the host answers. See `MessageSource`; a question that is more than its topic is not answered."""
         self._last_question += 1
         number = self._last_question
         self._questions[number] = asyncio.get_running_loop().create_future()
@@ -166,7 +166,7 @@ class SshSource:
             collecting.cancel()
 
     async def _take_frames(self, output: asyncio.StreamReader) -> None:
-        while chunk := await asyncio.wait_for(output.read(_READ_BYTES), _SILENT_S):
+        while chunk := await asyncio.wait_for(output.read(_READ_BYTES), SILENT_S):
             batch, presence = list[Received](), b""
             for frame in self._frames.feed(chunk):
                 match frame:

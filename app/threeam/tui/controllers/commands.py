@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 from threeam.actions import Action
@@ -11,7 +10,7 @@ from threeam.core.format.entry import Entry
 from threeam.core.format.short_stamp import shortest_forms
 from threeam.core.redact.redact import redact
 from threeam.core.state.catalog import journal_name
-from threeam.core.store.attachments import attachment_dir
+from threeam.core.store.attachments import has_mirrors
 from threeam.experiments.runs.run_log import experiments
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.changes import open_changes
@@ -60,7 +59,7 @@ class CommandController:
 
     def _host_names(self) -> list[str]:
         journal = self._screen.session.journal
-        if not os.path.isdir(os.path.join(attachment_dir(journal), "remote")):
+        if not has_mirrors(journal):
             return []
         from threeam.team.mirrors.hosts import read_hosts  # only with mirrors
 

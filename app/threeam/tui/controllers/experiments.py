@@ -21,7 +21,7 @@ from threeam.core.format.entry import Entry, decode_utf8
 from threeam.core.format.report import ReportSection
 from threeam.core.format.times import parse_time
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
-from threeam.core.store.attachments import Attachment, read_attachment
+from threeam.core.store.attachments import Attachment, attachment_dir, read_attachment
 from threeam.core.store.cited_files import read_cited_attachment
 from threeam.core.store.stamp_ref import expand_stamp_ref
 from threeam.core.write.draft import Draft, hypothesis_tag
@@ -234,7 +234,7 @@ class ExperimentController:
         def captured() -> tuple[str, Draft]:
             return capture_pane(session.journal, panes[0], options.n, session.clock(), options.hyp)
 
-        check = f"look for a new pane-… in {session.journal.attachments_dir}"
+        check = f"look for a new pane-… in {attachment_dir(session.journal)}"
         self._quitting.start_effect(
             "capture",
             captured,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from threeam.core.config.options import OptionParser, split_line
 from threeam.core.errors import BadInput
 from threeam.core.format.report import ReportSection
+from threeam.core.store.attachments import attachment_dir
 from threeam.core.write.draft import Draft
 from threeam.host.baseline_log import DEFAULT_NAME, check_baseline_name, require_baseline
 from threeam.host.options import parse_diff_options, parse_save_options
@@ -90,7 +91,7 @@ class HostController:
 
         samples = "one sample" if options.samples == 1 else f"{options.samples} samples"
         self._screen.notify_once(f"taking {samples}", title="baseline", timeout=2)
-        check = f"look for a new baseline-… in {session.journal.attachments_dir}"
+        check = f"look for a new baseline-… in {attachment_dir(session.journal)}"
         self._quitting.start_effect("baseline save", record, self._saved, check)
 
     def _saved(self, saved: tuple[RecordedBaseline, str]) -> None:

@@ -18,7 +18,7 @@ from threeam.core.format.escape import escape_unprintable
 from threeam.core.format.remote_hypothesis import RemoteHypothesis
 from threeam.core.state.fold import State
 from threeam.core.state.host_state import HostState
-from threeam.core.store.attachments import attachment_dir
+from threeam.core.store.attachments import attachment_dir, has_mirrors
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.drafts import Named, name_of
 from threeam.hypotheses.ledger import PROJECTION as LEDGER
@@ -58,8 +58,8 @@ class Mirrors:
         if not is_due or self._is_reading or self._screen.session.as_of is not None:
             return
         self._looked_s = now_s
-        folder = attachment_dir(self._screen.session.journal)
-        if any(os.path.isdir(os.path.join(folder, name)) for name in ("remote", "team")):
+        journal = self._screen.session.journal
+        if has_mirrors(journal) or os.path.isdir(os.path.join(attachment_dir(journal), "team")):
             self._is_reading = True
             self._screen.start_worker(self._read)
 
@@ -101,7 +101,7 @@ class Mirrors:
     def others_disagree(self, named: Named) -> bool:
         """Return whether other hosts may have another verdict on a hypothesis than that of its own journal."""
         known = self.on_all_hosts(named)
-        return known is not None and known.states != (known.hypothesis.state,)
+        return known is not None and known.is_disputed
 
     def with_cups(self, state: State) -> State:
         """Return the state to show: all people have their cups and doses of all hosts in it."""

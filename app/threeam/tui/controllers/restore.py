@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportSection
+from threeam.core.store.attachments import attachment_dir
 from threeam.core.write.draft import Draft
 from threeam.hypotheses.changes import undone_draft
 from threeam.tui.controllers.commands import CommandController
@@ -127,7 +128,7 @@ class RestoreController:
             self._reports.show("runbook", lambda: report)
 
         self._quitting.start_effect(
-            "restore data", plan_and_save, show, f"look for a new restore-… in {session.journal.attachments_dir}"
+            "restore data", plan_and_save, show, f"look for a new restore-… in {attachment_dir(session.journal)}"
         )
 
     def open_blockers(self, dsn: str = "") -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from threeam.core.config.options import split_line
 from threeam.core.errors import BadInput, PreconditionFailed
-from threeam.core.store.attachments import attachment_dir
+from threeam.core.store.attachments import attachment_dir, has_mirrors
 from threeam.tui.dispatch import Handler
 from threeam.tui.screens.legend import LegendEntry, LegendScreen
 from threeam.tui.services import ScreenServices
@@ -51,17 +51,18 @@ class TeamController:
         return self._entries
 
     def _has_team(self) -> bool:
-        folder = attachment_dir(self._screen.session.journal)
-        return any(os.path.isdir(os.path.join(folder, name)) for name in ("team", "remote"))
+        journal = self._screen.session.journal
+        return has_mirrors(journal) or os.path.isdir(os.path.join(attachment_dir(journal), "team"))
 
     async def _read(self) -> None:
         session = self._screen.session
 
         def read() -> list[TeamReport]:
             from threeam.team.host_report import read_team_reports
+            from threeam.team.team_status import read_statuses
 
             try:
-                return read_team_reports(session.journal, session.clock().ns)
+                return read_team_reports(session.journal, read_statuses(session.journal), session.clock().ns)
             except OSError as error:
                 raise PreconditionFailed(f"{error.filename} cannot be read: {error.strerror}") from None
 
