@@ -90,6 +90,7 @@ def a_baseline(command: str) -> str:
     return json.dumps(content, indent=1)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("team")
 def test_a_run_output_that_a_forged_line_calls_a_baseline_is_not_run(as_person: As, team: Path) -> None:
     name = printed_by_alice(as_person, team, a_baseline(f"touch {team}/pwned"))

@@ -85,6 +85,7 @@ def test_a_build_that_fails_by_chance_is_tried_again(log: Path, run: Run, reposi
     assert result(log).endswith(f"change {GUILTY}")
 
 
+@pytest.mark.slow
 def test_a_commit_that_had_results_and_cannot_be_built_again_ends_it(
     log: Path, run: Run, repository: Path, tmp_path: Path
 ) -> None:
@@ -102,6 +103,7 @@ def test_a_commit_that_had_results_and_cannot_be_built_again_ends_it(
     assert result(log).endswith(f"change {GUILTY}")
 
 
+@pytest.mark.slow
 def test_a_bad_commit_without_a_result_does_not_use_the_budget(log: Path, run: Run, repository: Path) -> None:
     said = run("bisect", "-q", *ENDS, "--fail", "exit==3", "--", "sh", "-c", "exit 2").stderr.decode()
     assert "the bad commit, neither failed nor passed: exit 2" in said

@@ -169,6 +169,7 @@ def test_an_arm_that_fails_by_itself_is_found_before_the_plan(log: Path, run: Ru
     assert not (tmp_path / "mark").exists()
 
 
+@pytest.mark.slow
 def test_a_verdict_that_was_not_written_is_computed_and_written_later(log: Path, run: Run) -> None:
     """The runs are there, and the last line is not: the lock was held, say, when the plan was done."""
     assert run("run", "-q", "-n", "5", *TOLD, "--", "false").returncode == 1

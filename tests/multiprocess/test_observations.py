@@ -256,6 +256,7 @@ def test_what_is_attached_is_not_said_to_be_over(log: Path, run: Run, watched: s
         assert len(observers(log)) == 1
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_right_behind_the_first_takes_no_line_with_it(
     log: Path, watched: subprocess.Popen[bytes]
 ) -> None:

@@ -61,7 +61,14 @@ def test_new_files_are_their_owners_alone_whatever_the_umask(run_as: RunAs, plac
 @pytest.mark.parametrize("umask", ["000", "077"])
 @pytest.mark.parametrize(
     ("bits", "lock_bits"),
-    [(0o600, "0600"), (0o640, "0600"), (0o644, "0600"), (0o660, "0660"), (0o664, "0660"), (0o666, "0666")],
+    [
+        (0o600, "0600"),
+        pytest.param(0o640, "0600", marks=pytest.mark.slow),
+        (0o644, "0600"),
+        (0o660, "0660"),
+        pytest.param(0o664, "0660", marks=pytest.mark.slow),
+        (0o666, "0666"),
+    ],
     ids=lambda value: value if isinstance(value, str) else f"{value:04o}",
 )
 def test_the_lock_lets_in_each_class_that_may_write_the_log(

@@ -54,6 +54,7 @@ def test_reading_goes_on_while_somebody_holds_the_lock(run_as: RunAs, place: Pat
         assert run_as(BOB, "tail").stdout == log.read_bytes()
 
 
+@pytest.mark.slow
 def test_tail_f_follows_a_log_that_may_only_be_read(place: Path, run_as: RunAs) -> None:
     log = make_log(give(place, ALICE), ALICE, 0o644)
     follow = subprocess.Popen(

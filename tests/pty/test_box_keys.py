@@ -48,6 +48,7 @@ def test_esc_and_any_other_key_in_one_read_leave_the_box_and_do_what_the_key_doe
         on.eventually(lambda: texts(log)[2:] == ["half a thought"], "not one letter went into the draft")
 
 
+@pytest.mark.slow
 def test_any_byte_can_come_from_the_terminal(log: Path) -> None:
     with terminal() as on:
         on.opened()
@@ -103,6 +104,7 @@ def test_esc_leaves_the_box_and_keeps_the_draft(log: Path) -> None:
         on.eventually(lambda: texts(log) == ["half a thought!"], "it goes on where it was")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(999_999, 24), (0, 0)])
 def test_a_size_that_no_terminal_has_ends_nothing(log: Path, size: tuple[int, int]) -> None:
     width, height = size

@@ -145,6 +145,7 @@ def test_sigkill_while_typing_keeps_the_draft_for_the_next_start(log: Path) -> N
         on.shows("note ▏what did you see")  # the box is empty: what was sent does not come back
 
 
+@pytest.mark.slow
 def test_a_draft_is_restored_though_nobody_waits_for_the_screen_that_was_killed(log: Path) -> None:
     """It stays a zombie, as all do in a container whose first process waits for none."""
     with terminal() as on:
@@ -225,6 +226,7 @@ def test_what_is_typed_around_a_stop_is_not_thrown_away(log: Path) -> None:
         assert texts(log) == [f"typed {n}" for n in range(20)]
 
 
+@pytest.mark.slow
 def test_what_is_typed_while_it_enters_the_terminal_again_is_not_thrown_away(log: Path) -> None:
     with terminal() as on:
         on.opened()

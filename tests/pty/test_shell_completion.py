@@ -120,7 +120,16 @@ def test_a_damaged_setting_completes_nothing_and_says_nothing(run: Run, tmp_path
 
 
 @pytest.mark.usefixtures("names")
-@pytest.mark.parametrize("words", [("",), ("tail", "--"), ("hyp", "refute", ""), ("correct", ""), ("-j", "")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("correct", ""),
+        *(
+            pytest.param(words, marks=pytest.mark.slow)
+            for words in [("",), ("tail", "--"), ("hyp", "refute", ""), ("-j", "")]
+        ),
+    ],
+)
 def test_candidates_load_no_screen(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANITY_JOURNAL", "cart")
     code = "import sys; from threeam.cli.main import main; main(sys.argv[1:]); print(sorted(sys.modules))"

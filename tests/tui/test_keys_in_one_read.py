@@ -244,6 +244,7 @@ async def test_keys_act_behind_words_whose_stamp_is_refused_while_they_are_sent(
 # --- the end of the program
 
 
+@pytest.mark.slow
 async def test_a_copy_that_does_not_begin_before_the_end_leaves_no_warning(journal: Journal, log: Path) -> None:
     append(log, notes(2))
     with warnings.catch_warnings(record=True) as caught:

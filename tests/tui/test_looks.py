@@ -84,6 +84,7 @@ async def test_it_starts_in_a_theme(journal: Journal, log: Path, theme: str) -> 
         assert "HYPOTHESES" in it.shown
 
 
+@pytest.mark.slow
 async def test_every_theme_of_textual_can_be_taken_and_draws_all_of_it(journal: Journal, log: Path) -> None:
     log.write_bytes(EVERYTHING)
     async with night(journal, size=(100, 30)) as it:

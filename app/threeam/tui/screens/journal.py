@@ -270,7 +270,7 @@ class JournalScreen(NoticeScreen):
         self.header.unread = self.log_view.unread
 
     def on_descendant_focus(self) -> None:
-        self.query("ToastRack").set_class(self.is_typing, "-typing")  # a class of the screen styles all
+        self.set_class(self.is_typing, "-typing")
 
     def on_key(self, event: events.Key) -> None:
         self.writing.refuse_key(event.key)
