@@ -102,7 +102,7 @@ async def test_an_error_of_ours_in_the_writer_keeps_the_text_and_the_next_one_is
 
     async with night(journal) as it:
         with monkeypatch.context() as patch:
-            patch.setattr(BoxKind, "draft", lambda *_: Draft(broken))  # type: ignore[arg-type]
+            patch.setattr(BoxKind, "draft", lambda *_, **__: Draft(broken))  # type: ignore[arg-type]
             await it.type("imy words\n")
             await it.says("ValueError: ours")
             assert it.composer.text == "my words"
