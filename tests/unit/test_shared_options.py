@@ -20,6 +20,7 @@ from threeam.core.config.options import split_line
 from threeam.core.config.settings import Settings
 from threeam.core.errors import BadInput, PreconditionFailed
 from threeam.core.format.clock import utc_offset
+from threeam.core.store.journal import resolve_journal
 from threeam.host import baseline_store
 from threeam.host.baseline_store import BaselineRequest
 from threeam.projections import FOLD
@@ -72,7 +73,7 @@ def screen(clock: FakeClock) -> Mock:
     """A screen with an empty journal."""
     screen = Mock()
     screen.state = FOLD.empty_state
-    screen.session = Mock(settings=Settings(), clock=clock, zone=utc_offset)
+    screen.session = Mock(settings=Settings(), clock=clock, zone=utc_offset, journal=resolve_journal("/nowhere/s.log"))
     return screen
 
 
