@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give the slow tests more time before they count as hanging, and leave out those that nobody asked for.
+    """Give the slow tests more time before they count as hanging, and leave out those that were not asked for.
 
     `-m` asks for them, their name does ("…::test_it"), and so does the folder in which all of them are slow.
     """

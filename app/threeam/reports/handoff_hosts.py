@@ -1,4 +1,4 @@
-"""The other hosts of a team in the hand-off: what they have found, and how many lines nobody else holds. Pure."""
+"""The other hosts of a team in the hand-off: what they have found, and how many lines no other host holds. Pure."""
 
 from __future__ import annotations
 
