@@ -3,8 +3,8 @@
 A message holds many lines, so it is not just deleted. In this order, and each step can be repeated after a failure:
 
 1. The lines are in the `BlankList`, so no publisher of this log sends their words from now on.
-2. All lines up to the last of them are sent, by this command if no publisher has sent them. A publisher that had read the words before step 1
-   either has sent them by then, or is out of turn and reads its lines again.
+2. All lines up to the last of them are sent, by this command if no publisher has sent them. A publisher that had read
+   the words before step 1 either has sent them by then, or is out of turn and reads its lines again.
 3. Each stored message that has words of these lines is stored again without them, as the last one on the subject of its
    origin. It has the same bytes but for the holes, the links behind these, and the end of what was sent: a publisher
    that reads it as the last message continues from there, and sends nothing twice.
