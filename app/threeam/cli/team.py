@@ -43,8 +43,8 @@ _HELP = {
         "3am team status --json",
     ),
     "id": HelpText(
-        "Prints the id of this journal, by which an engine with users knows this host, and makes it if there is none. "
-        "It needs no network.",
+        "Prints the id of this journal, by which an engine with users knows this host. It makes the id if the journal "
+        "has none. It needs no network.",
         "3am team id",
     ),
     "create": HelpText(

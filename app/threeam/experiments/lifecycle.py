@@ -133,7 +133,7 @@ def begun_plan(
 
 
 def read_plan(journal: Journal, plan_format: PlanFormat[P], file_name: str) -> StoredPlan[P]:
-    """Return the plan that is stored in this file. Raise `FileUnusable` if there is none."""
+    """Return the plan that is stored in this file. Raise `FileUnusable` if it has no plan."""
     path, content, is_signed = read_attachment(journal, file_name, plan_format.kind)
     return StoredPlan(plan_format.decode(content, path), path, is_signed, plan_format.start)
 

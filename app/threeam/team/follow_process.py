@@ -100,7 +100,7 @@ class FollowProcess(Generic[SourceT]):
         return failure or CarrierAway("the connection was closed")
 
     def _note_connection(self, away: str) -> None:
-        """Note that there is a connection, or why there is none: ``away``."""
+        """Note that there is a connection. ``away``: why it is lost, or empty."""
         if away != self._status.away:
             self._status.away = away
             address = self._status.address

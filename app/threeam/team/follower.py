@@ -44,7 +44,7 @@ class Follower:
         self._place = place
         self._on_change = on_change
         self._mirrors: dict[str, Mirror] = {}
-        self._epochs: dict[str, int] = {}  # the last one in each mirror
+        self._epochs: dict[str, int] = {}  # the latest epoch of each mirror
         self._unchecked = set[str]()  # the mirrors with new parts in which gaps were not looked for yet
         self._left_out = set[str]()  # the ids of mirrors that could not be opened: they lack messages
         self._begun_with_first = False

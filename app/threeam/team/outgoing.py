@@ -281,7 +281,7 @@ class Outgoing:
 
 
 def last_line_ns(journal: Journal) -> int:
-    """Return the time of the last entry of ``journal``; 0 if there is none. Raises OSError or `FileUnusable`."""
+    """Return the time of the last entry of ``journal``; 0 if it has no entry. Raises OSError or `FileUnusable`."""
     live = journal.open_live()
     found = last_entry(live, live.size()) if live is not None else None
     return found[1].stamp.ns if found is not None else 0

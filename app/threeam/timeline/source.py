@@ -131,7 +131,7 @@ class Source:
 
     @property
     def measured_clock(self) -> MeasuredClock | None:
-        """The clock that is measured; None if there is none, or if the user or the journal has said how it is."""
+        """The clock that is measured; None if it is not measured, or if the user or the journal has said how it is."""
         clock = self.file.clock
         return clock if clock is not None and self.correction == clock.correction else None
 

@@ -1,7 +1,7 @@
 """The other end of ``3am team ssh://``: the bytes of this journal into a pipe, from a cursor on, while it is read.
 
-It runs on the host of the journal, where only 3am is installed. It writes nothing but the id of the journal, if there
-is none yet, and the epoch, if the log has lost bytes that another host has.
+It runs on the host of the journal, where only 3am is installed. It writes the id of the journal, if the journal
+has no id yet, and the epoch, if the log has lost bytes that another host has; and nothing else.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class HypothesisController:
         return self.require_picked().name
 
     def require_picked(self) -> Hypothesis:
-        """Return the picked hypothesis of this journal. Raise `PreconditionFailed` if there is none."""
+        """Return the picked hypothesis of this journal. Raise `PreconditionFailed` without one."""
         if self.picked_name is not None and "/" in self.picked_name:
             raise PreconditionFailed(f"{self.picked_name} is a hypothesis of another host: pick one of this journal")
         hypothesis = self._screen.state.find_hypothesis(self.picked_name) if self.picked_name else None

@@ -68,7 +68,7 @@ class Mirrors:
         return [self._hosts[0]._replace(state=state), *self._hosts[1:]] if len(self._hosts) > 1 else []
 
     def require_hypothesis(self, name: str) -> RemoteHypothesis:
-        """Return the hypothesis of another host that ``db1/H7`` names. Raise `PreconditionFailed` if there is none."""
+        """Return the hypothesis of another host that ``db1/H7`` names. Raise `PreconditionFailed` if it is unknown."""
         host_name, _, number = name.rpartition("/")
         host = next((host for host in self._hosts[1:] if host.host == host_name), None)
         if host is None:
