@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import gettempdir
 
 import pytest
 from phase import GROUP, SECOND_USER
@@ -32,17 +30,17 @@ ROTATE_BYTES = 20_000
 
 
 @pytest.fixture(params=[DEBIAN, NEWER], ids=["debian", "newer"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    engine = Engine(tmp_path, request.param, jetstream=SYNC_ALWAYS if request.param == NEWER else "")
+def engine(request: pytest.FixtureRequest, place: Path) -> Iterator[Engine]:
+    engine = Engine(place, request.param, jetstream=SYNC_ALWAYS if request.param == NEWER else "")
     engine.start()
     yield engine
     engine.kill()
 
 
 @pytest.fixture
-def hosts(engine: Engine, tmp_path: Path) -> Iterator[list[Host]]:
+def hosts(engine: Engine, place: Path) -> Iterator[list[Host]]:
     """Start two hosts that have the lines of each other."""
-    hosts = [Host(tmp_path, "db1"), Host(tmp_path, "web1")]
+    hosts = [Host(place, "db1"), Host(place, "web1")]
     for host in hosts:
         host.write()
         host.start(engine.url)
@@ -172,11 +170,9 @@ def test_a_block_that_a_full_disk_takes_back_is_not_sent(
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-def test_of_two_users_of_a_log_one_sends_and_both_have_mirrors(
-    engine: Engine, hosts: list[Host], tmp_path: Path
-) -> None:
+def test_of_two_users_of_a_log_one_sends_and_both_have_mirrors(engine: Engine, hosts: list[Host], place: Path) -> None:
     db1, web1 = hosts
-    second = Host(tmp_path, "db1-of-bob", log=db1.log)
+    second = Host(place, "db1-of-bob", log=db1.log)
     path = Path(__file__).parent
     become = "import concurrent.futures.thread, encodings.idna\n"  # the second user cannot read the interpreter
     become += f"import sys; sys.path.insert(0, {str(path)!r}); import faults; faults.become({SECOND_USER}, {GROUP})"
@@ -187,8 +183,6 @@ def test_of_two_users_of_a_log_one_sends_and_both_have_mirrors(
         os.chown(f"{db1.log}{beside}", -1, GROUP)
         os.chmod(f"{db1.log}{beside}", 0o660)
     os.chmod(db1.folder, 0o755)
-    for folder in (tmp_path, *itertools.takewhile(lambda folder: folder != Path(gettempdir()), tmp_path.parents)):
-        folder.chmod(0o755)
     second.start(engine.url)
     try:
         found: list[Path] = []

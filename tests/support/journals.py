@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from support.lines import NIGHT
 from threeam.core.format.entry import Entry, Stamp, parse_entry
 from threeam.core.state.fold import State
-from threeam.core.store.journal import Journal, Position
+from threeam.core.store.journal import Journal, Position, resolve_journal
 from threeam.core.store.segment import Segment
 from threeam.core.write.locked_log import WriteOptions
 from threeam.core.write.writer import Writer
@@ -32,6 +34,13 @@ class FakeClock:
 def writer_of(user: str, journal: Journal, clock: Callable[[], Stamp]) -> Writer:
     """Return a writer of ``user`` in this process, which does not wait for the disk."""
     return Writer(journal, FOLD, clock, WriteOptions(user, f"{user}@db1:4121%3", sync=False))
+
+
+@contextmanager
+def temporary_journal() -> Iterator[Journal]:
+    """Yield a journal for one example of a property, which is removed with its folder."""
+    with tempfile.TemporaryDirectory(prefix="3am-") as folder:
+        yield resolve_journal(os.path.join(folder, "sanity.log"))
 
 
 def lines(log: Path) -> list[bytes]:

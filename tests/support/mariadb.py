@@ -61,14 +61,13 @@ class Maria:
 
     def start(self, *options: str) -> None:
         """Make its data folder, start it, and return when it answers."""
+        places = f"--no-defaults --datadir={self.data} --tmpdir={self.folder}"
         self.shell(
-            f"mariadb-install-db --no-defaults --datadir={self.data} --auth-root-authentication-method=normal "
+            f"mariadb-install-db {places} --auth-root-authentication-method=normal "
             f">{self.folder}/install.log 2>&1 || {{ cat {self.folder}/install.log >&2; exit 1; }}"
         )
-        words = [
-            *("mariadbd", "--no-defaults", f"--datadir={self.data}", f"--socket={self.folder}/socket"),
-            *(f"--pid-file={self.folder}/pid", "--skip-networking", f"--log-error={self.folder}/server.log", *options),
-        ]
+        files = f"--socket={self.folder}/socket --pid-file={self.folder}/pid --log-error={self.folder}/server.log"
+        words = ["mariadbd", places, files, "--skip-networking", *options]
         self.shell(f"{' '.join(words)} >/dev/null 2>&1 &")
         ping = f"mariadb-admin {' '.join(self.options)} ping >/dev/null 2>&1"
         eventually(lambda: self.shell(ping, check=False).returncode == 0, "the server answers")

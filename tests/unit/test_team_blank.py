@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
-import tempfile
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -15,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.commands import Run, good, refused
+from support.journals import temporary_journal
 from support.team import DB1, SEGMENT, content, message
 from threeam.core.errors import FileUnusable
-from threeam.core.store.journal import Journal, resolve_journal
+from threeam.core.store.journal import Journal
 from threeam.team.blanking.blank_list import NO_STAMP, BlankedLine, BlankList, blank_lines, stamp_text
 from threeam.team.blanking.blank_question import answer_question, count_lines_with_words
 from threeam.team.messages.hole import fill
@@ -109,25 +108,24 @@ def test_words_that_were_blanked_do_not_come_back(
     history: tuple[list[Message], set[BlankedLine]], is_reopened: bool, data: st.DataObject
 ) -> None:
     sent, lines = history
-    journal = resolve_journal(str(Path(tempfile.mkdtemp()) / "sanity.log"))
-    mirror = Mirror(journal, DB1.id)
-    gone = set[BlankedLine]()
-    for each in [*sent, *data.draw(st.lists(st.sampled_from(sent), max_size=3))]:
-        mirror.write(each)
-        gone |= {line for line in lines for hole in each.holes if hole.begin == line.begin}
-        held = b"".join(content(files) for files in read_mirrors(journal))
-        for line in gone:
-            assert DATA[line.begin : line.end].rpartition(b" ")[2] not in held.splitlines(keepends=True)
-            assert DATA[line.begin : line.end] not in held
-        assert count_lines_with_words(journal, DB1.id, sorted(gone)) == 0
-        if is_reopened:
-            mirror.close()
-            mirror = Mirror(journal, DB1.id)
-    mirror.close()
-    (files,) = read_mirrors(journal)
-    assert content(files) == filled([*lines])
-    assert files.gaps == []
-    shutil.rmtree(os.path.dirname(journal.log_path))
+    with temporary_journal() as journal:
+        mirror = Mirror(journal, DB1.id)
+        gone = set[BlankedLine]()
+        for each in [*sent, *data.draw(st.lists(st.sampled_from(sent), max_size=3))]:
+            mirror.write(each)
+            gone |= {line for line in lines for hole in each.holes if hole.begin == line.begin}
+            held = b"".join(content(files) for files in read_mirrors(journal))
+            for line in gone:
+                assert DATA[line.begin : line.end].rpartition(b" ")[2] not in held.splitlines(keepends=True)
+                assert DATA[line.begin : line.end] not in held
+            assert count_lines_with_words(journal, DB1.id, sorted(gone)) == 0
+            if is_reopened:
+                mirror.close()
+                mirror = Mirror(journal, DB1.id)
+        mirror.close()
+        (files,) = read_mirrors(journal)
+        assert content(files) == filled([*lines])
+        assert files.gaps == []
 
 
 def test_a_mirror_that_was_killed_while_it_blanked_ends_it(journal: Journal) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.journals import FakeClock, state_of
+from support.journals import FakeClock, state_of, temporary_journal
 from support.lines import NIGHT
 from support.rotations import fill, writer_with
 from support.team import DB1, LATER_SEGMENT, SEGMENT, message, outgoing_messages
@@ -63,21 +61,20 @@ def pieces(data: bytes, segment: str, after: SegmentEnd | None = None) -> list[M
     st.integers(1, 40),
 )
 def test_an_open_mirror_has_each_line_once_however_it_came(sent: list[Message], size: int) -> None:
-    journal = resolve_journal(str(Path(tempfile.mkdtemp()) / "sanity.log"))
-    write_mirror(journal, sent[0])
-    live = MirrorSegment(journal, DB1)
-    before = whole(live)
-    for each in sent[1:]:
-        write_mirror(journal, each)
-        now = whole(live)
-        assert now.startswith(before)
-        before = now
-    expected = DATA + LATER[: LATER.rindex(b"\n") + 1]  # the torn line may still be written
-    again = MirrorSegment(journal, DB1)
-    assert whole(again) == expected
-    assert b"".join(again.read(offset, size) for offset in range(0, len(expected), size)) == expected
-    assert set(Counter(before.splitlines()).items()) >= set(Counter(expected.splitlines()).items())
-    shutil.rmtree(Path(journal.log_path).parent)
+    with temporary_journal() as journal:
+        write_mirror(journal, sent[0])
+        live = MirrorSegment(journal, DB1)
+        before = whole(live)
+        for each in sent[1:]:
+            write_mirror(journal, each)
+            now = whole(live)
+            assert now.startswith(before)
+            before = now
+        expected = DATA + LATER[: LATER.rindex(b"\n") + 1]  # the torn line may still be written
+        again = MirrorSegment(journal, DB1)
+        assert whole(again) == expected
+        assert b"".join(again.read(offset, size) for offset in range(0, len(expected), size)) == expected
+        assert set(Counter(before.splitlines()).items()) >= set(Counter(expected.splitlines()).items())
 
 
 def test_a_mirror_of_a_rotated_journal_reads_as_the_journal(journal: Journal, log: Path, clock: FakeClock) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.journals import temporary_journal
 from support.team import DB1, LATER_SEGMENT, SEGMENT, content, message
-from threeam.core.store.journal import Journal, resolve_journal
+from threeam.core.store.journal import Journal
 from threeam.team.blanking.blank_list import NO_STAMP, BlankedLine, blank_lines
 from threeam.team.messages.message import Message
 from threeam.team.messages.position import Origin, SegmentEnd
@@ -25,10 +24,6 @@ from threeam.team.ssh.line_cursor import LineCursor, mirror_cursor
 
 DATA = b"".join(b"[line %d]\n" % number for number in range(40))
 BEGINS = [index + 1 for index, byte in enumerate(DATA) if byte == 10]
-
-
-def fresh_journal() -> Journal:
-    return resolve_journal(str(Path(tempfile.mkdtemp()) / "sanity.log"))
 
 
 @st.composite
@@ -43,36 +38,34 @@ def messages(draw: st.DrawFn) -> list[Message]:
 
 @given(messages())
 def test_duplicates_and_reorder_change_nothing(sent: list[Message]) -> None:
-    journal = fresh_journal()
-    mirror = Mirror(journal, DB1.id)
-    written = sum(mirror.write(each) for each in sent)
-    mirror.close()
-    (files,) = read_mirrors(journal)
-    assert content(files) == DATA
-    assert written == len(DATA)
-    assert files.gaps == []
-    assert files.run_begin == SegmentEnd(SEGMENT, 0)
-    assert files.end == SegmentEnd(SEGMENT, len(DATA))
-    shutil.rmtree(os.path.dirname(journal.log_path))
+    with temporary_journal() as journal:
+        mirror = Mirror(journal, DB1.id)
+        written = sum(mirror.write(each) for each in sent)
+        mirror.close()
+        (files,) = read_mirrors(journal)
+        assert content(files) == DATA
+        assert written == len(DATA)
+        assert files.gaps == []
+        assert files.run_begin == SegmentEnd(SEGMENT, 0)
+        assert files.end == SegmentEnd(SEGMENT, len(DATA))
 
 
 @given(messages(), st.data())
 def test_a_mirror_that_is_opened_again_after_each_message_is_the_same(sent: list[Message], data: st.DataObject) -> None:
     """A kill leaves any part of the bytes of the message that was being written."""
-    journal = fresh_journal()
-    for each in sent:
-        mirror = Mirror(journal, DB1.id)
-        torn = mirror.write(each)
-        mirror.close()
-        (files,) = read_mirrors(journal)
-        written = [part for part in files.parts if part.begin <= each.offset and part.end == each.end]
-        if torn and written and data.draw(st.booleans()):
-            os.truncate(written[0].path, each.end - written[0].begin - data.draw(st.integers(0, torn)))
+    with temporary_journal() as journal:
+        for each in sent:
             mirror = Mirror(journal, DB1.id)
-            mirror.write(each)
+            torn = mirror.write(each)
             mirror.close()
-    assert content(read_mirrors(journal)[0]) == DATA
-    shutil.rmtree(os.path.dirname(journal.log_path))
+            (files,) = read_mirrors(journal)
+            written = [part for part in files.parts if part.begin <= each.offset and part.end == each.end]
+            if torn and written and data.draw(st.booleans()):
+                os.truncate(written[0].path, each.end - written[0].begin - data.draw(st.integers(0, torn)))
+                mirror = Mirror(journal, DB1.id)
+                mirror.write(each)
+                mirror.close()
+        assert content(read_mirrors(journal)[0]) == DATA
 
 
 def test_a_gap_is_reported_and_filled_later(journal: Journal) -> None:

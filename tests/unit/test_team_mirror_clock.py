@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,9 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.commands import Run, good
+from support.journals import temporary_journal
 from support.lines import NIGHT, line
 from support.team import DB1, OtherHost
-from threeam.core.store.journal import Journal, resolve_journal
+from threeam.core.store.journal import Journal
 from threeam.team.clocks.clock_offset import Offset, Span
 from threeam.team.clocks.host_clocks import ClockFile, clock_of
 from threeam.team.mirrors.mirror_clock import MirrorClock
@@ -53,22 +52,21 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, utc: None) -> Non
 def test_the_bound_of_a_line_has_all_that_was_measured_at_its_time(
     measured: list[tuple[int, int, int, int]], seconds: list[int]
 ) -> None:
-    journal = resolve_journal(str(Path(tempfile.mkdtemp()) / "sanity.log"))
-    OtherHost(journal).send(line(0, "note: first"))
-    begin_s = 0
-    for length_s, pause_s, low_ns, width_ns in measured:
-        measure(journal, span(begin_s, begin_s + length_s, low_ns, low_ns + width_ns))
-        begin_s += length_s + pause_s
-    clock, measurements = MirrorClock(journal, DB1.id), clock_of(journal, DB1.id)
-    for second in seconds:
-        ns = NIGHT.ns + second * S
-        exact, bound_ns = measurements.correction(ns, ns + 1), clock.bound_at(ns)
-        if exact.bound_ns is None:
-            assert bound_ns is None
-        else:
-            assert bound_ns is not None
-            assert abs(exact.shift_ns - clock.correction.shift_ns) <= bound_ns
-    shutil.rmtree(Path(journal.log_path).parent)
+    with temporary_journal() as journal:
+        OtherHost(journal).send(line(0, "note: first"))
+        begin_s = 0
+        for length_s, pause_s, low_ns, width_ns in measured:
+            measure(journal, span(begin_s, begin_s + length_s, low_ns, low_ns + width_ns))
+            begin_s += length_s + pause_s
+        clock, measurements = MirrorClock(journal, DB1.id), clock_of(journal, DB1.id)
+        for second in seconds:
+            ns = NIGHT.ns + second * S
+            exact, bound_ns = measurements.correction(ns, ns + 1), clock.bound_at(ns)
+            if exact.bound_ns is None:
+                assert bound_ns is None
+            else:
+                assert bound_ns is not None
+                assert abs(exact.shift_ns - clock.correction.shift_ns) <= bound_ns
 
 
 def test_what_was_measured_is_the_bound_of_the_source_and_of_each_line(run: Run, journal: Journal) -> None:
