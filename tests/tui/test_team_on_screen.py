@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from pilots import SMALL, WIDE, Night, night
 
-from support.lines import line
+from support.lines import NIGHT, line
+from support.log_sources import stamped, write_log
 from support.team import DB1, LATER_SEGMENT, OtherHost
 from threeam.core.store.journal import Journal
 from threeam.team.messages.position import Origin
 from threeam.team.team_status import ClockStatus, HostStatus, OwnStatus, StatusFile, TeamStatus
+from threeam.timeline import live
 
 MS, S = 10**6, 10**9
 WEB1, WEB2 = Origin("1" * 32), Origin("2" * 32)
@@ -135,6 +137,35 @@ async def test_the_journal_of_a_host_is_opened_and_followed(journal: Journal, db
         await it.says("db1 has lost lines that it had sent: open it again")
         await it.press("L")
         await it.eventually(lambda: "no order to other clocks is claimed" in told(it), "the clock is not known")
+
+
+async def test_a_line_of_another_host_is_not_held(
+    journal: Journal, log: Path, db1: OtherHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines of other programs are. One that comes later than a line of a host has its place above it."""
+    monkeypatch.setattr(live, "MIN_HOLD_NS", 3600 * S)
+    monkeypatch.setattr(live, "MAX_HOLD_NS", 3600 * S)
+    app = log.with_name("app.log")
+    write_log(app, [stamped(NIGHT.ns, "start", 6)])
+    async with night(journal, size=SMALL) as it:
+        await it.command("open db1")
+        await it.command(f"open {app}")
+        await it.shows("2 app")
+        with app.open("a") as file:
+            file.write(stamped(NIGHT.ns + S, "update cart=42", 6) + "\n")
+        db1.send(line(2 * S, "note: restarted"))
+        await it.shows("note: restarted")
+        db1.send(line(3 * S, "note: restarted again"))
+        await it.shows("note: restarted again")
+        assert "update cart=42" not in it.shown
+        monkeypatch.setattr(live, "MIN_HOLD_NS", 0)
+        with app.open("a") as file:
+            file.write(stamped(NIGHT.ns + 4 * S, "delete cart=42", 6) + "\n")
+        await it.shows("delete cart=42")
+        words = ("update", "restarted", "again", "delete")
+        last_words = [row.replace("cart=42", "").split()[-1] for row in it.rows if row.strip()]
+        assert [word for word in last_words if word in words] == [*words]
+        assert "late" not in it.shown
 
 
 async def test_a_host_that_is_not_known_is_told(journal: Journal, db1: OtherHost) -> None:

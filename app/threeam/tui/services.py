@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from textual.app import App
+from textual.timer import Timer
 from textual.widget import Widget
 
 from threeam.actions import Action
@@ -206,7 +207,7 @@ class ScreenServices(Protocol):
     def call_later(self, callback: Callable[..., object], *args: object) -> object:
         """Call ``callback`` behind the messages that the screen has got so far."""
 
-    def set_timer(self, delay: float, callback: Callable[[], object]) -> object:
+    def set_timer(self, delay: float, callback: Callable[[], object]) -> Timer:
         """Call ``callback`` after ``delay`` seconds."""
 
     def set_interval(self, interval: float, callback: Callable[[], object]) -> object:

@@ -11,15 +11,17 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from textual.message import Message
+from textual.timer import Timer
 
 from threeam.core.errors import BadInput, PreconditionFailed
+from threeam.core.format.entry import NS_PER_S
 from threeam.core.store.reader import Line
 from threeam.timeline.clock_lines import clock_corrections
 from threeam.timeline.follow import SourceFollower
 from threeam.timeline.live import MIN_HOLD_NS, HoldBuffer, LiveSources
 from threeam.timeline.open_logs import OpenLog, OpenLogs
 from threeam.timeline.shifts import short_shift
-from threeam.timeline.source import PlacedLine, Source
+from threeam.timeline.source import FIRST_NS, PlacedLine, Source
 from threeam.timeline.source_facts import source_facts
 from threeam.timeline.time_index import TimeIndex
 from threeam.tui import messages
@@ -42,7 +44,7 @@ from threeam.tui.widgets.source_line import SourceLabel, SourceLine
 if TYPE_CHECKING:
     from threeam.timeline.files import OpenedFile
 
-_FRAME_S = 1 / 30
+_FRAME_NS = NS_PER_S // 30
 _HANDLED_TIMEOUT_S = 1.0  # a screen that is busy for longer gets the next lines all the same
 
 
@@ -64,7 +66,9 @@ class TimelineController:
         self._logs = logs
         self._post = post
         self._hold = HoldBuffer()
-        self._is_release_due = False
+        self._journal_lines: list[PlacedLine] = []  # new lines of other hosts' journals
+        self._released_ns = FIRST_NS  # when lines were released last, by the monotonic clock
+        self._release_timer: Timer | None = None
         self._live: dict[int, LiveSources] = {}  # by the number of the log
         self._scans: dict[int, TimeIndex] = {}  # as far as each file was scanned
         self._host_clock = ""  # how wrong it may be, in words
@@ -272,7 +276,10 @@ class TimelineController:
         handled.wait(_HANDLED_TIMEOUT_S)
 
     def take_lines(self, message: messages.SourceLinesArrived) -> None:
-        """Hold new lines for a moment, so that a line that is a little late has its place."""
+        """Hold new lines for a moment, so that a line that is a little late has its place.
+
+        Those of another host's journal are not held, as those of this journal are not.
+        """
         message.handled.set()
         log = next((log for log in self._logs.logs if log.number == message.number + 1), None)
         if log is None or self.window is None:
@@ -281,20 +288,34 @@ class TimelineController:
             log.problem = message.problem
             if message.problem:
                 self._screen.notify_once(message.problem, severity="warning")
-        self._hold.add(message.lines, time.monotonic_ns())
+        if log.source is not None and log.source.file.followed_journal is not None:
+            self._journal_lines += message.lines
+        else:
+            self._hold.add(message.lines, time.monotonic_ns())
         self._schedule_release()
 
     def _schedule_release(self) -> None:
-        """Release lines when the hold of the first one is over, but not more often than a frame is drawn."""
-        next_ns = self._hold.next_release_ns()
-        if next_ns is not None and not self._is_release_due:
-            self._is_release_due = True
-            self._screen.set_timer(max(_FRAME_S, (next_ns - time.monotonic_ns()) / 1e9), self._release)
+        """Release lines as soon as one may be shown, but not more often than a frame is drawn."""
+        now_ns = time.monotonic_ns()
+        next_ns = now_ns if self._journal_lines else self._hold.next_release_ns()
+        if self._release_timer is not None:
+            self._release_timer.stop()
+            self._release_timer = None
+        if next_ns is None:
+            return
+        wait_ns = max(next_ns, self._released_ns + _FRAME_NS) - now_ns
+        if wait_ns <= 0:
+            self._release(now_ns)
+        else:
+            self._release_timer = self._screen.set_timer(wait_ns / NS_PER_S, self._schedule_release)
 
-    def _release(self) -> None:
-        self._is_release_due = False
+    def _release(self, now_ns: int) -> None:
+        self._released_ns = now_ns
         window = self.window
-        lines = self._hold.release(time.monotonic_ns())
+        lines = self._hold.release(now_ns)
+        if self._journal_lines:
+            lines = sorted([*self._journal_lines, *lines], key=lambda placed: placed.key)
+            self._journal_lines = []
         if lines and window is not None:
             if any(placed.source.generation for placed in lines):
                 self._note_new_files(lines)
