@@ -9,12 +9,13 @@ from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line, lines_backward
 from threeam.core.store.regex import escape_invalid_utf8
-from threeam.races.access import EVERYWHERE, ORDER_NOT_KNOWN, Access, Actor, ActorKind
+from threeam.races.access import EVERYWHERE, ORDER_NOT_KNOWN, Access, Actor, ActorKind, OperationKind
 from threeam.races.actors import actor_of, find_actor_kind
 from threeam.races.duration import read_duration
-from threeam.races.key_pattern import KeyPatterns, Mentioned
-from threeam.races.operations import Operation, Operations
-from threeam.races.outcomes import has_only_begun, outcome_doubts
+from threeam.races.key_pattern import PART_OF_A_WORD, KeyPatterns, Mentioned
+from threeam.races.operations import Operations
+from threeam.races.outcomes import outcome_doubts, read_outcome, says_begun
+from threeam.races.verb_reading import NamedOperation
 from threeam.timeline.instant import Interval, Timestamp
 from threeam.timeline.order import ClockRange
 from threeam.timeline.source import FIRST_NS, LAST_NS, PlacedLine, Source
@@ -49,6 +50,7 @@ class AccessReader:
         self._steady_clock: tuple[int | None, ClockRange] | None = None
         self._possible_step = None if source.index is None else source.index.possible_step
         self._is_postgresql = source.detection is not None and source.detection.format.name == "postgresql"
+        self._is_epoch = source.detection is not None and "epoch" in source.detection.reader.place.pattern.groupindex
         self._shown_name = escape_unprintable(source.name)
 
     def find_actor_kind(self, samples: Sequence[bytes]) -> None:
@@ -74,8 +76,11 @@ class AccessReader:
         if before:
             text, mentioned = before + text, _moved(mentioned, len(before))
         ns = timestamp.ns + source.correction.shift_ns
-        interval, meaning = self._interval(text, ns, timestamp.resolution_ns)
+        named = self._operation(text, mentioned)
+        operation, kind = named.operation
+        interval, meaning = self._interval(text, ns, timestamp.resolution_ns, named.has_only_begun)
         actor, doubts = self._actor(text, mentioned)
+        doubts += named.doubts
         if self._possible_step is not None and entry_offset < self._possible_step.offset:
             back = format_duration(self._possible_step.lateness_ns)
             doubts += (f"{ORDER_NOT_KNOWN}: the clock of {self._shown_name} may have been set back by {back}",)
@@ -85,7 +90,8 @@ class AccessReader:
             doubts += (f"{self._shown_name} is a replica: a stale read is lag",)
         if mentioned.keys > MAX_KEYS_PER_LINE:
             doubts += (f"the line names more than {MAX_KEYS_PER_LINE} keys",)
-        operation, kind = self._operation(text, mentioned)
+        if mentioned.is_part:
+            doubts += (PART_OF_A_WORD,)
         doubts += outcome_doubts(text, kind)
         bound_ns, clock_range = self._steady_clock or self._clock_at(PlacedLine(line, source, timestamp, ns))
         return Access(
@@ -102,6 +108,8 @@ class AccessReader:
             doubts,
             timestamp.resolution_ns,
             meaning,
+            named.about,
+            read_outcome(text) if kind is OperationKind.READ else None,
         )
 
     def _entry(self, offset: int, raw: bytes) -> tuple[int, bytes, Line, Timestamp | None]:
@@ -131,11 +139,13 @@ class AccessReader:
             self._steady_clock = clock
         return clock
 
-    def _interval(self, text: bytes, ns: int, resolution_ns: int) -> tuple[Interval, str]:
+    def _interval(self, text: bytes, ns: int, resolution_ns: int, has_only_begun: bool) -> tuple[Interval, str]:
         """Return the time of the act by the clock of the source, and why it has no begin, or no end."""
         assert self.source.detection is not None
         meaning, rounding_ns = self.source.detection.format.meaning, self.source.detection.reader.place.rounding_ns
         begin_ns, end_ns = ns - rounding_ns, ns + resolution_ns + rounding_ns
+        if self._is_epoch and resolution_ns < NS_PER_S:  # `%.3f` rounds to the nearest
+            begin_ns = min(begin_ns, ns - resolution_ns // 2)
         duration_ns = read_duration(text)
         if meaning is Meaning.START:
             if duration_ns is not None:
@@ -149,7 +159,7 @@ class AccessReader:
             return Interval(FIRST_NS, end_ns), f"{self._shown_name} has the time at which a line was received"
         if self._is_postgresql and _STATEMENT.search(text):  # it may then wait for a lock
             return Interval(begin_ns, LAST_NS), f"{self._shown_name} has a statement before it is executed"
-        if has_only_begun(text):
+        if has_only_begun or says_begun(text):
             return Interval(begin_ns, LAST_NS), f"{self._shown_name} says that an act has begun, not that it was done"
         return Interval(begin_ns, end_ns), ""
 
@@ -165,9 +175,9 @@ class AccessReader:
             return Actor(ActorKind.SOURCE, self.source.name.encode(errors="surrogateescape"), self._scope), doubt
         return Actor(kind, b"", self._scope), ()
 
-    def _operation(self, text: bytes, mentioned: Mentioned) -> Operation:
+    def _operation(self, text: bytes, mentioned: Mentioned) -> NamedOperation:
         if mentioned.operation is not None:
-            return self._operations.of_word(mentioned.operation.decode(errors="replace"))
+            return NamedOperation(self._operations.of_word(mentioned.operation.decode(errors="replace")))
         return self._operations.near(text, mentioned.begin, mentioned.end, mentioned.match_begin)
 
 
