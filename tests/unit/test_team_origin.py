@@ -60,10 +60,12 @@ def test_who_waits_uses_the_file_that_has_the_name(night_log: Path, journal: Jou
 def test_who_waits_sees_the_epoch_and_the_id_of_the_publisher(night_log: Path, journal: Journal) -> None:
     first, second = OriginFile(journal), OriginFile(journal)
     assert first.lock()
-    for change in (lambda: first.begin_epoch(2), first.take_new_id):
-        change()
-        assert not second.lock()
-        assert second.origin == first.origin
+    epoch = first.begin_epoch(2)
+    assert not second.lock()
+    assert second.origin == epoch
+    other = first.take_new_id()
+    assert not second.lock()
+    assert second.origin == other
     first.close()
     second.close()
 

@@ -19,6 +19,7 @@ from threeam.team.mirrors.mirror import mirrored_ids
 from threeam.team.origin import OriginFile, origin_path, read_origin
 from threeam.team.team_process import TeamProcess
 from threeam.team.team_status import OwnStatus, read_statuses
+from threeam.timeline.clock_bounds import ClockBound
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,8 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(OriginFile, "lock", counted)
     monkeypatch.setattr("threeam.team.team_process._TURN_S", 0.005)
     monkeypatch.setattr("threeam.team.follow_process._STATUS_S", 0.005)
+    clock = ClockBound(None, "", "")  # chronyc, a child of this process, would hold the locks of all for a moment
+    monkeypatch.setattr("threeam.team.team_process.own_clock_bound", lambda: clock)
     return counter
 
 
