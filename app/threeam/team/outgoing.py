@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.format.entry import Stamp
-from threeam.core.platform.folders import open_file
+from threeam.core.platform.folders import is_named, open_file
 from threeam.core.platform.portability import fdatasync_fd
 from threeam.core.store.journal import Fingerprint, Journal, check_regular_file, describe_open_error
 from threeam.core.store.reader import last_entry, read_chunks
@@ -275,7 +275,7 @@ class Outgoing:
                     fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise LogBusy from None
-                if not _is_named(fd, path):
+                if not is_named(fd, path):
                     raise LogBusy
             return segment.size()
 
@@ -292,13 +292,6 @@ def _cursor_at_begin(segment: Segment, after: SegmentEnd | None) -> Cursor | Non
     if name is None:
         return None
     return Cursor(segment, name, Fingerprint.capture(segment, 0), first_link(name), after)
-
-
-def _is_named(fd: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False))
-    except FileNotFoundError:
-        return False
 
 
 def _sync(segment: Segment) -> None:
