@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from shutil import get_terminal_size
 
-from threeam.cli.console import Echo, is_open_on, print_err, print_json, print_report
+from threeam.cli.console import Echo, print_err, print_json, print_report
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.run_options import ListRuns, ManyRuns, MoreRuns, OneRun, Report, Resume, parse_run_options
@@ -127,7 +127,7 @@ def _start_experiment(args: Namespace, plan: ExperimentPlan) -> int:
 
 
 def _run_experiment(ctx: Context, args: Namespace, go: Callable[[ExperimentRunner], Experiment]) -> int:
-    echo = Echo(quiet=args.quiet or is_open_on(ctx.journal.log_path, STDOUT))
+    echo = Echo(ctx.journal.log_path, quiet=args.quiet)
     try:
         experiment = go(ExperimentRunner(journal_access(ctx), ExperimentProgress(echo)))
     except RunInterrupted as interrupt:
