@@ -14,8 +14,10 @@ import pytest
 from support.commands import command
 from support.nats_server import Host, wait_until
 from support.ssh_server import SshServer, send
-from support.team import content, journal_bytes
+from support.team import content, journal_bytes, outgoing_messages
+from threeam.team.mirrors.mirror import Mirror
 from threeam.team.origin import OriginFile, read_origin
+from threeam.team.outgoing import Outgoing
 
 pytestmark = pytest.mark.slow
 
@@ -134,6 +136,23 @@ def test_what_is_deleted_of_a_mirror_comes_again(server: SshServer, db1: Host, w
     wait_for_mirror(web1, db1)
     web1.end()
     shutil.rmtree(f"{web1.log}.d/remote")
+    web1.start(URL)
+    wait_for_mirror(web1, db1)
+
+
+def test_a_gap_that_an_engine_has_left_is_filled_by_ssh(server: SshServer, db1: Host, web1: Host) -> None:
+    db1.write(9_000)
+    origin_file = OriginFile(db1.journal)
+    origin_file.close()
+    outgoing = Outgoing(db1.journal)
+    (first, *others) = outgoing_messages(outgoing, outgoing.begin(), origin_file.origin)
+    mirror = Mirror(web1.journal, origin_file.origin.id)
+    for sent in (first, *others[1:]):
+        mirror.write(sent)
+    mirror.close()
+    (files,) = web1.mirrors(db1)
+    assert [(gap.begin, gap.end) for gap in files.gaps] == [(first.end, others[0].end)]
+    server.start()
     web1.start(URL)
     wait_for_mirror(web1, db1)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,16 +20,9 @@ from threeam.timeline.clock_lines import clock_draft
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.open_logs import OpenLogs
 
+pytestmark = pytest.mark.usefixtures("utc")
+
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
-
-
-@pytest.fixture(autouse=True)
-def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import re
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from typing import NoReturn
@@ -25,6 +23,8 @@ from threeam.core.store.journal import Journal
 from threeam.tui.log_search import LogSearch
 from threeam.tui.screens.races import FindingScreen, KeysScreen, NearScreen, RacesScreen
 
+pytestmark = pytest.mark.usefixtures("utc")
+
 DEADLOCK = """\
 2026-11-24 03:14:30.897 UTC [23] ERROR:  deadlock detected
 2026-11-24 03:14:30.897 UTC [23] DETAIL:  Process 23 waits for ShareLock on transaction 730; blocked by process 24.
@@ -34,15 +34,6 @@ DEADLOCK = """\
 2026-11-24 03:14:30.897 UTC [23] STATEMENT:  UPDATE carts SET qty = 2 WHERE id = 7
 """
 UNKNOWN = "use after delete: delete → update, web1 → web2, cart: 1 of 30 keys, closest 50us"
-
-
-@pytest.fixture(autouse=True)
-def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 async def wait_for_groups(it: Night) -> RacesScreen:

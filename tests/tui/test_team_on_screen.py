@@ -17,18 +17,11 @@ from threeam.team.messages.position import Origin
 from threeam.team.team_status import ClockStatus, HostStatus, OwnStatus, StatusFile, TeamStatus
 from threeam.timeline import live
 
+pytestmark = pytest.mark.usefixtures("utc")
+
 MS, S = 10**6, 10**9
 WEB1, WEB2 = Origin("1" * 32), Origin("2" * 32)
 ADDRESS = "nats://db1:4222/night"
-
-
-@pytest.fixture(autouse=True)
-def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-
 import pytest
 from rich.style import Style
 
@@ -19,18 +16,11 @@ from threeam.tui.placement import JOURNAL_SOURCE, Placement, RowSource
 from threeam.tui.widgets.row_look import RenderOptions, RowFlags
 from threeam.tui.widgets.row_renderer import render_row
 
+pytestmark = pytest.mark.usefixtures("utc")
+
 BASE = 1_795_490_047_000_000_000  # 03:14:07 in UTC
 US, MS, S = 1_000, 1_000_000, 1_000_000_000
 WEB1, WEB2, PG = RowSource(1, "web1"), RowSource(2, "web2"), RowSource(3, "db")
-
-
-@pytest.fixture(autouse=True)
-def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def row(source: RowSource, after_ns: int, unit: int, text: str = "x", **facts: object) -> Row:

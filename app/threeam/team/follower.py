@@ -152,12 +152,13 @@ class Follower:
 
     def _note_gaps(self, origin_id: str) -> None:
         """Report the gaps in a mirror. A replay from the first message may fill those that are new."""
+        host = self._status.hosts[origin_id]
         gaps = [
-            f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing, and cannot be had any more"
+            f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing; 3am team ssh://{host.host}, instead of this "
+            f"process, fetches them if {host.host} still has them"
             for files in read_mirror(self._journal, origin_id)
             for gap in files.gaps
         ]
-        host = self._status.hosts[origin_id]
         if not self._begun_with_first and not set(gaps) <= set(host.gaps):
             raise _ReplayAgain
         host.gaps = gaps

@@ -139,7 +139,7 @@ class WritingController:
         """Take back what waits, and return True; if nothing waits, end the prompt, and return False."""
         outbox, composer = self.editor.outbox, self.editor.composer
         # Not what is just being written. An Esc that came before the wait was shown is meant to leave the box.
-        pressed_s = self._screen.program.last_key_s
+        pressed_s = self._screen.program.typed_keys.last_s
         if outbox.is_blocked and pressed_s > outbox.wait_shown_s and outbox.cancel_waiting():
             return True
         if composer.kind not in DRAFTS and (composer.kind == COMMAND or not composer.text.strip()):
