@@ -91,7 +91,7 @@ def finding_sections(group: FindingGroup, numbers: Mapping[tuple[int, int], int]
     ``numbers``: those of the lines, see `line_numbers`. Raises OSError.
     """
     finding = group.closest
-    first, second = (finding.witness[index] for index in finding.pair)
+    first, second = finding.pair
     gap_ns = abs(finding.gap_ns)
     stamps = f"by the stamps {format_duration(gap_ns)} apart"
     about = [

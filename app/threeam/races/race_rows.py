@@ -31,7 +31,7 @@ def describe_group(group: FindingGroup) -> str:
 
 def _format_gap(finding: Finding) -> str:
     """Return the gap by the timestamps; a limit if they are coarser than that."""
-    first, second = (finding.witness[index] for index in finding.pair)
+    first, second = finding.pair
     unit_ns = max(first.resolution_ns, second.resolution_ns)
     gap_ns = abs(finding.gap_ns)
     return f"≤ {format_duration(unit_ns)}" if gap_ns < unit_ns and unit_ns > 1 else format_duration(gap_ns)
@@ -46,7 +46,7 @@ def describe_doubts(finding: Finding) -> str:
 
 def describe_distance(finding: Finding) -> str:
     """Return the true distance of the pair: ``true distance -0.36ms to +0.46ms``."""
-    first, second = (finding.witness[index] for index in finding.pair)
+    first, second = finding.pair
     return f"true distance {format_distance(first, second)}"
 
 
@@ -101,7 +101,7 @@ def actor_sentence(kinds: Mapping[str, str]) -> str:
 def group_json(group: FindingGroup) -> dict[str, Any]:
     """Return a group as a JSON object, in full precision. Raises OSError."""
     key, finding = group.key, group.closest
-    first, second = (finding.witness[index] for index in finding.pair)
+    first, second = finding.pair
     return {
         "rule": key.rule.value,
         "key_name": key.key_name,

@@ -197,7 +197,7 @@ class RaceController:
         from threeam.races.near_miss import delay_above
 
         finding = group.closest
-        first, second = (finding.witness[index] for index in finding.pair)
+        first, second = finding.pair
         longest_ns = max(abs(finding.gap_ns), distance(first, second).longest_ns)
         name = self._hypotheses.picked_name or ""
         bound = f"-H {name} " if name.startswith("H") else ""
