@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from support.deadlocks import RECORDED, deadlocks_in, rows
-from threeam.races import deadlock_shapes
-from threeam.races.deadlock_shapes import deadlock_json
-from threeam.races.statement_shape import Dialect, ends_in_string, statement_shape
+from threeam.races.deadlocks import search
+from threeam.races.deadlocks.group_text import deadlock_json
+from threeam.races.deadlocks.statement_shape import Dialect, ends_in_string, statement_shape
 
 _REPORT = """\
 2026-11-30 03:{minute:02}:{second:02}.897 UTC [{pid}] ERROR:  deadlock detected
@@ -125,7 +125,7 @@ def test_a_cycle_of_three_has_one_shape_wherever_it_begins(tmp_path: Path) -> No
 
 
 def test_further_shapes_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadlock_shapes, "_MAX_SHAPES", 2)
+    monkeypatch.setattr(search, "_MAX_SHAPES", 2)
     texts = [report(number).replace("carts SET", f"t{number} SET") for number in range(5)]
     found = deadlocks_in(_write(tmp_path / "pg.log", "".join(texts)))
     assert (len(found.groups), found.others) == (2, 3)

@@ -17,7 +17,9 @@ from threeam.core.format.clock import Zone
 from threeam.core.format.entry import escape_unprintable
 from threeam.races.arguments import KeyOptions, add_key_options, add_shuffle_option, key_options
 from threeam.races.chance import with_chances
-from threeam.races.deadlock_shapes import Deadlocks, deadlock_json, deadlock_lines, find_deadlocks
+from threeam.races.deadlocks.group_text import deadlock_json, deadlock_lines
+from threeam.races.deadlocks.groups import Deadlocks
+from threeam.races.deadlocks.search import find_deadlocks
 from threeam.races.finding import FindingGroup
 from threeam.races.finding_report import POSSIBLE, search_sentences
 from threeam.races.key_candidates import find_key_candidates

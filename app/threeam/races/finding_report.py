@@ -11,7 +11,8 @@ from threeam.core.format.report import Quotation, ReportLine, ReportSection
 from threeam.core.format.times import format_duration, format_exact_duration
 from threeam.core.store.reader import lines_backward, lines_forward
 from threeam.races.access import Access, ActorKind, distance
-from threeam.races.deadlock_shapes import DeadlockGroup, Deadlocks, deadlock_lines
+from threeam.races.deadlocks.group_text import deadlock_lines
+from threeam.races.deadlocks.groups import DeadlockGroup, Deadlocks
 from threeam.races.finding import Finding, FindingGroup
 from threeam.races.race_rows import (
     actor_sentence,

@@ -74,7 +74,7 @@ class RaceController:
             self._propose_keys()
 
     def _propose_keys(self) -> None:
-        from threeam.races.deadlock_shapes import find_deadlocks
+        from threeam.races.deadlocks.search import find_deadlocks
         from threeam.races.key_candidates import find_key_candidates
         from threeam.tui.screens.races import FoundDeadlocks, KeysScreen, Proposal
 
@@ -93,7 +93,7 @@ class RaceController:
     def _search(self, argument: str) -> None:
         """Search for races; ``argument`` is a pattern, or options."""
         from threeam.races.chance import with_chances
-        from threeam.races.deadlock_shapes import find_deadlocks
+        from threeam.races.deadlocks.search import find_deadlocks
         from threeam.races.search import search_races
         from threeam.tui.screens.races import FoundDeadlocks, FoundRaces
 

@@ -12,7 +12,7 @@ from threeam.core.format.clock import Zone
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.store.journal import Position
 from threeam.races.access import Access
-from threeam.races.deadlock_shapes import Deadlocks
+from threeam.races.deadlocks.groups import Deadlocks
 from threeam.races.finding import FindingGroup
 from threeam.races.finding_report import (
     deadlock_line,
