@@ -74,7 +74,7 @@ def deadlock_section(deadlocks: Deadlocks, zone: Zone) -> ReportSection:
 def deadlock_line(group: DeadlockGroup, zone: Zone) -> ReportLine:
     """Return the row of a deadlock, with its statements and locks below it."""
     first, *more = deadlock_lines(group, zone)
-    return ReportLine(first, quotation=Quotation("", tuple(more)))
+    return ReportLine(first, quotation=Quotation("", tuple(more)), subject=group)
 
 
 def group_line(group: FindingGroup, zone: Zone) -> ReportLine:
@@ -83,7 +83,7 @@ def group_line(group: FindingGroup, zone: Zone) -> ReportLine:
     last = last[_DATE_CHARS:] if last[:_DATE_CHARS] == first[:_DATE_CHARS] else last
     times = first if group.findings == 1 else f"{first} to {last}"
     doubts = describe_doubts(group.closest)
-    return ReportLine(describe_group(group), f"{doubts} · {times}" if doubts else times)
+    return ReportLine(describe_group(group), f"{doubts} · {times}" if doubts else times, subject=group)
 
 
 def finding_sections(group: FindingGroup, numbers: Mapping[tuple[int, int], int], zone: Zone) -> list[ReportSection]:
@@ -113,7 +113,8 @@ def witness_line(access: Access, numbers: Mapping[tuple[int, int], int], zone: Z
     number = numbers.get((access.source.number, access.offset))
     place = escape_unprintable(access.source.name) + ("" if number is None else f":{number}")
     text = f"{when} {place} {access.operation}{actor_text(access)}"
-    return ReportLine(text, clock_text(access), quotation=Quotation("", tuple(_with_neighbours(access))))
+    quotation = Quotation("", tuple(_with_neighbours(access)))
+    return ReportLine(text, clock_text(access), quotation=quotation, subject=access)
 
 
 def actor_text(access: Access) -> str:

@@ -145,7 +145,7 @@ class NearReport(NamedTuple):
         unknown = "" if occurrence.is_known else " ≈ either order"
         text = f"{gap}{unknown}: {occurrence.key_name} {key}"
         told = ", then ".join(self._access_text(access) for access in accesses)
-        return ReportLine(text, f"{told} · true distance {format_distance(*accesses)}")
+        return ReportLine(text, f"{told} · true distance {format_distance(*accesses)}", subject=occurrence)
 
     def _access_text(self, access: Access) -> str:
         """Return what was done, by which actor, and when: ``delete by pid 11 in web1:8409 at 03:14:07.1009``."""

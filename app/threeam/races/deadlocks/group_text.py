@@ -45,7 +45,7 @@ def _lines(group: DeadlockGroup, zone: Zone) -> Iterator[str]:
 
 def _place_text(place: Place, zone: Zone) -> str:
     names = ", ".join(f"{index} is {each.name}" for index, each in enumerate(place.participants, 1))
-    return f"{_time(place, zone)}  {place.source}:{place.line_number}" + (f"  {names}" if names else "")
+    return f"{_time(place, zone)}  {place.source.name}:{place.line_number}" + (f"  {names}" if names else "")
 
 
 def _time(place: Place, zone: Zone) -> str:
@@ -98,8 +98,8 @@ def _place_json(place: Place) -> dict[str, Any]:
         for each in place.participants
     ]
     return {
-        "source": place.source,
-        "file": place.path,
+        "source": place.source.name,
+        "file": place.source.segment.path,
         "line": place.line_number,
         "offset": place.offset,
         "resolution_ns": place.resolution_ns or None,

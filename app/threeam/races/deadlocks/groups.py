@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from threeam.races.deadlocks.report import Participant, Server
+from threeam.timeline.source import Source
 
 
 class Member(NamedTuple):
@@ -30,13 +31,12 @@ class Shape(NamedTuple):
 
 
 class Place(NamedTuple):
-    """The place of a report: its log, its first line, and its time; ``ns`` None: it has none that is known.
+    """The place of a report: its log, the number and the offset of its first line, and its time.
 
-    ``participants``: in the order of the members of the shape.
+    ``ns``: None if the time is not known. ``participants``: in the order of the members of the shape.
     """
 
-    source: str
-    path: str
+    source: Source
     line_number: int
     offset: int
     ns: int | None

@@ -126,11 +126,9 @@ def _add(group: DeadlockGroup, report: DeadlockReport, first_index: int) -> None
 
 
 def _place_of(report: DeadlockReport, first_index: int) -> Place:
-    source = report.source
     participants = tuple(each._replace(statement=None) for each in report.participants)
     return Place(
-        source.name,
-        source.segment.path,
+        report.source,
         report.line_number,
         report.offset,
         report.ns,
