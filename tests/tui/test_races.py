@@ -68,7 +68,7 @@ async def test_x_proposes_a_key_and_lists_the_groups_certain_ones_first(journal:
         await search_carts(it)
         certain, possible = it.shown.index("│ CERTAIN"), it.shown.index("POSSIBLE: ORDER NOT KNOWN")
         assert certain < it.shown.index("closest 400ms") < possible < it.shown.index("closest 50us")
-        assert "order not known · 2026-11-24 03:14:21" in it.shown
+        assert "order not known; true distance -0.156ms to +0.256ms · 2026-11-24 03:14:21" in it.shown
         assert "keys: 30 of cart; actor = pid" in it.shown
 
 

@@ -11,9 +11,10 @@ from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import format_duration, format_exact_duration
 from threeam.experiments.verdicts.verdict import format_percent
 from threeam.races.access import Access, distance
-from threeam.races.finding_report import actor_text, clock_sentence
+from threeam.races.finding_report import actor_text
 from threeam.races.near_miss import Bar, Comparison, NearMisses, Occurrence, OperationPair, Share
-from threeam.races.race_rows import access_json, line_numbers
+from threeam.races.race_report import clock_sentence
+from threeam.races.race_rows import access_json, line_numbers, place_of
 from threeam.races.rules import format_distance
 from threeam.timeline.instant import format_instant
 
@@ -149,8 +150,7 @@ class NearReport(NamedTuple):
 
     def _access_text(self, access: Access) -> str:
         """Return what was done, by which actor, and when: ``delete by pid 11 in web1:8409 at 03:14:07.1009``."""
-        number = self.numbers.get((access.source.number, access.offset))
-        place = escape_unprintable(access.source.name) + ("" if number is None else f":{number}")
+        place = place_of(access, self.numbers)
         when = format_instant(access.ns, access.resolution_ns, self.zone)[_DATE_CHARS:]
         return f"{access.operation}{actor_text(access)} in {place} at {when}"
 

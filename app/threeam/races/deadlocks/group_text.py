@@ -24,23 +24,23 @@ def _lines(group: DeadlockGroup, zone: Zone) -> Iterator[str]:
     yield f"{group.count:,} × {group.shape.server} {noun} in {', '.join(group.sources)}"
     first, last = group.first, group.last
     if group.count == 1:
-        yield f"     {_place_text(first, zone)}"
+        yield f"   {_place_text(first, zone)}"
     else:
-        yield f"     first {_place_text(first, zone)}"
-        yield f"     last  {_place_text(last, zone)}"
+        yield f"   first {_place_text(first, zone)}"
+        yield f"   last  {_place_text(last, zone)}"
     for index, member in enumerate(group.shape.members):
-        yield f"  {index + 1}  {member.statement or '(statement not reported)'}"
+        yield f"{index + 1}  {member.statement or '(statement not reported)'}"
         for lock in member.holds:
-            yield f"       holds {lock}"
+            yield f"     holds {lock}"
         if member.waits_for:
             blockers = " and ".join(str(each + 1) for each in member.blocked_by)
-            yield f"       waits for {member.waits_for}" + (f", blocked by {blockers}" if blockers else "")
+            yield f"     waits for {member.waits_for}" + (f", blocked by {blockers}" if blockers else "")
         if group.stopped[index]:
-            yield "       stopped by the server" + ("" if group.count == 1 else f" {group.stopped[index]:,} ×")
+            yield "     stopped by the server" + ("" if group.count == 1 else f" {group.stopped[index]:,} ×")
     for text, count in group.places.most_common(_SHOWN_PLACES):
-        yield f"     {text}" + ("" if count == group.count else f"  {count:,} ×")
+        yield f"   {text}" + ("" if count == group.count else f"  {count:,} ×")
     for text, count in group.missing.items():
-        yield f"     missing: {text}" + ("" if count == group.count else f"  {count:,} ×")
+        yield f"   missing: {text}" + ("" if count == group.count else f"  {count:,} ×")
 
 
 def _place_text(place: Place, zone: Zone) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
@@ -14,17 +15,11 @@ from threeam.core.store.journal import Position
 from threeam.races.access import Access
 from threeam.races.deadlocks.groups import DeadlockGroup, Deadlocks
 from threeam.races.finding import FindingGroup
-from threeam.races.finding_report import (
-    deadlock_section,
-    finding_sections,
-    finding_text,
-    finding_title,
-    plain_text,
-    race_sections,
-)
+from threeam.races.finding_report import finding_sections, finding_text, finding_title, plain_text
 from threeam.races.key_candidates import KeyCandidate
 from threeam.races.near_miss import NearMisses, Occurrence
 from threeam.races.near_report import NearReport
+from threeam.races.race_report import deadlock_sections, key_section, race_sections
 from threeam.races.race_rows import line_numbers
 from threeam.races.search import RaceReport
 from threeam.tui.dialog_bindings import bind
@@ -294,18 +289,10 @@ def _position_of_access(access: Access) -> Position:
 
 
 def _race_sections(found: FoundRaces, zone: Zone) -> list[ReportSection]:
-    deadlocks = deadlock_section(found.deadlocks, zone)
-    return [*([deadlocks] if deadlocks.lines else []), *race_sections(found.report, zone)]
+    return [*deadlock_sections(found.deadlocks, zone), *race_sections(found.report, zone, quotes_lines=False)]
 
 
 def _proposal_sections(found: Proposal, zone: Zone) -> list[ReportSection]:
-    deadlocks = deadlock_section(found.deadlocks, zone)
-    lines = [_key_line(candidate) for candidate in found.candidates]
-    nothing = ReportLine("no name has values in two logs or under two actors")
-    keys = ReportSection("names whose values several actors share", [*(lines or [nothing]), _OTHER_KEY])
-    return [keys, *([deadlocks] if deadlocks.lines else [])]
-
-
-def _key_line(candidate: KeyCandidate) -> ReportLine:
-    shared = f"{candidate.shared_by_actors:,} under two actors, {candidate.shared_by_sources:,} in two logs"
-    return ReportLine(f"{candidate.name}: {candidate.values:,} values, {shared}", candidate.pattern, subject=candidate)
+    keys = key_section(found.candidates, lambda pattern: f":races {shlex.join(['--key', pattern])}")
+    keys = keys._replace(lines=[*keys.lines, _OTHER_KEY])
+    return [keys, *deadlock_sections(found.deadlocks, zone)]  # Enter searches for the first key
