@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import NamedTuple
 
+from threeam.core.format.remote_hypothesis import bound_prefix
 from threeam.experiments.experiment import BARE, Counts, Experiment
 from threeam.experiments.kinds.kind_comparison import find_other_ways
 from threeam.experiments.provoke.confirmation import confirmed_arm, failing_kinds, is_another_failure
@@ -51,7 +52,7 @@ def result_text(search: Search, confirmation: Experiment | None, place: CodePlac
     _, _, without = required_clean_runs(bare.counts.failed, bare.counts.conclusive)
     if with_arm is not None:
         more = f", and {without:,} of {BARE}" if without is not None else ""
-        asks = f"3am fixed H{search.hypothesis} --arm {shlex.quote(chosen.arm)} counts them"
+        asks = f"3am fixed {bound_prefix(search.hypothesis)}--arm {shlex.quote(chosen.arm)} counts them"
         asked = "" if search.hypothesis is None else f": {asks}"
         sentences.append(f"fixed is shown by {with_arm:,} clean runs of that arm{more}{asked}")
     return "; ".join(sentences)
