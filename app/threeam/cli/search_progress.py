@@ -45,7 +45,7 @@ class SearchProgress(PlanEcho):
             self._draw()
 
     def on_confirmed(self, search: Search, arm: str) -> None:
-        self._line.draw(f"{search.name} · {arm} is confirmed: looking for the place of the call in the code")
+        self._line.draw(f"{search.name} · {arm} is confirmed: looking for its place in the code")
 
     def on_end(self) -> None:
         self._line.clear()
