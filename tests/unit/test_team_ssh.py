@@ -186,7 +186,7 @@ async def test_a_line_is_blanked_in_the_mirror_and_the_lines_after_it_come(
     assert live is not None
     name = segment_name(live)
     assert name is not None
-    BlankList(journal).add([BlankedLine(name, len(first), len(first + secret), stamp_text(secret))])
+    BlankList(journal).add([BlankedLine(name, len(first), len(first + secret), stamp_text(secret), stamp_text(secret))])
     for text in ("three", "four"):  # and it resumes behind the hole
         with log.open("ab") as file:
             file.write(line(3, text))

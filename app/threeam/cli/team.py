@@ -56,8 +56,9 @@ _HELP = {
     "blank": HelpText(
         "Takes the words of an entry, and of lines that quote it, out of what the engine keeps, and has each mirror "
         "blank them; prints which mirrors have. A host that is away does it at its return. This log keeps the words. "
-        "It needs the right to delete messages. The exit code is 1 if a mirror has not done it.",
-        "3am team blank @03:14:07.123 tls://db1:4222/night --credentials admin.toml",
+        "With an engine it needs the right to delete messages. The exit code is 1 if a mirror has not done it.",
+        "3am team blank @03:14:07.123 tls://db1:4222/night --credentials admin.toml\n"
+        "3am team blank @03:14:07.123    # the mirrors by ssh alone",
     ),
     "new-origin": HelpText(
         "Gives this journal a new id, because it is a copy of another one, or lies on a copy of a machine. Its lines "

@@ -134,9 +134,16 @@ def _read(fd: int, path: str) -> Origin:
 
 
 def create_beside_log(path: str, log_path: str, content: bytes) -> None:
-    """Create a file complete, for the users who may read or write the log, unless it exists. Raises OSError."""
+    """Create a file complete, for the users who may read or write the log, unless it exists.
+
+    Raises OSError, and `FileUnusable` if there is no log.
+    """
     with open_dir(os.path.dirname(path)) as dir_fd, suppress(FileExistsError):
-        _create(os.path.basename(path), dir_fd, safe_lstat(log_path), content)
+        try:
+            log_status = os.stat(os.path.basename(log_path), dir_fd=dir_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            raise FileUnusable(f"there is no log at {log_path}: 3am log TEXT begins one") from None
+        _create(os.path.basename(path), dir_fd, log_status, content)
 
 
 def _permit(fd: int, log_status: os.stat_result) -> None:

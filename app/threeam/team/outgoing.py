@@ -172,6 +172,15 @@ class Outgoing:
                 return None
             cursor = following
 
+    def first_line(self, origin: Origin, host: str, utc_bound_ns: int | None) -> Message | None:
+        """Return a message with the first line of the journal; None if there is none. Raises `LogBusy`."""
+        cursor = self.begin()
+        batch = self.read(cursor) if cursor is not None else None
+        if batch is None:
+            return None
+        line = batch.payload[: batch.payload.find(b"\n") + 1 or None]
+        return batch._replace(payload=line).message(origin, host, utc_bound_ns)
+
     def count_lines(self, cursor: Cursor) -> tuple[int, Cursor]:
         """Return how many lines follow ``cursor``, sendable or not, and the cursor behind the last of them.
 
