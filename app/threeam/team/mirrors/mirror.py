@@ -87,10 +87,9 @@ def mirrored_ids(journal: Journal) -> list[str]:
 def read_mirror(journal: Journal, origin_id: str) -> list[MirrorFiles]:
     """Return the epochs of one mirror in their order. Raises OSError or `FileUnusable`."""
     folder = os.path.join(remote_dir(journal), origin_id)
-    # The parts first: what a part continues was noted before its file was made.
-    parts = {epoch: _parts_in(_epoch_dir(folder, epoch)) for epoch in sorted([1, *_later_epochs(folder)])}
+    epochs = _parts_of_epochs(folder)  # read first: what a part continues was noted before its file was made
     host, order = read_about(folder)["host"], read_order(folder)
-    return [_mirror_files(Origin(origin_id, epoch), host, parts[epoch], order.get(epoch, {})) for epoch in parts]
+    return [_mirror_files(Origin(origin_id, epoch), host, epochs[epoch], order.get(epoch, {})) for epoch in epochs]
 
 
 def read_searched_entries(journal: Journal, origin_id: str) -> list[str]:
@@ -185,7 +184,7 @@ class Mirror:
             raise MirrorBusy(f"{self.path} is written by another process") from None
         try:
             self._about = read_about(self.path)
-            finish_blanking(self._about, self._parts())
+            finish_blanking(self._about, _parts_of_epochs(self.path))
             self._order = OrderFile(self.path)
         except OSError as error:
             os.close(self._lock_fd)
@@ -203,7 +202,7 @@ class Mirror:
         assert message.origin.id == self._origin_id
         if entries := [entry for entry in message.entries if entry not in self._about["entries"]]:
             self._close_part()
-            self._blanked_lines += blank_entries(self.path, self._about, self._parts(), entries)
+            self._blanked_lines += blank_entries(self.path, self._about, _parts_of_epochs(self.path), entries)
             self._gaps_may_differ = True  # a line without an end may have been cut off
         written, rest = 0, message
         while True:
@@ -304,10 +303,6 @@ class Mirror:
             finally:
                 part.close()
 
-    def _parts(self) -> dict[int, list[MirrorPart]]:
-        """Return the files of each epoch."""
-        return {epoch: _parts_in(_epoch_dir(self.path, epoch)) for epoch in [1, *_later_epochs(self.path)]}
-
     def _links(self, message: Message) -> dict[str, str]:
         """Return the links at the beginnings of the parts of an epoch."""
         links: dict[str, str] = self._about["links"].setdefault(str(message.origin.epoch), {})
@@ -343,6 +338,11 @@ def _later_epochs(folder: str) -> Iterator[int]:
     for name in _names(folder):
         if (match := _EPOCH_DIR.fullmatch(name)) is not None and int(match[1]) > 1:
             yield int(match[1])
+
+
+def _parts_of_epochs(folder: str) -> dict[int, list[MirrorPart]]:
+    """Return the parts of each epoch in the folder of a mirror, the epochs in their order. Raises OSError."""
+    return {epoch: _parts_in(_epoch_dir(folder, epoch)) for epoch in sorted([1, *_later_epochs(folder)])}
 
 
 def _parts_in(folder: str) -> list[MirrorPart]:
