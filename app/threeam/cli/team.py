@@ -26,7 +26,7 @@ from threeam.team.ssh.ssh_source import SshSource
 from threeam.team.ssh.ssh_source import connect as connect_ssh
 from threeam.team.ssh.ssh_target import SCHEME, parse_ssh_target
 from threeam.team.team_process import TeamProcess
-from threeam.team.team_status import TeamStatus, read_statuses
+from threeam.team.team_status import ENDED, TeamStatus, read_statuses
 
 _HELP = {
     "URL": HelpText(
@@ -206,7 +206,7 @@ def _print_status(argv: Sequence[str]) -> int:
 
 def _status_json(status: TeamStatus, now_ns: int, *, is_running: bool) -> dict[str, Any]:
     if not is_running:
-        status.away = "not running"
+        status.away = ENDED
     values = asdict(status)
     values["connected"] = not status.away
     values["hosts"] = [
