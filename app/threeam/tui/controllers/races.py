@@ -199,10 +199,9 @@ class RaceController:
         finding = group.closest
         first, second = finding.pair
         longest_ns = max(abs(finding.gap_ns), distance(first, second).longest_ns)
-        name = self._hypotheses.picked_name or ""
-        bound = f"-H {name} " if name.startswith("H") else ""
         delay = format_exact_duration(delay_above(longest_ns))
-        self._commands.begin_line(f"run {bound}-n {_RUNS} --arm bare --arm delay:CALL={delay} -- ")
+        option = self._hypotheses.picked_option
+        self._commands.begin_line(f"run {option}-n {_RUNS} --arm bare --arm delay:CALL={delay} -- ")
 
     def _cite(self, verb: str, group: FindingGroup) -> None:
         """Make all lines of the closest finding evidence on the picked hypothesis."""
