@@ -255,6 +255,10 @@ async def test_a_log_that_was_opened_since_is_searched_too(journal: Journal, tmp
         await it.command(f"open {tmp_path}/db.log")
         await it.press("X")
         await wait_for_report(it, KeysScreen)
+        await it.shows("cart: 30 values")
+        await it.press("enter")
+        await wait_for_groups(it)
+        assert "use after delete: delete → read, db → web2, cart: 1 of 30 keys" in it.shown
 
 
 async def test_a_search_waits_for_the_scan_of_late_lines_whose_index_stays(
