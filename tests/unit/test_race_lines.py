@@ -134,7 +134,7 @@ def test_what_a_line_means_does_not_depend_on_the_lines_before() -> None:
     [
         ("delete session id=42", "update cart id=42", r"id=(?P<key>\d+)", "session, cart"),
         ("DELETE /sessions/42", "PUT /carts/42", r"/(?P<key>\d+)", "session, cart"),
-        ("DELETE FROM sessions WHERE id = 42", "SELECT n FROM carts WHERE id = 42", r"id = (?P<key>\d+)", "session, cart"),
+        ("DELETE FROM old WHERE id = 42", "SELECT n FROM carts WHERE id = 42", r"id = (?P<key>\d+)", "old, cart"),
         ("DELETE FROM shop.cart WHERE id = 42", "UPDATE `carts` SET n = 1 WHERE id = 42", r"id = (?P<key>\d+)", ""),
         ("delete cart id=42", "update carts id=42", r"id=(?P<key>\d+)", ""),
         ("INFO id=42 deleted", "WARN id=42 updated", r"id=(?P<key>\d+)", ""),

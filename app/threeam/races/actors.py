@@ -70,5 +70,5 @@ def actor_of(entry: bytes, kind: ActorKind, key_begin: int = -1) -> bytes | None
         if group is not None and match.start(group) != key_begin:
             name = match[group]
             # A program may write an id in capitals, or a UUID without its dashes.
-            return name.replace(b"-", b"").lower() if _HEX_ID.fullmatch(name) else name
+            return name.replace(b"-", b"").lower() if len(name) >= 16 and _HEX_ID.fullmatch(name) else name
     return None

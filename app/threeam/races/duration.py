@@ -36,6 +36,9 @@ _DURATION = re.compile(
     rb"(?![.:]?\w)" % (_NAMES.encode(), _UNIT, _OTHER_NAMES.encode(), _NUMBER, _UNIT, _NUMBER, _UNIT),
     re.IGNORECASE,
 )
+DURATION_MARK = (  # for RE2: each line with a duration has it
+    rf"(?i:(?:^|[^a-z])(?:(?:{_NAMES}|{_OTHER_NAMES})[a-z_]*[\"']?\s*[=:]?\s*[\"']?(?:pt)?\d|\(\d))"
+)
 _PART = re.compile(rb"(?P<whole>\d+)(?:\.(?P<fraction>\d+))?\s*(?P<unit>[a-z\xc2\xb5\xce\xbc]+)?", re.IGNORECASE)
 
 
@@ -86,7 +89,4 @@ def _unit_ns(unit: bytes) -> int:
 
 @cache
 def _mark() -> Regex:
-    """Return a pattern for RE2 that each line with a duration has."""
-    return Regex(
-        rf"(?:^|[^a-z])(?:(?:{_NAMES}|{_OTHER_NAMES})[a-z_]*[\"']?\s*[=:]?\s*[\"']?(?:pt)?\d|\(\d)", ignore_case=True
-    )
+    return Regex(DURATION_MARK)

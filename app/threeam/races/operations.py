@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from threeam.core.errors import BadInput
 from threeam.races.access import OperationKind
-from threeam.races.statements import find_statement, may_have_statement
+from threeam.races.statements import find_statement
 from threeam.races.verb_reading import (
     NamedOperation,
     Surroundings,
@@ -41,13 +41,15 @@ class Operations:
         word = word.strip().lower()
         return self._verbs.get(word) or Operation(word, None)
 
-    def near(self, text: bytes, begin: int, end: int, match_begin: int) -> NamedOperation:
+    def near(
+        self, text: bytes, begin: int, end: int, match_begin: int, *, may_be_statement: bool = True
+    ) -> NamedOperation:
         """Return the operation that ``text`` says of the key between ``begin`` and ``end``.
 
         It is the verb nearest to the match, which begins at ``match_begin``. In a statement of SQL it is the verb of
-        the statement.
+        the statement. ``may_be_statement``: whether `STATEMENT_MARK` may match the text.
         """
-        if may_have_statement(text) and (statement := find_statement(text, begin)) is not None:
+        if may_be_statement and (statement := find_statement(text, begin)) is not None:
             operation = self._verbs.get(statement.verb) or Operation(statement.verb, _STATEMENT_KINDS[statement.verb])
             return NamedOperation(operation, singular(statement.table))
         if (b"or update" in text or b"OR UPDATE" in text) and _FOR_UPDATE.search(text):

@@ -175,8 +175,9 @@ def _finding(
         doubts += access.doubts
     doubts += limits.silences.between(witness[0], witness[-1])
     doubts += witness_doubts(witness)
-    pair = (len(witness) - 2, len(witness) - 1)
-    return Finding(rule, history.key_name, history.key, tuple(witness), pair, tuple(dict.fromkeys(doubts)))
+    return Finding(
+        rule, history.key_name, history.key, tuple(witness), (witness[-2], witness[-1]), tuple(dict.fromkeys(doubts))
+    )
 
 
 def _both_doubts(*pairs: Sequence[Access]) -> tuple[str, ...]:

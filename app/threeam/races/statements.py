@@ -15,6 +15,7 @@ _STATEMENT = re.compile(
     rb"|(?P<delete>delete)\s+from|(?P<select>select)\s(?:(?!" + _OTHER_STATEMENT + rb")[^;]){1,500}?\sfrom)\b",
     re.IGNORECASE,
 )
+STATEMENT_MARK = r"(?i:\s(?:from|into|set)\s)"  # for RE2: each line with such a statement has it
 _TABLE = re.compile(
     rb"\s+(?:(?:only|low_priority|ignore|or\s+\w+)\s+)*[`\"\[]?(?:[\w$]+[`\"\]]?\.[`\"\[]?)?(?P<table>[\w$]+)",
     re.IGNORECASE,
@@ -34,20 +35,15 @@ class Statement(NamedTuple):
     table: bytes
 
 
-def may_have_statement(text: bytes) -> bool:
-    """Return whether ``text`` has a word that a statement with a table has."""
-    return _mark().has_match(text)
-
-
 @cache
 def _mark() -> Regex:
-    return Regex(r"\s(?:from|into|set)\s", ignore_case=True)
+    return Regex(STATEMENT_MARK)
 
 
 def find_statement(text: bytes, key_begin: int) -> Statement | None:
     """Return the statement that has the key at ``key_begin``, the innermost one; None if there is no statement."""
     begin = max(0, key_begin - _STATEMENT_BYTES)
-    if not may_have_statement(text[begin:key_begin]):
+    if not _mark().has_match(text[begin:key_begin]):
         return None
     found: re.Match[bytes] | None = None
     for statement in _STATEMENT.finditer(text, begin, key_begin):

@@ -55,7 +55,7 @@ _ACTS = (OperationKind.READ, OperationKind.WRITE, OperationKind.CREATE, Operatio
 _WORK = (OperationKind.BEGIN, OperationKind.END)
 _STATES = (OperationKind.END, OperationKind.UNLOCK)  # `delete cart=42 done`
 _WORDS_AROUND = 3
-_DIGITS = b"0123456789"
+_VARIES = re.compile(rb"[=0-9]")  # of an id, or of the value of a field
 
 
 class NamedOperation(NamedTuple):
@@ -115,8 +115,7 @@ def surroundings(text: bytes, begin: int, end: int, match_begin: int) -> Surroun
     has_more = False
     for number in range(_WORDS_AROUND + 1):
         blank = text.rfind(b" ", 0, start)
-        word = text[blank + 1 : start]
-        if not start or b"=" in word or word.translate(None, _DIGITS) != word:
+        if not start or _VARIES.search(text, blank + 1, start):
             break
         if has_more := number == _WORDS_AROUND:
             break
