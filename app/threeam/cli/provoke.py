@@ -12,9 +12,8 @@ from threeam.cli.failure_options import add_failure_options, parse_failure_optio
 from threeam.cli.parser import Parser
 from threeam.cli.run_options import Report, split_at_separator
 from threeam.cli.run_outputs import print_outputs_of_kind
-from threeam.cli.run_progress import ExperimentProgress
 from threeam.cli.run_surroundings import journal_access, observe, writable_context
-from threeam.cli.search_progress import SearchProgress, search_exit_code
+from threeam.cli.search_progress import ConfirmationProgress, SearchProgress, search_exit_code
 from threeam.core.format.times import parse_duration
 from threeam.core.write.draft import hypothesis_tag
 from threeam.experiments.experiment import MAX_RUNS
@@ -69,7 +68,7 @@ class _Experimenter:
     """The way of a search to run an experiment: as ``3am run -n`` does."""
 
     def __init__(self, ctx: Context, echo: Echo) -> None:
-        self._runner = ExperimentRunner(journal_access(ctx), ExperimentProgress(echo))
+        self._runner = ExperimentRunner(journal_access(ctx), ConfirmationProgress(echo))
 
     def start(self, plan: ExperimentPlan, hypothesis: str | None) -> None:
         self._runner.start(plan, hypothesis, observe)

@@ -209,7 +209,7 @@ class ExperimentRunner:
         except Unsure:
             raise
         except (JournalError, KeyboardInterrupt):
-            self._listener.on_warning(
+            self._listener.on_unfinished(
                 f"all runs of R{number} are made and in the journal; its verdict is not: "
                 f"3am run --report R{number} shows it, 3am run --resume R{number} writes it"
             )

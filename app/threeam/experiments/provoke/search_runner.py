@@ -73,7 +73,10 @@ class SearchListener(Listener, Protocol):
 
 
 class Experimenter(Protocol):
-    """The caller's way to run an experiment: a new one, or the rest of one."""
+    """The caller's way to run an experiment: a new one, or the rest of one.
+
+    If it is ended too early, the search tells the user how to resume: that continues the experiment too.
+    """
 
     def start(self, plan: ExperimentPlan, hypothesis: str | None) -> None:
         """Make the runs of ``plan``, and write the verdict."""
@@ -104,8 +107,8 @@ class _TimeIsOver(Exception):
 class SearchRunner:
     """A runner of searches: `start` a new one, or `resume` one that was ended before its result was written.
 
-    Both return whether an arm was found, and raise `RunInterrupted` if a signal ends a run; the listener has then told
-    the user how to resume.
+    Both return whether an arm was found, and raise `RunInterrupted` if a signal ends a run, of the confirmation too;
+    the listener has then told the user how to resume.
     """
 
     def __init__(self, access: JournalAccess, listener: SearchListener, experimenter: Experimenter) -> None:
@@ -161,15 +164,17 @@ class SearchRunner:
 
     def _finish(self, name: str, plan: SearchPlan, writer: Writer) -> bool:
         """Make the rounds that are left, confirm the choice, write the result, and return whether an arm was found."""
-        while not (search := require_search(self._access.load_state(), name)).progress().is_over:
-            self._run_round(search, plan, writer)
-        confirmation = self._confirm(search, plan) if has_candidate(search) else None
-        found = confirmed_arm(search, confirmation) if confirmation is not None else ""
-        calls = self._find_calls(next((arm for arm in plan.arms if arm.name == found), None), plan)
-        file = self._save_stacks(search, calls) if calls is not None else ""
-        text = result_text(search, confirmation, None if calls is None else calls.place)
-        tag = result_tag(found, confirmation.name if found and confirmation is not None else "")
-        self._listener.on_result(writer.write(result_draft(search, tag, text, file)).raw, found=bool(found))
+        with explained_ending(name, SEARCH_PLANS.resume, self._listener):
+            while not (search := require_search(self._access.load_state(), name)).progress().is_over:
+                self._run_round(search, plan, writer)
+            confirmation = self._confirm(search, plan) if has_candidate(search) else None
+            found = confirmed_arm(search, confirmation) if confirmation is not None else ""
+            calls = self._find_calls(next((arm for arm in plan.arms if arm.name == found), None), plan)
+            file = self._save_stacks(search, calls) if calls is not None else ""
+            text = result_text(search, confirmation, None if calls is None else calls.place)
+            tag = result_tag(found, confirmation.name if found and confirmation is not None else "")
+            block = writer.write(result_draft(search, tag, text, file))
+        self._listener.on_result(block.raw, found=bool(found))
         return bool(found)
 
     def _run_round(self, search: Search, plan: SearchPlan, writer: Writer) -> None:
@@ -198,12 +203,13 @@ class SearchRunner:
         context = RunContext(outputs, submit, on_run, on_lost, self._access.clock)
         self._listener.on_round(search, progress)
         try:
-            with explained_ending(search.name, SEARCH_PLANS.resume, self._listener):
-                run_plan(search.number, round_plan, remaining, context)
-            if unsaved := outputs.describe_unsaved():
-                self._listener.on_warning(unsaved)
+            run_plan(search.number, round_plan, remaining, context)
         except _TimeIsOver:
-            return
+            pass
+        finally:
+            self._listener.on_end()
+        if unsaved := outputs.describe_unsaved():
+            self._listener.on_warning(unsaved)
 
     def _log_lost_run(self, name: str, plan: SearchPlan) -> None:
         """Log that the first run without a result is lost, so that the log tells that the search was ended."""
