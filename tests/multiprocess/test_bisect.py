@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from support.bisections import COUNT, ENDS, GUILTY, has_checkouts, repository_in, result
-from support.commands import Run, good, refused
+from support.commands import Run, command, good, refused
 from support.journals import entries
 from support.processes import eventually, is_gone, three_am
 from support.repos import git_in
@@ -39,6 +40,14 @@ def test_the_commit_is_named_and_each_run_has_a_line(log: Path, run: Run, reposi
     assert refused(run("run", "--report", "R1"), 1) == "3am: R1 is a bisection: 3am bisect --report R1 shows it"
     assert good(run("run", "-q", "--", "true")) == ""
     assert entries(log)[-1].tag("R2") == "1/1", "experiments and bisections share their numbers"
+
+
+def test_its_lines_are_once_in_the_log_that_is_its_stdout(log: Path, run: Run, repository: Path) -> None:
+    with log.open("ab") as stdout:
+        done = subprocess.run([command(), "bisect", *ENDS, "--", "./repro"], stdout=stdout, check=False)
+    assert done.returncode == 0
+    stamps = [entry.stamp for entry in entries(log)]
+    assert len(stamps) == len(set(stamps)) > 3
 
 
 def test_it_goes_on_after_it_was_killed(log: Path, run: Run, repository: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.commands import Run
+from support.commands import Run, refused
 from support.experiment_runs import all_entries, lines_of, numbers, outcomes, verdicts
 from support.journals import entries
 from support.processes import eventually, three_am
@@ -97,6 +97,12 @@ def test_a_name_after_j_is_a_journal(run: Run, tmp_path: Path) -> None:
 def test_a_number_of_jobs_is_checked(run: Run) -> None:
     for words in (("-n", "2", "-j", "0"), ("-n", "2", "-j", "-1"), ("-n", "2", "-j", "65"), ("-j", "2")):
         assert run("run", *words, "--", "true").returncode == 2
+
+
+@pytest.mark.parametrize("name", ["provoke", "bisect"])
+def test_a_command_without_jobs_takes_no_number_for_a_journal(run: Run, name: str) -> None:
+    message = refused(run(name, "-j", "2", "--", "true"), 2)
+    assert f"-j 2: 3am {name} makes one run at a time; the journal 2 is --journal 2" in message
 
 
 def test_runs_side_by_side_are_another_experiment(run: Run, tmp_path: Path) -> None:

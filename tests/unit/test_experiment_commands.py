@@ -51,7 +51,7 @@ def test_a_verdict_that_cannot_be_written_is_reported_as_that(
     def conclude() -> int:
         with patch.object(Writer, "write", side_effect=error):
             access = JournalAccess(writer.journal, system_clock, lambda: writer, State)
-            ExperimentRunner(access, ExperimentProgress(Echo(quiet=True)))._write_verdict(1, writer)
+            ExperimentRunner(access, ExperimentProgress(Echo("", quiet=True)))._write_verdict(1, writer)
         return 0
 
     assert run_reporting_errors(conclude) == code

@@ -227,6 +227,7 @@ def test_toxicity_follows_the_sum_and_the_number_in_the_line_does_not(team: Team
     assert stderr_lines(done) == ["3am: 5 cups this night: 1 here, 4 on db1"]
     assert team.write("web1", "hyp", "refute", "db1/H1", "it was off").tag("RECHECK") == "toxic"
     assert b"toxicity" in team.on("web1", "hyp", "new", "the cron job").stdout
+    assert b"toxicity" in team.on("web1", "log", "--hypothesis", "the cron job").stdout
     assert b"toxicity" not in team.on("db1", "hyp", "new", "the cron job").stdout  # the fifth cup is not mirrored yet
 
 

@@ -11,6 +11,7 @@ from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.failure_options import add_failure_options, parse_failure_options
 from threeam.cli.parser import Parser
+from threeam.cli.run_options import JournalNotJobs, split_at_separator
 from threeam.cli.run_progress import PlanEcho, StatusLine
 from threeam.cli.run_surroundings import journal_access, writable_context
 from threeam.core.errors import FileUnusable
@@ -36,7 +37,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if args.report:
         return _print_report(context(args), args.report)
     ctx = writable_context(args)
-    echo = Echo(quiet=args.quiet)
+    echo = Echo(ctx.journal.log_path, quiet=args.quiet)
     runner = BisectRunner(journal_access(ctx), _Progress(echo))
     try:
         if args.resume:
@@ -53,10 +54,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
 
 def _parse(argv: Sequence[str]) -> tuple[Namespace, list[str], FailureRule, int | None]:
     """Return the options, the command, its failure rule and its time limit (ns). Exit if they contradict each other."""
-    words = list(argv)
-    index = words.index("--") if "--" in words else len(words)
+    words, _, command = split_at_separator(argv)
     parser = _parser()
-    args, command = parser.parse_args(words[:index]), words[index + 1 :]
+    args = parser.parse_args(words)
     require_linux("3am bisect")
     if args.resume or args.report:
         fixed = (args.good, args.build, args.timeout, args.hyp, args.fail_regex, *args.fail, *command)
@@ -82,6 +82,7 @@ def _parser() -> Parser:
         "  3am bisect v1.4 main --build 'make -s' --timeout 5s -H H7 -- ./repro --once\n"
         "  3am bisect --resume R12 --budget 2000\n"
         "  3am bisect --report R12",
+        journal_flags=("--journal",),  # -j is added below
     )
     option = parser.add_argument
     option("good", nargs="?", metavar="GOOD", help="a commit without the bug")
@@ -89,6 +90,7 @@ def _parser() -> Parser:
     option("--build", metavar="CMD", default="", help="a shell line that is run once in each work tree")
     option("--budget", type=int, metavar="N", help=f"make N runs at most (default {_DEFAULT_BUDGET})")
     add_failure_options(parser)
+    option("-j", action=JournalNotJobs, metavar="NAME", help="the same as --journal")
     option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
     option("--resume", metavar="R12", help="continue a bisection that was ended or is not decided")
     option("--report", metavar="R12", help="print what a bisection has found")

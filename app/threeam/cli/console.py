@@ -15,6 +15,7 @@ from threeam.core.store.reader import Line
 if TYPE_CHECKING:
     from threeam.core.format.report import Quotation, ReportLine, ReportSection
 
+_STDOUT = 1
 _BUFFER_CHARS = 64 * 1024  # characters in one write to stdout
 
 
@@ -28,14 +29,14 @@ def print_out(text: str) -> None:
     write_bytes((safe + "\n").encode("utf-8", "backslashreplace"))
 
 
-def write_bytes(data: bytes, fd: int = 1) -> None:
+def write_bytes(data: bytes, fd: int = _STDOUT) -> None:
     """Write ``data`` as it is. Raises `BrokenPipeError` if the reader is gone, `OutputFailed` if the disk is full."""
     try:
         write_all(fd, data)
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputFailed(f"{'stdout' if fd == 1 else 'stderr'} cannot be written: {error.strerror}") from None
+        raise OutputFailed(f"{'stdout' if fd == _STDOUT else 'stderr'} cannot be written: {error.strerror}") from None
 
 
 def write_texts(texts: Iterable[str]) -> int:
@@ -65,18 +66,20 @@ class OutputFailed(JournalError):
 
 
 class Echo:
-    """A copy on stdout (or ``fd``) of what is written to the log. Its failure does not stop the writing."""
+    """A copy on stdout of what is written to the log at ``log_path``. Its failure does not stop the writing.
 
-    def __init__(self, *, quiet: bool, fd: int = 1) -> None:
-        self._quiet = quiet
-        self._fd = fd
+    With ``3am … >>the.log`` there is no copy: the lines are in that file already.
+    """
+
+    def __init__(self, log_path: str, *, quiet: bool) -> None:
+        self._quiet = quiet or is_open_on(log_path, _STDOUT)
         self._failure: OutputFailed | None = None
 
     def __call__(self, data: bytes) -> None:
         """Print ``data``, unless an earlier print failed."""
         if not self._quiet:
             try:
-                write_bytes(data, self._fd)
+                write_bytes(data, _STDOUT)
             except BrokenPipeError:
                 self._quiet = True
             except OutputFailed as failure:

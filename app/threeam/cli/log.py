@@ -34,7 +34,7 @@ from threeam.core.write.writer import RELOCK_DELAY_S
 _MAX_CHARS_PER_BYTE = 6  # of an escaped text: \\u2028 is six characters for three bytes, \\x1b four for one
 _READ_BYTES = 512 * 1024  # of stdin at a time
 _MAX_BATCH_LINES = 16384  # in one hold of the lock, about 8 ms: many lines share a sync, which takes the most time
-_STDIN, _STDOUT = 0, 1
+_STDIN = 0
 _HYPOTHESIS_NAME = re.compile(r"(?:[A-Za-z0-9._·-]+/)?[Hh]\d{1,9}", re.ASCII)  # H7, or of another host db1/H7
 
 
@@ -107,9 +107,10 @@ def _make_draft(args: Namespace, text: str, ctx: Context) -> Draft:
         return bound_note_draft(text, args.hyp)
     if not args.hypothesis:
         return note_draft(text)
+    from threeam.cli.team_hosts import cups_until_toxic
     from threeam.hypotheses.drafts import hypothesis_draft
 
-    return hypothesis_draft(text, ctx.settings.toxic_cups)
+    return hypothesis_draft(text, cups_until_toxic(ctx))
 
 
 def _log_stdin(args: Namespace) -> int:
@@ -129,7 +130,7 @@ def _write_stdin_lines(args: Namespace, stdin: _StdinLines) -> int:
         ctx = context(args)
         if is_open_on(ctx.journal.log_path, _STDIN):
             raise WriteFailed("stdin is the log itself: it would never end; nothing was written")
-        writer, echo = ctx.writer(), Echo(quiet=args.quiet or is_open_on(ctx.journal.log_path, _STDOUT))
+        writer, echo = ctx.writer(), Echo(ctx.journal.log_path, quiet=args.quiet)
         writer.stats_publisher = WriteStatsPublisher(ctx.journal.log_path)
         while stdin.wait_for_lines():
             writer.first_stamp = None  # the stamp of the previous batch

@@ -6,11 +6,11 @@ import os
 from argparse import REMAINDER, Namespace
 from collections.abc import Callable, Sequence
 
-from threeam.cli.console import Echo, is_open_on, print_json, print_report
+from threeam.cli.console import Echo, print_json, print_report
 from threeam.cli.context import Context
 from threeam.cli.failure_options import add_failure_options, parse_failure_options
 from threeam.cli.parser import Parser
-from threeam.cli.run_options import Report, split_at_separator
+from threeam.cli.run_options import JournalNotJobs, Report, split_at_separator
 from threeam.cli.run_outputs import print_outputs_of_kind
 from threeam.cli.run_surroundings import journal_access, observe, writable_context
 from threeam.cli.search_progress import ConfirmationProgress, SearchProgress, search_exit_code
@@ -25,7 +25,6 @@ from threeam.experiments.provoke.search_report import search_json, search_report
 from threeam.experiments.provoke.search_runner import SearchRunner
 from threeam.experiments.runner import ExperimentRunner
 from threeam.experiments.runs.plan_runs import RunInterrupted
-from threeam.process.execute import STDOUT
 from threeam.process.process_tree import require_linux
 
 _DEFAULT_BUDGET = "300"
@@ -78,7 +77,7 @@ class _Experimenter:
 
 
 def _search(ctx: Context, args: Namespace, go: Callable[[SearchRunner], bool]) -> int:
-    echo = Echo(quiet=args.quiet or is_open_on(ctx.journal.log_path, STDOUT))
+    echo = Echo(ctx.journal.log_path, quiet=args.quiet)
     try:
         found = go(SearchRunner(journal_access(ctx), SearchProgress(echo), _Experimenter(ctx, echo)))
     except RunInterrupted as interrupt:
@@ -103,10 +102,12 @@ def _parser() -> Parser:
         "tried again, until two are left; then fresh runs of the best arm are compared with bare ones, and only they "
         "are evidence. For a delay the place in the code is named. Exit 0 if an arm was found, else 1.",
         "examples:\n  3am provoke -H H7 -- ./repro\n  3am provoke --budget 10m --timeout 5s --fail timeout -- ./repro",
+        journal_flags=("--journal",),  # -j is added below
     )
     option = parser.add_argument
     option("--budget", default=_DEFAULT_BUDGET, metavar="N|TIME", help="runs or time in all (default: 300)")
     add_failure_options(parser)
+    option("-j", action=JournalNotJobs, metavar="NAME", help="the same as --journal")
     option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
     option("-q", "--quiet", action="store_true", help="do not print what was written")
     option("command", nargs=REMAINDER, metavar="-- CMD", help="the command and its arguments")

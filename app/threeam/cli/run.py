@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from shutil import get_terminal_size
 
-from threeam.cli.console import Echo, is_open_on, print_err, print_json, print_report
+from threeam.cli.console import Echo, print_err, print_json, print_report
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.run_options import ListRuns, ManyRuns, MoreRuns, OneRun, Report, Resume, parse_run_options
@@ -121,7 +121,7 @@ def _resume(args: Namespace, name: str) -> int:
 
 def _run_experiment(args: Namespace, go: Callable[[ExperimentRunner], Experiment]) -> int:
     ctx = writable_context(args)
-    echo = Echo(quiet=args.quiet or is_open_on(ctx.journal.log_path, STDOUT))
+    echo = Echo(ctx.journal.log_path, quiet=args.quiet)
     try:
         experiment = go(ExperimentRunner(journal_access(ctx), ExperimentProgress(echo)))
     except RunInterrupted as interrupt:

@@ -151,10 +151,23 @@ class _JobsOrJournal(Action):
     """``-j 4`` is a number of jobs, as in make(1), and ``-j checkout`` is a journal, as in every command."""
 
     def __call__(self, parser: ArgumentParser, namespace: Namespace, value: Any, option: str | None = None) -> None:
-        if value.isascii() and value.removeprefix("-").isdigit():
+        if _is_number(value):
             namespace.jobs = int(value[:9])
         else:
             namespace.journal = value
+
+
+class JournalNotJobs(Action):
+    """``-j checkout`` of a command that makes one run at a time: ``-j 4`` is not taken for a journal."""
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, value: Any, option: str | None = None) -> None:
+        if _is_number(value):
+            parser.error(f"-j {value}: {parser.prog} makes one run at a time; the journal {value} is --journal {value}")
+        namespace.journal = value
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.removeprefix("-").isdigit()
 
 
 def _parser() -> Parser:

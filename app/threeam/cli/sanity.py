@@ -35,10 +35,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
     )
     args = parser.parse_args(argv)
     message = args.message or DEFAULT_MESSAGE  # ${2:-…} in the script: empty counts as absent
-    echo = Echo(quiet=False)
     writer = None
     try:
-        writer = context(args).writer()
+        ctx = context(args)
+        echo = Echo(ctx.journal.log_path, quiet=False)
+        writer = ctx.writer()
         with writer.lock_log(full_state=False, interruptible=True) as log:
             for index, text in enumerate(script_lines(args.cups, message)):
                 if index == 1:
