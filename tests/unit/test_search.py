@@ -35,8 +35,8 @@ from threeam.experiments.provoke.confirmation import (
 from threeam.experiments.provoke.halving import Halving, plan_rounds
 from threeam.experiments.provoke.search import PROJECTION, Search, SearchResult, find_search, require_search, search_tag
 from threeam.experiments.provoke.search_result import CodePlace, result_text
-from threeam.experiments.runs.run_drafts import next_run_number
 from threeam.experiments.runs.run_log import require_experiment
+from threeam.experiments.runs.run_numbers import next_run_number
 from threeam.experiments.runs.run_tags import format_run, index_tag, kind_line, run_tags
 from threeam.projections import FOLD
 

@@ -87,9 +87,9 @@ def _search(ctx: Context, args: Namespace, go: Callable[[SearchRunner], bool]) -
 
 
 def _parse_budget(parser: Parser, text: str) -> Budget:
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdigit()):
         return TimeBudget(parse_duration(text))
-    if not 1 <= int(text) <= MAX_RUNS:
+    if len(text) > 9 or not 1 <= int(text) <= MAX_RUNS:
         parser.error(f"--budget {text}: write a number from 1 to {MAX_RUNS}, or a time such as 5m")
     return RunBudget(int(text))
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_lowercase
 from typing import NamedTuple
 
-from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Author, Entry, Stamp, by_tag
 from threeam.core.state.fold import Projection, State
 from threeam.experiments.experiment import MAX_RUNS, NOT_RUN, KindInExperiment, Run
@@ -29,6 +28,7 @@ from threeam.experiments.provoke.halving import (
     failure_rate,
     follow,
 )
+from threeam.experiments.runs.run_numbers import SEARCH, parse_run_number, require_run_number
 from threeam.experiments.runs.run_tags import (
     format_run,
     index_tag,
@@ -169,16 +169,13 @@ def searches_by_number(state: State) -> Mapping[int, Search]:
 
 def find_search(state: State, name: str) -> Search | None:
     """Return the search that is called ``R12``, ``r12`` or ``12``; None if no search has that name."""
-    digits = name[1:] if name[:1] in ("r", "R") else name
-    return searches_by_number(state).get(int(digits)) if digits.isascii() and digits.isdecimal() else None
+    number = parse_run_number(name)
+    return None if number is None else searches_by_number(state).get(number)
 
 
 def require_search(state: State, name: str) -> Search:
     """Return the search that is called ``R12``. Raise `PreconditionFailed` if no search has that name."""
-    search = find_search(state, name)
-    if search is None:
-        raise PreconditionFailed(f"there is no search {name}")
-    return search
+    return searches_by_number(state)[require_run_number(state, SEARCH, name)]
 
 
 def _fold(current: Mapping[int, Search], entries: Sequence[Entry]) -> Mapping[int, Search]:
@@ -298,4 +295,4 @@ def _checkpoint(current: Mapping[int, Search]) -> Iterator[Entry]:
             yield Entry(result.stamp, 0, tags, f"Verdict: {result.text}")
 
 
-PROJECTION: Projection[Mapping[int, Search]] = Projection("searches", (r"R\d+",), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[int, Search]] = Projection(SEARCH.projection, (r"R\d+",), {}, _fold, _checkpoint)

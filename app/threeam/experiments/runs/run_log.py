@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, by_tag
 from threeam.core.state.fold import Projection, State
 from threeam.experiments.arms.arm import Arm
-from threeam.experiments.bisect.bisect_log import bisections
 from threeam.experiments.build import BUILD_TAG
 from threeam.experiments.experiment import (
     MAX_DETAILED_RUNS,
@@ -33,7 +31,7 @@ from threeam.experiments.experiment import (
 )
 from threeam.experiments.failure_rule import CUT_SHORT, LOST, PASSED
 from threeam.experiments.fingerprint import IDENTITY_TAG, wrapper_fingerprint
-from threeam.experiments.provoke.search import searches_by_number
+from threeam.experiments.runs.run_numbers import EXPERIMENT, require_run_number
 from threeam.experiments.runs.run_tags import (
     STOPPED_TAG,
     MalformedTag,
@@ -64,18 +62,7 @@ def experiments(state: State) -> list[Experiment]:
 
 def require_experiment(state: State, name: str) -> Experiment:
     """Return the experiment that is called ``R12``, ``r12`` or ``12``. Raise `PreconditionFailed` if missing."""
-    by_number = experiments_by_number(state)
-    digits = name[1:] if name[:1] in ("r", "R") else name
-    is_number = digits.isascii() and digits.isdigit() and len(digits) < 10
-    experiment = by_number.get(int(digits)) if is_number else None
-    if experiment is None and is_number and int(digits) in searches_by_number(state):
-        raise PreconditionFailed(f"R{int(digits)} is a search: 3am run --report R{int(digits)} shows it")
-    if experiment is None and is_number and int(digits) in bisections(state):
-        raise PreconditionFailed(f"R{int(digits)} is a bisection: 3am bisect --report R{int(digits)} shows it")
-    if experiment is None:
-        existing = f"there are R{min(by_number)} to R{max(by_number)}" if by_number else "nothing was run yet"
-        raise PreconditionFailed(f"there is no run {name}: {existing}")
-    return experiment
+    return experiments_by_number(state)[require_run_number(state, EXPERIMENT, name)]
 
 
 class _ExperimentBuilder:
@@ -352,4 +339,6 @@ def _identity_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:
     return tuple((key, value) for key, value in tags if value)
 
 
-PROJECTION: Projection[Mapping[int, Experiment]] = Projection("runs", (r"R\d+", "CHANGE"), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[int, Experiment]] = Projection(
+    EXPERIMENT.projection, (r"R\d+", "CHANGE"), {}, _fold, _checkpoint
+)
