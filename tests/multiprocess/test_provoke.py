@@ -65,7 +65,7 @@ def test_an_interrupt_after_the_rounds_names_the_search_and_its_resume_does_the_
     hung, script = tmp_path / "hung", tmp_path / "script"
     hung.touch()
     script.write_text(HANGS_AFTER_THE_ROUNDS)
-    ways = (("provoke", "--budget", "46", "--", "sh", "script"), ("run", "--resume", "R1"), ("run", "--resume", "R1"))
+    ways = (("provoke", "--budget", "46", "--", "sh", "script"), ("run", "--resume", "R1"), ("run", "--resume", "R2"))
     for count, words in enumerate(ways[:2], 1):
         with three_am(*words, PATH=few_programs) as running:
             eventually(lambda count=count: len(lines_of(hung)) == count, "the command hangs")

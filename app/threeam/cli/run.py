@@ -23,6 +23,7 @@ from threeam.experiments.experiment_report import experiment_report
 from threeam.experiments.failure_rule import PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import identity_of
 from threeam.experiments.plan import ExperimentPlan, loggable_command
+from threeam.experiments.provoke.confirmation import find_search_to_resume
 from threeam.experiments.provoke.search import find_search
 from threeam.experiments.run_list import listed_runs, run_json, run_list_report
 from threeam.experiments.runner import ExperimentRunner
@@ -112,10 +113,10 @@ def _run_exit_code(run: Run, *, as_command: bool, is_saved: bool) -> int:
 
 def _resume(args: Namespace, name: str) -> int:
     ctx = writable_context(args)
-    if find_search(ctx.load_state(), name) is not None:
+    if (search := find_search_to_resume(ctx.load_state(), name)) is not None:
         from threeam.cli.provoke import resume_search  # few plans are those of a search
 
-        return resume_search(ctx, args, name)
+        return resume_search(ctx, args, search.name)
     return _run_experiment(args, lambda runner: runner.resume(name))
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 
+from threeam.core.state.fold import State
 from threeam.experiments.experiment import BARE, Counts, Experiment, FailureKind
 from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.provoke.budget import MIN_CONFIRMING_RUNS
 from threeam.experiments.provoke.halving import failure_rate
-from threeam.experiments.provoke.search import Search
+from threeam.experiments.provoke.search import Search, find_search, searches_by_number
+from threeam.experiments.runs.run_log import experiments
+from threeam.experiments.runs.run_numbers import parse_run_number
 from threeam.experiments.statistics.stats import required_sample_size
 from threeam.experiments.verdicts.comparison import comparisons_of
 
@@ -65,6 +68,15 @@ def confirmation_of(search: Search, all_experiments: Sequence[Experiment]) -> Ex
         ),
         None,
     )
+
+
+def find_search_to_resume(state: State, name: str) -> Search | None:
+    """Return the search that is called ``R12``, or the one without a result that the experiment ``R12`` confirms."""
+    if (search := find_search(state, name)) is not None:
+        return search
+    named = [experiment for experiment in experiments(state) if experiment.number == parse_run_number(name)]
+    unfinished = (search for search in searches_by_number(state).values() if search.result is None)
+    return next((search for search in unfinished if confirmation_of(search, named) is not None), None)
 
 
 def confirmed_arm(search: Search, confirmation: Experiment) -> str:
