@@ -13,8 +13,8 @@ from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.provoke.budget import RunBudget
 from threeam.experiments.provoke.halving import Halving
 from threeam.experiments.provoke.search import search_tag
+from threeam.experiments.run_citation import cite_run
 from threeam.experiments.run_list import hypothesis_runs_report, listed_runs, run_json, run_list_report
-from threeam.experiments.runs.run_citation import cite_run
 from threeam.projections import FOLD
 
 SECOND = 1_000_000_000

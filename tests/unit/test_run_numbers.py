@@ -10,7 +10,7 @@ from threeam.core.format.entry import Entry, Stamp
 from threeam.core.state.fold import State
 from threeam.experiments.bisect.bisect_log import bisections, require_bisection
 from threeam.experiments.provoke.search import find_search, require_search, searches_by_number
-from threeam.experiments.runs.run_citation import cite_run
+from threeam.experiments.run_citation import cite_run
 from threeam.experiments.runs.run_log import experiments_by_number, require_experiment
 from threeam.experiments.runs.run_numbers import SORTS, next_run_number, parse_run_number
 from threeam.projections import FOLD

@@ -26,13 +26,14 @@ from threeam.experiments.plan import ExperimentPlan, loggable_command
 from threeam.experiments.provoke.confirmation import find_search_to_resume
 from threeam.experiments.provoke.search import find_search
 from threeam.experiments.run_list import listed_runs, run_json, run_list_report
+from threeam.experiments.runnable import check_runnable
 from threeam.experiments.runner import ExperimentRunner
 from threeam.experiments.runs.plan_runs import RunInterrupted
+from threeam.experiments.runs.repeats import find_repeats
 from threeam.experiments.runs.run_drafts import single_run_draft
 from threeam.experiments.runs.run_log import require_experiment
 from threeam.experiments.runs.run_tags import format_run
-from threeam.experiments.runs.single_run import SingleRun, check_runnable, run_once
-from threeam.experiments.verdicts.repeats import find_repeats
+from threeam.experiments.runs.single_run import SingleRun, run_once
 from threeam.experiments.verdicts.stopping import clean_runs_rule
 from threeam.experiments.verdicts.verdict import experiment_json
 from threeam.hypotheses.drafts import require_hypothesis

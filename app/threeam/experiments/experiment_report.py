@@ -20,8 +20,8 @@ from threeam.experiments.failure_rule import (
     format_exit,
 )
 from threeam.experiments.kinds.kinds_report import kinds_section
+from threeam.experiments.runs.repeats import ordinal
 from threeam.experiments.verdicts.comparison import ArmRate, arm_rates
-from threeam.experiments.verdicts.repeats import ordinal
 from threeam.experiments.verdicts.stopping import is_done
 from threeam.experiments.verdicts.verdict import format_percent, uncounted_run_sentences, verdict_text
 

@@ -11,6 +11,7 @@ from threeam.experiments.bisect.bisect_log import Bisection, bisections
 from threeam.experiments.bisect.bisect_report import bisection_json
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.experiment_report import experiment_line
+from threeam.experiments.kinds.kinds_report import format_kinds
 from threeam.experiments.provoke.search import Search, searches_by_number
 from threeam.experiments.provoke.search_report import search_json
 from threeam.experiments.runs.run_log import experiments
@@ -56,6 +57,29 @@ def hypothesis_runs_report(state: State, number: int | None, now: Stamp) -> list
     """Return a section with the runs of the hypothesis ``number``, the newest first; no section if nothing was run."""
     lines = [_line(run, now) for run in listed_runs(state) if number is not None and run.hypothesis == number]
     return [ReportSection("runs", lines[:_MAX_ROWS])] if lines else []
+
+
+def plan_progress(state: State) -> dict[int, str]:
+    """Return the progress of each plan by its stamp (ns): the runs made, and the outcomes that are not passes."""
+    progress = {}
+    for experiment in experiments(state):
+        if experiment.seed is None:
+            continue
+        counts = experiment.counts().values()
+        kinds = f" ({kinds})" if (kinds := format_kinds(experiment)) else ""
+        parts = [f"{experiment.done_count}/{experiment.total}", f"{sum(arm.failed for arm in counts)} failed{kinds}"]
+        if timed_out := sum(arm.timed_out for arm in counts):
+            parts.append(f"{timed_out} timed out")
+        if inconclusive := sum(arm.inconclusive for arm in counts):
+            parts.append(f"{inconclusive} inconclusive")
+        progress[experiment.stamp.ns] = " · ".join(parts)
+    for search in searches_by_number(state).values():
+        failed = sum(arm.counts.failed for arm in search.counts())
+        progress[search.stamp.ns] = f"{search.done_count}/{search.total} · {failed} failed"
+    for bisection in bisections(state).values():
+        failed = sum(runs.failed for runs in bisection.commits.values())
+        progress[bisection.stamp.ns] = f"{bisection.done}/{bisection.budget} · {failed} failed"
+    return progress
 
 
 def _is_single(run: ListedRun) -> bool:

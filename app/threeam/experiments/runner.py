@@ -29,11 +29,12 @@ from threeam.experiments.lifecycle import (
     submit_interruptible,
 )
 from threeam.experiments.plan import ExperimentPlan, plan_from_record, plan_record
+from threeam.experiments.runnable import check_runnable
 from threeam.experiments.runs.plan_runs import RunContext, run_plan
 from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft
 from threeam.experiments.runs.run_log import experiments_by_number, require_experiment
 from threeam.experiments.runs.run_outputs import outputs_of_experiment
-from threeam.experiments.runs.single_run import check_runnable, lost_run
+from threeam.experiments.runs.single_run import lost_run
 from threeam.experiments.verdicts.stopping import EVIDENCE, needed_runs, rule_of
 from threeam.experiments.verdicts.verdict import verdict_draft
 

@@ -49,11 +49,12 @@ from threeam.experiments.provoke.search_plan import (
     search_plan_record,
 )
 from threeam.experiments.provoke.search_result import result_text
+from threeam.experiments.runnable import check_runnable
 from threeam.experiments.runs.plan_runs import RunContext, run_plan
 from threeam.experiments.runs.run_drafts import runs_draft
 from threeam.experiments.runs.run_log import experiments, experiments_by_number
 from threeam.experiments.runs.run_outputs import outputs_of_experiment
-from threeam.experiments.runs.single_run import check_runnable, lost_run
+from threeam.experiments.runs.single_run import lost_run
 from threeam.process.process_tree import adopt_orphans
 
 SEARCH_PLANS = PlanFormat(PLAN, "plan", search_plan_record, search_plan_from_record, "3am provoke", "3am run --resume")

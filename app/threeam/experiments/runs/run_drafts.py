@@ -13,10 +13,10 @@ from threeam.experiments.arms.arm import Arm
 from threeam.experiments.build import Build
 from threeam.experiments.experiment import Experiment, FailureKind, Run
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
+from threeam.experiments.runs.repeats import earlier_repeats
 from threeam.experiments.runs.run_log import experiments
 from threeam.experiments.runs.run_numbers import next_run_number
 from threeam.experiments.runs.run_tags import PlanTag, format_run, index_tag, kind_line, run_tags
-from threeam.experiments.verdicts.repeats import earlier_repeats
 
 SOURCE = "run"  # the program that writes these lines: no person types them, so they do not extend a night
 _NO_KINDS: Mapping[int, FailureKind] = MappingProxyType({})

@@ -15,6 +15,7 @@ from threeam.experiments.experiment import BARE, Experiment
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, TIMED_OUT
 from threeam.experiments.kinds.kind_comparison import AnotherWay, HangComparison, compare_hangs, find_other_ways
 from threeam.experiments.kinds.kind_counts import KindCount, has_too_many_kinds, kind_counts, kinds_json, kinds_tags
+from threeam.experiments.runs.repeats import find_repeats, ordinal, pooled_counts
 from threeam.experiments.runs.run_drafts import SOURCE, verdict_draft_line
 from threeam.experiments.runs.run_log import require_experiment
 from threeam.experiments.runs.run_tags import STOPPED_TAG
@@ -27,7 +28,6 @@ from threeam.experiments.verdicts.comparison import (
     comparisons_of,
     rate_of,
 )
-from threeam.experiments.verdicts.repeats import find_repeats, ordinal, pooled_counts
 from threeam.experiments.verdicts.stopping import is_done, stopped_value
 
 

@@ -12,7 +12,7 @@ from threeam.core.format.report import ReportSection
 from threeam.core.state.fold import Hypothesis
 from threeam.core.store.reader import Line
 from threeam.core.write.draft import Draft
-from threeam.experiments.runs.run_citation import cite_run
+from threeam.experiments.run_citation import cite_run
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.drafts import EVIDENCE_VERBS, Named, name_of, quoting_evidence_draft
 from threeam.hypotheses.evidence import Evidence, read_evidence
