@@ -197,12 +197,11 @@ def _strip(experiment: Experiment, arm: str, *, emoji: bool) -> str:
     The sign is that of its outcome, or the letter of its kind of failure if there are several kinds.
     """
     has_kinds = len(experiment.kinds) > 1
-    outcomes = experiment.outcomes(arm)
-    hidden = len(outcomes) - _MAX_STRIP_RUNS
+    made = [run for run in experiment.made_runs() if run.arm == arm]
+    hidden = len(made) - _MAX_STRIP_RUNS
     before = f"{hidden:,} before and " if hidden > 0 else ""
     return before + "".join(
-        letter if has_kinds and letter else OUTCOME_SIGNS[outcome][not emoji]
-        for outcome, letter in outcomes[-_MAX_STRIP_RUNS:]
+        run.kind if has_kinds and run.kind else OUTCOME_SIGNS[run.outcome][not emoji] for run in made[-_MAX_STRIP_RUNS:]
     )
 
 

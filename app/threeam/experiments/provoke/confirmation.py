@@ -23,11 +23,11 @@ _SAFETY = 2  # the rate of a chosen arm is overestimated, so more runs than its 
 def kinds_before(all_experiments: Sequence[Experiment], hypothesis: str | None) -> str:
     """Return the letters of the kinds of failure that bare runs for ``hypothesis`` have had."""
     letters = {
-        letter
+        run.kind
         for experiment in all_experiments
-        if hypothesis is not None and f"H{experiment.hypothesis}" == hypothesis.upper() and BARE in experiment.arms
-        for outcome, letter in experiment.outcomes(BARE)
-        if outcome == FAILED
+        if hypothesis is not None and f"H{experiment.hypothesis}" == hypothesis.upper()
+        for run in experiment.made_runs()
+        if run.arm == BARE and run.outcome == FAILED
     }
     return "".join(sorted(letters))
 
@@ -91,7 +91,7 @@ def confirmed_arm(search: Search, confirmation: Experiment) -> str:
 
 def failing_kinds(experiment: Experiment, arm: str) -> list[FailureKind]:
     """Return the kinds of failure of ``arm``."""
-    letters = {letter for outcome, letter in experiment.outcomes(arm) if outcome == FAILED}
+    letters = {run.kind for run in experiment.made_runs() if run.arm == arm and run.outcome == FAILED}
     return [found.kind for found in experiment.kinds if found.kind.letter in letters]
 
 
