@@ -11,7 +11,10 @@ import pytest
 from terminals import ENTERED, held, kept, terminal
 
 from support.commands import command
+from support.following import append
 from support.journals import texts
+from support.lines import line
+from threeam.core.format.entry import NS_PER_S
 
 
 def lock_of(log: Path) -> Path:
@@ -205,6 +208,23 @@ def test_stopped_and_continued_it_reads_its_keys_once_and_in_order(log: Path, st
         assert texts(log) == [words]
         on.send("\x03\x03")
         on.ends_with(130)
+        on.is_as_it_was()
+
+
+@pytest.mark.slow
+def test_it_can_be_stopped_while_it_draws(log: Path) -> None:
+    with terminal() as on:
+        on.opened()
+        for number in range(100):
+            append(log, line(number * 2 * NS_PER_S, f"line {number}"))
+            on.eventually(lambda number=number: f"line {number}" in on.shown, "it draws the line")
+            append(log, line((number * 2 + 1) * NS_PER_S, "and another line"))
+            on.signal(signal.SIGTSTP)
+            on.eventually(lambda: state_of(on.process.pid) == "T", "it has stopped")
+            on.signal(signal.SIGCONT)
+            on.eventually(lambda: state_of(on.process.pid) != "T", "it goes on")
+        on.send("q")
+        on.ends_with(0)
         on.is_as_it_was()
 
 

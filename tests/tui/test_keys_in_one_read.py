@@ -136,7 +136,7 @@ async def test_a_paste_for_a_box_that_did_not_open_is_not_sent(journal: Journal,
 
 
 async def test_after_a_pause_keys_act_again(journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("threeam.tui.app.REFUSED_TEXT_PAUSE_S", 0.2)
+    monkeypatch.setattr("threeam.tui.typed_keys.REFUSED_TEXT_PAUSE_S", 0.2)
     append(log, CLAIM)
     async with night(journal) as it:
         it.at_once(*"psc")
@@ -264,7 +264,7 @@ async def test_a_copy_that_does_not_begin_before_the_end_leaves_no_warning(journ
 async def test_a_key_behind_one_that_opens_a_report_is_for_the_report(
     journal: Journal, log: Path, monkeypatch: pytest.MonkeyPatch, keys: str, behind: str
 ) -> None:
-    monkeypatch.setattr("threeam.tui.app.OPENING_S", 10.0)  # a loaded machine is slow
+    monkeypatch.setattr("threeam.tui.typed_keys.OPENING_S", 10.0)  # a loaded machine is slow
     append(log, notes(3))
     async with night(journal) as it:
         await it.eventually(lambda: it.journal_screen.is_state_known, "the log is read")

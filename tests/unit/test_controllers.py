@@ -228,4 +228,4 @@ def test_a_read_only_screen_refuses_each_write(screen: Mock) -> None:
     writing.edit(NOTE, "words")
     writing.write_or_ask(NOTE, "words")
     assert screen.notify_once.call_count == 4
-    assert screen.program.refuse_text.call_count == 2
+    assert screen.program.typed_keys.refuse_text.call_count == 2

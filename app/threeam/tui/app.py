@@ -21,7 +21,7 @@ from threeam.core.errors import JournalError
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.store.as_of import PointInTime
 from threeam.core.store.journal import Journal
-from threeam.tui import messages
+from threeam.tui import messages, typed_keys
 from threeam.tui.command_palette import ActionProvider, JournalProvider
 from threeam.tui.dialog_bindings import bind
 from threeam.tui.key_labels import key_for_action
@@ -41,16 +41,13 @@ from threeam.tui.session import Session
 from threeam.tui.terminal_driver import EscapedKey, TerminalDriver
 from threeam.tui.themes import NIGHT_THEME, complete_variables, style_sheets
 from threeam.tui.timeline_window import TimelineWindow
+from threeam.tui.typed_keys import TypedKeys
 from threeam.tui.widgets.box import InputBox
 from threeam.tui.widgets.filter_line import FilterBox
 from threeam.tui.widgets.log_view import LogView
 
 _TWICE = 2.0  # s: a second ctrl+c within them quits
 INTERRUPTED = 130
-OPENING_S = 0.5  # how long keys wait for a report that is being made
-REFUSED_TEXT_PAUSE_S = 0.7  # a text for a box that did not open ends with a pause of this length
-SAME_ENTER_S = 0.4  # an Enter that follows the one of the box as fast as this is the same one, hit twice
-_TEXT_KEYS = frozenset(("enter", "tab", "backspace"))  # keys within a text that print nothing
 
 
 class JournalApp(App[None], inherit_bindings=False):
@@ -88,14 +85,7 @@ class JournalApp(App[None], inherit_bindings=False):
         self.register_theme(NIGHT_THEME)
         self.set_class(not session.emoji, "-plain")
         self._asked = float("-inf")
-        self._keys_wait = True  # until there is a screen that can take them
-        self._opens_until_s = 0.0  # a screen is about to open: keys wait for it until then
-        self._waiting_keys: list[events.Event] = []
-        self.last_key_s = 0.0  # when the last key was pressed, on the monotonic clock
-        self._leads_out: events.Key | None = None  # the last key, if those behind it wait until it has been acted on
-        self._is_ending = False  # `exit` was called
-        self._box_enter_s = float("-inf")  # when Enter was pressed in the input box
-        self._refused_s = float("-inf")  # when a box did not open, or the last key of the text that was typed for it
+        self.typed_keys = TypedKeys()
         self._window = _window_of(session)  # read before the first frame, so that it is full
         is_set = session.settings.theme != NIGHT_THEME.name  # what the settings say is stronger than the last choice
         theme = session.settings.theme if is_set else session.look.theme or session.settings.theme
@@ -121,7 +111,7 @@ class JournalApp(App[None], inherit_bindings=False):
         return WITHOUT_COLORS if self.no_color else super().get_line_filters()
 
     def on_mount(self) -> None:
-        install_signal_handlers(self._leave, self._continue)
+        install_signal_handlers(self._leave, self._stop, self._continue)
         if self._as_of is not None:
             self.open_as_of(self.session, self._as_of)
         if not self.is_headless:
@@ -137,6 +127,12 @@ class JournalApp(App[None], inherit_bindings=False):
         if is_terminal_gone():
             end_by_signal(signal.SIGHUP, self._leave)
 
+    def _stop(self) -> None:
+        """Leave the terminal, and stop until a SIGCONT."""
+        if isinstance(self._driver, TerminalDriver) and not self._driver.is_suspended:
+            self._driver.suspend_application_mode()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
     def _continue(self) -> None:
         """Enter the terminal again after SIGCONT: a SIGSTOP gives no time to leave it first."""
         if isinstance(self._driver, TerminalDriver):
@@ -147,71 +143,67 @@ class JournalApp(App[None], inherit_bindings=False):
             self.refresh(layout=True)
 
     async def on_event(self, event: events.Event) -> None:
-        """Put a paste into the input box before the next key is handled, since that may be its Enter.
+        """Let typed keys act in their order: each when what an earlier one opens, closes or runs is there.
 
-        Keys behind the Enter of a command, and behind one that closes what is open, wait until that has been done: they
-        may be for what it opens, or leads to. So do those that were typed before there was a screen. A widget that has
-        the focus gets its keys in a queue of its own, so there it would be too late. Keys behind one that quits are
-        dropped, and so is the text that was typed for a box that did not open.
+        A widget that has the focus gets its keys in a queue of its own, so there it would be too late.
         """
-        screen = self.screen if self._screen_stack else None
-        typed = isinstance(event, events.Key | events.Paste) and not event.is_forwarded
-        if typed and (self._is_ending or self._is_refused_text(event)):
-            return
-        waits = self._keys_wait or self._is_opening
-        if typed and waits and not (isinstance(event, events.Key) and event.key == "ctrl+c"):
-            self._waiting_keys.append(event)
+        is_typed = not event.is_forwarded
+        if isinstance(event, events.Key | events.Paste) and is_typed and not self.typed_keys.take(event):
             return
         if isinstance(event, EscapedKey):
             await self._take_escaped(event)
             return
-        if typed and isinstance(event, events.Key) and event.key in self._suspend_keys:
-            self.suspend_to_shell()  # from everywhere, a dialog too, as from any program of the shell
+        if isinstance(event, events.Key) and is_typed and self._handle_first(event):
             return
-        if isinstance(event, events.Key) and typed:
-            if self._is_enter_again(event):
-                return
-            base = screen if isinstance(screen, JournalScreen) else None
-            is_command = event.key == "enter" and base is not None and base.commands.is_enter_a_command
-            self._leads_out = event if self._is_way_out(event.key) else None
-            self.last_key_s = event.time
-            is_in_box = is_command and base is not None and base.writing.is_prompt
-            self._box_enter_s = event.time if is_in_box else float("-inf")
-            self._keys_wait = is_command or self._leads_out is not None
-            if base is not None and base.writing.refuses_box_of(event.key):
-                self.refuse_text()
-        leads_out = event is self._leads_out  # also when it comes back from a widget that had no use for it
-        if (
-            isinstance(event, events.Paste)
-            and not event.is_forwarded
-            and isinstance(screen, JournalScreen)
-            and not isinstance(screen.focused, InputBox | FilterBox)
-        ):
-            screen.writing.open_box(NOTE, event.text)  # a paste is a note, and never keys
+        if isinstance(event, events.Paste) and is_typed and self._paste_as_note(event):
             return
-        is_ctrl_c = typed and isinstance(event, events.Key) and event.key == "ctrl+c"
-        if is_ctrl_c and self.screen.is_modal and not self.screen.get_selected_text():
-            self.action_help_quit()  # a modal screen hides the bindings of the app
-            return
+        leads_out = self.typed_keys.is_way_out(event)  # also when it comes back from a widget that had no use for it
         was_forwarded = event.is_forwarded
         await super().on_event(event)
         if leads_out and was_forwarded == event.is_forwarded:  # its binding has run, and no widget has it any more
             # Behind what the screen below does with the answer of the one that was closed.
             self.screen.call_later(self.post_message, messages.CommandDone())
 
-    @property
-    def _is_opening(self) -> bool:
-        return time.monotonic() < self._opens_until_s
+    def _handle_first(self, key: events.Key) -> bool:
+        """Handle what a key does in any screen, and note what the keys behind it wait for; return whether that is all.
+
+        An Enter that has closed the box and was hit twice opens no entry.
+        """
+        if key.key in self._suspend_keys:
+            self.suspend_to_shell()  # from everywhere, a dialog too, as from any program of the shell
+            return True
+        if isinstance(self.focused, LogView) and self.typed_keys.is_enter_again(key):
+            return True
+        base = self.screen if self._screen_stack and isinstance(self.screen, JournalScreen) else None
+        self.typed_keys.begin(
+            key,
+            is_command=key.key == "enter" and base is not None and base.commands.is_enter_a_command,
+            is_in_box=base is not None and base.writing.is_prompt,
+            is_way_out=self._is_way_out(key.key),
+        )
+        if base is not None and base.writing.refuses_box_of(key.key):
+            self.typed_keys.refuse_text()
+        if key.key == "ctrl+c" and self.screen.is_modal and not self.screen.get_selected_text():
+            self.action_help_quit()  # a modal screen hides the bindings of the app
+            return True
+        return False
+
+    def _paste_as_note(self, paste: events.Paste) -> bool:
+        """Open the box with a paste that has no other place, and return whether that was so: it is never keys."""
+        screen = self.screen if self._screen_stack else None
+        if not isinstance(screen, JournalScreen) or isinstance(screen.focused, InputBox | FilterBox):
+            return False
+        screen.writing.open_box(NOTE, paste.text)
+        return True
 
     def hold_keys(self) -> None:
         """Let keys wait for a screen that is about to open, since they may be for it; but only for a moment."""
-        self._opens_until_s = time.monotonic() + OPENING_S
-        self.set_timer(OPENING_S + 0.01, self.release_keys)
+        self.typed_keys.hold()
+        self.set_timer(typed_keys.OPENING_S + 0.01, self.release_keys)
 
     def release_keys(self) -> None:
         """Let keys act again: the screen is open, or none will be opened."""
-        if self._opens_until_s:
-            self._opens_until_s = 0.0
+        if self.typed_keys.release():
             self.screen.call_later(self.post_message, messages.CommandDone())
 
     @property
@@ -227,27 +219,6 @@ class JournalApp(App[None], inherit_bindings=False):
             self.notify("no shell waits for this program, so nothing could continue it", markup=False)
         else:
             os.kill(0, signal.SIGTSTP)  # the group: a script around this program stops with it
-
-    def refuse_text(self) -> None:
-        """Drop the text that is being typed for a box that does not open, since its keys would be commands.
-
-        It ends with a pause after the refusal was shown, or with a key that is not part of a text (Esc).
-        """
-        self._refused_s = time.monotonic()
-
-    def _is_refused_text(self, event: events.Event) -> bool:
-        if isinstance(event, EscapedKey) or event.time - self._refused_s > REFUSED_TEXT_PAUSE_S:
-            return False
-        if isinstance(event, events.Key) and not (event.is_printable or event.key in _TEXT_KEYS):
-            self._refused_s = float("-inf")
-            return False
-        self._refused_s = max(self._refused_s, event.time)
-        return True
-
-    def _is_enter_again(self, key: events.Key) -> bool:
-        """Return whether ``key`` is the Enter that has closed the box, hit twice: no entry opens for it."""
-        is_for_log = key.key == "enter" and isinstance(self.focused, LogView)
-        return is_for_log and key.time - self._box_enter_s < SAME_ENTER_S
 
     async def _take_escaped(self, event: EscapedKey) -> None:
         """Take ESC and a key for alt+key if that is bound in the box that has the focus, and else for two keys."""
@@ -281,22 +252,16 @@ class JournalApp(App[None], inherit_bindings=False):
 
     def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
         """End the program: no key acts any more."""
-        self._is_ending = True
+        self.typed_keys.end()
         super().exit(result, return_code, message)
-
-    @property
-    def keys_wait_for_enter(self) -> bool:
-        """Return whether keys wait until what an Enter has sent out of a box is taken."""
-        return self._keys_wait and self._leads_out is None
 
     async def on_command_done(self) -> None:
         """Handle the keys that were typed while a command ran, up to the next command."""
-        self._keys_wait = False
-        while self._waiting_keys and not (self._keys_wait or self._is_opening):
-            waiting, self._waiting_keys = self._waiting_keys, []
-            event = waiting.pop(0)
+        self.typed_keys.end_wait()
+        while (waiting := self.typed_keys.pop_waiting()) is not None:
+            event, rest = waiting
             await self.on_event(event)
-            self._waiting_keys += waiting  # behind the key of an `EscapedKey`
+            self.typed_keys.put_back(rest)  # behind the key of an `EscapedKey`
 
     @property
     def other_journals(self) -> list[Journal]:

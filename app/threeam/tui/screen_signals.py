@@ -15,15 +15,18 @@ TERMINAL_CHECK_S = 3.0  # between two checks whether the terminal is still there
 _LATE_S = 6.0  # after a signal: leaving takes at most 3.5 s; then the program has ended, or never will
 
 
-def install_signal_handlers(leave: Callable[[int], object], continue_: Callable[[], object]) -> None:
-    """Call ``leave`` with an exit code on a signal that ends programs, and ``continue_`` on SIGCONT, in the loop.
+def install_signal_handlers(
+    leave: Callable[[int], object], stop: Callable[[], object], continue_: Callable[[], object]
+) -> None:
+    """Call ``leave`` with an exit code on a signal that ends programs, ``stop`` on SIGTSTP, ``continue_`` on SIGCONT.
 
-    Python's own handler raises an exception anywhere, which would end the loop in its middle and leave the terminal as
-    it is. Textual's handler takes every SIGCONT for the end of a SIGTSTP, and would leave two threads that read keys.
+    They are called in the loop. Python's own handler raises an exception anywhere, which would end the loop in its
+    middle and leave the terminal as it is.
     """
     loop = asyncio.get_running_loop()
     for number in ENDING_SIGNALS:
         loop.add_signal_handler(number, end_by_signal, number, leave)
+    loop.add_signal_handler(signal.SIGTSTP, stop)
     loop.add_signal_handler(signal.SIGCONT, continue_)
 
 

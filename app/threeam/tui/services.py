@@ -21,6 +21,7 @@ from threeam.tui.dispatch import ActionTable
 from threeam.tui.outbox import WriteRequest
 from threeam.tui.prompts import BoxKind
 from threeam.tui.session import Session
+from threeam.tui.typed_keys import TypedKeys
 
 T = TypeVar("T")
 
@@ -51,11 +52,7 @@ class CommandScreen(Protocol):
 class Program(Protocol):
     """The program around the screens, as they see it."""
 
-    last_key_s: float  # when the last key was pressed, on the monotonic clock
-
-    @property
-    def keys_wait_for_enter(self) -> bool:
-        """Return whether keys wait until what an Enter has sent out of a box is taken."""
+    typed_keys: TypedKeys
 
     @property
     def other_journals(self) -> Sequence[Journal]:
@@ -78,9 +75,6 @@ class Program(Protocol):
 
     def suspend_to_shell(self) -> None:
         """Stop, so that the shell has the terminal until its ``fg``."""
-
-    def refuse_text(self) -> None:
-        """Drop the text that is being typed for a box that does not open."""
 
 
 class Writing(Protocol):

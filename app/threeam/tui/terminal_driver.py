@@ -10,6 +10,7 @@ import codecs
 import os
 import re
 import selectors
+import signal
 import termios
 import time
 import tty
@@ -18,6 +19,7 @@ from collections.abc import Iterable
 from textual import constants, events
 from textual._parser import ParseError
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
+from textual.app import App
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Size
@@ -120,6 +122,16 @@ class KeyParser(XTermParser):
 
 class TerminalDriver(LinuxDriver):
     """Textual's driver for terminals, which accepts any byte and loses no key."""
+
+    def __init__(
+        self, app: App[object], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        # Textual's handlers write to the terminal wherever the signal comes: in the middle of another write they wait
+        # for ever for the lock of its queue. They also take every SIGCONT for the end of a SIGTSTP, and leave two
+        # threads that read keys. `install_signal_handlers` installs handlers that the loop calls.
+        for number in (signal.SIGTSTP, signal.SIGCONT):
+            signal.signal(number, signal.SIG_DFL)
 
     def run_input_thread(self) -> None:
         """Read keys and dispatch them, until the driver stops."""

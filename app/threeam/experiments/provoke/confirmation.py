@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.state.fold import State
 from threeam.experiments.experiment import BARE, Counts, Experiment, FailureKind
 from threeam.experiments.failure_rule import FAILED
@@ -20,12 +21,12 @@ MAX_CONFIRMING_RUNS = 200  # of each arm
 _SAFETY = 2  # the rate of a chosen arm is overestimated, so more runs than its rate needs
 
 
-def kinds_before(all_experiments: Sequence[Experiment], hypothesis: str | None) -> str:
+def kinds_before(all_experiments: Sequence[Experiment], hypothesis: Bound | None) -> str:
     """Return the letters of the kinds of failure that bare runs for ``hypothesis`` have had."""
     letters = {
         run.kind
         for experiment in all_experiments
-        if hypothesis is not None and f"H{experiment.hypothesis}" == hypothesis.upper()
+        if hypothesis is not None and experiment.hypothesis == hypothesis
         for run in experiment.made_runs()
         if run.arm == BARE and run.outcome == FAILED
     }

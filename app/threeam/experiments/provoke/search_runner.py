@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import FileUnusable, PreconditionFailed
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.format.times import format_duration
 from threeam.core.redact.redact import redact
 from threeam.core.store.attachment_kinds import PLAN, RUN_OUTPUT
@@ -79,7 +80,7 @@ class Experimenter(Protocol):
     If it is ended too early, the search tells the user how to resume: that continues the experiment too.
     """
 
-    def start(self, plan: ExperimentPlan, hypothesis: str | None) -> None:
+    def start(self, plan: ExperimentPlan, hypothesis: Bound | None) -> None:
         """Make the runs of ``plan``, and write the verdict."""
 
     def resume(self, name: str) -> None:
@@ -117,7 +118,7 @@ class SearchRunner:
         self._listener = listener
         self._experimenter = experimenter
 
-    def start(self, reproducer: Reproducer, seed: int, budget: Budget, hypothesis: str | None) -> bool:
+    def start(self, reproducer: Reproducer, seed: int, budget: Budget, hypothesis: Bound | None) -> bool:
         """Find the arms for ``reproducer``, save and log the search, and make it.
 
         Raise `BadInput` if the command cannot be run or traced, or if the budget is too small.
@@ -225,10 +226,9 @@ class SearchRunner:
     def _confirm(self, search: Search, plan: SearchPlan) -> Experiment:
         """Return the experiment that compares the chosen arm with bare in fresh runs. Make its runs first."""
         known = confirmation_of(search, experiments(self._access.load_state()))
-        hypothesis = None if search.hypothesis is None else f"H{search.hypothesis}"
         if known is None:
             fresh = plan.experiment(confirming_arms(search), confirming_runs(search), confirming_seed(search))
-            self._experimenter.start(fresh, hypothesis)
+            self._experimenter.start(fresh, search.hypothesis)
         elif known.remaining or not known.verdict:
             self._experimenter.resume(known.name)
         made = confirmation_of(search, experiments(self._access.load_state()))

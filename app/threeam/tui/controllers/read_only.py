@@ -55,7 +55,7 @@ class ReadOnlyWriting:
     def open_box(self, kind: BoxKind, text: str = "") -> None:
         """Refuse to open a box."""
         self._refuse()
-        self._screen.program.refuse_text()
+        self._screen.program.typed_keys.refuse_text()
 
     def edit(self, kind: BoxKind, text: str) -> None:
         """Refuse to open a box."""

@@ -139,7 +139,7 @@ class WritingController:
         """Take back what waits, and return True; if nothing waits, end the prompt, and return False."""
         outbox, composer = self.editor.outbox, self.editor.composer
         # Not what is just being written. An Esc that came before the wait was shown is meant to leave the box.
-        pressed_s = self._screen.program.last_key_s
+        pressed_s = self._screen.program.typed_keys.last_s
         if outbox.is_blocked and pressed_s > outbox.wait_shown_s and outbox.cancel_waiting():
             return True
         if composer.kind not in DRAFTS and (composer.kind == COMMAND or not composer.text.strip()):
@@ -208,8 +208,9 @@ class WritingController:
         draft_of = self._draft_makers.get(kind)
         if draft_of is not None:
             return draft_of(text)
-        settings, named = self._mirrors.write_settings(self._screen.state), self._mirrors.named(kind.hypothesis)
-        return kind.draft(text, settings, named, others_disagree=self._mirrors.others_disagree(named))
+        settings, mirrors = self._mirrors.write_settings(self._screen.state), self._mirrors
+        known = mirrors.on_all_hosts(kind.hypothesis) if kind.hypothesis else None
+        return kind.draft(text, settings, mirrors.named, known)
 
     def _may_be_empty(self, kind: BoxKind) -> bool:
         """Return whether a box of this kind can be sent without a text: the cited line gives the words."""

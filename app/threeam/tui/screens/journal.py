@@ -239,7 +239,7 @@ class JournalScreen(NoticeScreen):
             try:
                 self.writing.send(message)
             finally:  # a box whose stamp was refused has become one for a note since its Enter
-                if message.outgoing.kind not in DRAFTS or self.program.keys_wait_for_enter:
+                if message.outgoing.kind not in DRAFTS or self.program.typed_keys.wait_for_enter:
                     self.app.post_message(messages.CommandDone())
 
     def on_composer_changed(self) -> None:
@@ -308,7 +308,7 @@ class JournalScreen(NoticeScreen):
         """Show why an action was not done, and drop what is typed for the box that its key would have opened."""
         self.notify_once(sentence, severity="warning")
         if action.opens_box and not argument:
-            self.program.refuse_text()
+            self.program.typed_keys.refuse_text()
 
     def leave(self) -> None:
         """Take back what waits; else go to the log; in the log, show the next result, or end the search."""
