@@ -119,6 +119,14 @@ class Counts(NamedTuple):
         return self.failed + self.passed
 
 
+class Verdict(NamedTuple):
+    """The verdict on an experiment, as its line has it. ``stopped``: where it stopped early; empty: it did not."""
+
+    text: str
+    stamp: Stamp
+    stopped: str = ""
+
+
 class LogPoint(NamedTuple):
     """The position of a line (`Entry.position`) and its stamp (ns)."""
 
@@ -163,8 +171,8 @@ class Experiment(NamedTuple):
     outcome, or `NOT_RUN`. ``detailed_runs``: the runs for which more is remembered. ``last_stamp``: of the line of the
     last run. ``first_position``, ``last_position``: of the first line and the last (`Entry.position`); None: equal to
     the stamp. ``midway_changes``: changes that were made before the last run. ``nth``: 8 if it is the 8th with this
-    plan. ``stop``: the rule by which it may stop early (`experiments.stopping`). ``stopped``: where it did; empty: it
-    did not. ``kinds``: the kinds of failure, in the order of their letters. ``kind_letters``: for each run the letter
+    plan. ``stop``: the rule by which it may stop early (`experiments.verdicts.stopping`). ``verdict``: None: it has
+    none yet. ``kinds``: the kinds of failure, in the order of their letters. ``kind_letters``: for each run the letter
     of its kind, or `NO_KIND`. ``recount``: the runs that count in another way than they were logged.
     """
 
@@ -182,8 +190,7 @@ class Experiment(NamedTuple):
     arm_usage: tuple[ArmUsage, ...]
     detailed_runs: tuple[Run, ...]
     last_stamp: Stamp
-    verdict: str = ""
-    verdict_stamp: Stamp | None = None
+    verdict: Verdict | None = None
     identity: str = ""
     build: str = ""
     wrapper_fingerprints: tuple[str, ...] = ()
@@ -192,7 +199,6 @@ class Experiment(NamedTuple):
     midway_changes: tuple[MidwayChange, ...] = ()
     nth: int = 1
     stop: str = ""
-    stopped: str = ""
     kinds: tuple[KindInExperiment, ...] = ()
     kind_letters: str = ""
     recount: Recount = _NO_RECOUNT
@@ -200,6 +206,11 @@ class Experiment(NamedTuple):
     def wrapper_fingerprint(self, arm: str) -> str:
         """Return the fingerprint of the wrapper of ``arm``; empty if an older version wrote the experiment."""
         return self.wrapper_fingerprints[self.arms.index(arm)] if self.wrapper_fingerprints else ""
+
+    @property
+    def stopped(self) -> str:
+        """Return where it stopped early, as its verdict says; empty: it did not."""
+        return "" if self.verdict is None else self.verdict.stopped
 
     @property
     def alpha(self) -> float:

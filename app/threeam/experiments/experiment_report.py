@@ -117,8 +117,8 @@ def _plan_lines(experiment: Experiment, attribution: str, repeats: Sequence[Expe
 def _conclusion_lines(experiment: Experiment, now: Stamp, repeats: Sequence[Experiment]) -> list[ReportLine]:
     """Return the verdict of a plan, or what is missing for one."""
     resume = f"3am run --resume {experiment.name}"
-    if experiment.verdict:
-        return [ReportLine(experiment.verdict, stamp=experiment.verdict_stamp, icon="Verdict")]
+    if (verdict := experiment.verdict) is not None:
+        return [ReportLine(verdict.text, stamp=verdict.stamp, icon="Verdict")]
     if not is_done(experiment):
         hint = "" if is_running(experiment, now) else resume
         text = f"{_progress_details(experiment, now)}: no verdict before the plan is done"

@@ -27,7 +27,8 @@ def _result_stamp(state: State, number: int) -> Stamp:
         stamp, resume = bisection.result_stamp, "3am bisect --resume"
     else:
         experiment = require_experiment(state, f"R{number}")
-        stamp = experiment.stamp if experiment.seed is None else experiment.verdict_stamp
+        verdict_stamp = None if experiment.verdict is None else experiment.verdict.stamp
+        stamp = experiment.stamp if experiment.seed is None else verdict_stamp
     if stamp is None:
         raise PreconditionFailed(f"R{number} has no result that could be evidence: {resume} R{number} continues it")
     return stamp

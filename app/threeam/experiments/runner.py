@@ -115,7 +115,7 @@ class ExperimentRunner:
             )
         if n * len(experiment.arms) > MAX_RUNS:
             raise BadInput(f"--more {n}: write a number from 1 to {MAX_RUNS // len(experiment.arms)}")
-        if not experiment.verdict:
+        if experiment.verdict is None:
             raise PreconditionFailed(f"{experiment.name} is not done: 3am run --resume {experiment.name} comes first")
         plan, _ = self._read_plan(experiment)
         stop = plan.stop if plan.stop == EVIDENCE else ""
@@ -226,6 +226,6 @@ def _require_unfinished(state: State, name: str) -> Experiment:
         raise PreconditionFailed(
             f"{experiment.name} is a single run, and has no plan to resume: 3am run -- CMD runs the command again"
         )
-    if experiment.verdict and not experiment.remaining:
-        raise PreconditionFailed(f"{experiment.name} is done: {experiment.verdict}")
+    if experiment.verdict is not None and not experiment.remaining:
+        raise PreconditionFailed(f"{experiment.name} is done: {experiment.verdict.text}")
     return experiment

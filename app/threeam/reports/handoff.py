@@ -270,17 +270,17 @@ def _verdict_event_line(state: State, event: HypothesisEvent, now: Stamp) -> Rep
 def _experiment_verdict_lines(all_experiments: Sequence[Experiment], now: Stamp) -> list[ReportLine]:
     """Return the verdicts of experiments, the newest first."""
     concluded = sorted(
-        ((experiment.verdict_stamp, experiment) for experiment in all_experiments if experiment.verdict_stamp),
-        key=lambda pair: (pair[0].ns, pair[1].number),
+        ((experiment.verdict, experiment) for experiment in all_experiments if experiment.verdict is not None),
+        key=lambda pair: (pair[0].stamp.ns, pair[1].number),
         reverse=True,
     )
     lines = []
-    for stamp, experiment in concluded[:_MAX_VERDICTS]:
+    for verdict, experiment in concluded[:_MAX_VERDICTS]:
         lines.append(
             ReportLine(
-                f"{bound_prefix(experiment.hypothesis)}{experiment.name} {experiment.verdict}",
-                f"{experiment.command} · {format_attribution(experiment.author, stamp, now)}",
-                stamp,
+                f"{bound_prefix(experiment.hypothesis)}{experiment.name} {verdict.text}",
+                f"{experiment.command} · {format_attribution(experiment.author, verdict.stamp, now)}",
+                verdict.stamp,
                 "Verdict",
                 f"3am run --report {experiment.name}",
             )

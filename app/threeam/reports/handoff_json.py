@@ -6,7 +6,7 @@ from typing import Any
 
 from threeam.core.format.entry import Author, Stamp, escape_unprintable
 from threeam.core.format.remote_hypothesis import bound_json
-from threeam.experiments.experiment import Experiment
+from threeam.experiments.experiment import Experiment, Verdict
 from threeam.experiments.fixes.fix_confidence_report import fix_confidence_json
 from threeam.hypotheses.amendments import current_text
 from threeam.hypotheses.handoff_notes import HandoffNote
@@ -38,7 +38,11 @@ def handoff_json(handoff: Handoff) -> dict[str, Any]:
             for change in handoff.open_changes
         ],
         "running": [_experiment_json(experiment) for experiment in handoff.experiments if experiment.remaining],
-        "verdicts": [_verdict_json(experiment) for experiment in handoff.experiments if experiment.verdict_stamp],
+        "verdicts": [
+            _verdict_json(experiment, experiment.verdict)
+            for experiment in handoff.experiments
+            if experiment.verdict is not None
+        ],
         "fixed": [
             {
                 "hypothesis": bound_json(answer.hypothesis.bound),
@@ -98,13 +102,13 @@ def _experiment_json(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def _verdict_json(experiment: Experiment) -> dict[str, Any]:
+def _verdict_json(experiment: Experiment, verdict: Verdict) -> dict[str, Any]:
     return {
         "run": experiment.name,
         "hypothesis": bound_json(experiment.hypothesis),
         "command": escape_unprintable(experiment.command),
-        "verdict": escape_unprintable(experiment.verdict),
-        "at": str(experiment.verdict_stamp),
+        "verdict": escape_unprintable(verdict.text),
+        "at": str(verdict.stamp),
     }
 
 

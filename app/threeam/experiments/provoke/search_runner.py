@@ -229,7 +229,7 @@ class SearchRunner:
         if known is None:
             fresh = plan.experiment(confirming_arms(search), confirming_runs(search), confirming_seed(search))
             self._experimenter.start(fresh, search.hypothesis)
-        elif known.remaining or not known.verdict:
+        elif known.remaining or known.verdict is None:
             self._experimenter.resume(known.name)
         made = confirmation_of(search, experiments(self._access.load_state()))
         assert made is not None

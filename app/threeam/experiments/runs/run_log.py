@@ -27,6 +27,7 @@ from threeam.experiments.experiment import (
     LogPoint,
     MidwayChange,
     Run,
+    Verdict,
     has_begun_after,
     outcome_code,
 )
@@ -177,9 +178,8 @@ def _fold(current: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mappin
                     builder.add_kind(failure_kind, index.run, entry.effective_stamp)
                     updated[number] = known
             case "Verdict" if known is not None:
-                updated[number] = known._replace(
-                    verdict=entry.body, verdict_stamp=entry.effective_stamp, stopped=entry.tag(STOPPED_TAG) or ""
-                )
+                verdict = Verdict(entry.body, entry.effective_stamp, entry.tag(STOPPED_TAG) or "")
+                updated[number] = known._replace(verdict=verdict)
     if not updated:
         return current
     built = {number: builder.build(updated[number]) for number, builder in builders.items()}
@@ -286,8 +286,8 @@ def _checkpoint(current: Mapping[int, Experiment]) -> Iterator[Entry]:
             for run in experiment.detailed_runs:
                 index = index_tag(experiment.number, run.number, experiment.total)
                 yield Entry(run.stamp, 0, (*author, index, *run_tags(run)), format_run(run))
-        if experiment.verdict_stamp is not None:
-            yield _verdict_entry(experiment, experiment.verdict_stamp)
+        if experiment.verdict is not None:
+            yield _verdict_entry(experiment, experiment.verdict)
 
 
 def _single_run_entry(experiment: Experiment) -> Entry:
@@ -317,10 +317,10 @@ def _plan_entry(experiment: Experiment) -> Entry:
     return Entry(experiment.stamp, 0, tags, f"Plan: {experiment.text}", experiment.first_position)
 
 
-def _verdict_entry(experiment: Experiment, stamp: Stamp) -> Entry:
-    stopped = ((STOPPED_TAG, experiment.stopped),) if experiment.stopped else ()
+def _verdict_entry(experiment: Experiment, verdict: Verdict) -> Entry:
+    stopped = ((STOPPED_TAG, verdict.stopped),) if verdict.stopped else ()
     tags = (*_leading_tags(experiment, experiment.done_count), ("VERDICT", "carried"), *stopped)
-    return Entry(stamp, 0, tags, f"Verdict: {experiment.verdict}")
+    return Entry(verdict.stamp, 0, tags, f"Verdict: {verdict.text}")
 
 
 def _leading_tags(experiment: Experiment, run_number: int) -> tuple[tuple[str, str], ...]:
