@@ -19,6 +19,7 @@ from threeam.experiments.experiment import (
     FailureKind,
     KindInExperiment,
     Run,
+    RunRecord,
     outcome_code,
 )
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
@@ -105,9 +106,10 @@ def confirmation(bare: str, chosen: str) -> Experiment:
         KindInExperiment(FailureKind(letter, f"0123{ord(letter)}", f"message {letter}"), 1, Stamp(BEGIN))
         for letter in sorted(set(letters) - {NO_KIND})
     )
+    record = RunRecord(codes, (ArmUsage(), ArmUsage()), Stamp(BEGIN), kind_letters=letters)
     return Experiment(
         4, Stamp(BEGIN), None, 7, len(bare), 1, ("bare", "delay:mkdir=20ms"), "x", "./repro; 20 runs each", "",
-        codes, (ArmUsage(), ArmUsage()), (), Stamp(BEGIN), kinds=found, kind_letters=letters,
+        record, (), kinds=found,
     )  # fmt: skip
 
 
@@ -192,7 +194,8 @@ def test_few_runs_that_passed_are_kept_however_many_there_are() -> None:
 
 def test_bare_kinds_of_the_hypothesis_are_sought() -> None:
     fresh = confirmation("ab" + 18 * ".", 20 * "c")
-    timed_out = fresh._replace(outcome_codes=outcome_code(0, TIMED_OUT) + fresh.outcome_codes[1:])
+    codes = outcome_code(0, TIMED_OUT) + fresh.record.outcome_codes[1:]
+    timed_out = fresh._replace(record=fresh.record._replace(outcome_codes=codes))
     assert kinds_before([timed_out], 7) == "b"
     assert kinds_before([fresh], 7) == "ab"
     assert kinds_before([fresh], 8) == kinds_before([fresh], None) == ""

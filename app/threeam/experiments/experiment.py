@@ -119,14 +119,6 @@ class Counts(NamedTuple):
         return self.failed + self.passed
 
 
-class Verdict(NamedTuple):
-    """The verdict on an experiment, as its line has it. ``stopped``: where it stopped early; empty: it did not."""
-
-    text: str
-    stamp: Stamp
-    stopped: str = ""
-
-
 class LogPoint(NamedTuple):
     """The position of a line (`Entry.position`) and its stamp (ns)."""
 
@@ -144,6 +136,31 @@ class MidwayChange(NamedTuple):
     position: int
     ns: int
     first_run_after: int = 0
+
+
+class RunRecord(NamedTuple):
+    """The facts that are remembered of all runs of an experiment. A rotation repeats them in its plan line.
+
+    ``outcome_codes``: one character per run, for its arm and outcome, or `NOT_RUN`. ``usage``: the sums of each arm.
+    ``last_stamp``: of the line of the last run. ``last_position``: of that line (`Entry.position`); None: equal to the
+    stamp. ``midway_changes``: changes that were made before the last run. ``kind_letters``: for each run the letter of
+    its kind of failure, or `NO_KIND`; empty: no run has one.
+    """
+
+    outcome_codes: str
+    usage: tuple[ArmUsage, ...]
+    last_stamp: Stamp
+    last_position: int | None = None
+    midway_changes: tuple[MidwayChange, ...] = ()
+    kind_letters: str = ""
+
+
+class Verdict(NamedTuple):
+    """The verdict on an experiment, as its line has it. ``stopped``: where it stopped early; empty: it did not."""
+
+    text: str
+    stamp: Stamp
+    stopped: str = ""
 
 
 def has_begun_after(run: Run, run_point: LogPoint, change: LogPoint) -> bool:
@@ -167,13 +184,11 @@ class Experiment(NamedTuple):
 
     ``fingerprint``: the hash of its identity; experiments with equal fingerprints are the same. ``identity``: the value
     of its identity tag. ``build``: that of its build tag. ``wrapper_fingerprints``: for each arm the hash of the words
-    before the command. All three are empty in old logs. ``outcome_codes``: one character per run, for its arm and
-    outcome, or `NOT_RUN`. ``detailed_runs``: the runs for which more is remembered. ``last_stamp``: of the line of the
-    last run. ``first_position``, ``last_position``: of the first line and the last (`Entry.position`); None: equal to
-    the stamp. ``midway_changes``: changes that were made before the last run. ``nth``: 8 if it is the 8th with this
-    plan. ``stop``: the rule by which it may stop early (`experiments.verdicts.stopping`). ``verdict``: None: it has
-    none yet. ``kinds``: the kinds of failure, in the order of their letters. ``kind_letters``: for each run the letter
-    of its kind, or `NO_KIND`. ``recount``: the runs that count in another way than they were logged.
+    before the command. All three are empty in old logs. ``record``: all runs so far; ``detailed_runs``: those of which
+    more is remembered. ``first_position``: of the first line (`Entry.position`); None: equal to the stamp. ``nth``: 8
+    if it is the 8th with this plan. ``stop``: the rule by which it may stop early (`experiments.verdicts.stopping`).
+    ``verdict``: None: it has none yet. ``kinds``: the kinds of failure, in the order of their letters. ``recount``: the
+    runs that count in another way than they were logged.
     """
 
     number: int
@@ -186,21 +201,16 @@ class Experiment(NamedTuple):
     fingerprint: str
     text: str
     file: str
-    outcome_codes: str
-    arm_usage: tuple[ArmUsage, ...]
+    record: RunRecord
     detailed_runs: tuple[Run, ...]
-    last_stamp: Stamp
     verdict: Verdict | None = None
     identity: str = ""
     build: str = ""
     wrapper_fingerprints: tuple[str, ...] = ()
     first_position: int | None = None
-    last_position: int | None = None
-    midway_changes: tuple[MidwayChange, ...] = ()
     nth: int = 1
     stop: str = ""
     kinds: tuple[KindInExperiment, ...] = ()
-    kind_letters: str = ""
     recount: Recount = _NO_RECOUNT
 
     def wrapper_fingerprint(self, arm: str) -> str:
@@ -225,7 +235,8 @@ class Experiment(NamedTuple):
     @property
     def last_point(self) -> LogPoint:
         """Return the position and the stamp of its last line."""
-        return LogPoint(self.last_stamp.ns if self.last_position is None else self.last_position, self.last_stamp.ns)
+        stamp, position = self.record.last_stamp, self.record.last_position
+        return LogPoint(stamp.ns if position is None else position, stamp.ns)
 
     def began_position(self, changes: Iterable[LogPoint]) -> int:
         """Return a position that is at or after each of ``changes`` made before the first run began, and before others.
@@ -246,7 +257,7 @@ class Experiment(NamedTuple):
         """Return the number of the first run that began after ``change``; more than `total` if none has."""
         if self.is_after(change):
             return 1
-        midway = next((midway for midway in self.midway_changes if midway.position == change.position), None)
+        midway = next((midway for midway in self.record.midway_changes if midway.position == change.position), None)
         if midway is not None:
             return midway.first_run_after or self.total + 1
         numbers = []
@@ -275,7 +286,7 @@ class Experiment(NamedTuple):
     @property
     def total(self) -> int:
         """Return the number of planned runs, of all arms."""
-        return len(self.outcome_codes)
+        return len(self.record.outcome_codes)
 
     @property
     def remaining(self) -> list[int]:
@@ -285,12 +296,12 @@ class Experiment(NamedTuple):
         """
         if self.seed is None or self.stopped:
             return []
-        return [i for i, code in enumerate(self.outcome_codes, 1) if code == NOT_RUN]
+        return [i for i, code in enumerate(self.record.outcome_codes, 1) if code == NOT_RUN]
 
     @property
     def done_count(self) -> int:
         """Return the number of runs that were made."""
-        return self.total - self.outcome_codes.count(NOT_RUN)
+        return self.total - self.record.outcome_codes.count(NOT_RUN)
 
     @property
     def command(self) -> str:
@@ -303,9 +314,9 @@ class Experiment(NamedTuple):
     def made_runs(self) -> Iterator[MadeRun]:
         """Yield the runs that were made and count, in the order of their numbers."""
         known = {outcome_code(i, outcome): (arm, outcome) for i, arm in enumerate(self.arms) for outcome in OUTCOMES}
-        letters = self.kind_letters or NO_KIND * self.total
+        letters = self.record.kind_letters or NO_KIND * self.total
         failed, excluded = self.recount
-        for number, (code, letter) in enumerate(zip(self.outcome_codes, letters, strict=True), 1):
+        for number, (code, letter) in enumerate(zip(self.record.outcome_codes, letters, strict=True), 1):
             if code in known and number not in excluded:
                 arm, outcome = known[code]
                 yield MadeRun(number, arm, FAILED if number in failed else outcome, letter.strip(NO_KIND))
@@ -314,7 +325,7 @@ class Experiment(NamedTuple):
         """Return the counts of each arm, in the order of the arms."""
         made: Mapping[tuple[str, str], int]
         if self.recount == _NO_RECOUNT:  # thirty times as fast as the loop over the runs: the screen counts often
-            by_code = Counter(self.outcome_codes)
+            by_code = Counter(self.record.outcome_codes)
             ends = [(i, arm, outcome) for i, arm in enumerate(self.arms) for outcome in OUTCOMES]
             made = {(arm, outcome): by_code[outcome_code(i, outcome)] for i, arm, outcome in ends}
         else:

@@ -133,7 +133,7 @@ def _progress_details(experiment: Experiment, now: Stamp) -> str:
         return f"{format_progress(experiment, now)}: {_INTERRUPTION_TEXTS[experiment.interrupted_run.outcome]}"
     if not done:
         return f"0 of {experiment.total} runs"
-    elapsed_ns = experiment.last_stamp.ns - experiment.stamp.ns
+    elapsed_ns = experiment.record.last_stamp.ns - experiment.stamp.ns
     time_left = f"{format_duration(elapsed_ns * remaining // done)} left at this pace"
     idle = f", the last {_idle_time(experiment, now)} ago" if is_stalled(experiment, now) else ""
     return f"{done} of {experiment.total} runs{idle}, {time_left}"
@@ -148,7 +148,7 @@ def format_progress(experiment: Experiment, now: Stamp) -> str:
 
 
 def _idle_time(experiment: Experiment, now: Stamp) -> str:
-    return format_duration(now.ns - experiment.last_stamp.ns)
+    return format_duration(now.ns - experiment.record.last_stamp.ns)
 
 
 def is_running(experiment: Experiment, now: Stamp) -> bool:
@@ -161,8 +161,8 @@ def is_stalled(experiment: Experiment, now: Stamp) -> bool:
 
     This is a guess: the first run may take long, and a crash of the machine leaves no line.
     """
-    pace_ns = (experiment.last_stamp.ns - experiment.stamp.ns) // max(1, experiment.done_count)
-    idle_ns = now.ns - experiment.last_stamp.ns
+    pace_ns = (experiment.record.last_stamp.ns - experiment.stamp.ns) // max(1, experiment.done_count)
+    idle_ns = now.ns - experiment.record.last_stamp.ns
     return experiment.interrupted_run is None and idle_ns > _STALLED_RUNS * pace_ns + _STALLED_SLACK_NS
 
 

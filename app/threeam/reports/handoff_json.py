@@ -97,7 +97,7 @@ def _experiment_json(experiment: Experiment) -> dict[str, Any]:
         "done": experiment.done_count,
         "total": experiment.total,
         "at": str(experiment.stamp),
-        "last": str(experiment.last_stamp),
+        "last": str(experiment.record.last_stamp),
         "interrupted": experiment.interrupted_run is not None,
     }
 

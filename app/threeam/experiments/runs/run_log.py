@@ -27,6 +27,7 @@ from threeam.experiments.experiment import (
     LogPoint,
     MidwayChange,
     Run,
+    RunRecord,
     Verdict,
     has_begun_after,
     outcome_code,
@@ -38,13 +39,13 @@ from threeam.experiments.runs.run_tags import (
     STOPPED_TAG,
     MalformedTag,
     PlanTag,
-    PlanTags,
-    checkpoint_tags,
     format_run,
     index_tag,
     kind_from_entry,
     kind_line,
     parse_index,
+    parse_record,
+    record_tags,
     run_fingerprint,
     run_from_entry,
     run_tags,
@@ -72,13 +73,14 @@ class _ExperimentBuilder:
 
     def __init__(self, experiment: Experiment) -> None:
         self._arm_indices = {arm: i for i, arm in enumerate(experiment.arms)}
-        self._outcome_codes = bytearray(experiment.outcome_codes.encode())
-        self._usage = list(experiment.arm_usage)
+        record = experiment.record
+        self._outcome_codes = bytearray(record.outcome_codes.encode())
+        self._usage = list(record.usage)
         self._detailed_runs = {run.number: run for run in experiment.detailed_runs}
-        self._last_stamp, self._last_position = experiment.last_stamp, experiment.last_position
-        self._midway_changes = list(experiment.midway_changes)
+        self._last_stamp, self._last_position = record.last_stamp, record.last_position
+        self._midway_changes = list(record.midway_changes)
         self._kinds = {found.kind.letter: found for found in experiment.kinds}
-        self._kind_letters = bytearray((experiment.kind_letters or NO_KIND * experiment.total).encode())
+        self._kind_letters = bytearray((record.kind_letters or NO_KIND * experiment.total).encode())
         self._detailed_of_kind = Counter(run.kind for run in experiment.detailed_runs)
 
     def add_change(self, position: int, ns: int) -> None:
@@ -131,15 +133,19 @@ class _ExperimentBuilder:
 
     def build(self, experiment: Experiment) -> Experiment:
         """Return ``experiment`` with the runs and changes that were added."""
+        letters = self._kind_letters.decode()
+        record = RunRecord(
+            self._outcome_codes.decode(),
+            tuple(self._usage),
+            self._last_stamp,
+            self._last_position,
+            tuple(self._midway_changes),
+            letters if letters.strip(NO_KIND) else "",
+        )
         return experiment._replace(
-            outcome_codes=self._outcome_codes.decode(),
-            arm_usage=tuple(self._usage),
+            record=record,
             detailed_runs=tuple(self._detailed_runs.values()),
-            last_stamp=self._last_stamp,
-            last_position=self._last_position,
-            midway_changes=tuple(self._midway_changes),
             kinds=tuple(self._kinds[letter] for letter in sorted(self._kinds)),
-            kind_letters=letters if (letters := self._kind_letters.decode()).strip(NO_KIND) else "",
         )
 
 
@@ -191,7 +197,7 @@ def _unfinished(current: Mapping[int, Experiment]) -> list[Experiment]:
     return [
         experiment
         for experiment in current.values()
-        if experiment.seed is not None and not experiment.stopped and NOT_RUN in experiment.outcome_codes
+        if experiment.seed is not None and not experiment.stopped and NOT_RUN in experiment.record.outcome_codes
     ]
 
 
@@ -211,6 +217,7 @@ def _without_old_single_runs(current: Mapping[int, Experiment]) -> Mapping[int, 
 
 def _single_run_experiment(number: int, run: Run, entry: Entry) -> Experiment:
     position = _position_unless_stamp(entry.position, run.stamp)
+    usage = ArmUsage(1, run.duration_ns, run.cpu_ns)
     return Experiment(
         number=number,
         stamp=entry.effective_stamp,
@@ -222,25 +229,22 @@ def _single_run_experiment(number: int, run: Run, entry: Entry) -> Experiment:
         fingerprint=run_fingerprint(entry),
         text=entry.body,
         file=run.file,
-        outcome_codes=outcome_code(0, run.outcome),
-        arm_usage=(ArmUsage(1, run.duration_ns, run.cpu_ns),),
+        record=RunRecord(outcome_code(0, run.outcome), (usage,), run.stamp, position),
         detailed_runs=(run,),
-        last_stamp=run.stamp,
         identity=entry.tag(IDENTITY_TAG) or "",
         build=entry.tag(BUILD_TAG) or "",
         wrapper_fingerprints=(wrapper_fingerprint(Arm(run.arm)),),
         first_position=position,
-        last_position=position,
     )
 
 
 def _planned_experiment(number: int, total: int, entry: Entry) -> Experiment | None:
     """Return the experiment of a plan line; None if its tags are malformed."""
     try:
-        tags = PlanTags.parse(entry, total)
+        facts = PlanTag.parse(entry.tag("PLAN") or "", total)
+        record = parse_record(entry, facts)
     except MalformedTag:
         return None
-    facts = tags.facts
     return Experiment(
         number=number,
         stamp=entry.effective_stamp,
@@ -252,19 +256,14 @@ def _planned_experiment(number: int, total: int, entry: Entry) -> Experiment | N
         fingerprint=facts.fingerprint,
         text=entry.body,
         file=entry.tag("FILE") or "",
-        outcome_codes=tags.outcome_codes,
-        arm_usage=tags.arm_usage,
+        record=record,
         detailed_runs=(),
-        last_stamp=tags.last_stamp,
         identity=entry.tag(IDENTITY_TAG) or "",
         build=entry.tag(BUILD_TAG) or "",
         wrapper_fingerprints=facts.wrapper_fingerprints,
         first_position=_position_unless_stamp(entry.position, entry.effective_stamp),
-        last_position=tags.last_position,
-        midway_changes=tags.midway_changes,
         nth=facts.nth,
         stop=facts.stop,
-        kind_letters=tags.kind_letters if tags.kind_letters.strip(NO_KIND) else "",
     )
 
 
@@ -312,7 +311,7 @@ def _plan_entry(experiment: Experiment) -> Entry:
         facts.to_tag(),
         *_identity_tags(experiment),
         ("FILE", experiment.file),
-        *checkpoint_tags(experiment),
+        *record_tags(experiment.record),
     )
     return Entry(experiment.stamp, 0, tags, f"Plan: {experiment.text}", experiment.first_position)
 
