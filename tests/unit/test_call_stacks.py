@@ -63,8 +63,9 @@ def test_a_call_of_a_script_is_known_as_that() -> None:
     text = 'mkdir("a", 0777) = 0\n > /usr/lib/libc.so.6(mkdir+0x7) [0x1]\n > /usr/bin/python3.11(os_mkdir+0x9) [0x2]\n'
     (site,) = find_call_sites(text, ["mkdir"])
     assert (site.is_interpreted, site.is_python, site.has_names) == (True, True, False)
-    (site,) = find_call_sites(text.replace("python3.11", "perl"), ["mkdir"])
-    assert (site.is_interpreted, site.is_python, site.has_names) == (True, False, False)
+    for interpreter in ("perl", "dash", "bash", "sh", "busybox"):
+        (site,) = find_call_sites(text.replace("python3.11", interpreter), ["mkdir"])
+        assert (site.is_interpreted, site.is_python, site.has_names) == (True, False, False)
     site = find_call_sites(STACKS, ["mkdir"])[0]
     assert (site.is_interpreted, site.is_python, site.has_names) == (False, False, True)
     assert not find_call_sites(STACKS.replace("main+", "+"), ["mkdir"])[0].has_names

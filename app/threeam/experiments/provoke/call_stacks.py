@@ -13,7 +13,7 @@ _CALL = re.compile(r"^(?:(?P<pid>\d+) +)?(?P<text>(?P<call>\w+)\(.*)$")
 _RESUMED = re.compile(r"^(?:(?P<pid>\d+) +)?<\.\.\. (?P<call>\w+) resumed>(?P<rest>.*)$")
 _UNFINISHED = re.compile(r",?\s*<unfinished \.\.\.>$")
 _SYSTEM_LIBRARY = re.compile(r"^(?:lib(?:c|m|pthread|dl|rt)|ld-linux\S*|ld)[.-]")
-_INTERPRETER = re.compile(r"^(?:lib)?(?:(?P<python>python\d)|perl|ruby|node)")
+_INTERPRETER = re.compile(r"^(?:lib)?(?:(?P<python>python\d)|perl|ruby|node|php|lua|(?:da|ba|z|k|c)?sh$|busybox)")
 _LONG_STRING = re.compile(r'"((?:[^"\\]|\\.){32})(?:[^"\\]|\\.){64,}"(?:\.\.\.)?')
 FAILS = ") = -1 E"
 MAX_FRAMES = 4  # of a place, as it is described
