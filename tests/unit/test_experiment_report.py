@@ -60,8 +60,7 @@ def experiment(
     letters += "." * remaining
     text = f"./repro; {len(letters)} runs of {', '.join(names)}, seed 7; fails if exit!=0"
     n = len(letters) // len(counts)
-    record = RunRecord(letters, spent, stamp)
-    return Experiment(12, stamp, None, 7, n, 7, names, "0123456789ab", text, "", record, ())
+    return Experiment(12, stamp, None, 7, n, 7, names, "0123456789ab", text, "", RunRecord(letters, spent, stamp), ())
 
 
 def test_a_tracer_that_hides_it() -> None:
@@ -334,8 +333,7 @@ def test_runs_that_timed_out_since_are_not_clean() -> None:
 
 
 def test_what_went_on_while_the_change_was_made_is_left_out_and_told() -> None:
-    between = experiment((9, 41, 0))
-    between = between._replace(record=between.record._replace(last_stamp=Stamp(AT.ns + 9)))
+    between = experiment((9, 41, 0), stamp=Stamp(AT.ns + 9))._replace(stamp=AT)
     answer = estimate_from_runs([experiment((3, 47, 0)), between], place(5))
     assert (answer.before.failed, answer.apart.straddling_count) == (3, 1)
 
