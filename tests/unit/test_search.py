@@ -249,6 +249,8 @@ def test_a_run_that_was_cut_is_made_again_and_counts_once() -> None:
         "search rounds=3,3 seed=7 budget=-1 limit=0 same=x arms=bare,a,b,c",
         "search rounds=3,3 seed=7 budget=1 limit=0 same=x arms=bare,a,a,c",
         "search rounds=3,3,3 seed=7 budget=1 limit=0 same=x arms=bare,a,b,c",
+        "search rounds=3,3 seed=٧ budget=1 limit=0 same=x arms=bare,a,b,c",
+        f"search rounds=3,3 seed=7 budget={'9' * 20} limit=0 same=x arms=bare,a,b,c",
         "search",
     ],
 )
@@ -259,6 +261,13 @@ def test_a_malformed_plan_is_no_search(value: str) -> None:
 
     assert 3 in searches("search rounds=3,3 seed=7 budget=1 limit=0 same=x arms=bare,a,b,c")
     assert searches(value) == {}
+
+
+def test_a_search_that_has_taken_more_time_than_there_is_cannot_end_a_rotation() -> None:
+    plan = plan_line()
+    plan = plan._replace(tags=(*plan.tags, ("SPENT", "9" * 4300)))
+    state = state_of(plan, run_line(1, PASSED))
+    assert [*PROJECTION.checkpoint(PROJECTION.of(state))] == []
 
 
 def test_the_best_arm_is_the_best_of_the_last_round() -> None:

@@ -31,11 +31,13 @@ from threeam.experiments.provoke.halving import (
 )
 from threeam.experiments.runs.run_numbers import SEARCH, parse_run_number, require_run_number
 from threeam.experiments.runs.run_tags import (
+    MalformedTag,
     format_run,
     index_tag,
     kind_from_entry,
     kind_line,
     parse_index,
+    require_count,
     run_from_entry,
     run_tags,
 )
@@ -239,12 +241,12 @@ def _planned_search(number: int, total: int, entry: Entry) -> Search | None:
     facts = dict(word.partition("=")[::2] for word in (entry.tag("PLAN") or "").split(" "))
     arms = tuple(facts.get("arms", "").split(","))
     try:
-        rounds = tuple(int(word) for word in facts["rounds"].split(","))
+        rounds = tuple(require_count(word) for word in facts.get("rounds", "").split(","))
         sought = "".join(letter for letter in facts.get("kinds", "") if letter in ascii_lowercase)
-        halving = Halving(len(arms) - 1, rounds, int(facts["seed"]), sought.upper())
-        budget, spent_ns = parse_budget(facts), int(entry.tag("SPENT") or 0)
+        halving = Halving(len(arms) - 1, rounds, require_count(facts.get("seed")), sought.upper())
+        budget, spent_ns = parse_budget(facts), require_count(entry.tag("SPENT") or "0")
         planned_total = halving.total
-    except (ValueError, KeyError):
+    except (MalformedTag, ValueError):  # ValueError: another number of rounds than the arms need
         return None
     outcomes = entry.tag("RUNS") or NOT_RUN * total
     has_names = all(arms) and len(set(arms)) == len(arms) and 2 <= len(arms) <= MAX_SEARCH_ARMS

@@ -176,9 +176,9 @@ class PlanTag(NamedTuple):
         """Return the facts of a plan of ``total`` runs in the value of its tag. Raise `MalformedTag`."""
         facts = _parse_facts(value)
         arms = tuple(facts.get("arms", "").split(","))
-        n, seed = _require_count(facts.get("n")), _require_count(facts.get("seed"))
+        n, seed = require_count(facts.get("n")), require_count(facts.get("seed"))
         wrappers = tuple(facts["wrappers"].split(",")) if "wrappers" in facts else ()
-        nth = _require_count(facts.get("nth", "1"))
+        nth = require_count(facts.get("nth", "1"))
         _require(not wrappers or len(wrappers) == len(arms))
         _require(all(arms) and len(set(arms)) == len(arms) <= MAX_ARMS)
         _require(n * len(arms) == total and 1 <= total <= MAX_RUNS and nth >= 1)
@@ -220,7 +220,7 @@ def parse_record(entry: Entry, plan: PlanTag) -> RunRecord:
 
 def _parse_usage(value: str, arm_count: int) -> tuple[tuple[ArmUsage, ...], Stamp]:
     """Return the usage of each arm (three numbers each) and the stamp of the last run (ns, and offset + one day)."""
-    counts = [_require_count(word) for word in value.split()]
+    counts = [require_count(word) for word in value.split()]
     _require(len(counts) == 3 * arm_count + 2)
     *numbers, last_ns, shifted_offset_s = counts
     usage = [ArmUsage(*sums) for sums in zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=True)]
@@ -250,7 +250,8 @@ def _parse_count(digits: str | None) -> int | None:
     return int(digits) if digits is not None and digits.isascii() and digits.isdigit() and len(digits) < 20 else None
 
 
-def _require_count(digits: str | None) -> int:
+def require_count(digits: str | None) -> int:
+    """Return the number that a tag has. Raise `MalformedTag` if it has none, or one of 20 digits and more."""
     count = _parse_count(digits)
     if count is None:
         raise MalformedTag
