@@ -73,6 +73,10 @@ def test_an_interrupt_after_the_rounds_names_the_search_and_its_resume_does_the_
             _, errors = running.communicate(timeout=20)
         assert running.returncode == 130, errors.decode()
         assert errors.decode() == "3am: R1 is ended before its plan is done: 3am run --resume R1 continues it\n"
+    handed_over = good(run("handoff"))
+    assert "SEARCHES WITHOUT A RESULT\n  R1 sh script" in handed_over
+    assert "3am run --resume R1 resumes it" in handed_over
     out = good(run(*ways[2], PATH=few_programs))
+    assert "SEARCHES" not in good(run("handoff"))
     assert out.count("\n") == 1
     assert "] [VERDICT: delay:" in out

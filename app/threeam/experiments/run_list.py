@@ -55,6 +55,17 @@ def run_json(run: ListedRun) -> dict[str, Any]:
     return search_json(run) if isinstance(run, Search) else bisection_json(run)
 
 
+def unfinished_searches(state: State) -> list[Search | Bisection]:
+    """Return the searches and bisections without a result, the newest first."""
+    return [run for run in listed_runs(state) if not isinstance(run, Experiment) and not run.result]
+
+
+def unfinished_search_line(run: Search | Bisection, now: Stamp) -> ReportLine:
+    """Return a line that sums up a search or a bisection, with the command that continues it."""
+    line, resume = _line(run, now), f"{_command(run)} --resume {run.name}"
+    return line._replace(detail=f"{line.detail} · {resume} resumes it", command=resume)
+
+
 def hypothesis_runs_report(
     state: State, is_about: Callable[[Bound | None], bool], now: Stamp, title: str = "runs"
 ) -> list[ReportSection]:
@@ -101,7 +112,6 @@ def _line(run: ListedRun, now: Stamp) -> ReportLine:
     """Return a line that sums up ``run``, with the command that prints its report."""
     if isinstance(run, Experiment):
         return experiment_line(run, now)
-    command = "3am run" if isinstance(run, Search) else "3am bisect"
     summary = _search_summary(run) if isinstance(run, Search) else _bisection_summary(run)
     detail = f"{summary} · {format_attribution(run.author, run.stamp, now)}"
     return ReportLine(
@@ -109,8 +119,12 @@ def _line(run: ListedRun, now: Stamp) -> ReportLine:
         detail,
         run.stamp,
         "Plan",
-        f"{command} --report {run.name}",
+        f"{_command(run)} --report {run.name}",
     )
+
+
+def _command(run: Search | Bisection) -> str:
+    return "3am run" if isinstance(run, Search) else "3am bisect"
 
 
 def _search_summary(search: Search) -> str:

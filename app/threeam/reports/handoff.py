@@ -16,6 +16,7 @@ from threeam.core.state.fold import OPEN, Hypothesis, State
 from threeam.core.store.journal import Journal, Position
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.experiment_report import experiment_line, is_running, is_stalled
+from threeam.experiments.run_list import unfinished_search_line, unfinished_searches
 from threeam.experiments.runs.run_log import experiments
 from threeam.human.awake import awake_since
 from threeam.human.caffeine import HOUR_NS, remaining_mg
@@ -165,6 +166,9 @@ def handoff_report(handoff: Handoff) -> list[ReportSection]:
         ReportSection("running", [experiment_line(experiment, now) for experiment in running]),
         ReportSection("running, or killed", [_resumable_line(experiment, now) for experiment in stalled]),
         ReportSection("interrupted", [_resumable_line(experiment, now) for experiment in interrupted]),
+        ReportSection(
+            "searches without a result", [unfinished_search_line(run, now) for run in unfinished_searches(state)]
+        ),
         ReportSection("next", _note_lines(state, handoff.next_step, now)),
         ReportSection("to be undone", [_change_line(change, now) for change in handoff.open_changes]),
         ReportSection("terminated backends", _termination_lines(handoff.terminations, now)),

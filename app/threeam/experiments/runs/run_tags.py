@@ -153,7 +153,7 @@ class PlanTag(NamedTuple):
     """The facts of a plan: ``n`` runs in each of ``arms``, in the order of ``seed``.
 
     ``wrapper_fingerprints``: empty in old logs. ``nth``: how many experiments of this plan there are with this one.
-    ``stop``: the rule by which it may stop early (`experiments.stopping`).
+    ``stop``: the rule by which it may stop early (`experiments.verdicts.stopping`).
     """
 
     n: int
