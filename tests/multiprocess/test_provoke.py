@@ -29,6 +29,7 @@ def few_programs(tmp_path: Path) -> str:
         (["--"], 2, "which command? it comes after --"),
         (["--budget", "4", "--", "true"], 2, "the budget is too small: 46 runs are the least, and "),
         (["--budget", "0", "--", "true"], 2, "--budget 0: write a number from 1 to 50000, or a time such as 5m"),
+        (["--budget", "9999h", "--", "true"], 2, "--budget 9999h: write a time of 365d at most"),
         (["--budget", "soon", "--", "true"], 2, "'soon' is not a duration"),
         (["--fail", "timeout", "--", "true"], 2, "--fail timeout never comes true without --timeout 5s"),
         (["--", "nosuch"], 2, "nosuch: there is no such command"),

@@ -16,10 +16,10 @@ from threeam.cli.run_surroundings import journal_access, observe, writable_conte
 from threeam.cli.search_progress import ConfirmationProgress, SearchProgress, search_exit_code
 from threeam.cli.team_hosts import read_bound
 from threeam.core.format.remote_hypothesis import Bound
-from threeam.core.format.times import parse_duration
+from threeam.core.format.times import format_duration, parse_duration
 from threeam.experiments.experiment import MAX_RUNS
 from threeam.experiments.plan import ExperimentPlan
-from threeam.experiments.provoke.budget import Budget, RunBudget, TimeBudget
+from threeam.experiments.provoke.budget import MAX_BUDGET_NS, Budget, RunBudget, TimeBudget
 from threeam.experiments.provoke.search import Search
 from threeam.experiments.provoke.search_plan import Reproducer
 from threeam.experiments.provoke.search_report import search_json, search_report
@@ -89,7 +89,10 @@ def _search(ctx: Context, args: Namespace, go: Callable[[SearchRunner], bool]) -
 
 def _parse_budget(parser: Parser, text: str) -> Budget:
     if not (text.isascii() and text.isdigit()):
-        return TimeBudget(parse_duration(text))
+        budget_ns = parse_duration(text)
+        if budget_ns > MAX_BUDGET_NS:
+            parser.error(f"--budget {text}: write a time of {format_duration(MAX_BUDGET_NS)} at most")
+        return TimeBudget(budget_ns)
     if len(text) > 9 or not 1 <= int(text) <= MAX_RUNS:
         parser.error(f"--budget {text}: write a number from 1 to {MAX_RUNS}, or a time such as 5m")
     return RunBudget(int(text))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from threeam.core.format.entry import NS_PER_S
 from threeam.core.format.times import format_duration
 from threeam.experiments.runs.run_tags import MalformedTag, require_count
 
 MIN_CONFIRMING_RUNS = 20  # fresh runs of each of two arms; fewer can hardly show a difference
+MAX_BUDGET_NS = 365 * 24 * 3600 * NS_PER_S
 _MAX_CONFIRMING_SHARE = 120  # runs of a budget that are kept for the fresh ones
 _MAX_RUNS_BY_TIME = 2000
 
