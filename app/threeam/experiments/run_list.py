@@ -109,9 +109,9 @@ def _has_remaining(run: ListedRun) -> bool:
 
 
 def _line(run: ListedRun, now: Stamp) -> ReportLine:
-    """Return a line that sums up ``run``, with the command that prints its report."""
+    """Return a line that sums up ``run``, with the command that prints its report. Its subject is the run's name."""
     if isinstance(run, Experiment):
-        return experiment_line(run, now)
+        return experiment_line(run, now)._replace(subject=run.name)
     summary = _search_summary(run) if isinstance(run, Search) else _bisection_summary(run)
     detail = f"{summary} · {format_attribution(run.author, run.stamp, now)}"
     return ReportLine(
@@ -120,6 +120,7 @@ def _line(run: ListedRun, now: Stamp) -> ReportLine:
         run.stamp,
         "Plan",
         f"{_command(run)} --report {run.name}",
+        subject=run.name,
     )
 
 
