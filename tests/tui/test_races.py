@@ -19,9 +19,11 @@ from support.log_sources import write_log
 from support.racing_logs import CERTAIN, POSSIBLE, open_racing_logs
 from threeam.core.errors import BadInput
 from threeam.core.format.cited_line import parse_cited_line
+from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.store.journal import Journal
 from threeam.tui.log_search import LogSearch
 from threeam.tui.screens.races import FindingScreen, KeysScreen, NearScreen, RacesScreen
+from threeam.tui.screens.report_screen import ReportScreen
 
 pytestmark = pytest.mark.usefixtures("utc")
 
@@ -66,7 +68,7 @@ async def test_x_proposes_a_key_and_lists_the_groups_certain_ones_first(journal:
         await search_carts(it)
         certain, possible = it.shown.index("│ CERTAIN"), it.shown.index("POSSIBLE: ORDER NOT KNOWN")
         assert certain < it.shown.index("closest 400ms") < possible < it.shown.index("closest 50us")
-        assert "order not known · 2026-11-24 03:14:21" in it.shown
+        assert "order not known; true distance -0.156ms to +0.256ms · 2026-11-24 03:14:21" in it.shown
         assert "keys: 30 of cart; actor = pid" in it.shown
 
 
@@ -284,6 +286,23 @@ async def test_a_deadlock_that_a_server_has_reported_is_shown_with_its_statement
         row = it.view.selected_row
         assert row is not None
         assert row.line.display_text.endswith("ERROR:  deadlock detected")
+
+
+async def test_lines_of_one_text_are_told_apart_by_what_they_are_about(journal: Journal) -> None:
+    subjects = ["web1", "web2"]
+
+    def tell() -> list[ReportSection]:
+        return [ReportSection("found", [ReportLine("delete cart=4", subject=subject) for subject in subjects])]
+
+    async with night(journal, size=SMALL) as it:
+        page = ReportScreen("races", tell, lambda _text, _name: None, emoji=True)
+        it.app.push_screen(page)
+        await wait_for_report(it, ReportScreen)
+        await it.press("down")
+        assert page.selected_subject == "web2"
+        subjects.insert(0, "web3")
+        page.update_report()
+        assert page.selected_subject == "web2"
 
 
 # The thread of a search.

@@ -13,9 +13,9 @@ from support.histories import WEB1, WEB2, T, access, history, pairs
 from threeam.core.errors import BadInput
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import Stamp
-from threeam.races.access import distance
+from threeam.races.access import OperationKind, distance
 from threeam.races.finding import KeyHistory
-from threeam.races.near_miss import Bar, NearMisses, OperationPair, Share, delay_above, matches, parse_pair
+from threeam.races.near_miss import Bar, NearMisses, OperationPair, Share, delay_above, is_named, parse_pair
 from threeam.races.near_report import NearReport, NotedChange, empty_sentence
 from threeam.races.operations import Operations
 from threeam.timeline.order import ClockRange
@@ -61,8 +61,8 @@ def test_a_pair_is_written_with_either_arrow(text: str) -> None:
 
 def test_a_capital_letter_is_a_kind() -> None:
     assert parse_pair("D → W", OPERATIONS) == ("D", "W")
-    assert matches(access(0, "delete", "a"), "D")
-    assert not matches(access(0, "delete", "a"), "d")
+    assert is_named("delete", OperationKind.DELETE, "D")
+    assert not is_named("delete", OperationKind.DELETE, "d")
 
 
 @pytest.mark.parametrize("text", ["", "delete", "delete update", "→", "delete →", "a -> b -> c"])

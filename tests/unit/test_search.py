@@ -158,6 +158,8 @@ def test_the_result_is_about_the_kind_of_failure_that_bare_has(
     assert ("look at store_open (store.c:14): mkdir(" in text) == found
     assert ("what remains: " in text) != found
     assert (": 3am fixed H7 --arm delay:mkdir=20ms counts them" in text) == found
+    unknown = result_text(search, fresh, CodePlace('mkdir("d", 0777) = 0', "", "its line is not known"))
+    assert ('; the call: mkdir("d", 0777) = 0; its line is not known; fixed is ' in unknown) == found
     unbound = result_text(search._replace(hypothesis=None), fresh, None)
     assert ("clean runs of that arm" in unbound, "3am fixed" in unbound) == (found, False)
 

@@ -239,3 +239,21 @@ def assert_same_refusal(stderr: bytes, sentence: str) -> None:
     (line,) = stderr.decode().splitlines()
     assert line.startswith("3am ")
     assert line.removeprefix("3am ").partition("; see 3am ")[0] == sentence
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (r"--key cart=(?P<key>\d+)", ["--key", r"cart=(?P<key>\d+)"]),
+        (r"--key 'id = (\d+)' --shuffle 9", ["--key", r"id = (\d+)", "--shuffle", "9"]),
+        (r'"a b" c#d', ["a b", "c#d"]),
+        ("", []),
+    ],
+)
+def test_a_backslash_on_the_command_line_of_the_screen_needs_no_quotes(line: str, words: list[str]) -> None:
+    assert split_line(line) == words
+
+
+def test_a_quote_without_an_end_is_refused() -> None:
+    with pytest.raises(BadInput, match="No closing quotation"):
+        split_line("--key 'cart")

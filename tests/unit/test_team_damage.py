@@ -77,7 +77,7 @@ async def until(journal: Journal, origin: Origin, data: bytes) -> None:
 
 
 def follower_of(journal: Journal, status: TeamStatus, place: Place | None = None) -> Follower:
-    return Follower(journal, "", status, place, lambda _: None)
+    return Follower(journal, lambda _: False, status, place, lambda _: None)
 
 
 async def test_a_mirror_that_is_removed_while_it_is_written_is_filled_again(journal: Journal) -> None:

@@ -65,7 +65,10 @@ def _team_report(status: TeamStatus, is_running: bool, names: dict[str, str], no
 
 
 def _own_report(own: OwnStatus, name: str) -> HostReport:
-    lines = _lines_text(own.unsent_lines, own.unheld_lines) if own.publishes else "sends nothing from here"
+    if own.publishes:
+        lines = _lines_text(own.unsent_lines, own.unheld_lines)
+    else:
+        lines = "sends nothing from here" if own.refusal else "another 3am team sends its lines"
     problems = (own.refusal,) if own.refusal else ()
     return HostReport(name, "this host", lines, clock=(own_clock_sentence(own),), problems=problems)
 

@@ -32,8 +32,9 @@ class OwnStatus:
     """The lines of this journal. ``unheld_sent_lines``: those that were sent, and no other host is known to hold.
 
     ``sent``, ``held``: the ends of what the engine and of what another host has; None if it has nothing. ``refusal``:
-    why the engine takes no lines of this user, or empty. ``utc_bound_ns``: the error of this host's clock against UTC
-    at most; None: it is not synchronised.
+    why this process may not send the lines, or empty. ``publishes``: it sends them, or tries to; without a ``refusal``,
+    False means that another process does. ``utc_bound_ns``: the error of this host's clock against UTC at most; None:
+    it is not synchronised.
     """
 
     origin: Origin

@@ -16,10 +16,14 @@ from threeam.experiments.verdicts.verdict import format_significant
 
 
 class CodePlace(NamedTuple):
-    """The place of a delayed call: a call with its arguments, and the functions around it (empty: not known)."""
+    """The place of a delayed call: a call with its arguments, and the functions around it (empty: not known).
+
+    ``obstacle``: a sentence about why they are not known, if the reader can change that.
+    """
 
     call: str
     functions: str
+    obstacle: str = ""
 
 
 def result_text(search: Search, confirmation: Experiment | None, place: CodePlace | None) -> str:
@@ -42,6 +46,8 @@ def result_text(search: Search, confirmation: Experiment | None, place: CodePlac
     sentences = [f"{chosen.arm} provokes {_name_failure(search, confirmation)}: {fresh}"]
     if place is not None:
         sentences.append(f"look at {place.functions}: {place.call}" if place.functions else f"the call: {place.call}")
+        if place.obstacle:
+            sentences.append(place.obstacle)
     _, _, with_arm = required_clean_runs(chosen.counts.failed, chosen.counts.conclusive)
     _, _, without = required_clean_runs(bare.counts.failed, bare.counts.conclusive)
     if with_arm is not None:

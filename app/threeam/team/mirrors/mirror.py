@@ -5,9 +5,9 @@
     <log>.d/remote/<id>/<segment>+<offset>.log        the bytes behind a gap
     <log>.d/remote/<id>/epoch-2/…                     what the host sent after it had lost bytes
 
-Bytes are only appended, and lines blanked if their origin says so. A message that is here already is compared, so a
-message may come twice, late, or after a kill in the middle of its write. A message that contradicts the bytes here is
-refused. A line that was blanked stays so, also if the message with its words comes again.
+Bytes are only appended, and lines blanked if their origin says so, in each epoch. A message that is here already is
+compared, so a message may come twice, late, or after a kill in the middle of its write. A message that contradicts the
+bytes here is refused. A line that was blanked stays so, also if the message with its words comes again.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from threeam.team.messages.line_chain import first_link
 from threeam.team.messages.message import Message
 from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 from threeam.team.messages.presence import HeldRun
-from threeam.team.mirrors.mirror_about import ABOUT_NAME, holes_of, link_at, read_about, write_about
-from threeam.team.mirrors.mirror_part import OpenPart, PartPlace
+from threeam.team.mirrors.mirror_about import ABOUT_NAME, holes_of, known_links, link_at, read_about, write_about
+from threeam.team.mirrors.mirror_blanking import blank_entries, finish_blanking
+from threeam.team.mirrors.mirror_part import MirrorPart, OpenPart, PartPlace
 
 _PART_NAME = re.compile(r"([^+]+?)(?:\+([1-9]\d{0,15}))?\.log", re.ASCII)
 _EPOCH_DIR = re.compile(r"epoch-([1-9]\d{0,5})", re.ASCII)
@@ -38,19 +39,6 @@ _EPOCH_DIR = re.compile(r"epoch-([1-9]\d{0,5})", re.ASCII)
 
 class MirrorBusy(JournalError):
     """A mirror that another process of this user writes."""
-
-
-class MirrorPart(NamedTuple):
-    """A file of a mirror: the bytes of a segment from ``begin`` to ``end``.
-
-    ``continues``: no bytes are missing between the part before and this one.
-    """
-
-    path: str
-    segment: str
-    begin: int
-    end: int
-    continues: bool = False
 
 
 class Gap(NamedTuple):
@@ -101,6 +89,12 @@ def read_mirror(journal: Journal, origin_id: str) -> list[MirrorFiles]:
     return [_mirror_files(Origin(origin_id, epoch), folder, about) for epoch in sorted([1, *_later_epochs(folder)])]
 
 
+def read_searched_entries(journal: Journal, origin_id: str) -> list[str]:
+    """Return the stamps of the entries whose words were blanked in all files of a mirror. Raises `FileUnusable`."""
+    entries: list[str] = read_about(os.path.join(remote_dir(journal), origin_id))["entries"]
+    return entries
+
+
 def mirror_path(journal: Journal, origin: Origin) -> str:
     """Return the folder of an epoch in the mirror of an origin."""
     return _epoch_dir(os.path.join(remote_dir(journal), origin.id), origin.epoch)
@@ -116,18 +110,10 @@ def latest_epoch(journal: Journal, origin_id: str) -> int:
     return max(_later_epochs(os.path.join(remote_dir(journal), origin_id)), default=1)
 
 
-def known_links(journal: Journal, origin: Origin, part: MirrorPart) -> list[tuple[int, bytes]]:
-    """Return offsets in a part of a mirror, and the links of the chain there. Raises OSError or `FileUnusable`.
-
-    They are at its beginning, and behind its blanked lines, across which the chain cannot be computed.
-    """
+def read_known_links(journal: Journal, origin: Origin, part: MirrorPart) -> list[tuple[int, bytes]]:
+    """Return what `known_links` does, of a part of the mirror of an origin. Raises OSError or `FileUnusable`."""
     folder = os.path.join(remote_dir(journal), origin.id)
-    about = read_about(folder)
-    begin_link = first_link(part.segment)
-    if part.begin:
-        begin_link = link_at(about, folder, origin.epoch, SegmentEnd(part.segment, part.begin))
-    holes = holes_of(about, origin.epoch, part.segment)
-    return [(part.begin, begin_link), *((hole.end, hole.link) for hole in holes if part.begin < hole.end <= part.end)]
+    return known_links(read_about(folder), folder, origin.epoch, part)
 
 
 def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorFiles:
@@ -201,10 +187,19 @@ class Mirror:
         self._open_part: OpenPart | None = None
         self._has_new_parts = True  # an earlier process may have begun some
         self._blanked_lines = 0  # since `pop_blanked_lines`
+        try:
+            finish_blanking(self._about, self._parts())
+        except OSError as error:
+            os.close(self._lock_fd)
+            raise FileUnusable(f"{self.path} cannot be written: {error.strerror}") from None
 
     def write(self, message: Message) -> int:
         """Write what is new of ``message``, and return how many bytes that was. Raises `Contradiction`."""
         assert message.origin.id == self._origin_id
+        if entries := [entry for entry in message.entries if entry not in self._about["entries"]]:
+            self._close_part()
+            self._blanked_lines += blank_entries(self.path, self._about, self._parts(), entries)
+            self._has_new_parts = True  # a line without an end may have been cut off
         written, rest = 0, message
         while True:
             part, limit = self._part_for(rest)
@@ -287,6 +282,10 @@ class Mirror:
                 part.sync()
             finally:
                 part.close()
+
+    def _parts(self) -> dict[int, list[MirrorPart]]:
+        """Return the files of each epoch."""
+        return {epoch: _parts_in(_epoch_dir(self.path, epoch)) for epoch in [1, *_later_epochs(self.path)]}
 
     def _links(self, message: Message) -> dict[str, str]:
         """Return the links at the beginnings of the parts of an epoch."""

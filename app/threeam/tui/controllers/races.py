@@ -74,9 +74,9 @@ class RaceController:
             self._propose_keys()
 
     def _propose_keys(self) -> None:
-        from threeam.races.deadlock_shapes import find_deadlocks
+        from threeam.races.deadlocks.search import find_deadlocks
         from threeam.races.key_candidates import find_key_candidates
-        from threeam.tui.screens.races import FoundDeadlocks, KeysScreen, Proposal
+        from threeam.tui.screens.races import KeysScreen, Proposal
 
         sources, session = self._sources(), self._screen.session
 
@@ -85,7 +85,7 @@ class RaceController:
             search.begin("the first lines are searched for keys")
             candidates = find_key_candidates(stamped)
             search.begin(_FOR_DEADLOCKS)
-            return Proposal(FoundDeadlocks(find_deadlocks(sources), sources), candidates)
+            return Proposal(find_deadlocks(sources), candidates)
 
         page = KeysScreen(LogSearch(propose), session.zone, self._screen.copy_text, emoji=session.emoji)
         self._reports.push(page, self.take)
@@ -93,9 +93,9 @@ class RaceController:
     def _search(self, argument: str) -> None:
         """Search for races; ``argument`` is a pattern, or options."""
         from threeam.races.chance import with_chances
-        from threeam.races.deadlock_shapes import find_deadlocks
+        from threeam.races.deadlocks.search import find_deadlocks
         from threeam.races.search import search_races
-        from threeam.tui.screens.races import FoundDeadlocks, FoundRaces
+        from threeam.tui.screens.races import FoundRaces
 
         words = argument if argument.startswith("-") else f"--key {shlex.quote(argument.strip())}"
         options, args = _parse("races", words)
@@ -110,7 +110,7 @@ class RaceController:
                 groups = with_chances(report.groups, stamped, options, args.shuffle, search.note)
                 report = report._replace(groups=groups)
             search.begin(_FOR_DEADLOCKS)
-            return FoundRaces(FoundDeadlocks(find_deadlocks(sources), sources), report)
+            return FoundRaces(find_deadlocks(sources), report)
 
         self._options, self._words, self._searched = options, words, self._files()
         self._races = LogSearch(find)
@@ -197,7 +197,7 @@ class RaceController:
         from threeam.races.near_miss import delay_above
 
         finding = group.closest
-        first, second = (finding.witness[index] for index in finding.pair)
+        first, second = finding.pair
         longest_ns = max(abs(finding.gap_ns), distance(first, second).longest_ns)
         delay = format_exact_duration(delay_above(longest_ns))
         option = self._hypotheses.picked_option
