@@ -143,5 +143,5 @@ def test_a_journal_without_a_log_is_named_and_not_its_folder(journal: Journal) -
     with pytest.raises(FileUnusable, match=f"^there is no log at {journal.log_path}: 3am log TEXT begins one$"):
         OriginFile(journal)
     with pytest.raises(FileUnusable, match=f"^there is no log at {journal.log_path}: "):
-        BlankList(journal).add([BlankedLine("20261124T031407.000000000Z", 0, 9, "-")])
+        BlankList(journal).add([BlankedLine("20261124T031407.000000000Z", 0, 9, "-", "-")])
     assert not [name for name in os.listdir(os.path.dirname(journal.log_path)) if name.startswith("sanity")]
