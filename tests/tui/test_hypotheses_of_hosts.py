@@ -26,7 +26,7 @@ from threeam.experiments.runs.run_drafts import single_run_draft
 from threeam.hypotheses.changes import change_draft
 from threeam.hypotheses.drafts import conclusion_draft, evidence_draft, hypothesis_draft
 from threeam.team.mirrors.host_states import HostStates
-from threeam.team.origin import OriginFile
+from threeam.team.origin import OriginFile, host_name
 from threeam.tui.screens.report_screen import ThreadScreen
 
 
@@ -161,6 +161,8 @@ async def test_the_panel_is_not_called_empty_before_the_mirrors_are_read(
             try:
                 await it.shows("reading the mirrors")
                 assert "none yet" not in it.shown
+                await it.command("support db1/H1 seen")
+                await it.says("the journals of the other hosts are still being read: in a moment")
             finally:
                 go_on.set()
             await it.eventually(lambda: board_order(it) == ["db1/H1"], "they are read")
@@ -185,7 +187,8 @@ async def test_fixed_takes_a_hypothesis_of_another_host(
         await wait_for_hosts(it)
         await it.command("fixed db1/H1")
         await it.says("no run is bound to db1/H1: 3am run -n 50 -H db1/H1 -- CMD")
-        known = it.journal_screen.mirrors.require_hypothesis("db1/H1")
+        known = it.journal_screen.mirrors.require_named("db1/H1")
+        assert isinstance(known, RemoteHypothesis)
         writer = writer_of("alice", journal, FakeClock(system_clock()))
         writer.write(single_run_draft("./repro", run, REPRO, known))
         db1.write(change_draft("row lock", "", "H1"), single_run_draft("./repro", run, REPRO, 1))
@@ -215,6 +218,19 @@ async def test_a_command_takes_a_hypothesis_of_another_host(
         await it.command(typed)
         await it.eventually(lambda: text in texts(log)[-1] and len(texts(log)) > 2, "it is written")
         assert entries(log)[-1].hypothesis_name == "db1/H1"
+
+
+async def test_a_host_has_the_names_that_it_has_in_a_shell(journal: Journal, log: Path, db1: WritingHost) -> None:
+    own_hypothesis(journal, log)
+    async with night(journal, size=WIDE) as it:
+        await wait_for_hosts(it)
+        count = len(texts(log))
+        await it.command(f"support {OriginFile(db1.journal).origin.id[:6]}/H1 by its id")
+        await it.eventually(lambda: len(texts(log)) == count + 1, "it is written")
+        await it.command(f"support {host_name()}/H1 this host")
+        await it.eventually(lambda: len(texts(log)) == count + 2, "it is written")
+        assert [entry.hypothesis_name for entry in entries(log)[-2:]] == ["db1/H1", "H1"]
+        assert "CLAIM" in await thread_of(it, f"{host_name()}/H1")
 
 
 async def test_a_change_for_an_unknown_host_is_refused_and_the_text_is_kept(
