@@ -225,6 +225,7 @@ async def test_a_host_has_the_names_that_it_has_in_a_shell(journal: Journal, log
     async with night(journal, size=WIDE) as it:
         await wait_for_hosts(it)
         count = len(texts(log))
+        assert it.journal_screen.commands.names_for("support H7") == ["H1", "db1/H1"]
         await it.command(f"support {OriginFile(db1.journal).origin.id[:6]}/H1 by its id")
         await it.eventually(lambda: len(texts(log)) == count + 1, "it is written")
         await it.command(f"support {host_name()}/H1 this host")

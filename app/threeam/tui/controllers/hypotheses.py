@@ -24,6 +24,7 @@ from threeam.hypotheses.team_fold import TeamHypothesis
 from threeam.hypotheses.thread import thread_report
 from threeam.timeline.citation import Citation, cite_line, read_citation, save_citations
 from threeam.timeline.source import Source
+from threeam.tui.board_rows import board_rows
 from threeam.tui.controllers.mirrors import Mirrors
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
@@ -81,6 +82,12 @@ class HypothesisController:
         """Return the option of a command that names the picked hypothesis; empty if none with a number is picked."""
         name = self.picked_name
         return f"-H {shlex.quote(name)} " if name is not None and not name.startswith("@") else ""
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of all hypotheses, those of other hosts too, in the order of the board."""
+        state = self._screen.state
+        return [row.name for row in board_rows(state, self._mirrors.board(state))]
 
     def require_subject(self, name: str) -> Hypothesis | RemoteHypothesis:
         """Return the hypothesis ``name``, of this journal or of another host. Raise `PreconditionFailed`."""
