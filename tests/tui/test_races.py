@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 from typing import NoReturn
@@ -21,6 +22,8 @@ from threeam.core.errors import BadInput
 from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.store.journal import Journal
+from threeam.timeline.source import Source
+from threeam.timeline.time_index import TimeIndex
 from threeam.tui.log_search import LogSearch
 from threeam.tui.screens.races import FindingScreen, KeysScreen, NearScreen, RacesScreen
 from threeam.tui.screens.report_screen import ReportScreen
@@ -252,6 +255,44 @@ async def test_a_log_that_was_opened_since_is_searched_too(journal: Journal, tmp
         await it.command(f"open {tmp_path}/db.log")
         await it.press("X")
         await wait_for_report(it, KeysScreen)
+        await it.shows("cart: 30 values")
+        await it.press("enter")
+        await wait_for_groups(it)
+        assert "use after delete: delete → read, db → web2, cart: 1 of 30 keys" in it.shown
+
+
+async def test_a_search_waits_for_the_scan_of_late_lines_whose_index_stays(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("threeam.tui.index_scan.SLICE_S", -1)
+    logs = open_racing_logs(tmp_path)
+    async with night(journal, size=WIDE, logs=logs) as it:
+        it.journal_screen.pane.may_scan.clear()
+        (tmp_path / "app.log").write_text("2026-11-24T03:14:07.000001Z app[1]: read cart=3\n")
+        await it.command(f"open {tmp_path}/app.log")
+        opened = logs.sources[2]
+        await it.press("X")
+        await it.shows("the times of the lines are read: 100 %")
+        assert opened.index is None
+        it.journal_screen.pane.may_scan.set()
+        await it.shows("cart: 30 values")
+        index = opened.index
+        assert index is not None
+        await it.press("enter")
+        await wait_for_groups(it)
+        assert opened.index is index
+
+
+async def test_a_search_in_a_log_that_cannot_be_read_says_so(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_index: TimeIndex, _stop: int) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(TimeIndex, "scan", fail)
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
+        await it.press("X")
+        await it.shows("web1.log cannot be read:")
 
 
 async def test_a_line_of_a_log_that_was_closed_is_not_gone_to(journal: Journal, tmp_path: Path) -> None:
@@ -308,10 +349,14 @@ async def test_lines_of_one_text_are_told_apart_by_what_they_are_about(journal: 
 # The thread of a search.
 
 
+async def no_logs(_search: LogSearch[int]) -> list[Source]:
+    return []
+
+
 async def test_a_search_ends_when_its_page_is_left() -> None:
     has_begun, has_ended = Event(), Event()
 
-    def run(search: LogSearch[int]) -> int:
+    def run(search: LogSearch[int], _sources: Sequence[Source]) -> int:
         search.begin("searching", 10)
         try:
             while True:
@@ -320,7 +365,7 @@ async def test_a_search_ends_when_its_page_is_left() -> None:
         finally:
             has_ended.set()
 
-    search = LogSearch(run)
+    search = LogSearch(no_logs, run)
     finding = asyncio.create_task(search.find())
     await asyncio.to_thread(has_begun.wait, 5)
     assert (search.progress, search.result) == ("searching: 70 %", None)
@@ -332,10 +377,10 @@ async def test_a_search_ends_when_its_page_is_left() -> None:
 
 @pytest.mark.parametrize("error", [BadInput("no"), OSError(5, "no")])
 async def test_a_search_that_fails_says_why(error: Exception) -> None:
-    def run(_: LogSearch[int]) -> int:
+    def run(_search: LogSearch[int], _sources: Sequence[Source]) -> int:
         raise error
 
-    search = LogSearch(run)
+    search = LogSearch(no_logs, run)
     await search.find()
     assert search.result is None
     assert "no" in search.problem

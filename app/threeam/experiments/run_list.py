@@ -74,9 +74,9 @@ def _has_remaining(run: ListedRun) -> bool:
 
 
 def _line(run: ListedRun, now: Stamp) -> ReportLine:
-    """Return a line that sums up ``run``, with the command that prints its report."""
+    """Return a line that sums up ``run``, with the command that prints its report. Its subject is the run's name."""
     if isinstance(run, Experiment):
-        return experiment_line(run, now)
+        return experiment_line(run, now)._replace(subject=run.name)
     command = "3am run" if isinstance(run, Search) else "3am bisect"
     summary = _search_summary(run) if isinstance(run, Search) else _bisection_summary(run)
     detail = f"{summary} · {format_attribution(run.author, run.stamp, now)}"
@@ -86,6 +86,7 @@ def _line(run: ListedRun, now: Stamp) -> ReportLine:
         run.stamp,
         "Plan",
         f"{command} --report {run.name}",
+        subject=run.name,
     )
 
 

@@ -63,8 +63,8 @@ def runs_report(known: TeamHypothesis, host: HostState, now: Stamp) -> list[Repo
     if host.is_own:
         return hypothesis_runs_report(host.state, is_about, now)
     sections = hypothesis_runs_report(host.state, is_about, now, f"runs on {host.host}")
-    return [  # the stamps and the commands are of use on that host alone
-        section._replace(lines=[line._replace(stamp=None, command="") for line in section.lines])
+    return [  # the stamps, the commands and the names are of use on that host alone
+        section._replace(lines=[line._replace(stamp=None, command="", subject=None) for line in section.lines])
         for section in sections
     ]
 
