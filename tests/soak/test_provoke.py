@@ -272,6 +272,35 @@ def test_what_ends_it_keeps_its_runs_and_resume_makes_the_others(
     assert sum(outcomes(all_entries(log)).values()) == int(report.partition("nothing failed in ")[2].split()[0])
 
 
+def test_a_search_that_is_ended_while_it_looks_for_the_line_is_resumed(
+    log: Path, run: Run, tmp_path: Path, few_programs: str
+) -> None:
+    """Its script waits in the run with the stacks of Python, the only one with another PYTHONPATH."""
+    script = tmp_path / "waits.py"
+    script.write_text(
+        "import os, sys, time\n"
+        "if 'python_site' in os.environ.get('PYTHONPATH', '') and not os.path.exists('go'):\n"
+        "    open('pid', 'w').write(f'{os.getpid()}\\n')\n"
+        "    time.sleep(600)\n"
+        "os.mkdir('made')\n"
+        "os.rmdir('made')\n"
+        "sys.exit('TracerPid:\\t0' not in open('/proc/self/status').read())\n"
+    )
+    pid = tmp_path / "pid"
+    words = ("provoke", "-q", "--budget", "80", "--", sys.executable, str(script))
+    with three_am(*words, PATH=few_programs) as running:
+        eventually(lambda: lines_of(pid) != [], "the run with the stacks goes on", SEARCH_S)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == 130
+        assert running.stderr is not None
+        assert b"R1 is ended before its plan is done: 3am run --resume R1 continues it" in running.stderr.read()
+    eventually(lambda: is_gone(int(lines_of(pid)[0])), "the run has ended")
+    (tmp_path / "go").touch()
+    out = good(run("run", "--resume", "R1", PATH=few_programs, timeout=SEARCH_S)).splitlines()
+    assert len(out) == 1
+    assert "Verdict: delay:" in out[0]
+
+
 def test_a_running_search_is_not_resumed_by_another_process(
     log: Path, run: Run, tmp_path: Path, few_programs: str
 ) -> None:

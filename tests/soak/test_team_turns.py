@@ -88,6 +88,7 @@ def test_the_other_process_sends_on(number: signal.Signals, engine: Engine, host
                 count = db1.written
                 wait_until(lambda: f"db1 note {count}\n" in sent_text(web1, db1), "its lines")  # noqa: B023
                 assert time.monotonic() - begin_s < TURN_S
+                assert read_trouble(db1.journal, time.time_ns()) == ""
                 process.start(url)
                 wait_until(lambda: own_status(process), "the first one follows")  # noqa: B023
                 assert not publishes(process)

@@ -18,7 +18,7 @@ from threeam.cli.search_progress import SearchProgress, search_exit_code
 from threeam.cli.team_hosts import read_bound
 from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.format.times import parse_duration
-from threeam.experiments.experiment import MAX_RUNS
+from threeam.experiments.experiment import MAX_RUNS, Experiment
 from threeam.experiments.plan import ExperimentPlan
 from threeam.experiments.provoke.budget import Budget, RunBudget, TimeBudget
 from threeam.experiments.provoke.search import Search
@@ -65,11 +65,18 @@ def print_search_report(ctx: Context, search: Search, mode: Report) -> int:
     return search_exit_code(bool(search.found))
 
 
+class _ConfirmationProgress(ExperimentProgress):
+    """The listener of the experiment of a search. The search continues after it, and has an exit code of its own."""
+
+    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
+        self.on_written(raw)
+
+
 class _Experimenter:
     """The way of a search to run an experiment: as ``3am run -n`` does."""
 
     def __init__(self, ctx: Context, echo: Echo) -> None:
-        self._runner = ExperimentRunner(journal_access(ctx), ExperimentProgress(echo))
+        self._runner = ExperimentRunner(journal_access(ctx), _ConfirmationProgress(echo))
 
     def start(self, plan: ExperimentPlan, hypothesis: Bound | None) -> None:
         self._runner.start(plan, hypothesis, observe)

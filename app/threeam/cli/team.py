@@ -16,6 +16,7 @@ from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser
 from threeam.cli.split import split_command
 from threeam.cli.team_engine import add_credentials_option, add_engine_arguments, engine
+from threeam.cli.team_loop import run_until_signal
 from threeam.core.errors import BadInput, PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
 from threeam.team.follow_process import FollowProcess
@@ -26,7 +27,7 @@ from threeam.team.ssh.ssh_source import SshSource
 from threeam.team.ssh.ssh_source import connect as connect_ssh
 from threeam.team.ssh.ssh_target import SCHEME, parse_ssh_target
 from threeam.team.team_process import TeamProcess
-from threeam.team.team_status import TeamStatus, read_statuses
+from threeam.team.team_status import ENDED, TeamStatus, read_statuses
 
 _HELP = {
     "URL": HelpText(
@@ -104,7 +105,7 @@ def _run_team(argv: Sequence[str]) -> int:
         what = "nothing is sent" if args.read_only else _what_is_sent(ctx, target, is_now=process.publishes)
         print_err(f"{what}. ctrl+c ends this, 3am team status shows it")
         process.tell = partial(_tell_with_time, ctx)
-        asyncio.run(process.run())
+        run_until_signal(process.run())
     finally:
         process.close()
     return ExitCode.OK
@@ -153,7 +154,7 @@ def _follow_hosts(args: Namespace) -> int:
             processes.append(FollowProcess(ctx.journal, str(target), connect))
             processes[-1].tell = partial(_tell_with_time, ctx)
         print_err("nothing is sent. ctrl+c ends this, 3am team status shows it")
-        asyncio.run(_run_all(processes))
+        run_until_signal(_run_all(processes))
     finally:
         for process in processes:
             process.close()
@@ -206,7 +207,7 @@ def _print_status(argv: Sequence[str]) -> int:
 
 def _status_json(status: TeamStatus, now_ns: int, *, is_running: bool) -> dict[str, Any]:
     if not is_running:
-        status.away = "not running"
+        status.away = ENDED
     values = asdict(status)
     values["connected"] = not status.away
     values["hosts"] = [

@@ -74,7 +74,7 @@ def _has_remaining(run: ListedRun) -> bool:
 
 
 def _line(run: ListedRun, now: Stamp) -> ReportLine:
-    """Return a line that sums up ``run``, with the command that prints its report. It is about the name of the run."""
+    """Return a line that sums up ``run``, with the command that prints its report. Its subject is the run's name."""
     if isinstance(run, Experiment):
         return experiment_line(run, now)._replace(subject=run.name)
     command = "3am run" if isinstance(run, Search) else "3am bisect"

@@ -17,7 +17,7 @@ from threeam.team.follower import Follower
 from threeam.team.messages.presence import SIGN_OF_LIFE_S, HostileAnnouncement, Presence, decode_presence
 from threeam.team.mirrors.mirror import mirrored_ids
 from threeam.team.origin import read_origin
-from threeam.team.team_status import HostStatus, StatusFile, TeamStatus
+from threeam.team.team_status import ENDED, HostStatus, StatusFile, TeamStatus
 
 SourceT = TypeVar("SourceT", bound=MessageSource)
 
@@ -57,7 +57,7 @@ class FollowProcess(Generic[SourceT]):
     def close(self) -> None:
         """Write the status a last time, and close all files."""
         self._pings.close()
-        self._status.away = "not running"
+        self._status.away = ENDED
         self._write_status()
         self._follower.close()
         self._status_file.close()

@@ -45,7 +45,7 @@ class Follower:
         self._on_change = on_change
         self._mirrors: dict[str, Mirror] = {}
         self._epochs: dict[str, int] = {}  # the latest epoch of each mirror
-        self._unchecked = set[str]()  # the mirrors with new parts in which gaps were not looked for yet
+        self._unchecked = set[str]()  # the mirrors in which gaps have to be looked for
         self._left_out = set[str]()  # the ids of mirrors that could not be opened: they lack messages
         self._begun_with_first = False
 
@@ -111,9 +111,9 @@ class Follower:
             if count := mirror.pop_blanked_lines():
                 lines = "line" if count == 1 else "lines"
                 self._status.note(f"{host.host} has blanked {count} {lines} that it had sent")
-            if mirror.pop_has_new_parts():
+            if mirror.pop_gaps_may_differ():
                 self._unchecked.add(origin_id)
-            if origin_id in self._unchecked or host.gaps:
+            if origin_id in self._unchecked:
                 self._note_gaps(origin_id)
                 self._unchecked.discard(origin_id)
         return changed

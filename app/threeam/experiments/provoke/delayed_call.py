@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from threeam.core.format.entry import decode_utf8, escape_unprintable
@@ -15,8 +16,8 @@ from threeam.experiments.arms.arm import Arm
 from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.provoke.call_stacks import (
     STRING_BYTES,
+    CallSite,
     Frame,
-    ReadLine,
     describe_site,
     find_call_sites,
     parse_source_lines,
@@ -30,9 +31,10 @@ from threeam.experiments.provoke.search_result import CodePlace
 from threeam.experiments.runs.trial_run import trial_run
 from threeam.process.captured import run_captured
 
-_MAX_TRIES = 5  # runs until one fails: its stacks are those of the failure
+_MAX_TRIES = 20  # runs until one fails: its calls are those of the failure
+_MAX_TRIES_WITH_STACKS = 5  # they are slow
 _ADDR2LINE_TIMEOUT_S = 10
-_MAX_STACK_BYTES = 16 * 1024 * 1024
+_MAX_TRACE_BYTES = 16 * 1024 * 1024
 _LAST_CALLS = frozenset({"exit", "exit_group"})  # they do not return, so Python gets no signal at them
 _NO_PYTHON_STACKS = "its line is not known: Python seems to ignore PYTHONPATH (-E, -I, -S, or a cleared environment)"
 
@@ -47,19 +49,18 @@ class DelayedCalls(NamedTuple):
 def find_delayed_calls(reproducer: Reproducer, arm: Arm) -> DelayedCalls | None:
     """Run ``reproducer`` in ``arm``, which delays a call, until it fails; return where the call is made.
 
-    If no run fails, the stacks are those of the last one. If Python makes the call, more runs find the place in Python.
-    Return None if strace prints no stacks.
+    If no run fails, the stacks are those of the last one. Return None if strace prints no stacks.
     """
     calls = [part.removeprefix("delay:").partition("=")[0] for part in arm.name.split("+")]
-    stacks = decode_utf8(Redactor()(_run_with_stacks(reproducer, arm)))
-    sites = find_call_sites(stacks, calls)
-    if not sites:
+    for _ in range(_MAX_TRIES_WITH_STACKS):
+        stacks, has_failed = _trace(reproducer, arm, "-k")
+        site = _first_known(find_call_sites(stacks, calls))
+        if has_failed or (site is not None and site.is_python):
+            break
+    if site is None:
         return None
-    site = next((site for site in sites if site.is_python or site.has_names), None)
-    site = site or next((site for site in sites if site.own_frames() and not site.is_interpreted), sites[0])
     if site.is_python and not _LAST_CALLS.issuperset(calls):
-        made = [line for line in read_lines(stacks.splitlines(), calls) if line.call]
-        place, python_stacks = _find_python_place(reproducer, calls, made)
+        place, python_stacks = _find_python_place(reproducer, arm, calls)
         place = place or CodePlace(shorten_strings(site.call), "", _NO_PYTHON_STACKS)
         stacks += python_stacks
     else:
@@ -68,29 +69,39 @@ def find_delayed_calls(reproducer: Reproducer, arm: Arm) -> DelayedCalls | None:
     return DelayedCalls(CodePlace(*map(escape_unprintable, place)), stacks.encode())
 
 
-def _run_with_stacks(reproducer: Reproducer, arm: Arm) -> bytes:
-    """Return what strace prints about the calls in the first run that fails; if none does, in the last one."""
-    stacks = b""
+def _trace(reproducer: Reproducer, arm: Arm, *options: str) -> tuple[str, bool]:
+    """Run ``reproducer`` in ``arm``; return what strace prints about the delayed calls, and whether the run failed.
+
+    ``options``: more options of strace.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "stacks")
+        path = os.path.join(folder, "calls")
         words = [path if word == os.devnull else word for word in arm.before]
         strace = words.index("strace") + 1
-        words[strace:strace] = ["-k", "-s", STRING_BYTES]
-        for _ in range(_MAX_TRIES):
-            outcome, _ = trial_run([*words, *reproducer.command], reproducer.rule, reproducer.timeout_ns)
-            if os.path.exists(path):
-                with open(path, "rb") as file:
-                    stacks = file.read(_MAX_STACK_BYTES)
-            if outcome == FAILED:
-                break
-    return stacks
+        words[strace:strace] = [*options, "-s", STRING_BYTES]
+        outcome, _ = trial_run([*words, *reproducer.command], reproducer.rule, reproducer.timeout_ns)
+        printed = b""
+        if os.path.exists(path):
+            with open(path, "rb") as file:
+                printed = file.read(_MAX_TRACE_BYTES)
+    return decode_utf8(Redactor()(printed)), outcome == FAILED
 
 
-def _find_python_place(
-    reproducer: Reproducer, calls: Sequence[str], delayed: Sequence[ReadLine]
-) -> tuple[CodePlace | None, str]:
-    """Return the place in Python where ``calls`` are made, and their stacks. ``delayed``: the calls of a failed run."""
-    most_calls = max(Counter(line.thread for line in delayed).values())
+def _first_known(sites: Sequence[CallSite]) -> CallSite | None:
+    """Return the first place with functions or lines of the program, else with its frames, else the first one."""
+    named = (site for site in sites if site.is_python or site.has_names)
+    own = (site for site in sites if site.own_frames() and not site.is_interpreted)
+    return next(chain(named, own, sites), None)
+
+
+def _find_python_place(reproducer: Reproducer, arm: Arm, calls: Sequence[str]) -> tuple[CodePlace | None, str]:
+    """Return the place in Python where ``calls`` are made, and their stacks."""
+    for _ in range(_MAX_TRIES):
+        printed, has_failed = _trace(reproducer, arm)
+        if has_failed:
+            break
+    delayed = [line for line in read_lines(printed.splitlines(), calls) if line.call]
+    most_calls = max(Counter(line.thread for line in delayed).values(), default=1)
     python_calls = find_python_calls(reproducer, calls, most_calls)
     if not python_calls:
         return None, ""

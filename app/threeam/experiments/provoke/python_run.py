@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 
 from threeam.core.format.entry import NS_PER_S
@@ -13,7 +14,7 @@ from threeam.experiments.provoke.search_plan import Reproducer
 from threeam.experiments.runs.trial_run import trial_run
 
 _PYTHON_SITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "python_site")
-_MAX_S = 60  # strace stops the program at every system call here
+_MAX_S = 60  # for all runs: strace stops the program at every system call here, so it is slow
 _MAX_SIGNALS = 65534  # of strace
 _WRITE = "write"
 _WRITES_TRIED = 5
@@ -31,15 +32,18 @@ def find_python_calls(reproducer: Reproducer, calls: Sequence[str], most_calls: 
     signals = [f"1..{min(2 * most_calls + 10, _MAX_SIGNALS)}"]
     if _WRITE in calls:
         signals = [str(number) for number in range(1, min(most_calls, _WRITES_TRIED) + 1)]
-    timeout_ns = min(reproducer.timeout_ns or _MAX_S * NS_PER_S, _MAX_S * NS_PER_S)
+    end_ns = time.monotonic_ns() + _MAX_S * NS_PER_S
     found: list[PythonCall] = []
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "calls")
         for when in signals:
+            if (remaining_ns := end_ns - time.monotonic_ns()) <= 0:
+                break
             # Not with --seccomp-bpf: strace loses the signals then. It loses them with a delay, too.
             words = ["strace", "-f", "-qq", "-o", path, "-s", STRING_BYTES, "-E", f"PYTHONPATH={_python_path()}"]
             words += ["-e", "signal=none", "-e", f"trace={','.join({*calls, _WRITE})}"]
             words += ["-e", f"inject={','.join(calls)}:signal=SIGURG:when={when}"]
+            timeout_ns = min(reproducer.timeout_ns or remaining_ns, remaining_ns)
             trial_run([*words, *reproducer.command], reproducer.rule, timeout_ns)
             if os.path.exists(path):
                 with open(path, encoding="utf-8", errors="backslashreplace") as file:

@@ -69,6 +69,9 @@ class SearchListener(Listener, Protocol):
     def on_run(self, run: Run) -> None:
         """Show that a run was made."""
 
+    def on_confirmed(self, search: Search, arm: str) -> None:
+        """Show that the place of the call that ``arm`` delays is looked for."""
+
     def on_result(self, raw: bytes, *, found: bool) -> None:
         """Show the lines of the result. After this, a signal does not change the exit code."""
 
@@ -166,7 +169,7 @@ class SearchRunner:
             self._run_round(search, plan, writer)
         confirmation = self._confirm(search, plan) if has_candidate(search) else None
         found = confirmed_arm(search, confirmation) if confirmation is not None else ""
-        calls = self._find_calls(next((arm for arm in plan.arms if arm.name == found), None), plan)
+        calls = self._find_calls(search, next((arm for arm in plan.arms if arm.name == found), None), plan)
         file = self._save_stacks(search, calls) if calls is not None else ""
         text = result_text(search, confirmation, None if calls is None else calls.place)
         tag = result_tag(found, confirmation.name if found and confirmation is not None else "")
@@ -228,8 +231,12 @@ class SearchRunner:
         assert made is not None
         return made
 
-    def _find_calls(self, arm: Arm | None, plan: SearchPlan) -> DelayedCalls | None:
-        return find_delayed_calls(plan.reproducer, arm) if arm is not None and arm.delays_calls else None
+    def _find_calls(self, search: Search, arm: Arm | None, plan: SearchPlan) -> DelayedCalls | None:
+        if arm is None or not arm.delays_calls:
+            return None
+        self._listener.on_confirmed(search, arm.name)
+        with explained_ending(search.name, SEARCH_PLANS.resume, self._listener):
+            return find_delayed_calls(plan.reproducer, arm)
 
     def _save_stacks(self, search: Search, calls: DelayedCalls) -> str:
         """Save the stacks as an attachment, and return its name."""
