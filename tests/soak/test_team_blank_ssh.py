@@ -36,7 +36,7 @@ def run(host: Host, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def stamp_of(text: str, words: str = SECRET) -> str:
-    return "@" + re.findall(rf"^\[(\S+?)\].*{words}", text, re.MULTILINE)[0]
+    return "@" + str(re.findall(rf"^\[(\S+?)\].*{words}", text, re.MULTILINE)[0])
 
 
 def blank(host: Host, stamp: str, *options: str) -> tuple[int, dict[str, str]]:
