@@ -30,7 +30,7 @@ from threeam.team.messages.message import Message
 from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 from threeam.team.messages.presence import HeldRun
 from threeam.team.mirrors.mirror_about import ABOUT_NAME, holes_of, known_links, link_at, read_about, write_about
-from threeam.team.mirrors.mirror_blanking import blank_entries, finish_blanking
+from threeam.team.mirrors.mirror_blanking import blank_entries
 from threeam.team.mirrors.mirror_part import MirrorPart, OpenPart, PartPlace
 
 _PART_NAME = re.compile(r"([^+]+?)(?:\+([1-9]\d{0,15}))?\.log", re.ASCII)
@@ -187,11 +187,6 @@ class Mirror:
         self._open_part: OpenPart | None = None
         self._has_new_parts = True  # an earlier process may have begun some
         self._blanked_lines = 0  # since `pop_blanked_lines`
-        try:
-            finish_blanking(self._about, self._parts())
-        except OSError as error:
-            os.close(self._lock_fd)
-            raise FileUnusable(f"{self.path} cannot be written: {error.strerror}") from None
 
     def write(self, message: Message) -> int:
         """Write what is new of ``message``, and return how many bytes that was. Raises `Contradiction`."""
