@@ -36,7 +36,8 @@ def run(host: Host, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def stamp_of(text: str, words: str = SECRET) -> str:
-    return "@" + str(re.findall(rf"^\[(\S+?)\].*{words}", text, re.MULTILINE)[0])
+    found: str = re.findall(rf"^\[(\S+?)\].*{words}", text, re.MULTILINE)[0]
+    return f"@{found}"
 
 
 def blank(host: Host, stamp: str, *options: str) -> tuple[int, dict[str, str]]:

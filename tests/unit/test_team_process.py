@@ -149,7 +149,8 @@ async def test_a_log_that_was_damaged_while_the_engine_was_away_is_sent_on(damag
         for process in processes:
             process.close()
     ((status, _),) = read_statuses(db1)
-    assert not any("new-origin" in notice and "also sends" in notice for notice in status.notices)
+    assert status.own is not None
+    assert status.own.refusal == ""
     assert [files.origin.epoch for files in read_mirrors(web1)] == ([1, 2] if damage == "truncated" else [1])
 
 
@@ -164,7 +165,7 @@ async def test_a_gap_that_the_engine_cannot_fill_is_told_and_again_after_a_resta
         await engine.append(DB1.id, encode_headers(each), each.payload)
     for place in ((1, 0), (2, 1)):  # before the gap, and behind it
         status = TeamStatus("memory", 1)
-        follower = Follower(web1, "", status, place, lambda _ids: None)
+        follower = Follower(web1, lambda _: False, status, place, lambda _ids: None)
         task = asyncio.create_task(follower.run(MemoryCarrier(engine)))
         await until(lambda: "bytes 6 to 12 are missing" in str(status.hosts), "the gap is told")  # noqa: B023
         task.cancel()

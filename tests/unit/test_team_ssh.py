@@ -134,7 +134,7 @@ def put_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
 async def follow(web1: Journal, url: str, condition: Callable[[TeamStatus], object]) -> TeamStatus:
     """Follow ``url`` until ``condition`` holds for the status that everybody can read."""
     target = parse_ssh_target(url)
-    process = FollowProcess(web1, str(target), partial(connect, target, web1), "")
+    process = FollowProcess(web1, str(target), partial(connect, target, web1))
     task = asyncio.create_task(process.run())
     try:
         async with asyncio.timeout(20):

@@ -49,7 +49,7 @@ class Habits:
             doubts += first.doubts + second.doubts + self._limits.silences.between(first, second)
             pair = (first, second)
             unique = tuple(dict.fromkeys(doubts))
-            kept.append(Finding(Rule.HABIT, history.key_name, history.key, pair, (0, 1), unique))
+            kept.append(Finding(Rule.HABIT, history.key_name, history.key, pair, pair, unique))
 
     def exceptions(self) -> Iterator[Finding]:
         """Yield the findings that are against the habit of their pair of operations."""

@@ -61,11 +61,11 @@ def search_races(
     for finding in chain(locks.findings(), habits.exceptions()):
         groups.add(finding)
     return RaceReport(
-        groups.ranked(scan.seen_keys), scan.matches, scan.seen_keys, scan.actor_kinds, with_assumed_clock(sources)
+        groups.ranked(scan.seen_keys), scan.matches, scan.seen_keys, scan.actor_kinds, names_of_one_clock(sources)
     )
 
 
-def with_assumed_clock(sources: Sequence[Source]) -> list[str]:
+def names_of_one_clock(sources: Sequence[Source]) -> list[str]:
     """Return the names of the sources that are taken to have one clock, as files of one host, if there are several."""
     assumed = ClockCorrection()
     names = [source.name for source in sources if source.correction == source.file.default_correction == assumed]
@@ -85,5 +85,5 @@ def search_near_misses(
     for history in scan.histories():
         on_progress(scan.bytes_read)
         near.add(history)
-    near.matches, near.one_clock = scan.matches, with_assumed_clock(sources)
+    near.matches, near.one_clock = scan.matches, names_of_one_clock(sources)
     return near

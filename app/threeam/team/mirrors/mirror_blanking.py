@@ -22,8 +22,10 @@ from threeam.core.store.reader import last_line_end, matching_lines_backward
 from threeam.core.store.segment import RotatedSegment, Segment
 from threeam.team.messages.hole import Hole, fill
 from threeam.team.messages.line_chain import MAX_PIECE_BYTES, extend_chain, extend_chain_over
+from threeam.team.messages.position import SegmentEnd
 from threeam.team.mirrors.mirror_about import holes_of, known_links, write_about
 from threeam.team.mirrors.mirror_part import MirrorPart
+from threeam.team.mirrors.segment_order import read_order
 
 _MIN_TORN_CHARS = 8  # characters of words, at the end of a line that is not complete
 _TORN_BYTES = 1024  # bytes; the end of such a line, in which they are looked for
@@ -41,11 +43,13 @@ def blank_entries(
     for parts in epochs.values():
         segments = [RotatedSegment(part.path) for part in parts]
         blanks += (blank for stamp in stamps for blank in _blanks(segments, stamp))
-    count = 0
+    count, order = 0, read_order(folder)
     for epoch, parts in epochs.items():
+        complete = set(order.get(epoch, {}).values())
         for part in parts:
             segment = RotatedSegment(part.path)
-            _cut_torn_line(about, epoch, part, segment, blanks)
+            if SegmentEnd(part.segment, part.begin + segment.size()) not in complete:
+                _cut_torn_line(part, segment, blanks)
             count += _note_lines(folder, about, epoch, part, segment, blanks)
     write_about(folder, about)
     for epoch, parts in epochs.items():
@@ -118,17 +122,14 @@ def _note_lines(
     return count
 
 
-def _cut_torn_line(
-    about: dict[str, Any], epoch: int, part: MirrorPart, segment: Segment, blanks: Sequence[Blank]
-) -> None:
+def _cut_torn_line(part: MirrorPart, segment: Segment, blanks: Sequence[Blank]) -> None:
     """Cut off a last line without an end that has words, or the beginning of some: a kill in a write has left it.
 
     It has no link of the chain. If the log has the line, it comes again, without the words.
     """
     size = segment.size()
     begin = last_line_end(segment, size)
-    is_whole = [part.segment, part.begin + size] in about["after"].get(str(epoch), {}).values()
-    if begin == size or is_whole:
+    if begin == size:
         return
     tail = segment.read(max(begin, size - _TORN_BYTES), _TORN_BYTES)
     text = escape_unprintable(decode_utf8(tail))

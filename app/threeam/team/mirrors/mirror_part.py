@@ -68,6 +68,10 @@ class OpenPart:
         is_same_segment = (folder, message.segment) == (self._folder, self._segment)
         return is_same_segment and self.begin <= message.offset <= self.end and self.next_begin != message.offset
 
+    def is_before(self, folder: str, message: Message) -> bool:
+        """Return whether the segment of ``message`` continues this part, as far as it is here."""
+        return folder == self._folder and message.after == (self._segment, self.end)
+
     def check(self, message: Message) -> None:
         """Compare what is old of ``message``. Raises `Contradiction`."""
         if self._link_at(message.offset) != message.link:

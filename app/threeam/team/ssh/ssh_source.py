@@ -21,7 +21,7 @@ from threeam.team.ssh.frames import FROM_THE_BEGINNING, Answer, Ask, FrameReader
 from threeam.team.ssh.known_mirrors import mirror_name
 from threeam.team.ssh.line_cursor import mirror_cursor
 from threeam.team.ssh.ssh_target import SshTarget
-from threeam.team.team_status import read_statuses, status_path
+from threeam.team.team_status import read_all_statuses, status_path
 
 _GREETING_S = 30.0  # s; to connect, to log in, and to start 3am there
 _END_S = 2.0  # s; for ssh to end
@@ -229,7 +229,7 @@ class SshSource:
         own = read_origin(self._journal)
         if own is not None and own.id == origin_id:
             raise CarrierRefused(f"{target} has the id of this journal: it is the same one; {a_copy}")
-        for status, _ in read_statuses(self._journal):
+        for status, _ in read_all_statuses(self._journal):
             if origin_id in status.hosts and status.address != target:
                 host, path = status.hosts[origin_id].host, status_path(self._journal, status.address)
                 raise CarrierRefused(
