@@ -233,6 +233,14 @@ def test_commands_refuse_an_unknown_host_or_number_before_they_do_anything(team:
     assert log.read_bytes() == before
 
 
+def test_tab_completes_the_hypotheses_of_other_hosts(team: Team) -> None:
+    team.write("web1", "hyp", "new", "the cron job")
+    for words in (("hyp", "support"), ("run", "-H"), ("changed", "-H"), ("fixed",)):
+        found = good(team.on("web1", "completion", "candidates", "--", *words, ""))
+        assert "H1\topen: the cron job\n" in found
+        assert "db1/H1\topen: the sweeper races the writer\n" in found
+
+
 def test_an_export_of_another_hosts_hypothesis_says_where_to_make_it(team: Team) -> None:
     sentence = refused(team.on("web1", "export", "md", "-H", "db1/H1"), 2)
     assert sentence == "3am: db1/H1 is in the journal of db1: 3am export -H H1 there, or 3am hyp show db1/H1 here"
