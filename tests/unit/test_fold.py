@@ -291,7 +291,13 @@ def test_the_places_that_are_kept_of_a_file_give_what_searching_all_gives(
         other.write_bytes(data.draw(logs()))
         for percent in [*sorted(cuts), 100]:
             part.write_bytes(log[: len(log) * percent // 100])
-            match data.draw(st.sampled_from(["sound", "sound", "damaged", "earlier", "of another", "cut off"])):
+            match data.draw(
+                st.sampled_from(["sound", "sound", "damaged", "earlier", "of another", "cut off", "blanked"])
+            ):
+                case "blanked":
+                    Path(folder, "about.json").write_text(str(percent))
+                    log = log.replace(data.draw(words).encode(), b"(left out)")
+                    part.write_bytes(log[: len(log) * percent // 100])
                 case "damaged":
                     found = kept.read_bytes() if kept.exists() else b""
                     at = data.draw(st.integers(0, len(found)))

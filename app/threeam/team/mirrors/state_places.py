@@ -21,6 +21,7 @@ from threeam.core.state.fold import Fold, State
 from threeam.core.store.attachments import open_own_dir
 from threeam.core.store.reader import Line, lines_forward, state_lines_backward
 from threeam.core.store.segment import Segment
+from threeam.team.mirrors.mirror_about import ABOUT_NAME
 
 _NAME = "state.places"
 _FORMAT = "1"
@@ -30,7 +31,7 @@ _TAIL_BYTES = 4096  # bytes before the end, by which a file is known
 
 
 class _Kept(NamedTuple):
-    """The ranges of the lines of a file up to ``end``. ``key``: tells that file from any other."""
+    """The ranges of the lines of a file up to ``end``. ``key``: tells the file and its blanked lines from others."""
 
     key: str
     end: int
@@ -42,6 +43,7 @@ class StatePlaces:
 
     def __init__(self, folder: str, fold: Fold) -> None:
         self._folder = folder
+        self._about_path = os.path.join(folder, ABOUT_NAME)
         self._fold = fold
 
     def state_at(self, segment: Segment, end: int) -> State:
@@ -56,9 +58,15 @@ class StatePlaces:
         blocks = state_lines_backward(segment, end, self._fold.state_line_pattern, kept.end)
         lines += (line for block in reversed(list(blocks)) for line in block)
         state = self._state_of(lines)
-        if end - kept.end >= _MIN_NEW_BYTES:
+        if end - kept.end >= _MIN_NEW_BYTES and not self._may_be_blanked(segment):
             self._write(_Kept(self._key(segment, end), end, _joined(self._needed(lines, state))))
         return state
+
+    def _may_be_blanked(self, segment: Segment) -> bool:
+        """Return whether a line may be about to be blanked: then others may not be superfluous any more."""
+        with suppress(FileNotFoundError):
+            return segment.fstat().st_mtime_ns <= os.stat(self._about_path).st_mtime_ns
+        return False
 
     def _state_of(self, lines: Iterable[Line]) -> State:
         return self._fold(self._fold.empty_state, (entry for line in lines if (entry := line.state_entry) is not None))
@@ -89,8 +97,11 @@ class StatePlaces:
         return match[0].translate(None, b"0123456789") if match is not None else b""
 
     def _key(self, segment: Segment, end: int) -> str:
-        begin = max(0, end - _TAIL_BYTES)
+        begin, about = max(0, end - _TAIL_BYTES), b""
+        with suppress(FileNotFoundError), open(self._about_path, "rb") as file:
+            about = file.read()
         parts = (
+            about,
             str(segment.identity).encode(),
             self._fold.state_line_pattern.pattern,
             segment.read(begin, end - begin),
