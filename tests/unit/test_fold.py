@@ -281,7 +281,7 @@ def test_searching_on_from_a_line_gives_what_searching_all_gives(data: bytes, at
 def test_the_places_that_are_kept_of_a_file_give_what_searching_all_gives(
     log: bytes, cuts: list[int], recent: int, data: st.DataObject
 ) -> None:
-    """Also if they are damaged, of an earlier time or another file, or if it was cut off and written again, or blanked."""
+    """Also if they are damaged, of an earlier time or another file, or if it was written again or blanked."""
     with (
         tempfile.TemporaryDirectory() as folder,
         patch.multiple(state_places, _MIN_NEW_BYTES=1, _RECENT_LINES=recent + 1),
