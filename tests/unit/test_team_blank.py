@@ -338,6 +338,17 @@ def test_a_mirror_that_cannot_be_noted_gets_no_line(journal: Journal, night_log:
         FedMirror(journal, "alice@web1:/srv/a.log")
 
 
+def test_each_mirror_is_noted_once_also_behind_a_torn_row(journal: Journal, night_log: Path) -> None:
+    path = Path(f"{night_log}.mirrors")
+    path.write_text("carol@web3:/sr")
+    for _ in range(2):
+        mirror = FedMirror(journal, "alice@web1:/srv/a.log")
+        mirror.confirm("0123")
+        mirror.confirm("0123")
+        mirror.close()
+    assert path.read_text() == "carol@web3:/sr\nalice@web1:/srv/a.log\nalice@web1:/srv/a.log 0123\n"
+
+
 @pytest.mark.parametrize("text", ["x", "../x", ",", f"{ENTRY},", ",".join([ENTRY] * 401)])
 def test_entries_that_are_no_stamps_are_refused(text: str) -> None:
     headers = {**encode_headers(message(DATA, 0, len(DATA))), "3am-entries": text}
