@@ -204,6 +204,13 @@ def test_a_line_for_a_hypothesis_of_another_host_is_told_there(team: Team, argv:
     assert team.board("db1")["H1"]["states"] == ["open"]
 
 
+def test_evidence_of_another_host_counts_at_a_verdict(team: Team) -> None:
+    assert b"no evidence for or against it" in team.on("db1", "hyp", "confirm", "H1", "it is so").stderr
+    team.write("web1", "hyp", "support", "db1/H1", "seen")
+    team.join()
+    assert b"no evidence" not in team.on("db1", "hyp", "confirm", "H1", "it is so, still").stderr
+
+
 def test_what_only_this_host_says_is_shown_as_it_was(team: Team) -> None:
     """A team alone changes nothing: no line has the name of a host before it."""
     team.write("db1", "hyp", "support", "H1", "seen")

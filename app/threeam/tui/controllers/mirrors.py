@@ -22,7 +22,7 @@ from threeam.core.store.attachments import attachment_dir, has_mirrors
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.remarks import remarks
-from threeam.hypotheses.team_fold import TeamHypothesis, team_hypotheses
+from threeam.hypotheses.team_fold import TeamHypothesis, has_evidence, team_hypotheses
 from threeam.tui.services import ScreenServices
 
 if TYPE_CHECKING:
@@ -116,6 +116,10 @@ class Mirrors:
     def on_all_hosts(self, name: str) -> TeamHypothesis | None:
         """Return what all hosts say about the hypothesis ``name``; None without other hosts."""
         return next((known for known in self.board(self._screen.state) if known.name == name), None)
+
+    def has_evidence(self, number: int) -> bool:
+        """Return whether any host has evidence about the hypothesis of this journal with this number."""
+        return has_evidence(self.board(self._screen.state), number)
 
     def with_cups(self, state: State) -> State:
         """Return the state to show: all people have their cups and doses of all hosts in it."""
