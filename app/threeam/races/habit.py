@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from threeam.races.access import Access
+from threeam.races.doubts import order_doubts
 from threeam.races.finding import Finding, KeyHistory, Rule
-from threeam.races.rules import WitnessLimits, order_doubts
+from threeam.races.rules import WitnessLimits
 
 MIN_KEYS = 20
 MIN_SHARE = 0.99

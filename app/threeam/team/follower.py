@@ -51,7 +51,7 @@ class Follower:
         self._unchecked = set[str]()  # the mirrors in which gaps have to be looked for
         self._left_out = set[str]()  # the ids of mirrors that could not be opened: they lack messages
         self._begun_with_first = False
-        self._turn = threading.Lock()  # a thread ends its batch also if the session that has begun it is over
+        self._turn = threading.Lock()  # a thread still writes its batch when its session has ended
 
     @property
     def place(self) -> Place | None:

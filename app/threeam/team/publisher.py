@@ -26,7 +26,7 @@ class SecondPublisher(JournalError):
 class Publisher:
     """The publisher of ``journal``. It lives longer than a connection.
 
-    While it sends, the caller holds the lock on ``origin_file``. ``status``: what it has sent; it keeps that up to date.
+    While it sends, the caller holds the lock on ``origin_file``. ``status``: what it has sent, kept up to date here.
     """
 
     def __init__(self, journal: Journal, origin_file: OriginFile, host: str, status: OwnStatus) -> None:
