@@ -186,3 +186,77 @@ def test_a_letter_beyond_ascii_is_a_part_of_the_word(second: str, run: Run) -> N
 def test_a_sign_beyond_ascii_ends_the_word(end: str, run: Run) -> None:
     log = write("a.log", at("03:14:07.100", f"req=a1 delete cart=42{end}"), at("03:14:07.200", "req=b2 update cart=42"))
     certain(races(run, "--key", CART, log), Rule.AFTER_DELETE)
+
+
+UPDATE = at("03:14:07.900", "req=b2 update cart=42")
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        ["  error: permission denied"],
+        [at("03:14:07.200", "req=c3 update cart=7"), at("03:14:07.300", "req=a1 rollback")],
+        [at("03:14:07.200", "req=a1 delete failed cart=42")],
+        [at("03:14:07.200", "req=a1 read cart=7"), at("03:14:07.300", "req=a1 status=500")],
+        [UPDATE, at("03:14:08.200", "req=a1 transaction rolled back")],
+    ],
+)
+def test_a_later_line_of_the_actor_may_say_that_it_failed(later: list[str], run: Run) -> None:
+    lines = [at("03:14:07.100", "req=a1 delete cart=42"), *later]
+    log = write("a.log", *lines, *([] if UPDATE in later else [UPDATE]))
+    report = races(run, "--key", CART, log)
+    assert report.certain == []
+    assert {group.rule for group in report.groups} == {Rule.AFTER_DELETE}
+
+
+def test_a_later_line_in_another_log_may_say_that_it_failed(run: Run) -> None:
+    log = write("a.log", at("03:14:07.100", "req=a1 delete cart=42"), UPDATE)
+    other = write("b.log", at("03:14:08.000", "boot"), at("03:14:09.000", "req=a1 delete cart=42 failed"))
+    report = races(run, "--key", CART, log, other)
+    assert report.certain == []
+    assert {group.rule for group in report.groups} == {Rule.AFTER_DELETE}
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [at("03:14:07.200", "req=c3 rollback")],
+        [at("03:14:07.200", "req=a1 commit"), at("03:14:07.300", "req=a1 failed to send a mail")],
+        [at("03:14:07.200", "req=a11 rollback")],
+    ],
+)
+def test_what_fails_later_may_be_something_else(later: list[str], run: Run) -> None:
+    log = write("a.log", at("03:14:07.100", "req=a1 delete cart=42"), *later, UPDATE)
+    certain(races(run, "--key", CART, log), Rule.AFTER_DELETE)
+
+
+@pytest.mark.parametrize(("worker", "is_certain"), [("1", False), ("2", True), ("11", True)])
+def test_a_named_actor_may_fail_later(worker: str, is_certain: bool, run: Run) -> None:
+    failed = at("03:14:07.200", f"worker={worker} failed with code 1")
+    log = write("a.log", at("03:14:07.100", "worker=1 delete cart=42"), failed, UPDATE.replace("req=b2", "worker=7"))
+    report = races(run, "--key", r"worker=(?P<actor>\d+).* cart=(?P<key>\d+)", log)
+    assert [group.is_certain for group in report.groups] == [is_certain]
+
+
+def test_a_statement_that_is_rolled_back_was_not_done(run: Run) -> None:
+    line = "2026-11-24 03:14:0{} UTC [{}] LOG:  duration: 0.100 ms  statement: {}"
+    lines = [
+        line.format("7.100", 11, "DELETE FROM carts WHERE id = 42"),
+        line.format("7.200", 11, "ROLLBACK"),
+        line.format("8.100", 12, "UPDATE carts SET n = 1 WHERE id = 42"),
+    ]
+    downgraded(races(run, "--key", r"id = (?P<key>\d+)", write("db.log", *lines)), Rule.AFTER_DELETE, "failed")
+    lines[1] = lines[1].replace("ROLLBACK", "COMMIT")
+    certain(races(run, "--key", r"id = (?P<key>\d+)", write("db.log", *lines)), Rule.AFTER_DELETE)
+
+
+@pytest.mark.parametrize("step", ["parse <unnamed>", "bind S_1"])
+def test_a_statement_that_is_prepared_does_nothing(step: str, run: Run) -> None:
+    line = "2026-11-24 03:14:0{} UTC [{}] LOG:  duration: 0.100 ms  {}: {}"
+    log = write(
+        "db.log",
+        line.format("7.100", 11, step, "DELETE FROM carts WHERE id = 42"),
+        line.format("7.200", 12, "execute S_2", "UPDATE carts SET n = 1 WHERE id = 42"),
+        line.format("7.300", 11, "execute S_1", "DELETE FROM carts WHERE id = 42"),
+    )
+    assert races(run, "--key", r"id = (?P<key>\d+)", log) == Report(0, [])

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from threeam.races.access import ActorKind
+from threeam.races.aftermath import Aftermath
 from threeam.races.arguments import KeyOptions
 from threeam.races.finding import FindingGroup
 from threeam.races.groups import FindingGroups
@@ -50,16 +51,16 @@ def search_races(
     scan = options.scan(sources)
     scan.on_progress = on_progress
     limits = WitnessLimits(options.window_ns, scan.silences)
-    groups, habits, locks = FindingGroups(), Habits(limits), LockOrder(limits)
+    groups, habits, locks, aftermath = FindingGroups(), Habits(limits), LockOrder(limits), Aftermath()
     for history in scan.histories():
         on_progress(scan.bytes_read)
         habits.add(history)
         for access in history.accesses:
             locks.add(history.key_name, history.key, access)
         for finding in find_patterns(history, limits):
-            groups.add(finding)
+            groups.add(aftermath.checked(finding, history))
     for finding in chain(locks.findings(), habits.exceptions()):
-        groups.add(finding)
+        groups.add(aftermath.checked(finding))
     return RaceReport(
         groups.ranked(scan.seen_keys), scan.matches, scan.seen_keys, scan.actor_kinds, names_of_one_clock(sources)
     )
