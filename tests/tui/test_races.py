@@ -11,13 +11,14 @@ from threading import Event
 from typing import NoReturn
 
 import pytest
-from hypothesis_pilots import highlight_line, highlighted_text, wait_for_report, wait_for_state
+from hypothesis_pilots import board_order, highlight_line, highlighted_text, wait_for_report, wait_for_state
 from night_lines import claim_line
 from pilots import SMALL, WIDE, Night, append, night
 
 from support.journals import entries, texts
 from support.log_sources import write_log
 from support.racing_logs import CERTAIN, POSSIBLE, open_racing_logs
+from support.team import WritingHost
 from threeam.core.errors import BadInput
 from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.report import ReportLine, ReportSection
@@ -26,7 +27,7 @@ from threeam.timeline.source import Source
 from threeam.timeline.time_index import TimeIndex
 from threeam.tui.log_search import LogSearch
 from threeam.tui.screens.races import FindingScreen, KeysScreen, NearScreen, RacesScreen
-from threeam.tui.screens.report_screen import ReportScreen
+from threeam.tui.screens.report_screen import ReportScreen, ThreadScreen
 
 pytestmark = pytest.mark.usefixtures("utc")
 
@@ -148,6 +149,28 @@ async def test_a_finding_begins_an_experiment_with_a_longer_delay(journal: Journ
         await it.press("!")
         assert it.box_kind == "command"
         assert it.composer.text == "run -H H1 -n 100 --arm bare --arm delay:CALL=0.5ms -- "
+
+
+async def test_a_finding_is_for_a_hypothesis_of_another_host(journal: Journal, log: Path, tmp_path: Path) -> None:
+    append(log, claim_line(1))
+    WritingHost(tmp_path / "db1", journal)
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
+        await it.eventually(lambda: "db1/H1" in board_order(it), "the mirror is read")
+        await it.command("thread db1/H1")  # it is picked then
+        await wait_for_report(it, ThreadScreen)
+        await it.press("escape")
+        await search_carts(it)
+        await open_finding(it, UNKNOWN)
+        await it.press("+")
+        await it.eventually(lambda: it.box_kind == "support db1/H1 web1.log:8 +1", "the box asks for words")
+        await it.press("enter")
+        await it.eventually(lambda: len(texts(log)) == 3, "both lines are cited")
+        assert [entry.hypothesis_name for entry in entries(log)[1:]] == ["db1/H1"] * 2
+        await it.press("X")
+        await wait_for_groups(it)
+        await open_finding(it, UNKNOWN)
+        await it.press("!")
+        assert it.composer.text == "run -H db1/H1 -n 100 --arm bare --arm delay:CALL=0.5ms -- "
 
 
 async def test_m_measures_the_pair_of_the_finding(journal: Journal, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:
         return prediction_draft(named, text)
     if verb in VERDICT_VERBS:
         return _verdict_draft(verb, named, text, ctx)
-    from threeam.experiments.runs.run_citation import cite_run  # the other verbs need no experiments
+    from threeam.experiments.run_citation import cite_run  # the other verbs need no experiments
 
     return read_evidence(ctx.journal, cite_run(ctx.load_state(), text)).draft(verb, named)
 

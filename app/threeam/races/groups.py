@@ -16,14 +16,7 @@ class FindingGroups:
 
     def add(self, finding: Finding) -> None:
         """Add a finding to its group."""
-        first, second = finding.pair
-        key = GroupKey(
-            finding.rule,
-            finding.key_name,
-            (first.operation, second.operation),
-            (first.source.name, second.source.name),
-            finding.is_certain,
-        )
+        key = finding.group_key
         instants = [access.ns for access in finding.witness]
         group = self._groups.get(key)
         if group is None:

@@ -48,6 +48,7 @@ class TeamProcess(FollowProcess[Carrier]):
             if before is not None and before.origin == own.origin:
                 own.sent, own.held = before.sent, before.held
             self._status.own = own
+            self._publisher = Publisher(journal, self._origin_file, host, own)
             self._take_turn(self._origin_file, own)
         self._watch: LogWatch | None = None
         self._new_bytes: set[str] = set()  # the ids of mirrors with bytes that were not announced as held
@@ -55,7 +56,7 @@ class TeamProcess(FollowProcess[Carrier]):
     @property
     def publishes(self) -> bool:
         """Return whether this process sends the lines of the journal."""
-        return self._publisher is not None
+        return self._status.publishes
 
     def close(self) -> None:
         """Write the status a last time, and close all files."""
@@ -96,7 +97,6 @@ class TeamProcess(FollowProcess[Carrier]):
             own.origin, own.sent, own.held = origin_file.origin, None, None
         if is_ours:
             own.publishes = True
-            self._publisher = Publisher(self._journal, origin_file, own.host, own)
             self._has_turn.set()
         return is_ours
 
@@ -104,7 +104,7 @@ class TeamProcess(FollowProcess[Carrier]):
         """Begin what one process alone does for a journal, when this process is the one."""
         await self._has_turn.wait()
         own = self._status.own
-        if self._publisher is not None and own is not None:
+        if own is not None and own.publishes:
             group.create_task(self._persist(lambda: self._publish(carrier)))
             group.create_task(self._pings.answer(carrier, own.origin.id))
             group.create_task(self._answer_about_blanked_lines(carrier, own.origin.id))
@@ -127,7 +127,6 @@ class TeamProcess(FollowProcess[Carrier]):
                 await asyncio.sleep(_REFUSED_RETRY_S)
             except SecondPublisher as second:
                 own.refusal = str(second)
-                self._publisher = None
                 own.publishes = False
                 return
 
@@ -209,5 +208,5 @@ class TeamProcess(FollowProcess[Carrier]):
         self._new_bytes |= origin_ids
 
     async def _refresh_status(self) -> None:
-        if self._publisher is not None:
+        if self._publisher is not None and self.publishes:
             await self._publisher.count_lines()

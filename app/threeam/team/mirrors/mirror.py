@@ -31,7 +31,7 @@ from threeam.team.messages.message import Message
 from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 from threeam.team.messages.presence import HeldRun
 from threeam.team.mirrors.mirror_about import ABOUT_NAME, holes_of, known_links, link_at, read_about, write_about
-from threeam.team.mirrors.mirror_blanking import blank_entries, finish_blanking
+from threeam.team.mirrors.mirror_blanking import blank_entries
 from threeam.team.mirrors.mirror_part import MirrorPart, OpenPart, PartPlace
 from threeam.team.mirrors.segment_order import OrderFile, read_order
 
@@ -184,7 +184,6 @@ class Mirror:
             raise MirrorBusy(f"{self.path} is written by another process") from None
         try:
             self._about = read_about(self.path)
-            finish_blanking(self._about, _parts_of_epochs(self.path))
             self._order = OrderFile(self.path)
         except OSError as error:
             os.close(self._lock_fd)
