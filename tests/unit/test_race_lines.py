@@ -273,7 +273,8 @@ def test_two_programs_may_work_on_one_request(actor: str, run: Run) -> None:
 def locks(taking: str, acts: str) -> str:
     """Write a log of locks: ``a+1`` takes lock 1, in the words ``taking``, and ``a-1`` releases it."""
     lines = []
-    for number, (actor, sign, key) in enumerate(acts.split()):
+    for number, act in enumerate(acts.split()):
+        actor, sign, key = tuple(act)
         words = taking if sign == "+" else "released"
         lines.append(at(f"03:14:07.{100 + number}", f"req={actor}1 {words} lock cart={key}"))
     return write("a.log", *lines)
