@@ -12,6 +12,7 @@ from threeam.core.format.times import format_duration, format_exact_duration
 from threeam.core.store.reader import lines_backward, lines_forward
 from threeam.races.access import Access, ActorKind, distance
 from threeam.races.deadlock_shapes import DeadlockGroup, Deadlocks, deadlock_lines
+from threeam.races.distinct_keys import format_key_count
 from threeam.races.finding import Finding, FindingGroup
 from threeam.races.race_rows import (
     actor_sentence,
@@ -31,7 +32,9 @@ _NEIGHBOUR_CHARS = 200
 
 def search_sentences(report: RaceReport) -> list[str]:
     """Return the extent of the search: lines, keys, and the actors; and the assumption about the clocks."""
-    names = ", ".join(f"{count:,} of {escape_unprintable(name)}" for name, count in report.seen_keys.items())
+    names = ", ".join(
+        f"{format_key_count(count)} of {escape_unprintable(name)}" for name, count in report.seen_keys.items()
+    )
     lines = f"{report.matches:,} {'line names' if report.matches == 1 else 'lines name'} a key; keys: {names}"
     if report.actor_kinds:
         lines = f"{lines}; {actor_sentence(report.actor_kinds)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
 from typing import NamedTuple
 
 from threeam.races.access import ActorKind
@@ -22,8 +21,8 @@ class RaceReport(NamedTuple):
     """The result of a search.
 
     ``groups``: certain ones first. ``matches``: how many lines name a key. ``seen_keys``: how many keys of each name
-    were seen; a key counts again after it was idle for the window. ``actor_kinds``: by source. ``one_clock``: the
-    sources of which no shift is known, so that they are taken to have one clock.
+    were seen. ``actor_kinds``: by source. ``one_clock``: the sources of which no shift is known, so that they are
+    taken to have one clock.
     """
 
     groups: list[FindingGroup]
@@ -58,8 +57,10 @@ def search_races(
             locks.add(history.key_name, history.key, access)
         for finding in find_patterns(history, limits):
             groups.add(finding)
-    for finding in chain(locks.findings(), habits.exceptions()):
+    for finding in locks.findings():
         groups.add(finding)
+    for exceptions in habits.exceptions():
+        groups.add_all(exceptions)
     return RaceReport(
         groups.ranked(scan.seen_keys), scan.matches, scan.seen_keys, scan.actor_kinds, with_assumed_clock(sources)
     )
