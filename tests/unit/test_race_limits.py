@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
+import gzip
+import json
+import os
 import random
+import shutil
 from itertools import islice, product
 from pathlib import Path
 from string import ascii_lowercase
@@ -14,14 +18,14 @@ from support.commands import Run
 from support.log_sources import source_of
 from support.race_logs import CART, at, races, write_lines
 from threeam.core.format.entry import NS_PER_S
-from threeam.races import habit
+from threeam.races import habit, partners, scan
 from threeam.races.arguments import KeyOptions
 from threeam.races.distinct_keys import MAX_COUNTED_KEYS, DistinctKeys, format_key_count
 from threeam.races.finding import Finding
 from threeam.races.habit import Habits
 from threeam.races.key_pattern import parse_key_patterns
 from threeam.races.operations import parse_operations
-from threeam.races.rules import WitnessLimits
+from threeam.races.partners import WitnessLimits
 
 
 @pytest.mark.timeout(20)
@@ -95,9 +99,9 @@ def kept_findings(words: int, keys: int, folder: Path) -> int:
     write_lines("words.log", (at(*line) for line in lines))
     source = source_of(folder / "words.log", 0)
     source.make_index()
-    scan = KeyOptions(parse_key_patterns([CART]), parse_operations([]), 10 * NS_PER_S).scan([source])
-    habits = Habits(WitnessLimits(10 * NS_PER_S, scan.silences))
-    for history in scan.histories():
+    search = KeyOptions(parse_key_patterns([CART]), parse_operations([]), 10 * NS_PER_S).scan([source])
+    habits = Habits(WitnessLimits(10 * NS_PER_S, search.silences, search.cut_keys))
+    for history in search.histories():
         habits.add(history)
     gc.collect()
     return sum(isinstance(each, Finding) for each in gc.get_objects())
@@ -114,3 +118,125 @@ def test_the_memory_for_habits_does_not_grow_with_the_number_of_words(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(habit, "_MAX_PAIRS", 50)
     assert kept_findings(1000, 2000, tmp_path) <= 100
+
+
+# Copies.
+
+PAIR = [at(1, "pid=11 delete cart=1"), at(1001, "pid=11 update cart=1"), at(1002, "pid=12 get cart=2")]
+
+
+def copy_beside(kind: str) -> str:
+    """Make a copy of web.log and return its name."""
+    match kind:
+        case "hard link":
+            os.link("web.log", "link.log")
+        case "compressed":
+            Path("link.log").write_bytes(gzip.compress(Path("web.log").read_bytes()))
+        case "older":
+            Path("link.log").write_bytes(Path("web.log").read_bytes()[:-20])
+        case "in another folder":
+            Path("old").mkdir()
+            return str(shutil.copy("web.log", "old/web.log"))
+        case _:
+            shutil.copy("web.log", "link.log")
+    return "link.log"
+
+
+@pytest.mark.parametrize("kind", ["copy", "hard link", "compressed", "older", "in another folder"])
+@pytest.mark.parametrize("copy_first", [False, True])
+def test_a_copy_is_no_other_program(run: Run, kind: str, *, copy_first: bool) -> None:
+    write_lines("web.log", PAIR)
+    names = ["web.log", copy_beside(kind)]
+    code, (left_out,) = races(run, *(names[::-1] if copy_first else names))
+    assert (code, len(left_out["left_out"])) == (0, 1)
+    text = run("races", "--key", CART, *names).stdout.decode()
+    assert "since its lines are those of" in text
+    proposals = run("races", *names).stdout.decode()
+    assert "no name has values in two sources" in proposals
+
+
+def test_standard_input_may_be_the_same_log(run: Run) -> None:
+    write_lines("web.log", PAIR)
+    done = run("races", "--json", "--key", CART, "web.log", "-", stdin=Path("web.log").read_bytes())
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["left_out"] == [{"name": "stdin", "original": "web"}]
+
+
+def test_a_line_that_two_logs_have_may_be_one_line(run: Run) -> None:
+    """The second log has the lines of several programs."""
+    write_lines("web.log", PAIR)
+    write_lines("all.log", [at(0, "pid=9 start"), *PAIR[:2], at(1002, "pid=13 get cart=3")])
+    code, groups = races(run, "web.log", "all.log")
+    assert code == 0
+    assert groups
+    for group in groups:
+        assert "the same line is in web and all" in group["closest"]["doubts"]
+
+
+# Keys with many lines.
+
+
+def others(count: int, text: str) -> list[tuple[float, str]]:
+    """Return the lines of other actors, between 10 ms and 20 ms."""
+    return [(10 + number / count * 10, text.format(f"c{number}x")) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "lines"),
+    [
+        (
+            "lost update",
+            [
+                (1, "req=a1 read cart=1"),
+                (2, "req=b1 write cart=1"),
+                *others(300, "req={} get cart=1"),
+                (30, "req=a1 write cart=1"),
+            ],
+        ),
+        (
+            "use after delete",
+            [(1, "req=a1 delete cart=1"), *others(300, "req={} poll cart=1"), (30, "req=b1 update cart=1")],
+        ),
+        (
+            "done twice",
+            [(1, "req=a1 begin cart=1"), *others(300, "req={} poll cart=1"), (30, "req=b1 begin cart=1")],
+        ),
+        (
+            "check, then act",
+            [
+                (1, "req=a1 get cart=1"),
+                (2, "req=b1 get cart=1"),
+                *others(300, "req={} poll cart=1"),
+                (30, "req=a1 create cart=1"),
+                (31, "req=b1 create cart=1"),
+            ],
+        ),
+    ],
+)
+def test_lines_of_others_in_between_hide_nothing(run: Run, rule: str, lines: list[tuple[float, str]]) -> None:
+    write_lines("web.log", (at(*line) for line in lines))
+    code, groups = races(run, "web.log")
+    assert code == 1
+    assert rule in [group["rule"] for group in groups if group["certain"]]
+
+
+def test_a_search_that_was_cut_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partners, "_MAX_COMPARISONS", 0)
+    lines = [(1, "req=a1 delete cart=1"), *others(300, "req=a1 get cart=1"), (30, "req=b1 update cart=1")]
+    write_lines(
+        "web.log", [*(at(*line) for line in lines), at(31, "req=c1 delete cart=2"), at(32, "req=d1 get cart=2")]
+    )
+    code, groups = races(run, "web.log")
+    assert code == 1
+    assert groups[-1]["not_searched_to_the_end"] == ["cart 1"]
+    assert (
+        "not searched to the end: cart 1; findings may be missing"
+        in run("races", "--key", CART, "web.log").stdout.decode()
+    )
+
+
+def test_a_key_that_is_examined_in_parts_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "_MAX_LINES_PER_KEY", 100)
+    write_lines("web.log", (at(*line) for line in others(300, "req={} get cart=1")))
+    near = run("near", "get->get", "--key", CART, "web.log")
+    assert "not searched to the end: cart 1" in near.stdout.decode()

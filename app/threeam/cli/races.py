@@ -125,6 +125,8 @@ def _print_report(report: RaceReport, zone: Zone, *, as_json: bool) -> None:
     if as_json:
         for group in report.groups:
             print_json(group_json(group))
+        if any(report.omissions):
+            print_json(report.omissions.to_json())
         return
     for sentence in search_sentences(report):
         print_out(sentence)

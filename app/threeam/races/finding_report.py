@@ -39,7 +39,7 @@ def search_sentences(report: RaceReport) -> list[str]:
     if report.actor_kinds:
         lines = f"{lines}; {actor_sentence(report.actor_kinds)}"
     assumption = clock_sentence(report.one_clock)
-    return [lines, assumption] if assumption else [lines]
+    return [lines, *([assumption] if assumption else []), *report.omissions.sentences()]
 
 
 def clock_sentence(names: Sequence[str]) -> str:

@@ -12,7 +12,8 @@ from itertools import combinations
 from threeam.races.access import Access
 from threeam.races.finding import Finding, KeyHistory, Rule
 from threeam.races.groups import FindingGroups
-from threeam.races.rules import WitnessLimits, order_doubts
+from threeam.races.partners import WitnessLimits
+from threeam.races.rules import order_doubts
 
 MIN_KEYS = 20
 MIN_SHARE = 0.99

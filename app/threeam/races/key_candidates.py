@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from threeam.races.access import EVERYWHERE
 from threeam.races.actors import actor_of, find_actor_kind
+from threeam.races.copies import without_copies
 from threeam.timeline.source import Key, Source
 
 MAX_CANDIDATES = 5
@@ -45,7 +46,9 @@ class KeyCandidate(NamedTuple):
 
 def find_key_candidates(sources: Sequence[Source]) -> list[KeyCandidate]:
     """Return at most five candidates, the best first, from the first lines that all sources have. Raises OSError."""
-    placed_sources = [source for source in sources if source.index is not None and source.index.first_ns is not None]
+    placed_sources, _ = without_copies(
+        [source for source in sources if source.index is not None and source.index.first_ns is not None]
+    )
     begin_ns = max((_first_ns(source) for source in placed_sources), default=0)
     owners: dict[tuple[str, str], dict[bytes, set[tuple[int, bytes]]]] = {}
     seen, seen_as_actor = Counter[str](), Counter[str]()

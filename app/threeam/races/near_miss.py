@@ -21,6 +21,7 @@ from threeam.core.format.entry import NS_PER_S
 from threeam.experiments.statistics.stats import clopper_pearson
 from threeam.races.access import Access, OperationKind, distance, order_of_accesses
 from threeam.races.finding import KeyHistory
+from threeam.races.omissions import Omissions
 from threeam.races.operations import Operations
 from threeam.timeline.instant import Order
 
@@ -128,7 +129,7 @@ class NearMisses:
     operation was seen, with its kind. ``doubts``: how often a line may mean something else, by the reason.
     ``stepped``: occurrences whose gap is not known, since a clock was stepped between. ``error_ns``: the largest error
     of a gap; ``unbounded``: how many gaps have an error that is not known. ``matches``: how many lines name a key.
-    ``one_clock``: the sources that are taken to have one clock.
+    ``one_clock``: the sources that are taken to have one clock. ``omissions``: what was left out.
     """
 
     def __init__(self, pair: OperationPair, window_ns: int) -> None:
@@ -140,6 +141,7 @@ class NearMisses:
         self.stepped = 0
         self.matches = 0
         self.one_clock: list[str] = []
+        self.omissions = Omissions()
         self.unbounded = 0
         self.error_ns = 0
         self._gaps = array("q")

@@ -15,14 +15,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from threeam.core.format.entry import NS_PER_S
+from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.store.reader import Chunk, chunks_forward
 from threeam.core.store.regex import escape_invalid_utf8
-from threeam.races.access import ActorKind
+from threeam.races.access import Access, ActorKind
 from threeam.races.access_reader import AccessReader, Place
+from threeam.races.copies import without_copies
 from threeam.races.distinct_keys import DistinctKeys
 from threeam.races.finding import KeyHistory
 from threeam.races.key_pattern import KeyPatterns, Mention
+from threeam.races.omissions import CutKeys, Omissions
 from threeam.races.operations import Operations
 from threeam.races.silences import Silences, find_silences
 from threeam.timeline.entry_stamps import EntryStamps
@@ -61,7 +63,8 @@ class KeyScan:
         window_ns: int = DEFAULT_WINDOW_NS,
         same: Sequence[tuple[str, str]] = (),
     ) -> None:
-        self._sources = [source for source in sources if source.detection is not None]
+        stamped = [source for source in sources if source.detection is not None]
+        self._sources, self.copies = without_copies(stamped)
         self._patterns = patterns
         self._window_ns = window_ns
         scopes = _scopes(self._sources, same)
@@ -73,6 +76,7 @@ class KeyScan:
         self._old: list[dict[bytes, list[Place]]] = [{} for _ in patterns.names]
         self._span_ns = max(window_ns // 4, _MIN_SPAN_NS)
         self._keys = {name: DistinctKeys() for name in patterns.names}
+        self.cut_keys: CutKeys = {}
         self.matches = 0
         self.silences = Silences()
         self.bytes_read = 0
@@ -85,6 +89,11 @@ class KeyScan:
             return {source.name: ActorKind.NAMED for source in self._sources}
         readers = self._readers.values()
         return {reader.source.name: reader.actor_kind for reader in readers if reader.actor_kind is not None}
+
+    @property
+    def omissions(self) -> Omissions:
+        """What was left out, as far as the search has come."""
+        return Omissions(self.copies, self.cut_keys)
 
     @property
     def seen_keys(self) -> Mapping[str, int]:
@@ -188,6 +197,7 @@ class KeyScan:
             places.append(place)
             if len(places) == _MAX_LINES_PER_KEY:
                 young[name][key] = [place]
+                self.cut_keys[self._patterns.names[name], key] = None
                 yield from self._history(name, key, places)
 
     def _end_generation(self) -> Iterator[KeyHistory]:
@@ -210,8 +220,27 @@ class KeyScan:
             access = reader.read(place, name, key)
             if access is not None:
                 accesses.append(access)
+        accesses = _with_repeated_lines(accesses, places)
         if len(accesses) > 1:
             yield KeyHistory(self._patterns.names[name], key, tuple(accesses))
+
+
+def _with_repeated_lines(accesses: list[Access], places: Sequence[Place]) -> list[Access]:
+    """Return the accesses; those whose line two sources have are in doubt: it may be one line."""
+    if len({place[1] for place in places}) < 2:
+        return accesses
+    names: dict[bytes, dict[str, None]] = {}
+    texts = {(number, offset): text for _, number, offset, _, text in places}
+    for access in accesses:
+        names.setdefault(texts[access.source.number, access.offset], {})[access.source.name] = None
+    doubtful = []
+    for access in accesses:
+        own = names[texts[access.source.number, access.offset]]
+        if len(own) > 1 and access.offset == access.entry_offset:
+            doubt = f"the same line is in {' and '.join(map(escape_unprintable, own))}"
+            access = access._replace(doubts=(*access.doubts, doubt))
+        doubtful.append(access)
+    return doubtful
 
 
 def _parts(places: list[tuple[int, bytes, Place]], span_ns: int) -> Iterator[_Batch]:

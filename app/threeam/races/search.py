@@ -12,7 +12,9 @@ from threeam.races.groups import FindingGroups
 from threeam.races.habit import Habits
 from threeam.races.lock_order import LockOrder
 from threeam.races.near_miss import NearMisses, OperationPair
-from threeam.races.rules import WitnessLimits, find_patterns
+from threeam.races.omissions import Omissions
+from threeam.races.partners import WitnessLimits
+from threeam.races.rules import find_patterns
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.source import Source
 
@@ -22,7 +24,7 @@ class RaceReport(NamedTuple):
 
     ``groups``: certain ones first. ``matches``: how many lines name a key. ``seen_keys``: how many keys of each name
     were seen. ``actor_kinds``: by source. ``one_clock``: the sources of which no shift is known, so that they are
-    taken to have one clock.
+    taken to have one clock. ``omissions``: what was left out.
     """
 
     groups: list[FindingGroup]
@@ -30,6 +32,7 @@ class RaceReport(NamedTuple):
     seen_keys: Mapping[str, int]
     actor_kinds: Mapping[str, ActorKind]
     one_clock: Sequence[str] = ()
+    omissions: Omissions = Omissions()
 
     @property
     def has_certain(self) -> bool:
@@ -48,7 +51,7 @@ def search_races(
     """
     scan = options.scan(sources)
     scan.on_progress = on_progress
-    limits = WitnessLimits(options.window_ns, scan.silences)
+    limits = WitnessLimits(options.window_ns, scan.silences, scan.cut_keys)
     groups, habits, locks = FindingGroups(), Habits(limits), LockOrder(limits)
     for history in scan.histories():
         on_progress(scan.bytes_read)
@@ -62,7 +65,12 @@ def search_races(
     for exceptions in habits.exceptions():
         groups.add_all(exceptions)
     return RaceReport(
-        groups.ranked(scan.seen_keys), scan.matches, scan.seen_keys, scan.actor_kinds, with_assumed_clock(sources)
+        groups.ranked(scan.seen_keys),
+        scan.matches,
+        scan.seen_keys,
+        scan.actor_kinds,
+        with_assumed_clock(sources),
+        scan.omissions,
     )
 
 
@@ -86,5 +94,5 @@ def search_near_misses(
     for history in scan.histories():
         on_progress(scan.bytes_read)
         near.add(history)
-    near.matches, near.one_clock = scan.matches, with_assumed_clock(sources)
+    near.matches, near.one_clock, near.omissions = scan.matches, with_assumed_clock(sources), scan.omissions
     return near
