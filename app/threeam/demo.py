@@ -95,7 +95,7 @@ def _plan_draft() -> Draft:
     )
     arms = (Arm(_ARMS[0]), Arm(_ARMS[1], ("strace", "-f", "-o", "/dev/null")))
     identity = ExperimentIdentity("/srv/cart/renew", "5f1c0a77e2d4", "/srv/cart", "exit!=0", "9b1d0c6f2e84")
-    return plan_draft(text, PlanFacts(_RUNS, _SEED, arms, identity, "plan-1.json"), "H1")
+    return plan_draft(text, PlanFacts(_RUNS, _SEED, arms, identity, "plan-1.json"), 1)
 
 
 def _runs_draft() -> Draft:

@@ -20,6 +20,7 @@ from bench.programs import COMMAND
 from bench.terminal import Terminal, settled_terminal
 from bench.test_latency import tail_latencies_ms
 from support.nats_server import DEBIAN, NEWER, SYNC_ALWAYS, Engine, Host, wait_until
+from support.rotated_files import chain_of
 from support.team import content, journal_bytes
 from support.team_origins import Origins
 from threeam.core.format.clock import system_clock
@@ -30,12 +31,13 @@ from threeam.team.nats.nats_carrier import connect
 from threeam.team.nats.nats_target import Credentials, parse_target
 from threeam.team.origin import OriginFile, read_origin
 from threeam.team.publisher import Publisher
-from threeam.team.team_status import OwnStatus
+from threeam.team.team_status import OwnStatus, read_statuses
 
 pytestmark = pytest.mark.timeout(900)
 
 LINES, BLOCK_LINES = 300_000, 300
 MANY_ORIGINS, LINES_PER_S, SECONDS = 20, 1_000, 60
+MANY_FILES = 2_000
 WAY_MS = 0.5  # ms; what the way over an engine may add to a line
 VERSIONS = {DEBIAN: "nats-server 2.9.10", NEWER: "nats-server 2.15.1 with `sync_interval: always`"}
 
@@ -154,12 +156,38 @@ def mirror_latencies_ms(db1: Host, web1: Host, count: int = 300) -> list[float]:
 
 @pytest.mark.parametrize("engine", [NEWER], indirect=True)
 def test_idle(engine: Engine, hosts: list[Host], report: Report) -> None:
+    waiting = Host(hosts[0].folder, "db1", log=hosts[0].log)
+    waiting.start(engine.url.replace("127.0.0.1", "localhost"))
+    wait_until(lambda: len(read_statuses(waiting.journal)) == 2, "a process that waits for its turn")
     wait_until(lambda: all(host.unheld() == 0 for host in hosts), "nothing is left to tell")
-    before_s, begin_s = [cpu_s(host) for host in hosts], time.perf_counter()
+    processes = [*hosts, waiting]
+    before_s, begin_s = [cpu_s(process) for process in processes], time.perf_counter()
     time.sleep(60)
     elapsed_s = time.perf_counter() - begin_s
-    share = max(cpu_s(host) - before for host, before in zip(hosts, before_s, strict=True)) / elapsed_s * 100
-    report(limit_measurement("idle: `3am team` of two hosts, share of a core", share, 0.3, "%"))
+    shares = [(cpu_s(each) - before) / elapsed_s * 100 for each, before in zip(processes, before_s, strict=True)]
+    waiting.end()
+    report(limit_measurement("idle: `3am team` of two hosts, share of a core", max(shares[:2]), 0.3, "%"))
+    report(limit_measurement("idle: a `3am team` that takes over when another one ends", shares[2], 0.3, "%"))
+
+
+@pytest.mark.parametrize("engine", [NEWER], indirect=True)
+def test_many_files(engine: Engine, tmp_path: Path, report: Report) -> None:
+    db1, web1 = Host(tmp_path, "db1"), Host(tmp_path, "web1")
+    chain_of(db1.log, MANY_FILES)
+    web1.write()
+    web1.start(engine.url)
+    wait_until(lambda: web1.status is not None and not web1.status.away, "the connection")
+    begin_s = time.perf_counter()
+    db1.start(engine.url)
+    try:
+        mirrors = Path(f"{web1.log}.d/remote")
+        wait_until(lambda: len(list(mirrors.glob("*/*.log"))) == MANY_FILES + 1, "all files")
+        elapsed_s = time.perf_counter() - begin_s
+        assert web1.has_all_of(db1)
+    finally:
+        db1.end()
+        web1.end()
+    report(limit_measurement(f"a journal of {MANY_FILES:,} files is mirrored", elapsed_s, 20, "s"))
 
 
 def cpu_s(host: Host) -> float:

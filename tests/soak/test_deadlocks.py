@@ -12,7 +12,7 @@ from support.database_clients import deadlock_in_maria, deadlock_in_postgres, ma
 from support.deadlocks import deadlocks_in, rows
 from support.mariadb import maria
 from support.postgres import cluster, eventually
-from threeam.races.deadlock_shapes import deadlock_json
+from threeam.races.deadlocks.group_text import deadlock_json
 
 TIMES = 50
 SHAPE = "UPDATE carts SET qty = qty + ?, note = ? WHERE id = ?"

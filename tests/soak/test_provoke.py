@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -14,12 +16,15 @@ import pytest
 from support.commands import Run, good, refused
 from support.experiment_runs import all_entries, lines_of, outcomes, report_json
 from support.processes import eventually, is_gone, three_am
-from threeam.core.format.entry import Stamp
+from threeam.core.format.entry import NS_PER_S, Stamp
 from threeam.experiments.experiment import NOT_RUN
+from threeam.experiments.failure_rule import FailureRule
 from threeam.experiments.provoke.budget import RunBudget
 from threeam.experiments.provoke.confirmation import confirming_runs, has_candidate
 from threeam.experiments.provoke.halving import Halving, plan_rounds
+from threeam.experiments.provoke.python_run import find_python_calls
 from threeam.experiments.provoke.search import Search
+from threeam.experiments.provoke.search_plan import Reproducer
 from threeam.experiments.statistics.stats import fisher_exact
 
 pytestmark = pytest.mark.slow
@@ -138,7 +143,7 @@ def few_programs(tmp_path: Path) -> str:
     """A PATH without a compiler and valgrind, which take long."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    for name in ("true", "env", "sh", "grep", "strace", "sleep", "wc", "od", "addr2line"):
+    for name in ("true", "env", "sh", "grep", "strace", "sleep", "wc", "od", "addr2line", "mktemp", "rm"):
         (programs / name).symlink_to(f"/usr/bin/{name}")
     return str(programs)
 
@@ -174,6 +179,73 @@ def test_an_arm_is_found_confirmed_by_fresh_runs_and_its_call_is_named(log: Path
     assert "R1 is a search" in refused(run("run", "--more", "5", "R1"), 1)
 
 
+IN_A_SHELL = (
+    "d=$(mktemp -d); {python} {script} worker $d 0 & first=$!; {python} {script} worker $d 0.003; second=$?; "
+    "wait $first; first=$?; rm -r $d; exit $((first + second))"
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "callers"),
+    [
+        (["{python}", "{script}"], " ← work (claim.py:{work}) ← main (claim.py:"),
+        (["{python}", "{script}", "threads"], " ← work (claim.py:{work}): mkdir("),
+        (["sh", "-c", IN_A_SHELL], " ← work (claim.py:{work}) ← main (claim.py:"),
+        (["{python}", "-E", "{script}"], None),
+    ],
+    ids=["processes", "threads", "children of a shell", "without its environment"],
+)
+def test_the_line_of_a_python_program_is_named(
+    log: Path, run: Run, few_programs: str, words: list[str], callers: str | None
+) -> None:
+    """Without its environment Python does not write its stacks, and the verdict has the call only."""
+    script = WINDOWS / "claim.py"
+    numbered = {line.strip(): number for number, line in enumerate(lines_of(script), 1)}
+    makes, works = numbered["path.mkdir()"], numbered["wrong += [] if claim(folder) else [True]"]
+    command = [word.format(python=sys.executable, script=script) for word in words]
+    out = good(run("provoke", "--budget", "120", "--", *command, PATH=few_programs, timeout=SEARCH_S)).splitlines()
+    assert "Verdict: delay:mkdir=20ms provokes " in out[-1]
+    call = 'job", 0777) = -1 EEXIST (File exists); '
+    if callers is None:
+        assert '; the call: mkdir("/tmp/' in out[-1]
+        assert f"{call}its line is not known: Python seems to ignore PYTHONPATH (-E, " in out[-1]
+        return
+    assert f"; look at claim (claim.py:{makes}){callers.format(work=works)}" in out[-1]
+    assert call in out[-1]
+    assert out[-1].partition("Verdict: ")[2] in good(run("run", "--report", "R1"))
+    assert f"look at claim (claim.py:{makes})" in report_json(run, "R1")["result"]
+    (stacks,) = Path(f"{log}.d").glob("R1-0-*.out")
+    assert f'  File "{script}", line {makes}, in claim\n' in stacks.read_text()
+
+
+def test_a_python_program_that_waits_gets_a_few_signals_only(tmp_path: Path) -> None:
+    """Each signal interrupts the wait, and the call is made again."""
+    script = tmp_path / "waits.py"
+    script.write_text(
+        "import fcntl, os, time\n"
+        "first, second = (open(f'{__file__}.lock', 'w') for _ in range(2))\n"
+        "fcntl.flock(first, fcntl.LOCK_EX)\n"
+        "if not os.fork():\n"
+        "    time.sleep(1)\n"
+        "    os._exit(0)\n"
+        "first.close()\n"
+        "fcntl.flock(second, fcntl.LOCK_EX)\n"
+    )
+    waits = Reproducer((sys.executable, str(script)), FailureRule(), 30 * NS_PER_S, str(tmp_path))
+    lines = Counter(made.frames[0].line for made in find_python_calls(waits, ["flock"], 2))
+    assert lines[3] == 1
+    assert 2 <= lines[8] <= 14
+
+
+def test_the_writes_of_a_python_program_are_found_one_by_one(tmp_path: Path) -> None:
+    """Its stacks are made of writes, too."""
+    script = tmp_path / "writes.py"
+    script.write_text("import os\nos.write(1, b'a')\ndef second():\n    os.write(1, b'b' * 200)\nsecond()\n")
+    writes = Reproducer((sys.executable, str(script)), FailureRule(), 30 * NS_PER_S, str(tmp_path))
+    made = find_python_calls(writes, ["write"], 2)
+    assert [(call.call[:12], call.frames[0].line) for call in made] == [('write(1, "a"', 2), ('write(1, "bb', 4)]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_what_ends_it_keeps_its_runs_and_resume_makes_the_others(
     log: Path, run: Run, tmp_path: Path, few_programs: str, number: signal.Signals
@@ -198,6 +270,35 @@ def test_what_ends_it_keeps_its_runs_and_resume_makes_the_others(
     assert "nothing failed in 2" in report
     assert sum(outcomes(all_entries(log)).values()) >= 20 > made
     assert sum(outcomes(all_entries(log)).values()) == int(report.partition("nothing failed in ")[2].split()[0])
+
+
+def test_a_search_that_is_ended_while_it_looks_for_the_line_is_resumed(
+    log: Path, run: Run, tmp_path: Path, few_programs: str
+) -> None:
+    """Its script waits in the run with the stacks of Python, the only one with another PYTHONPATH."""
+    script = tmp_path / "waits.py"
+    script.write_text(
+        "import os, sys, time\n"
+        "if 'python_site' in os.environ.get('PYTHONPATH', '') and not os.path.exists('go'):\n"
+        "    open('pid', 'w').write(f'{os.getpid()}\\n')\n"
+        "    time.sleep(600)\n"
+        "os.mkdir('made')\n"
+        "os.rmdir('made')\n"
+        "sys.exit('TracerPid:\\t0' not in open('/proc/self/status').read())\n"
+    )
+    pid = tmp_path / "pid"
+    words = ("provoke", "-q", "--budget", "80", "--", sys.executable, str(script))
+    with three_am(*words, PATH=few_programs) as running:
+        eventually(lambda: lines_of(pid) != [], "the run with the stacks goes on", SEARCH_S)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(20) == 130
+        assert running.stderr is not None
+        assert b"R1 is ended before its plan is done: 3am run --resume R1 continues it" in running.stderr.read()
+    eventually(lambda: is_gone(int(lines_of(pid)[0])), "the run has ended")
+    (tmp_path / "go").touch()
+    out = good(run("run", "--resume", "R1", PATH=few_programs, timeout=SEARCH_S)).splitlines()
+    assert len(out) == 1
+    assert "Verdict: delay:" in out[0]
 
 
 def test_a_running_search_is_not_resumed_by_another_process(

@@ -94,7 +94,7 @@ def test_a_secret_is_blanked_everywhere(engine: ManualEngine, hosts: list[Host])
     assert (code, out) == (
         1,
         f"{engine.url}/night: 1 line blanked, 1 message replaced\n"
-        "  web1: no answer; its 3am team blanks them when it runs again\n",
+        "  web1: not blanked, no answer; its 3am team blanks them when it runs again\n",
     )
     assert "change the secret" in err
     wait_until(lambda: mirror(carol, db1) == blanked(db1), "the watcher has blanked it")

@@ -6,8 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -23,38 +22,6 @@ from threeam.team.outgoing import Outgoing
 pytestmark = pytest.mark.slow
 
 URL = "ssh://db1"
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SshServer]:
-    server = SshServer(tmp_path / "sshd", tmp_path / "db1" / "sanity.log")
-    monkeypatch.setenv("PATH", f"{server.bin}:{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(server.folder))  # no nats-py here, either
-    yield server
-    server.kill()
-
-
-@pytest.fixture
-def db1(server: SshServer, tmp_path: Path) -> Host:
-    """The host whose journal comes by ssh. Nothing of 3am runs there but what ssh starts."""
-    host = Host(tmp_path, "db1")
-    host.write()
-    return host
-
-
-@pytest.fixture
-def web1(tmp_path: Path) -> Iterator[Host]:
-    host = Host(tmp_path, "web1")
-    host.write()
-    yield host
-    host.end()
-
-
-@pytest.fixture
-def web2(tmp_path: Path) -> Iterator[Host]:
-    host = Host(tmp_path, "web2")
-    yield host
-    host.end()
 
 
 def wait_for_mirror(host: Host, db1: Host) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from support.log_sources import source_of
-from threeam.races.deadlock_report import DeadlockReport, Participant
-from threeam.races.deadlock_reports import deadlock_reports
-from threeam.races.deadlock_shapes import DeadlockGroup, Deadlocks, deadlock_lines, find_deadlocks
+from threeam.races.deadlocks.group_text import deadlock_lines
+from threeam.races.deadlocks.groups import DeadlockGroup, Deadlocks
+from threeam.races.deadlocks.report import DeadlockReport, Participant
+from threeam.races.deadlocks.report_scan import deadlock_reports
+from threeam.races.deadlocks.search import find_deadlocks
 
 RECORDED = Path(__file__).parent.parent / "unit" / "deadlock_logs"
 

@@ -44,6 +44,7 @@ class MemoryEngine:
         self.refused = set[str]()  # the ids of origins that may not publish
         self.replies: dict[tuple[Topic, str], Reply] = {}
         self.connections = 0
+        self.is_away = False
         self.closed = asyncio.Event()
 
     def disconnect(self) -> None:
@@ -67,6 +68,8 @@ class MemoryEngine:
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Carrier]:
+        if self.is_away:
+            raise CarrierAway("the engine is away")
         self.connections += 1
         yield MemoryCarrier(self)
 

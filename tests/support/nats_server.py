@@ -151,6 +151,10 @@ class Host:
     def notices(self) -> str:
         return "\n".join(self.status.notices) if self.status is not None else ""
 
+    def refusal(self) -> str:
+        """Return why nothing is sent."""
+        return self.status.own.refusal if self.status is not None and self.status.own is not None else ""
+
     def mirrors(self, other: Host) -> list[MirrorFiles]:
         """Return the epochs of the mirror of ``other``."""
         return [files for files in read_mirrors(self.journal) if files.host == other.name]

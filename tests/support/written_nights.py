@@ -73,7 +73,7 @@ class Night:
     def plans(self, runs: int, identity: ExperimentIdentity = REPRO, command: str = "./repro") -> int:
         number = len(self._totals) + 1
         plan = PlanFacts(runs, 1, [Arm(BARE)], identity, "plan.json")
-        self.writer.write(plan_draft(f"{command}; {runs} runs of bare, seed 1", plan, "H1"))
+        self.writer.write(plan_draft(f"{command}; {runs} runs of bare, seed 1", plan, 1))
         self._totals[number], self._made[number] = runs, 0
         self._stepped()
         return number
@@ -97,7 +97,7 @@ class Night:
         run = self._run(1, outcome)._replace(duration_ns=lasts)
         self._totals[len(self._totals) + 1] = 1
         self.clock.forward(lasts - step_back)
-        self.writer.write(single_run_draft("./repro", run, REPRO, "H1"))
+        self.writer.write(single_run_draft("./repro", run, REPRO, 1))
         self._stepped()
 
     def _run(self, number: int, outcome: str) -> Run:

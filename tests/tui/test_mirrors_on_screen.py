@@ -99,7 +99,12 @@ async def test_a_hypothesis_that_only_another_host_has_refuted_can_be_opened_aga
     named = RemoteHypothesis("here", OriginFile(journal).origin.id, 1, claim.stamp)
     write_on(db1, [conclusion_draft("refute", named, "it was off", 4)], journal)
     async with night(journal, size=WIDE) as it:
-        await it.eventually(lambda: it.journal_screen.mirrors.others_disagree("H1"), "the verdict of db1 is read")
+
+        def has_verdict_of_db1() -> bool:
+            known = it.journal_screen.mirrors.on_all_hosts("H1")
+            return known is not None and known.is_disputed
+
+        await it.eventually(has_verdict_of_db1, "the verdict of db1 is read")
         await it.command("reopen H1 seen again")
         await it.eventually(lambda: entries(log)[-1].text == "Reopened: seen again", "it is written")
 

@@ -113,6 +113,17 @@ async def test_a_file_is_opened_and_closed_on_the_screen(journal: Journal, folde
         await it.says("there is no source web1: there are pg")
 
 
+async def test_the_selected_row_stays_on_the_screen_if_the_rows_above_wrap(journal: Journal, folder: Path) -> None:
+    write_log(folder / "long.log", [stamped(BASE_NS + n * MS, f"line{n} {'x' * 100}", 6) for n in range(60)])
+    async with night(journal, size=SMALL, logs=open_logs(folder, "long.log", "web2.log")) as it:
+        await it.press("k", "k", "k")
+        selected = it.view.selected_row
+        await it.command("close web2")
+        await it.eventually(lambda: "2 web2" not in it.shown, "it is closed")
+        assert it.view.selected_row == selected
+        assert any(row.startswith("▌") for row in it.rows)
+
+
 async def test_a_file_that_is_not_there_is_told_and_the_others_are_shown(journal: Journal, folder: Path) -> None:
     async with night(journal, size=SMALL) as it:
         await it.command(f"open {folder}/absent.log {folder} {folder}/web1.log")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 from typing import NoReturn
@@ -19,9 +20,13 @@ from support.log_sources import write_log
 from support.racing_logs import CERTAIN, POSSIBLE, open_racing_logs
 from threeam.core.errors import BadInput
 from threeam.core.format.cited_line import parse_cited_line
+from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.store.journal import Journal
+from threeam.timeline.source import Source
+from threeam.timeline.time_index import TimeIndex
 from threeam.tui.log_search import LogSearch
 from threeam.tui.screens.races import FindingScreen, KeysScreen, NearScreen, RacesScreen
+from threeam.tui.screens.report_screen import ReportScreen
 
 pytestmark = pytest.mark.usefixtures("utc")
 
@@ -66,7 +71,7 @@ async def test_x_proposes_a_key_and_lists_the_groups_certain_ones_first(journal:
         await search_carts(it)
         certain, possible = it.shown.index("│ CERTAIN"), it.shown.index("POSSIBLE: ORDER NOT KNOWN")
         assert certain < it.shown.index("closest 400ms") < possible < it.shown.index("closest 50us")
-        assert "order not known · 2026-11-24 03:14:21" in it.shown
+        assert "order not known; true distance -0.156ms to +0.256ms · 2026-11-24 03:14:21" in it.shown
         assert "keys: 30 of cart; actor = pid" in it.shown
 
 
@@ -250,6 +255,44 @@ async def test_a_log_that_was_opened_since_is_searched_too(journal: Journal, tmp
         await it.command(f"open {tmp_path}/db.log")
         await it.press("X")
         await wait_for_report(it, KeysScreen)
+        await it.shows("cart: 30 values")
+        await it.press("enter")
+        await wait_for_groups(it)
+        assert "use after delete: delete → read, db → web2, cart: 1 of 30 keys" in it.shown
+
+
+async def test_a_search_waits_for_the_scan_of_late_lines_whose_index_stays(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("threeam.tui.index_scan.SLICE_S", -1)
+    logs = open_racing_logs(tmp_path)
+    async with night(journal, size=WIDE, logs=logs) as it:
+        it.journal_screen.pane.may_scan.clear()
+        (tmp_path / "app.log").write_text("2026-11-24T03:14:07.000001Z app[1]: read cart=3\n")
+        await it.command(f"open {tmp_path}/app.log")
+        opened = logs.sources[2]
+        await it.press("X")
+        await it.shows("the times of the lines are read: 100 %")
+        assert opened.index is None
+        it.journal_screen.pane.may_scan.set()
+        await it.shows("cart: 30 values")
+        index = opened.index
+        assert index is not None
+        await it.press("enter")
+        await wait_for_groups(it)
+        assert opened.index is index
+
+
+async def test_a_search_in_a_log_that_cannot_be_read_says_so(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_index: TimeIndex, _stop: int) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(TimeIndex, "scan", fail)
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
+        await it.press("X")
+        await it.shows("web1.log cannot be read:")
 
 
 async def test_a_line_of_a_log_that_was_closed_is_not_gone_to(journal: Journal, tmp_path: Path) -> None:
@@ -286,13 +329,34 @@ async def test_a_deadlock_that_a_server_has_reported_is_shown_with_its_statement
         assert row.line.display_text.endswith("ERROR:  deadlock detected")
 
 
+async def test_lines_of_one_text_are_told_apart_by_what_they_are_about(journal: Journal) -> None:
+    subjects = ["web1", "web2"]
+
+    def tell() -> list[ReportSection]:
+        return [ReportSection("found", [ReportLine("delete cart=4", subject=subject) for subject in subjects])]
+
+    async with night(journal, size=SMALL) as it:
+        page = ReportScreen("races", tell, lambda _text, _name: None, emoji=True)
+        it.app.push_screen(page)
+        await wait_for_report(it, ReportScreen)
+        await it.press("down")
+        assert page.selected_subject == "web2"
+        subjects.insert(0, "web3")
+        page.update_report()
+        assert page.selected_subject == "web2"
+
+
 # The thread of a search.
+
+
+async def no_logs(_search: LogSearch[int]) -> list[Source]:
+    return []
 
 
 async def test_a_search_ends_when_its_page_is_left() -> None:
     has_begun, has_ended = Event(), Event()
 
-    def run(search: LogSearch[int]) -> int:
+    def run(search: LogSearch[int], _sources: Sequence[Source]) -> int:
         search.begin("searching", 10)
         try:
             while True:
@@ -301,7 +365,7 @@ async def test_a_search_ends_when_its_page_is_left() -> None:
         finally:
             has_ended.set()
 
-    search = LogSearch(run)
+    search = LogSearch(no_logs, run)
     finding = asyncio.create_task(search.find())
     await asyncio.to_thread(has_begun.wait, 5)
     assert (search.progress, search.result) == ("searching: 70 %", None)
@@ -313,10 +377,10 @@ async def test_a_search_ends_when_its_page_is_left() -> None:
 
 @pytest.mark.parametrize("error", [BadInput("no"), OSError(5, "no")])
 async def test_a_search_that_fails_says_why(error: Exception) -> None:
-    def run(_: LogSearch[int]) -> int:
+    def run(_search: LogSearch[int], _sources: Sequence[Source]) -> int:
         raise error
 
-    search = LogSearch(run)
+    search = LogSearch(no_logs, run)
     await search.find()
     assert search.result is None
     assert "no" in search.problem

@@ -46,7 +46,7 @@ def write(journal: Journal, *drafts: Draft, clock: Clock | None = None) -> None:
         writer.write(draft)
 
 
-def experiment(hypothesis: str | None = None) -> list[Draft]:
+def experiment(hypothesis: int | None = None) -> list[Draft]:
     """The plan of four runs in each of two arms, and five of them: two of bare have failed."""
     text = "./repro; 4 runs each of bare, strace (strace -f), in random blocks, seed 7; fails if exit!=0"
     return [
@@ -301,7 +301,7 @@ async def test_as_of_then_the_experiment_is_as_it_was(journal: Journal) -> None:
 
 async def test_may_it_be_called_fixed(journal: Journal) -> None:
     clock = FakeClock()
-    write(journal, hypothesis_draft("the sweeper races the writer", 4), *experiment("H1"), clock=clock)
+    write(journal, hypothesis_draft("the sweeper races the writer", 4), *experiment(1), clock=clock)
     async with night(journal, size=WIDE) as it:
         await it.command("fixed H1")
         await it.says("no change still stands")
@@ -339,7 +339,7 @@ async def test_what_was_logged_while_a_tracer_was_attached_is_marked(journal: Jo
 
 async def test_an_open_answer_that_holds_no_more_says_so(journal: Journal) -> None:
     clock = FakeClock()
-    write(journal, hypothesis_draft("the sweeper races the writer", 4), *experiment("H1"), clock=clock)
+    write(journal, hypothesis_draft("the sweeper races the writer", 4), *experiment(1), clock=clock)
     clock.forward(NS_PER_S)
     write(journal, change_draft("the row lock"), clock=clock)
     async with night(journal, size=WIDE) as it:

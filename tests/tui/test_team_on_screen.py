@@ -12,6 +12,7 @@ from pilots import SMALL, WIDE, Night, night
 from support.lines import NIGHT, line
 from support.log_sources import stamped, write_log
 from support.team import DB1, LATER_SEGMENT, OtherHost
+from threeam.core.format.entry import ACQUIRED, RELEASING
 from threeam.core.store.journal import Journal
 from threeam.team.messages.position import Origin
 from threeam.team.team_status import ClockStatus, HostStatus, OwnStatus, StatusFile, TeamStatus
@@ -159,6 +160,22 @@ async def test_a_line_of_another_host_is_not_held(
         last_words = [row.replace("cart=42", "").split()[-1] for row in it.rows if row.strip()]
         assert [word for word in last_words if word in words] == [*words]
         assert "late" not in it.shown
+
+
+async def test_lock_lines_of_another_host_are_hidden_as_those_of_this_one(journal: Journal, db1: OtherHost) -> None:
+    db1.send(line(S, ACQUIRED) + line(2 * S, "Hypothesis: the sweeper", ("H1", "open")) + line(3 * S, RELEASING))
+    async with night(journal, size=SMALL) as it:
+        await it.command("open db1")
+        await it.shows("the sweeper")
+        db1.send(
+            line(4 * S, ACQUIRED) + line(5 * S, "Hypothesis: the cron job", ("H2", "open")) + line(6 * S, RELEASING)
+        )
+        await it.shows("the cron job")
+        assert "sanity lock" not in it.shown
+        await it.press("z")
+        await it.eventually(lambda: it.shown.count("Acquired sanity lock.") == 2, "z shows them")
+        await it.press("z")
+        await it.eventually(lambda: "sanity lock" not in it.shown, "z hides them again")
 
 
 async def test_a_host_that_is_not_known_is_told(journal: Journal, db1: OtherHost) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from threeam.experiments.provoke.call_stacks import Frame, describe_site, find_call_sites, parse_source_lines
+from threeam.experiments.provoke.call_stacks import (
+    Frame,
+    describe_site,
+    find_call_sites,
+    parse_source_lines,
+    shorten_strings,
+)
 
 STACKS = """\
 501 mkdir("/tmp/store-9", 0700) = 0 (DELAYED)
@@ -55,5 +61,18 @@ def test_frames_without_names_are_addresses_and_other_lines_are_no_frames() -> N
 
 def test_a_call_of_a_script_is_known_as_that() -> None:
     text = 'mkdir("a", 0777) = 0\n > /usr/lib/libc.so.6(mkdir+0x7) [0x1]\n > /usr/bin/python3.11(os_mkdir+0x9) [0x2]\n'
-    assert find_call_sites(text, ["mkdir"])[0].is_interpreted
-    assert not find_call_sites(STACKS, ["mkdir"])[0].is_interpreted
+    (site,) = find_call_sites(text, ["mkdir"])
+    assert (site.is_interpreted, site.is_python, site.has_names) == (True, True, False)
+    for interpreter in ("perl", "dash", "bash", "sh", "busybox"):
+        (site,) = find_call_sites(text.replace("python3.11", interpreter), ["mkdir"])
+        assert (site.is_interpreted, site.is_python, site.has_names) == (True, False, False)
+    site = find_call_sites(STACKS, ["mkdir"])[0]
+    assert (site.is_interpreted, site.is_python, site.has_names) == (False, False, True)
+    assert not find_call_sites(STACKS.replace("main+", "+"), ["mkdir"])[0].has_names
+
+
+def test_data_is_shortened_and_paths_are_not() -> None:
+    data = r'write(3, "' + 30 * "a" + r"\n\"" + 90 * "b" + '"..., 512) = 512'
+    assert shorten_strings(data) == r'write(3, "' + 30 * "a" + r'\n\""..., 512) = 512'
+    path = f'mkdir("/tmp/{60 * "d"}", 0777) = 0'
+    assert shorten_strings(path) == path

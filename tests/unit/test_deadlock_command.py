@@ -19,7 +19,7 @@ def test_deadlocks_are_listed_first_and_the_exit_code_is_1(key: tuple[str, ...],
     done = run("races", *key, "app.log", f"db={RECORDED / 'postgresql.log'}")
     assert done.returncode == 1
     lines = done.stdout.decode().splitlines()
-    assert lines[0] == "deadlocks, as the servers report them"
+    assert lines[0] == "DEADLOCKS, AS THE SERVERS REPORT THEM"
     assert lines[1].strip() == "1 × PostgreSQL deadlock in db"
     assert sum("PostgreSQL deadlock in db" in line for line in lines) == 6
 

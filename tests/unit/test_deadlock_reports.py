@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.deadlocks import RECORDED, deadlocks_in, recorded, reports_in, rows, without_numbers
-from threeam.races.deadlock_report import Server
-from threeam.races.deadlock_shapes import deadlock_json
+from threeam.races.deadlocks.group_text import deadlock_json
+from threeam.races.deadlocks.report import Server
 
 LOGS = sorted(path.name for path in RECORDED.iterdir())
 BUMP = "UPDATE carts SET qty = qty + 1 WHERE id = "

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from support.deadlocks import RECORDED, deadlocks_in, rows
-from threeam.races import deadlock_shapes
-from threeam.races.deadlock_shapes import deadlock_json
-from threeam.races.statement_shape import Dialect, ends_in_string, statement_shape
+from threeam.races.deadlocks import search
+from threeam.races.deadlocks.group_text import deadlock_json
+from threeam.races.deadlocks.statement_shape import Dialect, ends_in_string, statement_shape
 
 _REPORT = """\
 2026-11-30 03:{minute:02}:{second:02}.897 UTC [{pid}] ERROR:  deadlock detected
@@ -51,16 +51,16 @@ def test_fifty_deadlocks_of_one_shape_are_one_row(tmp_path: Path) -> None:
     (group,) = deadlocks_in(path).groups
     assert rows(group) == [
         "50 × PostgreSQL deadlocks in pg",
-        "     first 2026-11-30 03:00:00.897  pg:1  1 is process 2000, 2 is process 1000",
-        "     last  2026-11-30 03:00:49.897  pg:393  1 is process 1049, 2 is process 2049",
-        "  1  UPDATE carts SET note = ? WHERE id = ?",
-        "       waits for ShareLock on transaction ?, blocked by 2",
-        "       stopped by the server 40 ×",
-        "  2  UPDATE users SET seen = ? WHERE id IN (?…)",
-        "       waits for ShareLock on transaction ?, blocked by 1",
-        "       stopped by the server 10 ×",
-        '     while updating tuple in relation "carts"  40 ×',
-        '     while updating tuple in relation "users"  10 ×',
+        "   first 2026-11-30 03:00:00.897  pg:1  1 is process 2000, 2 is process 1000",
+        "   last  2026-11-30 03:00:49.897  pg:393  1 is process 1049, 2 is process 2049",
+        "1  UPDATE carts SET note = ? WHERE id = ?",
+        "     waits for ShareLock on transaction ?, blocked by 2",
+        "     stopped by the server 40 ×",
+        "2  UPDATE users SET seen = ? WHERE id IN (?…)",
+        "     waits for ShareLock on transaction ?, blocked by 1",
+        "     stopped by the server 10 ×",
+        '   while updating tuple in relation "carts"  40 ×',
+        '   while updating tuple in relation "users"  10 ×',
     ]
     shown = json.dumps(deadlock_json(group))
     assert "secret" not in shown
@@ -96,14 +96,14 @@ def test_a_row_of_innodb_has_the_locks_in_their_order() -> None:
     group = deadlocks_in(RECORDED / "mariadb.log").groups[1]
     assert rows(group) == [
         "1 × InnoDB deadlock in mariadb",
-        "     2026-11-30 03:32:39  mariadb:60  1 is transaction 44, 2 is transaction 43",
-        "  1  UPDATE carts SET qty = ?, note = ? WHERE note = ?",
-        "       holds X (rec but not gap) on index PRIMARY of table `shop`.`orders`",
-        "       waits for X on index note of table `shop`.`carts`, blocked by 2",
-        "       stopped by the server",
-        "  2  update orders set st = ? where id = ?",
-        "       holds X on index note of table `shop`.`carts`",
-        "       waits for X (rec but not gap) on index PRIMARY of table `shop`.`orders`, blocked by 1",
+        "   2026-11-30 03:32:39  mariadb:60  1 is transaction 44, 2 is transaction 43",
+        "1  UPDATE carts SET qty = ?, note = ? WHERE note = ?",
+        "     holds X (rec but not gap) on index PRIMARY of table `shop`.`orders`",
+        "     waits for X on index note of table `shop`.`carts`, blocked by 2",
+        "     stopped by the server",
+        "2  update orders set st = ? where id = ?",
+        "     holds X on index note of table `shop`.`carts`",
+        "     waits for X (rec but not gap) on index PRIMARY of table `shop`.`orders`, blocked by 1",
     ]
 
 
@@ -125,7 +125,7 @@ def test_a_cycle_of_three_has_one_shape_wherever_it_begins(tmp_path: Path) -> No
 
 
 def test_further_shapes_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadlock_shapes, "_MAX_SHAPES", 2)
+    monkeypatch.setattr(search, "_MAX_SHAPES", 2)
     texts = [report(number).replace("carts SET", f"t{number} SET") for number in range(5)]
     found = deadlocks_in(_write(tmp_path / "pg.log", "".join(texts)))
     assert (len(found.groups), found.others) == (2, 3)

@@ -233,6 +233,7 @@ def test_an_arm_is_stated_as_it_is_done(spec: str, before: tuple[str, ...], stat
         (["x='"], "unbalanced quote"),
         (["bare,pin"], "use an --arm for each"),
         (["pin", "pin"], "already an arm of that name"),
+        (["delya:mkdir=20ms"], "delya is not built in; built in are bare, pin, "),
         (["pin+pin"], "'pin' is repeated"),
         ([f"a{n}=x" for n in range(9)], "too many"),
         (["noise=env A=1"], "'noise' is built in and takes no wrapper"),

@@ -30,7 +30,7 @@ from support.experiments import (
 from threeam.core.errors import PreconditionFailed
 from threeam.experiments.arms.arm import Arm
 from threeam.experiments.fixes.fix_confidence_report import answer_line, fix_confidence_json, fix_confidence_report
-from threeam.reports.fix_assessment import assess_runs, fix_answers
+from threeam.reports.fix_assessment import FixAnswer, assess_runs, fix_answers
 from threeam.reports.fixed_report import fix_answer_line
 from threeam.reports.fixed_report import fix_report as told_parts
 
@@ -89,7 +89,8 @@ def test_with_two_changes_the_later_one_is_judged_by_the_rate_that_the_first_one
     hypothesis = state.find_hypothesis("H7")
     assert hypothesis is not None
     change, answer = assess_runs(state, hypothesis)
-    lines = [line for part in told_parts(state, hypothesis, change, answer, stamp(9)) for line in part.lines]
+    told = told_parts(state, FixAnswer(hypothesis, change, answer), "", stamp(9))
+    lines = [line for part in told for line in part.lines]
     (later,) = (line for line in lines if line.text == "later: more")
     assert later.detail == f"if that is the fix: 3am fixed H7 --since @{stamp(3)}"
     change, answer = assess_runs(state, hypothesis, stamp(3).ns)
@@ -195,7 +196,7 @@ def test_the_json_has_the_names_of_the_report() -> None:
     change, answer = assess_runs(state, hypothesis)
     lines = {
         line.text.split(":")[0]: line
-        for part in told_parts(state, hypothesis, change, answer, stamp(9))
+        for part in told_parts(state, FixAnswer(hypothesis, change, answer), "", stamp(9))
         for line in part.lines
     }
     record = fix_confidence_json(answer)

@@ -21,7 +21,7 @@ from threeam.reports.handoff import Handoff, collect_handoff, handoff_report
 from threeam.reports.handoff_hosts import collect_team_handoff
 from threeam.reports.handoff_json import handoff_json
 from threeam.team.messages.position import Origin
-from threeam.team.team_status import OwnStatus, StatusFile, TeamStatus, UnheldLines, read_unheld_lines
+from threeam.team.team_status import HostStatus, OwnStatus, StatusFile, TeamStatus, UnheldLines, read_unheld_lines
 
 ALICE, BOB, CAROL = author_on("web1"), author_on("db1", "bob"), author_on("web2", "carol")
 CLAIM_1 = hypothesis_entry(1, "the sweeper races the writer", 60, BOB)
@@ -90,13 +90,17 @@ def test_a_hypothesis_that_another_host_has_refuted_is_not_live(tmp_path: Path) 
     assert texts(sections, "ruled out") == ["H2 dirty connections"]
 
 
-def test_a_line_that_went_to_one_of_two_engines_is_held(tmp_path: Path) -> None:
+@pytest.mark.parametrize("counts", [(7, 0), (0, 7)])
+def test_of_two_engines_the_one_that_was_used_last_counts(counts: tuple[int, int], tmp_path: Path) -> None:
     journal = resolve_journal(str(tmp_path / "sanity.log"))
-    for address, count in (("nats://a", 7), ("nats://b", 2)):
+    for address, written_ns, count in (("nats://a", 2, counts[0]), ("nats://b", 1, counts[1])):
+        own = OwnStatus(Origin(HOSTS["web1"]), "web1", True, unsent_lines=count)
+        db1 = HostStatus(Origin(HOSTS["db1"]), "db1", seen_ns=written_ns, unheld_lines=2 * count)
         file = StatusFile(journal, address)
-        file.write(TeamStatus(address, 1, own=OwnStatus(Origin(HOSTS["web1"]), "web1", True, unsent_lines=count)), None)
+        file.write(TeamStatus(address, 1, written_ns, own=own, hosts={db1.origin.id: db1}), None)
         file.close()
-    assert read_unheld_lines(journal) == UnheldLines({HOSTS["web1"]: 2}, is_running=False)
+    expected = {HOSTS["web1"]: counts[0], HOSTS["db1"]: 2 * counts[0]}
+    assert read_unheld_lines(journal) == UnheldLines(expected, is_running=False)
     running = StatusFile(journal, "nats://a")
     assert read_unheld_lines(journal).is_running
     running.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import tracemalloc
 from typing import NamedTuple
 
 import pytest
@@ -13,9 +15,9 @@ from support.histories import WEB1, WEB2, T, access, history, pairs
 from threeam.core.errors import BadInput
 from threeam.core.format.clock import fixed_zone
 from threeam.core.format.entry import Stamp
-from threeam.races.access import distance
+from threeam.races.access import OperationKind, distance
 from threeam.races.finding import KeyHistory
-from threeam.races.near_miss import Bar, NearMisses, OperationPair, Share, delay_above, matches, parse_pair
+from threeam.races.near_miss import Bar, NearMisses, OperationPair, Share, delay_above, is_named, parse_pair
 from threeam.races.near_report import NearReport, NotedChange, empty_sentence
 from threeam.races.operations import Operations
 from threeam.timeline.order import ClockRange
@@ -61,8 +63,8 @@ def test_a_pair_is_written_with_either_arrow(text: str) -> None:
 
 def test_a_capital_letter_is_a_kind() -> None:
     assert parse_pair("D → W", OPERATIONS) == ("D", "W")
-    assert matches(access(0, "delete", "a"), "D")
-    assert not matches(access(0, "delete", "a"), "d")
+    assert is_named("delete", OperationKind.DELETE, "D")
+    assert not is_named("delete", OperationKind.DELETE, "d")
 
 
 @pytest.mark.parametrize("text", ["", "delete", "delete update", "→", "delete →", "a -> b -> c"])
@@ -262,11 +264,23 @@ def test_a_delay_is_a_little_longer_than_the_gap(gap_ns: int) -> None:
     assert gap_ns < delay_above(gap_ns) <= max(1000, gap_ns * 5 // 2 + 1)
 
 
-def test_what_is_kept_of_a_million_gaps_is_two_integers_of_each() -> None:
-    near = measured(*pairs(range(1, 50)))
-    assert len(near.closest) == 5
-    assert gaps_of(near) == list(range(1, 6))
-    assert near._gaps.itemsize + near._times.itemsize == 16
+def test_the_lines_of_the_five_smallest_gaps_are_kept() -> None:
+    assert gaps_of(measured(*pairs(range(49, 0, -1)))) == list(range(1, 6))
+
+
+def test_what_is_kept_of_each_gap_is_two_integers_and_a_byte() -> None:
+    count, (pair,) = 5_000, pairs([1])
+    near = measured(*[pair] * 10)  # the closest ones
+    tracemalloc.start()
+    try:
+        for _ in range(count):
+            near.add(pair)
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert len(near) == count + 10
+    assert 8 + 8 + 1 <= kept / count < 20, "an array grows by a sixteenth more than it needs"
 
 
 def test_one_source_needs_no_bound() -> None:

@@ -152,7 +152,7 @@ def test_a_copy_is_no_other_program(run: Run, kind: str, *, copy_first: bool) ->
     text = run("races", "--key", CART, *names).stdout.decode()
     assert "since its lines are those of" in text
     proposals = run("races", *names).stdout.decode()
-    assert "no name has values in two sources" in proposals
+    assert "no name has values in two logs" in proposals
 
 
 def test_standard_input_may_be_the_same_log(run: Run) -> None:

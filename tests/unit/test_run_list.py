@@ -115,9 +115,9 @@ def test_as_json_each_says_what_it_is() -> None:
 
 
 def test_the_runs_of_a_hypothesis_have_its_searches() -> None:
-    (section,) = hypothesis_runs_report(state_of(*NIGHT), 7, at(200))
+    (section,) = hypothesis_runs_report(state_of(*NIGHT), lambda bound: bound == 7, at(200))
     assert [line.text.partition(" ")[0] for line in section.lines] == ["R3", "R2"]
-    assert hypothesis_runs_report(state_of(*NIGHT), None, at(200)) == []
+    assert hypothesis_runs_report(state_of(*NIGHT), lambda bound: bound == 9, at(200)) == []
 
 
 def test_the_result_of_a_search_or_a_bisection_is_evidence() -> None:

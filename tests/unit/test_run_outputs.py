@@ -35,7 +35,7 @@ Ending = tuple[str, str]
 class Night:
     """An experiment whose runs end as a test says, in batches, in one arm or in two by turns."""
 
-    def __init__(self, writer: Writer, arms: Sequence[str] = ("bare",), hypothesis: str | None = None) -> None:
+    def __init__(self, writer: Writer, arms: Sequence[str] = ("bare",), hypothesis: int | None = None) -> None:
         self.writer = writer
         self.arms = arms
         facts = PlanFacts(30, 7, [Arm(arm) for arm in arms], IDENTITY, "plan.json")
@@ -125,9 +125,9 @@ def test_a_resumed_plan_names_kinds_alike_also_after_a_rotation(
 
 def test_kinds_keep_their_letters_in_the_experiments_of_a_hypothesis(writer: Writer) -> None:
     writer.write(hypothesis_draft("updates are lost", 9))
-    first = Night(writer, hypothesis="H1")
+    first = Night(writer, hypothesis=1)
     first.make(BROKEN, FINE, LOST)
-    second = Night(writer, hypothesis="H1")
+    second = Night(writer, hypothesis=1)
     second.make(LOST, HUNG, LOST)
     assert (first.letters, second.letters) == ("a.b", "bcb")
     assert second.experiment.kinds[0].kind == first.experiment.kinds[1].kind
@@ -174,7 +174,7 @@ def test_of_the_passing_runs_only_a_few_are_saved(writer: Writer) -> None:
 
 def test_a_letter_that_two_plans_gave_at_once_stays_that_of_each(writer: Writer) -> None:
     writer.write(hypothesis_draft("updates are lost", 9))
-    first, second = Night(writer, hypothesis="H1"), Night(writer, hypothesis="H1")
+    first, second = Night(writer, hypothesis=1), Night(writer, hypothesis=1)
     first.make(LOST)
     second.make(BROKEN)
     assert (first.letters, second.letters) == ("a", "a")

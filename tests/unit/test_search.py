@@ -158,6 +158,8 @@ def test_the_result_is_about_the_kind_of_failure_that_bare_has(
     assert ("look at store_open (store.c:14): mkdir(" in text) == found
     assert ("what remains: " in text) != found
     assert (": 3am fixed H7 --arm delay:mkdir=20ms counts them" in text) == found
+    unknown = result_text(search, fresh, CodePlace('mkdir("d", 0777) = 0', "", "its line is not known"))
+    assert ('; the call: mkdir("d", 0777) = 0; its line is not known; fixed is ' in unknown) == found
     unbound = result_text(search._replace(hypothesis=None), fresh, None)
     assert ("clean runs of that arm" in unbound, "3am fixed" in unbound) == (found, False)
 
@@ -191,9 +193,9 @@ def test_few_runs_that_passed_are_kept_however_many_there_are() -> None:
 def test_bare_kinds_of_the_hypothesis_are_sought() -> None:
     fresh = confirmation("ab" + 18 * ".", 20 * "c")
     timed_out = fresh._replace(outcome_codes=outcome_code(0, TIMED_OUT) + fresh.outcome_codes[1:])
-    assert kinds_before([timed_out], "H7") == "b"
-    assert kinds_before([fresh], "H7") == kinds_before([fresh], "h7") == "ab"
-    assert kinds_before([fresh], "H8") == kinds_before([fresh], None) == ""
+    assert kinds_before([timed_out], 7) == "b"
+    assert kinds_before([fresh], 7) == "ab"
+    assert kinds_before([fresh], 8) == kinds_before([fresh], None) == ""
     entry = plan_line()
     sought = search_tag(ARMS, HALVING._replace(sought="AB"), RUNS, "0123456789ab")
     tags = tuple(sought if key == "PLAN" else (key, value) for key, value in entry.tags)

@@ -194,11 +194,12 @@ def test_capture(
         monkeypatch.setattr(module, "select_pane", select_pane)
         monkeypatch.setattr(module, "capture_pane", capture_pane)
     screen.run_in_thread = run_in_thread
-    reports = Mock()
+    reports, hypotheses = Mock(), Mock()
     reports.start.side_effect = lambda work, group: asyncio.run(work())
+    hypotheses.require_bound.return_value = None
     run_here("capture", *words.split())
     with pytest.raises(_Stopped):
-        ExperimentController(screen, Mock(), reports, quitting, Mock()).capture(words)
+        ExperimentController(screen, hypotheses, reports, quitting, Mock()).capture(words)
     assert len(asked) == 2
     assert asked[0] == asked[1]
 
@@ -221,11 +222,13 @@ def test_fixed(run_here: Run, asked: Asked, screen: Mock, quitting: Mock, monkey
 
     for module in (fixed_command, fix_assessment):
         monkeypatch.setattr(module, "assess_runs", assess_runs)
+    hypotheses = Mock()
+    hypotheses.on_all_hosts.return_value = (None, [])
     run_here("hyp", "new", "the sweeper races the writer")
     for options in ("", "--since 2026-11-24T03:14", "--arm pin --since '2026-11-24 03:14'", "--kind a"):
         run_here("fixed", "H1", *split_line(options))
         with pytest.raises(_Stopped):
-            ExperimentController(screen, Mock(), Mock(), quitting, Mock()).open_fix_report(f"H1 {options}")
+            ExperimentController(screen, hypotheses, Mock(), quitting, Mock()).open_fix_report(f"H1 {options}")
         command, shown = asked[-2:]
         assert command == shown
     assert len(asked) == 8
@@ -236,3 +239,21 @@ def assert_same_refusal(stderr: bytes, sentence: str) -> None:
     (line,) = stderr.decode().splitlines()
     assert line.startswith("3am ")
     assert line.removeprefix("3am ").partition("; see 3am ")[0] == sentence
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (r"--key cart=(?P<key>\d+)", ["--key", r"cart=(?P<key>\d+)"]),
+        (r"--key 'id = (\d+)' --shuffle 9", ["--key", r"id = (\d+)", "--shuffle", "9"]),
+        (r'"a b" c#d', ["a b", "c#d"]),
+        ("", []),
+    ],
+)
+def test_a_backslash_on_the_command_line_of_the_screen_needs_no_quotes(line: str, words: list[str]) -> None:
+    assert split_line(line) == words
+
+
+def test_a_quote_without_an_end_is_refused() -> None:
+    with pytest.raises(BadInput, match="No closing quotation"):
+        split_line("--key 'cart")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.log_sources import BASE_NS, source_of, stamped, write_log
+from threeam.core.format.entry import NS_PER_S
 from threeam.timeline.follow import SourceFollower
 from threeam.timeline.instant import Order
 from threeam.timeline.merge import merged_after, order_between
@@ -180,3 +181,19 @@ def test_a_byte_order_mark_does_not_hide_the_first_timestamp(tmp_path: Path) -> 
     assert index is not None
     assert (index.stamped, index.late_count) == (2, 1)
     assert [placed.ns for placed in merged_after([source])] == [BASE_NS, BASE_NS + 5]
+
+
+def test_a_snapshot_stays_as_it_is_while_the_file_is_followed(tmp_path: Path) -> None:
+    path = write_log(tmp_path / "web.log", [stamped(BASE_NS + 90 * NS_PER_S), stamped(BASE_NS + 89 * NS_PER_S, "late")])
+    source = source_of(path)
+    source.make_index()
+    taken = source.snapshot()
+    read = [placed.line.display_text for placed in merged_after([taken])]
+    with following(source) as follower:
+        append(path, *(stamped(BASE_NS + number * NS_PER_S) for number in range(40)))  # the clock was set back
+        assert len(follower.read()) == 40
+    assert source.index is not None
+    assert taken.index is not None
+    assert (len(source.index.steps), source.index.late_count) == (1, 1)
+    assert (taken.index.steps, taken.index.late_count, taken.index.end) == ([], 1, taken.end)
+    assert [placed.line.display_text for placed in merged_after([taken])] == read

@@ -16,6 +16,7 @@ from support.commands import Run, good, refused
 from support.journals import temporary_journal
 from support.team import DB1, SEGMENT, content, message
 from threeam.core.errors import FileUnusable
+from threeam.core.store.fork import Blank
 from threeam.core.store.journal import Journal
 from threeam.team.blanking.blank_list import NO_STAMP, BlankedLine, BlankList, blank_lines, stamp_text
 from threeam.team.blanking.blank_question import answer_question, count_lines_with_words
@@ -25,10 +26,13 @@ from threeam.team.messages.message import HostileMessage, Message, SentEnd, deco
 from threeam.team.mirrors.mirror import Mirror, read_mirrors
 from threeam.team.mirrors.mirror_part import Contradiction
 
+ENTRY = "2026-11-24T02:00:00.000000000+0000"  # of no line here
 LINE = "[2026-11-24T03:14:07.%09d+0000] [COFFEE: 3] [BY: alice@db1] the token is tok-%d\n"
 DATA = "".join(LINE % (number, number) for number in range(12)).encode() + b"of another program tok-12\n"
 BEGINS = [0, *(index + 1 for index, byte in enumerate(DATA) if byte == 10)]
-LINES = [BlankedLine(SEGMENT, begin, end, stamp_text(DATA[begin : begin + 40])) for begin, end in pairwise(BEGINS)]
+LINES = [
+    BlankedLine(SEGMENT, begin, end, stamp_text(DATA[begin : begin + 40]), ENTRY) for begin, end in pairwise(BEGINS)
+]
 
 
 def filled(lines: Sequence[BlankedLine]) -> bytes:
@@ -56,11 +60,11 @@ def test_a_hole_is_as_long_as_its_line_and_is_filled_once(words: bytes, is_entry
 @given(st.sets(st.sampled_from(LINES)), st.sampled_from(BEGINS[:-1]))
 def test_a_message_without_the_words_has_the_chain_of_the_line(lines: set[BlankedLine], begin: int) -> None:
     whole = message(DATA, begin, len(DATA))
-    blanked = blank_lines(whole, sorted(lines))
+    blanked = blank_lines(whole, sorted(lines), {})
     assert blanked.payload == filled([*lines])[begin:]
     assert blanked.end_link() == whole.end_link() == extend_chain(first_link(SEGMENT), DATA)
-    assert blank_lines(blanked, LINES).payload == filled(LINES)[begin:]
-    assert blank_lines(blanked, LINES).end_link() == whole.end_link()
+    assert blank_lines(blanked, LINES, {}).payload == filled(LINES)[begin:]
+    assert blank_lines(blanked, LINES, {}).end_link() == whole.end_link()
     assert decode(DB1.id, encode_headers(blanked), blanked.payload) == blanked
     for offset in BEGINS:
         if offset > begin:
@@ -73,12 +77,12 @@ def test_a_message_without_the_words_has_the_chain_of_the_line(lines: set[Blanke
 def test_a_message_with_very_many_holes_is_sent_in_parts_with_small_headers() -> None:
     data = b"".join(LINE.encode() % (number, number) for number in range(1_400))
     begins = [0, *(index + 1 for index, byte in enumerate(data) if byte == 10)]
-    lines = [BlankedLine(SEGMENT, begin, end, stamp_text(data[begin:])) for begin, end in pairwise(begins)]
+    lines = [BlankedLine(SEGMENT, begin, end, stamp_text(data[begin:]), ENTRY) for begin, end in pairwise(begins)]
     whole = message(data, 0, len(data))
-    parts = [*blank_lines(whole, lines).parts()]
-    assert [len(part.holes) for part in parts] == [500, 500, 400]
+    parts = [*blank_lines(whole, lines, {}).parts()]
+    assert [len(part.holes) for part in parts] == [400, 400, 400, 200]
     assert [part.link for part in parts[1:]] == [part.end_link() for part in parts[:-1]]
-    assert b"".join(part.payload for part in parts) == blank_lines(whole, lines).payload
+    assert b"".join(part.payload for part in parts) == blank_lines(whole, lines, {}).payload
     assert parts[-1].end_link() == whole.end_link()
     assert max(sum(map(len, encode_headers(part).values())) for part in parts) < 50_000
     assert [*whole.parts()] == [whole]
@@ -99,7 +103,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Message], set[BlankedLine]]:
         cuts = [0, *sorted(draw(st.sets(st.sampled_from(BEGINS[1:-1]), max_size=4))), len(DATA)]
         for begin, end in pairwise(cuts):
             each = message(DATA, begin, end)
-            sent.append(blank_lines(each, sorted(lines)) if is_blanked else each)
+            sent.append(blank_lines(each, sorted(lines), {}) if is_blanked else each)
     return draw(st.permutations(sent)), lines
 
 
@@ -131,7 +135,7 @@ def test_words_that_were_blanked_do_not_come_back(
 def test_a_mirror_that_was_killed_while_it_blanked_ends_it(journal: Journal) -> None:
     mirror = Mirror(journal, DB1.id)
     mirror.write(message(DATA, 0, len(DATA)))
-    blanked = blank_lines(message(DATA, 0, len(DATA)), LINES)
+    blanked = blank_lines(message(DATA, 0, len(DATA)), LINES, {})
     mirror.write(blanked)
     mirror.close()
     path = read_mirrors(journal)[0].parts[0].path
@@ -145,7 +149,7 @@ def test_a_mirror_that_was_killed_while_it_blanked_ends_it(journal: Journal) -> 
 
 def test_a_tail_that_was_lost_comes_again_without_the_words(journal: Journal) -> None:
     mirror = Mirror(journal, DB1.id)
-    mirror.write(blank_lines(message(DATA, 0, len(DATA)), LINES))
+    mirror.write(blank_lines(message(DATA, 0, len(DATA)), LINES, {}))
     mirror.close()
     path = read_mirrors(journal)[0].parts[0].path
     for size in (0, BEGINS[3], BEGINS[3] + 75):
@@ -159,7 +163,7 @@ def test_a_tail_that_was_lost_comes_again_without_the_words(journal: Journal) ->
 def test_holes_that_are_not_of_the_lines_of_the_mirror_are_refused(journal: Journal) -> None:
     mirror = Mirror(journal, DB1.id)
     mirror.write(message(DATA, 0, len(DATA)))
-    blanked = blank_lines(message(DATA, 0, len(DATA)), LINES[2:4])
+    blanked = blank_lines(message(DATA, 0, len(DATA)), LINES[2:4], {})
     first, second = blanked.holes
     hostile = [
         blanked._replace(holes=(first._replace(link=second.link), second)),
@@ -212,7 +216,7 @@ def test_the_list_is_kept_and_each_line_is_in_it_once(journal: Journal, night_lo
     whole = message(DATA, 0, len(DATA))
     assert other.blank(whole) is whole
     blank_list.add(LINES[:2])
-    assert other.blank(whole) == blank_lines(whole, LINES[:2])
+    assert other.blank(whole) == blank_lines(whole, LINES[:2], {})
     blank_list.add(LINES[1:3])
     assert other.lines() == LINES[:3]
     assert night_log.with_name("sanity.log.blanked").read_text().count("\n") == 3
@@ -240,9 +244,17 @@ def test_a_list_that_is_damaged_stops_the_sending(journal: Journal, night_log: P
 def test_another_line_at_the_same_place_is_not_blanked() -> None:
     other = DATA.replace(b"03:14", b"03:15")
     whole = message(other, 0, len(other))
-    assert blank_lines(whole, LINES[:12]) is whole
-    shifted = message(b"x" + DATA, 0, len(DATA) + 1)
-    assert blank_lines(shifted, LINES) is shifted
+    assert blank_lines(whole, LINES[:12], {}) is whole
+
+
+def test_a_line_is_blanked_at_another_place_by_its_stamp_or_its_words() -> None:
+    shifted = message(b"x\n" + DATA, 0, len(DATA) + 2)
+    assert blank_lines(shifted, LINES, {}).payload == b"x\n" + filled(LINES[:-1])
+    words = {ENTRY: Blank(frozenset(), ("program tok-12",), anywhere=True)}
+    blanked = blank_lines(shifted, LINES[:1], words)
+    assert blanked.payload == b"x\n" + filled([LINES[0], LINES[-1]])
+    assert blanked.entries == (ENTRY,)
+    assert blanked.end_link() == shifted.end_link()
 
 
 @pytest.mark.parametrize(
@@ -281,5 +293,5 @@ def test_without_an_engine_the_lines_are_noted(run: Run, night_log: Path, journa
     good(run("team", "id"))
     stamp = night_log.read_bytes()[1:35].decode()
     assert "line" in good(run("team", "blank", f"@{stamp}"))
-    assert BlankList(journal).lines()[0].stamp == stamp
+    assert BlankList(journal).lines()[0].stamp == BlankList(journal).lines()[0].entry == stamp
     refused(run("team", "blank", "@2020-01-01T00:00:00.000000000+0000"), 1)

@@ -203,6 +203,30 @@ def test_the_time_around_a_step_is_a_part_of_its_own() -> None:
     assert (clock.correction(min(stamps), max(stamps)).bound_ns or 0) > 1.5 * S
 
 
+def bounds_at(clocks: TwoClocks, *seconds: float) -> list[int]:
+    """Return the bounds of stamps of these times, from the begin of the measurements on."""
+    clock = HostClock(tuple(clocks.spans.values()))
+    times = [FIRST.wall_ns + int(second * S) for second in seconds]
+    return [clock.correction(ns, ns).bound_ns or 0 for ns in times]
+
+
+def test_a_good_ping_also_says_what_the_offset_was_a_moment_before() -> None:
+    clocks = TwoClocks(0)
+    clocks.ping(Ping(0, 8 * MS, 0, 0))
+    assert bounds_at(clocks, 0) > [3 * MS]
+    for _ in range(10):
+        clocks.ping(Ping(20 * MS, MS // 10, 0, MS // 10))
+    assert bounds_at(clocks, 0, 0.1) < [MS // 5, MS // 5]
+
+
+def test_a_time_of_slow_pings_makes_no_other_time_worse() -> None:
+    clocks = TwoClocks(0)
+    for pause_ns in (*[S] * 60, 25 * S, *[S] * 60):
+        clocks.ping(Ping(pause_ns, MS // 10, 0, MS // 10))
+    before, pause, after = bounds_at(clocks, 40, 75, 130)
+    assert max(before, after) < MS // 2 < pause
+
+
 def test_a_long_time_without_a_ping_is_not_measured() -> None:
     clocks = TwoClocks(0)
     clocks.ping(Ping(0, 0, 0, 0))

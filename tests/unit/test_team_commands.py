@@ -18,7 +18,7 @@ from threeam.projections import FOLD
 from threeam.team.clocks.clock_offset import Offset, Span
 from threeam.team.clocks.host_clocks import ClockFile
 from threeam.team.mirrors.host_states import HostStates
-from threeam.team.origin import host_name
+from threeam.team.origin import host_name, read_origin
 from threeam.team.team_status import status_dir
 
 HOSTS = ("db1", "web1", "web2")
@@ -184,9 +184,58 @@ def test_without_a_mirror_a_name_of_another_host_is_refused(tmp_path: Path, run:
     assert "no journal is mirrored here yet" in refused(alone.on("web1", "hyp", "refute", "db1/H1", "x"), 2)
 
 
-def test_other_commands_say_who_takes_such_a_name(team: Team) -> None:
-    sentence = refused(team.on("web1", "changed", "-H", "db1/H1", "pool size"), 1)
-    assert "db1/H1 is a hypothesis of another host: 3am hyp and 3am log -H take it" in sentence
+@pytest.mark.parametrize(
+    ("argv", "kind"),
+    [
+        (("changed", "-H", "db1/H1", "pool at 50"), "Changed"),
+        (("changed", "-H", "db1/h1", "pool at 50", "--undo", "back to 9"), "Changed"),
+        (("log", "-H", "db1/H1", "look at nginx"), "note"),
+    ],
+)
+def test_a_line_for_a_hypothesis_of_another_host_is_told_there(team: Team, argv: tuple[str, ...], kind: str) -> None:
+    (claim,) = team.board("web1").values()
+    entry = team.write("web1", *argv)
+    origin = read_origin(team.journal("db1"))
+    assert origin is not None
+    assert (entry.kind, entry.tag("ON"), entry.tag("CLAIM")) == (kind, "db1/H1", f"{origin.id}@{claim['at']}")
+    team.join()
+    for host, name in (("web1", "db1/H1"), ("db1", "H1"), ("web2", "db1/H1")):
+        assert entry.text in good(team.on(host, "hyp", "show", name))
+    assert team.board("db1")["H1"]["states"] == ["open"]
+
+
+def test_what_only_this_host_says_is_shown_as_it_was(team: Team) -> None:
+    """A team alone changes nothing: no line has the name of a host before it."""
+    team.write("db1", "hyp", "support", "H1", "seen")
+    (first, second) = good(team.on("db1", "hyp", "show", "H1")).splitlines()
+    assert (first[0], second[0]) == ("[", "[")
+
+
+def test_commands_refuse_an_unknown_host_or_number_before_they_do_anything(team: Team) -> None:
+    log = Path(team.journal("web1").log_path)
+    before = log.read_bytes()
+    argvs: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
+        (("changed",), ("pool at 50",)),
+        (("run",), ("--", "touch", "made")),
+        (("run", "-n", "4"), ("--", "touch", "made")),
+        (("observe", "1", "--for", "1s"), ()),
+        (("capture",), ()),
+        (("provoke",), ("--", "touch", "made")),
+        (("bisect", "HEAD~3", "HEAD"), ("--", "touch", "made")),
+    ]
+    for argv, rest in argvs:
+        for name, code, sentence in (
+            ("db9/H1", 2, "there is no host db9; did you mean db1?; mirrored here: db1, web2"),
+            ("db1/H9", 1, "db1 has no hypothesis H9: it has H1"),
+            ("H9", 1, "there is no hypothesis H9: 3am hyp list shows those there are"),
+        ):
+            assert sentence in refused(team.on("web1", *argv, "-H", name, *rest), code)
+    assert log.read_bytes() == before
+
+
+def test_an_export_of_another_hosts_hypothesis_says_where_to_make_it(team: Team) -> None:
+    sentence = refused(team.on("web1", "export", "md", "-H", "db1/H1"), 2)
+    assert sentence == "3am: db1/H1 is in the journal of db1: 3am export -H H1 there, or 3am hyp show db1/H1 here"
 
 
 def test_evidence_from_another_log_may_be_for_a_hypothesis_of_another_host(team: Team, tmp_path: Path) -> None:

@@ -15,16 +15,17 @@ from typing import Any
 import pytest
 
 from support.commands import Run, good
-from support.team import DB1, content, message
+from support.team import DB1, LATER_SEGMENT, SEGMENT, content, message
 from threeam.core.errors import FileUnusable
 from threeam.core.store.attachments import remote_dir
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import Place, Received
 from threeam.team.follower import Follower
 from threeam.team.messages.message import Message, encode_headers
-from threeam.team.messages.position import Origin
+from threeam.team.messages.position import Origin, SegmentEnd
 from threeam.team.mirrors.mirror import Mirror, read_mirror, read_mirrors
 from threeam.team.mirrors.mirror_about import ABOUT_NAME
+from threeam.team.mirrors.segment_order import ORDER_NAME
 from threeam.team.origin import host_name
 from threeam.team.team_status import (
     HostStatus,
@@ -77,7 +78,7 @@ async def until(journal: Journal, origin: Origin, data: bytes) -> None:
 
 
 def follower_of(journal: Journal, status: TeamStatus, place: Place | None = None) -> Follower:
-    return Follower(journal, "", status, place, lambda _: None)
+    return Follower(journal, lambda _: False, status, place, lambda _: None)
 
 
 async def test_a_mirror_that_is_removed_while_it_is_written_is_filled_again(journal: Journal) -> None:
@@ -119,7 +120,7 @@ async def test_a_mirror_that_cannot_be_opened_stops_no_other_and_is_filled_later
     if obstacle == "damaged":
         (folder / ABOUT_NAME).write_text("{")
     if obstacle == "symlink":
-        folder.rmdir()
+        shutil.rmtree(folder)
         folder.symlink_to(folder.parent)
     source.messages += [message(DATA, 0, 6), message(DATA, 0, 6)._replace(origin=WEB2)]
     follower = follower_of(journal, status)
@@ -141,7 +142,7 @@ async def test_a_mirror_that_cannot_be_opened_stops_no_other_and_is_filled_later
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "{", "5", "null", '["a"]', '{"host": 5}', '{"links": 3}', '{"after": {"1": {"a": 5}}}', '{"holes": [1]}'),
+        *("", "{", "5", "null", '["a"]', '{"host": 5}', '{"links": 3}', '{"holes": [1]}'),
         "[" * 100_000,
     ],
 )
@@ -154,6 +155,52 @@ def test_a_damaged_file_about_a_mirror_is_refused_with_the_remedy(text: str, jou
         Mirror(journal, DB1.id)
     Path(remote_dir(journal), DB1.id, ABOUT_NAME).unlink()
     Mirror(journal, DB1.id).close()  # the lock is free
+
+
+ORDER_LINE = f"1 {LATER_SEGMENT} {SEGMENT} 12\n".encode()
+
+
+@pytest.mark.parametrize("data", [b"\n", b"\xff\n", ORDER_LINE[2:], b"x" + ORDER_LINE, ORDER_LINE.replace(b"12", b"x")])
+def test_a_damaged_order_of_a_mirror_is_refused_with_the_remedy(data: bytes, journal: Journal) -> None:
+    Mirror(journal, DB1.id).close()
+    path = Path(remote_dir(journal), DB1.id, ORDER_NAME)
+    path.write_bytes(ORDER_LINE + data)
+    with pytest.raises(FileUnusable, match=r"order is damaged: remove .*fills it again"):
+        read_mirrors(journal)
+    with pytest.raises(FileUnusable, match=r"order is damaged: remove .*fills it again"):
+        Mirror(journal, DB1.id)
+    path.unlink()
+    Mirror(journal, DB1.id).close()  # the lock is free
+
+
+@pytest.mark.parametrize("size", [0, 1, len(ORDER_LINE) - 1])
+def test_a_line_of_the_order_that_was_not_written_whole_is_written_again(size: int, journal: Journal) -> None:
+    Mirror(journal, DB1.id).close()
+    path = Path(remote_dir(journal), DB1.id, ORDER_NAME)
+    path.write_bytes(ORDER_LINE[:size])
+    write_both_segments(journal)
+    assert path.read_bytes() == ORDER_LINE
+    (files,) = read_mirrors(journal)
+    assert [part.continues for part in files.parts] == [False, True]
+
+
+def test_an_order_that_is_removed_is_made_again(journal: Journal) -> None:
+    mirror = write_both_segments(journal, stays_open=True)
+    assert not mirror.is_removed()
+    Path(mirror.path, ORDER_NAME).unlink()
+    assert mirror.is_removed()
+    mirror.close()
+    write_both_segments(journal)
+    assert Path(mirror.path, ORDER_NAME).read_bytes() == ORDER_LINE
+
+
+def write_both_segments(journal: Journal, *, stays_open: bool = False) -> Mirror:
+    mirror = Mirror(journal, DB1.id)
+    mirror.write(message(DATA, 0, 12))
+    mirror.write(message(DATA, 0, 6, segment=LATER_SEGMENT, after=SegmentEnd(SEGMENT, 12)))
+    if not stays_open:
+        mirror.close()
+    return mirror
 
 
 @pytest.mark.parametrize("words", [("hyp", "list"), ("hyp", "show", "H1"), ("handoff",), ("status",)])

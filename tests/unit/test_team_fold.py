@@ -22,7 +22,7 @@ from support.team_states import (
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, format_entry, parse_entry
 from threeam.core.format.remote_hypothesis import RemoteHypothesis, parse_remote_hypothesis
-from threeam.core.write.draft import tagged_note_draft
+from threeam.core.write.draft import bound_note_draft
 from threeam.hypotheses.drafts import conclusion_draft, evidence_draft, prediction_draft
 from threeam.hypotheses.ledger import sorted_hypotheses
 from threeam.hypotheses.remarks import remarks
@@ -88,7 +88,7 @@ def test_what_is_written_about_it_has_its_tags() -> None:
         evidence_draft("support", H1, at_second(1), "seen"),
         conclusion_draft("refute", H1, "it was off\nand it still happened", 4),
         conclusion_draft("reopen", H1, "again", 4),
-        tagged_note_draft("Next: ask bob", H1.tags()),
+        bound_note_draft("Next: ask bob", H1),
     ]
     written = [entry for draft in drafts for entry in written_entries(draft, state_after(), 2, ALICE)]
     assert [(entry.kind, entry.hypothesis_name, entry.state_after) for entry in written] == [

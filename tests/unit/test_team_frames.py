@@ -63,7 +63,7 @@ def test_frames_are_the_same_in_pieces_of_any_size(payloads: list[bytes], sizes:
         (b"x" * 70_000, "without an end"),
         (b"banner\n" * 10_000, "prints too much"),
         (GREETING + b"lines 1" + b"0" * 70_000, "without an end"),
-        (b"3am-mirror 2 " + GREETING[-33:], "another version"),
+        (b"3am-mirror 3 " + GREETING[-33:], "another version"),
         (GREETING + GREETING, "would not send"),
         (GREETING + b"\x1b[2Jlines 1 {}\nx", "would not send"),
         (GREETING + b"lines -1 {}\n", "would not send"),
@@ -71,9 +71,10 @@ def test_frames_are_the_same_in_pieces_of_any_size(payloads: list[bytes], sizes:
         (GREETING + b"lines %d {}\n" % (MAX_PAYLOAD_BYTES + 1), "would not send"),
         (GREETING + b"here 999999999\n", "would not send"),
         (GREETING + b"answer 1 1001\n", "would not send"),
+        (GREETING + b"ask 1 999999\n", "would not send"),
         (GREETING + "lines ١ {}\nx".encode(), "would not send"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_a_hostile_stream_ends_the_connection(stream: bytes, what: str) -> None:
     with pytest.raises(HostileStream, match=what):

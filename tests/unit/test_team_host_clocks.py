@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,22 @@ def test_a_torn_line_is_left_out(journal: Journal) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:50] + b"\n\xff 1 2 3\n1 2 3 4 5\n" + b"9" * 5000 + b" 1 2 3\n" + whole)
     assert clock_of(journal, DB1.id) == HostClock((FIRST,))
+
+
+def test_a_measurement_that_does_not_fit_on_the_disk_is_reported_and_written_later(journal: Journal) -> None:
+    file = ClockFile(journal, DB1.id)
+    file.write(FIRST)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # the write is a short one
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            file.write(SECOND)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    file.write(SECOND)
+    assert clock_of(journal, DB1.id) == HostClock((FIRST, SECOND))
+    file.write(SECOND._replace(offset=GROWN.offset))
+    assert clock_of(journal, DB1.id) == HostClock((FIRST, SECOND._replace(offset=GROWN.offset)))
 
 
 def test_of_years_the_last_weeks_are_read(journal: Journal) -> None:

@@ -90,7 +90,10 @@ def test_a_line_that_was_blanked_is_read_again(tmp_path: Path) -> None:
     for each, claimed in (
         (sent, "the password is hunter2"),
         (message(data, len(claim), len(data)), "the password is hunter2"),
-        (blank_lines(sent, [BlankedLine(sent.segment, 0, len(claim), stamp_text(claim))]), BLANKED_TEXT),
+        (
+            blank_lines(sent, [BlankedLine(sent.segment, 0, len(claim), stamp_text(claim), stamp_text(claim))], {}),
+            BLANKED_TEXT,
+        ),
     ):
         mirror = Mirror(here, each.origin.id)
         mirror.write(each)

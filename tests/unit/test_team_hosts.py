@@ -152,7 +152,7 @@ def test_our_own_name_is_taken(journal: Journal, log: Path, monkeypatch: pytest.
 def test_the_name_of_this_host_is_told(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threeam.team.mirrors.hosts.host_name", lambda: "web1")
     write_mirror(journal, named("db1", DB1))
-    with pytest.raises(BadInput, match="web1 is this host: its journal is the one here"):
+    with pytest.raises(BadInput, match=f"web1 is this host: its journal is {journal.log_path}"):
         find_host(journal, "web1")
 
 

@@ -71,7 +71,7 @@ def reading(journal: Journal, cursor: LineCursor | str = "begin") -> Iterator[Re
 
     thread = threading.Thread(target=feed)
     thread.start()
-    os.write(ask, f"{cursor}\n".encode())
+    os.write(ask, f"alice@web1:/sanity.log {cursor}\n".encode())
     reader = Reading(ask, output)
     try:
         yield reader
@@ -190,13 +190,14 @@ def test_the_words_of_a_blanked_line_are_not_sent(log: Path, journal: Journal) -
     log.write_bytes(line(1, "one") + line(2, "hunter2") + line(3, "three"))
     begin = len(line(1, "one"))
     BlankList(journal).add(
-        [BlankedLine(stamp_name(at_second(1)), begin, begin + len(line(2, "hunter2")), str(at_second(2)))]
+        [BlankedLine(stamp_name(at_second(1)), begin, begin + len(line(2, "hunter2")), *2 * [str(at_second(2))])]
     )
     with reading(journal) as reader:
-        sent = reader.read_until(len(log.read_bytes()))
+        sent = reader.read_until(len(line(1, "one")) + len(log.read_bytes()))
     assert b"hunter2" not in sent
     assert sent.endswith(line(3, "three"))
-    assert [len(message.holes) for message in reader.messages] == [1]
+    assert [len(message.holes) for message in reader.messages] == [0, 1]
+    assert [message.entries for message in reader.messages] == 2 * [(str(at_second(2)),)]  # a mirror looks for it first
 
 
 def test_a_line_that_is_blanked_later_is_sent_again_without_its_words(
@@ -206,18 +207,19 @@ def test_a_line_that_is_blanked_later_is_sent_again_without_its_words(
     begin, end = len(line(1, "one")), len(line(1, "one") + line(2, "hunter2"))
     with reading(journal) as reader:
         reader.read_until(len(log.read_bytes()))
-        BlankList(journal).add([BlankedLine(stamp_name(at_second(1)), begin, end, str(at_second(2)))])
+        BlankList(journal).add([BlankedLine(stamp_name(at_second(1)), begin, end, *2 * [str(at_second(2))])])
         writer.write_stream(["four"])
-        while len(reader.messages) < 3:
+        while len(reader.messages) < 4:
             reader.read()
     place = reader.cursors[-1]
     with reading(journal, place) as again:  # a reader that was away
-        again.read_until(1)
+        again.read_until(end)
     mirror = Mirror(journal, place.origin.id)
     for message in [*reader.messages, *again.messages]:
         mirror.write(message)
     mirror.close()
-    for message in (reader.messages[1], again.messages[0]):
+    for first, message in (reader.messages[1:3], again.messages):
+        assert (first.entries, first.holes) == ((str(at_second(2)),), ())
         assert (message.offset, message.end) == (begin, end)
         assert b"hunter2" not in message.payload
     (files,) = read_mirror(journal, place.origin.id)

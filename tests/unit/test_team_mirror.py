@@ -241,7 +241,7 @@ def test_the_end_of_a_mirror_is_known_behind_blanked_lines(journal: Journal) -> 
     data = b"[one]\n[two]\n[three]\n"
     sent = message(data, 0, len(data))
     mirror = Mirror(journal, DB1.id)
-    mirror.write(blank_lines(sent, [BlankedLine(SEGMENT, 6, 12, NO_STAMP)]))
+    mirror.write(blank_lines(sent, [BlankedLine(SEGMENT, 6, 12, NO_STAMP, "2026-11-24T03:14:07.000000000+0000")], {}))
     mirror.close()
     (files,) = read_mirror(journal, DB1.id)
     assert b"two" not in content(files)

@@ -36,6 +36,40 @@ def test_one_process_publishes(night_log: Path, journal: Journal) -> None:
     second.close()
 
 
+def test_who_waits_uses_the_file_that_has_the_name(night_log: Path, journal: Journal) -> None:
+    first, second = OriginFile(journal), OriginFile(journal)
+    path = Path(origin_path(journal))
+    assert first.lock()
+    path.unlink()
+    assert not second.lock()  # the first process goes on with its id
+    first.close()
+    path.write_bytes(b"damaged")
+    for _ in range(2):
+        with pytest.raises(FileUnusable, match="remove it"):
+            second.lock()
+    path.unlink()
+    assert second.lock()
+    assert second.origin == read_origin(journal) != first.origin
+    third = OriginFile(journal)
+    assert not third.lock()
+    assert third.origin == second.origin
+    second.close()
+    third.close()
+
+
+def test_who_waits_sees_the_epoch_and_the_id_of_the_publisher(night_log: Path, journal: Journal) -> None:
+    first, second = OriginFile(journal), OriginFile(journal)
+    assert first.lock()
+    epoch = first.begin_epoch(2)
+    assert not second.lock()
+    assert second.origin == epoch
+    other = first.take_new_id()
+    assert not second.lock()
+    assert second.origin == other
+    first.close()
+    second.close()
+
+
 def test_the_lock_ends_with_its_process(night_log: Path, journal: Journal) -> None:
     script = f"""
 import os, signal

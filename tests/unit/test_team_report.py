@@ -12,17 +12,19 @@ from support.lines import line
 from support.team import DB1, OtherHost
 from threeam.core.store.journal import Journal
 from threeam.team.messages.position import Origin
-from threeam.team.team_status import HostStatus, OwnStatus, StatusFile, TeamStatus
+from threeam.team.team_status import ENDED, HostStatus, OwnStatus, StatusFile, TeamStatus, read_trouble
 
 S = 10**9
 WEB1, WEB2, TWIN = Origin("1" * 32), Origin("2" * 32), Origin("e" * 32)
 ADDRESS = "nats://db1:4222/night"
 
 
-def note_state(journal: Journal, *hosts: HostStatus, away: str = "") -> StatusFile:
+def note_state(journal: Journal, *hosts: HostStatus, away: str = "", written_ns: int = 0) -> StatusFile:
     file = StatusFile(journal, ADDRESS)
     own = OwnStatus(WEB1, "web1", publishes=True, unsent_lines=3, unheld_sent_lines=9, utc_bound_ns=S)
-    file.write(TeamStatus(ADDRESS, 4121, 0, away, own, {host.origin.id: host for host in hosts}, ["a notice"]), None)
+    file.write(
+        TeamStatus(ADDRESS, 4121, written_ns, away, own, {host.origin.id: host for host in hosts}, ["a notice"]), None
+    )
     return file
 
 
@@ -62,12 +64,13 @@ def test_hosts_of_one_name_and_mirrors_that_are_not_followed_are_named_apart(run
 
 @pytest.mark.parametrize("ends", [True, False])
 def test_a_team_that_has_ended_or_is_away_is_not_connected(run: Run, journal: Journal, ends: bool) -> None:
-    file = note_state(journal, HostStatus(DB1, "db1", time.time_ns()), away="" if ends else "db1:4222 does not answer")
+    away = ENDED if ends else "db1:4222 does not answer"
+    file = note_state(journal, HostStatus(DB1, "db1", time.time_ns()), away=away, written_ns=time.time_ns())
     if ends:
         file.close()
     done = run("team", "status")
     assert done.returncode == 1
-    state = "not running" if ends else "db1:4222 does not answer"
+    state = "not running: it ended now; what follows was so then" if ends else "db1:4222 does not answer"
     assert done.stdout.decode().startswith(f"{ADDRESS}: {state}\n")
     assert "  db1: not connected" in done.stdout.decode()
     if not ends:
@@ -86,4 +89,42 @@ def test_numbers_that_may_have_changed_have_their_age(run: Run, journal: Journal
     assert lost[3].startswith("  db1: not connected, heard 7m ago, 0 lines not sent")
     file.close()
     ended = run("team", "status").stdout.decode().splitlines()
-    assert ended[0] == f"{ADDRESS}: not running; what follows was so 3m ago"
+    assert ended[0] == f"{ADDRESS}: not running: it was killed 3m ago; what follows was so then"
+
+
+def test_an_address_that_is_not_used_any_more_is_left_out_beside_a_later_one(run: Run, journal: Journal) -> None:
+    OtherHost(journal).send(line(0, "note: first"))
+    now_ns, day_ns = time.time_ns(), 86_400 * S
+    note_state(journal, HostStatus(DB1, "db1"), away=ENDED, written_ns=now_ns - 40 * day_ns).close()
+    alone = run("team", "status").stdout.decode().splitlines()
+    assert alone[0] == f"{ADDRESS}: not running: it ended 40d ago; what follows was so then"
+    other = StatusFile(journal, "nats://web2:4222/night")
+    for days in (40, 39):
+        other.write(TeamStatus("nats://web2:4222/night", 7, now_ns - days * day_ns + S, ""), None)
+        printed = good(run("team", "status")).splitlines()
+        assert [text for text in printed if text.startswith(("nats://", "no "))] == [
+            *([alone[0]] if days == 40 else []),
+            "nats://web2:4222/night: connected (pid 7)",
+            *(["no 3am team follows these"] if days == 39 else []),
+        ]
+    other.close()
+
+
+@pytest.mark.parametrize("killed_publishes", [True, False])
+@pytest.mark.parametrize("running", ["publisher", "follower", "nobody"])
+def test_the_end_of_a_process_is_told_unless_another_one_does_its_work(
+    killed_publishes: bool, running: str, journal: Journal
+) -> None:
+    now_ns = time.time_ns()
+    killed, other = StatusFile(journal, ADDRESS), StatusFile(journal, "ssh://db1")
+    for file, publishes in ((killed, killed_publishes), (other, running == "publisher")):
+        own = OwnStatus(WEB1, "web1", publishes, unsent_lines=3) if publishes else None
+        file.write(TeamStatus("", 1, now_ns, "", own), None)
+    killed.close()
+    if running == "nobody":
+        other.close()
+    is_told = running == "nobody" or (killed_publishes and running == "follower")
+    expected = ("team ended, 3 unsent" if killed_publishes else "team ended") if is_told else ""
+    assert read_trouble(journal, now_ns) == expected
+    if running != "nobody":
+        other.close()

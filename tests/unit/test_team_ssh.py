@@ -134,7 +134,7 @@ def put_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
 async def follow(web1: Journal, url: str, condition: Callable[[TeamStatus], object]) -> TeamStatus:
     """Follow ``url`` until ``condition`` holds for the status that everybody can read."""
     target = parse_ssh_target(url)
-    process = FollowProcess(web1, str(target), partial(connect, target, web1), "")
+    process = FollowProcess(web1, str(target), partial(connect, target, web1))
     task = asyncio.create_task(process.run())
     try:
         async with asyncio.timeout(20):
@@ -186,7 +186,7 @@ async def test_a_line_is_blanked_in_the_mirror_and_the_lines_after_it_come(
     assert live is not None
     name = segment_name(live)
     assert name is not None
-    BlankList(journal).add([BlankedLine(name, len(first), len(first + secret), stamp_text(secret))])
+    BlankList(journal).add([BlankedLine(name, len(first), len(first + secret), stamp_text(secret), stamp_text(secret))])
     for text in ("three", "four"):  # and it resumes behind the hole
         with log.open("ab") as file:
             file.write(line(3, text))

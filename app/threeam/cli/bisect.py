@@ -14,9 +14,9 @@ from threeam.cli.parser import Parser
 from threeam.cli.run_options import JournalNotJobs, split_at_separator
 from threeam.cli.run_progress import PlanEcho, StatusLine
 from threeam.cli.run_surroundings import journal_access, writable_context
+from threeam.cli.team_hosts import read_bound
 from threeam.core.errors import FileUnusable
 from threeam.core.platform.user_dirs import private_cache_dir
-from threeam.core.write.draft import hypothesis_tag
 from threeam.experiments.bisect.bisect_log import Bisection, require_bisection
 from threeam.experiments.bisect.bisect_plan import BisectPlan, commits_between, subfolder_of
 from threeam.experiments.bisect.bisect_report import bisect_report
@@ -43,9 +43,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
         if args.resume:
             bisection = runner.resume(args.resume, args.budget)
         else:
-            hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is run
+            hypothesis = read_bound(ctx, args.hyp)
             plan = _plan(args, command, rule, timeout_ns)
-            bisection = runner.start(plan, args.budget or _DEFAULT_BUDGET, args.hyp)
+            bisection = runner.start(plan, args.budget or _DEFAULT_BUDGET, hypothesis)
     except RunInterrupted as interrupt:
         return interrupt.code
     echo.close()

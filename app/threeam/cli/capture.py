@@ -9,8 +9,8 @@ from threeam.cli.console import print_err
 from threeam.cli.context import context
 from threeam.cli.parser import Parser
 from threeam.cli.submit import Receipt, submit
+from threeam.cli.team_hosts import read_bound
 from threeam.core.errors import FileUnusable
-from threeam.core.write.draft import hypothesis_tag
 from threeam.tracing.capture import capture_pane, select_pane
 from threeam.tracing.options import parse_capture_options
 
@@ -28,9 +28,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
     ctx = context(args)
     if (obstacle := ctx.journal.write_obstacle()) is not None:
         raise FileUnusable(f"nothing was captured: {obstacle}")
-    hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is captured
+    hypothesis = read_bound(ctx, args.hyp)
     pane = select_pane(args.pane, os.environ.get("TMUX_PANE"))
-    path, draft = capture_pane(ctx.journal, pane, args.n, ctx.clock(), args.hyp)
+    path, draft = capture_pane(ctx.journal, pane, args.n, ctx.clock(), hypothesis)
     code = submit(lambda: ctx, lambda _: draft, "", Receipt(quiet=args.quiet), attachment_path=path)
     print_err(f"saved as {path}")
     return code

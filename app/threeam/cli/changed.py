@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
 
 from threeam.cli.context import Context, context
 from threeam.cli.parser import HelpText, command_parser
 from threeam.cli.submit import Receipt, submit
+from threeam.cli.team_hosts import read_hypothesis_name
 from threeam.core.format.entry import Stamp
 from threeam.core.store.stamp_ref import read_stamp_ref
 from threeam.core.write.draft import Draft
@@ -40,9 +42,11 @@ def run(command: str, argv: Sequence[str]) -> int:
         return submit(lambda: context(args), lambda ctx: _undone_draft(text, ctx), text, Receipt(quiet=args.quiet))
     if not text.strip():
         parser.error("the text is empty")
-    return submit(
-        lambda: context(args), lambda _: change_draft(text, args.undo, args.hyp), text, Receipt(quiet=args.quiet)
-    )
+    return submit(lambda: context(args), lambda ctx: _change_draft(text, args, ctx), text, Receipt(quiet=args.quiet))
+
+
+def _change_draft(text: str, args: Namespace, ctx: Context) -> Draft:
+    return change_draft(text, args.undo, None if args.hyp is None else read_hypothesis_name(ctx, args.hyp))
 
 
 def _undone_draft(text: str, ctx: Context) -> Draft:

@@ -146,8 +146,9 @@ def print_report_lines(lines: Iterable[ReportLine], indent: str = "", *, details
 
 
 def print_quotation(quotation: Quotation, indent: str) -> None:
-    """Print where the lines of another log are from, and then these lines, each behind a bar."""
-    print_out(escape_unprintable(f"{indent}{quotation.caption}"))
+    """Print where the lines of another log are from, if it is said, and then these lines, each behind a bar."""
+    if quotation.caption:
+        print_out(escape_unprintable(f"{indent}{quotation.caption}"))
     for line in quotation.lines:
         print_out(escape_unprintable(f"{indent}│ {line}"))
 

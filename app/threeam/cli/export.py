@@ -14,7 +14,7 @@ from threeam.cli.exits import ExitCode
 from threeam.cli.line_query import LineQuery, parse_time_range
 from threeam.cli.parser import Parser
 from threeam.core.config.options import parse_hypothesis_number
-from threeam.core.errors import FileUnusable, PreconditionFailed
+from threeam.core.errors import BadInput, FileUnusable, PreconditionFailed
 from threeam.core.format.entry import escape_unprintable
 from threeam.core.state.fold import State
 from threeam.core.store.archive import (
@@ -67,7 +67,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_time_argument("--since", about="from T on: 03:14, -15m, yesterday, @stamp")
     parser.add_time_argument("--until", about="up to T")
     parser.add_argument(
-        "-H", "--hyp", type=parse_hypothesis_number, metavar="H7", help="only what belongs to this hypothesis"
+        "-H", "--hyp", type=_own_hypothesis_number, metavar="H7", help="only what belongs to this hypothesis"
     )
     parser.add_argument(
         "--with-files", action="store_true", help="a tar with the jsonl, and your files that its lines name"
@@ -98,6 +98,16 @@ def run(_command: str, argv: Sequence[str]) -> int:
         postmortem = _render_postmortem(ctx, state, args.format, lines)
         write_bytes(f"{postmortem}\n".encode("utf-8", "backslashreplace"))
     return ExitCode.OK
+
+
+def _own_hypothesis_number(text: str) -> int:
+    host, slash, number = text.rpartition("/")
+    if slash:
+        raise BadInput(f"{text} is in the journal of {host}: 3am export -H {number} there, or 3am hyp show {text} here")
+    return parse_hypothesis_number(text)
+
+
+_own_hypothesis_number.__name__ = parse_hypothesis_number.__name__  # argparse prints it in its message
 
 
 def _records(ctx: Context, output_format: str, lines: Iterator[Line]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from threeam.cli.console import print_err, print_json, print_out, print_quotation
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
-from threeam.cli.hyp_of_hosts import find_team_hypothesis, print_team_hypothesis, print_team_list
+from threeam.cli.hyp_of_hosts import find_team_hypothesis, has_lines_elsewhere, print_team_hypothesis, print_team_list
 from threeam.cli.parser import HelpText, parse_verb
 from threeam.cli.split import split_command
 from threeam.cli.submit import Receipt, report_unwritten, submit
@@ -22,6 +22,7 @@ from threeam.cli.team_hosts import (
 from threeam.core.errors import FileUnusable, JournalError, PreconditionFailed
 from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.entry import escape_unprintable
+from threeam.core.format.remote_hypothesis import Named
 from threeam.core.state.fold import Hypothesis, State
 from threeam.core.store.attachments import has_mirrors
 from threeam.core.store.filters import InHypothesis, LineFilter
@@ -31,7 +32,6 @@ from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.drafts import (
     EVIDENCE_VERBS,
     VERDICT_VERBS,
-    Named,
     conclusion_draft,
     hypothesis_draft,
     prediction_draft,
@@ -140,16 +140,12 @@ def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:
 
 
 def _verdict_draft(verb: str, named: Named, reason: str, ctx: Context) -> Draft:
-    """Return the draft of a verdict. Raise `PreconditionFailed` if all hosts agree on it already."""
+    """Return the draft of a verdict, which is refused if all hosts agree on it already."""
     limit = cups_until_toxic(ctx)
     if not has_mirrors(ctx.journal):
         return conclusion_draft(verb, named, reason, limit)
     known = find_team_hypothesis(ctx, read_hosts_if_possible(ctx, ctx.load_state()), named)
-    _, state_after = VERDICT_VERBS[verb]
-    if known is not None and known.states == (state_after,):
-        raise PreconditionFailed(f"{known.name} is {state_after} already: {verdict_text(known) or known.claim}")
-    others_disagree = known is not None and known.is_disputed
-    return conclusion_draft(verb, named, reason, limit, others_disagree=others_disagree)
+    return conclusion_draft(verb, named, reason, limit, known)
 
 
 def _report_other_verdicts(ctx: Context, name: str) -> None:
@@ -216,11 +212,11 @@ def _print_hypothesis(ctx: Context, name: str, as_json: bool) -> int:
     state = FOLD.state_at(live, live.size())
     hosts = read_hosts_if_possible(ctx, state)
     known = find_team_hypothesis(ctx, hosts, name)
-    if known is not None and (known.host or len(known.threads) > 1):
-        if as_json:
-            print_json(team_hypothesis_json(known) | {"moves": team_moves_json(known, QuotationReader(ctx.journal))})
-        else:
-            print_team_hypothesis(ctx, live, known, hosts)
+    if known is not None and as_json and (known.host or len(known.threads) > 1):
+        print_json(team_hypothesis_json(known) | {"moves": team_moves_json(known, QuotationReader(ctx.journal))})
+        return ExitCode.OK
+    if known is not None and not as_json and (known.host or has_lines_elsewhere(ctx, live, known, hosts)):
+        print_team_hypothesis(ctx, live, known, hosts)
         return ExitCode.OK
     hypothesis = require_hypothesis(state, name)
     if as_json:

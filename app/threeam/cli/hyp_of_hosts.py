@@ -64,6 +64,11 @@ def find_team_hypothesis(
     return next((known for known in found if not known.host and known.hypothesis == hypothesis), None)
 
 
+def has_lines_elsewhere(ctx: Context, live: Segment, known: TeamHypothesis, hosts: Sequence[HostState]) -> bool:
+    """Return whether another host has a line about a hypothesis: a statement, a run, a change, or a mere note."""
+    return any(any(True for _ in _lines_of(ctx, live, known, host)) for host in hosts if not host.is_own)
+
+
 def print_team_hypothesis(ctx: Context, live: Segment, known: TeamHypothesis, hosts: Sequence[HostState]) -> None:
     """Print what all ``hosts`` say about a hypothesis, by time. ``live``: the log of this host.
 

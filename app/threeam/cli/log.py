@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from select import select
+from typing import TYPE_CHECKING
 
 from threeam.cli.console import Echo, is_open_on, print_err
 from threeam.cli.context import Context, context
@@ -26,10 +27,13 @@ from threeam.core.format.entry import (
     utf8_boundary,
 )
 from threeam.core.platform.signals import defer_interrupts, signal_wakeup_fd
-from threeam.core.write.draft import Draft, bound_note_draft, note_draft, tagged_note_draft
+from threeam.core.write.draft import Draft, bound_note_draft, note_draft
 from threeam.core.write.locked_log import INTERRUPTED_REASON
 from threeam.core.write.write_stats import WriteStatsPublisher
 from threeam.core.write.writer import RELOCK_DELAY_S
+
+if TYPE_CHECKING:
+    from threeam.core.format.remote_hypothesis import Named
 
 _MAX_CHARS_PER_BYTE = 6  # of an escaped text: \\u2028 is six characters for three bytes, \\x1b four for one
 _READ_BYTES = 512 * 1024  # of stdin at a time
@@ -98,19 +102,22 @@ _hypothesis_name.__name__ = parse_hypothesis_number.__name__  # argparse prints 
 
 
 def _make_draft(args: Namespace, text: str, ctx: Context) -> Draft:
-    if args.hyp is not None and "/" in args.hyp:
-        from threeam.cli.team_hosts import read_hypothesis_name
-
-        named = read_hypothesis_name(ctx, args.hyp)
-        return bound_note_draft(text, named) if isinstance(named, str) else tagged_note_draft(text, named.tags())
     if args.hyp is not None:
-        return bound_note_draft(text, args.hyp)
+        return bound_note_draft(text, _read_name(ctx, args.hyp))
     if not args.hypothesis:
         return note_draft(text)
     from threeam.cli.team_hosts import cups_until_toxic
     from threeam.hypotheses.drafts import hypothesis_draft
 
     return hypothesis_draft(text, cups_until_toxic(ctx))
+
+
+def _read_name(ctx: Context, name: str) -> Named:
+    if "/" not in name:
+        return name
+    from threeam.cli.team_hosts import read_hypothesis_name  # most notes need none of it
+
+    return read_hypothesis_name(ctx, name)
 
 
 def _log_stdin(args: Namespace) -> int:

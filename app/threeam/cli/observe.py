@@ -10,10 +10,10 @@ from threeam.cli.console import is_open_on, print_err, write_bytes
 from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode, run_reporting_errors
 from threeam.cli.parser import Parser
+from threeam.cli.team_hosts import read_bound
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.format.times import parse_duration
-from threeam.core.write.draft import hypothesis_tag
 from threeam.core.write.writer import Writer
 from threeam.host.system import this_system
 from threeam.host.tracer_checks import attach_obstacle
@@ -59,11 +59,11 @@ def run(_command: str, argv: Sequence[str]) -> int:
         raise FileUnusable(f"nothing was attached: {obstacle}")
     if args.over:
         return _log_abandoned(ctx, quiet=args.quiet)
-    hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is attached
+    hypothesis = read_bound(ctx, args.hyp)
     process, tool = find_process(args.pid), args.tool or TRACERS[0]
     if (obstacle := attach_obstacle(this_system(), tool, process.pid)) is not None:
         raise FileUnusable(obstacle)
-    return _observe(ObservationRequest(tool, process, duration_s, args.hyp), ctx, quiet=args.quiet)
+    return _observe(ObservationRequest(tool, process, duration_s, hypothesis), ctx, quiet=args.quiet)
 
 
 def _observe(request: ObservationRequest, ctx: Context, *, quiet: bool) -> int:

@@ -15,9 +15,10 @@ from threeam.cli.run_outputs import print_outputs_of_kind
 from threeam.cli.run_progress import ExperimentProgress
 from threeam.cli.run_surroundings import journal_access, observe, writable_context
 from threeam.cli.search_progress import SearchProgress, search_exit_code
+from threeam.cli.team_hosts import read_bound
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.format.times import parse_duration
-from threeam.core.write.draft import hypothesis_tag
-from threeam.experiments.experiment import MAX_RUNS
+from threeam.experiments.experiment import MAX_RUNS, Experiment
 from threeam.experiments.plan import ExperimentPlan
 from threeam.experiments.provoke.budget import Budget, RunBudget, TimeBudget
 from threeam.experiments.provoke.search import Search
@@ -43,9 +44,9 @@ def run(_command: str, argv: Sequence[str]) -> int:
     rule, timeout_ns = parse_failure_options(parser, args)
     budget = _parse_budget(parser, args.budget)
     ctx = writable_context(args)
-    hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is run
+    hypothesis = read_bound(ctx, args.hyp)
     reproducer, seed = Reproducer(tuple(command), rule, timeout_ns, os.getcwd()), int.from_bytes(os.urandom(4))
-    return _search(ctx, args, lambda runner: runner.start(reproducer, seed, budget, args.hyp))
+    return _search(ctx, args, lambda runner: runner.start(reproducer, seed, budget, hypothesis))
 
 
 def resume_search(ctx: Context, args: Namespace, name: str) -> int:
@@ -64,13 +65,20 @@ def print_search_report(ctx: Context, search: Search, mode: Report) -> int:
     return search_exit_code(bool(search.found))
 
 
+class _ConfirmationProgress(ExperimentProgress):
+    """The listener of the experiment of a search. The search continues after it, and has an exit code of its own."""
+
+    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
+        self.on_written(raw)
+
+
 class _Experimenter:
     """The way of a search to run an experiment: as ``3am run -n`` does."""
 
     def __init__(self, ctx: Context, echo: Echo) -> None:
-        self._runner = ExperimentRunner(journal_access(ctx), ExperimentProgress(echo))
+        self._runner = ExperimentRunner(journal_access(ctx), _ConfirmationProgress(echo))
 
-    def start(self, plan: ExperimentPlan, hypothesis: str | None) -> None:
+    def start(self, plan: ExperimentPlan, hypothesis: Bound | None) -> None:
         self._runner.start(plan, hypothesis, observe)
 
     def resume(self, name: str) -> None:

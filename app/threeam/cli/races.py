@@ -6,7 +6,7 @@ import shlex
 from argparse import Namespace
 from collections.abc import Sequence
 
-from threeam.cli.console import print_err, print_json, print_out
+from threeam.cli.console import print_err, print_json, print_report
 from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
@@ -14,21 +14,14 @@ from threeam.cli.source_files import open_named_files
 from threeam.cli.stamped_sources import report_truncated, stamped_sources
 from threeam.core.errors import BadInput
 from threeam.core.format.clock import Zone
-from threeam.core.format.entry import escape_unprintable
 from threeam.races.arguments import KeyOptions, add_key_options, add_shuffle_option, key_options
 from threeam.races.chance import with_chances
-from threeam.races.deadlock_shapes import Deadlocks, deadlock_json, deadlock_lines, find_deadlocks
-from threeam.races.finding import FindingGroup
-from threeam.races.finding_report import POSSIBLE, search_sentences
+from threeam.races.deadlocks.group_text import deadlock_json
+from threeam.races.deadlocks.groups import Deadlocks
+from threeam.races.deadlocks.search import find_deadlocks
 from threeam.races.key_candidates import find_key_candidates
-from threeam.races.race_rows import (
-    describe_distance,
-    describe_doubts,
-    describe_group,
-    group_json,
-    line_numbers,
-    witness_rows,
-)
+from threeam.races.race_report import deadlock_sections, key_section, others_sentence, race_sections
+from threeam.races.race_rows import group_json
 from threeam.races.search import RaceReport, search_races
 from threeam.timeline.arguments import add_source_options
 from threeam.timeline.source import Source
@@ -66,7 +59,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     if options is not None and sources:
         report = _search(sources, options, args.shuffle)
         has_certain = has_certain or report.has_certain
-        _print_report(report, ctx.zone, as_json=args.json)
+        _print_races(report, ctx.zone, as_json=args.json)
     elif sources:
         _propose_keys(sources, args, has_deadlocks=has_certain)
     if report_truncated(opened.sources) or opened.problems or not (sources or deadlocks.groups):
@@ -82,17 +75,13 @@ def _search(sources: Sequence[Source], options: KeyOptions, shifts: int) -> Race
 
 def _print_deadlocks(deadlocks: Deadlocks, zone: Zone, *, as_json: bool) -> None:
     """Print the deadlocks that servers have reported."""
-    for number, group in enumerate(deadlocks.groups):
-        if as_json:
-            print_json(deadlock_json(group))
-            continue
-        if not number:
-            print_out("deadlocks, as the servers report them")
-        for line in deadlock_lines(group, zone):
-            print_out(f"  {line}")
-        print_out("")
-    if deadlocks.others:
-        print_err(f"{deadlocks.others:,} deadlocks of other shapes are not listed: name fewer files at a time")
+    if not as_json:
+        print_report(deadlock_sections(deadlocks, zone))
+        return
+    for group in deadlocks.groups:
+        print_json(deadlock_json(group))
+    if sentence := others_sentence(deadlocks):
+        print_err(sentence)
 
 
 def _propose_keys(sources: Sequence[Source], args: Namespace, *, has_deadlocks: bool) -> None:
@@ -101,54 +90,17 @@ def _propose_keys(sources: Sequence[Source], args: Namespace, *, has_deadlocks: 
     if args.json:
         for candidate in candidates:
             print_json({"candidate": candidate.name, **candidate._asdict()})
-        return
-    if not candidates and has_deadlocks:
-        return
-    if not candidates:
-        print_out(
-            "no name has values in two sources or under two actors: write --key 'cart=(?P<key>\\d+)' with a name of "
-            "your logs"
-        )
-        return
-    files = " ".join(map(shlex.quote, args.files))
-    print_out("--key is needed. Names whose values appear under two actors, or in two sources:")
-    for candidate in candidates:
-        print_out(
-            f"  {escape_unprintable(candidate.name)}: {candidate.values:,} values, {candidate.shared_by_actors:,} "
-            f"under two actors, {candidate.shared_by_sources:,} in two sources"
-        )
-        print_out(f"    3am races --key {shlex.quote(candidate.pattern)} {files}")
+    elif candidates or not has_deadlocks:
+        section = key_section(candidates, lambda pattern: shlex.join(["3am", "races", "--key", pattern, *args.files]))
+        print_report([section], details_below=True)
 
 
-def _print_report(report: RaceReport, zone: Zone, *, as_json: bool) -> None:
+def _print_races(report: RaceReport, zone: Zone, *, as_json: bool) -> None:
     """Print the groups, certain ones first."""
-    if as_json:
-        for group in report.groups:
-            print_json(group_json(group))
-        if any(report.omissions):
-            print_json(report.omissions.to_json())
+    if not as_json:
+        print_report(race_sections(report, zone, quotes_lines=True), details_below=True)
         return
-    for sentence in search_sentences(report):
-        print_out(sentence)
-    certain = [group for group in report.groups if group.key.is_certain]
-    possible = [group for group in report.groups if not group.key.is_certain]
-    if not report.groups:
-        print_out("nothing suspicious was found")
-    for title, groups in (("certain", certain), (POSSIBLE, possible)):
-        if groups:
-            print_out(f"\n{title}")
-        for group in groups:
-            _print_group(group, zone)
-
-
-def _print_group(group: FindingGroup, zone: Zone) -> None:
-    """Print a group and the lines of its closest finding."""
-    finding = group.closest
-    print_out(f"  {describe_group(group)}")
-    if doubts := describe_doubts(finding):
-        print_out(f"    {doubts}; {describe_distance(finding)}")
-    rows = list(witness_rows(finding, line_numbers(finding.witness), zone))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        columns = [text.ljust(width) for text, width in zip(row, widths, strict=False) if width]
-        print_out("    " + "  ".join([*columns, row[-1]]))
+    for group in report.groups:
+        print_json(group_json(group))
+    if any(report.omissions):
+        print_json(report.omissions.to_json())

@@ -8,15 +8,16 @@ from collections.abc import Callable, Sequence
 from shutil import get_terminal_size
 
 from threeam.cli.console import Echo, print_err, print_json, print_report
-from threeam.cli.context import context
+from threeam.cli.context import Context, context
 from threeam.cli.exits import ExitCode
 from threeam.cli.run_options import ListRuns, ManyRuns, MoreRuns, OneRun, Report, Resume, parse_run_options
 from threeam.cli.run_outputs import print_outputs_of_kind
 from threeam.cli.run_progress import ExperimentProgress, OutputPrinter, experiment_exit_code, format_for_terminal
 from threeam.cli.run_surroundings import journal_access, observe, writable_context
 from threeam.cli.submit import Receipt, submit
+from threeam.cli.team_hosts import read_bound
 from threeam.core.errors import FileUnusable, JournalError
-from threeam.core.write.draft import hypothesis_tag
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.experiments.build import single_run_build
 from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.experiment_report import experiment_report
@@ -34,7 +35,6 @@ from threeam.experiments.runs.single_run import SingleRun, check_runnable, run_o
 from threeam.experiments.verdicts.repeats import find_repeats
 from threeam.experiments.verdicts.stopping import clean_runs_rule
 from threeam.experiments.verdicts.verdict import experiment_json
-from threeam.hypotheses.drafts import require_hypothesis
 from threeam.process.execute import STDERR, STDOUT, StartFailed
 
 _REPORT_INDENT = 2  # cells before each line of a report
@@ -48,13 +48,12 @@ def run(_command: str, argv: Sequence[str]) -> int:
         case OneRun():
             return _run_once(args, mode)
         case ManyRuns(plan):
-            if args.stop and not plan.stop:  # one arm: it stops when `3am fixed` has its answer
-                plan = plan._replace(stop=_rule_for_fix(args, plan))
-            return _run_experiment(args, lambda runner: runner.start(plan, args.hyp, observe))
+            return _start_experiment(args, plan)
         case Resume(name):
             return _resume(args, name)
         case MoreRuns(name, n, seed):
-            return _run_experiment(args, lambda runner: runner.repeat(name, n, seed, observe))
+            ctx = writable_context(args)
+            return _run_experiment(ctx, args, lambda runner: runner.repeat(name, n, seed, observe))
         case ListRuns(as_json):
             return _print_list(args, as_json)
         case Report():
@@ -64,7 +63,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
 def _run_once(args: Namespace, mode: OneRun) -> int:
     check_runnable(mode.command)
     ctx = writable_context(args)
-    hypothesis_tag(ctx.load_state(), args.hyp)  # an unknown hypothesis is reported before anything is run
+    hypothesis = read_bound(ctx, args.hyp)
     has_one_pipe = os.path.samestat(os.fstat(STDOUT), os.fstat(STDERR))
     identity = identity_of(mode.command, mode.rule, mode.timeout_ns, os.getcwd())
     build = single_run_build(mode.command, os.getcwd())
@@ -72,7 +71,7 @@ def _run_once(args: Namespace, mode: OneRun) -> int:
     printers = {fd: OutputPrinter(fd) for fd in (STDOUT, STDERR)}
 
     def on_lost(lost_run: Run) -> None:
-        ctx.writer().write(single_run_draft(command, lost_run, identity, args.hyp, build))
+        ctx.writer().write(single_run_draft(command, lost_run, identity, hypothesis, build))
 
     try:
         made, signum, saved = run_once(
@@ -86,7 +85,7 @@ def _run_once(args: Namespace, mode: OneRun) -> int:
         raise FileUnusable(str(error)) from None
     if saved.problem:
         print_err(f"its output is not saved: {saved.problem}")
-    draft = single_run_draft(command, made, identity, args.hyp, build)
+    draft = single_run_draft(command, made, identity, hypothesis, build)
     text = f"{format_run(made)}: {command}"
     exit_code = (
         128 + signum if signum else _run_exit_code(made, as_command=mode.use_exit_code, is_saved=not saved.problem)
@@ -116,11 +115,18 @@ def _resume(args: Namespace, name: str) -> int:
         from threeam.cli.provoke import resume_search  # few plans are those of a search
 
         return resume_search(ctx, args, name)
-    return _run_experiment(args, lambda runner: runner.resume(name))
+    return _run_experiment(ctx, args, lambda runner: runner.resume(name))
 
 
-def _run_experiment(args: Namespace, go: Callable[[ExperimentRunner], Experiment]) -> int:
+def _start_experiment(args: Namespace, plan: ExperimentPlan) -> int:
     ctx = writable_context(args)
+    hypothesis = read_bound(ctx, args.hyp)
+    if args.stop and not plan.stop:  # one arm: it stops when `3am fixed` has its answer
+        plan = plan._replace(stop=_rule_for_fix(ctx, hypothesis, plan))
+    return _run_experiment(ctx, args, lambda runner: runner.start(plan, hypothesis, observe))
+
+
+def _run_experiment(ctx: Context, args: Namespace, go: Callable[[ExperimentRunner], Experiment]) -> int:
     echo = Echo(ctx.journal.log_path, quiet=args.quiet)
     try:
         experiment = go(ExperimentRunner(journal_access(ctx), ExperimentProgress(echo)))
@@ -130,13 +136,14 @@ def _run_experiment(args: Namespace, go: Callable[[ExperimentRunner], Experiment
     return experiment_exit_code(experiment)
 
 
-def _rule_for_fix(args: Namespace, plan: ExperimentPlan) -> str:
+def _rule_for_fix(ctx: Context, hypothesis: Bound | None, plan: ExperimentPlan) -> str:
     """Return the rule with which ``plan`` stops when `3am fixed` has its answer. Raise `PreconditionFailed`."""
     from threeam.reports.fix_assessment import required_runs_since
 
-    state = writable_context(args).load_state()
-    hypothesis = require_hypothesis(state, args.hyp)
-    required = required_runs_since(state, hypothesis, plan.identity.fingerprint, plan.arms[0].name)
+    state = ctx.load_state()
+    subject = state.hypotheses[hypothesis] if isinstance(hypothesis, int) else hypothesis
+    assert subject is not None  # --stop with one arm needs -H
+    required = required_runs_since(state, subject, plan.identity.fingerprint, plan.arms[0].name)
     return clean_runs_rule(plan.n if required is None else required)
 
 

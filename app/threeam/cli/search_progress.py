@@ -44,6 +44,9 @@ class SearchProgress(PlanEcho):
         if self._line.is_due():
             self._draw()
 
+    def on_confirmed(self, search: Search, arm: str) -> None:
+        self._line.draw(f"{search.name} · {arm} is confirmed: looking for its place in the code")
+
     def on_end(self) -> None:
         self._line.clear()
 

@@ -16,16 +16,18 @@ from threeam.cli.exits import ExitCode
 from threeam.cli.parser import HelpText, Parser
 from threeam.cli.split import split_command
 from threeam.cli.team_engine import add_credentials_option, add_engine_arguments, engine
+from threeam.cli.team_loop import run_until_signal
 from threeam.core.errors import BadInput, PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
 from threeam.team.follow_process import FollowProcess
 from threeam.team.host_report import TeamReport, read_team_reports
-from threeam.team.origin import OriginFile, host_name, read_origin
+from threeam.team.nats.nats_target import Target
+from threeam.team.origin import OriginFile, host_name
 from threeam.team.ssh.ssh_source import SshSource
 from threeam.team.ssh.ssh_source import connect as connect_ssh
 from threeam.team.ssh.ssh_target import SCHEME, parse_ssh_target
 from threeam.team.team_process import TeamProcess
-from threeam.team.team_status import TeamStatus, read_statuses
+from threeam.team.team_status import ENDED, TeamStatus, read_statuses
 
 _HELP = {
     "URL": HelpText(
@@ -55,8 +57,9 @@ _HELP = {
     "blank": HelpText(
         "Takes the words of an entry, and of lines that quote it, out of what the engine keeps, and has each mirror "
         "blank them; prints which mirrors have. A host that is away does it at its return. This log keeps the words. "
-        "It needs the right to delete messages. The exit code is 1 if a mirror has not done it.",
-        "3am team blank @03:14:07.123 tls://db1:4222/night --credentials admin.toml",
+        "With an engine it needs the right to delete messages. The exit code is 1 if a mirror has not done it.",
+        "3am team blank @03:14:07.123 tls://db1:4222/night --credentials admin.toml\n"
+        "3am team blank @03:14:07.123    # the mirrors by ssh alone",
     ),
     "new-origin": HelpText(
         "Gives this journal a new id, because it is a copy of another one, or lies on a copy of a machine. Its lines "
@@ -99,18 +102,20 @@ def _run_team(argv: Sequence[str]) -> int:
     ctx.require_log()
     process = TeamProcess(ctx.journal, str(target), host_name(), connect, read_only=args.read_only)
     try:
-        if process.publishes:
-            what = (
-                f"every line of {ctx.journal.log_path} is sent to {target}; only 3am team blank reaches what was sent"
-            )
-        else:
-            what = "nothing is sent" if args.read_only else "nothing is sent: another process sends this log"
+        what = "nothing is sent" if args.read_only else _what_is_sent(ctx, target, is_now=process.publishes)
         print_err(f"{what}. ctrl+c ends this, 3am team status shows it")
         process.tell = partial(_tell_with_time, ctx)
-        asyncio.run(process.run())
+        run_until_signal(process.run())
     finally:
         process.close()
     return ExitCode.OK
+
+
+def _what_is_sent(ctx: Context, target: Target, *, is_now: bool) -> str:
+    log = ctx.journal.log_path
+    if is_now:
+        return f"every line of {log} is sent to {target}; only 3am team blank reaches what was sent"
+    return f"another 3am team sends the lines of {log}: when it ends, this one sends every line to {target}"
 
 
 def _print_id(argv: Sequence[str]) -> int:
@@ -142,16 +147,14 @@ def _follow_hosts(args: Namespace) -> int:
     if args.credentials is not None:
         raise BadInput("--credentials are for an engine: ssh uses your keys and ~/.ssh/config")
     ctx = context(args)
-    own = read_origin(ctx.journal)
-    own_id = own.id if own is not None else ""
     processes: list[FollowProcess[SshSource]] = []
     try:
         for target in targets:
             connect = partial(connect_ssh, target, ctx.journal)
-            processes.append(FollowProcess(ctx.journal, str(target), connect, own_id))
+            processes.append(FollowProcess(ctx.journal, str(target), connect))
             processes[-1].tell = partial(_tell_with_time, ctx)
         print_err("nothing is sent. ctrl+c ends this, 3am team status shows it")
-        asyncio.run(_run_all(processes))
+        run_until_signal(_run_all(processes))
     finally:
         for process in processes:
             process.close()
@@ -204,7 +207,7 @@ def _print_status(argv: Sequence[str]) -> int:
 
 def _status_json(status: TeamStatus, now_ns: int, *, is_running: bool) -> dict[str, Any]:
     if not is_running:
-        status.away = "not running"
+        status.away = ENDED
     values = asdict(status)
     values["connected"] = not status.away
     values["hosts"] = [

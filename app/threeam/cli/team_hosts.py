@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from threeam.cli.console import print_err
 from threeam.cli.context import Context
 from threeam.core.errors import JournalError
-from threeam.core.format.remote_hypothesis import RemoteHypothesis
+from threeam.core.format.remote_hypothesis import Bound, Named
 from threeam.core.state.fold import OPEN, State
 from threeam.core.state.host_state import HostState
 from threeam.core.store.attachments import has_mirrors
+from threeam.core.write.draft import hypothesis_number
 from threeam.projections import FOLD
 
 if TYPE_CHECKING:
@@ -82,7 +83,18 @@ def cups_until_toxic(ctx: Context) -> int:
     return limit - own_cups(ctx, read_hosts_if_possible(ctx, ctx.load_state())).elsewhere
 
 
-def read_hypothesis_name(ctx: Context, name: str) -> str | RemoteHypothesis:
+def read_bound(ctx: Context, name: str | None) -> Bound | None:
+    """Return the hypothesis that ``-H`` names, so that an unknown one is reported before anything is run.
+
+    Raises as `read_hypothesis_name` does, and `PreconditionFailed` if this journal has no such hypothesis.
+    """
+    if name is None:
+        return None
+    named = read_hypothesis_name(ctx, name)
+    return hypothesis_number(ctx.load_state(), named) if isinstance(named, str) else named
+
+
+def read_hypothesis_name(ctx: Context, name: str) -> Named:
     """Return the hypothesis that ``db1/H7`` names; any other name as it is. Raises as `find_remote_hypothesis` does."""
     if "/" not in name:
         return name

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from threeam.core.format.clock import MAX_TIE_NS
 from threeam.core.format.entry import Author, Stamp
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, LOST, OUTCOMES, PASSED, TIMED_OUT
 from threeam.experiments.statistics.stats import alpha_of_repeat
 
@@ -144,7 +145,7 @@ class Experiment(NamedTuple):
     number: int
     stamp: Stamp
     author: Author | None
-    hypothesis: int | None
+    hypothesis: Bound | None
     n: int
     seed: int | None
     arms: tuple[str, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from threeam.core.format.entry import Stamp
+from threeam.core.format.remote_hypothesis import bound_prefix
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.format.times import format_duration
 from threeam.experiments.build import build_differences, describe_build, recorded_build
@@ -46,7 +47,6 @@ _STALLED_SLACK_NS = 5_000_000_000
 
 def experiment_line(experiment: Experiment, now: Stamp) -> ReportLine:
     """Return a line that sums up an experiment, with the command that prints its report."""
-    bound = f"H{experiment.hypothesis} " if experiment.hypothesis is not None else ""
     attribution = format_attribution(experiment.author, experiment.stamp, now)
     if experiment.seed is None:
         outcome = experiment.detailed_runs[0].outcome
@@ -57,7 +57,7 @@ def experiment_line(experiment: Experiment, now: Stamp) -> ReportLine:
         progress = f"{format_progress(experiment, now)} · " if experiment.remaining else ""
         arms = ", ".join(_format_counts(arm, counts) for arm, counts in experiment.counts().items())
         detail = f"{progress}failed {arms} · {attribution}"
-    text = f"{experiment.name} {bound}{experiment.command}"
+    text = f"{experiment.name} {bound_prefix(experiment.hypothesis)}{experiment.command}"
     return ReportLine(text, detail, experiment.stamp, icon, f"3am run --report {experiment.name}")
 
 
@@ -80,17 +80,17 @@ def experiment_report(
 
     ``with_runs``: list the runs whose output is saved. ``repeats``: the experiments before it with the same plan.
     """
-    bound = f" H{experiment.hypothesis}" if experiment.hypothesis is not None else ""
+    title = f"{experiment.name} {bound_prefix(experiment.hypothesis)}".rstrip()
     attribution = format_attribution(experiment.author, experiment.stamp, now)
     if experiment.seed is None:  # a command that was run by itself
         run_line = ReportLine(experiment.text, attribution, experiment.stamp, "Run")
-        return [ReportSection(f"{experiment.name}{bound}", [run_line])]
+        return [ReportSection(title, [run_line])]
     rates = arm_rates(experiment)
     arms = [line for rate in rates for line in _arm_lines(experiment, rate, rates, width, emoji=emoji)]
     arms += [ReportLine(sentence, icon=outcome) for outcome, sentence in uncounted_run_sentences(rates)]
     scale = f"failed of all, and the interval of the rate, up to {format_percent(_max_rate(rates))} %"
     sections = [
-        ReportSection(f"{experiment.name}{bound}", _conclusion_lines(experiment, now, repeats)),
+        ReportSection(title, _conclusion_lines(experiment, now, repeats)),
         ReportSection(scale, arms),
         kinds_section(experiment),
     ]

@@ -30,6 +30,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from threeam.core.format.entry import NS_PER_S, decode_utf8
+from threeam.core.format.remote_hypothesis import Bound, name_of_bound
 from threeam.core.redact.redact import redact, redact_argv
 from threeam.experiments.arms.arm import Arm
 from threeam.experiments.experiment import BARE, Experiment
@@ -114,7 +115,7 @@ def wrapper_fingerprint(arm: Arm) -> str:
 
 
 def experiment_differences(
-    reference: tuple[Experiment, str], other: tuple[Experiment, str], hypothesis: int | None
+    reference: tuple[Experiment, str], other: tuple[Experiment, str], hypothesis: Bound | None
 ) -> Iterator[str]:
     """Yield what distinguishes an arm of another experiment from an arm of ``reference``; nothing if they are equal."""
     (experiment, arm), (other_experiment, other_arm) = reference, other
@@ -124,9 +125,9 @@ def experiment_differences(
         yield f"arm {other_arm}, not {arm}"
     elif experiment.wrapper_fingerprint(arm) != other_experiment.wrapper_fingerprint(other_arm):
         yield f"the arm {arm} has a different wrapper" if arm != BARE else "the arm bare is different"
-    number = other_experiment.hypothesis
-    if number != hypothesis:
-        yield "it is bound to no hypothesis" if number is None else f"it is bound to H{number}"
+    bound = other_experiment.hypothesis
+    if bound != hypothesis:
+        yield "it is bound to no hypothesis" if bound is None else f"it is bound to {name_of_bound(bound)}"
 
 
 def _identity_differences(reference: Experiment, other: Experiment) -> Iterator[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from threeam.core.format.entry import Stamp
+from threeam.core.format.remote_hypothesis import Bound, bound_prefix
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.state.fold import State
 from threeam.experiments.bisect.bisect_log import Bisection, bisections
@@ -52,10 +54,15 @@ def run_json(run: ListedRun) -> dict[str, Any]:
     return search_json(run) if isinstance(run, Search) else bisection_json(run)
 
 
-def hypothesis_runs_report(state: State, number: int | None, now: Stamp) -> list[ReportSection]:
-    """Return a section with the runs of the hypothesis ``number``, the newest first; no section if nothing was run."""
-    lines = [_line(run, now) for run in listed_runs(state) if number is not None and run.hypothesis == number]
-    return [ReportSection("runs", lines[:_MAX_ROWS])] if lines else []
+def hypothesis_runs_report(
+    state: State, is_about: Callable[[Bound | None], bool], now: Stamp, title: str = "runs"
+) -> list[ReportSection]:
+    """Return a section with the runs of a hypothesis, the newest first; no section if nothing was run.
+
+    ``is_about``: whether runs that are bound to a hypothesis, or to none, are its own.
+    """
+    lines = [_line(run, now) for run in listed_runs(state) if is_about(run.hypothesis)]
+    return [ReportSection(title, lines[:_MAX_ROWS])] if lines else []
 
 
 def _is_single(run: ListedRun) -> bool:
@@ -67,14 +74,20 @@ def _has_remaining(run: ListedRun) -> bool:
 
 
 def _line(run: ListedRun, now: Stamp) -> ReportLine:
-    """Return a line that sums up ``run``, with the command that prints its report."""
+    """Return a line that sums up ``run``, with the command that prints its report. Its subject is the run's name."""
     if isinstance(run, Experiment):
-        return experiment_line(run, now)
+        return experiment_line(run, now)._replace(subject=run.name)
     command = "3am run" if isinstance(run, Search) else "3am bisect"
-    bound = f"H{run.hypothesis} " if run.hypothesis is not None else ""
     summary = _search_summary(run) if isinstance(run, Search) else _bisection_summary(run)
     detail = f"{summary} · {format_attribution(run.author, run.stamp, now)}"
-    return ReportLine(f"{run.name} {bound}{run.command}", detail, run.stamp, "Plan", f"{command} --report {run.name}")
+    return ReportLine(
+        f"{run.name} {bound_prefix(run.hypothesis)}{run.command}",
+        detail,
+        run.stamp,
+        "Plan",
+        f"{command} --report {run.name}",
+        subject=run.name,
+    )
 
 
 def _search_summary(search: Search) -> str:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Protocol
 
 from threeam.core.errors import BadInput, FileUnusable, JournalError, PreconditionFailed, Unsure
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import PLAN
 from threeam.core.write.draft import Draft
@@ -64,7 +65,9 @@ class ExperimentRunner:
         self._access = access
         self._listener = listener
 
-    def start(self, plan: ExperimentPlan, hypothesis: str | None, observe: Callable[[str], Surroundings]) -> Experiment:
+    def start(
+        self, plan: ExperimentPlan, hypothesis: Bound | None, observe: Callable[[str], Surroundings]
+    ) -> Experiment:
         """Save and log ``plan``, make its runs, and write the verdict.
 
         ``observe``: returns the surroundings of a run in a folder, for the plan line. Raise `BadInput` if the command
@@ -115,8 +118,7 @@ class ExperimentRunner:
             raise PreconditionFailed(f"{experiment.name} is not done: 3am run --resume {experiment.name} comes first")
         plan, _ = self._read_plan(experiment)
         stop = plan.stop if plan.stop == EVIDENCE else ""
-        hypothesis = None if experiment.hypothesis is None else f"H{experiment.hypothesis}"
-        return self.start(plan._replace(n=n, seed=seed, stop=stop), hypothesis, observe)
+        return self.start(plan._replace(n=n, seed=seed, stop=stop), experiment.hypothesis, observe)
 
     def _read_plan(self, experiment: Experiment) -> tuple[ExperimentPlan, str]:
         """Return the plan of ``experiment`` and the path of its file, and change to its folder.

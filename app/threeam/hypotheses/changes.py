@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Author, Entry, Stamp, author_name, by_tag, leading_stamp_ref, split_submission
+from threeam.core.format.remote_hypothesis import Bound, Named, bound_to, repeated_bound_tags
 from threeam.core.state.fold import Projection, State
-from threeam.core.write.draft import Draft, DraftLine, WriteContext, change_lines, hypothesis_tag, split_undo
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, change_lines, hypothesis_tags, split_undo
 from threeam.hypotheses.amendments import amendments
 
-_HYPOTHESIS_OPTION = re.compile(r"(?:-H|--hyp)[ =]([Hh]?\d{1,9}|@\S+) +(?=\S)")
+_HYPOTHESIS_OPTION = re.compile(r"(?:-H|--hyp)[ =]((?:[\w.·-]+/)?[Hh]?\d{1,9}|@\S+) +(?=\S)")
 _UNDO_OPTION = re.compile(r"\s--undo[\s=]")
 
 
@@ -20,7 +21,7 @@ class Change(NamedTuple):
     """A change to the system, and how to undo it (empty: not known).
 
     ``undone_at``, ``undone_by``, ``undone_how``: when, by whom and how it was undone; None while it is open.
-    ``hypothesis``: the number of the hypothesis that it is bound to, or None. ``position``, ``undone_position``: those
+    ``hypothesis``: the one that it is bound to, or None. ``position``, ``undone_position``: those
     of its two lines, see `Entry.position`.
     """
 
@@ -31,7 +32,7 @@ class Change(NamedTuple):
     undone_at: Stamp | None = None
     undone_by: Author | None = None
     undone_how: str = ""
-    hypothesis: int | None = None
+    hypothesis: Bound | None = None
     position: int = 0
     undone_position: int = 0
 
@@ -56,13 +57,13 @@ def open_changes(state: State) -> list[Change]:
     return [change for change in changes(state) if change.undone_at is None]
 
 
-def change_draft(text: str, undo: str = "", hypothesis: str | None = None) -> Draft:
+def change_draft(text: str, undo: str = "", hypothesis: Named | None = None) -> Draft:
     """Return the draft of the line that says what was changed, how it is undone, and for which hypothesis."""
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        return change_lines(text, undo, hypothesis_tag(state, hypothesis))
+        return change_lines(text, undo, hypothesis_tags(state, hypothesis))
 
-    return Draft(lines, needs_full_state=hypothesis is not None)
+    return Draft(lines, needs_full_state=isinstance(hypothesis, str))
 
 
 def parse_typed_change(typed: str) -> tuple[str, str, str | None]:
@@ -125,9 +126,10 @@ def _fold(changes_by_ns: Mapping[int, Change], entries: Sequence[Entry]) -> Mapp
         stamp, body = entry.effective_stamp, entry.body
         if kind == "Changed":
             text, undo = split_undo(body)
-            hypothesis = None if entry.hypothesis is None else entry.hypothesis[0]
             updated.pop(stamp.ns, None)
-            updated[stamp.ns] = Change(stamp, entry.author, text, undo, hypothesis=hypothesis, position=entry.position)
+            updated[stamp.ns] = Change(
+                stamp, entry.author, text, undo, hypothesis=bound_to(entry), position=entry.position
+            )
             continue
         change_stamp = leading_stamp_ref(body)
         change = None if change_stamp is None else updated.get(change_stamp.ns)
@@ -142,8 +144,8 @@ def _fold(changes_by_ns: Mapping[int, Change], entries: Sequence[Entry]) -> Mapp
 def _checkpoint(changes_by_ns: Mapping[int, Change]) -> Iterator[Entry]:
     for change in changes_by_ns.values():
         undo = f" (undo: {change.undo})" if change.undo else ""
-        hypothesis_tag = () if change.hypothesis is None else ((f"H{change.hypothesis}", "change"),)
-        tags = (*by_tag(change.author), *hypothesis_tag, ("CHANGE", "open"))
+        bound = repeated_bound_tags(change.hypothesis, "change")
+        tags = (*by_tag(change.author), *bound, ("CHANGE", "open"))
         yield Entry(change.stamp, 0, tags, f"Changed: {change.text}{undo}", change.position)
         if change.undone_at is not None:
             tags = (*by_tag(change.undone_by), ("CHANGE", "undone"))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.cited_line import CitedLine
 from threeam.core.format.entry import Entry, Stamp, author_name, split_submission
-from threeam.core.format.remote_hypothesis import RemoteHypothesis
+from threeam.core.format.remote_hypothesis import Named, RemoteHypothesis
 from threeam.core.state.fold import OPEN, Hypothesis, State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, is_toxic, toxicity_warning
 from threeam.hypotheses.amendments import claim_of, current_text
@@ -24,8 +24,8 @@ from threeam.hypotheses.ledger import (
     verdict_of,
 )
 from threeam.hypotheses.remarks import remarks
-
-Named = str | RemoteHypothesis  # ``H7`` or ``@stamp`` in this log, or a hypothesis of another host
+from threeam.hypotheses.team_fold import TeamHypothesis
+from threeam.hypotheses.team_report import verdict_text
 
 # verb -> (the kind of its line, the state of the hypothesis after it)
 VERDICT_VERBS = {
@@ -141,21 +141,25 @@ def excerpt(state: State, entry: Entry) -> str:
     return text if len(text) <= _MAX_EXCERPT_CHARS else text[: _MAX_EXCERPT_CHARS - 1] + "…"
 
 
-def conclusion_draft(verb: str, named: Named, reason: str, toxic_cups: int, *, others_disagree: bool = False) -> Draft:
+def conclusion_draft(
+    verb: str, named: Named, reason: str, toxic_cups: int, known: TeamHypothesis | None = None
+) -> Draft:
     """Return the draft of a verdict (a verb of `VERDICT_VERBS`) on a hypothesis.
 
-    Over ``toxic_cups`` cups the verdict is marked for a recheck. ``others_disagree``: other hosts have another verdict,
-    so it may be the one that this log has already.
+    Over ``toxic_cups`` cups the verdict is marked for a recheck. ``known``: what all hosts say about the hypothesis. If
+    they agree on this verdict already, it is refused; if another one stands, it may be the one that this log has.
     """
     kind, state_after = VERDICT_VERBS[verb]
     first, *rest = split_submission(reason)
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
+        if known is not None and known.states == (state_after,):
+            raise PreconditionFailed(f"{known.name} is {state_after} already: {verdict_text(known) or known.claim}")
         if isinstance(named, RemoteHypothesis):
             numbering, tags = list[DraftLine](), named.tags(state_after)
         else:
             hypothesis = require_hypothesis(state, named)
-            if not others_disagree:
+            if known is None or not known.is_disputed:
                 _require_other_state(state, hypothesis, state_after)
             numbering, ((key, _),) = _ensure_numbered(state, hypothesis)
             tags = ((key, state_after),)

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp
+from threeam.core.format.remote_hypothesis import Named
 from threeam.core.store.journal import Journal
 from threeam.core.store.seek import find_line
 from threeam.core.store.stamp_ref import read_stamp_ref
 from threeam.core.write.draft import Draft
-from threeam.hypotheses.drafts import Named, citable_stamp, evidence_draft, quoting_evidence_draft
+from threeam.hypotheses.drafts import citable_stamp, evidence_draft, quoting_evidence_draft
 from threeam.hypotheses.ledger import parse_event
 
 

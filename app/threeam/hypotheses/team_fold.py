@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from threeam.core.format.remote_hypothesis import Bound, RemoteHypothesis
 from threeam.core.state.fold import OPEN, Hypothesis
 from threeam.core.state.host_state import HostStamp, HostState
 from threeam.hypotheses.amendments import claim_of
@@ -61,6 +62,13 @@ class TeamHypothesis(NamedTuple):
         """Return what identifies it on every host, see `RemoteHypothesis.key`."""
         return self.origin_id, self.hypothesis.number, self.hypothesis.opened_at.ns
 
+    def is_subject_of(self, host: HostState, bound: Bound | None) -> bool:
+        """Return whether what the journal of ``host`` binds to ``bound`` belongs to this hypothesis."""
+        if isinstance(bound, RemoteHypothesis):
+            is_number = (bound.origin_id, bound.number) == (self.origin_id, self.hypothesis.number)
+            return is_number and _is_claim_of(bound, self.hypothesis)
+        return host.origin_id == self.origin_id and bound is not None and bound == self.hypothesis.number
+
     @property
     def states(self) -> tuple[str, ...]:
         """Return its states: more than one if verdicts contradict each other, and their order is not known."""
@@ -103,21 +111,21 @@ def team_hypotheses(hosts: Sequence[HostState], is_before: IsBefore) -> list[Tea
             about_it: list[tuple[HostState, Remarks]] = []
             if hypothesis.number is not None:
                 of_number = said.pop((host.origin_id, hypothesis.number), [])
-                about_it = [pair for pair in of_number if _is_about(pair[1], hypothesis)]
-                if rest := [pair for pair in of_number if not _is_about(pair[1], hypothesis)]:
+                about_it = [pair for pair in of_number if _is_claim_of(pair[1].subject, hypothesis)]
+                if rest := [pair for pair in of_number if not _is_claim_of(pair[1].subject, hypothesis)]:
                     said[host.origin_id, hypothesis.number] = rest
             found.append(_joined(host, hypothesis, about_it, is_before))
     found += _without_claim(hosts, said, is_before)
     return sorted(found, key=_sort_key)
 
 
-def _is_about(about: Remarks, hypothesis: Hypothesis) -> bool:
-    """Return whether remarks are about this claim, and not about an earlier one of the number.
+def _is_claim_of(subject: RemoteHypothesis, hypothesis: Hypothesis) -> bool:
+    """Return whether lines about ``subject`` are about this claim, and not about an earlier one of the number.
 
     A journal that was restored from a backup may give a number again. If the line of the claim is missing here, the
     stamp that is known for it is too late.
     """
-    return not hypothesis.claim or about.subject.opened_at.ns >= hypothesis.opened_at.ns
+    return not hypothesis.claim or subject.opened_at.ns >= hypothesis.opened_at.ns
 
 
 def _joined(

@@ -10,7 +10,7 @@ from threeam.core.format.report import ReportLine, ReportSection, format_attribu
 from threeam.hypotheses.ledger import CONTRADICTS, PREDICTION, SUPPORTS, VERDICT_KINDS
 from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.team_fold import Statement, TeamHypothesis, join_states
-from threeam.hypotheses.thread import MISSING_CLAIM, event_json
+from threeam.hypotheses.thread import EARLIER_VERDICTS, MISSING_CLAIM, event_json
 
 
 def states_text(known: TeamHypothesis) -> str:
@@ -94,13 +94,26 @@ def team_thread_report(known: TeamHypothesis, now: Stamp) -> list[ReportSection]
     claim = ReportLine(known.claim or MISSING_CLAIM, author if known.claim else "", icon="Hypothesis")
     state = ReportLine(states_text(known), icon=known.states[0] if len(known.states) == 1 else "WARNING")
     supports, contradicts = known.supports, known.contradicts
+    standing = {verdict.stamp for verdict in known.standing}
+    earlier = [each for each in said if each.event.kind in VERDICT_KINDS and each.stamp not in standing]
     sections = [
         ReportSection("claim", [claim, state, *_said_lines(known.standing, now)]),
         ReportSection("predictions", _said_lines([each for each in said if each.event.kind == PREDICTION], now)),
         ReportSection(f"{SUPPORTS.lower()} it: {len(supports)}", _said_lines(supports, now)),
         ReportSection(f"{CONTRADICTS.lower()} it: {len(contradicts)}", _said_lines(contradicts, now)),
-        ReportSection("history", _said_lines([each for each in said if each.event.kind in VERDICT_KINDS], now)),
+        ReportSection(EARLIER_VERDICTS, _said_lines(earlier, now)),
     ]
+    return [section for section in sections if section.lines]
+
+
+def said_elsewhere_report(known: TeamHypothesis, now: Stamp) -> list[ReportSection]:
+    """Return what other hosts say about a hypothesis of this journal; first the verdicts, if theirs may stand."""
+    verdicts = [ReportLine(states_text(known), icon="WARNING"), *_said_lines(known.standing, now)]
+    sections = [ReportSection("on all hosts", verdicts if known.is_disputed else [])]
+    for host, thread in known.threads:
+        if not host.is_own:
+            lines = _said_lines([Statement(host, event) for event in thread.events], now)
+            sections.append(ReportSection(f"on {host.host}: +{len(thread.supports)} -{len(thread.contradicts)}", lines))
     return [section for section in sections if section.lines]
 
 

@@ -26,6 +26,7 @@ from threeam.hypotheses.quotations import QuotationReader
 
 _MAX_LINES = 200  # of a section
 _MAX_QUOTED_LINES = 20  # of one cited entry
+EARLIER_VERDICTS = "earlier verdicts"
 MISSING_CLAIM = "(its first line is not in this log)"
 
 
@@ -60,7 +61,7 @@ def thread_report(
         return line._replace(quotation=quotations.quotation(event.quoted, _MAX_QUOTED_LINES))
 
     claim_lines.append(ReportLine(hypothesis.state, icon=hypothesis.state) if verdict is None else event_line(verdict))
-    verdicts = [event for event in thread.events if event.kind in VERDICT_KINDS]
+    earlier = [event for event in thread.events if event.kind in VERDICT_KINDS and event is not verdict]
     sections = [
         ReportSection("claim", claim_lines),
         ReportSection("predictions", _last_lines(thread.predictions, event_line)),
@@ -68,7 +69,7 @@ def thread_report(
         ReportSection(
             f"{CONTRADICTS.lower()} it: {len(thread.contradicts)}", _last_lines(thread.contradicts, event_line)
         ),
-        ReportSection("history", _last_lines(verdicts, event_line)),
+        ReportSection(EARLIER_VERDICTS, _last_lines(earlier, event_line)),
     ]
     return [section for section in sections if section.lines]
 

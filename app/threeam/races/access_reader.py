@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line, lines_backward
-from threeam.core.store.regex import escape_invalid_utf8
+from threeam.core.store.regex import Regex, escape_invalid_utf8
 from threeam.races.access import EVERYWHERE, ORDER_NOT_KNOWN, Access, Actor, ActorKind
 from threeam.races.actors import actor_of, find_actor_kind
-from threeam.races.duration import read_duration
+from threeam.races.duration import DURATION_MARK, read_duration
 from threeam.races.key_pattern import KeyPatterns, Mentioned
-from threeam.races.operations import Operation, Operations
-from threeam.races.outcomes import has_only_begun, outcome_doubts
+from threeam.races.operations import STATEMENT_MARK, Operation, Operations
+from threeam.races.outcomes import BEGUN_MARK, DOUBT_MARK, has_only_begun, outcome_doubts
 from threeam.timeline.instant import Interval, Timestamp
 from threeam.timeline.order import ClockRange
 from threeam.timeline.source import FIRST_NS, LAST_NS, PlacedLine, Source
@@ -64,9 +65,8 @@ class AccessReader:
         if timestamp is None:  # its entry began too many lines before: only the scan knows its time
             resolution_ns = NS_PER_S if source.index is None else source.index.resolution_ns
             timestamp = Timestamp(ns - source.correction.shift_ns, resolution_ns)
-        before, text = (
-            escape_invalid_utf8(part) for part in (text[: offset - entry_offset], text[offset - entry_offset :])
-        )
+        before = escape_invalid_utf8(text[: offset - entry_offset]) if offset > entry_offset else b""
+        text = escape_invalid_utf8(text[offset - entry_offset :])
         mentioned = self._patterns.patterns[pattern].find(text, name, key, MAX_KEYS_PER_LINE + 1)
         if mentioned is None:
             return None
@@ -74,7 +74,8 @@ class AccessReader:
         if before:
             text, mentioned = before + text, _moved(mentioned, len(before))
         ns = timestamp.ns + source.correction.shift_ns
-        interval, meaning = self._interval(text, ns, timestamp.resolution_ns)
+        is_marked = _any_mark().has_match(text)
+        interval, meaning = self._interval(text, ns, timestamp.resolution_ns, is_marked=is_marked)
         actor, doubts = self._actor(text, mentioned)
         if self._possible_step is not None and entry_offset < self._possible_step.offset:
             back = format_duration(self._possible_step.lateness_ns)
@@ -85,8 +86,9 @@ class AccessReader:
             doubts += (f"{self._shown_name} is a replica: a stale read is lag",)
         if mentioned.keys > MAX_KEYS_PER_LINE:
             doubts += (f"the line names more than {MAX_KEYS_PER_LINE} keys",)
-        operation, kind = self._operation(text, mentioned)
-        doubts += outcome_doubts(text, kind)
+        operation, kind = self._operation(text, mentioned, is_marked=is_marked)
+        if is_marked:
+            doubts += outcome_doubts(text, kind)
         bound_ns, clock_range = self._steady_clock or self._clock_at(PlacedLine(line, source, timestamp, ns))
         return Access(
             source,
@@ -131,12 +133,12 @@ class AccessReader:
             self._steady_clock = clock
         return clock
 
-    def _interval(self, text: bytes, ns: int, resolution_ns: int) -> tuple[Interval, str]:
+    def _interval(self, text: bytes, ns: int, resolution_ns: int, *, is_marked: bool) -> tuple[Interval, str]:
         """Return the time of the act by the clock of the source, and why it has no begin, or no end."""
         assert self.source.detection is not None
         meaning, rounding_ns = self.source.detection.format.meaning, self.source.detection.reader.place.rounding_ns
         begin_ns, end_ns = ns - rounding_ns, ns + resolution_ns + rounding_ns
-        duration_ns = read_duration(text)
+        duration_ns = read_duration(text) if is_marked else None
         if meaning is Meaning.START:
             if duration_ns is not None:
                 return Interval(begin_ns, end_ns + duration_ns), ""
@@ -149,7 +151,7 @@ class AccessReader:
             return Interval(FIRST_NS, end_ns), f"{self._shown_name} has the time at which a line was received"
         if self._is_postgresql and _STATEMENT.search(text):  # it may then wait for a lock
             return Interval(begin_ns, LAST_NS), f"{self._shown_name} has a statement before it is executed"
-        if has_only_begun(text):
+        if is_marked and has_only_begun(text):
             return Interval(begin_ns, LAST_NS), f"{self._shown_name} says that an act has begun, not that it was done"
         return Interval(begin_ns, end_ns), ""
 
@@ -165,10 +167,20 @@ class AccessReader:
             return Actor(ActorKind.SOURCE, self.source.name.encode(errors="surrogateescape"), self._scope), doubt
         return Actor(kind, b"", self._scope), ()
 
-    def _operation(self, text: bytes, mentioned: Mentioned) -> Operation:
+    def _operation(self, text: bytes, mentioned: Mentioned, *, is_marked: bool) -> Operation:
         if mentioned.operation is not None:
             return self._operations.of_word(mentioned.operation.decode(errors="replace"))
-        return self._operations.near(text, mentioned.begin, mentioned.end, mentioned.match_begin)
+        begin, end, match_begin = mentioned[:3]
+        return self._operations.near(text, begin, end, match_begin, may_be_statement=is_marked)
+
+
+@cache
+def _any_mark() -> Regex:
+    """Return the marks of durations, outcomes and statements as one pattern: most lines have none of them.
+
+    A call of RE2 takes longer than its search in a line.
+    """
+    return Regex("|".join((DURATION_MARK, BEGUN_MARK, DOUBT_MARK, STATEMENT_MARK)))
 
 
 def _shortened(text: bytes, mentioned: Mentioned) -> tuple[bytes, Mentioned]:

@@ -145,7 +145,7 @@ def _is_shared(history: KeyHistory) -> bool:
 
 
 def _row_of(finding: Finding) -> _Row:
-    first, second = (finding.witness[index] for index in finding.pair)
+    first, second = finding.pair
     operations, sources = (first.operation, second.operation), (first.source.name, second.source.name)
     return _Row(finding.rule, finding.key_name, operations, sources)
 

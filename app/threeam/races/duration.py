@@ -17,6 +17,8 @@ _DURATION = re.compile(
     rb"\s*(?P<unit>[num]s|\xc2\xb5s|\xce\xbcs|s|secs?|seconds)?(?![\w.])",
     re.IGNORECASE,
 )
+# For RE2: each line with a duration has it.
+DURATION_MARK = rf"(?i:(?:{_NAMES})[a-z_]*[\"']?\s*[=:]?\s*[\"']?\d|(?:in |after |for |\()\d)"
 _UNITS_NS = {b"n": 1, b"u": 10**3, b"\xc2": 10**3, b"\xce": 10**3, b"s": NS_PER_S}
 
 
@@ -48,5 +50,4 @@ def _unit_ns(unit: bytes) -> int:
 
 @cache
 def _mark() -> Regex:
-    """Return a pattern for RE2 that each line with a duration has."""
-    return Regex(rf"(?:{_NAMES})[a-z_]*[\"']?\s*[=:]?\s*[\"']?\d|(?:in |after |for |\()\d", ignore_case=True)
+    return Regex(DURATION_MARK)

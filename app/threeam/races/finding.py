@@ -36,8 +36,8 @@ class KeyHistory(NamedTuple):
 class Finding(NamedTuple):
     """A suspicious pattern on one key.
 
-    ``witness``: the two to four accesses that form it, in the order that makes it suspicious. ``pair``: the indexes of
-    the two of them whose distance is the gap. ``doubts``: why their order is not known, or why they may be harmless; if
+    ``witness``: the two to four accesses that form it, in the order that makes it suspicious. ``pair``: the two of them
+    whose distance is the gap, in that order. ``doubts``: why their order is not known, or why they may be harmless; if
     there are none the finding is certain.
     """
 
@@ -45,7 +45,7 @@ class Finding(NamedTuple):
     key_name: str
     key: bytes
     witness: tuple[Access, ...]
-    pair: tuple[int, int]
+    pair: tuple[Access, Access]
     doubts: tuple[str, ...]
 
     @property
@@ -57,7 +57,7 @@ class Finding(NamedTuple):
     def gap_ns(self) -> int:
         """The time from the first access of the pair to the second, by their timestamps; negative: the other way."""
         first, second = self.pair
-        return self.witness[second].ns - self.witness[first].ns
+        return second.ns - first.ns
 
 
 class GroupKey(NamedTuple):

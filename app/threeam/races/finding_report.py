@@ -1,4 +1,4 @@
-"""The report on a search for races, and that on one group of its findings, for the screen."""
+"""The report on the closest finding of a group: its lines between their neighbours."""
 
 from __future__ import annotations
 
@@ -11,81 +11,14 @@ from threeam.core.format.report import Quotation, ReportLine, ReportSection
 from threeam.core.format.times import format_duration, format_exact_duration
 from threeam.core.store.reader import lines_backward, lines_forward
 from threeam.races.access import Access, ActorKind, distance
-from threeam.races.deadlock_shapes import DeadlockGroup, Deadlocks, deadlock_lines
-from threeam.races.distinct_keys import format_key_count
 from threeam.races.finding import Finding, FindingGroup
-from threeam.races.race_rows import (
-    actor_sentence,
-    describe_distance,
-    describe_doubts,
-    describe_group,
-    line_of,
-)
-from threeam.races.search import RaceReport
+from threeam.races.race_report import POSSIBLE
+from threeam.races.race_rows import describe_distance, describe_doubts, describe_group, line_of, place_of
 from threeam.timeline.instant import format_instant
 from threeam.timeline.shifts import short_shift
 
-POSSIBLE = "possible: order not known, or another reason"
 _DATE_CHARS = len("2026-11-24 ")
 _NEIGHBOUR_CHARS = 200
-
-
-def search_sentences(report: RaceReport) -> list[str]:
-    """Return the extent of the search: lines, keys, and the actors; and the assumption about the clocks."""
-    names = ", ".join(
-        f"{format_key_count(count)} of {escape_unprintable(name)}" for name, count in report.seen_keys.items()
-    )
-    lines = f"{report.matches:,} {'line names' if report.matches == 1 else 'lines name'} a key; keys: {names}"
-    if report.actor_kinds:
-        lines = f"{lines}; {actor_sentence(report.actor_kinds)}"
-    assumption = clock_sentence(report.one_clock)
-    return [lines, *([assumption] if assumption else []), *report.omissions.sentences()]
-
-
-def clock_sentence(names: Sequence[str]) -> str:
-    """Return the sentence about the clocks that are assumed to be one, those of the sources ``names``, or ""."""
-    if not names:
-        return ""
-    listed = ", ".join(map(escape_unprintable, names))
-    return (
-        f"assumed: {listed} have one clock; 3am align measures it, --shift {names[-1]}=0s±5ms says how wrong it may be"
-    )
-
-
-def race_sections(report: RaceReport, zone: Zone) -> list[ReportSection]:
-    """Return the groups, certain ones first, in sections."""
-    certain = [group_line(group, zone) for group in report.groups if group.key.is_certain]
-    possible = [group_line(group, zone) for group in report.groups if not group.key.is_certain]
-    nothing = [] if report.groups else [ReportLine("nothing suspicious was found")]
-    sections = [
-        ReportSection("certain", certain),
-        ReportSection(POSSIBLE, possible),
-        ReportSection("the search", [*nothing, *map(ReportLine, search_sentences(report))]),
-    ]
-    return [section for section in sections if section.lines]
-
-
-def deadlock_section(deadlocks: Deadlocks, zone: Zone) -> ReportSection:
-    """Return the deadlocks that servers have reported; no lines if they have reported none."""
-    lines = [deadlock_line(group, zone) for group in deadlocks.groups]
-    if deadlocks.others:
-        lines.append(ReportLine(f"and {deadlocks.others:,} of other shapes"))
-    return ReportSection("deadlocks, as the servers report them", lines)
-
-
-def deadlock_line(group: DeadlockGroup, zone: Zone) -> ReportLine:
-    """Return the row of a deadlock, with its statements and locks below it."""
-    first, *more = deadlock_lines(group, zone)
-    return ReportLine(first, quotation=Quotation("", tuple(more)))
-
-
-def group_line(group: FindingGroup, zone: Zone) -> ReportLine:
-    """Return the row of a group: below it, why it is not certain, and the times of its first and last finding."""
-    first, last = (format_instant(ns, 10**9, zone) for ns in (group.first_ns, group.last_ns))
-    last = last[_DATE_CHARS:] if last[:_DATE_CHARS] == first[:_DATE_CHARS] else last
-    times = first if group.findings == 1 else f"{first} to {last}"
-    doubts = describe_doubts(group.closest)
-    return ReportLine(describe_group(group), f"{doubts} · {times}" if doubts else times)
 
 
 def finding_sections(group: FindingGroup, numbers: Mapping[tuple[int, int], int], zone: Zone) -> list[ReportSection]:
@@ -94,7 +27,7 @@ def finding_sections(group: FindingGroup, numbers: Mapping[tuple[int, int], int]
     ``numbers``: those of the lines, see `line_numbers`. Raises OSError.
     """
     finding = group.closest
-    first, second = (finding.witness[index] for index in finding.pair)
+    first, second = finding.pair
     gap_ns = abs(finding.gap_ns)
     stamps = f"by the stamps {format_duration(gap_ns)} apart"
     about = [
@@ -112,10 +45,9 @@ def finding_sections(group: FindingGroup, numbers: Mapping[tuple[int, int], int]
 def witness_line(access: Access, numbers: Mapping[tuple[int, int], int], zone: Zone) -> ReportLine:
     """Return a line of a witness: when, where and by which actor, and its text between its neighbours."""
     when = format_instant(access.ns, access.resolution_ns, zone)[_DATE_CHARS:]
-    number = numbers.get((access.source.number, access.offset))
-    place = escape_unprintable(access.source.name) + ("" if number is None else f":{number}")
-    text = f"{when} {place} {access.operation}{actor_text(access)}"
-    return ReportLine(text, clock_text(access), quotation=Quotation("", tuple(_with_neighbours(access))))
+    text = f"{when} {place_of(access, numbers)} {access.operation}{actor_text(access)}"
+    quotation = Quotation("", tuple(_with_neighbours(access)))
+    return ReportLine(text, clock_text(access), quotation=quotation, subject=access)
 
 
 def actor_text(access: Access) -> str:

@@ -17,7 +17,7 @@ class FindingGroups:
 
     def add(self, finding: Finding) -> None:
         """Add a finding to its group."""
-        first, second = (finding.witness[index] for index in finding.pair)
+        first, second = finding.pair
         key = GroupKey(
             finding.rule,
             finding.key_name,

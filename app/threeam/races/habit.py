@@ -59,7 +59,8 @@ class Habits:
         elif abs(second.ns - first.ns) <= self._limits.window_ns:
             doubts += first.doubts + second.doubts + self._limits.silences.between(first, second)
             unique = tuple(dict.fromkeys(doubts))
-            own.findings.add(Finding(Rule.HABIT, history.key_name, history.key, (first, second), (0, 1), unique))
+            pair = (first, second)
+            own.findings.add(Finding(Rule.HABIT, history.key_name, history.key, pair, pair, unique))
 
     def _directions(self, key_name: str, first: str, second: str) -> tuple[_Direction, _Direction]:
         """Return the order of ``first`` and then ``second``, and the other one."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import BadPattern
-from threeam.core.store.regex import GroupRegex, Match, escape_invalid_utf8
+from threeam.core.store.regex import GroupRegex, Match
 
 _KEY, _ACTOR, _OPERATION = "key", "actor", "op"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
@@ -62,11 +62,10 @@ class KeyPattern:
                     yield name, begin, end
 
     def find(self, text: bytes, name: int, key: bytes, max_keys: int) -> Mentioned | None:
-        """Return the first mention of ``key`` in ``text``; None if the text does not have it.
+        """Return the first mention of ``key`` in ``text``, which must be UTF-8; None if the text does not have it.
 
         Up to ``max_keys`` keys are counted.
         """
-        text = escape_invalid_utf8(text)
         found: tuple[int, int, Match] | None = None
         count = 0
         for match in self._regex.matches(text):

@@ -156,7 +156,9 @@ class LockOrder:
         locks = [edge.held.lock for edge in edges]
         name = locks[0].name
         key = " and ".join(lock.text.removeprefix(f"{name} ") for lock in locks)
-        return Finding(Rule.LOCK_ORDER, name, key.encode(), witness, (0, 2), tuple(dict.fromkeys(doubts)))
+        return Finding(
+            Rule.LOCK_ORDER, name, key.encode(), witness, (witness[0], witness[2]), tuple(dict.fromkeys(doubts))
+        )
 
     def _cycle_doubts(self, edges: Sequence[_Edge]) -> tuple[str, ...] | None:
         """Return why the actors of a cycle may not block each other; None if they cannot."""

@@ -117,9 +117,9 @@ def parse_pair(text: str, operations: Operations) -> OperationPair:
     return OperationPair(*names)
 
 
-def matches(access: Access, name: str) -> bool:
-    """Return whether an access is the operation ``name``, which is a word or the letter of a kind."""
-    return access.operation == name or (access.kind is not None and access.kind == name)
+def is_named(operation: str, kind: OperationKind | None, name: str) -> bool:
+    """Return whether ``name``, a word or the letter of a kind, names an operation."""
+    return operation == name or (kind is not None and kind == name)
 
 
 class NearMisses:
@@ -172,6 +172,10 @@ class NearMisses:
         """The time of the last occurrence."""
         return max(self._times)
 
+    def count(self, name: str) -> int:
+        """Return how many operations that ``name`` names were seen on keys that two lines or more have."""
+        return sum(count for (operation, kind), count in self.operations.items() if is_named(operation, kind, name))
+
     def add(self, history: KeyHistory) -> None:
         """Add the occurrences in a history of a key."""
         self.key_names.add(history.key_name)
@@ -215,7 +219,7 @@ class NearMisses:
         is_symmetric = self.pair.first == self.pair.second
         after = reversed(list(self._nearest_before(accesses[::-1])))
         for access, earlier, later in zip(accesses, before, after, strict=True):
-            if not matches(access, self.pair.first):
+            if not is_named(access.operation, access.kind, self.pair.first):
                 continue
             candidates = [later] if is_symmetric else [later, earlier]
             near = [other for other in candidates if other and abs(other.ns - access.ns) <= self.window_ns]
@@ -228,7 +232,7 @@ class NearMisses:
         last_of_another: Access | None = None  # by another actor than that of ``last``
         for access in accesses:
             yield last if last is None or last.actor != access.actor else last_of_another
-            if matches(access, self.pair.second):
+            if is_named(access.operation, access.kind, self.pair.second):
                 if last is not None and last.actor != access.actor:
                     last_of_another = last
                 last = access

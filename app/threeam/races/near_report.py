@@ -10,10 +10,11 @@ from threeam.core.format.entry import NS_PER_S, Stamp, decode_utf8, escape_unpri
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.format.times import format_duration, format_exact_duration
 from threeam.experiments.verdicts.verdict import format_percent
-from threeam.races.access import Access, OperationKind, distance
-from threeam.races.finding_report import actor_text, clock_sentence
+from threeam.races.access import Access, distance
+from threeam.races.finding_report import actor_text
 from threeam.races.near_miss import Bar, Comparison, NearMisses, Occurrence, OperationPair, Share
-from threeam.races.race_rows import access_json, line_numbers
+from threeam.races.race_report import clock_sentence
+from threeam.races.race_rows import access_json, line_numbers, place_of
 from threeam.races.rules import format_distance
 from threeam.timeline.instant import format_instant
 
@@ -147,12 +148,11 @@ class NearReport(NamedTuple):
         unknown = "" if occurrence.is_known else " ≈ either order"
         text = f"{gap}{unknown}: {occurrence.key_name} {key}"
         told = ", then ".join(self._access_text(access) for access in accesses)
-        return ReportLine(text, f"{told} · true distance {format_distance(*accesses)}")
+        return ReportLine(text, f"{told} · true distance {format_distance(*accesses)}", subject=occurrence)
 
     def _access_text(self, access: Access) -> str:
         """Return what was done, by which actor, and when: ``delete by pid 11 in web1:8409 at 03:14:07.1009``."""
-        number = self.numbers.get((access.source.number, access.offset))
-        place = escape_unprintable(access.source.name) + ("" if number is None else f":{number}")
+        place = place_of(access, self.numbers)
         when = format_instant(access.ns, access.resolution_ns, self.zone)[_DATE_CHARS:]
         return f"{access.operation}{actor_text(access)} in {place} at {when}"
 
@@ -204,7 +204,7 @@ def empty_sentence(near: NearMisses) -> str:
         return "no line has a key: check --key against a line of the logs"
     if not near.operations:
         return f"{near.matches:,} lines have a key, and no key is in two of them"
-    missing = [name for name in dict.fromkeys(near.pair) if not _count(near, name)]
+    missing = [name for name in dict.fromkeys(near.pair) if not near.count(name)]
     if near.stepped:
         return f"each {near.pair} has a step of a clock between its two lines: their gaps are not known"
     if not missing:
@@ -302,16 +302,6 @@ def _occurrence_json(occurrence: Occurrence) -> dict[str, Any]:
         "key": decode_utf8(occurrence.key),
         "lines": [access_json(access) for access in (occurrence.first, occurrence.second)],
     }
-
-
-def _count(near: NearMisses, name: str) -> int:
-    return sum(
-        count for (operation, kind), count in near.operations.items() if name == operation or _is_kind(kind, name)
-    )
-
-
-def _is_kind(kind: OperationKind | None, name: str) -> bool:
-    return kind is not None and kind.value == name
 
 
 def _bar_count(bar: Bar) -> str:

@@ -42,6 +42,7 @@ _STATEMENT = re.compile(
     rb"|(?P<delete>delete)\s+from|(?P<select>select)\s(?:(?!" + _OTHER_STATEMENT + rb")[^;]){1,500}?\sfrom)\b",
     re.IGNORECASE,
 )
+STATEMENT_MARK = r"(?i:\s(?:from|into|set)\s)"  # for RE2: each line with such a statement has it
 _STATEMENT_BYTES = 16 * 1024  # before the key
 _LOCKING = re.compile(rb"\bfor\s+(?:no\s+key\s+)?update\b", re.IGNORECASE)
 _FOR_UPDATE = re.compile(rb"\bselect\b.*\bfor\s+(?:no\s+key\s+)?update\b", re.IGNORECASE | re.DOTALL)
@@ -82,13 +83,15 @@ class Operations:
         word = word.strip().lower()
         return self._verbs.get(word) or Operation(word, None)
 
-    def near(self, text: bytes, begin: int, end: int, match_begin: int) -> Operation:
+    def near(self, text: bytes, begin: int, end: int, match_begin: int, *, may_be_statement: bool = True) -> Operation:
         """Return the operation that ``text`` says of the key between ``begin`` and ``end``.
 
         It is the verb nearest to the match, which begins at ``match_begin``; of two that are as near, the one before
         it. Without one it is the word before the match. In a statement of SQL it is the verb of the statement.
+        ``may_be_statement``: whether `STATEMENT_MARK` may match the text.
         """
-        if b"or update" in text or b"OR UPDATE" in text or _statement_mark().has_match(text):
+        is_statement = may_be_statement and _statement_mark().has_match(text)
+        if is_statement or b"or update" in text or b"OR UPDATE" in text:
             return self._read_near(text, begin, end, match_begin)
         before, after = text[_blank_before(text, match_begin) : begin], text[end : _blank_after(text, end)]
         name_length = begin - match_begin  # `cart=` does not part a verb from the key
@@ -186,7 +189,7 @@ def _is_field(text: bytes, word_end: int, key_begin: int = -1) -> bool:
 
 @cache
 def _statement_mark() -> Regex:
-    return Regex(r"\s(?:from|into|set)\s", ignore_case=True)
+    return Regex(STATEMENT_MARK)
 
 
 def _statement_verb(text: bytes, key_begin: int) -> str | None:

@@ -32,7 +32,7 @@ def describe_group(group: FindingGroup) -> str:
 
 def _format_gap(finding: Finding) -> str:
     """Return the gap by the timestamps; a limit if they are coarser than that."""
-    first, second = (finding.witness[index] for index in finding.pair)
+    first, second = finding.pair
     unit_ns = max(first.resolution_ns, second.resolution_ns)
     gap_ns = abs(finding.gap_ns)
     return f"≤ {format_duration(unit_ns)}" if gap_ns < unit_ns and unit_ns > 1 else format_duration(gap_ns)
@@ -47,7 +47,7 @@ def describe_doubts(finding: Finding) -> str:
 
 def describe_distance(finding: Finding) -> str:
     """Return the true distance of the pair: ``true distance -0.36ms to +0.46ms``."""
-    first, second = (finding.witness[index] for index in finding.pair)
+    first, second = finding.pair
     return f"true distance {format_distance(first, second)}"
 
 
@@ -68,22 +68,36 @@ def line_numbers(accesses: Iterable[Access]) -> dict[tuple[int, int], int]:
     return numbers
 
 
+def place_of(access: Access, numbers: Mapping[tuple[int, int], int]) -> str:
+    """Return where the line of an access is: ``web1:8409``; ``numbers``: see `line_numbers`, which may lack it."""
+    number = numbers.get((access.source.number, access.offset))
+    return escape_unprintable(access.source.name) + ("" if number is None else f":{number}")
+
+
 def line_of(access: Access) -> Line:
     """Return the line of an access. Raises OSError."""
     segment = access.source.segment
     return next(lines_forward(segment, access.offset, access.source.end), Line(segment, access.offset, b"", False))
 
 
-def witness_rows(finding: Finding, numbers: Mapping[tuple[int, int], int], zone: Zone) -> Iterator[tuple[str, ...]]:
-    """Yield the time, the place, the shift (``+250,000ns``; "" if none) and the text of each line. Raises OSError."""
+def witness_rows(finding: Finding, zone: Zone) -> Iterator[str]:
+    """Yield a row for each line of a finding: its time, place, shift and text, in columns. Raises OSError."""
+    rows = list(_witness_columns(finding, zone))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        columns = [text.ljust(width) for text, width in zip(row, widths, strict=False) if width]
+        yield "  ".join([*columns, row[-1]])
+
+
+def _witness_columns(finding: Finding, zone: Zone) -> Iterator[tuple[str, ...]]:
+    """Yield the time, the place, the shift (``+250,000ns``; "" if there is no shift) and the text of each line."""
+    numbers = line_numbers(finding.witness)
     for access in finding.witness:
-        line_number = numbers.get((access.source.number, access.offset))
-        place = escape_unprintable(access.source.name) + ("" if line_number is None else f":{line_number}")
         shift_ns = access.source.correction.shift_ns
         shift = f"{shift_ns:+,}ns" if shift_ns else ""
         yield (
             format_instant(access.ns, access.resolution_ns, zone),
-            place,
+            place_of(access, numbers),
             shift,
             line_of(access).display_text.strip(),
         )
@@ -102,7 +116,7 @@ def actor_sentence(kinds: Mapping[str, str]) -> str:
 def group_json(group: FindingGroup) -> dict[str, Any]:
     """Return a group as a JSON object, in full precision. Raises OSError."""
     key, finding = group.key, group.closest
-    first, second = (finding.witness[index] for index in finding.pair)
+    first, second = finding.pair
     return {
         "rule": key.rule.value,
         "key_name": key.key_name,

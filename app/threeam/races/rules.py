@@ -165,8 +165,9 @@ def _finding(
     kinds = dict.fromkeys(access.actor.kind for access in witness)
     if len(kinds) > 1:
         doubts += (f"the actors are known by different texts: {', '.join(kinds)}",)
-    pair = (len(witness) - 2, len(witness) - 1)
-    return Finding(rule, history.key_name, history.key, tuple(witness), pair, tuple(dict.fromkeys(doubts)))
+    return Finding(
+        rule, history.key_name, history.key, tuple(witness), (witness[-2], witness[-1]), tuple(dict.fromkeys(doubts))
+    )
 
 
 def shared_actor_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:

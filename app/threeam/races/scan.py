@@ -92,7 +92,7 @@ class KeyScan:
 
     @property
     def omissions(self) -> Omissions:
-        """What was left out, as far as the search has come."""
+        """The parts that were left out, as far as the search has come."""
         return Omissions(self.copies, self.cut_keys)
 
     @property

@@ -69,12 +69,12 @@ def search_races(
         scan.matches,
         scan.seen_keys,
         scan.actor_kinds,
-        with_assumed_clock(sources),
+        names_of_one_clock(sources),
         scan.omissions,
     )
 
 
-def with_assumed_clock(sources: Sequence[Source]) -> list[str]:
+def names_of_one_clock(sources: Sequence[Source]) -> list[str]:
     """Return the names of the sources that are taken to have one clock, as files of one host, if there are several."""
     assumed = ClockCorrection()
     names = [source.name for source in sources if source.correction == source.file.default_correction == assumed]
@@ -94,5 +94,5 @@ def search_near_misses(
     for history in scan.histories():
         on_progress(scan.bytes_read)
         near.add(history)
-    near.matches, near.one_clock, near.omissions = scan.matches, with_assumed_clock(sources), scan.omissions
+    near.matches, near.one_clock, near.omissions = scan.matches, names_of_one_clock(sources), scan.omissions
     return near

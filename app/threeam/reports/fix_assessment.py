@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
-from threeam.core.state.fold import Hypothesis, State
+from threeam.core.format.remote_hypothesis import RemoteHypothesis
+from threeam.core.state.fold import State
 from threeam.experiments.experiment import Experiment, LogPoint
 from threeam.experiments.fixes.fix_confidence import FixConfidence
 from threeam.experiments.fixes.fix_confidence_report import answer_line, variation_line
@@ -22,13 +23,13 @@ from threeam.experiments.fixes.fix_from_runs import estimate_from_runs
 from threeam.experiments.fixes.fix_kinds import find_kind, only_kind, tally_kinds
 from threeam.experiments.runs.run_log import experiments
 from threeam.hypotheses.changes import Change, changes
-from threeam.reports.fix_change import changes_in_force, select_change
+from threeam.reports.fix_change import Subject, changes_in_force, select_change
 from threeam.reports.occurrences import Occurrences
 
 
 def assess_runs(
     state: State,
-    hypothesis: Hypothesis,
+    hypothesis: Subject,
     since_ns: int | None = None,
     arm: str | None = None,
     kind: str | None = None,
@@ -43,8 +44,8 @@ def assess_runs(
     bound = [
         experiment
         for experiment in all_experiments
-        if hypothesis.number is not None
-        and experiment.hypothesis == hypothesis.number
+        if hypothesis.bound is not None
+        and experiment.hypothesis == hypothesis.bound
         and fingerprint in (None, experiment.fingerprint)
     ]
     if not bound:
@@ -84,7 +85,7 @@ def _is_comparable(experiment: Experiment, bound: Sequence[Experiment]) -> bool:
     return any(experiment.fingerprint == other.fingerprint for other in bound)
 
 
-def required_runs_since(state: State, hypothesis: Hypothesis, fingerprint: str, arm: str) -> int | None:
+def required_runs_since(state: State, hypothesis: Subject, fingerprint: str, arm: str) -> int | None:
     """Return how many more clean runs of an experiment the strong level needs; None: more than is feasible.
 
     Raise `PreconditionFailed` if there is no answer, or if no run can change it.
@@ -106,7 +107,7 @@ def required_runs_since(state: State, hypothesis: Hypothesis, fingerprint: str, 
 
 
 def assess_occurrences(
-    state: State, hypothesis: Hypothesis, pattern: str, occurrences: Occurrences, since_ns: int | None, now: Stamp
+    state: State, hypothesis: Subject, pattern: str, occurrences: Occurrences, since_ns: int | None, now: Stamp
 ) -> tuple[Change, FixConfidence]:
     """Return the change and the answer from what `find_occurrences` returned. Raise `PreconditionFailed`."""
     # Occurrences are times, so each change gets a time in place of its position, in which notes do not count.
@@ -127,7 +128,7 @@ def assess_occurrences(
 
 
 def assess_versions(
-    state: State, hypothesis: Hypothesis, versions: Versions, since_ns: int | None = None, kind: str | None = None
+    state: State, hypothesis: Subject, versions: Versions, since_ns: int | None = None, kind: str | None = None
 ) -> ControlledFix:
     """Return the answer from the experiments of a hypothesis; ``since_ns``: from those planned then or later.
 
@@ -136,8 +137,8 @@ def assess_versions(
     with_both = [
         experiment
         for experiment in experiments(state)
-        if hypothesis.number is not None
-        and experiment.hypothesis == hypothesis.number
+        if hypothesis.bound is not None
+        and experiment.hypothesis == hypothesis.bound
         and set(versions) <= set(experiment.arms)
         and (since_ns is None or experiment.stamp.ns >= since_ns)
     ]
@@ -153,7 +154,7 @@ def assess_versions(
 class FixAnswer(NamedTuple):
     """The answer to whether the bug of a hypothesis may be called fixed, and the change that it is about."""
 
-    hypothesis: Hypothesis
+    hypothesis: Subject
     change: Change
     confidence: FixConfidence
 
@@ -161,9 +162,11 @@ class FixAnswer(NamedTuple):
 def fix_answers(state: State) -> list[FixAnswer]:
     """Return an answer for each bug with runs before and after a change."""
     answers = []
-    numbers = {experiment.hypothesis for experiment in experiments(state)}
-    for hypothesis in state.hypotheses.values():
-        if hypothesis.number in numbers:
+    bound = {experiment.hypothesis for experiment in experiments(state)}
+    elsewhere = sorted((each for each in bound if isinstance(each, RemoteHypothesis)), key=lambda each: each.key)
+    subjects: list[Subject] = [*state.hypotheses.values(), *elsewhere]
+    for hypothesis in subjects:
+        if hypothesis.bound in bound:
             with suppress(PreconditionFailed):  # no answer for this one
                 answers.append(FixAnswer(hypothesis, *assess_runs(state, hypothesis)))
     return answers

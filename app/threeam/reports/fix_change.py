@@ -13,23 +13,23 @@ from collections.abc import Iterable, Sequence
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import author_name
+from threeam.core.format.remote_hypothesis import RemoteHypothesis, name_of_bound
 from threeam.core.state.fold import Hypothesis
 from threeam.experiments.fixes.regime import ChangePeriod
 from threeam.hypotheses.changes import Change
 
+Subject = Hypothesis | RemoteHypothesis  # of this journal, or of another host
 MAX_LISTED = 5  # changes that a message names
 
 
-def relevant_changes(all_changes: Sequence[Change], hypothesis: Hypothesis) -> list[Change]:
+def relevant_changes(all_changes: Sequence[Change], hypothesis: Subject) -> list[Change]:
     """Return the changes that concern a hypothesis: those bound to it, or else those bound to no hypothesis."""
-    bound = [
-        change for change in all_changes if hypothesis.number is not None and change.hypothesis == hypothesis.number
-    ]
+    bound = [change for change in all_changes if hypothesis.bound is not None and change.hypothesis == hypothesis.bound]
     return bound or [change for change in all_changes if change.hypothesis is None]
 
 
 def select_change(
-    all_changes: Sequence[Change], hypothesis: Hypothesis, since_ns: int | None, failures: Iterable[int]
+    all_changes: Sequence[Change], hypothesis: Subject, since_ns: int | None, failures: Iterable[int]
 ) -> Change:
     """Return the change that may be the fix. ``failures``: the positions of the failures.
 
@@ -59,12 +59,13 @@ def select_change(
     return (after_a_failure or standing[-1:])[0]
 
 
-def _check_may_be_fix(change: Change, hypothesis: Hypothesis, standing_changes: Sequence[Change]) -> None:
+def _check_may_be_fix(change: Change, hypothesis: Subject, standing_changes: Sequence[Change]) -> None:
     """Raise `PreconditionFailed` if the change that ``--since`` names cannot be the fix: a yes would be wrong."""
     name = f"@{change.stamp} {change.text}"
-    if change.hypothesis not in (None, hypothesis.number):
+    if change.hypothesis not in (None, hypothesis.bound):
         raise PreconditionFailed(
-            f"{name} was made for H{change.hypothesis}, not for {hypothesis.label}: {_format_changes(standing_changes)}"
+            f"{name} was made for {name_of_bound(change.hypothesis)}, not for {hypothesis.label}: "
+            f"{_format_changes(standing_changes)}"
         )
     if change.undone_at is not None:
         raise PreconditionFailed(
@@ -78,7 +79,7 @@ def _format_changes(standing_changes: Sequence[Change]) -> str:
     return listed or "no change still stands"
 
 
-def changes_in_force(all_changes: Sequence[Change], hypothesis: Hypothesis, change: Change) -> list[ChangePeriod]:
+def changes_in_force(all_changes: Sequence[Change], hypothesis: Subject, change: Change) -> list[ChangePeriod]:
     """Return the periods in which the other changes that may concern a hypothesis were in force."""
     relevant_ns = {other.stamp.ns for other in relevant_changes(all_changes, hypothesis)}
     periods = []

@@ -5,14 +5,12 @@ from __future__ import annotations
 from threeam.core.format.entry import Stamp
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.core.state.fold import Hypothesis, State
-from threeam.experiments.fixes.fix_confidence import FixConfidence
 from threeam.experiments.fixes.fix_confidence_report import answer_line, fix_confidence_report, format_clean_runs
 from threeam.experiments.fixes.fix_control import ControlledFix
 from threeam.experiments.fixes.fix_control_report import control_report
-from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.changes import Change, changes
 from threeam.reports.fix_assessment import FixAnswer
-from threeam.reports.fix_change import MAX_LISTED, relevant_changes
+from threeam.reports.fix_change import MAX_LISTED, Subject, relevant_changes
 
 
 def fix_answer_line(answer: FixAnswer) -> ReportLine:
@@ -25,14 +23,12 @@ def fix_answer_line(answer: FixAnswer) -> ReportLine:
     )
 
 
-def fix_report(
-    state: State, hypothesis: Hypothesis, change: Change, answer: FixConfidence, now: Stamp
-) -> list[ReportSection]:
-    """Return the answer, with the hypothesis and the change that it is about."""
-    claim = f"{hypothesis.label} {claim_of(state, hypothesis)}"
+def fix_report(state: State, fix: FixAnswer, claim: str, now: Stamp) -> list[ReportSection]:
+    """Return the answer, with the hypothesis, its ``claim`` and the change that it is about."""
+    hypothesis, change, answer = fix
     attribution = format_attribution(change.author, change.stamp, now)
     lines = [
-        ReportLine(claim, stamp=hypothesis.opened_at, icon="Hypothesis"),
+        _claim_line(hypothesis, claim),
         ReportLine(f"changed: {change.text}", attribution, change.stamp, "Changed"),
     ]
     if not answer.is_fixed:
@@ -41,12 +37,12 @@ def fix_report(
     return [first, ReportSection(facts.title, [*lines, *facts.lines]), *rest]
 
 
-def _later_change_lines(state: State, hypothesis: Hypothesis, change: Change) -> list[ReportLine]:
+def _later_change_lines(state: State, hypothesis: Subject, change: Change) -> list[ReportLine]:
     """Return the changes after ``change``: one of them may be the fix."""
     lines = [
         ReportLine(
             f"later: {later.text}",
-            f"if that is the fix: 3am fixed {hypothesis.name} --since @{later.stamp}",
+            f"if that is the fix: 3am fixed {hypothesis.label} --since @{later.stamp}",
             later.stamp,
             "Changed",
         )
@@ -56,10 +52,12 @@ def _later_change_lines(state: State, hypothesis: Hypothesis, change: Change) ->
     return lines[-MAX_LISTED:]
 
 
-def versions_report(state: State, hypothesis: Hypothesis, answer: ControlledFix) -> list[ReportSection]:
-    """Return the answer, with the hypothesis that it is about."""
-    claim = ReportLine(
-        f"{hypothesis.label} {claim_of(state, hypothesis)}", stamp=hypothesis.opened_at, icon="Hypothesis"
-    )
+def versions_report(hypothesis: Subject, claim: str, answer: ControlledFix) -> list[ReportSection]:
+    """Return the answer, with the hypothesis that it is about, and its ``claim``."""
     first, facts = control_report(answer)
-    return [first, ReportSection(facts.title, [claim, *facts.lines])]
+    return [first, ReportSection(facts.title, [_claim_line(hypothesis, claim), *facts.lines])]
+
+
+def _claim_line(hypothesis: Subject, claim: str) -> ReportLine:
+    stamp = hypothesis.opened_at if isinstance(hypothesis, Hypothesis) else None  # there is no such line here
+    return ReportLine(f"{hypothesis.label} {claim}", stamp=stamp, icon="Hypothesis")

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.format.entry import Stamp, author_name
+from threeam.core.format.remote_hypothesis import bound_prefix
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution, format_when
 from threeam.core.state.fold import OPEN, Hypothesis, State
 from threeam.core.store.journal import Journal, Position
@@ -275,10 +276,9 @@ def _experiment_verdict_lines(all_experiments: Sequence[Experiment], now: Stamp)
     )
     lines = []
     for stamp, experiment in concluded[:_MAX_VERDICTS]:
-        bound = f"H{experiment.hypothesis} " if experiment.hypothesis is not None else ""
         lines.append(
             ReportLine(
-                f"{bound}{experiment.name} {experiment.verdict}",
+                f"{bound_prefix(experiment.hypothesis)}{experiment.name} {experiment.verdict}",
                 f"{experiment.command} · {format_attribution(experiment.author, stamp, now)}",
                 stamp,
                 "Verdict",

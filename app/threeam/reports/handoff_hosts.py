@@ -139,7 +139,9 @@ def _host_lines(team: TeamHandoff, host: HostState, now: Stamp) -> Iterator[Repo
     for experiment in experiments(host.state):
         if experiment.verdict_stamp is not None:
             detail = f"{experiment.command} · {format_attribution(experiment.author, experiment.verdict_stamp, now)}"
-            yield ReportLine(f"{experiment.name} {experiment.verdict}", detail, icon="Verdict")
+            about = [f"{known.name} " for known in team.hypotheses if known.is_subject_of(host, experiment.hypothesis)]
+            text = f"{''.join(about[:1])}{experiment.name} {experiment.verdict}"
+            yield ReportLine(text, detail, icon="Verdict")
     if (following := handoff_note(host.state, "next")) is not None:
         detail = format_attribution(following.author, following.stamp, now)
         yield ReportLine(f"next: {following.lines[0]}", detail, icon="Next")

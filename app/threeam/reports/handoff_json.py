@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from threeam.core.format.entry import Author, Stamp, escape_unprintable
+from threeam.core.format.remote_hypothesis import bound_json
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.fixes.fix_confidence_report import fix_confidence_json
 from threeam.hypotheses.amendments import current_text
@@ -40,7 +41,7 @@ def handoff_json(handoff: Handoff) -> dict[str, Any]:
         "verdicts": [_verdict_json(experiment) for experiment in handoff.experiments if experiment.verdict_stamp],
         "fixed": [
             {
-                "hypothesis": answer.hypothesis.number,
+                "hypothesis": bound_json(answer.hypothesis.bound),
                 "change": str(answer.change.stamp),
                 **fix_confidence_json(answer.confidence),
             }
@@ -87,7 +88,7 @@ def handoff_json(handoff: Handoff) -> dict[str, Any]:
 def _experiment_json(experiment: Experiment) -> dict[str, Any]:
     return {
         "run": experiment.name,
-        "hypothesis": experiment.hypothesis,
+        "hypothesis": bound_json(experiment.hypothesis),
         "command": escape_unprintable(experiment.command),
         "done": experiment.done_count,
         "total": experiment.total,
@@ -100,7 +101,7 @@ def _experiment_json(experiment: Experiment) -> dict[str, Any]:
 def _verdict_json(experiment: Experiment) -> dict[str, Any]:
     return {
         "run": experiment.name,
-        "hypothesis": experiment.hypothesis,
+        "hypothesis": bound_json(experiment.hypothesis),
         "command": escape_unprintable(experiment.command),
         "verdict": escape_unprintable(experiment.verdict),
         "at": str(experiment.verdict_stamp),

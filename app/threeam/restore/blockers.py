@@ -242,7 +242,9 @@ def node_line(node: BlockerNode) -> ReportLine:
     if not detail and backend.pid <= 0:
         detail = sql
     icon = "red" if node.depth == 0 else "yellow"
-    return ReportLine(f"{indent}{format_backend(backend)}{format_other_blockers(node)}", detail, icon=icon, command=sql)
+    return ReportLine(
+        f"{indent}{format_backend(backend)}{format_other_blockers(node)}", detail, icon=icon, command=sql, subject=node
+    )
 
 
 def format_other_blockers(node: BlockerNode) -> str:

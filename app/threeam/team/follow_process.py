@@ -9,14 +9,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Generic, TypeVar
 
-from threeam.core.errors import JournalError
+from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import CarrierAway, CarrierRefused, MessageSource
 from threeam.team.clocks.clock_pings import ClockPings
 from threeam.team.follower import Follower
 from threeam.team.messages.presence import SIGN_OF_LIFE_S, HostileAnnouncement, Presence, decode_presence
 from threeam.team.mirrors.mirror import mirrored_ids
-from threeam.team.team_status import HostStatus, StatusFile, TeamStatus
+from threeam.team.origin import read_origin
+from threeam.team.team_status import ENDED, HostStatus, StatusFile, TeamStatus
 
 SourceT = TypeVar("SourceT", bound=MessageSource)
 
@@ -29,20 +30,15 @@ _STATUS_S = 1.0  # s; between two looks at what has changed
 class FollowProcess(Generic[SourceT]):
     """One process that follows ``address`` for ``journal``. Construction raises `JournalError`; `close` it.
 
-    ``connect``: opens the source. ``own_id``: that of this journal, or "" if it has none. ``tell`` may be
-    set to what takes a sentence when the connection is made or lost.
+    ``connect``: opens the source. ``tell`` may be set to what takes a sentence when the connection is made or lost.
     """
 
     def __init__(
-        self,
-        journal: Journal,
-        address: str,
-        connect: Callable[[], AbstractAsyncContextManager[SourceT]],
-        own_id: str,
+        self, journal: Journal, address: str, connect: Callable[[], AbstractAsyncContextManager[SourceT]]
     ) -> None:
         self.tell: Callable[[str], None] = lambda _sentence: None
         self._journal = journal
-        self._own_id = own_id
+        self._own_id = _id_of(journal)
         self._connect = connect
         self._status = TeamStatus(address, os.getpid())
         self._status_file = StatusFile(journal, address)
@@ -53,7 +49,7 @@ class FollowProcess(Generic[SourceT]):
             self._status.hosts = {origin_id: hosts[origin_id] for origin_id in hosts if origin_id in mirrored}
             if len(self._status.hosts) < len(hosts):  # a mirror was removed, to be filled again
                 place = None
-        self._follower = Follower(journal, own_id, self._status, place, self._note_new)
+        self._follower = Follower(journal, self._is_own, self._status, place, self._note_new)
         self._greeted = set[str]()  # the ids of the hosts that were seen in this session
         self._pings = ClockPings(journal, self._status, self._hosts_here)
         self._told: object = None
@@ -61,7 +57,7 @@ class FollowProcess(Generic[SourceT]):
     def close(self) -> None:
         """Write the status a last time, and close all files."""
         self._pings.close()
-        self._status.away = "not running"
+        self._status.away = ENDED
         self._write_status()
         self._follower.close()
         self._status_file.close()
@@ -136,14 +132,25 @@ class FollowProcess(Generic[SourceT]):
             except HostileAnnouncement as refused:
                 self._status.note(str(refused))
                 continue
-            if presence.origin.id == self._own_id:
-                continue
-            host = self._status.hosts.setdefault(presence.origin.id, HostStatus(presence.origin, presence.host))
-            host.host, host.seen_ns = presence.host, time.time_ns()
-            host.unsent_lines, host.unheld_lines = presence.unsent_lines, presence.unheld_lines
-            host.last_line_ns, host.utc_bound_ns = presence.last_line_ns, presence.utc_bound_ns
-            self._greeted.add(presence.origin.id)
+            if not self._is_own(presence.origin.id):
+                self._note_host(presence)
             await self._note_presence(presence)
+
+    def _note_host(self, presence: Presence) -> None:
+        host = self._status.hosts.setdefault(presence.origin.id, HostStatus(presence.origin, presence.host))
+        host.host, host.seen_ns = presence.host, time.time_ns()
+        host.unsent_lines, host.unheld_lines = presence.unsent_lines, presence.unheld_lines
+        host.last_line_ns, host.utc_bound_ns = presence.last_line_ns, presence.utc_bound_ns
+        self._greeted.add(presence.origin.id)
+
+    def _is_own(self, origin_id: str) -> bool:
+        """Return whether this is the id of this journal, to which another process may just have given it."""
+        if origin_id != self._own_id and origin_id not in self._status.hosts:
+            try:
+                self._own_id = _id_of(self._journal)
+            except FileUnusable as error:
+                self._status.note(str(error))
+        return origin_id == self._own_id
 
     def _hosts_here(self) -> set[str]:
         """Return the ids of the hosts that are connected here."""
@@ -151,7 +158,7 @@ class FollowProcess(Generic[SourceT]):
         return {origin_id for origin_id in self._greeted if hosts[origin_id].is_announced(now_ns)}
 
     async def _note_presence(self, presence: Presence) -> None:
-        """Note what another host has announced."""
+        """Note what a host has announced: another one, or another process of this one."""
 
     def _note_new(self, origin_ids: set[str]) -> None:
         """Note that the mirrors of these origins have new bytes, on the disk."""
@@ -177,6 +184,12 @@ class FollowProcess(Generic[SourceT]):
         if told != self._told or now_ns - status.written_ns >= SIGN_OF_LIFE_S * 1e9:
             self._told, status.written_ns = told, now_ns
             self._status_file.write(status, self._follower.place)
+
+
+def _id_of(journal: Journal) -> str:
+    """Return the id of ``journal``, or "" if it has none yet. Raises `FileUnusable`."""
+    own = read_origin(journal)
+    return own.id if own is not None else ""
 
 
 def _first_error(group: BaseExceptionGroup[JournalError]) -> JournalError:

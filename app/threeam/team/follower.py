@@ -9,7 +9,7 @@ from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.store.journal import Journal
 from threeam.team.carrier import MessageSource, Place, Received
 from threeam.team.messages.message import HostileMessage, Message, decode
-from threeam.team.messages.position import Origin
+from threeam.team.messages.position import Origin, SegmentEnd
 from threeam.team.mirrors.mirror import Mirror, MirrorBusy, mirror_path, read_mirror
 from threeam.team.mirrors.mirror_part import Contradiction
 from threeam.team.team_status import HostStatus, TeamStatus
@@ -26,26 +26,26 @@ class _ReplayAgain(Exception):
 class Follower:
     """The mirrors of ``journal``. It lives longer than a connection.
 
-    ``own_id``: the messages of this origin are our own. ``place``: what is before it is in the mirrors. ``on_change``
-    is called with the ids of the origins that have new bytes, once these are on the disk.
+    ``is_own``: returns whether an id is that of this journal. ``place``: what is before it is in the mirrors.
+    ``on_change`` is called with the ids of the origins that have new bytes, once these are on the disk.
     """
 
     def __init__(
         self,
         journal: Journal,
-        own_id: str,
+        is_own: Callable[[str], bool],
         status: TeamStatus,
         place: Place | None,
         on_change: Callable[[set[str]], None],
     ) -> None:
         self._journal = journal
-        self._own_id = own_id
+        self._is_own = is_own
         self._status = status
         self._place = place
         self._on_change = on_change
         self._mirrors: dict[str, Mirror] = {}
         self._epochs: dict[str, int] = {}  # the latest epoch of each mirror
-        self._unchecked = set[str]()  # the mirrors with new parts in which gaps were not looked for yet
+        self._unchecked = set[str]()  # the mirrors in which gaps have to be looked for
         self._left_out = set[str]()  # the ids of mirrors that could not be opened: they lack messages
         self._begun_with_first = False
 
@@ -81,6 +81,9 @@ class Follower:
             for received in batch:
                 try:
                     message = decode(received.origin_id, received.headers, received.payload)
+                    if self._is_own(message.origin.id):
+                        self._note_own(message)
+                        continue
                     mirror = self._mirror(message.origin.id)
                     if mirror is None:
                         continue
@@ -108,21 +111,19 @@ class Follower:
             if count := mirror.pop_blanked_lines():
                 lines = "line" if count == 1 else "lines"
                 self._status.note(f"{host.host} has blanked {count} {lines} that it had sent")
-            if mirror.pop_has_new_parts():
+            if mirror.pop_gaps_may_differ():
                 self._unchecked.add(origin_id)
-            if origin_id in self._unchecked or host.gaps:
+            if origin_id in self._unchecked:
                 self._note_gaps(origin_id)
                 self._unchecked.discard(origin_id)
         return changed
 
     def _mirror(self, origin_id: str) -> Mirror | None:
-        """Return the mirror of an origin; None for our own, and for one that cannot be opened.
+        """Return the mirror of an origin; None if it cannot be opened.
 
-        That one lacks the message, and is filled by a replay from the first message when it can be opened again. It
+        Then it lacks the message, and is filled by a replay from the first message when it can be opened again. It
         must not stop the mirrors of the other hosts.
         """
-        if origin_id == self._own_id:
-            return None
         if origin_id not in self._mirrors:
             try:
                 self._mirrors[origin_id] = Mirror(self._journal, origin_id)
@@ -138,6 +139,12 @@ class Follower:
                 self._left_out.remove(origin_id)
                 raise _ReplayAgain
         return self._mirrors[origin_id]
+
+    def _note_own(self, message: Message) -> None:
+        """Note up to where the engine has the lines of this journal, if another process sends them."""
+        own, sent = self._status.own, message.sent_end()
+        if own is not None and not own.publishes and own.origin.epoch == sent.epoch:
+            own.sent = SegmentEnd(sent.segment, sent.offset)
 
     def _note_host(self, message: Message, mirror: Mirror) -> None:
         origin_id, epoch = message.origin

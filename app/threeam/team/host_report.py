@@ -9,7 +9,7 @@ from threeam.core.format.times import format_age
 from threeam.core.store.journal import Journal
 from threeam.team.clocks.clock_report import clock_sentences, own_clock_sentence
 from threeam.team.mirrors.hosts import host_names, own_claim, read_hosts
-from threeam.team.team_status import HostStatus, OwnStatus, TeamStatus
+from threeam.team.team_status import ENDED, HostStatus, OwnStatus, TeamStatus
 
 
 class HostReport(NamedTuple):
@@ -56,7 +56,7 @@ def _team_report(status: TeamStatus, is_running: bool, names: dict[str, str], no
     elif is_running:
         state = status.away.removeprefix(f"{status.address} ")
     else:
-        state = f"not running{_minutes_ago('; what follows was so', status.written_ns, now_ns)}"
+        state = _ended_text(status, now_ns)
     hosts = [_host_report(host, names[host.origin.id], is_connected, now_ns) for host in status.hosts.values()]
     hosts.sort(key=lambda host: host.name)
     if status.own is not None:
@@ -64,8 +64,18 @@ def _team_report(status: TeamStatus, is_running: bool, names: dict[str, str], no
     return TeamReport(status.address, state, is_connected, hosts, status.notices)
 
 
+def _ended_text(status: TeamStatus, now_ns: int) -> str:
+    """Return how a process has ended, and when."""
+    age = format_age(max(0, now_ns - status.written_ns))
+    how = f"it ended {age}" if status.away == ENDED else f"it was killed {age}"
+    return f"not running: {how}{'' if age == 'now' else ' ago'}; what follows was so then"
+
+
 def _own_report(own: OwnStatus, name: str) -> HostReport:
-    lines = _lines_text(own.unsent_lines, own.unheld_lines) if own.publishes else "sends nothing from here"
+    if own.publishes:
+        lines = _lines_text(own.unsent_lines, own.unheld_lines)
+    else:
+        lines = "sends nothing from here" if own.refusal else "another 3am team sends its lines"
     problems = (own.refusal,) if own.refusal else ()
     return HostReport(name, "this host", lines, clock=(own_clock_sentence(own),), problems=problems)
 

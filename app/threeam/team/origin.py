@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from threeam.core.errors import FileUnusable
 from threeam.core.format.escape import escape_unprintable
-from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, open_dir, open_file, safe_lstat
+from threeam.core.platform.folders import SAFE_OPEN_FLAGS, fsync_dir_fd, is_named, open_dir, open_file, safe_lstat
 from threeam.core.platform.portability import fsync_fd
 from threeam.core.platform.whole_write import write_all
 from threeam.core.store.journal import Journal, check_regular_file, describe_open_error
@@ -57,31 +57,24 @@ def _describe_open_error(path: str, journal: Journal, error: OSError) -> str:
 
 
 class OriginFile:
-    """The file that holds the id of a journal, made if it is missing. Construction raises `FileUnusable`."""
+    """The file that holds the id of a journal, made if it is missing. Construction and `lock` raise `FileUnusable`."""
 
     def __init__(self, journal: Journal) -> None:
+        self._journal = journal
         self._path = origin_path(journal)
-        try:
-            create_beside_log(self._path, journal.log_path, _format(Origin(secrets.token_hex(16))))
-            self._fd = open_file(self._path, os.O_RDWR)
-        except OSError as error:
-            raise FileUnusable(_describe_open_error(self._path, journal, error)) from None
-        try:
-            self.origin = _read(self._fd, self._path)
-            if os.fstat(self._fd).st_uid == os.geteuid():  # the log may have been shared since
-                _permit(self._fd, safe_lstat(journal.log_path))
-        except BaseException:
-            os.close(self._fd)
-            raise
+        self._fd, self.origin = self._open()
 
     def lock(self) -> bool:
-        """Become the publisher of this journal, until `close`; return False if another process is."""
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
+        """Become the publisher of this journal, until `close`; return False if another process is.
+
+        `origin` is read again: that process may have begun an epoch, and an earlier one may have taken a new id.
+        """
+        while (is_ours := self._try_lock()) and not is_named(self._fd, self._path):  # removed, or replaced
+            replaced = self._fd
+            self._fd, self.origin = self._open()
+            os.close(replaced)
         self.origin = _read(self._fd, self._path)
-        return True
+        return is_ours
 
     def begin_epoch(self, epoch: int) -> Origin:
         """Note that ``epoch`` begins, and return the origin. Call it under the lock. Raises `FileUnusable`."""
@@ -94,6 +87,29 @@ class OriginFile:
     def close(self) -> None:
         """Release the lock, and close the file."""
         os.close(self._fd)
+
+    def _open(self) -> tuple[int, Origin]:
+        log_path = self._journal.log_path
+        try:
+            create_beside_log(self._path, log_path, _format(Origin(secrets.token_hex(16))))
+            fd = open_file(self._path, os.O_RDWR)
+        except OSError as error:
+            raise FileUnusable(_describe_open_error(self._path, self._journal, error)) from None
+        try:
+            origin = _read(fd, self._path)
+            if os.fstat(fd).st_uid == os.geteuid():  # the log may have been shared since
+                _permit(fd, safe_lstat(log_path))
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd, origin
+
+    def _try_lock(self) -> bool:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def _replace(self, origin: Origin) -> Origin:
         try:
@@ -118,9 +134,16 @@ def _read(fd: int, path: str) -> Origin:
 
 
 def create_beside_log(path: str, log_path: str, content: bytes) -> None:
-    """Create a file complete, for the users who may read or write the log, unless it exists. Raises OSError."""
+    """Create a file complete, for the users who may read or write the log, unless it exists.
+
+    Raises OSError, and `FileUnusable` if there is no log.
+    """
     with open_dir(os.path.dirname(path)) as dir_fd, suppress(FileExistsError):
-        _create(os.path.basename(path), dir_fd, safe_lstat(log_path), content)
+        try:
+            log_status = os.stat(os.path.basename(log_path), dir_fd=dir_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            raise FileUnusable(f"there is no log at {log_path}: 3am log TEXT begins one") from None
+        _create(os.path.basename(path), dir_fd, log_status, content)
 
 
 def _permit(fd: int, log_status: os.stat_result) -> None:

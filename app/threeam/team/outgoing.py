@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.format.entry import Stamp
-from threeam.core.platform.folders import open_file
+from threeam.core.platform.folders import is_named, open_file
 from threeam.core.platform.portability import fdatasync_fd
 from threeam.core.store.journal import Fingerprint, Journal, check_regular_file, describe_open_error
 from threeam.core.store.reader import last_entry, read_chunks
@@ -74,6 +74,8 @@ class Outgoing:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._safe_ends: dict[Segment, int] = {}  # of each segment that was read, the size that is synced
+        self._order = JournalOrder({})
+        self._ordered_up_to: object = None  # the last file in it
 
     def begin(self, after: SegmentEnd | None = None) -> Cursor | None:
         """Return the beginning of the oldest segment; None if there is no line with a stamp yet."""
@@ -170,6 +172,15 @@ class Outgoing:
                 return None
             cursor = following
 
+    def first_line(self, origin: Origin, host: str, utc_bound_ns: int | None) -> Message | None:
+        """Return a message with the first line of the journal; None if there is none. Raises `LogBusy`."""
+        cursor = self.begin()
+        batch = self.read(cursor) if cursor is not None else None
+        if batch is None:
+            return None
+        line = batch.payload[: batch.payload.find(b"\n") + 1 or None]
+        return batch._replace(payload=line).message(origin, host, utc_bound_ns)
+
     def count_lines(self, cursor: Cursor) -> tuple[int, Cursor]:
         """Return how many lines follow ``cursor``, sendable or not, and the cursor behind the last of them.
 
@@ -217,10 +228,16 @@ class Outgoing:
         return sum(data.count(b"\n") for segment, size in sizes for data in read_chunks(segment, 0, size))
 
     def order(self) -> JournalOrder:
-        """Return the order of the places in the files that are here."""
+        """Return the order of the places in the files that are here; all are read again only after a rotation."""
         live = self._journal.open_live()
-        names = [segment_name(segment) for segment in self._journal.segments_forward(live)] if live is not None else []
-        return JournalOrder({name: number for number, name in enumerate(names, 1) if name is not None})
+        if live is None:
+            return JournalOrder({})
+        last_file = (live.identity, segment_name(live))
+        if last_file != self._ordered_up_to:
+            names = [segment_name(segment) for segment in self._journal.segments_forward(live)]
+            self._order = JournalOrder({name: number for number, name in enumerate(names, 1) if name is not None})
+            self._ordered_up_to = last_file
+        return self._order
 
     def _successor(self, cursor: Cursor) -> Cursor | None:
         """Return the beginning of the segment after that of ``cursor``."""
@@ -275,7 +292,7 @@ class Outgoing:
                     fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise LogBusy from None
-                if not _is_named(fd, path):
+                if not is_named(fd, path):
                     raise LogBusy
             return segment.size()
 
@@ -292,13 +309,6 @@ def _cursor_at_begin(segment: Segment, after: SegmentEnd | None) -> Cursor | Non
     if name is None:
         return None
     return Cursor(segment, name, Fingerprint.capture(segment, 0), first_link(name), after)
-
-
-def _is_named(fd: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False))
-    except FileNotFoundError:
-        return False
 
 
 def _sync(segment: Segment) -> None:

@@ -15,7 +15,7 @@ from threeam.team.follow_process import FollowProcess
 from threeam.team.log_watch import LogWatch
 from threeam.team.messages.presence import ANNOUNCE_S, SIGN_OF_LIFE_S, HeldRun, Presence
 from threeam.team.mirrors.mirror import mirrored_ids, read_mirror
-from threeam.team.origin import OriginFile, read_origin
+from threeam.team.origin import OriginFile
 from threeam.team.outgoing import last_line_ns
 from threeam.team.publisher import Publisher, SecondPublisher
 from threeam.team.team_status import OwnStatus
@@ -23,6 +23,7 @@ from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
 Connect = Callable[[], AbstractAsyncContextManager[Carrier]]
 
+_TURN_S = 1.0  # s; between looks whether another process still publishes this journal
 _REFUSED_RETRY_S = 60.0  # s; between tries of a host that may not publish
 _ALL_HELD_S = 60.0  # s; between announcements of all that is held, for a host that has missed one
 
@@ -31,27 +32,23 @@ class TeamProcess(FollowProcess[Carrier]):
     """One process of a team, for ``journal``. Construction raises `JournalError`; `close` it.
 
     ``connect``: opens the carrier. ``address``: that of the engine. ``read_only``: follow, and publish nothing.
+
+    Of several processes for one journal, the one that holds the lock on its id publishes it. Each other one follows,
+    and takes over when that one ends.
     """
 
     def __init__(self, journal: Journal, address: str, host: str, connect: Connect, *, read_only: bool) -> None:
         self._origin_file = None if read_only else OriginFile(journal)
-        own = self._origin_file.origin if self._origin_file is not None else read_origin(journal)
-        super().__init__(journal, address, connect, own.id if own is not None else "")
+        super().__init__(journal, address, connect)
         self._publisher: Publisher | None = None
+        self._has_turn = asyncio.Event()  # this process holds the lock
         if self._origin_file is not None:
-            publishes = self._origin_file.lock()
-            status = OwnStatus(self._origin_file.origin, host, publishes)
+            own = OwnStatus(self._origin_file.origin, host, publishes=False)
             before = self._earlier.own if self._earlier is not None else None
-            if before is not None and before.origin == status.origin:
-                status.sent, status.held = before.sent, before.held
-            self._status.own = status
-            if publishes:
-                self._publisher = Publisher(journal, self._origin_file, host, status)
-            else:
-                self._status.note(
-                    "another process publishes this journal; this one only follows, until it is started again after "
-                    "the end of the other one"
-                )
+            if before is not None and before.origin == own.origin:
+                own.sent, own.held = before.sent, before.held
+            self._status.own = own
+            self._take_turn(self._origin_file, own)
         self._watch: LogWatch | None = None
         self._new_bytes: set[str] = set()  # the ids of mirrors with bytes that were not announced as held
 
@@ -70,29 +67,58 @@ class TeamProcess(FollowProcess[Carrier]):
         """Work until the task is cancelled."""
         await self._measure_own_clock()
         self._watch = LogWatch(self._journal)
-        clock = asyncio.create_task(self._keep_own_clock())
+        tasks = [asyncio.create_task(self._keep_own_clock()), asyncio.create_task(self._persist(self._wait_for_turn))]
         try:
             await super().run()
         finally:
-            clock.cancel()
+            for task in tasks:
+                task.cancel()
             self._watch.close()
 
     def _begin_tasks(self, source: Carrier, group: asyncio.TaskGroup) -> None:
         super()._begin_tasks(source, group)
         group.create_task(self._persist(lambda: self._announce(source)))
-        group.create_task(self._persist(lambda: self._publish(source)))
-        if self._publisher is not None:
-            group.create_task(self._pings.answer(source, self._own_id))
-            group.create_task(self._answer_about_blanked_lines(source))
+        group.create_task(self._act_for_journal(source, group))
+
+    async def _wait_for_turn(self) -> None:
+        """Become the publisher of the journal, as soon as no other process is."""
+        own = self._status.own
+        if self._origin_file is None or own is None or self._has_turn.is_set():
+            return
+        while not self._take_turn(self._origin_file, own):
+            await asyncio.sleep(_TURN_S)
+        self.tell(f"the other 3am team has ended: this one sends the lines of {self._journal.log_path} now")
+
+    def _take_turn(self, origin_file: OriginFile, own: OwnStatus) -> bool:
+        """Become the publisher of the journal if no other process is, and return whether this one is now."""
+        is_ours = origin_file.lock()
+        if own.origin != origin_file.origin:  # the other process has begun an epoch, or the journal has a new id
+            own.origin, own.sent, own.held = origin_file.origin, None, None
+        if is_ours:
+            own.publishes = True
+            self._publisher = Publisher(self._journal, origin_file, own.host, own)
+            self._has_turn.set()
+        return is_ours
+
+    async def _act_for_journal(self, carrier: Carrier, group: asyncio.TaskGroup) -> None:
+        """Begin what one process alone does for a journal, when this process is the one."""
+        await self._has_turn.wait()
+        own = self._status.own
+        if self._publisher is not None and own is not None:
+            group.create_task(self._persist(lambda: self._publish(carrier)))
+            group.create_task(self._pings.answer(carrier, own.origin.id))
+            group.create_task(self._answer_about_blanked_lines(carrier, own.origin.id))
 
     async def _publish(self, carrier: Carrier) -> None:
-        """Publish, if this process does; end if another one publishes under our id.
+        """Publish; end if another host publishes under our id.
 
-        A host that may not publish any more still follows the others.
+        The lock is kept then: a process that waits for it would take turns with the other host. A host that may not
+        publish any more still follows the others.
         """
         publisher, watch, own = self._publisher, self._watch, self._status.own
-        if publisher is None or watch is None or own is None:
-            return
+        assert publisher is not None
+        assert watch is not None
+        assert own is not None
         while True:
             try:
                 await publisher.run(carrier, watch)
@@ -100,23 +126,28 @@ class TeamProcess(FollowProcess[Carrier]):
                 own.refusal = str(refused)
                 await asyncio.sleep(_REFUSED_RETRY_S)
             except SecondPublisher as second:
-                self._status.note(str(second))
+                own.refusal = str(second)
                 self._publisher = None
                 own.publishes = False
                 return
 
-    async def _answer_about_blanked_lines(self, carrier: Carrier) -> None:
+    async def _answer_about_blanked_lines(self, carrier: Carrier, origin_id: str) -> None:
         async def reply(question: bytes) -> bytes | None:
             return await asyncio.to_thread(answer_question, self._journal, question)
 
         try:
-            await carrier.answer(Topic.BLANK, self._own_id, reply)
+            await carrier.answer(Topic.BLANK, origin_id, reply)
         except CarrierRefused as refused:
             self._status.note(str(refused))
 
     async def _note_presence(self, presence: Presence) -> None:
         own = self._status.own
-        if own is None or self._publisher is None or presence.host == own.host:  # its disk is ours
+        if own is None:
+            return
+        if presence.origin.id == own.origin.id and not own.publishes:  # the process that does tells how far it is
+            own.unsent_lines = presence.unsent_lines
+            own.unheld_sent_lines = max(0, presence.unheld_lines - presence.unsent_lines)
+        if self._publisher is None or presence.host == own.host:  # its disk is ours
             return
         for run in presence.held:
             if run.origin == own.origin:

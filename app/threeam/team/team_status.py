@@ -24,7 +24,9 @@ from threeam.team.carrier import Place
 from threeam.team.messages.position import Origin, SegmentEnd
 from threeam.team.messages.presence import SILENT_S
 
+ENDED = "not running"  # in the last status of a process that was not killed
 _TOLD_NS = 12 * 3600 * 10**9  # ns; for how long the death of a process is told
+_KEPT_NS = 24 * 3600 * 10**9  # ns; for how long a process that has ended is told beside a later one
 
 
 @dataclass
@@ -32,8 +34,9 @@ class OwnStatus:
     """The lines of this journal. ``unheld_sent_lines``: those that were sent, and no other host is known to hold.
 
     ``sent``, ``held``: the ends of what the engine and of what another host has; None if it has nothing. ``refusal``:
-    why the engine takes no lines of this user, or empty. ``utc_bound_ns``: the error of this host's clock against UTC
-    at most; None: it is not synchronised.
+    why this process may not send the lines, or empty. ``publishes``: it sends them, or tries to; without a ``refusal``,
+    False means that another process does. ``utc_bound_ns``: the error of this host's clock against UTC at most; None:
+    it is not synchronised.
     """
 
     origin: Origin
@@ -95,7 +98,10 @@ class HostStatus:
 
 @dataclass
 class TeamStatus:
-    """The state of a ``3am team``. ``address``: without a password. ``away``: why there is no connection, or empty."""
+    """The state of a ``3am team``.
+
+    ``address``: without a password. ``away``: why there is no connection, or empty; `ENDED` if the process has ended.
+    """
 
     address: str
     pid: int
@@ -104,6 +110,11 @@ class TeamStatus:
     own: OwnStatus | None = None
     hosts: dict[str, HostStatus] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+
+    @property
+    def publishes(self) -> bool:
+        """True if the process sends the lines of this journal."""
+        return self.own is not None and self.own.publishes
 
     def note(self, notice: str) -> None:
         """Add a notice that the user should see; each once, and the last ten."""
@@ -174,7 +185,17 @@ def status_dir(journal: Journal) -> str:
 
 
 def read_statuses(journal: Journal) -> list[tuple[TeamStatus, bool]]:
-    """Return the status of each ``3am team`` of this user, and whether it runs."""
+    """Return the status of each ``3am team`` of this user, and whether it runs.
+
+    An address that was last used a day before another one is left out: the user need not remove its file.
+    """
+    found = read_all_statuses(journal)
+    latest_ns = max((status.written_ns for status, _ in found), default=0)
+    return [(status, runs) for status, runs in found if runs or latest_ns - status.written_ns < _KEPT_NS]
+
+
+def read_all_statuses(journal: Journal) -> list[tuple[TeamStatus, bool]]:
+    """Return what `read_statuses` does, and those that were last used long ago."""
     folder = status_dir(journal)
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(".json"))
@@ -200,28 +221,31 @@ class UnheldLines(NamedTuple):
 
 
 def read_unheld_lines(journal: Journal) -> UnheldLines:
-    """Return how many lines no other host holds. A line that went to one of several engines is held by its team."""
-    found: dict[str, int] = {}
+    """Return how many lines no other host holds, by what was known last of each journal."""
+    known: dict[str, tuple[int, int]] = {}
     statuses = read_statuses(journal)
     for status, _ in statuses:
-        known = [(host.origin.id, host.unheld_lines) for host in status.hosts.values()]
-        if status.own is not None and status.own.publishes:
-            known.append((status.own.origin.id, status.own.unheld_lines))
-        for origin_id, count in known:
-            found[origin_id] = min(count, found.get(origin_id, count))
-    is_running = any(runs and (status.own is None or status.own.publishes) for status, runs in statuses)
-    return UnheldLines(found, is_running)
+        told = [(host.origin.id, (host.seen_ns, host.unheld_lines)) for host in status.hosts.values()]
+        if status.own is not None and status.publishes:
+            told.append((status.own.origin.id, (status.written_ns, status.own.unheld_lines)))
+        for origin_id, count in told:
+            known[origin_id] = max(count, known.get(origin_id, count))
+    is_running = any(runs and (status.own is None or status.publishes) for status, runs in statuses)
+    return UnheldLines({origin_id: count for origin_id, (_, count) in known.items()}, is_running)
 
 
 def read_trouble(journal: Journal, now_ns: int) -> str:
     """Return what a user should know without asking: ``team away, 12 unsent``; empty if all is well, or was ended.
 
-    A process that was killed on another day is not told: the team may be over.
+    A process that was killed is not told if another one does its work, or on another day: the team may be over.
     """
-    for status, is_running in read_statuses(journal):
-        if is_running and status.away:
+    statuses = read_statuses(journal)
+    running = [status for status, runs in statuses if runs]
+    for status, runs in sorted(statuses, key=lambda pair: not pair[0].publishes):
+        is_replaced = any(other.publishes or not status.publishes for other in running)
+        if runs and status.away:
             trouble = "team away"
-        elif not is_running and not status.away and now_ns - status.written_ns < _TOLD_NS:  # it was killed
+        elif not runs and status.away != ENDED and not is_replaced and now_ns - status.written_ns < _TOLD_NS:
             trouble = "team ended"
         else:
             continue

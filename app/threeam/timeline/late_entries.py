@@ -38,6 +38,12 @@ class LateEntries:
     def __len__(self) -> int:
         return len(self._columns.latenesses)
 
+    def snapshot(self) -> LateEntries:
+        """Return a copy to which nothing is added."""
+        taken = LateEntries()
+        taken._columns = _Columns(*(column[:] for column in self._columns))
+        return taken
+
     def add(self, entry: LateEntry) -> None:
         """Add an entry that is behind the others in the file."""
         for column, value in zip(self._columns, entry, strict=True):

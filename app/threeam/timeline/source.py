@@ -7,6 +7,7 @@ exact for lines up to `_LAZY_HOLD_NS` late.
 
 from __future__ import annotations
 
+import copy
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, dropwhile
@@ -114,6 +115,14 @@ class Source:
         if self.index is not None:
             source.make_index()
         return source
+
+    def snapshot(self) -> Source:
+        """Return a copy that stays as it is while this file is followed: its lines are those of its index."""
+        taken = copy.copy(self)
+        if self.index is not None:
+            taken.index = self.index.snapshot()
+            taken.end = taken.index.end
+        return taken
 
     def make_index(self) -> TimeIndex | None:
         """Return an index of the whole file, and keep it; None if its lines have no timestamps. Raises OSError."""

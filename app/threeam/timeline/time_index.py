@@ -7,9 +7,11 @@ stepped back.
 
 from __future__ import annotations
 
+import copy
 from bisect import bisect_right
 from collections.abc import Iterator
 from operator import itemgetter
+from threading import Lock
 from typing import NamedTuple
 
 from threeam.core.format.entry import BOM, NS_PER_S
@@ -91,14 +93,25 @@ class TimeIndex:
         self._run_begin = -1  # the first late entry since one that was not late; -1: the last entry was not late
         self._run_distance_ns = self._run_newest_ns = 0
         self._second_newest_ns = 0  # of the current range, before `newest_ns`
+        self._adding = Lock()  # a snapshot is not taken between two facts about a chunk
 
     def scan(self, stop: int) -> Iterator[None]:
         """Scan up to ``stop``, the end of a line, in steps of a chunk. Raises OSError."""
         for chunk in chunks_forward(self._segment, self.end, stop):
-            if not self._scan_sorted_chunk(chunk):
-                self._scan_lines(chunk)
-            self.end = chunk.end
+            with self._adding:
+                if not self._scan_sorted_chunk(chunk):
+                    self._scan_lines(chunk)
+                self.end = chunk.end
             yield
+
+    def snapshot(self) -> TimeIndex:
+        """Return a copy that stays as it is while another thread scans what is appended to the file."""
+        with self._adding:
+            taken = copy.copy(self)
+            taken.range_begins, taken.sorted_ranges = self.range_begins[:], self.sorted_ranges[:]
+            taken.steps, taken.gaps, taken.repeated_hours = self.steps[:], self.gaps[:], self.repeated_hours[:]
+            taken.late = self.late.snapshot()
+        return taken
 
     def is_sorted(self, begin: int, end: int) -> bool:
         """Return whether the offsets ``begin`` to ``end`` are in one of the `sorted_ranges`."""

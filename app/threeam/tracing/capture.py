@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from threeam.core.errors import BadInput, FileUnusable
 from threeam.core.format.entry import Stamp, decode_utf8, escape_unprintable
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.redact.redact import Redactor, redact
 from threeam.core.state.fold import State
 from threeam.core.store.attachment_kinds import CAPTURED_PANE
 from threeam.core.store.attachments import write_attachment
 from threeam.core.store.journal import Journal
-from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tags
 
 _LOGGED_LINES = 5  # of the last lines: other people can read the log, but not the file
 _MAX_LINE_CHARS = 400  # of a logged line
@@ -68,7 +69,7 @@ def select_pane(name: str | None, own_pane: str | None) -> Pane:
 
 
 def capture_pane(
-    journal: Journal, pane: Pane, line_count: int, now: Stamp, hypothesis: str | None
+    journal: Journal, pane: Pane, line_count: int, now: Stamp, hypothesis: Bound | None
 ) -> tuple[str, Draft]:
     """Save the last ``line_count`` lines of ``pane`` as an attachment; return its path and the draft of the log lines.
 
@@ -84,7 +85,7 @@ def capture_pane(
     return path, captured_draft(pane, pane_lines, os.path.basename(path), hypothesis)
 
 
-def captured_draft(pane: Pane, pane_lines: Sequence[str], file: str, hypothesis: str | None) -> Draft:
+def captured_draft(pane: Pane, pane_lines: Sequence[str], file: str, hypothesis: Bound | None) -> Draft:
     """Return the draft of the lines about a captured pane, with the last of its lines."""
     description = " ".join(filter(None, (pane.id, pane.location, pane.command)))
     title = f" ({redact(pane.title)})" if pane.title else ""  # a shell may set the command line as title
@@ -92,10 +93,10 @@ def captured_draft(pane: Pane, pane_lines: Sequence[str], file: str, hypothesis:
     quoted = [f"| {line[:_MAX_LINE_CHARS]}" for line in pane_lines[-_LOGGED_LINES:]]
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        tags = (*hypothesis_tag(state, hypothesis), ("CAPTURED", pane.id), ("FILE", file))
+        tags = (*hypothesis_tags(state, hypothesis), ("CAPTURED", pane.id), ("FILE", file))
         return [DraftLine(f"Captured: {description}{title}, {count}:", tags), *map(DraftLine, quoted)]
 
-    return Draft(lines, needs_full_state=hypothesis is not None)
+    return Draft(lines, needs_full_state=isinstance(hypothesis, int))
 
 
 def _run_tmux(*arguments: str) -> bytes:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.format.clock import Clock
 from threeam.core.format.entry import decode_utf8
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.platform.signals import INTERRUPT_SIGNALS, defer_interrupts
 from threeam.core.store.attachment_kinds import TRACER_OUTPUT
 from threeam.core.store.attachments import discard_attachment
@@ -32,7 +33,7 @@ class ObservationRequest(NamedTuple):
     tool: str
     process: TracedProcess
     duration_s: float | None
-    hypothesis: str | None
+    hypothesis: Bound | None
 
     def __str__(self) -> str:
         return f"{self.process.pid} ({self.process.name})"

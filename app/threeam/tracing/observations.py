@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.format.entry import Author, Entry, Stamp, by_tag
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.state.fold import Projection, State
-from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tags
 
 SOURCE = "observe"
 _NO_END_NS = 2**63  # in place of the end of an observation that has none yet
@@ -74,7 +75,7 @@ class TracerAttachment(NamedTuple):
     pid: int
     name: str
     since_ns: int
-    hypothesis: str | None
+    hypothesis: Bound | None
 
 
 def attached_draft(attachment: TracerAttachment) -> Draft:
@@ -99,12 +100,12 @@ def abandoned_draft(observation: Observation, now_ns: int) -> Draft:
     return _draft(f"{text} at the latest now: who watched is gone", tag, "", None)
 
 
-def _draft(text: str, tag: tuple[str, str], file: str, hypothesis: str | None) -> Draft:
+def _draft(text: str, tag: tuple[str, str], file: str, hypothesis: Bound | None) -> Draft:
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
-        tags = (*hypothesis_tag(state, hypothesis), tag, *_file_tags(file))
+        tags = (*hypothesis_tags(state, hypothesis), tag, *_file_tags(file))
         return [DraftLine(f"Observer: {text}", tags)]
 
-    return Draft(lines, needs_full_state=hypothesis is not None, source=SOURCE)
+    return Draft(lines, needs_full_state=isinstance(hypothesis, int), source=SOURCE)
 
 
 def _observer_tag(tool: str, pid: int, since_ns: int, until: str) -> tuple[str, str]:

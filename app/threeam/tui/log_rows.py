@@ -83,6 +83,11 @@ def fold_lines(lines: Iterable[Line], rows: list[Row], section: LockSection | No
     return section
 
 
+def without_hidden(line_filter: LineFilter) -> LineFilter:
+    """Return the filter of the lines of a journal that pass ``line_filter`` and are rows, unless all lines are."""
+    return LineFilter(line_filter.include, (*line_filter.exclude, *HIDDEN_UNLESS_RAW), skip_repeated=True)
+
+
 def _is_hidden(line: Line) -> bool:
     return line.is_repeated or any(condition.matches(line.raw) for condition in HIDDEN_UNLESS_RAW)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from threading import Event
 from typing import Generic, TypeVar
 
 from threeam.core.errors import JournalError
+from threeam.timeline.source import Source
 
 T = TypeVar("T")
 
@@ -19,11 +20,17 @@ class _Ended(Exception):
 class LogSearch(Generic[T]):
     """A search that ``run`` makes. It is called on a thread with this search, begins steps, and notes how far it is.
 
+    It gets what ``prepare`` has returned on the screen's thread: the logs as they were when the search began.
     ``result``: None until it is known. ``problem``: why there is no result. ``cursor``: the line of the report on the
     result at which its page was left.
     """
 
-    def __init__(self, run: Callable[[LogSearch[T]], T]) -> None:
+    def __init__(
+        self,
+        prepare: Callable[[LogSearch[T]], Awaitable[Sequence[Source]]],
+        run: Callable[[LogSearch[T], Sequence[Source]], T],
+    ) -> None:
+        self._prepare = prepare
         self._run = run
         self._end = Event()
         self._step, self._total, self._done = "", 0, 0
@@ -39,7 +46,8 @@ class LogSearch(Generic[T]):
     async def find(self) -> None:
         """Search, and wait for the result."""
         try:
-            self.result = await asyncio.to_thread(self._run, self)
+            sources = await self._prepare(self)
+            self.result = await asyncio.to_thread(self._run, self, sources)
         except _Ended:
             self.problem = "the search was ended"
         except (JournalError, OSError) as error:
@@ -49,7 +57,7 @@ class LogSearch(Generic[T]):
         """Let the thread end when it notes its progress."""
         self._end.set()
 
-    # For the thread.
+    # For the functions of the search.
 
     def begin(self, step: str, total: int = 0) -> None:
         """Begin a step of ``total`` parts; 0: how many is not known. Raises an exception that ends the search."""

@@ -30,7 +30,6 @@ from threeam.core.store.seek import (
 from threeam.tui.background_scan import SLICE_S
 from threeam.tui.line_counter import Counter, LineCounter
 from threeam.tui.log_rows import (
-    HIDDEN_UNLESS_RAW,
     LockSection,
     Row,
     count_rows_of,
@@ -38,6 +37,7 @@ from threeam.tui.log_rows import (
     lines_before,
     read_lines_around,
     select_lines,
+    without_hidden,
 )
 from threeam.tui.row_window import TimeMatch
 
@@ -252,10 +252,7 @@ class LogWindow:
     @property
     def effective_filter(self) -> LineFilter:
         """The filter that selects all lines that are rows now."""
-        if self.raw:
-            return self.line_filter
-        exclude = (*self.line_filter.exclude, *HIDDEN_UNLESS_RAW)
-        return LineFilter(self.line_filter.include, exclude, skip_repeated=True)
+        return self.line_filter if self.raw else without_hidden(self.line_filter)
 
     def effective_filter_with(self, pattern: Pattern) -> LineFilter:
         """Return the filter for the lines that are rows now and that ``pattern`` matches."""

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from threeam.core.config.settings import Settings
 from threeam.core.format.entry import Stamp, split_submission
+from threeam.core.format.remote_hypothesis import Named
 from threeam.core.write.draft import Draft, change_lines, note_draft, note_texts
 from threeam.hypotheses.amendments import correction_draft, join_lines, stamp_words_draft
 from threeam.hypotheses.changes import change_draft, parse_typed_change
 from threeam.hypotheses.drafts import (
     EVIDENCE_VERBS,
     VERDICT_VERBS,
-    Named,
     conclusion_draft,
     evidence_draft,
     hypothesis_draft,
     prediction_draft,
 )
 from threeam.hypotheses.ledger import PREDICTION
+from threeam.hypotheses.team_fold import TeamHypothesis
 
 HYPOTHESIS_VERBS = (*VERDICT_VERBS, "predict")  # a box of these is about one hypothesis, and cites no line
 _CITING_VERBS = ("words", "correct")
@@ -76,16 +78,19 @@ class BoxKind:
         return self != COMMAND and not self.pending_stamp and not self.quotes
 
     def draft(
-        self, text: str, settings: Settings, named: Named | None = None, *, others_disagree: bool = False
+        self,
+        text: str,
+        settings: Settings,
+        find: Callable[[str], Named] = str,
+        known: TeamHypothesis | None = None,
     ) -> Draft:
         """Return the draft that ``text`` becomes in a box of this kind.
 
-        ``named``: the hypothesis that it is about, if that is of another host. ``others_disagree``: see
-        `conclusion_draft`.
+        ``find``: returns the hypothesis that a name names. ``known``: see `conclusion_draft`.
         """
-        named = named or self.hypothesis
+        named = find(self.hypothesis)
         if self.verb in VERDICT_VERBS:
-            return conclusion_draft(self.verb, named, text, settings.toxic_cups, others_disagree=others_disagree)
+            return conclusion_draft(self.verb, named, text, settings.toxic_cups, known)
         if self.verb in EVIDENCE_VERBS:
             return evidence_draft(self.verb, named, self.cites, text)
         match self.verb:
@@ -98,7 +103,8 @@ class BoxKind:
             case "correct" if self.cites is not None:
                 return correction_draft(self.cites, text)
             case "changed":
-                return change_draft(*parse_typed_change(text))
+                words, undo, name = parse_typed_change(text)
+                return change_draft(words, undo, None if name is None else find(name))
             case _:
                 return note_draft(text)
 

@@ -17,7 +17,7 @@ from threeam.core.store.reader import Line, lines_forward
 from threeam.core.store.seek import find_time, matches_backward, matches_forward
 from threeam.timeline.instant import Timestamp
 from threeam.timeline.source import FIRST_KEY, FIRST_NS, LAST_KEY, Key
-from threeam.tui.log_rows import HIDDEN_UNLESS_RAW, Row, fold_lines, lines_before
+from threeam.tui.log_rows import Row, fold_lines, lines_before, without_hidden
 from threeam.tui.placement import JOURNAL_SOURCE, Placement
 
 JOURNAL_NUMBER = -1  # of its keys: of lines at one instant the journal's come first
@@ -44,6 +44,10 @@ class RowStream(Protocol):
     number: int
     name: str
     line_filter: LineFilter
+
+    @property
+    def effective_filter(self) -> LineFilter:
+        """The filter that selects the lines that are rows."""
 
     def key_of(self, row: Row) -> Key:
         """Return the place of ``row`` among the rows of all sources."""
@@ -115,10 +119,7 @@ class JournalRows:
     @property
     def effective_filter(self) -> LineFilter:
         """The filter that selects the lines that are rows."""
-        if self.raw:
-            return self.line_filter
-        exclude = (*self.line_filter.exclude, *HIDDEN_UNLESS_RAW)
-        return LineFilter(self.line_filter.include, exclude, skip_repeated=True)
+        return self.line_filter if self.raw else without_hidden(self.line_filter)
 
     def key_of(self, row: Row) -> Key:
         ns = row.placement.ns if row.placement is not None else None

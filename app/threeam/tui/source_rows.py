@@ -14,7 +14,7 @@ from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.source import FIRST_KEY, FIRST_NS, LAST_NS, Key, PlacedLine, Source
 from threeam.timeline.timestamp_format import Meaning
 from threeam.timeline.timestamp_reader import TimestampReader
-from threeam.tui.log_rows import Row
+from threeam.tui.log_rows import Row, without_hidden
 from threeam.tui.placement import Placement, RowSource
 from threeam.tui.row_streams import Place, Step, descending, merged
 
@@ -29,7 +29,8 @@ _Heap = list[tuple[tuple[int, ...], Row]]
 class SourceRows:
     """The rows of a source by their corrected timestamps.
 
-    ``files``: the file that was opened, and those that the program has written after it, the oldest first.
+    ``files``: the file that was opened, and those that the program has written after it, the oldest first. ``raw``: the
+    hidden lines of a journal are rows too.
     """
 
     def __init__(self, source: Source) -> None:
@@ -37,6 +38,13 @@ class SourceRows:
         self.number = source.number + 1  # 0 is the journal
         self.name = source.name
         self.line_filter = LineFilter()
+        self.raw = False
+
+    @property
+    def effective_filter(self) -> LineFilter:
+        """The filter that selects the lines that are rows."""
+        is_journal = self.source.file.followed_journal is not None
+        return without_hidden(self.line_filter) if is_journal and not self.raw else self.line_filter
 
     @property
     def source(self) -> Source:
@@ -61,13 +69,13 @@ class SourceRows:
 
     def forward(self, place: Place) -> Iterator[Step]:
         key = place.key
-        if self.line_filter:
+        if self.effective_filter:
             return self._filtered(key, 1)
         before = key._replace(offset=key.offset - 1)  # a place is before the row of its key
         return self._merged([self._rows_after(source, before) for source in self.files], 1)
 
     def backward(self, place: Place) -> Iterator[Step]:
-        if self.line_filter:
+        if self.effective_filter:
             return self._filtered(place.key, -1)
         return self._merged([self._rows_before(source, place.key) for source in self.files], -1)
 
@@ -109,7 +117,7 @@ class SourceRows:
         if source.end >= size or size - source.end > _MAX_UNFINISHED_BYTES:
             return None
         line = next(lines_forward(source.segment, source.end, size), None)
-        if line is None or line.finished or not self.line_filter.matches(line.raw):
+        if line is None or line.finished or not self.effective_filter.matches(line.raw):
             return None
         return self.row_at(line)
 
@@ -129,7 +137,7 @@ class SourceRows:
         first, hold_ns, heap = begin, _hold_ns(source), _Heap()
         if source.detection is not None and key.ns > FIRST_NS:
             first = source.offset_before(begin, end, key.ns - source.correction.shift_ns - hold_ns)
-        for chunk in matches_forward(source.segment, first, end, self.line_filter):
+        for chunk in matches_forward(source.segment, first, end, self.effective_filter):
             for line in chunk.lines:
                 row = self.row_at(line)
                 heapq.heappush(heap, (self.key_of(row), row))
@@ -147,7 +155,7 @@ class SourceRows:
             low = source.offset_before(begin, end, key.ns - source.correction.shift_ns + hold_ns + 1)
             stop = last_line_end(source.segment, min(end, low + _PROBE_BYTES))
             stop = stop if stop > low else end  # a long line
-        for chunk in matches_backward(source.segment, stop, self.line_filter, begin):
+        for chunk in matches_backward(source.segment, stop, self.effective_filter, begin):
             for line in chunk.lines:
                 row = self.row_at(line)
                 heapq.heappush(heap, (descending(self.key_of(row)), row))
@@ -187,6 +195,11 @@ class FileOrderRows:
         self.source = rows.file_of(segment) or rows.source
         self.number, self.name = rows.number, rows.name
         self.line_filter = rows.line_filter
+
+    @property
+    def effective_filter(self) -> LineFilter:
+        """The filter that selects the lines that are rows."""
+        return self.line_filter
 
     def key_of(self, row: Row) -> Key:
         return Key(0, self.number, offset=row.line.offset)

@@ -14,7 +14,7 @@ from threeam.tui.source_rows import SourceRows
 
 
 class TimelineCounter:
-    """Counts the lines of ``sources`` that pass ``file_filter``, and those of ``journal_counter``, if it is given.
+    """Counts the lines of ``sources`` that pass their filters, and those of ``journal_counter``, if it is given.
 
     It has the interface of a `LineCounter`, but gives no line a number: the order of the lines is not that of a file.
     ``line_filter``: the filter of the journal's lines, which tells one counter from another.
@@ -24,13 +24,11 @@ class TimelineCounter:
         self,
         line_filter: LineFilter,
         journal_counter: LineCounter | None,
-        sources: Sequence[SourceRows],
-        file_filter: LineFilter,
+        sources: Sequence[tuple[SourceRows, LineFilter]],
     ) -> None:
         self.line_filter = line_filter
         self._journal_counter = journal_counter
         self._sources = sources
-        self._file_filter = file_filter
         self._counts: dict[tuple[int, int], tuple[int, int]] = {}  # of a file: how far it is counted, and the count
         self.is_done = False
 
@@ -52,12 +50,13 @@ class TimelineCounter:
         self.is_done = False
         if self._journal_counter is not None:
             yield from self._journal_counter.count_to(end)
-        for source in list(self._files()):
-            counted, count = self._counts.get(_key(source), (0, 0))
-            for chunk in chunks_forward(source.segment, counted, source.end):
-                count += len(list(matching_offsets_in_chunk(source.segment, chunk, self._file_filter)))
-                self._counts[_key(source)] = chunk.end, count
-                yield
+        for rows, line_filter in self._sources:
+            for source in list(rows.files):
+                counted, count = self._counts.get(_key(source), (0, 0))
+                for chunk in chunks_forward(source.segment, counted, source.end):
+                    count += len(list(matching_offsets_in_chunk(source.segment, chunk, line_filter)))
+                    self._counts[_key(source)] = chunk.end, count
+                    yield
         self.is_done = True
 
     def count_before(self, position: Position) -> int | None:
@@ -65,7 +64,7 @@ class TimelineCounter:
         return None
 
     def _files(self) -> Iterator[Source]:
-        return (source for rows in self._sources for source in rows.files)
+        return (source for rows, _ in self._sources for source in rows.files)
 
 
 def _key(source: Source) -> tuple[int, int]:

@@ -43,6 +43,12 @@ class SelectedSources(MergedRows):
         """True if the hidden lines of the journal are rows too."""
         return self.journal_rows.raw
 
+    def show_hidden(self, raw: bool) -> None:
+        """Let the hidden lines of the journals be rows too, or not, from the next load on."""
+        self.journal_rows.raw = raw
+        for rows in self.source_rows:
+            rows.raw = raw
+
     @property
     def line_filter(self) -> LineFilter:
         """The filter that selects the lines that are rows. When it is set, the rows must be loaded again."""
@@ -71,6 +77,7 @@ class SelectedSources(MergedRows):
     def add_source(self, source: Source) -> None:
         """Show the lines of ``source`` too, from the next load on."""
         self.source_rows.append(SourceRows(source))
+        self.show_hidden(self.raw)
         self._select_streams()
 
     def remove_source(self, name: str) -> None:

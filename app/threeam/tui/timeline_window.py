@@ -16,7 +16,7 @@ from threeam.core.store.follow import batch_start
 from threeam.core.store.journal import Journal, Position
 from threeam.core.store.pattern import Pattern
 from threeam.core.store.reader import Line, lines_forward
-from threeam.core.store.seek import ChunkMatches, find_time, journal_begins_after
+from threeam.core.store.seek import ChunkMatches, find_time, journal_begins_after, passes_filter
 from threeam.timeline.source import Key, PlacedLine, Source
 from threeam.tui.background_scan import SLICE_S
 from threeam.tui.line_counter import Counter, LineCounter
@@ -53,7 +53,8 @@ class TimelineWindow(SelectedSources):
         self._missing = UnreadableNotices(journal.chain)
         before = before or LogWindow(journal)
         self.anchor = before.anchor
-        self.journal_rows.end, self.journal_rows.raw = before.log_end, before.raw
+        self.journal_rows.end = before.log_end
+        self.show_hidden(before.raw)
         self.go_to_end()
 
     @property
@@ -168,7 +169,7 @@ class TimelineWindow(SelectedSources):
         for placed in lines:
             source_rows = self.rows_of(placed.source)
             stream = self.streams.get(source_rows.number) if source_rows is not None else None
-            if source_rows is None or stream is None or not stream.line_filter.matches(placed.line.raw):
+            if source_rows is None or stream is None or not passes_filter(placed.line, stream.effective_filter):
                 continue
             if isinstance(stream, FileOrderRows):
                 if stream.source is not placed.source:
@@ -219,8 +220,12 @@ class TimelineWindow(SelectedSources):
         file_filter = file_filter._replace(include=(*file_filter.include, *added))
         is_journal_shown = JOURNAL_SOURCE.number in self.streams
         journal_counter = LineCounter(self._journal, line_filter) if is_journal_shown else None
-        shown = [rows for rows in self.source_rows if rows.number in self.streams]
-        return TimelineCounter(line_filter, journal_counter, shown, file_filter)
+        shown = [
+            (rows, with_filter(rows, file_filter).effective_filter)
+            for rows in self.source_rows
+            if rows.number in self.streams
+        ]
+        return TimelineCounter(line_filter, journal_counter, shown)
 
     def search(
         self, pattern: Pattern, from_row: Row | None, direction: int, *, wrapped: bool = False
@@ -297,7 +302,7 @@ class TimelineWindow(SelectedSources):
 
     def set_raw(self, raw: bool) -> None:
         """Show the hidden lines of the journal, or hide them again."""
-        self.journal_rows.raw = raw
+        self.show_hidden(raw)
         first, last = (self.rows[0], self.rows[-1]) if self.rows else (None, None)
         if first is None or last is None:
             return

@@ -41,7 +41,7 @@ class OptionParser(argparse.ArgumentParser):
             return message
         word = match[1]
         if not word.startswith("-"):
-            return f"{word} is one word too many"
+            return f"{word} is one word too many: write quotes around a text with blanks"
         hint = did_you_mean(word, list(self._option_string_actions))
         has_free_text = any(action.nargs for action in self._positionals._group_actions)
         return f"there is no option {word}{hint}{'; a text that begins so comes after --' if has_free_text else ''}"
@@ -59,9 +59,11 @@ parse_hypothesis_number.__name__ = "hypothesis such as H7"  # argparse prints it
 
 
 def split_line(line: str) -> list[str]:
-    """Return the words of a `:` line, quoted as in a shell. Raise `BadInput`."""
+    """Return the words of a `:` line. Quotes group words, and a backslash is one, as in ``\\d``. Raise `BadInput`."""
+    words = shlex.shlex(line, posix=True, punctuation_chars=False)
+    words.whitespace_split, words.commenters, words.escape = True, "", ""
     try:
-        return shlex.split(line)
+        return list(words)
     except ValueError as error:
         raise BadInput(f"{line!r}: {error}") from None
 

@@ -23,6 +23,7 @@ class ReportLine(NamedTuple):
 
     ``icon``: the kind of line, the state of a hypothesis or the verdict whose icon is shown; empty: no icon.
     ``command``: a shell command for the user to copy. ``quotation``: what the line quotes, to be shown below it.
+    ``subject``: what the line is about, for a screen that acts on it.
     """
 
     text: str
@@ -31,6 +32,7 @@ class ReportLine(NamedTuple):
     icon: str = ""
     command: str = ""
     quotation: Quotation | None = None
+    subject: object = None
 
 
 class ReportSection(NamedTuple):

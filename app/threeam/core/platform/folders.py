@@ -187,6 +187,14 @@ def safe_lstat(path: str) -> os.stat_result:
         return os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
 
 
+def is_named(fd: int, path: str) -> bool:
+    """Return whether ``path`` still is the name of the open file: it was not removed or replaced. Raises OSError."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
 def list_names(dir_fd: int) -> list[str]:
     """Return the names in an opened folder. Raises OSError."""
     fd = _reopen_readable(dir_fd)

@@ -59,6 +59,11 @@ class Hypothesis(NamedTuple):
         return f"H{self.number}" if self.number is not None else f"@{self.opened_at}"
 
     @property
+    def bound(self) -> int | None:
+        """Return what lines about it are bound to; None while it has no number."""
+        return self.number
+
+    @property
     def label(self) -> str:
         """Return what is shown for it: ``H7``, or ``script`` while it has no number."""
         return f"H{self.number}" if self.number is not None else "script"

@@ -54,13 +54,18 @@ class Blank(NamedTuple):
 
 def make_blank(journal: Journal, line: Line) -> Blank:
     """Return the blank for the entry of ``line``, its continuation lines and its amendments. Raises OSError."""
+    live = journal.open_live()
+    return make_blank_in([*journal.segments_forward(live)] if live is not None else [], line)
+
+
+def make_blank_in(segments: Sequence[Segment], line: Line) -> Blank:
+    """Do as `make_blank` in the files ``segments``, the oldest first. Words that were blanked are not looked for."""
     entry = line.entry
     assert entry is not None
     texts_by_stamp = {entry.stamp.ns: entry.body}
-    for continuation in _continuation_entries(journal, line, entry):
+    for continuation in _continuation_entries(segments, line, entry):
         texts_by_stamp[continuation.stamp.ns] = continuation.text.partition(" ")[2]
-    live = journal.open_live()
-    for segment in journal.segments_backward(live) if live is not None else ():
+    for segment in reversed(segments):
         for amendment_line in matching_lines_backward(segment, segment.size(), _AMENDMENT):
             amendment = amendment_line.entry
             cited = leading_stamp_ref(amendment.body) if amendment is not None else None
@@ -72,14 +77,14 @@ def make_blank(journal: Journal, line: Line) -> Blank:
         for text in texts_by_stamp.values()
         for part in text.split(" (undo: ")
     )
-    return Blank(frozenset(texts_by_stamp), tuple(text for text in texts if text), entry.kind not in _GENERATED_KINDS)
+    words = tuple(text for text in texts if text and not text.startswith(BLANKED_TEXT))
+    return Blank(frozenset(texts_by_stamp), words, entry.kind not in _GENERATED_KINDS)
 
 
-def _continuation_entries(journal: Journal, line: Line, entry: Entry) -> Iterator[Entry]:
+def _continuation_entries(segments: Iterable[Segment], line: Line, entry: Entry) -> Iterator[Entry]:
     """Yield the continuation lines of ``entry``; lines of other authors may lie between those of a piped text."""
     has_begun = False
-    live = journal.open_live()
-    for segment in journal.segments_forward(live) if live is not None else ():
+    for segment in segments:
         has_begun = has_begun or segment == line.segment
         if not has_begun:
             continue
@@ -137,9 +142,9 @@ def _blank_lines(data: bytes, blanks: Sequence[Blank]) -> tuple[Iterable[bytes],
     lines += [rest] if rest else []  # a torn line at the end of a file
     copied_lines, count = [], 0
     for raw in lines:
-        is_blanked = any(_is_blanked(raw, blank) for blank in blanks)
-        copied_lines.append(blank_line(raw) if is_blanked else raw + b"\n")
-        count += is_blanked
+        has_words = is_blanked(raw, blanks)
+        copied_lines.append(blank_line(raw) if has_words else raw + b"\n")
+        count += has_words
     return copied_lines, count
 
 
@@ -153,7 +158,7 @@ def _blank_long_line(segment: Segment, chunk: Chunk, blanks: Sequence[Blank]) ->
     is_finished = chunk.data.endswith(b"\n")
     overlap_bytes = 4 * max((len(text) for blank in blanks for text in blank.texts), default=0)  # 4: of a character
     pieces = _with_overlap(read_chunks(segment, chunk.start, chunk.end), overlap_bytes)
-    if blanks and any(_is_blanked(piece, blank) for piece in chain([beginning], pieces) for blank in blanks):
+    if blanks and any(is_blanked(piece, blanks) for piece in chain([beginning], pieces)):
         return [blank_line(beginning)], 1
     return chain(read_chunks(segment, chunk.start, chunk.end), () if is_finished else (b"\n",)), 0
 
@@ -165,16 +170,22 @@ def find_blanked_lines(journal: Journal, blank: Blank) -> Iterator[tuple[Segment
     """
     live = journal.open_live()
     for segment in journal.segments_forward(live) if live is not None else ():
-        for chunk in chunks_forward(segment):
-            if chunk.omitted_bytes:
-                if _blank_long_line(segment, chunk, [blank])[1]:
-                    yield segment, chunk.start, chunk.end
-                continue
-            begin = chunk.start
-            for raw in _LINE.findall(chunk.data):
-                if _is_blanked(raw.removesuffix(b"\n"), blank):
-                    yield segment, begin, begin + len(raw)
-                begin += len(raw)
+        for begin, end in find_blanked_lines_in(segment, [blank]):
+            yield segment, begin, end
+
+
+def find_blanked_lines_in(segment: Segment, blanks: Sequence[Blank]) -> Iterator[tuple[int, int]]:
+    """Yield the lines of a file that a copy would have without their words: begin and end. Raises OSError."""
+    for chunk in chunks_forward(segment):
+        if chunk.omitted_bytes:
+            if _blank_long_line(segment, chunk, blanks)[1]:
+                yield chunk.start, chunk.end
+            continue
+        begin = chunk.start
+        for raw in _LINE.findall(chunk.data):
+            if is_blanked(raw.removesuffix(b"\n"), blanks):
+                yield begin, begin + len(raw)
+            begin += len(raw)
 
 
 def _with_overlap(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
@@ -183,6 +194,11 @@ def _with_overlap(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
     for piece in pieces:
         yield overlap + piece
         overlap = (overlap + piece)[-size:]
+
+
+def is_blanked(raw: bytes, blanks: Iterable[Blank]) -> bool:
+    """Return whether a copy would have a line without its words."""
+    return any(_is_blanked(raw, blank) for blank in blanks)
 
 
 def _is_blanked(raw: bytes, blank: Blank) -> bool:

@@ -7,12 +7,15 @@ Numbers, cups and stamps are only known while the lock is held. So callers do no
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import ACQUIRED, RELEASING, Stamp, split_submission
 from threeam.core.format.kinds import NOTED_TAG, WORDS
 from threeam.core.state.fold import State
+
+if TYPE_CHECKING:  # a note that belongs to no hypothesis needs none of it
+    from threeam.core.format.remote_hypothesis import Named
 
 TOXIC_TEXT = "WARNING: Caffeine toxicity imminent. Logic may be compromised."
 _SCRIPT_TOXIC_CUPS = 4  # cups: the limit of the script, which does not know the setting toxic_cups
@@ -61,20 +64,14 @@ def note_draft(text: str) -> Draft:
     return Draft.fixed(_note_lines(text))
 
 
-def bound_note_draft(text: str, hypothesis: str) -> Draft:
+def bound_note_draft(text: str, hypothesis: Named) -> Draft:
     """Return the draft of a note that belongs to ``hypothesis``."""
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         first, *rest = _note_lines(text)
-        return [first._replace(tags=(*hypothesis_tag(state, hypothesis), *first.tags)), *rest]
+        return [first._replace(tags=(*hypothesis_tags(state, hypothesis), *first.tags)), *rest]
 
-    return Draft(lines)
-
-
-def tagged_note_draft(text: str, tags: tuple[tuple[str, str], ...]) -> Draft:
-    """Return the draft of a note whose first line has ``tags``."""
-    first, *rest = _note_lines(text)
-    return Draft.fixed([first._replace(tags=(*tags, *first.tags)), *rest])
+    return Draft(lines, needs_full_state=isinstance(hypothesis, str))
 
 
 def _note_lines(text: str) -> list[DraftLine]:
@@ -111,21 +108,28 @@ def change_lines(text: str, undo: str, tags: tuple[tuple[str, str], ...] = ()) -
     return [DraftLine(f"Changed: {first}", (*tags, ("CHANGE", "open"))), *map(DraftLine, rest)]
 
 
-def hypothesis_tag(state: State, name: str | None) -> tuple[tuple[str, str], ...]:
-    """Return the tag that binds a line to a hypothesis, with its state; no tag without ``name``.
+def hypothesis_tags(state: State, named: Named | int | None) -> tuple[tuple[str, str], ...]:
+    """Return the tags that bind a line to a hypothesis of this journal, with its state, or of another host.
 
-    Raises `PreconditionFailed`.
+    No tag without ``named``. Raises `PreconditionFailed`.
     """
-    if name is None:
+    if named is None:
         return ()
+    if not isinstance(named, str | int):
+        return named.tags()
+    number = hypothesis_number(state, named)
+    return ((f"H{number}", state.hypotheses[number].state),)
+
+
+def hypothesis_number(state: State, name: str | int) -> int:
+    """Return the number of the hypothesis that ``7``, ``H7`` or ``@stamp`` names. Raise `PreconditionFailed`."""
+    name = name if isinstance(name, str) else f"H{name}"
     hypothesis = state.find_hypothesis(name)
-    if hypothesis is None and "/" in name:
-        raise PreconditionFailed(f"{name} is a hypothesis of another host: 3am hyp and 3am log -H take it")
     if hypothesis is None:
         raise PreconditionFailed(f"there is no hypothesis {name}: 3am hyp list shows those there are")
     if hypothesis.number is None:
         raise PreconditionFailed(f"{hypothesis.name} has no number yet: 3am hyp predict gives it one")
-    return ((f"H{hypothesis.number}", hypothesis.state),)
+    return hypothesis.number
 
 
 def is_toxic(cups: int, limit: int) -> bool:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from threeam.core.errors import LockTimeout, LockUnusable, WaitCancelled
 from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.format.times import format_duration
-from threeam.core.platform.folders import SAFE_OPEN_FLAGS
+from threeam.core.platform.folders import SAFE_OPEN_FLAGS, is_named
 from threeam.core.platform.signals import defer_interrupts
 from threeam.core.store.journal import SCRIPT_LOCKS, Journal
 from threeam.core.write.lock_file import LockFileSpec, open_lock_file, permission_problem, tighten_permissions
@@ -81,7 +81,7 @@ class SanityLock:
                 if not lock_descriptor(fd, blocking=False):
                     ticket = _QueueTicket(fd)  # given up by closing fd, which is done on any error
                     _wait_in_queue(ticket, self, wait, wait_start)
-                if _is_still_named(fd, self.path):
+                if is_named(fd, self.path):
                     if self.tighten_mode:
                         tighten_permissions(fd, self.spec)
                     self._fd = fd
@@ -93,14 +93,11 @@ class SanityLock:
 
     def is_same_file(self, path: str) -> bool:
         """Return whether ``path`` is another name of the lock file that is held."""
-        try:
-            return os.path.samestat(os.fstat(self._fd), os.stat(path, follow_symlinks=False))
-        except FileNotFoundError:
-            return False
+        return is_named(self._fd, path)
 
     def was_replaced(self) -> bool:
         """Return whether the path names another file by now: then another process may hold the lock as well."""
-        return not _is_still_named(self._fd, self.path)
+        return not is_named(self._fd, self.path)
 
     def release(self) -> None:
         """Release the lock. The file stays, since other processes may be queued on it."""
@@ -197,13 +194,6 @@ def _holder_in_rows(status: os.stat_result, rows: list[str]) -> LockHolder | Non
             return LockHolder(pid, name)
         return _find_inheritor(status) or LockHolder(0, "")
     return None
-
-
-def _is_still_named(fd: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False))
-    except FileNotFoundError:
-        return False
 
 
 def _wait_in_queue(ticket: _QueueTicket, lock: SanityLock, wait: WaitPolicy, wait_start: float) -> None:

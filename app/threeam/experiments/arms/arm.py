@@ -114,13 +114,15 @@ def _checks(spec: _ArmSpec) -> Iterator[tuple[bool, str]]:
     yield sum(part.quota > 0 for part in spec.builtins) > 1, "it has two quotas"
     is_list = not has_wrapper and ("," in spec.text or " " in spec.text)
     yield is_list, "use an --arm for each, as in --arm bare --arm pin"
+    builtin_names = ", ".join((BARE, *BUILTIN_PARTS))
+    unknown = next((part.partition(":")[0] for part in custom if ":" in part), "")
+    yield unknown != "", f"{unknown} is not built in; built in are {builtin_names}"
     are_names = all(_ARM_NAME_PART.fullmatch(part) for part in custom)
     yield not are_names, "use plain words as names, such as bare, strace or strace+pin"
     yield has_wrapper and len(custom) > 1, "a wrapper has one name; the other parts must be built in"
     wraps_builtin = has_wrapper and custom in ([], [BARE])
     yield wraps_builtin, f"{spec.name!r} is built in and takes no wrapper"
     is_undefined = not has_wrapper and custom not in ([], [BARE])
-    builtin_names = ", ".join((BARE, *BUILTIN_PARTS))
     example = f"{custom[0]}='strace -f'" if custom else ""
     yield is_undefined, f"say what {''.join(custom[:1])} is, as in {example}; built in are {builtin_names}"
     yield custom == [BARE] and len(parts) > 1, "'bare' cannot be combined with other arms"

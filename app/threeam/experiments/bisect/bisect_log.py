@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Author, Entry, Stamp, by_tag
+from threeam.core.format.remote_hypothesis import Bound, bound_to, repeated_bound_tags
 from threeam.core.state.fold import Projection, State
 from threeam.experiments.bisect.posterior import CommitRuns
 from threeam.experiments.failure_rule import FAILED, PASSED
@@ -33,7 +34,7 @@ class Bisection(NamedTuple):
     number: int
     stamp: Stamp
     author: Author | None
-    hypothesis: int | None
+    hypothesis: Bound | None
     text: str
     last: int
     budget: int
@@ -124,15 +125,14 @@ def _planned(number: int, done: int, budget: int, entry: Entry) -> Bisection | N
             return None
         position, failed, passed, inconclusive = map(int, match.groups()[:4])
         commits[position] = CommitRuns(failed, passed, inconclusive, bool(match[5]))
-    hypothesis = None if entry.hypothesis is None else entry.hypothesis[0]
     file = entry.tag("FILE") or ""
     stamp, author = entry.effective_stamp, entry.author
-    return Bisection(number, stamp, author, hypothesis, entry.body, int(count[1]), budget, file, done, commits)
+    return Bisection(number, stamp, author, bound_to(entry), entry.body, int(count[1]), budget, file, done, commits)
 
 
 def _checkpoint(current: Mapping[int, Bisection]) -> Iterator[Entry]:
     for bisection in current.values():
-        bound = () if bisection.hypothesis is None else ((f"H{bisection.hypothesis}", "run"),)
+        bound = repeated_bound_tags(bisection.hypothesis, "run")
         leading = (*by_tag(bisection.author), index_tag(bisection.number, bisection.done, bisection.budget), *bound)
         tally = " ".join(
             f"{position}:{runs.failed}/{runs.passed}/{runs.inconclusive}{'x' if runs.cannot else ''}"

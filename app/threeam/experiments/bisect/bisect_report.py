@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from threeam.core.format.entry import Stamp
+from threeam.core.format.remote_hypothesis import bound_json, bound_prefix
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.experiments.bisect.bisect_log import Bisection
 from threeam.experiments.bisect.bisect_plan import BisectPlan
@@ -22,7 +23,7 @@ def bisection_json(bisection: Bisection) -> dict[str, Any]:
     return {
         "run": bisection.name,
         "type": "bisection",
-        "hypothesis": bisection.hypothesis,
+        "hypothesis": bound_json(bisection.hypothesis),
         "command": bisection.command,
         "budget": bisection.budget,
         "done": bisection.done,
@@ -79,13 +80,13 @@ def _named(suspect: Suspect, plan: BisectPlan) -> str:
 def bisect_report(bisection: Bisection, plan: BisectPlan, now: Stamp) -> list[ReportSection]:
     """Return the sections of the report: the result, the likely commits with their runs, the rate, and the plan."""
     belief, runs = belief_of(bisection.runs()), bisection.runs()
-    bound = f" H{bisection.hypothesis}" if bisection.hypothesis is not None else ""
+    title = f"{bisection.name} {bound_prefix(bisection.hypothesis)}".rstrip()
     unfinished = f"{bisection.done} of {bisection.budget} runs are made: 3am bisect --resume {bisection.name}"
     result = ReportLine(bisection.result or unfinished, icon="Bisected" if bisection.result else "Bisect")
     likely = sorted(belief.suspects, key=lambda suspect: -suspect.probability)[:_MAX_ROWS]
     rows = [_row(s, runs, plan) for s in likely if s.probability >= _SHOWN_PROBABILITY]
     sections = [
-        ReportSection(f"{bisection.name}{bound}", [result]),
+        ReportSection(title, [result]),
         ReportSection("the most likely commits, and how many of their runs failed", rows),
     ]
     if belief.failed:

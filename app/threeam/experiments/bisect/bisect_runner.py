@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from threeam.core.errors import FileUnusable, PreconditionFailed
 from threeam.core.format.entry import NS_PER_S, decode_utf8
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.platform.signals import defer_interrupts
 from threeam.core.store.attachment_kinds import BISECTION, RUN_OUTPUT
 from threeam.core.store.attachments import write_attachment
@@ -80,7 +81,7 @@ class BisectRunner:
         self._access = access
         self._listener = listener
 
-    def start(self, plan: BisectPlan, budget: int, hypothesis: str | None) -> Bisection:
+    def start(self, plan: BisectPlan, budget: int, hypothesis: Bound | None) -> Bisection:
         """Save and log ``plan``, run commits until one is named or ``budget`` runs are made, and write the result."""
 
         def draft_of(file_name: str) -> Draft:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil
 
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.experiments.experiment import BARE, Counts, Experiment, FailureKind
 from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.provoke.budget import MIN_CONFIRMING_RUNS
@@ -17,12 +18,12 @@ MAX_CONFIRMING_RUNS = 200  # of each arm
 _SAFETY = 2  # the rate of a chosen arm is overestimated, so more runs than its rate needs
 
 
-def kinds_before(all_experiments: Sequence[Experiment], hypothesis: str | None) -> str:
+def kinds_before(all_experiments: Sequence[Experiment], hypothesis: Bound | None) -> str:
     """Return the letters of the kinds of failure that bare runs for ``hypothesis`` have had."""
     letters = {
         letter
         for experiment in all_experiments
-        if hypothesis is not None and f"H{experiment.hypothesis}" == hypothesis.upper() and BARE in experiment.arms
+        if hypothesis is not None and experiment.hypothesis == hypothesis and BARE in experiment.arms
         for outcome, letter in experiment.outcomes(BARE)
         if outcome == FAILED
     }

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Author, Entry, Stamp, by_tag
+from threeam.core.format.remote_hypothesis import Bound, bound_to, repeated_bound_tags
 from threeam.core.state.fold import Projection, State
 from threeam.experiments.experiment import MAX_RUNS, NOT_RUN, KindInExperiment, Run
 from threeam.experiments.failure_rule import INCONCLUSIVE, OUTCOMES, PASSED, TIMED_OUT
@@ -76,7 +77,7 @@ class Search(NamedTuple):
     number: int
     stamp: Stamp
     author: Author | None
-    hypothesis: int | None
+    hypothesis: Bound | None
     arms: tuple[str, ...]
     halving: Halving
     budget: Budget
@@ -257,7 +258,7 @@ def _planned_search(number: int, total: int, entry: Entry) -> Search | None:
         number=number,
         stamp=entry.effective_stamp,
         author=entry.author,
-        hypothesis=None if entry.hypothesis is None else entry.hypothesis[0],
+        hypothesis=bound_to(entry),
         arms=arms,
         halving=halving,
         budget=budget,
@@ -274,7 +275,7 @@ def _planned_search(number: int, total: int, entry: Entry) -> Search | None:
 def _checkpoint(current: Mapping[int, Search]) -> Iterator[Entry]:
     """Yield the entries that carry the searches over a rotation."""
     for search in current.values():
-        bound = () if search.hypothesis is None else ((f"H{search.hypothesis}", "run"),)
+        bound = repeated_bound_tags(search.hypothesis, "run")
         leading = (*by_tag(search.author), index_tag(search.number, 0, search.total), *bound)
         tags = (
             *leading,

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.state.fold import State
-from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tags
 from threeam.experiments.fingerprint import ExperimentIdentity
 from threeam.experiments.provoke.budget import Budget
 from threeam.experiments.provoke.halving import Halving
@@ -28,13 +29,13 @@ class SearchFacts(NamedTuple):
     left_out: Sequence[str] = ()
 
 
-def search_draft(text: str, facts: SearchFacts, hypothesis: str | None) -> Draft:
+def search_draft(text: str, facts: SearchFacts, hypothesis: Bound | None) -> Draft:
     """Return the draft of the plan line of a search. Its number is assigned under the lock."""
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         tags = (
             index_tag(next_run_number(state), 0, facts.halving.total),
-            *hypothesis_tag(state, hypothesis),
+            *hypothesis_tags(state, hypothesis),
             search_tag(facts.arms, facts.halving, facts.budget, facts.identity.fingerprint, facts.left_out),
             facts.identity.to_tag(),
             ("FILE", facts.file),
@@ -54,10 +55,9 @@ def result_draft(search: Search, tag: tuple[str, str], text: str, file: str) -> 
         current = require_search(state, search.name)
         if current.result is not None:
             raise PreconditionFailed(f"{current.name} has its result: {current.result.text}")
-        hypothesis = None if current.hypothesis is None else f"H{current.hypothesis}"
         tags = (
             index_tag(current.number, current.done_count, current.total),
-            *hypothesis_tag(state, hypothesis),
+            *hypothesis_tags(state, current.hypothesis),
             tag,
             *((("FILE", file),) if file else ()),
         )

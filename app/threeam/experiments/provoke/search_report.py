@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from threeam.core.format.entry import Stamp
+from threeam.core.format.remote_hypothesis import bound_json, bound_prefix
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.experiments.provoke.halving import ArmCounts
 from threeam.experiments.provoke.search import Search
@@ -12,7 +13,7 @@ from threeam.experiments.provoke.search import Search
 
 def search_report(search: Search, now: Stamp) -> list[ReportSection]:
     """Return the sections of the report on ``search``."""
-    bound = f" H{search.hypothesis}" if search.hypothesis is not None else ""
+    title = f"{search.name} {bound_prefix(search.hypothesis)}".rstrip()
     resume = f"3am run --resume {search.name}"
     if search.result is not None:
         conclusion = ReportLine(search.result.text, stamp=search.result.stamp, icon="Verdict")
@@ -27,7 +28,7 @@ def search_report(search: Search, now: Stamp) -> list[ReportSection]:
     arms = [ReportLine(f"{arm} {_format_counts(counts)}") for arm, counts in search.ranking()]
     attribution = format_attribution(search.author, search.stamp, now)
     sections = [
-        ReportSection(f"{search.name}{bound}", [conclusion]),
+        ReportSection(title, [conclusion]),
         ReportSection("failed of all, the last round first", [bare, *arms]),
         ReportSection("kinds of failure", kinds),
         ReportSection("plan", [ReportLine(search.text, attribution, search.stamp, "Plan")]),
@@ -40,7 +41,7 @@ def search_json(search: Search) -> dict[str, Any]:
     return {
         "run": search.name,
         "type": "search",
-        "hypothesis": search.hypothesis,
+        "hypothesis": bound_json(search.hypothesis),
         "command": search.command,
         "seed": search.halving.seed,
         "total": search.total,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import NamedTuple
 
+from threeam.core.format.remote_hypothesis import bound_prefix
 from threeam.experiments.experiment import BARE, Counts, Experiment
 from threeam.experiments.kinds.kind_comparison import find_other_ways
 from threeam.experiments.provoke.confirmation import confirmed_arm, failing_kinds, is_another_failure
@@ -15,10 +16,14 @@ from threeam.experiments.verdicts.verdict import format_significant
 
 
 class CodePlace(NamedTuple):
-    """The place of a delayed call: a call with its arguments, and the functions around it (empty: not known)."""
+    """The place of a delayed call: a call with its arguments, and the functions around it (empty: not known).
+
+    ``obstacle``: a sentence about why they are not known, if the reader can change that.
+    """
 
     call: str
     functions: str
+    obstacle: str = ""
 
 
 def result_text(search: Search, confirmation: Experiment | None, place: CodePlace | None) -> str:
@@ -41,11 +46,13 @@ def result_text(search: Search, confirmation: Experiment | None, place: CodePlac
     sentences = [f"{chosen.arm} provokes {_name_failure(search, confirmation)}: {fresh}"]
     if place is not None:
         sentences.append(f"look at {place.functions}: {place.call}" if place.functions else f"the call: {place.call}")
+        if place.obstacle:
+            sentences.append(place.obstacle)
     _, _, with_arm = required_clean_runs(chosen.counts.failed, chosen.counts.conclusive)
     _, _, without = required_clean_runs(bare.counts.failed, bare.counts.conclusive)
     if with_arm is not None:
         more = f", and {without:,} of {BARE}" if without is not None else ""
-        asks = f"3am fixed H{search.hypothesis} --arm {shlex.quote(chosen.arm)} counts them"
+        asks = f"3am fixed {bound_prefix(search.hypothesis)}--arm {shlex.quote(chosen.arm)} counts them"
         asked = "" if search.hypothesis is None else f": {asks}"
         sentences.append(f"fixed is shown by {with_arm:,} clean runs of that arm{more}{asked}")
     return "; ".join(sentences)

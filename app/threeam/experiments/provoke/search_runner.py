@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from threeam.core.errors import FileUnusable, PreconditionFailed
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.format.times import format_duration
 from threeam.core.redact.redact import redact
 from threeam.core.store.attachment_kinds import PLAN, RUN_OUTPUT
@@ -68,6 +69,9 @@ class SearchListener(Listener, Protocol):
     def on_run(self, run: Run) -> None:
         """Show that a run was made."""
 
+    def on_confirmed(self, search: Search, arm: str) -> None:
+        """Show that the place of the call that ``arm`` delays is looked for."""
+
     def on_result(self, raw: bytes, *, found: bool) -> None:
         """Show the lines of the result. After this, a signal does not change the exit code."""
 
@@ -75,7 +79,7 @@ class SearchListener(Listener, Protocol):
 class Experimenter(Protocol):
     """The caller's way to run an experiment: a new one, or the rest of one."""
 
-    def start(self, plan: ExperimentPlan, hypothesis: str | None) -> None:
+    def start(self, plan: ExperimentPlan, hypothesis: Bound | None) -> None:
         """Make the runs of ``plan``, and write the verdict."""
 
     def resume(self, name: str) -> None:
@@ -113,7 +117,7 @@ class SearchRunner:
         self._listener = listener
         self._experimenter = experimenter
 
-    def start(self, reproducer: Reproducer, seed: int, budget: Budget, hypothesis: str | None) -> bool:
+    def start(self, reproducer: Reproducer, seed: int, budget: Budget, hypothesis: Bound | None) -> bool:
         """Find the arms for ``reproducer``, save and log the search, and make it.
 
         Raise `BadInput` if the command cannot be run or traced, or if the budget is too small.
@@ -165,7 +169,7 @@ class SearchRunner:
             self._run_round(search, plan, writer)
         confirmation = self._confirm(search, plan) if has_candidate(search) else None
         found = confirmed_arm(search, confirmation) if confirmation is not None else ""
-        calls = self._find_calls(next((arm for arm in plan.arms if arm.name == found), None), plan)
+        calls = self._find_calls(search, next((arm for arm in plan.arms if arm.name == found), None), plan)
         file = self._save_stacks(search, calls) if calls is not None else ""
         text = result_text(search, confirmation, None if calls is None else calls.place)
         tag = result_tag(found, confirmation.name if found and confirmation is not None else "")
@@ -218,18 +222,21 @@ class SearchRunner:
     def _confirm(self, search: Search, plan: SearchPlan) -> Experiment:
         """Return the experiment that compares the chosen arm with bare in fresh runs. Make its runs first."""
         known = confirmation_of(search, experiments(self._access.load_state()))
-        hypothesis = None if search.hypothesis is None else f"H{search.hypothesis}"
         if known is None:
             fresh = plan.experiment(confirming_arms(search), confirming_runs(search), confirming_seed(search))
-            self._experimenter.start(fresh, hypothesis)
+            self._experimenter.start(fresh, search.hypothesis)
         elif known.remaining or not known.verdict:
             self._experimenter.resume(known.name)
         made = confirmation_of(search, experiments(self._access.load_state()))
         assert made is not None
         return made
 
-    def _find_calls(self, arm: Arm | None, plan: SearchPlan) -> DelayedCalls | None:
-        return find_delayed_calls(plan.reproducer, arm) if arm is not None and arm.delays_calls else None
+    def _find_calls(self, search: Search, arm: Arm | None, plan: SearchPlan) -> DelayedCalls | None:
+        if arm is None or not arm.delays_calls:
+            return None
+        self._listener.on_confirmed(search, arm.name)
+        with explained_ending(search.name, SEARCH_PLANS.resume, self._listener):
+            return find_delayed_calls(plan.reproducer, arm)
 
     def _save_stacks(self, search: Search, calls: DelayedCalls) -> str:
         """Save the stacks as an attachment, and return its name."""

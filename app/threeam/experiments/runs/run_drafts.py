@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from threeam.core.format.entry import Stamp
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.state.fold import State, next_free_number
-from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tag
+from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tags
 from threeam.experiments.arms.arm import Arm
 from threeam.experiments.bisect.bisect_log import bisections
 from threeam.experiments.build import Build
@@ -38,7 +39,7 @@ class PlanFacts(NamedTuple):
     stop: str = ""
 
 
-def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
+def plan_draft(text: str, facts: PlanFacts, hypothesis: Bound | None) -> Draft:
     """Return the draft of a plan line. Its number, and how many there are with this plan, are read under the lock."""
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
@@ -48,7 +49,7 @@ def plan_draft(text: str, facts: PlanFacts, hypothesis: str | None) -> Draft:
         nth = 1 + len(earlier_repeats(experiments(state), number, fingerprint, arms, wrappers))
         tags = (
             index_tag(number, 0, facts.n * len(arms)),
-            *hypothesis_tag(state, hypothesis),
+            *hypothesis_tags(state, hypothesis),
             PlanTag(facts.n, facts.seed, arms, fingerprint, wrappers, nth, facts.stop).to_tag(),
             facts.identity.to_tag(),
             *_build_tags(facts.build),
@@ -75,14 +76,14 @@ def runs_draft(number: int, total: int, runs: Sequence[Run], new_kinds: Mapping[
 
 
 def single_run_draft(
-    command: str, run: Run, identity: ExperimentIdentity, hypothesis: str | None, build: Build | None = None
+    command: str, run: Run, identity: ExperimentIdentity, hypothesis: Bound | None, build: Build | None = None
 ) -> Draft:
     """Return the draft of the line about a command that was run once. Its number is assigned under the lock."""
 
     def lines(state: State, context: WriteContext, stamp: Stamp) -> Sequence[DraftLine]:
         tags = (
             index_tag(next_run_number(state), 1, 1),
-            *hypothesis_tag(state, hypothesis),
+            *hypothesis_tags(state, hypothesis),
             *run_tags(run, identity.fingerprint),
             identity.to_tag(),
             *_build_tags(build),
@@ -96,10 +97,9 @@ def verdict_draft_line(
     experiment: Experiment, state: State, text: str, results: Sequence[tuple[str, str]]
 ) -> DraftLine:
     """Return the line of a verdict on ``experiment``, with the tags ``results``."""
-    hypothesis = None if experiment.hypothesis is None else f"H{experiment.hypothesis}"
     tags = (
         index_tag(experiment.number, experiment.done_count, experiment.total),
-        *hypothesis_tag(state, hypothesis),
+        *hypothesis_tags(state, experiment.hypothesis),
         *results,
     )
     return DraftLine(f"Verdict: {text}", tags)

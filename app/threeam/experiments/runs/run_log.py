@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, by_tag
+from threeam.core.format.remote_hypothesis import bound_to, repeated_bound_tags
 from threeam.core.state.fold import Projection, State
 from threeam.experiments.arms.arm import Arm
 from threeam.experiments.bisect.bisect_log import bisections
@@ -227,7 +228,7 @@ def _single_run_experiment(number: int, run: Run, entry: Entry) -> Experiment:
         number=number,
         stamp=entry.effective_stamp,
         author=entry.author,
-        hypothesis=_hypothesis_number(entry),
+        hypothesis=bound_to(entry),
         n=1,
         seed=None,
         arms=(run.arm,),
@@ -257,7 +258,7 @@ def _planned_experiment(number: int, total: int, entry: Entry) -> Experiment | N
         number=number,
         stamp=entry.effective_stamp,
         author=entry.author,
-        hypothesis=_hypothesis_number(entry),
+        hypothesis=bound_to(entry),
         n=facts.n,
         seed=facts.seed,
         arms=facts.arms,
@@ -278,10 +279,6 @@ def _planned_experiment(number: int, total: int, entry: Entry) -> Experiment | N
         stop=facts.stop,
         kind_letters=tags.kind_letters if tags.kind_letters.strip(NO_KIND) else "",
     )
-
-
-def _hypothesis_number(entry: Entry) -> int | None:
-    return None if entry.hypothesis is None else entry.hypothesis[0]
 
 
 def _position_unless_stamp(position: int, stamp: Stamp) -> int | None:
@@ -342,8 +339,7 @@ def _verdict_entry(experiment: Experiment, stamp: Stamp) -> Entry:
 def _leading_tags(experiment: Experiment, run_number: int) -> tuple[tuple[str, str], ...]:
     """Return the author, the index and the hypothesis of a line about ``experiment``."""
     index = index_tag(experiment.number, run_number, experiment.total)
-    bound = () if experiment.hypothesis is None else ((f"H{experiment.hypothesis}", "run"),)
-    return (*by_tag(experiment.author), index, *bound)
+    return (*by_tag(experiment.author), index, *repeated_bound_tags(experiment.hypothesis, "run"))
 
 
 def _identity_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:

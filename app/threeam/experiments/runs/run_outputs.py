@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from threeam.core.errors import FileUnusable
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
 from threeam.core.store.attachments import read_attachment, write_attachment
 from threeam.core.store.journal import Journal
@@ -133,7 +134,7 @@ class RecordedRuns(Protocol):
         """Return the number of planned runs."""
 
     @property
-    def hypothesis(self) -> int | None:
+    def hypothesis(self) -> Bound | None:
         """Return the number of its hypothesis; None: it has none."""
 
     @property

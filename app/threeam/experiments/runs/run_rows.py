@@ -48,7 +48,7 @@ def run_line_in_words(raw: bytes) -> bytes:
     label = run_label(entry) if entry is not None else None
     if entry is None or label is None:
         return raw
-    bound = f" H{entry.hypothesis[0]}" if entry.hypothesis is not None else ""
+    bound = "" if entry.hypothesis_name is None else f" {entry.hypothesis_name}"
     text = entry.body if entry.kind == "Run" else f"{entry.kind.lower()}: {entry.body}"
     report = f" (3am run --report {label})" if entry.kind == "Verdict" else ""
     line = escape_unprintable(f"{label}{bound} {text}{report}")

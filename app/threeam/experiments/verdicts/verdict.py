@@ -8,6 +8,7 @@ from typing import Any
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
+from threeam.core.format.remote_hypothesis import bound_json
 from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext
 from threeam.experiments.build import is_same_code, recorded_build
@@ -284,7 +285,7 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
     return {
         "run": experiment.name,
         "type": "experiment",
-        "hypothesis": experiment.hypothesis,
+        "hypothesis": bound_json(experiment.hypothesis),
         "command": experiment.command,
         "n": experiment.n,
         "seed": experiment.seed,

@@ -16,12 +16,21 @@ from threeam.team.carrier import Carrier, NoAnswer, Topic
 from threeam.team.messages.hole import fill
 from threeam.team.messages.line_chain import MAX_PIECE_BYTES
 from threeam.team.messages.position import MAX_OFFSET, is_origin_id, is_segment_name
-from threeam.team.mirrors.mirror import MirrorPart, read_mirror
+from threeam.team.mirrors.mirror import read_mirror, read_searched_entries
+from threeam.team.mirrors.mirror_part import MirrorPart
 
 _MAX_LINES = 2_000  # in a question
 _ANSWER_S = 2.0  # s
 _PATIENCE_S = 10.0  # s; for a mirror that has not read the message yet
 _PAUSE_S = 0.1  # s; between two questions to it
+
+
+def questions(origin_id: str, lines: Sequence[BlankedLine]) -> list[bytes]:
+    """Return the questions about the mirror of an origin, for all ``lines``."""
+    return [
+        json.dumps([origin_id, lines[begin : begin + _MAX_LINES]]).encode()
+        for begin in range(0, len(lines), _MAX_LINES)
+    ]
 
 
 async def ask_host(carrier: Carrier, asked_id: str, origin_id: str, lines: Sequence[BlankedLine]) -> int | None:
@@ -33,8 +42,7 @@ async def ask_host(carrier: Carrier, asked_id: str, origin_id: str, lines: Seque
     deadline_s = loop.time() + _PATIENCE_S
     while True:
         count = 0
-        for begin in range(0, len(lines), _MAX_LINES):
-            question = json.dumps([origin_id, lines[begin : begin + _MAX_LINES]]).encode()
+        for question in questions(origin_id, lines):
             try:
                 answer = await carrier.ask(Topic.BLANK, asked_id, question, _ANSWER_S)
                 count += int(answer)
@@ -61,17 +69,24 @@ def answer_question(journal: Journal, question: bytes) -> bytes | None:
 
 
 def _decode_line(row: Any) -> BlankedLine:
-    segment, begin, end, stamp = row
+    segment, begin, end, stamp, entry = row
     are_offsets = all(type(number) is int and 0 <= number <= MAX_OFFSET for number in (begin, end))
-    if not is_segment_name(segment) or not are_offsets:
+    if not is_segment_name(segment) or not are_offsets or not isinstance(entry, str):
         raise ValueError
-    return BlankedLine(segment, begin, end, stamp)
+    return BlankedLine(segment, begin, end, stamp, entry)
 
 
 def count_lines_with_words(journal: Journal, origin_id: str, lines: Sequence[BlankedLine]) -> int:
-    """Return how many of ``lines`` have their words in a mirror, in any of its epochs. Raises OSError."""
+    """Return how many of ``lines`` may have their words in a mirror, in any of its epochs. Raises OSError.
+
+    A line of an entry for which the mirror was not searched yet counts as one that has them.
+    """
+    searched = read_searched_entries(journal, origin_id)
     parts = [part for files in read_mirror(journal, origin_id) for part in files.parts]
-    return sum(any(_has_words(part, line) for part in parts if part.segment == line.segment) for line in lines)
+    not_searched = sum(line.entry not in searched for line in lines)
+    return not_searched or sum(
+        any(_has_words(part, line) for part in parts if part.segment == line.segment) for line in lines
+    )
 
 
 def _has_words(part: MirrorPart, line: BlankedLine) -> bool:

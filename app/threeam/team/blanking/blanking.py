@@ -11,7 +11,9 @@ A message holds many lines, so it is not just deleted. In this order, and each s
 4. The messages with the words are deleted.
 
 The message of step 3 is the instruction for the mirrors. It is stored, so a host that is away finds it at its return. A
-mirror with the words compares the chain, blanks them in place, and keeps the links. A new mirror has a gap for the
+mirror with the words compares the chain, blanks them in place, and keeps the links. The message also names the entry:
+the mirror looks for its words in all that it has, since that may be more than the log and the store have now. If no
+stored message names the entry, the first line of the log is stored again, with the name. A new mirror has a gap for the
 deleted message until it reads the one that replaces it. The subject proves that the origin itself blanks its lines.
 """
 
@@ -22,9 +24,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from threeam.core.errors import PreconditionFailed
-from threeam.core.store.fork import Blank, find_blanked_lines
+from threeam.core.format.entry import Stamp
+from threeam.core.store.fork import find_blanked_lines, make_blank
 from threeam.core.store.journal import Journal
-from threeam.team.blanking.blank_list import BlankedLine, BlankList, blank_lines, stamp_text
+from threeam.core.store.seek import find_line
+from threeam.team.blanking.blank_list import BlankedLine, BlankList, stamp_text
 from threeam.team.carrier import Carrier, OutOfTurn, Place, Store
 from threeam.team.messages.message import HostileMessage, Message, decode
 from threeam.team.messages.position import Origin, SegmentEnd, segment_name
@@ -35,32 +39,50 @@ _BUSY_WAIT_S = 0.005  # s; between looks at a log that a writer has locked
 _STAMP_BYTES = 40  # bytes; the beginning of a line, with its stamp
 
 
-def find_lines(journal: Journal, blank: Blank) -> list[BlankedLine]:
-    """Return the lines of ``blank``, and those that quote it, in all files of the journal. Raises OSError."""
+def find_lines(journal: Journal, stamp: Stamp) -> list[BlankedLine]:
+    """Return the lines of an entry, and those that quote it, in all files of the journal.
+
+    Raises `PreconditionFailed` if there is no such entry, and OSError.
+    """
     lines = []
-    for segment, begin, end in find_blanked_lines(journal, blank):
+    for segment, begin, end in find_blanked_lines(journal, make_blank(journal, find_line(journal, stamp))):
         if (name := segment_name(segment)) is not None:  # else nothing of the file is sent
-            lines.append(BlankedLine(name, begin, end, stamp_text(segment.read(begin, _STAMP_BYTES))))
+            lines.append(BlankedLine(name, begin, end, stamp_text(segment.read(begin, _STAMP_BYTES)), str(stamp)))
     return lines
 
 
 async def blank_in_store(store: Store, journal: Journal, origin: Origin, host: str, lines: list[BlankedLine]) -> int:
     """Take ``lines``, which are in the list of ``journal``, out of the store. Return how many messages had words."""
     await _send_up_to(store, journal, origin, host, max(SegmentEnd(line.segment, line.end) for line in lines))
+    blank_list, named = BlankList(journal), set[str]()
     with_words, replaced = list[tuple[Message, Place]](), set[tuple[Any, ...]]()
     async for message, place in _history(store, origin.id):
-        if blank_lines(message, lines) is not message:
+        if blank_list.blank(message) is not message:
             with_words.append((message, place))
         elif message.holes:
             replaced.add(_identity(message))
+        named.update(message.entries)
     for message, _ in with_words:
         if _identity(message) not in replaced:
-            for part in blank_lines(message, lines).parts():
+            for part in blank_list.blank(message).parts():
                 await _store_again(store, part)
+                named.update(part.entries)
             replaced.add(_identity(message))
+    unnamed = sorted({line.entry for line in lines} - named)
+    if unnamed and (first := await _first_line(journal, origin, host)) is not None:
+        await _store_again(store, blank_list.blank(first)._replace(entries=tuple(unnamed)))
     for _, place in with_words:
         await store.delete(place)
     return len(with_words)
+
+
+async def _first_line(journal: Journal, origin: Origin, host: str) -> Message | None:
+    outgoing = Outgoing(journal)
+    while True:
+        try:
+            return await asyncio.to_thread(outgoing.first_line, origin, host, own_clock_bound().bound_ns)
+        except LogBusy:
+            await asyncio.sleep(_BUSY_WAIT_S)
 
 
 async def _send_up_to(carrier: Carrier, journal: Journal, origin: Origin, host: str, end: SegmentEnd) -> None:

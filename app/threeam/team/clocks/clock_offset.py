@@ -15,6 +15,7 @@ from typing import NamedTuple
 from threeam.timeline.align import DRIFT_PPM
 
 SPAN_NS = 600 * 10**9  # a span of measurements is as long as that,
+SHORT_SPAN_NS = 30 * 10**9  # or as that if the offset is known much better, or worse, from then on,
 STEPPED_SPAN_NS = 10 * 10**9  # or as that if a clock was stepped in it
 MAX_PAUSE_NS = 30 * 10**9  # a longer time without a ping is not part of a span
 _NS_OF_A_TICK = 10**6 // DRIFT_PPM  # in that time clocks drift apart by one nanosecond at most
@@ -37,6 +38,11 @@ class Offset(NamedTuple):
     def middle_ns(self) -> int:
         """The most likely offset."""
         return (self.low_ns + self.high_ns) // 2
+
+    @property
+    def width_ns(self) -> int:
+        """The difference of the two limits."""
+        return self.high_ns - self.low_ns
 
     @property
     def bound_ns(self) -> int:
@@ -118,12 +124,21 @@ class ClockTrack:
         """Return the span up to now, or a new one."""
         assert self.offset is not None
         wall_ns = self.last.wall_ns
+        age_ns = wall_ns - span.begin_ns
         if pause_ns > MAX_PAUSE_NS:
             self._has_step = False
             return Span(wall_ns, wall_ns, self.offset)
         # Without a step both limits hold in the pause, so the clocks have drifted for half of it before one of them.
         between = known.hull(self.offset).widened(pause_ns if is_step else pause_ns // 2 + 1)
-        is_full = span.end_ns - span.begin_ns >= (STEPPED_SPAN_NS if is_step or self._has_step else SPAN_NS)
+        if is_step or self._has_step:
+            is_full = span.end_ns - span.begin_ns >= STEPPED_SPAN_NS
+        else:  # the clocks have drifted little since the span began, so its offset was near the one that is known now
+            narrowed = span.offset.intersection(self.offset.widened(age_ns))
+            span = span._replace(offset=narrowed or span.offset)
+            is_other = (
+                age_ns >= SHORT_SPAN_NS and not between.width_ns // 2 <= span.offset.width_ns <= 2 * between.width_ns
+            )
+            is_full = is_other or span.end_ns - span.begin_ns >= SPAN_NS
         self._has_step = is_step or (self._has_step and not is_full)
         if is_full:
             return Span(min(last.wall_ns, wall_ns), max(last.wall_ns, wall_ns), between)

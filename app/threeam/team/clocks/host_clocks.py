@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from threeam.core.errors import FileUnusable
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
+from threeam.core.platform.whole_write import write_all, write_all_at
 from threeam.core.store.attachments import open_own_dir
 from threeam.core.store.journal import Journal
 from threeam.team.clocks.clock_offset import Offset, Span
@@ -91,17 +92,23 @@ class ClockFile:
         """Write ``span`` in place of the last one if it begins at the same time, else after it. Raises OSError."""
         line = b"%s\n" % b" ".join(b"%*d" % (_DIGITS, number) for number in (span.begin_ns, span.end_ns, *span.offset))
         is_new = span.begin_ns != self._begin_ns
-        flags = os.O_WRONLY | os.O_CREAT | SAFE_OPEN_FLAGS | (os.O_APPEND if is_new else 0)
+        flags = os.O_RDWR | os.O_CREAT | SAFE_OPEN_FLAGS | (os.O_APPEND if is_new else 0)
         with open_own_dir(self._folder) as dir_fd:
             fd = os.open(self._name, flags, 0o600, dir_fd=dir_fd)
         try:
-            if is_new:
-                os.write(fd, line)  # another process, of another night, may append to the same file
+            if is_new:  # another process, of another night, may append to the same file
+                write_all(fd, _end_of_torn_line(fd) + line)
                 self._place, self._begin_ns = os.lseek(fd, 0, os.SEEK_CUR) - len(line), span.begin_ns
             else:
-                os.pwrite(fd, line, self._place)
+                write_all_at(fd, line, self._place)
         finally:
             os.close(fd)
+
+
+def _end_of_torn_line(fd: int) -> bytes:
+    """Return what ends a last line of which a full disk has only taken a part."""
+    size = os.fstat(fd).st_size
+    return b"\n" if size and os.pread(fd, 1, size - 1) != b"\n" else b""
 
 
 def _name(origin_id: str) -> str:

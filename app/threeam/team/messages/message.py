@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from threeam.core.errors import JournalError
+from threeam.core.format.entry import Stamp
 from threeam.core.format.escape import escape_unprintable
 from threeam.team.messages.hole import Hole
 from threeam.team.messages.line_chain import LINK_BYTES, MAX_PIECE_BYTES, extend_chain, first_link
@@ -26,9 +27,9 @@ from threeam.team.messages.position import (
 
 MAX_PAYLOAD_BYTES = MAX_PIECE_BYTES
 MAX_BOUND_NS = 10**15
-_MAX_HOLES = 500  # in a message: NATS stores headers of up to 64 KiB
+MAX_ENTRIES = _MAX_HOLES = 400  # in a message: NATS stores headers of up to 64 KiB
 
-_HOST, _EPOCH, _SEGMENT, _OFFSET, _LINK, _BOUND, _AFTER, _HOLES, _SENT = (
+_HOST, _EPOCH, _SEGMENT, _OFFSET, _LINK, _BOUND, _AFTER, _HOLES, _SENT, _ENTRIES = (
     "3am-host",
     "3am-epoch",
     "3am-segment",
@@ -38,6 +39,7 @@ _HOST, _EPOCH, _SEGMENT, _OFFSET, _LINK, _BOUND, _AFTER, _HOLES, _SENT = (
     "3am-after",
     "3am-holes",
     "3am-sent",
+    "3am-entries",
 )
 _ANSWERED = "Nats-Subject"  # NATS adds it to a message that it returns as the direct answer to a request
 _UNSYNCHRONISED = "unsynchronised"
@@ -67,7 +69,8 @@ class Message(NamedTuple):
     of the origin's clock against UTC at most, when it sent this; None: it was not synchronised.
 
     ``holes``: the blanked lines in the payload, in their order. ``sent``: the end of what was sent, in a message that
-    replaces an earlier one; None in the others, which end there.
+    replaces an earlier one; None in the others, which end there. ``entries``: the stamps of blanked entries, whose
+    words a mirror blanks in all that it has of this origin.
     """
 
     origin: Origin
@@ -80,6 +83,7 @@ class Message(NamedTuple):
     utc_bound_ns: int | None = None
     holes: tuple[Hole, ...] = ()
     sent: SentEnd | None = None
+    entries: tuple[str, ...] = ()
 
     @property
     def end(self) -> int:
@@ -142,6 +146,8 @@ def encode_headers(message: Message) -> dict[str, str]:
     if message.sent is not None:
         epoch, segment, offset, link = message.sent
         headers[_SENT] = f"{epoch} {segment} {offset} {link.hex()}"
+    if message.entries:
+        headers[_ENTRIES] = ",".join(message.entries)
     return headers
 
 
@@ -169,6 +175,7 @@ def decode(origin_id: str, headers: Mapping[str, str], payload: bytes) -> Messag
         _decode_bound(headers, origin_id),
         _decode_holes(headers, origin_id, offset, payload),
         _decode_sent(headers, origin_id),
+        _decode_entries(headers, origin_id),
     )
 
 
@@ -213,6 +220,14 @@ def _decode_sent(headers: Mapping[str, str], origin_id: str) -> SentEnd | None:
     if not 1 <= int(epoch) <= MAX_EPOCH or int(offset) > MAX_OFFSET:
         raise HostileMessage(_refusal(origin_id, _SENT, headers[_SENT]))
     return SentEnd(int(epoch), segment, int(offset), bytes.fromhex(link))
+
+
+def _decode_entries(headers: Mapping[str, str], origin_id: str) -> tuple[str, ...]:
+    text = headers.get(_ENTRIES, "")
+    entries = tuple(text.split(",")) if text else ()
+    if len(entries) > MAX_ENTRIES or any(Stamp.parse(entry) is None for entry in entries):
+        raise HostileMessage(_refusal(origin_id, _ENTRIES, text))
+    return entries
 
 
 def _decode_bound(headers: Mapping[str, str], origin_id: str) -> int | None:

@@ -91,7 +91,7 @@ def find_host(journal: Journal, text: str) -> Host:
         who = f"{len(same)} hosts are named {shown}" if len(same) > 1 else f"this host is named {shown}, too"
         raise BadInput(f"{who}: write {' or '.join(same)}")
     if text == host_name():
-        raise BadInput(f"{shown} is this host: its journal is the one here")
+        raise BadInput(f"{shown} is this host: its journal is {escape_unprintable(journal.log_path)}")
     if not names:
         raise BadInput(f"there is no host {shown}: no journal is mirrored here yet; 3am team nats://HOST begins that")
     raise BadInput(f"there is no host {shown}{did_you_mean(text, names)}; mirrored here: {', '.join(names)}")

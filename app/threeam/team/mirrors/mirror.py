@@ -1,13 +1,14 @@
 """The mirror of a journal of another host: its exact bytes, in files that only this user can read.
 
-    <log>.d/remote/<id>/about.json                    the name of the host, and where parts begin
+    <log>.d/remote/<id>/about.json                    the name of the host, the links behind gaps, the blanked lines
+    <log>.d/remote/<id>/order                         what comes before each segment
     <log>.d/remote/<id>/<segment>.log                 the bytes from 0 on
     <log>.d/remote/<id>/<segment>+<offset>.log        the bytes behind a gap
     <log>.d/remote/<id>/epoch-2/…                     what the host sent after it had lost bytes
 
-Bytes are only appended, and lines blanked if their origin says so. A message that is here already is compared, so a
-message may come twice, late, or after a kill in the middle of its write. A message that contradicts the bytes here is
-refused. A line that was blanked stays so, also if the message with its words comes again.
+Bytes are only appended, and lines blanked if their origin says so, in each epoch. A message that is here already is
+compared, so a message may come twice, late, or after a kill in the middle of its write. A message that contradicts the
+bytes here is refused. A line that was blanked stays so, also if the message with its words comes again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.platform.folders import SAFE_OPEN_FLAGS
@@ -29,8 +30,10 @@ from threeam.team.messages.line_chain import first_link
 from threeam.team.messages.message import Message
 from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 from threeam.team.messages.presence import HeldRun
-from threeam.team.mirrors.mirror_about import ABOUT_NAME, holes_of, link_at, read_about, write_about
-from threeam.team.mirrors.mirror_part import OpenPart, PartPlace
+from threeam.team.mirrors.mirror_about import ABOUT_NAME, holes_of, known_links, link_at, read_about, write_about
+from threeam.team.mirrors.mirror_blanking import blank_entries, finish_blanking
+from threeam.team.mirrors.mirror_part import MirrorPart, OpenPart, PartPlace
+from threeam.team.mirrors.segment_order import OrderFile, read_order
 
 _PART_NAME = re.compile(r"([^+]+?)(?:\+([1-9]\d{0,15}))?\.log", re.ASCII)
 _EPOCH_DIR = re.compile(r"epoch-([1-9]\d{0,5})", re.ASCII)
@@ -38,19 +41,6 @@ _EPOCH_DIR = re.compile(r"epoch-([1-9]\d{0,5})", re.ASCII)
 
 class MirrorBusy(JournalError):
     """A mirror that another process of this user writes."""
-
-
-class MirrorPart(NamedTuple):
-    """A file of a mirror: the bytes of a segment from ``begin`` to ``end``.
-
-    ``continues``: no bytes are missing between the part before and this one.
-    """
-
-    path: str
-    segment: str
-    begin: int
-    end: int
-    continues: bool = False
 
 
 class Gap(NamedTuple):
@@ -97,8 +87,15 @@ def mirrored_ids(journal: Journal) -> list[str]:
 def read_mirror(journal: Journal, origin_id: str) -> list[MirrorFiles]:
     """Return the epochs of one mirror in their order. Raises OSError or `FileUnusable`."""
     folder = os.path.join(remote_dir(journal), origin_id)
-    about = read_about(folder)
-    return [_mirror_files(Origin(origin_id, epoch), folder, about) for epoch in sorted([1, *_later_epochs(folder)])]
+    epochs = _parts_of_epochs(folder)  # read first: what a part continues was noted before its file was made
+    host, order = read_about(folder)["host"], read_order(folder)
+    return [_mirror_files(Origin(origin_id, epoch), host, epochs[epoch], order.get(epoch, {})) for epoch in epochs]
+
+
+def read_searched_entries(journal: Journal, origin_id: str) -> list[str]:
+    """Return the stamps of the entries whose words were blanked in all files of a mirror. Raises `FileUnusable`."""
+    entries: list[str] = read_about(os.path.join(remote_dir(journal), origin_id))["entries"]
+    return entries
 
 
 def mirror_path(journal: Journal, origin: Origin) -> str:
@@ -116,23 +113,15 @@ def latest_epoch(journal: Journal, origin_id: str) -> int:
     return max(_later_epochs(os.path.join(remote_dir(journal), origin_id)), default=1)
 
 
-def known_links(journal: Journal, origin: Origin, part: MirrorPart) -> list[tuple[int, bytes]]:
-    """Return offsets in a part of a mirror, and the links of the chain there. Raises OSError or `FileUnusable`.
-
-    They are at its beginning, and behind its blanked lines, across which the chain cannot be computed.
-    """
+def read_known_links(journal: Journal, origin: Origin, part: MirrorPart) -> list[tuple[int, bytes]]:
+    """Return what `known_links` does, of a part of the mirror of an origin. Raises OSError or `FileUnusable`."""
     folder = os.path.join(remote_dir(journal), origin.id)
-    about = read_about(folder)
-    begin_link = first_link(part.segment)
-    if part.begin:
-        begin_link = link_at(about, folder, origin.epoch, SegmentEnd(part.segment, part.begin))
-    holes = holes_of(about, origin.epoch, part.segment)
-    return [(part.begin, begin_link), *((hole.end, hole.link) for hole in holes if part.begin < hole.end <= part.end)]
+    return known_links(read_about(folder), folder, origin.epoch, part)
 
 
-def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorFiles:
-    afters = {segment: SegmentEnd(*end) for segment, end in about["after"].get(str(origin.epoch), {}).items()}
-    found = _in_order(_parts_in(_epoch_dir(folder, origin.epoch)), afters)
+def _mirror_files(origin: Origin, host: str, found: list[MirrorPart], afters: Mapping[str, SegmentEnd]) -> MirrorFiles:
+    afters = {part.segment: afters[part.segment] for part in found if part.segment in afters}
+    found = _in_order(found, afters)
     parts, gaps = list[MirrorPart](), list[Gap]()
     run_begin: SegmentEnd | None = None
     before: SegmentEnd | None = None
@@ -148,7 +137,7 @@ def _mirror_files(origin: Origin, folder: str, about: dict[str, Any]) -> MirrorF
         before = SegmentEnd(part.segment, part.end)
     ends = {part.segment: part.end for part in parts}
     gaps += [Gap(name, ends.get(name, 0), end) for name, end in afters.values() if ends.get(name, 0) < end]
-    return MirrorFiles(origin, about["host"], parts, sorted(gaps), run_begin)
+    return MirrorFiles(origin, host, parts, sorted(gaps), run_begin)
 
 
 def _in_order(parts: list[MirrorPart], afters: Mapping[str, SegmentEnd]) -> list[MirrorPart]:
@@ -195,16 +184,26 @@ class Mirror:
             raise MirrorBusy(f"{self.path} is written by another process") from None
         try:
             self._about = read_about(self.path)
+            finish_blanking(self._about, _parts_of_epochs(self.path))
+            self._order = OrderFile(self.path)
+        except OSError as error:
+            os.close(self._lock_fd)
+            raise FileUnusable(f"{self.path} cannot be written: {error.strerror}") from None
         except BaseException:
             os.close(self._lock_fd)
             raise
         self._open_part: OpenPart | None = None
-        self._has_new_parts = True  # an earlier process may have begun some
+        self._begins = dict[str, dict[str, list[int]]]()  # by folder and segment, where the parts begin
+        self._gaps_may_differ = True  # an earlier process may have made or filled some
         self._blanked_lines = 0  # since `pop_blanked_lines`
 
     def write(self, message: Message) -> int:
         """Write what is new of ``message``, and return how many bytes that was. Raises `Contradiction`."""
         assert message.origin.id == self._origin_id
+        if entries := [entry for entry in message.entries if entry not in self._about["entries"]]:
+            self._close_part()
+            self._blanked_lines += blank_entries(self.path, self._about, _parts_of_epochs(self.path), entries)
+            self._gaps_may_differ = True  # a line without an end may have been cut off
         written, rest = 0, message
         while True:
             part, limit = self._part_for(rest)
@@ -214,6 +213,8 @@ class Mirror:
             written += self._write_to(part, first)
         written += self._write_to(part, rest)
         self._note_about(message)
+        if written and (part.next_begin is not None or self._order.is_followed(message.origin.epoch, message.segment)):
+            self._gaps_may_differ = True
         return written
 
     def _write_to(self, part: OpenPart, message: Message) -> int:
@@ -222,10 +223,10 @@ class Mirror:
             part.holes = self._note_holes(message)  # before the bytes: the chain of a line without its words is lost
         return part.write(message)
 
-    def pop_has_new_parts(self) -> bool:
-        """Return whether a part was begun since the last call: then there may be a gap before it."""
-        has_new, self._has_new_parts = self._has_new_parts, False
-        return has_new
+    def pop_gaps_may_differ(self) -> bool:
+        """Return whether a gap may have come or gone since the last call. Segments that come in order make none."""
+        may_differ, self._gaps_may_differ = self._gaps_may_differ, False
+        return may_differ
 
     def pop_blanked_lines(self) -> int:
         """Return how many lines were blanked since the last call."""
@@ -234,6 +235,7 @@ class Mirror:
 
     def sync(self) -> None:
         """Wait until what was written is on the disk."""
+        self._order.sync()
         if self._open_part is not None:
             self._open_part.sync()
 
@@ -243,11 +245,13 @@ class Mirror:
             is_same = os.path.samestat(os.fstat(self._lock_fd), os.stat(self.path, follow_symlinks=False))
         except FileNotFoundError:
             return True
-        return not is_same or (self._open_part is not None and self._open_part.is_removed())
+        is_part_removed = self._open_part is not None and self._open_part.is_removed()
+        return not is_same or self._order.is_removed() or is_part_removed
 
     def close(self) -> None:
         """Close the files, and let another process write the mirror."""
         self._close_part()
+        self._order.close()
         os.close(self._lock_fd)
 
     def _part_for(self, message: Message) -> tuple[OpenPart, int | None]:
@@ -256,7 +260,7 @@ class Mirror:
         current = self._open_part
         if current is not None and current.holds(folder, message):
             return current, current.next_begin
-        begins = [part.begin for part in _parts_in(folder) if part.segment == message.segment]
+        begins = self._begins_in(folder).setdefault(message.segment, [])
         index = bisect_right(begins, message.offset)
         next_begin = begins[index] if index < len(begins) else None
         if index:
@@ -267,8 +271,19 @@ class Mirror:
             self._links(message)[f"{message.segment}+{message.offset}"] = message.link.hex()
             write_about(self.path, self._about)
         self._note_about(message)  # before its file is there: who finds the file reads what it continues
-        self._has_new_parts = True
-        return self._switch_to(folder, message, message.offset, next_begin), next_begin
+        if current is None or message.offset or not current.is_before(folder, message):
+            self._gaps_may_differ = True
+        part = self._switch_to(folder, message, message.offset, next_begin)
+        begins.insert(index, message.offset)
+        return part, next_begin
+
+    def _begins_in(self, folder: str) -> dict[str, list[int]]:
+        """Return where the parts of each segment in a folder begin; it is read once, since nobody else adds parts."""
+        if folder not in self._begins:
+            begins = self._begins[folder] = dict[str, list[int]]()
+            for name, begin in sorted(filter(None, map(_parse_part_name, _names(folder)))):
+                begins.setdefault(name, []).append(begin)
+        return self._begins[folder]
 
     def _switch_to(self, folder: str, message: Message, begin: int, next_begin: int | None) -> OpenPart:
         self._close_part()
@@ -308,15 +323,11 @@ class Mirror:
 
     def _note_about(self, message: Message) -> None:
         """Note the name of the host, and what comes before the segment."""
-        changed = self._about["host"] != message.host
-        self._about["host"] = message.host
-        if message.after is not None:
-            afters = self._about["after"].setdefault(str(message.origin.epoch), {})
-            if afters.get(message.segment) != [*message.after]:
-                afters[message.segment] = [*message.after]
-                changed = True
-        if changed:
+        if self._about["host"] != message.host:
+            self._about["host"] = message.host
             write_about(self.path, self._about)
+        if message.after is not None:
+            self._order.add(message.origin.epoch, message.segment, message.after)
 
 
 def _epoch_dir(folder: str, epoch: int) -> str:
@@ -329,15 +340,25 @@ def _later_epochs(folder: str) -> Iterator[int]:
             yield int(match[1])
 
 
+def _parts_of_epochs(folder: str) -> dict[int, list[MirrorPart]]:
+    """Return the parts of each epoch in the folder of a mirror, the epochs in their order. Raises OSError."""
+    return {epoch: _parts_in(_epoch_dir(folder, epoch)) for epoch in sorted([1, *_later_epochs(folder)])}
+
+
 def _parts_in(folder: str) -> list[MirrorPart]:
     """Return the parts in a folder, in the order of their segments and beginnings. Raises OSError."""
     parts = []
     for name in _names(folder):
-        match = _PART_NAME.fullmatch(name)
-        if match is not None and is_segment_name(match[1]):
-            path, begin = os.path.join(folder, name), int(match[2] or 0)
-            parts.append(MirrorPart(path, match[1], begin, begin + os.stat(path, follow_symlinks=False).st_size))
+        if (parsed := _parse_part_name(name)) is not None:
+            path, (segment, begin) = os.path.join(folder, name), parsed
+            parts.append(MirrorPart(path, segment, begin, begin + os.stat(path, follow_symlinks=False).st_size))
     return sorted(parts, key=lambda part: (part.segment, part.begin))
+
+
+def _parse_part_name(name: str) -> tuple[str, int] | None:
+    """Return the segment and the beginning of a part by the name of its file; None if that is another file."""
+    match = _PART_NAME.fullmatch(name)
+    return (match[1], int(match[2] or 0)) if match is not None and is_segment_name(match[1]) else None
 
 
 def _names(folder: str) -> list[str]:

@@ -1,7 +1,7 @@
 """The file about.json of a mirror: the name of its host, and what the bytes of its parts do not tell.
 
-``host``: the name. By epoch, ``links``: of the chain, at the parts behind gaps; ``after``: what comes before each
-segment; ``holes``: the blanked lines of each segment.
+``host``: the name. By epoch, ``links``: of the chain, at the parts behind gaps; ``holes``: the blanked lines of each
+segment. ``entries``: the stamps of the entries whose words were blanked in all files.
 """
 
 from __future__ import annotations
@@ -17,20 +17,22 @@ from threeam.core.platform.portability import fsync_fd
 from threeam.core.platform.whole_write import write_all
 from threeam.core.store.attachments import open_own_dir
 from threeam.team.messages.hole import Hole
-from threeam.team.messages.position import SegmentEnd, is_segment_name
+from threeam.team.messages.line_chain import first_link
+from threeam.team.messages.position import SegmentEnd
+from threeam.team.mirrors.mirror_part import MirrorPart
 
 ABOUT_NAME = "about.json"
 
 
 def read_about(folder: str) -> dict[str, Any]:
     """Return what is known of the mirror in ``folder``. Raises OSError or `FileUnusable`."""
-    about: dict[str, Any] = {"host": "", "links": {}, "after": {}, "holes": {}}
+    about: dict[str, Any] = {"host": "", "links": {}, "holes": {}, "entries": []}
     try:
         with suppress(FileNotFoundError), open(os.path.join(folder, ABOUT_NAME), encoding="utf-8") as file:
             about |= json.load(file)
         _check(about)
     except (ValueError, TypeError, AttributeError, RecursionError):
-        raise _damaged(folder) from None
+        raise damaged_file(folder, ABOUT_NAME) from None
     return about
 
 
@@ -52,7 +54,7 @@ def link_at(about: dict[str, Any], folder: str, epoch: int, begin: SegmentEnd) -
     """Return the link of the chain at ``begin``, where a part behind a gap begins. Raises `FileUnusable`."""
     link = about["links"].get(str(epoch), {}).get(f"{begin.segment}+{begin.offset}")
     if link is None:
-        raise _damaged(folder)
+        raise damaged_file(folder, ABOUT_NAME)
     return bytes.fromhex(link)
 
 
@@ -62,17 +64,27 @@ def holes_of(about: dict[str, Any], epoch: int, segment: str) -> list[Hole]:
     return [Hole(begin, end, bytes.fromhex(link)) for begin, end, link in rows]
 
 
+def known_links(about: dict[str, Any], folder: str, epoch: int, part: MirrorPart) -> list[tuple[int, bytes]]:
+    """Return offsets in a part, and the links of the chain there, in their order. Raises `FileUnusable`.
+
+    They are at its beginning, and behind its blanked lines, across which the chain cannot be computed.
+    """
+    begin_link = first_link(part.segment)
+    if part.begin:
+        begin_link = link_at(about, folder, epoch, SegmentEnd(part.segment, part.begin))
+    holes = holes_of(about, epoch, part.segment)
+    return [(part.begin, begin_link), *((hole.end, hole.link) for hole in holes if part.begin < hole.end <= part.end)]
+
+
 def _check(about: dict[str, Any]) -> None:
     """Raise ValueError, TypeError or AttributeError if ``about`` is not what a `Mirror` has written."""
     if not isinstance(about["host"], str):
         raise TypeError
+    if not all(isinstance(entry, str) for entry in about["entries"]):
+        raise TypeError
     for links in about["links"].values():
         for link in links.values():
             bytes.fromhex(link)
-    for afters in about["after"].values():
-        for name, offset in afters.values():
-            if not is_segment_name(name) or type(offset) is not int:
-                raise ValueError
     for epoch in about["holes"].values():
         for rows in epoch.values():
             for begin, end, link in rows:
@@ -81,5 +93,6 @@ def _check(about: dict[str, Any]) -> None:
                 bytes.fromhex(link)
 
 
-def _damaged(folder: str) -> FileUnusable:
-    return FileUnusable(f"{os.path.join(folder, ABOUT_NAME)} is damaged: remove {folder}, and 3am team fills it again")
+def damaged_file(folder: str, name: str) -> FileUnusable:
+    """Return the error about a file of the mirror in ``folder`` that no `Mirror` has written like this."""
+    return FileUnusable(f"{os.path.join(folder, name)} is damaged: remove {folder}, and 3am team fills it again")

@@ -1,4 +1,4 @@
-"""A part of a mirror while it is written: bytes are compared if they are there, and appended if they are new."""
+"""A part of a mirror. While it is written, bytes are compared if they are there, and appended if they are new."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ from threeam.team.messages.message import Message
 
 class Contradiction(JournalError):
     """A message whose bytes, or whose bytes before it, are not those of the mirror. The mirror is as it was."""
+
+
+class MirrorPart(NamedTuple):
+    """A file of a mirror: the bytes of a segment from ``begin`` to ``end``.
+
+    ``continues``: no bytes are missing between the part before and this one.
+    """
+
+    path: str
+    segment: str
+    begin: int
+    end: int
+    continues: bool = False
 
 
 class PartPlace(NamedTuple):
@@ -54,6 +67,10 @@ class OpenPart:
         """Return whether ``message`` begins in this part, or at its end."""
         is_same_segment = (folder, message.segment) == (self._folder, self._segment)
         return is_same_segment and self.begin <= message.offset <= self.end and self.next_begin != message.offset
+
+    def is_before(self, folder: str, message: Message) -> bool:
+        """Return whether the segment of ``message`` continues this part, as far as it is here."""
+        return folder == self._folder and message.after == (self._segment, self.end)
 
     def check(self, message: Message) -> None:
         """Compare what is old of ``message``. Raises `Contradiction`."""

@@ -15,7 +15,8 @@ from threeam.core.store.journal import Journal
 from threeam.core.store.reader import last_line_end
 from threeam.core.store.segment import RotatedSegment, Segment, SegmentHead
 from threeam.team.messages.position import Origin
-from threeam.team.mirrors.mirror import MirrorPart, mirror_path, read_mirror
+from threeam.team.mirrors.mirror import mirror_path, read_mirror
+from threeam.team.mirrors.mirror_part import MirrorPart
 
 
 class _Piece(NamedTuple):

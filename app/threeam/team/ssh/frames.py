@@ -1,13 +1,15 @@
 """The frames in which a journal travels through a pipe: a line that says what follows, and its bytes.
 
-    3am-mirror 1 ID                        first: the version of this format, and the id of the journal
+    3am-mirror 2 ID                        first: the version of this format, and the id of the journal
     lines SIZE {"3am-segment": …}          bytes of the journal
     here SIZE                              the presence of the host
     answer NUMBER SIZE                     the answer to a question of the reader
+    ask NUMBER SIZE                        a question to the reader about blanked lines
 
-The reader answers the first line with a cursor, the end of what it has. With "begin" before it, or alone, everything is
-sent again. It answers each presence with an empty line, to show that it still reads. Its question "clock NUMBER" asks
-for the time there.
+The reader answers the first line with its name, and a cursor, the end of what it has. With "begin" before that, or in
+place of it, everything is sent again. It answers each presence with an empty line, to show that it still reads. Its
+question "clock NUMBER" asks for the time there. "blanked NUMBER COUNT" is its answer: of how many lines it may have the
+words.
 
 What comes before the first of these lines was printed by the shell there, and is skipped. What comes from the pipe is
 untrusted: a line and a size have limits, and the rest is checked as in any other message.
@@ -25,16 +27,23 @@ from threeam.team.messages.message import MAX_PAYLOAD_BYTES, Message, encode_hea
 from threeam.team.messages.presence import MAX_ANNOUNCEMENT_BYTES
 
 FROM_THE_BEGINNING = "begin"
-MAX_REQUEST_CHARS = 200
+MAX_REQUEST_CHARS = 16 * 1024  # the name of a reader has a path
+MAX_QUESTION_BYTES = 512 * 1024
 
 _MAX_LINE_BYTES = 64 * 1024  # a message can have very many blanked lines
 _MAX_SHELL_BYTES = 64 * 1024  # bytes before the greeting
 _GREETING = re.compile(rb"3am-mirror (\d{1,4}) ([0-9a-f]{32})")
-_VERSION = b"1"
+_VERSION = b"2"
 _LINES = re.compile(rb"lines (?P<size>\d{1,9}) (\{.*\})")
 _HERE = re.compile(rb"here (?P<size>\d{1,9})")
 _ANSWER = re.compile(rb"answer (\d{1,9}) (?P<size>\d{1,4})")
-_MAX_SIZES = ((_LINES, MAX_PAYLOAD_BYTES), (_HERE, MAX_ANNOUNCEMENT_BYTES), (_ANSWER, 1000))
+_ASK = re.compile(rb"ask (\d{1,9}) (?P<size>\d{1,6})")
+_MAX_SIZES = (
+    (_LINES, MAX_PAYLOAD_BYTES),
+    (_HERE, MAX_ANNOUNCEMENT_BYTES),
+    (_ANSWER, 1000),
+    (_ASK, MAX_QUESTION_BYTES),
+)
 
 
 class HostileStream(JournalError):
@@ -61,7 +70,14 @@ class Answer(NamedTuple):
     data: bytes
 
 
-Frame = Lines | Here | Answer
+class Ask(NamedTuple):
+    """A question about blanked lines, not checked yet."""
+
+    number: int
+    data: bytes
+
+
+Frame = Lines | Here | Answer | Ask
 
 
 def encode_greeting(origin_id: str) -> bytes:
@@ -83,6 +99,11 @@ def encode_here(data: bytes) -> bytes:
 def encode_answer(number: int, data: bytes) -> bytes:
     """Return the frame of an answer."""
     return b"answer %d %d\n%s" % (number, len(data), data)
+
+
+def encode_ask(number: int, data: bytes) -> bytes:
+    """Return the frame of a question."""
+    return b"ask %d %d\n%s" % (number, len(data), data)
 
 
 class FrameReader:
@@ -138,6 +159,8 @@ class FrameReader:
 def _frame(line: bytes, payload: bytes) -> Frame:
     if (match := _ANSWER.fullmatch(line)) is not None:
         return Answer(int(match[1]), payload)
+    if (match := _ASK.fullmatch(line)) is not None:
+        return Ask(int(match[1]), payload)
     if (match := _LINES.fullmatch(line)) is None:
         return Here(payload)
     try:

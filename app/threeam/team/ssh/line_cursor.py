@@ -10,7 +10,8 @@ from threeam.core.platform.folders import SAFE_OPEN_FLAGS
 from threeam.core.store.journal import Journal
 from threeam.team.messages.line_chain import LINK_BYTES, MAX_PIECE_BYTES, extend_chain_over
 from threeam.team.messages.position import MAX_EPOCH, MAX_OFFSET, Origin, SegmentEnd, is_segment_name
-from threeam.team.mirrors.mirror import MirrorPart, known_links, read_mirror
+from threeam.team.mirrors.mirror import read_known_links, read_mirror
+from threeam.team.mirrors.mirror_part import MirrorPart
 
 _CURSOR = re.compile(rf"([0-9a-f]{{32}}):(\d{{1,6}}):([^:]+):(\d{{1,16}}):([0-9a-f]{{{2 * LINK_BYTES}}})", re.ASCII)
 
@@ -46,7 +47,7 @@ def mirror_cursor(journal: Journal, origin_id: str) -> LineCursor | None:
     if not latest.parts:
         return None
     part = latest.parts[-1]
-    links = known_links(journal, latest.origin, part)
+    links = read_known_links(journal, latest.origin, part)
     fd = os.open(part.path, os.O_RDONLY | SAFE_OPEN_FLAGS)
     try:
         end = _last_line_end(fd, part)

@@ -21,7 +21,7 @@ from threeam.core.store.file_watcher import FileWatcher
 from threeam.core.store.journal import Journal
 from threeam.team.blanking.blank_list import BlankedLine, BlankList
 from threeam.team.messages.line_chain import extend_chain_over, first_link
-from threeam.team.messages.message import MAX_PAYLOAD_BYTES, Message
+from threeam.team.messages.message import MAX_ENTRIES, MAX_PAYLOAD_BYTES, Message
 from threeam.team.messages.position import Origin, SegmentEnd, segment_name
 from threeam.team.messages.presence import ANNOUNCE_S, SIGN_OF_LIFE_S, Presence
 from threeam.team.origin import OriginFile, read_origin
@@ -34,12 +34,15 @@ from threeam.team.ssh.frames import (
     encode_here,
     encode_lines,
 )
+from threeam.team.ssh.known_mirrors import FedMirror
 from threeam.team.ssh.line_cursor import parse_cursor
+from threeam.team.ssh.mirror_check import MirrorCheck
 from threeam.timeline.clock_bounds import BOUND_AGE_S, own_clock_bound
 
 _FIRST_BUSY_S, _LAST_BUSY_S = 0.001, 0.05  # s; between looks at a log that a writer has locked
 _EPOCH_WAIT_S = 5.0  # s; for a process on this host that is about to notice the same loss
 _READER_GONE_S = 60.0  # s; the reader answers each announcement with a line
+_LIST_S = 1.0  # s; between two looks at the list of blanked lines, of whose file no change is reported
 _QUESTION = re.compile(rb"clock (\d{1,9})")
 
 
@@ -67,35 +70,38 @@ class LogFeed:
         Raises OSError, `FileUnusable` or `PreconditionFailed`.
         """
         self._write(output, encode_greeting(self._origin.id))
-        request = _read_line(requests)
-        if not request:
+        name, _, request = _read_line(requests).partition(" ")
+        if not name:
             return
+        mirror = FedMirror(self._journal, name)
+        check = MirrorCheck(self._blank_list, mirror, partial(self._write, output))
         watcher = FileWatcher(self._journal.log_path, poll_interval_s=0.05)
-        reader = _Reader(requests, partial(self._answer, output), watcher.wake)
+        reader = _Reader(requests, partial(self._take, output, check, watcher), watcher.wake)
         try:
             self._announce(output)  # what the reader has takes a while to read
             self._start_at(self._resume(request))
-            self._feed(output, watcher, reader)
+            self._feed(output, watcher, reader, check)
         finally:
             reader.close()
             watcher.close()
+            mirror.close()
 
-    def _feed(self, output: int, watcher: FileWatcher, reader: _Reader) -> None:
+    def _feed(self, output: int, watcher: FileWatcher, reader: _Reader, check: MirrorCheck) -> None:
         busy_s = _FIRST_BUSY_S
         while not reader.is_gone():
             watcher.mark_seen()
             if (live := self._journal.open_live()) is not None:
                 watcher.follow(live)
-            wait_s = SIGN_OF_LIFE_S
-            self._send_blanked(output)
+            wait_s = _LIST_S
             try:
+                self._send_blanked(output)
                 while not reader.is_gone() and (batch := self._next_batch()) is not None:
                     self._send(batch, output)
                     self._announce(output)
                 busy_s = _FIRST_BUSY_S
             except LogBusy:
                 wait_s, busy_s = busy_s, min(2 * busy_s, _LAST_BUSY_S)
-            wait_s = min(wait_s, self._announce(output))
+            wait_s = min(wait_s, self._announce(output), check.ask(self._origin.id))
             if read_origin(self._journal) != self._origin:
                 return  # the reader connects again, and gets the other id or epoch
             watcher.wait(wait_s)
@@ -108,10 +114,14 @@ class LogFeed:
         self._unsent_lines -= batch.payload.count(b"\n")
 
     def _send_blanked(self, output: int) -> None:
-        """Send the lines without their words that were blanked and that the reader may have with them."""
+        """Send the lines without their words that were blanked and that the reader may have with them.
+
+        Raises `LogBusy`.
+        """
         lines, live = self._blank_list.lines(), self._journal.open_live()
         if lines == self._blanked or live is None:
             return
+        self._name_entries(output)
         self._blanked = lines
         reached = SegmentEnd(self._cursor.name, self._cursor.offset) if self._cursor is not None else SegmentEnd("", 0)
         for segment in self._journal.segments_forward(live):
@@ -134,6 +144,15 @@ class LogFeed:
                     if blanked is not message:
                         self._write(output, encode_lines(blanked))
                     offset, link = message.end, message.end_link()
+
+    def _name_entries(self, output: int) -> None:
+        """Name the blanked entries to the reader, before it gets their lines without the words. Raises `LogBusy`."""
+        entries = self._blank_list.entries()
+        first = self._outgoing.first_line(self._origin, self._host, self._bound_ns)
+        for begin in range(0, len(entries), MAX_ENTRIES) if first is not None else ():
+            assert first is not None
+            named = tuple(entries[begin : begin + MAX_ENTRIES])
+            self._write(output, encode_lines(self._blank_list.blank(first)._replace(entries=named)))
 
     def _next_batch(self) -> Batch | None:
         """Return what is to be sent next; None if there is nothing. Raises `LogBusy`."""
@@ -198,9 +217,11 @@ class LogFeed:
             self._told, self._told_s, age_s = presence, time.monotonic(), 0.0
         return SIGN_OF_LIFE_S - age_s
 
-    def _answer(self, output: int, line: bytes) -> None:
-        """Answer a line of the reader, if it is a question."""
+    def _take(self, output: int, check: MirrorCheck, watcher: FileWatcher, line: bytes) -> None:
+        """Take a line of the reader, and answer it if it is a question."""
         received_ns = time.time_ns()
+        if check.take(line):
+            watcher.wake()
         if (match := _QUESTION.fullmatch(line)) is not None:
             with self._writing:
                 write_all(output, encode_answer(int(match[1]), b"%d %d" % (received_ns, time.time_ns())))
@@ -282,4 +303,4 @@ def _read_line(fd: int) -> str:
         if not byte:
             return ""
         line += byte
-    return line.decode("ascii", "replace").strip() or FROM_THE_BEGINNING
+    return line.decode("ascii", "replace").strip()

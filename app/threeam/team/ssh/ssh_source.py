@@ -13,13 +13,15 @@ from typing import IO
 from threeam.core.errors import JournalError
 from threeam.core.format.escape import escape_unprintable
 from threeam.core.store.journal import Journal
+from threeam.team.blanking.blank_question import answer_question
 from threeam.team.carrier import Announcement, CarrierAway, CarrierRefused, NoAnswer, Place, Received, Topic
 from threeam.team.messages.presence import SILENT_S
 from threeam.team.origin import read_origin
-from threeam.team.ssh.frames import FROM_THE_BEGINNING, Answer, FrameReader, Here, HostileStream, Lines
+from threeam.team.ssh.frames import FROM_THE_BEGINNING, Answer, Ask, FrameReader, Here, HostileStream, Lines
+from threeam.team.ssh.known_mirrors import mirror_name
 from threeam.team.ssh.line_cursor import mirror_cursor
 from threeam.team.ssh.ssh_target import SshTarget
-from threeam.team.team_status import read_statuses, status_path
+from threeam.team.team_status import read_all_statuses, status_path
 
 _GREETING_S = 30.0  # s; to connect, to log in, and to start 3am there
 _END_S = 2.0  # s; for ssh to end
@@ -57,6 +59,7 @@ class SshSource:
         self._batches: asyncio.Queue[list[Received]] = asyncio.Queue(4)
         self._presences: asyncio.Queue[bytes] = asyncio.Queue()
         self._questions: dict[int, asyncio.Future[bytes]] = {}  # those without an answer, by their numbers
+        self._answers = set[asyncio.Task[None]]()  # to questions of the host
         self._last_question = 0
         self._is_replaying = False
         self._messages = b""
@@ -93,8 +96,9 @@ class SshSource:
     async def close(self) -> None:
         """End ssh, and with it 3am on the other host."""
         if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.wait({self._reading})
+            for task in {self._reading, *self._answers}:
+                task.cancel()
+            await asyncio.wait({self._reading, *self._answers})
         for transport in self._pipes:
             transport.close()
         if self._process is not None:
@@ -111,10 +115,13 @@ class SshSource:
         origin_id = self._frames.origin_id
         cursor = await asyncio.to_thread(mirror_cursor, self._journal, origin_id)
         self._is_replaying = True
-        words = [] if after == (origin_id,) and cursor is not None else [FROM_THE_BEGINNING]
+        words = [mirror_name(self._journal)]
+        if after != (origin_id,) or cursor is None:
+            words.append(FROM_THE_BEGINNING)
         self._request(" ".join([*words, *([str(cursor)] if cursor is not None else [])]))
         while True:
             yield await self._batches.get()
+            self._batches.task_done()  # it is in the mirror
 
     async def announcements(self) -> AsyncIterator[Announcement]:
         """Yield the presence of the host."""
@@ -167,7 +174,7 @@ class SshSource:
 
     async def _take_frames(self, output: asyncio.StreamReader) -> None:
         while chunk := await asyncio.wait_for(output.read(_READ_BYTES), SILENT_S):
-            batch, presence = list[Received](), b""
+            batch, presence, questions = list[Received](), b"", list[Ask]()
             for frame in self._frames.feed(chunk):
                 match frame:
                     case Lines(headers, payload):
@@ -176,6 +183,8 @@ class SshSource:
                     case Answer(number, data):
                         if (asked := self._questions.get(number)) is not None and not asked.done():
                             asked.set_result(data)
+                    case Ask():
+                        questions.append(frame)
                     case Here(presence):
                         pass
             if self._frames.origin_id:
@@ -185,6 +194,18 @@ class SshSource:
                 self._presences.put_nowait(presence)
             if batch:
                 await self._batches.put(batch)
+            for question in questions:
+                task = asyncio.create_task(self._answer(question))
+                self._answers.add(task)
+                task.add_done_callback(self._answers.discard)
+
+    async def _answer(self, question: Ask) -> None:
+        """Answer a question of the host about its own lines, once all that came before it is in the mirror."""
+        await self._batches.join()
+        if question.data.startswith(b'["%s",' % self._frames.origin_id.encode()):
+            answer = await asyncio.to_thread(answer_question, self._journal, question.data)
+            if answer is not None:
+                self._request(f"blanked {question.number} {answer.decode()}")
 
     async def _collect_messages(self, messages: asyncio.StreamReader) -> None:
         while data := await messages.read(_MESSAGES_BYTES):
@@ -208,7 +229,7 @@ class SshSource:
         own = read_origin(self._journal)
         if own is not None and own.id == origin_id:
             raise CarrierRefused(f"{target} has the id of this journal: it is the same one; {a_copy}")
-        for status, _ in read_statuses(self._journal):
+        for status, _ in read_all_statuses(self._journal):
             if origin_id in status.hosts and status.address != target:
                 host, path = status.hosts[origin_id].host, status_path(self._journal, status.address)
                 raise CarrierRefused(

@@ -18,13 +18,15 @@ from threeam.core.config.options import OptionParser, split_line
 from threeam.core.errors import BadInput
 from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.entry import Entry, decode_utf8
+from threeam.core.format.remote_hypothesis import Bound
 from threeam.core.format.report import ReportSection
 from threeam.core.format.times import parse_time
+from threeam.core.state.fold import Hypothesis
 from threeam.core.store.attachment_kinds import CAPTURED_PANE, RUN_OUTPUT, TRACER_OUTPUT
 from threeam.core.store.attachments import Attachment, attachment_dir, read_attachment
 from threeam.core.store.cited_files import read_cited_attachment
 from threeam.core.store.stamp_ref import expand_stamp_ref
-from threeam.core.write.draft import Draft, hypothesis_tag
+from threeam.core.write.draft import Draft
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.fixes.fixed_options import parse_fixed_options
 from threeam.experiments.provoke.search import find_search, require_search
@@ -32,6 +34,9 @@ from threeam.experiments.provoke.search_report import search_report
 from threeam.experiments.runs.run_log import require_experiment
 from threeam.experiments.runs.run_rows import attachment_of, run_line_in_words
 from threeam.experiments.verdicts.repeats import find_repeats
+from threeam.hypotheses.amendments import claim_of
+from threeam.hypotheses.drafts import name_of
+from threeam.reports.fix_change import Subject
 from threeam.tracing.options import DEFAULT_LINES, parse_capture_options
 from threeam.tui.child_command import ChildCommand
 from threeam.tui.controllers.commands import CommandController
@@ -78,9 +83,7 @@ class ExperimentController:
     def run_command(self, argument: str = "") -> None:
         """Run the command in ``argument``, or begin a command line for one."""
         if not argument:
-            name = self._hypotheses.picked_name or ""
-            bound = f"-H {name} " if name.startswith("H") else ""
-            self._commands.begin_line(f"run {bound}-- ")
+            self._commands.begin_line(f"run {self._hypotheses.picked_option}-- ")
             return
         try:
             options, command = _words_of(argument)
@@ -211,10 +214,10 @@ class ExperimentController:
     def capture(self, argument: str = "") -> None:
         """Capture the tmux pane that is named, or the only other one; of several the user picks one."""
         options = parse_capture_options(OptionParser("capture"), split_line(argument))
-        hypothesis_tag(self._screen.state, options.hyp)  # an unknown one is reported before anything is captured
-        self._reports.start(partial(self._capture, options), "capture")
+        hypothesis = self._hypotheses.require_bound(options.hyp)
+        self._reports.start(partial(self._capture, options, hypothesis), "capture")
 
-    async def _capture(self, options: Namespace) -> None:
+    async def _capture(self, options: Namespace, hypothesis: Bound | None) -> None:
         from threeam.tracing.capture import Pane, capture_pane, list_other_panes, select_pane
         from threeam.tui.screens.runs import PanesScreen
 
@@ -232,7 +235,7 @@ class ExperimentController:
             return
 
         def captured() -> tuple[str, Draft]:
-            return capture_pane(session.journal, panes[0], options.n, session.clock(), options.hyp)
+            return capture_pane(session.journal, panes[0], options.n, session.clock(), hypothesis)
 
         check = f"look for a new pane-… in {attachment_dir(session.journal)}"
         self._quitting.start_effect(
@@ -244,44 +247,40 @@ class ExperimentController:
 
     def open_fix_report(self, argument: str = "") -> None:
         """Show whether the hypothesis that is named, or the picked one, may be called fixed."""
-        from threeam.reports import fix_assessment
-        from threeam.reports.fixed_report import fix_report, versions_report
-
         session, words = self._screen.session, split_line(argument)
         if not words or words[0].startswith("-"):
-            words = [self._hypotheses.require_picked().name, *words]
+            words = [name_of(self._hypotheses.require_picked_named()), *words]
         options = parse_fixed_options(OptionParser("fixed"), words)
         if options.seen is not None:
             raise BadInput("--seen reads the whole log: use it in a shell")
-        hypothesis = self._hypotheses.require(options.hypothesis)
         since_ns = None
         if options.since is not None:
             since = expand_stamp_ref(session.journal, options.since)
             since_ns = parse_time(since, session.clock(), session.zone)
-        key, state = hypothesis.name, self._screen.state
+        subject = self._hypotheses.require_subject(options.hypothesis)
+        tell = partial(self._fix_sections, subject, options, since_ns)
+        tell()  # it raises if there is nothing to tell
+        title = f"{subject.label}: may I call it fixed?"
+        self._reports.push(ReportScreen(title, tell, self._screen.copy_text, emoji=session.emoji))
 
-        def tell() -> Sequence[ReportSection]:
-            now = self._screen.state.find_hypothesis(key) or hypothesis
-            if options.versions is not None:
-                controlled = fix_assessment.assess_versions(
-                    self._screen.state, now, options.versions, since_ns, options.kind
-                )
-                return versions_report(self._screen.state, now, controlled)
-            change, answer = fix_assessment.assess_runs(self._screen.state, now, since_ns, options.arm, options.kind)
-            return fix_report(self._screen.state, now, change, answer, session.clock())
+    def _fix_sections(self, subject: Subject, options: Namespace, since_ns: int | None) -> Sequence[ReportSection]:
+        from threeam.reports import fix_assessment
+        from threeam.reports.elsewhere import check_fix_is_here, elsewhere_report
+        from threeam.reports.fixed_report import fix_report, versions_report
 
-        if options.versions is None:  # both raise if there is nothing to tell
-            fix_assessment.assess_runs(state, hypothesis, since_ns, options.arm, options.kind)
-        else:
-            fix_assessment.assess_versions(state, hypothesis, options.versions, since_ns, options.kind)
-        self._reports.push(
-            ReportScreen(
-                f"{hypothesis.label}: may I call it fixed?",
-                tell,
-                self._screen.copy_text,
-                emoji=self._screen.session.emoji,
-            )
-        )
+        state, now = self._screen.state, self._screen.session.clock()
+        if isinstance(subject, Hypothesis):
+            subject = state.find_hypothesis(subject.name) or subject
+        known, hosts = self._hypotheses.on_all_hosts(subject.name)
+        claim = claim_of(state, subject) if isinstance(subject, Hypothesis) else known.claim if known else ""
+        elsewhere = [] if known is None else elsewhere_report(known, hosts, now)
+        if options.versions is not None:
+            controlled = fix_assessment.assess_versions(state, subject, options.versions, since_ns, options.kind)
+            return [*versions_report(subject, claim, controlled), *elsewhere]
+        if known is not None and since_ns is None:
+            check_fix_is_here(state, subject, known, hosts)
+        change, answer = fix_assessment.assess_runs(state, subject, since_ns, options.arm, options.kind)
+        return [*fix_report(state, fix_assessment.FixAnswer(subject, change, answer), claim, now), *elsewhere]
 
 
 def _in_words(text: str) -> str:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, escape_unprintable
-from threeam.core.format.remote_hypothesis import RemoteHypothesis
+from threeam.core.format.remote_hypothesis import Bound, Named, RemoteHypothesis
 from threeam.core.format.report import ReportSection
 from threeam.core.state.fold import Hypothesis
+from threeam.core.state.host_state import HostState
 from threeam.core.store.reader import Line
-from threeam.core.write.draft import Draft
+from threeam.core.write.draft import Draft, hypothesis_number
 from threeam.experiments.runs.run_citation import cite_run
 from threeam.hypotheses.amendments import claim_of
-from threeam.hypotheses.drafts import EVIDENCE_VERBS, Named, name_of, quoting_evidence_draft
+from threeam.hypotheses.drafts import EVIDENCE_VERBS, name_of, quoting_evidence_draft
 from threeam.hypotheses.evidence import Evidence, read_evidence
 from threeam.hypotheses.guards import overturned_verdicts
 from threeam.hypotheses.quotations import QuotationReader
+from threeam.hypotheses.team_fold import TeamHypothesis
 from threeam.hypotheses.thread import thread_report
 from threeam.timeline.citation import Citation, cite_line, read_citation, save_citations
 from threeam.timeline.source import Source
@@ -63,7 +66,28 @@ class HypothesisController:
 
     def require_named(self, name: str) -> Named:
         """Return the hypothesis ``name``, of this journal or of another host. Raise `PreconditionFailed`."""
-        return self._mirrors.require_hypothesis(name) if "/" in name else self.require(name).name
+        subject = self.require_subject(name)
+        return subject.name if isinstance(subject, Hypothesis) else subject
+
+    def require_bound(self, name: str | None) -> Bound | None:
+        """Return the hypothesis that ``-H`` names, so that an unknown one is reported before anything is done."""
+        if name is None:
+            return None
+        return self._mirrors.require_hypothesis(name) if "/" in name else hypothesis_number(self._screen.state, name)
+
+    @property
+    def picked_option(self) -> str:
+        """Return the option of a command that names the picked hypothesis; empty if none with a number is picked."""
+        name = self.picked_name
+        return f"-H {shlex.quote(name)} " if name is not None and not name.startswith("@") else ""
+
+    def require_subject(self, name: str) -> Hypothesis | RemoteHypothesis:
+        """Return the hypothesis ``name``, of this journal or of another host. Raise `PreconditionFailed`."""
+        return self._mirrors.require_hypothesis(name) if "/" in name else self.require(name)
+
+    def on_all_hosts(self, name: str) -> tuple[TeamHypothesis | None, list[HostState]]:
+        """Return what all hosts say about a hypothesis, and the states of their journals; None without other hosts."""
+        return self._mirrors.on_all_hosts(name), self._mirrors.all_hosts(self._screen.state)
 
     def require_picked_named(self) -> Named:
         """Return the picked hypothesis, of this journal or of another host. Raise `PreconditionFailed`."""
@@ -205,44 +229,39 @@ class HypothesisController:
 
     def open_thread(self, name: str = "") -> None:
         """Show all entries about a hypothesis: ``name``, or the picked one."""
-        named = self.require_named(name) if name else self.require_picked_named()
-        if isinstance(named, RemoteHypothesis):
-            self._open_thread_of_other_host(named)
-            return
-        from threeam.experiments.run_list import hypothesis_runs_report  # the first screen needs none of it
-
+        name = name or self.picked_name or ""
+        own = None if "/" in name else self.require(name) if name else self.require_picked()
+        self.picked_name = self._name_on_board(name) if own is None else own.name
         screen = self._screen
-        hypothesis = self.require(name) if name else self.require_picked()
-        self.picked_name = hypothesis.name
-
-        quotations = QuotationReader(screen.session.journal)
-
-        def sections() -> Sequence[ReportSection]:
-            # It may have got a number since.
-            current = screen.state.find_hypothesis(hypothesis.name) or screen.state.find_hypothesis(
-                f"@{hypothesis.opened_at}"
-            )
-            if current is None:
-                return []
-            now = screen.session.clock()
-            return [
-                *thread_report(screen.state, current, now, quotations),
-                *hypothesis_runs_report(screen.state, current.number, now),
-            ]
-
-        report = ThreadScreen(
-            hypothesis.name, sections, screen.copy_text, emoji=screen.session.emoji, writes=screen.writing.is_writable
-        )
+        tell = partial(self._thread_sections, self.picked_name, own, QuotationReader(screen.session.journal))
+        writes = screen.writing.is_writable
+        report = ThreadScreen(self.picked_name, tell, screen.copy_text, emoji=screen.session.emoji, writes=writes)
         self._reports.push(report)
 
-    def _open_thread_of_other_host(self, named: RemoteHypothesis) -> None:
-        from threeam.hypotheses.team_report import team_thread_report
+    def _name_on_board(self, name: str) -> str:
+        """Return the name of another host's hypothesis as the board has it. Raise `PreconditionFailed`."""
+        is_shown = self._mirrors.on_all_hosts(name) is not None  # also if the mirror of its host is gone
+        return name if is_shown else self._mirrors.require_hypothesis(name).name
 
-        def sections() -> Sequence[ReportSection]:
-            known = self._mirrors.on_all_hosts(named)
-            return [] if known is None else team_thread_report(known, self._screen.session.clock())
+    def _thread_sections(
+        self, name: str, own: Hypothesis | None, quotations: QuotationReader
+    ) -> Sequence[ReportSection]:
+        from threeam.experiments.run_list import hypothesis_runs_report  # the first screen needs none of these
+        from threeam.hypotheses.team_report import said_elsewhere_report, team_thread_report
+        from threeam.reports.elsewhere import runs_report
 
-        self._reports.show(named.name, sections)
+        state, now = self._screen.state, self._screen.session.clock()
+        current = None
+        if own is not None:  # it may have got a number since
+            current = state.find_hypothesis(name) or state.find_hypothesis(f"@{own.opened_at}")
+        known = self._mirrors.on_all_hosts(name if current is None else current.name)
+        sections = [] if current is None else thread_report(state, current, now, quotations)
+        if known is None:
+            bound = None if current is None else current.bound
+            return [*sections, *hypothesis_runs_report(state, lambda of_run: of_run == bound is not None, now)]
+        sections += team_thread_report(known, now) if current is None else said_elsewhere_report(known, now)
+        hosts = self._mirrors.all_hosts(state)
+        return [*sections, *(section for host in hosts for section in runs_report(known, host, now))]
 
     def notify_of_overturned_verdicts(self, lines: Sequence[Line]) -> None:
         """Show which of this user's verdicts others have overturned in ``lines``, which have just arrived.

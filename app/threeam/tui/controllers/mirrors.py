@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 from threeam.core.config.settings import Settings
 from threeam.core.errors import JournalError, PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
-from threeam.core.format.remote_hypothesis import RemoteHypothesis
+from threeam.core.format.remote_hypothesis import Named, RemoteHypothesis
 from threeam.core.state.fold import State
 from threeam.core.state.host_state import HostState
 from threeam.core.store.attachments import attachment_dir, has_mirrors
 from threeam.hypotheses.amendments import amendments
-from threeam.hypotheses.drafts import Named, name_of
 from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.remarks import remarks
 from threeam.hypotheses.team_fold import TeamHypothesis, team_hypotheses
@@ -45,6 +44,7 @@ class Mirrors:
         self._hosts: list[HostState] = []  # the first one is of this journal; its state is one of an earlier moment
         self._looked_s: float | None = None
         self._is_reading = False
+        self.are_hosts_known = True  # False while the mirrors are read for the first time
         self.trouble = ""  # of the connection: team away, 12 unsent
         self._problem = ""  # of the last look
         self._order: HostOrder | None = None
@@ -60,12 +60,16 @@ class Mirrors:
         self._looked_s = now_s
         journal = self._screen.session.journal
         if has_mirrors(journal) or os.path.isdir(os.path.join(attachment_dir(journal), "team")):
-            self._is_reading = True
+            self._is_reading, self.are_hosts_known = True, self._states is not None
             self._screen.start_worker(self._read)
 
     def hosts(self, state: State) -> list[HostState]:
         """Return ``state``, that of this journal, and those of the others; an empty list without others."""
         return [self._hosts[0]._replace(state=state), *self._hosts[1:]] if len(self._hosts) > 1 else []
+
+    def all_hosts(self, state: State) -> list[HostState]:
+        """Return ``state``, that of this journal, and those of the others."""
+        return self.hosts(state) or [HostState("", "", state, is_own=True)]
 
     def require_hypothesis(self, name: str) -> RemoteHypothesis:
         """Return the hypothesis of another host that ``db1/H7`` names. Raise `PreconditionFailed` if it is unknown."""
@@ -85,23 +89,22 @@ class Mirrors:
         return name
 
     def board(self, state: State) -> Sequence[TeamHypothesis]:
-        """Return the hypotheses of all hosts in the order of the board; an empty list without other hosts."""
-        if not (hosts := self.hosts(state)) or self._order is None:
+        """Return the hypotheses of all hosts in the order of the board; an empty list without other hosts.
+
+        This journal may speak of a host whose mirror is gone.
+        """
+        hosts = self.all_hosts(state)
+        if len(hosts) == 1 and not remarks(state):
             return []
         parts = (state.hypotheses, LEDGER.of(state), remarks(state), amendments(state), self._order, self._hosts)
         if parts != self._board_parts:  # most lines change none of them
-            self._board_parts, self._board = parts, team_hypotheses(hosts, self._order.is_before)
+            is_before = self._order.is_before if self._order is not None else lambda first, second: False
+            self._board_parts, self._board = parts, team_hypotheses(hosts, is_before)
         return self._board
 
-    def on_all_hosts(self, named: Named) -> TeamHypothesis | None:
-        """Return what all hosts say about a hypothesis; None without other hosts."""
-        board = self.board(self._screen.state)
-        return next((known for known in board if known.name == name_of(named)), None)
-
-    def others_disagree(self, named: Named) -> bool:
-        """Return whether other hosts may have another verdict on a hypothesis than that of its own journal."""
-        known = self.on_all_hosts(named)
-        return known is not None and known.is_disputed
+    def on_all_hosts(self, name: str) -> TeamHypothesis | None:
+        """Return what all hosts say about the hypothesis ``name``; None without other hosts."""
+        return next((known for known in self.board(self._screen.state) if known.name == name), None)
 
     def with_cups(self, state: State) -> State:
         """Return the state to show: all people have their cups and doses of all hosts in it."""
@@ -151,8 +154,7 @@ class Mirrors:
         if self._states is None:
             self._states = HostStates(session.journal, session.fold)
             self._screen.set_interval(REFRESH_S, self.refresh)
-        before = self._hosts, self.trouble
-
+        before = self._hosts, self.trouble, self.are_hosts_known
         try:
             self._hosts, self._order, self.trouble = await asyncio.to_thread(self._read_files, self._states)
             self._problem = ""
@@ -161,8 +163,8 @@ class Mirrors:
                 self._problem = str(error)
                 self._screen.notify_once(f"other hosts are left out: {error}", severity="warning")
         finally:
-            self._is_reading = False
-        if (self._hosts, self.trouble) != before:
+            self._is_reading, self.are_hosts_known = False, True
+        if (self._hosts, self.trouble, self.are_hosts_known) != before:
             self._screen.show_state()
 
     def _read_files(self, states: HostStates) -> tuple[list[HostState], HostOrder, str]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import shlex
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from threeam.core.config.options import OptionParser, split_line
 from threeam.core.errors import BadInput, JournalError, PreconditionFailed
 from threeam.core.format.times import format_exact_duration
 from threeam.hypotheses.changes import changes
-from threeam.timeline.open_logs import OpenLogs
 from threeam.timeline.source import Source
-from threeam.timeline.time_index import TimeIndex
 from threeam.tui.controllers.commands import CommandController
 from threeam.tui.controllers.hypotheses import HypothesisController
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
+from threeam.tui.index_scan import IndexScan
 from threeam.tui.log_search import LogSearch
 from threeam.tui.report_answers import AboutFinding, AskForKey, ReportAnswer, SearchAgain, SearchKey
 from threeam.tui.services import ScreenServices
@@ -31,25 +29,24 @@ if TYPE_CHECKING:  # the first screen needs none of it
     from threeam.races.near_report import NearReport
     from threeam.tui.screens.races import FoundRaces, Proposal
 
-T = TypeVar("T")
-
 _RUNS = 100
 _FOR_KEYS, _FOR_DEADLOCKS = "all lines are searched for keys", "all lines are searched for deadlocks"
 
 
 class RaceController:
-    """Searches ``logs`` for races and near misses; the last search is kept until the logs are others."""
+    """Searches the logs of ``index_scan`` for races and near misses; the last search is kept until they are others."""
 
     def __init__(
         self,
         screen: ScreenServices,
-        logs: OpenLogs,
+        index_scan: IndexScan,
         hypotheses: HypothesisController,
         reports: ReportController,
         commands: CommandController,
     ) -> None:
         self._screen = screen
-        self._logs = logs
+        self._index_scan = index_scan
+        self._logs = index_scan.logs
         self._hypotheses = hypotheses
         self._reports = reports
         self._commands = commands
@@ -74,35 +71,37 @@ class RaceController:
             self._propose_keys()
 
     def _propose_keys(self) -> None:
-        from threeam.races.deadlock_shapes import find_deadlocks
+        from threeam.races.deadlocks.search import find_deadlocks
         from threeam.races.key_candidates import find_key_candidates
-        from threeam.tui.screens.races import FoundDeadlocks, KeysScreen, Proposal
+        from threeam.tui.screens.races import KeysScreen, Proposal
 
-        sources, session = self._sources(), self._screen.session
+        self._require_logs()
+        session = self._screen.session
 
-        def propose(search: LogSearch[Proposal]) -> Proposal:
-            stamped = _indexed(sources, search)
+        def propose(search: LogSearch[Proposal], sources: Sequence[Source]) -> Proposal:
             search.begin("the first lines are searched for keys")
-            candidates = find_key_candidates(stamped)
+            candidates = find_key_candidates(_stamped(sources))
             search.begin(_FOR_DEADLOCKS)
-            return Proposal(FoundDeadlocks(find_deadlocks(sources), sources), candidates)
+            return Proposal(find_deadlocks(sources), candidates)
 
-        page = KeysScreen(LogSearch(propose), session.zone, self._screen.copy_text, emoji=session.emoji)
+        page = KeysScreen(
+            LogSearch(self._snapshots, propose), session.zone, self._screen.copy_text, emoji=session.emoji
+        )
         self._reports.push(page, self.take)
 
     def _search(self, argument: str) -> None:
         """Search for races; ``argument`` is a pattern, or options."""
         from threeam.races.chance import with_chances
-        from threeam.races.deadlock_shapes import find_deadlocks
+        from threeam.races.deadlocks.search import find_deadlocks
         from threeam.races.search import search_races
-        from threeam.tui.screens.races import FoundDeadlocks, FoundRaces
+        from threeam.tui.screens.races import FoundRaces
 
         words = argument if argument.startswith("-") else f"--key {shlex.quote(argument.strip())}"
         options, args = _parse("races", words)
-        sources = self._sources()
+        self._require_logs()
 
-        def find(search: LogSearch[FoundRaces]) -> FoundRaces:
-            stamped = _indexed(sources, search)
+        def find(search: LogSearch[FoundRaces], sources: Sequence[Source]) -> FoundRaces:
+            stamped = _stamped(sources)
             search.begin(_FOR_KEYS, _size(stamped))
             report = search_races(stamped, options, search.note)
             if args.shuffle > 0:
@@ -110,10 +109,10 @@ class RaceController:
                 groups = with_chances(report.groups, stamped, options, args.shuffle, search.note)
                 report = report._replace(groups=groups)
             search.begin(_FOR_DEADLOCKS)
-            return FoundRaces(FoundDeadlocks(find_deadlocks(sources), sources), report)
+            return FoundRaces(find_deadlocks(sources), report)
 
         self._options, self._words, self._searched = options, words, self._files()
-        self._races = LogSearch(find)
+        self._races = LogSearch(self._snapshots, find)
         self._show_races(self._races)
 
     def _show_races(self, search: LogSearch[FoundRaces]) -> None:
@@ -133,7 +132,7 @@ class RaceController:
             options, args = _parse("near", argument)
             self._measure(parse_pair(args.pair, options.operations), options)
         else:
-            self._sources()
+            self._require_logs()
             self._commands.begin_line(f"near {self._words} " if self._words else "near --key ")
 
     def _measure(self, pair: OperationPair, options: KeyOptions) -> None:
@@ -141,11 +140,12 @@ class RaceController:
         from threeam.races.search import search_near_misses
         from threeam.tui.screens.races import NearScreen
 
-        sources, session = self._sources(), self._screen.session
+        self._require_logs()
+        session = self._screen.session
         numbers: dict[tuple[int, int], int] = {}
 
-        def find(search: LogSearch[NearMisses]) -> NearMisses:
-            stamped = _indexed(sources, search)
+        def find(search: LogSearch[NearMisses], sources: Sequence[Source]) -> NearMisses:
+            stamped = _stamped(sources)
             search.begin(_FOR_KEYS, _size(stamped))
             near = search_near_misses(stamped, options, pair, search.note)
             numbers.update(closest_line_numbers(near))
@@ -154,7 +154,7 @@ class RaceController:
         def report(near: NearMisses, width: int) -> NearReport:
             return NearReport(near, numbers, changes(self._screen.state), session.zone, width, session.emoji)
 
-        page = NearScreen(LogSearch(find), report, self._screen.copy_text, emoji=session.emoji)
+        page = NearScreen(LogSearch(self._snapshots, find), report, self._screen.copy_text, emoji=session.emoji)
         self._reports.push(page, self.take)
 
     # What a page is closed with.
@@ -197,12 +197,11 @@ class RaceController:
         from threeam.races.near_miss import delay_above
 
         finding = group.closest
-        first, second = (finding.witness[index] for index in finding.pair)
+        first, second = finding.pair
         longest_ns = max(abs(finding.gap_ns), distance(first, second).longest_ns)
-        name = self._hypotheses.picked_name or ""
-        bound = f"-H {name} " if name.startswith("H") else ""
         delay = format_exact_duration(delay_above(longest_ns))
-        self._commands.begin_line(f"run {bound}-n {_RUNS} --arm bare --arm delay:CALL={delay} -- ")
+        option = self._hypotheses.picked_option
+        self._commands.begin_line(f"run {option}-n {_RUNS} --arm bare --arm delay:CALL={delay} -- ")
 
     def _cite(self, verb: str, group: FindingGroup) -> None:
         """Make all lines of the closest finding evidence on the picked hypothesis."""
@@ -221,27 +220,20 @@ class RaceController:
         """Return what tells the logs apart from those of an earlier search: a rotation or a shift makes them others."""
         return [(source.name, source.segment, source.correction) for source in self._logs.sources]
 
-    def _sources(self) -> list[Source]:
-        """Return the logs as they are now: a copy of each, which the thread of a search may index."""
+    def _require_logs(self) -> None:
         if not self._logs.sources:
             raise PreconditionFailed("races are searched in the logs of other programs: :open FILE shows one")
-        return [copy.copy(source) for source in self._logs.sources]
+
+    async def _snapshots(self, search: LogSearch[Any]) -> list[Source]:
+        """Return the logs as they are now, with their indexes: their files are followed while the thread reads them."""
+        search.begin("the times of the lines are read", _size(_stamped(self._logs.sources)))
+        await self._index_scan.wait_for_indexes(search.note)
+        return [source.snapshot() for source in self._logs.sources]
 
 
-def _indexed(sources: Sequence[Source], search: LogSearch[T]) -> list[Source]:
-    """Return those of ``sources`` that have timestamps, with their indexes."""
-    stamped = []
-    for source in sources:
-        if source.detection is None:
-            continue
-        if source.index is None:
-            search.begin(f"the times of {source.name} are read", source.end)
-            index = TimeIndex(source.segment, source.detection.reader)
-            for _ in index.scan(source.end):
-                search.note(index.end)
-            source.index = index
-        stamped.append(source)
-    return stamped
+def _stamped(sources: Sequence[Source]) -> list[Source]:
+    """Return those of ``sources`` that have timestamps."""
+    return [source for source in sources if source.detection is not None]
 
 
 def _size(sources: Sequence[Source]) -> int:

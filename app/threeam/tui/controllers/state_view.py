@@ -47,8 +47,9 @@ class StateView:
         self._header.cups_elsewhere = "" if cups is None else cups.elsewhere_text()
         self._header.team_trouble = self._mirrors.trouble
         self._show_intake(with_cups, is_known=is_known)
-        board, user = self._mirrors.board(state), session.author.user
-        view = SidebarView(with_cups, picked_name, user, session.settings.half_life_h, board)
+        board, are_hosts_known = self._mirrors.board(state), self._mirrors.are_hosts_known
+        half_life_h = session.settings.half_life_h
+        view = SidebarView(with_cups, picked_name, session.author.user, half_life_h, board, are_hosts_known)
         self._sidebar.show(view, session.clock())
         self._log_view.set_amendments(amendments(state).by_target)
         plans = (experiments_by_number(state), searches_by_number(state), bisections(state))

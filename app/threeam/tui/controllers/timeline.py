@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shlex
 import time
@@ -25,10 +24,10 @@ from threeam.timeline.source import FIRST_NS, PlacedLine, Source
 from threeam.timeline.source_facts import source_facts
 from threeam.timeline.time_index import TimeIndex
 from threeam.tui import messages
-from threeam.tui.background_scan import SLICE_S, pause_after
 from threeam.tui.controllers.clocks import ClockController
 from threeam.tui.controllers.team import TeamController
 from threeam.tui.dispatch import Handler
+from threeam.tui.index_scan import IndexScan
 from threeam.tui.log_rows import Row
 from threeam.tui.log_window import LogWindow
 from threeam.tui.placement import JOURNAL_SOURCE
@@ -70,7 +69,7 @@ class TimelineController:
         self._released_ns = FIRST_NS  # when lines were released last, by the monotonic clock
         self._release_timer: Timer | None = None
         self._live: dict[int, LiveSources] = {}  # by the number of the log
-        self._scans: dict[int, TimeIndex] = {}  # as far as each file was scanned
+        self.index_scan = IndexScan(screen, logs, pane.may_scan, self.reload)
         self._host_clock = ""  # how wrong it may be, in words
         self.clocks = ClockController(screen, pane.view, logs, self.reload)
         self._team = TeamController(screen)
@@ -116,7 +115,7 @@ class TimelineController:
                     log.problem = f"{log.path} cannot be followed: {error.strerror}"
                     continue
                 self._live[log.number].start()
-        self._screen.start_worker(self._scan_for_late_lines, "late lines", exclusive=True)
+        self.index_scan.start()
         self.show_line()
 
     def log_line_of(self, row: Row | None) -> tuple[Source, Line] | None:
@@ -166,7 +165,6 @@ class TimelineController:
         log = self._logs.close(argument.strip())
         if (live := self._live.pop(log.number, None)) is not None:
             live.stop()
-        self._scans.pop(log.number, None)
         self._view.change_rows(lambda: self._remove_from_window(log))
         self._pane.restart_counts()
         self.show_line()
@@ -200,9 +198,7 @@ class TimelineController:
             facts.append(("other logs", ":open FILE shows one beside it"))
         entries = [LegendEntry("J", JOURNAL_SOURCE.name, session.journal.log_name, "$foreground", facts)]
         for log in self._logs.logs:
-            index = self._scans.get(log.number)
-            if log.source is not None and log.source.index is not None:
-                index = log.source.index
+            index = None if log.source is None else self.index_scan.index_of(log.source)
             known = self._facts_of(log, index)
             entries.append(
                 LegendEntry(str(log.number), log.name, log.path, source_color(log.number), known, log.problem)
@@ -338,34 +334,6 @@ class TimelineController:
                         sentence = f"{log.name} was truncated: its lines above may exist only on this screen"
                         self._screen.notify_once(sentence, severity="warning")
                     log.source = placed.source
-
-    # Late lines.
-
-    async def _scan_for_late_lines(self) -> None:
-        """Scan each file that is not scanned yet, a few milliseconds at a time between two keys."""
-        for log in list(self._logs.logs):
-            source = log.source
-            if source is None or source.detection is None or source.index is not None:
-                continue
-            index = self._scans[log.number] = TimeIndex(source.segment, source.detection.reader)
-            began = time.monotonic()
-            try:
-                while index.end < source.end:
-                    end = index.end
-                    for _ in index.scan(source.end):
-                        now = time.monotonic()
-                        if now - began > SLICE_S:
-                            await asyncio.sleep(pause_after(now - began))
-                            await self._pane.may_scan.wait()
-                            began = time.monotonic()
-                    if index.end == end:  # the file was cut off
-                        break
-            except OSError as error:
-                log.problem = f"{log.path} cannot be read: {error.strerror}"
-                continue
-            source.index = index
-            if index.late_count or index.steps or index.repeated_hours:
-                self.reload()
 
 
 def _split_words(argument: str) -> list[str]:

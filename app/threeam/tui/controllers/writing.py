@@ -208,8 +208,9 @@ class WritingController:
         draft_of = self._draft_makers.get(kind)
         if draft_of is not None:
             return draft_of(text)
-        settings, named = self._mirrors.write_settings(self._screen.state), self._mirrors.named(kind.hypothesis)
-        return kind.draft(text, settings, named, others_disagree=self._mirrors.others_disagree(named))
+        settings, mirrors = self._mirrors.write_settings(self._screen.state), self._mirrors
+        known = mirrors.on_all_hosts(kind.hypothesis) if kind.hypothesis else None
+        return kind.draft(text, settings, mirrors.named, known)
 
     def _may_be_empty(self, kind: BoxKind) -> bool:
         """Return whether a box of this kind can be sent without a text: the cited line gives the words."""

@@ -134,7 +134,7 @@ class JournalScreen(NoticeScreen):
         )
         logs = (self.session.logs if self.session.as_of is None else None) or OpenLogs()
         self.timeline = TimelineController(self, self.pane, self.source_line, logs, self.post_message)
-        self.races = RaceController(self, logs, self.hypotheses, self.reports, self.commands)
+        self.races = RaceController(self, self.timeline.index_scan, self.hypotheses, self.reports, self.commands)
         show_attachment = self.experiments.show_attachment
         self.navigation = NavigationController(self, self.pane, self.reports, self.commands, show_attachment)
         self.actions = ActionTable(self._handlers(), is_writable=self.writing.is_writable, on_error=self._show_refusal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
@@ -12,24 +13,15 @@ from threeam.core.format.clock import Zone
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.store.journal import Position
 from threeam.races.access import Access
-from threeam.races.deadlock_shapes import Deadlocks
+from threeam.races.deadlocks.groups import DeadlockGroup, Deadlocks
 from threeam.races.finding import FindingGroup
-from threeam.races.finding_report import (
-    deadlock_line,
-    deadlock_section,
-    finding_sections,
-    finding_text,
-    finding_title,
-    group_line,
-    plain_text,
-    race_sections,
-)
+from threeam.races.finding_report import finding_sections, finding_text, finding_title, plain_text
 from threeam.races.key_candidates import KeyCandidate
-from threeam.races.near_miss import NearMisses
+from threeam.races.near_miss import NearMisses, Occurrence
 from threeam.races.near_report import NearReport
+from threeam.races.race_report import deadlock_sections, key_section, race_sections
 from threeam.races.race_rows import line_numbers
 from threeam.races.search import RaceReport
-from threeam.timeline.source import Source
 from threeam.tui.dialog_bindings import bind
 from threeam.tui.log_search import LogSearch
 from threeam.tui.report_answers import AboutFinding, AskForKey, GoToLine, GoToT0, ReportAnswer, SearchAgain, SearchKey
@@ -39,7 +31,7 @@ T = TypeVar("T")
 
 Copy = Callable[[str, str], object]
 _PROGRESS_S = 0.2
-_OTHER_KEY = ReportLine("another key …", "a regular expression with a group: 'cart=(?P<key>\\d+)'")
+_OTHER_KEY = ReportLine("another key …", "a regular expression with a group: 'cart=(?P<key>\\d+)'", subject=AskForKey())
 _ON_TIMELINE = "go to the line on the timeline"
 _TO_TIMELINE = Binding("enter", "dismiss_to_timeline", "its line", key_display="enter", tooltip=_ON_TIMELINE)
 
@@ -83,21 +75,13 @@ class SearchScreen(ReportScreen, Generic[T]):
         self.refresh_bindings()
         self.call_after_refresh(self.update_report)  # a scroll bar may have made it narrower
 
-    def position_in(self, found: T) -> Position | None:
-        """Return the place of the line of a log that the line under the cursor is about; None: of no log."""
-        return None
-
-    @property
-    def _position(self) -> Position | None:
-        return None if self.search.result is None else self.position_in(self.search.result)
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "dismiss_to_timeline":
-            return self._position is not None
+            return _position_of(self.selected_subject) is not None
         return super().check_action(action, parameters)
 
     def action_dismiss_to_timeline(self) -> None:
-        if (position := self._position) is not None:
+        if (position := _position_of(self.selected_subject)) is not None:
             self.dismiss(GoToLine(position))
 
     def _sections(self) -> Sequence[ReportSection]:
@@ -109,25 +93,10 @@ class SearchScreen(ReportScreen, Generic[T]):
         return self._sections_of(search.result)
 
 
-class FoundDeadlocks(NamedTuple):
-    """The deadlocks that servers have reported in ``sources``."""
-
-    deadlocks: Deadlocks
-    sources: Sequence[Source]
-
-    def position_of(self, line: ReportLine | None, zone: Zone) -> Position | None:
-        """Return the place of the first report of the deadlock that ``line`` is about; None: it is about another."""
-        group = next((group for group in self.deadlocks.groups if deadlock_line(group, zone) == line), None)
-        if group is None:
-            return None
-        source = next(source for source in self.sources if source.name == group.first.source)
-        return Position(source.segment, group.first.offset)
-
-
 class Proposal(NamedTuple):
     """The keys that are worth a search, and the deadlocks that no search is needed for."""
 
-    deadlocks: FoundDeadlocks
+    deadlocks: Deadlocks
     candidates: Sequence[KeyCandidate]
 
 
@@ -141,35 +110,24 @@ class KeysScreen(SearchScreen[Proposal]):
 
     def __init__(self, search: LogSearch[Proposal], zone: Zone, copy: Copy, *, emoji: bool) -> None:
         super().__init__("races: which key?", search, lambda found: _proposal_sections(found, zone), copy, emoji=emoji)
-        self._zone = zone
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "dismiss_to_search":
-            return self.search.result is not None and self._answer is not None
+            return isinstance(self.selected_subject, KeyCandidate | AskForKey)
         return super().check_action(action, parameters)
 
-    def position_in(self, found: Proposal) -> Position | None:
-        """Return the place of the first report of the deadlock under the cursor."""
-        return found.deadlocks.position_of(self.selected_line, self._zone)
-
-    @property
-    def _answer(self) -> SearchKey | AskForKey | None:
-        """Return what Enter means on the line under the cursor."""
-        line = self.selected_line
-        if line == _OTHER_KEY:
-            return AskForKey()
-        candidates = self.search.result.candidates if self.search.result is not None else ()
-        return next((SearchKey(each.pattern) for each in candidates if _key_line(each) == line), None)
-
     def action_dismiss_to_search(self) -> None:
-        if self._answer is not None:
-            self.dismiss(self._answer)
+        match self.selected_subject:
+            case KeyCandidate(pattern=pattern):
+                self.dismiss(SearchKey(pattern))
+            case AskForKey() as answer:
+                self.dismiss(answer)
 
 
 class FoundRaces(NamedTuple):
     """The result of a search for races."""
 
-    deadlocks: FoundDeadlocks
+    deadlocks: Deadlocks
     report: RaceReport
 
 
@@ -189,24 +147,13 @@ class RacesScreen(SearchScreen[FoundRaces]):
         self._zone = zone
         self._writes = writes
 
-    def position_in(self, found: FoundRaces) -> Position | None:
-        """Return the place of the first report of the deadlock under the cursor."""
-        return found.deadlocks.position_of(self.selected_line, self._zone)
-
-    @property
-    def selected_group(self) -> FindingGroup | None:
-        """Return the group under the cursor."""
-        groups = self.search.result.report.groups if self.search.result is not None else []
-        line = self.selected_line
-        return next((group for group in groups if group_line(group, self._zone) == line), None)
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("open_finding", "dismiss_to_near"):
-            return self.selected_group is not None
+            return isinstance(self.selected_subject, FindingGroup)
         return super().check_action(action, parameters)
 
     def action_open_finding(self) -> None:
-        if (group := self.selected_group) is not None:
+        if isinstance(group := self.selected_subject, FindingGroup):
             screen = FindingScreen(group, self._zone, self._copy, emoji=self._emoji, writes=self._writes)
             self.app.push_screen(screen, self._take)
 
@@ -216,7 +163,7 @@ class RacesScreen(SearchScreen[FoundRaces]):
             self.dismiss(answer)
 
     def action_dismiss_to_near(self) -> None:
-        if (group := self.selected_group) is not None:
+        if isinstance(group := self.selected_subject, FindingGroup):
             self.dismiss(AboutFinding("near", group))
 
     def action_dismiss_for_key(self) -> None:
@@ -283,16 +230,11 @@ class FindingScreen(ReportScreen):
         return (self._writes or not writes) and super().check_action(action, parameters)
 
     def action_dismiss_to_timeline(self) -> None:
-        accesses = self._group.closest.witness
-        self.dismiss(GoToLine(position_of(accesses[self._selected_access(accesses)])))
+        selected = _position_of(self.selected_subject)
+        self.dismiss(GoToLine(selected or _position_of_access(self._group.closest.witness[0])))
 
     def action_dismiss_to_t0(self) -> None:
-        self.dismiss(GoToT0(position_of(self._group.closest.witness[0])))
-
-    def _selected_access(self, accesses: Sequence[Access]) -> int:
-        """Return the index of the access under the cursor; that of the first one, if another line is."""
-        lines, line = list(self._shown[-1].lines), self.selected_line
-        return lines.index(line) if line in lines and len(lines) == len(accesses) else 0
+        self.dismiss(GoToT0(_position_of_access(self._group.closest.witness[0])))
 
     def action_dismiss_about(self, verb: str) -> None:
         self.dismiss(AboutFinding(verb, self._group))
@@ -323,37 +265,34 @@ class NearScreen(SearchScreen[NearMisses]):
             self._drawn = report, report.sections()
         return self._drawn[1]
 
-    def position_in(self, found: NearMisses) -> Position | None:
-        """Return the place of the earlier line of the occurrence under the cursor."""
-        report, line = self._report(found, 0), self.selected_line
-        occurrence = next((each for each in found.closest if report.occurrence_line(each) == line), None)
-        if occurrence is None:
-            return None
-        return position_of(min(occurrence.first, occurrence.second, key=lambda access: access.ns))
-
     def action_copy_report(self) -> None:
         if self.search.result is not None:
             self._copy(plain_text(self._sections()), "near misses")
 
 
-def position_of(access: Access) -> Position:
+def _position_of(subject: object) -> Position | None:
+    """Return the place of the line of a log that ``subject`` is about, the earliest of several; None: of no log."""
+    match subject:
+        case DeadlockGroup(first=place):
+            return Position(place.source.segment, place.offset)
+        case Occurrence(first=first, second=second):
+            return _position_of_access(min(first, second, key=lambda access: access.ns))
+        case Access():
+            return _position_of_access(subject)
+        case _:
+            return None
+
+
+def _position_of_access(access: Access) -> Position:
     """Return the place of the line that names the key."""
     return Position(access.source.segment, access.offset)
 
 
 def _race_sections(found: FoundRaces, zone: Zone) -> list[ReportSection]:
-    deadlocks = deadlock_section(found.deadlocks.deadlocks, zone)
-    return [*([deadlocks] if deadlocks.lines else []), *race_sections(found.report, zone)]
+    return [*deadlock_sections(found.deadlocks, zone), *race_sections(found.report, zone, quotes_lines=False)]
 
 
 def _proposal_sections(found: Proposal, zone: Zone) -> list[ReportSection]:
-    deadlocks = deadlock_section(found.deadlocks.deadlocks, zone)
-    lines = [_key_line(candidate) for candidate in found.candidates]
-    nothing = ReportLine("no name has values in two logs or under two actors")
-    keys = ReportSection("names whose values several actors share", [*(lines or [nothing]), _OTHER_KEY])
-    return [keys, *([deadlocks] if deadlocks.lines else [])]
-
-
-def _key_line(candidate: KeyCandidate) -> ReportLine:
-    shared = f"{candidate.shared_by_actors:,} under two actors, {candidate.shared_by_sources:,} in two logs"
-    return ReportLine(f"{candidate.name}: {candidate.values:,} values, {shared}", candidate.pattern)
+    keys = key_section(found.candidates, lambda pattern: f":races {shlex.join(['--key', pattern])}")
+    keys = keys._replace(lines=[*keys.lines, _OTHER_KEY])
+    return [keys, *deadlock_sections(found.deadlocks, zone)]  # Enter searches for the first key

@@ -110,6 +110,11 @@ class ReportScreen(FilteredDialog[ReportAnswer | None]):
         at = self.option_list.highlighted
         return self._lines[at] if at is not None and at < len(self._lines) else None
 
+    @property
+    def selected_subject(self) -> object:
+        """Return what the line under the cursor is about; None if it is about nothing that a key acts on."""
+        return None if self.selected_line is None else self.selected_line.subject
+
     def on_resize(self) -> None:
         self.call_after_refresh(self.update_report)
 
@@ -211,7 +216,7 @@ def _with_words(sections: Sequence[ReportSection], words: str) -> Sequence[Repor
 
 def _name(line: ReportLine) -> object:
     """Return the identity of a line, which stays the same when the report is updated."""
-    return line.stamp or line.command or line.text, line.icon
+    return line.stamp or line.command or line.subject or line.text, line.icon
 
 
 _STYLES = {

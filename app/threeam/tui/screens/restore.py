@@ -17,7 +17,6 @@ from threeam.restore.blockers import (
     BlockerNode,
     blockers_report,
     format_backend,
-    node_line,
     waiting_pids,
     why_not_terminable,
 )
@@ -143,15 +142,13 @@ class BlockersScreen(ReportScreen):
         return [ReportSection("who blocks whom, now", lines)]
 
     def action_terminate(self) -> None:
-        nodes = self._backends or []
-        line, end = self.selected_line, self._end
-        node = next((node for node in nodes if node_line(node) == line), None)
-        if node is None or end is None:
+        node, end = self.selected_subject, self._end
+        if not isinstance(node, BlockerNode) or end is None:
             return
         if node.backend.pid <= 0:
             self.notify(why_not_terminable(node.backend), markup=False)
             return
-        waits = len(list(waiting_pids(nodes, node.backend.pid)))
+        waits = len(list(waiting_pids(self._backends or [], node.backend.pid)))
         question = f"Terminate {format_backend(node.backend)}?\n\n{waits} wait for it. Its transaction is rolled back."
 
         def answered(yes: bool | None) -> None:

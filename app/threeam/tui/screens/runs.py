@@ -41,16 +41,12 @@ class RunsScreen(ReportScreen):
         super().__init__("runs", tell, copy, emoji=emoji)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return (action != "dismiss_to_run" or self._selected_name != "") and super().check_action(action, parameters)
+        is_run = isinstance(self.selected_subject, str)
+        return (action != "dismiss_to_run" or is_run) and super().check_action(action, parameters)
 
     def action_dismiss_to_run(self) -> None:
-        if self._selected_name:
-            self.dismiss(OpenRun(self._selected_name))
-
-    @property
-    def _selected_name(self) -> str:
-        """The name of the selected run (``R12``), which is the last word of the command that reports on it."""
-        return "" if self.selected_line is None else self.selected_line.command.rpartition(" ")[2]
+        if isinstance(name := self.selected_subject, str):
+            self.dismiss(OpenRun(name))
 
 
 class ExperimentScreen(ReportScreen):
@@ -108,14 +104,14 @@ class PanesScreen(ReportScreen):
 
     def __init__(self, found: Sequence[Pane], copy: Callable[[str, str], object], *, emoji: bool) -> None:
         lines = [
-            ReportLine(f"{pane.id} {pane.command}", f"{pane.location} · {pane.title}", command=pane.id)
+            ReportLine(f"{pane.id} {pane.command}", f"{pane.location} · {pane.title}", command=pane.id, subject=pane)
             for pane in found
         ]
         super().__init__("capture which pane?", lambda: [ReportSection("panes", lines)], copy, emoji=emoji)
 
     def action_dismiss_to_capture(self) -> None:
-        if self.selected_line is not None:
-            self.dismiss(CapturePane(self.selected_line.command))
+        if isinstance(pane := self.selected_subject, Pane):
+            self.dismiss(CapturePane(pane.id))
 
 
 class OutputScreen(Dialog[None]):

@@ -196,6 +196,11 @@ class LogView(LoadingRows, can_focus=True):
         layout = self._strips_up_to(self._cursor, self.size.height)
         self._top = max(self._top, layout[0] if layout else (0, 0))
 
+    def _show_row_at(self, index: int, y: int) -> None:
+        """Scroll so that the row at ``index`` begins on the line ``y`` of the screen, or above if fewer rows are."""
+        layout = self._strips_up_to(index - 1, y)
+        self._top = layout[0] if layout else (max(0, index), 0)
+
     # Finding.
 
     def set_filter(self, line_filter: LineFilter) -> None:
@@ -213,7 +218,7 @@ class LogView(LoadingRows, can_focus=True):
             self._cursor = len(self.window.rows) - 1
         else:
             self._cursor = self.window.load_around(selected.position)
-            self._top = (max(0, self._cursor - y), 0)
+            self._show_row_at(self._cursor, y)
         self.post_message(self.RowSelected(self.selected_row))
         self._redraw()
 
@@ -260,7 +265,7 @@ class LogView(LoadingRows, can_focus=True):
             index = self.window.load_around(position)
             self._strip_cache.clear()
         if not is_on_screen:
-            self._top = (max(0, index - height // 2), 0)
+            self._show_row_at(index, height // 2)
         self._screen_layout = None
         self._move_to(index)
 

@@ -207,7 +207,8 @@ class HypothesisList(OptionList):
 class SidebarView(NamedTuple):
     """The content of the panel: a state, the picked hypothesis, and the caffeine of ``user``.
 
-    ``on_all_hosts``: the hypotheses of a team, with those of ``state``; empty without a team.
+    ``on_all_hosts``: the hypotheses of a team, with those of ``state``; empty without a team. ``are_hosts_known``: not
+    while the journals of the team are read.
     """
 
     state: State
@@ -215,6 +216,7 @@ class SidebarView(NamedTuple):
     user: str
     half_life_h: float
     on_all_hosts: Sequence[TeamHypothesis] = ()
+    are_hosts_known: bool = True
 
 
 class Sidebar(Vertical):
@@ -231,6 +233,7 @@ class Sidebar(Vertical):
         self._separator = " · " if emoji else " | "
         self._read_only = read_only
         self.is_state_known = False  # False while a large log is read
+        self._are_hosts_known = True
         self._text_cells = 0  # the width of the widest text
         self.hypothesis_list = HypothesisList(emoji=emoji)
         self._empty_text = Static(classes="board--none")
@@ -282,7 +285,7 @@ class Sidebar(Vertical):
 
     def show(self, view: SidebarView, now: Stamp) -> None:
         """Show ``view`` as of ``now``."""
-        state = view.state
+        state, self._are_hosts_known = view.state, view.are_hosts_known
         new_key = key_for_action(self, "hypothesis")
         empty = self._empty_content("none yet", f"{new_key} opens one")
         _update_if_changed(self._empty_text, empty)
@@ -313,6 +316,8 @@ class Sidebar(Vertical):
         """Return what a part shows if it is empty: why, and the key that changes it."""
         if not self.is_state_known:
             reason = "reading the log"
+        elif not self._are_hosts_known:
+            reason = "reading the mirrors"
         elif key and not self._read_only:
             reason = f"{reason}: {key}"
         return Content.assemble((reason, "$foreground-muted"))

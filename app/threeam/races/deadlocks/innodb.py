@@ -11,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from threeam.core.format.entry import NS_PER_S, decode_utf8
-from threeam.races.deadlock_report import (
+from threeam.races.deadlocks.report import (
     MAX_REPORT_BYTES,
     MAX_REPORT_LINES,
     DeadlockReport,
     Lock,
+    LogLine,
     Participant,
-    ReportLine,
     Server,
 )
-from threeam.races.statement_shape import Dialect, ends_in_string
+from threeam.races.deadlocks.statement_shape import Dialect, ends_in_string
 
 STATUS_TITLE = b"LATEST DETECTED DEADLOCK"
 _MAX_STATEMENT_LINES = 500  # servers cut a statement at some kilobytes
@@ -105,7 +105,7 @@ class _Transaction:
         return Participant(self.name, self.thread, self.statement or None, waits_for, blocked_by, holds)
 
 
-def innodb_reader(line: ReportLine) -> InnodbReader | None:
+def innodb_reader(line: LogLine) -> InnodbReader | None:
     """Return the reader of the report that begins in ``line``, or None if none of InnoDB's does."""
     header = _HEADER.match(line.text)
     if header is not None:
@@ -113,7 +113,7 @@ def innodb_reader(line: ReportLine) -> InnodbReader | None:
     return InnodbReader(line, is_status=True) if line.text.strip() == STATUS_TITLE else None
 
 
-def unescaped_status(line: ReportLine) -> list[ReportLine]:
+def unescaped_status(line: LogLine) -> list[LogLine]:
     """Return the lines of a status that a client has printed in one line, with ``\\n`` for each newline; else none."""
     if STATUS_TITLE + rb"\n" not in line.text:
         return []
@@ -129,7 +129,7 @@ class InnodbReader:
     between them. A line of a statement may look like a title, so a title counts only if its section follows.
     """
 
-    def __init__(self, line: ReportLine, *, is_status: bool = False) -> None:
+    def __init__(self, line: LogLine, *, is_status: bool = False) -> None:
         self._first = line
         entry, note = _ENTRY.match(line.text), _NOTE.match(line.text)
         self._has_notes = note is not None and not is_status
@@ -147,7 +147,7 @@ class InnodbReader:
         self._bytes = self._lines = 0
         self.is_complete = False
 
-    def take(self, line: ReportLine) -> bool:
+    def take(self, line: LogLine) -> bool:
         """Return whether ``line`` belongs to the report, and keep it then. `is_complete`: no line can follow."""
         self._lines += 1
         self._bytes += len(line.text)

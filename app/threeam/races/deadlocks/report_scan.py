@@ -11,14 +11,14 @@ from collections.abc import Iterator
 
 from threeam.core.format.entry import BOM
 from threeam.core.store.reader import Chunk, chunks_forward
-from threeam.races.deadlock_report import DeadlockReport, ReportLine
-from threeam.races.deadlocks_innodb import STATUS_TITLE, InnodbReader, innodb_reader, unescaped_status
-from threeam.races.deadlocks_postgresql import (
+from threeam.races.deadlocks.innodb import STATUS_TITLE, InnodbReader, innodb_reader, unescaped_status
+from threeam.races.deadlocks.postgresql import (
     CsvRecordReader,
     JsonLineReader,
     PostgresqlTextReader,
     postgresql_reader,
 )
+from threeam.races.deadlocks.report import DeadlockReport, LogLine
 from threeam.timeline.source import Source
 
 _MARKERS = (b"deadlock detected", b"40P01", STATUS_TITLE)  # one is in the first line of each report
@@ -71,14 +71,14 @@ class _ReportScan:
         for each in reversed(self._open):
             yield from _report_of(each)
 
-    def _line(self, chunk: Chunk, begin: int, end: int, *, is_finished: bool) -> ReportLine:
+    def _line(self, chunk: Chunk, begin: int, end: int, *, is_finished: bool) -> LogLine:
         raw = chunk.data[begin:end].removesuffix(b"\r")
         offset = chunk.start + begin
         raw = raw if offset else raw.removeprefix(BOM)
         finished = is_finished and not chunk.omitted_bytes
-        return ReportLine(self._source, offset, self._line_number, raw, _without_container(raw), finished)
+        return LogLine(self._source, offset, self._line_number, raw, _without_container(raw), finished)
 
-    def _take(self, line: ReportLine) -> Iterator[DeadlockReport]:
+    def _take(self, line: LogLine) -> Iterator[DeadlockReport]:
         ended = list[_OpenReport]()
         is_taken = False
         for each in self._open:
@@ -97,7 +97,7 @@ class _ReportScan:
         for each in reversed(ended):
             yield from _report_of(each)
 
-    def _begin(self, line: ReportLine) -> None:
+    def _begin(self, line: LogLine) -> None:
         if not any(marker in line.text for marker in _MARKERS):
             return
         status = unescaped_status(line)

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from threeam.core.format.entry import decode_utf8
-from threeam.races.deadlock_report import (
+from threeam.races.deadlocks.report import (
     MAX_REPORT_BYTES,
     MAX_REPORT_LINES,
     DeadlockReport,
     Lock,
+    LogLine,
     Participant,
-    ReportLine,
     Server,
 )
 
@@ -57,7 +57,7 @@ class _Details(NamedTuple):
     is_torn: bool = False
 
 
-def postgresql_reader(line: ReportLine) -> PostgresqlTextReader | CsvRecordReader | JsonLineReader | None:
+def postgresql_reader(line: LogLine) -> PostgresqlTextReader | CsvRecordReader | JsonLineReader | None:
     """Return the reader of the report that begins in ``line``, or None if none of PostgreSQL's does."""
     header = _HEADER.match(line.text)
     if header is not None and not _OTHER_LABEL.search(header["prefix"]):
@@ -76,7 +76,7 @@ class PostgresqlTextReader:
     same on all lines of a report, and so is the pid, if the prefix has it.
     """
 
-    def __init__(self, line: ReportLine, prefix: bytes) -> None:
+    def __init__(self, line: LogLine, prefix: bytes) -> None:
         self._first = line
         self._shape = _NUMBER.sub(b"0", prefix)
         self._numbers = _NUMBER.findall(prefix)
@@ -90,7 +90,7 @@ class PostgresqlTextReader:
         self._bytes = self._lines = 0
         self.is_complete = False
 
-    def take(self, line: ReportLine) -> bool:
+    def take(self, line: LogLine) -> bool:
         """Return whether ``line`` belongs to the report, and keep it then. `is_complete`: no line can follow."""
         self._lines += 1
         if self._lines > MAX_REPORT_LINES or self._bytes > MAX_REPORT_BYTES:
@@ -140,7 +140,7 @@ class PostgresqlTextReader:
         """Return whether a prefix with these numbers may be of the process: the pid is where the first line has it."""
         return all(numbers[index] == self._pid for index in self._pid_indexes if index < len(numbers))
 
-    def _keep(self, line: ReportLine, text: bytes) -> bool:
+    def _keep(self, line: LogLine, text: bytes) -> bool:
         self._fields[self._last_field].append(text)
         self._is_cut = not line.finished
         self._bytes += len(text)
@@ -161,14 +161,14 @@ class PostgresqlTextReader:
 class CsvRecordReader:
     """Reads a record of the CSV log, whose texts may have several lines."""
 
-    def __init__(self, line: ReportLine) -> None:
+    def __init__(self, line: LogLine) -> None:
         self._first = line
         self._raw = bytearray(line.raw)
         self._quotes = line.raw.count(b'"')
         self._is_torn = False
         self.is_complete = self._quotes % 2 == 0
 
-    def take(self, line: ReportLine) -> bool:
+    def take(self, line: LogLine) -> bool:
         """Return whether ``line`` belongs to the record: its quotes are not closed, and no other record begins."""
         if _CSV_RECORD.match(line.text):
             self.is_complete = self._is_torn = True
@@ -201,10 +201,10 @@ class JsonLineReader:
 
     is_complete = True
 
-    def __init__(self, line: ReportLine) -> None:
+    def __init__(self, line: LogLine) -> None:
         self._line = line
 
-    def take(self, line: ReportLine) -> bool:
+    def take(self, line: LogLine) -> bool:
         """Return False: a report is one line."""
         return False
 
@@ -234,7 +234,7 @@ def _members_of_torn(text: str) -> dict[str, str]:
     return members
 
 
-def _report(line: ReportLine, details: _Details) -> DeadlockReport:
+def _report(line: LogLine, details: _Details) -> DeadlockReport:
     participants, missing = _participants(details)
     if details.is_torn:
         missing.append("the end of the report: the log ends before it, or lines are lost")

@@ -53,10 +53,10 @@ class DeadlockReport(NamedTuple):
     """One report of a deadlock.
 
     ``offset``, ``line_number``: of its first line, from 1. ``ns``: the corrected instant of the report, and
-    ``resolution_ns`` the unit of its last digit; None: not known. ``stated_time``: the time as the report has it.
-    ``participants``: in the order of the report. ``victim``: the index of the one that the server stopped; None: the
-    report does not say it. ``places``: what the victim did then, such as the relation. ``missing``: a sentence for each
-    part that the report should have and does not.
+    ``resolution_ns`` the unit of its last digit; None: not known. ``participants``: in the order of the report.
+    ``victim``: the index of the one that the server stopped; None: the report does not say it. ``places``: what the
+    victim did then, such as the relation. ``missing``: a sentence for each part that the report should have and does
+    not. ``stated_time``: the time that the report has in its text; "": it has none.
     """
 
     server: Server
@@ -65,14 +65,14 @@ class DeadlockReport(NamedTuple):
     line_number: int
     ns: int | None
     resolution_ns: int
-    stated_time: str
     participants: tuple[Participant, ...]
     victim: int | None
     places: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    stated_time: str = ""
 
 
-class ReportLine(NamedTuple):
+class LogLine(NamedTuple):
     """A line of a log that may belong to a report: ``text`` is without what a container runtime has put around it.
 
     ``number``: of the line, from 1. ``finished``: whether the whole line is there.
@@ -95,7 +95,7 @@ class ReportLine(NamedTuple):
     ) -> DeadlockReport:
         """Return the report that begins in this line, at the time of this line."""
         timestamp = self.source.read_timestamp(Line(self.source.segment, self.offset, self.raw))
-        ns, resolution_ns, stated = None, 0, ""
+        ns, resolution_ns = None, 0
         if timestamp is not None:
             ns, resolution_ns = timestamp.ns + self.source.correction.shift_ns, timestamp.resolution_ns
         return DeadlockReport(
@@ -105,7 +105,6 @@ class ReportLine(NamedTuple):
             self.number,
             ns,
             resolution_ns,
-            stated,
             participants,
             victim,
             places,

@@ -1,0 +1,1 @@
+"""Deadlocks that database servers have detected and reported in their logs: nothing is inferred."""
