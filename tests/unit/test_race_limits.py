@@ -240,3 +240,19 @@ def test_a_key_that_is_examined_in_parts_is_said(run: Run, monkeypatch: pytest.M
     write_lines("web.log", (at(*line) for line in others(300, "req={} get cart=1")))
     near = run("near", "get->get", "--key", CART, "web.log")
     assert "not searched to the end: cart 1" in near.stdout.decode()
+
+
+def test_a_log_without_timestamps_is_trouble_with_the_input(run: Run) -> None:
+    write_lines("web.log", PAIR)
+    write_lines("plain.log", ["pid=12 update cart=1"])
+    assert run("races", "--key", CART, "web.log", "plain.log").returncode == 3
+    assert run("races", "web.log", "plain.log").returncode == 3
+    assert run("near", "delete->update", "--key", CART, "web.log", "plain.log").returncode == 3
+
+
+def test_an_empty_log_is_no_trouble_and_neither_is_a_status_with_a_deadlock(run: Run) -> None:
+    write_lines("web.log", PAIR)
+    write_lines("empty.log", [])
+    assert run("races", "--key", CART, "web.log", "empty.log").returncode == 0
+    status = Path(__file__).parent / "deadlock_logs" / "mariadb-status.txt"
+    assert run("races", "--key", CART, "web.log", str(status)).returncode == 1
