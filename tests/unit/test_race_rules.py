@@ -177,7 +177,7 @@ def test_without_a_key_candidates_are_proposed_and_nothing_is_searched(run: Run)
     write_lines("web1.log", (at(*line) for line in lines))
     write_lines("web2.log", (at(ms + 1, text.replace("req=r", "req=q")) for ms, text in lines))
     shown = good(run("races", "web1.log", "web2.log"))
-    assert "  cart: 9 values, 8 under two actors, 8 in two logs" in shown
+    assert "  cart: 9 values, 9 under two actors, 9 in two logs" in shown
     assert "3am races --key 'cart=(?P<key>\\d+)' web1.log web2.log" in shown
     assert "use after delete" not in shown
 

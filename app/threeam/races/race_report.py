@@ -59,7 +59,8 @@ def key_section(candidates: Sequence[KeyCandidate], command: Callable[[str], str
 def _key_line(candidate: KeyCandidate, command: str) -> ReportLine:
     name = escape_unprintable(candidate.name)
     shared = f"{candidate.shared_by_actors:,} under two actors, {candidate.shared_by_sources:,} in two logs"
-    return ReportLine(f"{name}: {candidate.values:,} values, {shared}", command, subject=candidate)
+    least = "" if candidate.is_complete else "at least "
+    return ReportLine(f"{name}: {least}{candidate.values:,} values, {shared}", command, subject=candidate)
 
 
 def race_sections(report: RaceReport, zone: Zone, *, quotes_lines: bool) -> list[ReportSection]:
