@@ -82,6 +82,7 @@ def test_the_other_process_sends_on(number: signal.Signals, engine: Engine, host
     try:
         for _ in range(2):
             for process, url, other in ((db1, engine.url, second), (second, second_url(engine), db1)):
+                web1.write()
                 process.end(number)
                 begin_s = time.monotonic()
                 wait_until(lambda: publishes(other), "the other one takes over")  # noqa: B023
@@ -92,6 +93,7 @@ def test_the_other_process_sends_on(number: signal.Signals, engine: Engine, host
                 process.start(url)
                 wait_until(lambda: own_status(process), "the first one follows")  # noqa: B023
                 assert not publishes(process)
+                assert "Traceback" not in process.output()
     finally:
         ended.set()
         writer.join()

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from threeam.core.store.journal import Journal
+from support.commands import Run, good
+from support.journals import FakeClock, writer_of
+from threeam.core.format.clock import system_clock
+from threeam.core.store.journal import Journal, resolve_journal
+from threeam.core.write.draft import Draft
+from threeam.hypotheses.drafts import hypothesis_draft
 from threeam.team.messages.line_chain import extend_chain, first_link
 from threeam.team.messages.message import Message
 from threeam.team.messages.position import Origin, SegmentEnd
@@ -53,6 +58,29 @@ def mirror_journal(source: Journal, host: str, into: Journal) -> None:
         mirror.write(each._replace(host=host))
     mirror.close()
     file.close()
+
+
+class WritingHost:
+    """A host of the team on which alice writes: its journal is mirrored beside that of ``here``, and has an H1."""
+
+    def __init__(self, folder: Path, here: Journal, host: str = "db1") -> None:
+        folder.mkdir()
+        self.journal = resolve_journal(str(folder / "sanity.log"))
+        self._here, self._host = here, host
+        self._clock = FakeClock(system_clock())
+        self.write(hypothesis_draft("the sweeper races the writer", 4))
+
+    def write(self, *drafts: Draft) -> None:
+        """Write a block of lines for each draft, and send it."""
+        for draft in drafts:
+            writer_of("alice", self.journal, self._clock).write(draft)
+        mirror_journal(self.journal, self._host, self._here)
+
+    def run(self, run: Run, *argv: str) -> str:
+        """Run a command of `3am` there, with all lines that ``here`` has, and return what it prints."""
+        mirror_journal(self._here, "web1", self.journal)
+        log = self.journal.log_path
+        return good(run(*argv, SANITY_LOG=log, SANITY_LOCK=f"{log}.lock"))
 
 
 class OtherHost:

@@ -14,42 +14,26 @@ from pilots import WIDE, Night, append, night, notes
 from support.experiments import REPRO
 from support.journals import FakeClock, entries, texts, writer_of
 from support.lines import NIGHT
-from support.team import mirror_journal
+from support.team import WritingHost
 from threeam.core.format.clock import system_clock
 from threeam.core.format.remote_hypothesis import RemoteHypothesis
 from threeam.core.state.fold import State
 from threeam.core.state.host_state import HostState
-from threeam.core.store.journal import Journal, resolve_journal
-from threeam.core.write.draft import Draft
+from threeam.core.store.journal import Journal
 from threeam.experiments.experiment import Run
 from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.runs.run_drafts import single_run_draft
 from threeam.hypotheses.changes import change_draft
 from threeam.hypotheses.drafts import conclusion_draft, evidence_draft, hypothesis_draft
 from threeam.team.mirrors.host_states import HostStates
-from threeam.team.origin import OriginFile
+from threeam.team.origin import OriginFile, host_name
 from threeam.tui.screens.report_screen import ThreadScreen
 
 
-class Db1:
-    """Another host, whose H1 is mirrored beside ``here``; alice writes on both."""
-
-    def __init__(self, folder: Path, here: Journal) -> None:
-        folder.mkdir()
-        self._journal, self._here = resolve_journal(str(folder / "sanity.log")), here
-        self._clock = FakeClock(system_clock())
-        self.write(hypothesis_draft("the sweeper races the writer", 4))
-
-    def write(self, *drafts: Draft) -> None:
-        for draft in drafts:
-            writer_of("alice", self._journal, self._clock).write(draft)
-        mirror_journal(self._journal, "db1", self._here)
-
-
 @pytest.fixture
-def db1(journal: Journal, log: Path, tmp_path: Path) -> Db1:
+def db1(journal: Journal, log: Path, tmp_path: Path) -> WritingHost:
     append(log, notes(2))
-    return Db1(tmp_path / "db1", journal)
+    return WritingHost(tmp_path / "db1", journal)
 
 
 def own_hypothesis(journal: Journal, log: Path) -> RemoteHypothesis:
@@ -72,7 +56,7 @@ async def thread_of(it: Night, name: str) -> list[str]:
 
 
 async def test_a_verdict_that_all_hosts_have_given_is_refused_and_the_text_is_kept(
-    journal: Journal, log: Path, db1: Db1
+    journal: Journal, log: Path, db1: WritingHost
 ) -> None:
     async with night(journal, size=WIDE) as it:
         await wait_for_hosts(it)
@@ -86,7 +70,7 @@ async def test_a_verdict_that_all_hosts_have_given_is_refused_and_the_text_is_ke
 
 
 async def test_a_verdict_of_another_host_on_an_own_hypothesis_is_not_given_again(
-    journal: Journal, log: Path, db1: Db1
+    journal: Journal, log: Path, db1: WritingHost
 ) -> None:
     db1.write(conclusion_draft("refute", own_hypothesis(journal, log), "it was off", 4))
     count = len(texts(log))
@@ -97,7 +81,7 @@ async def test_a_verdict_of_another_host_on_an_own_hypothesis_is_not_given_again
         assert len(texts(log)) == count
 
 
-async def test_a_thread_has_each_verdict_once(journal: Journal, log: Path, db1: Db1) -> None:
+async def test_a_thread_has_each_verdict_once(journal: Journal, log: Path, db1: WritingHost) -> None:
     db1.write(conclusion_draft("park", "H1", "first", 4), conclusion_draft("refute", "H1", "second", 4))
     own_hypothesis(journal, log)
     writer = writer_of("alice", journal, FakeClock(system_clock()))
@@ -113,7 +97,7 @@ async def test_a_thread_has_each_verdict_once(journal: Journal, log: Path, db1: 
             await it.press("escape")
 
 
-async def test_a_verdict_can_be_given_in_the_thread(journal: Journal, log: Path, db1: Db1) -> None:
+async def test_a_verdict_can_be_given_in_the_thread(journal: Journal, log: Path, db1: WritingHost) -> None:
     async with night(journal, size=WIDE) as it:
         await wait_for_hosts(it)
         await thread_of(it, "db1/h1")
@@ -123,7 +107,9 @@ async def test_a_verdict_can_be_given_in_the_thread(journal: Journal, log: Path,
         await it.eventually(lambda: texts(log)[2:] == ["Conclusion: it was off"], "the verdict")
 
 
-async def test_a_thread_has_the_runs_and_the_words_of_other_hosts(journal: Journal, log: Path, db1: Db1) -> None:
+async def test_a_thread_has_the_runs_and_the_words_of_other_hosts(
+    journal: Journal, log: Path, db1: WritingHost
+) -> None:
     named = own_hypothesis(journal, log)
     run = Run(1, "bare", FAILED, 1, NIGHT.ns, 10**6, 1000, 0)
     db1.write(
@@ -147,7 +133,9 @@ async def test_a_thread_has_the_runs_and_the_words_of_other_hosts(journal: Journ
         assert any("./other" in line for line in told)
 
 
-async def test_the_panel_has_what_is_said_of_a_host_whose_mirror_is_gone(journal: Journal, log: Path, db1: Db1) -> None:
+async def test_the_panel_has_what_is_said_of_a_host_whose_mirror_is_gone(
+    journal: Journal, log: Path, db1: WritingHost
+) -> None:
     async with night(journal, size=WIDE) as it:
         await wait_for_hosts(it)
         await it.command("refute db1/H1 it was off")
@@ -159,7 +147,9 @@ async def test_the_panel_has_what_is_said_of_a_host_whose_mirror_is_gone(journal
         assert any("refuted: it was off" in line for line in await thread_of(it, "db1/H1"))
 
 
-async def test_the_panel_is_not_called_empty_before_the_mirrors_are_read(journal: Journal, log: Path, db1: Db1) -> None:
+async def test_the_panel_is_not_called_empty_before_the_mirrors_are_read(
+    journal: Journal, log: Path, db1: WritingHost
+) -> None:
     go_on, read = threading.Event(), HostStates.read
 
     def read_slowly(states: HostStates, own: State) -> list[HostState]:
@@ -171,6 +161,8 @@ async def test_the_panel_is_not_called_empty_before_the_mirrors_are_read(journal
             try:
                 await it.shows("reading the mirrors")
                 assert "none yet" not in it.shown
+                await it.command("support db1/H1 seen")
+                await it.says("the journals of the other hosts are still being read: in a moment")
             finally:
                 go_on.set()
             await it.eventually(lambda: board_order(it) == ["db1/H1"], "they are read")
@@ -178,7 +170,7 @@ async def test_the_panel_is_not_called_empty_before_the_mirrors_are_read(journal
 
 
 async def test_mirrors_that_cannot_be_read_do_not_seem_to_be_read_for_ever(
-    journal: Journal, log: Path, db1: Db1
+    journal: Journal, log: Path, db1: WritingHost
 ) -> None:
     with patch.object(HostStates, "read", side_effect=OSError("no")):
         async with night(journal, size=WIDE) as it:
@@ -187,7 +179,7 @@ async def test_mirrors_that_cannot_be_read_do_not_seem_to_be_read_for_ever(
 
 
 async def test_fixed_takes_a_hypothesis_of_another_host(
-    journal: Journal, log: Path, db1: Db1, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, log: Path, db1: WritingHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("threeam.tui.controllers.mirrors.REFRESH_S", 0.05)
     run = Run(1, "bare", FAILED, 1, NIGHT.ns, 10**6, 1000, 0)
@@ -195,7 +187,8 @@ async def test_fixed_takes_a_hypothesis_of_another_host(
         await wait_for_hosts(it)
         await it.command("fixed db1/H1")
         await it.says("no run is bound to db1/H1: 3am run -n 50 -H db1/H1 -- CMD")
-        known = it.journal_screen.mirrors.require_hypothesis("db1/H1")
+        known = it.journal_screen.mirrors.require_named("db1/H1")
+        assert isinstance(known, RemoteHypothesis)
         writer = writer_of("alice", journal, FakeClock(system_clock()))
         writer.write(single_run_draft("./repro", run, REPRO, known))
         db1.write(change_draft("row lock", "", "H1"), single_run_draft("./repro", run, REPRO, 1))
@@ -218,7 +211,7 @@ async def test_fixed_takes_a_hypothesis_of_another_host(
     ],
 )
 async def test_a_command_takes_a_hypothesis_of_another_host(
-    journal: Journal, log: Path, db1: Db1, typed: str, text: str
+    journal: Journal, log: Path, db1: WritingHost, typed: str, text: str
 ) -> None:
     async with night(journal, size=WIDE) as it:
         await wait_for_hosts(it)
@@ -227,8 +220,22 @@ async def test_a_command_takes_a_hypothesis_of_another_host(
         assert entries(log)[-1].hypothesis_name == "db1/H1"
 
 
+async def test_a_host_has_the_names_that_it_has_in_a_shell(journal: Journal, log: Path, db1: WritingHost) -> None:
+    own_hypothesis(journal, log)
+    async with night(journal, size=WIDE) as it:
+        await wait_for_hosts(it)
+        count = len(texts(log))
+        assert it.journal_screen.commands.names_for("support H7") == ["H1", "db1/H1"]
+        await it.command(f"support {OriginFile(db1.journal).origin.id[:6]}/H1 by its id")
+        await it.eventually(lambda: len(texts(log)) == count + 1, "it is written")
+        await it.command(f"support {host_name()}/H1 this host")
+        await it.eventually(lambda: len(texts(log)) == count + 2, "it is written")
+        assert [entry.hypothesis_name for entry in entries(log)[-2:]] == ["db1/H1", "H1"]
+        assert "CLAIM" in await thread_of(it, f"{host_name()}/H1")
+
+
 async def test_a_change_for_an_unknown_host_is_refused_and_the_text_is_kept(
-    journal: Journal, log: Path, db1: Db1
+    journal: Journal, log: Path, db1: WritingHost
 ) -> None:
     async with night(journal, size=WIDE) as it:
         await wait_for_hosts(it)

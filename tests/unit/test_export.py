@@ -211,3 +211,12 @@ def test_evidence_has_the_corrected_words(run: Run, log: Path) -> None:
     section = postmortem[postmortem.index("## Evidence") : postmortem.index("## What was changed")]
     assert "the lag was 40 ms" in section
     assert "4 s" not in section
+
+
+def test_an_experiment_for_no_hypothesis_is_under_none(run: Run, log: Path) -> None:
+    plan = ("R1", "0/4"), ("PLAN", "n=4 seed=1 same=x arms=bare"), ("FILE", "plan-1-1.json")
+    script = line(0, None, "Hypothesis: of the script, without a number")
+    log.write_bytes(script + line(1, ALICE, "Plan: ./repro; 4 runs of bare, seed 1", *plan))
+    printed = good(run("export", "md")).decode()
+    assert "of the script, without a number" in printed
+    assert "experiment R1" not in printed

@@ -139,7 +139,7 @@ def multi_line_log(name: str, time: str, statement: str) -> str:
 def test_a_line_without_a_timestamp_has_that_of_its_entry(run: Run) -> None:
     delete = multi_line_log("db1.log", "03:14:07.100", "DELETE FROM carts")
     update = multi_line_log("db2.log", "03:14:07.500", "UPDATE carts SET n = 1")
-    group = certain(races(run, "--key", CART, delete, update), Rule.AFTER_DELETE)
+    group = downgraded(races(run, "--key", CART, delete, update), Rule.AFTER_DELETE, "may be of one request")
     assert group.row["closest"]["gap_ns"] == 400_000_000
     delete = multi_line_log("db1.log", "03:14:07.900", "DELETE FROM carts")
     assert races(run, "--key", CART, delete, update) == Report(0, [])

@@ -8,7 +8,8 @@ from threeam.core.errors import BadInput, BadPattern
 from threeam.races.access import EVERYWHERE, ActorKind, OperationKind
 from threeam.races.actors import actor_of, find_actor_kind
 from threeam.races.key_pattern import parse_key_patterns
-from threeam.races.operations import VERBS, Operations, parse_operations
+from threeam.races.operations import Operations, parse_operations
+from threeam.races.verbs import VERBS, Operation
 
 
 def keys_in(line: bytes, *patterns: str) -> list[tuple[str, bytes]]:
@@ -50,12 +51,12 @@ def test_a_pattern_without_one_key_is_refused(pattern: str) -> None:
         parse_key_patterns([pattern])
 
 
-def operation_in(line: bytes, pattern: str = r"(?:cart|id)[= ]+(?P<key>\d+)") -> tuple[str, OperationKind | None]:
+def operation_in(line: bytes, pattern: str = r"(?:cart|id)[= ]+(?P<key>\d+)") -> Operation:
     (parsed,) = parse_key_patterns([pattern]).patterns
     name, begin, end = next(iter(parsed.mentions(line)))
     found = parsed.find(line, name, line[begin:end], 8)
     assert found is not None
-    return Operations().near(line, found.begin, found.end, found.match_begin)
+    return Operations().near(line, found.begin, found.end, found.match_begin).operation
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,8 @@ def operation_in(line: bytes, pattern: str = r"(?:cart|id)[= ]+(?P<key>\d+)") ->
         (b"polish cart=42", "polish", None),
         (b"updated_by=bob read cart=42", "read", "R"),
         (b"createdAt=12 lock=none touch cart=42", "touch", None),
-        (b"undelete cart=42", "undelete", None),
+        (b"undelete cart=42", "undelete", "C"),
+        (b"deletion cart=42", "deletion", None),
         (b"SELECT 'that was all'\n7 Query DELETE FROM carts WHERE id = 42", "delete", "D"),
         (b"SELECT a,\n b\n FROM carts WHERE id = 42", "select", "R"),
         (b"cart=42", "", None),
@@ -174,6 +176,17 @@ def test_the_actor_is_the_best_that_nearly_all_lines_have(
         (b'"requestId": "a1"', b"a1"),
         (b"x_request_id=ab", b"ab"),
         (b"traceparent=00-" + b"4b" * 16 + b"-00f067aa0ba902b7-01", b"4b" * 16),
+        (b"trace_id=" + b"4b" * 16 + b":00f067aa0ba902b7:0:1", b"4b" * 16),
+        (b"trace=" + b"4b" * 16 + b"/1;o=1", b"4b" * 16),
+        (b"trace=projects/shop/traces/" + b"4b" * 16, b"4b" * 16),
+        (b"request_id=web1/aBcDe-000001 x", b"web1/aBcDe-000001"),
+        (b'"request_id":"a+b/c=="', b"a+b/c=="),
+        (b"req=7F3A11AB-0000-4000-8000-0123456789AB", b"7f3a11ab0000400080000123456789ab"),
+        (b"req={7f3a11ab000040008000" + b"0123456789ab}", b"7f3a11ab0000400080000123456789ab"),
+        (b"req=a1#2 x", None),
+        (b"req=a1:b2 x", None),
+        ("req=aé x".encode(), None),
+        (b"req=" + b"a" * 200, None),
         (b"request=17 GET", b"17"),
         (b"request=GET cart=42", None),
         (b'request: "GET /cart/42 HTTP/1.1"', None),

@@ -71,7 +71,8 @@ def test_a_start_after_an_end_is_later(run: Run) -> None:
     web = access_log("web.log", "03:14:07", "DELETE /cart/12")
     proxy = access_log("proxy.log", "03:14:09", "PUT /cart/12")
     formats = ("--format", "web=nginx-access", "--format", "proxy=apache-access")
-    certain(races(run, "--key", CART, *formats, web, proxy), Rule.AFTER_DELETE)
+    group = downgraded(races(run, "--key", CART, *formats, web, proxy), Rule.AFTER_DELETE, "may be of one request")
+    assert group.row["order"] == "known"
 
 
 def test_a_statement_that_failed_did_nothing(run: Run) -> None:

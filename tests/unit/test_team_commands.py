@@ -204,6 +204,13 @@ def test_a_line_for_a_hypothesis_of_another_host_is_told_there(team: Team, argv:
     assert team.board("db1")["H1"]["states"] == ["open"]
 
 
+def test_evidence_of_another_host_counts_at_a_verdict(team: Team) -> None:
+    assert b"no evidence for or against it" in team.on("db1", "hyp", "confirm", "H1", "it is so").stderr
+    team.write("web1", "hyp", "support", "db1/H1", "seen")
+    team.join()
+    assert b"no evidence" not in team.on("db1", "hyp", "confirm", "H1", "it is so, still").stderr
+
+
 def test_what_only_this_host_says_is_shown_as_it_was(team: Team) -> None:
     """A team alone changes nothing: no line has the name of a host before it."""
     team.write("db1", "hyp", "support", "H1", "seen")
@@ -231,6 +238,14 @@ def test_commands_refuse_an_unknown_host_or_number_before_they_do_anything(team:
         ):
             assert sentence in refused(team.on("web1", *argv, "-H", name, *rest), code)
     assert log.read_bytes() == before
+
+
+def test_tab_completes_the_hypotheses_of_other_hosts(team: Team) -> None:
+    team.write("web1", "hyp", "new", "the cron job")
+    for words in (("hyp", "support"), ("run", "-H"), ("changed", "-H"), ("fixed",)):
+        found = good(team.on("web1", "completion", "candidates", "--", *words, ""))
+        assert "H1\topen: the cron job\n" in found
+        assert "db1/H1\topen: the sweeper races the writer\n" in found
 
 
 def test_an_export_of_another_hosts_hypothesis_says_where_to_make_it(team: Team) -> None:

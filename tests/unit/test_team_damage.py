@@ -139,6 +139,23 @@ async def test_a_mirror_that_cannot_be_opened_stops_no_other_and_is_filled_later
         await until(journal, DB1, DATA[:12])
 
 
+async def test_mirrors_whose_writer_has_ended_are_filled_without_another_line(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("threeam.team.follower._LEFT_OUT_S", 0.005)
+    source, status = StoredMessages(), TeamStatus(ADDRESS, 1)
+    writers = [Mirror(journal, origin.id) for origin in (DB1, WEB2)]
+    source.messages += [message(DATA, 0, 6)._replace(origin=origin) for origin in (DB1, WEB2)]
+    follower = follower_of(journal, status)
+    async with followed(follower, source):
+        while len(follower._left_out) < 2:
+            await asyncio.sleep(0.005)
+        for origin, writer in zip((DB1, WEB2), writers, strict=True):
+            writer.close()
+            await until(journal, origin, DATA[:6])
+    assert follower.place is not None
+
+
 @pytest.mark.parametrize(
     "text",
     [

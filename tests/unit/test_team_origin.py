@@ -12,6 +12,7 @@ import pytest
 from support.commands import Run, good
 from threeam.core.errors import FileUnusable
 from threeam.core.store.journal import Journal
+from threeam.team.blanking.blank_list import BlankedLine, BlankList
 from threeam.team.messages.position import Origin
 from threeam.team.origin import OriginFile, origin_path, read_origin
 
@@ -136,3 +137,11 @@ def test_the_id_is_printed_without_a_network(run: Run, night_log: Path, journal:
     assert origin is not None
     assert printed == f"{origin.id}\n"
     assert good(run("team", "id")) == printed
+
+
+def test_a_journal_without_a_log_is_named_and_not_its_folder(journal: Journal) -> None:
+    with pytest.raises(FileUnusable, match=f"^there is no log at {journal.log_path}: 3am log TEXT begins one$"):
+        OriginFile(journal)
+    with pytest.raises(FileUnusable, match=f"^there is no log at {journal.log_path}: "):
+        BlankList(journal).add([BlankedLine("20261124T031407.000000000Z", 0, 9, "-", "-")])
+    assert not [name for name in os.listdir(os.path.dirname(journal.log_path)) if name.startswith("sanity")]

@@ -91,7 +91,7 @@ def _parser() -> Parser:
     option("--budget", type=int, metavar="N", help=f"make N runs at most (default {_DEFAULT_BUDGET})")
     add_failure_options(parser)
     option("-j", action=JournalNotJobs, metavar="NAME", help="the same as --journal")
-    option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
+    option("-H", "--hyp", metavar="H7", help="link to hypothesis H7, or to db1/H7 of another host")
     option("--resume", metavar="R12", help="continue a bisection that was ended or is not decided")
     option("--report", metavar="R12", help="print what a bisection has found")
     parser.add_quiet_option()

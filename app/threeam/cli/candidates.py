@@ -145,14 +145,14 @@ def _journals() -> list[Candidate]:
 
 def _hypotheses(typed: _Typed) -> list[Candidate]:
     from threeam.cli.context import context
-    from threeam.hypotheses.amendments import claim_of
-    from threeam.hypotheses.ledger import sorted_hypotheses
+    from threeam.cli.team_hosts import order_of_hosts, read_hosts_of
+    from threeam.hypotheses.team_fold import join_states, team_hypotheses
 
-    state = context(typed.journal_options()).load_state()
-    return [
-        Candidate(hypothesis.name, f"{hypothesis.state}: {claim_of(state, hypothesis)}")
-        for hypothesis in sorted_hypotheses(state)
-    ]
+    ctx = context(typed.journal_options())
+    hosts = read_hosts_of(ctx, ctx.load_state())
+    is_before = order_of_hosts(ctx, hosts).is_before if len(hosts) > 1 else lambda first, second: False
+    found = team_hypotheses(hosts, is_before)
+    return [Candidate(known.name, f"{join_states(known.states)}: {known.claim}") for known in found]
 
 
 def _experiments(typed: _Typed) -> list[Candidate]:

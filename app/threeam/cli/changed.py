@@ -33,7 +33,7 @@ def run(command: str, argv: Sequence[str]) -> int:
     if command == "changed":
         parser.add_argument("text", nargs="+", metavar="TEXT", help="what was changed")
         parser.add_argument("--undo", default="", metavar="TEXT", help="how to undo it")
-        parser.add_argument("-H", "--hyp", metavar="H7", help="the hypothesis that the change tests, or fixes")
+        parser.add_argument("-H", "--hyp", metavar="H7", help="the hypothesis that it is for; db1/H7: of another host")
     else:
         parser.add_argument("text", nargs="*", metavar="WORDS", help="the @stamp of the change, and optional words")
     args = parser.parse_args(argv)

@@ -41,7 +41,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     parser.add_argument(
         "--for", dest="duration", metavar="DURATION", help="stop after this long, e.g. 5s (default: until ctrl+c)"
     )
-    parser.add_argument("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
+    parser.add_argument("-H", "--hyp", metavar="H7", help="link to hypothesis H7, or to db1/H7 of another host")
     parser.add_argument(
         "--over", action="store_true", help="log that nothing is attached any more, after a crash of the machine"
     )

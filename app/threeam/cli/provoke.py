@@ -117,7 +117,7 @@ def _parser() -> Parser:
     option("--budget", default=_DEFAULT_BUDGET, metavar="N|TIME", help="runs or time in all (default: 300)")
     add_failure_options(parser)
     option("-j", action=JournalNotJobs, metavar="NAME", help="the same as --journal")
-    option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
+    option("-H", "--hyp", metavar="H7", help="link to hypothesis H7, or to db1/H7 of another host")
     option("-q", "--quiet", action="store_true", help="do not print what was written")
     option("command", nargs=REMAINDER, metavar="-- CMD", help="the command and its arguments")
     return parser

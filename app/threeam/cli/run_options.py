@@ -200,7 +200,7 @@ def _parser() -> Parser:
         help="stop an arm when it is decided; with one arm and -H, when fixed has its answer (3am changed comes first)",
     )
     option("--seed", type=int, metavar="S", help="random seed for run order and jitter")
-    option("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
+    option("-H", "--hyp", metavar="H7", help="link to hypothesis H7, or to db1/H7 of another host")
     option("--exit-code", action="store_true", help="exit as the command did (124: timed out)")
     option("--list", action="store_true", help="print all experiments, searches and bisections, the newest first")
     option("--more", nargs=2, metavar=("N", "R12"), help="make N more runs in each arm of an experiment")

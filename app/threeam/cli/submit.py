@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from select import PIPE_BUF, select
 from typing import NamedTuple
 
@@ -73,9 +74,10 @@ def submit(
         clean_up_refused(text, attachment_path)
         raise
     if any(entry.hypothesis for entry in block.entries):
+        from threeam.cli.team_hosts import has_evidence_on_hosts
         from threeam.hypotheses.guards import warnings_for
 
-        for warning in warnings_for(block.prior_state, block.entries):
+        for warning in warnings_for(block.prior_state, block.entries, partial(has_evidence_on_hosts, ctx)):
             print_err(warning)
     return ExitCode.OK if exit_code is None else exit_code
 

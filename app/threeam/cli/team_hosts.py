@@ -66,6 +66,16 @@ def count_open_hypotheses(ctx: Context, hosts: Sequence[HostState]) -> int:
     return sum(not known.host and OPEN in known.states for known in found)
 
 
+def has_evidence_on_hosts(ctx: Context, number: int) -> bool:
+    """Return whether any host has evidence about the hypothesis of this journal with this number."""
+    if not has_mirrors(ctx.journal):
+        return False
+    from threeam.hypotheses.team_fold import has_evidence, team_hypotheses
+
+    hosts = read_hosts_if_possible(ctx, ctx.load_state())
+    return has_evidence(team_hypotheses(hosts, order_of_hosts(ctx, hosts).is_before), number)
+
+
 def read_hosts_if_possible(ctx: Context, own: State) -> list[HostState]:
     """Return what `read_hosts_of` does; only ``own`` if a mirror cannot be read, which must not prevent a line."""
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 from heapq import nlargest
 
@@ -72,8 +72,13 @@ def why_refuted(state: State, hypothesis: Hypothesis) -> str:
     return f"{hypothesis.name} {claim_of(state, hypothesis)!r}, refuted{author}{reason}"
 
 
-def warnings_for(prior_state: State, entries: Sequence[Entry]) -> list[str]:
-    """Return the warnings about ``entries``, a block that was written on top of ``prior_state``."""
+def warnings_for(
+    prior_state: State, entries: Sequence[Entry], has_evidence_elsewhere: Callable[[int], bool] = lambda number: False
+) -> list[str]:
+    """Return the warnings about ``entries``, a block that was written on top of ``prior_state``.
+
+    ``has_evidence_elsewhere``: returns whether another host has evidence about the hypothesis with a number.
+    """
     warnings: list[str] = []
     unnumbered = [hypothesis for hypothesis in prior_state.hypotheses.values() if hypothesis.number is None]
     for entry in entries:
@@ -95,7 +100,11 @@ def warnings_for(prior_state: State, entries: Sequence[Entry]) -> list[str]:
         event = event._replace(position=max(event.stamp.ns + prior_state.clock_lag_ns, prior_state.last_position + 1))
         earlier = () if hypothesis is None else thread_of(prior_state, hypothesis).events
         evidence = next((other for other in reversed(earlier) if other.kind in EVIDENCE_KINDS), None)
-        warnings += (f"H{number}: {warning}" for warning in event_warnings(event, evidence, prior_state, number))
+        warnings += (
+            f"H{number}: {warning}"
+            for warning in event_warnings(event, evidence, prior_state, number)
+            if warning != NO_EVIDENCE or not has_evidence_elsewhere(number)
+        )
         if hypothesis is not None and evidence is None and is_after_verdict(event, hypothesis.state):
             warnings.append(f"H{number}: {PREDICTION_AFTER_VERDICT}")
         verdict = None if hypothesis is None else verdict_of(prior_state, hypothesis)

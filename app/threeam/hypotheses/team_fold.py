@@ -90,6 +90,14 @@ class TeamHypothesis(NamedTuple):
         return [Statement(host, event) for host, thread in self.threads for event in thread.contradicts]
 
 
+def has_evidence(found: Sequence[TeamHypothesis], number: int) -> bool:
+    """Return whether any host has evidence about the hypothesis of this journal with this number."""
+    return any(
+        not known.host and known.hypothesis.number == number and bool(known.supports or known.contradicts)
+        for known in found
+    )
+
+
 def join_states(states: Sequence[str]) -> str:
     """Return the states of a hypothesis in words: ``refuted``, or ``confirmed and refuted at once``."""
     return states[0] if len(states) == 1 else f"{' and '.join(states)} at once"

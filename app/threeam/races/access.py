@@ -38,6 +38,13 @@ class OperationKind(StrEnum):
     END = "E"
 
 
+class ReadOutcome(StrEnum):
+    """The outcome of a read, as its line says it."""
+
+    FOUND = "found"
+    NOTHING = "nothing"
+
+
 class ActorKind(StrEnum):
     """The text that tells the actors of a log apart, the best one first."""
 
@@ -71,7 +78,8 @@ class Access(NamedTuple):
     clock: [ns, ns + resolution), and longer if the timestamp is that of a begin or an end. ``bound_ns``: how wrong the
     clock may be against others; None: not known. ``doubts``: why the line may mean something else.
     ``resolution_ns``: the unit of the last digit of the timestamp. ``meaning``: why the interval has no begin or no
-    end; "" if it has both. That is not a doubt if the order is known all the same.
+    end; "" if it has both. That is not a doubt if the order is known all the same. ``about``: the table, or another
+    noun that the line has for the key; b"" if there is none. ``outcome``: of a read; None if the line does not say it.
     """
 
     source: Source
@@ -87,6 +95,8 @@ class Access(NamedTuple):
     doubts: tuple[str, ...] = ()
     resolution_ns: int = 1
     meaning: str = ""
+    about: bytes = b""
+    outcome: ReadOutcome | None = None
 
     @property
     def widened(self) -> Interval | None:

@@ -10,12 +10,14 @@ from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line, lines_backward
 from threeam.core.store.regex import Regex, escape_invalid_utf8
-from threeam.races.access import EVERYWHERE, ORDER_NOT_KNOWN, Access, Actor, ActorKind
+from threeam.races.access import EVERYWHERE, ORDER_NOT_KNOWN, Access, Actor, ActorKind, OperationKind
 from threeam.races.actors import actor_of, find_actor_kind
 from threeam.races.duration import DURATION_MARK, read_duration
-from threeam.races.key_pattern import KeyPatterns, Mentioned
-from threeam.races.operations import STATEMENT_MARK, Operation, Operations
-from threeam.races.outcomes import BEGUN_MARK, DOUBT_MARK, has_only_begun, outcome_doubts
+from threeam.races.key_pattern import PART_OF_A_WORD, KeyPatterns, Mentioned
+from threeam.races.operations import Operations
+from threeam.races.outcomes import BEGUN_MARK, DOUBT_MARK, OUTCOME_MARK, outcome_doubts, read_outcome, says_begun
+from threeam.races.statements import STATEMENT_MARK
+from threeam.races.verb_reading import NamedOperation
 from threeam.timeline.instant import Interval, Timestamp
 from threeam.timeline.order import ClockRange
 from threeam.timeline.source import FIRST_NS, LAST_NS, PlacedLine, Source
@@ -50,6 +52,7 @@ class AccessReader:
         self._steady_clock: tuple[int | None, ClockRange] | None = None
         self._possible_step = None if source.index is None else source.index.possible_step
         self._is_postgresql = source.detection is not None and source.detection.format.name == "postgresql"
+        self._is_epoch = source.detection is not None and "epoch" in source.detection.reader.place.pattern.groupindex
         self._shown_name = escape_unprintable(source.name)
 
     def find_actor_kind(self, samples: Sequence[bytes]) -> None:
@@ -65,18 +68,24 @@ class AccessReader:
         if timestamp is None:  # its entry began too many lines before: only the scan knows its time
             resolution_ns = NS_PER_S if source.index is None else source.index.resolution_ns
             timestamp = Timestamp(ns - source.correction.shift_ns, resolution_ns)
-        before = escape_invalid_utf8(text[: offset - entry_offset]) if offset > entry_offset else b""
+        before = escape_invalid_utf8(text[: offset - entry_offset]) if offset != entry_offset else b""
         text = escape_invalid_utf8(text[offset - entry_offset :])
         mentioned = self._patterns.patterns[pattern].find(text, name, key, MAX_KEYS_PER_LINE + 1)
         if mentioned is None:
             return None
-        text, mentioned = _shortened(text, mentioned)
+        if len(text) > _MAX_LINE_BYTES:
+            text, mentioned = _shortened(text, mentioned)
         if before:
             text, mentioned = before + text, _moved(mentioned, len(before))
         ns = timestamp.ns + source.correction.shift_ns
         is_marked = _any_mark().has_match(text)
-        interval, meaning = self._interval(text, ns, timestamp.resolution_ns, is_marked=is_marked)
+        named = self._operation(text, mentioned, is_marked=is_marked)
+        operation, kind = named.operation
+        has_only_begun = named.has_only_begun or (is_marked and says_begun(text))
+        duration_ns = read_duration(text) if is_marked else None
+        interval, meaning = self._interval(text, ns, timestamp.resolution_ns, duration_ns, has_only_begun)
         actor, doubts = self._actor(text, mentioned)
+        doubts += named.doubts
         if self._possible_step is not None and entry_offset < self._possible_step.offset:
             back = format_duration(self._possible_step.lateness_ns)
             doubts += (f"{ORDER_NOT_KNOWN}: the clock of {self._shown_name} may have been set back by {back}",)
@@ -86,7 +95,8 @@ class AccessReader:
             doubts += (f"{self._shown_name} is a replica: a stale read is lag",)
         if mentioned.keys > MAX_KEYS_PER_LINE:
             doubts += (f"the line names more than {MAX_KEYS_PER_LINE} keys",)
-        operation, kind = self._operation(text, mentioned, is_marked=is_marked)
+        if mentioned.is_part:
+            doubts += (PART_OF_A_WORD,)
         if is_marked:
             doubts += outcome_doubts(text, kind)
         bound_ns, clock_range = self._steady_clock or self._clock_at(PlacedLine(line, source, timestamp, ns))
@@ -104,6 +114,8 @@ class AccessReader:
             doubts,
             timestamp.resolution_ns,
             meaning,
+            named.about,
+            read_outcome(text) if is_marked and kind is OperationKind.READ else None,
         )
 
     def _entry(self, offset: int, raw: bytes) -> tuple[int, bytes, Line, Timestamp | None]:
@@ -133,12 +145,15 @@ class AccessReader:
             self._steady_clock = clock
         return clock
 
-    def _interval(self, text: bytes, ns: int, resolution_ns: int, *, is_marked: bool) -> tuple[Interval, str]:
+    def _interval(
+        self, text: bytes, ns: int, resolution_ns: int, duration_ns: int | None, has_only_begun: bool
+    ) -> tuple[Interval, str]:
         """Return the time of the act by the clock of the source, and why it has no begin, or no end."""
         assert self.source.detection is not None
         meaning, rounding_ns = self.source.detection.format.meaning, self.source.detection.reader.place.rounding_ns
         begin_ns, end_ns = ns - rounding_ns, ns + resolution_ns + rounding_ns
-        duration_ns = read_duration(text) if is_marked else None
+        if self._is_epoch and resolution_ns < NS_PER_S:  # `%.3f` rounds to the nearest
+            begin_ns = min(begin_ns, ns - resolution_ns // 2)
         if meaning is Meaning.START:
             if duration_ns is not None:
                 return Interval(begin_ns, end_ns + duration_ns), ""
@@ -151,7 +166,7 @@ class AccessReader:
             return Interval(FIRST_NS, end_ns), f"{self._shown_name} has the time at which a line was received"
         if self._is_postgresql and _STATEMENT.search(text):  # it may then wait for a lock
             return Interval(begin_ns, LAST_NS), f"{self._shown_name} has a statement before it is executed"
-        if is_marked and has_only_begun(text):
+        if has_only_begun:
             return Interval(begin_ns, LAST_NS), f"{self._shown_name} says that an act has begun, not that it was done"
         return Interval(begin_ns, end_ns), ""
 
@@ -167,9 +182,9 @@ class AccessReader:
             return Actor(ActorKind.SOURCE, self.source.name.encode(errors="surrogateescape"), self._scope), doubt
         return Actor(kind, b"", self._scope), ()
 
-    def _operation(self, text: bytes, mentioned: Mentioned, *, is_marked: bool) -> Operation:
+    def _operation(self, text: bytes, mentioned: Mentioned, *, is_marked: bool) -> NamedOperation:
         if mentioned.operation is not None:
-            return self._operations.of_word(mentioned.operation.decode(errors="replace"))
+            return NamedOperation(self._operations.of_word(mentioned.operation.decode(errors="replace")))
         begin, end, match_begin = mentioned[:3]
         return self._operations.near(text, begin, end, match_begin, may_be_statement=is_marked)
 
@@ -180,13 +195,11 @@ def _any_mark() -> Regex:
 
     A call of RE2 takes longer than its search in a line.
     """
-    return Regex("|".join((DURATION_MARK, BEGUN_MARK, DOUBT_MARK, STATEMENT_MARK)))
+    return Regex("|".join((DURATION_MARK, BEGUN_MARK, DOUBT_MARK, OUTCOME_MARK, STATEMENT_MARK)))
 
 
 def _shortened(text: bytes, mentioned: Mentioned) -> tuple[bytes, Mentioned]:
     """Return the begin of a long line and what is around the key, and the mention in it."""
-    if len(text) <= _MAX_LINE_BYTES:
-        return text, mentioned
     part = _MAX_LINE_BYTES // 4
     begin, end = min(mentioned.match_begin, mentioned.begin) - part, mentioned.end + part
     if begin <= part:

@@ -9,22 +9,27 @@ from threeam.races.access import ActorKind
 
 _NO_ID = rb"(?:null|none|nil|undefined|unknown|false|true|0+|-+)(?![\w.@-])"
 
-_TRACE_PARENT = rb"[0-9a-f]{32}-[0-9a-f]{16}-"  # the id of the trace, and the span, which differs in each program
+# The id of a trace, without what follows it: a span, which differs in each program.
+_TRACE = rb"[0-9a-f]{32}(?=[-:/;])|[0-9a-f]{16}(?=[-:][0-9a-f]{16}(?![\w@.]))"  # of W3C, B3, Jaeger, Google
+_GOOGLE_PROJECT = rb"projects/[\w.:-]{1,64}/traces/"
 
 
 def _id_pattern(names: bytes, bare: bytes, plain: bytes) -> re.Pattern[bytes]:
     """Return the pattern of an id: of ``names`` with ``id`` after them, ``bare`` ones, or a ``plain`` word.
 
-    A plain word such as `request` may have a method or a state as its value: only one with a digit is an id.
+    A plain word such as `request` may have a method or a state as its value: only one with a digit is an id. A part
+    of an id would be that of several actors: so a character that does not end it makes it no id.
     """
     return re.compile(
         rb"(?<![\w-])(?:(?:x[-_])?(?:" + names + rb")[-_. ]?id|" + bare + rb"|(?:" + plain + rb")"
-        rb"(?=[\"']?\s?[=:]\s?[\"']?[\w.@-]*\d))[\"']?(?:=|:\s?|\s=\s)[\"']?(?!" + _NO_ID + rb")"
-        rb"(?:[0-9a-f]{2}-(?="
-        + _TRACE_PARENT
-        + rb"))?(?P<actor>[0-9a-f]{32}(?=-[0-9a-f]{16}-)|[\w.@-]{0,63}\w(?![\w.@=-]))",
+        rb"(?=[\"']?\s?[=:]\s?[\"']?[\w.@-]*\d))[\"']?(?:=|:\s?|\s=\s)[\"']?\{?(?!" + _NO_ID + rb")"
+        rb"(?:" + _GOOGLE_PROJECT + rb")?(?:[0-9a-f]{2}-(?=[0-9a-f]{32}-[0-9a-f]{16}-))?"
+        rb"(?P<actor>" + _TRACE + rb"|\w(?:[\w.@/+~-]{0,126}[\w+/])?={0,2}(?=[\s\"',;|&.)\]}>\\]|:(?!\w)|\Z))",
         re.IGNORECASE,
     )
+
+
+_HEX_ID = re.compile(rb"[0-9a-f]{16,32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 _PATTERNS: dict[ActorKind, re.Pattern[bytes]] = {
@@ -33,7 +38,7 @@ _PATTERNS: dict[ActorKind, re.Pattern[bytes]] = {
     ActorKind.TRANSACTION: _id_pattern(rb"transaction|txn|trx|tx", rb"txn|trx", rb"transaction"),
     ActorKind.THREAD: re.compile(
         rb"(?<![\w-])(?:thread|tid|goroutine|worker)(?:[-_ ]?(?:id|name))?[\"']?(?:\s?[=:#]\s?|[ -])[\"']?"
-        rb"(?P<actor>[\w.-]{0,32}\d[\w.-]{0,32})"
+        rb"(?P<actor>[\w.-]{0,32}\d[\w.-]{0,32})(?![/@+#:.-]*\w)"
         rb"|\[(?P<name>[\w. #-]{0,48}(?:thread|exec|worker|pool)[\w. #-]{0,48})\]",
         re.IGNORECASE,
     ),
@@ -63,5 +68,7 @@ def actor_of(entry: bytes, kind: ActorKind, key_begin: int = -1) -> bytes | None
     for match in pattern.finditer(entry):
         group = match.lastgroup
         if group is not None and match.start(group) != key_begin:
-            return match[group]
+            name = match[group]
+            # A program may write an id in capitals, or a UUID without its dashes.
+            return name.replace(b"-", b"").lower() if len(name) >= 16 and _HEX_ID.fullmatch(name) else name
     return None

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from threeam.races.access import Access
 from threeam.races.arguments import KeyOptions
-from threeam.races.finding import Finding, FindingGroup, KeyHistory, Rule
+from threeam.races.finding import FindingGroup, GroupKey, KeyHistory, Rule
 from threeam.races.partners import WitnessLimits
 from threeam.races.rules import find_patterns
 from threeam.races.silences import Silences
@@ -23,15 +23,6 @@ from threeam.timeline.source import Source
 
 _WHOLE_LOG_NS = 2**62  # a window that no log is longer than
 _SEED = 3  # the same logs give the same p
-
-
-class _Row(NamedTuple):
-    """The properties of a group that a shift keeps: all but its certainty."""
-
-    rule: Rule
-    key_name: str
-    operations: tuple[str, str]
-    sources: tuple[str, str]
 
 
 class _Span(NamedTuple):
@@ -75,20 +66,20 @@ def with_chances(
         if len(set(group.key.sources)) == 2 and group.key.rule is not Rule.HABIT
     )
     limits = WitnessLimits(options.window_ns, Silences(), {})
-    chances: dict[_Row, float] = {}
+    chances: dict[GroupKey, float] = {}
     for done, pair in enumerate(pairs):
-        rows = {_row_of_group(group) for group in groups if frozenset(group.key.sources) == pair}
+        rows = {_row(group.key) for group in groups if frozenset(group.key.sources) == pair}
         shared = [history for history in histories if pair <= {access.source.name for access in history.accesses}]
         test = _ShiftTest(shared, rows, limits)
         offset = done * shifts
         chances |= test.chances(max(pair), shifts, lambda count, offset=offset: on_progress(offset + count))  # type: ignore[misc]
-    return [group._replace(chance=chances.get(_row_of_group(group))) for group in groups]
+    return [group._replace(chance=chances.get(_row(group.key))) for group in groups]
 
 
 class _ShiftTest:
     """The test of the rows of one pair of sources, on the keys that both have."""
 
-    def __init__(self, histories: Sequence[KeyHistory], rows: Collection[_Row], limits: WitnessLimits) -> None:
+    def __init__(self, histories: Sequence[KeyHistory], rows: Collection[GroupKey], limits: WitnessLimits) -> None:
         self._histories = histories
         self._rows = rows
         self._rules = frozenset(row.rule for row in rows)
@@ -98,12 +89,12 @@ class _ShiftTest:
                 abs(finding.gap_ns)
                 for history in histories
                 for finding in find_patterns(history, limits, self._rules)
-                if _row_of(finding) in rows
+                if _row(finding.group_key) in rows
             ),
             default=0,
         )
 
-    def chances(self, moved: str, shifts: int, on_progress: Callable[[int], None]) -> dict[_Row, float]:
+    def chances(self, moved: str, shifts: int, on_progress: Callable[[int], None]) -> dict[GroupKey, float]:
         """Return the p of each row, by random shifts of the source ``moved``."""
         instants = [
             access.ns for history in self._histories for access in history.accesses if access.source.name == moved
@@ -115,7 +106,7 @@ class _ShiftTest:
         least_ns = self._longest_gap_ns + 1
         if span.end_ns - span.begin_ns <= 2 * least_ns:
             return {}
-        random, hits = Random(_SEED), Counter[_Row]()
+        random, hits = Random(_SEED), Counter[GroupKey]()
         for number in range(shifts):
             shift_ns = random.randrange(least_ns, span.end_ns - span.begin_ns - least_ns)
             counts = self._count(_moved(history, moved, span, shift_ns) for history in self._histories)
@@ -123,11 +114,11 @@ class _ShiftTest:
             on_progress(number + 1)
         return {row: (1 + hits[row]) / (1 + shifts) for row in self._rows if row.rule is not Rule.HABIT}
 
-    def _count(self, histories: Iterable[KeyHistory]) -> Counter[_Row]:
+    def _count(self, histories: Iterable[KeyHistory]) -> Counter[GroupKey]:
         """Return the number of keys of each row."""
-        counts = Counter[_Row]()
+        counts = Counter[GroupKey]()
         for history in histories:
-            counts.update({_row_of(finding) for finding in find_patterns(history, self._limits, self._rules)})
+            counts.update({_row(finding.group_key) for finding in find_patterns(history, self._limits, self._rules)})
         return counts
 
 
@@ -144,11 +135,6 @@ def _is_shared(history: KeyHistory) -> bool:
     return len({access.source.number for access in history.accesses}) > 1
 
 
-def _row_of(finding: Finding) -> _Row:
-    first, second = finding.pair
-    operations, sources = (first.operation, second.operation), (first.source.name, second.source.name)
-    return _Row(finding.rule, finding.key_name, operations, sources)
-
-
-def _row_of_group(group: FindingGroup) -> _Row:
-    return _Row(group.key.rule, group.key.key_name, group.key.operations, group.key.sources)
+def _row(key: GroupKey) -> GroupKey:
+    """Return ``key`` without its certainty: a shift keeps all but that."""
+    return key._replace(is_certain=False)

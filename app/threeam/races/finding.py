@@ -33,6 +33,16 @@ class KeyHistory(NamedTuple):
     accesses: tuple[Access, ...]
 
 
+class GroupKey(NamedTuple):
+    """The properties that the findings of a group share. ``operations`` and ``sources``: of the pair, in order."""
+
+    rule: Rule
+    key_name: str
+    operations: tuple[str, str]
+    sources: tuple[str, str]
+    is_certain: bool
+
+
 class Finding(NamedTuple):
     """A suspicious pattern on one key.
 
@@ -59,15 +69,12 @@ class Finding(NamedTuple):
         first, second = self.pair
         return second.ns - first.ns
 
-
-class GroupKey(NamedTuple):
-    """The properties that the findings of a group share. ``operations`` and ``sources``: of the pair, in order."""
-
-    rule: Rule
-    key_name: str
-    operations: tuple[str, str]
-    sources: tuple[str, str]
-    is_certain: bool
+    @property
+    def group_key(self) -> GroupKey:
+        """The properties that it shares with the other findings of its group."""
+        first, second = self.pair
+        operations, sources = (first.operation, second.operation), (first.source.name, second.source.name)
+        return GroupKey(self.rule, self.key_name, operations, sources, self.is_certain)
 
 
 class FindingGroup(NamedTuple):

@@ -17,14 +17,7 @@ class FindingGroups:
 
     def add(self, finding: Finding) -> None:
         """Add a finding to its group."""
-        first, second = finding.pair
-        key = GroupKey(
-            finding.rule,
-            finding.key_name,
-            (first.operation, second.operation),
-            (first.source.name, second.source.name),
-            finding.is_certain,
-        )
+        key = finding.group_key
         instants = [access.ns for access in finding.witness]
         added = FindingGroup(key, 1, 1, 0, finding, min(instants), max(instants))
         group = self._groups.get(key)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from threeam.races.access import Access
+from threeam.races.doubts import order_doubts
 from threeam.races.finding import Finding, KeyHistory, Rule
 from threeam.races.groups import FindingGroups
 from threeam.races.partners import WitnessLimits
-from threeam.races.rules import order_doubts
 
 MIN_KEYS = 20
 MIN_SHARE = 0.99

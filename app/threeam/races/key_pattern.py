@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import BadPattern
 from threeam.core.store.regex import GroupRegex, Match
 
+PART_OF_A_WORD = "the key may be a part of a longer name"
+
 _KEY, _ACTOR, _OPERATION = "key", "actor", "op"
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _LEADING_WORD = re.compile(r"\w(?![?*{])", re.ASCII)  # a pattern that begins with a letter or digit of its own
 _ESCAPES = re.compile(r"\\.|\(\?P?<\w+>|\(\?[:a-z-]*|\[[^\]]*\]|\{[\d,]*\}")
+_JOINERS = frozenset(b"-.@:/\\%+~#$")  # between the parts of one name: bob.smith, cart/42/items
 _WORD_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+_MAYBE_WORD = _WORD_BYTES | frozenset(range(0x80, 0x100))  # a character beyond ASCII may be a letter
 
 
 Mention = tuple[int, int, int]
@@ -24,7 +29,8 @@ class Mentioned(NamedTuple):
     """The mention of a key in a text, with what the pattern says of it.
 
     ``match_begin``: the begin of the whole match. ``actor``, ``operation``: None if the pattern has no such group.
-    ``keys``: how many keys the text has, as far as they were counted.
+    ``keys``: how many keys the text has, as far as they were counted. ``is_part``: the name goes on after the key, as
+    in ``user=bob.smith`` and ``cart/42/items``.
     """
 
     begin: int
@@ -33,6 +39,7 @@ class Mentioned(NamedTuple):
     actor: bytes | None
     operation: bytes | None
     keys: int
+    is_part: bool
 
 
 class KeyPattern:
@@ -83,7 +90,8 @@ class KeyPattern:
         begin, end, match = found
         actor = _group(text, match.span(self._actor)) if self._actor is not None else None
         operation = _group(text, match.span(self._operation)) if self._operation is not None else None
-        return Mentioned(begin, end, match.span()[0], actor, operation, count)
+        is_part = end + 1 < len(text) and text[end] in _JOINERS and _is_in_word(text, end + 1)
+        return Mentioned(begin, end, match.span()[0], actor, operation, count, is_part)
 
 
 class KeyPatterns(NamedTuple):
@@ -152,6 +160,20 @@ def _group(text: bytes, span: tuple[int, int]) -> bytes | None:
 
 def _is_word(data: bytes, begin: int, end: int) -> bool:
     """Return whether there are bytes from ``begin`` to ``end``, which are not a part of a longer word."""
-    if begin >= end or (begin and data[begin - 1] in _WORD_BYTES and data[begin] in _WORD_BYTES):
+    if begin >= end:
         return False
-    return end == len(data) or data[end] not in _WORD_BYTES or data[end - 1] not in _WORD_BYTES
+    if begin and data[begin - 1] in _MAYBE_WORD and _is_in_word(data, begin - 1) and _is_in_word(data, begin):
+        return False
+    return end == len(data) or not (data[end] in _MAYBE_WORD and _is_in_word(data, end) and _is_in_word(data, end - 1))
+
+
+def _is_in_word(data: bytes, index: int) -> bool:
+    """Return whether the character that has the byte at ``index`` of UTF-8 is a letter, a digit, or an underscore."""
+    byte = data[index]
+    if byte < 0x80:
+        return byte in _WORD_BYTES
+    begin = index
+    while begin and index - begin < 3 and data[begin] & 0xC0 == 0x80:
+        begin -= 1
+    character = data[begin : begin + 4].decode(errors="ignore")[:1]
+    return character.isalnum() or unicodedata.category(character or " ").startswith("M")

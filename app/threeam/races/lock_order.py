@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import decode_utf8, escape_unprintable
 from threeam.races.access import ORDER_NOT_KNOWN, Access, Actor, OperationKind, order_of_accesses
+from threeam.races.doubts import order_doubts, shared_actor_doubts
 from threeam.races.finding import Finding, Rule
 from threeam.races.partners import WitnessLimits
-from threeam.races.rules import order_doubts, shared_actor_doubts
 from threeam.timeline.instant import Order
 
 _MAX_ACCESSES = 100_000  # that are held

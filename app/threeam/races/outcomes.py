@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from threeam.core.store.regex import Regex
-from threeam.races.access import OperationKind
+from threeam.races.access import OperationKind, ReadOutcome
 
 NOT_DONE = "a line says that it failed, or is to come"
 RETRIED = "a retry"
@@ -20,11 +20,14 @@ _FAILED_WORDS = (
     r"could(?:n't|[\s_]not) unable unsuccessful[a-z]* abort[a-z]* rolled[\s_]back undo undone revert[a-z]* "
     r"restor[a-z]+ timed[\s_-]?out conflict[a-z]* duplicate[a-z]* violat[a-z]+ mismatch stale deadlock[a-z]* forbidden "
     r"disallow[a-z]* unauthori[sz]ed unavailable permission cancel[a-z]* interrupted ignor[a-z]+ skip[a-z]* "
-    r"prevent[a-z]* block(?:ed|ing) noop no-op locked[\s_]out lost"
+    r"prevent[a-z]* block(?:ed|ing) noop no-op locked[\s_]out lost rollback rolling[\s_]back "
+    r"throttl[a-z]+ exceed[a-z]* overload[a-z]* connection[\s_](?:reset|closed|lost) reset[\s_]by "
+    r"broken[\s_]pipe unreachable crash[a-z]* panic[a-z]* too[\s_]many rate[\s_-]?limit[a-z]* dry[-\s_]?run "
+    r"simulat[a-z]+ preview"
 )
 _TO_COME_WORDS = (
     r"will would won't shall should going[\s_]to about[\s_]to to[\s_]be try trying tries tried wants? wait[a-z]* "
-    r"request(?:ed|ing) schedul[a-z]+ queued enqueu[a-z]+ pending postponed deferred planned dry[-\s_]?run explain "
+    r"request(?:ed|ing) schedul[a-z]+ queued enqueu[a-z]+ pending postponed deferred planned explain "
     r"prepar[a-z]+ before pre if unless can might must allow[a-z]* check(?:s|ing) mark(?:s|ed)?[\s_]for "
     r"without acquiring locking time-?out"
 )
@@ -34,6 +37,9 @@ _MEASURED = r"(?!\w*[\"']?\s*[=:]\s*[\"']?(?:-?\d|no\b|none\b|nil\b|null\b|false
 _STATES = (
     r"\b(?:ok|success|succeeded|deleted|removed|updated|created|acquired|locked)[\"']?\s*[=:]\s*[\"']?(?:false|no|0)\b",
     r"(?:status|response|returned|http|code)(?:_?code)?[\"']?\s*[=:]?\s*[\"']?[45]\d\d\b",
+    r"\b(?:grpc[._]?)?(?:code|errno|error_?number)[\"']?\s*[=:]\s*[\"']?[1-9]\d?\b",  # of gRPC; 200 is one of HTTP
+    r"(?:->|=>|\breturn(?:s|ed)|\bresult:?)\s?[\"'(]?(?:false|nil|null|none|err)\b",
+    r"\bp?expire(?:at|s)?\b[^\n]{1,100}?(?:\s\d+\b|\b(?:ttl|in|at|after)\b)",  # it will
     r"\b(?:code|rc|exit|exit[\s_]?code|result|returned)[\"']?\s*[=:]?\s*[\"']?-\d",
     r"\b(?:rc|exit|exit[\s_]?code|exit[\s_]status)[\"']?\s*[=:]?\s*[\"']?[1-9]",
     r"(?:GET|HEAD|POST|PUT|PATCH|DELETE) \S+(?: HTTP/[\d.]+)?[\"']?:? (?:-> |=> |\[|\()?[45]\d\d\b",
@@ -43,6 +49,15 @@ _STATES = (
 # They say that there was nothing to change; a read that finds nothing is done.
 _NOTHING_WORDS = (
     r"not [a-z]+n't never no[\s_]such nothing missing already invalid gone (?:no|zero)\s(?:rows?|records?|items?|keys?)"
+)
+_READ_NOTHING = (
+    r"not[\s_-]?found|no[\s_]such|not[\s_]exist|n't[\s_]exist|\bmiss(?:ing|ed)?\b|\bnothing\b|\babsent\b"
+    r"|(?:->|=>|[=:]|\breturn(?:s|ed))\s?[\"'(]?(?:nil|null|none|false|empty|404)\b|\b(?:0|no) (?:rows?|records?)\b"
+    r"|\b(?:rows|count|found|hits?)[\"']?\s?[=:]\s?0\b"
+)
+_READ_FOUND = (
+    r"\b(?:found|hit|present)\b|\b(?:exists|found|hit)[\"']?\s?[=:]\s?[\"']?(?:true|yes|1)\b|\b[1-9]\d* rows?\b"
+    r"|\b(?:rows|count|hits?)[\"']?\s?[=:]\s?[1-9]"
 )
 _NOTHING_STATES = (
     r"(?:^|[^\w.])0 (?:rows?|records?|items?|keys?)\b",
@@ -78,10 +93,10 @@ _BEGUN = re.compile(
 
 
 BEGUN_MARK = r"(?i:ing\b|(?:start|beg[ia]n)[a-z]* to )"
-"""A pattern for RE2: each line that `has_only_begun` finds has it."""
+"""A pattern for RE2: each line that `says_begun` finds has it."""
 
 
-def has_only_begun(text: bytes) -> bool:
+def says_begun(text: bytes) -> bool:
     """Return whether an entry says that an act has begun, as in ``deleting cart=42``, and not that it was done."""
     return _any_begun().has_match(text) and _BEGUN.search(text) is not None
 
@@ -89,6 +104,27 @@ def has_only_begun(text: bytes) -> bool:
 @cache
 def _any_begun() -> Regex:
     return Regex(BEGUN_MARK)
+
+
+OUTCOME_MARK = f"(?i:{_READ_NOTHING}|{_READ_FOUND})"
+"""A pattern for RE2: each line of which `read_outcome` says something has it."""
+
+
+def read_outcome(text: bytes) -> ReadOutcome | None:
+    """Return what the words of a read say that it found; None if they do not say it."""
+    if not _any_outcome().has_match(text):
+        return None
+    return ReadOutcome.NOTHING if _read_nothing().has_match(text) else ReadOutcome.FOUND
+
+
+@cache
+def _any_outcome() -> Regex:
+    return Regex(OUTCOME_MARK)
+
+
+@cache
+def _read_nothing() -> Regex:
+    return Regex(_READ_NOTHING, ignore_case=True)
 
 
 def _doubt_mark() -> str:
@@ -114,10 +150,15 @@ def outcome_doubts(text: bytes, kind: OperationKind | None) -> tuple[str, ...]:
     doubts: tuple[str, ...] = ()
     if _RETRY.search(text) and not _FIRST_ATTEMPT.search(text):
         doubts = (RETRIED,)
-    is_done = not (_FAILED.search(text) or _TO_COME.search(text) or _FAILED_STATE.search(text))
+    is_done = not (says_failed(text) or _TO_COME.search(text))
     if is_done and kind is not OperationKind.READ:
         is_done = not (_NOTHING.search(text) or _NOTHING_STATE.search(text))
     return doubts if is_done else (*doubts, NOT_DONE)
+
+
+def says_failed(text: bytes) -> bool:
+    """Return whether the words of a line say that something failed."""
+    return _FAILED.search(text) is not None or _FAILED_STATE.search(text) is not None
 
 
 @cache

@@ -12,25 +12,25 @@ from itertools import chain, pairwise
 
 from threeam.core.format.times import format_exact_duration
 from threeam.races.access import (
-    EVERYWHERE,
     ORDER_NOT_KNOWN,
     Access,
     Actor,
-    ActorKind,
     OperationKind,
-    contradicts_file_order,
+    ReadOutcome,
     distance,
-    is_plausible,
     order_of_accesses,
 )
+from threeam.races.doubts import order_doubts, shared_actor_doubts, witness_doubts
 from threeam.races.finding import Finding, KeyHistory, Rule
+from threeam.races.key_pattern import PART_OF_A_WORD
 from threeam.races.outcomes import NOT_DONE
 from threeam.races.partners import Partners, WitnessLimits, nearest
+from threeam.races.verb_reading import OTHER_THING
 from threeam.timeline.instant import Order
 
 _MAX_NEIGHBOURS = 64  # that are looked at for the last one before an access
 _MAX_INTERRUPTERS = 1000  # accesses that are looked at for each pair
-_MAX_COUNTED_DIGITS = 9  # of an id that each program may count for itself
+_NOT_ITS_ACT = frozenset((NOT_DONE, OTHER_THING, PART_OF_A_WORD))  # doubts that the act was done to the key
 _CREATED_AGAIN = "it may have been created again in between"
 _READS_AND_WRITES = (OperationKind.READ, OperationKind.WRITE)
 _UNSERIALIZABLE = {
@@ -41,11 +41,6 @@ _UNSERIALIZABLE = {
 }
 # They end what an actor does with a key: its accesses before and after them are two pieces of work.
 _ENDS_OF_WORK = (OperationKind.END, OperationKind.UNLOCK, OperationKind.CREATE, OperationKind.DELETE)
-_SHARED_ACTORS = {
-    ActorKind.THREAD: "one thread may serve several requests",
-    ActorKind.PID: "one process may serve several requests",
-    ActorKind.SOURCE: "one source may have the lines of several requests",
-}
 
 
 def find_patterns(
@@ -65,28 +60,6 @@ def find_patterns(
         yield from _find_ended_twice(history, limits)
     if Rule.CHECK_THEN_ACT in rules and {OperationKind.CREATE, OperationKind.READ} <= kinds:
         yield from _find_check_then_act(history, limits)
-
-
-def order_doubts(first: Access, second: Access) -> tuple[str, ...] | None:
-    """Return why ``first`` may not have come before ``second``: empty if it did; None if it cannot have."""
-    order = order_of_accesses(first, second)
-    if order is Order.BEFORE:
-        return ()
-    if order is Order.AFTER or not is_plausible(first, second):
-        return None
-    return (_unknown_order(first, second),)
-
-
-def _unknown_order(first: Access, second: Access) -> str:
-    """Return the sentence for two accesses in an order that is not known."""
-    if contradicts_file_order(first, second):
-        return f"{ORDER_NOT_KNOWN}: the timestamps contradict the order of the lines in {first.source.name}"
-    if first.source is not second.source and (first.bound_ns is None or second.bound_ns is None):
-        source = first.source if first.bound_ns is None else second.source
-        return f"{ORDER_NOT_KNOWN}: how wrong the clock of {source.name} is was not measured"
-    if meanings := dict.fromkeys(access.meaning for access in (first, second) if access.meaning):
-        return f"{ORDER_NOT_KNOWN}: {'; '.join(meanings)}"
-    return ORDER_NOT_KNOWN
 
 
 def format_distance(first: Access, second: Access) -> str:
@@ -126,7 +99,7 @@ class _Interrupters:
             if access is first or access is second or not counts(access):
                 continue
             after, before = order_of_accesses(first, access), order_of_accesses(access, second)
-            if after is Order.BEFORE and before is Order.BEFORE and NOT_DONE not in access.doubts:
+            if after is Order.BEFORE and before is Order.BEFORE and _NOT_ITS_ACT.isdisjoint(access.doubts):
                 return None
             if after is not Order.AFTER and before is not Order.AFTER:
                 doubts = (doubt,)
@@ -162,23 +135,10 @@ def _finding(
     for access in witness:
         doubts += access.doubts
     doubts += limits.silences.between(witness[0], witness[-1])
-    kinds = dict.fromkeys(access.actor.kind for access in witness)
-    if len(kinds) > 1:
-        doubts += (f"the actors are known by different texts: {', '.join(kinds)}",)
+    doubts += witness_doubts(witness)
     return Finding(
         rule, history.key_name, history.key, tuple(witness), (witness[-2], witness[-1]), tuple(dict.fromkeys(doubts))
     )
-
-
-def shared_actor_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:
-    """Return why accesses of one actor may belong to two pieces of work."""
-    actor = accesses[0].actor
-    if (doubt := _SHARED_ACTORS.get(actor.kind)) is not None:
-        return (doubt,)
-    is_counted = actor.name.isdigit() and len(actor.name) <= _MAX_COUNTED_DIGITS
-    if actor.kind in EVERYWHERE and is_counted and len({access.source.number for access in accesses}) > 1:
-        return (f"{actor.kind} {actor.name.decode()} may mean another request in each log",)
-    return ()
 
 
 def _both_doubts(*pairs: Sequence[Access]) -> tuple[str, ...]:
@@ -194,7 +154,7 @@ def _find_use_after_delete(history: KeyHistory, limits: WitnessLimits) -> Iterat
             continue
 
         def doubts_of(use: Access, delete: Access = delete) -> tuple[str, ...] | None:
-            if use.actor == delete.actor:
+            if use.actor == delete.actor or use.outcome is ReadOutcome.NOTHING:
                 return None
             doubts = order_doubts(delete, use)
             if doubts is None:
@@ -327,7 +287,7 @@ def _find_check_then_act(history: KeyHistory, limits: WitnessLimits) -> Iterator
             _read_before(first, previous[index], limits),
             _read_before(second, previous[following], limits),
         )
-        if own_read is None or other_read is None:
+        if own_read is None or other_read is None or ReadOutcome.FOUND in (own_read.outcome, other_read.outcome):
             continue
         absent = deletes.doubts(first, second, "it may have been deleted in between")
         orders = [order_doubts(read, create) for read in (own_read, other_read) for create in (first, second)]

@@ -283,7 +283,7 @@ def _theory_sections(state: State) -> list[ReportSection]:
     for hypothesis in sorted_hypotheses(state):
         lines = [line for section in thread.thread_report(state, hypothesis, None) for line in _labelled_lines(section)]
         for experiment in experiments(state):
-            if experiment.hypothesis == hypothesis.number:
+            if experiment.hypothesis == hypothesis.bound is not None:
                 lines += _experiment_lines(experiment)
         claim = claim_of(state, hypothesis) or MISSING_CLAIM
         sections.append(ReportSection(f"{hypothesis.label} {claim}: {hypothesis.state}", lines))

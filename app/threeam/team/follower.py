@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncIterator, Callable
 
 from threeam.core.errors import FileUnusable, JournalError
 from threeam.core.store.journal import Journal
@@ -13,6 +14,8 @@ from threeam.team.messages.position import Origin, SegmentEnd
 from threeam.team.mirrors.mirror import Mirror, MirrorBusy, mirror_path, read_mirror
 from threeam.team.mirrors.mirror_part import Contradiction
 from threeam.team.team_status import HostStatus, TeamStatus
+
+_LEFT_OUT_S = 5.0  # s; between looks whether a mirror that was left out can be opened
 
 
 class MirrorFailed(JournalError):
@@ -48,6 +51,7 @@ class Follower:
         self._unchecked = set[str]()  # the mirrors in which gaps have to be looked for
         self._left_out = set[str]()  # the ids of mirrors that could not be opened: they lack messages
         self._begun_with_first = False
+        self._turn = threading.Lock()  # a thread still writes its batch when its session has ended
 
     @property
     def place(self) -> Place | None:
@@ -58,20 +62,38 @@ class Follower:
         """Follow until the connection is lost. Raises `CarrierAway`, `CarrierRefused` or `MirrorFailed`."""
         while True:
             self._begun_with_first = self._place is None
+            batches = source.replay(self._place)
             try:
-                async for batch in source.replay(self._place):
-                    changed = await asyncio.to_thread(self._write, batch)
+                while True:
+                    batch = await self._next_batch(batches)
+                    changed = await asyncio.to_thread(self._write_alone, batch)
                     self._place = batch[-1].place
                     if changed:
                         self._on_change(changed)
             except _ReplayAgain:
                 self._place = None
 
+    async def _next_batch(self, batches: AsyncIterator[list[Received]]) -> list[Received]:
+        """Return the next batch. Raises `_ReplayAgain` if a mirror that was left out could be opened meanwhile."""
+        if not self._left_out:
+            return await anext(batches)
+        task = asyncio.ensure_future(anext(batches))
+        try:
+            while not (await asyncio.wait([task], timeout=_LEFT_OUT_S))[0]:
+                await asyncio.to_thread(self._open_left_out)
+            return task.result()
+        finally:
+            task.cancel()
+
     def close(self) -> None:
         """Close the mirrors."""
         for mirror in self._mirrors.values():
             mirror.close()
         self._mirrors.clear()
+
+    def _write_alone(self, batch: list[Received]) -> set[str]:
+        with self._turn:
+            return self._write(batch)
 
     def _write(self, batch: list[Received]) -> set[str]:
         """Write messages to their mirrors, sync these, and return the ids of those that have new bytes."""
@@ -124,21 +146,32 @@ class Follower:
         Then it lacks the message, and is filled by a replay from the first message when it can be opened again. It
         must not stop the mirrors of the other hosts.
         """
-        if origin_id not in self._mirrors:
-            try:
-                self._mirrors[origin_id] = Mirror(self._journal, origin_id)
-            except (MirrorBusy, FileUnusable) as error:
-                if isinstance(error, FileUnusable):
-                    self._status.note(str(error))
-                self._left_out.add(origin_id)
-                return None
-            latest = read_mirror(self._journal, origin_id)[-1]
-            if latest.parts:
-                self._epochs[origin_id] = latest.origin.epoch
-            if origin_id in self._left_out:
-                self._left_out.remove(origin_id)
-                raise _ReplayAgain
-        return self._mirrors[origin_id]
+        if origin_id not in self._mirrors and self._open(origin_id) and origin_id in self._left_out:
+            self._left_out.remove(origin_id)
+            raise _ReplayAgain
+        return self._mirrors.get(origin_id)
+
+    def _open_left_out(self) -> None:
+        """Open the mirrors that were left out: the process that has written them may have ended."""
+        with self._turn:
+            opened = set(filter(self._open, sorted(self._left_out)))
+            self._left_out -= opened
+        if opened:
+            raise _ReplayAgain
+
+    def _open(self, origin_id: str) -> bool:
+        """Open a mirror; return False and leave it out if that cannot be done."""
+        try:
+            self._mirrors[origin_id] = Mirror(self._journal, origin_id)
+        except (MirrorBusy, FileUnusable) as error:
+            if isinstance(error, FileUnusable):
+                self._status.note(str(error))
+            self._left_out.add(origin_id)
+            return False
+        latest = read_mirror(self._journal, origin_id)[-1]
+        if latest.parts:
+            self._epochs[origin_id] = latest.origin.epoch
+        return True
 
     def _note_own(self, message: Message) -> None:
         """Note up to where the engine has the lines of this journal, if another process sends them."""

@@ -17,7 +17,7 @@ def parse_capture_options(parser: OptionParser, words: Sequence[str]) -> Namespa
     parser.add_argument(
         "-n", type=int, default=DEFAULT_LINES, metavar="N", help=f"number of lines (default: {DEFAULT_LINES})"
     )
-    parser.add_argument("-H", "--hyp", metavar="H7", help="link to hypothesis H7")
+    parser.add_argument("-H", "--hyp", metavar="H7", help="link to hypothesis H7, or to db1/H7 of another host")
     args = parser.parse_args(words)
     if not 1 <= args.n <= _MAX_LINES:
         parser.error(f"-n {args.n}: write a number from 1 to {_MAX_LINES:,}")

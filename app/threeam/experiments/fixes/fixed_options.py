@@ -14,7 +14,7 @@ def parse_fixed_options(parser: OptionParser, words: Sequence[str]) -> Namespace
 
     They are hypothesis, since, arm, seen, start, and ``versions``: the arms of a control, or None.
     """
-    parser.add_argument("hypothesis", metavar="H7", help="the bug")
+    parser.add_argument("hypothesis", metavar="H7", help="the bug; db1/H7: of another host")
     parser.add_time_argument(
         "--since", about="judge the first change from T on (default: the oldest one that still stands)"
     )

@@ -15,7 +15,6 @@ from threeam.experiments.runs.run_log import experiments
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.changes import open_changes
 from threeam.hypotheses.drafts import name_of
-from threeam.hypotheses.ledger import sorted_hypotheses
 from threeam.tui import messages
 from threeam.tui.command_line import UnknownCommand, parse_command
 from threeam.tui.controllers.hypotheses import HypothesisController
@@ -44,7 +43,7 @@ class CommandController:
         action_id, _, part = argument.partition(" ")
         state = self._screen.state
         if part == "H7":
-            return [hypothesis.name for hypothesis in sorted_hypotheses(state)]
+            return self._hypotheses.names
         if part == "R12":
             return [experiment.name for experiment in reversed(experiments(state))]
         if part == "@STAMP" and action_id == "undone":

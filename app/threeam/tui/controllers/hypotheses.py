@@ -24,6 +24,7 @@ from threeam.hypotheses.team_fold import TeamHypothesis
 from threeam.hypotheses.thread import thread_report
 from threeam.timeline.citation import Citation, cite_line, read_citation, save_citations
 from threeam.timeline.source import Source
+from threeam.tui.board_rows import board_rows
 from threeam.tui.controllers.mirrors import Mirrors
 from threeam.tui.controllers.reports import ReportController
 from threeam.tui.dispatch import Handler
@@ -73,7 +74,8 @@ class HypothesisController:
         """Return the hypothesis that ``-H`` names, so that an unknown one is reported before anything is done."""
         if name is None:
             return None
-        return self._mirrors.require_hypothesis(name) if "/" in name else hypothesis_number(self._screen.state, name)
+        named = self._mirrors.require_named(name) if "/" in name else name
+        return hypothesis_number(self._screen.state, named) if isinstance(named, str) else named
 
     @property
     def picked_option(self) -> str:
@@ -81,9 +83,16 @@ class HypothesisController:
         name = self.picked_name
         return f"-H {shlex.quote(name)} " if name is not None and not name.startswith("@") else ""
 
+    @property
+    def names(self) -> list[str]:
+        """Return the names of all hypotheses, those of other hosts too, in the order of the board."""
+        state = self._screen.state
+        return [row.name for row in board_rows(state, self._mirrors.board(state))]
+
     def require_subject(self, name: str) -> Hypothesis | RemoteHypothesis:
         """Return the hypothesis ``name``, of this journal or of another host. Raise `PreconditionFailed`."""
-        return self._mirrors.require_hypothesis(name) if "/" in name else self.require(name)
+        named = self._mirrors.require_named(name) if "/" in name else name
+        return self.require(named) if isinstance(named, str) else named
 
     def on_all_hosts(self, name: str) -> tuple[TeamHypothesis | None, list[HostState]]:
         """Return what all hosts say about a hypothesis, and the states of their journals; None without other hosts."""
@@ -230,18 +239,16 @@ class HypothesisController:
     def open_thread(self, name: str = "") -> None:
         """Show all entries about a hypothesis: ``name``, or the picked one."""
         name = name or self.picked_name or ""
-        own = None if "/" in name else self.require(name) if name else self.require_picked()
-        self.picked_name = self._name_on_board(name) if own is None else own.name
+        own = None
+        if "/" not in name or self._mirrors.on_all_hosts(name) is None:  # the mirror of its host may be gone
+            subject = self.require_subject(name) if name else self.require_picked()
+            name, own = subject.name, subject if isinstance(subject, Hypothesis) else None
+        self.picked_name = name
         screen = self._screen
         tell = partial(self._thread_sections, self.picked_name, own, QuotationReader(screen.session.journal))
         writes = screen.writing.is_writable
         report = ThreadScreen(self.picked_name, tell, screen.copy_text, emoji=screen.session.emoji, writes=writes)
         self._reports.push(report)
-
-    def _name_on_board(self, name: str) -> str:
-        """Return the name of another host's hypothesis as the board has it. Raise `PreconditionFailed`."""
-        is_shown = self._mirrors.on_all_hosts(name) is not None  # also if the mirror of its host is gone
-        return name if is_shown else self._mirrors.require_hypothesis(name).name
 
     def _thread_sections(
         self, name: str, own: Hypothesis | None, quotations: QuotationReader

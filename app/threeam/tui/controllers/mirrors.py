@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from threeam.core.config.settings import Settings
 from threeam.core.errors import JournalError, PreconditionFailed
 from threeam.core.format.escape import escape_unprintable
-from threeam.core.format.remote_hypothesis import Named, RemoteHypothesis
+from threeam.core.format.remote_hypothesis import Named
 from threeam.core.state.fold import State
 from threeam.core.state.host_state import HostState
 from threeam.core.store.attachments import attachment_dir, has_mirrors
 from threeam.hypotheses.amendments import amendments
 from threeam.hypotheses.ledger import PROJECTION as LEDGER
 from threeam.hypotheses.remarks import remarks
-from threeam.hypotheses.team_fold import TeamHypothesis, team_hypotheses
+from threeam.hypotheses.team_fold import TeamHypothesis, has_evidence, team_hypotheses
 from threeam.tui.services import ScreenServices
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from threeam.team.mirrors.host_states import HostStates
     from threeam.team.team_status import UnheldLines
 
+_MIN_ID_DIGITS = 4  # of the id of a journal, in place of the name of its host
 REFRESH_S = 5.0  # s, between two looks at the mirrors
 
 
@@ -71,21 +72,31 @@ class Mirrors:
         """Return ``state``, that of this journal, and those of the others."""
         return self.hosts(state) or [HostState("", "", state, is_own=True)]
 
-    def require_hypothesis(self, name: str) -> RemoteHypothesis:
-        """Return the hypothesis of another host that ``db1/H7`` names. Raise `PreconditionFailed` if it is unknown."""
-        host_name, _, number = name.rpartition("/")
-        host = next((host for host in self._hosts[1:] if host.host == host_name), None)
-        if host is None:
-            shown = ", ".join(host.host for host in self._hosts[1:])
-            known_ones = f"mirrored here: {shown}" if shown else "no journal is mirrored here"
-            raise PreconditionFailed(f"there is no host {escape_unprintable(host_name)}; {known_ones}")
-        return host.require_hypothesis(number)
+    def require_named(self, name: str) -> Named:
+        """Return the hypothesis that ``db1/H7`` names; ``H7`` if that is the name of this host.
+
+        The beginning of the id of a journal is a name of its host, too. Raise `PreconditionFailed` if it is unknown.
+        """
+        host_text, _, number = name.rpartition("/")
+        others = self._hosts[1:]
+        found = [host for host in others if host.host == host_text]
+        if not found and any(host.host == host_text for host in self._hosts[:1]):
+            return number
+        if not found and len(host_text) >= _MIN_ID_DIGITS:
+            found = [host for host in others if host.origin_id.startswith(host_text)]
+        if len(found) == 1:
+            return found[0].require_hypothesis(number)
+        if not self.are_hosts_known:
+            raise PreconditionFailed("the journals of the other hosts are still being read: in a moment")
+        shown = ", ".join(host.host for host in others)
+        known_ones = f"mirrored here: {shown}" if shown else "no journal is mirrored here"
+        raise PreconditionFailed(f"there is no host {escape_unprintable(host_text)}; {known_ones}")
 
     def named(self, name: str) -> Named:
         """Return the hypothesis that ``name`` names; the name itself if it is of this journal, or not known."""
         if "/" in name:
             with suppress(PreconditionFailed):  # the draft refuses it, and the user keeps the text
-                return self.require_hypothesis(name)
+                return self.require_named(name)
         return name
 
     def board(self, state: State) -> Sequence[TeamHypothesis]:
@@ -105,6 +116,10 @@ class Mirrors:
     def on_all_hosts(self, name: str) -> TeamHypothesis | None:
         """Return what all hosts say about the hypothesis ``name``; None without other hosts."""
         return next((known for known in self.board(self._screen.state) if known.name == name), None)
+
+    def has_evidence(self, number: int) -> bool:
+        """Return whether any host has evidence about the hypothesis of this journal with this number."""
+        return has_evidence(self.board(self._screen.state), number)
 
     def with_cups(self, state: State) -> State:
         """Return the state to show: all people have their cups and doses of all hosts in it."""

@@ -264,7 +264,7 @@ class WritingController:
         if request.on_written is not None:
             request.on_written(block)
         self._finish(request, written=True)
-        for remark in warnings_for(block.prior_state, block.entries):
+        for remark in warnings_for(block.prior_state, block.entries, self._mirrors.has_evidence):
             self._screen.notify_once(remark, title=f"{request.title} (written)", severity="warning", timeout=10)
 
     def _take_refused(self, message: messages.WriteRefused) -> None:

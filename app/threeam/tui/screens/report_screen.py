@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from textual.binding import Binding
 from textual.content import Content
@@ -27,8 +27,41 @@ _MUTED = "$foreground-muted"
 _ASKS = ("predict", "confirm", "refute", "park", "reopen")  # the actions that a thread offers
 
 
+class _HiddenRows(NamedTuple):
+    """The rows of the line under the cursor that are not on the screen."""
+
+    above: int
+    below: int
+
+
 class ReportList(OptionList, inherit_bindings=False):
-    """The lines of a report: the screen has the keys, and the mouse chooses as Enter does."""
+    """The lines of a report: the screen has the keys, and the mouse chooses as Enter does.
+
+    A line that does not fit on the screen is scrolled through before the cursor leaves it.
+    """
+
+    def action_cursor_down(self) -> None:
+        """Go to the next line, or show more of this one."""
+        if self._hidden_rows.below:
+            self.scroll_relative(y=1, animate=False)
+        else:
+            super().action_cursor_down()
+
+    def action_cursor_up(self) -> None:
+        """Go to the line before, or show more of this one."""
+        if self._hidden_rows.above:
+            self.scroll_relative(y=-1, animate=False)
+        else:
+            super().action_cursor_up()
+
+    @property
+    def _hidden_rows(self) -> _HiddenRows:
+        at, height = self.highlighted, self.scrollable_content_region.height
+        rows = [str(option.prompt).count("\n") + 1 for option in self.options[: 0 if at is None else at + 1]]
+        if not rows or rows[-1] <= height:  # it is shown as a whole
+            return _HiddenRows(0, 0)
+        above = round(self.scroll_offset.y) - sum(rows[:-1])
+        return _HiddenRows(max(0, above), max(0, rows[-1] - above - height))
 
 
 class ReportScreen(FilteredDialog[ReportAnswer | None]):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
@@ -21,7 +22,7 @@ from threeam.restore.blockers import (
     why_not_terminable,
 )
 from threeam.tui.cells import drawable
-from threeam.tui.dialog_bindings import bind
+from threeam.tui.dialog_bindings import bind, bind_moves
 from threeam.tui.report_answers import LightsOut, RestoreData
 from threeam.tui.screens.dialog import Dialog
 from threeam.tui.screens.report_screen import TO_LINE, ReportScreen
@@ -166,11 +167,13 @@ class ConfirmScreen(Dialog[bool], inherit_bindings=False):
         Binding("n", "dismiss(False)", "no"),
         bind("leave", "dismiss(False)", "no"),
         bind("quit", "dismiss(False)", "no"),
+        *bind_moves("move"),
     ]
     FRAME_ID = "confirm"
 
     def __init__(self, question: str) -> None:
-        super().__init__("", Static(Content(drawable_lines(question))))
+        text = Static(Content(drawable_lines(question)))
+        super().__init__("", VerticalScroll(text, can_focus=False))  # a long path fills a small window
 
 
 def drawable_lines(text: str) -> str:
