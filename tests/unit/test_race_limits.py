@@ -256,3 +256,15 @@ def test_an_empty_log_is_no_trouble_and_neither_is_a_status_with_a_deadlock(run:
     assert run("races", "--key", CART, "web.log", "empty.log").returncode == 0
     status = Path(__file__).parent / "deadlock_logs" / "mariadb-status.txt"
     assert run("races", "--key", CART, "web.log", str(status)).returncode == 1
+
+
+def test_a_doubt_about_the_actors_says_what_settles_it(run: Run) -> None:
+    write_lines("web.log", [at(1, "req=a1 user bob delete cart=1"), at(9, "req=a2 user bob get cart=2")])
+    write_lines("job.log", [at(5, "user eve update cart=1"), at(6, "user eve update cart=3")])
+    key = r"user (?P<actor>\w+) (?P<op>\w+) cart=(?P<key>\d+)"
+    code, (group,) = races(run, "web.log", "job.log")
+    assert (code, group["certain"]) == (0, False)
+    assert group["closest"]["doubts"] == [
+        "the actors are known by different texts: request id, source (a group (?P<actor>…) in each --key settles that)"
+    ]
+    assert races(run, "web.log", "job.log", key=key)[0] == 1

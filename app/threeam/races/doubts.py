@@ -17,6 +17,7 @@ from threeam.races.access import (
 from threeam.timeline.instant import Order
 
 _ONE_REQUEST = "the lines of the two logs may be of one request"
+_REMEDY = "a group (?P<actor>…) in each --key settles that"
 _MAX_COUNTED_DIGITS = 9  # of an id that each program may count for itself
 _SHARED_ACTORS = {
     ActorKind.THREAD: "one thread may serve several requests",
@@ -58,17 +59,21 @@ def shared_actor_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:
     return ()
 
 
-def witness_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:
-    """Return why accesses that look like those of several actors to one key may be of one actor, or of several keys."""
-    doubts: tuple[str, ...] = ()
+def one_actor_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:
+    """Return why the actors of accesses may be one: two programs may write of one request."""
     kinds = dict.fromkeys(access.actor.kind for access in accesses)
     if len(kinds) > 1:
-        doubts += (f"the actors are known by different texts: {', '.join(kinds)}",)
-    elif not EVERYWHERE.isdisjoint(kinds) or ActorKind.NAMED in kinds:
-        pass
-    elif len({access.actor.scope for access in accesses}) > 1:
-        (kind,) = kinds
-        doubts += (_ONE_REQUEST if kind is ActorKind.SOURCE else f"a {kind} in each log, but maybe one request",)
+        return (f"the actors are known by different texts: {', '.join(kinds)} ({_REMEDY})",)
+    (kind,) = kinds
+    if kind not in _SHARED_ACTORS or len({access.actor.scope for access in accesses}) == 1:
+        return ()
+    doubt = _ONE_REQUEST if kind is ActorKind.SOURCE else f"a {kind} in each log, but maybe one request"
+    return (f"{doubt} ({_REMEDY})",)
+
+
+def witness_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:
+    """Return why accesses that look like those of several actors to one key may be of one actor, or of several keys."""
+    doubts = one_actor_doubts(accesses)
     things = dict.fromkeys(escape_unprintable(decode_utf8(access.about)) for access in accesses if access.about)
     if len(things) > 1:
         doubts += (f"the lines may be about different things: {', '.join(things)}",)
