@@ -15,7 +15,7 @@ class CarrierAway(JournalError):
 
 
 class CarrierRefused(JournalError):
-    """A request that this user has no right to make. The message says what to change; to try again soon is no use."""
+    """A request that this user has no right to make. The message says what to change; trying again soon does not help."""
 
 
 class CarrierFull(JournalError):
