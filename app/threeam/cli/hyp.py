@@ -42,7 +42,8 @@ from threeam.hypotheses.evidence import read_evidence
 from threeam.hypotheses.ledger import event_text, sorted_hypotheses, thread_of, verdict_of
 from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.remarks import remarks
-from threeam.hypotheses.team_report import states_text, team_hypothesis_json, team_moves_json, verdict_text
+from threeam.hypotheses.team_fold import states_text, verdict_text
+from threeam.hypotheses.team_report import team_hypothesis_json, team_moves_json
 from threeam.hypotheses.thread import hypothesis_json, thread_json
 from threeam.projections import FOLD
 

@@ -13,8 +13,8 @@ from threeam.experiments.runs.run_log import experiments
 from threeam.human.drafts import pluralize
 from threeam.hypotheses.changes import open_changes
 from threeam.hypotheses.handoff_notes import handoff_note, journal_holder
-from threeam.hypotheses.team_fold import IsBefore, TeamHypothesis, team_hypotheses
-from threeam.hypotheses.team_report import signature, states_text, team_hypothesis_json, verdict_text
+from threeam.hypotheses.team_fold import IsBefore, TeamHypothesis, states_text, team_hypotheses, verdict_text
+from threeam.hypotheses.team_report import signature, team_hypothesis_json
 from threeam.hypotheses.thread import MISSING_CLAIM
 
 _MAX_LINES = 12  # of a host
