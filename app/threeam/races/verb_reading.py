@@ -19,12 +19,6 @@ _FIELD = re.compile(
 )  # of `updated_by=bob`, `deleted = 1`, `"deleted":false`
 _IN_A_ROW = re.compile(rb"[\s_-]{0,2}(?:(?:the|an?|its|to|of)\s)?")  # between `released` and `lock`
 _PREPOSITION = rb"(?:of|from|to|in|into|on|for|with|at|by|within|inside|under)"
-_OBJECT = re.compile(  # of `removed the coupon from cart=42`
-    rb"\W*(?!(?:ok|done|success|succeeded|successfully|successful|went\swell)\b)\w[\w-]*\s+(?:\w[\w-]*\s+){0,5}?"
-    + _PREPOSITION
-    + rb"\s",
-    re.IGNORECASE,
-)
 _INTO = re.compile(rb"\s+(?:from|to|into|in(?! \d))\s", re.IGNORECASE)  # `add to cart=42` creates no cart
 _OTHER_FIELD = re.compile(rb"(?<![\w.-])[\"']?(?P<name>[A-Za-z][\w.-]*)[\"']?\s?[=:]\s?[\"']?[\w.-]*\d")
 _CONTEXT_FIELD = re.compile(  # it says when, where or how often, and not what
@@ -43,6 +37,18 @@ _PART_FIELD = re.compile(  # of `delete cart=42 item=7`
 )
 _STATE = re.compile(rb"\b(?:is|are|still)\b", re.IGNORECASE)  # `cart=42 is deleted`
 _NUMBER = re.compile(rb"[\s(/]#?\d+(?![\w.:%-])(?!\s?(?:[num]?s|secs?|seconds|bytes|times)\b)")  # `item 7 of cart=42`
+_ANY_FIELD = re.compile(rb"[\w.-]+[\"']?\s?[=:]\s?[\"']?[^\s\"',;}]*|\bin \d[\d.]*\s?[a-z\xc2\xb5]+", re.IGNORECASE)
+_NO_OBJECTS = frozenset(  # words between a verb and its key that are no other thing
+    b"the a an of for on to from in at old stale idle whole entire all one single ok done success successful "
+    b"successfully succeeded went well completed finished was were has have been got now then just".split()
+)
+_NOT_DONE_BEFORE = re.compile(  # the word before a verb that was not done: `found deleted`, `on delete`
+    rb"\b(?:found|finds?|finding|list(?:s|ed|ing)?|show(?:s|ing)?|saw|seen|count(?:s|ed|ing)?|on|to|rule|policy|hook"
+    rb"|trigger|permission)[\s:=]{1,2}\Z"
+    rb"|\bscopes?[=:]\S*\Z",
+    re.IGNORECASE,
+)
+_QUESTION = re.compile(rb"\?(?!\w)")
 _PATH = re.compile(rb"\s?[^\s/]*/\S*\Z")  # up to the key: `DELETE /users/7/cart/42`
 _SHARED = re.compile(
     rb"(?<![a-z])(?:shared?|read(?:er)?s?[-_ ]?locks?|r[-_]?lock(?:ed|s)?|slock)(?![a-z])", re.IGNORECASE
@@ -180,7 +186,9 @@ def _read(
     others = {verb.kind for verb in near if verb is not nearest and verb not in row} - {operation.kind}
     if operation.kind not in _WORK:
         others -= set(_STATES)
+    begin = row[0].begin if row else nearest.begin
     is_doubtful = bool(others) or _is_about_another(between, operation.kind, around, is_before)
+    is_doubtful = is_doubtful or (operation.kind in _ACTS and _is_no_act(text, begin, around.after))
     doubts: tuple[str, ...] = (OTHER_THING,) if is_doubtful else ()
     if operation.kind is OperationKind.LOCK and _SHARED.search(around.before + b" " + around.after):
         doubts += (SHARED_LOCK,)
@@ -226,10 +234,25 @@ def _is_about_another(between: bytes, kind: OperationKind | None, around: Surrou
         return True
     if kind not in _ACTS:
         return False
-    if not is_before:
-        return _STATE.search(between) is not None
-    is_of_part = kind in (OperationKind.CREATE, OperationKind.DELETE) and _INTO.match(between)
-    return bool(is_of_part or _OBJECT.match(between))
+    if _has_another_noun(between, around) or (not is_before and _STATE.search(between)):
+        return True
+    return is_before and kind in (OperationKind.CREATE, OperationKind.DELETE) and _INTO.match(between) is not None
+
+
+def _has_another_noun(between: bytes, around: Surroundings) -> bool:
+    """Return whether a word between a verb and its key may be what the verb is about.
+
+    The name of the key does not count, nor the noun before a key whose name says nothing.
+    """
+    words = [word.lower() for word in _WORD.findall(_ANY_FIELD.sub(b" ", between))]
+    names = {singular(word) for word in _WORD.findall(around.before, around.name_begin)}
+    others = [word for word in words if word not in _NO_OBJECTS and singular(word) not in names]
+    return len(others) > (_NAMELESS.fullmatch(around.before, around.name_begin) is not None)
+
+
+def _is_no_act(text: bytes, begin: int, after: bytes) -> bool:
+    """Return whether a verb at ``begin`` is that of a list, of a rule, or of a question."""
+    return _NOT_DONE_BEFORE.search(text, max(0, begin - 16), begin) is not None or _QUESTION.match(after) is not None
 
 
 def _words_of(text: bytes) -> bytes:
