@@ -122,7 +122,7 @@ WORDS = (
 def test_what_a_line_means_does_not_depend_on_the_lines_before() -> None:
     rng = random.Random(3)
     shared = Operations()
-    for _ in range(3000):
+    for _ in range(500):
         words = rng.choices(WORDS, k=rng.randint(0, 9))
         words.insert(rng.randint(0, len(words)), f"cart={rng.randint(1, 3)}")
         line = rng.choice(("", " ", "  ")) + " ".join(words) + rng.choice(("", " "))
@@ -260,3 +260,115 @@ def test_a_statement_that_is_prepared_does_nothing(step: str, run: Run) -> None:
         line.format("7.300", 11, "execute S_1", "DELETE FROM carts WHERE id = 42"),
     )
     assert races(run, "--key", r"id = (?P<key>\d+)", log) == Report(0, [])
+
+
+@pytest.mark.parametrize("actor", ["pid={}", "worker={}"])
+def test_two_programs_may_work_on_one_request(actor: str, run: Run) -> None:
+    web = write("web.log", at("03:14:07.100", f"{actor.format(11)} begin checkout job=7"))
+    pay = write("pay.log", at("03:14:07.150", f"{actor.format(77)} start checkout job=7"))
+    downgraded(races(run, "--key", JOB, web, pay), Rule.TWICE, "in each log, but maybe one request")
+    certain(races(run, "--same", "web=pay", "--key", JOB, web, pay), Rule.TWICE)
+
+
+def locks(taking: str, acts: str) -> str:
+    """Write a log of locks: ``a+1`` takes lock 1, in the words ``taking``, and ``a-1`` releases it."""
+    lines = []
+    for number, act in enumerate(acts.split()):
+        actor, sign, key = tuple(act)
+        words = taking if sign == "+" else "released"
+        lines.append(at(f"03:14:07.{100 + number}", f"req={actor}1 {words} lock cart={key}"))
+    return write("a.log", *lines)
+
+
+NESTED = "a+1 a+2 a-2 b+2 a-1 b+1 b-1 b-2"
+
+
+def test_released_locks_are_not_taken(run: Run) -> None:
+    certain(races(run, "--key", CART, locks("acquired", NESTED)), Rule.LOCK_ORDER)
+    one_by_one = locks("acquired", "a+1 a-1 b+2 b-2 a+2 a-2 b+1 b-1")
+    assert races(run, "--key", CART, one_by_one) == Report(0, [])
+
+
+@pytest.mark.parametrize("words", ["read", "shared", "acquired shared"])
+def test_a_shared_lock_blocks_no_reader(words: str, run: Run) -> None:
+    downgraded(races(run, "--key", CART, locks(words, NESTED)), Rule.LOCK_ORDER, "shared")
+
+
+def test_a_job_that_was_finished_is_not_done_twice(run: Run) -> None:
+    log = write(
+        "queue.log",
+        at("03:14:07.100", "req=a1 processing job=7"),
+        at("03:14:07.300", "req=a1 finished processing job=7"),
+        at("03:14:08.100", "req=b2 processing job=7"),
+    )
+    assert races(run, "--key", JOB, log) == Report(0, [])
+
+
+@pytest.mark.parametrize("between", ["restored", "recreated", "upsert", "undeleted"])
+def test_what_was_restored_may_be_used(between: str, run: Run) -> None:
+    deleted = at("03:14:07.100", "req=a1 delete cart=42")
+    log = write("a.log", deleted, at("03:14:07.200", f"req=c3 {between} cart=42"), UPDATE)
+    assert races(run, "--key", CART, log).certain == []
+
+
+def test_an_add_to_a_key_does_not_create_it(run: Run) -> None:
+    deleted = at("03:14:07.100", "req=a1 delete cart=42")
+    log = write("a.log", deleted, at("03:14:07.200", "req=c3 add item=4 to cart=42"), UPDATE)
+    downgraded(races(run, "--key", CART, log), Rule.AFTER_DELETE, "created again")
+
+
+def test_a_read_that_found_nothing_is_no_use(run: Run) -> None:
+    deleted = at("03:14:07.100", "req=a1 delete cart=42")
+    for outcome in (": not found", " -> nil", " rows=0", " miss"):
+        log = write("a.log", deleted, at("03:14:07.200", f"req=b2 get cart=42{outcome}"))
+        assert races(run, "--key", CART, log) == Report(0, [])
+    certain(races(run, "--key", CART, write("a.log", deleted, UPDATE.replace("update", "get"))), Rule.AFTER_DELETE)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_found"), [("", False), (": not found", False), (" found", True), (" hit", True)]
+)
+def test_a_check_that_found_the_key_is_none(outcome: str, is_found: bool, run: Run) -> None:
+    acts = [f"a1 get cart=42{outcome}", f"b2 get cart=42{outcome}", "a1 create cart=42", "b2 create cart=42"]
+    log = write("a.log", *(at(f"03:14:07.{number}00", f"req={act}") for number, act in enumerate(acts)))
+    rules = {group.rule for group in races(run, "--key", CART, log).groups}
+    assert (Rule.CHECK_THEN_ACT in rules) == (outcome not in (" found", " hit"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "delete cart=42 -> false",
+        "delete cart=42: context deadline exceeded",
+        "delete cart=42: connection reset by peer",
+        "delete cart=42 throttled",
+        "delete cart=42 rollback",
+        "delete cart=42 code=13",
+        "dry_run=1 delete cart=42",
+        "delete cart=42 dry_run=true",
+        "EXPIRE cart=42 3600",
+        "expire cart=42 in 60 s",
+    ],
+)
+def test_an_act_that_was_not_done_is_a_doubt(line: str, run: Run) -> None:
+    log = write("a.log", at("03:14:07.100", f"req=a1 {line}"), UPDATE)
+    downgraded(races(run, "--key", CART, log), Rule.AFTER_DELETE, "failed, or is to come")
+
+
+@pytest.mark.parametrize("line", ["delete cart=42 dry_run=0", "delete cart=42 code=200", "cart=42 expired"])
+def test_an_act_that_was_done_is_no_doubt(line: str, run: Run) -> None:
+    certain(races(run, "--key", CART, write("a.log", at("03:14:07.100", f"req=a1 {line}"), UPDATE)), Rule.AFTER_DELETE)
+
+
+@pytest.mark.parametrize("first", ["begin delete cart=42", "start the delete of cart=42", "delete cart=42 started"])
+def test_a_delete_that_begins_may_end_later(first: str, run: Run) -> None:
+    log = write("a.log", at("03:14:07.100", f"req=a1 {first}"), UPDATE)
+    downgraded(races(run, "--key", CART, log), Rule.AFTER_DELETE, "has begun")
+
+
+def test_an_epoch_with_digits_may_be_rounded(run: Run) -> None:
+    first = write("a.log", "1795490047.100800 req=a1 delete cart=42")
+    second = write("b.log", "1795490047.101 req=b2 update cart=42")
+    downgraded(races(run, "--key", CART, first, second), Rule.AFTER_DELETE, "order not known")
+    second = write("b.log", "1795490047.102 req=b2 update cart=42")
+    certain(races(run, "--key", CART, first, second), Rule.AFTER_DELETE)

@@ -65,7 +65,7 @@ async def test_what_the_other_host_holds_is_known(tmp_path: Path) -> None:
 
 async def test_a_log_that_cannot_be_read_ends_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threeam.team.team_process.ANNOUNCE_S", 0.01)
-    monkeypatch.setattr("threeam.team.team_process.SIGN_OF_LIFE_S", 0.01)
+    monkeypatch.setattr("threeam.team.team_process.HEARTBEAT_S", 0.01)
     engine, db1 = MemoryEngine(), journal_of(tmp_path, "db1", 1)
     heard: asyncio.Queue[Announcement] = asyncio.Queue()
     engine.listeners.append(heard)

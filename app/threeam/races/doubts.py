@@ -55,17 +55,20 @@ def shared_actor_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:
     return ()
 
 
-def witness_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:
-    """Return why accesses that look like those of several actors to one key may be of one actor, or of several keys."""
-    doubts: tuple[str, ...] = ()
+def one_actor_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:
+    """Return why the actors of accesses may be one: two programs may write of one request."""
     kinds = dict.fromkeys(access.actor.kind for access in accesses)
     if len(kinds) > 1:
-        doubts += (f"the actors are known by different texts: {', '.join(kinds)}",)
-    elif not EVERYWHERE.isdisjoint(kinds) or ActorKind.NAMED in kinds:
-        pass
-    elif len({access.actor.scope for access in accesses}) > 1:
-        (kind,) = kinds
-        doubts += (_ONE_REQUEST if kind is ActorKind.SOURCE else f"a {kind} in each log, but maybe one request",)
+        return (f"the actors are known by different texts: {', '.join(kinds)}",)
+    (kind,) = kinds
+    if kind not in _SHARED_ACTORS or len({access.actor.scope for access in accesses}) == 1:
+        return ()
+    return (_ONE_REQUEST if kind is ActorKind.SOURCE else f"a {kind} in each log, but maybe one request",)
+
+
+def witness_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:
+    """Return why accesses that look like those of several actors to one key may be of one actor, or of several keys."""
+    doubts = one_actor_doubts(accesses)
     things = dict.fromkeys(escape_unprintable(decode_utf8(access.about)) for access in accesses if access.about)
     if len(things) > 1:
         doubts += (f"the lines may be about different things: {', '.join(things)}",)

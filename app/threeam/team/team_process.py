@@ -13,7 +13,7 @@ from threeam.team.blanking.blank_question import answer_question
 from threeam.team.carrier import Announcement, Carrier, CarrierRefused, Topic
 from threeam.team.follow_process import FollowProcess
 from threeam.team.log_watch import LogWatch
-from threeam.team.messages.presence import ANNOUNCE_S, SIGN_OF_LIFE_S, HeldRun, Presence
+from threeam.team.messages.presence import ANNOUNCE_S, HEARTBEAT_S, HeldRun, Presence
 from threeam.team.mirrors.mirror import mirrored_ids, read_mirror
 from threeam.team.origin import OriginFile
 from threeam.team.outgoing import last_line_ns
@@ -146,7 +146,7 @@ class TeamProcess(FollowProcess[Carrier]):
         if presence.origin.id == own.origin.id and not own.publishes:  # the process that does tells how far it is
             own.unsent_lines = presence.unsent_lines
             own.unheld_sent_lines = max(0, presence.unheld_lines - presence.unsent_lines)
-        if self._publisher is None or presence.host == own.host:  # its disk is ours
+        if self._publisher is None or presence.host == own.host:  # what it holds is on the disk of this host
             return
         for run in presence.held:
             if run.origin == own.origin:
@@ -169,7 +169,7 @@ class TeamProcess(FollowProcess[Carrier]):
             presence = Presence(
                 own.origin, own.host, own.unsent_lines, own.unheld_lines, last_ns, held, own.utc_bound_ns
             )
-            if is_all or presence != told or now_s - told_s >= SIGN_OF_LIFE_S:
+            if is_all or presence != told or now_s - told_s >= HEARTBEAT_S:
                 try:
                     await carrier.announce(Announcement(own.origin.id, presence.encode()))
                 except CarrierRefused as refused:

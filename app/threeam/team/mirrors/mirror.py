@@ -151,7 +151,8 @@ def _in_order(parts: list[MirrorPart], afters: Mapping[str, SegmentEnd]) -> list
     for name in by_segment:
         before = afters.get(name)
         (following[before.segment] if before is not None and before.segment in by_segment else begins).append(name)
-    ordered, waiting = list[MirrorPart](), [*by_segment, *reversed(begins)]  # the former for a circle, which is a lie
+    # Segments that name each other in a circle, which no journal does, have no begin: they come last.
+    ordered, waiting = list[MirrorPart](), [*by_segment, *reversed(begins)]
     while waiting:
         name = waiting.pop()
         ordered += by_segment.pop(name, ())
