@@ -131,7 +131,8 @@ async def test_a_finding_becomes_evidence_with_all_its_lines(journal: Journal, l
         await it.eventually(lambda: len(texts(log)) == 3, "both lines are cited")
     first, second = entries(log)[1:]
     assert first.text == (
-        "Supports: web1.log:8 @03:14:21.001001 use after delete, cart 7, order not known: app[12]: req=a12 delete cart=7"
+        "Supports: web1.log:8 @03:14:21.001001 use after delete, cart 7, order not known: "
+        "app[12]: req=a12 delete cart=7"
     )
     assert second.text.endswith("app[8]: req=b8 update cart=7")
     cited = [parse_cited_line(entry) for entry in (first, second)]
