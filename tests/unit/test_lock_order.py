@@ -19,7 +19,7 @@ from threeam.races.finding import Finding, Rule
 from threeam.races.key_pattern import parse_key_patterns
 from threeam.races.lock_order import LockOrder
 from threeam.races.operations import parse_operations
-from threeam.races.rules import WitnessLimits
+from threeam.races.partners import WitnessLimits
 
 Lines = Iterable[tuple[float, str]]
 MINUTE = 60_000_000_000
@@ -36,7 +36,7 @@ def found(folder: Path, *logs: Lines, window_ns: int = 10 * MINUTE) -> list[Find
     scan = KeyOptions(patterns, parse_operations([]), window_ns).scan(sources)
     for source in sources:
         source.make_index()
-    order = LockOrder(WitnessLimits(window_ns, scan.silences))
+    order = LockOrder(WitnessLimits(window_ns, scan.silences, scan.cut_keys))
     for history in scan.histories():
         for access in history.accesses:
             order.add(history.key_name, history.key, access)

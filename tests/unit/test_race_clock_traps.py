@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.commands import Run
 from support.race_reports import Report, races
 from support.race_traps import CART, at, certain, downgraded, write
@@ -30,6 +32,52 @@ def test_a_step_of_the_clock_that_few_lines_show_leaves_the_order_open(run: Run)
     downgraded(races(run, "--key", CART, stepped, other), Rule.AFTER_DELETE, "set back by 19m")
     late = [at("03:41:00.000", "request_id=x ping")]
     certain(races(run, "--key", CART, write("a.log", *early, update, *late), other), Rule.AFTER_DELETE)
+
+
+def test_two_lines_of_a_log_against_their_stamps_are_in_no_known_order(run: Run) -> None:
+    """The update came first, and then the clock was set back by two seconds: no index can tell that from late lines."""
+    ping = [at(f"03:14:{5 + number // 100:02}.{number % 100:02}0", "request_id=x ping") for number in range(1000)]
+    update, delete = (
+        at("03:14:07.000", "request_id=b update cart=12"),
+        at("03:14:05.500", "request_id=a delete cart=12"),
+    )
+    downgraded(
+        races(run, "--key", CART, write("a.log", update, ping[0], delete, *ping[51:])),
+        Rule.AFTER_DELETE,
+        "contradict the order of the lines in a",
+    )
+    certain(races(run, "--key", CART, write("a.log", ping[0], delete, update)), Rule.AFTER_DELETE)
+
+
+def syslog(time: str, text: str) -> str:
+    """Return a line that was stamped when it was received."""
+    return f"Nov 24 {time} host app: request_id={text}"
+
+
+RECEIVED = {"three seconds": ("03:14:04", True), "five minutes": ("03:09:07", False)}
+
+
+@pytest.mark.parametrize("case", RECEIVED)
+def test_a_line_is_received_a_few_seconds_late_and_not_minutes(run: Run, case: str) -> None:
+    time, is_possible = RECEIVED[case]
+    log = write("sys.log", syslog(time, "b update cart=12"), syslog("03:14:07", "a delete cart=12"))
+    report = races(run, "--key", CART, log)
+    assert [group.rule for group in report.groups] == [Rule.AFTER_DELETE] * is_possible
+    log = write("sys.log", syslog("03:14:07", "a delete cart=12"), syslog("03:19:07", "b update cart=12"))
+    downgraded(races(run, "--key", CART, log), Rule.AFTER_DELETE, "the time at which a line was received")
+
+
+REQUESTS = {"forty seconds": ("03:13:27", True), "two minutes": ("03:12:07", False)}
+
+
+@pytest.mark.parametrize("case", REQUESTS)
+def test_a_request_lasts_a_minute_at_most(run: Run, case: str) -> None:
+    time, is_possible = REQUESTS[case]
+    get = f'1.2.3.4 - - [24/Nov/2026:{time} +0000] "GET /x?request_id=b&get&cart=12 HTTP/1.1" 200 5 "-" "-"'
+    delete = '1.2.3.4 - - [24/Nov/2026:03:14:07 +0000] "DELETE /x?request_id=a&delete&cart=12 HTTP/1.1" 200 5 "-" "-"'
+    report = races(run, "--key", CART, write("access.log", get, delete))
+    assert [group.rule for group in report.groups] == [Rule.AFTER_DELETE] * is_possible
+    assert report.certain == []
 
 
 AUTUMN = ("2026-10-25 02:10:00 x", "2026-10-25 02:40:00 x", "2026-10-25 02:59:59 x")

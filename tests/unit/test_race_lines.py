@@ -372,3 +372,23 @@ def test_an_epoch_with_digits_may_be_rounded(run: Run) -> None:
     downgraded(races(run, "--key", CART, first, second), Rule.AFTER_DELETE, "order not known")
     second = write("b.log", "1795490047.102 req=b2 update cart=42")
     certain(races(run, "--key", CART, first, second), Rule.AFTER_DELETE)
+
+
+@pytest.mark.parametrize(
+    ("late", "is_certain"),
+    [
+        (["30.000 ship", "30.002 pick"], True),
+        (["00.900 ship", "30.002 pick"], False),
+        (["30.000 ship", "30.002 pick", "30.005 ship"], False),
+    ],
+)
+def test_a_log_may_begin_within_a_cycle(late: list[str], is_certain: bool, run: Run) -> None:
+    usual = [
+        f"{second:02}.{milli:03} {word} cart={milli}"
+        for milli in range(120)
+        for second, word in ((1, "pick"), (9, "ship"))
+    ]
+    lines = sorted([*usual, *(f"{act} cart=999" for act in late)])
+    log = write("a.log", *(at(f"03:14:{line[:6]}", line[7:]) for line in lines))
+    report = races(run, "--key", CART, log)
+    assert [(group.rule, group.is_certain) for group in report.groups] == [(Rule.HABIT, is_certain)]

@@ -87,6 +87,7 @@ LINES: list[tuple[int, bytes, str, Meaning, int, int]] = [
     (38, b"ERROR [ReadStage-3] 2026-11-24 03:14:07,123 File.java:42 - x", "cassandra", NOW, CET_7 + 123 * MS, MS),
     (39, b'[2026-11-24T03:14:07.123Z] "GET / HTTP/2" 200 x', "envoy", START, UTC_7 + 123 * MS, MS),
     (40, b"#Fields: date time c-ip\n2026-11-24 03:14:07 10.0.0.9 GET /", "iis", END, UTC_7, S),
+    (40, b'[GIN] 2026/11/24 - 03:14:07 | 200 |  4.15s |  10.0.0.9 | PUT "/c/42"', "gin", END, CET_7, S),
     (41, b"11/24/2026 3:14:07 AM x", "date-mdy", NOW, CET_7, S),
     (42, b"2026-11-24_03:14:07.12345 x", "svlogd", RECEIPT, UTC_7 + 123450 * US, 10 * US),
     (42, b"@400000006b050124075bcd15 x", "tai64n", RECEIPT, UTC_7 + 123456789, 1),

@@ -11,7 +11,7 @@ from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.source_files import open_named_files
-from threeam.cli.stamped_sources import report_truncated, stamped_sources
+from threeam.cli.stamped_sources import are_all_searched, report_truncated, stamped_sources
 from threeam.core.errors import BadInput
 from threeam.core.format.clock import Zone
 from threeam.races.arguments import KeyOptions, add_key_options, add_shuffle_option, key_options
@@ -64,7 +64,10 @@ def run(_command: str, argv: Sequence[str]) -> int:
         _propose_keys(sources, args, has_deadlocks=has_certain)
     if report_truncated(opened.sources) or opened.problems or not (sources or deadlocks.groups):
         return ExitCode.IO_ERROR
-    return ExitCode.NEGATIVE if has_certain else ExitCode.OK
+    if has_certain:
+        return ExitCode.NEGATIVE
+    with_deadlocks = {name for group in deadlocks.groups for name in group.sources}
+    return ExitCode.OK if are_all_searched(opened.sources, with_deadlocks) else ExitCode.IO_ERROR
 
 
 def _search(sources: Sequence[Source], options: KeyOptions, shifts: int) -> RaceReport:
@@ -102,3 +105,5 @@ def _print_races(report: RaceReport, zone: Zone, *, as_json: bool) -> None:
         return
     for group in report.groups:
         print_json(group_json(group))
+    if any(report.omissions):
+        print_json(report.omissions.to_json())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from threeam.cli.console import print_err
 from threeam.timeline.source import Source
@@ -18,6 +18,11 @@ def stamped_sources(sources: Sequence[Source]) -> list[Source]:
         else:
             stamped.append(source)
     return stamped
+
+
+def are_all_searched(sources: Sequence[Source], read_otherwise: Collection[str] = ()) -> bool:
+    """Return whether each of ``sources`` with lines has timestamps, or was ``read_otherwise``: those have its name."""
+    return all(source.detection is not None or not source.end or source.name in read_otherwise for source in sources)
 
 
 def report_truncated(sources: Sequence[Source]) -> bool:

@@ -9,11 +9,18 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from threeam.core.format.entry import NS_PER_S
 from threeam.timeline.instant import Interval, Order
 from threeam.timeline.order import ClockRange
 from threeam.timeline.source import Source
+from threeam.timeline.timestamp_format import Meaning
 
 _UNLIMITED_NS = 2**62  # the begin or the end of an access is not known
+
+LONGEST_RECEIPT_NS = 5 * NS_PER_S
+"""The longest time from an act to the receipt of its line that makes a possible finding."""
+LONGEST_ACT_NS = 60 * NS_PER_S
+"""The longest duration of an act without a known begin, or end, that makes a possible finding."""
 
 ORDER_NOT_KNOWN = "order not known"
 
@@ -103,8 +110,8 @@ def order_of_accesses(access: Access, other: Access) -> Order:
     """Return the order of ``access`` to ``other``.
 
     Within one source and one actor the order of the file is the order of the program, unless the timestamps contradict
-    it. Two actors of one source are in order if their intervals are disjoint: lines of one timestamp may have been
-    written in another order. Between sources the errors of the clocks widen the intervals.
+    it. Two actors of one source are in order if their intervals are disjoint, in the order of the file: lines of one
+    timestamp may have been written in another order. Between sources the errors of the clocks widen the intervals.
     """
     if access.source is other.source:
         return _order_within_source(access, other)
@@ -152,10 +159,42 @@ def distance(first: Access, second: Access) -> Distance:
 
 
 def contradicts_file_order(access: Access, other: Access) -> bool:
-    """Return whether one actor has written two accesses in an order that their timestamps deny."""
-    if access.source is not other.source or access.actor != other.actor or access.clock_range != other.clock_range:
+    """Return whether a source has the lines of two accesses in an order that their timestamps deny.
+
+    The clock may have been set back between them, or the earlier line was written late.
+    """
+    if access.source is not other.source or access.clock_range != other.clock_range:
         return False
     return (access.offset - other.offset) * (access.ns - other.ns) < 0
+
+
+def is_plausible(first: Access, second: Access) -> bool:
+    """Return whether ``first`` may have come before ``second``, with what is assumed of acts without a known begin.
+
+    Such a line may have been received late, or end a long request. That alone would make any order possible, even that
+    of two lines with minutes between them.
+    """
+    if first.source is not second.source:
+        own, other = first.widened, second.widened
+    elif first.clock_range[:2] != second.clock_range[:2]:
+        own = other = None
+    else:
+        own, other = first.interval, second.interval
+    if own is None or other is None:
+        return True
+    return _assumed(first, own).order_to(_assumed(second, other)) is not Order.AFTER
+
+
+def _assumed(access: Access, interval: Interval) -> Interval:
+    """Return the time of an act; if its begin or its end is not known, the assumed one."""
+    detection = access.source.detection
+    is_receipt = detection is not None and detection.format.meaning is Meaning.RECEIPT
+    longest_ns = LONGEST_RECEIPT_NS if is_receipt else LONGEST_ACT_NS
+    begin_ns, end_ns = interval
+    return Interval(
+        begin_ns if begin_ns > -_UNLIMITED_NS else access.ns - longest_ns,
+        end_ns if end_ns < _UNLIMITED_NS else access.ns + longest_ns,
+    )
 
 
 def _order_within_source(access: Access, other: Access) -> Order:
@@ -168,4 +207,4 @@ def _order_within_source(access: Access, other: Access) -> Order:
         if contradicts_file_order(access, other) or access.offset == other.offset:
             return Order.UNKNOWN
         return Order.BEFORE if access.offset < other.offset else Order.AFTER
-    return access.interval.order_to(other.interval)
+    return Order.UNKNOWN if contradicts_file_order(access, other) else access.interval.order_to(other.interval)

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from threeam.races.access import Access
 from threeam.races.arguments import KeyOptions
 from threeam.races.finding import FindingGroup, GroupKey, KeyHistory, Rule
-from threeam.races.rules import WitnessLimits, find_patterns
+from threeam.races.partners import WitnessLimits
+from threeam.races.rules import find_patterns
 from threeam.races.silences import Silences
 from threeam.timeline.instant import Interval
 from threeam.timeline.source import Source
@@ -64,7 +65,7 @@ def with_chances(
         for group in groups
         if len(set(group.key.sources)) == 2 and group.key.rule is not Rule.HABIT
     )
-    limits = WitnessLimits(options.window_ns, Silences())
+    limits = WitnessLimits(options.window_ns, Silences(), {})
     chances: dict[GroupKey, float] = {}
     for done, pair in enumerate(pairs):
         rows = {_row(group.key) for group in groups if frozenset(group.key.sources) == pair}

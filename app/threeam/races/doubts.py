@@ -11,11 +11,13 @@ from threeam.races.access import (
     Access,
     ActorKind,
     contradicts_file_order,
+    is_plausible,
     order_of_accesses,
 )
 from threeam.timeline.instant import Order
 
 _ONE_REQUEST = "the lines of the two logs may be of one request"
+_REMEDY = "a group (?P<actor>…) in each --key settles that"
 _MAX_COUNTED_DIGITS = 9  # of an id that each program may count for itself
 _SHARED_ACTORS = {
     ActorKind.THREAD: "one thread may serve several requests",
@@ -29,7 +31,9 @@ def order_doubts(first: Access, second: Access) -> tuple[str, ...] | None:
     order = order_of_accesses(first, second)
     if order is Order.BEFORE:
         return ()
-    return None if order is Order.AFTER else (_unknown_order(first, second),)
+    if order is Order.AFTER or not is_plausible(first, second):
+        return None
+    return (_unknown_order(first, second),)
 
 
 def _unknown_order(first: Access, second: Access) -> str:
@@ -59,11 +63,12 @@ def one_actor_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:
     """Return why the actors of accesses may be one: two programs may write of one request."""
     kinds = dict.fromkeys(access.actor.kind for access in accesses)
     if len(kinds) > 1:
-        return (f"the actors are known by different texts: {', '.join(kinds)}",)
+        return (f"the actors are known by different texts: {', '.join(kinds)} ({_REMEDY})",)
     (kind,) = kinds
     if kind not in _SHARED_ACTORS or len({access.actor.scope for access in accesses}) == 1:
         return ()
-    return (_ONE_REQUEST if kind is ActorKind.SOURCE else f"a {kind} in each log, but maybe one request",)
+    doubt = _ONE_REQUEST if kind is ActorKind.SOURCE else f"a {kind} in each log, but maybe one request"
+    return (f"{doubt} ({_REMEDY})",)
 
 
 def witness_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:

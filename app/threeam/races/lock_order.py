@@ -15,7 +15,7 @@ from threeam.core.format.entry import decode_utf8, escape_unprintable
 from threeam.races.access import ORDER_NOT_KNOWN, Access, Actor, OperationKind, order_of_accesses
 from threeam.races.doubts import one_actor_doubts, order_doubts, shared_actor_doubts
 from threeam.races.finding import Finding, Rule
-from threeam.races.rules import WitnessLimits
+from threeam.races.partners import WitnessLimits
 from threeam.timeline.instant import Order
 
 _MAX_ACCESSES = 100_000  # that are held
@@ -28,6 +28,7 @@ _MAX_STEPS_OF_LOCK, _MAX_STEPS = 10_000, 1_000_000  # of the search for cycles
 _MAX_FINDINGS = 1000
 
 _NOT_TOGETHER = "their actors did not work at the same time in these logs"
+_ALL_LOCKS = ("the order of locks", b"")
 _MORE_LOCKS = f"only {_MAX_ACCESSES:,} lines with locks were compared: the others may name a lock that guards both"
 
 
@@ -96,6 +97,8 @@ class LockOrder:
                 pairs += len(alike) == 1
             if pairs > _MAX_PAIRS:
                 break
+        if pairs > _MAX_PAIRS or self._count > _MAX_ACCESSES:
+            self._limits.cut_keys[_ALL_LOCKS] = None
         findings = (self._finding(cycle) for cycle in _cycles(edges))
         yield from islice((finding for finding in findings if finding is not None), _MAX_FINDINGS)
 

@@ -22,6 +22,7 @@ from threeam.experiments.statistics.stats import clopper_pearson
 from threeam.races.access import Access, OperationKind, distance, order_of_accesses
 from threeam.races.doubts import witness_doubts
 from threeam.races.finding import KeyHistory
+from threeam.races.omissions import Omissions
 from threeam.races.operations import Operations
 from threeam.timeline.instant import Order
 
@@ -129,7 +130,7 @@ class NearMisses:
     operation was seen, with its kind. ``doubts``: how often a line may mean something else, by the reason.
     ``stepped``: occurrences whose gap is not known, since a clock was stepped between. ``error_ns``: the largest error
     of a gap; ``unbounded``: how many gaps have an error that is not known. ``matches``: how many lines name a key.
-    ``one_clock``: the sources that are taken to have one clock.
+    ``one_clock``: the sources that are taken to have one clock. ``omissions``: what was left out.
     """
 
     def __init__(self, pair: OperationPair, window_ns: int) -> None:
@@ -141,6 +142,7 @@ class NearMisses:
         self.stepped = 0
         self.matches = 0
         self.one_clock: list[str] = []
+        self.omissions = Omissions()
         self.unbounded = 0
         self.error_ns = 0
         self._gaps = array("q")

@@ -55,7 +55,8 @@ class NearReport(NamedTuple):
     def sections(self) -> list[ReportSection]:
         """Return the sections: the gaps in short, as a histogram, per hour, around changes, and the smallest ones."""
         if not len(self.near):
-            return [ReportSection(self._title, [ReportLine(empty_sentence(self.near))])]
+            sentences = [empty_sentence(self.near), *self.near.omissions.sentences()]
+            return [ReportSection(self._title, [ReportLine(sentence) for sentence in sentences])]
         sections = [
             ReportSection(self._title, list(self._summary())),
             ReportSection("gaps", list(self._bars())),
@@ -89,6 +90,7 @@ class NearReport(NamedTuple):
             yield ReportLine(f"the order of each is known; {error_text(near)}")
         if assumption := clock_sentence(near.one_clock):
             yield ReportLine(assumption)
+        yield from map(ReportLine, near.omissions.sentences())
         if near.stepped:
             yield ReportLine(f"left out: {near.stepped:,}, since a clock was stepped between their two lines")
         for doubt, count in near.doubts.most_common():
@@ -235,6 +237,7 @@ def near_json(near: NearMisses, changes: Sequence[NotedChange]) -> dict[str, Any
         "error_ns": None if near.unbounded else near.error_ns,
         "stepped": near.stepped,
         "doubts": dict(near.doubts),
+        **near.omissions.to_json(),
         "operations": [
             {"operation": operation, "kind": kind.value if kind is not None else None, "count": count}
             for (operation, kind), count in near.operations.most_common()

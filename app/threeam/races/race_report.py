@@ -9,6 +9,7 @@ from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.format.report import Quotation, ReportLine, ReportSection
 from threeam.races.deadlocks.group_text import deadlock_lines
 from threeam.races.deadlocks.groups import DeadlockGroup, Deadlocks
+from threeam.races.distinct_keys import format_key_count
 from threeam.races.finding import FindingGroup
 from threeam.races.key_candidates import KeyCandidate
 from threeam.races.race_rows import (
@@ -58,7 +59,8 @@ def key_section(candidates: Sequence[KeyCandidate], command: Callable[[str], str
 def _key_line(candidate: KeyCandidate, command: str) -> ReportLine:
     name = escape_unprintable(candidate.name)
     shared = f"{candidate.shared_by_actors:,} under two actors, {candidate.shared_by_sources:,} in two logs"
-    return ReportLine(f"{name}: {candidate.values:,} values, {shared}", command, subject=candidate)
+    least = "" if candidate.is_complete else "at least "
+    return ReportLine(f"{name}: {least}{candidate.values:,} values, {shared}", command, subject=candidate)
 
 
 def race_sections(report: RaceReport, zone: Zone, *, quotes_lines: bool) -> list[ReportSection]:
@@ -89,13 +91,14 @@ def _group_line(group: FindingGroup, zone: Zone, *, quotes_lines: bool) -> Repor
 
 
 def _search_sentences(report: RaceReport) -> list[str]:
-    """Return the extent of the search: lines, keys, and the actors; and the assumption about the clocks."""
-    names = ", ".join(f"{count:,} of {escape_unprintable(name)}" for name, count in report.seen_keys.items())
+    """Return the extent of the search, the assumption about the clocks, and what was left out."""
+    counts = ((format_key_count(count), escape_unprintable(name)) for name, count in report.seen_keys.items())
+    names = ", ".join(f"{count} of {name}" for count, name in counts)
     lines = f"{report.matches:,} {'line names' if report.matches == 1 else 'lines name'} a key; keys: {names}"
     if report.actor_kinds:
         lines = f"{lines}; {actor_sentence(report.actor_kinds)}"
     assumption = clock_sentence(report.one_clock)
-    return [lines, assumption] if assumption else [lines]
+    return [lines, *([assumption] if assumption else []), *report.omissions.sentences()]
 
 
 def clock_sentence(names: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.core.format.times import format_duration
 from threeam.core.store.reader import Line, lines_forward, read_chunks
 from threeam.races.access import ORDER_NOT_KNOWN, Access, distance
+from threeam.races.distinct_keys import format_key_count
 from threeam.races.finding import Finding, FindingGroup
 from threeam.races.rules import format_distance
 from threeam.timeline.instant import format_instant
@@ -22,7 +23,7 @@ def describe_group(group: FindingGroup) -> str:
     """Return the row of a group: ``use after delete: delete → update, web1 → web2, cart: 3 of 20,000 keys, …``."""
     key = group.key
     operations, sources = (" → ".join(map(escape_unprintable, pair)) for pair in (key.operations, key.sources))
-    keys = f"{group.keys:,} of {group.seen_keys:,} keys" if group.seen_keys else f"{group.keys:,} keys"
+    keys = f"{format_key_count(group.keys)} of {format_key_count(group.seen_keys)} keys"
     gap = f"closest {_format_gap(group.closest)}"
     times = "" if group.findings == group.keys else f", {group.findings:,} times"
     chance = "" if group.chance is None else f", p = {group.chance:.3g}"

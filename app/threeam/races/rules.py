@@ -7,14 +7,14 @@ accesses and not with that of the pairs.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
-from typing import NamedTuple
 
 from threeam.core.format.times import format_exact_duration
 from threeam.races.access import (
     ORDER_NOT_KNOWN,
     Access,
+    Actor,
     OperationKind,
     ReadOutcome,
     distance,
@@ -24,11 +24,11 @@ from threeam.races.doubts import order_doubts, shared_actor_doubts, witness_doub
 from threeam.races.finding import Finding, KeyHistory, Rule
 from threeam.races.key_pattern import PART_OF_A_WORD
 from threeam.races.outcomes import NOT_DONE
-from threeam.races.silences import Silences
+from threeam.races.partners import Partners, WitnessLimits, nearest
 from threeam.races.verb_reading import OTHER_THING
 from threeam.timeline.instant import Order
 
-_MAX_NEIGHBOURS = 64  # accesses that are compared with one, on each side
+_MAX_NEIGHBOURS = 64  # that are looked at for the last one before an access
 _MAX_INTERRUPTERS = 1000  # accesses that are looked at for each pair
 _NOT_ITS_ACT = frozenset((NOT_DONE, OTHER_THING, PART_OF_A_WORD))  # doubts that the act was done to the key
 _CREATED_AGAIN = "it may have been created again in between"
@@ -41,13 +41,6 @@ _UNSERIALIZABLE = {
 }
 # They end what an actor does with a key: its accesses before and after them are two pieces of work.
 _ENDS_OF_WORK = (OperationKind.END, OperationKind.UNLOCK, OperationKind.CREATE, OperationKind.DELETE)
-
-
-class WitnessLimits(NamedTuple):
-    """The limits of a witness: ``window_ns`` between its accesses, and the times that the logs do not show."""
-
-    window_ns: int
-    silences: Silences
 
 
 def find_patterns(
@@ -80,38 +73,6 @@ def format_distance(first: Access, second: Access) -> str:
     if least is None or greatest is None:
         return f"at least {least}" if greatest is None else f"at most {greatest}"
     return f"{least} to {greatest}"
-
-
-def _neighbours(history: KeyHistory, index: int, limits: WitnessLimits, step: int) -> Iterator[Access]:
-    """Yield the accesses after the one at ``index`` (``step`` 1), or before it (-1), the nearest one first."""
-    accesses = history.accesses
-    own = accesses[index]
-    last = index + step * _MAX_NEIGHBOURS
-    position = index + step
-    while 0 <= position < len(accesses) and position != last:
-        if abs(accesses[position].ns - own.ns) > limits.window_ns:
-            return
-        yield accesses[position]
-        position += step
-
-
-def _nearest(
-    history: KeyHistory, index: int, limits: WitnessLimits, doubts_of: Callable[[Access], tuple[str, ...] | None]
-) -> tuple[Access, tuple[str, ...]] | None:
-    """Return the best other access of a pattern with the one at ``index``, with its doubts; None if no access forms it.
-
-    ``doubts_of``: why an access may not form the pattern; None if it does not. One without a doubt is better, and then
-    the nearest.
-    """
-    best: tuple[Access, tuple[str, ...]] | None = None
-    for step in (1, -1):
-        for other in _neighbours(history, index, limits, step):
-            doubts = doubts_of(other)
-            if doubts is not None and (best is None or len(doubts) < len(best[1])):
-                best = other, doubts
-                if not doubts:
-                    return best
-    return best
 
 
 class _Interrupters:
@@ -187,12 +148,13 @@ def _both_doubts(*pairs: Sequence[Access]) -> tuple[str, ...]:
 def _find_use_after_delete(history: KeyHistory, limits: WitnessLimits) -> Iterator[Finding]:
     """Yield each delete that is followed by an access of another actor, without a create in between."""
     creates = _Interrupters(history, (OperationKind.CREATE,))
+    uses = Partners(history, _READS_AND_WRITES, limits)
     for index, delete in enumerate(history.accesses):
         if delete.kind is not OperationKind.DELETE:
             continue
 
         def doubts_of(use: Access, delete: Access = delete) -> tuple[str, ...] | None:
-            if use.kind not in _READS_AND_WRITES or use.actor == delete.actor or use.outcome is ReadOutcome.NOTHING:
+            if use.actor == delete.actor or use.outcome is ReadOutcome.NOTHING:
                 return None
             doubts = order_doubts(delete, use)
             if doubts is None:
@@ -200,13 +162,14 @@ def _find_use_after_delete(history: KeyHistory, limits: WitnessLimits) -> Iterat
             absent = creates.doubts(delete, use, _CREATED_AGAIN)
             return None if absent is None else doubts + absent
 
-        if (use := _nearest(history, index, limits, doubts_of)) is not None:
+        if (use := nearest(uses, index, doubts_of)) is not None:
             yield _finding(Rule.AFTER_DELETE, history, (delete, use[0]), use[1], limits)
 
 
 def _find_interleaved(history: KeyHistory, limits: WitnessLimits) -> Iterator[Finding]:
     """Yield the accesses between two of another actor that no order of whole pieces of work explains."""
     own: _Interrupters | None = None
+    partners = {kind: Partners(history, (kind,), limits) for kind in _READS_AND_WRITES}
     last: dict[object, int] = {}
     for index, access in enumerate(history.accesses):
         if access.kind in _ENDS_OF_WORK:
@@ -217,7 +180,7 @@ def _find_interleaved(history: KeyHistory, limits: WitnessLimits) -> Iterator[Fi
         last[access.actor] = index
         if first_index is None or access.ns - history.accesses[first_index].ns > limits.window_ns:
             continue
-        found = _find_between(history, first_index, index)
+        found = _find_between(history, first_index, index, partners)
         if found is not None:
             rule, between, doubts = found
             first = history.accesses[first_index]
@@ -238,19 +201,19 @@ def _doubts_of_own(own: _Interrupters, first: Access, second: Access, access: Ac
 
 
 def _find_between(
-    history: KeyHistory, first_index: int, second_index: int
+    history: KeyHistory, first_index: int, second_index: int, partners: Mapping[OperationKind, Partners]
 ) -> tuple[Rule, Access, tuple[str, ...]] | None:
     """Return the best access of another actor between two of one, and the rule that it breaks; None if none does."""
-    accesses = history.accesses
-    first, second = accesses[first_index], accesses[second_index]
-    if order_of_accesses(first, second) is Order.AFTER:
+    first, second = history.accesses[first_index], history.accesses[second_index]
+    own_doubts = order_doubts(first, second)
+    if own_doubts is None:
         return None
-    own_doubts = order_doubts(first, second) or ()
+    both_write = first.kind is second.kind is OperationKind.WRITE
+    kind = OperationKind.READ if both_write else OperationKind.WRITE
+    rule = _UNSERIALIZABLE[first.kind, kind, second.kind]  # type: ignore[index]
     best = None
-    begin = max(first_index - _MAX_NEIGHBOURS, second_index - 2 * _MAX_NEIGHBOURS, 0)
-    for other in reversed(accesses[begin : second_index + _MAX_NEIGHBOURS]):
-        rule = _UNSERIALIZABLE.get((first.kind, other.kind, second.kind))  # type: ignore[arg-type]
-        if rule is None or other.actor == first.actor:
+    for other in partners[kind].around(first_index, second_index):
+        if other.actor == first.actor:
             continue
         after, before = order_doubts(first, other), order_doubts(other, second)
         if after is None or before is None:
@@ -266,6 +229,7 @@ def _find_between(
 def _find_begun_twice(history: KeyHistory, limits: WitnessLimits) -> Iterator[Finding]:
     """Yield each piece of work that a second actor begins before the first one has ended it."""
     ends = _Interrupters(history, _ENDS_OF_WORK)
+    begins = Partners(history, (OperationKind.BEGIN,), limits)
     for index, begin in enumerate(history.accesses):
         if begin.kind is not OperationKind.BEGIN:
             continue
@@ -274,7 +238,7 @@ def _find_begun_twice(history: KeyHistory, limits: WitnessLimits) -> Iterator[Fi
             return end.actor == begin.actor or end.kind is OperationKind.CREATE  # what is created is another one
 
         def doubts_of(again: Access, begin: Access = begin) -> tuple[str, ...] | None:
-            if again.kind is not OperationKind.BEGIN or again.actor == begin.actor:
+            if again.actor == begin.actor:
                 return None
             doubts = order_doubts(begin, again)
             if doubts is None:
@@ -282,13 +246,14 @@ def _find_begun_twice(history: KeyHistory, limits: WitnessLimits) -> Iterator[Fi
             absent = ends.doubts(begin, again, "it may have ended, or been created again, in between", is_end)
             return None if absent is None else doubts + absent
 
-        if (again := _nearest(history, index, limits, doubts_of)) is not None:
+        if (again := nearest(begins, index, doubts_of)) is not None:
             yield _finding(Rule.TWICE, history, (begin, again[0]), again[1], limits)
 
 
 def _find_ended_twice(history: KeyHistory, limits: WitnessLimits) -> Iterator[Finding]:
     """Yield each create that two actors have ended."""
     creates = _Interrupters(history, (OperationKind.CREATE,))
+    ends = Partners(history, (OperationKind.END,), limits)
     for index, end in enumerate(history.accesses):
         if end.kind is not OperationKind.END:
             continue
@@ -297,7 +262,7 @@ def _find_ended_twice(history: KeyHistory, limits: WitnessLimits) -> Iterator[Fi
             continue
 
         def doubts_of(again: Access, end: Access = end) -> tuple[str, ...] | None:
-            if again.kind is not OperationKind.END or again.actor == end.actor:
+            if again.actor == end.actor:
                 return None
             doubts = order_doubts(end, again)
             if doubts is None:
@@ -305,7 +270,7 @@ def _find_ended_twice(history: KeyHistory, limits: WitnessLimits) -> Iterator[Fi
             absent = creates.doubts(end, again, _CREATED_AGAIN)
             return None if absent is None else doubts + absent
 
-        if (again := _nearest(history, index, limits, doubts_of)) is not None:
+        if (again := nearest(ends, index, doubts_of)) is not None:
             yield _finding(Rule.TWICE, history, (create, end, again[0]), again[1], limits)
 
 
@@ -313,11 +278,15 @@ def _find_check_then_act(history: KeyHistory, limits: WitnessLimits) -> Iterator
     """Yield two creates whose actors have both looked before either of them has created."""
     deletes = _Interrupters(history, (OperationKind.DELETE,))
     creates = [index for index, access in enumerate(history.accesses) if access.kind is OperationKind.CREATE]
+    previous = list(_previous_of_actors(history))
     for index, following in pairwise(creates):
         first, second = history.accesses[index], history.accesses[following]
         if first.actor == second.actor or second.ns - first.ns > limits.window_ns:
             continue
-        own_read, other_read = _read_before(history, index, limits), _read_before(history, following, limits)
+        own_read, other_read = (
+            _read_before(first, previous[index], limits),
+            _read_before(second, previous[following], limits),
+        )
         if own_read is None or other_read is None or ReadOutcome.FOUND in (own_read.outcome, other_read.outcome):
             continue
         absent = deletes.doubts(first, second, "it may have been deleted in between")
@@ -330,10 +299,16 @@ def _find_check_then_act(history: KeyHistory, limits: WitnessLimits) -> Iterator
         yield _finding(Rule.CHECK_THEN_ACT, history, (*reads, first, second), doubts, limits)
 
 
-def _read_before(history: KeyHistory, index: int, limits: WitnessLimits) -> Access | None:
-    """Return the last read of an actor before its create at ``index``, without another act of it in between."""
-    create = history.accesses[index]
-    for access in _neighbours(history, index, limits, -1):
-        if access.actor == create.actor:
-            return access if access.kind is OperationKind.READ else None
-    return None
+def _read_before(create: Access, previous: Access | None, limits: WitnessLimits) -> Access | None:
+    """Return what an actor did before a create, if that was a read."""
+    if previous is None or create.ns - previous.ns > limits.window_ns:
+        return None
+    return previous if previous.kind is OperationKind.READ else None
+
+
+def _previous_of_actors(history: KeyHistory) -> Iterator[Access | None]:
+    """Yield for each access the one before it by the same actor."""
+    last: dict[Actor, Access] = {}
+    for access in history.accesses:
+        yield last.get(access.actor)
+        last[access.actor] = access

@@ -1,8 +1,9 @@
 """The scan of logs for keys: it gives the accesses to each key, as soon as the key was idle for a while.
 
-The lines are searched in file order, and the files side by side by time. A line is kept as long as its key was not idle
-for the window, and is read when a second line names the key. So memory depends on the window, not on the size of the
-logs.
+The lines of each file are searched in file order, and the files side by side by time, in parts of a chunk that span
+only a part of the window: a chunk of a small log may have the lines of a day. A line is kept as long as its key was not
+idle for the window, and is read when a second line names the key. So memory depends on the window, not on the size of
+the logs.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from threeam.core.format.entry import NS_PER_S
+from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.store.reader import Chunk, chunks_forward
 from threeam.core.store.regex import escape_invalid_utf8
-from threeam.races.access import ActorKind
+from threeam.races.access import Access, ActorKind
 from threeam.races.access_reader import AccessReader, Place
+from threeam.races.copies import without_copies
+from threeam.races.distinct_keys import DistinctKeys
 from threeam.races.finding import KeyHistory
 from threeam.races.key_pattern import KeyPatterns, Mention
+from threeam.races.omissions import CutKeys, Omissions
 from threeam.races.operations import Operations
 from threeam.races.silences import Silences, find_silences
 from threeam.timeline.entry_stamps import EntryStamps
@@ -31,11 +35,13 @@ DEFAULT_WINDOW_NS = 600 * NS_PER_S
 MAX_KEYS_OF_LINE = 100  # the others are not read
 _MAX_LINES_PER_KEY = 50_000  # a key with more lines is examined in parts
 _ROTATED = re.compile(r"(?:\.\d{1,3}|[.-]\d{8}(?:[-T]?\d+)?|\.(?:gz|bz2|xz|zst|old))+$")
+_MIN_SPAN_NS = NS_PER_S  # of a part of a chunk; smaller parts cost more than they save
+_MAX_LATENESS_NS = 60 * NS_PER_S  # a line that is later than this may miss another one of its key
 _MAX_SAMPLES = 100  # lines of a source from which its kind of actor is found
 
 
 class _Batch(NamedTuple):
-    """The lines of a chunk that name keys: the number of the name, the key and the place of each."""
+    """Lines of a chunk that name keys: the number of the name, the key and the place of each."""
 
     first_ns: int
     places: list[tuple[int, bytes, Place]]
@@ -57,7 +63,8 @@ class KeyScan:
         window_ns: int = DEFAULT_WINDOW_NS,
         same: Sequence[tuple[str, str]] = (),
     ) -> None:
-        self._sources = [source for source in sources if source.detection is not None]
+        stamped = [source for source in sources if source.detection is not None]
+        self._sources, self.copies = without_copies(stamped)
         self._patterns = patterns
         self._window_ns = window_ns
         scopes = _scopes(self._sources, same)
@@ -67,8 +74,10 @@ class KeyScan:
         self._samples: dict[int, list[bytes]] = {source.number: [] for source in self._sources}
         self._young: list[dict[bytes, list[Place]]] = [{} for _ in patterns.names]
         self._old: list[dict[bytes, list[Place]]] = [{} for _ in patterns.names]
+        self._span_ns = max(window_ns // 4, _MIN_SPAN_NS)
+        self._keys = {name: DistinctKeys() for name in patterns.names}
+        self.cut_keys: CutKeys = {}
         self.matches = 0
-        self.seen_keys = dict.fromkeys(patterns.names, 0)
         self.silences = Silences()
         self.bytes_read = 0
         self.on_progress: Callable[[int], None] = lambda bytes_read: None
@@ -81,23 +90,42 @@ class KeyScan:
         readers = self._readers.values()
         return {reader.source.name: reader.actor_kind for reader in readers if reader.actor_kind is not None}
 
+    @property
+    def omissions(self) -> Omissions:
+        """The parts that were left out, as far as the search has come."""
+        return Omissions(self.copies, self.cut_keys)
+
+    @property
+    def seen_keys(self) -> Mapping[str, int]:
+        """The number of keys of each name that were seen, as far as the search has come."""
+        return {name: len(keys) for name, keys in self._keys.items()}
+
     def histories(self) -> Iterator[KeyHistory]:
         """Yield the accesses to each key that two lines or more name. Raises OSError.
 
-        A key counts again in `seen_keys` after it was idle for longer than the window.
+        A generation is longer than the window, by the time by which a line may come after a later one.
         """
         generation_end_ns: int | None = None
+        length_ns = self._window_ns + self._span_ns + self._lateness_ns()
         for batch in self._batches_by_time():
             if generation_end_ns is None or batch.first_ns >= generation_end_ns:
                 if generation_end_ns is not None:
                     yield from self._end_generation()
-                generation_end_ns = batch.first_ns + self._window_ns
+                    if batch.first_ns >= generation_end_ns + length_ns:
+                        yield from self._end_generation()
+                generation_end_ns = batch.first_ns + length_ns
             yield from self._add(batch)
         yield from self._end_generation()
         yield from self._end_generation()
 
+    def _lateness_ns(self) -> int:
+        """Return by how much a line of any source is late, up to a limit."""
+        indexes = (source.index for source in self._sources)
+        lateness_ns = max((index.largest_lateness_ns for index in indexes if index is not None), default=0)
+        return min(lateness_ns, _MAX_LATENESS_NS)
+
     def _batches_by_time(self) -> Iterator[_Batch]:
-        """Yield the lines of all sources, those of the chunk with the earliest line first."""
+        """Yield the lines of all sources, those of the part with the earliest line first."""
         waiting: list[tuple[int, int, _Batch, Iterator[_Batch]]] = []
         for source in self._sources:
             batches = self._batches(source)
@@ -132,8 +160,7 @@ class KeyScan:
             samples = self._samples[number]
             if len(samples) < _MAX_SAMPLES:
                 samples += texts[: _MAX_SAMPLES - len(samples)]
-            if places:
-                yield _Batch(min(place[0] for _, _, place in places), places)
+            yield from _parts(places, self._span_ns)
 
     def _lines_with_keys(self, chunk: Chunk) -> list[tuple[int, int, bytes, int]]:
         """Return the begin of each line that names a key, the number of the name, the key, and that of the pattern."""
@@ -170,13 +197,15 @@ class KeyScan:
             places.append(place)
             if len(places) == _MAX_LINES_PER_KEY:
                 young[name][key] = [place]
+                self.cut_keys[self._patterns.names[name], key] = None
                 yield from self._history(name, key, places)
 
     def _end_generation(self) -> Iterator[KeyHistory]:
         """Yield the keys that were idle for a window, and begin a new generation."""
         for name, keys in enumerate(self._old):
-            self.seen_keys[self._patterns.names[name]] += len(keys)
+            counted = self._keys[self._patterns.names[name]]
             for key, places in keys.items():
+                counted.add(key)
                 if len(places) > 1:
                     yield from self._history(name, key, places)
         self._old, self._young = self._young, [{} for _ in self._patterns.names]
@@ -191,8 +220,44 @@ class KeyScan:
             access = reader.read(place, name, key)
             if access is not None:
                 accesses.append(access)
+        accesses = _with_repeated_lines(accesses, places)
         if len(accesses) > 1:
             yield KeyHistory(self._patterns.names[name], key, tuple(accesses))
+
+
+def _with_repeated_lines(accesses: list[Access], places: Sequence[Place]) -> list[Access]:
+    """Return the accesses; those whose line two sources have are in doubt: it may be one line."""
+    if len({place[1] for place in places}) < 2:
+        return accesses
+    names: dict[bytes, dict[str, None]] = {}
+    texts = {(number, offset): text for _, number, offset, _, text in places}
+    for access in accesses:
+        names.setdefault(texts[access.source.number, access.offset], {})[access.source.name] = None
+    doubtful = []
+    for access in accesses:
+        own = names[texts[access.source.number, access.offset]]
+        if len(own) > 1 and access.offset == access.entry_offset:
+            doubt = f"the same line is in {' and '.join(map(escape_unprintable, own))}"
+            access = access._replace(doubts=(*access.doubts, doubt))
+        doubtful.append(access)
+    return doubtful
+
+
+def _parts(places: list[tuple[int, bytes, Place]], span_ns: int) -> Iterator[_Batch]:
+    """Yield the lines of a chunk in parts, in file order; the lines of a part are at most ``span_ns`` apart."""
+    if not places:
+        return
+    instants = [place[0] for _, _, place in places]
+    if max(instants) - min(instants) <= span_ns:
+        yield _Batch(min(instants), places)
+        return
+    begin, first_ns, last_ns = 0, instants[0], instants[0]
+    for index, ns in enumerate(instants):
+        first_ns, last_ns = min(first_ns, ns), max(last_ns, ns)
+        if last_ns - first_ns > span_ns:
+            yield _Batch(min(instants[begin:index]), places[begin:index])
+            begin, first_ns, last_ns = index, ns, ns
+    yield _Batch(first_ns, places[begin:])
 
 
 def _instants(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
 from typing import NamedTuple
 
 from threeam.races.access import ActorKind
@@ -14,7 +13,9 @@ from threeam.races.groups import FindingGroups
 from threeam.races.habit import Habits
 from threeam.races.lock_order import LockOrder
 from threeam.races.near_miss import NearMisses, OperationPair
-from threeam.races.rules import WitnessLimits, find_patterns
+from threeam.races.omissions import Omissions
+from threeam.races.partners import WitnessLimits
+from threeam.races.rules import find_patterns
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.source import Source
 
@@ -23,8 +24,8 @@ class RaceReport(NamedTuple):
     """The result of a search.
 
     ``groups``: certain ones first. ``matches``: how many lines name a key. ``seen_keys``: how many keys of each name
-    were seen; a key counts again after it was idle for the window. ``actor_kinds``: by source. ``one_clock``: the
-    sources of which no shift is known, so that they are taken to have one clock.
+    were seen. ``actor_kinds``: by source. ``one_clock``: the sources of which no shift is known, so that they are
+    taken to have one clock. ``omissions``: what was left out.
     """
 
     groups: list[FindingGroup]
@@ -32,6 +33,7 @@ class RaceReport(NamedTuple):
     seen_keys: Mapping[str, int]
     actor_kinds: Mapping[str, ActorKind]
     one_clock: Sequence[str] = ()
+    omissions: Omissions = Omissions()
 
     @property
     def has_certain(self) -> bool:
@@ -50,7 +52,7 @@ def search_races(
     """
     scan = options.scan(sources)
     scan.on_progress = on_progress
-    limits = WitnessLimits(options.window_ns, scan.silences)
+    limits = WitnessLimits(options.window_ns, scan.silences, scan.cut_keys)
     groups, habits, locks, aftermath = FindingGroups(), Habits(limits), LockOrder(limits), Aftermath()
     for history in scan.histories():
         on_progress(scan.bytes_read)
@@ -59,10 +61,17 @@ def search_races(
             locks.add(history.key_name, history.key, access)
         for finding in find_patterns(history, limits):
             groups.add(aftermath.checked(finding, history))
-    for finding in chain(locks.findings(), habits.exceptions()):
+    for finding in locks.findings():
         groups.add(aftermath.checked(finding))
+    for exceptions in habits.exceptions():
+        groups.add_all(exceptions)
     return RaceReport(
-        groups.ranked(scan.seen_keys), scan.matches, scan.seen_keys, scan.actor_kinds, names_of_one_clock(sources)
+        groups.ranked(scan.seen_keys),
+        scan.matches,
+        scan.seen_keys,
+        scan.actor_kinds,
+        names_of_one_clock(sources),
+        scan.omissions,
     )
 
 
@@ -86,5 +95,5 @@ def search_near_misses(
     for history in scan.histories():
         on_progress(scan.bytes_read)
         near.add(history)
-    near.matches, near.one_clock = scan.matches, names_of_one_clock(sources)
+    near.matches, near.one_clock, near.omissions = scan.matches, names_of_one_clock(sources), scan.omissions
     return near

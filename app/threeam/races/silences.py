@@ -15,10 +15,10 @@ from threeam.races.access import Access
 from threeam.timeline.source import Source
 
 _SUPPRESSED = re.compile(
-    rb"suppress(?:ed|ing) \d+|\d+ (?:\S+ ){0,2}(?:suppressed|dropped|discarded)|message repeated \d+"
-    rb"|(?:dropped|discarded|lost) \d+ (?:log )?(?:messages|lines|entries|events)",
+    rb"suppress(?:ed|ing) \d|(?<!\d)\d{1,19} (?:\S{1,40} ){0,2}(?:suppressed|dropped|discarded)|message repeated \d"
+    rb"|(?:dropped|discarded|lost) \d{1,19} (?:log )?(?:messages|lines|entries|events)",
     re.IGNORECASE,
-)
+)  # each repetition has a limit: a line of 250,000 digits takes no longer than others
 _SUPPRESSION_NS = 30 * NS_PER_S  # the time over which journald counts, and reports at its end
 _MARK = "uppress|ropped|iscarded|epeated|lost "  # in each match: most chunks have none, and RE2 is ten times as fast
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threeam.timeline.notation import ACCESS, CTIME, EPOCH, ISO, SLASHED
+from threeam.timeline.notation import ACCESS, CTIME, EPOCH, ISO, SLASHED, SLASHED_DASH
 from threeam.timeline.timestamp_format import Example, Layout, Meaning, TimestampFormat
 
 # The first bracket of the line begins the stamp, and a quote follows: a client can write neither in its name.
@@ -72,6 +72,19 @@ WEB_FORMATS = (
         (
             Example(b"[Tue Nov 24 03:14:07.123456 2026] [proxy:error] [pid 42] x", 1795486447123456000, 1_000),
             Example(b"[Tue Nov 24 03:14:07 2026] [error] [client 10.0.0.9] x", 1795486447000000000, 1_000_000_000),
+        ),
+    ),
+    TimestampFormat(
+        "gin",
+        "Gin's log of requests",
+        Meaning.END,
+        (Layout(SLASHED_DASH, rb"\[GIN\] ", rb" \|"),),
+        (
+            Example(
+                b'[GIN] 2026/11/24 - 03:14:07 | 200 |  4.150123s |  10.0.0.9 | PUT  "/carts/42"',
+                1795486447000000000,
+                1_000_000_000,
+            ),
         ),
     ),
     TimestampFormat(

@@ -100,6 +100,7 @@ ISO = _notation("2026-11-24T03:14:07.123+01:00", rb"{Y}-{m}-{d}[T \t]{_H}:{MS}{f
 ISO_UNDERSCORE = _notation("2026-11-24_03:14:07.12345", rb"{Y}-{m}-{d}_{H}:{MS}{f}", b"0000-00-00_", sorts=True)
 BASIC = _notation("20261124T031407.123Z", rb"{Y}{m}{d}[T :.-]{H}:?{M}:?{S}{f}{z}", b"00000000", sorts=True)
 SLASHED = _notation("2026/11/24 03:14:07.123", rb"{Y}/{m}/{d} {_H}:{MS}{f}{z}", b"0000/00/00 ", sorts=True)
+SLASHED_DASH = _notation("2026/11/24 - 03:14:07", rb"{Y}/{m}/{d} - {H}:{MS}{f}{z}", b"0000/00/00 - ")
 SYSLOG = _notation("Nov 24 03:14:07", rb"{b} {_d} {H}:{MS}{f}{z}" + _NO_YEAR, b" 00:00:00")
 SYSLOG_YEAR = _notation("Nov 24 2026 03:14:07", rb"{b} {_d} {Y} {H}:{MS}{f}{z}", b" 0000 00:00:00")
 SYSLOG_YEAR_LAST = _notation("Nov 24 03:14:07 2026", rb"{b} {_d} {H}:{MS}{f} {Y}{z}", b" 0000")
