@@ -84,8 +84,8 @@ async def test_a_finding_has_its_lines_between_their_neighbours(journal: Journal
             "order not known",
             "true distance -156us to +256us",
             "by the stamps 50us apart; clocks and digits leave ±0.206ms",
-            "│   2026-11-24T03:14:19.001001Z req=a11: delete cart=6",
-            "│ > 2026-11-24T03:14:21.001001Z req=a12: delete cart=7",
+            "│   2026-11-24T03:14:19.001001Z app[11]: req=a11 delete cart=6",
+            "│ > 2026-11-24T03:14:21.001001Z app[12]: req=a12 delete cart=7",
             "web2 -3.2ms±0.205ms",
         ):
             assert text.replace("156us", "0.156ms").replace("256us", "0.256ms") in it.shown
@@ -131,9 +131,10 @@ async def test_a_finding_becomes_evidence_with_all_its_lines(journal: Journal, l
         await it.eventually(lambda: len(texts(log)) == 3, "both lines are cited")
     first, second = entries(log)[1:]
     assert first.text == (
-        "Supports: web1.log:8 @03:14:21.001001 use after delete, cart 7, order not known: req=a12: delete cart=7"
+        "Supports: web1.log:8 @03:14:21.001001 use after delete, cart 7, order not known: "
+        "app[12]: req=a12 delete cart=7"
     )
-    assert second.text.endswith("req=a8: update cart=7")
+    assert second.text.endswith("app[8]: req=b8 update cart=7")
     cited = [parse_cited_line(entry) for entry in (first, second)]
     assert [line.source for line in cited if line is not None] == ["web1.log", "web2.log"]
     assert len({line.file for line in cited if line is not None}) == 2
@@ -274,7 +275,7 @@ async def test_a_log_that_was_opened_since_is_searched_too(journal: Journal, tmp
     async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
         await search_carts(it)
         await it.press("escape")
-        (tmp_path / "db.log").write_text("2026-11-24T03:14:07.000001Z pg[1]: delete cart=3\n")
+        (tmp_path / "db.log").write_text("2026-11-24T03:14:07.000001Z pg[1]: req=c1 delete cart=3\n")
         await it.command(f"open {tmp_path}/db.log")
         await it.press("X")
         await wait_for_report(it, KeysScreen)
@@ -291,7 +292,7 @@ async def test_a_search_waits_for_the_scan_of_late_lines_whose_index_stays(
     logs = open_racing_logs(tmp_path)
     async with night(journal, size=WIDE, logs=logs) as it:
         it.journal_screen.pane.may_scan.clear()
-        (tmp_path / "app.log").write_text("2026-11-24T03:14:07.000001Z app[1]: read cart=3\n")
+        (tmp_path / "app.log").write_text("2026-11-24T03:14:07.000001Z app[1]: req=c2 read cart=3\n")
         await it.command(f"open {tmp_path}/app.log")
         opened = logs.sources[2]
         await it.press("X")

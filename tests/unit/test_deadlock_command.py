@@ -11,6 +11,8 @@ import pytest
 from support.commands import Run
 from support.deadlocks import RECORDED
 from support.race_logs import at, write_lines
+from threeam.timeline.source import Source
+from threeam.timeline.time_index import TimeIndex
 
 
 @pytest.mark.parametrize("key", [(), ("--key", r"cart=(?P<key>\d+)")])
@@ -49,3 +51,53 @@ def test_without_deadlocks_nothing_is_said_of_them(run: Run) -> None:
     done = run("races", "--key", r"cart=(?P<key>\d+)", "app.log")
     assert done.returncode == 0
     assert b"deadlock" not in done.stdout
+
+
+SERVER = """\
+{p}2026-11-24 03:00:00.123 UTC [123] ERROR:  deadlock detected
+{p}2026-11-24 03:00:00.123 UTC [123] DETAIL:  Process 123 waits for ShareLock on transaction 51; blocked by process 124.
+{p}\tProcess 124 waits for ShareLock on transaction 502; blocked by process 123.
+{p}\tProcess 123: UPDATE carts SET v = 1 WHERE id = 1
+{p}\tProcess 124: UPDATE users SET x = 1 WHERE id = 2
+{p}2026-11-24 03:00:00.123 UTC [123] HINT:  See server log for query details.
+{p}2026-11-24 03:00:00.123 UTC [123] STATEMENT:  UPDATE carts SET v = 1 WHERE id = 1
+"""
+CLIENT = """\
+{p}{q}ERROR:  deadlock detected
+{p}DETAIL:  Process 123 waits for ShareLock on transaction 501; blocked by process 124.
+{p}Process 124 waits for ShareLock on transaction 502; blocked by process 123.
+{p}HINT:  See server log for query details.
+"""
+PREFIXES = ["2026-11-24T03:00:00.125Z stderr F ", "2026-11-24 03:00:00 ", "worker-7  | 2026-11-24T03:00:00.125Z "]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("program", ["", "psql:m.sql:3: "])
+def test_what_a_client_was_sent_does_not_count_whatever_stands_before_each_line(
+    run: Run, prefix: str, program: str
+) -> None:
+    Path("client.log").write_text(CLIENT.format(p=prefix, q=program))
+    assert run("races", "client.log").returncode == 0
+    Path("db.log").write_text(SERVER.format(p=prefix))
+    done = run("races", "--json", "client.log", "db.log")
+    groups = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(group["findings"], group["sources"]) for group in groups if group.get("rule") == "deadlock"] == [
+        (1, {"db": 1})
+    ]
+
+
+@pytest.mark.parametrize("command", [("races",), ("near", "read->read")])
+def test_a_log_that_is_overwritten_while_it_is_read_is_trouble(
+    run: Run, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_lines("app.log", [at(0, "req=a read cart=1"), at(1, "req=b read cart=1")])
+    make_index = Source.make_index
+
+    def overwrite(source: Source) -> TimeIndex | None:
+        path.write_bytes(b"x" * path.stat().st_size)
+        return make_index(source)
+
+    monkeypatch.setattr(Source, "make_index", overwrite)
+    done = run(*command, "--key", r"cart=(?P<key>\d+)", "app.log")
+    assert done.returncode == 3
+    assert b"app was overwritten while it was read: lines are missing" in done.stderr

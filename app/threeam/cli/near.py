@@ -10,7 +10,7 @@ from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.source_files import open_named_files
-from threeam.cli.stamped_sources import are_all_searched, report_truncated, stamped_sources
+from threeam.cli.stamped_sources import are_all_searched, heads_of, report_lost, stamped_sources
 from threeam.hypotheses.changes import changes
 from threeam.races.arguments import add_key_options, key_options
 from threeam.races.near_miss import parse_pair
@@ -44,6 +44,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     pair = parse_pair(args.pair, options.operations)
     ctx = context(args)
     opened = open_named_files(args, ctx)
+    heads = heads_of(opened.sources)
     sources = stamped_sources(opened.sources)
     if not sources:
         return ExitCode.IO_ERROR
@@ -55,6 +56,6 @@ def run(_command: str, argv: Sequence[str]) -> int:
         width = get_terminal_size().columns - _REPORT_INDENT
         report = NearReport(near, closest_line_numbers(near), noted, ctx.zone, width, ctx.settings.emoji)
         print_report(report.sections(), details_below=True)
-    if report_truncated(sources) or opened.problems or not are_all_searched(opened.sources):
+    if report_lost(opened.sources, heads) or opened.problems or not are_all_searched(opened.sources):
         return ExitCode.IO_ERROR
     return ExitCode.OK if len(near) else ExitCode.NEGATIVE

@@ -11,7 +11,7 @@ from threeam.cli.context import context
 from threeam.cli.exits import ExitCode
 from threeam.cli.parser import Parser
 from threeam.cli.source_files import open_named_files
-from threeam.cli.stamped_sources import are_all_searched, report_truncated, stamped_sources
+from threeam.cli.stamped_sources import are_all_searched, heads_of, report_lost, stamped_sources
 from threeam.core.errors import BadInput
 from threeam.core.format.clock import Zone
 from threeam.races.arguments import KeyOptions, add_key_options, add_shuffle_option, key_options
@@ -53,6 +53,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     opened = open_named_files(args, ctx)
     if not opened.sources:
         return ExitCode.IO_ERROR
+    heads = heads_of(opened.sources)
     deadlocks = find_deadlocks(opened.sources)
     _print_deadlocks(deadlocks, ctx.zone, as_json=args.json)
     sources, has_certain = stamped_sources(opened.sources), bool(deadlocks.groups)
@@ -62,7 +63,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
         _print_races(report, ctx.zone, as_json=args.json)
     elif sources:
         _propose_keys(sources, args, has_deadlocks=has_certain)
-    if report_truncated(opened.sources) or opened.problems or not (sources or deadlocks.groups):
+    if report_lost(opened.sources, heads) or opened.problems or not (sources or deadlocks.groups):
         return ExitCode.IO_ERROR
     if has_certain:
         return ExitCode.NEGATIVE

@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from threeam.cli.console import print_err
 from threeam.timeline.source import Source
 
+_HEAD_BYTES = 4096
+
 
 def stamped_sources(sources: Sequence[Source]) -> list[Source]:
     """Return the sources whose lines have a place in time, with their indexes; print which others are left out."""
@@ -25,9 +27,21 @@ def are_all_searched(sources: Sequence[Source], read_otherwise: Collection[str] 
     return all(source.detection is not None or not source.end or source.name in read_otherwise for source in sources)
 
 
-def report_truncated(sources: Sequence[Source]) -> bool:
-    """Print which of ``sources`` have become shorter since they were opened; return whether any has."""
-    truncated = [source for source in sources if source.is_truncated]
-    for source in truncated:
-        print_err(f"{source.name} was truncated while it was read: lines are missing")
-    return bool(truncated)
+def heads_of(sources: Sequence[Source]) -> list[bytes]:
+    """Return the first bytes of each source, from which `report_lost` sees that it was overwritten. Raises OSError."""
+    return [source.segment.read(0, min(source.end, _HEAD_BYTES)) for source in sources]
+
+
+def report_lost(sources: Sequence[Source], heads: Sequence[bytes]) -> bool:
+    """Print which of ``sources`` were truncated or overwritten since they had these ``heads``; return whether any was.
+
+    Raises OSError.
+    """
+    is_any_lost = False
+    for source, head in zip(sources, heads, strict=True):
+        is_overwritten = source.segment.read(0, len(head)) != head
+        if source.is_truncated or is_overwritten:
+            happened = "truncated" if source.is_truncated else "overwritten"
+            print_err(f"{source.name} was {happened} while it was read: lines are missing")
+            is_any_lost = True
+    return is_any_lost

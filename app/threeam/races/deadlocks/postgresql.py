@@ -29,7 +29,7 @@ _OTHER_LABEL = re.compile(rb"(?:%s|%s):  " % (_FIELDS, _LEVELS))
 _CONTINUATION = re.compile(rb"(?P<prefix>[^\t#]{0,%d}?)(?:\t|#011)(?P<text>.*)" % _MAX_PREFIX, re.DOTALL)
 _NUMBER = re.compile(rb"\d+")
 _FIRST_PROCESS = re.compile(rb"Process (\d+) waits for ")
-_FIRST_DETAIL = re.compile(rb"DETAIL:  Process \d+ waits for ")
+_CLIENT_LINE = re.compile(rb"(?P<prefix>[^\t]{0,%d}?)(?P<field>DETAIL:  )?(?<!\S)Process \d+ waits for " % _MAX_PREFIX)
 
 _WAIT = re.compile(r"Process (?P<pid>\d+) waits for (?P<mode>\S+) on (?P<target>.+); blocked by process (?P<by>\d+)\.")
 _UNAVAILABLE = re.compile(r"<[a-z -]+>")  # in place of a statement
@@ -104,8 +104,8 @@ class PostgresqlTextReader:
             self._is_last_mine, self._last_field = True, labelled["field"]
             self._fields.setdefault(self._last_field, [])
             return self._keep(line, labelled["text"])
-        if self._is_last_mine and (_FIRST_PROCESS.match(line.text) or _FIRST_DETAIL.match(line.text)):
-            self._is_client_copy = True  # the server puts a tab or its prefix in front
+        if self._is_last_mine and self._is_sent_to_client(line.text):
+            self._is_client_copy = True
         self._is_last_mine = False
         self.is_complete = b"STATEMENT" in self._fields or self._is_client_copy or self._is_new_entry(labelled)
         return False
@@ -128,6 +128,18 @@ class PostgresqlTextReader:
         self._pid = process[1]
         self._pid_indexes = [index for index, number in enumerate(self._numbers) if number == self._pid]
         return self._has_pid(numbers)
+
+    def _is_sent_to_client(self, text: bytes) -> bool:
+        """Return whether a line is of a report that a client was sent, and has logged.
+
+        The server puts a tab before the second process, and its whole prefix before the detail. A container or a
+        logger may have put its own prefix before all lines.
+        """
+        line = _CLIENT_LINE.match(text)
+        if line is None:
+            return False
+        prefix = _NUMBER.sub(b"0", line["prefix"])
+        return self._shape.startswith(prefix) and (line["field"] is None or prefix != self._shape)
 
     def _is_new_entry(self, labelled: re.Match[bytes] | None) -> bool:
         """Return whether the process has begun another entry."""
