@@ -86,12 +86,12 @@ class AccessReader:
         ns = timestamp.ns + source.correction.shift_ns
         is_marked = self._any_mark.has_match(text)
         named = self._operation(text, mentioned, is_marked=is_marked)
-        operation, kind = named.operation
-        has_only_begun = named.has_only_begun or (is_marked and says_begun(text))
+        (operation, kind), about, verb_doubts, has_only_begun = named
+        has_only_begun = has_only_begun or (is_marked and says_begun(text))
         duration_ns = read_duration(text) if is_marked else None
         interval, meaning = self._interval(text, ns, timestamp.resolution_ns, duration_ns, has_only_begun)
         actor, doubts = self._actor(text, mentioned)
-        doubts += named.doubts
+        doubts += verb_doubts
         if self._possible_step is not None and entry_offset < self._possible_step.offset:
             back = format_duration(self._possible_step.lateness_ns)
             doubts += (f"{ORDER_NOT_KNOWN}: the clock of {self._shown_name} may have been set back by {back}",)
@@ -120,7 +120,7 @@ class AccessReader:
             doubts,
             timestamp.resolution_ns,
             meaning,
-            named.about,
+            about,
             read_outcome(text) if is_marked and kind is OperationKind.READ else None,
         )
 

@@ -70,15 +70,16 @@ def surroundings(text: bytes, begin: int, end: int, match_begin: int) -> tuple[b
     An id before them is left out, so that many lines have the same surroundings.
     """
     start = _blank_before(text, match_begin, _WORDS_AROUND)
-    has_more = False
-    for number in range(_WORDS_AROUND + 1):
+    words = 0
+    while start and words <= _WORDS_AROUND:
         blank = text.rfind(b" ", 0, start)
         word = text[blank + 1 : start]
-        if not start or b"=" in word or _DIGIT.search(word):
+        if b"=" in word or _DIGIT.search(word):
             break
-        if has_more := number == _WORDS_AROUND:
-            break
-        start = max(0, blank)
+        words += 1
+        if words <= _WORDS_AROUND:
+            start = max(0, blank)
+    has_more = words > _WORDS_AROUND
     return (text[start:begin], match_begin - start, text[end : _blank_after(text, end, _WORDS_AROUND + 1)], has_more)
 
 
