@@ -92,7 +92,7 @@ def _own_lines(access: Access, line: bytes) -> Callable[[bytes], bool]:
     if kind is not ActorKind.NAMED:
         # An id in capitals is not in its line as it is compared.
         return lambda text: (name in text or name not in line) and actor_of(text, kind) == name
-    labelled = re.search(rb"(?:\S*[^\w\s])?(?<![\w.-])" + re.escape(name) + rb"(?![\w.-])", line)
+    labelled = re.search(rb"(?:\S{0,40}[^\w\s])?(?<![\w.-])" + re.escape(name) + rb"(?![\w.-])", line)
     label = labelled[0] if labelled else name
     if label.isdigit():  # it may be any number
         return lambda _: False
