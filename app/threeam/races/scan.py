@@ -227,7 +227,7 @@ class KeyScan:
 
 def _with_repeated_lines(accesses: list[Access], places: Sequence[Place]) -> list[Access]:
     """Return the accesses; those whose line two sources have are in doubt: it may be one line."""
-    if len({place[1] for place in places}) < 2:
+    if len({place[4] for place in places}) == len(places):
         return accesses
     names: dict[bytes, dict[str, None]] = {}
     texts = {(number, offset): text for _, number, offset, _, text in places}
