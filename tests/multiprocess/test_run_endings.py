@@ -163,3 +163,10 @@ def test_a_process_that_is_left_behind_and_prints_on_does_not_hold_us_up(log: Pa
         done = subprocess.run([command(), "run", "-q", "--", "sh", "-c", script], stdout=nowhere, timeout=20)
     assert done.returncode == 0
     assert outcome(log) == "passed exit=0"
+
+
+@pytest.mark.parametrize("limit", ["600h", "999999999h"])
+def test_a_time_limit_of_weeks_is_one(log: Path, run: Run, limit: str) -> None:
+    """poll(2) waits for 24 days at most."""
+    assert run("run", "-q", "--timeout", limit, "--", "true").stderr == b""
+    assert outcome(log) == "passed exit=0"

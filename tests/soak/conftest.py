@@ -1,4 +1,4 @@
-"""A real sshd, the host that it runs on, and a host that mirrors it."""
+"""Real engines and a real sshd, and hosts that have a journal: what several soaks of the team begin with."""
 
 from __future__ import annotations
 
@@ -8,8 +8,45 @@ from pathlib import Path
 
 import pytest
 
-from support.nats_server import Host
+from support.nats_server import DEBIAN, NEWER, SYNC_ALWAYS, Engine, Host
 from support.ssh_server import SshServer
+from support.team_server import ManualEngine
+
+
+@pytest.fixture(params=[DEBIAN, NEWER], ids=["debian", "newer"])
+def program(request: pytest.FixtureRequest) -> str:
+    """A version of nats-server."""
+    return str(request.param)
+
+
+@pytest.fixture
+def engine(program: str, place: Path) -> Iterator[Engine]:
+    engine = Engine(place, program, jetstream=SYNC_ALWAYS if program == NEWER else "")
+    engine.start()
+    yield engine
+    engine.kill()
+
+
+@pytest.fixture
+def manual_engine(program: str, tmp_path: Path) -> Iterator[ManualEngine]:
+    """The engine of the manual, with users and certificates, and a store for the night."""
+    engine = ManualEngine(tmp_path, program)
+    engine.make_certificates()
+    engine.start()
+    engine.create_store()
+    yield engine
+    engine.kill()
+
+
+@pytest.fixture
+def hosts(place: Path) -> Iterator[list[Host]]:
+    """Two hosts with a line each, on which 3am team does not run yet."""
+    hosts = [Host(place, "db1"), Host(place, "web1")]
+    for host in hosts:
+        host.write()
+    yield hosts
+    for host in hosts:
+        host.end()
 
 
 @pytest.fixture

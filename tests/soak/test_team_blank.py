@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.commands import command
-from support.nats_server import DEBIAN, NEWER, Host, wait_until
+from support.nats_server import Host, wait_until
 from support.team import content
 from support.team_server import IDS, ManualEngine, give_id
 from threeam.team.messages.hole import fill
@@ -22,14 +22,9 @@ pytestmark = pytest.mark.slow
 SECRET = "tok-Aeng3eiy8Ohj"
 
 
-@pytest.fixture(params=[DEBIAN, NEWER], ids=["debian", "newer"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ManualEngine]:
-    engine = ManualEngine(tmp_path, request.param)
-    engine.make_certificates()
-    engine.start()
-    engine.create_store()
-    yield engine
-    engine.kill()
+@pytest.fixture
+def engine(manual_engine: ManualEngine) -> ManualEngine:
+    return manual_engine
 
 
 @pytest.fixture
@@ -120,6 +115,58 @@ def test_a_secret_is_blanked_everywhere(engine: ManualEngine, hosts: list[Host])
     assert [len(host.mirrors(db1)) for host in (web1, carol, late)] == [1, 1, 1]
     assert not has_secret(engine.store)
     assert has_secret(db1.log.parent)
+
+
+def test_what_the_log_and_the_store_do_not_have_any_more_is_blanked(engine: ManualEngine, hosts: list[Host]) -> None:
+    """A mirror has an older epoch with a quotation, the beginning of one, and lines at other places."""
+    db1, web1, _, _ = hosts
+    db1.write(3)
+    db1.write(1, f"the token is {SECRET}")
+    text = f"db1 the token is {SECRET} 4"
+    db1.write_texts(["somebody writes:", f"is {text} right?"])
+    start(engine, *hosts[:3])
+    wait_until(lambda: web1.has_all_of(db1), "the mirror")
+    wait_until(lambda: db1.has_all_of(web1), "the mirror")
+    for host in (db1, web1):
+        host.end()
+    engine.kill()
+    shutil.rmtree(engine.store)  # as after 90 days
+    engine.start()
+    engine.create_store()
+    data = db1.log.read_bytes()
+    lines = data[: data.index(b"somebody")].splitlines(keepends=True)[:-1]
+    db1.log.write_bytes(b"".join([lines[0], *lines[2:]]))  # a backup from before the quotation
+    origin = Path(f"{db1.log}.origin")
+    origin.write_text(origin.read_text().replace("000001", "000002"))
+    for host in (db1, web1):
+        engine.start_host(host, host.name)
+    db1.write(2, "after it")
+    wait_until(lambda: len(web1.mirrors(db1)) == 2 and web1.has_all_of(db1), "the next epoch")
+    part = web1.mirrors(db1)[0].parts[-1]
+    assert SECRET.encode() in Path(part.path).read_bytes()
+    code, out, _ = blank(engine, db1)
+    assert (code, out.splitlines()[1:]) == (0, ["  web1: blanked"])
+    assert not has_secret(web1.folder)
+    assert not has_secret(engine.store)
+
+
+def test_a_rotation_does_not_bring_the_words_back(engine: ManualEngine, hosts: list[Host]) -> None:
+    db1, web1, _, late = hosts
+    log = [command(), "log", "--log", str(db1.log), "--lock", db1.journal.lock_path]
+    subprocess.run([*log, "-H", f"the token is {SECRET}"], check=True, capture_output=True)
+    start(engine, *hosts[:3])
+    wait_until(lambda: web1.has_all_of(db1), "the mirror")
+    assert blank(engine, db1)[0] == 0
+    rotate = [command(), "rotate", "--log", str(db1.log), "--lock", db1.journal.lock_path]
+    for number in range(2):
+        subprocess.run(rotate, check=True, capture_output=True)
+        db1.write(1, f"rotation {number}")
+    engine.start_host(late, "carol", "--read-only")
+    for host in (web1, late):
+        wait_until(lambda: b"rotation 1" in (mirror(host, db1) or b""), "the last line")  # noqa: B023
+        assert not has_secret(host.folder)
+    assert SECRET in db1.log.read_text()
+    assert not has_secret(engine.store)
 
 
 def test_the_last_line_is_not_sent_again(engine: ManualEngine, hosts: list[Host]) -> None:

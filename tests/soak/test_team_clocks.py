@@ -31,16 +31,6 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     engine.kill()
 
 
-@pytest.fixture
-def hosts(tmp_path: Path) -> Iterator[list[Host]]:
-    hosts = [Host(tmp_path, "db1"), Host(tmp_path, "web1")]
-    for host in hosts:
-        host.write()
-    yield hosts
-    for host in hosts:
-        host.end()
-
-
 def set_clock(host: Host, offset: str) -> None:
     """Set the clock of ``host`` for its processes, also for one that runs."""
     path = host.folder / "offset"

@@ -34,16 +34,6 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     engine.kill()
 
 
-@pytest.fixture
-def hosts(tmp_path: Path) -> Iterator[list[Host]]:
-    hosts = [Host(tmp_path, "db1"), Host(tmp_path, "web1")]
-    for host in hosts:
-        host.write()
-    yield hosts
-    for host in hosts:
-        host.end()
-
-
 def start(engine: Engine, hosts: list[Host]) -> None:
     engine.start()
     for host in hosts:

@@ -14,7 +14,7 @@ import pytest
 
 from support.commands import command
 from support.lines import HARMFUL
-from support.nats_server import DEBIAN, NEWER, Host, wait_until
+from support.nats_server import Host, wait_until
 from support.team import content
 from support.team_server import IDS, ManualEngine, RawClient, give_id
 from threeam.team.messages.line_chain import MAX_PIECE_BYTES, first_link
@@ -31,14 +31,9 @@ STAMP = "[2026-11-24T03:14:07.%09d+0000]"
 GIB_PIECES = 4096
 
 
-@pytest.fixture(params=[DEBIAN, NEWER], ids=["debian", "newer"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ManualEngine]:
-    engine = ManualEngine(tmp_path, request.param)
-    engine.make_certificates()
-    engine.start()
-    engine.create_store()
-    yield engine
-    engine.kill()
+@pytest.fixture
+def engine(manual_engine: ManualEngine) -> ManualEngine:
+    return manual_engine
 
 
 @pytest.fixture
@@ -106,6 +101,7 @@ HOSTILE_HEADERS = [
     {"3am-holes": "0 9999999 " + "a" * 64},
     {"3am-holes": ",".join(f"{n} {n + 1} " + "a" * 64 for n in range(500))},
     {"3am-sent": "1 ../x 0 ab"},
+    {"3am-entries": "../x"},
     {"Nats-Subject": "3am.night.log." + IDS["db1"]},
 ]
 
@@ -160,7 +156,7 @@ def test_hostile_messages_are_refused_or_shown_safely(engine: ManualEngine, db1:
     names = {
         path.name for path in (db1.folder / "sanity.log.d").rglob("*") if path.is_file() and "remote" in path.parts
     }
-    assert all(re.fullmatch(r"about\.json|\d{8}T\d{6}\.\d{9}Z(\+\d+)?\.log", name) for name in names), names
+    assert all(re.fullmatch(r"about\.json|order|\d{8}T\d{6}\.\d{9}Z(\+\d+)?\.log", name) for name in names), names
     db1.write()
     wait_until(lambda: db1.unsent() == 0, "it still works")
     assert db1.log.read_bytes().count(b"\n") == 2

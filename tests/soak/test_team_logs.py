@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from phase import GROUP, SECOND_USER
 
 from support.commands import command
 from support.journals import writer_of
-from support.nats_server import DEBIAN, NEWER, SYNC_ALWAYS, Engine, Host, wait_for_mirrors, wait_until
+from support.nats_server import Engine, Host, start_hosts, wait_for_mirrors, wait_until
 from support.team import content, journal_bytes
 from support.team_origins import Origins
 from threeam.core.errors import DiskFull
@@ -29,25 +28,11 @@ pytestmark = pytest.mark.slow
 ROTATE_BYTES = 20_000
 
 
-@pytest.fixture(params=[DEBIAN, NEWER], ids=["debian", "newer"])
-def engine(request: pytest.FixtureRequest, place: Path) -> Iterator[Engine]:
-    engine = Engine(place, request.param, jetstream=SYNC_ALWAYS if request.param == NEWER else "")
-    engine.start()
-    yield engine
-    engine.kill()
-
-
 @pytest.fixture
-def hosts(engine: Engine, place: Path) -> Iterator[list[Host]]:
-    """Start two hosts that have the lines of each other."""
-    hosts = [Host(place, "db1"), Host(place, "web1")]
-    for host in hosts:
-        host.write()
-        host.start(engine.url)
-    wait_for_mirrors(hosts)
-    yield hosts
-    for host in hosts:
-        host.end()
+def hosts(engine: Engine, hosts: list[Host]) -> list[Host]:
+    """The two hosts, with the lines of each other."""
+    start_hosts(engine, hosts)
+    return hosts
 
 
 def write_with_rotations(host: Host, count: int) -> None:

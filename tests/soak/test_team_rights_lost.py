@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.commands import command
-from support.nats_server import DEBIAN, NEWER, Host, wait_until
+from support.nats_server import Host, wait_until
 from support.team_server import IDS, ManualEngine, give_id
 
 pytestmark = pytest.mark.slow
@@ -20,14 +20,9 @@ pytestmark = pytest.mark.slow
 RETRY_S = 120  # s; 3am tries again after a minute
 
 
-@pytest.fixture(params=[DEBIAN, NEWER], ids=["debian", "newer"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ManualEngine]:
-    engine = ManualEngine(tmp_path, request.param)
-    engine.make_certificates()
-    engine.start()
-    engine.create_store()
-    yield engine
-    engine.kill()
+@pytest.fixture
+def engine(manual_engine: ManualEngine) -> ManualEngine:
+    return manual_engine
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from support.team import content, journal_bytes, outgoing_messages
 from threeam.team.mirrors.mirror import Mirror
 from threeam.team.origin import OriginFile, read_origin
 from threeam.team.outgoing import Outgoing
+from threeam.team.team_status import HostStatus, StatusFile, TeamStatus
 
 pytestmark = pytest.mark.slow
 
@@ -152,7 +153,16 @@ def test_a_gap_that_an_engine_has_left_is_filled_by_ssh(server: SshServer, db1: 
     mirror.close()
     (files,) = web1.mirrors(db1)
     assert [(gap.begin, gap.end) for gap in files.gaps] == [(first.end, others[0].end)]
+    engine_status = StatusFile(web1.journal, "nats://engine:4222/night")
+    hosts = {origin_file.origin.id: HostStatus(origin_file.origin, "db1")}
+    engine_status.write(TeamStatus("nats://engine:4222/night", 1, 1, "", None, hosts, []), None)
+    engine_status.close()
     server.start()
+    web1.start(URL)
+    wait_until(lambda: "whose journal comes from nats://engine:4222/night" in away(web1), "the other address is told")
+    path = away(web1).rpartition("remove ")[2]
+    web1.end()
+    os.unlink(path)
     web1.start(URL)
     wait_for_mirror(web1, db1)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from team_soak import stored_messages
 
-from support.nats_server import DEBIAN, NEWER, SYNC_ALWAYS, Engine, Host, wait_for_mirrors, wait_until
+from support.nats_server import Engine, Host, start_hosts, wait_for_mirrors, wait_until
 from threeam.team.team_status import OwnStatus, read_statuses, read_trouble
 
 pytestmark = pytest.mark.slow
@@ -20,25 +20,11 @@ pytestmark = pytest.mark.slow
 TURN_S = 5  # s; within this time another process sends
 
 
-@pytest.fixture(params=[DEBIAN, NEWER], ids=["debian", "newer"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    engine = Engine(tmp_path, request.param, jetstream=SYNC_ALWAYS if request.param == NEWER else "")
-    engine.start()
-    yield engine
-    engine.kill()
-
-
 @pytest.fixture
-def hosts(engine: Engine, tmp_path: Path) -> Iterator[list[Host]]:
-    """Start two hosts that have the lines of each other."""
-    hosts = [Host(tmp_path, "db1"), Host(tmp_path, "web1")]
-    for host in hosts:
-        host.write()
-        host.start(engine.url)
-    wait_for_mirrors(hosts)
-    yield hosts
-    for host in hosts:
-        host.end()
+def hosts(engine: Engine, hosts: list[Host]) -> list[Host]:
+    """The two hosts, with the lines of each other."""
+    start_hosts(engine, hosts)
+    return hosts
 
 
 @pytest.fixture

@@ -9,7 +9,15 @@ from threeam.core.format.entry import NS_PER_S, Author, Entry, Stamp
 from threeam.core.state.fold import State
 from threeam.experiments.arms.arm import Arm
 from threeam.experiments.build import Build
-from threeam.experiments.experiment import NO_KIND, ArmUsage, Experiment, FailureKind, KindInExperiment, outcome_code
+from threeam.experiments.experiment import (
+    NO_KIND,
+    ArmUsage,
+    Experiment,
+    FailureKind,
+    KindInExperiment,
+    RunRecord,
+    outcome_code,
+)
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
 from threeam.experiments.fixes.fix_confidence import FixConfidence
@@ -163,15 +171,13 @@ def versions_in(*blocks: str, number: int = 1, **facts: Any) -> Experiment:
         codes += word[::order]
         letters += "".join(letter.lower() if letter in _KINDS else NO_KIND for letter in block)[::order]
     stamp = Stamp(number)
-    usage = (ArmUsage(),) * 2
+    kinds = tuple(
+        KindInExperiment(FailureKind(letter, f"{ord(letter):010x}", f"{letter} is printed"), 1, stamp)
+        for letter in sorted(set(letters) - {NO_KIND})
+    )
+    record = RunRecord(codes, (ArmUsage(),) * 2, stamp, kind_letters=letters if kinds else "")
     made = Experiment(
-        number, stamp, None, 7, len(blocks), 1, tuple(OLD_NEW), REPRO.fingerprint, "./repro", "", codes, usage, (),
-        stamp, identity=REPRO.to_tag()[1], wrapper_fingerprints=("aa", "bb"),
+        number, stamp, None, 7, len(blocks), 1, tuple(OLD_NEW), REPRO.fingerprint, "./repro", "", record, (),
+        identity=REPRO.to_tag()[1], wrapper_fingerprints=("aa", "bb"), kinds=kinds,
     )  # fmt: skip
-    if letters.strip(NO_KIND):
-        kinds = tuple(
-            KindInExperiment(FailureKind(letter, f"{ord(letter):010x}", f"{letter} is printed"), 1, stamp)
-            for letter in sorted(set(letters) - {NO_KIND})
-        )
-        made = made._replace(kinds=kinds, kind_letters=letters)
     return made._replace(**facts)

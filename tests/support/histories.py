@@ -36,12 +36,11 @@ def access(
     doubts: tuple[str, ...] = (),
 ) -> Access:
     """Return an access ``ns`` after `T`; the digits of its timestamp end at ``unit_ns``."""
-    scope = 1 if source is WEB1 else 2
     return Access(
         source,
         T + ns,
         T + ns,
-        Actor(ActorKind.PID, actor.encode(), scope),
+        Actor(ActorKind.REQUEST, actor.encode(), -1),
         operation,
         KINDS.get(operation),
         T + ns,

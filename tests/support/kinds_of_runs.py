@@ -12,6 +12,7 @@ from threeam.experiments.experiment import (
     Experiment,
     FailureKind,
     KindInExperiment,
+    RunRecord,
     outcome_code,
 )
 from threeam.experiments.failure_rule import FAILED, PASSED, TIMED_OUT
@@ -42,9 +43,8 @@ def experiment_of_kinds(arms: Mapping[str, Mapping[str, int]], number: int = 12)
     n = len(codes) // len(arms)
     usage = tuple(ArmUsage(n, n, n) for _ in arms)
     text = f"./repro; {n} runs each of {', '.join(arms)}, seed 7; fails if exit!=0"
-    return Experiment(number, AT, None, 7, n, 7, tuple(arms), "0123456789ab", text, "", codes, usage, (), AT)._replace(
-        kinds=tuple(kinds), kind_letters=letters if kinds else ""
-    )
+    record = RunRecord(codes, usage, AT, kind_letters=letters if kinds else "")
+    return Experiment(number, AT, None, 7, n, 7, tuple(arms), "0123456789ab", text, "", record, (), kinds=tuple(kinds))
 
 
 def toss(random: Random, rates: Mapping[str, float], n: int) -> dict[str, int]:

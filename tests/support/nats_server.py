@@ -41,6 +41,13 @@ def wait_for_mirrors(hosts: Sequence[Host]) -> None:
                 wait_until(lambda: host.has_all_of(other), f"{host.name} mirrors {other.name}")  # noqa: B023
 
 
+def start_hosts(engine: Engine, hosts: Sequence[Host]) -> None:
+    """Start `3am team` on each host, and wait until each has the lines of the others."""
+    for host in hosts:
+        host.start(engine.url)
+    wait_for_mirrors(hosts)
+
+
 class Engine:
     """A server on a free port of loopback, with its store in ``folder``."""
 

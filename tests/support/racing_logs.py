@@ -20,13 +20,13 @@ def write_racing_logs(folder: Path) -> None:
     web1, web2 = [], []
     for cart in range(CARTS):
         ns = BASE_NS + 2 * cart * S + 1_001 * US
-        web1.append((ns, f"app[{11 + cart % 3}]: delete cart={cart}"))
+        web1.append((ns, f"app[{11 + cart % 3}]: req=a{11 + cart % 3} delete cart={cart}"))
         web2 += [
-            (ns - 900 * MS - cart * 17_003 * US, f"app[7]: read cart={cart}"),
-            (ns - 500 * MS - cart * 17_003 * US, f"app[7]: update cart={cart}"),
+            (ns - 900 * MS - cart * 17_003 * US, f"app[7]: req=b7 read cart={cart}"),
+            (ns - 500 * MS - cart * 17_003 * US, f"app[7]: req=b7 update cart={cart}"),
         ]
         if cart in (CERTAIN, POSSIBLE):
-            web2.append((ns + (400 * MS if cart == CERTAIN else 50 * US), f"app[8]: update cart={cart}"))
+            web2.append((ns + (400 * MS if cart == CERTAIN else 50 * US), f"app[8]: req=b8 update cart={cart}"))
     write_log(folder / "web1.log", (stamped(ns, text, 6) for ns, text in sorted(web1)))
     write_log(folder / "web2.log", (stamped(ns - SHIFT_NS, text, 6) for ns, text in sorted(web2)))
 

@@ -11,13 +11,14 @@ from threading import Event
 from typing import NoReturn
 
 import pytest
-from hypothesis_pilots import highlight_line, highlighted_text, wait_for_report, wait_for_state
+from hypothesis_pilots import board_order, highlight_line, highlighted_text, wait_for_report, wait_for_state
 from night_lines import claim_line
 from pilots import SMALL, WIDE, Night, append, night
 
 from support.journals import entries, texts
 from support.log_sources import write_log
 from support.racing_logs import CERTAIN, POSSIBLE, open_racing_logs
+from support.team import WritingHost
 from threeam.core.errors import BadInput
 from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.report import ReportLine, ReportSection
@@ -26,7 +27,7 @@ from threeam.timeline.source import Source
 from threeam.timeline.time_index import TimeIndex
 from threeam.tui.log_search import LogSearch
 from threeam.tui.screens.races import FindingScreen, KeysScreen, NearScreen, RacesScreen
-from threeam.tui.screens.report_screen import ReportScreen
+from threeam.tui.screens.report_screen import ReportScreen, ThreadScreen
 
 pytestmark = pytest.mark.usefixtures("utc")
 
@@ -72,7 +73,7 @@ async def test_x_proposes_a_key_and_lists_the_groups_certain_ones_first(journal:
         certain, possible = it.shown.index("│ CERTAIN"), it.shown.index("POSSIBLE: ORDER NOT KNOWN")
         assert certain < it.shown.index("closest 400ms") < possible < it.shown.index("closest 50us")
         assert "order not known; true distance -0.156ms to +0.256ms · 2026-11-24 03:14:21" in it.shown
-        assert "keys: 30 of cart; actor = pid" in it.shown
+        assert "keys: 30 of cart; actor = request id" in it.shown
 
 
 async def test_a_finding_has_its_lines_between_their_neighbours(journal: Journal, tmp_path: Path) -> None:
@@ -83,8 +84,8 @@ async def test_a_finding_has_its_lines_between_their_neighbours(journal: Journal
             "order not known",
             "true distance -156us to +256us",
             "by the stamps 50us apart; clocks and digits leave ±0.206ms",
-            "│   2026-11-24T03:14:19.001001Z app[11]: delete cart=6",
-            "│ > 2026-11-24T03:14:21.001001Z app[12]: delete cart=7",
+            "│   2026-11-24T03:14:19.001001Z app[11]: req=a11 delete cart=6",
+            "│ > 2026-11-24T03:14:21.001001Z app[12]: req=a12 delete cart=7",
             "web2 -3.2ms±0.205ms",
         ):
             assert text.replace("156us", "0.156ms").replace("256us", "0.256ms") in it.shown
@@ -130,9 +131,10 @@ async def test_a_finding_becomes_evidence_with_all_its_lines(journal: Journal, l
         await it.eventually(lambda: len(texts(log)) == 3, "both lines are cited")
     first, second = entries(log)[1:]
     assert first.text == (
-        "Supports: web1.log:8 @03:14:21.001001 use after delete, cart 7, order not known: app[12]: delete cart=7"
+        "Supports: web1.log:8 @03:14:21.001001 use after delete, cart 7, order not known: "
+        "app[12]: req=a12 delete cart=7"
     )
-    assert second.text.endswith("app[8]: update cart=7")
+    assert second.text.endswith("app[8]: req=b8 update cart=7")
     cited = [parse_cited_line(entry) for entry in (first, second)]
     assert [line.source for line in cited if line is not None] == ["web1.log", "web2.log"]
     assert len({line.file for line in cited if line is not None}) == 2
@@ -148,6 +150,28 @@ async def test_a_finding_begins_an_experiment_with_a_longer_delay(journal: Journ
         await it.press("!")
         assert it.box_kind == "command"
         assert it.composer.text == "run -H H1 -n 100 --arm bare --arm delay:CALL=0.5ms -- "
+
+
+async def test_a_finding_is_for_a_hypothesis_of_another_host(journal: Journal, log: Path, tmp_path: Path) -> None:
+    append(log, claim_line(1))
+    WritingHost(tmp_path / "db1", journal)
+    async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
+        await it.eventually(lambda: "db1/H1" in board_order(it), "the mirror is read")
+        await it.command("thread db1/H1")  # it is picked then
+        await wait_for_report(it, ThreadScreen)
+        await it.press("escape")
+        await search_carts(it)
+        await open_finding(it, UNKNOWN)
+        await it.press("+")
+        await it.eventually(lambda: it.box_kind == "support db1/H1 web1.log:8 +1", "the box asks for words")
+        await it.press("enter")
+        await it.eventually(lambda: len(texts(log)) == 3, "both lines are cited")
+        assert [entry.hypothesis_name for entry in entries(log)[1:]] == ["db1/H1"] * 2
+        await it.press("X")
+        await wait_for_groups(it)
+        await open_finding(it, UNKNOWN)
+        await it.press("!")
+        assert it.composer.text == "run -H db1/H1 -n 100 --arm bare --arm delay:CALL=0.5ms -- "
 
 
 async def test_m_measures_the_pair_of_the_finding(journal: Journal, tmp_path: Path) -> None:
@@ -251,7 +275,7 @@ async def test_a_log_that_was_opened_since_is_searched_too(journal: Journal, tmp
     async with night(journal, size=WIDE, logs=open_racing_logs(tmp_path)) as it:
         await search_carts(it)
         await it.press("escape")
-        (tmp_path / "db.log").write_text("2026-11-24T03:14:07.000001Z pg[1]: delete cart=3\n")
+        (tmp_path / "db.log").write_text("2026-11-24T03:14:07.000001Z pg[1]: req=c1 delete cart=3\n")
         await it.command(f"open {tmp_path}/db.log")
         await it.press("X")
         await wait_for_report(it, KeysScreen)
@@ -268,7 +292,7 @@ async def test_a_search_waits_for_the_scan_of_late_lines_whose_index_stays(
     logs = open_racing_logs(tmp_path)
     async with night(journal, size=WIDE, logs=logs) as it:
         it.journal_screen.pane.may_scan.clear()
-        (tmp_path / "app.log").write_text("2026-11-24T03:14:07.000001Z app[1]: read cart=3\n")
+        (tmp_path / "app.log").write_text("2026-11-24T03:14:07.000001Z app[1]: req=c2 read cart=3\n")
         await it.command(f"open {tmp_path}/app.log")
         opened = logs.sources[2]
         await it.press("X")

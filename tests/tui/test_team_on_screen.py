@@ -111,7 +111,7 @@ async def test_the_legend_ends_with_the_hosts(journal: Journal, db1: OtherHost, 
 async def test_the_hosts_can_be_read_in_a_small_window(journal: Journal, status_file: StatusFile) -> None:
     async with night(journal, size=(40, 10)) as it:
         await it.command("hosts")
-        await it.shows("connected (pid 4121)")
+        await it.eventually(lambda: "connected (pid 4121)" in told(it), "the state of the process")
         await it.press("slash")
         await it.type("db1\n")
         await it.press("g", "j", "j", "j", "j", "j", "j")

@@ -6,8 +6,8 @@ from threeam.core.format.entry import Entry, Stamp
 from threeam.core.state.fold import State
 from threeam.experiments.bisect.bisect_log import Bisection, bisections
 from threeam.experiments.bisect.posterior import CommitRuns
-from threeam.experiments.runs.run_drafts import next_run_number
-from threeam.experiments.runs.run_rows import plan_progress
+from threeam.experiments.run_list import plan_progress
+from threeam.experiments.runs.run_numbers import next_run_number
 from threeam.projections import FOLD
 
 BY = ("BY", "alice@db1:1")

@@ -15,7 +15,7 @@ from threeam.core.store.journal import resolve_journal
 from threeam.core.write.writer import Writer
 from threeam.experiments import experiment_report as report
 from threeam.experiments.arms.arm import Arm, parse_arm, parse_arms, run_order
-from threeam.experiments.experiment import ArmUsage, Experiment, LogPoint, Run, outcome_code
+from threeam.experiments.experiment import ArmUsage, Experiment, LogPoint, Run, RunRecord, outcome_code
 from threeam.experiments.failure_rule import (
     CUT_SHORT,
     FAILED,
@@ -60,7 +60,7 @@ def experiment(
     letters += "." * remaining
     text = f"./repro; {len(letters)} runs of {', '.join(names)}, seed 7; fails if exit!=0"
     n = len(letters) // len(counts)
-    return Experiment(12, stamp, None, 7, n, 7, names, "0123456789ab", text, "", letters, spent, (), stamp)
+    return Experiment(12, stamp, None, 7, n, 7, names, "0123456789ab", text, "", RunRecord(letters, spent, stamp), ())
 
 
 def test_a_tracer_that_hides_it() -> None:
@@ -333,7 +333,7 @@ def test_runs_that_timed_out_since_are_not_clean() -> None:
 
 
 def test_what_went_on_while_the_change_was_made_is_left_out_and_told() -> None:
-    between = experiment((9, 41, 0))._replace(last_stamp=Stamp(AT.ns + 9))
+    between = experiment((9, 41, 0), stamp=Stamp(AT.ns + 9))._replace(stamp=AT)
     answer = estimate_from_runs([experiment((3, 47, 0)), between], place(5))
     assert (answer.before.failed, answer.apart.straddling_count) == (3, 1)
 
@@ -375,8 +375,8 @@ def test_a_note_that_quotes_a_run_is_not_a_run() -> None:
 
 
 def test_what_was_cut_short_is_not_running() -> None:
-    run = Run(1, "bare", CUT_SHORT, 130, AT.ns, 1, 1, 0)
-    planned = Experiment(1, AT, None, 7, 1, None, ("bare",), "x", "cut: sleep 20", "", ".", (ArmUsage(),), (run,), AT)
+    run, record = Run(1, "bare", CUT_SHORT, 130, AT.ns, 1, 1, 0), RunRecord(".", (ArmUsage(),), AT)
+    planned = Experiment(1, AT, None, 7, 1, None, ("bare",), "x", "cut: sleep 20", "", record, (run,))
     assert planned.remaining == []
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-from support.experiments import FIX, Event, Runs, answer_to
+from support.experiments import FIX, Event, Runs, answer_to, versions_in
 from threeam.core.errors import PreconditionFailed
+from threeam.experiments.experiment import Counts
+from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fixes.fix_confidence_report import answer_line, fix_confidence_json, fix_confidence_report
+from threeam.experiments.fixes.fix_kinds import only_kind
 
 BEFORE = Runs(20, 180, letters=15 * "a" + 5 * "b")
 CLEAN = Runs(0, 400)
@@ -122,3 +127,18 @@ def test_the_machine_output_has_the_kinds() -> None:
         ("b", 5, 0, False),
         ("c", 0, 1, True),
     ]
+
+
+def test_runs_of_other_kinds_are_excluded_and_stay_made() -> None:
+    experiment = versions_in("ap", "bA", "f.", "ib", "tp")
+    (kind,) = (found.kind for found in experiment.kinds if found.kind.letter == "a")
+    of_kind = only_kind(experiment, kind, {"new"})
+    assert (of_kind.done_count, of_kind.remaining) == (experiment.done_count, experiment.remaining) == (9, [6])
+    assert experiment.counts() == {"old": Counts(3, 0, 1, 1), "new": Counts(1, 2, 1, 0)}
+    assert of_kind.counts() == {"old": Counts(1, 0, 0, 0), "new": Counts(1, 2, 0, 0)}
+    assert [(run.number, run.outcome) for run in of_kind.made_runs()] == [
+        (1, FAILED), (2, PASSED), (3, FAILED), (10, PASSED)
+    ]  # fmt: skip
+    for counted in (experiment, of_kind):
+        by_arm = Counter(run.arm for run in counted.made_runs())
+        assert {arm: counts.total for arm, counts in counted.counts().items()} == by_arm

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import itertools
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -19,7 +21,9 @@ from threeam.core.state import fold as fold_module
 from threeam.core.state.fold import OPEN, Fold, State
 from threeam.core.store import reader
 from threeam.core.store.reader import lines_forward
+from threeam.core.store.segment import RotatedSegment
 from threeam.projections import FOLD
+from threeam.team.mirrors import state_places
 
 people = st.sampled_from(["alice@db1:4121%3", "alice@db1:7", "bob@db1:9%1", "mallory@web:1"])
 words = st.sampled_from(
@@ -271,6 +275,53 @@ def test_searching_on_from_a_line_gives_what_searching_all_gives(data: bytes, at
         assert FOLD.advance(FOLD.state_at(segment, since), segment, since, len(data)) == FOLD.state_at(
             segment, len(data)
         )
+
+
+@given(logs(), st.lists(st.integers(0, 100), max_size=4), st.integers(0, 2), st.data())
+def test_the_places_that_are_kept_of_a_file_give_what_searching_all_gives(
+    log: bytes, cuts: list[int], recent: int, data: st.DataObject
+) -> None:
+    """Also if they are damaged, of an earlier time or another file, or if it was written again or blanked."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.multiple(state_places, _MIN_NEW_BYTES=1, _RECENT_LINES=recent + 1),
+    ):
+        part, other = Path(folder, "part.log"), Path(folder, "other.log")
+        kept, earlier = Path(folder, "state.places"), [b""]
+        other.write_bytes(data.draw(logs()))
+        for percent in [*sorted(cuts), 100]:
+            part.write_bytes(log[: len(log) * percent // 100])
+            match data.draw(
+                st.sampled_from(["sound", "sound", "damaged", "earlier", "of another", "cut off", "blanked"])
+            ):
+                case "blanked":
+                    Path(folder, "about.json").write_text(str(percent))
+                    log = log.replace(data.draw(words).encode() or b"x", b"(left out)")
+                    part.write_bytes(log[: len(log) * percent // 100])
+                case "damaged":
+                    found = kept.read_bytes() if kept.exists() else b""
+                    at = data.draw(st.integers(0, len(found)))
+                    kept.write_bytes(found[:at] + data.draw(st.binary(max_size=3)) + found[at + 1 :])
+                case "earlier":
+                    kept.write_bytes(data.draw(st.sampled_from(earlier)))
+                case "of another":
+                    _check_places(folder, other)
+                case "cut off":
+                    part.write_bytes(other.read_bytes())
+                    _check_places(folder, part)
+                    part.write_bytes(log[: len(log) * percent // 100])
+            _check_places(folder, part)
+            earlier.append(kept.read_bytes() if kept.exists() else b"")
+
+
+def _check_places(folder: str, part: Path) -> None:
+    segment = RotatedSegment(str(part))
+    end = reader.last_line_end(segment, segment.size())
+    expected = FOLD.state_at(segment, end)
+    for _ in range(2):
+        state = state_places.StatePlaces(folder, FOLD).state_at(segment, end)
+        assert state == expected
+        assert [*state.hypotheses] == [*expected.hypotheses]
 
 
 @given(logs(), st.sampled_from([64, 200, reader.CHUNK_BYTES]))

@@ -12,6 +12,7 @@ import pytest
 from generate_manual import generated_files
 from support.commands import Run, good, refused
 from support.pages import MANUAL, PAGES, prose_of
+from support.sources import PACKAGE
 from threeam.cli.commands import COMMANDS, FAMILIES
 from threeam.cli.exit_on_signal import TERMINATION_SIGNALS
 from threeam.cli.exits import ExitCode
@@ -48,6 +49,13 @@ def test_each_link_leads_somewhere(page: Path) -> None:
         path = (page.parent / name) if name else page
         assert path.exists(), f"{page.name}: {target}"
         assert not anchor or anchor in anchors_of(path), f"{page.name}: {target}"
+
+
+def test_the_architecture_names_modules_that_exist() -> None:
+    names = set(re.findall(r"`([a-z_/]+\.py)`", read_page("architecture")))
+    assert len(names) > 20
+    for name in names - {"tests/unit/test_imports.py"}:
+        assert (PACKAGE / name).is_file() or (PACKAGE / "experiments" / name).is_file(), name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -50,7 +50,7 @@ class Recorder:
     """A listener that keeps what it was told."""
 
     def __init__(self) -> None:
-        self.warnings: list[str] = []
+        self.hints: list[str] = []
         self.written = b""
         self.ends = 0
 
@@ -58,7 +58,10 @@ class Recorder:
         self.written += raw
 
     def on_warning(self, text: str) -> None:
-        self.warnings.append(text)
+        pytest.fail(f"no warning was expected: {text}")
+
+    def on_unfinished(self, text: str) -> None:
+        self.hints.append(text)
 
     def on_end(self) -> None:
         self.ends += 1
@@ -127,7 +130,7 @@ def test_a_plan_that_is_ended_too_early_says_how_it_is_continued(
     listener = Recorder()
     with pytest.raises(raised), explained_ending("R7", "3am bisect --resume", listener):
         raise error
-    assert listener.warnings == [f"R7 is ended before its plan is done: {reason}3am bisect --resume R7 continues it"]
+    assert listener.hints == [f"R7 is ended before its plan is done: {reason}3am bisect --resume R7 continues it"]
     assert listener.ends == 1
 
 
@@ -139,4 +142,4 @@ def test_a_plan_that_is_done_or_a_fault_of_3am_itself_is_not_explained(end: Call
             end()
     except ZeroDivisionError:
         pass
-    assert (listener.warnings, listener.ends) == ([], 1)
+    assert (listener.hints, listener.ends) == ([], 1)

@@ -100,6 +100,13 @@ def test_a_statement_that_failed_did_nothing(run: Run) -> None:
         "dur=0.5s",
         "response_time=0.5",
         "latency=500",
+        "took 0m0.5s",
+        "took 1m",
+        "took 2min",
+        "cost 500ms",
+        "rt=0.500",
+        "took 0:01",
+        "took PT0.5S",
         "elapsed_micros=500000",
         "in 7 ms, took 0.5 s",
     ],
@@ -110,7 +117,9 @@ def test_a_duration_in_any_form_is_the_length_of_the_act(duration: str, run: Run
     downgraded(races(run, "--key", CART, log), Rule.AFTER_DELETE, "order not known")
 
 
-@pytest.mark.parametrize("text", ["in 500 carts", "(500)", "for 5 users", "took the rest", "runtime=java", "in 1ms"])
+@pytest.mark.parametrize(
+    "text", ["in 500 carts", "(500)", "cost=500", "in 10:30", "for 5 users", "took the rest", "runtime=java", "in 1ms"]
+)
 def test_another_number_is_no_duration(text: str, run: Run) -> None:
     first = at("03:14:07.100", "req=a1 delete cart=42")
     certain(

@@ -16,9 +16,9 @@ from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.experiment_report import experiment_report
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.fingerprint import ExperimentIdentity
+from threeam.experiments.runs.repeats import find_repeats, ordinal
 from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft
 from threeam.experiments.runs.run_log import experiments, require_experiment
-from threeam.experiments.verdicts.repeats import find_repeats, ordinal
 from threeam.experiments.verdicts.verdict import experiment_json, verdict_draft, verdict_text
 from threeam.projections import FOLD
 

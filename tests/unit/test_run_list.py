@@ -13,8 +13,15 @@ from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.provoke.budget import RunBudget
 from threeam.experiments.provoke.halving import Halving
 from threeam.experiments.provoke.search import search_tag
-from threeam.experiments.run_list import hypothesis_runs_report, listed_runs, run_json, run_list_report
-from threeam.experiments.runs.run_citation import cite_run
+from threeam.experiments.run_citation import cite_run
+from threeam.experiments.run_list import (
+    hypothesis_runs_report,
+    listed_runs,
+    run_json,
+    run_list_report,
+    unfinished_search_line,
+    unfinished_searches,
+)
 from threeam.projections import FOLD
 
 SECOND = 1_000_000_000
@@ -134,3 +141,14 @@ def test_the_result_of_a_search_or_a_bisection_is_evidence() -> None:
 def test_what_has_no_result_is_no_evidence(name: str, remedy: str) -> None:
     with pytest.raises(PreconditionFailed, match=f"{name} has no result that could be evidence: {remedy} continues it"):
         cite_run(state_of(*NIGHT), name)
+
+
+def test_a_search_without_a_result_has_a_line_with_the_command_that_resumes_it() -> None:
+    state = state_of(*NIGHT)
+    lines = [unfinished_search_line(run, at(200)) for run in unfinished_searches(state)]
+    assert [(line.text, line.command) for line in lines] == [
+        ("R5 H8 sh -c './a; 2 commits'", "3am bisect --resume R5"),
+        ("R3 H7 ./repro --once", "3am run --resume R3"),
+    ]
+    assert all(line.detail.endswith(f" · {line.command} resumes it") for line in lines)
+    assert unfinished_searches(state_of(*NIGHT, search_result(3), bisection_result(5))) == []

@@ -77,7 +77,7 @@ class Night:
 
     @property
     def letters(self) -> str:
-        return self.experiment.kind_letters[: self.made]
+        return self.experiment.record.kind_letters[: self.made]
 
 
 @pytest.fixture(autouse=True)
@@ -230,7 +230,7 @@ def test_runs_of_a_version_without_kinds_have_none(writer: Writer, clock: FakeCl
     night = Night(writer)
     run = Run(1, "bare", FAILED, 1, clock().ns, 10, 5, 0)
     writer.write(runs_draft(night.number, 30, [run]))
-    assert (night.experiment.kinds, night.experiment.kind_letters) == ((), "")
+    assert (night.experiment.kinds, night.experiment.record.kind_letters) == ((), "")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from threeam.experiments.experiment import (
     FailureKind,
     KindInExperiment,
     Run,
+    RunRecord,
     outcome_code,
 )
 from threeam.experiments.failure_rule import CUT_SHORT, FAILED, INCONCLUSIVE, PASSED, TIMED_OUT
@@ -35,8 +36,8 @@ from threeam.experiments.provoke.confirmation import (
 from threeam.experiments.provoke.halving import Halving, plan_rounds
 from threeam.experiments.provoke.search import PROJECTION, Search, SearchResult, find_search, require_search, search_tag
 from threeam.experiments.provoke.search_result import CodePlace, result_text
-from threeam.experiments.runs.run_drafts import next_run_number
 from threeam.experiments.runs.run_log import require_experiment
+from threeam.experiments.runs.run_numbers import next_run_number
 from threeam.experiments.runs.run_tags import format_run, index_tag, kind_line, run_tags
 from threeam.projections import FOLD
 
@@ -105,9 +106,10 @@ def confirmation(bare: str, chosen: str) -> Experiment:
         KindInExperiment(FailureKind(letter, f"0123{ord(letter)}", f"message {letter}"), 1, Stamp(BEGIN))
         for letter in sorted(set(letters) - {NO_KIND})
     )
+    record = RunRecord(codes, (ArmUsage(), ArmUsage()), Stamp(BEGIN), kind_letters=letters)
     return Experiment(
         4, Stamp(BEGIN), None, 7, len(bare), 1, ("bare", "delay:mkdir=20ms"), "x", "./repro; 20 runs each", "",
-        codes, (ArmUsage(), ArmUsage()), (), Stamp(BEGIN), kinds=found, kind_letters=letters,
+        record, (), kinds=found,
     )  # fmt: skip
 
 
@@ -192,7 +194,8 @@ def test_few_runs_that_passed_are_kept_however_many_there_are() -> None:
 
 def test_bare_kinds_of_the_hypothesis_are_sought() -> None:
     fresh = confirmation("ab" + 18 * ".", 20 * "c")
-    timed_out = fresh._replace(outcome_codes=outcome_code(0, TIMED_OUT) + fresh.outcome_codes[1:])
+    codes = outcome_code(0, TIMED_OUT) + fresh.record.outcome_codes[1:]
+    timed_out = fresh._replace(record=fresh.record._replace(outcome_codes=codes))
     assert kinds_before([timed_out], 7) == "b"
     assert kinds_before([fresh], 7) == "ab"
     assert kinds_before([fresh], 8) == kinds_before([fresh], None) == ""
@@ -246,6 +249,8 @@ def test_a_run_that_was_cut_is_made_again_and_counts_once() -> None:
         "search rounds=3,3 seed=7 budget=-1 limit=0 same=x arms=bare,a,b,c",
         "search rounds=3,3 seed=7 budget=1 limit=0 same=x arms=bare,a,a,c",
         "search rounds=3,3,3 seed=7 budget=1 limit=0 same=x arms=bare,a,b,c",
+        "search rounds=3,3 seed=٧ budget=1 limit=0 same=x arms=bare,a,b,c",
+        f"search rounds=3,3 seed=7 budget={'9' * 20} limit=0 same=x arms=bare,a,b,c",
         "search",
     ],
 )
@@ -256,6 +261,13 @@ def test_a_malformed_plan_is_no_search(value: str) -> None:
 
     assert 3 in searches("search rounds=3,3 seed=7 budget=1 limit=0 same=x arms=bare,a,b,c")
     assert searches(value) == {}
+
+
+def test_a_search_that_has_taken_more_time_than_there_is_cannot_end_a_rotation() -> None:
+    plan = plan_line()
+    plan = plan._replace(tags=(*plan.tags, ("SPENT", "9" * 4300)))
+    state = state_of(plan, run_line(1, PASSED))
+    assert [*PROJECTION.checkpoint(PROJECTION.of(state))] == []
 
 
 def test_the_best_arm_is_the_best_of_the_last_round() -> None:

@@ -66,16 +66,22 @@ def made(writer: Writer, n: int, stop: str, results: dict[str, str], conclude: b
     return experiment
 
 
+def verdict_of(experiment: Experiment) -> str:
+    assert experiment.verdict is not None
+    return experiment.verdict.text
+
+
 def test_two_arms_stop_after_the_block_that_decides(writer: Writer) -> None:
     experiment = made(writer, 150, EVIDENCE, {"bare": "p" * 150, "pin": "f" * 150})
     assert (experiment.stopped, experiment.remaining, is_done(experiment)) == ("5/150", [], True)
     assert (
         evidence_of([BlockFailures(False, True)] * 5).value > 40 > evidence_of([BlockFailures(False, True)] * 4).value
     )
-    assert experiment.verdict.startswith("pin provokes a failure that bare has never shown (p = 0.016 after 5 blocks)")
-    assert (
-        " after 5 blocks); looked at after each block, so p is held against 0.025; bare 0/5 failed"
-        in experiment.verdict
+    assert verdict_of(experiment).startswith(
+        "pin provokes a failure that bare has never shown (p = 0.016 after 5 blocks)"
+    )
+    assert " after 5 blocks); looked at after each block, so p is held against 0.025; bare 0/5 failed" in verdict_of(
+        experiment
     )
     (comparison,) = comparisons_of(experiment)
     assert comparison.p == pytest.approx(1 / evidence_of([BlockFailures(False, True)] * 5).value)
@@ -90,7 +96,7 @@ def test_a_verdict_says_if_an_arm_was_stopped_by_failures_of_several_kinds(
     experiment = made(writer, 40, EVIDENCE, {"bare": "ap" * 20, "pin": pin})
     assert experiment.stopped
     alike = "; kinds a and b were counted alike when an arm was stopped; "
-    assert (alike in experiment.verdict) == has_several
+    assert (alike in verdict_of(experiment)) == has_several
 
 
 def test_a_decided_arm_stops_and_the_others_continue(writer: Writer) -> None:
@@ -99,7 +105,9 @@ def test_a_decided_arm_stops_and_the_others_continue(writer: Writer) -> None:
     assert [counts.total for counts in experiment.counts().values()] == [40, 6, 40]
     pin, nice = comparisons_of(experiment)
     assert (pin.level, nice.level, nice.p, nice.blocks) == (0.0125, 0.025, 1.0, None)
-    assert "; 2 comparisons, looked at after each block, so p is held against 0.013, then 0.025; " in experiment.verdict
+    assert "; 2 comparisons, looked at after each block, so p is held against 0.013, then 0.025; " in verdict_of(
+        experiment
+    )
 
 
 def test_fisher_has_the_other_half_at_the_end(writer: Writer) -> None:
@@ -124,7 +132,7 @@ def test_a_block_in_which_a_run_timed_out_says_nothing(writer: Writer) -> None:
 
 def test_one_arm_stops_at_the_first_failure_or_after_enough_clean_runs(writer: Writer) -> None:
     experiment = made(writer, 50, "clean:8", {"bare": "p" * 50})
-    assert (experiment.stopped, experiment.verdict) == (
+    assert (experiment.stopped, verdict_of(experiment)) == (
         "8/50",
         "stopped after 8 of 50 runs; bare 0/8 failed, 0 % (0 to 36.9)",
     )

@@ -16,15 +16,21 @@ from support.commands import Run, good, refused
 from support.journals import temporary_journal
 from support.team import DB1, SEGMENT, content, message
 from threeam.core.errors import FileUnusable
+from threeam.core.format.entry import Stamp
 from threeam.core.store.fork import Blank
 from threeam.core.store.journal import Journal
 from threeam.team.blanking.blank_list import NO_STAMP, BlankedLine, BlankList, blank_lines, stamp_text
 from threeam.team.blanking.blank_question import answer_question, count_lines_with_words
+from threeam.team.blanking.blanking import find_lines
 from threeam.team.messages.hole import fill
 from threeam.team.messages.line_chain import extend_chain, first_link
 from threeam.team.messages.message import HostileMessage, Message, SentEnd, decode, encode_headers
+from threeam.team.messages.position import SegmentEnd
 from threeam.team.mirrors.mirror import Mirror, read_mirrors
 from threeam.team.mirrors.mirror_part import Contradiction
+from threeam.team.origin import read_origin
+from threeam.team.ssh.known_mirrors import FedMirror
+from threeam.team.team_status import OwnStatus, StatusFile, TeamStatus
 
 ENTRY = "2026-11-24T02:00:00.000000000+0000"  # of no line here
 LINE = "[2026-11-24T03:14:07.%09d+0000] [COFFEE: 3] [BY: alice@db1] the token is tok-%d\n"
@@ -295,3 +301,56 @@ def test_without_an_engine_the_lines_are_noted(run: Run, night_log: Path, journa
     assert "line" in good(run("team", "blank", f"@{stamp}"))
     assert BlankList(journal).lines()[0].stamp == BlankList(journal).lines()[0].entry == stamp
     refused(run("team", "blank", "@2020-01-01T00:00:00.000000000+0000"), 1)
+
+
+def test_what_was_not_asked_is_named_as_not_blanked(run: Run, night_log: Path, journal: Journal) -> None:
+    good(run("team", "id"))
+    origin = read_origin(journal)
+    assert origin is not None
+    status = TeamStatus("nats://db1:4222/night", 7)
+    status.own = OwnStatus(origin, "web1", publishes=True, sent=SegmentEnd(SEGMENT, 9))
+    file = StatusFile(journal, status.address)
+    file.write(status, None)
+    file.close()
+    mirrors = [FedMirror(journal, name) for name in ("alice@web1:/srv/a%20b.log", "bob@web2:/srv/b.log")]
+    stamp = night_log.read_bytes()[1:35].decode()
+    blank_list = BlankList(journal)
+    blank_list.add(find_lines(journal, Stamp.parse(stamp)))  # type: ignore[arg-type]
+    for mirror in mirrors:
+        mirror.close()
+    mirrors[0] = FedMirror(journal, "alice@web1:/srv/a%20b.log")
+    mirrors[0].confirm(blank_list.digest())
+    mirrors[0].close()
+    done = run("team", "blank", f"@{stamp}")
+    assert done.returncode == 1
+    assert done.stdout.decode().splitlines()[1:] == [
+        "  nats://db1:4222/night: not blanked, and not asked: repeat this with its address",
+        "  alice@web1:/srv/a b.log: blanked",
+        "  bob@web2:/srv/b.log: not blanked, no answer; its 3am team blanks them when it runs again",
+    ]
+    blank_list.add([BlankedLine(SEGMENT, 0, 9, NO_STAMP, stamp)])  # alice has not heard of this one
+    assert b"alice@web1:/srv/a b.log: not blanked" in run("team", "blank", f"@{stamp}").stdout
+
+
+def test_a_mirror_that_cannot_be_noted_gets_no_line(journal: Journal, night_log: Path) -> None:
+    Path(f"{night_log}.mirrors").symlink_to(night_log)
+    with pytest.raises(FileUnusable, match="this mirror cannot be noted in"):
+        FedMirror(journal, "alice@web1:/srv/a.log")
+
+
+def test_each_mirror_is_noted_once_also_behind_a_torn_row(journal: Journal, night_log: Path) -> None:
+    path = Path(f"{night_log}.mirrors")
+    path.write_text("carol@web3:/sr")
+    for _ in range(2):
+        mirror = FedMirror(journal, "alice@web1:/srv/a.log")
+        mirror.confirm("0123")
+        mirror.confirm("0123")
+        mirror.close()
+    assert path.read_text() == "carol@web3:/sr\nalice@web1:/srv/a.log\nalice@web1:/srv/a.log 0123\n"
+
+
+@pytest.mark.parametrize("text", ["x", "../x", ",", f"{ENTRY},", ",".join([ENTRY] * 401)])
+def test_entries_that_are_no_stamps_are_refused(text: str) -> None:
+    headers = {**encode_headers(message(DATA, 0, len(DATA))), "3am-entries": text}
+    with pytest.raises(HostileMessage, match="3am-entries"):
+        decode(DB1.id, headers, DATA)

@@ -21,6 +21,7 @@ from threeam.team.blanking.blank_list import BlankedLine, blank_lines, stamp_tex
 from threeam.team.clocks.clock_offset import Offset, Span
 from threeam.team.clocks.host_clocks import HostClock
 from threeam.team.clocks.host_order import HostOrder
+from threeam.team.mirrors import state_places
 from threeam.team.mirrors.host_states import HostStates
 from threeam.team.mirrors.mirror import Mirror
 from threeam.timeline.instant import Order
@@ -81,7 +82,9 @@ def test_without_a_measured_clock_no_order_is_claimed() -> None:
     assert not known.is_before(early, late)
 
 
-def test_a_line_that_was_blanked_is_read_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_new", [False, True], ids=["one process", "a process each time"])
+def test_a_line_that_was_blanked_is_read_again(is_new: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_places, "_MIN_NEW_BYTES", 1)
     claim = format_entry(hypothesis_entry(1, "the password is hunter2"))
     after = format_entry(line(1, ALICE, "a note"))
     here = resolve_journal(str(tmp_path / "sanity.log"))
@@ -98,5 +101,7 @@ def test_a_line_that_was_blanked_is_read_again(tmp_path: Path) -> None:
         mirror = Mirror(here, each.origin.id)
         mirror.write(each)
         mirror.close()
-        (_, db1) = states.read(FOLD.empty_state)
+        (_, db1) = (HostStates(here, FOLD) if is_new else states).read(FOLD.empty_state)
         assert db1.state.hypotheses[1].claim.startswith(claimed)
+        (kept,) = tmp_path.rglob("state.places")
+        assert b"hunter2" not in kept.read_bytes()

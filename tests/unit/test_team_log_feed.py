@@ -13,6 +13,7 @@ import pytest
 
 from support.commands import Run, refused
 from support.lines import at_second
+from support.nats_server import wait_until
 from support.rotated_files import chain_of, line, rotated_name
 from support.team import content, journal_bytes
 from threeam.core.store.journal import Journal
@@ -23,7 +24,7 @@ from threeam.team.messages.position import Origin, SegmentEnd, stamp_name
 from threeam.team.mirrors.mirror import Mirror, read_mirror
 from threeam.team.origin import OriginFile, read_origin
 from threeam.team.ssh import log_feed
-from threeam.team.ssh.frames import Answer, FrameReader, Lines
+from threeam.team.ssh.frames import Answer, Ask, FrameReader, Lines
 from threeam.team.ssh.line_cursor import LineCursor
 from threeam.team.ssh.log_feed import LogFeed
 
@@ -37,6 +38,7 @@ class Reading:
         self.messages: list[Message] = []
         self.cursors: list[LineCursor] = []
         self.answers: list[Answer] = []
+        self.asks: list[Ask] = []
 
     def read_until(self, size: int) -> bytes:
         """Return the bytes of all messages, at least ``size``."""
@@ -55,6 +57,8 @@ class Reading:
                 self.cursors.append(LineCursor(message.origin, end, message.end_link()))
             elif isinstance(frame, Answer):
                 self.answers.append(frame)
+            elif isinstance(frame, Ask):
+                self.asks.append(frame)
         return not data
 
 
@@ -224,6 +228,29 @@ def test_a_line_that_is_blanked_later_is_sent_again_without_its_words(
         assert b"hunter2" not in message.payload
     (files,) = read_mirror(journal, place.origin.id)
     assert content(files).replace(message.payload, line(2, "hunter2")) == log.read_bytes()
+
+
+def test_a_mirror_is_noted_and_asked_until_it_has_no_words(
+    log: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_feed, "_LIST_S", 0.01)
+    log.write_bytes(line(1, "one") + line(2, "hunter2"))
+    begin, end = len(line(1, "one")), len(log.read_bytes())
+    mirrors = Path(f"{log}.mirrors")
+    with reading(journal) as reader:
+        reader.read_until(end)
+        assert mirrors.read_text() == "alice@web1:/sanity.log\n"
+        BlankList(journal).add([BlankedLine(stamp_name(at_second(1)), begin, end, *2 * [str(at_second(2))])])
+        for number, count in enumerate((1, 0), 1):
+            while len(reader.asks) < number:
+                reader.read()
+            assert str(at_second(2)).encode() in reader.asks[-1].data
+            os.write(reader.requests, f"blanked 7 0\nblanked {reader.asks[-1].number} {count}\n".encode())
+        wait_until(lambda: mirrors.read_text().endswith(f"log {BlankList(journal).digest()}\n"), "it is noted")
+    with reading(journal, reader.cursors[-1]) as again:  # after a while it may be another disk
+        while not again.asks:
+            again.read()
+    assert mirrors.read_text().count("\n") == 2
 
 
 def test_the_time_is_told_in_parts_of_questions_and_nothing_else(log: Path, journal: Journal) -> None:

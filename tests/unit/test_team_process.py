@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from support.journals import FakeClock, writer_of
 from support.memory_engine import MemoryCarrier, MemoryEngine, holds, journal_of, run_hosts, until
 from support.team import DB1, SEGMENT, content, message, outgoing_messages
+from threeam.core.format.entry import Stamp
 from threeam.core.store.attachments import remote_dir
 from threeam.core.store.journal import Journal
 from threeam.core.store.reader import lines_forward
@@ -63,7 +65,7 @@ async def test_what_the_other_host_holds_is_known(tmp_path: Path) -> None:
 
 async def test_a_log_that_cannot_be_read_ends_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threeam.team.team_process.ANNOUNCE_S", 0.01)
-    monkeypatch.setattr("threeam.team.team_process.SIGN_OF_LIFE_S", 0.01)
+    monkeypatch.setattr("threeam.team.team_process.HEARTBEAT_S", 0.01)
     engine, db1 = MemoryEngine(), journal_of(tmp_path, "db1", 1)
     heard: asyncio.Queue[Announcement] = asyncio.Queue()
     engine.listeners.append(heard)
@@ -313,6 +315,26 @@ async def test_what_was_sent_is_replaced_and_sending_goes_on(later: int, tmp_pat
     sent = b"".join(each.payload for each in engine.stored[count:])
     assert sent == blanked(db1)[size:]  # nothing was sent twice
     assert [len(read_mirrors(journal)) for journal in (db1, web1)] == [1, 1]
+
+
+async def test_a_log_that_was_replaced_by_its_fork_leaves_no_words_in_the_store(tmp_path: Path) -> None:
+    engine = MemoryEngine()
+    journals = {name: journal_of(tmp_path, name, 3) for name in ("db1", "web1")}
+    db1, web1 = journals.values()
+    write(db1, "db1", f"the token is {SECRET}", f"quoted: the token is {SECRET}")
+    await run_hosts(engine, journals, lambda: holds(web1, db1))
+    (line, _) = lines_with_secret(db1)
+    log, origin = Path(db1.log_path), OriginFile(db1)
+    log.write_bytes(re.sub(rb"\S* ?the token is .*", b"(left out)", log.read_bytes()))
+    assert origin.lock()
+    second = origin.begin_epoch(2)
+    origin.close()
+    stamp = Stamp.parse(line.stamp)
+    assert stamp is not None
+    lines = find_lines(db1, stamp)
+    BlankList(db1).add(lines)
+    assert await blank_in_store(MemoryCarrier(engine), db1, second, "db1", lines) == 1
+    assert not [each for each in engine.stored if SECRET.encode() in each.payload]
 
 
 async def test_a_message_that_is_under_way_with_the_words_is_out_of_turn(tmp_path: Path) -> None:

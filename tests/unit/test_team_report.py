@@ -70,7 +70,7 @@ def test_a_team_that_has_ended_or_is_away_is_not_connected(run: Run, journal: Jo
         file.close()
     done = run("team", "status")
     assert done.returncode == 1
-    state = "not running: it ended now; what follows was so then" if ends else "db1:4222 does not answer"
+    state = "not running: it ended now; the rest is as of then" if ends else "db1:4222 does not answer"
     assert done.stdout.decode().startswith(f"{ADDRESS}: {state}\n")
     assert "  db1: not connected" in done.stdout.decode()
     if not ends:
@@ -89,7 +89,7 @@ def test_numbers_that_may_have_changed_have_their_age(run: Run, journal: Journal
     assert lost[3].startswith("  db1: not connected, heard 7m ago, 0 lines not sent")
     file.close()
     ended = run("team", "status").stdout.decode().splitlines()
-    assert ended[0] == f"{ADDRESS}: not running: it was killed 3m ago; what follows was so then"
+    assert ended[0] == f"{ADDRESS}: not running: it was killed 3m ago; the rest is as of then"
 
 
 def test_an_address_that_is_not_used_any_more_is_left_out_beside_a_later_one(run: Run, journal: Journal) -> None:
@@ -97,7 +97,7 @@ def test_an_address_that_is_not_used_any_more_is_left_out_beside_a_later_one(run
     now_ns, day_ns = time.time_ns(), 86_400 * S
     note_state(journal, HostStatus(DB1, "db1"), away=ENDED, written_ns=now_ns - 40 * day_ns).close()
     alone = run("team", "status").stdout.decode().splitlines()
-    assert alone[0] == f"{ADDRESS}: not running: it ended 40d ago; what follows was so then"
+    assert alone[0] == f"{ADDRESS}: not running: it ended 40d ago; the rest is as of then"
     other = StatusFile(journal, "nats://web2:4222/night")
     for days in (40, 39):
         other.write(TeamStatus("nats://web2:4222/night", 7, now_ns - days * day_ns + S, ""), None)

@@ -34,6 +34,7 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(OriginFile, "lock", counted)
     monkeypatch.setattr("threeam.team.team_process._TURN_S", 0.005)
     monkeypatch.setattr("threeam.team.follow_process._STATUS_S", 0.005)
+    monkeypatch.setattr("threeam.team.team_process.ANNOUNCE_S", 0.005)
     clock = ClockBound(None, "", "")  # chronyc, a child of this process, would hold the locks of all for a moment
     monkeypatch.setattr("threeam.team.team_process.own_clock_bound", lambda: clock)
     return counter
@@ -97,6 +98,7 @@ async def test_the_next_process_sends_on_when_the_first_one_has_ended(tmp_path: 
             await until(lambda: own_status(db1, "second").sent == end_of(db1), "the second one sees what was sent")
             assert (first.publishes, second.publishes) == (True, False)
             assert not own_status(db1, "second").publishes
+            await until(lambda: own_status(db1, "second").held == end_of(db1), "the second one sees what is held")
             await stack.aclose()
             write(db1, "db1", "by the second one")
             await until(lambda: holds(web1, db1), "the line that the second one sends")

@@ -42,7 +42,8 @@ from threeam.hypotheses.evidence import read_evidence
 from threeam.hypotheses.ledger import event_text, sorted_hypotheses, thread_of, verdict_of
 from threeam.hypotheses.quotations import QuotationReader
 from threeam.hypotheses.remarks import remarks
-from threeam.hypotheses.team_report import states_text, team_hypothesis_json, team_moves_json, verdict_text
+from threeam.hypotheses.team_fold import states_text, verdict_text
+from threeam.hypotheses.team_report import team_hypothesis_json, team_moves_json
 from threeam.hypotheses.thread import hypothesis_json, thread_json
 from threeam.projections import FOLD
 
@@ -134,7 +135,7 @@ def _make_draft(verb: str, args: Namespace, text: str, ctx: Context) -> Draft:
         return prediction_draft(named, text)
     if verb in VERDICT_VERBS:
         return _verdict_draft(verb, named, text, ctx)
-    from threeam.experiments.runs.run_citation import cite_run  # the other verbs need no experiments
+    from threeam.experiments.run_citation import cite_run  # the other verbs need no experiments
 
     return read_evidence(ctx.journal, cite_run(ctx.load_state(), text)).draft(verb, named)
 

@@ -12,15 +12,14 @@ from threeam.cli.failure_options import add_failure_options, parse_failure_optio
 from threeam.cli.parser import Parser
 from threeam.cli.run_options import JournalNotJobs, Report, split_at_separator
 from threeam.cli.run_outputs import print_outputs_of_kind
-from threeam.cli.run_progress import ExperimentProgress
 from threeam.cli.run_surroundings import journal_access, observe, writable_context
-from threeam.cli.search_progress import SearchProgress, search_exit_code
+from threeam.cli.search_progress import ConfirmationProgress, SearchProgress, search_exit_code
 from threeam.cli.team_hosts import read_bound
 from threeam.core.format.remote_hypothesis import Bound
-from threeam.core.format.times import parse_duration
-from threeam.experiments.experiment import MAX_RUNS, Experiment
+from threeam.core.format.times import format_duration, parse_duration
+from threeam.experiments.experiment import MAX_RUNS
 from threeam.experiments.plan import ExperimentPlan
-from threeam.experiments.provoke.budget import Budget, RunBudget, TimeBudget
+from threeam.experiments.provoke.budget import MAX_BUDGET_NS, Budget, RunBudget, TimeBudget
 from threeam.experiments.provoke.search import Search
 from threeam.experiments.provoke.search_plan import Reproducer
 from threeam.experiments.provoke.search_report import search_json, search_report
@@ -65,18 +64,11 @@ def print_search_report(ctx: Context, search: Search, mode: Report) -> int:
     return search_exit_code(bool(search.found))
 
 
-class _ConfirmationProgress(ExperimentProgress):
-    """The listener of the experiment of a search. The search continues after it, and has an exit code of its own."""
-
-    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
-        self.on_written(raw)
-
-
 class _Experimenter:
     """The way of a search to run an experiment: as ``3am run -n`` does."""
 
     def __init__(self, ctx: Context, echo: Echo) -> None:
-        self._runner = ExperimentRunner(journal_access(ctx), _ConfirmationProgress(echo))
+        self._runner = ExperimentRunner(journal_access(ctx), ConfirmationProgress(echo))
 
     def start(self, plan: ExperimentPlan, hypothesis: Bound | None) -> None:
         self._runner.start(plan, hypothesis, observe)
@@ -96,9 +88,12 @@ def _search(ctx: Context, args: Namespace, go: Callable[[SearchRunner], bool]) -
 
 
 def _parse_budget(parser: Parser, text: str) -> Budget:
-    if not text.isdecimal():
-        return TimeBudget(parse_duration(text))
-    if not 1 <= int(text) <= MAX_RUNS:
+    if not (text.isascii() and text.isdigit()):
+        budget_ns = parse_duration(text)
+        if budget_ns > MAX_BUDGET_NS:
+            parser.error(f"--budget {text}: write a time of {format_duration(MAX_BUDGET_NS)} at most")
+        return TimeBudget(budget_ns)
+    if len(text) > 9 or not 1 <= int(text) <= MAX_RUNS:
         parser.error(f"--budget {text}: write a number from 1 to {MAX_RUNS}, or a time such as 5m")
     return RunBudget(int(text))
 

@@ -24,15 +24,17 @@ from threeam.experiments.experiment_report import experiment_report
 from threeam.experiments.failure_rule import PASSED, TIMED_OUT
 from threeam.experiments.fingerprint import identity_of
 from threeam.experiments.plan import ExperimentPlan, loggable_command
+from threeam.experiments.provoke.confirmation import find_search_to_resume
 from threeam.experiments.provoke.search import find_search
 from threeam.experiments.run_list import listed_runs, run_json, run_list_report
+from threeam.experiments.runnable import check_runnable
 from threeam.experiments.runner import ExperimentRunner
 from threeam.experiments.runs.plan_runs import RunInterrupted
+from threeam.experiments.runs.repeats import find_repeats
 from threeam.experiments.runs.run_drafts import single_run_draft
 from threeam.experiments.runs.run_log import require_experiment
 from threeam.experiments.runs.run_tags import format_run
-from threeam.experiments.runs.single_run import SingleRun, check_runnable, run_once
-from threeam.experiments.verdicts.repeats import find_repeats
+from threeam.experiments.runs.single_run import SingleRun, run_once
 from threeam.experiments.verdicts.stopping import clean_runs_rule
 from threeam.experiments.verdicts.verdict import experiment_json
 from threeam.process.execute import STDERR, STDOUT, StartFailed
@@ -111,10 +113,10 @@ def _run_exit_code(run: Run, *, as_command: bool, is_saved: bool) -> int:
 
 def _resume(args: Namespace, name: str) -> int:
     ctx = writable_context(args)
-    if find_search(ctx.load_state(), name) is not None:
+    if (search := find_search_to_resume(ctx.load_state(), name)) is not None:
         from threeam.cli.provoke import resume_search  # few plans are those of a search
 
-        return resume_search(ctx, args, name)
+        return resume_search(ctx, args, search.name)
     return _run_experiment(ctx, args, lambda runner: runner.resume(name))
 
 

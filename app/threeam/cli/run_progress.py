@@ -54,6 +54,9 @@ class PlanEcho:
     def on_warning(self, text: str) -> None:
         print_err(text)
 
+    def on_unfinished(self, text: str) -> None:
+        print_err(text)
+
     def acknowledge(self, raw: bytes, exit_code: ExitCode) -> None:
         """Repeat the lines of a result. After this, a signal does not change the exit code."""
         with acknowledgement(exit_code, len(raw)):

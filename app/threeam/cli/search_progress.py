@@ -6,9 +6,9 @@ import time
 
 from threeam.cli.console import Echo
 from threeam.cli.exits import ExitCode
-from threeam.cli.run_progress import PlanEcho, StatusLine
+from threeam.cli.run_progress import ExperimentProgress, PlanEcho, StatusLine
 from threeam.core.format.times import format_duration
-from threeam.experiments.experiment import Run
+from threeam.experiments.experiment import Experiment, Run
 from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.provoke.halving import Progress
 from threeam.experiments.provoke.search import Search
@@ -61,6 +61,16 @@ class SearchProgress(PlanEcho):
         best = sorted(others, key=lambda arm: -self._counts[arm][0])[:_SHOWN_ARMS]
         rates = " · ".join(f"{arm} {self._counts[arm][0]}/{self._counts[arm][1]}" for arm in (self._bare, *best))
         self._line.draw(f"{self._label} · {self._done}/{self._total} · {time_left}failed {rates}")
+
+
+class ConfirmationProgress(ExperimentProgress):
+    """The listener of the experiment that confirms the choice of a search. The search goes on after the verdict."""
+
+    def on_verdict(self, raw: bytes, experiment: Experiment) -> None:
+        self.on_written(raw)  # a signal still ends the search, and changes the exit code
+
+    def on_unfinished(self, text: str) -> None:
+        """Show nothing: the search tells how to resume both."""
 
 
 def search_exit_code(found: bool) -> ExitCode:

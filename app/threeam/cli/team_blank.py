@@ -26,7 +26,7 @@ from threeam.team.mirrors.mirror import read_mirrors
 from threeam.team.nats.nats_target import Target
 from threeam.team.origin import host_name, read_origin
 from threeam.team.ssh.known_mirrors import KnownMirrors
-from threeam.team.team_status import read_statuses
+from threeam.team.team_status import read_all_statuses
 
 _WARNING = "this log keeps the words (3am fork --blank); change the secret"
 _BLANKED = "blanked"
@@ -72,7 +72,8 @@ def run(parser: Parser, argv: Sequence[str]) -> int:
         mirrors += _blank_in_engine(*reached, ctx.journal, origin, lines)
     else:
         print_out(f"{_count(len(lines), 'line')} blanked")
-        mirrors += (_Mirror(address, _NOT_NAMED) for address in _engines(ctx.journal))
+    named = str(reached[0]) if reached is not None else ""
+    mirrors += (_Mirror(address, _NOT_NAMED) for address in _engines(ctx.journal) if address != named)
     mirrors += _ask_ssh_mirrors(ctx.journal, blank_list.digest())
     for mirror in mirrors:
         print_out(escape_unprintable(f"  {mirror.name}: {mirror.state}"))
@@ -82,7 +83,7 @@ def run(parser: Parser, argv: Sequence[str]) -> int:
 
 def _engines(journal: Journal) -> list[str]:
     """Return the engines to which this user has sent lines of ``journal``."""
-    return [status.address for status, _ in read_statuses(journal) if status.own is not None and status.own.sent]
+    return [status.address for status, _ in read_all_statuses(journal) if status.own is not None and status.own.sent]
 
 
 def _ask_ssh_mirrors(journal: Journal, digest: str) -> list[_Mirror]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from threeam.core.format.clock import MAX_TIE_NS
@@ -66,6 +66,32 @@ class KindInExperiment(NamedTuple):
     stamp: Stamp
 
 
+class MadeRun(NamedTuple):
+    """The part of a run that is remembered of every run that was made.
+
+    ``kind``: the letter of its kind of failure; empty: it passed, or an older version made it.
+    """
+
+    number: int
+    arm: str
+    outcome: str
+    kind: str
+
+
+class Recount(NamedTuple):
+    """The runs that count in another way if only one kind of failure is asked about, by their numbers.
+
+    ``failed``: those of this kind; a time-out of it is a failure, too. ``excluded``: they failed in another kind, so
+    they neither failed nor passed.
+    """
+
+    failed: frozenset[int] = frozenset()
+    excluded: frozenset[int] = frozenset()
+
+
+_NO_RECOUNT = Recount()
+
+
 class ArmUsage(NamedTuple):
     """The sums over the runs of an arm: how many, their durations, and their CPU times (ns)."""
 
@@ -112,6 +138,31 @@ class MidwayChange(NamedTuple):
     first_run_after: int = 0
 
 
+class RunRecord(NamedTuple):
+    """The facts that are remembered of all runs of an experiment. A rotation repeats them in its plan line.
+
+    ``outcome_codes``: one character per run, for its arm and outcome, or `NOT_RUN`. ``usage``: the sums of each arm.
+    ``last_stamp``: of the line of the last run. ``last_position``: of that line (`Entry.position`); None: equal to the
+    stamp. ``midway_changes``: changes that were made before the last run. ``kind_letters``: for each run the letter of
+    its kind of failure, or `NO_KIND`; empty: no run has one.
+    """
+
+    outcome_codes: str
+    usage: tuple[ArmUsage, ...]
+    last_stamp: Stamp
+    last_position: int | None = None
+    midway_changes: tuple[MidwayChange, ...] = ()
+    kind_letters: str = ""
+
+
+class Verdict(NamedTuple):
+    """The verdict on an experiment, as its line has it. ``stopped``: where it stopped early; empty: it did not."""
+
+    text: str
+    stamp: Stamp
+    stopped: str = ""
+
+
 def has_begun_after(run: Run, run_point: LogPoint, change: LogPoint) -> bool:
     """Return whether ``run``, which is logged in ``run_point``, began after ``change``.
 
@@ -133,13 +184,11 @@ class Experiment(NamedTuple):
 
     ``fingerprint``: the hash of its identity; experiments with equal fingerprints are the same. ``identity``: the value
     of its identity tag. ``build``: that of its build tag. ``wrapper_fingerprints``: for each arm the hash of the words
-    before the command. All three are empty in old logs. ``outcome_codes``: one character per run, for its arm and
-    outcome, or `NOT_RUN`. ``detailed_runs``: the runs for which more is remembered. ``last_stamp``: of the line of the
-    last run. ``first_position``, ``last_position``: of the first line and the last (`Entry.position`); None: equal to
-    the stamp. ``midway_changes``: changes that were made before the last run. ``nth``: 8 if it is the 8th with this
-    plan. ``stop``: the rule by which it may stop early (`experiments.stopping`). ``stopped``: where it did; empty: it
-    did not. ``kinds``: the kinds of failure, in the order of their letters. ``kind_letters``: for each run the letter
-    of its kind, or `NO_KIND`.
+    before the command. All three are empty in old logs. ``record``: all runs so far; ``detailed_runs``: those of which
+    more is remembered. ``first_position``: of the first line (`Entry.position`); None: equal to the stamp. ``nth``: 8
+    if it is the 8th with this plan. ``stop``: the rule by which it may stop early (`experiments.verdicts.stopping`).
+    ``verdict``: None: it has none yet. ``kinds``: the kinds of failure, in the order of their letters. ``recount``: the
+    runs that count in another way than they were logged.
     """
 
     number: int
@@ -152,27 +201,26 @@ class Experiment(NamedTuple):
     fingerprint: str
     text: str
     file: str
-    outcome_codes: str
-    arm_usage: tuple[ArmUsage, ...]
+    record: RunRecord
     detailed_runs: tuple[Run, ...]
-    last_stamp: Stamp
-    verdict: str = ""
-    verdict_stamp: Stamp | None = None
+    verdict: Verdict | None = None
     identity: str = ""
     build: str = ""
     wrapper_fingerprints: tuple[str, ...] = ()
     first_position: int | None = None
-    last_position: int | None = None
-    midway_changes: tuple[MidwayChange, ...] = ()
     nth: int = 1
     stop: str = ""
-    stopped: str = ""
     kinds: tuple[KindInExperiment, ...] = ()
-    kind_letters: str = ""
+    recount: Recount = _NO_RECOUNT
 
     def wrapper_fingerprint(self, arm: str) -> str:
         """Return the fingerprint of the wrapper of ``arm``; empty if an older version wrote the experiment."""
         return self.wrapper_fingerprints[self.arms.index(arm)] if self.wrapper_fingerprints else ""
+
+    @property
+    def stopped(self) -> str:
+        """Return where it stopped early, as its verdict says; empty: it did not."""
+        return "" if self.verdict is None else self.verdict.stopped
 
     @property
     def alpha(self) -> float:
@@ -187,7 +235,8 @@ class Experiment(NamedTuple):
     @property
     def last_point(self) -> LogPoint:
         """Return the position and the stamp of its last line."""
-        return LogPoint(self.last_stamp.ns if self.last_position is None else self.last_position, self.last_stamp.ns)
+        stamp, position = self.record.last_stamp, self.record.last_position
+        return LogPoint(stamp.ns if position is None else position, stamp.ns)
 
     def began_position(self, changes: Iterable[LogPoint]) -> int:
         """Return a position that is at or after each of ``changes`` made before the first run began, and before others.
@@ -208,25 +257,19 @@ class Experiment(NamedTuple):
         """Return the number of the first run that began after ``change``; more than `total` if none has."""
         if self.is_after(change):
             return 1
-        midway = next((midway for midway in self.midway_changes if midway.position == change.position), None)
+        midway = next((midway for midway in self.record.midway_changes if midway.position == change.position), None)
         if midway is not None:
             return midway.first_run_after or self.total + 1
         numbers = []
-        if self.seed is not None and self.last_point.position > change.position:  # see `count_failed_since`
+        # An older version carried the experiment over, and told only of detailed runs when they began.
+        if self.seed is not None and self.last_point.position > change.position:
             numbers = [run.number for run in self.detailed_runs if run.began_ns > change.ns]
         return min(numbers, default=self.total + 1)
 
     def count_failed_since(self, change: LogPoint) -> int:
-        """Return how many of the runs that began after ``change`` failed, if it was made during the experiment."""
-        if self.seed is None:
-            return sum(run.outcome == FAILED for run in self.detailed_runs) if self.is_after(change) else 0
-        midway = next((midway for midway in self.midway_changes if midway.position == change.position), None)
-        if midway is None:  # an older version carried the experiment over, and told only when detailed runs began
-            return sum(run.outcome == FAILED and run.began_ns > change.ns for run in self.detailed_runs)
-        if not midway.first_run_after:
-            return 0
-        failed = {outcome_code(i, FAILED) for i in range(len(self.arms))}
-        return sum(code in failed for code in self.outcome_codes[midway.first_run_after - 1 :])
+        """Return how many of the runs that began after ``change`` failed."""
+        first = self.first_run_since(change)
+        return sum(run.outcome == FAILED and run.number >= first for run in self.made_runs())
 
     @property
     def interrupted_run(self) -> Run | None:
@@ -243,7 +286,7 @@ class Experiment(NamedTuple):
     @property
     def total(self) -> int:
         """Return the number of planned runs, of all arms."""
-        return len(self.outcome_codes)
+        return len(self.record.outcome_codes)
 
     @property
     def remaining(self) -> list[int]:
@@ -253,12 +296,12 @@ class Experiment(NamedTuple):
         """
         if self.seed is None or self.stopped:
             return []
-        return [i for i, code in enumerate(self.outcome_codes, 1) if code == NOT_RUN]
+        return [i for i, code in enumerate(self.record.outcome_codes, 1) if code == NOT_RUN]
 
     @property
     def done_count(self) -> int:
         """Return the number of runs that were made."""
-        return self.total - self.outcome_codes.count(NOT_RUN)
+        return self.total - self.record.outcome_codes.count(NOT_RUN)
 
     @property
     def command(self) -> str:
@@ -268,35 +311,29 @@ class Experiment(NamedTuple):
         match = _PLANNED_COMMAND.match(self.text)
         return match[1] if match else self.text
 
+    def made_runs(self) -> Iterator[MadeRun]:
+        """Yield the runs that were made and count, in the order of their numbers."""
+        known = {outcome_code(i, outcome): (arm, outcome) for i, arm in enumerate(self.arms) for outcome in OUTCOMES}
+        letters = self.record.kind_letters or NO_KIND * self.total
+        failed, excluded = self.recount
+        for number, (code, letter) in enumerate(zip(self.record.outcome_codes, letters, strict=True), 1):
+            if code in known and number not in excluded:
+                arm, outcome = known[code]
+                yield MadeRun(number, arm, FAILED if number in failed else outcome, letter.strip(NO_KIND))
+
     def counts(self) -> dict[str, Counts]:
         """Return the counts of each arm, in the order of the arms."""
-        code_counts = Counter(self.outcome_codes)
+        made: Mapping[tuple[str, str], int]
+        if self.recount == _NO_RECOUNT:  # thirty times as fast as the loop over the runs: the screen counts often
+            by_code = Counter(self.record.outcome_codes)
+            ends = [(i, arm, outcome) for i, arm in enumerate(self.arms) for outcome in OUTCOMES]
+            made = {(arm, outcome): by_code[outcome_code(i, outcome)] for i, arm, outcome in ends}
+        else:
+            made = Counter((run.arm, run.outcome) for run in self.made_runs())
         return {
-            arm: Counts(
-                *(code_counts[outcome_code(i, outcome)] for outcome in (FAILED, PASSED, TIMED_OUT, INCONCLUSIVE))
-            )
-            for i, arm in enumerate(self.arms)
+            arm: Counts(*(made[arm, outcome] for outcome in (FAILED, PASSED, TIMED_OUT, INCONCLUSIVE)))
+            for arm in self.arms
         }
-
-    def known_outcomes(self) -> Iterator[tuple[int, str, str]]:
-        """Yield the number, the arm and the outcome of each run that was made."""
-        known = {outcome_code(i, outcome): (arm, outcome) for i, arm in enumerate(self.arms) for outcome in OUTCOMES}
-        for number, code in enumerate(self.outcome_codes, 1):
-            if code in known:
-                yield number, *known[code]
-
-    def outcomes(self, arm: str) -> list[tuple[str, str]]:
-        """Return the outcome and the letter of the kind of failure of the runs of ``arm``, in the order of the runs.
-
-        The letter is empty if the run has no kind.
-        """
-        outcome_of = {outcome_code(self.arms.index(arm), outcome): outcome for outcome in OUTCOMES}
-        letters = self.kind_letters or NO_KIND * self.total
-        return [
-            (outcome_of[code], letter.strip(NO_KIND))
-            for code, letter in zip(self.outcome_codes, letters, strict=True)
-            if code in outcome_of
-        ]
 
 
 def outcome_code(arm_index: int, outcome: str) -> str:

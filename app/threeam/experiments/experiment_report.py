@@ -21,8 +21,8 @@ from threeam.experiments.failure_rule import (
     format_exit,
 )
 from threeam.experiments.kinds.kinds_report import kinds_section
+from threeam.experiments.runs.repeats import ordinal
 from threeam.experiments.verdicts.comparison import ArmRate, arm_rates
-from threeam.experiments.verdicts.repeats import ordinal
 from threeam.experiments.verdicts.stopping import is_done
 from threeam.experiments.verdicts.verdict import format_percent, uncounted_run_sentences, verdict_text
 
@@ -117,8 +117,8 @@ def _plan_lines(experiment: Experiment, attribution: str, repeats: Sequence[Expe
 def _conclusion_lines(experiment: Experiment, now: Stamp, repeats: Sequence[Experiment]) -> list[ReportLine]:
     """Return the verdict of a plan, or what is missing for one."""
     resume = f"3am run --resume {experiment.name}"
-    if experiment.verdict:
-        return [ReportLine(experiment.verdict, stamp=experiment.verdict_stamp, icon="Verdict")]
+    if (verdict := experiment.verdict) is not None:
+        return [ReportLine(verdict.text, stamp=verdict.stamp, icon="Verdict")]
     if not is_done(experiment):
         hint = "" if is_running(experiment, now) else resume
         text = f"{_progress_details(experiment, now)}: no verdict before the plan is done"
@@ -133,7 +133,7 @@ def _progress_details(experiment: Experiment, now: Stamp) -> str:
         return f"{format_progress(experiment, now)}: {_INTERRUPTION_TEXTS[experiment.interrupted_run.outcome]}"
     if not done:
         return f"0 of {experiment.total} runs"
-    elapsed_ns = experiment.last_stamp.ns - experiment.stamp.ns
+    elapsed_ns = experiment.record.last_stamp.ns - experiment.stamp.ns
     time_left = f"{format_duration(elapsed_ns * remaining // done)} left at this pace"
     idle = f", the last {_idle_time(experiment, now)} ago" if is_stalled(experiment, now) else ""
     return f"{done} of {experiment.total} runs{idle}, {time_left}"
@@ -148,7 +148,7 @@ def format_progress(experiment: Experiment, now: Stamp) -> str:
 
 
 def _idle_time(experiment: Experiment, now: Stamp) -> str:
-    return format_duration(now.ns - experiment.last_stamp.ns)
+    return format_duration(now.ns - experiment.record.last_stamp.ns)
 
 
 def is_running(experiment: Experiment, now: Stamp) -> bool:
@@ -161,8 +161,8 @@ def is_stalled(experiment: Experiment, now: Stamp) -> bool:
 
     This is a guess: the first run may take long, and a crash of the machine leaves no line.
     """
-    pace_ns = (experiment.last_stamp.ns - experiment.stamp.ns) // max(1, experiment.done_count)
-    idle_ns = now.ns - experiment.last_stamp.ns
+    pace_ns = (experiment.record.last_stamp.ns - experiment.stamp.ns) // max(1, experiment.done_count)
+    idle_ns = now.ns - experiment.record.last_stamp.ns
     return experiment.interrupted_run is None and idle_ns > _STALLED_RUNS * pace_ns + _STALLED_SLACK_NS
 
 
@@ -197,12 +197,11 @@ def _strip(experiment: Experiment, arm: str, *, emoji: bool) -> str:
     The sign is that of its outcome, or the letter of its kind of failure if there are several kinds.
     """
     has_kinds = len(experiment.kinds) > 1
-    outcomes = experiment.outcomes(arm)
-    hidden = len(outcomes) - _MAX_STRIP_RUNS
+    made = [run for run in experiment.made_runs() if run.arm == arm]
+    hidden = len(made) - _MAX_STRIP_RUNS
     before = f"{hidden:,} before and " if hidden > 0 else ""
     return before + "".join(
-        letter if has_kinds and letter else OUTCOME_SIGNS[outcome][not emoji]
-        for outcome, letter in outcomes[-_MAX_STRIP_RUNS:]
+        run.kind if has_kinds and run.kind else OUTCOME_SIGNS[run.outcome][not emoji] for run in made[-_MAX_STRIP_RUNS:]
     )
 
 

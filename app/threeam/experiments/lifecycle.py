@@ -46,6 +46,9 @@ class Listener(Protocol):
     def on_end(self) -> None:
         """Stop showing progress: the runs are made, or the plan was ended."""
 
+    def on_unfinished(self, text: str) -> None:
+        """Tell the user that a plan was ended too early, and which command continues it."""
+
 
 class Plan(Protocol):
     """A plan of any sort."""
@@ -169,11 +172,11 @@ def explained_ending(name: str, resume: str, listener: Listener) -> Iterator[Non
         yield
     except KeyboardInterrupt:
         listener.on_end()
-        listener.on_warning(f"{unfinished}: {resume} {name} continues it")
+        listener.on_unfinished(f"{unfinished}: {resume} {name} continues it")
         raise
     except (JournalError, StartFailed, OSError) as error:
         listener.on_end()
-        listener.on_warning(f"{unfinished}: once this is fixed, {resume} {name} continues it")
+        listener.on_unfinished(f"{unfinished}: once this is fixed, {resume} {name} continues it")
         raise error if isinstance(error, JournalError) else FileUnusable(str(error)) from None
     except BaseException:
         listener.on_end()

@@ -13,6 +13,7 @@ from threeam.experiments.bisect.bisect_log import Bisection, bisections
 from threeam.experiments.bisect.bisect_report import bisection_json
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.experiment_report import experiment_line
+from threeam.experiments.kinds.kinds_report import format_kinds
 from threeam.experiments.provoke.search import Search, searches_by_number
 from threeam.experiments.provoke.search_report import search_json
 from threeam.experiments.runs.run_log import experiments
@@ -54,6 +55,17 @@ def run_json(run: ListedRun) -> dict[str, Any]:
     return search_json(run) if isinstance(run, Search) else bisection_json(run)
 
 
+def unfinished_searches(state: State) -> list[Search | Bisection]:
+    """Return the searches and bisections without a result, the newest first."""
+    return [run for run in listed_runs(state) if not isinstance(run, Experiment) and not run.result]
+
+
+def unfinished_search_line(run: Search | Bisection, now: Stamp) -> ReportLine:
+    """Return a line that sums up a search or a bisection, with the command that continues it."""
+    line, resume = _line(run, now), f"{_command(run)} --resume {run.name}"
+    return line._replace(detail=f"{line.detail} · {resume} resumes it", command=resume)
+
+
 def hypothesis_runs_report(
     state: State, is_about: Callable[[Bound | None], bool], now: Stamp, title: str = "runs"
 ) -> list[ReportSection]:
@@ -63,6 +75,29 @@ def hypothesis_runs_report(
     """
     lines = [_line(run, now) for run in listed_runs(state) if is_about(run.hypothesis)]
     return [ReportSection(title, lines[:_MAX_ROWS])] if lines else []
+
+
+def plan_progress(state: State) -> dict[int, str]:
+    """Return the progress of each plan by its stamp (ns): the runs made, and the outcomes that are not passes."""
+    progress = {}
+    for experiment in experiments(state):
+        if experiment.seed is None:
+            continue
+        counts = experiment.counts().values()
+        kinds = f" ({kinds})" if (kinds := format_kinds(experiment)) else ""
+        parts = [f"{experiment.done_count}/{experiment.total}", f"{sum(arm.failed for arm in counts)} failed{kinds}"]
+        if timed_out := sum(arm.timed_out for arm in counts):
+            parts.append(f"{timed_out} timed out")
+        if inconclusive := sum(arm.inconclusive for arm in counts):
+            parts.append(f"{inconclusive} inconclusive")
+        progress[experiment.stamp.ns] = " · ".join(parts)
+    for search in searches_by_number(state).values():
+        failed = sum(arm.counts.failed for arm in search.counts())
+        progress[search.stamp.ns] = f"{search.done_count}/{search.total} · {failed} failed"
+    for bisection in bisections(state).values():
+        failed = sum(runs.failed for runs in bisection.commits.values())
+        progress[bisection.stamp.ns] = f"{bisection.done}/{bisection.budget} · {failed} failed"
+    return progress
 
 
 def _is_single(run: ListedRun) -> bool:
@@ -77,7 +112,6 @@ def _line(run: ListedRun, now: Stamp) -> ReportLine:
     """Return a line that sums up ``run``, with the command that prints its report. Its subject is the run's name."""
     if isinstance(run, Experiment):
         return experiment_line(run, now)._replace(subject=run.name)
-    command = "3am run" if isinstance(run, Search) else "3am bisect"
     summary = _search_summary(run) if isinstance(run, Search) else _bisection_summary(run)
     detail = f"{summary} · {format_attribution(run.author, run.stamp, now)}"
     return ReportLine(
@@ -85,9 +119,13 @@ def _line(run: ListedRun, now: Stamp) -> ReportLine:
         detail,
         run.stamp,
         "Plan",
-        f"{command} --report {run.name}",
+        f"{_command(run)} --report {run.name}",
         subject=run.name,
     )
+
+
+def _command(run: Search | Bisection) -> str:
+    return "3am run" if isinstance(run, Search) else "3am bisect"
 
 
 def _search_summary(search: Search) -> str:

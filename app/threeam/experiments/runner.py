@@ -30,11 +30,12 @@ from threeam.experiments.lifecycle import (
     submit_interruptible,
 )
 from threeam.experiments.plan import ExperimentPlan, plan_from_record, plan_record
+from threeam.experiments.runnable import check_runnable
 from threeam.experiments.runs.plan_runs import RunContext, run_plan
 from threeam.experiments.runs.run_drafts import PlanFacts, plan_draft, runs_draft
 from threeam.experiments.runs.run_log import experiments_by_number, require_experiment
 from threeam.experiments.runs.run_outputs import outputs_of_experiment
-from threeam.experiments.runs.single_run import check_runnable, lost_run
+from threeam.experiments.runs.single_run import lost_run
 from threeam.experiments.verdicts.stopping import EVIDENCE, needed_runs, rule_of
 from threeam.experiments.verdicts.verdict import verdict_draft
 
@@ -114,7 +115,7 @@ class ExperimentRunner:
             )
         if n * len(experiment.arms) > MAX_RUNS:
             raise BadInput(f"--more {n}: write a number from 1 to {MAX_RUNS // len(experiment.arms)}")
-        if not experiment.verdict:
+        if experiment.verdict is None:
             raise PreconditionFailed(f"{experiment.name} is not done: 3am run --resume {experiment.name} comes first")
         plan, _ = self._read_plan(experiment)
         stop = plan.stop if plan.stop == EVIDENCE else ""
@@ -211,7 +212,7 @@ class ExperimentRunner:
         except Unsure:
             raise
         except (JournalError, KeyboardInterrupt):
-            self._listener.on_warning(
+            self._listener.on_unfinished(
                 f"all runs of R{number} are made and in the journal; its verdict is not: "
                 f"3am run --report R{number} shows it, 3am run --resume R{number} writes it"
             )
@@ -225,6 +226,6 @@ def _require_unfinished(state: State, name: str) -> Experiment:
         raise PreconditionFailed(
             f"{experiment.name} is a single run, and has no plan to resume: 3am run -- CMD runs the command again"
         )
-    if experiment.verdict and not experiment.remaining:
-        raise PreconditionFailed(f"{experiment.name} is done: {experiment.verdict}")
+    if experiment.verdict is not None and not experiment.remaining:
+        raise PreconditionFailed(f"{experiment.name} is done: {experiment.verdict.text}")
     return experiment

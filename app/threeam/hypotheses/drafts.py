@@ -24,8 +24,7 @@ from threeam.hypotheses.ledger import (
     verdict_of,
 )
 from threeam.hypotheses.remarks import remarks
-from threeam.hypotheses.team_fold import TeamHypothesis
-from threeam.hypotheses.team_report import verdict_text
+from threeam.hypotheses.team_fold import TeamHypothesis, verdict_text
 
 # verb -> (the kind of its line, the state of the hypothesis after it)
 VERDICT_VERBS = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from threeam.core.format.entry import author_name, escape_unprintable
 from threeam.core.format.remote_hypothesis import Bound, RemoteHypothesis
 from threeam.core.state.fold import OPEN, Hypothesis
 from threeam.core.state.host_state import HostStamp, HostState
@@ -101,6 +102,27 @@ def has_evidence(found: Sequence[TeamHypothesis], number: int) -> bool:
 def join_states(states: Sequence[str]) -> str:
     """Return the states of a hypothesis in words: ``refuted``, or ``confirmed and refuted at once``."""
     return states[0] if len(states) == 1 else f"{' and '.join(states)} at once"
+
+
+def states_text(known: TeamHypothesis) -> str:
+    """Return ``refuted``, or ``confirmed and refuted at once``."""
+    return escape_unprintable(join_states(known.states))
+
+
+def verdict_text(known: TeamHypothesis) -> str:
+    """Return the reason of the verdict; who gave it, if that was on another host or others stand beside it."""
+    if not known.standing:
+        return ""
+    first, *others = known.standing
+    if not others and first.host is known.threads[0][0]:
+        return escape_unprintable(first.text)
+    is_disputed = len(known.states) > 1
+    return escape_unprintable("; ".join(_signed(verdict, with_state=is_disputed) for verdict in known.standing))
+
+
+def _signed(verdict: Statement, *, with_state: bool) -> str:
+    state = f"{verdict.event.state} by " if with_state else ""
+    return f"{state}{author_name(verdict.event.author)}@{verdict.host.host}: {verdict.text}"
 
 
 def team_hypotheses(hosts: Sequence[HostState], is_before: IsBefore) -> list[TeamHypothesis]:

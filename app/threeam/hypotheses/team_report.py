@@ -5,33 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from threeam.core.format.entry import Stamp, author_name, escape_unprintable
+from threeam.core.format.entry import Stamp, escape_unprintable
 from threeam.core.format.report import ReportLine, ReportSection, format_attribution
 from threeam.hypotheses.ledger import CONTRADICTS, PREDICTION, SUPPORTS, VERDICT_KINDS
 from threeam.hypotheses.quotations import QuotationReader
-from threeam.hypotheses.team_fold import Statement, TeamHypothesis, join_states
+from threeam.hypotheses.team_fold import Statement, TeamHypothesis, states_text, verdict_text
 from threeam.hypotheses.thread import EARLIER_VERDICTS, MISSING_CLAIM, event_json
-
-
-def states_text(known: TeamHypothesis) -> str:
-    """Return ``refuted``, or ``confirmed and refuted at once``."""
-    return escape_unprintable(join_states(known.states))
-
-
-def verdict_text(known: TeamHypothesis) -> str:
-    """Return the reason of the verdict; who gave it, if that was on another host or others stand beside it."""
-    if not known.standing:
-        return ""
-    first, *others = known.standing
-    if not others and first.host is known.threads[0][0]:
-        return escape_unprintable(first.text)
-    is_disputed = len(known.states) > 1
-    return escape_unprintable("; ".join(_signed(verdict, with_state=is_disputed) for verdict in known.standing))
-
-
-def _signed(verdict: Statement, *, with_state: bool) -> str:
-    state = f"{verdict.event.state} by " if with_state else ""
-    return f"{state}{author_name(verdict.event.author)}@{verdict.host.host}: {verdict.text}"
 
 
 def team_hypothesis_line(known: TeamHypothesis) -> str:

@@ -27,6 +27,7 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 _READ_BYTES = 256 * 1024
 _PIPE_BYTES = 1024 * 1024  # capacity of a pipe: the default maximum of an unprivileged user
 _GRACE_S = 5.0  # time that an interrupted program has to end by itself
+_MAX_POLL_MS = 24 * 60 * 60 * 1000
 _DUMP_S = 1.0  # time that a program has to print its stacks
 # Python ignores some of these, and a child would inherit that.
 _SIGNALS_RESET_IN_CHILD = (signal.SIGPIPE, signal.SIGXFSZ, *INTERRUPT_SIGNALS)
@@ -315,11 +316,15 @@ class RunningProcess:
 
 
 def _poll_timeout_ms(deadline_ns: int | None, due_s: float | None) -> int | None:
-    """Return the time (ms) until the earlier of a deadline (ns) and a due time (s); None if there is neither."""
+    """Return the time (ms) until the earlier of a deadline (ns) and a due time (s); None if there is neither.
+
+    It is a day at most: poll(2) takes no more than 24 days.
+    """
     times_ns = [] if deadline_ns is None else [float(deadline_ns)]
     if due_s is not None:
         times_ns.append(due_s * NS_PER_S)
-    return max(0, ceil((min(times_ns) - time.monotonic_ns()) / 1_000_000)) if times_ns else None
+    remaining_ms = ceil((min(times_ns) - time.monotonic_ns()) / 1_000_000) if times_ns else None
+    return None if remaining_ms is None else min(max(0, remaining_ms), _MAX_POLL_MS)
 
 
 def is_in_foreground() -> bool:

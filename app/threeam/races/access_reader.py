@@ -51,8 +51,12 @@ class AccessReader:
         self.actor_kind: ActorKind | None = None
         self._steady_clock: tuple[int | None, ClockRange] | None = None
         self._possible_step = None if source.index is None else source.index.possible_step
-        self._is_postgresql = source.detection is not None and source.detection.format.name == "postgresql"
-        self._is_epoch = source.detection is not None and "epoch" in source.detection.reader.place.pattern.groupindex
+        assert source.detection is not None
+        self._is_postgresql = source.detection.format.name == "postgresql"
+        place = source.detection.reader.place
+        self._meaning = source.detection.format.meaning
+        self._rounding_ns = place.rounding_ns
+        self._is_epoch = "epoch" in place.pattern.groupindex
         self._shown_name = escape_unprintable(source.name)
 
     def find_actor_kind(self, samples: Sequence[bytes]) -> None:
@@ -149,8 +153,7 @@ class AccessReader:
         self, text: bytes, ns: int, resolution_ns: int, duration_ns: int | None, has_only_begun: bool
     ) -> tuple[Interval, str]:
         """Return the time of the act by the clock of the source, and why it has no begin, or no end."""
-        assert self.source.detection is not None
-        meaning, rounding_ns = self.source.detection.format.meaning, self.source.detection.reader.place.rounding_ns
+        meaning, rounding_ns = self._meaning, self._rounding_ns
         begin_ns, end_ns = ns - rounding_ns, ns + resolution_ns + rounding_ns
         if self._is_epoch and resolution_ns < NS_PER_S:  # `%.3f` rounds to the nearest
             begin_ns = min(begin_ns, ns - resolution_ns // 2)
@@ -185,8 +188,9 @@ class AccessReader:
     def _operation(self, text: bytes, mentioned: Mentioned, *, is_marked: bool) -> NamedOperation:
         if mentioned.operation is not None:
             return NamedOperation(self._operations.of_word(mentioned.operation.decode(errors="replace")))
-        begin, end, match_begin = mentioned[:3]
-        return self._operations.near(text, begin, end, match_begin, may_be_statement=is_marked)
+        return self._operations.near(
+            text, mentioned.begin, mentioned.end, mentioned.match_begin, may_be_statement=is_marked
+        )
 
 
 @cache

@@ -65,10 +65,11 @@ def actor_of(entry: bytes, kind: ActorKind, key_begin: int = -1) -> bytes | None
     pattern = _PATTERNS.get(kind)
     if pattern is None:
         return None
-    for match in pattern.finditer(entry):
-        group = match.lastgroup
-        if group is not None and match.start(group) != key_begin:
-            name = match[group]
-            # A program may write an id in capitals, or a UUID without its dashes.
-            return name.replace(b"-", b"").lower() if len(name) >= 16 and _HEX_ID.fullmatch(name) else name
-    return None
+    match = pattern.search(entry)
+    while match is not None and (match.lastgroup is None or match.start(match.lastgroup) == key_begin):
+        match = pattern.search(entry, match.end())
+    if match is None or match.lastgroup is None:
+        return None
+    name = match[match.lastgroup]
+    # A program may write an id in capitals, or a UUID without its dashes.
+    return name.replace(b"-", b"").lower() if len(name) >= 16 and _HEX_ID.fullmatch(name) else name

@@ -19,6 +19,7 @@ MIN_KEYS = 20
 MIN_SHARE = 0.99
 _MAX_PAIRS = 2000  # of operations; then the rarer half of them is forgotten
 _MIN_RATIO = 10  # of the usual order to the other one: with fewer there is no habit, and the exceptions are dropped
+_CYCLE = "the log may begin between the two operations of an earlier use of the key"
 _MAX_OPERATIONS = 12  # of one key that are compared with each other
 
 
@@ -57,7 +58,8 @@ class Habits:
         if own.keys >= MIN_KEYS and reverse.keys < _MIN_RATIO * own.keys:
             own.findings = FindingGroups()
         elif abs(second.ns - first.ns) <= self._limits.window_ns:
-            doubts += first.doubts + second.doubts + self._limits.silences.between(first, second)
+            doubts += _cycle_doubts(history, first, second) + first.doubts + second.doubts
+            doubts += self._limits.silences.between(first, second)
             unique = tuple(dict.fromkeys(doubts))
             pair = (first, second)
             own.findings.add(Finding(Rule.HABIT, history.key_name, history.key, pair, pair, unique))
@@ -83,3 +85,15 @@ class Habits:
                 keys = own.keys + usual.keys
                 if keys >= MIN_KEYS and usual.keys >= MIN_SHARE * keys:
                     yield own.findings
+
+
+def _cycle_doubts(history: KeyHistory, first: Access, second: Access) -> tuple[str, ...]:
+    """Return why the ``second`` operation may have come before ``first`` as well, before the begin of the log.
+
+    The operations of a key may come in cycles.
+    """
+    index = first.source.index
+    begin_ns = index.first_ns if index is not None else None
+    is_early = begin_ns is not None and first.ns - begin_ns - first.source.correction.shift_ns < second.ns - first.ns
+    is_repeated = any(access.operation == first.operation and access.ns > second.ns for access in history.accesses)
+    return (_CYCLE,) if is_early or is_repeated else ()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import decode_utf8, escape_unprintable
 from threeam.races.access import ORDER_NOT_KNOWN, Access, Actor, OperationKind, order_of_accesses
-from threeam.races.doubts import order_doubts, shared_actor_doubts
+from threeam.races.doubts import one_actor_doubts, order_doubts, shared_actor_doubts
 from threeam.races.finding import Finding, Rule
 from threeam.races.partners import WitnessLimits
 from threeam.timeline.instant import Order
@@ -166,6 +166,7 @@ class LockOrder:
         for edge, other in combinations(edges, 2):
             if edge.actor == other.actor or not edge.guards.isdisjoint(other.guards):
                 return None
+            doubts += one_actor_doubts((edge.then.taken, other.then.taken))
             for lock in sorted(edge.possible_guards & other.possible_guards):
                 doubts += (f"both may have held {lock.text} then",)
             if not self._work_together(edge.actor, other.actor):

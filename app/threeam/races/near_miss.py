@@ -20,7 +20,7 @@ from threeam.core.errors import BadInput
 from threeam.core.format.entry import NS_PER_S
 from threeam.experiments.statistics.stats import clopper_pearson
 from threeam.races.access import Access, OperationKind, distance, order_of_accesses
-from threeam.races.doubts import one_actor_doubts
+from threeam.races.doubts import witness_doubts
 from threeam.races.finding import KeyHistory
 from threeam.races.omissions import Omissions
 from threeam.races.operations import Operations
@@ -203,8 +203,7 @@ class NearMisses:
         self._times.append(first.ns)
         self._is_known.append(is_known)
         doubts = {*first.doubts, *second.doubts, first.meaning, second.meaning} - {""}
-        if first.actor.kind is not second.actor.kind:
-            doubts.update(one_actor_doubts((first, second)))
+        doubts |= {*witness_doubts((first, second))}
         begin_ns, end_ns = sorted((first.ns, second.ns))
         if creates and first.kind is OperationKind.DELETE and _has_any(creates, begin_ns, end_ns):
             doubts.add("the key was created again in between")

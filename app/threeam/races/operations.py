@@ -29,7 +29,7 @@ class Operations:
     def __init__(self, extra: Mapping[str, OperationKind] | None = None) -> None:
         self._verbs = known_verbs(extra or {})
         # The operations of lines by the text around their keys: most lines are of a few shapes.
-        self._of_surroundings: dict[Surroundings, NamedOperation] = {}
+        self._of_surroundings: dict[tuple[bytes, int, bytes, bool], NamedOperation] = {}
         self._in_lines = {
             form.encode(): operation
             for word, operation in self._verbs.items()
@@ -57,7 +57,7 @@ class Operations:
         around = surroundings(text, begin, end, match_begin)
         named = self._of_surroundings.get(around)
         if named is None:
-            named = read_verb_nearby(self._in_lines, around)
+            named = read_verb_nearby(self._in_lines, Surroundings(*around))
             if named is None:
                 start = max(0, begin - _NEAR_BYTES)
                 whole = Surroundings(text[start:begin], max(0, match_begin - start), text[end : end + _NEAR_BYTES])

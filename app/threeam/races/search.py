@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.races.access import ActorKind
+from threeam.races.aftermath import Aftermath
 from threeam.races.arguments import KeyOptions
 from threeam.races.finding import FindingGroup
 from threeam.races.groups import FindingGroups
@@ -52,16 +53,16 @@ def search_races(
     scan = options.scan(sources)
     scan.on_progress = on_progress
     limits = WitnessLimits(options.window_ns, scan.silences, scan.cut_keys)
-    groups, habits, locks = FindingGroups(), Habits(limits), LockOrder(limits)
+    groups, habits, locks, aftermath = FindingGroups(), Habits(limits), LockOrder(limits), Aftermath()
     for history in scan.histories():
         on_progress(scan.bytes_read)
         habits.add(history)
         for access in history.accesses:
             locks.add(history.key_name, history.key, access)
         for finding in find_patterns(history, limits):
-            groups.add(finding)
+            groups.add(aftermath.checked(finding, history))
     for finding in locks.findings():
-        groups.add(finding)
+        groups.add(aftermath.checked(finding))
     for exceptions in habits.exceptions():
         groups.add_all(exceptions)
     return RaceReport(

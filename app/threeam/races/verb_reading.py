@@ -55,7 +55,7 @@ _ACTS = (OperationKind.READ, OperationKind.WRITE, OperationKind.CREATE, Operatio
 _WORK = (OperationKind.BEGIN, OperationKind.END)
 _STATES = (OperationKind.END, OperationKind.UNLOCK)  # `delete cart=42 done`
 _WORDS_AROUND = 3
-_VARIES = re.compile(rb"[=0-9]")  # of an id, or of the value of a field
+_DIGIT = re.compile(rb"[0-9]")
 
 
 class NamedOperation(NamedTuple):
@@ -106,8 +106,9 @@ class _Verb(NamedTuple):
         return self.form in (b"lock", b"locks")
 
 
-def surroundings(text: bytes, begin: int, end: int, match_begin: int) -> Surroundings:
-    """Return a few words before and after the key between ``begin`` and ``end``, whose match is at ``match_begin``.
+def surroundings(text: bytes, begin: int, end: int, match_begin: int) -> tuple[bytes, int, bytes, bool]:
+    """Return the fields of the `Surroundings` of the key between ``begin`` and ``end``, whose match is at
+    ``match_begin``: a few words.
 
     An id before them is left out, so that many lines have the same surroundings.
     """
@@ -115,12 +116,13 @@ def surroundings(text: bytes, begin: int, end: int, match_begin: int) -> Surroun
     has_more = False
     for number in range(_WORDS_AROUND + 1):
         blank = text.rfind(b" ", 0, start)
-        if not start or _VARIES.search(text, blank + 1, start):
+        word = text[blank + 1 : start]
+        if not start or b"=" in word or _DIGIT.search(word):
             break
         if has_more := number == _WORDS_AROUND:
             break
         start = max(0, blank)
-    return Surroundings(text[start:begin], match_begin - start, text[end : _blank_after(text, end)], has_more)
+    return (text[start:begin], match_begin - start, text[end : _blank_after(text, end, _WORDS_AROUND + 1)], has_more)
 
 
 def read_verb(verbs: Mapping[bytes, Operation], around: Surroundings) -> NamedOperation:
@@ -144,7 +146,7 @@ def read_verb_nearby(verbs: Mapping[bytes, Operation], around: Surroundings) -> 
     """
     before, after = _verbs_before(verbs, around), _verbs_after(verbs, around)
     is_cut = around.after.endswith(b" ")
-    if is_cut and after and after[-1].end > _blank_after(around.after, 0, _WORDS_AROUND - 1):
+    if is_cut and after and after[-1].end > _blank_after(around.after, 0):
         return None
     if before and not (after and after[0].distance < before[-1].distance):
         first_word_end = around.before.find(b" ", 1)
@@ -153,6 +155,8 @@ def read_verb_nearby(verbs: Mapping[bytes, Operation], around: Surroundings) -> 
     else:
         is_whole = not around.before.startswith(b" ")
         is_decided = bool(after) and (after[0].distance < around.name_begin or is_whole)
+        if is_cut:  # a second verb may follow it, after an article
+            is_decided = is_decided and after[0].end < _blank_after(around.after, 0, _WORDS_AROUND - 1)
     return read_verb(verbs, around) if is_decided else None
 
 

@@ -16,6 +16,7 @@ from threeam.core.state.fold import OPEN, Hypothesis, State
 from threeam.core.store.journal import Journal, Position
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.experiment_report import experiment_line, is_running, is_stalled
+from threeam.experiments.run_list import unfinished_search_line, unfinished_searches
 from threeam.experiments.runs.run_log import experiments
 from threeam.human.awake import awake_since
 from threeam.human.caffeine import HOUR_NS, remaining_mg
@@ -165,6 +166,9 @@ def handoff_report(handoff: Handoff) -> list[ReportSection]:
         ReportSection("running", [experiment_line(experiment, now) for experiment in running]),
         ReportSection("running, or killed", [_resumable_line(experiment, now) for experiment in stalled]),
         ReportSection("interrupted", [_resumable_line(experiment, now) for experiment in interrupted]),
+        ReportSection(
+            "searches without a result", [unfinished_search_line(run, now) for run in unfinished_searches(state)]
+        ),
         ReportSection("next", _note_lines(state, handoff.next_step, now)),
         ReportSection("to be undone", [_change_line(change, now) for change in handoff.open_changes]),
         ReportSection("terminated backends", _termination_lines(handoff.terminations, now)),
@@ -270,17 +274,17 @@ def _verdict_event_line(state: State, event: HypothesisEvent, now: Stamp) -> Rep
 def _experiment_verdict_lines(all_experiments: Sequence[Experiment], now: Stamp) -> list[ReportLine]:
     """Return the verdicts of experiments, the newest first."""
     concluded = sorted(
-        ((experiment.verdict_stamp, experiment) for experiment in all_experiments if experiment.verdict_stamp),
-        key=lambda pair: (pair[0].ns, pair[1].number),
+        ((experiment.verdict, experiment) for experiment in all_experiments if experiment.verdict is not None),
+        key=lambda pair: (pair[0].stamp.ns, pair[1].number),
         reverse=True,
     )
     lines = []
-    for stamp, experiment in concluded[:_MAX_VERDICTS]:
+    for verdict, experiment in concluded[:_MAX_VERDICTS]:
         lines.append(
             ReportLine(
-                f"{bound_prefix(experiment.hypothesis)}{experiment.name} {experiment.verdict}",
-                f"{experiment.command} · {format_attribution(experiment.author, stamp, now)}",
-                stamp,
+                f"{bound_prefix(experiment.hypothesis)}{experiment.name} {verdict.text}",
+                f"{experiment.command} · {format_attribution(experiment.author, verdict.stamp, now)}",
+                verdict.stamp,
                 "Verdict",
                 f"3am run --report {experiment.name}",
             )

@@ -13,8 +13,8 @@ from threeam.experiments.runs.run_log import experiments
 from threeam.human.drafts import pluralize
 from threeam.hypotheses.changes import open_changes
 from threeam.hypotheses.handoff_notes import handoff_note, journal_holder
-from threeam.hypotheses.team_fold import IsBefore, TeamHypothesis, team_hypotheses
-from threeam.hypotheses.team_report import signature, states_text, team_hypothesis_json, verdict_text
+from threeam.hypotheses.team_fold import IsBefore, TeamHypothesis, states_text, team_hypotheses, verdict_text
+from threeam.hypotheses.team_report import signature, team_hypothesis_json
 from threeam.hypotheses.thread import MISSING_CLAIM
 
 _MAX_LINES = 12  # of a host
@@ -137,10 +137,10 @@ def _host_lines(team: TeamHandoff, host: HostState, now: Stamp) -> Iterator[Repo
             f"to be undone: {change.text}", undo + format_attribution(change.author, change.stamp, now), icon="Changed"
         )
     for experiment in experiments(host.state):
-        if experiment.verdict_stamp is not None:
-            detail = f"{experiment.command} · {format_attribution(experiment.author, experiment.verdict_stamp, now)}"
+        if (verdict := experiment.verdict) is not None:
+            detail = f"{experiment.command} · {format_attribution(experiment.author, verdict.stamp, now)}"
             about = [f"{known.name} " for known in team.hypotheses if known.is_subject_of(host, experiment.hypothesis)]
-            text = f"{''.join(about[:1])}{experiment.name} {experiment.verdict}"
+            text = f"{''.join(about[:1])}{experiment.name} {verdict.text}"
             yield ReportLine(text, detail, icon="Verdict")
     if (following := handoff_note(host.state, "next")) is not None:
         detail = format_attribution(following.author, following.stamp, now)

@@ -6,8 +6,11 @@ from typing import Any
 
 from threeam.core.format.entry import Author, Stamp, escape_unprintable
 from threeam.core.format.remote_hypothesis import bound_json
-from threeam.experiments.experiment import Experiment
+from threeam.experiments.bisect.bisect_log import Bisection
+from threeam.experiments.experiment import Experiment, Verdict
 from threeam.experiments.fixes.fix_confidence_report import fix_confidence_json
+from threeam.experiments.provoke.search import Search
+from threeam.experiments.run_list import unfinished_searches
 from threeam.hypotheses.amendments import current_text
 from threeam.hypotheses.handoff_notes import HandoffNote
 from threeam.hypotheses.thread import thread_json
@@ -38,7 +41,12 @@ def handoff_json(handoff: Handoff) -> dict[str, Any]:
             for change in handoff.open_changes
         ],
         "running": [_experiment_json(experiment) for experiment in handoff.experiments if experiment.remaining],
-        "verdicts": [_verdict_json(experiment) for experiment in handoff.experiments if experiment.verdict_stamp],
+        "searching": [_search_json(search) for search in unfinished_searches(handoff.state)],
+        "verdicts": [
+            _verdict_json(experiment, experiment.verdict)
+            for experiment in handoff.experiments
+            if experiment.verdict is not None
+        ],
         "fixed": [
             {
                 "hypothesis": bound_json(answer.hypothesis.bound),
@@ -93,18 +101,34 @@ def _experiment_json(experiment: Experiment) -> dict[str, Any]:
         "done": experiment.done_count,
         "total": experiment.total,
         "at": str(experiment.stamp),
-        "last": str(experiment.last_stamp),
+        "last": str(experiment.record.last_stamp),
         "interrupted": experiment.interrupted_run is not None,
     }
 
 
-def _verdict_json(experiment: Experiment) -> dict[str, Any]:
+def _search_json(search: Search | Bisection) -> dict[str, Any]:
+    if isinstance(search, Bisection):
+        sort, done, total = "bisection", search.done, search.budget
+    else:
+        sort, done, total = "search", search.done_count, search.total
+    return {
+        "run": search.name,
+        "type": sort,
+        "hypothesis": bound_json(search.hypothesis),
+        "command": escape_unprintable(search.command),
+        "done": done,
+        "total": total,
+        "at": str(search.stamp),
+    }
+
+
+def _verdict_json(experiment: Experiment, verdict: Verdict) -> dict[str, Any]:
     return {
         "run": experiment.name,
         "hypothesis": bound_json(experiment.hypothesis),
         "command": escape_unprintable(experiment.command),
-        "verdict": escape_unprintable(experiment.verdict),
-        "at": str(experiment.verdict_stamp),
+        "verdict": escape_unprintable(verdict.text),
+        "at": str(verdict.stamp),
     }
 
 

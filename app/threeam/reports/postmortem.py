@@ -294,15 +294,10 @@ def _experiment_lines(experiment: Experiment) -> list[ReportLine]:
     """Return the verdict of an experiment, or its progress."""
     if experiment.seed is None:
         return []  # a single run: it has its own line in the timeline
-    text = experiment.verdict or f"{experiment.done_count} of {experiment.total} runs, and no verdict"
-    return [
-        ReportLine(
-            f"experiment {experiment.name}: {text}",
-            experiment.command,
-            experiment.verdict_stamp or experiment.stamp,
-            "Verdict",
-        )
-    ]
+    text, stamp = f"{experiment.done_count} of {experiment.total} runs, and no verdict", experiment.stamp
+    if experiment.verdict is not None:
+        text, stamp = experiment.verdict.text, experiment.verdict.stamp
+    return [ReportLine(f"experiment {experiment.name}: {text}", experiment.command, stamp, "Verdict")]
 
 
 def _labelled_lines(section: ReportSection) -> list[ReportLine]:

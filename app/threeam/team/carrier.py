@@ -15,7 +15,7 @@ class CarrierAway(JournalError):
 
 
 class CarrierRefused(JournalError):
-    """An engine that this user may not use so. The message says what to change; trying again soon does not help."""
+    """A request that this user has no right to make. The message says what to change; trying soon again fails too."""
 
 
 class CarrierFull(JournalError):

@@ -14,7 +14,7 @@ from threeam.core.store.journal import Journal
 from threeam.team.carrier import CarrierAway, CarrierRefused, MessageSource
 from threeam.team.clocks.clock_pings import ClockPings
 from threeam.team.follower import Follower
-from threeam.team.messages.presence import SIGN_OF_LIFE_S, HostileAnnouncement, Presence, decode_presence
+from threeam.team.messages.presence import HEARTBEAT_S, HostileAnnouncement, Presence, decode_presence
 from threeam.team.mirrors.mirror import mirrored_ids
 from threeam.team.origin import read_origin
 from threeam.team.team_status import ENDED, HostStatus, StatusFile, TeamStatus
@@ -181,7 +181,7 @@ class FollowProcess(Generic[SourceT]):
             status.note(status.own.notice)
             status.own.notice = ""
         told = (repr(status.own), repr(status.hosts), status.away, list(status.notices), self._follower.place)
-        if told != self._told or now_ns - status.written_ns >= SIGN_OF_LIFE_S * 1e9:
+        if told != self._told or now_ns - status.written_ns >= HEARTBEAT_S * 1e9:
             self._told, status.written_ns = told, now_ns
             self._status_file.write(status, self._follower.place)
 

@@ -194,8 +194,8 @@ class Follower:
         """Report the gaps in a mirror. A replay from the first message may fill those that are new."""
         host = self._status.hosts[origin_id]
         gaps = [
-            f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing; 3am team ssh://{host.host}, instead of this "
-            f"process, fetches them if {host.host} still has them"
+            f"{gap.segment}: bytes {gap.begin} to {gap.end} are missing; if {host.host} still has them, 3am team "
+            f"ssh://{host.host} can fetch them: see 3am help team"
             for files in read_mirror(self._journal, origin_id)
             for gap in files.gaps
         ]

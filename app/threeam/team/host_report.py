@@ -68,7 +68,7 @@ def _ended_text(status: TeamStatus, now_ns: int) -> str:
     """Return how a process has ended, and when."""
     age = format_age(max(0, now_ns - status.written_ns))
     how = f"it ended {age}" if status.away == ENDED else f"it was killed {age}"
-    return f"not running: {how}{'' if age == 'now' else ' ago'}; what follows was so then"
+    return f"not running: {how}{'' if age == 'now' else ' ago'}; the rest is as of then"
 
 
 def _own_report(own: OwnStatus, name: str) -> HostReport:

@@ -24,9 +24,9 @@ class SecondPublisher(JournalError):
 
 
 class Publisher:
-    """The publisher of ``journal``, whose lock on ``origin_file`` the caller holds. It lives longer than a connection.
+    """The publisher of ``journal``. It lives longer than a connection.
 
-    ``status``: what it has sent; the publisher keeps it up to date.
+    While it sends, the caller holds the lock on ``origin_file``. ``status``: what it has sent, kept up to date here.
     """
 
     def __init__(self, journal: Journal, origin_file: OriginFile, host: str, status: OwnStatus) -> None:
@@ -167,11 +167,12 @@ class Publisher:
     async def note_held(self, begin: SegmentEnd, end: SegmentEnd) -> None:
         """Note that another host holds the bytes of this journal from ``begin`` to ``end``."""
         order = await asyncio.to_thread(self._outgoing.order)
-        cursor, oldest = self._cursor, order.begin()
-        if cursor is None or oldest is None:
+        oldest, sent, held = order.begin(), self._status.sent, self._status.held
+        if oldest is None or sent is None:
             return
-        sent, held = SegmentEnd(cursor.name, cursor.offset), self._status.held
         reached = max(held or oldest, oldest, key=order.key)  # what is older was removed here
         if order.key(begin) <= order.key(reached) < order.key(end) <= order.key(sent):
             self._status.held = end
-            self._status.unheld_sent_lines = await asyncio.to_thread(self._outgoing.lines_between, end, cursor)
+            if self._cursor is not None:  # else another process sends, and tells how many lines these are
+                lines = await asyncio.to_thread(self._outgoing.lines_between, end, self._cursor)
+                self._status.unheld_sent_lines = lines

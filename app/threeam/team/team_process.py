@@ -13,7 +13,7 @@ from threeam.team.blanking.blank_question import answer_question
 from threeam.team.carrier import Announcement, Carrier, CarrierRefused, Topic
 from threeam.team.follow_process import FollowProcess
 from threeam.team.log_watch import LogWatch
-from threeam.team.messages.presence import ANNOUNCE_S, SIGN_OF_LIFE_S, HeldRun, Presence
+from threeam.team.messages.presence import ANNOUNCE_S, HEARTBEAT_S, HeldRun, Presence
 from threeam.team.mirrors.mirror import mirrored_ids, read_mirror
 from threeam.team.origin import OriginFile
 from threeam.team.outgoing import last_line_ns
@@ -48,6 +48,7 @@ class TeamProcess(FollowProcess[Carrier]):
             if before is not None and before.origin == own.origin:
                 own.sent, own.held = before.sent, before.held
             self._status.own = own
+            self._publisher = Publisher(journal, self._origin_file, host, own)
             self._take_turn(self._origin_file, own)
         self._watch: LogWatch | None = None
         self._new_bytes: set[str] = set()  # the ids of mirrors with bytes that were not announced as held
@@ -55,7 +56,7 @@ class TeamProcess(FollowProcess[Carrier]):
     @property
     def publishes(self) -> bool:
         """Return whether this process sends the lines of the journal."""
-        return self._publisher is not None
+        return self._status.publishes
 
     def close(self) -> None:
         """Write the status a last time, and close all files."""
@@ -96,7 +97,6 @@ class TeamProcess(FollowProcess[Carrier]):
             own.origin, own.sent, own.held = origin_file.origin, None, None
         if is_ours:
             own.publishes = True
-            self._publisher = Publisher(self._journal, origin_file, own.host, own)
             self._has_turn.set()
         return is_ours
 
@@ -104,7 +104,7 @@ class TeamProcess(FollowProcess[Carrier]):
         """Begin what one process alone does for a journal, when this process is the one."""
         await self._has_turn.wait()
         own = self._status.own
-        if self._publisher is not None and own is not None:
+        if own is not None and own.publishes:
             group.create_task(self._persist(lambda: self._publish(carrier)))
             group.create_task(self._pings.answer(carrier, own.origin.id))
             group.create_task(self._answer_about_blanked_lines(carrier, own.origin.id))
@@ -127,7 +127,6 @@ class TeamProcess(FollowProcess[Carrier]):
                 await asyncio.sleep(_REFUSED_RETRY_S)
             except SecondPublisher as second:
                 own.refusal = str(second)
-                self._publisher = None
                 own.publishes = False
                 return
 
@@ -147,7 +146,7 @@ class TeamProcess(FollowProcess[Carrier]):
         if presence.origin.id == own.origin.id and not own.publishes:  # the process that does tells how far it is
             own.unsent_lines = presence.unsent_lines
             own.unheld_sent_lines = max(0, presence.unheld_lines - presence.unsent_lines)
-        if self._publisher is None or presence.host == own.host:  # its disk is ours
+        if self._publisher is None or presence.host == own.host:  # what it holds is on the disk of this host
             return
         for run in presence.held:
             if run.origin == own.origin:
@@ -170,7 +169,7 @@ class TeamProcess(FollowProcess[Carrier]):
             presence = Presence(
                 own.origin, own.host, own.unsent_lines, own.unheld_lines, last_ns, held, own.utc_bound_ns
             )
-            if is_all or presence != told or now_s - told_s >= SIGN_OF_LIFE_S:
+            if is_all or presence != told or now_s - told_s >= HEARTBEAT_S:
                 try:
                     await carrier.announce(Announcement(own.origin.id, presence.encode()))
                 except CarrierRefused as refused:
@@ -209,5 +208,5 @@ class TeamProcess(FollowProcess[Carrier]):
         self._new_bytes |= origin_ids
 
     async def _refresh_status(self) -> None:
-        if self._publisher is not None:
+        if self._publisher is not None and self.publishes:
             await self._publisher.count_lines()

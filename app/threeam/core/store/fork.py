@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -71,6 +71,11 @@ def make_blank_in(segments: Sequence[Segment], line: Line) -> Blank:
             cited = leading_stamp_ref(amendment.body) if amendment is not None else None
             if amendment is not None and cited is not None and cited.ns in texts_by_stamp:
                 texts_by_stamp[amendment.stamp.ns] = amendment.body.removeprefix(f"@{cited}")
+    return make_blank_of(texts_by_stamp, entry.kind)
+
+
+def make_blank_of(texts_by_stamp: Mapping[int, str], kind: str) -> Blank:
+    """Return the blank for the texts of an entry's lines, by their stamps (ns). ``kind``: of the entry."""
     # The beginning of each text is enough: a quotation may be cut off at its end.
     texts = (
         escape_unprintable(part).strip().removesuffix(")")[:_MAX_BLANK_CHARS]
@@ -78,7 +83,7 @@ def make_blank_in(segments: Sequence[Segment], line: Line) -> Blank:
         for part in text.split(" (undo: ")
     )
     words = tuple(text for text in texts if text and not text.startswith(BLANKED_TEXT))
-    return Blank(frozenset(texts_by_stamp), words, entry.kind not in _GENERATED_KINDS)
+    return Blank(frozenset(texts_by_stamp), words, kind not in _GENERATED_KINDS)
 
 
 def _continuation_entries(segments: Iterable[Segment], line: Line, entry: Entry) -> Iterator[Entry]:

@@ -242,9 +242,17 @@ def matching_lines_backward(
 def state_entries_backward(
     segment: Segment, end: int, tags: re.Pattern[bytes], min_offset: int = 0
 ) -> Iterator[list[Entry]]:
-    """Yield the entries between ``min_offset`` (the beginning of a line) and ``end`` that the state is made of.
+    """Yield the entries of `state_lines_backward`, as the state sees them."""
+    for lines in state_lines_backward(segment, end, tags, min_offset):
+        yield [entry for line in lines if (entry := line.state_entry) is not None]
 
-    They come chunk by chunk, the last chunk first; those of a chunk are in their order.
+
+def state_lines_backward(
+    segment: Segment, end: int, tags: re.Pattern[bytes], min_offset: int = 0
+) -> Iterator[list[Line]]:
+    """Yield the lines between ``min_offset`` (the beginning of a line) and ``end`` that the state is made of.
+
+    They come chunk by chunk, the last chunk first; those of a chunk are in their order. All are entries.
 
     They are the last line that parses, the last line that shows each user active, and the lines that match ``tags``:
     those with certain tags, and the Bash script's hypotheses. Folding these gives the same state as folding every line
@@ -253,8 +261,8 @@ def state_entries_backward(
     for number, last in enumerate(lines_backward(segment, end)):
         if last.offset < min_offset:
             return
-        if last.finished and (entry := last.state_entry):
-            yield [entry]
+        if last.finished and last.state_entry:
+            yield [last]
             break
         if number % 1000 == 999:  # many lines of another program: let the caller do other work
             yield []
@@ -262,8 +270,8 @@ def state_entries_backward(
         return
     seen_users: set[bytes] = set()
     for chunk in chunks_backward(segment, last.end, min_offset):
-        entries = {line.offset: line.state_entry for line in state_lines_in_chunk(segment, chunk, tags, seen_users)}
-        yield [entry for offset, entry in sorted(entries.items()) if entry is not None and offset != last.offset]
+        lines = {line.offset: line for line in state_lines_in_chunk(segment, chunk, tags, seen_users)}
+        yield [lines[offset] for offset in sorted(lines) if offset != last.offset and lines[offset].state_entry]
 
 
 def state_lines_in_chunk(

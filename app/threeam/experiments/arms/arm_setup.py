@@ -14,7 +14,7 @@ from threeam.core.format.entry import decode_utf8
 from threeam.experiments.arms.arm import Arm
 from threeam.experiments.arms.cpu_quota import cpu_quota, quota_words
 from threeam.experiments.arms.noise import noise_library, noise_words
-from threeam.experiments.runs.single_run import check_runnable
+from threeam.experiments.runnable import check_runnable
 from threeam.process.captured import run_captured
 from threeam.process.execute import ExecuteOptions, execute
 

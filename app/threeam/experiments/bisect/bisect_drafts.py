@@ -10,7 +10,8 @@ from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tags
 from threeam.experiments.bisect.bisect_log import CANNOT, Bisection
 from threeam.experiments.experiment import Run
-from threeam.experiments.runs.run_drafts import SOURCE, next_run_number
+from threeam.experiments.runs.run_drafts import SOURCE
+from threeam.experiments.runs.run_numbers import next_run_number
 from threeam.experiments.runs.run_tags import format_run, index_tag, run_tags
 
 

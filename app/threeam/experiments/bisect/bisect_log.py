@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Author, Entry, Stamp, by_tag
 from threeam.core.format.remote_hypothesis import Bound, bound_to, repeated_bound_tags
 from threeam.core.state.fold import Projection, State
 from threeam.experiments.bisect.posterior import CommitRuns
 from threeam.experiments.failure_rule import FAILED, PASSED
+from threeam.experiments.runs.run_numbers import BISECTION, require_run_number
 from threeam.experiments.runs.run_tags import index_tag, parse_index, run_from_entry
 
 MAX_COMMITS = 100_000
@@ -67,13 +67,7 @@ def bisections(state: State) -> Mapping[int, Bisection]:
 
 def require_bisection(state: State, name: str) -> Bisection:
     """Return the bisection that is called ``R12``, ``r12`` or ``12``. Raise `PreconditionFailed` if missing."""
-    known = bisections(state)
-    digits = name[1:] if name[:1] in ("r", "R") else name
-    bisection = known.get(int(digits)) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
-    if bisection is None:
-        names = ", ".join(f"R{number}" for number in sorted(known)) or "none yet"
-        raise PreconditionFailed(f"{name} is not a bisection; those of this journal: {names}")
-    return bisection
+    return bisections(state)[require_run_number(state, BISECTION, name)]
 
 
 def count_run(runs: CommitRuns, outcome: str, *, cannot: bool) -> CommitRuns:
@@ -150,5 +144,5 @@ def _checkpoint(current: Mapping[int, Bisection]) -> Iterator[Entry]:
 
 
 PROJECTION: Projection[Mapping[int, Bisection]] = Projection(
-    "bisections", ("BISECT", "BISECTED"), {}, _fold, _checkpoint
+    BISECTION.projection, ("BISECT", "BISECTED"), {}, _fold, _checkpoint
 )

@@ -152,7 +152,7 @@ def _count_kinds(experiments: Sequence[Experiment], versions: Versions) -> tuple
     A kind is not new if runs of the old version ended with the same outcome and have no kind.
     """
     runs = Counter(
-        (run.kind, run.outcome, experiment.arms[run.arm_index])
+        (run.kind, run.outcome, run.arm)
         for experiment in experiments
         for run in bad_runs(experiment)
         if run.outcome in (FAILED, TIMED_OUT)

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import PreconditionFailed
-from threeam.experiments.experiment import NOT_RUN, Experiment, FailureKind, LogPoint, outcome_code
-from threeam.experiments.failure_rule import FAILED, PASSED, TIMED_OUT
+from threeam.experiments.experiment import Experiment, FailureKind, LogPoint, Recount
+from threeam.experiments.failure_rule import FAILED, TIMED_OUT
 from threeam.experiments.kinds.kind_counts import are_too_many_kinds, bad_runs
 
 
@@ -36,25 +36,14 @@ def find_kind(experiments: Sequence[Experiment], name: str) -> FailureKind:
 
 
 def only_kind(experiment: Experiment, kind: FailureKind, unknown_arms: Collection[str] = ()) -> Experiment:
-    """Return ``experiment`` as if the runs of ``kind`` were its failures, and those of other kinds were not made.
+    """Return ``experiment`` with the runs of ``kind`` as its failures, and without those of other kinds.
 
     ``unknown_arms``: the arms of which the runs without a kind are kept: they may be of this kind.
     """
-    codes = list(experiment.outcome_codes)
-    kept = set[int]()
-    for run in bad_runs(experiment):
-        if run.kind is not None and run.kind.id == kind.id:
-            codes[run.number - 1] = outcome_code(run.arm_index, FAILED)
-            kept.add(run.number)
-        elif run.kind is not None or experiment.arms[run.arm_index] not in unknown_arms:
-            codes[run.number - 1] = NOT_RUN
-        else:
-            kept.add(run.number)
-    detailed_runs = experiment.detailed_runs
-    if experiment.seed is not None:
-        runs = (run for run in detailed_runs if run.outcome == PASSED or run.number in kept)
-        detailed_runs = tuple(run._replace(outcome=FAILED) if run.kind else run for run in runs)
-    return experiment._replace(outcome_codes="".join(codes), detailed_runs=detailed_runs)
+    bad = list(bad_runs(experiment))
+    failed = frozenset(run.number for run in bad if run.kind is not None and run.kind.id == kind.id)
+    unknown = frozenset(run.number for run in bad if run.kind is None and run.arm in unknown_arms)
+    return experiment._replace(recount=Recount(failed, frozenset(run.number for run in bad) - failed - unknown))
 
 
 def tally_kinds(experiments: Sequence[Experiment], change: LogPoint) -> tuple[KindTally, ...]:

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from threeam.experiments.experiment import NO_KIND, Experiment, FailureKind, outcome_code
-from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, TIMED_OUT
+from threeam.experiments.experiment import Experiment, FailureKind
+from threeam.experiments.failure_rule import PASSED
 
 RARE_RUNS = 3  # a kind with fewer runs may be a chance text in an output
 MAX_RARE_KINDS = 8
-_BAD_OUTCOMES = (FAILED, TIMED_OUT, INCONCLUSIVE)
 
 
 class KindCount(NamedTuple):
@@ -39,24 +38,22 @@ class BadRun(NamedTuple):
     """A run that did not pass. ``kind`` None: it has no kind."""
 
     number: int
-    arm_index: int
+    arm: str
     outcome: str
     kind: FailureKind | None
 
 
 def bad_runs(experiment: Experiment) -> Iterator[BadRun]:
     """Yield the runs of ``experiment`` that did not pass, in the order of their numbers."""
-    ends = {outcome_code(i, outcome): (i, outcome) for i in range(len(experiment.arms)) for outcome in _BAD_OUTCOMES}
     kinds = {found.kind.letter: found.kind for found in experiment.kinds}
-    letters = experiment.kind_letters or NO_KIND * experiment.total
-    for number, (code, letter) in enumerate(zip(experiment.outcome_codes, letters, strict=True), 1):
-        if code in ends:
-            yield BadRun(number, *ends[code], kinds.get(letter))
+    for run in experiment.made_runs():
+        if run.outcome != PASSED:
+            yield BadRun(run.number, run.arm, run.outcome, kinds.get(run.kind))
 
 
 def kind_counts(experiment: Experiment) -> list[KindCount]:
     """Return the counts of each kind of failure, in the order of the letters; those of the runs without a kind last."""
-    found = Counter((run.kind, run.outcome, experiment.arms[run.arm_index]) for run in bad_runs(experiment))
+    found = Counter((run.kind, run.outcome, run.arm) for run in bad_runs(experiment))
     ends = {(kind, outcome) for kind, outcome, _ in found}
     return [
         KindCount(kind, outcome, {arm: found[kind, outcome, arm] for arm in experiment.arms})

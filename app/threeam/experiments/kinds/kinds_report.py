@@ -30,5 +30,7 @@ def _kind_line(experiment: Experiment, count: KindCount) -> ReportLine:
 
 def format_kinds(experiment: Experiment) -> str:
     """Return ``a 5, b 1``: the runs of each kind of failure; empty if there is only one kind."""
+    if len(experiment.kinds) < 2:  # the screen asks after each line: most often there is nothing to count
+        return ""
     counts = [count for count in kind_counts(experiment) if count.kind is not None]
     return ", ".join(f"{count.letter} {count.total}" for count in counts) if len(counts) > 1 else ""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from threeam.core.format.entry import NS_PER_S
 from threeam.core.format.times import format_duration
+from threeam.experiments.runs.run_tags import MalformedTag, require_count
 
 MIN_CONFIRMING_RUNS = 20  # fresh runs of each of two arms; fewer can hardly show a difference
+MAX_BUDGET_NS = 365 * 24 * 3600 * NS_PER_S
 _MAX_CONFIRMING_SHARE = 120  # runs of a budget that are kept for the fresh ones
 _MAX_RUNS_BY_TIME = 2000
 
@@ -71,8 +74,8 @@ Budget = RunBudget | TimeBudget
 
 
 def parse_budget(words: Mapping[str, str]) -> Budget:
-    """Return the budget in the ``words`` of a plan's tag. Raise `ValueError` or `KeyError` if they have none."""
-    runs, ns = int(words["budget"]), int(words["limit"])
-    if min(runs, ns) < 0 or not (runs or ns):
-        raise ValueError(f"budget={runs} limit={ns}")
+    """Return the budget in the ``words`` of a plan's tag. Raise `MalformedTag` if they have none."""
+    runs, ns = require_count(words.get("budget")), require_count(words.get("limit"))
+    if not (runs or ns):
+        raise MalformedTag
     return RunBudget(runs) if runs else TimeBudget(ns)

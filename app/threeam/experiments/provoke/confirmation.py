@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from math import ceil
 
 from threeam.core.format.remote_hypothesis import Bound
+from threeam.core.state.fold import State
 from threeam.experiments.experiment import BARE, Counts, Experiment, FailureKind
 from threeam.experiments.failure_rule import FAILED
 from threeam.experiments.provoke.budget import MIN_CONFIRMING_RUNS
 from threeam.experiments.provoke.halving import failure_rate
-from threeam.experiments.provoke.search import Search
+from threeam.experiments.provoke.search import Search, find_search, searches_by_number
+from threeam.experiments.runs.run_log import experiments
+from threeam.experiments.runs.run_numbers import parse_run_number
 from threeam.experiments.statistics.stats import required_sample_size
 from threeam.experiments.verdicts.comparison import comparisons_of
 
@@ -21,11 +24,11 @@ _SAFETY = 2  # the rate of a chosen arm is overestimated, so more runs than its 
 def kinds_before(all_experiments: Sequence[Experiment], hypothesis: Bound | None) -> str:
     """Return the letters of the kinds of failure that bare runs for ``hypothesis`` have had."""
     letters = {
-        letter
+        run.kind
         for experiment in all_experiments
-        if hypothesis is not None and experiment.hypothesis == hypothesis and BARE in experiment.arms
-        for outcome, letter in experiment.outcomes(BARE)
-        if outcome == FAILED
+        if hypothesis is not None and experiment.hypothesis == hypothesis
+        for run in experiment.made_runs()
+        if run.arm == BARE and run.outcome == FAILED
     }
     return "".join(sorted(letters))
 
@@ -68,6 +71,15 @@ def confirmation_of(search: Search, all_experiments: Sequence[Experiment]) -> Ex
     )
 
 
+def find_search_to_resume(state: State, name: str) -> Search | None:
+    """Return the search that is called ``R12``, or the one without a result that the experiment ``R12`` confirms."""
+    if (search := find_search(state, name)) is not None:
+        return search
+    named = [experiment for experiment in experiments(state) if experiment.number == parse_run_number(name)]
+    unfinished = (search for search in searches_by_number(state).values() if search.result is None)
+    return next((search for search in unfinished if confirmation_of(search, named) is not None), None)
+
+
 def confirmed_arm(search: Search, confirmation: Experiment) -> str:
     """Return the arm that fails more often than bare in ``confirmation``; empty if that is not shown.
 
@@ -80,7 +92,7 @@ def confirmed_arm(search: Search, confirmation: Experiment) -> str:
 
 def failing_kinds(experiment: Experiment, arm: str) -> list[FailureKind]:
     """Return the kinds of failure of ``arm``."""
-    letters = {letter for outcome, letter in experiment.outcomes(arm) if outcome == FAILED}
+    letters = {run.kind for run in experiment.made_runs() if run.arm == arm and run.outcome == FAILED}
     return [found.kind for found in experiment.kinds if found.kind.letter in letters]
 
 

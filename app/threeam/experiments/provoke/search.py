@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from string import ascii_lowercase
 from typing import NamedTuple
 
-from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Author, Entry, Stamp, by_tag
 from threeam.core.format.remote_hypothesis import Bound, bound_to, repeated_bound_tags
 from threeam.core.state.fold import Projection, State
@@ -30,12 +29,15 @@ from threeam.experiments.provoke.halving import (
     failure_rate,
     follow,
 )
+from threeam.experiments.runs.run_numbers import SEARCH, parse_run_number, require_run_number
 from threeam.experiments.runs.run_tags import (
+    MalformedTag,
     format_run,
     index_tag,
     kind_from_entry,
     kind_line,
     parse_index,
+    require_count,
     run_from_entry,
     run_tags,
 )
@@ -170,16 +172,13 @@ def searches_by_number(state: State) -> Mapping[int, Search]:
 
 def find_search(state: State, name: str) -> Search | None:
     """Return the search that is called ``R12``, ``r12`` or ``12``; None if no search has that name."""
-    digits = name[1:] if name[:1] in ("r", "R") else name
-    return searches_by_number(state).get(int(digits)) if digits.isascii() and digits.isdecimal() else None
+    number = parse_run_number(name)
+    return None if number is None else searches_by_number(state).get(number)
 
 
 def require_search(state: State, name: str) -> Search:
     """Return the search that is called ``R12``. Raise `PreconditionFailed` if no search has that name."""
-    search = find_search(state, name)
-    if search is None:
-        raise PreconditionFailed(f"there is no search {name}")
-    return search
+    return searches_by_number(state)[require_run_number(state, SEARCH, name)]
 
 
 def _fold(current: Mapping[int, Search], entries: Sequence[Entry]) -> Mapping[int, Search]:
@@ -242,12 +241,12 @@ def _planned_search(number: int, total: int, entry: Entry) -> Search | None:
     facts = dict(word.partition("=")[::2] for word in (entry.tag("PLAN") or "").split(" "))
     arms = tuple(facts.get("arms", "").split(","))
     try:
-        rounds = tuple(int(word) for word in facts["rounds"].split(","))
+        rounds = tuple(require_count(word) for word in facts.get("rounds", "").split(","))
         sought = "".join(letter for letter in facts.get("kinds", "") if letter in ascii_lowercase)
-        halving = Halving(len(arms) - 1, rounds, int(facts["seed"]), sought.upper())
-        budget, spent_ns = parse_budget(facts), int(entry.tag("SPENT") or 0)
+        halving = Halving(len(arms) - 1, rounds, require_count(facts.get("seed")), sought.upper())
+        budget, spent_ns = parse_budget(facts), require_count(entry.tag("SPENT") or "0")
         planned_total = halving.total
-    except (ValueError, KeyError):
+    except (MalformedTag, ValueError):  # ValueError: another number of rounds than the arms need
         return None
     outcomes = entry.tag("RUNS") or NOT_RUN * total
     has_names = all(arms) and len(set(arms)) == len(arms) and 2 <= len(arms) <= MAX_SEARCH_ARMS
@@ -299,4 +298,4 @@ def _checkpoint(current: Mapping[int, Search]) -> Iterator[Entry]:
             yield Entry(result.stamp, 0, tags, f"Verdict: {result.text}")
 
 
-PROJECTION: Projection[Mapping[int, Search]] = Projection("searches", (r"R\d+",), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[int, Search]] = Projection(SEARCH.projection, (r"R\d+",), {}, _fold, _checkpoint)

@@ -14,7 +14,8 @@ from threeam.experiments.fingerprint import ExperimentIdentity
 from threeam.experiments.provoke.budget import Budget
 from threeam.experiments.provoke.halving import Halving
 from threeam.experiments.provoke.search import Search, require_search, search_tag
-from threeam.experiments.runs.run_drafts import SOURCE, next_run_number
+from threeam.experiments.runs.run_drafts import SOURCE
+from threeam.experiments.runs.run_numbers import next_run_number
 from threeam.experiments.runs.run_tags import index_tag
 
 

@@ -50,11 +50,12 @@ from threeam.experiments.provoke.search_plan import (
     search_plan_record,
 )
 from threeam.experiments.provoke.search_result import result_text
+from threeam.experiments.runnable import check_runnable
 from threeam.experiments.runs.plan_runs import RunContext, run_plan
 from threeam.experiments.runs.run_drafts import runs_draft
 from threeam.experiments.runs.run_log import experiments, experiments_by_number
 from threeam.experiments.runs.run_outputs import outputs_of_experiment
-from threeam.experiments.runs.single_run import check_runnable, lost_run
+from threeam.experiments.runs.single_run import lost_run
 from threeam.process.process_tree import adopt_orphans
 
 SEARCH_PLANS = PlanFormat(PLAN, "plan", search_plan_record, search_plan_from_record, "3am provoke", "3am run --resume")
@@ -77,7 +78,10 @@ class SearchListener(Listener, Protocol):
 
 
 class Experimenter(Protocol):
-    """The caller's way to run an experiment: a new one, or the rest of one."""
+    """The caller's way to run an experiment: a new one, or the rest of one.
+
+    If it is ended too early, the search tells the user how to resume: that continues the experiment too.
+    """
 
     def start(self, plan: ExperimentPlan, hypothesis: Bound | None) -> None:
         """Make the runs of ``plan``, and write the verdict."""
@@ -108,8 +112,8 @@ class _TimeIsOver(Exception):
 class SearchRunner:
     """A runner of searches: `start` a new one, or `resume` one that was ended before its result was written.
 
-    Both return whether an arm was found, and raise `RunInterrupted` if a signal ends a run; the listener has then told
-    the user how to resume.
+    Both return whether an arm was found, and raise `RunInterrupted` if a signal ends a run, of the confirmation too;
+    the listener has then told the user how to resume.
     """
 
     def __init__(self, access: JournalAccess, listener: SearchListener, experimenter: Experimenter) -> None:
@@ -165,15 +169,17 @@ class SearchRunner:
 
     def _finish(self, name: str, plan: SearchPlan, writer: Writer) -> bool:
         """Make the rounds that are left, confirm the choice, write the result, and return whether an arm was found."""
-        while not (search := require_search(self._access.load_state(), name)).progress().is_over:
-            self._run_round(search, plan, writer)
-        confirmation = self._confirm(search, plan) if has_candidate(search) else None
-        found = confirmed_arm(search, confirmation) if confirmation is not None else ""
-        calls = self._find_calls(search, next((arm for arm in plan.arms if arm.name == found), None), plan)
-        file = self._save_stacks(search, calls) if calls is not None else ""
-        text = result_text(search, confirmation, None if calls is None else calls.place)
-        tag = result_tag(found, confirmation.name if found and confirmation is not None else "")
-        self._listener.on_result(writer.write(result_draft(search, tag, text, file)).raw, found=bool(found))
+        with explained_ending(name, SEARCH_PLANS.resume, self._listener):
+            while not (search := require_search(self._access.load_state(), name)).progress().is_over:
+                self._run_round(search, plan, writer)
+            confirmation = self._confirm(search, plan) if has_candidate(search) else None
+            found = confirmed_arm(search, confirmation) if confirmation is not None else ""
+            calls = self._find_calls(search, next((arm for arm in plan.arms if arm.name == found), None), plan)
+            file = self._save_stacks(search, calls) if calls is not None else ""
+            text = result_text(search, confirmation, None if calls is None else calls.place)
+            tag = result_tag(found, confirmation.name if found and confirmation is not None else "")
+            block = writer.write(result_draft(search, tag, text, file))
+        self._listener.on_result(block.raw, found=bool(found))
         return bool(found)
 
     def _run_round(self, search: Search, plan: SearchPlan, writer: Writer) -> None:
@@ -202,12 +208,13 @@ class SearchRunner:
         context = RunContext(outputs, submit, on_run, on_lost, self._access.clock)
         self._listener.on_round(search, progress)
         try:
-            with explained_ending(search.name, SEARCH_PLANS.resume, self._listener):
-                run_plan(search.number, round_plan, remaining, context)
-            if unsaved := outputs.describe_unsaved():
-                self._listener.on_warning(unsaved)
+            run_plan(search.number, round_plan, remaining, context)
         except _TimeIsOver:
-            return
+            pass
+        finally:
+            self._listener.on_end()
+        if unsaved := outputs.describe_unsaved():
+            self._listener.on_warning(unsaved)
 
     def _log_lost_run(self, name: str, plan: SearchPlan) -> None:
         """Log that the first run without a result is lost, so that the log tells that the search was ended."""
@@ -225,7 +232,7 @@ class SearchRunner:
         if known is None:
             fresh = plan.experiment(confirming_arms(search), confirming_runs(search), confirming_seed(search))
             self._experimenter.start(fresh, search.hypothesis)
-        elif known.remaining or not known.verdict:
+        elif known.remaining or known.verdict is None:
             self._experimenter.resume(known.name)
         made = confirmation_of(search, experiments(self._access.load_state()))
         assert made is not None
@@ -235,8 +242,7 @@ class SearchRunner:
         if arm is None or not arm.delays_calls:
             return None
         self._listener.on_confirmed(search, arm.name)
-        with explained_ending(search.name, SEARCH_PLANS.resume, self._listener):
-            return find_delayed_calls(plan.reproducer, arm)
+        return find_delayed_calls(plan.reproducer, arm)
 
     def _save_stacks(self, search: Search, calls: DelayedCalls) -> str:
         """Save the stacks as an attachment, and return its name."""

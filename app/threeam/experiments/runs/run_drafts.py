@@ -8,17 +8,16 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import Stamp
 from threeam.core.format.remote_hypothesis import Bound
-from threeam.core.state.fold import State, next_free_number
+from threeam.core.state.fold import State
 from threeam.core.write.draft import Draft, DraftLine, WriteContext, hypothesis_tags
 from threeam.experiments.arms.arm import Arm
-from threeam.experiments.bisect.bisect_log import bisections
 from threeam.experiments.build import Build
 from threeam.experiments.experiment import Experiment, FailureKind, Run
 from threeam.experiments.fingerprint import ExperimentIdentity, wrapper_fingerprint
-from threeam.experiments.provoke.search import searches_by_number
-from threeam.experiments.runs.run_log import experiments, experiments_by_number
+from threeam.experiments.runs.repeats import earlier_repeats
+from threeam.experiments.runs.run_log import experiments
+from threeam.experiments.runs.run_numbers import next_run_number
 from threeam.experiments.runs.run_tags import PlanTag, format_run, index_tag, kind_line, run_tags
-from threeam.experiments.verdicts.repeats import earlier_repeats
 
 SOURCE = "run"  # the program that writes these lines: no person types them, so they do not extend a night
 _NO_KINDS: Mapping[int, FailureKind] = MappingProxyType({})
@@ -108,8 +107,3 @@ def verdict_draft_line(
 def _build_tags(build: Build | None) -> tuple[tuple[str, str], ...]:
     tag = ("", "") if build is None else build.to_tag()
     return (tag,) if tag[1] else ()
-
-
-def next_run_number(state: State) -> int:
-    """Return the number of the next experiment or search."""
-    return next_free_number({*experiments_by_number(state), *searches_by_number(state), *bisections(state)})

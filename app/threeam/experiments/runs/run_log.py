@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Entry, Stamp, by_tag
 from threeam.core.format.remote_hypothesis import bound_to, repeated_bound_tags
 from threeam.core.state.fold import Projection, State
 from threeam.experiments.arms.arm import Arm
-from threeam.experiments.bisect.bisect_log import bisections
 from threeam.experiments.build import BUILD_TAG
 from threeam.experiments.experiment import (
     MAX_DETAILED_RUNS,
@@ -29,23 +27,25 @@ from threeam.experiments.experiment import (
     LogPoint,
     MidwayChange,
     Run,
+    RunRecord,
+    Verdict,
     has_begun_after,
     outcome_code,
 )
 from threeam.experiments.failure_rule import CUT_SHORT, LOST, PASSED
 from threeam.experiments.fingerprint import IDENTITY_TAG, wrapper_fingerprint
-from threeam.experiments.provoke.search import searches_by_number
+from threeam.experiments.runs.run_numbers import EXPERIMENT, require_run_number
 from threeam.experiments.runs.run_tags import (
     STOPPED_TAG,
     MalformedTag,
     PlanTag,
-    PlanTags,
-    checkpoint_tags,
     format_run,
     index_tag,
     kind_from_entry,
     kind_line,
     parse_index,
+    parse_record,
+    record_tags,
     run_fingerprint,
     run_from_entry,
     run_tags,
@@ -65,18 +65,7 @@ def experiments(state: State) -> list[Experiment]:
 
 def require_experiment(state: State, name: str) -> Experiment:
     """Return the experiment that is called ``R12``, ``r12`` or ``12``. Raise `PreconditionFailed` if missing."""
-    by_number = experiments_by_number(state)
-    digits = name[1:] if name[:1] in ("r", "R") else name
-    is_number = digits.isascii() and digits.isdigit() and len(digits) < 10
-    experiment = by_number.get(int(digits)) if is_number else None
-    if experiment is None and is_number and int(digits) in searches_by_number(state):
-        raise PreconditionFailed(f"R{int(digits)} is a search: 3am run --report R{int(digits)} shows it")
-    if experiment is None and is_number and int(digits) in bisections(state):
-        raise PreconditionFailed(f"R{int(digits)} is a bisection: 3am bisect --report R{int(digits)} shows it")
-    if experiment is None:
-        existing = f"there are R{min(by_number)} to R{max(by_number)}" if by_number else "nothing was run yet"
-        raise PreconditionFailed(f"there is no run {name}: {existing}")
-    return experiment
+    return experiments_by_number(state)[require_run_number(state, EXPERIMENT, name)]
 
 
 class _ExperimentBuilder:
@@ -84,13 +73,14 @@ class _ExperimentBuilder:
 
     def __init__(self, experiment: Experiment) -> None:
         self._arm_indices = {arm: i for i, arm in enumerate(experiment.arms)}
-        self._outcome_codes = bytearray(experiment.outcome_codes.encode())
-        self._usage = list(experiment.arm_usage)
+        record = experiment.record
+        self._outcome_codes = bytearray(record.outcome_codes.encode())
+        self._usage = list(record.usage)
         self._detailed_runs = {run.number: run for run in experiment.detailed_runs}
-        self._last_stamp, self._last_position = experiment.last_stamp, experiment.last_position
-        self._midway_changes = list(experiment.midway_changes)
+        self._last_stamp, self._last_position = record.last_stamp, record.last_position
+        self._midway_changes = list(record.midway_changes)
         self._kinds = {found.kind.letter: found for found in experiment.kinds}
-        self._kind_letters = bytearray((experiment.kind_letters or NO_KIND * experiment.total).encode())
+        self._kind_letters = bytearray((record.kind_letters or NO_KIND * experiment.total).encode())
         self._detailed_of_kind = Counter(run.kind for run in experiment.detailed_runs)
 
     def add_change(self, position: int, ns: int) -> None:
@@ -143,15 +133,19 @@ class _ExperimentBuilder:
 
     def build(self, experiment: Experiment) -> Experiment:
         """Return ``experiment`` with the runs and changes that were added."""
+        letters = self._kind_letters.decode()
+        record = RunRecord(
+            self._outcome_codes.decode(),
+            tuple(self._usage),
+            self._last_stamp,
+            self._last_position,
+            tuple(self._midway_changes),
+            letters if letters.strip(NO_KIND) else "",
+        )
         return experiment._replace(
-            outcome_codes=self._outcome_codes.decode(),
-            arm_usage=tuple(self._usage),
+            record=record,
             detailed_runs=tuple(self._detailed_runs.values()),
-            last_stamp=self._last_stamp,
-            last_position=self._last_position,
-            midway_changes=tuple(self._midway_changes),
             kinds=tuple(self._kinds[letter] for letter in sorted(self._kinds)),
-            kind_letters=letters if (letters := self._kind_letters.decode()).strip(NO_KIND) else "",
         )
 
 
@@ -190,9 +184,8 @@ def _fold(current: Mapping[int, Experiment], entries: Sequence[Entry]) -> Mappin
                     builder.add_kind(failure_kind, index.run, entry.effective_stamp)
                     updated[number] = known
             case "Verdict" if known is not None:
-                updated[number] = known._replace(
-                    verdict=entry.body, verdict_stamp=entry.effective_stamp, stopped=entry.tag(STOPPED_TAG) or ""
-                )
+                verdict = Verdict(entry.body, entry.effective_stamp, entry.tag(STOPPED_TAG) or "")
+                updated[number] = known._replace(verdict=verdict)
     if not updated:
         return current
     built = {number: builder.build(updated[number]) for number, builder in builders.items()}
@@ -204,7 +197,7 @@ def _unfinished(current: Mapping[int, Experiment]) -> list[Experiment]:
     return [
         experiment
         for experiment in current.values()
-        if experiment.seed is not None and not experiment.stopped and NOT_RUN in experiment.outcome_codes
+        if experiment.seed is not None and not experiment.stopped and NOT_RUN in experiment.record.outcome_codes
     ]
 
 
@@ -224,6 +217,7 @@ def _without_old_single_runs(current: Mapping[int, Experiment]) -> Mapping[int, 
 
 def _single_run_experiment(number: int, run: Run, entry: Entry) -> Experiment:
     position = _position_unless_stamp(entry.position, run.stamp)
+    usage = ArmUsage(1, run.duration_ns, run.cpu_ns)
     return Experiment(
         number=number,
         stamp=entry.effective_stamp,
@@ -235,25 +229,22 @@ def _single_run_experiment(number: int, run: Run, entry: Entry) -> Experiment:
         fingerprint=run_fingerprint(entry),
         text=entry.body,
         file=run.file,
-        outcome_codes=outcome_code(0, run.outcome),
-        arm_usage=(ArmUsage(1, run.duration_ns, run.cpu_ns),),
+        record=RunRecord(outcome_code(0, run.outcome), (usage,), run.stamp, position),
         detailed_runs=(run,),
-        last_stamp=run.stamp,
         identity=entry.tag(IDENTITY_TAG) or "",
         build=entry.tag(BUILD_TAG) or "",
         wrapper_fingerprints=(wrapper_fingerprint(Arm(run.arm)),),
         first_position=position,
-        last_position=position,
     )
 
 
 def _planned_experiment(number: int, total: int, entry: Entry) -> Experiment | None:
     """Return the experiment of a plan line; None if its tags are malformed."""
     try:
-        tags = PlanTags.parse(entry, total)
+        facts = PlanTag.parse(entry.tag("PLAN") or "", total)
+        record = parse_record(entry, facts)
     except MalformedTag:
         return None
-    facts = tags.facts
     return Experiment(
         number=number,
         stamp=entry.effective_stamp,
@@ -265,19 +256,14 @@ def _planned_experiment(number: int, total: int, entry: Entry) -> Experiment | N
         fingerprint=facts.fingerprint,
         text=entry.body,
         file=entry.tag("FILE") or "",
-        outcome_codes=tags.outcome_codes,
-        arm_usage=tags.arm_usage,
+        record=record,
         detailed_runs=(),
-        last_stamp=tags.last_stamp,
         identity=entry.tag(IDENTITY_TAG) or "",
         build=entry.tag(BUILD_TAG) or "",
         wrapper_fingerprints=facts.wrapper_fingerprints,
         first_position=_position_unless_stamp(entry.position, entry.effective_stamp),
-        last_position=tags.last_position,
-        midway_changes=tags.midway_changes,
         nth=facts.nth,
         stop=facts.stop,
-        kind_letters=tags.kind_letters if tags.kind_letters.strip(NO_KIND) else "",
     )
 
 
@@ -299,8 +285,8 @@ def _checkpoint(current: Mapping[int, Experiment]) -> Iterator[Entry]:
             for run in experiment.detailed_runs:
                 index = index_tag(experiment.number, run.number, experiment.total)
                 yield Entry(run.stamp, 0, (*author, index, *run_tags(run)), format_run(run))
-        if experiment.verdict_stamp is not None:
-            yield _verdict_entry(experiment, experiment.verdict_stamp)
+        if experiment.verdict is not None:
+            yield _verdict_entry(experiment, experiment.verdict)
 
 
 def _single_run_entry(experiment: Experiment) -> Entry:
@@ -325,15 +311,15 @@ def _plan_entry(experiment: Experiment) -> Entry:
         facts.to_tag(),
         *_identity_tags(experiment),
         ("FILE", experiment.file),
-        *checkpoint_tags(experiment),
+        *record_tags(experiment.record),
     )
     return Entry(experiment.stamp, 0, tags, f"Plan: {experiment.text}", experiment.first_position)
 
 
-def _verdict_entry(experiment: Experiment, stamp: Stamp) -> Entry:
-    stopped = ((STOPPED_TAG, experiment.stopped),) if experiment.stopped else ()
+def _verdict_entry(experiment: Experiment, verdict: Verdict) -> Entry:
+    stopped = ((STOPPED_TAG, verdict.stopped),) if verdict.stopped else ()
     tags = (*_leading_tags(experiment, experiment.done_count), ("VERDICT", "carried"), *stopped)
-    return Entry(stamp, 0, tags, f"Verdict: {experiment.verdict}")
+    return Entry(verdict.stamp, 0, tags, f"Verdict: {verdict.text}")
 
 
 def _leading_tags(experiment: Experiment, run_number: int) -> tuple[tuple[str, str], ...]:
@@ -348,4 +334,6 @@ def _identity_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:
     return tuple((key, value) for key, value in tags if value)
 
 
-PROJECTION: Projection[Mapping[int, Experiment]] = Projection("runs", (r"R\d+", "CHANGE"), {}, _fold, _checkpoint)
+PROJECTION: Projection[Mapping[int, Experiment]] = Projection(
+    EXPERIMENT.projection, (r"R\d+", "CHANGE"), {}, _fold, _checkpoint
+)

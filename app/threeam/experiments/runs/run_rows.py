@@ -1,4 +1,4 @@
-"""Experiments on the screen: the lines of runs are hidden, and the plan line shows the progress."""
+"""The lines of runs on the screen: which of them are hidden, what is attached to one, and one in words."""
 
 from __future__ import annotations
 
@@ -7,11 +7,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from threeam.core.format.entry import Entry, escape_unprintable, parse_entry
-from threeam.core.state.fold import State
-from threeam.experiments.bisect.bisect_log import bisections
-from threeam.experiments.kinds.kinds_report import format_kinds
-from threeam.experiments.provoke.search import searches_by_number
-from threeam.experiments.runs.run_log import experiments
 from threeam.experiments.runs.run_tags import run_label
 
 _TAGS_PATTERN = rb"(?: \[[A-Z0-9]+: [^\]\n]*\])*"
@@ -53,26 +48,3 @@ def run_line_in_words(raw: bytes) -> bytes:
     report = f" (3am run --report {label})" if entry.kind == "Verdict" else ""
     line = escape_unprintable(f"{label}{bound} {text}{report}")
     return f"{line}\n".encode("utf-8", "backslashreplace")
-
-
-def plan_progress(state: State) -> dict[int, str]:
-    """Return the progress of each plan by its stamp (ns): the runs made, and the outcomes that are not passes."""
-    progress = {}
-    for experiment in experiments(state):
-        if experiment.seed is None:
-            continue
-        counts = experiment.counts().values()
-        kinds = f" ({kinds})" if (kinds := format_kinds(experiment)) else ""
-        parts = [f"{experiment.done_count}/{experiment.total}", f"{sum(arm.failed for arm in counts)} failed{kinds}"]
-        if timed_out := sum(arm.timed_out for arm in counts):
-            parts.append(f"{timed_out} timed out")
-        if inconclusive := sum(arm.inconclusive for arm in counts):
-            parts.append(f"{inconclusive} inconclusive")
-        progress[experiment.stamp.ns] = " · ".join(parts)
-    for search in searches_by_number(state).values():
-        failed = sum(arm.counts.failed for arm in search.counts())
-        progress[search.stamp.ns] = f"{search.done_count}/{search.total} · {failed} failed"
-    for bisection in bisections(state).values():
-        failed = sum(runs.failed for runs in bisection.commits.values())
-        progress[bisection.stamp.ns] = f"{bisection.done}/{bisection.budget} · {failed} failed"
-    return progress

@@ -13,10 +13,10 @@ from threeam.experiments.experiment import (
     NO_KIND,
     NOT_RUN,
     ArmUsage,
-    Experiment,
     FailureKind,
     MidwayChange,
     Run,
+    RunRecord,
     outcome_code,
 )
 from threeam.experiments.failure_rule import CUT_SHORT, LOST, OUTCOMES, TIMED_OUT, format_exit
@@ -153,7 +153,7 @@ class PlanTag(NamedTuple):
     """The facts of a plan: ``n`` runs in each of ``arms``, in the order of ``seed``.
 
     ``wrapper_fingerprints``: empty in old logs. ``nth``: how many experiments of this plan there are with this one.
-    ``stop``: the rule by which it may stop early (`experiments.stopping`).
+    ``stop``: the rule by which it may stop early (`experiments.verdicts.stopping`).
     """
 
     n: int
@@ -176,65 +176,51 @@ class PlanTag(NamedTuple):
         """Return the facts of a plan of ``total`` runs in the value of its tag. Raise `MalformedTag`."""
         facts = _parse_facts(value)
         arms = tuple(facts.get("arms", "").split(","))
-        n, seed = _require_count(facts.get("n")), _require_count(facts.get("seed"))
+        n, seed = require_count(facts.get("n")), require_count(facts.get("seed"))
         wrappers = tuple(facts["wrappers"].split(",")) if "wrappers" in facts else ()
-        nth = _require_count(facts.get("nth", "1"))
+        nth = require_count(facts.get("nth", "1"))
         _require(not wrappers or len(wrappers) == len(arms))
         _require(all(arms) and len(set(arms)) == len(arms) <= MAX_ARMS)
         _require(n * len(arms) == total and 1 <= total <= MAX_RUNS and nth >= 1)
         return cls(n, seed, arms, facts.get("same", ""), wrappers, nth, facts.get("stop", ""))
 
 
-def checkpoint_tags(experiment: Experiment) -> tuple[tuple[str, str], ...]:
-    """Return the tags with which a rotation repeats the results of an experiment at its plan line."""
-    sums = [str(number) for usage in experiment.arm_usage for number in usage]
-    sums += [str(experiment.last_stamp.ns), str(experiment.last_stamp.utc_offset_s + _DAY_S)]
-    tags = [("RUNS", experiment.outcome_codes), ("SPENT", " ".join(sums))]
-    if experiment.last_position is not None:
-        tags.append(("LAST", str(experiment.last_position)))
-    if experiment.kind_letters.strip(NO_KIND):
-        tags.append(("LETTERS", experiment.kind_letters.rstrip(NO_KIND)))
-    if experiment.midway_changes:
-        tags.append(("CUTS", " ".join(":".join(map(str, change)) for change in experiment.midway_changes)))
+def record_tags(record: RunRecord) -> tuple[tuple[str, str], ...]:
+    """Return the tags with which a rotation repeats the runs of an experiment at its plan line."""
+    sums = [str(number) for usage in record.usage for number in usage]
+    sums += [str(record.last_stamp.ns), str(record.last_stamp.utc_offset_s + _DAY_S)]
+    tags = [("RUNS", record.outcome_codes), ("SPENT", " ".join(sums))]
+    if record.last_position is not None:
+        tags.append(("LAST", str(record.last_position)))
+    if record.kind_letters:
+        tags.append(("LETTERS", record.kind_letters.rstrip(NO_KIND)))
+    if record.midway_changes:
+        tags.append(("CUTS", " ".join(":".join(map(str, change)) for change in record.midway_changes)))
     return tuple(tags)
 
 
-class PlanTags(NamedTuple):
-    """The tags of a plan line. A rotation has added the results so far; otherwise no run has been made."""
-
-    facts: PlanTag
-    outcome_codes: str
-    arm_usage: tuple[ArmUsage, ...]
-    last_stamp: Stamp
-    last_position: int | None
-    midway_changes: tuple[MidwayChange, ...]
-    kind_letters: str
-
-    @classmethod
-    def parse(cls, entry: Entry, total: int) -> PlanTags:
-        """Return the tags of ``entry``, a plan of ``total`` runs. Raise `MalformedTag`."""
-        facts = PlanTag.parse(entry.tag("PLAN") or "", total)
-        arms = facts.arms
-        outcome_codes = entry.tag("RUNS") or NOT_RUN * total
-        known_codes = {outcome_code(i, outcome) for i in range(len(arms)) for outcome in OUTCOMES} | {NOT_RUN}
-        _require(len(outcome_codes) == total and set(outcome_codes) <= known_codes)
-        usage, last_stamp = (ArmUsage(),) * len(arms), entry.effective_stamp
-        if (sums := entry.tag("SPENT")) is not None:
-            usage, last_stamp = _parse_usage(sums, len(arms))
-        return cls(
-            facts,
-            outcome_codes,
-            usage,
-            last_stamp,
-            _parse_count(entry.tag("LAST")),
-            _parse_midway_changes(entry.tag("CUTS") or ""),
-            _parse_letters(entry.tag("LETTERS") or "", total),
-        )
+def parse_record(entry: Entry, plan: PlanTag) -> RunRecord:
+    """Return the runs that a rotation has added to a plan line, or none. Raise `MalformedTag`."""
+    total = plan.n * len(plan.arms)
+    outcome_codes = entry.tag("RUNS") or NOT_RUN * total
+    known_codes = {outcome_code(i, outcome) for i in range(len(plan.arms)) for outcome in OUTCOMES} | {NOT_RUN}
+    _require(len(outcome_codes) == total and set(outcome_codes) <= known_codes)
+    usage, last_stamp = (ArmUsage(),) * len(plan.arms), entry.effective_stamp
+    if (sums := entry.tag("SPENT")) is not None:
+        usage, last_stamp = _parse_usage(sums, len(plan.arms))
+    return RunRecord(
+        outcome_codes,
+        usage,
+        last_stamp,
+        _parse_count(entry.tag("LAST")),
+        _parse_midway_changes(entry.tag("CUTS") or ""),
+        _parse_letters(entry.tag("LETTERS") or "", total),
+    )
 
 
 def _parse_usage(value: str, arm_count: int) -> tuple[tuple[ArmUsage, ...], Stamp]:
     """Return the usage of each arm (three numbers each) and the stamp of the last run (ns, and offset + one day)."""
-    counts = [_require_count(word) for word in value.split()]
+    counts = [require_count(word) for word in value.split()]
     _require(len(counts) == 3 * arm_count + 2)
     *numbers, last_ns, shifted_offset_s = counts
     usage = [ArmUsage(*sums) for sums in zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=True)]
@@ -248,9 +234,12 @@ def _parse_midway_changes(value: str) -> tuple[MidwayChange, ...]:
 
 
 def _parse_letters(value: str, total: int) -> str:
-    """Return the letter of each run of a ``LETTERS`` tag, which leaves out the runs after the last letter."""
+    """Return the letter of each run of a ``LETTERS`` tag, which leaves out the runs after the last letter.
+
+    Return "" if no run has a letter.
+    """
     letters = "".join(letter if _LETTER.fullmatch(letter) else NO_KIND for letter in value[:total])
-    return letters.ljust(total, NO_KIND)
+    return letters.ljust(total, NO_KIND) if letters.strip(NO_KIND) else ""
 
 
 def _parse_facts(text: str) -> dict[str, str]:
@@ -261,7 +250,8 @@ def _parse_count(digits: str | None) -> int | None:
     return int(digits) if digits is not None and digits.isascii() and digits.isdigit() and len(digits) < 20 else None
 
 
-def _require_count(digits: str | None) -> int:
+def require_count(digits: str | None) -> int:
+    """Return the number that a tag has. Raise `MalformedTag` if it has none, or one of 20 digits and more."""
     count = _parse_count(digits)
     if count is None:
         raise MalformedTag

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from threeam.core.errors import BadInput
 from threeam.core.format.clock import Clock
 from threeam.core.format.entry import NS_PER_S
 from threeam.core.store.attachment_kinds import RUN_OUTPUT
@@ -27,17 +25,6 @@ EXIT_KILLED = 137  # the exit code of a lost run: its guard killed it, so nothin
 def lost_run(number: int, arm: str, now_ns: int) -> Run:
     """Return the run of a plan whose process was killed, as it is logged at ``now_ns``."""
     return Run(number, arm, LOST, EXIT_KILLED, now_ns, 0, 0, 0)
-
-
-def check_runnable(command: Sequence[str]) -> None:
-    """Raise `BadInput` if ``command`` does not begin with an executable program."""
-    name = command[0]
-    if shutil.which(name) is not None:
-        return
-    if os.path.exists(name):
-        raise BadInput(f"{name} cannot be run: it is not a program that you may execute")
-    shell = f"; a line for the shell: 3am run -- sh -c '{name}'" if " " in name else ""
-    raise BadInput(f"{name}: there is no such command{shell}")
 
 
 class SingleRun(NamedTuple):

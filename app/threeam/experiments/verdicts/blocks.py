@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from threeam.experiments.experiment import NOT_RUN, Experiment, outcome_code
-from threeam.experiments.failure_rule import FAILED, OUTCOMES, PASSED
+from threeam.experiments.experiment import Experiment
+from threeam.experiments.failure_rule import FAILED, PASSED
 from threeam.experiments.statistics.sequential import BlockFailures
 
-NO_OUTCOME = ""  # the run of an arm was not made
+NO_OUTCOME = ""  # the run of an arm was not made, or does not count
 CONCLUSIVE = (FAILED, PASSED)
 
 
 def paired_outcomes(experiment: Experiment, first: str, other: str) -> list[tuple[str, str]]:
-    """Return the outcomes of two arms in each block; `NO_OUTCOME` if a run was not made."""
+    """Return the outcomes of two arms in each block; `NO_OUTCOME` for a run that was not made, or does not count."""
     width = len(experiment.arms)
-    codes = experiment.outcome_codes
-    first_of, other_of = (_outcomes_by_code(experiment.arms.index(arm)) for arm in (first, other))
-    blocks = (codes[begin : begin + width] for begin in range(0, len(codes), width))
-    return [(_outcome_in(block, first_of), _outcome_in(block, other_of)) for block in blocks]
+    outcomes = {((run.number - 1) // width, run.arm): run.outcome for run in experiment.made_runs()}
+    return [
+        (outcomes.get((block, first), NO_OUTCOME), outcomes.get((block, other), NO_OUTCOME))
+        for block in range(experiment.n)
+    ]
 
 
 def conclusive_blocks(outcomes: Iterable[tuple[str, str]]) -> Iterator[BlockFailures]:
@@ -26,11 +27,3 @@ def conclusive_blocks(outcomes: Iterable[tuple[str, str]]) -> Iterator[BlockFail
     for first, other in outcomes:
         if first in CONCLUSIVE and other in CONCLUSIVE:
             yield BlockFailures(first == FAILED, other == FAILED)
-
-
-def _outcomes_by_code(arm_index: int) -> dict[str, str]:
-    return {outcome_code(arm_index, outcome): outcome for outcome in OUTCOMES}
-
-
-def _outcome_in(block: str, outcome_of: dict[str, str]) -> str:
-    return next((outcome_of[code] for code in block if code != NOT_RUN and code in outcome_of), NO_OUTCOME)

@@ -65,7 +65,7 @@ class ArmComparison(NamedTuple):
 def arm_rates(experiment: Experiment) -> list[ArmRate]:
     """Return the rate of each arm, in the order of the arms."""
     comparable = comparable_counts(experiment)
-    usages = zip(experiment.counts().items(), experiment.arm_usage, strict=True)
+    usages = zip(experiment.counts().items(), experiment.record.usage, strict=True)
     return [rate_of(arm, counts, usage)._replace(comparable=comparable[arm]) for (arm, counts), usage in usages]
 
 

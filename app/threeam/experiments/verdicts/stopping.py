@@ -132,8 +132,8 @@ def rule_of(experiment: Experiment) -> StopRule | None:
         rule = CleanRunsRule(int(match[1]))
     else:
         return None
-    for number, arm, outcome in experiment.known_outcomes():
-        rule.add(number, arm, outcome)
+    for run in experiment.made_runs():
+        rule.add(run.number, run.arm, run.outcome)
     return rule
 
 

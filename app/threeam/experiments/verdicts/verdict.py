@@ -16,6 +16,7 @@ from threeam.experiments.experiment import BARE, Experiment
 from threeam.experiments.failure_rule import FAILED, INCONCLUSIVE, TIMED_OUT
 from threeam.experiments.kinds.kind_comparison import AnotherWay, HangComparison, compare_hangs, find_other_ways
 from threeam.experiments.kinds.kind_counts import KindCount, has_too_many_kinds, kind_counts, kinds_json, kinds_tags
+from threeam.experiments.runs.repeats import find_repeats, ordinal, pooled_counts
 from threeam.experiments.runs.run_drafts import SOURCE, verdict_draft_line
 from threeam.experiments.runs.run_log import require_experiment
 from threeam.experiments.runs.run_tags import STOPPED_TAG
@@ -28,7 +29,6 @@ from threeam.experiments.verdicts.comparison import (
     comparisons_of,
     rate_of,
 )
-from threeam.experiments.verdicts.repeats import find_repeats, ordinal, pooled_counts
 from threeam.experiments.verdicts.stopping import is_done, stopped_value
 
 
@@ -42,8 +42,8 @@ def verdict_draft(number: int) -> Draft:
             raise PreconditionFailed(
                 f"{name} has no verdict before its plan is done: {experiment.done_count} of {experiment.total} runs are"
             )
-        if experiment.verdict:
-            raise PreconditionFailed(f"{name} has its verdict: {experiment.verdict}")
+        if experiment.verdict is not None:
+            raise PreconditionFailed(f"{name} has its verdict: {experiment.verdict.text}")
         rates = arm_rates(experiment)
         counts = " ".join(f"{rate.arm}={rate.counts.failed}/{rate.counts.conclusive}" for rate in rates)
         tags = (("VERDICT", counts), *kinds_tags(experiment))
@@ -281,7 +281,9 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
         }
         for other in compared
     ]
-    is_due = experiment.seed is not None and has_ended
+    verdict = None if experiment.verdict is None else experiment.verdict.text
+    if verdict is None and experiment.seed is not None and has_ended:
+        verdict = verdict_text(experiment)
     return {
         "run": experiment.name,
         "type": "experiment",
@@ -297,5 +299,5 @@ def experiment_json(experiment: Experiment) -> dict[str, Any]:
         "kinds": kinds_json(experiment),
         "stopped": experiment.stopped or None,
         "comparisons": comparisons if has_ended else None,
-        "verdict": experiment.verdict or (verdict_text(experiment) if is_due else None),
+        "verdict": verdict,
     }

@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from threeam.core.errors import FileUnusable, PreconditionFailed
-from threeam.core.format.entry import Stamp
+from threeam.core.format.entry import Stamp, parse_entry
 from threeam.core.platform.folders import open_file
 from threeam.core.platform.portability import fsync_fd
 from threeam.core.platform.whole_write import write_all
-from threeam.core.store.fork import Blank, is_blanked, make_blank
+from threeam.core.store.fork import Blank, is_blanked, make_blank, make_blank_of
 from threeam.core.store.journal import Journal, check_regular_file, describe_open_error
 from threeam.core.store.seek import find_line
 from threeam.team.messages.hole import Hole, fill_holes
@@ -111,6 +111,26 @@ class BlankList:
         """Return ``message`` without the words of the lines of the list."""
         lines = self.lines()
         return blank_lines(message, lines, self._blanks) if lines else message
+
+    def learn(self, message: Message) -> None:
+        """Take the words of blanked entries from ``message``: the log may have been replaced by one without them."""
+        by_stamp = {line.stamp.encode(): line.entry for line in self.lines()}
+        for raw in message.payload.split(b"\n"):
+            stamp = by_stamp.get(raw[1 : 1 + _STAMP_CHARS]) if raw.startswith(b"[") else None
+            line = parse_entry(raw) if stamp is not None else None
+            if stamp is None or line is None:
+                continue
+            if line.text.startswith("| "):
+                text = line.text.removeprefix("| ")
+            elif str(line.stamp) == stamp:
+                text = line.body
+            else:  # it quotes the entry
+                continue
+            known, found = self._blanks.get(stamp), make_blank_of({line.stamp.ns: text}, line.kind)
+            if known is not None:
+                texts, anywhere = tuple(dict.fromkeys(known.texts + found.texts)), known.anywhere or found.anywhere
+                found = Blank(known.stamps | found.stamps, texts, anywhere)
+            self._blanks[stamp] = found
 
     def _read(self) -> str:
         try:

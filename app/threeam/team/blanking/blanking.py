@@ -55,6 +55,8 @@ async def blank_in_store(store: Store, journal: Journal, origin: Origin, host: s
     """Take ``lines``, which are in the list of ``journal``, out of the store. Return how many messages had words."""
     await _send_up_to(store, journal, origin, host, max(SegmentEnd(line.segment, line.end) for line in lines))
     blank_list, named = BlankList(journal), set[str]()
+    async for message, _ in _history(store, origin.id):
+        blank_list.learn(message)
     with_words, replaced = list[tuple[Message, Place]](), set[tuple[Any, ...]]()
     async for message, place in _history(store, origin.id):
         if blank_list.blank(message) is not message:

@@ -19,7 +19,7 @@ from threeam.team.messages.position import (
 )
 
 ANNOUNCE_S = 1.0  # s; between announcements of something new
-SIGN_OF_LIFE_S = 10.0  # s; between announcements of nothing new
+HEARTBEAT_S = 10.0  # s; between announcements of nothing new
 SILENT_S = 30.0  # s; a host that has announced nothing for this long is not connected
 MAX_ANNOUNCEMENT_BYTES = 256 * 1024
 _MAX_LINES = 2**53

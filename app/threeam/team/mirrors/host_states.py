@@ -14,6 +14,7 @@ from threeam.core.store.segment import RotatedSegment, Segment
 from threeam.team.mirrors.hosts import Host, find_host, open_mirror, read_hosts
 from threeam.team.mirrors.mirror import about_path
 from threeam.team.mirrors.mirror_segment import MirrorSegment
+from threeam.team.mirrors.state_places import StatePlaces
 from threeam.team.origin import host_name, read_origin
 
 
@@ -45,12 +46,13 @@ class HostStates:
             whole = open_mirror(self._journal, host)
             return self._fold.state_at(whole, whole.size())
         known = self._known.pop(host.origin.id, None)
-        about_ns = os.stat(about_path(self._journal, host.origin.id)).st_mtime_ns
+        about = about_path(self._journal, host.origin.id)
+        about_ns = os.stat(about).st_mtime_ns
         segment = RotatedSegment(last.path)
         written_ns = segment.fstat().st_mtime_ns
         end = last_line_end(segment, segment.size())
         if known is None or known.segment != segment or known.about_ns != about_ns:
-            state = self._fold.state_at(segment, end)
+            state = StatePlaces(os.path.dirname(about), self._fold).state_at(segment, end)
         else:
             state = known.state if known.end == end else self._fold.advance(known.state, segment, known.end, end)
         if written_ns > about_ns:  # else a line may be about to be blanked

@@ -31,7 +31,7 @@ from threeam.team.messages.message import Message
 from threeam.team.messages.position import Origin, SegmentEnd, is_origin_id, is_segment_name
 from threeam.team.messages.presence import HeldRun
 from threeam.team.mirrors.mirror_about import ABOUT_NAME, holes_of, known_links, link_at, read_about, write_about
-from threeam.team.mirrors.mirror_blanking import blank_entries, finish_blanking
+from threeam.team.mirrors.mirror_blanking import blank_entries
 from threeam.team.mirrors.mirror_part import MirrorPart, OpenPart, PartPlace
 from threeam.team.mirrors.segment_order import OrderFile, read_order
 
@@ -151,7 +151,8 @@ def _in_order(parts: list[MirrorPart], afters: Mapping[str, SegmentEnd]) -> list
     for name in by_segment:
         before = afters.get(name)
         (following[before.segment] if before is not None and before.segment in by_segment else begins).append(name)
-    ordered, waiting = list[MirrorPart](), [*by_segment, *reversed(begins)]  # the former for a circle, which is a lie
+    # Segments that name each other in a circle, which no journal does, have no begin: they come last.
+    ordered, waiting = list[MirrorPart](), [*by_segment, *reversed(begins)]
     while waiting:
         name = waiting.pop()
         ordered += by_segment.pop(name, ())
@@ -184,7 +185,6 @@ class Mirror:
             raise MirrorBusy(f"{self.path} is written by another process") from None
         try:
             self._about = read_about(self.path)
-            finish_blanking(self._about, _parts_of_epochs(self.path))
             self._order = OrderFile(self.path)
         except OSError as error:
             os.close(self._lock_fd)

@@ -2,7 +2,7 @@
 
 The host names the entry by its stamp. The mirror has the words itself, and looks for them in each of its files. So
 this comes before any other message that blanks the entry, and is done as a whole: all lines are found first, then
-noted as holes, then filled. After a kill the notes are enough to end it.
+noted as holes, then filled. After a kill the message comes again, and the notes are enough to end it.
 """
 
 from __future__ import annotations
@@ -52,18 +52,13 @@ def blank_entries(
                 _cut_torn_line(part, segment, blanks)
             count += _note_lines(folder, about, epoch, part, segment, blanks)
     write_about(folder, about)
-    finish_blanking(about, epochs)
-    about["entries"] += entries
-    write_about(folder, about)
-    return count
-
-
-def finish_blanking(about: dict[str, Any], epochs: Mapping[int, Sequence[MirrorPart]]) -> None:
-    """Fill the holes that are noted: a kill may have left the words in some. Raises OSError."""
     for epoch, parts in epochs.items():
         for part in parts:
             if holes := holes_of(about, epoch, part.segment):
                 _fill(part, holes)
+    about["entries"] += entries
+    write_about(folder, about)
+    return count
 
 
 def _fill(part: MirrorPart, holes: Sequence[Hole]) -> None:

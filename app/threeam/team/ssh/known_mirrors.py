@@ -88,7 +88,9 @@ class FedMirror:
         try:
             check_regular_file(self._fd, self._path)
             fcntl.flock(self._fd, fcntl.LOCK_SH)
-            if name not in KnownMirrors(journal).read():
+            known = KnownMirrors(journal).read()
+            self._digests = known.get(name, set())
+            if name not in known:
                 self._append(name)
         except BaseException:
             os.close(self._fd)
@@ -96,7 +98,9 @@ class FedMirror:
 
     def confirm(self, digest: str) -> None:
         """Note that the mirror has blanked the lines of the list with this digest. Raises `FileUnusable`."""
-        self._append(f"{self._name} {digest}")
+        if digest not in self._digests:
+            self._append(f"{self._name} {digest}")
+            self._digests.add(digest)
 
     def close(self) -> None:
         """Note that the mirror is not fed any more."""
@@ -104,7 +108,9 @@ class FedMirror:
 
     def _append(self, row: str) -> None:
         try:
-            write_all(self._fd, f"{row}\n".encode())
+            size = os.fstat(self._fd).st_size
+            is_torn = size > 0 and os.pread(self._fd, 1, size - 1) != b"\n"  # by a full disk
+            write_all(self._fd, (b"\n" if is_torn else b"") + f"{row}\n".encode())
             fsync_fd(self._fd)
         except OSError as error:
             raise FileUnusable(f"{self._path} cannot be written: {error.strerror}") from None

@@ -23,7 +23,7 @@ from threeam.team.blanking.blank_list import BlankedLine, BlankList
 from threeam.team.messages.line_chain import extend_chain_over, first_link
 from threeam.team.messages.message import MAX_ENTRIES, MAX_PAYLOAD_BYTES, Message
 from threeam.team.messages.position import Origin, SegmentEnd, segment_name
-from threeam.team.messages.presence import ANNOUNCE_S, SIGN_OF_LIFE_S, Presence
+from threeam.team.messages.presence import ANNOUNCE_S, HEARTBEAT_S, Presence
 from threeam.team.origin import OriginFile, read_origin
 from threeam.team.outgoing import Batch, BytesLost, Cursor, LogBusy, Outgoing, last_line_ns
 from threeam.team.ssh.frames import (
@@ -212,10 +212,10 @@ class LogFeed:
         if self._told is not None and age_s < ANNOUNCE_S:
             return ANNOUNCE_S - age_s
         presence = self._presence()
-        if presence != self._told or age_s >= SIGN_OF_LIFE_S:
+        if presence != self._told or age_s >= HEARTBEAT_S:
             self._write(output, encode_here(presence.encode()))
             self._told, self._told_s, age_s = presence, time.monotonic(), 0.0
-        return SIGN_OF_LIFE_S - age_s
+        return HEARTBEAT_S - age_s
 
     def _take(self, output: int, check: MirrorCheck, watcher: FileWatcher, line: bytes) -> None:
         """Take a line of the reader, and answer it if it is a question."""

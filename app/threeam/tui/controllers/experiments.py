@@ -31,9 +31,9 @@ from threeam.experiments.experiment import Experiment
 from threeam.experiments.fixes.fixed_options import parse_fixed_options
 from threeam.experiments.provoke.search import find_search, require_search
 from threeam.experiments.provoke.search_report import search_report
+from threeam.experiments.runs.repeats import find_repeats
 from threeam.experiments.runs.run_log import require_experiment
 from threeam.experiments.runs.run_rows import attachment_of, run_line_in_words
-from threeam.experiments.verdicts.repeats import find_repeats
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.drafts import name_of
 from threeam.reports.fix_change import Subject

@@ -14,7 +14,7 @@ from threeam.core.state.fold import Hypothesis
 from threeam.core.state.host_state import HostState
 from threeam.core.store.reader import Line
 from threeam.core.write.draft import Draft, hypothesis_number
-from threeam.experiments.runs.run_citation import cite_run
+from threeam.experiments.run_citation import cite_run
 from threeam.hypotheses.amendments import claim_of
 from threeam.hypotheses.drafts import EVIDENCE_VERBS, name_of, quoting_evidence_draft
 from threeam.hypotheses.evidence import Evidence, read_evidence

@@ -8,8 +8,8 @@ from threeam.core.state.fold import State
 from threeam.experiments.bisect.bisect_log import Bisection, bisections
 from threeam.experiments.experiment import Experiment
 from threeam.experiments.provoke.search import Search, searches_by_number
+from threeam.experiments.run_list import plan_progress
 from threeam.experiments.runs.run_log import experiments_by_number
-from threeam.experiments.runs.run_rows import plan_progress
 from threeam.human.caffeine import remaining_mg
 from threeam.human.drafts import glasses_tonight
 from threeam.human.intake import intake_of

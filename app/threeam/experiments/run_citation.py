@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import re
-
 from threeam.core.errors import PreconditionFailed
 from threeam.core.format.entry import Stamp
 from threeam.core.state.fold import State
 from threeam.experiments.bisect.bisect_log import bisections
 from threeam.experiments.provoke.search import searches_by_number
 from threeam.experiments.runs.run_log import require_experiment
-
-_RUN_NAME = re.compile(r"[Rr]\d{1,9}", re.ASCII)
+from threeam.experiments.runs.run_numbers import parse_run_number
 
 
 def cite_run(state: State, text: str) -> str:
     """Return ``text`` with the stamp of its result in place of a leading ``R3``. Raise `PreconditionFailed`."""
     name, blank, words = text.strip().partition(" ")
-    if _RUN_NAME.fullmatch(name) is None:
-        return text
-    return f"@{_result_stamp(state, name)}{blank}{words}"
+    number = parse_run_number(name) if name[:1] in ("R", "r") else None  # a mere number is a word of the text
+    return text if number is None else f"@{_result_stamp(state, number)}{blank}{words}"
 
 
-def _result_stamp(state: State, name: str) -> Stamp:
-    """Return the stamp of the result of ``R3``, or of the only line of a single run."""
-    number, resume = int(name[1:]), "3am run --resume"
+def _result_stamp(state: State, number: int) -> Stamp:
+    """Return the stamp of the result of the experiment, search or bisection ``number``, or of a single run."""
+    resume = "3am run --resume"
     if (search := searches_by_number(state).get(number)) is not None:
         stamp = None if search.result is None else search.result.stamp
     elif (bisection := bisections(state).get(number)) is not None:
         stamp, resume = bisection.result_stamp, "3am bisect --resume"
     else:
-        experiment = require_experiment(state, name)
-        stamp = experiment.stamp if experiment.seed is None else experiment.verdict_stamp
+        experiment = require_experiment(state, f"R{number}")
+        verdict_stamp = None if experiment.verdict is None else experiment.verdict.stamp
+        stamp = experiment.stamp if experiment.seed is None else verdict_stamp
     if stamp is None:
         raise PreconditionFailed(f"R{number} has no result that could be evidence: {resume} R{number} continues it")
     return stamp
