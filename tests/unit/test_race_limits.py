@@ -155,6 +155,11 @@ def test_a_copy_is_no_other_program(run: Run, kind: str, *, copy_first: bool) ->
     assert "no name has values in two logs" in proposals
 
 
+def test_same_may_name_a_copy(run: Run) -> None:
+    write_lines("web.log", PAIR)
+    assert races(run, "--same", "web=link", "web.log", copy_beside("copy"))[0] == 0
+
+
 def test_standard_input_may_be_the_same_log(run: Run) -> None:
     write_lines("web.log", PAIR)
     done = run("races", "--json", "--key", CART, "web.log", "-", stdin=Path("web.log").read_bytes())

@@ -67,7 +67,7 @@ class KeyScan:
         self._sources, self.copies = without_copies(stamped)
         self._patterns = patterns
         self._window_ns = window_ns
-        scopes = _scopes(self._sources, same)
+        scopes = _scopes(stamped, same)
         self._readers = {
             source.number: AccessReader(source, scopes[source.name], patterns, operations) for source in self._sources
         }
