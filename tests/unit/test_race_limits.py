@@ -252,7 +252,10 @@ def test_a_key_that_is_examined_in_parts_is_said(run: Run, monkeypatch: pytest.M
 def test_a_log_without_timestamps_is_trouble_with_the_input(run: Run) -> None:
     write_lines("web.log", PAIR)
     write_lines("plain.log", ["pid=12 update cart=1"])
-    assert run("races", "--key", CART, "web.log", "plain.log").returncode == 3
+    done = run("races", "--key", CART, "web.log", "plain.log")
+    assert done.returncode == 3
+    assert "left out: plain, since its lines have no timestamps" in done.stdout.decode()
+    assert races(run, "web.log", "plain.log")[1][-1]["without_timestamps"] == ["plain"]
     assert run("races", "web.log", "plain.log").returncode == 3
     assert run("near", "delete->update", "--key", CART, "web.log", "plain.log").returncode == 3
 

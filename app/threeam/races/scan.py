@@ -64,10 +64,11 @@ class KeyScan:
         same: Sequence[tuple[str, str]] = (),
     ) -> None:
         stamped = [source for source in sources if source.detection is not None]
-        self._sources, self.copies = without_copies(stamped)
+        self._sources, self._copies = without_copies(stamped)
+        self._unstamped = [source.name for source in sources if source.detection is None and source.end]
         self._patterns = patterns
         self._window_ns = window_ns
-        scopes = _scopes(stamped, same)
+        scopes = _scopes(sources, same)
         self._readers = {
             source.number: AccessReader(source, scopes[source.name], patterns, operations) for source in self._sources
         }
@@ -93,7 +94,7 @@ class KeyScan:
     @property
     def omissions(self) -> Omissions:
         """The parts that were left out, as far as the search has come."""
-        return Omissions(self.copies, self.cut_keys)
+        return Omissions(self._unstamped, self._copies, self.cut_keys)
 
     @property
     def seen_keys(self) -> Mapping[str, int]:
