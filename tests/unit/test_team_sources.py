@@ -126,8 +126,8 @@ def test_the_names_of_hosts_are_completed(run: Run, db1: OtherHost) -> None:
 
 
 def test_races_between_a_host_and_a_file_are_found_if_the_clocks_allow_it(run: Run, db1: OtherHost) -> None:
-    db1.send(at(2000, "note: app[7] update cart=42"), LATER_SEGMENT)
-    Path("app.log").write_text("2026-11-24T03:14:08.000000000Z app[11] delete cart=42\n")
+    db1.send(at(2000, "note: req=a7 update cart=42"), LATER_SEGMENT)
+    Path("app.log").write_text("2026-11-24T03:14:08.000000000Z req=b1 delete cart=42\n")
     search = ("races", "--key", r"cart=(?P<key>\d+)", "db1", "app.log")
     assert run(*search).returncode == 0
     done = run(*search, "--shift", "db1=+0s±1ms")

@@ -44,7 +44,7 @@ class AccessReader:
 
     def __init__(self, source: Source, scope: int, patterns: KeyPatterns, operations: Operations) -> None:
         self.source = source
-        self._scope = scope
+        self._scope = self._scope_of_actors = scope
         self._patterns = patterns
         self._operations = operations
         self._is_replica = bool(_REPLICA.search(source.name) or _REPLICA.search(source.segment.path))
@@ -57,12 +57,14 @@ class AccessReader:
         self._meaning = source.detection.format.meaning
         self._rounding_ns = place.rounding_ns
         self._is_epoch = "epoch" in place.pattern.groupindex
+        self._any_mark = _any_mark()
         self._shown_name = escape_unprintable(source.name)
 
     def find_actor_kind(self, samples: Sequence[bytes]) -> None:
         """Find what tells the actors apart, from lines that name a key."""
         if self.actor_kind is None:
             self.actor_kind = find_actor_kind(samples)
+            self._scope_of_actors = -1 if self.actor_kind in EVERYWHERE else self._scope
 
     def read(self, place: Place, name: int, key: bytes) -> Access | None:
         """Return the access to ``key`` in a line; None if the file has another line there by now. Raises OSError."""
@@ -82,7 +84,7 @@ class AccessReader:
         if before:
             text, mentioned = before + text, _moved(mentioned, len(before))
         ns = timestamp.ns + source.correction.shift_ns
-        is_marked = _any_mark().has_match(text)
+        is_marked = self._any_mark.has_match(text)
         named = self._operation(text, mentioned, is_marked=is_marked)
         operation, kind = named.operation
         has_only_begun = named.has_only_begun or (is_marked and says_begun(text))
@@ -180,7 +182,7 @@ class AccessReader:
         if kind is not ActorKind.SOURCE:
             name = actor_of(text, kind, mentioned.begin)
             if name is not None:
-                return Actor(kind, name, -1 if kind in EVERYWHERE else self._scope), ()
+                return Actor(kind, name, self._scope_of_actors), ()
             doubt = (f"a line of {self._shown_name} has no {kind.value}",)
             return Actor(ActorKind.SOURCE, self.source.name.encode(errors="surrogateescape"), self._scope), doubt
         return Actor(kind, b"", self._scope), ()

@@ -8,14 +8,8 @@ from collections.abc import Mapping, Sequence
 from threeam.core.errors import BadInput
 from threeam.races.access import OperationKind
 from threeam.races.statements import find_statement
-from threeam.races.verb_reading import (
-    NamedOperation,
-    Surroundings,
-    read_verb,
-    read_verb_nearby,
-    singular,
-    surroundings,
-)
+from threeam.races.verb_context import Surroundings, singular
+from threeam.races.verb_reading import NamedOperation, read_verb, read_verb_nearby, surroundings
 from threeam.races.verbs import Operation, known_verbs
 
 _FOR_UPDATE = re.compile(rb"\bselect\b.*\bfor\s+(?:no\s+key\s+)?update\b", re.IGNORECASE | re.DOTALL)

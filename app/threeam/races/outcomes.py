@@ -35,7 +35,7 @@ _TO_COME_WORDS = (
 _UNSET = r"(?!\w*[\"']?\s*[=:]\s*(?:[\"']?(?:0|no|ok|none|nil|null|false)\b|\"\"|''|\[\]|-(?!\w)))"
 _MEASURED = r"(?!\w*[\"']?\s*[=:]\s*[\"']?(?:-?\d|no\b|none\b|nil\b|null\b|false\b|\"|'))"
 _STATES = (
-    r"\b(?:ok|success|succeeded|deleted|removed|updated|created|acquired|locked)[\"']?\s*[=:]\s*[\"']?(?:false|no|0)\b",
+    r"\b(?:ok|result|outcome|success|succeeded|deleted|removed|updated|created|acquired|locked)[\"']?\s*[=:]\s*[\"']?(?:false|no|0)\b",
     r"(?:status|response|returned|http|code)(?:_?code)?[\"']?\s*[=:]?\s*[\"']?[45]\d\d\b",
     r"\b(?:grpc[._]?)?(?:code|errno|error_?number)[\"']?\s*[=:]\s*[\"']?[1-9]\d?\b",  # of gRPC; 200 is one of HTTP
     r"(?:->|=>|\breturn(?:s|ed)|\bresult:?)\s?[\"'(]?(?:false|nil|null|none|err)\b",

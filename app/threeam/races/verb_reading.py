@@ -8,50 +8,19 @@ from typing import NamedTuple
 
 from threeam.core.format.entry import decode_utf8
 from threeam.races.access import OperationKind
+from threeam.races.verb_context import ACTS, WORD, Surroundings, is_about_another, is_no_act, noun_before, words_of
 from threeam.races.verbs import Operation
 
 OTHER_THING = "the verb may be about something else in the line"
 SHARED_LOCK = "the lock may be shared"
 
-_WORD = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # `deleteCart`, `cart_delete`, `DELETE`
 _FIELD = re.compile(
     rb"\w*+(?:\s?+=(?!=)|[\"']\s?+:)\s?+[\"']?+(?![{[])"
 )  # of `updated_by=bob`, `deleted = 1`, `"deleted":false`
 _IN_A_ROW = re.compile(rb"[\s_-]{0,2}(?:(?:the|an?|its|to|of)\s)?")  # between `released` and `lock`
-_PREPOSITION = rb"(?:of|from|to|in|into|on|for|with|at|by|within|inside|under)"
-_OBJECT = re.compile(  # of `removed the coupon from cart=42`
-    rb"\W*(?!(?:ok|done|success|succeeded|successfully|successful|went\swell)\b)\w[\w-]*\s+(?:\w[\w-]*\s+){0,5}?"
-    + _PREPOSITION
-    + rb"\s",
-    re.IGNORECASE,
-)
-_INTO = re.compile(rb"\s+(?:from|to|into|in(?! \d))\s", re.IGNORECASE)  # `add to cart=42` creates no cart
-_OTHER_FIELD = re.compile(rb"(?<![\w.-])[\"']?(?P<name>[A-Za-z][\w.-]*)[\"']?\s?[=:]\s?[\"']?[\w.-]*\d")
-_CONTEXT_FIELD = re.compile(  # it says when, where or how often, and not what
-    rb"(?:x[-_])?(?:req|request|corr|correlation|trace|span|parent|tx|txn|trx|transaction)\w*|pid|tid|thread\w*|worker\w*"
-    rb"|goroutine|conn\w*|ip|host\w*|port|remote\w*|addr\w*|node\w*|pod|shard\w*|region|status\w*|code|level|logger"
-    rb"|took|dur|durations?\w*|elapsed\w*|latency\w*|\w*time\w*|ts|\w*_?ms|\w+_us|\w+_ns|bytes|size|len\w*|line"
-    rb"|attempts?|retr\w*|v|ver|version|rev|seq\w*|offset|partition|rows?|count|n|ttl|age|rc|qty|price|amount|total"
-    rb"|lsn|hash|etag|method|path|ur[il]|proto\w*",
-    re.IGNORECASE,
-)
-_PART_FIELD = re.compile(  # of `delete cart=42 item=7`
-    rb"[\s,;:\"']{0,4}(?:in_?)?(?:item|line|row|field|entry|product|sku|coupon|tag|image|file|member|part|position|child"
-    rb"|comment|note|attachment|element|column)"
-    rb"(?:_?(?:id|no|number|name))?[\"']?\s?[=:]",
-    re.IGNORECASE,
-)
-_STATE = re.compile(rb"\b(?:is|are|still)\b", re.IGNORECASE)  # `cart=42 is deleted`
-_NUMBER = re.compile(rb"[\s(/]#?\d+(?![\w.:%-])(?!\s?(?:[num]?s|secs?|seconds|bytes|times)\b)")  # `item 7 of cart=42`
-_PATH = re.compile(rb"\s?[^\s/]*/\S*\Z")  # up to the key: `DELETE /users/7/cart/42`
 _SHARED = re.compile(
     rb"(?<![a-z])(?:shared?|read(?:er)?s?[-_ ]?locks?|r[-_]?lock(?:ed|s)?|slock)(?![a-z])", re.IGNORECASE
 )
-_NAMELESS = re.compile(rb"\W*(?:id|key|pk|uuid|guid|no|nr|num|number|ref)?\W*", re.IGNORECASE)  # `id=` of anything
-_NOUN = re.compile(rb"(?:^|[\s/(\"'\[.,])(?P<noun>[A-Za-z][A-Za-z_-]*)[\s/._:-]+\Z")
-_LEVELS = frozenset((b"trace", b"debug", b"info", b"notice", b"warn", b"warning", b"error", b"log", b"critical"))
-_NEVER_OBJECTS = frozenset(_PREPOSITION[3:-1].split(b"|")) | {b"the", b"a", b"an", b"is", b"was", b"has", b"been"}
-_ACTS = (OperationKind.READ, OperationKind.WRITE, OperationKind.CREATE, OperationKind.DELETE)
 _WORK = (OperationKind.BEGIN, OperationKind.END)
 _STATES = (OperationKind.END, OperationKind.UNLOCK)  # `delete cart=42 done`
 _WORDS_AROUND = 3
@@ -69,18 +38,6 @@ class NamedOperation(NamedTuple):
     about: bytes = b""
     doubts: tuple[str, ...] = ()
     has_only_begun: bool = False
-
-
-class Surroundings(NamedTuple):
-    """The text ``before`` a key, with the name of the key from ``name_begin`` on, and the text ``after`` it.
-
-    ``has_more``: the word before it may belong to the first word.
-    """
-
-    before: bytes
-    name_begin: int
-    after: bytes
-    has_more: bool = False
 
 
 class _Verb(NamedTuple):
@@ -135,8 +92,8 @@ def read_verb(verbs: Mapping[bytes, Operation], around: Surroundings) -> NamedOp
         return _read(around, before, after, before[-1], is_before=True)
     if after:
         return _read(around, before, after, after[0], is_before=False)
-    words = _WORD.findall(around.before, 0, around.name_begin)
-    return NamedOperation(Operation(decode_utf8(words[-1]).lower() if words else "", None), _noun_before(around))
+    words = WORD.findall(around.before, 0, around.name_begin)
+    return NamedOperation(Operation(decode_utf8(words[-1]).lower() if words else "", None), noun_before(around))
 
 
 def read_verb_nearby(verbs: Mapping[bytes, Operation], around: Surroundings) -> NamedOperation | None:
@@ -176,15 +133,17 @@ def _read(
         if kinds in ((OperationKind.BEGIN, OperationKind.END), (OperationKind.LOCK, OperationKind.UNLOCK)):
             operation, near = after[0].operation, near[:-1]  # `processing job=42 finished`
             between += around.after[: after[0].begin]
-        has_only_begun = has_only_begun or (kinds[0] in _ACTS and kinds[1] is OperationKind.BEGIN)
+        has_only_begun = has_only_begun or (kinds[0] in ACTS and kinds[1] is OperationKind.BEGIN)
     others = {verb.kind for verb in near if verb is not nearest and verb not in row} - {operation.kind}
     if operation.kind not in _WORK:
         others -= set(_STATES)
-    is_doubtful = bool(others) or _is_about_another(between, operation.kind, around, is_before)
+    begin = row[0].begin if row else nearest.begin
+    is_doubtful = bool(others) or is_about_another(between, operation.kind, around, is_before)
+    is_doubtful = is_doubtful or (operation.kind in ACTS and is_no_act(text, begin, around.after))
     doubts: tuple[str, ...] = (OTHER_THING,) if is_doubtful else ()
     if operation.kind is OperationKind.LOCK and _SHARED.search(around.before + b" " + around.after):
         doubts += (SHARED_LOCK,)
-    about = _words_of(between) if operation.kind in _WORK else _noun_before(around)
+    about = words_of(between) if operation.kind in _WORK else noun_before(around)
     return NamedOperation(operation, about, doubts, has_only_begun)
 
 
@@ -212,50 +171,11 @@ def _compound(first: _Verb, second: _Verb, nearest: _Verb) -> Operation:
     return nearest.operation
 
 
-def _is_about_another(between: bytes, kind: OperationKind | None, around: Surroundings, is_before: bool) -> bool:
-    """Return whether a verb may be that of another thing than the key, by the text ``between`` them."""
-    if kind is OperationKind.DELETE and _PART_FIELD.match(around.after):
-        return True
-    if not between or between.isspace():
-        return False
-    if is_before:
-        between = _PATH.sub(b"", between)
-    if b"}" in between or b";" in between or _NUMBER.search(between):
-        return True
-    if any(_CONTEXT_FIELD.fullmatch(field["name"]) is None for field in _OTHER_FIELD.finditer(between)):
-        return True
-    if kind not in _ACTS:
-        return False
-    if not is_before:
-        return _STATE.search(between) is not None
-    is_of_part = kind in (OperationKind.CREATE, OperationKind.DELETE) and _INTO.match(between)
-    return bool(is_of_part or _OBJECT.match(between))
-
-
-def _words_of(text: bytes) -> bytes:
-    """Return the words of a text in lower case, without those that name no thing."""
-    words = (word.lower() for word in _WORD.findall(text))
-    return b" ".join(word for word in words if word not in _NEVER_OBJECTS)
-
-
-def _noun_before(around: Surroundings) -> bytes:
-    """Return the noun before a key whose own name says nothing: ``session`` of ``session id=42``."""
-    if _NAMELESS.fullmatch(around.before, around.name_begin) is None:
-        return b""
-    noun = _NOUN.search(around.before[: around.name_begin] + b" ")
-    return b"" if noun is None or noun["noun"].lower() in _LEVELS else singular(noun["noun"])
-
-
-def singular(noun: bytes) -> bytes:
-    """Return a noun, such as the name of a table, in lower case and without a plural's s."""
-    return noun.lower().removesuffix(b"s")
-
-
 def _verbs_before(verbs: Mapping[bytes, Operation], around: Surroundings) -> list[_Verb]:
     end = len(around.before)
     return [
         _Verb(operation, word[0].lower(), word.start(), word.end(), max(0, around.name_begin - word.end()))
-        for word in _WORD.finditer(around.before)
+        for word in WORD.finditer(around.before)
         if (operation := verbs.get(word[0])) is not None and not _is_field(around.before, word.end(), end)
     ]
 
@@ -263,7 +183,7 @@ def _verbs_before(verbs: Mapping[bytes, Operation], around: Surroundings) -> lis
 def _verbs_after(verbs: Mapping[bytes, Operation], around: Surroundings) -> list[_Verb]:
     return [
         _Verb(operation, word[0].lower(), word.start(), word.end(), word.start())
-        for word in _WORD.finditer(around.after)
+        for word in WORD.finditer(around.after)
         if (operation := verbs.get(word[0])) is not None and not _is_field(around.after, word.end())
     ]
 
