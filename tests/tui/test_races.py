@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
 from typing import NoReturn
 
 import pytest
@@ -19,13 +16,10 @@ from support.journals import entries, texts
 from support.log_sources import write_log
 from support.racing_logs import CERTAIN, POSSIBLE, open_racing_logs
 from support.team import WritingHost
-from threeam.core.errors import BadInput
 from threeam.core.format.cited_line import parse_cited_line
 from threeam.core.format.report import ReportLine, ReportSection
 from threeam.core.store.journal import Journal
-from threeam.timeline.source import Source
 from threeam.timeline.time_index import TimeIndex
-from threeam.tui.log_search import LogSearch
 from threeam.tui.screens.races import FindingScreen, KeysScreen, NearScreen, RacesScreen
 from threeam.tui.screens.report_screen import ReportScreen, ThreadScreen
 
@@ -368,43 +362,3 @@ async def test_lines_of_one_text_are_told_apart_by_what_they_are_about(journal: 
         subjects.insert(0, "web3")
         page.update_report()
         assert page.selected_subject == "web2"
-
-
-# The thread of a search.
-
-
-async def no_logs(_search: LogSearch[int]) -> list[Source]:
-    return []
-
-
-async def test_a_search_ends_when_its_page_is_left() -> None:
-    has_begun, has_ended = Event(), Event()
-
-    def run(search: LogSearch[int], _sources: Sequence[Source]) -> int:
-        search.begin("searching", 10)
-        try:
-            while True:
-                search.note(7)
-                has_begun.set()
-        finally:
-            has_ended.set()
-
-    search = LogSearch(no_logs, run)
-    finding = asyncio.create_task(search.find())
-    await asyncio.to_thread(has_begun.wait, 5)
-    assert (search.progress, search.result) == ("searching: 70 %", None)
-    search.end()
-    await finding
-    assert has_ended.is_set()
-    assert search.problem == "the search was ended"
-
-
-@pytest.mark.parametrize("error", [BadInput("no"), OSError(5, "no")])
-async def test_a_search_that_fails_says_why(error: Exception) -> None:
-    def run(_search: LogSearch[int], _sources: Sequence[Source]) -> int:
-        raise error
-
-    search = LogSearch(no_logs, run)
-    await search.find()
-    assert search.result is None
-    assert "no" in search.problem

@@ -15,6 +15,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from textual.message import Message
 
+from support.fold_logs import logs
 from support.journals import FakeClock, segment_of, writer_of
 from threeam.core.format.entry import Entry
 from threeam.core.state.fold import Fold, State
@@ -27,7 +28,6 @@ from threeam.tui import bridge as bridge_module
 from threeam.tui.bridge import Bridge, _state_entries
 from threeam.tui.messages import BlockWritten, FollowFailed, LinesArrived
 from threeam.tui.outbox import WriteRequest
-from unit.test_fold import logs
 
 WAIT_S = 10
 NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)  # a failure takes as long as the wait

@@ -18,12 +18,14 @@ from support.commands import Run
 from support.log_sources import source_of
 from support.race_logs import CART, at, races, write_lines
 from threeam.core.format.entry import NS_PER_S
+from threeam.core.store import reader
 from threeam.races import habit, partners, scan
 from threeam.races.arguments import KeyOptions
 from threeam.races.distinct_keys import MAX_COUNTED_KEYS, DistinctKeys, format_key_count
 from threeam.races.finding import Finding
 from threeam.races.habit import Habits
 from threeam.races.key_pattern import parse_key_patterns
+from threeam.races.near_miss import NearMisses, OperationPair
 from threeam.races.operations import parse_operations
 from threeam.races.partners import WitnessLimits
 
@@ -155,6 +157,11 @@ def test_a_copy_is_no_other_program(run: Run, kind: str, *, copy_first: bool) ->
     assert "no name has values in two logs" in proposals
 
 
+def test_same_may_name_a_copy(run: Run) -> None:
+    write_lines("web.log", PAIR)
+    assert races(run, "--same", "web=link", "web.log", copy_beside("copy"))[0] == 0
+
+
 def test_standard_input_may_be_the_same_log(run: Run) -> None:
     write_lines("web.log", PAIR)
     done = run("races", "--json", "--key", CART, "web.log", "-", stdin=Path("web.log").read_bytes())
@@ -245,7 +252,10 @@ def test_a_key_that_is_examined_in_parts_is_said(run: Run, monkeypatch: pytest.M
 def test_a_log_without_timestamps_is_trouble_with_the_input(run: Run) -> None:
     write_lines("web.log", PAIR)
     write_lines("plain.log", ["pid=12 update cart=1"])
-    assert run("races", "--key", CART, "web.log", "plain.log").returncode == 3
+    done = run("races", "--key", CART, "web.log", "plain.log")
+    assert done.returncode == 3
+    assert "left out: plain, since its lines have no timestamps" in done.stdout.decode()
+    assert races(run, "web.log", "plain.log")[1][-1]["without_timestamps"] == ["plain"]
     assert run("races", "web.log", "plain.log").returncode == 3
     assert run("near", "delete->update", "--key", CART, "web.log", "plain.log").returncode == 3
 
@@ -268,3 +278,39 @@ def test_a_doubt_about_the_actors_says_what_settles_it(run: Run) -> None:
         "the actors are known by different texts: request id, source (a group (?P<actor>…) in each --key settles that)"
     ]
     assert races(run, "web.log", "job.log", key=key)[0] == 1
+
+
+def near_gaps(paths: list[Path], window_ns: int) -> list[tuple[int, int]]:
+    """Return when each delete was, and the gap to the nearest update."""
+    sources = [source_of(path, number) for number, path in enumerate(paths)]
+    for source in sources:
+        source.make_index()
+    search = KeyOptions(parse_key_patterns([CART]), parse_operations([]), window_ns).scan(sources)
+    near = NearMisses(OperationPair("delete", "update"), window_ns)
+    for history in search.histories():
+        near.add(history)
+    return sorted(zip(near._times, near._gaps, strict=True))
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_pair_within_the_window_is_lost_however_the_lines_are_spread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Sparse and dense logs, in small chunks, with lines that were written late."""
+    rng = random.Random(seed)
+    monkeypatch.setattr(reader, "CHUNK_BYTES", 2000)
+    paths = []
+    for number, lines in enumerate((5, 40, 400, 800)):
+        written = []
+        for _ in range(lines):
+            ms = rng.uniform(0, 120_000)
+            text = f"req=r{rng.randrange(10**6)}x {rng.choice(('delete', 'update'))} cart={rng.randrange(300)}"
+            written.append((ms + (rng.uniform(0, 9000) if rng.random() < 0.1 else 0), ms, text))
+        path = tmp_path / f"web{number}.log"
+        path.write_text("".join(f"{at(ms, text)}\n" for _, ms, text in sorted(written)))
+        paths.append(path)
+    window_ns = rng.choice((1, 3, 10)) * NS_PER_S
+    found = near_gaps(paths, window_ns)
+    monkeypatch.setattr(scan, "_MIN_SPAN_NS", 10**15)  # one generation has all lines
+    assert found == near_gaps(paths, window_ns)
+    assert found

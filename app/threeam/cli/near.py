@@ -48,7 +48,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     sources = stamped_sources(opened.sources)
     if not sources:
         return ExitCode.IO_ERROR
-    near = search_near_misses(sources, options, pair)
+    near = search_near_misses(opened.sources, options, pair)
     noted = changes(ctx.load_state())
     if args.json:
         print_json(near_json(near, noted))

@@ -58,7 +58,7 @@ def run(_command: str, argv: Sequence[str]) -> int:
     _print_deadlocks(deadlocks, ctx.zone, as_json=args.json)
     sources, has_certain = stamped_sources(opened.sources), bool(deadlocks.groups)
     if options is not None and sources:
-        report = _search(sources, options, args.shuffle)
+        report = _search(opened.sources, options, args.shuffle)
         has_certain = has_certain or report.has_certain
         _print_races(report, ctx.zone, as_json=args.json)
     elif sources:

@@ -15,13 +15,20 @@ CutKeys = dict[tuple[str, bytes], None]
 
 
 class Omissions(NamedTuple):
-    """The ``copies`` are not searched. Of ``cut_keys`` findings may be missing: they have too many lines."""
+    """The parts that a search has left out.
 
+    The sources ``unstamped``, which have no timestamps, and the ``copies`` are not searched. Of ``cut_keys`` findings
+    may be missing: they have too many lines.
+    """
+
+    unstamped: Sequence[str] = ()
     copies: Sequence[Copy] = ()
     cut_keys: Collection[tuple[str, bytes]] = ()
 
     def sentences(self) -> Iterator[str]:
         """Yield what was left out, for a reader."""
+        for name in self.unstamped:
+            yield f"left out: {escape_unprintable(name)}, since its lines have no timestamps"
         for name, original in self.copies:
             names = escape_unprintable(name), escape_unprintable(original)
             yield f"left out: {names[0]}, since its lines are those of {names[1]}"
@@ -34,6 +41,7 @@ class Omissions(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """Return an object for scripts."""
         return {
+            "without_timestamps": list(self.unstamped),
             "left_out": [copy._asdict() for copy in self.copies],
             "not_searched_to_the_end": self._key_texts(),
         }

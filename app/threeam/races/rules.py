@@ -7,7 +7,7 @@ accesses and not with that of the pairs.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 
 from threeam.core.format.times import format_exact_duration
@@ -169,7 +169,7 @@ def _find_use_after_delete(history: KeyHistory, limits: WitnessLimits) -> Iterat
 def _find_interleaved(history: KeyHistory, limits: WitnessLimits) -> Iterator[Finding]:
     """Yield the accesses between two of another actor that no order of whole pieces of work explains."""
     own: _Interrupters | None = None
-    partners = {kind: Partners(history, (kind,), limits) for kind in _READS_AND_WRITES}
+    partners: dict[OperationKind, Partners] = {}
     last: dict[object, int] = {}
     for index, access in enumerate(history.accesses):
         if access.kind in _ENDS_OF_WORK:
@@ -180,7 +180,11 @@ def _find_interleaved(history: KeyHistory, limits: WitnessLimits) -> Iterator[Fi
         last[access.actor] = index
         if first_index is None or access.ns - history.accesses[first_index].ns > limits.window_ns:
             continue
-        found = _find_between(history, first_index, index, partners)
+        both_write = history.accesses[first_index].kind is access.kind is OperationKind.WRITE
+        kind = OperationKind.READ if both_write else OperationKind.WRITE
+        if kind not in partners:
+            partners[kind] = Partners(history, (kind,), limits)
+        found = _find_between(history, first_index, index, partners[kind].around(first_index, index))
         if found is not None:
             rule, between, doubts = found
             first = history.accesses[first_index]
@@ -201,19 +205,20 @@ def _doubts_of_own(own: _Interrupters, first: Access, second: Access, access: Ac
 
 
 def _find_between(
-    history: KeyHistory, first_index: int, second_index: int, partners: Mapping[OperationKind, Partners]
+    history: KeyHistory, first_index: int, second_index: int, partners: Iterable[Access]
 ) -> tuple[Rule, Access, tuple[str, ...]] | None:
-    """Return the best access of another actor between two of one, and the rule that it breaks; None if none does."""
+    """Return the best of ``partners`` between two accesses of another actor, and the rule that it breaks.
+
+    None if none of them does.
+    """
     first, second = history.accesses[first_index], history.accesses[second_index]
     own_doubts = order_doubts(first, second)
     if own_doubts is None:
         return None
-    both_write = first.kind is second.kind is OperationKind.WRITE
-    kind = OperationKind.READ if both_write else OperationKind.WRITE
-    rule = _UNSERIALIZABLE[first.kind, kind, second.kind]  # type: ignore[index]
     best = None
-    for other in partners[kind].around(first_index, second_index):
-        if other.actor == first.actor:
+    for other in partners:
+        rule = _UNSERIALIZABLE.get((first.kind, other.kind, second.kind))  # type: ignore[arg-type]
+        if rule is None or other.actor == first.actor:
             continue
         after, before = order_doubts(first, other), order_doubts(other, second)
         if after is None or before is None:

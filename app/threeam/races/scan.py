@@ -64,10 +64,11 @@ class KeyScan:
         same: Sequence[tuple[str, str]] = (),
     ) -> None:
         stamped = [source for source in sources if source.detection is not None]
-        self._sources, self.copies = without_copies(stamped)
+        self._sources, self._copies = without_copies(stamped)
+        self._unstamped = [source.name for source in sources if source.detection is None and source.end]
         self._patterns = patterns
         self._window_ns = window_ns
-        scopes = _scopes(self._sources, same)
+        scopes = _scopes(sources, same)
         self._readers = {
             source.number: AccessReader(source, scopes[source.name], patterns, operations) for source in self._sources
         }
@@ -93,7 +94,7 @@ class KeyScan:
     @property
     def omissions(self) -> Omissions:
         """The parts that were left out, as far as the search has come."""
-        return Omissions(self.copies, self.cut_keys)
+        return Omissions(self._unstamped, self._copies, self.cut_keys)
 
     @property
     def seen_keys(self) -> Mapping[str, int]:
@@ -227,7 +228,7 @@ class KeyScan:
 
 def _with_repeated_lines(accesses: list[Access], places: Sequence[Place]) -> list[Access]:
     """Return the accesses; those whose line two sources have are in doubt: it may be one line."""
-    if len({place[1] for place in places}) < 2:
+    if len({place[4] for place in places}) == len(places):
         return accesses
     names: dict[bytes, dict[str, None]] = {}
     texts = {(number, offset): text for _, number, offset, _, text in places}

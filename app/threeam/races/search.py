@@ -78,7 +78,8 @@ def search_races(
 def names_of_one_clock(sources: Sequence[Source]) -> list[str]:
     """Return the names of the sources that are taken to have one clock, as files of one host, if there are several."""
     assumed = ClockCorrection()
-    names = [source.name for source in sources if source.correction == source.file.default_correction == assumed]
+    stamped = (source for source in sources if source.detection is not None)
+    names = [source.name for source in stamped if source.correction == source.file.default_correction == assumed]
     return names if len(names) > 1 else []
 
 

@@ -101,12 +101,11 @@ class RaceController:
         self._require_logs()
 
         def find(search: LogSearch[FoundRaces], sources: Sequence[Source]) -> FoundRaces:
-            stamped = _stamped(sources)
-            search.begin(_FOR_KEYS, _size(stamped))
-            report = search_races(stamped, options, search.note)
+            search.begin(_FOR_KEYS, _size(_stamped(sources)))
+            report = search_races(sources, options, search.note)
             if args.shuffle > 0:
                 search.begin(f"one log is shifted {args.shuffle:,} times")
-                groups = with_chances(report.groups, stamped, options, args.shuffle, search.note)
+                groups = with_chances(report.groups, sources, options, args.shuffle, search.note)
                 report = report._replace(groups=groups)
             search.begin(_FOR_DEADLOCKS)
             return FoundRaces(find_deadlocks(sources), report)
@@ -145,9 +144,8 @@ class RaceController:
         numbers: dict[tuple[int, int], int] = {}
 
         def find(search: LogSearch[NearMisses], sources: Sequence[Source]) -> NearMisses:
-            stamped = _stamped(sources)
-            search.begin(_FOR_KEYS, _size(stamped))
-            near = search_near_misses(stamped, options, pair, search.note)
+            search.begin(_FOR_KEYS, _size(_stamped(sources)))
+            near = search_near_misses(sources, options, pair, search.note)
             numbers.update(closest_line_numbers(near))
             return near
 
