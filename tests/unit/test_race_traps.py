@@ -203,6 +203,16 @@ def test_a_job_that_starts_twice_is_done_twice(run: Run) -> None:
     certain(races(run, "--key", JOB, log), Rule.TWICE)
 
 
+@pytest.mark.parametrize("duration", ["in 1.2s", "took 900 ms", "duration_ms=800"])
+def test_the_duration_of_a_job_does_not_move_its_end(duration: str, run: Run) -> None:
+    started = at("03:14:07.100", "request_id=a Started job=7"), at("03:14:07.200", "request_id=b Started job=7")
+    finished = at("03:14:07.900", f"request_id=a Finished job=7 {duration}")
+    certain(races(run, "--key", JOB, write("queue.log", *started, finished)), Rule.TWICE)
+    late = started[1].replace("07.200", "08.200")
+    log = write("queue.log", started[0], finished, late)
+    assert races(run, "--key", JOB, log) == Report(0, [])
+
+
 LOST_UPDATE = ("{} read cart=12", "{} update cart=12", "{} update cart=12")
 
 

@@ -88,7 +88,7 @@ class AccessReader:
         named = self._operation(text, mentioned, is_marked=is_marked)
         (operation, kind), about, verb_doubts, has_only_begun = named
         has_only_begun = has_only_begun or (is_marked and says_begun(text))
-        duration_ns = read_duration(text) if is_marked else None
+        duration_ns = read_duration(text) if is_marked and not self._is_end(kind) else None
         interval, meaning = self._interval(text, ns, timestamp.resolution_ns, duration_ns, has_only_begun)
         actor, doubts = self._actor(text, mentioned)
         doubts += verb_doubts
@@ -123,6 +123,10 @@ class AccessReader:
             about,
             read_outcome(text) if is_marked and kind is OperationKind.READ else None,
         )
+
+    def _is_end(self, kind: OperationKind | None) -> bool:
+        """Return whether a line is the end of an act, whose duration does not move it: `finished job=42 in 1.2s`."""
+        return kind is OperationKind.END and self._meaning is not Meaning.START
 
     def _entry(self, offset: int, raw: bytes) -> tuple[int, bytes, Line, Timestamp | None]:
         """Return the offset of the entry, the text from it to the end of the line ``raw``, its line, its stamp."""
