@@ -88,6 +88,21 @@ def test_a_key_that_is_a_verb_is_no_operation() -> None:
         "GET /admin/delete/cart/42",
         "delete of cart=42 done",
         "cart=42 is deletedBy bob",
+        '{"op":"delete","user":7,"cart":42}',
+        '{"msg":"deleted","user":7,"cart":42}',
+        '{"msg":"cart item deleted","user":7,"cart":42}',
+        '{"msg":"item deleted from cart","user":7,"cart":42}',
+        '{"msg":"cart deleted","old_cart":7,"cart":42}',
+        '{"msg":"cart deleted","item":7,"cart":42}',
+        '{"msg":"cart deleted by user","user":7,"cart":42}',
+        '{"msg":"deleted user of cart","user":7,"cart":42}',
+        '{"msg":"deleted cart items","user":7,"cart":42}',
+        '{"cart":42,"user":7,"msg":"item deleted"}',
+        'msg="user deleted" user=7 cart=42',
+        "app deleted user=7 cart=42",
+        "deleted: 7 cart=42",
+        "deleted cart=41 cart=42",
+        "cart deleted cart=41 cart=42",
     ],
 )
 def test_a_verb_of_something_else_is_a_doubt(line: str) -> None:
@@ -113,15 +128,33 @@ def test_a_verb_of_something_else_is_a_doubt(line: str) -> None:
         "cart=42 deleted",
         "write to cart=42",
         "read from cart=42",
+        '{"msg":"cart deleted","user":7,"cart":42}',
+        '{"msg":"cart was deleted","user":7,"ua":"X/5 (9; b)","cart":42}',
+        '{"msg":"deleted the cart","user":7,"cart":42}',
+        '{"event":"cart.deleted","user":7,"cart":42}',
+        '{"cart":42,"user":7,"msg":"cart deleted"}',
+        '{"msg":"cart deleted", "user": 7, "cart":42}',
+        '{"op":"delete", "status": 204, "pid": 12, "duration_ms": 3, "cart":42}',
+        'msg="cart deleted" user=7 cart=42',
+        'msg="deleted the old cart" user=7 tenant=3 cart=42',
+        "cart deleted user=7 cart=42",
     ],
 )
 def test_a_verb_of_the_key_is_not_in_doubt(line: str) -> None:
     assert read(f"INFO app {line}", r"cart\"?[=/: ](?P<key>\d+)").doubts == ()
 
 
+def test_a_noun_of_the_message_is_that_of_the_key() -> None:
+    key = r"(?:cart_item|cart)_id=(?P<key>\d+)"
+    assert read('msg="cart item deleted" user=7 cart_item_id=42', key).doubts == ()
+    assert read('msg="cart deleted" user=7 cart_item_id=42', key).doubts == (OTHER,)
+    assert read('msg="cart deleted" user=7 cart_id=42', key).doubts == ()
+
+
 WORDS = (
     *("delete", "update", "read", "expired", "deletedBy", "=", "null", ":", '{"delete":', "{}", "INFO", "shop", "lock"),
     *("release", "the", "item=7", "of", "to", "done", "started", "(7)", "ok,", "}", ";", "a", "processing", "finished"),
+    *('msg="cart', 'deleted"', "cart", "user=7", '"user": 7,'),
 )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from threeam.core.errors import BadInput
 from threeam.races.access import OperationKind
+from threeam.races.phrase import singular
 from threeam.races.statements import find_statement
-from threeam.races.verb_context import Surroundings, singular
+from threeam.races.verb_context import Surroundings
 from threeam.races.verb_reading import NamedOperation, read_verb, read_verb_nearby, surroundings
 from threeam.races.verbs import Operation, known_verbs
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from threeam.races.access import OperationKind
+from threeam.races.phrase import LEVELS, NEVER_OBJECTS, NO_OBJECTS, WORD, Phrase, singular
 
-WORD = re.compile(rb"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # `deleteCart`, `cart_delete`, `DELETE`
 _INTO = re.compile(rb"\s+(?:from|to|into|in(?! \d))\s", re.IGNORECASE)  # `add to cart=42` creates no cart
 _OTHER_FIELD = re.compile(rb"(?<![\w.-])[\"']?(?P<name>[A-Za-z][\w.-]*)[\"']?\s?[=:]\s?[\"']?[\w.-]*\d")
 _CONTEXT_FIELD = re.compile(  # it says when, where or how often, and not what
@@ -15,7 +17,7 @@ _CONTEXT_FIELD = re.compile(  # it says when, where or how often, and not what
     rb"|goroutine|conn\w*|ip|host\w*|port|remote\w*|addr\w*|node\w*|pod|shard\w*|region|status\w*|code|level|logger"
     rb"|took|dur|durations?\w*|elapsed\w*|latency\w*|\w*time\w*|ts|\w*_?ms|\w+_us|\w+_ns|bytes|size|len\w*|line"
     rb"|attempts?|retr\w*|v|ver|version|rev|seq\w*|offset|partition|rows?|count|n|ttl|age|rc|qty|price|amount|total"
-    rb"|lsn|hash|etag|method|path|ur[il]|proto\w*",
+    rb"|process_?id|ppid|cpu|caller|func\w*|severity|priority|depth|lsn|hash|etag|method|path|ur[il]|proto\w*",
     re.IGNORECASE,
 )
 _PART_FIELD = re.compile(  # of `delete cart=42 item=7`
@@ -25,12 +27,11 @@ _PART_FIELD = re.compile(  # of `delete cart=42 item=7`
     re.IGNORECASE,
 )
 _STATE = re.compile(rb"\b(?:is|are|still)\b", re.IGNORECASE)  # `cart=42 is deleted`
-_NUMBER = re.compile(rb"[\s(/]#?\d+(?![\w.:%-])(?!\s?(?:[num]?s|secs?|seconds|bytes|times)\b)")  # `item 7 of cart=42`
+_QUOTED_VALUE = re.compile(rb"(?<=[=:])\s?\"[^\"\n]*\"")
+_NUMBER = re.compile(
+    rb"[\s(/](?<![\w\"'][=:][\s(/])#?\d+(?![\w.:%-])(?!\s?(?:[num]?s|secs?|seconds|bytes|times)\b)"
+)  # `item 7 of cart=42`
 _ANY_FIELD = re.compile(rb"[\w.-]+[\"']?\s?[=:]\s?[\"']?[^\s\"',;}]*|\bin \d[\d.]*\s?[a-z\xc2\xb5]+", re.IGNORECASE)
-_NO_OBJECTS = frozenset(  # words between a verb and its key that are no other thing
-    b"the a an of for on to from in at old stale idle whole entire all one single ok done success successful "
-    b"successfully succeeded went well completed finished was were has have been got now then just".split()
-)
 _NOT_DONE_BEFORE = re.compile(  # the word before a verb that was not done: `found deleted`, `on delete`
     rb"\b(?:found|finds?|finding|list(?:s|ed|ing)?|show(?:s|ing)?|saw|seen|count(?:s|ed|ing)?|on|to|rule|policy|hook"
     rb"|trigger|permission)[\s:=]{1,2}\Z"
@@ -39,10 +40,9 @@ _NOT_DONE_BEFORE = re.compile(  # the word before a verb that was not done: `fou
 )
 _QUESTION = re.compile(rb"\?(?!\w)")
 _PATH = re.compile(rb"\s?[^\s/]*/\S*\Z")  # up to the key: `DELETE /users/7/cart/42`
+_SAYS_NOTHING = frozenset(b"id key pk uuid guid no nr num number ref".split())
 _NAMELESS = re.compile(rb"\W*(?:id|key|pk|uuid|guid|no|nr|num|number|ref)?\W*", re.IGNORECASE)  # `id=` of anything
 _NOUN = re.compile(rb"(?:^|[\s/(\"'\[.,])(?P<noun>[A-Za-z][A-Za-z_-]*)[\s/._:-]+\Z")
-_LEVELS = frozenset((b"trace", b"debug", b"info", b"notice", b"warn", b"warning", b"error", b"log", b"critical"))
-_NEVER_OBJECTS = frozenset(b"of from to in into on for with at by within inside under the a an is was has been".split())
 ACTS = (OperationKind.READ, OperationKind.WRITE, OperationKind.CREATE, OperationKind.DELETE)
 
 
@@ -58,17 +58,25 @@ class Surroundings(NamedTuple):
     has_more: bool = False
 
 
-def is_about_another(between: bytes, kind: OperationKind | None, around: Surroundings, is_before: bool) -> bool:
-    """Return whether a verb may be that of another thing than the key, by the text ``between`` them."""
+def is_about_another(
+    between: bytes, kind: OperationKind | None, around: Surroundings, phrase: Callable[[], Phrase], is_before: bool
+) -> bool:
+    """Return whether a verb may be that of another thing than the key, by the text ``between`` them.
+
+    ``phrase``: how to get that of the verb.
+    """
     if kind is OperationKind.DELETE and _PART_FIELD.match(around.after):
         return True
     if not between or between.isspace():
         return False
-    if is_before:
+    if is_before and b"/" in between:
         between = _PATH.sub(b"", between)
+    fields = tuple(_OTHER_FIELD.findall(between))
+    if fields and not _are_context(fields):
+        if not _names_the_key(phrase(), around.before[around.name_begin :], fields):
+            return True
+        between = _QUOTED_VALUE.sub(b'""', between)
     if b"}" in between or b";" in between or _NUMBER.search(between):
-        return True
-    if any(_CONTEXT_FIELD.fullmatch(field["name"]) is None for field in _OTHER_FIELD.finditer(between)):
         return True
     if kind not in ACTS:
         return False
@@ -77,14 +85,39 @@ def is_about_another(between: bytes, kind: OperationKind | None, around: Surroun
     return is_before and kind in (OperationKind.CREATE, OperationKind.DELETE) and _INTO.match(between) is not None
 
 
+@lru_cache
+def _are_context(fields: tuple[bytes, ...]) -> bool:
+    """Return whether fields of these names say when, where or how often."""
+    return all(_CONTEXT_FIELD.fullmatch(name) for name in fields)
+
+
+@lru_cache(maxsize=1024)
+def _names_the_key(phrase: Phrase, name: bytes, fields: tuple[bytes, ...]) -> bool:
+    """Return whether a message says that its verb is about the key of that ``name``, and about no field between them.
+
+    ``{"msg":"cart deleted","user":7,"cart":42}`` deletes a cart; with ``"old_cart":7`` it may be another one.
+    """
+    names = [singular(word) for word in WORD.findall(name)]
+    names = [word for word in names if word not in _SAYS_NOTHING]
+    if not names or phrase.noun != names[-1]:
+        return False
+    named = phrase.words.union(names)
+    return not any(
+        _PART_FIELD.match(field + b"=") or any(singular(word) in named for word in WORD.findall(field))
+        for field in fields
+    )
+
+
 def _has_another_noun(between: bytes, around: Surroundings) -> bool:
     """Return whether a word between a verb and its key may be what the verb is about.
 
     The name of the key does not count, nor the noun before a key whose name says nothing.
     """
     words = [word.lower() for word in WORD.findall(_ANY_FIELD.sub(b" ", between))]
+    if not words:
+        return False
     names = {singular(word) for word in WORD.findall(around.before, around.name_begin)}
-    others = [word for word in words if word not in _NO_OBJECTS and singular(word) not in names]
+    others = [word for word in words if word not in NO_OBJECTS and singular(word) not in names]
     return len(others) > (_NAMELESS.fullmatch(around.before, around.name_begin) is not None)
 
 
@@ -96,17 +129,19 @@ def is_no_act(text: bytes, begin: int, after: bytes) -> bool:
 def words_of(text: bytes) -> bytes:
     """Return the words of a text in lower case, without those that name no thing."""
     words = (word.lower() for word in WORD.findall(text))
-    return b" ".join(word for word in words if word not in _NEVER_OBJECTS)
+    return b" ".join(word for word in words if word not in NEVER_OBJECTS)
 
 
-def noun_before(around: Surroundings) -> bytes:
-    """Return the noun before a key whose own name says nothing: ``session`` of ``session id=42``."""
+def noun_before(around: Surroundings, verb_begin: int = -1, phrase: Callable[[], Phrase] | None = None) -> bytes:
+    """Return the noun of a key whose own name says nothing: ``session`` of ``session id=42``.
+
+    ``phrase``: how to get that of a verb at ``verb_begin`` before the key: it has the noun in ``session deleted id=42``.
+    """
     if _NAMELESS.fullmatch(around.before, around.name_begin) is None:
         return b""
-    noun = _NOUN.search(around.before[: around.name_begin] + b" ")
-    return b"" if noun is None or noun["noun"].lower() in _LEVELS else singular(noun["noun"])
-
-
-def singular(noun: bytes) -> bytes:
-    """Return a noun, such as the name of a table, in lower case and without a plural's s."""
-    return noun.lower().removesuffix(b"s")
+    match = _NOUN.search(around.before[: around.name_begin] + b" ")
+    noun = b"" if match is None else match["noun"].lower()
+    is_verb = match is not None and match.start("noun") <= verb_begin < match.end("noun")
+    if phrase is not None and (is_verb or not noun or noun in NEVER_OBJECTS):
+        return phrase().noun
+    return b"" if noun in LEVELS or noun in NEVER_OBJECTS else singular(noun)

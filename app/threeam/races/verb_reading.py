@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from threeam.core.format.entry import decode_utf8
 from threeam.races.access import OperationKind
-from threeam.races.verb_context import ACTS, WORD, Surroundings, is_about_another, is_no_act, noun_before, words_of
+from threeam.races.phrase import WORD, phrase_of
+from threeam.races.verb_context import ACTS, Surroundings, is_about_another, is_no_act, noun_before, words_of
 from threeam.races.verbs import Operation
 
 OTHER_THING = "the verb may be about something else in the line"
@@ -67,7 +69,7 @@ def surroundings(text: bytes, begin: int, end: int, match_begin: int) -> tuple[b
     """Return the fields of the `Surroundings` of the key between ``begin`` and ``end``, whose match is at
     ``match_begin``: a few words.
 
-    An id before them is left out, so that many lines have the same surroundings.
+    An id before them is left out, so that many lines have the same surroundings. The begin of a message is not.
     """
     start = _blank_before(text, match_begin, _WORDS_AROUND)
     words = 0
@@ -75,6 +77,8 @@ def surroundings(text: bytes, begin: int, end: int, match_begin: int) -> tuple[b
         blank = text.rfind(b" ", 0, start)
         word = text[blank + 1 : start]
         if b"=" in word or _DIGIT.search(word):
+            if b'="' in word and not _DIGIT.search(word):  # the begin of a message
+                start = max(0, blank)
             break
         words += 1
         if words <= _WORDS_AROUND:
@@ -139,12 +143,17 @@ def _read(
     if operation.kind not in _WORK:
         others -= set(_STATES)
     begin = row[0].begin if row else nearest.begin
-    is_doubtful = bool(others) or is_about_another(between, operation.kind, around, is_before)
+    limit = around.name_begin if is_before else len(text)
+    phrase = partial(phrase_of, text, begin, nearest.end, limit, nearest.is_participle)
+    is_doubtful = bool(others) or is_about_another(between, operation.kind, around, phrase, is_before)
     is_doubtful = is_doubtful or (operation.kind in ACTS and is_no_act(text, begin, around.after))
     doubts: tuple[str, ...] = (OTHER_THING,) if is_doubtful else ()
     if operation.kind is OperationKind.LOCK and _SHARED.search(around.before + b" " + around.after):
         doubts += (SHARED_LOCK,)
-    about = words_of(between) if operation.kind in _WORK else noun_before(around)
+    if operation.kind in _WORK:
+        about = words_of(between)
+    else:
+        about = noun_before(around)
     return NamedOperation(operation, about, doubts, has_only_begun)
 
 
