@@ -19,6 +19,11 @@ from threeam.races.finding import Rule
         ("DELETE FROM shop.cart WHERE id = 42", "UPDATE `carts` SET n = 1 WHERE id = 42", r"id = (?P<key>\d+)", ""),
         ("delete cart id=42", "update carts id=42", r"id=(?P<key>\d+)", ""),
         ("INFO id=42 deleted", "WARN id=42 updated", r"id=(?P<key>\d+)", ""),
+        ("cart deleted id=42", "cart updated id=42", r"id=(?P<key>\d+)", ""),
+        ("delete id=42", "INFO update id=42", r"id=(?P<key>\d+)", ""),
+        ("deleteCart id=42", "carts updated for id=42", r"id=(?P<key>\d+)", ""),
+        ("session deleted id=42", "cart updated id=42", r"id=(?P<key>\d+)", "session, cart"),
+        ('msg="session deleted" id=42', 'msg="cart updated" id=42', r"id=(?P<key>\d+)", "session, cart"),
     ],
 )  # fmt: skip
 def test_an_equal_number_may_be_of_another_thing(first: str, second: str, key: str, things: str, run: Run) -> None:

@@ -135,7 +135,7 @@ def words_of(text: bytes) -> bytes:
 def noun_before(around: Surroundings, verb_begin: int = -1, phrase: Callable[[], Phrase] | None = None) -> bytes:
     """Return the noun of a key whose own name says nothing: ``session`` of ``session id=42``.
 
-    ``phrase``: how to get that of a verb at ``verb_begin`` before the key: it has the noun in ``session deleted id=42``.
+    ``phrase``: how to get that of a verb at ``verb_begin`` before the key: it has that of ``session deleted id=42``.
     """
     if _NAMELESS.fullmatch(around.before, around.name_begin) is None:
         return b""

@@ -153,7 +153,7 @@ def _read(
     if operation.kind in _WORK:
         about = words_of(between)
     else:
-        about = noun_before(around)
+        about = noun_before(around, nearest.begin, phrase) if is_before and not nearest.is_lock else noun_before(around)
     return NamedOperation(operation, about, doubts, has_only_begun)
 
 
