@@ -157,11 +157,11 @@ def test_two_programs_may_work_on_one_request(actor: str, run: Run) -> None:
 
 
 def locks(taking: str, acts: str) -> str:
-    """Write a log of locks: ``a+1`` takes lock 1, in the words ``taking``, and ``a-1`` releases it."""
+    """Write a log of locks: ``a+1`` takes lock 1, in the words ``taking``; ``a?1`` wants it; ``a-1`` releases it."""
     lines = []
     for number, act in enumerate(acts.split()):
         actor, sign, key = tuple(act)
-        words = taking if sign == "+" else "released"
+        words = {"+": taking, "?": "acquiring", "-": "released"}[sign]
         lines.append(at(f"03:14:07.{100 + number}", f"req={actor}1 {words} lock cart={key}"))
     return write("a.log", *lines)
 
@@ -173,6 +173,20 @@ def test_released_locks_are_not_taken(run: Run) -> None:
     certain(races(run, "--key", CART, locks("acquired", NESTED)), Rule.LOCK_ORDER)
     one_by_one = locks("acquired", "a+1 a-1 b+2 b-2 a+2 a-2 b+1 b-1")
     assert races(run, "--key", CART, one_by_one) == Report(0, [])
+
+
+@pytest.mark.parametrize(
+    ("acts", "is_certain"),
+    [
+        ("a?1 a+1 a?2 a+2 a-2 b?2 b+2 a-1 b?1 b+1 b-1 b-2", True),
+        ("a+1 a?1 a+2 a-2 b+2 a-1 b+1 b-1 b-2", False),  # it is wanted while it is held
+        ("a+1 a+1 a+2 a-2 b+2 a-1 b+1 b-1 b-2", False),
+        ("a+1 a?2 b+2 a-1 b?1 b-2", False),
+    ],
+)
+def test_a_lock_that_is_wanted_and_then_taken_is_taken_once(acts: str, is_certain: bool, run: Run) -> None:
+    group = races(run, "--key", CART, locks("acquired", acts)).groups[0]
+    assert (group.rule, group.is_certain) == (Rule.LOCK_ORDER, is_certain)
 
 
 @pytest.mark.parametrize("words", ["read", "shared", "acquired shared"])

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import chain, combinations, islice, pairwise, product
+from itertools import chain, combinations, islice, pairwise, product, zip_longest
 from typing import NamedTuple
 
 from threeam.core.format.entry import decode_utf8, escape_unprintable
 from threeam.races.access import ORDER_NOT_KNOWN, Access, Actor, OperationKind, order_of_accesses
 from threeam.races.doubts import one_actor_doubts, order_doubts, shared_actor_doubts
 from threeam.races.finding import Finding, Rule
+from threeam.races.outcomes import NOT_DONE
 from threeam.races.partners import WitnessLimits
 from threeam.timeline.instant import Order
 
@@ -188,9 +189,12 @@ def _holds(accesses: Sequence[tuple[_Lock, Access]]) -> tuple[list[_Hold], _Lock
     """Return when an actor holds which lock, in the order in which it takes them.
 
     The second value: a lock that it takes again while it holds it, so that it is not known which release is the last.
+    An attempt, as in ``acquiring lock cart=1``, and the line that it was taken are one taking, at the later line.
     """
     holds, open_holds, relocked = list[_Hold](), dict[_Lock, int](), None
-    for lock, access in accesses:
+    for (lock, access), after in zip_longest(accesses, accesses[1:]):
+        if after is not None and after[0] == lock and _is_attempt(access, after[1]):
+            continue
         if access.kind is OperationKind.UNLOCK:
             if (index := open_holds.pop(lock, None)) is not None:
                 holds[index] = holds[index]._replace(release=access)
@@ -200,6 +204,11 @@ def _holds(accesses: Sequence[tuple[_Lock, Access]]) -> tuple[list[_Hold], _Lock
             open_holds[lock] = len(holds)
             holds.append(_Hold(lock, access, None))
     return holds, relocked
+
+
+def _is_attempt(access: Access, after: Access) -> bool:
+    """Return whether a line only says that a lock is wanted, and the next line of its actor that it was taken."""
+    return access.kind is OperationKind.LOCK and after.kind is OperationKind.LOCK and NOT_DONE in access.doubts
 
 
 def _place(access: Access) -> tuple[int, int, int]:
