@@ -35,7 +35,7 @@ def test_long_digits_beside_suppressed_messages_take_no_time(run: Run) -> None:
     """A pattern that tries each digit as the begin of a number needs minutes for such a line."""
     dump = at(5, "dump " + "0" * 250_000)
     write_lines(
-        "web.log", [at(1, "req=a1 delete cart=1"), at(2, "3 packets dropped"), dump, at(6, "req=b1 get cart=1")]
+        "web.log", [at(1, "req=a1 delete cart=1"), at(2, "3 messages dropped"), dump, at(6, "req=b1 get cart=1")]
     )
     code, (group,) = races(run, "web.log")
     assert (code, group["rule"]) == (0, "use after delete")

@@ -260,6 +260,13 @@ def test_a_check_that_found_the_key_is_none(outcome: str, is_found: bool, run: R
         "delete cart=42 dry_run=true",
         "EXPIRE cart=42 3600",
         "expire cart=42 in 60 s",
+        "delete cart=42 status=pending",
+        "delete cart=42 status=failed",
+        "delete cart=42: stale version",
+        "dropped stale delete cart=42",
+        "removed stale cart=42 err=<eof>",
+        "delete cart=42 error_count=1",
+        "delete cart=42 deleted_count=0",
     ],
 )
 def test_an_act_that_was_not_done_is_a_doubt(line: str, run: Run) -> None:
@@ -267,9 +274,44 @@ def test_an_act_that_was_not_done_is_a_doubt(line: str, run: Run) -> None:
     downgraded(races(run, "--key", CART, log), Rule.AFTER_DELETE, "failed, or is to come")
 
 
-@pytest.mark.parametrize("line", ["delete cart=42 dry_run=0", "delete cart=42 code=200", "cart=42 expired"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "delete cart=42 dry_run=0",
+        "delete cart=42 code=200",
+        "cart=42 expired",
+        "removed stale cart=42",
+        "purged the stale cart=42",
+        "delete cart=42 err=<nil>",
+        "delete cart=42 error=null",
+        "delete cart=42 error_count=0",
+        "delete cart=42 retry_count=0",
+        "delete cart=42 maxRetries=3",
+        "delete cart=42 max_retries=3",
+        'delete cart=42 {"retry":false}',
+    ],
+)
 def test_an_act_that_was_done_is_no_doubt(line: str, run: Run) -> None:
     certain(races(run, "--key", CART, write("a.log", at("03:14:07.100", f"req=a1 {line}"), UPDATE)), Rule.AFTER_DELETE)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_certain"),
+    [
+        ("update cart=42 status=pending", True),
+        ("update cart=42 status=cancelled", True),
+        ('get cart=42 {"state":"cancelled"}', True),
+        ("UPDATE carts SET status = 'pending', mail = 'failed' WHERE cart=42", True),
+        ("update cart=42 status=failed", False),
+        ("update cart=42 cancelled", False),
+        ("update cart=42 retry_count=1", False),
+        ("update cart=42 retry after 5s", False),
+    ],
+)
+def test_what_the_key_became_is_no_outcome_of_the_act(line: str, is_certain: bool, run: Run) -> None:
+    deleted = at("03:14:07.100", "req=a1 delete cart=42")
+    report = races(run, "--key", CART, write("a.log", deleted, at("03:14:07.900", f"req=b2 {line}")))
+    assert [(group.rule, group.is_certain) for group in report.groups] == [(Rule.AFTER_DELETE, is_certain)]
 
 
 @pytest.mark.parametrize("first", ["begin delete cart=42", "start the delete of cart=42", "delete cart=42 started"])

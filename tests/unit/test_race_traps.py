@@ -265,6 +265,30 @@ def test_suppressed_messages_may_have_had_the_create(run: Run, time: str, name: 
     downgraded(races(run, "--key", CART, *{log, name}), Rule.AFTER_DELETE, "suppressed messages")
 
 
+@pytest.mark.parametrize(
+    ("text", "is_suppressed"),
+    [
+        ("net_ratelimit: 12 callbacks suppressed", True),
+        ("5 output lines suppressed due to ratelimiting", True),
+        ("rsyslogd: imuxsock lost 34 messages from pid 7", True),
+        ("dropped 3 log events", True),
+        ("1 message discarded", True),
+        ("message repeated 3 times: [ping]", True),
+        ("req=s3 dropped cart=43", False),
+        ("req=3 sweeper dropped cart=43", False),
+        ("3 packets dropped", False),
+        ("dropped 3 packets", False),
+        ("suppressed 2 duplicates", False),
+        ("lost 3 carts", False),
+    ],
+)
+def test_suppressed_messages_are_named(text: str, is_suppressed: bool, run: Run) -> None:
+    report = races(run, "--key", CART, used_after_delete(at("03:14:07.150", text)))
+    (group,) = report.groups
+    assert group.is_certain != is_suppressed
+    assert any("suppressed messages" in doubt for doubt in group.doubts) == is_suppressed
+
+
 @pytest.mark.parametrize("time", ["03:14:07.050", "03:15:07.000"])
 def test_messages_that_were_suppressed_before_or_long_after_change_nothing(run: Run, time: str) -> None:
     log = used_after_delete(at(time, "systemd-journald[301]: Suppressed 641 messages from app.service"))

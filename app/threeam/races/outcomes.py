@@ -32,7 +32,7 @@ _TO_COME_WORDS = (
     r"without acquiring locking time-?out"
 )
 # `errors=0` says that it worked, and `wait_ms=5` is a measurement.
-_UNSET = r"(?!\w*[\"']?\s*[=:]\s*(?:[\"']?(?:0|no|ok|none|nil|null|false)\b|\"\"|''|\[\]|-(?!\w)))"
+_UNSET = r"(?!\w*[\"']?\s*[=:]\s*(?:[\"']?<?(?:0|no|ok|none|nil|null|false)\b|\"\"|''|\[\]|-(?!\w)))"
 _MEASURED = r"(?!\w*[\"']?\s*[=:]\s*[\"']?(?:-?\d|no\b|none\b|nil\b|null\b|false\b|\"|'))"
 _STATES = (
     r"\b(?:ok|result|outcome|success|succeeded|deleted|removed|updated|created|acquired|locked)[\"']?\s*[=:]\s*[\"']?(?:false|no|0)\b",
@@ -67,16 +67,33 @@ _NOTHING_STATES = (
 
 
 _NOT_IN_SQL = re.compile(rb"\bnot (?=(?:null|in|exists|like|between)\b)", re.IGNORECASE)
+_SQL = re.compile(rb"\b(?:set\s+[\w.`\"\[\]]+\s*=|values\s*\(|where\s)", re.IGNORECASE)
+_SQL_VALUE = re.compile(rb"[=(,]\s?'[^'\n]*'")  # of `SET status = 'pending'`
+_STATE_DATA = re.compile(  # what the key became, as in `update order=42 status=cancelled`
+    rb"(?:status|state|phase|stage)[\"']?\s?[=:]\s?[\"']?(?:pending|cancell?ed)\b", re.IGNORECASE
+)
+_STALE_THING = re.compile(  # what was removed, as in `removed stale cart=42`, and no stale read
+    rb"\b(?:delet|remov|purg|evict|expir|clean|clear|sweep|swept|prun|releas|refresh|replac|reap)\w*"
+    rb"\s(?:(?:up|out|the|an?|all|\d+)\s){0,2}stale(?=\s(?!update|write|read|version|event|message|request|data))",
+    re.IGNORECASE,
+)
+_ZERO_FAILURES = re.compile(
+    rb"(?:err(?:or)?s?|fail[a-z]*|retr(?:y|ies)|attempts?|conflicts?|timeouts?)_?count[\"']?\s?[=:]\s?[\"']?0\b",
+    re.IGNORECASE,
+)
+_SETTING_STATES = (OperationKind.READ, OperationKind.WRITE, OperationKind.CREATE)
 _CAMEL = re.compile(rb"(?<=[a-z])(?=[A-Z])")  # `deleteFailed` is read as `delete_Failed`
 
 
-def _words(words: str, after: str = "") -> re.Pattern[bytes]:
+def _words(words: str, after: str = "", before: str = "") -> re.Pattern[bytes]:
     """Return the pattern of words that no letters are next to: it finds `failed` in `delete_failed`."""
-    text = rf"(?<![a-zA-Z])(?:{'|'.join(words.split(' '))})(?![a-zA-Z]){after}"
+    text = rf"(?<![a-zA-Z]){before}(?:{'|'.join(words.split(' '))})(?![a-zA-Z]){after}"
     return re.compile(text.encode(), re.IGNORECASE)
 
 
-_RETRY = _words(_RETRY_WORDS)
+_LIMIT_BEFORE = r"(?<!max[_ -])"  # `max_retries=3`
+_LIMIT_AFTER = r"(?![_-](?:limit|max|delay|after|interval|polic|backoff|left|remaining))"
+_RETRY = _words(_RETRY_WORDS, _LIMIT_AFTER + _UNSET, _LIMIT_BEFORE)
 _NOTHING = _words(_NOTHING_WORDS)
 _FAILED = _words(_FAILED_WORDS, _UNSET)
 _TO_COME = _words(_TO_COME_WORDS, _MEASURED)
@@ -146,7 +163,7 @@ def outcome_doubts(text: bytes, kind: OperationKind | None) -> tuple[str, ...]:
     """Return the reasons that the words of an entry give to doubt that it did its operation, or did it first."""
     if not _any_doubt().has_match(text):
         return ()
-    text = _CAMEL.sub(b"_", _NOT_IN_SQL.sub(b"", text))
+    text = _without_data(_CAMEL.sub(b"_", text), kind)
     doubts: tuple[str, ...] = ()
     if _RETRY.search(text) and not _FIRST_ATTEMPT.search(text):
         doubts = (RETRIED,)
@@ -156,8 +173,17 @@ def outcome_doubts(text: bytes, kind: OperationKind | None) -> tuple[str, ...]:
     return doubts if is_done else (*doubts, NOT_DONE)
 
 
+def _without_data(text: bytes, kind: OperationKind | None) -> bytes:
+    """Return the text without the words that are values, or that say what a statement selects."""
+    text = _ZERO_FAILURES.sub(b"", _NOT_IN_SQL.sub(b"", text))
+    if b"'" in text and _SQL.search(text):
+        text = _SQL_VALUE.sub(b"", text)
+    return _STATE_DATA.sub(b"", text) if kind in _SETTING_STATES else text
+
+
 def says_failed(text: bytes) -> bool:
     """Return whether the words of a line say that something failed."""
+    text = _STALE_THING.sub(b"", text)
     return _FAILED.search(text) is not None or _FAILED_STATE.search(text) is not None
 
 

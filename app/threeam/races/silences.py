@@ -14,13 +14,14 @@ from threeam.core.store.regex import Regex
 from threeam.races.access import Access
 from threeam.timeline.source import Source
 
+_LINES = rb"(?:messages?|lines?|entr(?:y|ies)|logs?|log events?|callbacks?)\b"  # and no packets, nor carts
 _SUPPRESSED = re.compile(
-    rb"suppress(?:ed|ing) \d|(?<!\d)\d{1,19} (?:\S{1,40} ){0,2}(?:suppressed|dropped|discarded)|message repeated \d"
-    rb"|(?:dropped|discarded|lost) \d{1,19} (?:log )?(?:messages|lines|entries|events)",
+    rb"(?:suppress(?:ed|ing)|dropped|discarded|lost) \d{1,19} (?:\S{1,40} ){0,2}" + _LINES + rb"|message repeated \d"
+    rb"|(?<![\w=])\d{1,19} (?:\S{1,40} )?" + _LINES + rb" (?:were |have been )?(?:suppressed|dropped|discarded|lost)",
     re.IGNORECASE,
 )  # each repetition has a limit: a line of 250,000 digits takes no longer than others
 _SUPPRESSION_NS = 30 * NS_PER_S  # the time over which journald counts, and reports at its end
-_MARK = "uppress|ropped|iscarded|epeated|lost "  # in each match: most chunks have none, and RE2 is ten times as fast
+_MARK = "uppress|ropped|iscarded|epeated|lost"  # in each match: most chunks have none, and RE2 is ten times as fast
 
 
 class _Silence(NamedTuple):
