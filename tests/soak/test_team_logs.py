@@ -116,6 +116,28 @@ def test_a_line_that_a_program_appends_to_the_renamed_log_arrives(engine: Engine
     assert len(segments(web1, db1)) == 2
 
 
+@pytest.mark.parametrize("change", ["longer", "other"])
+def test_a_file_that_is_moved_over_the_log_is_the_same_log_or_a_new_epoch(
+    change: str, engine: Engine, hosts: list[Host]
+) -> None:
+    """An editor does that, `mv` of a backup, and `mv` of a fork."""
+    db1, web1 = hosts
+    db1.write(20)
+    wait_for_mirrors(hosts)
+    replacement = db1.log.with_name("replacement")
+    data = db1.log.read_bytes()
+    if change == "other":
+        data = data.replace(b"note 7", b"(left)")
+    last = db1.log.read_bytes().splitlines(keepends=True)[-1]
+    replacement.write_bytes(data + last.replace(b"note 20", b"note 21"))
+    replacement.rename(db1.log)
+    wait_for_mirrors(hosts)
+    assert len(web1.mirrors(db1)) == (2 if change == "other" else 1)
+    assert [files.gaps for files in web1.mirrors(db1)] == [[] for _ in web1.mirrors(db1)]
+    db1.write(5)
+    wait_for_mirrors(hosts)
+
+
 def test_a_block_that_a_full_disk_takes_back_is_not_sent(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

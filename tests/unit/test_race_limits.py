@@ -268,6 +268,17 @@ def test_an_empty_log_is_no_trouble_and_neither_is_a_status_with_a_deadlock(run:
     assert run("races", "--key", CART, "web.log", str(status)).returncode == 1
 
 
+def test_a_search_that_can_find_nothing_says_why(run: Run) -> None:
+    write_lines("a.log", [at(number, f"foo cart={number // 2} user gone") for number in range(6)])
+    printed = run("races", "--key", CART, "a.log").stdout.decode()
+    assert "nothing suspicious was found" in printed
+    assert "no request id, thread or pid was found in a, so all lines of a log are of one actor" in printed
+    assert "6 of 6 lines about shared keys state no operation that is known; --op W=foo says" in printed
+    printed = run("races", "--key", r"crt=(?P<key>\d+)", "a.log").stdout.decode()
+    assert "no line names a key: is the pattern right?" in printed
+    assert "nothing suspicious" not in printed
+
+
 def test_a_doubt_about_the_actors_says_what_settles_it(run: Run) -> None:
     write_lines("web.log", [at(1, "req=a1 user bob delete cart=1"), at(9, "req=a2 user bob get cart=2")])
     write_lines("job.log", [at(5, "user eve update cart=1"), at(6, "user eve update cart=3")])

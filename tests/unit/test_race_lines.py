@@ -109,11 +109,42 @@ def test_a_later_line_in_another_log_may_say_that_it_failed(run: Run) -> None:
         [at("03:14:07.200", "req=c3 rollback")],
         [at("03:14:07.200", "req=a1 commit"), at("03:14:07.300", "req=a1 failed to send a mail")],
         [at("03:14:07.200", "req=a11 rollback")],
+        [at("03:14:07.200", "req=a1 mail skipped"), at("03:14:07.300", "req=a1 errors=0 err=<nil>")],
     ],
 )
 def test_what_fails_later_may_be_something_else(later: list[str], run: Run) -> None:
     log = write("a.log", at("03:14:07.100", "req=a1 delete cart=42"), *later, UPDATE)
     certain(races(run, "--key", CART, log), Rule.AFTER_DELETE)
+
+
+@pytest.mark.parametrize(
+    "symptom", ["ERROR req=b2 checkout failed: cart is gone", "req=b2 status=500", "req=b2 rollback"]
+)
+def test_a_use_may_fail_because_of_the_delete(symptom: str, run: Run) -> None:
+    log = write("a.log", at("03:14:07.100", "req=a1 delete cart=42"), UPDATE, at("03:14:08.000", symptom))
+    certain(races(run, "--key", CART, log), Rule.AFTER_DELETE)
+
+
+@pytest.mark.parametrize("other", ["pid=11 GET /favicon.ico 404", "pid=11 sweep done: 12 deleted, 3 skipped, 1 failed"])
+def test_other_work_of_the_process_may_fail(other: str, run: Run) -> None:
+    use = UPDATE.replace("req=b2", "pid=12")
+    log = write("a.log", at("03:14:07.100", "pid=11 delete cart=42"), at("03:14:07.200", other), use)
+    certain(races(run, "--key", CART, log), Rule.AFTER_DELETE)
+    undone = at("03:14:07.300", "pid=11 rollback")
+    log = write("a.log", at("03:14:07.100", "pid=11 delete cart=42"), undone, use)
+    downgraded(
+        races(run, "--key", CART, log), Rule.AFTER_DELETE, "something failed: '2026-11-24T03:14:07.300Z pid=11 roll"
+    )
+
+
+def test_the_last_write_of_a_lost_update_may_fail_because_of_it(run: Run) -> None:
+    lines = ["req=a1 read cart=42", "req=b2 update cart=42", "req=a1 update cart=42"]
+    lines = [at(f"03:14:07.{number}00", line) for number, line in enumerate(lines, 1)]
+    certain(
+        races(run, "--key", CART, write("a.log", *lines, at("03:14:08", "ERROR req=a1 sum failed"))), Rule.LOST_UPDATE
+    )
+    undone = write("a.log", *lines, at("03:14:08", "req=a1 rolled back"))
+    downgraded(races(run, "--key", CART, undone), Rule.LOST_UPDATE, "something failed")
 
 
 @pytest.mark.parametrize(("worker", "is_certain"), [("1", False), ("2", True), ("11", True)])

@@ -148,10 +148,11 @@ def test_a_retry_and_a_pid_are_reasons_to_doubt(run: Run) -> None:
     write_lines("web2.log", [at(5, "app[3]: retry update cart=1"), at(10, "app[4]: write cart=2")])
     _, groups = races(run, "web1.log", "web2.log")
     doubts = {group["rule"]: group["closest"]["doubts"] for group in groups}
-    other_log = "a pid in each log, but maybe one request (a group (?P<actor>…) in each --key settles that)"
+    remedy = "a group (?P<actor>…) in each --key settles that"
+    other_log = f"a pid in each log, but maybe one request ({remedy})"
     assert doubts == {
         "use after delete": ["a retry", other_log],
-        "lost update": ["one process may serve several requests", other_log],
+        "lost update": [f"one process may serve several requests ({remedy})", other_log],
     }
 
 

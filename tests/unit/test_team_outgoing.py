@@ -168,6 +168,29 @@ def test_lost_bytes_are_noticed_while_it_runs(log: Path, journal: Journal) -> No
         outgoing.read(batch.end)
 
 
+def test_a_file_in_the_place_of_the_log_is_the_same_log_or_has_lost_bytes(log: Path, journal: Journal) -> None:
+    """An editor and `mv` of a backup put another file there, under the same name of the segment."""
+    log.write_bytes(line(1, "one") + line(2, "two"))
+    outgoing = Outgoing(journal)
+    start = outgoing.begin()
+    assert start is not None
+    batch = outgoing.read(start)
+    assert batch is not None
+    replacement = log.with_name("replacement")
+    replacement.write_bytes(line(1, "one") + line(2, "two") + line(3, "three"))
+    replacement.rename(log)
+    following = outgoing.read(batch.end)
+    assert following is not None
+    assert (following.payload, following.begin.offset) == (line(3, "three"), batch.end.offset)
+    count, _ = outgoing.count_lines(following.end)
+    assert count == 0
+    replacement.write_bytes(line(1, "one") + line(2, "won") + line(3, "three") + line(4, "four"))
+    replacement.rename(log)
+    assert outgoing.count_lines(following.end)[0] == 0
+    with pytest.raises(BytesLost, match="other lines than were sent"):
+        outgoing.read(following.end)
+
+
 def test_a_log_that_is_truncated_during_a_read_has_nothing_to_send(
     log: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ from threeam.team.carrier import (
     CarrierAway,
 )
 from threeam.team.follower import Follower
+from threeam.team.log_watch import LogWatch
 from threeam.team.messages.hole import fill
 from threeam.team.messages.message import encode_headers
 from threeam.team.messages.position import SegmentEnd
@@ -32,8 +33,9 @@ from threeam.team.messages.presence import HeldRun, HostileAnnouncement, Presenc
 from threeam.team.mirrors.mirror import Mirror, read_mirrors
 from threeam.team.origin import OriginFile
 from threeam.team.outgoing import Outgoing
+from threeam.team.publisher import Publisher
 from threeam.team.team_process import TeamProcess
-from threeam.team.team_status import TeamStatus, read_statuses
+from threeam.team.team_status import OwnStatus, TeamStatus, read_statuses
 
 
 @pytest.mark.parametrize(("lost_answers", "delayed"), [(0, 0), (2, 0), (0, 2), (1, 1)])
@@ -61,6 +63,26 @@ async def test_what_the_other_host_holds_is_known(tmp_path: Path) -> None:
     ((status, is_running),) = read_statuses(journals["db1"])
     assert (status.away, is_running) == ("not running", False)
     assert [host.host for host in status.hosts.values()] == ["web1"]
+
+
+async def test_lines_that_an_engine_gets_again_are_still_held(tmp_path: Path) -> None:
+    """The engine has lost its store, and no line is new: nobody tells again what they hold."""
+    journal = journal_of(tmp_path, "db1", 3)
+    file = OriginFile(journal)
+    assert file.lock()
+    engine, sizes = MemoryEngine(), [len(line) + 1 for line in Path(journal.log_path).read_bytes().splitlines()]
+    (first,) = outgoing_messages(Outgoing(journal), Outgoing(journal).begin())
+    for held_lines in range(4):
+        status = OwnStatus(file.origin, "db1", publishes=True)
+        status.held = SegmentEnd(first.segment, sum(sizes[:held_lines]))
+        publisher, watch = Publisher(journal, file, "db1", status), LogWatch(journal)
+        engine.stored.clear()
+        sending = asyncio.create_task(publisher.run(MemoryCarrier(engine), watch))
+        await until(lambda: status.sent is not None and status.sent.offset == sum(sizes), "all is sent")  # noqa: B023
+        assert status.unheld_sent_lines == 3 - held_lines
+        sending.cancel()
+        watch.close()
+    file.close()
 
 
 async def test_a_log_that_cannot_be_read_ends_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,10 @@ WEB1, WEB2, TWIN = Origin("1" * 32), Origin("2" * 32), Origin("e" * 32)
 ADDRESS = "nats://db1:4222/night"
 
 
-def note_state(journal: Journal, *hosts: HostStatus, away: str = "", written_ns: int = 0) -> StatusFile:
+def note_state(journal: Journal, *hosts: HostStatus, away: str = "", written_ns: int | None = None) -> StatusFile:
+    """Write the status of a process that runs. ``written_ns``: None: now."""
     file = StatusFile(journal, ADDRESS)
+    written_ns = time.time_ns() if written_ns is None else written_ns
     own = OwnStatus(WEB1, "web1", publishes=True, unsent_lines=3, unheld_sent_lines=9, utc_bound_ns=S)
     file.write(
         TeamStatus(ADDRESS, 4121, written_ns, away, own, {host.origin.id: host for host in hosts}, ["a notice"]), None
@@ -65,7 +67,7 @@ def test_hosts_of_one_name_and_mirrors_that_are_not_followed_are_named_apart(run
 @pytest.mark.parametrize("ends", [True, False])
 def test_a_team_that_has_ended_or_is_away_is_not_connected(run: Run, journal: Journal, ends: bool) -> None:
     away = ENDED if ends else "db1:4222 does not answer"
-    file = note_state(journal, HostStatus(DB1, "db1", time.time_ns()), away=away, written_ns=time.time_ns())
+    file = note_state(journal, HostStatus(DB1, "db1", time.time_ns()), away=away)
     if ends:
         file.close()
     done = run("team", "status")
@@ -82,11 +84,16 @@ def test_numbers_that_may_have_changed_have_their_age(run: Run, journal: Journal
     file = StatusFile(journal, ADDRESS)
     own = OwnStatus(WEB1, "web1", publishes=True, unsent_lines=1)
     db1 = HostStatus(DB1, "db1", now_ns - 420 * S)
-    file.write(TeamStatus(ADDRESS, 4121, now_ns - 180 * S, f"{ADDRESS} does not answer", own, {DB1.id: db1}), None)
+    file.write(TeamStatus(ADDRESS, 4121, now_ns, f"{ADDRESS} does not answer", own, {DB1.id: db1}), None)
     lost = run("team", "status").stdout.decode().splitlines()
     assert lost[0] == f"{ADDRESS}: does not answer"
     assert lost[1] == "  web1: this host, 1 line not sent, 1 that no other host holds"
     assert lost[3].startswith("  db1: not connected, heard 7m ago, 0 lines not sent")
+    file.write(TeamStatus(ADDRESS, 4121, now_ns - 180 * S, "", own, {DB1.id: db1}), None)
+    still = run("team", "status")
+    assert still.returncode == 1
+    assert still.stdout.decode().startswith(f"{ADDRESS}: stands still (pid 4121) since 3m; the rest is as of then\n")
+    assert read_trouble(journal, now_ns) == "team away, 1 unsent"
     file.close()
     ended = run("team", "status").stdout.decode().splitlines()
     assert ended[0] == f"{ADDRESS}: not running: it was killed 3m ago; the rest is as of then"
@@ -101,10 +108,10 @@ def test_an_address_that_is_not_used_any_more_is_left_out_beside_a_later_one(run
     other = StatusFile(journal, "nats://web2:4222/night")
     for days in (40, 39):
         other.write(TeamStatus("nats://web2:4222/night", 7, now_ns - days * day_ns + S, ""), None)
-        printed = good(run("team", "status")).splitlines()
+        printed = run("team", "status").stdout.decode().splitlines()
         assert [text for text in printed if text.startswith(("nats://", "no "))] == [
             *([alone[0]] if days == 40 else []),
-            "nats://web2:4222/night: connected (pid 7)",
+            f"nats://web2:4222/night: stands still (pid 7) since {days - 1}d23h; the rest is as of then",
             *(["no 3am team follows these"] if days == 39 else []),
         ]
     other.close()

@@ -9,14 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from threeam.core.format.entry import decode_utf8, escape_unprintable
 from threeam.core.store.reader import Line
 from threeam.races.access import Access, Actor, ActorKind, OperationKind
 from threeam.races.actors import actor_of
-from threeam.races.finding import Finding, KeyHistory
+from threeam.races.finding import Finding, KeyHistory, Rule
 from threeam.races.outcomes import NOT_DONE, says_failed
 
 FAILED_LATER = "a later line of its actor says that something failed"
 
+_UNDONE = rb"(?<![a-z])(?:roll(?:ed|ing)?[\s_-]?back|abort(?:ed|ing)?)(?![a-z])"
+_ERROR = (
+    rb"(?<![a-z])(?:errors?|exception|traceback|panic|fatal|failed|failure)(?![a-z])"
+    rb"(?!\w*[\"']?\s*[=:]\s*[\"']?<?(?:0|no|none|nil|null|false)\b)"  # errors=0
+    rb"|(?<![a-z])(?:status|response|code)(?:_?code)?[\"']?\s*[=:]?\s*[\"']?5\d\d\b"
+)
+_ROLLED_BACK = re.compile(_UNDONE, re.IGNORECASE)
+_ROLLED_BACK_OR_ERROR = re.compile(_UNDONE + b"|" + _ERROR, re.IGNORECASE)
 _ACTS = (
     OperationKind.WRITE,
     OperationKind.CREATE,
@@ -27,14 +36,16 @@ _ACTS = (
 _MAX_BYTES = 32 * 1024  # after the line
 _MAX_LINES = 20  # of the actor
 _MAX_REMEMBERED = 10_000
+_MAX_QUOTED_CHARS = 60
 _END_OF_WORK = re.compile(rb"\b(?:commit(?:ted)?|begin|start transaction|disconnection)\b", re.IGNORECASE)
+_MANY_REQUESTS = (ActorKind.THREAD, ActorKind.PID)  # most of the other lines of such an actor are of other work
 
 
 class Aftermath:
     """The lines after acts, which may say that these failed. It remembers those that it has read."""
 
     def __init__(self) -> None:
-        self._has_failed: dict[tuple[int, int], bool] = {}
+        self._known: dict[tuple[int, int, bool], bytes | None] = {}
         self._history: KeyHistory | None = None
         self._failures: dict[Actor, int] = {}  # when a line of the history last said of each that it failed
 
@@ -49,39 +60,62 @@ class Aftermath:
             self._history = history
             accesses = () if history is None else history.accesses
             self._failures = {access.actor: access.ns for access in accesses if NOT_DONE in access.doubts}
-        acts = [access for access in finding.witness if access.kind in _ACTS]
-        if any(self._failures.get(act.actor, act.ns) > act.ns or self._failed_later(act) for act in acts):
-            return finding._replace(doubts=(FAILED_LATER,))
+        for act, is_last in _decisive_acts(finding):
+            if self._failures.get(act.actor, act.ns) > act.ns:
+                return finding._replace(doubts=(FAILED_LATER,))
+            if (line := self._failure_after(act, is_last)) is not None:
+                quoted = escape_unprintable(decode_utf8(line.strip()))[:_MAX_QUOTED_CHARS]
+                return finding._replace(doubts=(f"{FAILED_LATER}: {quoted!r}",))
         return finding
 
-    def _failed_later(self, access: Access) -> bool:
-        place = access.source.number, access.offset
-        has_failed = self._has_failed.get(place)
-        if has_failed is None:
-            if len(self._has_failed) >= _MAX_REMEMBERED:
-                self._has_failed.clear()
-            has_failed = self._has_failed[place] = _has_failed_after(access)
-        return has_failed
+    def _failure_after(self, access: Access, is_last: bool) -> bytes | None:
+        place = access.source.number, access.offset, is_last
+        if place not in self._known:
+            if len(self._known) >= _MAX_REMEMBERED:
+                self._known.clear()
+            self._known[place] = _failure_after(access, is_last)
+        return self._known[place]
 
 
-def _has_failed_after(access: Access) -> bool:
-    """Return whether the rest of the entry, or one of the next lines of the actor, says that something failed."""
+def _decisive_acts(finding: Finding) -> list[tuple[Access, bool]]:
+    """Return the acts without which there is no race, and whether each is the last one.
+
+    The last one may fail because of the race. A use after a delete does, so only the delete is decisive there.
+    """
+    acts = [(access, access is finding.witness[-1]) for access in finding.witness if access.kind in _ACTS]
+    return acts[:1] if finding.rule is Rule.AFTER_DELETE else acts
+
+
+def _failure_after(access: Access, is_last: bool) -> bytes | None:
+    """Return the rest of the entry, or the next line of the actor, that says that an act was not done; None without."""
     source = access.source
     data = source.segment.read(access.offset, min(_MAX_BYTES, source.end - access.offset))
     first, *texts = data.split(b"\n")
-    is_own = _own_lines(access, first)
+    is_own, says_undone = _own_lines(access, first), _undone_pattern(access, is_last)
     is_of_entry, own_lines, offset = True, 0, access.offset + len(first) + 1
     for text in texts:
         is_of_entry = is_of_entry and source.read_timestamp(Line(source.segment, offset, text)) is None
         offset += len(text) + 1
-        if not is_of_entry and not is_own(text):
+        if is_of_entry:
+            if says_failed(text):
+                return text
             continue
-        if says_failed(text):
-            return True
-        own_lines += not is_of_entry
-        if own_lines == _MAX_LINES or (not is_of_entry and _END_OF_WORK.search(text)):
-            return False
-    return False
+        if not is_own(text):
+            continue
+        if says_undone.search(text):
+            return text
+        own_lines += 1
+        if own_lines == _MAX_LINES or _END_OF_WORK.search(text):
+            return None
+    return None
+
+
+def _undone_pattern(access: Access, is_last: bool) -> re.Pattern[bytes]:
+    """Return what a later line of the actor says if the act was not done."""
+    is_statement = access.source.detection is not None and access.source.detection.format.name == "postgresql"
+    if is_statement and not is_last:  # an error there ends the transaction
+        return _ROLLED_BACK_OR_ERROR
+    return _ROLLED_BACK if is_last or access.actor.kind in _MANY_REQUESTS else _ROLLED_BACK_OR_ERROR
 
 
 def _own_lines(access: Access, line: bytes) -> Callable[[bytes], bool]:

@@ -52,7 +52,7 @@ def shared_actor_doubts(accesses: Sequence[Access]) -> tuple[str, ...]:
     """Return why accesses of one actor may belong to two pieces of work."""
     actor = accesses[0].actor
     if (doubt := _SHARED_ACTORS.get(actor.kind)) is not None:
-        return (doubt,)
+        return (f"{doubt} ({_REMEDY})",)
     is_counted = actor.name.isdigit() and len(actor.name) <= _MAX_COUNTED_DIGITS
     if actor.kind in EVERYWHERE and is_counted and len({access.source.number for access in accesses}) > 1:
         return (f"{actor.kind} {actor.name.decode()} may mean another request in each log",)

@@ -81,8 +81,9 @@ class FindingGroup(NamedTuple):
     """All findings of one kind: a row of the report.
 
     ``findings``: how many. ``keys``: on how many keys, of ``seen_keys`` that have the name. ``closest``: the finding
-    with the smallest gap. ``first_ns``, ``last_ns``: the instants of the first finding and of the last one. ``chance``:
-    how often random shifts of a source find as many, as a p value; None: not asked for, or it cannot be shifted.
+    with the smallest gap, of those with the fewest doubts. ``first_ns``, ``last_ns``: the instants of the first finding
+    and of the last one. ``chance``: how often random shifts of a source find as many, as a p value; None: not asked
+    for, or it cannot be shifted.
     """
 
     key: GroupKey

@@ -54,7 +54,7 @@ def _together(group: FindingGroup, other: FindingGroup) -> FindingGroup:
     """Return one group of the findings of two, but for the number of keys, which may be the same."""
     return group._replace(
         findings=group.findings + other.findings,
-        closest=min(group.closest, other.closest, key=lambda each: abs(each.gap_ns)),
+        closest=min(group.closest, other.closest, key=lambda each: (len(each.doubts), abs(each.gap_ns))),
         first_ns=min(group.first_ns, other.first_ns),
         last_ns=max(group.last_ns, other.last_ns),
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from threeam.core.format.clock import Zone
 from threeam.core.format.entry import NS_PER_S, escape_unprintable
 from threeam.core.format.report import Quotation, ReportLine, ReportSection
+from threeam.races.access import ActorKind
 from threeam.races.deadlocks.group_text import deadlock_lines
 from threeam.races.deadlocks.groups import DeadlockGroup, Deadlocks
 from threeam.races.distinct_keys import format_key_count
@@ -20,8 +21,10 @@ from threeam.races.race_rows import (
     witness_rows,
 )
 from threeam.races.search import RaceReport
+from threeam.races.unknown_operations import UnknownOperations
 from threeam.timeline.instant import format_instant
 
+NO_KEY = "no line names a key: is the pattern right?"
 POSSIBLE = "possible: order not known, or another reason"
 _DATE_CHARS = len("2026-11-24 ")
 
@@ -69,7 +72,7 @@ def race_sections(report: RaceReport, zone: Zone, *, quotes_lines: bool) -> list
     ``quotes_lines``: below each group are the lines of its closest finding. They are read now, which raises OSError.
     """
     lines = [(group.key.is_certain, _group_line(group, zone, quotes_lines=quotes_lines)) for group in report.groups]
-    nothing = [] if report.groups else [ReportLine("nothing suspicious was found")]
+    nothing = [] if report.groups else [ReportLine("nothing suspicious was found" if report.matches else NO_KEY)]
     sections = [
         ReportSection("certain", [line for is_certain, line in lines if is_certain]),
         ReportSection(POSSIBLE, [line for is_certain, line in lines if not is_certain]),
@@ -97,8 +100,27 @@ def _search_sentences(report: RaceReport) -> list[str]:
     lines = f"{report.matches:,} {'line names' if report.matches == 1 else 'lines name'} a key; keys: {names}"
     if report.actor_kinds:
         lines = f"{lines}; {actor_sentence(report.actor_kinds)}"
-    assumption = clock_sentence(report.one_clock)
-    return [lines, *([assumption] if assumption else []), *report.omissions.sentences()]
+    sentences = [clock_sentence(report.one_clock), _one_actor_sentence(report), _unknown_sentence(report.unknown)]
+    return [lines, *filter(None, sentences), *report.omissions.sentences()]
+
+
+def _one_actor_sentence(report: RaceReport) -> str:
+    """Return which logs are taken for one actor each, or ""."""
+    names = [escape_unprintable(name) for name, kind in report.actor_kinds.items() if kind is ActorKind.SOURCE]
+    if not names:
+        return ""
+    return (
+        f"no request id, thread or pid was found in {', '.join(names)}, so all lines of a log are of one actor; "
+        "a group (?P<actor>…) in each --key names the actors"
+    )
+
+
+def _unknown_sentence(unknown: UnknownOperations) -> str:
+    """Return in how many lines no operation is known, if that may hide findings."""
+    if 2 * unknown.unknown <= unknown.lines:
+        return ""
+    remedy = f"; --op W={escape_unprintable(unknown.word)} says what a word means" if unknown.word else ""
+    return f"{unknown.unknown:,} of {unknown.lines:,} lines about shared keys state no operation that is known{remedy}"
 
 
 def clock_sentence(names: Sequence[str]) -> str:

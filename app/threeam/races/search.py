@@ -16,6 +16,7 @@ from threeam.races.near_miss import NearMisses, OperationPair
 from threeam.races.omissions import Omissions
 from threeam.races.partners import WitnessLimits
 from threeam.races.rules import find_patterns
+from threeam.races.unknown_operations import OperationCounts, UnknownOperations
 from threeam.timeline.instant import ClockCorrection
 from threeam.timeline.source import Source
 
@@ -25,7 +26,8 @@ class RaceReport(NamedTuple):
 
     ``groups``: certain ones first. ``matches``: how many lines name a key. ``seen_keys``: how many keys of each name
     were seen. ``actor_kinds``: by source. ``one_clock``: the sources of which no shift is known, so that they are
-    taken to have one clock. ``omissions``: what was left out.
+    taken to have one clock. ``omissions``: what was left out. ``unknown``: the lines about shared keys whose operation
+    is not known.
     """
 
     groups: list[FindingGroup]
@@ -34,6 +36,7 @@ class RaceReport(NamedTuple):
     actor_kinds: Mapping[str, ActorKind]
     one_clock: Sequence[str] = ()
     omissions: Omissions = Omissions()
+    unknown: UnknownOperations = UnknownOperations()
 
     @property
     def has_certain(self) -> bool:
@@ -54,11 +57,13 @@ def search_races(
     scan.on_progress = on_progress
     limits = WitnessLimits(options.window_ns, scan.silences, scan.cut_keys)
     groups, habits, locks, aftermath = FindingGroups(), Habits(limits), LockOrder(limits), Aftermath()
+    counts = OperationCounts()
     for history in scan.histories():
         on_progress(scan.bytes_read)
         habits.add(history)
         for access in history.accesses:
             locks.add(history.key_name, history.key, access)
+            counts.add(access)
         for finding in find_patterns(history, limits):
             groups.add(aftermath.checked(finding, history))
     for finding in locks.findings():
@@ -72,6 +77,7 @@ def search_races(
         scan.actor_kinds,
         names_of_one_clock(sources),
         scan.omissions,
+        counts.result(),
     )
 
 

@@ -50,9 +50,13 @@ def read_team_reports(journal: Journal, statuses: Sequence[tuple[TeamStatus, boo
 
 
 def _team_report(status: TeamStatus, is_running: bool, names: dict[str, str], now_ns: int) -> TeamReport:
-    is_connected = is_running and not status.away
+    is_still = is_running and status.stands_still(now_ns)
+    is_connected = is_running and not status.away and not is_still
     if is_connected:
         state = f"connected (pid {status.pid})"
+    elif is_still:
+        age = format_age(max(0, now_ns - status.written_ns))
+        state = f"stands still (pid {status.pid}) since {age}; the rest is as of then"
     elif is_running:
         state = status.away.removeprefix(f"{status.address} ")
     else:

@@ -195,11 +195,15 @@ class Outgoing:
                     return count, cursor
                 cursor = following
             end = cursor.offset
+            counted, counted_cursor = count, cursor
             for data in read_chunks(segment, cursor.offset, segment.size()):
                 count += data.count(b"\n")
                 end += len(data)
             cursor = cursor._replace(fingerprint=Fingerprint.capture(segment, end))
-            following = self._successor(cursor) if is_closed else None
+            try:
+                following = self._successor(cursor) if is_closed else None
+            except BytesLost:  # another file is in its place; the next read says so
+                return counted, counted_cursor
             if following is None:
                 return count, cursor
             cursor = following
@@ -240,11 +244,17 @@ class Outgoing:
         return self._order
 
     def _successor(self, cursor: Cursor) -> Cursor | None:
-        """Return the beginning of the segment after that of ``cursor``."""
+        """Return the beginning of the segment after that of ``cursor``.
+
+        If another program has put a file in the place of the log that begins as it did, as an editor or ``mv`` of a
+        backup does, return the place of ``cursor`` in that file. Raises `BytesLost` if it does not have what was sent.
+        """
         live = self._journal.open_live()
         if live is None or live == cursor.segment:
             return None
         sent = SegmentEnd(cursor.name, cursor.offset)
+        if segment_name(live) == cursor.name:
+            return self._resume_in(live, sent, cursor.link)
         if (linked := self._journal.successor(cursor.segment)) is not None:
             return _cursor_at_begin(linked, sent)
         # logrotate's new file does not name its predecessor: the journal continues with the oldest file behind it.

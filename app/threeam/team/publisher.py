@@ -80,11 +80,23 @@ class Publisher:
             self._has_published = True
             self._status.refusal = ""
             self._cursor = batch.end
-            lines = batch.payload.count(b"\n")
-            self._sent_lines += lines
-            self._status.unheld_sent_lines += lines
+            self._sent_lines += batch.payload.count(b"\n")
+            unheld = await self._count_unheld(batch)
+            self._status.unheld_sent_lines += unheld
             self._status.sent = SegmentEnd(batch.end.name, batch.end.offset)
             self._show_unsent()
+
+    async def _count_unheld(self, batch: Batch) -> int:
+        """Return how many lines of a batch no other host is known to hold: an engine may get lines a second time."""
+        held = self._status.held
+        begin, end = (SegmentEnd(cursor.name, cursor.offset) for cursor in (batch.begin, batch.end))
+        if held is not None and (held.segment != begin.segment or begin.offset < held.offset):
+            order = await asyncio.to_thread(self._outgoing.order)
+            if order.key(end) <= order.key(held):
+                return 0
+            if order.key(begin) < order.key(held):
+                return await asyncio.to_thread(self._outgoing.lines_between, held, batch.end)
+        return batch.payload.count(b"\n")
 
     async def _next_batch(self, cursor: Cursor) -> Batch | None:
         wait_s = _FIRST_BUSY_S

@@ -25,6 +25,7 @@ from threeam.team.messages.position import Origin, SegmentEnd
 from threeam.team.messages.presence import SILENT_S
 
 ENDED = "not running"  # in the last status of a process that was not killed
+_STILL_NS = 30 * 10**9  # ns; a running process writes its status every 10 s
 _TOLD_NS = 12 * 3600 * 10**9  # ns; for how long the death of a process is told
 _KEPT_NS = 24 * 3600 * 10**9  # ns; for how long a process that has ended is told beside a later one
 
@@ -115,6 +116,10 @@ class TeamStatus:
     def publishes(self) -> bool:
         """True if the process sends the lines of this journal."""
         return self.own is not None and self.own.publishes
+
+    def stands_still(self, now_ns: int) -> bool:
+        """Return whether a running process has not written this for long: it is stopped, or the disk is."""
+        return now_ns - self.written_ns > _STILL_NS
 
     def note(self, notice: str) -> None:
         """Add a notice that the user should see; each once, and the last ten."""
@@ -243,7 +248,7 @@ def read_trouble(journal: Journal, now_ns: int) -> str:
     running = [status for status, runs in statuses if runs]
     for status, runs in sorted(statuses, key=lambda pair: not pair[0].publishes):
         is_replaced = any(other.publishes or not status.publishes for other in running)
-        if runs and status.away:
+        if runs and (status.away or status.stands_still(now_ns)):
             trouble = "team away"
         elif not runs and status.away != ENDED and not is_replaced and now_ns - status.written_ns < _TOLD_NS:
             trouble = "team ended"

@@ -51,7 +51,14 @@ _PLAIN_PARTS = {
     "noise": ArmPart(about="every fifth lock operation of a thread delayed by up to 2ms"),
     "perturb": ArmPart(("env", f"MALLOC_PERTURB_={_PERTURB_BYTE}"), f"freed memory filled with {_PERTURB_BYTE}"),
     "memcheck": ArmPart(
-        ("valgrind", "-q", "--trace-children=yes", "--leak-check=no", f"--error-exitcode={MEMCHECK_EXIT_CODE}"),
+        (
+            "valgrind",
+            "-q",
+            "--vgdb=no",
+            "--trace-children=yes",
+            "--leak-check=no",
+            f"--error-exitcode={MEMCHECK_EXIT_CODE}",
+        ),
         f"valgrind, exit {MEMCHECK_EXIT_CODE} after an error of memory",
     ),
 }

@@ -36,7 +36,10 @@ _MAX_TRIES_WITH_STACKS = 5  # they are slow
 _ADDR2LINE_TIMEOUT_S = 10
 _MAX_TRACE_BYTES = 16 * 1024 * 1024
 _LAST_CALLS = frozenset({"exit", "exit_group"})  # they do not return, so Python gets no signal at them
-_NO_PYTHON_STACKS = "its line is not known: Python seems to ignore PYTHONPATH (-E, -I, -S, or a cleared environment)"
+_NO_PYTHON_STACKS = (
+    "its line is not known: Python seems to ignore PYTHONPATH (-E, -I, -S, or a cleared environment), or the program "
+    "handles SIGURG"
+)
 
 
 class DelayedCalls(NamedTuple):

@@ -231,7 +231,7 @@ class NatsCarrier(NatsConnection):
         """Ask the host of an origin. See `Carrier`."""
         subject = self._asked(topic, origin_id)
         try:
-            message = await self._client.request(subject, question, timeout=limit_s)
+            message = await self._ask(subject, question, limit_s)
         except NoRespondersError:
             raise NoAnswer(f"no host answers for {origin_id[:8]}") from None
         except TimeoutError:

@@ -108,15 +108,21 @@ class NatsConnection:
     async def _next(self, subscription: Any, limit_s: float | None) -> Msg:
         try:
             message: Msg = await subscription.next_msg(timeout=limit_s)
+            _end_if_cancelled()
         except TimeoutError:
             raise CarrierAway(f"{self._target} does not answer") from None
         except (OSError, NatsError) as error:
             raise self._away(error) from None
         return message
 
+    async def _ask(self, subject: str, payload: bytes, limit_s: float, headers: dict[str, str] | None = None) -> Msg:
+        message: Msg = await self._client.request(subject, payload, timeout=limit_s, headers=headers)
+        _end_if_cancelled()
+        return message
+
     async def _request(self, subject: str, payload: bytes, headers: dict[str, str] | None) -> dict[str, Any]:
         try:
-            message = await self._client.request(subject, payload, timeout=_ANSWER_S, headers=headers)
+            message = await self._ask(subject, payload, _ANSWER_S, headers)
             answer: dict[str, Any] = json.loads(message.data)
         except NoRespondersError:
             raise CarrierAway(f"{self._target} has no JetStream, or has lost the store of this night") from None
@@ -147,6 +153,16 @@ class NatsConnection:
 
     async def _note_closed(self) -> None:
         self._lost.set()
+
+
+def _end_if_cancelled() -> None:
+    """Raise `CancelledError` if the task was cancelled.
+
+    `asyncio.wait_for` of Python 3.11, which nats-py uses, forgets a cancel that comes at the same moment as the answer.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _is_for_the_user(record: logging.LogRecord) -> bool:
