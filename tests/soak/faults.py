@@ -40,14 +40,25 @@ class SyncWatch:
         self._folder = os.path.dirname(log)
         self._notes = notes
         self._unsynced: dict[_Identity, tuple[int, int]] = {}
+        self._held: dict[_Identity, int] = {}  # descriptors of the files that were written
         self._folder_unsynced = False
 
     def wrote(self, fd: int, count: int) -> None:
         """Remembers that ``count`` bytes were appended to the file of ``fd``."""
         if count and self._is_log(fd):
+            self._forget_removed_files(fd)
             end = os.lseek(fd, 0, os.SEEK_CUR)
             begin, _ = self._unsynced.get(_identity(fd), (end - count, end))
             self._unsynced[_identity(fd)] = begin, end
+
+    def _forget_removed_files(self, fd: int) -> None:
+        """Forgets what was written to other files that were removed: that was reported as unsure, and is gone."""
+        if _identity(fd) not in self._held:
+            self._held[_identity(fd)] = os.dup(fd)
+        for identity, held in list(self._held.items()):
+            if identity != _identity(fd) and os.fstat(held).st_nlink == 0:
+                self._unsynced.pop(identity, None)
+                os.close(self._held.pop(identity))
 
     def cut_back(self, fd: int, size: int) -> None:
         """Forgets what a truncation took out."""
