@@ -73,7 +73,7 @@ def test_it_goes_on_after_it_was_killed(log: Path, run: Run, repository: Path, t
     [
         (("nowhere", "main"), "nowhere is not a commit of "),
         (("main", "main~2"), "main~2 has no commit that main lacks: "),
-        (("--resume", "R7"), "there is no bisection R7: there is none yet"),
+        (("--resume", "R7"), "there is no bisection R7: none was made so far"),
         (("main~2", "main", "-H", "H9"), "there is no hypothesis H9"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -141,7 +141,7 @@ async def test_a_line_that_cannot_be_read_is_answered(journal: Journal, log: Pat
             await it.says("which command? options stand before --")
             it.app.clear_notifications()
         await it.command("runs R9")
-        await it.says("there is no run R9: there is none yet")
+        await it.says("there is no run R9: none was made so far")
         assert not log.exists()
 
 

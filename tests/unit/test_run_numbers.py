@@ -64,7 +64,7 @@ def test_each_sort_finds_its_own_and_names_the_command_for_the_others(state: Sta
         assert str(refused_name.value) == refusal
     with pytest.raises(PreconditionFailed, match="R2 is a run: 3am run --report R2 shows it"):
         require_bisection(state, "R2")
-    with pytest.raises(PreconditionFailed, match="there is no bisection R1: there is none yet"):
+    with pytest.raises(PreconditionFailed, match="there is no bisection R1: none was made so far"):
         require_bisection(FOLD.empty_state, "R1")
 
 

@@ -79,7 +79,7 @@ class Access(NamedTuple):
     clock may be against others; None: not known. ``doubts``: why the line may mean something else.
     ``resolution_ns``: the unit of the last digit of the timestamp. ``meaning``: why the interval has no begin or no
     end; "" if it has both. That is not a doubt if the order is known all the same. ``about``: the table, or another
-    noun that the line has for the key; b"" if there is none. ``outcome``: of a read; None if the line does not say it.
+    noun that the line has for the key; b"" without a noun. ``outcome``: of a read; None: not known.
     """
 
     source: Source

@@ -173,7 +173,7 @@ class Outgoing:
             cursor = following
 
     def first_line(self, origin: Origin, host: str, utc_bound_ns: int | None) -> Message | None:
-        """Return a message with the first line of the journal; None if there is none. Raises `LogBusy`."""
+        """Return a message with the first line of the journal; None if it has no line. Raises `LogBusy`."""
         cursor = self.begin()
         batch = self.read(cursor) if cursor is not None else None
         if batch is None:

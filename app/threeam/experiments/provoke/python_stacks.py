@@ -125,7 +125,7 @@ def choose_python_call(python_calls: Sequence[PythonCall], delayed: Sequence[str
 
 
 def _shape(call: str) -> str:
-    """Return what a call has in common with the same one in another run: no result, no numbers, no folders."""
+    """Return a call without its result, its numbers and its folders, to compare it with calls of other runs."""
     arguments = call.rpartition(") = ")[0] or call
     named = _STRING.sub(lambda match: f'"{match[1].rpartition("/")[2]}"', arguments)
     return _NUMBER.sub("0", named)

@@ -49,5 +49,5 @@ def require_run_number(state: State, sort: RunSort, name: str) -> int:
                 return number
             raise PreconditionFailed(f"R{number} is a {other.noun}: {other.report} R{number} shows it")
     known = sort.numbers(state)
-    existing = f"the last is R{max(known)}" if known else "there is none yet"
+    existing = f"the last is R{max(known)}" if known else "none was made so far"
     raise PreconditionFailed(f"there is no {sort.noun} {name}: {existing}")

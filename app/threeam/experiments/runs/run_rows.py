@@ -1,4 +1,4 @@
-"""The lines of runs on the screen: which of them are hidden, what is attached to one, and one in words."""
+"""The lines of runs on the screen: which lines are hidden, the attachment of a line, and its text in words."""
 
 from __future__ import annotations
 

@@ -41,7 +41,6 @@ from threeam.team.nats.nats_wire import (
     parse_time,
 )
 
-_FLUSH_S = 5  # s
 _PULL_MESSAGES = 128
 _PULL_S = 30.0  # s; a pull without a message ends by then
 _HEARTBEAT_S = 5.0  # s; between signs of life of a pull that waits
@@ -247,10 +246,10 @@ class NatsCarrier(NatsConnection):
         subject = self._asked(topic, origin_id)
         try:
             subscription = await self._client.subscribe(subject)
-            await self._client.flush(_FLUSH_S)  # its ping may overtake the subscription,
-            await self._client.flush(_FLUSH_S)  # but after this one the engine has refused it, or never does
-        except (OSError, NatsError, TimeoutError) as error:
+        except (OSError, NatsError) as error:
             raise self._away(error) from None
+        await self._flush()  # its ping may overtake the subscription,
+        await self._flush()  # but after this one the engine has refused it, or never does
         self._check_allowed(subject)
         while True:
             message = await self._next(subscription, None)

@@ -24,6 +24,7 @@ from threeam.team.carrier import CarrierAway, CarrierRefused
 from threeam.team.nats.nats_target import Credentials, Target
 
 _ANSWER_S = 5.0  # s; a server that has not answered by then is away
+_FLUSH_S = 5  # s
 _CONNECT_S = 5.0  # s
 _PING_S = 5  # s; after two pings without an answer the connection is lost
 _MAX_DENIED = 100
@@ -47,8 +48,8 @@ class NatsConnection:
         uses_tls = self._target.tls or credentials.ca is not None or credentials.cert is not None
         address = str(self._target._replace(tls=uses_tls)).rpartition("/")[0]
         try:
-            await asyncio.wait_for(
-                self._client.connect(
+            async with asyncio.timeout(_CONNECT_S):
+                await self._client.connect(
                     address,
                     error_cb=self._note_error,
                     closed_cb=self._note_closed,
@@ -64,9 +65,8 @@ class NatsConnection:
                     user=credentials.user,
                     password=credentials.password,
                     inbox_prefix=_inbox_prefix(credentials.user),
-                ),
-                _CONNECT_S,
-            )
+                )
+            _end_if_cancelled()
         except (OSError, NatsError, TimeoutError, ssl.SSLError) as error:
             raise self._connection_error(self._last_error or error, credentials) from None
 
@@ -114,6 +114,13 @@ class NatsConnection:
         except (OSError, NatsError) as error:
             raise self._away(error) from None
         return message
+
+    async def _flush(self) -> None:
+        try:
+            await self._client.flush(_FLUSH_S)
+            _end_if_cancelled()
+        except (OSError, NatsError, TimeoutError) as error:
+            raise self._away(error) from None
 
     async def _ask(self, subject: str, payload: bytes, limit_s: float, headers: dict[str, str] | None = None) -> Msg:
         message: Msg = await self._client.request(subject, payload, timeout=limit_s, headers=headers)

@@ -172,8 +172,12 @@ class SshSource:
         finally:
             collecting.cancel()
 
+    async def _next_chunk(self, output: asyncio.StreamReader) -> bytes:
+        async with asyncio.timeout(SILENT_S):  # `wait_for` of Python 3.11 forgets a cancel that comes with the bytes
+            return await output.read(_READ_BYTES)
+
     async def _take_frames(self, output: asyncio.StreamReader) -> None:
-        while chunk := await asyncio.wait_for(output.read(_READ_BYTES), SILENT_S):
+        while chunk := await self._next_chunk(output):
             batch, presence, questions = list[Received](), b"", list[Ask]()
             for frame in self._frames.feed(chunk):
                 match frame:
